@@ -1,0 +1,140 @@
+//! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
+//! events, and it never fails: what it does not know it passes on as a status.
+
+mod claude;
+mod codex;
+mod json;
+mod text;
+
+use serde_json::Value;
+
+use crate::guard::{Ended, Guard, Verdict};
+use crate::time::Time;
+
+pub use json::{lenient, read, tool_kind};
+
+/// One line of the agent's stdout, or one chunk of it if the adapter asks for chunks.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// Without the line feed.
+    pub bytes: &'a [u8],
+    /// The number of the line, from 1.
+    pub number: u64,
+    /// Where it begins in the agent's output, in bytes.
+    pub offset: u64,
+    /// `false` for a last line without a line feed, which may be cut short.
+    pub ended: bool,
+}
+
+/// How an adapter wants the agent's stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Line by line.
+    Lines,
+    /// As it comes.
+    Chunks,
+}
+
+/// Turns what one runtime prints into what the guard understands.
+pub trait Adapter {
+    /// How it wants the output.
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    /// Takes the next line (or chunk) of stdout.
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard);
+
+    /// The output has ended: say what is still held, and what that means for an open turn.
+    fn on_end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict;
+}
+
+/// How sure an adapter is that a JSON value is a line of its runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    /// It is not.
+    No,
+    /// It may be; others might say so too.
+    Maybe,
+    /// It is.
+    Sure,
+}
+
+/// A row of the adapter table.
+pub struct Spec {
+    /// The name for `--from`.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// In a few words.
+    pub about: &'static str,
+    /// The command line that makes the runtime print what the adapter reads.
+    pub usage: &'static str,
+    /// Names of the commands that print it.
+    pub commands: &'static [&'static str],
+    /// An argument that contains one of these means that the command prints it for certain.
+    pub flags: &'static [&'static str],
+    /// Whether the runtime has a result message, so that a turn without one did not complete.
+    pub has_result: bool,
+    /// Whether a JSON value is one of its lines.
+    pub detect: fn(&Value) -> Match,
+    /// A new adapter for a command with these arguments.
+    pub new: fn(&[String]) -> Box<dyn Adapter>,
+}
+
+/// Every runtime that spile understands, in the order in which `auto` asks them.
+pub const ADAPTERS: &[&Spec] = &[&claude::SPEC, &codex::SPEC, &text::SPEC];
+
+/// The adapter that takes anything.
+pub const TEXT: &Spec = &text::SPEC;
+
+/// The adapter with this name or alias.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Spec> {
+    ADAPTERS.iter().copied().find(|s| s.name == name || s.aliases.contains(&name))
+}
+
+/// The adapter for which this command is known, and whether its arguments ask for the output that the adapter reads.
+#[must_use]
+pub fn by_command(argv: &[String]) -> Option<(&'static Spec, bool)> {
+    let name = argv.first()?.rsplit('/').next()?;
+    let spec = ADAPTERS.iter().copied().find(|s| s.commands.contains(&name))?;
+    Some((spec, argv.iter().any(|arg| spec.flags.iter().any(|f| arg.contains(f)))))
+}
+
+/// The adapter that recognises this value, and how surely; of equals the first in the table.
+#[must_use]
+pub fn by_content(value: &Value) -> Option<(&'static Spec, Match)> {
+    let all = ADAPTERS.iter().copied().map(|s| (s, (s.detect)(value)));
+    all.rev().max_by_key(|(_, sure)| *sure).filter(|(_, sure)| *sure > Match::No)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_folder() {
+        let framing = ["json.rs"];
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".rs") && !framing.contains(&name.as_str()))
+            .map(|name| name.trim_end_matches(".rs").to_owned())
+            .collect();
+        files.sort();
+        let mut names: Vec<&str> = ADAPTERS.iter().map(|s| s.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, files, "one file in src/adapter and one row in ADAPTERS for each runtime");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = ADAPTERS.iter().flat_map(|s| s.aliases.iter().chain([&s.name])).copied().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,100 @@
+//! Any command's plain output: every chunk is answer text as soon as it comes, one turn for the run.
+
+use super::{Adapter, Framing, Line, Match, Spec};
+use crate::codec::{Malformed, Place};
+use crate::event::TurnStarted;
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "text",
+    aliases: &["plain"],
+    about: "any command's plain output",
+    usage: "any command",
+    commands: &[],
+    flags: &[],
+    has_result: false,
+    detect: |_| Match::No,
+    new: |_| Box::new(PlainText::default()),
+};
+
+const BLOCK: Text<'_> = Text { key: "stdout", kind: TextKind::Answer, parent: None };
+
+#[derive(Default)]
+struct PlainText {
+    /// The beginning of a character whose rest has not come; at most three bytes.
+    begun: Vec<u8>,
+    started: bool,
+}
+
+impl PlainText {
+    fn start(&mut self, now: Time, guard: &mut Guard) {
+        if !self.started {
+            self.started = true;
+            guard.start_turn(now, &TurnStarted { runtime: "text".into(), ..TurnStarted::default() });
+        }
+    }
+
+    fn say(&mut self, now: Time, bytes: &[u8], place: Line<'_>, guard: &mut Guard) {
+        let mut invalid = false;
+        let mut rest = bytes;
+        let mut text = String::with_capacity(bytes.len());
+        while !rest.is_empty() {
+            match std::str::from_utf8(rest) {
+                Ok(valid) => {
+                    text.push_str(valid);
+                    rest = &[];
+                }
+                Err(e) => {
+                    let (valid, after) = rest.split_at(e.valid_up_to());
+                    text.push_str(std::str::from_utf8(valid).unwrap_or_default());
+                    let Some(bad) = e.error_len() else {
+                        self.begun = after.to_vec();
+                        break;
+                    };
+                    text.push(char::REPLACEMENT_CHARACTER);
+                    invalid = true;
+                    rest = &after[bad..];
+                }
+            }
+        }
+        guard.delta(now, &BLOCK, &text);
+        if invalid {
+            let offset = (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
+            let place = Place { line: place.number, offset, bytes };
+            guard.diagnostic(now, &place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
+        }
+    }
+}
+
+impl Adapter for PlainText {
+    fn framing(&self) -> Framing {
+        Framing::Chunks
+    }
+
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        self.start(now, guard);
+        if self.begun.is_empty() {
+            self.say(now, line.bytes, line, guard);
+        } else {
+            let mut bytes = std::mem::take(&mut self.begun);
+            bytes.extend_from_slice(line.bytes);
+            self.say(now, &bytes, line, guard);
+        }
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        self.start(now, guard);
+        if !self.begun.is_empty() {
+            let bytes = std::mem::take(&mut self.begun);
+            guard.delta(now, &BLOCK, "\u{fffd}");
+            let place = Place { line: 0, offset: 0, bytes: &bytes };
+            guard.diagnostic(
+                now,
+                &place,
+                &Malformed { offset: 0, reason: "the output ends inside a character".into() },
+            );
+        }
+        Verdict::ByExit
+    }
+}

@@ -1,0 +1,135 @@
+//! Bytes to lines to events and back. It never drops a byte: what is no event is told apart, located and handed on.
+
+mod lines;
+mod scan;
+mod slow;
+mod surrogate;
+mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+
+pub use lines::{Lines, Piece};
+pub use slow::Fields;
+pub use surrogate::{mend_lone, unescape};
+pub use write::{Place, Writer, diagnostic, push_delta_head, push_escaped, to_json};
+
+use crate::event::Event;
+
+/// The longest line that is looked at, in bytes, unless `--max-line` says otherwise: 16 MiB.
+pub const MAX_LINE: usize = 16 << 20;
+
+/// Why a line is no event, and where in the line that shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// Byte offset in the line, from 0.
+    pub offset: usize,
+    /// In a few lower-case words.
+    pub reason: String,
+}
+
+impl Malformed {
+    pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
+        Self { offset, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {}: {}", self.offset, self.reason)
+    }
+}
+
+/// Reads one line, without its line feed, as an event.
+///
+/// A line in the key order that spile writes takes a byte scan; every other takes serde_json. The scan trusts the tail of
+/// a line that is no `text_delta`: only the slow path and `check` validate all of it.
+///
+/// # Errors
+/// [`Malformed`] if it is not a JSON object with the envelope's types, or not of contract version 1.
+pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
+    let text = std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    match scan::event(text) {
+        Some(event) => Ok(event),
+        None => slow::event(text),
+    }
+}
+
+/// [`decode`] by way of the general parser alone, for those that must not trust.
+///
+/// # Errors
+/// As [`decode`]; a key that stands twice is an error here too.
+pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
+    let text = std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    let fields = Fields::parse(text)?;
+    if let Some(key) = fields.duplicate() {
+        return Err(Malformed::new(0, format!("key {key:?} stands twice")));
+    }
+    fields.event(text)
+}
+
+/// Reads the body of an event (or all of it) as `T`. Lone surrogate escapes, which serde_json refuses, become U+FFFD.
+///
+/// # Errors
+/// [`Malformed`] if a required field is missing or of another type.
+pub fn body<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Malformed> {
+    serde_json::from_str(line).map_err(|e| malformed(&e, line))
+}
+
+/// As [`body`], for a line that may hold lone surrogates; what comes back owns its strings.
+///
+/// # Errors
+/// As [`body`].
+pub fn body_owned<T: for<'a> Deserialize<'a>>(line: &str) -> Result<T, Malformed> {
+    match serde_json::from_str(line) {
+        Ok(body) => Ok(body),
+        Err(e) => match surrogate::replace_lone(line) {
+            Some(mended) => serde_json::from_str(&mended).map_err(|e| malformed(&e, &mended)),
+            None => Err(malformed(&e, line)),
+        },
+    }
+}
+
+/// A serde_json error as a place in a line and a reason without serde_json's own place.
+pub(crate) fn malformed(error: &serde_json::Error, line: &str) -> Malformed {
+    let text = error.to_string();
+    let reason = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
+    // serde_json counts columns from 1 and, at the end of input, names the last byte.
+    let offset = error.column().saturating_sub(1).min(line.len());
+    Malformed::new(offset, reason)
+}
+
+/// A string of JSON that is borrowed from the line where nothing in it is escaped, also inside an `Option` or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Str<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl std::ops::Deref for Str<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether `id` can name a stream: 1 to 64 of `[A-Za-z0-9._:-]`, the first alphanumeric.
+#[must_use]
+pub fn is_stream_id(id: &str) -> bool {
+    let b = id.as_bytes();
+    (1..=64).contains(&b.len())
+        && b[0].is_ascii_alphanumeric()
+        && b.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
+}
+
+/// `bytes` as text for a JSON field, or the reason to carry them as base64.
+pub(crate) fn text_or_base64(bytes: &[u8]) -> (&'static str, Cow<'_, str>) {
+    use base64::Engine;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => ("text", Cow::Borrowed(text)),
+        Err(_) => ("base64", Cow::Owned(base64::engine::general_purpose::STANDARD.encode(bytes))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

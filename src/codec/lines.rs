@@ -1,0 +1,228 @@
+//! Cuts a stream of bytes into lines at line feeds alone, and bounds what it holds: a line over the limit leaves in pieces.
+
+use memchr::{memchr, memrchr};
+
+/// What the cutter found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// A whole line without its line feed.
+    Line {
+        /// From 1.
+        number: u64,
+        /// Where the line begins in the input, in bytes.
+        offset: u64,
+        /// Its bytes; a carriage return at the end is still there.
+        bytes: &'a [u8],
+        /// `false` for a last line that ended with the input instead of a line feed.
+        ended: bool,
+    },
+    /// A piece of a line that is longer than the limit; the last one ends in the line feed, if there was one.
+    Long {
+        /// From 1.
+        number: u64,
+        /// Where this piece begins in the input, in bytes.
+        offset: u64,
+        /// As they came.
+        bytes: &'a [u8],
+        /// Whether it is the line's first piece.
+        first: bool,
+    },
+}
+
+/// The cutter. It holds at most `max` bytes, the beginning of one line.
+#[derive(Debug)]
+pub struct Lines {
+    max: usize,
+    held: Vec<u8>,
+    long: bool,
+    number: u64,
+    offset: u64,
+}
+
+impl Lines {
+    /// A cutter that takes a line of more than `max` bytes for too long.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { max, held: Vec::new(), long: false, number: 1, offset: 0 }
+    }
+
+    /// The beginning of a line that is held.
+    #[must_use]
+    pub fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    /// The number of the line that comes next and its offset in the input, as long as nothing is held.
+    #[must_use]
+    pub fn place(&self) -> (u64, u64) {
+        (self.number, self.offset)
+    }
+
+    /// Counts bytes that somebody else reads.
+    pub fn skip(&mut self, bytes: &[u8]) {
+        self.number += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        self.offset += bytes.len() as u64;
+    }
+
+    /// Treats the line that has begun as too long: what is held of it leaves as a piece.
+    pub fn release(&mut self, mut each: impl FnMut(Piece<'_>)) {
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.long_piece(&held, false, &mut each);
+        }
+    }
+
+    /// Takes the next bytes and hands on every line that they complete.
+    pub fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(Piece<'_>)) {
+        if self.long || !self.held.is_empty() {
+            let end = memchr(b'\n', bytes).map_or(bytes.len(), |n| n + 1);
+            let (head, rest) = bytes.split_at(end);
+            self.go_on(head, &mut each);
+            bytes = rest;
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        // Everything up to the last line feed is cut where it lies; only the beginning of a line is copied.
+        let whole = memrchr(b'\n', bytes).map_or(0, |n| n + 1);
+        let (lines, tail) = bytes.split_at(whole);
+        let mut at = 0;
+        for feed in memchr::memchr_iter(b'\n', lines) {
+            self.line(&lines[at..feed], true, &mut each);
+            at = feed + 1;
+        }
+        if !tail.is_empty() {
+            self.go_on(tail, &mut each);
+        }
+    }
+
+    /// Ends the input: a last line without a line feed is handed on.
+    pub fn end(&mut self, mut each: impl FnMut(Piece<'_>)) {
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            self.line(&held, false, &mut each);
+        }
+        self.long = false;
+    }
+
+    /// More of the line that has begun: `bytes` has at most one line feed, as its last byte.
+    fn go_on(&mut self, bytes: &[u8], each: &mut impl FnMut(Piece<'_>)) {
+        let complete = bytes.last() == Some(&b'\n');
+        if self.long {
+            self.long_piece(bytes, complete, each);
+        } else if self.held.len() + bytes.len() - usize::from(complete) > self.max {
+            self.release(&mut *each);
+            self.long_piece(bytes, complete, each);
+        } else if complete {
+            let mut held = std::mem::take(&mut self.held);
+            held.extend_from_slice(&bytes[..bytes.len() - 1]);
+            self.line(&held, true, each);
+            held.clear();
+            // One huge line must not keep its memory for good.
+            if held.capacity() <= 1 << 20 {
+                self.held = held;
+            }
+        } else {
+            self.hold(bytes);
+        }
+    }
+
+    /// Grows by doubling up to the limit and no further.
+    fn hold(&mut self, bytes: &[u8]) {
+        let want = self.held.len() + bytes.len();
+        if want > self.held.capacity() {
+            let target = (self.held.capacity() * 2).clamp(want, self.max.max(want));
+            self.held.reserve_exact(target - self.held.len());
+        }
+        self.held.extend_from_slice(bytes);
+    }
+
+    fn long_piece(&mut self, bytes: &[u8], complete: bool, each: &mut impl FnMut(Piece<'_>)) {
+        each(Piece::Long { number: self.number, offset: self.offset, bytes, first: !self.long });
+        self.offset += bytes.len() as u64;
+        self.long = !complete;
+        self.number += u64::from(complete);
+    }
+
+    fn line(&mut self, bytes: &[u8], ended: bool, each: &mut impl FnMut(Piece<'_>)) {
+        if bytes.len() > self.max {
+            // A whole line that came in one read: one piece, and its line feed as another.
+            self.long_piece(bytes, false, each);
+            if ended {
+                self.long_piece(b"\n", true, each);
+            }
+            return;
+        }
+        each(Piece::Line { number: self.number, offset: self.offset, bytes, ended });
+        self.offset += bytes.len() as u64 + u64::from(ended);
+        self.number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds in slices and gives back the lines and whether each was whole.
+    fn cut(max: usize, slices: &[&[u8]]) -> Vec<(u64, u64, Vec<u8>, char)> {
+        let mut lines = Lines::new(max);
+        let mut got = Vec::new();
+        let mut each = |piece: Piece<'_>| match piece {
+            Piece::Line { number, offset, bytes, ended } => {
+                got.push((number, offset, bytes.to_vec(), if ended { 'l' } else { 'e' }));
+            }
+            Piece::Long { number, offset, bytes, first } => {
+                got.push((number, offset, bytes.to_vec(), if first { 'L' } else { 'l' }));
+            }
+        };
+        for slice in slices {
+            lines.feed(slice, &mut each);
+        }
+        lines.end(&mut each);
+        got
+    }
+
+    #[test]
+    fn cuts_at_line_feeds_alone() {
+        let got = cut(100, &[b"a\r\n\nb\xe2\x80\xa8", b"c\nd"]);
+        let texts: Vec<_> = got.iter().map(|(n, at, b, end)| (*n, *at, b.as_slice(), *end)).collect();
+        let want: [(u64, u64, &[u8], char); 4] =
+            [(1, 0, b"a\r", 'l'), (2, 3, b"", 'l'), (3, 4, b"b\xe2\x80\xa8c", 'l'), (4, 10, b"d", 'e')];
+        assert_eq!(texts, want);
+    }
+
+    proptest! {
+        #[test]
+        fn conserves_every_byte(input in prop::collection::vec(prop_oneof![Just(b'\n'), 0u8..4], 0..200),
+                                cuts in prop::collection::vec(1usize..40, 0..20), max in 1usize..12) {
+            let mut slices = Vec::new();
+            let mut rest = input.as_slice();
+            for cut in cuts {
+                let (head, tail) = rest.split_at(cut.min(rest.len()));
+                slices.push(head);
+                rest = tail;
+            }
+            slices.push(rest);
+            let mut bytes = Vec::new();
+            let mut lines = Lines::new(max);
+            let mut each = |piece: Piece<'_>| match piece {
+                Piece::Line { offset, bytes: b, ended, .. } => {
+                    assert_eq!(offset as usize, bytes.len());
+                    assert!(b.len() <= max);
+                    bytes.extend_from_slice(b);
+                    bytes.extend_from_slice(if ended { b"\n" } else { b"" });
+                }
+                Piece::Long { offset, bytes: b, .. } => {
+                    assert_eq!(offset as usize, bytes.len());
+                    bytes.extend_from_slice(b);
+                }
+            };
+            for slice in slices {
+                lines.feed(slice, &mut each);
+            }
+            lines.end(&mut each);
+            prop_assert_eq!(bytes, input);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The fast path: an event in spile's own key order, read by a byte scan. Whatever is not exactly that goes to `slow`.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+use crate::event::{Delta, Event, Raw, Type, VERSION};
+
+/// `None`: not in the known order; it may be an event all the same.
+pub(super) fn event(line: &str) -> Option<Event<'_>> {
+    const { assert!(VERSION == 1) };
+    let mut at = Cursor { line, at: 0 };
+    at.literal("{\"v\":1,\"type\":\"")?;
+    let kind = Type::parse(at.plain()?);
+    at.literal(",\"stream\":\"")?;
+    let stream = at.plain()?;
+    if !super::is_stream_id(stream) {
+        return None;
+    }
+    // Events without a turn or a number are rare; that one has these keys further on can only be told by the slow path.
+    at.literal(",\"turn\":")?;
+    let turn = at.integer()?;
+    at.literal(",\"seq\":")?;
+    let seq = at.integer()?;
+    let first_seq = if at.literal(",\"first_seq\":").is_some() { Some(at.integer()?) } else { None };
+    at.literal(",\"ts\":\"")?;
+    let ts = at.plain()?;
+    let delta = if kind == Type::TextDelta {
+        Some(delta(&mut at, first_seq)?)
+    } else {
+        // A complete object by the look of it: whole lines are what is cut short in practice.
+        if !line.ends_with('}') || !matches!(at.peek(), Some(b',' | b'}')) {
+            return None;
+        }
+        None
+    };
+    Some(Event {
+        line,
+        kind,
+        stream: Some(Cow::Borrowed(stream)),
+        turn: Some(turn),
+        seq: Some(seq),
+        ts: Some(Cow::Borrowed(ts)),
+        delta,
+    })
+}
+
+/// The rest of a `text_delta`, to the end of the line: an unknown field sends the whole line to the slow path.
+fn delta<'a>(at: &mut Cursor<'a>, first_seq: Option<u64>) -> Option<Delta<'a>> {
+    let mut label = None;
+    let mut parent = None;
+    if at.literal(",\"label\":\"").is_some() {
+        label = Some(at.string()?);
+    }
+    if at.literal(",\"parent\":\"").is_some() {
+        parent = Some(at.string()?);
+    }
+    let synthetic = at.literal(",\"synthetic\":true").is_some();
+    at.literal(",\"block\":\"")?;
+    let block = at.string()?;
+    at.literal(",\"kind\":\"")?;
+    let kind = at.string()?;
+    at.literal(",\"text\":\"")?;
+    let text = at.string()?;
+    at.literal("}")?;
+    (at.at == at.line.len() && !text.0.is_empty()).then_some(Delta {
+        first_seq,
+        label,
+        parent,
+        synthetic,
+        block,
+        kind,
+        text,
+        extra: Cow::Borrowed(""),
+    })
+}
+
+struct Cursor<'a> {
+    line: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.line.as_bytes().get(self.at).copied()
+    }
+
+    fn literal(&mut self, literal: &str) -> Option<()> {
+        self.line.as_bytes()[self.at..].starts_with(literal.as_bytes()).then(|| self.at += literal.len())
+    }
+
+    /// An integer as JSON writes it: no sign, no leading zero, at most 19 digits.
+    fn integer(&mut self) -> Option<u64> {
+        let bytes = &self.line.as_bytes()[self.at..];
+        let len = bytes.iter().take_while(|c| c.is_ascii_digit()).count();
+        if len == 0 || len > 19 || (len > 1 && bytes[0] == b'0') || !matches!(bytes.get(len), Some(b',' | b'}')) {
+            return None;
+        }
+        self.at += len;
+        Some(bytes[..len].iter().fold(0, |n, c| n * 10 + u64::from(c - b'0')))
+    }
+
+    /// The inside of a string in which nothing is escaped, past its closing quote.
+    fn plain(&mut self) -> Option<&'a str> {
+        let rest = &self.line[self.at..];
+        let len = rest.bytes().position(|c| c == b'"' || c == b'\\' || c < b' ')?;
+        (rest.as_bytes()[len] == b'"').then(|| {
+            self.at += len + 1;
+            &rest[..len]
+        })
+    }
+
+    /// The inside of a string, escapes and all, past its closing quote. Escapes are checked, surrogates are not paired.
+    fn string(&mut self) -> Option<Raw<'a>> {
+        let bytes = self.line.as_bytes();
+        let start = self.at;
+        let mut at = start;
+        loop {
+            let here = at + memchr2(b'"', b'\\', &bytes[at..])?;
+            if bytes[at..here].iter().any(|c| *c < b' ') {
+                return None;
+            }
+            if bytes[here] == b'"' {
+                self.at = here + 1;
+                return Some(Raw(&self.line[start..here]));
+            }
+            at = here + 2;
+            match bytes.get(here + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                b'u' => {
+                    let hex = bytes.get(at..at + 4)?;
+                    if !hex.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
+                    }
+                    at += 4;
+                }
+                _ => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The general path: any JSON object, by serde_json, its values kept as the bytes they are.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Malformed, Str, is_stream_id, malformed};
+use crate::event::{Delta, Event, Raw, Type, VERSION};
+
+/// The keys of an event that belong to the envelope.
+pub(super) const ENVELOPE: [&str; 10] =
+    ["v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic"];
+
+/// The fields of an object in their order, each value as it stands in the line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
+
+pub(super) fn event(line: &str) -> Result<Event<'_>, Malformed> {
+    Fields::parse(line)?.event(line)
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a line as one object.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is not one JSON object and nothing else.
+    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
+        let Some(start) = line.bytes().position(|c| !matches!(c, b' ' | b'\t' | b'\r')) else {
+            return Err(Malformed::new(0, "empty line"));
+        };
+        if line.as_bytes()[start] != b'{' {
+            return Err(Malformed::new(start, "not a JSON object"));
+        }
+        serde_json::from_str(line).map_err(|e| malformed(&e, line))
+    }
+
+    /// The value of `key`; of a key that stands twice the last, as most readers have it.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, v)| *v)
+    }
+
+    /// A key that stands twice.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<&str> {
+        let mut keys: Vec<&str> = self.0.iter().map(|(k, _)| k.as_ref()).collect();
+        keys.sort_unstable();
+        keys.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
+    }
+
+    /// The event that these fields make.
+    ///
+    /// # Errors
+    /// [`Malformed`] if a field of the envelope is missing or has another type than the contract's.
+    pub fn event(&self, line: &'a str) -> Result<Event<'a>, Malformed> {
+        let place = |value: &str| value.as_ptr().addr().saturating_sub(line.as_ptr().addr());
+        let wrong = |key: &str, value: &str, want: &str| Malformed::new(place(value), format!("{key:?} is not {want}"));
+        let text = |key: &'static str| match self.get(key) {
+            None => Ok(None),
+            Some(v) => string(v).map(Some).ok_or_else(|| wrong(key, v, "a string")),
+        };
+        let number = |key: &'static str| match self.get(key) {
+            None => Ok(None),
+            Some(v) => match v.parse::<u64>() {
+                Ok(n) if n >= 1 => Ok(Some(n)),
+                _ => Err(wrong(key, v, "an integer of at least 1")),
+            },
+        };
+        match self.get("v") {
+            None => return Err(Malformed::new(0, "no \"v\": not a canonical event (is `spile wrap` missing?)")),
+            Some("1") => debug_assert!(VERSION == 1),
+            Some(v) => return Err(wrong("v", v, "1, the contract version that this spile speaks")),
+        }
+        let type_ = text("type")?.ok_or_else(|| Malformed::new(0, "no \"type\""))?;
+        let stream = text("stream")?.map(Raw::decode);
+        if let Some(id) = &stream
+            && !is_stream_id(id)
+        {
+            return Err(wrong("stream", self.get("stream").unwrap_or_default(), "1 to 64 of [A-Za-z0-9._:-]"));
+        }
+        let synthetic = match self.get("synthetic") {
+            None => false,
+            Some("true") => true,
+            Some(v) => return Err(wrong("synthetic", v, "true")),
+        };
+        let kind = Type::parse(&type_.decode());
+        let (label, parent) = (text("label")?, text("parent")?);
+        let (turn, seq, first_seq) = (number("turn")?, number("seq")?, number("first_seq")?);
+        let ts = text("ts")?.map(Raw::decode);
+        let delta = match (kind, text("block"), text("kind"), text("text")) {
+            (Type::TextDelta, Ok(Some(block)), Ok(Some(kind)), Ok(Some(text))) if !text.0.is_empty() => {
+                Some(Delta { first_seq, label, parent, synthetic, block, kind, text, extra: self.extra() })
+            }
+            _ => None,
+        };
+        Ok(Event { line, kind, stream, turn, seq, ts, delta })
+    }
+
+    /// What a `text_delta` has beside what the contract says, as it stood.
+    fn extra(&self) -> Cow<'a, str> {
+        let mut extra = String::new();
+        for (key, value) in &self.0 {
+            if !ENVELOPE.contains(&key.as_ref()) && !["block", "kind", "text"].contains(&key.as_ref()) {
+                extra.push(',');
+                extra.push_str(&super::to_json(key.as_ref()));
+                extra.push(':');
+                extra.push_str(value);
+            }
+        }
+        Cow::Owned(extra)
+    }
+}
+
+fn string(value: &str) -> Option<Raw<'_>> {
+    value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map(Raw)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Vec<(Cow<'de, str>, &'de str)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(12);
+                while let Some(Str(key)) = map.next_key()? {
+                    fields.push((key, map.next_value::<&'de RawValue>()?.get()));
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Visit).map(Fields)
+    }
+}

@@ -1,0 +1,125 @@
+//! Lone surrogate escapes (`"\ud83d"`): legal in JSON text, refused by serde_json, and the half of an emoji when a
+//! runtime cuts its deltas by UTF-16 units. They survive: escaped in a line, as stand-ins in a `String`.
+
+use std::borrow::Cow;
+
+/// Where the stand-ins begin: the last 2,048 code points of the private plane 16, one for each surrogate.
+///
+/// Text that uses these code points itself is only at risk in a stream that also holds lone surrogates.
+const STAND_IN: u32 = 0x10_F800;
+
+/// The text that the inside of a JSON string stands for; a lone surrogate or a broken escape becomes U+FFFD.
+#[must_use]
+pub fn unescape(raw: &str) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
+        return Cow::Borrowed(raw);
+    };
+    let mut out = String::with_capacity(raw.len());
+    out.push_str(&raw[..first]);
+    let mut rest = &raw[first..];
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let (c, len) = escape(&rest[at..]);
+        out.push(c);
+        rest = &rest[at + len..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The character of the escape at the start of `s`, and how many bytes it took.
+fn escape(s: &str) -> (char, usize) {
+    let simple = match s.as_bytes().get(1) {
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'u') => return unicode(s),
+        Some(c @ (b'"' | b'\\' | b'/')) => char::from(*c),
+        _ => return (char::REPLACEMENT_CHARACTER, 1),
+    };
+    (simple, 2)
+}
+
+fn unicode(s: &str) -> (char, usize) {
+    match hex(s) {
+        None => (char::REPLACEMENT_CHARACTER, 2),
+        Some(high @ 0xD800..=0xDBFF) => match hex(&s[6..]) {
+            Some(low @ 0xDC00..=0xDFFF) => {
+                let c = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+            }
+            _ => (char::REPLACEMENT_CHARACTER, 6),
+        },
+        Some(c) => (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+    }
+}
+
+/// The code unit of `\uXXXX` at the start of `s`.
+fn hex(s: &str) -> Option<u32> {
+    let digits = s.strip_prefix("\\u")?.get(..4)?;
+    digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+}
+
+/// Walks the escapes of a line of JSON; `lone` says what stands for a lone surrogate. `None` if there is none.
+fn map_lone(line: &str, lone: impl Fn(u32) -> char) -> Option<String> {
+    let mut out = String::new();
+    let (mut at, mut copied) = (0, 0);
+    while let Some(found) = memchr::memchr(b'\\', &line.as_bytes()[at..]) {
+        at += found;
+        match hex(&line[at..]) {
+            Some(0xD800..=0xDBFF) if matches!(hex(&line[at + 6..]), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(unit @ 0xD800..=0xDFFF) => {
+                out.push_str(&line[copied..at]);
+                out.push(lone(unit));
+                at += 6;
+                copied = at;
+            }
+            Some(_) => at += 6,
+            // The character after a backslash may be of any length in a broken line.
+            None => at += 1 + line[at + 1..].chars().next().map_or(0, char::len_utf8),
+        }
+    }
+    (copied > 0).then(|| out + &line[copied..])
+}
+
+/// The line with every lone surrogate escape replaced by U+FFFD.
+pub(super) fn replace_lone(line: &str) -> Option<String> {
+    map_lone(line, |_| char::REPLACEMENT_CHARACTER)
+}
+
+/// The line with every lone surrogate escape replaced by its stand-in, for serde_json; `None` if it has none.
+/// [`stand_in`] gives the escape back when the text is written.
+#[must_use]
+pub fn mend_lone(line: &str) -> Option<String> {
+    map_lone(line, |unit| char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER))
+}
+
+/// The surrogate for which `c` stands in.
+pub(super) fn stand_in(c: char) -> Option<u32> {
+    u32::from(c).checked_sub(STAND_IN).map(|n| n + 0xD800)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_pairs_and_replaces_halves() {
+        assert_eq!(unescape(r"a\ud83d\ude00b"), "a😀b");
+        assert_eq!(unescape(r"a\ud83d"), "a\u{fffd}");
+        assert_eq!(unescape(r"\ud83d\n\u00e9\u2028"), "\u{fffd}\né\u{2028}");
+        assert_eq!(unescape("plain é"), "plain é");
+        assert_eq!(unescape(r"\"), "\u{fffd}");
+    }
+
+    #[test]
+    fn mends_only_what_is_alone() {
+        assert_eq!(mend_lone(r#"{"a":"\ud83d\ude00 \\ud83d"}"#), None);
+        let mended = mend_lone(r#"{"a":"x\ud83d"}"#).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&mended).unwrap();
+        let last = value["a"].as_str().unwrap().chars().last().unwrap();
+        assert_eq!(stand_in(last), Some(0xD83D));
+    }
+}

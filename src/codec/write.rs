@@ -1,0 +1,154 @@
+//! Events to bytes: compact JSON in the contract's key order, one line each, with U+2028 and U+2029 escaped.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::{Malformed, surrogate, text_or_base64};
+use crate::event::Envelope;
+
+/// Writes events to a buffer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Writer {
+    /// Whether texts may hold stand-ins of [`super::mend_lone`], which are written as the escapes they stand for.
+    pub lone_surrogates: bool,
+}
+
+impl Writer {
+    /// Writes one event: the envelope, then the fields of `body` in the same object, then a line feed.
+    pub fn event(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize) {
+        self.write(buf, envelope);
+        self.splice(buf, body);
+        buf.push(b'\n');
+    }
+
+    /// As [`Writer::event`], with the fields of a second body behind those of the first.
+    pub fn event_with(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize, more: &impl Serialize) {
+        self.write(buf, envelope);
+        self.splice(buf, body);
+        self.splice(buf, more);
+        buf.push(b'\n');
+    }
+
+    /// Adds the fields of an object to the object at the end of `buf`.
+    fn splice(self, buf: &mut Vec<u8>, body: &impl Serialize) {
+        buf.pop();
+        let at = buf.len();
+        self.write(buf, body);
+        if buf.get(at..at + 2) == Some(b"{}") {
+            buf.truncate(at);
+            buf.push(b'}');
+        } else if let Some(brace) = buf.get_mut(at) {
+            *brace = b',';
+        }
+    }
+
+    fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
+        let start = buf.len();
+        let format = OneLine { lone_surrogates: self.lone_surrogates };
+        let mut serializer = Serializer::with_formatter(&mut *buf, format);
+        if value.serialize(&mut serializer).is_err() {
+            // Writing to memory cannot fail, and no body has a map with keys that are not strings.
+            buf.truncate(start);
+            buf.extend_from_slice(b"{}");
+        }
+    }
+}
+
+/// Anything that serde can write, as JSON text on one line.
+#[must_use]
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut buf = Vec::new();
+    Writer::default().write(&mut buf, value);
+    String::from_utf8(buf).unwrap_or_default()
+}
+
+/// Adds the inside of a JSON string to `out`, escaped as everything else is.
+pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
+    Writer::default().write(out, text);
+    // Without the quotes that serde puts around it.
+    out.remove(start);
+    out.pop();
+}
+
+/// The head of a merged delta, up to the quote that opens its text.
+pub fn push_delta_head(out: &mut Vec<u8>, envelope: &Envelope<'_>, block: &str, kind: &str) {
+    Writer::default().write(out, envelope);
+    out.pop();
+    for part in [",\"block\":\"", block, "\",\"kind\":\"", kind, "\",\"text\":\""] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Which bytes a diagnostic is about, and where they stood.
+pub struct Place<'a> {
+    /// The line of the input, from 1.
+    pub line: u64,
+    /// Byte offset in the input.
+    pub offset: u64,
+    /// The bytes themselves.
+    pub bytes: &'a [u8],
+}
+
+/// The body of a `status` of kind `diagnostic`.
+#[must_use]
+pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'static> {
+    let (key, text) = text_or_base64(at.bytes);
+    let mut data = serde_json::Map::new();
+    data.insert("line".into(), at.line.into());
+    data.insert("offset".into(), (at.offset + why.offset as u64).into());
+    data.insert("reason".into(), why.reason.as_str().into());
+    data.insert(key.into(), text.into_owned().into());
+    crate::event::Status {
+        kind: "diagnostic".into(),
+        message: Some(why.reason.clone().into()),
+        data: Some(data.into()),
+    }
+}
+
+/// serde_json's compact form, kept on one line for every reader: Node's `readline` also splits at U+2028 and U+2029,
+/// and a raw value may stand over several lines. Stand-ins become the lone surrogates that they stand for.
+struct OneLine {
+    lone_surrogates: bool,
+}
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        // All of them begin with one of two bytes, which most text does not have.
+        while let Some((at, c)) = special(rest, self.lone_surrogates) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let unit = surrogate::stand_in(c).unwrap_or(u32::from(c));
+            write!(writer, "\\u{unit:04x}")?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if memchr::memchr2(b'\n', b'\r', fragment.as_bytes()).is_none() {
+            return self.write_string_fragment(writer, fragment);
+        }
+        // A raw line end can only stand between tokens.
+        let one_line: String = fragment.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
+        self.write_string_fragment(writer, &one_line)
+    }
+}
+
+/// The first character that must be escaped although serde_json would not.
+fn special(text: &str, lone_surrogates: bool) -> Option<(usize, char)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(0xE2, 0xF4, &bytes[at..]) {
+        at += found;
+        match text[at..].chars().next() {
+            Some(c @ ('\u{2028}' | '\u{2029}')) => return Some((at, c)),
+            Some(c) if lone_surrogates && surrogate::stand_in(c).is_some() => return Some((at, c)),
+            Some(c) => at += c.len_utf8(),
+            None => return None,
+        }
+    }
+    None
+}

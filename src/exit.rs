@@ -1,0 +1,163 @@
+//! Exit statuses: the one table that the code, the tests and the manual share.
+
+/// Why the process ends, in the order in which the first that applies is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Success,
+    /// The turn failed, `check` found violations, or something is owed.
+    Failed,
+    /// The command line cannot be understood.
+    Usage,
+    /// Malformed input under `--strict`.
+    Malformed,
+    /// An endpoint is not available.
+    Unavailable,
+    /// Output cannot be written.
+    CannotWrite,
+    /// The agent is rate limited: retry later.
+    RateLimited,
+    /// A timeout ended the turn.
+    Timeout,
+    /// spile itself failed.
+    Internal,
+    /// The agent's command exists and cannot be executed.
+    NotExecutable,
+    /// The agent's command was not found.
+    NotFound,
+    /// The turn was cancelled by name or by a filter.
+    Cancelled,
+    /// The child's own non-zero status (1 to 255).
+    Child(u8),
+    /// Death by this signal: re-raised, so that the shell sees a real signal death.
+    Signal(i32),
+}
+
+/// A row of the table: status, and the sentence that the manual prints.
+pub struct Row {
+    /// As the shell shows it in `$?`; a range where it is one.
+    pub status: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// The exit statuses as the manual shows them; where several apply, the first row wins and the last turn counts.
+pub const TABLE: &[Row] = &[
+    Row { status: "2", meaning: "usage error" },
+    Row { status: "125", meaning: "spile itself failed" },
+    Row { status: "126", meaning: "the agent's command is not executable" },
+    Row { status: "127", meaning: "the agent's command was not found" },
+    Row { status: "128+n", meaning: "death by signal n, re-raised so that the shell sees a real signal death" },
+    Row { status: "130", meaning: "the turn was cancelled by name or by a filter" },
+    Row { status: "124", meaning: "a timeout ended the turn" },
+    Row { status: "75", meaning: "the agent is rate limited: retry later" },
+    Row { status: "other", meaning: "wrap: the child's own non-zero status" },
+    Row { status: "65", meaning: "malformed input under --strict" },
+    Row { status: "69", meaning: "an endpoint is unavailable" },
+    Row { status: "73", meaning: "output cannot be written" },
+    Row {
+        status: "1",
+        meaning: "the turn failed (also where the child exits 0), check found violations, or something is owed",
+    },
+    Row { status: "0", meaning: "all is well" },
+];
+
+impl Exit {
+    /// The number for `exit(2)`; for a signal the 128+n by which a shell reports it.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Malformed => 65,
+            Exit::Unavailable => 69,
+            Exit::CannotWrite => 73,
+            Exit::RateLimited => 75,
+            Exit::Timeout => 124,
+            Exit::Internal => 125,
+            Exit::NotExecutable => 126,
+            Exit::NotFound => 127,
+            Exit::Cancelled => 130,
+            Exit::Child(code) => code,
+            Exit::Signal(n) => u8::try_from(128 + n).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Rank in [`TABLE`]: the smaller, the earlier it wins.
+    fn rank(self) -> u8 {
+        match self {
+            Exit::Usage => 0,
+            Exit::Internal => 1,
+            Exit::NotExecutable => 2,
+            Exit::NotFound => 3,
+            Exit::Signal(_) => 4,
+            Exit::Cancelled => 5,
+            Exit::Timeout => 6,
+            Exit::RateLimited => 7,
+            Exit::Child(_) => 8,
+            Exit::Malformed => 9,
+            Exit::Unavailable => 10,
+            Exit::CannotWrite => 11,
+            Exit::Failed => 12,
+            Exit::Success => 13,
+        }
+    }
+
+    /// Of two reasons the one that comes first in [`TABLE`].
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if other.rank() < self.rank() { other } else { self }
+    }
+
+    /// The status of a turn that ended with the `turn_failed` error `code`.
+    #[must_use]
+    pub fn of_failure(code: &str) -> Self {
+        match code {
+            "rate_limited" => Exit::RateLimited,
+            code if code.starts_with("timeout_") => Exit::Timeout,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_row_wins() {
+        assert_eq!(Exit::Failed.or(Exit::Child(3)), Exit::Child(3));
+        assert_eq!(Exit::RateLimited.or(Exit::Child(3)), Exit::RateLimited);
+        assert_eq!(Exit::Success.or(Exit::Failed), Exit::Failed);
+        assert_eq!(Exit::Signal(15).or(Exit::Failed), Exit::Signal(15));
+        assert_eq!(Exit::Signal(9).code(), 137);
+    }
+
+    #[test]
+    fn ranks_follow_the_table() {
+        let all = [
+            Exit::Usage,
+            Exit::Internal,
+            Exit::NotExecutable,
+            Exit::NotFound,
+            Exit::Signal(2),
+            Exit::Cancelled,
+            Exit::Timeout,
+            Exit::RateLimited,
+            Exit::Child(3),
+            Exit::Malformed,
+            Exit::Unavailable,
+            Exit::CannotWrite,
+            Exit::Failed,
+            Exit::Success,
+        ];
+        assert_eq!(all.len(), TABLE.len());
+        for (i, (exit, row)) in all.iter().zip(TABLE).enumerate() {
+            assert_eq!(usize::from(exit.rank()), i);
+            if let Ok(status) = row.status.parse::<u8>() {
+                assert_eq!(exit.code(), status, "{}", row.meaning);
+            }
+        }
+    }
+}

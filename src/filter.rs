@@ -1,0 +1,144 @@
+//! The one filter trait: events and the passing of time go in, events come out. A filter cannot wait, read or write.
+
+pub mod coalesce;
+
+use crate::event::Event;
+use crate::time::Time;
+
+/// A value that turns a stream of events into another.
+///
+/// Infallible: malformed input was stopped in the codec, or is a diagnostic event. Time is a parameter and deadlines are
+/// answers, so that a filter acts when nothing arrives and a test of it takes no time.
+///
+/// The law of a chain: writing and re-reading the line between two filters, under the same virtual time, changes nothing.
+/// A tick due at `t` comes before an event at `t`, the ticks of what stands downstream first.
+pub trait Filter {
+    /// Takes one event. Every numbered event of a stream comes here exactly once, in order.
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>);
+
+    /// When it must be called although nothing came; asked again after every call.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// Time has passed. Harmless when it was not asked for; after it the deadline lies behind `now` or is gone.
+    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        let _ = (now, out);
+    }
+
+    /// Something that is no event is about to pass: say now what is held.
+    fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
+        let _ = (now, out);
+    }
+
+    /// The input has ended: say what is held. Nothing comes after it.
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        self.on_flush(now, out);
+    }
+}
+
+/// Where a filter says its events: to the filters behind it, and at last to bytes.
+pub struct Out<'a> {
+    rest: &'a mut [Box<dyn Filter>],
+    bytes: &'a mut Vec<u8>,
+}
+
+impl<'a> Out<'a> {
+    /// The end of the line: events become lines in `bytes`.
+    pub fn bytes(bytes: &'a mut Vec<u8>) -> Self {
+        Self { rest: &mut [], bytes }
+    }
+
+    /// Passes an event on, as it came.
+    pub fn pass(&mut self, now: Time, event: &Event<'_>) {
+        match self.rest.split_first_mut() {
+            None => {
+                self.bytes.extend_from_slice(event.line.as_bytes());
+                self.bytes.push(b'\n');
+            }
+            Some((next, rest)) => next.on_event(now, event, &mut Out { rest, bytes: self.bytes }),
+        }
+    }
+
+    /// Says the event that `write` puts into a buffer as one line with its line feed.
+    pub fn say(&mut self, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.rest.is_empty() {
+            write(self.bytes);
+            return;
+        }
+        let mut line = Vec::new();
+        write(&mut line);
+        if let Ok(event) = crate::codec::decode(line.strip_suffix(b"\n").unwrap_or(&line)) {
+            self.pass(now, &event);
+        }
+    }
+}
+
+/// Several filters as one, in the order of the pipe.
+#[derive(Default)]
+pub struct Chain {
+    filters: Vec<Box<dyn Filter>>,
+}
+
+impl Chain {
+    /// The filters one behind the other; none at all passes everything.
+    #[must_use]
+    pub fn new(filters: Vec<Box<dyn Filter>>) -> Self {
+        Self { filters }
+    }
+
+    /// Fires what is due up to `now`, the earliest first, of equals the one furthest downstream.
+    fn settle(&mut self, now: Time, bytes: &mut Vec<u8>) {
+        loop {
+            let due = self.filters.iter().enumerate().rev().filter_map(|(i, f)| f.deadline().map(|at| (at, i)));
+            let Some((at, i)) = due.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= now) else {
+                return;
+            };
+            self.call(i, bytes, |filter, out| filter.on_tick(at, out));
+            if self.filters[i].deadline().is_some_and(|next| next <= at) {
+                debug_assert!(false, "a filter's deadline must move on when it has passed");
+                return;
+            }
+        }
+    }
+
+    fn call(&mut self, i: usize, bytes: &mut Vec<u8>, f: impl FnOnce(&mut dyn Filter, &mut Out<'_>)) {
+        let Some((filter, rest)) = self.filters.get_mut(i..).and_then(<[_]>::split_first_mut) else {
+            return;
+        };
+        f(filter.as_mut(), &mut Out { rest, bytes });
+    }
+
+    /// Takes one event at `now`, after whatever was due until then.
+    pub fn on_event(&mut self, now: Time, event: &Event<'_>, bytes: &mut Vec<u8>) {
+        self.settle(now, bytes);
+        Out { rest: &mut self.filters, bytes }.pass(now, event);
+    }
+
+    /// The earliest deadline of all.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.filters.iter().filter_map(|f| f.deadline()).min()
+    }
+
+    /// Fires what is due up to `now`.
+    pub fn on_tick(&mut self, now: Time, bytes: &mut Vec<u8>) {
+        self.settle(now, bytes);
+    }
+
+    /// Flushes every filter, upstream first.
+    pub fn on_flush(&mut self, now: Time, bytes: &mut Vec<u8>) {
+        self.settle(now, bytes);
+        for i in 0..self.filters.len() {
+            self.call(i, bytes, |filter, out| filter.on_flush(now, out));
+        }
+    }
+
+    /// Ends every filter, upstream first.
+    pub fn on_end(&mut self, now: Time, bytes: &mut Vec<u8>) {
+        self.settle(now, bytes);
+        for i in 0..self.filters.len() {
+            self.call(i, bytes, |filter, out| filter.on_end(now, out));
+        }
+    }
+}

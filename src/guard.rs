@@ -1,0 +1,394 @@
+//! The contract guard: whatever an adapter says and however its input ends, what leaves here obeys C1 to C8
+//! (docs/EVENTS.md). Adapters speak to it in their own order; it opens, numbers, closes and never says a thing twice.
+
+mod block;
+mod say;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::codec::{self, Malformed, Place, Writer};
+use crate::event::{
+    ChildExit, Envelope, Failure, Spent, Status, TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Type, VERSION,
+};
+use crate::exit::Exit;
+use crate::time::Time;
+
+use block::Blocks;
+pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
+use tools::Tools;
+
+/// The longest block in bytes, unless `--max-block` says otherwise.
+pub const MAX_BLOCK: usize = 1 << 20;
+
+/// How much of stderr a `turn_failed` quotes, in bytes.
+const STDERR_TAIL: usize = 4096;
+
+/// What a guard must know before the first event.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The stream id, as [`codec::is_stream_id`] wants it.
+    pub stream: String,
+    /// A human's name for it.
+    pub label: Option<String>,
+    /// The longest block in bytes; at least 16 are taken.
+    pub max_block: usize,
+}
+
+/// The guard of one stream. What it has to say collects in [`Guard::out`].
+#[derive(Debug)]
+pub struct Guard {
+    config: Config,
+    /// The lines that are ready, each with its line feed. Whoever drives the guard takes them.
+    pub out: Vec<u8>,
+    writer: Writer,
+    runtime: Cow<'static, str>,
+    time: Time,
+    seq: u64,
+    turns: u64,
+    turn: Option<Turn>,
+    blocks: Blocks,
+    cancel: Option<(String, String)>,
+    stderr_tail: String,
+    exit: Exit,
+    diagnostics: u64,
+}
+
+/// What belongs to the open turn alone.
+#[derive(Debug, Default)]
+struct Turn {
+    tools: Tools,
+    /// Whether the main agent has said anything to the user.
+    answered: bool,
+}
+
+/// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
+#[derive(Debug, Clone)]
+enum Terminal<'a> {
+    Completed { stop: &'a str, result: Option<&'a str> },
+    Failed { error: Failure<'a>, exit: Option<ChildExit> },
+    Cancelled { by: &'a str, reason: &'a str, stop: Option<&'a str> },
+}
+
+impl Guard {
+    /// A guard before its first event.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            blocks: Blocks::new(config.max_block.max(16)),
+            config,
+            out: Vec::new(),
+            writer: Writer::default(),
+            runtime: Cow::Borrowed("unknown"),
+            time: Time::default(),
+            seq: 0,
+            turns: 0,
+            turn: None,
+            cancel: None,
+            stderr_tail: String::new(),
+            exit: Exit::Success,
+            diagnostics: 0,
+        }
+    }
+
+    /// Names the runtime, for turns that open without saying it.
+    pub fn set_runtime(&mut self, runtime: &'static str) {
+        self.runtime = Cow::Borrowed(runtime);
+    }
+
+    /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
+    pub fn expect_lone_surrogates(&mut self) {
+        self.writer.lone_surrogates = true;
+    }
+
+    /// Whether a turn is open.
+    #[must_use]
+    pub fn turn_open(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The number of the last turn that was opened; 0 before the first.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Whether the main agent has said anything in the open turn.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.turn.as_ref().is_some_and(|t| t.answered)
+    }
+
+    /// The status by which the last turn would have the process end.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// How many diagnostics were said.
+    #[must_use]
+    pub fn diagnostics(&self) -> u64 {
+        self.diagnostics
+    }
+
+    /// Opens a turn. One that is still open never got its result and fails first.
+    pub fn start_turn(&mut self, now: Time, started: &TurnStarted<'_>) {
+        if self.turn_open() {
+            self.fail_missing(now, "the next turn began before this one had a result");
+        }
+        self.open(now, started, false);
+    }
+
+    /// Adds text to the block that `text` names, opening it (and a turn) if need be.
+    pub fn delta(&mut self, now: Time, text: &Text<'_>, delta: &str) {
+        if delta.is_empty() {
+            return;
+        }
+        self.ensure_turn(now);
+        self.note_answer(text);
+        self.say_blocks(now, false, |blocks, say| blocks.delta(text, delta, say));
+    }
+
+    /// Closes the block that `text` names. With `whole` the runtime says what the block's text is: what is missing is
+    /// said first, and a text that differs becomes a block of its own that supersedes what was said.
+    pub fn finish_block(&mut self, now: Time, text: &Text<'_>, whole: Option<&str>) {
+        if whole.is_some_and(|w| !w.is_empty()) {
+            self.ensure_turn(now);
+            self.note_answer(text);
+        }
+        self.say_blocks(now, false, |blocks, say| blocks.finish(text, whole, say));
+    }
+
+    /// Starts a tool, closing the open blocks of its parent.
+    pub fn start_tool(&mut self, now: Time, tool: &ToolStart<'_>) {
+        self.ensure_turn(now);
+        self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
+        self.say_tools(now, |tools, say| tools.start(tool, say));
+    }
+
+    /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
+    pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
+        if self.turn_open() {
+            self.say_tools(now, |tools, say| tools.finish(tool, say));
+            return;
+        }
+        let mut data = serde_json::json!({"id": tool.id, "name": tool.name, "outcome": tool.outcome});
+        if let Some(output) = tool.output.as_ref().and_then(|o| serde_json::from_str(o.get()).ok()) {
+            data["output"] = output;
+        }
+        let message = "a tool finished after its turn had ended";
+        self.status(now, &Notice { kind: "log", message: Some(message), data: Some(data), parent: tool.parent });
+    }
+
+    /// Says a status, in the open turn if there is one.
+    pub fn status(&mut self, now: Time, notice: &Notice<'_>) {
+        let body =
+            Status { kind: notice.kind.into(), message: notice.message.map(Cow::Borrowed), data: notice.data.clone() };
+        self.emit(now, Type::Status, notice.parent, false, &body);
+    }
+
+    /// A line of the agent's stderr.
+    pub fn stderr(&mut self, now: Time, line: &str) {
+        self.stderr_tail.push_str(line);
+        self.stderr_tail.push('\n');
+        if let Some(over) = self.stderr_tail.len().checked_sub(STDERR_TAIL) {
+            let cut = (over..self.stderr_tail.len()).find(|&i| self.stderr_tail.is_char_boundary(i));
+            self.stderr_tail.drain(..cut.unwrap_or(self.stderr_tail.len()));
+        }
+        let data = serde_json::json!({"from": "stderr"});
+        self.status(now, &Notice { kind: "log", message: Some(line), data: Some(data), parent: None });
+    }
+
+    /// Bytes of the agent that could not be read, kept whole.
+    pub fn diagnostic(&mut self, now: Time, place: &Place<'_>, why: &Malformed) {
+        self.diagnostics += 1;
+        self.emit(now, Type::Status, None, false, &codec::diagnostic(place, why));
+    }
+
+    /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
+    pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &Spent) {
+        self.ensure_turn(now);
+        if let Some(answer) = result.filter(|r| !r.is_empty())
+            && !self.answered()
+        {
+            let text = Text { key: "\0result", kind: TextKind::Answer, parent: None };
+            self.finish_block(now, &text, Some(answer));
+        }
+        self.end_turn(now, Terminal::Completed { stop, result }, spent, false);
+    }
+
+    /// The runtime's result: the turn failed.
+    pub fn fail(&mut self, now: Time, error: Failure<'_>, spent: &Spent) {
+        self.ensure_turn(now);
+        self.end_turn(now, Terminal::Failed { error, exit: None }, spent, false);
+    }
+
+    /// The runtime's own word that the turn was cancelled.
+    pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &Spent) {
+        self.ensure_turn(now);
+        self.end_turn(now, Terminal::Cancelled { by: "runtime", reason, stop }, spent, false);
+    }
+
+    /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
+    /// The first to ask is the one that is named.
+    pub fn ask_cancel(&mut self, by: &str, reason: &str) {
+        self.cancel.get_or_insert_with(|| (by.to_owned(), reason.to_owned()));
+    }
+
+    /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
+    pub fn end(&mut self, now: Time, end: &End) {
+        if self.turn.is_none() {
+            if self.turns > 0 {
+                return;
+            }
+            self.ensure_turn(now);
+        }
+        let spent = Spent::default();
+        let exit = end.ended.child_exit();
+        let failed = |code: &'static str, message: String| Terminal::Failed {
+            error: Failure { code: code.into(), message: message.into(), retry_at: None },
+            exit,
+        };
+        let terminal = match (end.verdict, end.ended) {
+            (Verdict::MissingResult, ended) => failed("missing_result", ended.sentence("without a result")),
+            (Verdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
+                failed("truncated", ended.sentence("in the middle of a message"))
+            }
+            (_, Ended::Eof | Ended::Exited(0)) => Terminal::Completed { stop: "end_of_output", result: None },
+            (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
+            (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
+        };
+        let synthetic = end.verdict != Verdict::ByExit;
+        self.end_turn(now, terminal, &spent, synthetic);
+    }
+
+    /// The command could not be started: the run's one turn fails with `spawn_failed`.
+    pub fn spawn_failed(&mut self, now: Time, message: &str) {
+        self.ensure_turn(now);
+        let error = Failure { code: "spawn_failed".into(), message: message.into(), retry_at: None };
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+    }
+
+    fn fail_missing(&mut self, now: Time, message: &str) {
+        let error = Failure { code: "missing_result".into(), message: message.into(), retry_at: None };
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+    }
+
+    /// Text or a tool without a turn opens one that the runtime never announced.
+    fn ensure_turn(&mut self, now: Time) {
+        if self.turn.is_none() {
+            let runtime = self.runtime.clone();
+            self.open(now, &TurnStarted { runtime, ..TurnStarted::default() }, true);
+        }
+    }
+
+    fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
+        self.turns += 1;
+        self.turn = Some(Turn::default());
+        self.emit(now, Type::TurnStarted, None, synthetic, started);
+    }
+
+    fn note_answer(&mut self, text: &Text<'_>) {
+        if let Some(turn) = &mut self.turn {
+            turn.answered |= text.parent.is_none() && text.kind == TextKind::Answer;
+        }
+    }
+
+    /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
+    fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
+        let cancel = self.cancel.take();
+        // A turn that we cancelled is cancelled even if the runtime calls it complete; its word is kept.
+        let terminal = match (&cancel, terminal) {
+            (Some((by, reason)), Terminal::Completed { stop, .. }) => {
+                Terminal::Cancelled { by, reason, stop: Some(stop) }
+            }
+            (Some((by, reason)), Terminal::Cancelled { stop, .. }) => Terminal::Cancelled { by, reason, stop },
+            (Some((by, reason)), Terminal::Failed { .. }) => Terminal::Cancelled { by, reason, stop: None },
+            (None, terminal) => terminal,
+        };
+        self.say_blocks(now, synthetic, Blocks::close_all);
+        self.say_tools(now, Tools::close_all);
+        match terminal {
+            Terminal::Completed { stop, result } => {
+                let body = TurnCompleted { stop: stop.into(), result: result.map(Cow::Borrowed) };
+                self.exit = Exit::Success;
+                self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
+            }
+            Terminal::Failed { error, exit } => {
+                self.exit = Exit::of_failure(&error.code);
+                let tail = std::mem::take(&mut self.stderr_tail);
+                let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
+                self.emit_terminal(now, Type::TurnFailed, synthetic, &TurnFailed { error, exit, stderr_tail }, spent);
+            }
+            Terminal::Cancelled { by, reason, stop } => {
+                self.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
+                let body = TurnCancelled { by: by.into(), reason: reason.into(), stop: stop.map(Cow::Borrowed) };
+                self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
+            }
+        }
+        self.turn = None;
+    }
+
+    fn say_blocks(&mut self, now: Time, synthetic: bool, act: impl FnOnce(&mut Blocks, &mut block::Say<'_>)) {
+        let mut blocks = std::mem::take(&mut self.blocks);
+        act(&mut blocks, &mut |parent, body| match body {
+            block::Said::Delta(body) => self.emit(now, Type::TextDelta, parent, false, body),
+            block::Said::Final(body) => self.emit(now, Type::BlockFinal, parent, synthetic, body),
+        });
+        self.blocks = blocks;
+    }
+
+    fn say_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::Say<'_>)) {
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
+        // The turn must be open while its events are written.
+        self.turn = Some(Turn::default());
+        act(&mut turn.tools, &mut |parent, said| match said {
+            tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
+            tools::Said::Finished { body, synthetic } => self.emit(now, Type::ToolFinished, parent, synthetic, body),
+        });
+        self.turn = Some(turn);
+    }
+
+    fn emit(&mut self, now: Time, type_: Type, parent: Option<&str>, synthetic: bool, body: &impl Serialize) {
+        self.emit_with(now, type_, (parent, synthetic), body, &Nothing {});
+    }
+
+    fn emit_terminal(&mut self, now: Time, type_: Type, synthetic: bool, body: &impl Serialize, spent: &Spent) {
+        self.emit_with(now, type_, (None, synthetic), body, spent);
+    }
+
+    fn emit_with(
+        &mut self,
+        now: Time,
+        type_: Type,
+        (parent, synthetic): (Option<&str>, bool),
+        body: &impl Serialize,
+        more: &impl Serialize,
+    ) {
+        self.time = self.time.max(now);
+        self.seq += 1;
+        let envelope = Envelope {
+            v: VERSION,
+            type_: type_.name().into(),
+            stream: Some(self.config.stream.as_str().into()),
+            turn: self.turn.is_some().then_some(self.turns),
+            seq: Some(self.seq),
+            first_seq: None,
+            ts: Some(self.time.to_string().into()),
+            label: self.config.label.as_deref().map(Cow::Borrowed),
+            parent: parent.map(Cow::Borrowed),
+            synthetic,
+        };
+        self.writer.event_with(&mut self.out, &envelope, body, more);
+    }
+}
+
+/// No second body.
+#[derive(Serialize)]
+struct Nothing {}

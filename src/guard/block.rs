@@ -1,0 +1,191 @@
+//! The open text blocks of a stream: what was said of each, and how a final meets it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::say::Text;
+use crate::event::{BlockFinal, TextDelta};
+
+/// How many blocks may be open at once; past that the oldest is closed.
+const MAX_OPEN: usize = 16;
+
+/// What a block has to say.
+pub(super) enum Said<'a> {
+    Delta(&'a TextDelta<'a>),
+    Final(&'a BlockFinal<'a>),
+}
+
+/// Where it says it, with the block's parent.
+pub(super) type Say<'a> = dyn FnMut(Option<&str>, Said<'_>) + 'a;
+
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    open: Vec<Block>,
+    count: u64,
+    max: usize,
+}
+
+#[derive(Debug)]
+struct Block {
+    key: String,
+    kind: &'static str,
+    parent: Option<String>,
+    id: String,
+    text: String,
+    /// Length and hash of what was said under this key and closed because of `--max-block`.
+    closed: Vec<(usize, u64)>,
+    continues: Option<String>,
+    supersedes: Option<String>,
+}
+
+impl Block {
+    fn is(&self, text: &Text<'_>) -> bool {
+        self.key == text.key && self.kind == text.kind.name() && self.parent.as_deref() == text.parent
+    }
+
+    /// What `whole` has beyond what was said; `None` if it is another text.
+    fn missing<'t>(&self, whole: &'t str) -> Option<&'t str> {
+        let mut rest = whole;
+        for &(len, hash) in &self.closed {
+            let said = rest.get(..len)?;
+            if hash_of(said) != hash {
+                return None;
+            }
+            rest = &rest[len..];
+        }
+        rest.strip_prefix(self.text.as_str())
+    }
+
+    fn close(self, say: &mut Say<'_>) -> String {
+        let body = BlockFinal {
+            block: self.id.as_str().into(),
+            kind: self.kind.into(),
+            text: self.text.as_str().into(),
+            supersedes: self.supersedes.map(Into::into),
+            continues: self.continues.map(Into::into),
+            ..BlockFinal::default()
+        };
+        say(self.parent.as_deref(), Said::Final(&body));
+        self.id
+    }
+}
+
+impl Blocks {
+    pub(super) fn new(max: usize) -> Self {
+        Self { open: Vec::new(), count: 0, max }
+    }
+
+    pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, say: &mut Say<'_>) {
+        let at = self.find_or_open(text, None, say);
+        self.add(at, delta, say);
+    }
+
+    pub(super) fn finish(&mut self, text: &Text<'_>, whole: Option<&str>, say: &mut Say<'_>) {
+        let open = self.open.iter().position(|b| b.is(text));
+        let mut supersedes = None;
+        if let Some(at) = open {
+            match whole.map(|whole| self.open[at].missing(whole)) {
+                None => return drop(self.open.remove(at).close(say)),
+                Some(Some(missing)) => {
+                    self.add(at, missing, say);
+                    // A continuation has moved to the end of the list.
+                    if let Some(at) = self.open.iter().position(|b| b.is(text)) {
+                        self.open.remove(at).close(say);
+                    }
+                    return;
+                }
+                Some(None) => supersedes = Some(self.open.remove(at).close(say)),
+            }
+        }
+        let Some(whole) = whole.filter(|w| !w.is_empty()) else {
+            return;
+        };
+        let at = self.find_or_open(text, supersedes, say);
+        self.add(at, whole, say);
+        if let Some(at) = self.open.iter().position(|b| b.is(text)) {
+            self.open.remove(at).close(say);
+        }
+    }
+
+    /// Closes the blocks of one parent, or of the main agent.
+    pub(super) fn close_of(&mut self, parent: Option<&str>, say: &mut Say<'_>) {
+        for block in self.open.extract_if(.., |b| b.parent.as_deref() == parent) {
+            block.close(say);
+        }
+    }
+
+    pub(super) fn close_all(&mut self, say: &mut Say<'_>) {
+        for block in self.open.drain(..) {
+            block.close(say);
+        }
+    }
+
+    fn find_or_open(&mut self, text: &Text<'_>, supersedes: Option<String>, say: &mut Say<'_>) -> usize {
+        if let Some(at) = self.open.iter().position(|b| b.is(text)) {
+            return at;
+        }
+        if self.open.len() >= MAX_OPEN {
+            self.open.remove(0).close(say);
+        }
+        self.count += 1;
+        self.open.push(Block {
+            key: text.key.to_owned(),
+            kind: text.kind.name(),
+            parent: text.parent.map(str::to_owned),
+            id: format!("b{}", self.count),
+            text: String::new(),
+            closed: Vec::new(),
+            continues: None,
+            supersedes,
+        });
+        self.open.len() - 1
+    }
+
+    /// Says `delta` in the block, in as many blocks as `max` makes of it.
+    fn add(&mut self, mut at: usize, mut delta: &str, say: &mut Say<'_>) {
+        while !delta.is_empty() {
+            let block = &mut self.open[at];
+            let room = self.max - block.text.len();
+            let (now, later) =
+                delta.split_at(if delta.len() <= room { delta.len() } else { cut(&block.text, delta, room) });
+            if !now.is_empty() {
+                let body = TextDelta { block: block.id.as_str().into(), kind: block.kind.into(), text: now.into() };
+                say(block.parent.as_deref(), Said::Delta(&body));
+                block.text.push_str(now);
+            }
+            if !later.is_empty() {
+                at = self.go_on(at, say);
+            }
+            delta = later;
+        }
+    }
+
+    /// Closes a full block and opens its continuation.
+    fn go_on(&mut self, at: usize, say: &mut Say<'_>) -> usize {
+        let full = self.open.remove(at);
+        self.count += 1;
+        let mut closed = full.closed.clone();
+        closed.push((full.text.len(), hash_of(&full.text)));
+        let (key, kind, parent) = (full.key.clone(), full.kind, full.parent.clone());
+        let continues = Some(full.close(say));
+        let id = format!("b{}", self.count);
+        self.open.push(Block { key, kind, parent, id, text: String::new(), closed, continues, supersedes: None });
+        self.open.len() - 1
+    }
+}
+
+/// Where to cut `delta`, which is longer than the `room` behind `said`: after its last line that fits; else, if the block
+/// does not end in a line end already, at the last character that fits.
+fn cut(said: &str, delta: &str, room: usize) -> usize {
+    let fits = (0..=room).rev().find(|&i| delta.is_char_boundary(i)).unwrap_or(0);
+    match delta[..fits].rfind('\n') {
+        Some(line) => line + 1,
+        None if said.ends_with('\n') => 0,
+        None => fits,
+    }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

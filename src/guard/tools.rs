@@ -1,0 +1,115 @@
+//! The tools of a turn: every start has one finish, every id is its own.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::say::{ToolEnd, ToolStart};
+use crate::event::{Tool, ToolFinished, ToolStarted};
+
+/// How many tools may be open at once; past that the oldest is closed as unknown.
+const MAX_OPEN: usize = 4096;
+
+/// How many ids of a turn are remembered; past that every id gets a number of its own.
+const MAX_IDS: usize = 65_536;
+
+pub(super) enum Said<'a> {
+    Started(&'a ToolStarted<'a>),
+    Finished { body: &'a ToolFinished<'a>, synthetic: bool },
+}
+
+/// Where it is said, with the tool's parent.
+pub(super) type Say<'a> = dyn FnMut(Option<&str>, Said<'_>) + 'a;
+
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    open: Vec<Open>,
+    ids: HashSet<String>,
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// The runtime's id.
+    theirs: String,
+    id: String,
+    name: String,
+    kind: String,
+    parent: Option<String>,
+}
+
+impl Open {
+    fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, say: &mut Say<'_>) {
+        let tool = Tool {
+            id: self.id.as_str().into(),
+            name: self.name.as_str().into(),
+            kind: self.kind.as_str().into(),
+            ..Tool::default()
+        };
+        let body = ToolFinished {
+            tool,
+            outcome: outcome.into(),
+            output: end.and_then(|e| e.output.as_deref()).map(Cow::Borrowed),
+            exit_code: end.and_then(|e| e.exit_code),
+            duration_ms: end.and_then(|e| e.duration_ms),
+        };
+        say(self.parent.as_deref(), Said::Finished { body: &body, synthetic: end.is_none() });
+    }
+}
+
+impl Tools {
+    pub(super) fn start(&mut self, tool: &ToolStart<'_>, say: &mut Say<'_>) {
+        if self.open.len() >= MAX_OPEN {
+            self.open.remove(0).finish("unknown", None, say);
+        }
+        let id = self.unique(tool.id);
+        let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
+        let body = ToolStarted {
+            tool: Tool {
+                id: id.as_str().into(),
+                name: tool.name.into(),
+                kind: kind.into(),
+                title: tool.title.map(Cow::Borrowed),
+                input: tool.input.map(Cow::Borrowed),
+                paths: tool.paths.iter().map(|p| p.as_str().into()).collect(),
+            },
+        };
+        say(tool.parent, Said::Started(&body));
+        self.open.push(Open {
+            theirs: tool.id.to_owned(),
+            id,
+            name: tool.name.to_owned(),
+            kind: kind.to_owned(),
+            parent: tool.parent.map(str::to_owned),
+        });
+    }
+
+    pub(super) fn finish(&mut self, end: &ToolEnd<'_>, say: &mut Say<'_>) {
+        let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
+            let start =
+                ToolStart { id: end.id, name: end.name, kind: end.kind, parent: end.parent, ..ToolStart::default() };
+            self.start(&start, say);
+            self.open.len() - 1
+        });
+        self.open.remove(at).finish(end.outcome, Some(end), say);
+    }
+
+    /// Closes what is still open when the turn ends.
+    pub(super) fn close_all(&mut self, say: &mut Say<'_>) {
+        for tool in self.open.drain(..) {
+            tool.finish("unknown", None, say);
+        }
+    }
+
+    fn unique(&mut self, id: &str) -> String {
+        self.count += 1;
+        let mut unique = if id.is_empty() { format!("tool_{}", self.count) } else { id.to_owned() };
+        if self.ids.len() >= MAX_IDS {
+            return format!("{unique}#{}", self.count);
+        }
+        if !self.ids.insert(unique.clone()) {
+            unique = format!("{unique}#{}", self.count);
+            self.ids.insert(unique.clone());
+        }
+        unique
+    }
+}

@@ -1,0 +1,15 @@
+//! spile: an AI agent's output as one stream of canonical events, and Unix filters over it.
+//!
+//! The map (docs/ARCHITECTURE.md says why): `event` and `codec` are the line format, `filter` what acts on events, `adapter`
+//! what one runtime prints, `guard` the contract that leaves `wrap`, `tap` the way from an agent's bytes to events, `run`
+//! the only code that waits, `term` what people see, `cmd` the commands.
+
+pub mod adapter;
+pub mod codec;
+pub mod event;
+pub mod exit;
+pub mod filter;
+pub mod guard;
+pub mod stage;
+pub mod tap;
+pub mod time;

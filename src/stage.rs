@@ -1,0 +1,192 @@
+//! What the loop drives: bytes in, bytes out, deadlines as answers. Pure; `run` does the waiting.
+
+use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
+use crate::event::{Envelope, VERSION};
+use crate::exit::Exit;
+use crate::filter::Chain;
+use crate::time::Time;
+
+/// What a stage wants written: to stdout, and for a person to stderr.
+#[derive(Debug, Default)]
+pub struct Io {
+    /// For stdout.
+    pub out: Vec<u8>,
+    /// For stderr.
+    pub err: Vec<u8>,
+}
+
+/// One command between its stdin and its stdout.
+pub trait Stage {
+    /// Takes the next bytes of the input.
+    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io);
+
+    /// When it must be called although nothing came; asked again after every call.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// Time has passed; harmless when it was not asked for.
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    /// The input has ended.
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    /// The exit status as it stands.
+    fn exit(&self) -> Exit {
+        Exit::Success
+    }
+}
+
+/// Where a filter's time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Clock {
+    /// From the clock on the wall.
+    #[default]
+    Wall,
+    /// From the events' own `ts`: the output is a pure function of the input.
+    Event,
+}
+
+/// How a command reads its events.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The longest line that is looked at, in bytes.
+    pub max_line: usize,
+    /// Whether malformed input makes the exit status 65.
+    pub strict: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { max_line: codec::MAX_LINE, strict: false }
+    }
+}
+
+/// How many complaints are written to stderr before the rest is only counted.
+const MAX_COMPLAINTS: u64 = 10;
+
+/// Counts what was wrong with the input and says it, a limited number of times.
+#[derive(Debug, Default)]
+pub struct Complaints {
+    count: u64,
+}
+
+impl Complaints {
+    /// Says that the input has something at `line`, byte `column` of it (from 0), that is wrong.
+    pub fn say(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
+        self.count += 1;
+        if self.count <= MAX_COMPLAINTS {
+            io.err.extend_from_slice(format!("<stdin>:{line}:{}: {reason}\n", column + 1).as_bytes());
+        } else if self.count == MAX_COMPLAINTS + 1 {
+            io.err.extend_from_slice(b"spile: more input like this is not listed\n");
+        }
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+/// A chain of filters between lines.
+pub struct FilterStage {
+    lines: Lines,
+    each: EachLine,
+}
+
+struct EachLine {
+    chain: Chain,
+    clock: Clock,
+    /// The last time of an event clock; with a wall clock the last `now`.
+    time: Time,
+    strict: bool,
+    complaints: Complaints,
+}
+
+impl FilterStage {
+    /// The filters of `chain`, fed with the lines of the input.
+    #[must_use]
+    pub fn new(chain: Chain, clock: Clock, reading: &Reading) -> Self {
+        let each =
+            EachLine { chain, clock, time: Time::default(), strict: reading.strict, complaints: Complaints::default() };
+        Self { lines: Lines::new(reading.max_line), each }
+    }
+}
+
+impl EachLine {
+    fn piece(&mut self, now: Time, piece: Piece<'_>, io: &mut Io) {
+        match piece {
+            Piece::Line { number, offset, bytes, .. } => match codec::decode(bytes) {
+                Ok(event) => {
+                    self.time = match self.clock {
+                        Clock::Wall => now,
+                        Clock::Event => event.time().map_or(self.time, |t| t.max(self.time)),
+                    };
+                    self.chain.on_event(self.time, &event, &mut io.out);
+                }
+                Err(why) => {
+                    self.complaints.say(io, number, why.offset, &why.reason);
+                    self.diagnostic(&Place { line: number, offset, bytes }, &why, io);
+                }
+            },
+            Piece::Long { number, bytes, first, .. } => {
+                if first {
+                    self.complaints.say(io, number, 0, "line too long to look at, passed as it is (see --max-line)");
+                    self.chain.on_flush(self.time, &mut io.out);
+                }
+                io.out.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// A line that is no event goes on as a diagnostic, through the filters like any other event.
+    fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+        let mut line = Vec::new();
+        Writer::default().event(
+            &mut line,
+            &Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() },
+            &codec::diagnostic(place, why),
+        );
+        line.pop();
+        if let Ok(event) = codec::decode(&line) {
+            self.chain.on_event(self.time, &event, &mut io.out);
+        }
+    }
+}
+
+impl Stage for FilterStage {
+    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
+        if self.each.clock == Clock::Wall {
+            self.each.time = now;
+        }
+        self.lines.feed(bytes, |piece| self.each.piece(now, piece, io));
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self.each.clock {
+            Clock::Wall => self.each.chain.deadline(),
+            Clock::Event => None,
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        if self.each.clock == Clock::Wall {
+            self.each.chain.on_tick(now, &mut io.out);
+        }
+    }
+
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        self.lines.end(|piece| self.each.piece(now, piece, io));
+        let now = if self.each.clock == Clock::Wall { now } else { self.each.time };
+        self.each.chain.on_end(now, &mut io.out);
+    }
+
+    fn exit(&self) -> Exit {
+        if self.each.strict && self.each.complaints.count() > 0 { Exit::Malformed } else { Exit::Success }
+    }
+}

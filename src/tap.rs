@@ -1,0 +1,280 @@
+//! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
+//! it never waits, and it never loses what it read before it knew the runtime.
+
+use std::time::Duration;
+
+use crate::adapter::{self, Adapter, Framing, Line, Match, Spec};
+use crate::codec::{self, Lines, Malformed, Piece, Place};
+use crate::exit::Exit;
+use crate::guard::{self, End, Ended, Guard};
+use crate::stage::{Io, Stage};
+use crate::time::Time;
+
+/// How long output of an unknown kind is held while it may still turn out to be a known runtime's.
+const DECIDE_WITHIN: Duration = Duration::from_millis(200);
+
+/// How many lines, and how many bytes, may be held for that at most.
+const DECIDE_LINES: usize = 64;
+const DECIDE_BYTES: usize = 256 << 10;
+
+/// A line that cannot be a message is carried in pieces from this length on, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// How to read an agent's output.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The stream's name, label and block limit.
+    pub guard: guard::Config,
+    /// The longest line that is looked at, in bytes.
+    pub max_line: usize,
+    /// Whether a diagnostic makes the exit status 65.
+    pub strict: bool,
+    /// The command line of the agent; empty if there is none.
+    pub argv: Vec<String>,
+}
+
+/// An agent's output on its way to events.
+pub struct Tap {
+    guard: Guard,
+    source: Source,
+    lines: Lines,
+    errors: Lines,
+    config: Config,
+    hint: Option<String>,
+}
+
+enum Source {
+    /// The runtime is not known yet.
+    Held {
+        chunks: Vec<(Time, Vec<u8>)>,
+        scan: Scan,
+    },
+    Known(&'static Spec, Box<dyn Adapter>),
+}
+
+/// What the held output looks like so far.
+struct Scan {
+    lines: Lines,
+    seen: usize,
+    maybe: Option<&'static Spec>,
+    sure: Option<&'static Spec>,
+}
+
+impl Scan {
+    fn new() -> Self {
+        Self { lines: Lines::new(DECIDE_BYTES), seen: 0, maybe: None, sure: None }
+    }
+
+    fn look(&mut self, piece: Piece<'_>) {
+        self.seen += 1;
+        let Piece::Line { bytes, .. } = piece else {
+            return;
+        };
+        // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
+        let text = String::from_utf8_lossy(bytes);
+        let parsed = serde_json::from_str(&text).ok();
+        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
+        match parsed.as_ref().and_then(adapter::by_content) {
+            Some((spec, Match::Sure)) => self.sure = self.sure.or(Some(spec)),
+            Some((spec, _)) => self.maybe = self.maybe.or(Some(spec)),
+            None => {}
+        }
+    }
+}
+
+impl Tap {
+    /// A tap that reads with `from`, or finds out by itself.
+    #[must_use]
+    pub fn new(config: Config, from: Option<&'static Spec>) -> Self {
+        let promised = adapter::by_command(&config.argv).and_then(|(spec, asked)| asked.then_some(spec));
+        let mut guard = Guard::new(config.guard.clone());
+        let source = match from.or(promised) {
+            Some(spec) => {
+                guard.set_runtime(spec.name);
+                Source::Known(spec, (spec.new)(&config.argv))
+            }
+            None => Source::Held { chunks: Vec::new(), scan: Scan::new() },
+        };
+        let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));
+        Self { guard, source, lines, errors, config, hint: None }
+    }
+
+    /// The guard, for what the host itself has to say.
+    pub fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+
+    /// The adapter's name; `auto` as long as it is not known.
+    #[must_use]
+    pub fn adapter(&self) -> &'static str {
+        match &self.source {
+            Source::Held { .. } => "auto",
+            Source::Known(spec, _) => spec.name,
+        }
+    }
+
+    /// A line for the user, if the agent was started in a way that makes it print plain text.
+    pub fn take_hint(&mut self) -> Option<String> {
+        self.hint.take()
+    }
+
+    /// Takes the next bytes of the agent's stdout.
+    pub fn on_stdout(&mut self, now: Time, bytes: &[u8]) {
+        match &mut self.source {
+            Source::Known(..) => self.read(now, bytes),
+            Source::Held { chunks, .. } => {
+                chunks.push((now, bytes.to_vec()));
+                self.scan(bytes);
+            }
+        }
+    }
+
+    /// Takes the next bytes of the agent's stderr.
+    pub fn on_stderr(&mut self, now: Time, bytes: &[u8]) {
+        let guard = &mut self.guard;
+        self.errors.feed(bytes, |piece| error_line(now, piece, guard));
+    }
+
+    /// Time has passed: what is held of an unknown runtime is plain text.
+    pub fn on_tick(&mut self, now: Time) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.decide();
+        }
+    }
+
+    /// When it must be called although nothing came.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.source {
+            Source::Held { chunks, .. } => chunks.first().map(|(at, _)| *at + DECIDE_WITHIN),
+            Source::Known(..) => None,
+        }
+    }
+
+    /// The agent's output has ended.
+    pub fn on_end(&mut self, now: Time, ended: Ended) {
+        self.decide();
+        let guard = &mut self.guard;
+        self.errors.end(|piece| error_line(now, piece, guard));
+        let Source::Known(_, adapter) = &mut self.source else {
+            return;
+        };
+        self.lines.end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        let verdict = adapter.on_end(now, ended, guard);
+        guard.end(now, &End { ended, verdict });
+    }
+
+    /// The exit status by the last turn, and by the diagnostics under `--strict`.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let malformed = self.config.strict && self.guard.diagnostics() > 0;
+        self.guard.exit().or(if malformed { Exit::Malformed } else { Exit::Success })
+    }
+
+    fn scan(&mut self, bytes: &[u8]) {
+        let Source::Held { chunks, scan } = &mut self.source else {
+            return;
+        };
+        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
+        lines.feed(bytes, |piece| scan.look(piece));
+        scan.lines = lines;
+        let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
+        if scan.sure.is_some() || scan.seen >= DECIDE_LINES || held >= DECIDE_BYTES {
+            self.decide();
+        }
+    }
+
+    /// Takes the adapter that the held output speaks for, and gives it all of it, at the times at which it came.
+    fn decide(&mut self) {
+        let Source::Held { chunks, scan } = &mut self.source else {
+            return;
+        };
+        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
+        lines.end(|piece| scan.look(piece));
+        let spec = scan.sure.or(scan.maybe).unwrap_or(adapter::TEXT);
+        let chunks = std::mem::take(chunks);
+        if spec.name == adapter::TEXT.name
+            && let Some((named, _)) = adapter::by_command(&self.config.argv)
+        {
+            self.hint = Some(format!("{} prints plain text here; for events run: {}", named.name, named.usage));
+        }
+        self.guard.set_runtime(spec.name);
+        self.source = Source::Known(spec, (spec.new)(&self.config.argv));
+        for (at, bytes) in chunks {
+            self.read(at, &bytes);
+        }
+    }
+
+    fn read(&mut self, now: Time, bytes: &[u8]) {
+        let Source::Known(_, adapter) = &mut self.source else {
+            return;
+        };
+        let (lines, guard) = (&mut self.lines, &mut self.guard);
+        if adapter.framing() == Framing::Chunks {
+            let (number, offset) = lines.place();
+            adapter.on_line(now, Line { bytes, number, offset, ended: false }, guard);
+            lines.skip(bytes);
+            return;
+        }
+        lines.feed(bytes, |piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        // No message begins like this, so nothing is gained by waiting for its end.
+        let begun = lines.held().trim_ascii_start();
+        if lines.held().len() >= PIECE && !matches!(begun.first(), Some(b'{' | b'[')) {
+            lines.release(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        }
+    }
+}
+
+/// The agent's stdin-less form: what comes on our stdin is the agent's stdout.
+impl Stage for Tap {
+    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
+        self.on_stdout(now, bytes);
+        io.out.append(&mut self.guard.out);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        Tap::deadline(self)
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        Tap::on_tick(self, now);
+        io.out.append(&mut self.guard.out);
+    }
+
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        Tap::on_end(self, now, Ended::Eof);
+        io.out.append(&mut self.guard.out);
+    }
+
+    fn exit(&self) -> Exit {
+        Tap::exit(self)
+    }
+}
+
+fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &mut Guard) {
+    match piece {
+        Piece::Line { number, offset, bytes, ended } => {
+            adapter.on_line(now, Line { bytes, number, offset, ended }, guard);
+        }
+        Piece::Long { number, offset, bytes, .. } => long(now, (number, offset), bytes, guard),
+    }
+}
+
+/// A line that is too long to be a message is kept as diagnostics, piece by piece.
+fn long(now: Time, (number, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
+    let mut at = offset;
+    for bytes in bytes.chunks(PIECE) {
+        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
+        guard.diagnostic(now, &Place { line: number, offset: at, bytes }, &why);
+        at += bytes.len() as u64;
+    }
+}
+
+fn error_line(now: Time, piece: Piece<'_>, guard: &mut Guard) {
+    let bytes = match piece {
+        Piece::Line { bytes, .. } | Piece::Long { bytes, .. } => bytes,
+    };
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    guard.stderr(now, &String::from_utf8_lossy(bytes));
+}

@@ -1,0 +1,134 @@
+//! Virtual time: a number that comes from the wall or from the events' own `ts`. Nothing here looks at a clock.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Microseconds since the Unix epoch (1970-01-01T00:00:00Z); never negative.
+///
+/// Finer than the milliseconds of `ts`, so that a deadline is not rounded away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(u64);
+
+/// The last instant that `ts` can write: 9999-12-31T23:59:59.999Z, in microseconds.
+const MAX_MICROS: u64 = 253_402_300_799_999_000;
+
+impl Time {
+    /// The time `micros` microseconds after the epoch, capped at the end of the year 9999.
+    #[must_use]
+    pub fn from_micros(micros: u64) -> Self {
+        Self(micros.min(MAX_MICROS))
+    }
+
+    /// The time `millis` milliseconds after the epoch, capped at the end of the year 9999.
+    #[must_use]
+    pub fn from_millis(millis: u64) -> Self {
+        Self::from_micros(millis.saturating_mul(1000))
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the epoch, as `ts` shows them.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// Parses an RFC 3339 date and time; `None` for anything else or for a time before the epoch.
+    #[must_use]
+    pub fn parse(ts: &str) -> Option<Self> {
+        parse_canonical(ts.as_bytes()).or_else(|| {
+            let parsed: Timestamp = ts.parse().ok()?;
+            u64::try_from(parsed.as_microsecond()).ok().map(Self::from_micros)
+        })
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, rhs: Duration) -> Self {
+        let micros = u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX);
+        Self::from_micros(self.0.saturating_add(micros))
+    }
+}
+
+/// RFC 3339 in UTC with exactly three decimals, as `ts` is written.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = i64::try_from(self.as_millis()).unwrap_or(i64::MAX);
+        match Timestamp::from_millisecond(millis) {
+            Ok(ts) => write!(f, "{ts:.3}"),
+            Err(_) => f.write_str("1970-01-01T00:00:00.000Z"),
+        }
+    }
+}
+
+/// The one form that spile itself writes, `YYYY-MM-DDTHH:MM:SS.mmmZ`, without a general parser: with an event clock
+/// every line's `ts` is read.
+fn parse_canonical(b: &[u8]) -> Option<Time> {
+    let digits = |from: usize, len: usize| {
+        b.get(from..from + len)?.iter().try_fold(0u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')))
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    if b.len() != 24 || marks.iter().any(|&(at, c)| b[at] != c) {
+        return None;
+    }
+    let (year, month, day) = (digits(0, 4)?, digits(5, 2)?, digits(8, 2)?);
+    let (hour, minute, second, ms) = (digits(11, 2)?, digits(14, 2)?, digits(17, 2)?, digits(20, 3)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let month_days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let in_month = *month_days.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    if year < 1970 || day == 0 || day > in_month || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let years_before = year - 1;
+    let leaps = |y: u64| y / 4 - y / 100 + y / 400;
+    let days = (year - 1970) * 365 + leaps(years_before) - leaps(1969)
+        + month_days[..usize::try_from(month).ok()? - 1].iter().sum::<u64>()
+        + (day - 1);
+    Some(Time::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn writes_milliseconds_in_utc() {
+        assert_eq!(Time::from_millis(1_700_000_000_007).to_string(), "2023-11-14T22:13:20.007Z");
+        assert_eq!(Time::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn reads_any_rfc_3339() {
+        let want = Some(Time::from_millis(1_700_000_000_000));
+        assert_eq!(Time::parse("2023-11-14T22:13:20Z"), want);
+        assert_eq!(Time::parse("2023-11-14T23:13:20.000+01:00"), want);
+        assert_eq!(Time::parse("yesterday"), None);
+        assert_eq!(Time::parse("2023-02-29T00:00:00.000Z"), None);
+        assert_eq!(Time::parse("1969-12-31T23:59:59.000Z"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(millis in 0..MAX_MICROS / 1000) {
+            let time = Time::from_millis(millis);
+            let text = time.to_string();
+            prop_assert_eq!(parse_canonical(text.as_bytes()), Some(time));
+            prop_assert_eq!(text.parse::<Timestamp>().unwrap().as_millisecond(), i64::try_from(millis).unwrap());
+        }
+    }
+}
