@@ -32,7 +32,10 @@ pub struct Malformed {
 
 impl Malformed {
     pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
-        Self { offset, reason: reason.into() }
+        Self {
+            offset,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -50,7 +53,8 @@ impl fmt::Display for Malformed {
 /// # Errors
 /// [`Malformed`] if it is not a JSON object with the envelope's types, or not of contract version 1.
 pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text = std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    let text =
+        std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
     match scan::event(text) {
         Some(event) => Ok(event),
         None => slow::event(text),
@@ -62,7 +66,8 @@ pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
 /// # Errors
 /// As [`decode`]; a key that stands twice is an error here too.
 pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text = std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    let text =
+        std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
     let fields = Fields::parse(text)?;
     if let Some(key) = fields.duplicate() {
         return Err(Malformed::new(0, format!("key {key:?} stands twice")));
@@ -95,7 +100,9 @@ pub fn body_owned<T: for<'a> Deserialize<'a>>(line: &str) -> Result<T, Malformed
 /// A serde_json error as a place in a line and a reason without serde_json's own place.
 pub(crate) fn malformed(error: &serde_json::Error, line: &str) -> Malformed {
     let text = error.to_string();
-    let reason = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
+    let reason = text
+        .rfind(" at line ")
+        .map_or(text.as_str(), |at| &text[..at]);
     // serde_json counts columns from 1 and, at the end of input, names the last byte.
     let offset = error.column().saturating_sub(1).min(line.len());
     Malformed::new(offset, reason)
@@ -119,7 +126,8 @@ pub fn is_stream_id(id: &str) -> bool {
     let b = id.as_bytes();
     (1..=64).contains(&b.len())
         && b[0].is_ascii_alphanumeric()
-        && b.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
+        && b.iter()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
 }
 
 /// `bytes` as text for a JSON field, or the reason to carry them as base64.
@@ -127,7 +135,10 @@ pub(crate) fn text_or_base64(bytes: &[u8]) -> (&'static str, Cow<'_, str>) {
     use base64::Engine;
     match std::str::from_utf8(bytes) {
         Ok(text) => ("text", Cow::Borrowed(text)),
-        Err(_) => ("base64", Cow::Owned(base64::engine::general_purpose::STANDARD.encode(bytes))),
+        Err(_) => (
+            "base64",
+            Cow::Owned(base64::engine::general_purpose::STANDARD.encode(bytes)),
+        ),
     }
 }
 

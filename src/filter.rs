@@ -46,7 +46,10 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     /// The end of the line: events become lines in `bytes`.
     pub fn bytes(bytes: &'a mut Vec<u8>) -> Self {
-        Self { rest: &mut [], bytes }
+        Self {
+            rest: &mut [],
+            bytes,
+        }
     }
 
     /// Passes an event on, as it came.
@@ -56,7 +59,14 @@ impl<'a> Out<'a> {
                 self.bytes.extend_from_slice(event.line.as_bytes());
                 self.bytes.push(b'\n');
             }
-            Some((next, rest)) => next.on_event(now, event, &mut Out { rest, bytes: self.bytes }),
+            Some((next, rest)) => next.on_event(
+                now,
+                event,
+                &mut Out {
+                    rest,
+                    bytes: self.bytes,
+                },
+            ),
         }
     }
 
@@ -90,7 +100,12 @@ impl Chain {
     /// Fires what is due up to `now`, the earliest first, of equals the one furthest downstream.
     fn settle(&mut self, now: Time, bytes: &mut Vec<u8>) {
         loop {
-            let due = self.filters.iter().enumerate().rev().filter_map(|(i, f)| f.deadline().map(|at| (at, i)));
+            let due = self
+                .filters
+                .iter()
+                .enumerate()
+                .rev()
+                .filter_map(|(i, f)| f.deadline().map(|at| (at, i)));
             let Some((at, i)) = due.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= now) else {
                 return;
             };
@@ -102,8 +117,14 @@ impl Chain {
         }
     }
 
-    fn call(&mut self, i: usize, bytes: &mut Vec<u8>, f: impl FnOnce(&mut dyn Filter, &mut Out<'_>)) {
-        let Some((filter, rest)) = self.filters.get_mut(i..).and_then(<[_]>::split_first_mut) else {
+    fn call(
+        &mut self,
+        i: usize,
+        bytes: &mut Vec<u8>,
+        f: impl FnOnce(&mut dyn Filter, &mut Out<'_>),
+    ) {
+        let Some((filter, rest)) = self.filters.get_mut(i..).and_then(<[_]>::split_first_mut)
+        else {
             return;
         };
         f(filter.as_mut(), &mut Out { rest, bytes });
@@ -112,7 +133,11 @@ impl Chain {
     /// Takes one event at `now`, after whatever was due until then.
     pub fn on_event(&mut self, now: Time, event: &Event<'_>, bytes: &mut Vec<u8>) {
         self.settle(now, bytes);
-        Out { rest: &mut self.filters, bytes }.pass(now, event);
+        Out {
+            rest: &mut self.filters,
+            bytes,
+        }
+        .pass(now, event);
     }
 
     /// The earliest deadline of all.

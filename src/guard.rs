@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::codec::{self, Malformed, Place, Writer};
 use crate::event::{
-    ChildExit, Envelope, Failure, Spent, Status, TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Type, VERSION,
+    ChildExit, Envelope, Failure, Spent, Status, TurnCancelled, TurnCompleted, TurnFailed,
+    TurnStarted, Type, VERSION,
 };
 use crate::exit::Exit;
 use crate::time::Time;
@@ -69,9 +70,19 @@ struct Turn {
 /// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
 #[derive(Debug, Clone)]
 enum Terminal<'a> {
-    Completed { stop: &'a str, result: Option<&'a str> },
-    Failed { error: Failure<'a>, exit: Option<ChildExit> },
-    Cancelled { by: &'a str, reason: &'a str, stop: Option<&'a str> },
+    Completed {
+        stop: &'a str,
+        result: Option<&'a str>,
+    },
+    Failed {
+        error: Failure<'a>,
+        exit: Option<ChildExit>,
+    },
+    Cancelled {
+        by: &'a str,
+        reason: &'a str,
+        stop: Option<&'a str>,
+    },
 }
 
 impl Guard {
@@ -176,18 +187,34 @@ impl Guard {
             self.say_tools(now, |tools, say| tools.finish(tool, say));
             return;
         }
-        let mut data = serde_json::json!({"id": tool.id, "name": tool.name, "outcome": tool.outcome});
-        if let Some(output) = tool.output.as_ref().and_then(|o| serde_json::from_str(o.get()).ok()) {
+        let mut data =
+            serde_json::json!({"id": tool.id, "name": tool.name, "outcome": tool.outcome});
+        if let Some(output) = tool
+            .output
+            .as_ref()
+            .and_then(|o| serde_json::from_str(o.get()).ok())
+        {
             data["output"] = output;
         }
         let message = "a tool finished after its turn had ended";
-        self.status(now, &Notice { kind: "log", message: Some(message), data: Some(data), parent: tool.parent });
+        self.status(
+            now,
+            &Notice {
+                kind: "log",
+                message: Some(message),
+                data: Some(data),
+                parent: tool.parent,
+            },
+        );
     }
 
     /// Says a status, in the open turn if there is one.
     pub fn status(&mut self, now: Time, notice: &Notice<'_>) {
-        let body =
-            Status { kind: notice.kind.into(), message: notice.message.map(Cow::Borrowed), data: notice.data.clone() };
+        let body = Status {
+            kind: notice.kind.into(),
+            message: notice.message.map(Cow::Borrowed),
+            data: notice.data.clone(),
+        };
         self.emit(now, Type::Status, notice.parent, false, &body);
     }
 
@@ -196,17 +223,33 @@ impl Guard {
         self.stderr_tail.push_str(line);
         self.stderr_tail.push('\n');
         if let Some(over) = self.stderr_tail.len().checked_sub(STDERR_TAIL) {
-            let cut = (over..self.stderr_tail.len()).find(|&i| self.stderr_tail.is_char_boundary(i));
-            self.stderr_tail.drain(..cut.unwrap_or(self.stderr_tail.len()));
+            let cut =
+                (over..self.stderr_tail.len()).find(|&i| self.stderr_tail.is_char_boundary(i));
+            self.stderr_tail
+                .drain(..cut.unwrap_or(self.stderr_tail.len()));
         }
         let data = serde_json::json!({"from": "stderr"});
-        self.status(now, &Notice { kind: "log", message: Some(line), data: Some(data), parent: None });
+        self.status(
+            now,
+            &Notice {
+                kind: "log",
+                message: Some(line),
+                data: Some(data),
+                parent: None,
+            },
+        );
     }
 
     /// Bytes of the agent that could not be read, kept whole.
     pub fn diagnostic(&mut self, now: Time, place: &Place<'_>, why: &Malformed) {
         self.diagnostics += 1;
-        self.emit(now, Type::Status, None, false, &codec::diagnostic(place, why));
+        self.emit(
+            now,
+            Type::Status,
+            None,
+            false,
+            &codec::diagnostic(place, why),
+        );
     }
 
     /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
@@ -215,7 +258,11 @@ impl Guard {
         if let Some(answer) = result.filter(|r| !r.is_empty())
             && !self.answered()
         {
-            let text = Text { key: "\0result", kind: TextKind::Answer, parent: None };
+            let text = Text {
+                key: "\0result",
+                kind: TextKind::Answer,
+                parent: None,
+            };
             self.finish_block(now, &text, Some(answer));
         }
         self.end_turn(now, Terminal::Completed { stop, result }, spent, false);
@@ -230,13 +277,23 @@ impl Guard {
     /// The runtime's own word that the turn was cancelled.
     pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &Spent) {
         self.ensure_turn(now);
-        self.end_turn(now, Terminal::Cancelled { by: "runtime", reason, stop }, spent, false);
+        self.end_turn(
+            now,
+            Terminal::Cancelled {
+                by: "runtime",
+                reason,
+                stop,
+            },
+            spent,
+            false,
+        );
     }
 
     /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        self.cancel.get_or_insert_with(|| (by.to_owned(), reason.to_owned()));
+        self.cancel
+            .get_or_insert_with(|| (by.to_owned(), reason.to_owned()));
     }
 
     /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
@@ -250,15 +307,24 @@ impl Guard {
         let spent = Spent::default();
         let exit = end.ended.child_exit();
         let failed = |code: &'static str, message: String| Terminal::Failed {
-            error: Failure { code: code.into(), message: message.into(), retry_at: None },
+            error: Failure {
+                code: code.into(),
+                message: message.into(),
+                retry_at: None,
+            },
             exit,
         };
         let terminal = match (end.verdict, end.ended) {
-            (Verdict::MissingResult, ended) => failed("missing_result", ended.sentence("without a result")),
+            (Verdict::MissingResult, ended) => {
+                failed("missing_result", ended.sentence("without a result"))
+            }
             (Verdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
                 failed("truncated", ended.sentence("in the middle of a message"))
             }
-            (_, Ended::Eof | Ended::Exited(0)) => Terminal::Completed { stop: "end_of_output", result: None },
+            (_, Ended::Eof | Ended::Exited(0)) => Terminal::Completed {
+                stop: "end_of_output",
+                result: None,
+            },
             (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
             (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
         };
@@ -269,20 +335,45 @@ impl Guard {
     /// The command could not be started: the run's one turn fails with `spawn_failed`.
     pub fn spawn_failed(&mut self, now: Time, message: &str) {
         self.ensure_turn(now);
-        let error = Failure { code: "spawn_failed".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+        let error = Failure {
+            code: "spawn_failed".into(),
+            message: message.into(),
+            retry_at: None,
+        };
+        self.end_turn(
+            now,
+            Terminal::Failed { error, exit: None },
+            &Spent::default(),
+            true,
+        );
     }
 
     fn fail_missing(&mut self, now: Time, message: &str) {
-        let error = Failure { code: "missing_result".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+        let error = Failure {
+            code: "missing_result".into(),
+            message: message.into(),
+            retry_at: None,
+        };
+        self.end_turn(
+            now,
+            Terminal::Failed { error, exit: None },
+            &Spent::default(),
+            true,
+        );
     }
 
     /// Text or a tool without a turn opens one that the runtime never announced.
     fn ensure_turn(&mut self, now: Time) {
         if self.turn.is_none() {
             let runtime = self.runtime.clone();
-            self.open(now, &TurnStarted { runtime, ..TurnStarted::default() }, true);
+            self.open(
+                now,
+                &TurnStarted {
+                    runtime,
+                    ..TurnStarted::default()
+                },
+                true,
+            );
         }
     }
 
@@ -303,18 +394,29 @@ impl Guard {
         let cancel = self.cancel.take();
         // A turn that we cancelled is cancelled even if the runtime calls it complete; its word is kept.
         let terminal = match (&cancel, terminal) {
-            (Some((by, reason)), Terminal::Completed { stop, .. }) => {
-                Terminal::Cancelled { by, reason, stop: Some(stop) }
+            (Some((by, reason)), Terminal::Completed { stop, .. }) => Terminal::Cancelled {
+                by,
+                reason,
+                stop: Some(stop),
+            },
+            (Some((by, reason)), Terminal::Cancelled { stop, .. }) => {
+                Terminal::Cancelled { by, reason, stop }
             }
-            (Some((by, reason)), Terminal::Cancelled { stop, .. }) => Terminal::Cancelled { by, reason, stop },
-            (Some((by, reason)), Terminal::Failed { .. }) => Terminal::Cancelled { by, reason, stop: None },
+            (Some((by, reason)), Terminal::Failed { .. }) => Terminal::Cancelled {
+                by,
+                reason,
+                stop: None,
+            },
             (None, terminal) => terminal,
         };
         self.say_blocks(now, synthetic, Blocks::close_all);
         self.say_tools(now, Tools::close_all);
         match terminal {
             Terminal::Completed { stop, result } => {
-                let body = TurnCompleted { stop: stop.into(), result: result.map(Cow::Borrowed) };
+                let body = TurnCompleted {
+                    stop: stop.into(),
+                    result: result.map(Cow::Borrowed),
+                };
                 self.exit = Exit::Success;
                 self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
             }
@@ -322,18 +424,41 @@ impl Guard {
                 self.exit = Exit::of_failure(&error.code);
                 let tail = std::mem::take(&mut self.stderr_tail);
                 let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
-                self.emit_terminal(now, Type::TurnFailed, synthetic, &TurnFailed { error, exit, stderr_tail }, spent);
+                self.emit_terminal(
+                    now,
+                    Type::TurnFailed,
+                    synthetic,
+                    &TurnFailed {
+                        error,
+                        exit,
+                        stderr_tail,
+                    },
+                    spent,
+                );
             }
             Terminal::Cancelled { by, reason, stop } => {
-                self.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
-                let body = TurnCancelled { by: by.into(), reason: reason.into(), stop: stop.map(Cow::Borrowed) };
+                self.exit = if by == "signal" {
+                    Exit::Success
+                } else {
+                    Exit::Cancelled
+                };
+                let body = TurnCancelled {
+                    by: by.into(),
+                    reason: reason.into(),
+                    stop: stop.map(Cow::Borrowed),
+                };
                 self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
             }
         }
         self.turn = None;
     }
 
-    fn say_blocks(&mut self, now: Time, synthetic: bool, act: impl FnOnce(&mut Blocks, &mut block::Say<'_>)) {
+    fn say_blocks(
+        &mut self,
+        now: Time,
+        synthetic: bool,
+        act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
+    ) {
         let mut blocks = std::mem::take(&mut self.blocks);
         act(&mut blocks, &mut |parent, body| match body {
             block::Said::Delta(body) => self.emit(now, Type::TextDelta, parent, false, body),
@@ -350,16 +475,32 @@ impl Guard {
         self.turn = Some(Turn::default());
         act(&mut turn.tools, &mut |parent, said| match said {
             tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
-            tools::Said::Finished { body, synthetic } => self.emit(now, Type::ToolFinished, parent, synthetic, body),
+            tools::Said::Finished { body, synthetic } => {
+                self.emit(now, Type::ToolFinished, parent, synthetic, body)
+            }
         });
         self.turn = Some(turn);
     }
 
-    fn emit(&mut self, now: Time, type_: Type, parent: Option<&str>, synthetic: bool, body: &impl Serialize) {
+    fn emit(
+        &mut self,
+        now: Time,
+        type_: Type,
+        parent: Option<&str>,
+        synthetic: bool,
+        body: &impl Serialize,
+    ) {
         self.emit_with(now, type_, (parent, synthetic), body, &Nothing {});
     }
 
-    fn emit_terminal(&mut self, now: Time, type_: Type, synthetic: bool, body: &impl Serialize, spent: &Spent) {
+    fn emit_terminal(
+        &mut self,
+        now: Time,
+        type_: Type,
+        synthetic: bool,
+        body: &impl Serialize,
+        spent: &Spent,
+    ) {
         self.emit_with(now, type_, (None, synthetic), body, spent);
     }
 

@@ -62,7 +62,10 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { max_line: codec::MAX_LINE, strict: false }
+        Self {
+            max_line: codec::MAX_LINE,
+            strict: false,
+        }
     }
 }
 
@@ -80,9 +83,11 @@ impl Complaints {
     pub fn say(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
         self.count += 1;
         if self.count <= MAX_COMPLAINTS {
-            io.err.extend_from_slice(format!("<stdin>:{line}:{}: {reason}\n", column + 1).as_bytes());
+            io.err
+                .extend_from_slice(format!("<stdin>:{line}:{}: {reason}\n", column + 1).as_bytes());
         } else if self.count == MAX_COMPLAINTS + 1 {
-            io.err.extend_from_slice(b"spile: more input like this is not listed\n");
+            io.err
+                .extend_from_slice(b"spile: more input like this is not listed\n");
         }
     }
 
@@ -112,16 +117,29 @@ impl FilterStage {
     /// The filters of `chain`, fed with the lines of the input.
     #[must_use]
     pub fn new(chain: Chain, clock: Clock, reading: &Reading) -> Self {
-        let each =
-            EachLine { chain, clock, time: Time::default(), strict: reading.strict, complaints: Complaints::default() };
-        Self { lines: Lines::new(reading.max_line), each }
+        let each = EachLine {
+            chain,
+            clock,
+            time: Time::default(),
+            strict: reading.strict,
+            complaints: Complaints::default(),
+        };
+        Self {
+            lines: Lines::new(reading.max_line),
+            each,
+        }
     }
 }
 
 impl EachLine {
     fn piece(&mut self, now: Time, piece: Piece<'_>, io: &mut Io) {
         match piece {
-            Piece::Line { number, offset, bytes, .. } => match codec::decode(bytes) {
+            Piece::Line {
+                number,
+                offset,
+                bytes,
+                ..
+            } => match codec::decode(bytes) {
                 Ok(event) => {
                     self.time = match self.clock {
                         Clock::Wall => now,
@@ -131,12 +149,30 @@ impl EachLine {
                 }
                 Err(why) => {
                     self.complaints.say(io, number, why.offset, &why.reason);
-                    self.diagnostic(&Place { line: number, offset, bytes }, &why, io);
+                    self.diagnostic(
+                        &Place {
+                            line: number,
+                            offset,
+                            bytes,
+                        },
+                        &why,
+                        io,
+                    );
                 }
             },
-            Piece::Long { number, bytes, first, .. } => {
+            Piece::Long {
+                number,
+                bytes,
+                first,
+                ..
+            } => {
                 if first {
-                    self.complaints.say(io, number, 0, "line too long to look at, passed as it is (see --max-line)");
+                    self.complaints.say(
+                        io,
+                        number,
+                        0,
+                        "line too long to look at, passed as it is (see --max-line)",
+                    );
                     self.chain.on_flush(self.time, &mut io.out);
                 }
                 io.out.extend_from_slice(bytes);
@@ -149,7 +185,11 @@ impl EachLine {
         let mut line = Vec::new();
         Writer::default().event(
             &mut line,
-            &Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() },
+            &Envelope {
+                v: VERSION,
+                type_: "status".into(),
+                ..Envelope::default()
+            },
             &codec::diagnostic(place, why),
         );
         line.pop();
@@ -164,7 +204,8 @@ impl Stage for FilterStage {
         if self.each.clock == Clock::Wall {
             self.each.time = now;
         }
-        self.lines.feed(bytes, |piece| self.each.piece(now, piece, io));
+        self.lines
+            .feed(bytes, |piece| self.each.piece(now, piece, io));
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -182,11 +223,19 @@ impl Stage for FilterStage {
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
         self.lines.end(|piece| self.each.piece(now, piece, io));
-        let now = if self.each.clock == Clock::Wall { now } else { self.each.time };
+        let now = if self.each.clock == Clock::Wall {
+            now
+        } else {
+            self.each.time
+        };
         self.each.chain.on_end(now, &mut io.out);
     }
 
     fn exit(&self) -> Exit {
-        if self.each.strict && self.each.complaints.count() > 0 { Exit::Malformed } else { Exit::Success }
+        if self.each.strict && self.each.complaints.count() > 0 {
+            Exit::Malformed
+        } else {
+            Exit::Success
+        }
     }
 }

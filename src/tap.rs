@@ -62,7 +62,12 @@ struct Scan {
 
 impl Scan {
     fn new() -> Self {
-        Self { lines: Lines::new(DECIDE_BYTES), seen: 0, maybe: None, sure: None }
+        Self {
+            lines: Lines::new(DECIDE_BYTES),
+            seen: 0,
+            maybe: None,
+            sure: None,
+        }
     }
 
     fn look(&mut self, piece: Piece<'_>) {
@@ -86,17 +91,28 @@ impl Tap {
     /// A tap that reads with `from`, or finds out by itself.
     #[must_use]
     pub fn new(config: Config, from: Option<&'static Spec>) -> Self {
-        let promised = adapter::by_command(&config.argv).and_then(|(spec, asked)| asked.then_some(spec));
+        let promised =
+            adapter::by_command(&config.argv).and_then(|(spec, asked)| asked.then_some(spec));
         let mut guard = Guard::new(config.guard.clone());
         let source = match from.or(promised) {
             Some(spec) => {
                 guard.set_runtime(spec.name);
                 Source::Known(spec, (spec.new)(&config.argv))
             }
-            None => Source::Held { chunks: Vec::new(), scan: Scan::new() },
+            None => Source::Held {
+                chunks: Vec::new(),
+                scan: Scan::new(),
+            },
         };
         let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));
-        Self { guard, source, lines, errors, config, hint: None }
+        Self {
+            guard,
+            source,
+            lines,
+            errors,
+            config,
+            hint: None,
+        }
     }
 
     /// The guard, for what the host itself has to say.
@@ -132,7 +148,8 @@ impl Tap {
     /// Takes the next bytes of the agent's stderr.
     pub fn on_stderr(&mut self, now: Time, bytes: &[u8]) {
         let guard = &mut self.guard;
-        self.errors.feed(bytes, |piece| error_line(now, piece, guard));
+        self.errors
+            .feed(bytes, |piece| error_line(now, piece, guard));
     }
 
     /// Time has passed: what is held of an unknown runtime is plain text.
@@ -159,7 +176,8 @@ impl Tap {
         let Source::Known(_, adapter) = &mut self.source else {
             return;
         };
-        self.lines.end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        self.lines
+            .end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
         let verdict = adapter.on_end(now, ended, guard);
         guard.end(now, &End { ended, verdict });
     }
@@ -168,7 +186,11 @@ impl Tap {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let malformed = self.config.strict && self.guard.diagnostics() > 0;
-        self.guard.exit().or(if malformed { Exit::Malformed } else { Exit::Success })
+        self.guard.exit().or(if malformed {
+            Exit::Malformed
+        } else {
+            Exit::Success
+        })
     }
 
     fn scan(&mut self, bytes: &[u8]) {
@@ -196,7 +218,10 @@ impl Tap {
         if spec.name == adapter::TEXT.name
             && let Some((named, _)) = adapter::by_command(&self.config.argv)
         {
-            self.hint = Some(format!("{} prints plain text here; for events run: {}", named.name, named.usage));
+            self.hint = Some(format!(
+                "{} prints plain text here; for events run: {}",
+                named.name, named.usage
+            ));
         }
         self.guard.set_runtime(spec.name);
         self.source = Source::Known(spec, (spec.new)(&self.config.argv));
@@ -212,11 +237,22 @@ impl Tap {
         let (lines, guard) = (&mut self.lines, &mut self.guard);
         if adapter.framing() == Framing::Chunks {
             let (number, offset) = lines.place();
-            adapter.on_line(now, Line { bytes, number, offset, ended: false }, guard);
+            adapter.on_line(
+                now,
+                Line {
+                    bytes,
+                    number,
+                    offset,
+                    ended: false,
+                },
+                guard,
+            );
             lines.skip(bytes);
             return;
         }
-        lines.feed(bytes, |piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        lines.feed(bytes, |piece| {
+            stdout_piece(now, piece, adapter.as_mut(), guard)
+        });
         // No message begins like this, so nothing is gained by waiting for its end.
         let begun = lines.held().trim_ascii_start();
         if lines.held().len() >= PIECE && !matches!(begun.first(), Some(b'{' | b'[')) {
@@ -253,10 +289,29 @@ impl Stage for Tap {
 
 fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &mut Guard) {
     match piece {
-        Piece::Line { number, offset, bytes, ended } => {
-            adapter.on_line(now, Line { bytes, number, offset, ended }, guard);
+        Piece::Line {
+            number,
+            offset,
+            bytes,
+            ended,
+        } => {
+            adapter.on_line(
+                now,
+                Line {
+                    bytes,
+                    number,
+                    offset,
+                    ended,
+                },
+                guard,
+            );
         }
-        Piece::Long { number, offset, bytes, .. } => long(now, (number, offset), bytes, guard),
+        Piece::Long {
+            number,
+            offset,
+            bytes,
+            ..
+        } => long(now, (number, offset), bytes, guard),
     }
 }
 
@@ -264,8 +319,19 @@ fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &
 fn long(now: Time, (number, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
     let mut at = offset;
     for bytes in bytes.chunks(PIECE) {
-        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
-        guard.diagnostic(now, &Place { line: number, offset: at, bytes }, &why);
+        let why = Malformed {
+            offset: 0,
+            reason: "a piece of a line that is too long".into(),
+        };
+        guard.diagnostic(
+            now,
+            &Place {
+                line: number,
+                offset: at,
+                bytes,
+            },
+            &why,
+        );
         at += bytes.len() as u64;
     }
 }

@@ -41,13 +41,32 @@ fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
         Ok(text) if text.starts_with(['{', '[']) => Some(text),
         Ok(_) => {
             // Only the carriage return of a line end goes; the rest of a log line is somebody's layout.
-            let message = String::from_utf8_lossy(line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes));
-            guard.status(now, &Notice { kind: "log", message: Some(&message), ..Notice::default() });
+            let message =
+                String::from_utf8_lossy(line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes));
+            guard.status(
+                now,
+                &Notice {
+                    kind: "log",
+                    message: Some(&message),
+                    ..Notice::default()
+                },
+            );
             None
         }
         Err(e) => {
-            let place = Place { line: line.number, offset: line.offset, bytes: line.bytes };
-            guard.diagnostic(now, &place, &Malformed { offset: e.valid_up_to(), reason: "invalid UTF-8".into() });
+            let place = Place {
+                line: line.number,
+                offset: line.offset,
+                bytes: line.bytes,
+            };
+            guard.diagnostic(
+                now,
+                &place,
+                &Malformed {
+                    offset: e.valid_up_to(),
+                    reason: "invalid UTF-8".into(),
+                },
+            );
             None
         }
     }
@@ -59,7 +78,15 @@ fn diagnostic(now: Time, line: Line<'_>, error: &serde_json::Error, guard: &mut 
     if !line.ended {
         why.reason = format!("truncated line: {}", why.reason);
     }
-    guard.diagnostic(now, &Place { line: line.number, offset: line.offset, bytes: line.bytes }, &why);
+    guard.diagnostic(
+        now,
+        &Place {
+            line: line.number,
+            offset: line.offset,
+            bytes: line.bytes,
+        },
+        &why,
+    );
 }
 
 /// A part of a message as `T`, or nothing where a runtime prints something else there.
@@ -72,13 +99,30 @@ pub fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
 #[must_use]
 pub fn tool_kind(name: &str) -> &'static str {
     const WORDS: [(&str, &[&str]); 8] = [
-        ("edit", &["edit", "write", "patch", "replace", "file_change", "create", "str_replace", "insert"]),
+        (
+            "edit",
+            &[
+                "edit",
+                "write",
+                "patch",
+                "replace",
+                "file_change",
+                "create",
+                "str_replace",
+                "insert",
+            ],
+        ),
         ("delete", &["delete", "remove"]),
         ("move", &["move", "rename"]),
         ("fetch", &["fetch", "web", "http", "browse", "url"]),
         ("search", &["search", "grep", "glob", "find", "ls", "list"]),
         ("read", &["read", "view", "cat", "open"]),
-        ("execute", &["bash", "shell", "exec", "command", "run", "terminal", "kill"]),
+        (
+            "execute",
+            &[
+                "bash", "shell", "exec", "command", "run", "terminal", "kill",
+            ],
+        ),
         ("think", &["think", "plan", "todo", "task", "agent"]),
     ];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
@@ -97,7 +141,10 @@ pub fn tool_kind(name: &str) -> &'static str {
     }
     let whole = name.to_lowercase();
     let known = |known: &&str| whole == *known || words.iter().any(|w| w == known);
-    WORDS.iter().find(|(_, list)| list.iter().any(known)).map_or("other", |(kind, _)| kind)
+    WORDS
+        .iter()
+        .find(|(_, list)| list.iter().any(known))
+        .map_or("other", |(kind, _)| kind)
 }
 
 #[cfg(test)]

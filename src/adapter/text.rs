@@ -18,7 +18,11 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(PlainText::default()),
 };
 
-const BLOCK: Text<'_> = Text { key: "stdout", kind: TextKind::Answer, parent: None };
+const BLOCK: Text<'_> = Text {
+    key: "stdout",
+    kind: TextKind::Answer,
+    parent: None,
+};
 
 #[derive(Default)]
 struct PlainText {
@@ -31,7 +35,13 @@ impl PlainText {
     fn start(&mut self, now: Time, guard: &mut Guard) {
         if !self.started {
             self.started = true;
-            guard.start_turn(now, &TurnStarted { runtime: "text".into(), ..TurnStarted::default() });
+            guard.start_turn(
+                now,
+                &TurnStarted {
+                    runtime: "text".into(),
+                    ..TurnStarted::default()
+                },
+            );
         }
     }
 
@@ -60,9 +70,21 @@ impl PlainText {
         }
         guard.delta(now, &BLOCK, &text);
         if invalid {
-            let offset = (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
-            let place = Place { line: place.number, offset, bytes };
-            guard.diagnostic(now, &place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
+            let offset =
+                (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
+            let place = Place {
+                line: place.number,
+                offset,
+                bytes,
+            };
+            guard.diagnostic(
+                now,
+                &place,
+                &Malformed {
+                    offset: 0,
+                    reason: "invalid UTF-8".into(),
+                },
+            );
         }
     }
 }
@@ -88,11 +110,18 @@ impl Adapter for PlainText {
         if !self.begun.is_empty() {
             let bytes = std::mem::take(&mut self.begun);
             guard.delta(now, &BLOCK, "\u{fffd}");
-            let place = Place { line: 0, offset: 0, bytes: &bytes };
+            let place = Place {
+                line: 0,
+                offset: 0,
+                bytes: &bytes,
+            };
             guard.diagnostic(
                 now,
                 &place,
-                &Malformed { offset: 0, reason: "the output ends inside a character".into() },
+                &Malformed {
+                    offset: 0,
+                    reason: "the output ends inside a character".into(),
+                },
             );
         }
         Verdict::ByExit

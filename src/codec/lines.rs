@@ -43,7 +43,13 @@ impl Lines {
     /// A cutter that takes a line of more than `max` bytes for too long.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { max, held: Vec::new(), long: false, number: 1, offset: 0 }
+        Self {
+            max,
+            held: Vec::new(),
+            long: false,
+            number: 1,
+            offset: 0,
+        }
     }
 
     /// The beginning of a line that is held.
@@ -138,7 +144,12 @@ impl Lines {
     }
 
     fn long_piece(&mut self, bytes: &[u8], complete: bool, each: &mut impl FnMut(Piece<'_>)) {
-        each(Piece::Long { number: self.number, offset: self.offset, bytes, first: !self.long });
+        each(Piece::Long {
+            number: self.number,
+            offset: self.offset,
+            bytes,
+            first: !self.long,
+        });
         self.offset += bytes.len() as u64;
         self.long = !complete;
         self.number += u64::from(complete);
@@ -153,7 +164,12 @@ impl Lines {
             }
             return;
         }
-        each(Piece::Line { number: self.number, offset: self.offset, bytes, ended });
+        each(Piece::Line {
+            number: self.number,
+            offset: self.offset,
+            bytes,
+            ended,
+        });
         self.offset += bytes.len() as u64 + u64::from(ended);
         self.number += 1;
     }
@@ -169,11 +185,31 @@ mod tests {
         let mut lines = Lines::new(max);
         let mut got = Vec::new();
         let mut each = |piece: Piece<'_>| match piece {
-            Piece::Line { number, offset, bytes, ended } => {
-                got.push((number, offset, bytes.to_vec(), if ended { 'l' } else { 'e' }));
+            Piece::Line {
+                number,
+                offset,
+                bytes,
+                ended,
+            } => {
+                got.push((
+                    number,
+                    offset,
+                    bytes.to_vec(),
+                    if ended { 'l' } else { 'e' },
+                ));
             }
-            Piece::Long { number, offset, bytes, first } => {
-                got.push((number, offset, bytes.to_vec(), if first { 'L' } else { 'l' }));
+            Piece::Long {
+                number,
+                offset,
+                bytes,
+                first,
+            } => {
+                got.push((
+                    number,
+                    offset,
+                    bytes.to_vec(),
+                    if first { 'L' } else { 'l' },
+                ));
             }
         };
         for slice in slices {
@@ -186,9 +222,16 @@ mod tests {
     #[test]
     fn cuts_at_line_feeds_alone() {
         let got = cut(100, &[b"a\r\n\nb\xe2\x80\xa8", b"c\nd"]);
-        let texts: Vec<_> = got.iter().map(|(n, at, b, end)| (*n, *at, b.as_slice(), *end)).collect();
-        let want: [(u64, u64, &[u8], char); 4] =
-            [(1, 0, b"a\r", 'l'), (2, 3, b"", 'l'), (3, 4, b"b\xe2\x80\xa8c", 'l'), (4, 10, b"d", 'e')];
+        let texts: Vec<_> = got
+            .iter()
+            .map(|(n, at, b, end)| (*n, *at, b.as_slice(), *end))
+            .collect();
+        let want: [(u64, u64, &[u8], char); 4] = [
+            (1, 0, b"a\r", 'l'),
+            (2, 3, b"", 'l'),
+            (3, 4, b"b\xe2\x80\xa8c", 'l'),
+            (4, 10, b"d", 'e'),
+        ];
         assert_eq!(texts, want);
     }
 

@@ -22,7 +22,11 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     let turn = at.integer()?;
     at.literal(",\"seq\":")?;
     let seq = at.integer()?;
-    let first_seq = if at.literal(",\"first_seq\":").is_some() { Some(at.integer()?) } else { None };
+    let first_seq = if at.literal(",\"first_seq\":").is_some() {
+        Some(at.integer()?)
+    } else {
+        None
+    };
     at.literal(",\"ts\":\"")?;
     let ts = at.plain()?;
     let delta = if kind == Type::TextDelta {
@@ -86,24 +90,36 @@ impl<'a> Cursor<'a> {
     }
 
     fn literal(&mut self, literal: &str) -> Option<()> {
-        self.line.as_bytes()[self.at..].starts_with(literal.as_bytes()).then(|| self.at += literal.len())
+        self.line.as_bytes()[self.at..]
+            .starts_with(literal.as_bytes())
+            .then(|| self.at += literal.len())
     }
 
     /// An integer as JSON writes it: no sign, no leading zero, at most 19 digits.
     fn integer(&mut self) -> Option<u64> {
         let bytes = &self.line.as_bytes()[self.at..];
         let len = bytes.iter().take_while(|c| c.is_ascii_digit()).count();
-        if len == 0 || len > 19 || (len > 1 && bytes[0] == b'0') || !matches!(bytes.get(len), Some(b',' | b'}')) {
+        if len == 0
+            || len > 19
+            || (len > 1 && bytes[0] == b'0')
+            || !matches!(bytes.get(len), Some(b',' | b'}'))
+        {
             return None;
         }
         self.at += len;
-        Some(bytes[..len].iter().fold(0, |n, c| n * 10 + u64::from(c - b'0')))
+        Some(
+            bytes[..len]
+                .iter()
+                .fold(0, |n, c| n * 10 + u64::from(c - b'0')),
+        )
     }
 
     /// The inside of a string in which nothing is escaped, past its closing quote.
     fn plain(&mut self) -> Option<&'a str> {
         let rest = &self.line[self.at..];
-        let len = rest.bytes().position(|c| c == b'"' || c == b'\\' || c < b' ')?;
+        let len = rest
+            .bytes()
+            .position(|c| c == b'"' || c == b'\\' || c < b' ')?;
         (rest.as_bytes()[len] == b'"').then(|| {
             self.at += len + 1;
             &rest[..len]

@@ -11,8 +11,18 @@ use super::{Malformed, Str, is_stream_id, malformed};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// The keys of an event that belong to the envelope.
-pub(super) const ENVELOPE: [&str; 10] =
-    ["v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic"];
+pub(super) const ENVELOPE: [&str; 10] = [
+    "v",
+    "type",
+    "stream",
+    "turn",
+    "seq",
+    "first_seq",
+    "ts",
+    "label",
+    "parent",
+    "synthetic",
+];
 
 /// The fields of an object in their order, each value as it stands in the line.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +38,10 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Malformed`] if it is not one JSON object and nothing else.
     pub fn parse(line: &'a str) -> Result<Self, Malformed> {
-        let Some(start) = line.bytes().position(|c| !matches!(c, b' ' | b'\t' | b'\r')) else {
+        let Some(start) = line
+            .bytes()
+            .position(|c| !matches!(c, b' ' | b'\t' | b'\r'))
+        else {
             return Err(Malformed::new(0, "empty line"));
         };
         if line.as_bytes()[start] != b'{' {
@@ -57,7 +70,9 @@ impl<'a> Fields<'a> {
     /// [`Malformed`] if a field of the envelope is missing or has another type than the contract's.
     pub fn event(&self, line: &'a str) -> Result<Event<'a>, Malformed> {
         let place = |value: &str| value.as_ptr().addr().saturating_sub(line.as_ptr().addr());
-        let wrong = |key: &str, value: &str, want: &str| Malformed::new(place(value), format!("{key:?} is not {want}"));
+        let wrong = |key: &str, value: &str, want: &str| {
+            Malformed::new(place(value), format!("{key:?} is not {want}"))
+        };
         let text = |key: &'static str| match self.get(key) {
             None => Ok(None),
             Some(v) => string(v).map(Some).ok_or_else(|| wrong(key, v, "a string")),
@@ -70,16 +85,31 @@ impl<'a> Fields<'a> {
             },
         };
         match self.get("v") {
-            None => return Err(Malformed::new(0, "no \"v\": not a canonical event (is `spile wrap` missing?)")),
+            None => {
+                return Err(Malformed::new(
+                    0,
+                    "no \"v\": not a canonical event (is `spile wrap` missing?)",
+                ));
+            }
             Some("1") => debug_assert!(VERSION == 1),
-            Some(v) => return Err(wrong("v", v, "1, the contract version that this spile speaks")),
+            Some(v) => {
+                return Err(wrong(
+                    "v",
+                    v,
+                    "1, the contract version that this spile speaks",
+                ));
+            }
         }
         let type_ = text("type")?.ok_or_else(|| Malformed::new(0, "no \"type\""))?;
         let stream = text("stream")?.map(Raw::decode);
         if let Some(id) = &stream
             && !is_stream_id(id)
         {
-            return Err(wrong("stream", self.get("stream").unwrap_or_default(), "1 to 64 of [A-Za-z0-9._:-]"));
+            return Err(wrong(
+                "stream",
+                self.get("stream").unwrap_or_default(),
+                "1 to 64 of [A-Za-z0-9._:-]",
+            ));
         }
         let synthetic = match self.get("synthetic") {
             None => false,
@@ -91,19 +121,40 @@ impl<'a> Fields<'a> {
         let (turn, seq, first_seq) = (number("turn")?, number("seq")?, number("first_seq")?);
         let ts = text("ts")?.map(Raw::decode);
         let delta = match (kind, text("block"), text("kind"), text("text")) {
-            (Type::TextDelta, Ok(Some(block)), Ok(Some(kind)), Ok(Some(text))) if !text.0.is_empty() => {
-                Some(Delta { first_seq, label, parent, synthetic, block, kind, text, extra: self.extra() })
+            (Type::TextDelta, Ok(Some(block)), Ok(Some(kind)), Ok(Some(text)))
+                if !text.0.is_empty() =>
+            {
+                Some(Delta {
+                    first_seq,
+                    label,
+                    parent,
+                    synthetic,
+                    block,
+                    kind,
+                    text,
+                    extra: self.extra(),
+                })
             }
             _ => None,
         };
-        Ok(Event { line, kind, stream, turn, seq, ts, delta })
+        Ok(Event {
+            line,
+            kind,
+            stream,
+            turn,
+            seq,
+            ts,
+            delta,
+        })
     }
 
     /// What a `text_delta` has beside what the contract says, as it stood.
     fn extra(&self) -> Cow<'a, str> {
         let mut extra = String::new();
         for (key, value) in &self.0 {
-            if !ENVELOPE.contains(&key.as_ref()) && !["block", "kind", "text"].contains(&key.as_ref()) {
+            if !ENVELOPE.contains(&key.as_ref())
+                && !["block", "kind", "text"].contains(&key.as_ref())
+            {
                 extra.push(',');
                 extra.push_str(&super::to_json(key.as_ref()));
                 extra.push(':');
@@ -115,7 +166,10 @@ impl<'a> Fields<'a> {
 }
 
 fn string(value: &str) -> Option<Raw<'_>> {
-    value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map(Raw)
+    value
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'))
+        .map(Raw)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

@@ -59,7 +59,10 @@ fn unicode(s: &str) -> (char, usize) {
 /// The code unit of `\uXXXX` at the start of `s`.
 fn hex(s: &str) -> Option<u32> {
     let digits = s.strip_prefix("\\u")?.get(..4)?;
-    digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+    digits
+        .bytes()
+        .all(|c| c.is_ascii_hexdigit())
+        .then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
 /// Walks the escapes of a line of JSON; `lone` says what stands for a lone surrogate. `None` if there is none.
@@ -69,7 +72,9 @@ fn map_lone(line: &str, lone: impl Fn(u32) -> char) -> Option<String> {
     while let Some(found) = memchr::memchr(b'\\', &line.as_bytes()[at..]) {
         at += found;
         match hex(&line[at..]) {
-            Some(0xD800..=0xDBFF) if matches!(hex(&line[at + 6..]), Some(0xDC00..=0xDFFF)) => at += 12,
+            Some(0xD800..=0xDBFF) if matches!(hex(&line[at + 6..]), Some(0xDC00..=0xDFFF)) => {
+                at += 12
+            }
             Some(unit @ 0xD800..=0xDFFF) => {
                 out.push_str(&line[copied..at]);
                 out.push(lone(unit));
@@ -93,7 +98,9 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 /// [`stand_in`] gives the escape back when the text is written.
 #[must_use]
 pub fn mend_lone(line: &str) -> Option<String> {
-    map_lone(line, |unit| char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER))
+    map_lone(line, |unit| {
+        char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
 }
 
 /// The surrogate for which `c` stands in.

@@ -24,7 +24,13 @@ impl Writer {
     }
 
     /// As [`Writer::event`], with the fields of a second body behind those of the first.
-    pub fn event_with(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize, more: &impl Serialize) {
+    pub fn event_with(
+        self,
+        buf: &mut Vec<u8>,
+        envelope: &Envelope<'_>,
+        body: &impl Serialize,
+        more: &impl Serialize,
+    ) {
         self.write(buf, envelope);
         self.splice(buf, body);
         self.splice(buf, more);
@@ -46,7 +52,9 @@ impl Writer {
 
     fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
         let start = buf.len();
-        let format = OneLine { lone_surrogates: self.lone_surrogates };
+        let format = OneLine {
+            lone_surrogates: self.lone_surrogates,
+        };
         let mut serializer = Serializer::with_formatter(&mut *buf, format);
         if value.serialize(&mut serializer).is_err() {
             // Writing to memory cannot fail, and no body has a map with keys that are not strings.
@@ -77,7 +85,13 @@ pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
 pub fn push_delta_head(out: &mut Vec<u8>, envelope: &Envelope<'_>, block: &str, kind: &str) {
     Writer::default().write(out, envelope);
     out.pop();
-    for part in [",\"block\":\"", block, "\",\"kind\":\"", kind, "\",\"text\":\""] {
+    for part in [
+        ",\"block\":\"",
+        block,
+        "\",\"kind\":\"",
+        kind,
+        "\",\"text\":\"",
+    ] {
         out.extend_from_slice(part.as_bytes());
     }
 }
@@ -115,7 +129,11 @@ struct OneLine {
 }
 
 impl Formatter for OneLine {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
         // All of them begin with one of two bytes, which most text does not have.
         while let Some((at, c)) = special(rest, self.lone_surrogates) {
@@ -127,12 +145,19 @@ impl Formatter for OneLine {
         writer.write_all(rest.as_bytes())
     }
 
-    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_raw_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         if memchr::memchr2(b'\n', b'\r', fragment.as_bytes()).is_none() {
             return self.write_string_fragment(writer, fragment);
         }
         // A raw line end can only stand between tokens.
-        let one_line: String = fragment.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
+        let one_line: String = fragment
+            .chars()
+            .map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c })
+            .collect();
         self.write_string_fragment(writer, &one_line)
     }
 }

@@ -39,7 +39,9 @@ struct Block {
 
 impl Block {
     fn is(&self, text: &Text<'_>) -> bool {
-        self.key == text.key && self.kind == text.kind.name() && self.parent.as_deref() == text.parent
+        self.key == text.key
+            && self.kind == text.kind.name()
+            && self.parent.as_deref() == text.parent
     }
 
     /// What `whole` has beyond what was said; `None` if it is another text.
@@ -71,7 +73,11 @@ impl Block {
 
 impl Blocks {
     pub(super) fn new(max: usize) -> Self {
-        Self { open: Vec::new(), count: 0, max }
+        Self {
+            open: Vec::new(),
+            count: 0,
+            max,
+        }
     }
 
     pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, say: &mut Say<'_>) {
@@ -119,7 +125,12 @@ impl Blocks {
         }
     }
 
-    fn find_or_open(&mut self, text: &Text<'_>, supersedes: Option<String>, say: &mut Say<'_>) -> usize {
+    fn find_or_open(
+        &mut self,
+        text: &Text<'_>,
+        supersedes: Option<String>,
+        say: &mut Say<'_>,
+    ) -> usize {
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
             return at;
         }
@@ -145,10 +156,17 @@ impl Blocks {
         while !delta.is_empty() {
             let block = &mut self.open[at];
             let room = self.max - block.text.len();
-            let (now, later) =
-                delta.split_at(if delta.len() <= room { delta.len() } else { cut(&block.text, delta, room) });
+            let (now, later) = delta.split_at(if delta.len() <= room {
+                delta.len()
+            } else {
+                cut(&block.text, delta, room)
+            });
             if !now.is_empty() {
-                let body = TextDelta { block: block.id.as_str().into(), kind: block.kind.into(), text: now.into() };
+                let body = TextDelta {
+                    block: block.id.as_str().into(),
+                    kind: block.kind.into(),
+                    text: now.into(),
+                };
                 say(block.parent.as_deref(), Said::Delta(&body));
                 block.text.push_str(now);
             }
@@ -168,7 +186,16 @@ impl Blocks {
         let (key, kind, parent) = (full.key.clone(), full.kind, full.parent.clone());
         let continues = Some(full.close(say));
         let id = format!("b{}", self.count);
-        self.open.push(Block { key, kind, parent, id, text: String::new(), closed, continues, supersedes: None });
+        self.open.push(Block {
+            key,
+            kind,
+            parent,
+            id,
+            text: String::new(),
+            closed,
+            continues,
+            supersedes: None,
+        });
         self.open.len() - 1
     }
 }
@@ -176,7 +203,10 @@ impl Blocks {
 /// Where to cut `delta`, which is longer than the `room` behind `said`: after its last line that fits; else, if the block
 /// does not end in a line end already, at the last character that fits.
 fn cut(said: &str, delta: &str, room: usize) -> usize {
-    let fits = (0..=room).rev().find(|&i| delta.is_char_boundary(i)).unwrap_or(0);
+    let fits = (0..=room)
+        .rev()
+        .find(|&i| delta.is_char_boundary(i))
+        .unwrap_or(0);
     match delta[..fits].rfind('\n') {
         Some(line) => line + 1,
         None if said.ends_with('\n') => 0,

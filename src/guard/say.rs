@@ -106,8 +106,14 @@ impl Ended {
     pub fn child_exit(self) -> Option<ChildExit> {
         match self {
             Ended::Eof => None,
-            Ended::Exited(code) => Some(ChildExit { code: Some(code), signal: None }),
-            Ended::Signalled(signal) => Some(ChildExit { code: None, signal: Some(signal) }),
+            Ended::Exited(code) => Some(ChildExit {
+                code: Some(code),
+                signal: None,
+            }),
+            Ended::Signalled(signal) => Some(ChildExit {
+                code: None,
+                signal: Some(signal),
+            }),
         }
     }
 
@@ -119,7 +125,11 @@ impl Ended {
             Ended::Exited(code) => format!("the agent exited with status {code}"),
             Ended::Signalled(signal) => format!("the agent died of signal {signal}"),
         };
-        if odd.is_empty() { text } else { format!("{text} {odd}") }
+        if odd.is_empty() {
+            text
+        } else {
+            format!("{text} {odd}")
+        }
     }
 }
 

@@ -14,7 +14,10 @@ const MAX_IDS: usize = 65_536;
 
 pub(super) enum Said<'a> {
     Started(&'a ToolStarted<'a>),
-    Finished { body: &'a ToolFinished<'a>, synthetic: bool },
+    Finished {
+        body: &'a ToolFinished<'a>,
+        synthetic: bool,
+    },
 }
 
 /// Where it is said, with the tool's parent.
@@ -52,7 +55,13 @@ impl Open {
             exit_code: end.and_then(|e| e.exit_code),
             duration_ms: end.and_then(|e| e.duration_ms),
         };
-        say(self.parent.as_deref(), Said::Finished { body: &body, synthetic: end.is_none() });
+        say(
+            self.parent.as_deref(),
+            Said::Finished {
+                body: &body,
+                synthetic: end.is_none(),
+            },
+        );
     }
 }
 
@@ -62,7 +71,11 @@ impl Tools {
             self.open.remove(0).finish("unknown", None, say);
         }
         let id = self.unique(tool.id);
-        let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
+        let kind = if tool.kind.is_empty() {
+            "other"
+        } else {
+            tool.kind
+        };
         let body = ToolStarted {
             tool: Tool {
                 id: id.as_str().into(),
@@ -84,12 +97,21 @@ impl Tools {
     }
 
     pub(super) fn finish(&mut self, end: &ToolEnd<'_>, say: &mut Say<'_>) {
-        let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
-            let start =
-                ToolStart { id: end.id, name: end.name, kind: end.kind, parent: end.parent, ..ToolStart::default() };
-            self.start(&start, say);
-            self.open.len() - 1
-        });
+        let at = self
+            .open
+            .iter()
+            .position(|t| t.theirs == end.id)
+            .unwrap_or_else(|| {
+                let start = ToolStart {
+                    id: end.id,
+                    name: end.name,
+                    kind: end.kind,
+                    parent: end.parent,
+                    ..ToolStart::default()
+                };
+                self.start(&start, say);
+                self.open.len() - 1
+            });
         self.open.remove(at).finish(end.outcome, Some(end), say);
     }
 
@@ -102,7 +124,11 @@ impl Tools {
 
     fn unique(&mut self, id: &str) -> String {
         self.count += 1;
-        let mut unique = if id.is_empty() { format!("tool_{}", self.count) } else { id.to_owned() };
+        let mut unique = if id.is_empty() {
+            format!("tool_{}", self.count)
+        } else {
+            id.to_owned()
+        };
         if self.ids.len() >= MAX_IDS {
             return format!("{unique}#{}", self.count);
         }
