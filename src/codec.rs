@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use lines::{Lines, Piece};
 pub use slow::Fields;
 pub use surrogate::{mend_lone, unescape};
-pub use write::{Place, Writer, diagnostic, push_delta_head, push_escaped, to_json};
+pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
 
 use crate::event::Event;
 

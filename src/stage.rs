@@ -35,6 +35,11 @@ pub trait Stage {
         let _ = (now, io);
     }
 
+    /// A signal has come that will end the process when the input has ended.
+    fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {
+        let _ = (now, signal, io);
+    }
+
     /// The exit status as it stands.
     fn exit(&self) -> Exit {
         Exit::Success

@@ -282,6 +282,11 @@ impl Stage for Tap {
         io.out.append(&mut self.guard.out);
     }
 
+    fn on_signal(&mut self, _: Time, signal: i32, _: &mut Io) {
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        self.guard.ask_cancel("signal", name);
+    }
+
     fn exit(&self) -> Exit {
         Tap::exit(self)
     }

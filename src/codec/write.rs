@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::{Malformed, surrogate, text_or_base64};
-use crate::event::Envelope;
+use crate::event::{Delta, Envelope, Event};
 
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,27 +72,99 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     String::from_utf8(buf).unwrap_or_default()
 }
 
-/// Adds the inside of a JSON string to `out`, escaped as everything else is.
-pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let start = out.len();
-    Writer::default().write(out, text);
-    // Without the quotes that serde puts around it.
-    out.remove(start);
-    out.pop();
+/// What a delta that stands for several says beside its text. Strings are raw, as they stood in the first line.
+#[derive(Debug, Default)]
+pub struct MergedDelta {
+    stream: String,
+    /// The turn of all of them.
+    pub turn: Option<u64>,
+    /// The number of the first.
+    pub first_seq: u64,
+    /// The number of the last.
+    pub seq: u64,
+    /// The time of the last.
+    pub ts: String,
+    /// A human's name for the stream.
+    pub label: Option<String>,
+    /// The tool call under which a sub-agent said it.
+    pub parent: Option<String>,
+    /// Whether spile, not the runtime, said it.
+    pub synthetic: bool,
+    /// The block of all of them.
+    pub block: String,
+    /// The kind of all of them.
+    pub kind: String,
+    /// The texts, spliced.
+    pub text: String,
+    /// The first one's unknown fields.
+    pub extra: String,
 }
 
-/// The head of a merged delta, up to the quote that opens its text.
-pub fn push_delta_head(out: &mut Vec<u8>, envelope: &Envelope<'_>, block: &str, kind: &str) {
-    Writer::default().write(out, envelope);
-    out.pop();
+impl MergedDelta {
+    /// Begins with the head of the first delta, reusing memory.
+    pub fn begin(&mut self, event: &Event<'_>, delta: &Delta<'_>, first_seq: u64) {
+        let set = |to: &mut String, from: &str| {
+            to.clear();
+            to.push_str(from);
+        };
+        set(
+            &mut self.stream,
+            event.stream.as_deref().unwrap_or_default(),
+        );
+        set(&mut self.block, delta.block.0);
+        set(&mut self.kind, delta.kind.0);
+        set(&mut self.extra, &delta.extra);
+        self.text.clear();
+        self.turn = event.turn;
+        self.first_seq = first_seq;
+        self.label = delta.label.map(|l| l.0.to_owned());
+        self.parent = delta.parent.map(|p| p.0.to_owned());
+        self.synthetic = delta.synthetic;
+    }
+}
+
+/// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
+pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u64, ts: &str) {
+    let mut put = |part: &str| buf.extend_from_slice(part.as_bytes());
+    put("{\"v\":1,\"type\":\"text_delta\",\"stream\":\"");
+    put(&merged.stream);
+    put("\"");
+    if let Some(turn) = merged.turn {
+        put(",\"turn\":");
+        put(&turn.to_string());
+    }
+    put(",\"seq\":");
+    put(&seq.to_string());
+    if merged.first_seq != seq {
+        put(",\"first_seq\":");
+        put(&merged.first_seq.to_string());
+    }
+    for (key, value) in [
+        (",\"ts\":\"", Some(ts)),
+        (",\"label\":\"", merged.label.as_deref()),
+        (",\"parent\":\"", merged.parent.as_deref()),
+    ] {
+        if let Some(value) = value.filter(|v| !v.is_empty() || key != ",\"ts\":\"") {
+            put(key);
+            put(value);
+            put("\"");
+        }
+    }
+    if merged.synthetic {
+        put(",\"synthetic\":true");
+    }
     for part in [
         ",\"block\":\"",
-        block,
+        &merged.block,
         "\",\"kind\":\"",
-        kind,
+        &merged.kind,
         "\",\"text\":\"",
+        text,
+        "\"",
+        &merged.extra,
+        "}\n",
     ] {
-        out.extend_from_slice(part.as_bytes());
+        put(part);
     }
 }
 

@@ -1,0 +1,77 @@
+//! The commands: one table, one file each. A command is wiring: where lines come from, which filters, where events go.
+
+mod adapters;
+mod coalesce;
+mod common;
+mod demo;
+mod wrap;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::run;
+
+/// Pipe an AI agent's output through a shell: `spile wrap` turns what it prints into NDJSON canonical events, the other
+/// commands are filters over them.
+#[derive(Debug, Parser)]
+#[command(name = "spile", version, max_term_width = 100, after_help = SHORT, after_long_help = LONG)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const SHORT: &str = "Try `spile demo`. `spile help COMMAND` says more, with pipelines.";
+
+const LONG: &str = "Examples:
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose | spile view
+  codex exec --json 'explain this repo' | spile wrap | spile coalesce | spile view
+  spile wrap -- sh -c 'make 2>&1' | spile check --pass --exit-from-stream >run.ndjson";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Wrap(wrap::Args),
+    Coalesce(coalesce::Args),
+    Adapters(adapters::Args),
+    Demo(demo::Args),
+}
+
+impl Command {
+    fn run(self) -> Result<Exit> {
+        match self {
+            Command::Wrap(args) => wrap::run(args),
+            Command::Coalesce(args) => coalesce::run(args),
+            Command::Adapters(args) => adapters::run(args),
+            Command::Demo(args) => demo::run(args),
+        }
+    }
+}
+
+/// Parses the command line, runs the command and ends the process.
+pub fn main() -> ! {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => cli.command.run().unwrap_or_else(|e| {
+            run::complain(format!("spile: {e:#}\n").as_bytes());
+            Exit::Internal
+        }),
+        Err(e) => {
+            // Help that nobody reads to its end is no failure.
+            let _ = e.print();
+            if e.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            }
+        }
+    };
+    match exit {
+        Exit::Signal(signal) => run::die_of(signal),
+        exit => std::process::exit(exit.code().into()),
+    }
+}
+
+/// Says what is wrong with the command line.
+fn usage(message: &str) -> Exit {
+    run::complain(format!("spile: {message}\n").as_bytes());
+    Exit::Usage
+}

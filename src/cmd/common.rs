@@ -1,0 +1,104 @@
+//! What the commands' arguments share: sizes, durations, how events are read.
+
+use std::time::Duration;
+
+use nom::branch::alt;
+use nom::bytes::complete::tag;
+use nom::character::complete::{digit1, u64 as number};
+use nom::combinator::{all_consuming, map, opt, recognize, value};
+use nom::multi::fold_many1;
+use nom::sequence::{pair, preceded};
+use nom::{IResult, Parser};
+
+use crate::codec;
+use crate::stage::Reading;
+
+/// How a filter reads its events.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReadingArgs {
+    /// Longest line that is looked at; a longer one is handed on as it is
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
+    max_line: usize,
+    /// Exit with status 65 if any line of the input is no event
+    #[arg(long)]
+    strict: bool,
+}
+
+impl ReadingArgs {
+    pub(super) fn reading(&self) -> Reading {
+        Reading {
+            max_line: self.max_line.clamp(1, codec::MAX_LINE),
+            strict: self.strict,
+        }
+    }
+}
+
+/// A size: `4k`, `1M`, `2G` are powers of 1024; a bare number is bytes.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let unit = opt(alt((
+        value(1 << 10, alt((tag("k"), tag("K")))),
+        value(1 << 20, tag("M")),
+        value(1 << 30, tag("G")),
+    )));
+    let parsed: IResult<&str, (u64, Option<u64>)> = all_consuming((number, unit)).parse(text);
+    parsed
+        .ok()
+        .and_then(|(_, (n, unit))| n.checked_mul(unit.unwrap_or(1)))
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| "write a size like 4096, 64k or 16M".to_owned())
+}
+
+/// A duration: `250ms`, `10s`, `5m`, `1h30m`, `1.5s`; a bare number is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let unit = || {
+        alt((
+            value(1e-3, tag("ms")),
+            value(1.0, tag("s")),
+            value(60.0, tag("m")),
+            value(3600.0, tag("h")),
+        ))
+    };
+    let decimal = || {
+        map(
+            recognize(pair(digit1, opt(preceded(tag("."), digit1)))),
+            |s: &str| s.parse().unwrap_or(f64::NAN),
+        )
+    };
+    let part = pair(decimal(), unit());
+    let parts = fold_many1(
+        part,
+        || 0.0,
+        |sum: f64, (n, unit): (f64, f64)| sum + n * unit,
+    );
+    let parsed: IResult<&str, f64> =
+        all_consuming(alt((all_consuming(parts), all_consuming(decimal())))).parse(text);
+    parsed
+        .ok()
+        .and_then(|(_, seconds)| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a duration like 250ms, 10s, 5m or 1h30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("4k"), Ok(4096));
+        assert_eq!(size("1M"), Ok(1 << 20));
+        assert_eq!(size("17"), Ok(17));
+        assert!(size("4q").is_err());
+        assert!(size("").is_err());
+        assert!(size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
+        assert!(duration("10 s").is_err());
+        assert!(duration("soon").is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! `spile wrap`.
+
+use anyhow::Result;
+
+use super::common;
+use super::usage;
+use crate::adapter::{self, ADAPTERS, Spec};
+use crate::codec::{MAX_LINE, is_stream_id};
+use crate::exit::Exit;
+use crate::guard::{self, Ended};
+use crate::run::child::{self, Stdin};
+use crate::run::{self, Interrupt, Waiting};
+use crate::tap::{Config, Tap};
+
+/// Drive a spile into an agent: start it, or read what it prints, and write canonical events
+///
+/// With a command after `--` wrap starts it, gives it no stdin, reads both its outputs and says how it ended; without one
+/// it reads what an agent prints on stdin. Every turn gets exactly one terminal event, whatever the agent does.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The runtime whose output this is: a name from `spile adapters`, or auto
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = from)]
+    from: From,
+    /// What the agent gets for its stdin [default: null]
+    #[arg(long, value_enum, value_name = "HOW")]
+    stdin: Option<Stdin>,
+    /// Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
+    #[arg(long, value_name = "RUN", value_parser = stream)]
+    stream: Option<String>,
+    /// A name for people
+    #[arg(long, value_name = "NAME")]
+    label: Option<String>,
+    /// Longest line that is taken for a message; a longer one is carried in pieces
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = common::size)]
+    max_line: usize,
+    /// Longest block of text; a longer one goes on in a new block
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = common::size)]
+    max_block: usize,
+    /// Exit with status 65 if any output of the agent could not be read
+    #[arg(long)]
+    strict: bool,
+    /// The agent to start
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose | spile view
+  codex exec --json 'explain this repo' </dev/null | spile wrap --label docs | spile view
+  spile wrap -- make test | spile view --format plain";
+
+/// A choice for `--from`.
+#[derive(Clone, Copy)]
+struct From(Option<&'static Spec>);
+
+impl std::fmt::Debug for From {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.map_or("auto", |spec| spec.name))
+    }
+}
+
+fn from(name: &str) -> Result<From, String> {
+    if name == "auto" {
+        return Ok(From(None));
+    }
+    adapter::by_name(name)
+        .map(|spec| From(Some(spec)))
+        .ok_or_else(|| {
+            let names: Vec<&str> = ADAPTERS.iter().map(|s| s.name).collect();
+            format!("no such adapter; there are auto, {}", names.join(", "))
+        })
+}
+
+fn stream(id: &str) -> Result<String, String> {
+    let wrong =
+        "1 to 64 of A-Z a-z 0-9 . _ : -, the first a letter or digit; for a name use --label";
+    is_stream_id(id)
+        .then(|| id.to_owned())
+        .ok_or_else(|| wrong.to_owned())
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let guard = guard::Config {
+        stream: args.stream.unwrap_or_else(run::new_stream_id),
+        label: args.label,
+        max_block: args.max_block,
+    };
+    let max_line = args.max_line.clamp(1, MAX_LINE);
+    let config = Config {
+        guard,
+        max_line,
+        strict: args.strict,
+        argv: args.command.clone(),
+    };
+    let mut tap = Tap::new(config, args.from.0);
+    if args.command.is_empty() {
+        return normalise(&mut tap, args.stdin);
+    }
+    if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
+        return Ok(usage(
+            "there is input on stdin, and the agent would not get it: say --stdin pipe to pass it on, or --stdin null",
+        ));
+    }
+    let stdin = args.stdin.unwrap_or(Stdin::Null);
+    match child::spawn(&args.command, stdin) {
+        Ok(child) => run::host(&mut tap, child, &args.command, stdin == Stdin::Pipe),
+        Err(error) => {
+            run::complain(format!("spile: {}\n", error.message).as_bytes());
+            Ok(spawn_failed(&mut tap, &error))
+        }
+    }
+}
+
+/// What comes on stdin is what the agent prints.
+fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
+    if stdin.is_some() {
+        return Ok(usage(
+            "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
+        ));
+    }
+    if run::waiting() == Waiting::Terminal {
+        return Ok(usage(
+            "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
+        ));
+    }
+    run::single(tap, Interrupt::AtEnd)
+}
+
+fn spawn_failed(tap: &mut Tap, error: &child::SpawnError) -> Exit {
+    let now = run::Clock::start().now();
+    tap.guard().spawn_failed(now, &error.message);
+    tap.on_end(now, Ended::Eof);
+    let events = std::mem::take(&mut tap.guard().out);
+    match run::print(&events) {
+        Exit::Success => error.exit,
+        other => other,
+    }
+}

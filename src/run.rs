@@ -1,0 +1,18 @@
+//! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
+
+pub mod child;
+mod clock;
+mod host;
+mod input;
+mod output;
+mod shell;
+mod signal;
+mod single;
+
+pub use clock::Clock;
+pub use host::host;
+pub use input::{Waiting, waiting};
+pub use output::{complain, print};
+pub use shell::{new_stream_id, pause, shell};
+pub use signal::die_of;
+pub use single::{Interrupt, single};

@@ -1,0 +1,79 @@
+//! Reading our stdin: whole chunks, straight from the descriptor.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// Bytes asked for in one read.
+pub(super) const CHUNK: usize = 64 << 10;
+
+/// The size to which a pipe grows once a read came back full: most of the gain of a megabyte for a quarter of it.
+const PIPE: usize = 256 << 10;
+
+/// What a read gave.
+pub(super) enum Read {
+    Bytes(usize),
+    End,
+    /// Nothing yet: somebody made the descriptor non-blocking.
+    Later,
+}
+
+/// One read, with the errors that are no errors sorted out.
+pub(super) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> std::io::Result<Read> {
+    match rustix::io::read(fd, &mut *buf) {
+        Ok(0) => Ok(Read::End),
+        Ok(n) => Ok(Read::Bytes(n)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(Read::Later),
+        // The master of a terminal whose last user has left.
+        Err(Errno::IO) => Ok(Read::End),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Makes a pipe larger; anything else stays as it is.
+pub(super) fn widen(fd: BorrowedFd<'_>) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (fd, PIPE);
+}
+
+/// What lies on our stdin before anything is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// A person at a terminal.
+    Terminal,
+    /// Bytes that nobody has read yet.
+    Bytes,
+    /// Nothing, or nothing yet.
+    Nothing,
+}
+
+/// Looks at our stdin without reading it.
+#[must_use]
+pub fn waiting() -> Waiting {
+    let stdin = rustix::stdio::stdin();
+    if rustix::termios::isatty(stdin) {
+        return Waiting::Terminal;
+    }
+    if let Ok(stat) = rustix::fs::fstat(stdin)
+        && rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
+    {
+        let at = rustix::fs::tell(stdin).unwrap_or_default();
+        return if at < u64::try_from(stat.st_size).unwrap_or_default() {
+            Waiting::Bytes
+        } else {
+            Waiting::Nothing
+        };
+    }
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let readable = poll(&mut fds, Some(&Timespec::default())).unwrap_or_default() > 0
+        && fds[0].revents().contains(PollFlags::IN)
+        && rustix::io::ioctl_fionread(stdin).unwrap_or_default() > 0;
+    if readable {
+        Waiting::Bytes
+    } else {
+        Waiting::Nothing
+    }
+}

@@ -1,0 +1,122 @@
+//! Writing: all of a buffer to our stdout, or as much of it as fits now, and complaints to stderr.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use signal_hook::consts::SIGPIPE;
+
+use crate::exit::Exit;
+
+/// What a blocking write to a pipe takes without blocking once the pipe is writable (POSIX's PIPE_BUF on Linux).
+const SURE: usize = 4096;
+
+/// Writes all of `bytes`, waiting as long as it takes.
+///
+/// # Errors
+/// Those of `write(2)`; `BrokenPipe` if the reader has gone.
+pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            // Node makes descriptors non-blocking that it shares with us.
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Prints a command's own output to stdout: success, death by SIGPIPE if the reader has gone, or 73.
+pub fn print(bytes: &[u8]) -> Exit {
+    match write_all(rustix::stdio::stdout(), bytes) {
+        Ok(()) => Exit::Success,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Signal(SIGPIPE),
+        Err(e) => {
+            complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+            Exit::CannotWrite
+        }
+    }
+}
+
+/// Tells a person something on stderr. That it cannot be told is no reason to stop.
+pub fn complain(bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let _ = write_all(rustix::stdio::stderr(), bytes);
+    }
+}
+
+/// Our stdout for a loop that must not block in it.
+pub(super) struct Output {
+    own: Option<OwnedFd>,
+    pending: Vec<u8>,
+    written: usize,
+}
+
+impl Output {
+    /// A description of our own of the pipe or terminal behind stdout, so that making it non-blocking harms nobody else.
+    pub(super) fn open() -> Self {
+        let stdout = rustix::stdio::stdout();
+        let kind = rustix::fs::fstat(stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let reopen = matches!(kind, Ok(FileType::Fifo | FileType::CharacterDevice));
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let own = reopen
+            .then(|| rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok())
+            .flatten();
+        Self {
+            own,
+            pending: Vec::new(),
+            written: 0,
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        match &self.own {
+            Some(own) => own.as_fd(),
+            None => rustix::stdio::stdout(),
+        }
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len() - self.written
+    }
+
+    pub(super) fn push(&mut self, bytes: &mut Vec<u8>) {
+        if self.pending.is_empty() {
+            std::mem::swap(&mut self.pending, bytes);
+        } else {
+            self.pending.append(bytes);
+        }
+    }
+
+    /// Writes what the reader takes now; call it when the descriptor is writable.
+    pub(super) fn flush_some(&mut self) -> io::Result<()> {
+        let rest = &self.pending[self.written..];
+        let len = if self.own.is_some() {
+            rest.len()
+        } else {
+            rest.len().min(SURE)
+        };
+        match rustix::io::write(self.fd(), &rest[..len]) {
+            Ok(n) => self.written += n,
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        if self.written == self.pending.len() {
+            self.pending.clear();
+            self.pending.shrink_to(1 << 20);
+            self.written = 0;
+        } else if self.written > 1 << 20 {
+            self.pending.drain(..self.written);
+            self.written = 0;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Small things that touch the world: a shell line, a pause, an id.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+use crate::exit::Exit;
+
+/// Runs a shell line in which `spile` is `me`.
+///
+/// # Errors
+/// That there is no shell.
+pub fn shell(line: &str, me: &Path) -> Result<Exit> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = me
+        .parent()
+        .map(Path::to_path_buf)
+        .into_iter()
+        .chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).context("cannot put spile on the PATH")?;
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(line)
+        .env("PATH", path)
+        .status()
+        .context("cannot start sh")?;
+    Ok(match (status.code(), status.signal()) {
+        (Some(0), _) => Exit::Success,
+        (Some(code), _) => Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)),
+        (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+    })
+}
+
+/// Waits, for a command that is itself the source.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// An id for a run that was given none: the time in milliseconds and the process, in base 36.
+#[must_use]
+pub fn new_stream_id() -> String {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let nanos = u64::try_from(since.as_nanos()).unwrap_or_default();
+    format!(
+        "r{}-{}",
+        base36(nanos / 1000),
+        base36(u64::from(std::process::id()))
+    )
+}
+
+fn base36(mut n: u64) -> String {
+    let mut digits = Vec::new();
+    while n > 0 || digits.is_empty() {
+        digits.push(char::from_digit(u32::try_from(n % 36).unwrap_or_default(), 36).unwrap_or('0'));
+        n /= 36;
+    }
+    digits.iter().rev().collect()
+}
