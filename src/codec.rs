@@ -75,7 +75,7 @@ pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
     fields.event(text)
 }
 
-/// Reads the body of an event (or all of it) as `T`. Lone surrogate escapes, which serde_json refuses, become U+FFFD.
+/// Reads the body of an event (or all of it) as `T`; for a line with lone surrogates see [`without_lone`].
 ///
 /// # Errors
 /// [`Malformed`] if a required field is missing or of another type.
@@ -83,18 +83,10 @@ pub fn body<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(line).map_err(|e| malformed(&e, line))
 }
 
-/// As [`body`], for a line that may hold lone surrogates; what comes back owns its strings.
-///
-/// # Errors
-/// As [`body`].
-pub fn body_owned<T: for<'a> Deserialize<'a>>(line: &str) -> Result<T, Malformed> {
-    match serde_json::from_str(line) {
-        Ok(body) => Ok(body),
-        Err(e) => match surrogate::replace_lone(line) {
-            Some(mended) => serde_json::from_str(&mended).map_err(|e| malformed(&e, &mended)),
-            None => Err(malformed(&e, line)),
-        },
-    }
+/// The line as serde_json takes it: lone surrogate escapes, which it refuses, are U+FFFD.
+#[must_use]
+pub fn without_lone(line: &str) -> Cow<'_, str> {
+    surrogate::replace_lone(line).map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 /// A serde_json error as a place in a line and a reason without serde_json's own place.

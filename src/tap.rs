@@ -182,6 +182,16 @@ impl Tap {
         guard.end(now, &End { ended, verdict });
     }
 
+    /// The agent could not be started: that is the run's one turn.
+    pub fn on_spawn_failed(&mut self, now: Time, message: &str) {
+        if let Source::Held { .. } = self.source {
+            let named =
+                adapter::by_command(&self.config.argv).map_or(adapter::TEXT, |(spec, _)| spec);
+            self.guard.set_runtime(named.name);
+        }
+        self.guard.spawn_failed(now, message);
+    }
+
     /// The exit status by the last turn, and by the diagnostics under `--strict`.
     #[must_use]
     pub fn exit(&self) -> Exit {

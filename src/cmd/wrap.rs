@@ -7,7 +7,7 @@ use super::usage;
 use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
-use crate::guard::{self, Ended};
+use crate::guard;
 use crate::run::child::{self, Stdin};
 use crate::run::{self, Interrupt, Waiting};
 use crate::tap::{Config, Tap};
@@ -128,9 +128,7 @@ fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
 }
 
 fn spawn_failed(tap: &mut Tap, error: &child::SpawnError) -> Exit {
-    let now = run::Clock::start().now();
-    tap.guard().spawn_failed(now, &error.message);
-    tap.on_end(now, Ended::Eof);
+    tap.on_spawn_failed(run::Clock::start().now(), &error.message);
     let events = std::mem::take(&mut tap.guard().out);
     match run::print(&events) {
         Exit::Success => error.exit,

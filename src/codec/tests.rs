@@ -1,1 +1,213 @@
-//! x
+//! Both paths of the codec agree, what is no event is located, what is written is read back.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::event::{Envelope, TextDelta, Type};
+
+const DELTA: &str = r#"{"v":1,"type":"text_delta","stream":"s:1","turn":1,"seq":3,"first_seq":2,"ts":"2026-01-01T00:00:00.000Z","label":"a \"b\"","parent":"t1","synthetic":true,"block":"b1","kind":"answer","text":"h\u00e9\nllo"}"#;
+
+#[test]
+fn reads_every_field_of_a_delta() {
+    let event = decode(DELTA.as_bytes()).unwrap();
+    assert_eq!(Some(&event), scan::event(DELTA).as_ref());
+    assert_eq!(event, slow::event(DELTA).unwrap());
+    let delta = event.delta.unwrap();
+    assert_eq!(
+        (event.kind, event.stream.as_deref(), event.turn, event.seq),
+        (Type::TextDelta, Some("s:1"), Some(1), Some(3))
+    );
+    assert_eq!(
+        (
+            delta.first_seq,
+            delta.synthetic,
+            delta.block.0,
+            delta.kind.0
+        ),
+        (Some(2), true, "b1", "answer")
+    );
+    assert_eq!(
+        (
+            delta.text.decode().as_ref(),
+            delta.label.unwrap().decode().as_ref()
+        ),
+        ("hé\nllo", "a \"b\"")
+    );
+}
+
+#[test]
+fn locates_what_is_no_event() {
+    for (line, offset, reason) in [
+        ("", 0, "empty line"),
+        ("  hello", 2, "not a JSON object"),
+        ("[1]", 0, "not a JSON object"),
+        (r#"{"v":1,"type":"status","seq":5,}"#, 31, "trailing comma"),
+        (
+            r#"{"type":"assistant"}"#,
+            0,
+            "no \"v\": not a canonical event (is `spile wrap` missing?)",
+        ),
+        (
+            r#"{"v":2,"type":"status"}"#,
+            5,
+            "\"v\" is not 1, the contract version that this spile speaks",
+        ),
+        (r#"{"v":1}"#, 0, "no \"type\""),
+        (
+            r#"{"v":1,"type":"status","seq":"5"}"#,
+            29,
+            "\"seq\" is not an integer of at least 1",
+        ),
+        (
+            r#"{"v":1,"type":"status","turn":0}"#,
+            30,
+            "\"turn\" is not an integer of at least 1",
+        ),
+        (
+            r#"{"v":1,"type":"status","stream":"-x"}"#,
+            32,
+            "\"stream\" is not 1 to 64 of [A-Za-z0-9._:-]",
+        ),
+        (
+            r#"{"v":1,"type":"status","synthetic":false}"#,
+            35,
+            "\"synthetic\" is not true",
+        ),
+    ] {
+        assert_eq!(
+            decode(line.as_bytes()),
+            Err(Malformed::new(offset, reason)),
+            "{line}"
+        );
+    }
+    assert_eq!(
+        decode(b"{\"v\":1,\xff"),
+        Err(Malformed::new(7, "invalid UTF-8"))
+    );
+    let twice = br#"{"v":1,"type":"status","kind":"a","kind":"b"}"#;
+    assert!(decode(twice).is_ok());
+    assert_eq!(
+        decode_strict(twice),
+        Err(Malformed::new(0, "key \"kind\" stands twice"))
+    );
+}
+
+#[test]
+fn lone_surrogates_survive() {
+    let line = r#"{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":1,"ts":"x","block":"b1","kind":"answer","text":"\ud83d"}"#;
+    let event = decode(line.as_bytes()).unwrap();
+    assert_eq!(event.delta.as_ref().unwrap().text.0, r"\ud83d");
+    assert_eq!(event, slow::event(line).unwrap());
+    let mended = without_lone(line);
+    let body: TextDelta<'_> = body(&mended).unwrap();
+    assert_eq!(body.text, "\u{fffd}");
+}
+
+#[test]
+fn writes_separators_escaped_and_raw_values_on_one_line() {
+    let mut buf = Vec::new();
+    let raw: Box<serde_json::value::RawValue> =
+        serde_json::from_str("{\n \"a\":\t\"\u{2028}\",\r\n \"big\": 12345678901234567890.10 }")
+            .unwrap();
+    let envelope = Envelope {
+        v: 1,
+        type_: "status".into(),
+        ..Envelope::default()
+    };
+    Writer::default().event(
+        &mut buf,
+        &envelope,
+        &json!({"kind": "x\u{2029}", "data": raw}),
+    );
+    let text = String::from_utf8(buf).unwrap();
+    assert_eq!(text.matches('\n').count(), 1);
+    assert!(
+        text.contains("x\\u2029") && text.contains("\\u2028") && !text.contains('\u{2028}'),
+        "{text}"
+    );
+}
+
+#[test]
+fn stand_ins_are_written_back_only_where_they_are_expected() {
+    let text = format!("a{}", mend_lone(r#""\ud83d""#).unwrap().trim_matches('"'));
+    let written = |lone_surrogates| {
+        let mut buf = Vec::new();
+        Writer { lone_surrogates }.event(&mut buf, &Envelope::default(), &json!({"text": text}));
+        String::from_utf8(buf).unwrap()
+    };
+    assert!(written(true).contains(r#""text":"a\ud83d""#));
+    assert!(written(false).contains(&format!(r#""text":"{text}""#)));
+}
+
+/// JSON text of a string with all sorts of escapes.
+fn raw_string() -> impl Strategy<Value = String> {
+    let unit = prop_oneof![
+        4 => "[a-z é好😀]{1,6}",
+        1 => prop::sample::select(vec![r"\n", r"\t", r#"\""#, r"\\", r"\/", r"\u0041", r"\ud83d\ude00", r"\ud83d", r"\u200d"])
+            .prop_map(str::to_owned),
+    ];
+    prop::collection::vec(unit, 1..5).prop_map(|units| units.concat())
+}
+
+proptest! {
+    #[test]
+    fn both_paths_agree_on_every_valid_line(
+        type_ in prop::sample::select(vec!["text_delta", "block_final", "status", "turn_started", "news"]),
+        (turn, seq, first) in (prop::option::of(1u64..9), prop::option::of(1u64..99), prop::option::of(1u64..99)),
+        (label, parent) in (prop::option::of(raw_string()), prop::option::of(raw_string())),
+        synthetic in any::<bool>(), text in raw_string(), extra in any::<bool>(), shuffle in any::<u64>(), cr in any::<bool>(),
+    ) {
+        let mut fields = vec![r#""v":1"#.to_owned(), format!(r#""type":"{type_}""#), r#""stream":"s1""#.to_owned()];
+        fields.extend(turn.map(|n| format!(r#""turn":{n}"#)));
+        fields.extend(seq.map(|n| format!(r#""seq":{n}"#)));
+        fields.extend(first.map(|n| format!(r#""first_seq":{n}"#)));
+        fields.push(r#""ts":"2026-01-01T00:00:00.000Z""#.to_owned());
+        fields.extend(label.map(|l| format!(r#""label":"{l}""#)));
+        fields.extend(parent.map(|p| format!(r#""parent":"{p}""#)));
+        fields.extend(synthetic.then(|| r#""synthetic":true"#.to_owned()));
+        fields.extend([r#""block":"b1""#.to_owned(), r#""kind":"answer""#.to_owned(), format!(r#""text":"{text}""#)]);
+        fields.extend(extra.then(|| r#""x_more":{"a":[1,2]}"#.to_owned()));
+        if shuffle % 2 == 0 {
+            let n = fields.len();
+            fields.rotate_left(usize::try_from(shuffle % 97).unwrap() % n);
+        }
+        let line = format!("{{{}}}{}", fields.join(","), if cr { "\r" } else { "" });
+        let slow = slow::event(&line).unwrap();
+        prop_assert_eq!(decode(line.as_bytes()).unwrap(), slow);
+    }
+
+    #[test]
+    fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..60)) {
+        let _ = decode(&line);
+        let _ = decode_strict(&line);
+    }
+
+    #[test]
+    fn a_mutated_line_is_read_or_refused(at in 0usize..280, byte in any::<u8>(), cut in 0usize..280) {
+        let mut line = DELTA.as_bytes().to_vec();
+        let n = line.len();
+        line[at % n] = byte;
+        line.truncate(n - cut % n / 3);
+        if let (Ok(fast), Ok(text)) = (decode(&line), std::str::from_utf8(&line)) {
+            prop_assert_eq!(Ok(fast), slow::event(text));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back(text in any::<String>()) {
+        let mut buf = Vec::new();
+        let envelope = Envelope { v: 1, type_: "text_delta".into(), stream: Some("s".into()), turn: Some(1), seq: Some(1),
+            ts: Some("2026-01-01T00:00:00.000Z".into()), ..Envelope::default() };
+        Writer::default().event(&mut buf, &envelope, &TextDelta { block: "b1".into(), kind: "answer".into(), text: text.as_str().into() });
+        buf.pop();
+        let event = decode(&buf).unwrap();
+        if !text.is_empty() {
+            let delta = event.delta.unwrap();
+            let decoded = delta.text.decode();
+            prop_assert_eq!(decoded.as_ref(), text.as_str());
+        }
+        let body: TextDelta<'_> = body(event.line).unwrap();
+        prop_assert_eq!(body.text.as_ref(), text.as_str());
+    }
+}

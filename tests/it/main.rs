@@ -1,1 +1,7 @@
-//! x
+//! Drives the real binary: wiring, signals, pipes. What is pure is tested beside its code.
+
+mod commands;
+mod harness;
+mod streaming;
+mod tidy;
+mod wrap;

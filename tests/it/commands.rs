@@ -1,0 +1,92 @@
+//! What every command that reads stdin does alike. A command that is missing here fails `every_command_is_listed`.
+
+use crate::harness::{bash, bin, command, spile};
+
+/// Command lines that read events or an agent's output, a line that makes each of them say a line, and how long the
+/// command may look at it at most is the harness's limit.
+pub const FILTERS: &[(&[&str], &str)] = &[
+    (&["wrap", "--from", "text"], "hello\n"),
+    (&["wrap"], "hello\n"),
+    (&["coalesce"], EVENT),
+    (&["check", "--pass"], EVENT),
+    (&["check"], "{}\n"),
+    (&["view", "--format", "plain"], EVENT),
+    (&["view", "--format", "text"], EVENT),
+];
+
+/// Commands that read no stdin.
+const SOURCES: &[&str] = &["adapters", "demo"];
+
+/// A whole event.
+pub const EVENT: &str = concat!(
+    r#"{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","#,
+    r#""block":"b1","kind":"answer","text":"hello\n"}"#,
+    "\n"
+);
+
+#[test]
+fn every_command_is_listed() {
+    let help = String::from_utf8(command(bin(), &["--help"]).output().unwrap().stdout).unwrap();
+    let listed = help
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty());
+    let names: Vec<&str> = listed
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|n| *n != "help")
+        .collect();
+    assert!(names.len() > 3, "{help}");
+    for name in names {
+        let known = FILTERS.iter().any(|(args, _)| args[0] == name) || SOURCES.contains(&name);
+        assert!(
+            known,
+            "{name} is in neither FILTERS nor SOURCES: its streaming is not tested"
+        );
+    }
+}
+
+#[test]
+fn help_has_a_pipeline() {
+    for name in FILTERS
+        .iter()
+        .map(|(args, _)| args[0])
+        .chain(SOURCES.iter().copied())
+    {
+        spile(&[name, "--help"]).run().then(|help| {
+            let examples = help
+                .split("Examples:")
+                .nth(1)
+                .unwrap_or_else(|| panic!("{name} --help has no examples"));
+            assert!(
+                examples.contains('|') || examples.contains('<') || examples.contains("--"),
+                "{name}: {examples}"
+            );
+        });
+    }
+}
+
+#[test]
+fn an_unknown_option_is_a_usage_error() {
+    for (args, _) in FILTERS {
+        let (stdout, stderr, status) = bash(&format!("spile {} --no-such-option", args.join(" ")));
+        assert_eq!((stdout.as_str(), status), ("", 2));
+        assert!(stderr.contains("--no-such-option"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    for (args, line) in FILTERS {
+        let (_, stderr, status) = bash(&format!(
+            "printf '{}' | spile {} >/dev/full",
+            line.escape_default(),
+            args.join(" ")
+        ));
+        assert_eq!(
+            stderr, "spile: cannot write to stdout: No space left on device (os error 28)\n",
+            "{args:?}"
+        );
+        assert_eq!(status, 73, "{args:?}");
+    }
+}

@@ -1,0 +1,309 @@
+//! Pipelines of real processes in a hermetic environment. Status, stdout and stderr are always compared: what a test does
+//! not mention must be success and empty. Nothing here sleeps: a test waits for bytes or for an end, with a limit.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How long anything may take before it counts as hanging.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// The binary under test.
+pub fn bin() -> &'static str {
+    env!("CARGO_BIN_EXE_spile")
+}
+
+/// A command in an environment that is the same on every machine.
+pub fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    let folder = std::path::Path::new(bin()).parent().unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
+    command
+        .args(args)
+        .env_clear()
+        .env("PATH", path)
+        .env("LC_ALL", "C.UTF-8")
+        .env("HOME", "/nonexistent");
+    command
+}
+
+/// `spile` with these arguments.
+pub fn spile(args: &[&str]) -> Pipeline {
+    Pipeline {
+        stages: vec![args.iter().map(|a| (*a).to_owned()).collect()],
+        stdin: Vec::new(),
+    }
+}
+
+/// Several spiles in a row.
+pub struct Pipeline {
+    stages: Vec<Vec<String>>,
+    stdin: Vec<u8>,
+}
+
+impl Pipeline {
+    /// Adds another spile behind the last.
+    pub fn pipe(mut self, args: &[&str]) -> Self {
+        self.stages
+            .push(args.iter().map(|a| (*a).to_owned()).collect());
+        self
+    }
+
+    /// What the first one reads; nothing if it is not said.
+    pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.stdin = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Finished {
+        let mut children: Vec<Child> = Vec::new();
+        for args in &self.stages {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let mut command = command(bin(), &args);
+            match children.last_mut() {
+                None => command.stdin(Stdio::piped()),
+                Some(before) => command.stdin(Stdio::from(before.stdout.take().unwrap())),
+            };
+            children.push(
+                command
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap(),
+            );
+        }
+        let mut stdin = children[0].stdin.take().unwrap();
+        let bytes = self.stdin;
+        let feeder = std::thread::spawn(move || {
+            let _ = stdin.write_all(&bytes);
+        });
+        let errors: Vec<_> = children
+            .iter_mut()
+            .map(|child| {
+                let mut stderr = child.stderr.take().unwrap();
+                std::thread::spawn(move || {
+                    let mut text = String::new();
+                    stderr.read_to_string(&mut text).unwrap();
+                    text
+                })
+            })
+            .collect();
+        let mut stdout = Vec::new();
+        children
+            .last_mut()
+            .unwrap()
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_end(&mut stdout)
+            .unwrap();
+        feeder.join().unwrap();
+        let statuses = children
+            .iter_mut()
+            .map(|child| child.wait().unwrap())
+            .collect();
+        let stderr = errors
+            .into_iter()
+            .map(|e| e.join().unwrap())
+            .collect::<Vec<_>>()
+            .concat();
+        let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
+        Finished {
+            statuses,
+            stdout,
+            stderr,
+            status: 0,
+            want_stderr: String::new(),
+        }
+    }
+}
+
+/// What a pipeline did. It must be compared: dropping it unread would hide a failure.
+#[must_use]
+pub struct Finished {
+    statuses: Vec<ExitStatus>,
+    stdout: String,
+    stderr: String,
+    status: i32,
+    want_stderr: String,
+}
+
+/// The number by which a shell knows a status.
+pub fn shell_code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+impl Finished {
+    /// The last one's status is to be this, not 0.
+    pub fn status(mut self, status: i32) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// stderr is to be this, not empty.
+    pub fn stderr(mut self, text: &str) -> Self {
+        self.want_stderr = text.to_owned();
+        self
+    }
+
+    /// Compares all of it; stdout by a look at it.
+    #[track_caller]
+    pub fn then(self, look: impl FnOnce(&str)) {
+        assert_eq!(
+            self.stderr, self.want_stderr,
+            "stderr; stdout was:\n{}",
+            self.stdout
+        );
+        let last = *self.statuses.last().unwrap();
+        assert_eq!(
+            shell_code(last),
+            self.status,
+            "status; stdout was:\n{}",
+            self.stdout
+        );
+        look(&self.stdout);
+    }
+
+    /// Compares all of it.
+    #[track_caller]
+    pub fn stdout(self, want: &str) {
+        self.then(|stdout| assert_eq!(stdout, want));
+    }
+}
+
+/// A process whose stdin is still open.
+pub struct Live {
+    pub child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Live {
+    /// Starts a spile and keeps its stdin open.
+    pub fn start(args: &[&str]) -> Self {
+        Self::spawn(&mut command(bin(), args))
+    }
+
+    /// Starts any command and keeps its stdin open.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                if sender
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
+                    return;
+                }
+                line.clear();
+            }
+        });
+        Self {
+            child,
+            stdin,
+            lines,
+        }
+    }
+
+    /// Writes to its stdin.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin
+            .write_all(bytes.as_ref())
+            .and_then(|()| stdin.flush())
+            .unwrap();
+    }
+
+    /// Closes its stdin.
+    pub fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    /// The next line of its stdout, with its line feed; `None` at the end.
+    #[track_caller]
+    pub fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(LIMIT) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line within {LIMIT:?}"),
+        }
+    }
+
+    /// The lines up to one that holds `text`.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            let Some(line) = self.line() else {
+                panic!("no line with {text:?} in {seen:#?}")
+            };
+            let found = line.contains(text);
+            seen.push(line);
+            if found {
+                return seen;
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end: the rest of its stdout and its status as a shell knows it.
+    #[track_caller]
+    pub fn end(mut self) -> (Vec<String>, i32) {
+        self.stdin = None;
+        let mut rest = Vec::new();
+        while let Some(line) = self.line() {
+            rest.push(line);
+        }
+        let status = self.child.wait().unwrap();
+        (rest, shell_code(status))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a line of bash to its end: stdout, stderr and status. Killed, and a failure, after [`LIMIT`].
+#[track_caller]
+pub fn bash(script: &str) -> (String, String, i32) {
+    let limit = LIMIT.as_secs().to_string();
+    let output = command("timeout", &["--kill-after=1", &limit, "bash", "-c", script])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let status = shell_code(output.status);
+    assert!(status != 124 && status != 137, "hangs: {script}");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    (text(output.stdout), text(output.stderr), status)
+}
+
+/// How much of the full count a stress test does: 1 of 20, or what `SPILE_STRESS` says (20 is all of it).
+pub fn stress(full: u64) -> u64 {
+    let twentieths = std::env::var("SPILE_STRESS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
+    (full * twentieths / 20).max(1)
+}
