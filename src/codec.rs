@@ -53,12 +53,22 @@ impl fmt::Display for Malformed {
 /// # Errors
 /// [`Malformed`] if it is not a JSON object with the envelope's types, or not of contract version 1.
 pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text =
-        std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
-    match scan::event(text) {
+    decode_text(utf8(line)?)
+}
+
+/// [`decode`] of a line that is known to be UTF-8.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
+    match scan::event(line) {
         Some(event) => Ok(event),
-        None => slow::event(text),
+        None => slow::event(line),
     }
+}
+
+fn utf8(line: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))
 }
 
 /// [`decode`] by way of the general parser alone, for those that must not trust.

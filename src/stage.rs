@@ -143,8 +143,9 @@ impl EachLine {
                 number,
                 offset,
                 bytes,
+                text,
                 ..
-            } => match codec::decode(bytes) {
+            } => match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
                 Ok(event) => {
                     self.time = match self.clock {
                         Clock::Wall => now,

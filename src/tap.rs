@@ -309,6 +309,7 @@ fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &
             offset,
             bytes,
             ended,
+            ..
         } => {
             adapter.on_line(
                 now,

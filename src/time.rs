@@ -61,7 +61,8 @@ impl std::ops::Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        let micros = u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX);
+        // Not `as_micros`: 128-bit arithmetic, and deadlines are computed for every event.
+        let micros = rhs.as_secs().saturating_mul(1_000_000).saturating_add(rhs.subsec_micros().into());
         Self::from_micros(self.0.saturating_add(micros))
     }
 }

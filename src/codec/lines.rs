@@ -13,6 +13,8 @@ pub enum Piece<'a> {
         offset: u64,
         /// Its bytes; a carriage return at the end is still there.
         bytes: &'a [u8],
+        /// The same as text, where it has been checked with its neighbours; `None` says nothing.
+        text: Option<&'a str>,
         /// `false` for a last line that ended with the input instead of a line feed.
         ended: bool,
     },
@@ -92,9 +94,11 @@ impl Lines {
         // Everything up to the last line feed is cut where it lies; only the beginning of a line is copied.
         let whole = memrchr(b'\n', bytes).map_or(0, |n| n + 1);
         let (lines, tail) = bytes.split_at(whole);
+        // One check of a whole chunk costs a fraction of one for each line.
+        let text = simdutf8::basic::from_utf8(lines).ok();
         let mut at = 0;
         for feed in memchr::memchr_iter(b'\n', lines) {
-            self.line(&lines[at..feed], true, &mut each);
+            self.line(&lines[at..feed], text.and_then(|t| t.get(at..feed)), true, &mut each);
             at = feed + 1;
         }
         if !tail.is_empty() {
@@ -106,7 +110,7 @@ impl Lines {
     pub fn end(&mut self, mut each: impl FnMut(Piece<'_>)) {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            self.line(&held, false, &mut each);
+            self.line(&held, None, false, &mut each);
         }
         self.long = false;
     }
@@ -122,7 +126,7 @@ impl Lines {
         } else if complete {
             let mut held = std::mem::take(&mut self.held);
             held.extend_from_slice(&bytes[..bytes.len() - 1]);
-            self.line(&held, true, each);
+            self.line(&held, None, true, each);
             held.clear();
             // One huge line must not keep its memory for good.
             if held.capacity() <= 1 << 20 {
@@ -155,7 +159,7 @@ impl Lines {
         self.number += u64::from(complete);
     }
 
-    fn line(&mut self, bytes: &[u8], ended: bool, each: &mut impl FnMut(Piece<'_>)) {
+    fn line(&mut self, bytes: &[u8], text: Option<&str>, ended: bool, each: &mut impl FnMut(Piece<'_>)) {
         if bytes.len() > self.max {
             // A whole line that came in one read: one piece, and its line feed as another.
             self.long_piece(bytes, false, each);
@@ -168,6 +172,7 @@ impl Lines {
             number: self.number,
             offset: self.offset,
             bytes,
+            text,
             ended,
         });
         self.offset += bytes.len() as u64 + u64::from(ended);
@@ -190,6 +195,7 @@ mod tests {
                 offset,
                 bytes,
                 ended,
+                ..
             } => {
                 got.push((
                     number,

@@ -85,10 +85,13 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.line.as_bytes().get(self.at).copied()
     }
 
+    /// Inlined everywhere, so that every literal is compared as a constant instead of by a call.
+    #[inline(always)]
     fn literal(&mut self, literal: &str) -> Option<()> {
         self.line.as_bytes()[self.at..]
             .starts_with(literal.as_bytes())
