@@ -12,4 +12,5 @@ pub mod filter;
 pub mod guard;
 pub mod stage;
 pub mod tap;
+pub mod term;
 pub mod time;
