@@ -77,7 +77,7 @@ impl Look {
         let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
             (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
         });
-        Look::Label(u8::try_from((hash >> 32) % LABELS.len() as u64).unwrap_or(0))
+        Look::Label(u8::try_from((hash ^ hash >> 32) % LABELS.len() as u64).unwrap_or(0))
     }
 
     fn style(self) -> Style {
