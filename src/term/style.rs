@@ -161,7 +161,8 @@ mod tests {
     fn a_label_keeps_its_colour() {
         assert_eq!(Look::of_label("a"), Look::of_label("a"));
         assert!(
-            (b'a'..b'z').any(|c| Look::of_label(&char::from(c).to_string()) != Look::of_label("a"))
+            (b'a'..=b'z')
+                .any(|c| Look::of_label(&char::from(c).to_string()) != Look::of_label("a"))
         );
     }
 }

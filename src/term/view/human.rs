@@ -223,11 +223,11 @@ impl Entry<'_> {
             Missing::Nothing => "",
             Missing::Tail(tail) => tail,
             Missing::Head(head) => {
-                self.say(&[(Look::Dim, "(it began, before this view did:)")]);
+                self.say(&[(Look::Dim, "(what came before that:)")]);
                 head
             }
             Missing::Whole(whole) => {
-                self.say(&[(Look::Dim, "(all of it, some was missed:)")]);
+                self.say(&[(Look::Dim, "(in full, for some of it was missed:)")]);
                 whole
             }
         };

@@ -7,7 +7,7 @@ use super::verdict::Verdict;
 use super::{Options, TextBytes};
 use crate::event::{Event, Raw, Type};
 use crate::stage::Io;
-use crate::term::sanitize::clean;
+use crate::term::sanitize::{Sanitizer, clean};
 use crate::term::style::Look;
 
 /// What must be known to go on with the text.
@@ -15,6 +15,8 @@ use crate::term::style::Look;
 pub(super) struct PlainText {
     streams: Streams,
     bytes: TextBytes,
+    cleaner: Sanitizer,
+    cleaned: String,
     /// The block that spoke last, as its flow.
     last: Option<u64>,
     /// Whether what it said did not end in a line feed.
@@ -26,6 +28,8 @@ impl PlainText {
         Self {
             streams: Streams::default(),
             bytes: options.text,
+            cleaner: Sanitizer::default(),
+            cleaned: String::new(),
             last: None,
             mid_line: false,
         }
@@ -134,11 +138,19 @@ impl PlainText {
         if self.last != Some(flow) {
             self.end_line(io);
             self.last = Some(flow);
+            self.cleaner = Sanitizer::default();
         }
-        self.mid_line = !text.ends_with('\n');
-        match self.bytes {
-            TextBytes::Exact => io.out.extend_from_slice(text.as_bytes()),
-            TextBytes::Sanitised => io.out.extend_from_slice(clean(text).as_bytes()),
+        let text = match self.bytes {
+            TextBytes::Exact => text,
+            TextBytes::Sanitised => {
+                self.cleaned.clear();
+                self.cleaner.push(text, &mut self.cleaned);
+                &self.cleaned
+            }
+        };
+        if !text.is_empty() {
+            self.mid_line = !text.ends_with('\n');
+            io.out.extend_from_slice(text.as_bytes());
         }
     }
 

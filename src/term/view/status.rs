@@ -1,7 +1,7 @@
 //! A `status` in a few words: what each kind says to people.
 
 use super::body::{self, Body};
-use super::words::{duration, one_line, tokens};
+use super::words::{one_line, silence, tokens};
 use crate::term::style::Look;
 
 /// How many columns of unreadable bytes or of a kind's data are shown.
@@ -61,7 +61,7 @@ fn general(kind: &str, message: &str, data: Option<&str>) -> String {
 }
 
 fn heartbeat(data: &Body<'_>) -> String {
-    let ms = |key: &str| data.count(key).map(duration);
+    let ms = |key: &str| data.count(key).map(silence);
     let silent = ms("idle_ms")
         .or_else(|| ms("elapsed_ms"))
         .unwrap_or_default();
@@ -80,7 +80,7 @@ fn heartbeat(data: &Body<'_>) -> String {
 
 fn stalled(data: &Body<'_>) -> String {
     data.count("idle_ms").map_or_else(String::new, |ms| {
-        format!("stalled: nothing for {}", duration(ms))
+        format!("stalled: nothing for {}", silence(ms))
     })
 }
 

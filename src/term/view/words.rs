@@ -33,6 +33,14 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
+/// How long somebody was silent: as [`duration`], without fractions of a second.
+pub(super) fn silence(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 1..60 => format!("{seconds}s"),
+        _ => duration(ms),
+    }
+}
+
 /// A number with its thousands apart: `1,234,567`.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
