@@ -12,6 +12,15 @@ use crate::term::style::{Look, Paint};
 /// How many lines of a failed tool's output are shown.
 const MAX_OUTPUT: usize = 3;
 
+/// What the last line of the page is, where that matters for the next one; with the stream's id.
+#[derive(Debug, PartialEq, Eq)]
+enum Last {
+    /// The start of the tool with this id: its end need not name it.
+    Tool(String, String),
+    /// Progress in these words: it need not be said again.
+    Progress(String, String),
+}
+
 /// The page and what must be known to go on with it.
 #[derive(Debug)]
 pub(super) struct Human {
@@ -19,8 +28,7 @@ pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
-    /// The tool whose start is the last line of the page: its end need not name it.
-    last_tool: Option<(String, String)>,
+    last: Option<Last>,
     /// The line that is too long to be looked at.
     long: Option<Flow>,
 }
@@ -32,7 +40,7 @@ impl Human {
             streams: Streams::default(),
             columns: options.width.map(usize::from),
             reasoning: options.reasoning,
-            last_tool: None,
+            last: None,
             long: None,
         }
     }
@@ -57,7 +65,7 @@ impl Human {
         if let Some(block) = stream.block(&id) {
             let text = block.take(delta.text);
             self.page.flow(&who, &mut block.flow, &text);
-            self.last_tool = None;
+            self.last = None;
         }
     }
 
@@ -73,7 +81,7 @@ impl Human {
         who.nested = body.text("parent").is_some();
         let mut on = Entry {
             page: &mut self.page,
-            last_tool: &mut self.last_tool,
+            last: &mut self.last,
             columns: self.columns,
             name,
             stream,
@@ -100,7 +108,7 @@ impl Human {
     /// A line that is no event.
     pub(super) fn malformed(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        self.last_tool = None;
+        self.last = None;
         self.page.line(
             &Who::default(),
             &[(Look::Warn, "? "), (Look::Dim, text.trim_end())],
@@ -115,7 +123,7 @@ impl Human {
             self.page.line(&nobody, &[(Look::Warn, notice)]);
             Flow::new(self.streams.flow_id(), Look::Dim)
         });
-        self.last_tool = None;
+        self.last = None;
         self.page.flow_bytes(&nobody, &mut flow, bytes);
         if bytes.last() == Some(&b'\n') {
             self.page.finish(&nobody, &mut flow);
@@ -149,7 +157,7 @@ fn look_of(kind: &str) -> Look {
 /// One event on its way to the page.
 struct Entry<'a> {
     page: &'a mut Page,
-    last_tool: &'a mut Option<(String, String)>,
+    last: &'a mut Option<Last>,
     columns: Option<usize>,
     name: &'a str,
     stream: &'a mut Stream,
@@ -158,7 +166,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn say(&mut self, spans: &[(Look, &str)]) {
-        *self.last_tool = None;
+        *self.last = None;
         self.page.line(&self.who, spans);
     }
 
@@ -200,7 +208,7 @@ impl Entry<'_> {
     fn block_final(&mut self, body: &Body<'_>, flow: Flow) {
         let id = body.text("block").unwrap_or_default();
         let text = body.text("text").unwrap_or_default();
-        *self.last_tool = None;
+        *self.last = None;
         let replaces = body
             .text("supersedes")
             .map(|b| format!("(replaces {})", one_line(&b, None)));
@@ -266,7 +274,7 @@ impl Entry<'_> {
             (Look::Plain, gap),
             (look, &what),
         ]);
-        *self.last_tool = Some((self.name.to_owned(), id.into_owned()));
+        *self.last = Some(Last::Tool(self.name.to_owned(), id.into_owned()));
     }
 
     fn tool_finished(&mut self, body: &Body<'_>) {
@@ -274,7 +282,8 @@ impl Entry<'_> {
         let id = tool.as_ref().and_then(|t| t.text("id")).unwrap_or_default();
         let took = self.stream.finish_tool(&id);
         let took = body.count("duration_ms").or(took);
-        let named = !matches!(self.last_tool, Some((s, i)) if s.as_str() == self.name && *i == id);
+        let named =
+            !matches!(self.last, Some(Last::Tool(s, i)) if s.as_str() == self.name && *i == id);
         let name = match &tool {
             Some(tool) if named => format!("{} ", tool_name(tool)),
             _ => String::new(),
@@ -308,7 +317,15 @@ impl Entry<'_> {
 
     fn status(&mut self, body: &Body<'_>) {
         let (look, text) = status::line(body);
-        self.say(&[(look, &text)]);
+        if text.is_empty() {
+            return;
+        }
+        let progress = body.text("kind").as_deref() == Some("progress");
+        let last = progress.then(|| Last::Progress(self.name.to_owned(), text.clone()));
+        if last.is_none() || *self.last != last {
+            self.say(&[(look, &text)]);
+            *self.last = last;
+        }
     }
 
     /// How long the turn took, in milliseconds: as the runtime says, else by `ts`.

@@ -10,7 +10,8 @@ const MAX_DATA: usize = 160;
 /// How many entries of a plan are shown.
 const MAX_PLAN: usize = 30;
 
-/// The line for a `status`; line feeds in it go on in an indented line.
+/// The line for a `status`; line feeds in it go on in an indented line. Empty where there is nothing for people in it: a
+/// `session` that has only settings, which are for programs.
 pub(super) fn line(status: &Body<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
@@ -31,7 +32,8 @@ pub(super) fn line(status: &Body<'_>) -> (Look, String) {
         ("plan", _) => plan(status, message),
         _ => String::new(),
     };
-    let text = if text.is_empty() {
+    let settings = kind == "session" && message.is_empty();
+    let text = if text.is_empty() && !settings {
         general(&kind, message, status.raw("data"))
     } else {
         text

@@ -15,6 +15,9 @@ pub const MAX_STREAMS: usize = 1000;
 /// How many open blocks or tools of one stream are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
 
+/// How much of an id or a label is remembered, in bytes.
+const MAX_KEY: usize = 256;
+
 /// The longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
 
@@ -60,6 +63,14 @@ pub(super) struct OpenTool {
     pub(super) began: Option<Time>,
 }
 
+/// As much of a foreign id as is remembered.
+fn key(id: &str) -> &str {
+    let end = (0..=MAX_KEY.min(id.len()))
+        .rev()
+        .find(|at| id.is_char_boundary(*at));
+    &id[..end.unwrap_or(0)]
+}
+
 impl Streams {
     /// The stream of an event, remembered from here on, and who it is that speaks.
     pub(super) fn enter(
@@ -76,7 +87,7 @@ impl Streams {
         let stream = self.by_id.entry(id.to_owned()).or_default();
         stream.used = used;
         stream.now = now.or(stream.now);
-        if let Some(label) = label
+        if let Some(label) = label.map(key)
             && stream.label.as_ref().is_none_or(|(said, _)| said != label)
         {
             let shown = one_line(label, Some(MAX_LABEL));
@@ -146,7 +157,7 @@ impl Stream {
 
     /// The open block with this id, if it is known.
     pub(super) fn block(&mut self, id: &str) -> Option<&mut Block> {
-        self.blocks.iter_mut().find(|b| b.id == id)
+        self.blocks.iter_mut().find(|b| b.id == key(id))
     }
 
     /// Opens a block.
@@ -165,7 +176,7 @@ impl Stream {
 
     /// Forgets a block, which has ended.
     pub(super) fn close_block(&mut self, id: &str) -> Option<Block> {
-        let at = self.blocks.iter().position(|b| b.id == id)?;
+        let at = self.blocks.iter().position(|b| b.id == key(id))?;
         Some(self.blocks.remove(at))
     }
 
@@ -174,14 +185,14 @@ impl Stream {
             self.tools.remove(0);
         }
         self.tools.push(OpenTool {
-            id: id.to_owned(),
+            id: key(id).to_owned(),
             began: self.now,
         });
     }
 
     /// How long the tool ran by the stream's own time, in milliseconds.
     pub(super) fn finish_tool(&mut self, id: &str) -> Option<u64> {
-        let at = self.tools.iter().position(|t| t.id == id)?;
+        let at = self.tools.iter().position(|t| t.id == key(id))?;
         let tool = self.tools.remove(at);
         self.since(tool.began)
     }
@@ -223,7 +234,7 @@ fn hash(seed: u64, text: &str) -> u64 {
 impl Block {
     pub(super) fn new(id: &str, flow: Flow) -> Self {
         Self {
-            id: id.to_owned(),
+            id: key(id).to_owned(),
             flow,
             said: 0,
             hash: FNV,
@@ -307,6 +318,19 @@ mod tests {
         assert_eq!(block(&[r"\ud83d", r"\ud83d", r"\ude00"]).1, "\u{fffd}😀");
         assert_eq!(block(&[r"\\ud83d"]).1, r"\ud83d");
         assert_eq!(block(&[r"\\\ud83d", "x"]).1, "\\\u{fffd}x");
+    }
+
+    #[test]
+    fn long_ids_are_cut_between_characters() {
+        let id = "é".repeat(1000);
+        assert_eq!(key(&id).len(), MAX_KEY);
+        assert_eq!(key(&("a".to_owned() + &id)).len(), MAX_KEY - 1);
+        let mut stream = Stream::default();
+        stream.open_block(&id, Flow::new(1, Look::Plain));
+        stream.start_tool(&id);
+        assert!(stream.close_block(&id).is_some());
+        stream.finish_tool(&id);
+        assert!(stream.tools.is_empty());
     }
 
     #[test]

@@ -96,3 +96,20 @@ fn a_line_that_is_too_long_is_shown_in_pieces() {
     );
     assert_eq!(err.lines().count(), 1);
 }
+
+#[test]
+fn the_same_progress_is_said_once() {
+    let thinking = ("status", r#""kind":"progress","message":"thinking""#);
+    let reading = ("status", r#""kind":"progress","message":"reading""#);
+    let settings = ("status", r#""kind":"session","data":{"mode":"plan"}"#);
+    assert_eq!(
+        page(&[thinking, thinking, settings, reading, thinking]),
+        "progress: thinking\nprogress: reading\nprogress: thinking\n"
+    );
+    let mut lines = stream("a", "ann", &[thinking, thinking]);
+    lines.extend(stream("b", "bob", &[thinking]));
+    assert_eq!(
+        show(&plain(), &lines),
+        "ann | progress: thinking\nbob | progress: thinking\n"
+    );
+}
