@@ -14,4 +14,5 @@ pub mod guard;
 pub mod run;
 pub mod stage;
 pub mod tap;
+pub mod term;
 pub mod time;

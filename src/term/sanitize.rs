@@ -1,0 +1,179 @@
+//! Makes foreign text safe to show: text, newline and tab pass, every other control and every bidirectional override becomes
+//! visible. It must never let a byte through by which a terminal could be told to do something.
+
+use std::fmt::Write;
+
+/// Cleans one text that may come in pieces.
+///
+/// A carriage return before a line feed is dropped, also where a piece ends between the two; alone it shows as `^M`.
+/// Cleaning what is clean already changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Sanitizer {
+    /// The text so far ended in a carriage return.
+    cr: bool,
+    /// The beginning of a character whose other bytes have not come; at most 3 bytes.
+    partial: Vec<u8>,
+}
+
+impl Sanitizer {
+    /// Adds the next piece of the text to `out`, cleaned.
+    pub fn push(&mut self, text: &str, out: &mut String) {
+        if text.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.cr) && !text.starts_with('\n') {
+            out.push_str("^M");
+        }
+        let mut copied = 0;
+        for (at, c) in text.char_indices() {
+            if !is_hidden(c) {
+                continue;
+            }
+            out.push_str(&text[copied..at]);
+            copied = at + c.len_utf8();
+            match text.as_bytes().get(copied) {
+                Some(b'\n') if c == '\r' => {}
+                None if c == '\r' => self.cr = true,
+                _ => show(c, out),
+            }
+        }
+        out.push_str(&text[copied..]);
+    }
+
+    /// As [`Sanitizer::push`], for bytes that may be no UTF-8: what is not shows as U+FFFD.
+    pub fn push_bytes(&mut self, bytes: &[u8], out: &mut String) {
+        let held;
+        let bytes = if self.partial.is_empty() {
+            bytes
+        } else {
+            let mut whole = std::mem::take(&mut self.partial);
+            whole.extend_from_slice(bytes);
+            held = whole;
+            &held
+        };
+        let mut at = 0;
+        for chunk in bytes.utf8_chunks() {
+            at += chunk.valid().len() + chunk.invalid().len();
+            self.push(chunk.valid(), out);
+            let bad = chunk.invalid();
+            // Only at the very end can more bytes still make a character of it.
+            if at == bytes.len() && is_beginning(bad) {
+                self.partial = bad.to_vec();
+            } else if !bad.is_empty() {
+                self.push("\u{fffd}", out);
+            }
+        }
+    }
+
+    /// Ends the text: a character that was begun and never completed shows as U+FFFD, a last carriage return as nothing.
+    pub fn finish(&mut self, out: &mut String) {
+        if !std::mem::take(&mut self.partial).is_empty() {
+            self.push("\u{fffd}", out);
+        }
+        self.cr = false;
+    }
+}
+
+/// Whether `bytes` are the beginning of a character and no more than that.
+fn is_beginning(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
+}
+
+/// A whole text, cleaned.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    Sanitizer::default().push(text, &mut out);
+    out
+}
+
+/// Whether a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, the
+/// embeddings, overrides and isolates of UAX #9, and the line separators that only some programs break at.
+fn is_hidden(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => false,
+    }
+}
+
+/// Caret notation for ASCII, the code point for all others.
+fn show(c: char, out: &mut String) {
+    match u8::try_from(c) {
+        Ok(b) if b < 0x80 => {
+            out.push('^');
+            out.push(char::from(b ^ 0x40));
+        }
+        _ => {
+            let _ = write!(out, "<U+{:04X}>", u32::from(c));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn shows_what_would_be_obeyed() {
+        assert_eq!(clean("a\x1b[31mb\x07\x7f\0"), "a^[[31mb^G^?^@");
+        assert_eq!(clean("\u{9b}2J\u{85}"), "<U+009B>2J<U+0085>");
+        assert_eq!(
+            clean("\u{202e}x\u{2069}\u{2028}"),
+            "<U+202E>x<U+2069><U+2028>"
+        );
+        assert_eq!(clean("Grüße 😀\n\tend"), "Grüße 😀\n\tend");
+    }
+
+    #[test]
+    fn a_carriage_return_is_judged_by_what_follows() {
+        let mut cleaner = Sanitizer::default();
+        let mut out = String::new();
+        for piece in ["a\r", "\nb\r", "", "c\r\nd", "\r", "\r\n", "e\r"] {
+            cleaner.push(piece, &mut out);
+        }
+        assert_eq!(out, "a\nb^Mc\nd^M\ne");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_show_as_such() {
+        let mut cleaner = Sanitizer::default();
+        let mut out = String::new();
+        for piece in [
+            &b"a\xff\xe2"[..],
+            b"\x82",
+            b"\xac b\xe2\x82",
+            b"c\xc2",
+            b"\x9b",
+        ] {
+            cleaner.push_bytes(piece, &mut out);
+        }
+        assert_eq!(out, "a\u{fffd}€ b\u{fffd}c<U+009B>");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_obeyed_gets_through(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut out = String::new();
+            Sanitizer::default().push_bytes(&bytes, &mut out);
+            prop_assert!(!out.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            prop_assert_eq!(clean(&out), out);
+        }
+
+        #[test]
+        fn pieces_make_no_difference(text in "[a\\r\\n\\x1b\\u{9b}é€😀]{0,40}", cuts in prop::collection::vec(1usize..6, 0..20)) {
+            let mut out = String::new();
+            let mut cleaner = Sanitizer::default();
+            let mut rest = text.as_bytes();
+            for cut in cuts {
+                let (head, tail) = rest.split_at(cut.min(rest.len()));
+                cleaner.push_bytes(head, &mut out);
+                rest = tail;
+            }
+            cleaner.push_bytes(rest, &mut out);
+            prop_assert_eq!(out, clean(&text));
+        }
+    }
+}

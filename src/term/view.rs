@@ -1,0 +1,194 @@
+//! The stage of `spile view`: lines of events in, what people read out. It must never write a control character of an agent.
+//!
+//! `tty` and `plain` say the same words, one thing a line, and lines only grow; `tty` differs in how the caller chooses
+//! colour and width. The `session` and `exit` of a process are one dim line each in both: a log wants to know them too.
+//! `text` is the main agent's answer alone; a turn that did not complete is then told to stderr.
+
+mod body;
+mod human;
+mod page;
+mod plain_text;
+mod status;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod words;
+
+use crate::codec::{self, Lines, Malformed, Piece};
+use crate::event::{Event, Type};
+use crate::exit::Exit;
+use crate::stage::{Complaints, Io, Reading, Stage};
+use crate::time::Time;
+
+use body::Body;
+use human::Human;
+use plain_text::PlainText;
+pub use streams::MAX_STREAMS;
+
+/// What the output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// A terminal: colours, titles cut to its width.
+    #[default]
+    Tty,
+    /// A log: the same words, one thing a line.
+    Plain,
+    /// A program, or a file: the main agent's answer and nothing else.
+    Text,
+}
+
+/// What [`Format::Text`] does with control characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TextBytes {
+    /// Nothing: the text is what the agent said, as `jq -rj` would give it. Not for a terminal.
+    #[default]
+    Exact,
+    /// It shows them, as the other formats do.
+    Sanitised,
+}
+
+/// How a [`View`] shows what it reads.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What the output is for.
+    pub format: Format,
+    /// Whether to colour; [`crate::term::style::colour_choice`] decides it. [`Format::Text`] never does.
+    pub colour: bool,
+    /// The columns of a line, to which titles of tools are cut; `None` cuts them at 200.
+    pub width: Option<u16>,
+    /// Whether to show what the agent thinks.
+    pub reasoning: bool,
+    /// What [`Format::Text`] does with control characters; [`TextBytes::Sanitised`] where the output is a terminal.
+    pub text: TextBytes,
+    /// How to read the events.
+    pub reading: Reading,
+    /// Whether the exit status is that of the last turns.
+    pub exit_from_stream: bool,
+}
+
+/// Events in, a page for people out.
+pub struct View {
+    lines: Lines,
+    each: Each,
+}
+
+struct Each {
+    face: Face,
+    strict: bool,
+    complaints: Complaints,
+}
+
+enum Face {
+    Human(Box<Human>),
+    Text(PlainText),
+}
+
+impl View {
+    /// A view before its first line.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let face = match options.format {
+            Format::Tty | Format::Plain => Face::Human(Box::new(Human::new(options))),
+            Format::Text => Face::Text(PlainText::new(options)),
+        };
+        Self {
+            lines: Lines::new(options.reading.max_line),
+            each: Each {
+                face,
+                strict: options.reading.strict,
+                complaints: Complaints::default(),
+            },
+        }
+    }
+}
+
+impl Each {
+    fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
+        match piece {
+            Piece::Line { number, bytes, .. } => {
+                if let Err(why) = self.line(bytes, io) {
+                    self.complaints.say(io, number, why.offset, &why.reason);
+                    if let Face::Human(human) = &mut self.face {
+                        human.malformed(bytes);
+                    }
+                }
+            }
+            Piece::Long {
+                number,
+                bytes,
+                first,
+                ..
+            } => {
+                if first {
+                    let reason = "line too long to look at (see --max-line)";
+                    self.complaints.say(io, number, 0, reason);
+                }
+                if let Face::Human(human) = &mut self.face {
+                    human.long(bytes);
+                }
+            }
+        }
+        self.hand_on(io);
+    }
+
+    fn line(&mut self, bytes: &[u8], io: &mut Io) -> Result<(), Malformed> {
+        let event = codec::decode(bytes)?;
+        if event.kind == Type::TextDelta {
+            return self.delta(&event, io);
+        }
+        let body = Body::parse(event.line)?;
+        match &mut self.face {
+            Face::Human(human) => human.event(&event, &body),
+            Face::Text(text) => text.event(&event, &body, io),
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        if event.delta.is_none() {
+            return Err(Malformed {
+                offset: 0,
+                reason: "a text_delta without block, kind and text".into(),
+            });
+        }
+        match &mut self.face {
+            Face::Human(human) => human.delta(event),
+            Face::Text(text) => text.delta(event, io),
+        }
+        Ok(())
+    }
+
+    /// Moves what the page has ready to the output.
+    fn hand_on(&mut self, io: &mut Io) {
+        if let Face::Human(human) = &mut self.face {
+            let ready = &mut human.page.ready;
+            io.out.extend_from_slice(ready.as_bytes());
+            ready.clear();
+            ready.shrink_to(1 << 20);
+        }
+    }
+}
+
+impl Stage for View {
+    fn on_bytes(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
+        self.lines.feed(bytes, |piece| self.each.piece(piece, io));
+    }
+
+    fn on_end(&mut self, _now: Time, io: &mut Io) {
+        self.lines.end(|piece| self.each.piece(piece, io));
+        match &mut self.each.face {
+            Face::Human(human) => human.end(),
+            Face::Text(text) => text.end(io),
+        }
+        self.each.hand_on(io);
+    }
+
+    fn exit(&self) -> Exit {
+        if self.each.strict && self.each.complaints.count() > 0 {
+            Exit::Malformed
+        } else {
+            Exit::Success
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A `status` in a few words: what each kind says to people.
+
+use super::body::{self, Body};
+use super::words::{one_line, silence, tokens};
+use crate::term::style::Look;
+
+/// How many columns of unreadable bytes or of a kind's data are shown.
+const MAX_DATA: usize = 160;
+
+/// How many entries of a plan are shown.
+const MAX_PLAN: usize = 30;
+
+/// The line for a `status`; line feeds in it go on in an indented line. Empty where there is nothing for people in it: a
+/// `session` that has only settings, which are for programs.
+pub(super) fn line(status: &Body<'_>) -> (Look, String) {
+    let kind = status.text("kind").unwrap_or_else(|| "status".into());
+    let message = status.text("message").unwrap_or_default();
+    let message = message.trim_end();
+    let data = status.object("data");
+    let text = match (kind.as_ref(), &data) {
+        ("heartbeat", Some(data)) => heartbeat(data),
+        ("stalled", Some(data)) if message.is_empty() => stalled(data),
+        ("diagnostic", Some(data)) => diagnostic(data, message),
+        ("session", Some(data)) => session(data),
+        ("exit", Some(data)) => exit(data),
+        ("usage", Some(data)) if message.is_empty() => {
+            tokens(data).map_or_else(String::new, |t| format!("usage: {t}"))
+        }
+        ("log", Some(data)) if data.text("from").as_deref() == Some("stderr") => {
+            format!("stderr: {message}")
+        }
+        ("plan", _) => plan(status, message),
+        _ => String::new(),
+    };
+    let settings = kind == "session" && message.is_empty();
+    let text = if text.is_empty() && !settings {
+        general(&kind, message, status.raw("data"))
+    } else {
+        text
+    };
+    (look(&kind), text)
+}
+
+fn look(kind: &str) -> Look {
+    match kind {
+        "error" => Look::Bad,
+        "warning" | "stalled" | "rate_limit" | "retry" | "permission" | "retracted"
+        | "diagnostic" | "gap" | "cancel_requested" | "cancel_refused" | "redirected"
+        | "detached_writers" => Look::Warn,
+        "info" | "plan" => Look::Plain,
+        _ => Look::Dim,
+    }
+}
+
+/// The kind and its message; of a kind that has none its data, which is for programs but all there is.
+fn general(kind: &str, message: &str, data: Option<&str>) -> String {
+    let name = one_line(kind, Some(MAX_DATA)).replace('_', " ");
+    match (message, data) {
+        ("", None) => name,
+        ("", Some(data)) => format!("{name}: {}", one_line(data, Some(MAX_DATA))),
+        (message, _) => format!("{name}: {message}"),
+    }
+}
+
+fn heartbeat(data: &Body<'_>) -> String {
+    let ms = |key: &str| data.count(key).map(silence);
+    let silent = ms("idle_ms")
+        .or_else(|| ms("elapsed_ms"))
+        .unwrap_or_default();
+    let text = match data.text("state").as_deref() {
+        Some("waiting") => {
+            let waited = ms("elapsed_ms").unwrap_or(silent);
+            format!("… waiting {waited}")
+        }
+        Some("tool") => format!("… tool running, quiet for {silent}"),
+        Some("quiet") => format!("… quiet for {silent}"),
+        Some(state) => format!("… {} {silent}", one_line(state, Some(MAX_DATA))),
+        None => format!("… {silent}"),
+    };
+    text.trim_end().to_owned()
+}
+
+fn stalled(data: &Body<'_>) -> String {
+    data.count("idle_ms").map_or_else(String::new, |ms| {
+        format!("stalled: nothing for {}", silence(ms))
+    })
+}
+
+fn diagnostic(data: &Body<'_>, message: &str) -> String {
+    use base64::Engine;
+    let reason = data.text("reason").unwrap_or(message.into());
+    let bytes = match (data.text("text"), data.text("base64")) {
+        (Some(text), _) => text.into_owned(),
+        (None, Some(coded)) => {
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(coded.as_bytes())
+                .unwrap_or_else(|_| coded.as_bytes().to_vec());
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        (None, None) => return format!("unreadable output ({reason})"),
+    };
+    let shown = one_line(&bytes, Some(MAX_DATA));
+    format!("unreadable output ({reason}): {shown}")
+}
+
+fn session(data: &Body<'_>) -> String {
+    let argv = data.texts("argv").join(" ");
+    match (data.count("pid"), argv.as_str()) {
+        (None, "") => String::new(),
+        (None, argv) => format!("started: {}", one_line(argv, None)),
+        (Some(pid), "") => format!("started as process {pid}"),
+        (Some(pid), argv) => format!("started as process {pid}: {}", one_line(argv, None)),
+    }
+}
+
+fn exit(data: &Body<'_>) -> String {
+    let killed = match data.raw("killed") {
+        Some("true") => " (killed)",
+        _ => "",
+    };
+    match (data.integer("code"), data.integer("signal")) {
+        (Some(code), _) => format!("exited with status {code}{killed}"),
+        (None, Some(signal)) => format!("ended by signal {signal}{killed}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// A plan as a list with marks, wherever the runtime puts its entries.
+fn plan(status: &Body<'_>, message: &str) -> String {
+    let entries = match status.object("data") {
+        Some(data) => ["entries", "items", "plan", "todos", "steps"]
+            .iter()
+            .map(|key| data.list(key))
+            .find(|list| !list.is_empty())
+            .unwrap_or_default(),
+        None => status.list("data"),
+    };
+    if entries.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("plan: {message}").trim_end().to_owned();
+    for entry in entries.iter().take(MAX_PLAN) {
+        text.push('\n');
+        text.push_str(&plan_entry(entry));
+    }
+    if let Some(more) = entries.len().checked_sub(MAX_PLAN).filter(|n| *n > 0) {
+        text.push_str(&format!("\n… and {more} more"));
+    }
+    text
+}
+
+fn plan_entry(raw: &str) -> String {
+    let Ok(entry) = Body::parse(raw) else {
+        let words = body::text(raw).unwrap_or(raw.into());
+        return format!("[ ] {}", one_line(&words, None));
+    };
+    let done = entry.raw("completed") == Some("true");
+    let mark = match entry.text("status").as_deref() {
+        Some("completed" | "done") => "[x]",
+        Some("in_progress" | "inProgress" | "active") => "[>]",
+        Some("cancelled" | "skipped") => "[-]",
+        _ if done => "[x]",
+        _ => "[ ]",
+    };
+    let words = ["content", "step", "text", "title", "description"]
+        .iter()
+        .find_map(|key| entry.text(key))
+        .unwrap_or(raw.into());
+    format!("{mark} {}", one_line(&words, None))
+}

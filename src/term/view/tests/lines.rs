@@ -1,0 +1,115 @@
+//! Lines of their own: statuses, and what is no event.
+
+use super::*;
+
+#[test]
+fn statuses_in_words() {
+    let say = |fields: &str| page(&[("status", fields)]);
+    let cases = [
+        (
+            r#""kind":"heartbeat","data":{"state":"waiting","elapsed_ms":30000,"idle_ms":30000}"#,
+            "… waiting 30s\n",
+        ),
+        (
+            r#""kind":"heartbeat","data":{"state":"tool","elapsed_ms":90000,"idle_ms":70000}"#,
+            "… tool running, quiet for 1m10s\n",
+        ),
+        (r#""kind":"heartbeat""#, "heartbeat\n"),
+        (
+            r#""kind":"stalled","data":{"idle_ms":120000}"#,
+            "stalled: nothing for 2m00s\n",
+        ),
+        (
+            r#""kind":"log","message":"a\nb","data":{"from":"stderr"}"#,
+            "stderr: a\n    b\n",
+        ),
+        (r#""kind":"log","message":"a""#, "log: a\n"),
+        (
+            r#""kind":"rate_limit","message":"80 % used""#,
+            "rate limit: 80 % used\n",
+        ),
+        (r#""kind":"retracted","message":"b3""#, "retracted: b3\n"),
+        (
+            r#""kind":"gap","data":{"from":3,"to":9}"#,
+            "gap: {\"from\":3,\"to\":9}\n",
+        ),
+        (
+            r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#,
+            "usage: 5 in / 6 out tokens\n",
+        ),
+        (
+            r#""kind":"exit","data":{"signal":9,"killed":true}"#,
+            "ended by signal 9 (killed)\n",
+        ),
+        (
+            r#""kind":"diagnostic","message":"no","data":{"line":1,"offset":0,"reason":"not JSON","base64":"/xs="}"#,
+            "unreadable output (not JSON): \u{fffd}^[\n",
+        ),
+        (
+            r#""kind":"plan","data":{"entries":[{"content":"look","status":"completed"},{"content":"do","status":"in_progress"},"rest"]}"#,
+            "plan:\n    [x] look\n    [>] do\n    [ ] rest\n",
+        ),
+        (r#""kind":"brand_new","message":"x""#, "brand new: x\n"),
+        ("", "status\n"),
+    ];
+    for (fields, want) in cases {
+        assert_eq!(say(fields), want, "{fields}");
+    }
+    assert_eq!(page(&[("song", r#""note":"a""#)]), "(song)\n");
+}
+
+#[test]
+fn what_is_no_event_is_shown_and_complained_of() {
+    let (out, err) = show_bytes(&plain(), b"hello \x1b[2J\xff\r\n{\"v\":1}\n");
+    assert_eq!(out, "? hello ^[[2J\u{fffd}\n? {\"v\":1}\n");
+    assert_eq!(err.lines().count(), 2);
+    assert!(err.starts_with("<stdin>:1:11: invalid UTF-8"), "{err}");
+    let strict = Options {
+        reading: Reading {
+            strict: true,
+            ..Reading::default()
+        },
+        ..plain()
+    };
+    let mut view = View::new(&strict);
+    view.on_bytes(Time::default(), b"x\n", &mut Io::default());
+    assert_eq!(view.exit(), Exit::Malformed);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_shown_in_pieces() {
+    let options = Options {
+        reading: Reading {
+            max_line: 200,
+            ..Reading::default()
+        },
+        ..plain()
+    };
+    let long = "x".repeat(300) + "\x1b";
+    let input = format!("{long}\n{}\n", stream("s", "", &[START]).concat());
+    let (out, err) = show_bytes(&options, input.as_bytes());
+    let notice = "? a line too long to look at, as it is:\n";
+    let cut = "[TRUNCATED 0ms] the input ended before the turn did\n";
+    assert_eq!(
+        out,
+        format!("{notice}{}^[\n{STARTED}{cut}", "x".repeat(300))
+    );
+    assert_eq!(err.lines().count(), 1);
+}
+
+#[test]
+fn the_same_progress_is_said_once() {
+    let thinking = ("status", r#""kind":"progress","message":"thinking""#);
+    let reading = ("status", r#""kind":"progress","message":"reading""#);
+    let settings = ("status", r#""kind":"session","data":{"mode":"plan"}"#);
+    assert_eq!(
+        page(&[thinking, thinking, settings, reading, thinking]),
+        "progress: thinking\nprogress: reading\nprogress: thinking\n"
+    );
+    let mut lines = stream("a", "ann", &[thinking, thinking]);
+    lines.extend(stream("b", "bob", &[thinking]));
+    assert_eq!(
+        show(&plain(), &lines),
+        "ann | progress: thinking\nbob | progress: thinking\n"
+    );
+}

@@ -1,0 +1,230 @@
+//! Numbers, times and titles in few words.
+
+use unicode_width::UnicodeWidthChar;
+
+use super::body::{self, Body};
+use crate::term::sanitize::clean;
+
+/// The longest one-line title in columns where nobody says how wide a line may be.
+const MAX_TITLE: usize = 200;
+
+/// The fields of a tool's input that say best what it does, the best first.
+const TELLING: [&str; 10] = [
+    "command",
+    "cmd",
+    "file_path",
+    "path",
+    "pattern",
+    "query",
+    "url",
+    "description",
+    "prompt",
+    "text",
+];
+
+/// A time as a person says it: `12ms`, `3.2s`, `2m05s`, `1h02m`.
+pub(super) fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{seconds}.{}s", ms % 1000 / 100),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// How long somebody was silent: as [`duration`], without fractions of a second.
+pub(super) fn silence(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 1..60 => format!("{seconds}s"),
+        _ => duration(ms),
+    }
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// What a turn used: `1,234 in (1,000 cached) / 567 out tokens  $0.0123`; empty if nothing is known.
+pub(super) fn spent(body: &Body<'_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(tokens) = body.object("usage").and_then(|u| tokens(&u)) {
+        parts.push(tokens);
+    } else if let Some(tokens) = body.object("usage_total").and_then(|u| tokens(&u)) {
+        parts.push(format!("{tokens} so far"));
+    }
+    if let Some(cost) = body.number("cost_usd") {
+        parts.push(if cost.abs() < 1.0 {
+            format!("${cost:.4}")
+        } else {
+            format!("${cost:.2}")
+        });
+    }
+    parts.join("  ")
+}
+
+/// Tokens in words; `None` if it counts none.
+pub(super) fn tokens(usage: &Body<'_>) -> Option<String> {
+    let cached = usage
+        .count("cache_read_tokens")
+        .filter(|n| *n > 0)
+        .map_or(String::new(), |n| format!(" ({} cached)", count(n)));
+    let input = usage
+        .count("input_tokens")
+        .map(|n| format!("{} in{cached}", count(n)));
+    let output = usage
+        .count("output_tokens")
+        .map(|n| format!("{} out", count(n)));
+    match (input, output) {
+        (Some(i), Some(o)) => Some(format!("{i} / {o} tokens")),
+        (Some(one), None) | (None, Some(one)) => Some(format!("{one} tokens")),
+        (None, None) => usage
+            .count("total_tokens")
+            .map(|n| format!("{} tokens", count(n))),
+    }
+}
+
+/// The first line of `text`, cleaned, cut to `columns` with an ellipsis where something was left out.
+pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
+    let text = text.trim();
+    let first = text.lines().next().unwrap_or_default();
+    let more = first.len() < text.len();
+    let columns = columns.unwrap_or(MAX_TITLE).max(8);
+    // Cleaning makes nothing shorter, so a prefix of this many characters can fill the columns; marks without width cost little.
+    let end = first
+        .char_indices()
+        .nth(columns.saturating_mul(4))
+        .map_or(first.len(), |(at, _)| at);
+    let cleaned = clean(&first[..end]).replace('\t', " ");
+    let (mut width, mut cut, mut fits) = (0, cleaned.len(), true);
+    for (at, c) in cleaned.char_indices() {
+        if width < columns {
+            cut = at;
+        }
+        width += c.width().unwrap_or(0);
+        if width > columns {
+            fits = false;
+            break;
+        }
+    }
+    if fits && !more && end == first.len() {
+        return cleaned;
+    }
+    let kept = if fits && width < columns {
+        cleaned.as_str()
+    } else {
+        &cleaned[..cut]
+    };
+    format!("{kept}…")
+}
+
+/// How many columns a text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// What a tool is about to do, in a line: its title, else what its input tells best, else its files.
+pub(super) fn title(tool: &Body<'_>) -> String {
+    if let Some(title) = tool.text("title").filter(|t| !t.trim().is_empty()) {
+        return title.into_owned();
+    }
+    let input = tool.object("input");
+    let telling = TELLING.iter().find_map(|key| {
+        let value = input.as_ref()?.raw(key)?;
+        match body::text(value) {
+            Some(text) => Some(text.into_owned()),
+            // Codex gives a command as its arguments.
+            None => Some(body::list(value)).filter(|l| !l.is_empty()).map(|l| {
+                l.into_iter()
+                    .filter_map(body::text)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }),
+        }
+    });
+    telling
+        .filter(|t| !t.trim().is_empty())
+        .unwrap_or_else(|| paths(tool))
+}
+
+/// The files that a tool names, at most three of them.
+pub(super) fn paths(tool: &Body<'_>) -> String {
+    let paths = tool.texts("paths");
+    let mut shown = paths
+        .iter()
+        .take(3)
+        .map(AsRef::as_ref)
+        .collect::<Vec<&str>>()
+        .join(", ");
+    if let Some(more) = paths.len().checked_sub(3).filter(|n| *n > 0) {
+        shown.push_str(&format!(" and {more} more"));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_numbers() {
+        let got = [0, 12, 999, 1000, 3260, 59_999, 60_000, 125_000, 3_720_000].map(duration);
+        assert_eq!(
+            got,
+            [
+                "0ms", "12ms", "999ms", "1.0s", "3.2s", "59.9s", "1m00s", "2m05s", "1h02m"
+            ]
+        );
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn tokens_and_cost() {
+        let say = |json: &str| Body::parse(json).map(|b| spent(&b)).unwrap_or_default();
+        assert_eq!(say("{}"), "");
+        assert_eq!(
+            say(
+                r#"{"usage":{"input_tokens":1234,"output_tokens":567,"cache_read_tokens":1000},"cost_usd":0.0123}"#
+            ),
+            "1,234 in (1,000 cached) / 567 out tokens  $0.0123"
+        );
+        assert_eq!(
+            say(r#"{"usage_total":{"total_tokens":9},"cost_usd":2.5}"#),
+            "9 tokens so far  $2.50"
+        );
+        assert_eq!(say(r#"{"usage":[],"cost_usd":"1e999"}"#), "");
+    }
+
+    #[test]
+    fn titles_fit_in_their_columns() {
+        assert_eq!(one_line("cargo test", Some(20)), "cargo test");
+        assert_eq!(one_line("cargo test", Some(10)), "cargo test");
+        assert_eq!(one_line("cargo tests", Some(10)), "cargo tes…");
+        assert_eq!(one_line("日本語日本語", Some(8)), "日本語…");
+        assert_eq!(one_line("one\ntwo", Some(20)), "one…");
+        assert_eq!(one_line("\x1b[31m\u{202e}", Some(20)), "^[[31m<U+202E>");
+        assert_eq!(one_line("", Some(20)), "");
+        for text in [
+            "日本語日本語日本語",
+            "abcdefghijklmnop",
+            "a\u{301}bcdefghijklm\nx",
+            "\x1b\x1b\x1b\x1b\x1b\x1b",
+        ] {
+            for columns in 8..14 {
+                assert!(width(&one_line(text, Some(columns))) <= columns, "{text}");
+            }
+        }
+    }
+}
