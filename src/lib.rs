@@ -5,11 +5,13 @@
 //! the only code that waits, `term` what people see, `cmd` the commands.
 
 pub mod adapter;
+pub mod check;
 pub mod codec;
 pub mod event;
 pub mod exit;
 pub mod filter;
 pub mod guard;
+pub mod outcome;
 pub mod stage;
 pub mod tap;
 pub mod time;
