@@ -240,8 +240,9 @@ impl Block {
         match act {
             Act::Delta(text) => {
                 match text {
-                    Some(text) => self.text.add(text.0),
-                    None => self.whole = false,
+                    Some(text) if !text.0.is_empty() => self.text.add(text.0),
+                    // Reported by C2: there must have been something.
+                    _ => self.whole = false,
                 }
                 false
             }

@@ -41,6 +41,8 @@ pub(super) struct Order {
     missing: Option<(u64, u64)>,
     /// A run of events that were there before, of which only the first is reported.
     again: Option<(u64, u64)>,
+    /// How many came again since the last event that did not: one of them may only have been numbered wrongly.
+    repeats: u64,
     /// A line that could not be read may have been this stream's.
     pub(super) lost: bool,
 }
@@ -70,6 +72,7 @@ impl Order {
         if !matches!(step, Step::Skip) {
             self.time(seen, seq, report);
             self.unnumbered = 0;
+            self.repeats = 0;
             self.lost = false;
             self.last = Some(Last {
                 seq,
@@ -95,6 +98,7 @@ impl Order {
             return Step::Next;
         }
         if seq <= last {
+            self.repeats += 1;
             self.repeated(seen, seq, last, report);
             return Step::Skip;
         }
@@ -130,7 +134,7 @@ impl Order {
         if first - expected <= self.unnumbered {
             return Step::Next;
         }
-        if self.lost {
+        if self.lost || first - expected <= self.repeats {
             return Step::Gap(Sight::Blind);
         }
         if mode == Mode::Partial {
@@ -157,7 +161,7 @@ impl Order {
         let first = seen.first_seq.unwrap_or(seq);
         match &mut self.again {
             Some((_, to)) if first == to.saturating_add(1) || (seq == *to && seen.has("part")) => {
-                *to = seq
+                *to = seq;
             }
             again => {
                 *again = Some((seq, seq));

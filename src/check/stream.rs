@@ -93,7 +93,7 @@ impl Stream {
             Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
                 self.blocks.before_end(seen, report);
                 self.tools.before_end(seen, report);
-                self.turns.end();
+                self.turns.end(seen);
             }
             Type::TurnStarted | Type::Status | Type::Other => {}
         }
@@ -101,7 +101,7 @@ impl Stream {
 
     /// The input has ended.
     pub(super) fn on_end(&self, name: &str, report: &mut Report) {
-        if let Some(turn) = self.turns.open
+        if let Some(turn) = self.turns.without_end()
             && !self.order.lost
         {
             let what = format_args!("turn {turn} of stream {name} has no end");

@@ -15,6 +15,10 @@ pub(super) struct Turns {
     pub(super) count: u64,
     /// What may have been missed of the open turn.
     pub(super) sight: Sight,
+    /// The open turn may have ended in a gap.
+    maybe_over: bool,
+    /// The number that the open turn should have had, if it opened with another.
+    doubt: Option<u64>,
     /// A number of an event that belongs to no turn that was opened, reported once.
     stray: Option<u64>,
     /// The ended turn after which something followed, reported once.
@@ -28,6 +32,8 @@ impl Turns {
             last: 0,
             count: 0,
             sight,
+            maybe_over: false,
+            doubt: None,
             stray: None,
             told_over: None,
         }
@@ -36,13 +42,19 @@ impl Turns {
     /// Events before the one that comes now are missing.
     pub(super) fn gap(&mut self, sight: Sight) {
         self.sight = self.sight.max(sight);
+        self.maybe_over = true;
+    }
+
+    /// The open turn, if it cannot have ended unseen.
+    pub(super) fn without_end(&self) -> Option<u64> {
+        self.open.filter(|_| !self.maybe_over)
     }
 
     /// The turn of the event, if that turn has ended.
     pub(super) fn over(&self, seen: &Seen<'_, '_>) -> Option<u64> {
         let turn = seen.turn.value()?;
         let over = turn <= self.last && self.open != Some(turn) && self.stray != Some(turn);
-        (over && seen.kind != Type::TurnStarted).then_some(turn)
+        (over && seen.kind != Type::TurnStarted && self.doubt != Some(turn)).then_some(turn)
     }
 
     /// Reports something of a turn that has ended, once a turn.
@@ -72,7 +84,12 @@ impl Turns {
         let Got::Is(turn) = seen.turn else {
             return false;
         };
+        if self.doubt.take() == Some(turn) {
+            self.open = Some(turn);
+            self.last = turn;
+        }
         if self.open == Some(turn) || self.stray == Some(turn) {
+            self.maybe_over = false;
             return false;
         }
         if self.sight == Sight::Whole {
@@ -99,9 +116,7 @@ impl Turns {
             report.violation(at, Rule::C4, what);
             return false;
         }
-        if let Some(open) = self.open
-            && self.sight == Sight::Whole
-        {
+        if let Some(open) = self.without_end() {
             let what = format_args!("turn {open} has no end, and turn {turn} starts");
             report.violation(at, Rule::C5, what);
         }
@@ -109,8 +124,11 @@ impl Turns {
         if turn < next || (turn > next && self.sight == Sight::Whole) {
             let what = format_args!("the next turn is {next}, and {turn} came");
             report.violation(at, Rule::C4, what);
+            self.opened(turn);
+            self.doubt = Some(next);
+        } else {
+            self.opened(turn);
         }
-        self.opened(turn);
         self.sight = Sight::Whole;
         true
     }
@@ -120,11 +138,15 @@ impl Turns {
         self.last = self.last.max(turn);
         self.count += 1;
         self.stray = None;
+        self.doubt = None;
+        self.maybe_over = false;
     }
 
     /// The turn's terminal event has come.
-    pub(super) fn end(&mut self) {
-        if let Some(stray) = self.stray.take() {
+    pub(super) fn end(&mut self, seen: &Seen<'_, '_>) {
+        if let Some(stray) = self.stray.take()
+            && seen.turn == Got::Is(stray)
+        {
             self.last = self.last.max(stray);
         }
         self.open = None;
