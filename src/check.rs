@@ -5,7 +5,9 @@
 //! delta) is not reported again.
 //!
 //! Limits: 1,000 violations are reported, the rest is counted; 10,000 streams are followed, past that the longest idle
-//! are forgotten; of a stream 256 open blocks and of a turn 65,536 tools are told apart. A note says when a limit is met.
+//! are forgotten; of a stream 256 open blocks, of a turn 65,536 closed blocks and 65,536 tools are told apart (tools by
+//! their whole id up to 256 bytes, beyond by a hash). Of texts only length and hash are kept. A note says when a limit
+//! on streams, open blocks or tools is met.
 
 mod blocks;
 mod order;
