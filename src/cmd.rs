@@ -1,9 +1,11 @@
 //! The commands: one table, one file each. A command is wiring: where lines come from, which filters, where events go.
 
 mod adapters;
+mod check;
 mod coalesce;
 mod common;
 mod demo;
+mod view;
 mod wrap;
 
 use anyhow::Result;
@@ -32,6 +34,8 @@ const LONG: &str = "Examples:
 enum Command {
     Wrap(wrap::Args),
     Coalesce(coalesce::Args),
+    View(view::Args),
+    Check(check::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
 }
@@ -41,6 +45,8 @@ impl Command {
         match self {
             Command::Wrap(args) => wrap::run(args),
             Command::Coalesce(args) => coalesce::run(args),
+            Command::View(args) => view::run(args),
+            Command::Check(args) => check::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
         }

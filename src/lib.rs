@@ -5,12 +5,14 @@
 //! the only code that waits, `term` what people see, `cmd` the commands.
 
 pub mod adapter;
+pub mod check;
 pub mod cmd;
 pub mod codec;
 pub mod event;
 pub mod exit;
 pub mod filter;
 pub mod guard;
+pub mod outcome;
 pub mod run;
 pub mod stage;
 pub mod tap;

@@ -13,6 +13,6 @@ pub use clock::Clock;
 pub use host::host;
 pub use input::{Waiting, waiting};
 pub use output::{complain, print};
-pub use shell::{new_stream_id, pause, shell};
+pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};

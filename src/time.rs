@@ -62,7 +62,10 @@ impl std::ops::Add<Duration> for Time {
 
     fn add(self, rhs: Duration) -> Self {
         // Not `as_micros`: 128-bit arithmetic, and deadlines are computed for every event.
-        let micros = rhs.as_secs().saturating_mul(1_000_000).saturating_add(rhs.subsec_micros().into());
+        let micros = rhs
+            .as_secs()
+            .saturating_mul(1_000_000)
+            .saturating_add(rhs.subsec_micros().into());
         Self::from_micros(self.0.saturating_add(micros))
     }
 }

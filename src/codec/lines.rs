@@ -98,7 +98,12 @@ impl Lines {
         let text = simdutf8::basic::from_utf8(lines).ok();
         let mut at = 0;
         for feed in memchr::memchr_iter(b'\n', lines) {
-            self.line(&lines[at..feed], text.and_then(|t| t.get(at..feed)), true, &mut each);
+            self.line(
+                &lines[at..feed],
+                text.and_then(|t| t.get(at..feed)),
+                true,
+                &mut each,
+            );
             at = feed + 1;
         }
         if !tail.is_empty() {
@@ -159,7 +164,13 @@ impl Lines {
         self.number += u64::from(complete);
     }
 
-    fn line(&mut self, bytes: &[u8], text: Option<&str>, ended: bool, each: &mut impl FnMut(Piece<'_>)) {
+    fn line(
+        &mut self,
+        bytes: &[u8],
+        text: Option<&str>,
+        ended: bool,
+        each: &mut impl FnMut(Piece<'_>),
+    ) {
         if bytes.len() > self.max {
             // A whole line that came in one read: one piece, and its line feed as another.
             self.long_piece(bytes, false, each);

@@ -34,6 +34,20 @@ pub fn shell(line: &str, me: &Path) -> Result<Exit> {
     })
 }
 
+/// Whether our stdout is a terminal, and how wide it is in columns.
+#[must_use]
+pub fn terminal() -> (bool, Option<u16>) {
+    let stdout = rustix::stdio::stdout();
+    if !rustix::termios::isatty(stdout) {
+        return (false, None);
+    }
+    let size = rustix::termios::tcgetwinsize(stdout).ok();
+    (
+        true,
+        size.map(|size| size.ws_col).filter(|columns| *columns > 0),
+    )
+}
+
 /// Waits, for a command that is itself the source.
 pub fn pause(time: Duration) {
     std::thread::sleep(time);

@@ -18,6 +18,7 @@ mod words;
 use crate::codec::{self, Lines, Malformed, Piece};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
+use crate::outcome::Outcome;
 use crate::stage::{Complaints, Io, Reading, Stage};
 use crate::time::Time;
 
@@ -75,6 +76,7 @@ pub struct View {
 
 struct Each {
     face: Face,
+    outcome: Option<Outcome>,
     strict: bool,
     complaints: Complaints,
 }
@@ -96,6 +98,7 @@ impl View {
             lines: Lines::new(options.reading.max_line),
             each: Each {
                 face,
+                outcome: options.exit_from_stream.then(Outcome::default),
                 strict: options.reading.strict,
                 complaints: Complaints::default(),
             },
@@ -136,6 +139,9 @@ impl Each {
         let event = codec::decode(bytes)?;
         if event.kind == Type::TextDelta {
             return self.delta(&event, io);
+        }
+        if let Some(outcome) = &mut self.outcome {
+            outcome.on_event(&event);
         }
         let body = Body::parse(event.line)?;
         match &mut self.face {
@@ -185,10 +191,16 @@ impl Stage for View {
     }
 
     fn exit(&self) -> Exit {
-        if self.each.strict && self.each.complaints.count() > 0 {
+        let malformed = self.each.strict && self.each.complaints.count() > 0;
+        let outcome = self
+            .each
+            .outcome
+            .as_ref()
+            .map_or(Exit::Success, Outcome::exit);
+        outcome.or(if malformed {
             Exit::Malformed
         } else {
             Exit::Success
-        }
+        })
     }
 }

@@ -1,0 +1,297 @@
+//! `check`: reads lines of events and reports every violation of the contract's rules (docs/EVENTS.md, C1 to C9).
+//!
+//! It shares no code with the guard that writes the contract, only the line format, so that a mistake in one shows in
+//! the other. One broken thing is reported once: what follows from it (a gap in the numbers, a text that lacks its lost
+//! delta) is not reported again.
+//!
+//! Limits: 1,000 violations are reported, the rest is counted; 10,000 streams are followed, past that the longest idle
+//! are forgotten; of a stream 256 open blocks, of a turn 65,536 closed blocks and 65,536 tools are told apart (tools by
+//! their whole id up to 256 bytes, beyond by a hash). Of texts only length and hash are kept. A note says when a limit
+//! on streams, open blocks or tools is met.
+
+mod blocks;
+mod order;
+mod report;
+mod seen;
+mod shape;
+mod stream;
+mod tools;
+mod turns;
+mod units;
+
+use std::collections::HashMap;
+
+use crate::codec::{self, Fields, Lines, Malformed, Piece};
+use crate::event::Type;
+use crate::exit::Exit;
+use crate::outcome::Outcome;
+use crate::stage::{Io, Reading, Stage};
+use crate::time::Time;
+
+use order::Mode;
+use report::{Count, Place, Report, Rule};
+use seen::{Seen, Source};
+use stream::Stream;
+
+/// How many streams are followed at once.
+const MAX_STREAMS: usize = 10_000;
+
+/// What `check` accepts and where it reports.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Accepts numbers that were left out, a late start and an open end, as `chunk`, `--only` and seeking leave them.
+    pub partial: bool,
+    /// Passes the input byte for byte to stdout and reports on stderr; otherwise the report goes to stdout.
+    pub pass: bool,
+    /// Whether the last turns of the streams decide the exit status too.
+    pub exit_from_stream: bool,
+    /// The longest line, and whether malformed lines make the status 65.
+    pub reading: Reading,
+}
+
+/// The stage behind `spile check`.
+pub struct Check {
+    options: Options,
+    lines: Lines,
+    rules: Rules,
+}
+
+impl Check {
+    /// A checker that has seen nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let mode = if options.partial {
+            Mode::Partial
+        } else {
+            Mode::Whole
+        };
+        Self {
+            lines: Lines::new(options.reading.max_line),
+            rules: Rules::new(mode),
+            options,
+        }
+    }
+
+    fn write(&mut self, io: &mut Io) {
+        let out = if self.options.pass {
+            &mut io.err
+        } else {
+            &mut io.out
+        };
+        self.rules.report.write(out);
+    }
+}
+
+impl Stage for Check {
+    fn on_bytes(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
+        if self.options.pass {
+            io.out.extend_from_slice(bytes);
+        }
+        let Self { lines, rules, .. } = self;
+        lines.feed(bytes, |piece| rules.piece(piece));
+        self.write(io);
+    }
+
+    fn on_end(&mut self, _now: Time, io: &mut Io) {
+        let Self { lines, rules, .. } = self;
+        lines.end(|piece| rules.piece(piece));
+        rules.end();
+        self.write(io);
+    }
+
+    fn exit(&self) -> Exit {
+        let mut exit = Exit::Success;
+        if self.rules.report.violations() > 0 {
+            exit = exit.or(Exit::Failed);
+        }
+        if self.options.reading.strict && self.rules.malformed > 0 {
+            exit = exit.or(Exit::Malformed);
+        }
+        if self.options.exit_from_stream {
+            exit = exit.or(self.rules.outcome.exit());
+        }
+        exit
+    }
+}
+
+struct Rules {
+    mode: Mode,
+    report: Report,
+    streams: HashMap<String, Stream>,
+    outcome: Outcome,
+    /// Lines that are events.
+    events: u64,
+    /// Lines that are none.
+    malformed: u64,
+    /// Streams and turns of those that were forgotten.
+    forgotten: (u64, u64),
+    /// A line that is no event names no stream: any new one may begin late.
+    lost_anywhere: bool,
+}
+
+impl Rules {
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            report: Report::default(),
+            streams: HashMap::new(),
+            outcome: Outcome::default(),
+            events: 0,
+            malformed: 0,
+            forgotten: (0, 0),
+            lost_anywhere: false,
+        }
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Line {
+                number,
+                bytes,
+                ended,
+                ..
+            } => {
+                if let Err(why) = self.line(number, bytes) {
+                    self.malformed(number, &why, bytes);
+                }
+                if !ended {
+                    let place = Place {
+                        line: number,
+                        column: bytes.len() + 1,
+                    };
+                    self.report.note(place, "the last line has no line feed");
+                }
+            }
+            Piece::Long {
+                number,
+                bytes,
+                first: true,
+                ..
+            } => {
+                let why = Malformed::new(0, "the line is too long to look at (see --max-line)");
+                self.malformed(number, &why, bytes);
+            }
+            Piece::Long { first: false, .. } => {}
+        }
+    }
+
+    fn line(&mut self, number: u64, bytes: &[u8]) -> Result<(), Malformed> {
+        let line = std::str::from_utf8(bytes)
+            .map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+        let fields = Fields::parse(line)?;
+        let seen = Seen::read(Source { number, line }, &fields, &mut self.report)?;
+        self.events += 1;
+        let Some(name) = seen.stream.as_deref() else {
+            return Ok(());
+        };
+        if matches!(seen.kind, Type::TurnStarted) || seen.kind.is_terminal() {
+            let code = match seen.kind {
+                Type::TurnFailed => seen.text_in("error", "code"),
+                _ => None,
+            };
+            self.outcome.observe(name, seen.kind, code.as_deref());
+        }
+        let (mode, report) = (self.mode, &mut self.report);
+        if let Some(stream) = self.streams.get_mut(name) {
+            stream.on_event(&seen, mode, report);
+            return Ok(());
+        }
+        let mut stream = self.new_stream(number);
+        stream.on_event(&seen, mode, &mut self.report);
+        self.streams.insert(name.to_owned(), stream);
+        Ok(())
+    }
+
+    /// A stream that was not followed so far, with room for it.
+    fn new_stream(&mut self, number: u64) -> Stream {
+        if self.streams.len() >= MAX_STREAMS {
+            self.forget();
+            let what = "there are so many streams that the longest idle are forgotten";
+            self.report.note(Place::line(number), what);
+        }
+        // A stream that was forgotten looks as if it began late.
+        let late = self.forgotten.0 > 0;
+        let mut stream = Stream::new(if late { Mode::Partial } else { self.mode });
+        if late || self.lost_anywhere {
+            stream.lost();
+        }
+        stream
+    }
+
+    /// Forgets a tenth of the streams: those without an open turn first, then the longest idle.
+    fn forget(&mut self) {
+        let mut order: Vec<_> = self
+            .streams
+            .iter()
+            .map(|(name, stream)| (stream.is_open(), stream.line, name.clone()))
+            .collect();
+        order.sort_unstable();
+        order.truncate(MAX_STREAMS / 10);
+        for (_, _, name) in order {
+            if let Some(stream) = self.streams.remove(&name) {
+                self.forgotten.0 += 1;
+                self.forgotten.1 += stream.turns();
+            }
+        }
+    }
+
+    /// Reports a line that is no event. Its stream misses an event, so that a gap there is no second violation.
+    fn malformed(&mut self, number: u64, why: &Malformed, bytes: &[u8]) {
+        self.malformed += 1;
+        let place = Place {
+            line: number,
+            column: why.offset + 1,
+        };
+        self.report
+            .violation(place, Rule::C1, format_args!("{}", why.reason));
+        match stream_of(bytes) {
+            Some(name) => {
+                if !self.streams.contains_key(name) {
+                    let stream = self.new_stream(number);
+                    self.streams.insert(name.to_owned(), stream);
+                }
+                if let Some(stream) = self.streams.get_mut(name) {
+                    stream.lost();
+                }
+            }
+            None => {
+                self.lost_anywhere = true;
+                for stream in self.streams.values_mut() {
+                    stream.lost();
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if self.mode == Mode::Whole {
+            let mut streams: Vec<_> = self.streams.iter().collect();
+            streams.sort_by_key(|(name, stream)| (stream.line, name.as_str()));
+            for (name, stream) in streams {
+                stream.on_end(name, &mut self.report);
+            }
+        }
+        let turns: u64 = self.streams.values().map(Stream::turns).sum();
+        let streams = self.streams.len() as u64 + self.forgotten.0;
+        self.report.summary(format_args!(
+            "{}, {} in {}",
+            Count(self.events, "event"),
+            Count(turns + self.forgotten.1, "turn"),
+            Count(streams, "stream"),
+        ));
+    }
+}
+
+/// The stream that a line which is no event seems to have belonged to.
+fn stream_of(bytes: &[u8]) -> Option<&str> {
+    const KEY: &[u8] = b"\"stream\":\"";
+    let start = memchr::memmem::find(bytes, KEY)? + KEY.len();
+    let rest = bytes.get(start..)?;
+    let name = rest.get(..memchr::memchr(b'"', rest)?)?;
+    std::str::from_utf8(name)
+        .ok()
+        .filter(|name| codec::is_stream_id(name))
+}
+
+#[cfg(test)]
+mod tests;

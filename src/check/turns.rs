@@ -1,0 +1,155 @@
+//! Rules C4 and C5: the turns of a stream, one after another, each with one end.
+
+use super::order::Sight;
+use super::report::{Report, Rule};
+use super::seen::{Got, Seen};
+use crate::event::Type;
+
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// The turn that is open.
+    pub(super) open: Option<u64>,
+    /// The highest turn that was opened.
+    last: u64,
+    /// How many were opened.
+    pub(super) count: u64,
+    /// What may have been missed of the open turn.
+    pub(super) sight: Sight,
+    /// The open turn may have ended in a gap.
+    maybe_over: bool,
+    /// The number that the open turn should have had, if it opened with another.
+    doubt: Option<u64>,
+    /// A number of an event that belongs to no turn that was opened, reported once.
+    stray: Option<u64>,
+    /// The ended turn after which something followed, reported once.
+    told_over: Option<u64>,
+}
+
+impl Turns {
+    pub(super) fn new(sight: Sight) -> Self {
+        Self {
+            open: None,
+            last: 0,
+            count: 0,
+            sight,
+            maybe_over: false,
+            doubt: None,
+            stray: None,
+            told_over: None,
+        }
+    }
+
+    /// Events before the one that comes now are missing.
+    pub(super) fn gap(&mut self, sight: Sight) {
+        self.sight = self.sight.max(sight);
+        self.maybe_over = true;
+    }
+
+    /// The open turn, if it cannot have ended unseen.
+    pub(super) fn without_end(&self) -> Option<u64> {
+        self.open.filter(|_| !self.maybe_over)
+    }
+
+    /// The turn of the event, if that turn has ended.
+    pub(super) fn over(&self, seen: &Seen<'_, '_>) -> Option<u64> {
+        let turn = seen.turn.value()?;
+        let over = turn <= self.last && self.open != Some(turn) && self.stray != Some(turn);
+        (over && seen.kind != Type::TurnStarted && self.doubt != Some(turn)).then_some(turn)
+    }
+
+    /// Reports something of a turn that has ended, once a turn.
+    pub(super) fn tell_over(&mut self, seen: &Seen<'_, '_>, turn: u64, report: &mut Report) {
+        if self.told_over.replace(turn) == Some(turn) {
+            return;
+        }
+        let at = seen.at("turn");
+        if seen.kind.is_terminal() {
+            let what = format_args!("turn {turn} ends once, and a second end came");
+            report.violation(at, Rule::C5, what);
+        } else {
+            let what = format_args!("turn {turn} has ended, and something of it came");
+            report.violation(at, Rule::C5, what);
+        }
+    }
+
+    /// Takes an event of a turn that has not ended. Whether it opens a turn.
+    pub(super) fn take(&mut self, seen: &Seen<'_, '_>, report: &mut Report) -> bool {
+        if seen.kind == Type::TurnStarted {
+            let turn = match seen.turn {
+                Got::Is(turn) => turn,
+                Got::Absent | Got::Wrong => self.open.unwrap_or(self.last).saturating_add(1),
+            };
+            return self.start(seen, turn, report);
+        }
+        let Got::Is(turn) = seen.turn else {
+            return false;
+        };
+        if self.doubt.take() == Some(turn) {
+            self.open = Some(turn);
+            self.last = turn;
+        }
+        if self.open == Some(turn) || self.stray == Some(turn) {
+            self.maybe_over = false;
+            return false;
+        }
+        if self.sight == Sight::Whole {
+            let at = seen.at("turn");
+            if let Some(open) = self.open {
+                self.stray = Some(turn);
+                let what = format_args!("turn {open} is open, and an event of turn {turn} came");
+                report.violation(at, Rule::C4, what);
+                return false;
+            }
+            let what = format_args!("turn {turn} was not opened by a turn_started");
+            report.violation(at, Rule::C4, what);
+        } else {
+            self.sight = Sight::Blind;
+        }
+        self.opened(turn);
+        true
+    }
+
+    fn start(&mut self, seen: &Seen<'_, '_>, turn: u64, report: &mut Report) -> bool {
+        let at = seen.at("turn");
+        if self.open == Some(turn) {
+            let what = format_args!("turn {turn} is already open, and a turn_started came");
+            report.violation(at, Rule::C4, what);
+            return false;
+        }
+        if let Some(open) = self.without_end() {
+            let what = format_args!("turn {open} has no end, and turn {turn} starts");
+            report.violation(at, Rule::C5, what);
+        }
+        let next = self.last.saturating_add(1);
+        if turn < next || (turn > next && self.sight == Sight::Whole) {
+            let what = format_args!("the next turn is {next}, and {turn} came");
+            report.violation(at, Rule::C4, what);
+            self.opened(turn);
+            self.doubt = Some(next);
+        } else {
+            self.opened(turn);
+        }
+        self.sight = Sight::Whole;
+        true
+    }
+
+    fn opened(&mut self, turn: u64) {
+        self.open = Some(turn);
+        self.last = self.last.max(turn);
+        self.count += 1;
+        self.stray = None;
+        self.doubt = None;
+        self.maybe_over = false;
+    }
+
+    /// The turn's terminal event has come.
+    pub(super) fn end(&mut self, seen: &Seen<'_, '_>) {
+        if let Some(stray) = self.stray.take()
+            && seen.turn == Got::Is(stray)
+        {
+            self.last = self.last.max(stray);
+        }
+        self.open = None;
+        self.sight = Sight::Whole;
+    }
+}
