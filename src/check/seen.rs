@@ -85,7 +85,7 @@ impl<'r, 'a> Seen<'r, 'a> {
             Some("1") => {}
             Some(v) => return Err(wrong(v, format!("v must be 1, and {} came", Quoted(v)))),
             None if line.is_empty() => return Err(wrong("", "an empty line".into())),
-            None => report.note(Place::line(source.number), "no v: taken for version 1"),
+            None => return Err(wrong("", "no v: not a canonical event".into())),
         }
         let name = match fields.get("type") {
             None => return Err(wrong("", "no type: not a canonical event".into())),

@@ -1,1 +1,466 @@
-//! x
+//! The guard: whatever is said to it in whatever order, what leaves it obeys the contract; its rules one by one.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::check::{Check, Options};
+use crate::event::{Failure, Spent};
+use crate::stage::{Io, Stage};
+
+fn guard(max_block: usize) -> Guard {
+    let mut guard = Guard::new(Config {
+        stream: "s".into(),
+        label: None,
+        max_block,
+    });
+    guard.set_runtime("test");
+    guard
+}
+
+fn at(millis: u64) -> Time {
+    Time::from_millis(1_700_000_000_000 + millis)
+}
+
+fn answer(key: &str) -> Text<'_> {
+    Text {
+        key,
+        kind: TextKind::Answer,
+        parent: None,
+    }
+}
+
+fn end(verdict: Verdict) -> End {
+    End {
+        ended: Ended::Eof,
+        verdict,
+    }
+}
+
+fn events(guard: &mut Guard) -> Vec<Value> {
+    let text = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The types, each with what tells it apart.
+fn outline(events: &[Value]) -> String {
+    let word = |e: &Value| {
+        let found = [
+            &e["text"],
+            &e["tool"]["id"],
+            &e["error"]["code"],
+            &e["stop"],
+            &e["by"],
+            &e["kind"],
+        ];
+        let word = found
+            .iter()
+            .find_map(|w| w.as_str())
+            .map_or(String::new(), |w| format!("({w})"));
+        let mark = if e["synthetic"] == true { "*" } else { "" };
+        format!("{}{word}{mark}", e["type"].as_str().unwrap())
+    };
+    events.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// What `check` says of the lines; empty if nothing.
+fn violations(lines: &[u8]) -> String {
+    let mut check = Check::new(Options::default());
+    let mut io = Io::default();
+    check.on_bytes(at(0), lines, &mut io);
+    check.on_end(at(0), &mut io);
+    let report = String::from_utf8(io.out).unwrap();
+    if check.exit() == Exit::Success {
+        String::new()
+    } else {
+        report
+    }
+}
+
+#[test]
+fn a_final_that_only_adds_gives_one_more_delta() {
+    let mut g = guard(MAX_BLOCK);
+    g.delta(at(0), &answer("a"), "Hel");
+    g.finish_block(at(1), &answer("a"), Some("Hello"));
+    let want = "turn_started* text_delta(Hel) text_delta(lo) block_final(Hello)";
+    assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn a_text_that_is_replaced_is_closed_as_said() {
+    let mut g = guard(MAX_BLOCK);
+    g.delta(at(0), &answer("a"), "Hello");
+    g.finish_block(at(1), &answer("a"), Some("Bye"));
+    let said = events(&mut g);
+    assert_eq!(
+        outline(&said),
+        "turn_started* text_delta(Hello) block_final(Hello) text_delta(Bye) block_final(Bye)"
+    );
+    assert_eq!(said[4]["supersedes"], "b1");
+    assert_eq!(said[4]["block"], "b2");
+}
+
+#[test]
+fn a_final_meets_what_was_said_in_several_blocks() {
+    let mut g = guard(16);
+    let text = "one line of text\nand one more line, longer\nthe end";
+    g.delta(at(0), &answer("a"), &text[..30]);
+    g.finish_block(at(1), &answer("a"), Some(text));
+    let said = events(&mut g);
+    let finals: Vec<&str> = said
+        .iter()
+        .filter(|e| e["type"] == "block_final")
+        .map(|e| e["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(finals.concat(), text);
+    assert!(finals.iter().all(|f| f.len() <= 16), "{finals:?}");
+    assert!(said.iter().all(|e| e["supersedes"].is_null()), "{said:#?}");
+}
+
+#[test]
+fn a_tool_closes_the_blocks_of_its_parent_alone() {
+    let mut g = guard(MAX_BLOCK);
+    g.delta(at(0), &answer("a"), "main");
+    g.delta(
+        at(0),
+        &Text {
+            parent: Some("t1"),
+            ..answer("b")
+        },
+        "sub",
+    );
+    g.start_tool(
+        at(0),
+        &ToolStart {
+            id: "t1",
+            name: "Bash",
+            kind: "execute",
+            ..ToolStart::default()
+        },
+    );
+    let want = "turn_started* text_delta(main) text_delta(sub) block_final(main) tool_started(t1)";
+    assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn ids_are_made_unique_and_starts_without_names_are_possible() {
+    let mut g = guard(MAX_BLOCK);
+    for _ in 0..2 {
+        g.start_tool(
+            at(0),
+            &ToolStart {
+                id: "t",
+                ..ToolStart::default()
+            },
+        );
+        g.finish_tool(
+            at(0),
+            &ToolEnd {
+                id: "t",
+                outcome: "ok",
+                ..ToolEnd::default()
+            },
+        );
+    }
+    g.finish_tool(
+        at(0),
+        &ToolEnd {
+            id: "",
+            outcome: "error",
+            ..ToolEnd::default()
+        },
+    );
+    let want = "turn_started* tool_started(t) tool_finished(t) tool_started(t#2) tool_finished(t#2) \
+                tool_started(tool_3) tool_finished(tool_3)";
+    assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn after_the_end_a_late_tool_is_a_log_and_new_text_a_new_turn() {
+    let mut g = guard(MAX_BLOCK);
+    g.start_tool(
+        at(0),
+        &ToolStart {
+            id: "t",
+            ..ToolStart::default()
+        },
+    );
+    g.complete(at(0), "end_turn", None, &Spent::default());
+    g.finish_tool(
+        at(1),
+        &ToolEnd {
+            id: "t",
+            outcome: "ok",
+            ..ToolEnd::default()
+        },
+    );
+    g.stderr(at(1), "late");
+    g.delta(at(2), &answer("a"), "more");
+    let said = events(&mut g);
+    let want = "turn_started* tool_started(t) tool_finished(t)* turn_completed(end_turn) status(log) status(log) \
+                turn_started* text_delta(more)";
+    assert_eq!(outline(&said), want);
+    assert_eq!(said[2]["outcome"], "unknown");
+    assert!(said[4]["turn"].is_null() && said[5]["turn"].is_null());
+    assert_eq!(said[7]["turn"], 2);
+}
+
+#[test]
+fn the_result_is_an_answer_only_if_there_was_none() {
+    let mut g = guard(MAX_BLOCK);
+    g.complete(at(0), "end_turn", Some("all"), &Spent::default());
+    g.start_turn(at(1), &TurnStarted::default());
+    g.delta(at(1), &answer("a"), "said");
+    g.complete(at(1), "end_turn", Some("said"), &Spent::default());
+    let want = "turn_started* text_delta(all) block_final(all) turn_completed(end_turn) \
+                turn_started text_delta(said) block_final(said) turn_completed(end_turn)";
+    assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn what_we_cancelled_is_cancelled_whatever_the_runtime_answers() {
+    let mut g = guard(MAX_BLOCK);
+    g.start_turn(at(0), &TurnStarted::default());
+    g.ask_cancel("control", "enough");
+    g.ask_cancel("signal", "SIGINT");
+    g.complete(at(1), "end_turn", None, &Spent::default());
+    let said = events(&mut g);
+    assert_eq!(said[1]["type"], "turn_cancelled");
+    assert_eq!(
+        (&said[1]["by"], &said[1]["reason"], &said[1]["stop"]),
+        (&"control".into(), &"enough".into(), &"end_turn".into())
+    );
+    assert_eq!(g.exit(), Exit::Cancelled);
+}
+
+#[test]
+fn how_it_ends_decides_where_there_is_no_result() {
+    for (ended, verdict, want) in [
+        (Ended::Eof, Verdict::ByExit, "turn_completed(end_of_output)"),
+        (
+            Ended::Exited(0),
+            Verdict::ByExit,
+            "turn_completed(end_of_output)",
+        ),
+        (
+            Ended::Exited(3),
+            Verdict::ByExit,
+            "turn_failed(exit_nonzero)",
+        ),
+        (Ended::Signalled(9), Verdict::ByExit, "turn_failed(signal)"),
+        (
+            Ended::Exited(0),
+            Verdict::MissingResult,
+            "turn_failed(missing_result)*",
+        ),
+        (
+            Ended::Exited(1),
+            Verdict::MissingResult,
+            "turn_failed(missing_result)*",
+        ),
+        (Ended::Eof, Verdict::Truncated, "turn_failed(truncated)*"),
+        (
+            Ended::Exited(3),
+            Verdict::Truncated,
+            "turn_failed(exit_nonzero)*",
+        ),
+    ] {
+        let mut g = guard(MAX_BLOCK);
+        g.end(at(0), &End { ended, verdict });
+        assert_eq!(outline(&events(&mut g)), format!("turn_started* {want}"));
+    }
+}
+
+#[test]
+fn a_turn_that_begins_before_the_last_had_a_result_fails_it() {
+    let mut g = guard(MAX_BLOCK);
+    g.start_turn(at(0), &TurnStarted::default());
+    g.start_turn(at(1), &TurnStarted::default());
+    g.end(at(2), &end(Verdict::ByExit));
+    let want =
+        "turn_started turn_failed(missing_result)* turn_started turn_completed(end_of_output)";
+    assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn time_never_goes_back() {
+    let mut g = guard(MAX_BLOCK);
+    g.stderr(at(5), "a");
+    g.stderr(at(3), "b");
+    let said = events(&mut g);
+    assert_eq!(said[0]["ts"], said[1]["ts"]);
+}
+
+#[test]
+fn the_tail_of_stderr_is_bounded() {
+    let mut g = guard(MAX_BLOCK);
+    for n in 0..2000 {
+        g.stderr(at(0), &format!("zeile {n} é"));
+    }
+    g.out.clear();
+    g.end(at(0), &end(Verdict::MissingResult));
+    let said = events(&mut g);
+    let tail = said.last().unwrap()["stderr_tail"].as_str().unwrap();
+    assert!(
+        tail.len() <= 4096 && tail.ends_with("zeile 1999 é\n"),
+        "{}",
+        tail.len()
+    );
+}
+
+#[test]
+fn too_many_open_blocks_and_tools_close_the_oldest() {
+    let mut g = guard(MAX_BLOCK);
+    for n in 0..40 {
+        g.delta(at(0), &answer(&format!("k{n}")), "x");
+    }
+    for n in 0..5000 {
+        g.start_tool(
+            at(0),
+            &ToolStart {
+                id: &format!("t{n}"),
+                ..ToolStart::default()
+            },
+        );
+    }
+    g.end(at(0), &end(Verdict::ByExit));
+    assert_eq!(violations(&std::mem::take(&mut g.out)), "");
+}
+
+/// One thing that an adapter may say.
+#[derive(Debug, Clone)]
+enum Saying {
+    Start,
+    Delta(u8, bool, u8, String),
+    Finish(u8, bool, u8, Option<String>),
+    ToolStart(u8, u8),
+    ToolFinish(u8, u8, u8),
+    Status,
+    Stderr(String),
+    Complete(Option<String>),
+    Fail,
+    Cancelled,
+    AskCancel,
+}
+
+fn saying() -> impl Strategy<Value = Saying> {
+    let text = "[a-c\n é😀]{0,30}";
+    prop_oneof![
+        1 => Just(Saying::Start),
+        6 => (0u8..4, any::<bool>(), 0u8..3, text).prop_map(|(k, r, p, t)| Saying::Delta(k, r, p, t)),
+        4 => (0u8..4, any::<bool>(), 0u8..3, prop::option::of(text)).prop_map(|(k, r, p, t)| Saying::Finish(k, r, p, t)),
+        3 => (0u8..4, 0u8..3).prop_map(|(id, p)| Saying::ToolStart(id, p)),
+        3 => (0u8..5, 0u8..5, 0u8..3).prop_map(|(id, o, p)| Saying::ToolFinish(id, o, p)),
+        1 => Just(Saying::Status),
+        1 => text.prop_map(Saying::Stderr),
+        1 => prop::option::of(text).prop_map(Saying::Complete),
+        1 => Just(Saying::Fail),
+        1 => Just(Saying::Cancelled),
+        1 => Just(Saying::AskCancel),
+    ]
+}
+
+fn say(g: &mut Guard, now: Time, saying: &Saying) {
+    const OUTCOMES: [&str; 5] = ["ok", "error", "denied", "cancelled", "unknown"];
+    const PARENTS: [Option<&str>; 3] = [None, Some("t0"), Some("t1")];
+    let spent = Spent::default();
+    let kind = |reasoning: bool| {
+        if reasoning {
+            TextKind::Reasoning
+        } else {
+            TextKind::Answer
+        }
+    };
+    let parent = |n: u8| PARENTS[usize::from(n)];
+    match saying {
+        Saying::Start => g.start_turn(
+            now,
+            &TurnStarted {
+                runtime: "test".into(),
+                ..TurnStarted::default()
+            },
+        ),
+        Saying::Delta(key, reasoning, p, text) => {
+            g.delta(
+                now,
+                &Text {
+                    key: &key.to_string(),
+                    kind: kind(*reasoning),
+                    parent: parent(*p),
+                },
+                text,
+            );
+        }
+        Saying::Finish(key, reasoning, p, text) => {
+            let block = Text {
+                key: &key.to_string(),
+                kind: kind(*reasoning),
+                parent: parent(*p),
+            };
+            g.finish_block(now, &block, text.as_deref());
+        }
+        Saying::ToolStart(id, p) => {
+            g.start_tool(
+                now,
+                &ToolStart {
+                    id: &format!("t{id}"),
+                    name: "x",
+                    parent: parent(*p),
+                    ..ToolStart::default()
+                },
+            );
+        }
+        Saying::ToolFinish(id, outcome, p) => {
+            let outcome = OUTCOMES[usize::from(*outcome)];
+            g.finish_tool(
+                now,
+                &ToolEnd {
+                    id: &format!("t{id}"),
+                    outcome,
+                    parent: parent(*p),
+                    ..ToolEnd::default()
+                },
+            );
+        }
+        Saying::Status => g.status(
+            now,
+            &Notice {
+                kind: "info",
+                ..Notice::default()
+            },
+        ),
+        Saying::Stderr(line) => g.stderr(now, line),
+        Saying::Complete(result) => g.complete(now, "end_turn", result.as_deref(), &spent),
+        Saying::Fail => {
+            let error = Failure {
+                code: "runtime_error".into(),
+                message: "x".into(),
+                retry_at: None,
+            };
+            g.fail(now, error, &spent);
+        }
+        Saying::Cancelled => g.cancelled(now, "x", None, &spent),
+        Saying::AskCancel => g.ask_cancel("signal", "SIGINT"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whatever_is_said_obeys_the_contract(sayings in prop::collection::vec((0u64..9, saying()), 0..60),
+                                           max_block in 0usize..40, verdict in 0u8..3) {
+        let mut g = guard(max_block);
+        let mut now = 0;
+        for (step, saying) in &sayings {
+            // Steps of less than nothing, too: a clock that is set back.
+            now = (now + step).saturating_sub(2);
+            say(&mut g, at(now), saying);
+        }
+        g.end(at(now), &end([Verdict::ByExit, Verdict::MissingResult, Verdict::Truncated][usize::from(verdict)]));
+        let lines = std::mem::take(&mut g.out);
+        prop_assert_eq!(violations(&lines), "", "{}", String::from_utf8_lossy(&lines));
+    }
+}

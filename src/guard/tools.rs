@@ -96,6 +96,11 @@ impl Tools {
         });
     }
 
+    /// Whether a tool with the runtime's id is open.
+    pub(super) fn is_open(&self, theirs: &str) -> bool {
+        self.open.iter().any(|t| t.theirs == theirs)
+    }
+
     pub(super) fn finish(&mut self, end: &ToolEnd<'_>, say: &mut Say<'_>) {
         let at = self
             .open
@@ -132,9 +137,8 @@ impl Tools {
         if self.ids.len() >= MAX_IDS {
             return format!("{unique}#{}", self.count);
         }
-        if !self.ids.insert(unique.clone()) {
+        while !self.ids.insert(unique.clone()) {
             unique = format!("{unique}#{}", self.count);
-            self.ids.insert(unique.clone());
         }
         unique
     }

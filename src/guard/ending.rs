@@ -1,0 +1,218 @@
+//! How a turn ends: completed, failed and cancelled are told apart by proof, and everything open is closed first.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::Guard;
+use super::block::Blocks;
+use super::say::{End, Ended, Text, TextKind, Verdict};
+use super::tools::Tools;
+use crate::event::{ChildExit, Failure, Spent, TurnCancelled, TurnCompleted, TurnFailed, Type};
+use crate::exit::Exit;
+use crate::time::Time;
+
+/// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
+#[derive(Debug, Clone)]
+enum Terminal<'a> {
+    Completed {
+        stop: &'a str,
+        result: Option<&'a str>,
+    },
+    Failed {
+        error: Failure<'a>,
+        exit: Option<ChildExit>,
+    },
+    Cancelled {
+        by: &'a str,
+        reason: &'a str,
+        stop: Option<&'a str>,
+    },
+}
+
+impl Guard {
+    /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
+    pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &Spent) {
+        self.ensure_turn(now);
+        if let Some(answer) = result.filter(|r| !r.is_empty())
+            && !self.answered()
+        {
+            let text = Text {
+                key: "\0result",
+                kind: TextKind::Answer,
+                parent: None,
+            };
+            self.finish_block(now, &text, Some(answer));
+        }
+        self.end_turn(now, Terminal::Completed { stop, result }, spent, false);
+    }
+
+    /// The runtime's result: the turn failed.
+    pub fn fail(&mut self, now: Time, error: Failure<'_>, spent: &Spent) {
+        self.ensure_turn(now);
+        self.end_turn(now, Terminal::Failed { error, exit: None }, spent, false);
+    }
+
+    /// The runtime's own word that the turn was cancelled.
+    pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &Spent) {
+        self.ensure_turn(now);
+        self.end_turn(
+            now,
+            Terminal::Cancelled {
+                by: "runtime",
+                reason,
+                stop,
+            },
+            spent,
+            false,
+        );
+    }
+
+    /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
+    /// The first to ask is the one that is named.
+    pub fn ask_cancel(&mut self, by: &str, reason: &str) {
+        self.cancel
+            .get_or_insert_with(|| (by.to_owned(), reason.to_owned()));
+    }
+
+    /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
+    pub fn end(&mut self, now: Time, end: &End) {
+        if self.turn.is_none() {
+            if self.turns > 0 {
+                return;
+            }
+            self.ensure_turn(now);
+        }
+        let spent = Spent::default();
+        let exit = end.ended.child_exit();
+        let failed = |code: &'static str, message: String| Terminal::Failed {
+            error: Failure {
+                code: code.into(),
+                message: message.into(),
+                retry_at: None,
+            },
+            exit,
+        };
+        let terminal = match (end.verdict, end.ended) {
+            (Verdict::MissingResult, ended) => {
+                failed("missing_result", ended.sentence("without a result"))
+            }
+            (Verdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
+                failed("truncated", ended.sentence("in the middle of a message"))
+            }
+            (_, Ended::Eof | Ended::Exited(0)) => Terminal::Completed {
+                stop: "end_of_output",
+                result: None,
+            },
+            (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
+            (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
+        };
+        let synthetic = end.verdict != Verdict::ByExit;
+        self.end_turn(now, terminal, &spent, synthetic);
+    }
+
+    /// The command could not be started: the run's one turn fails with `spawn_failed`.
+    pub fn spawn_failed(&mut self, now: Time, message: &str) {
+        self.ensure_turn(now);
+        let error = Failure {
+            code: "spawn_failed".into(),
+            message: message.into(),
+            retry_at: None,
+        };
+        self.end_turn(
+            now,
+            Terminal::Failed { error, exit: None },
+            &Spent::default(),
+            true,
+        );
+    }
+
+    pub(super) fn fail_missing(&mut self, now: Time, message: &str) {
+        let error = Failure {
+            code: "missing_result".into(),
+            message: message.into(),
+            retry_at: None,
+        };
+        self.end_turn(
+            now,
+            Terminal::Failed { error, exit: None },
+            &Spent::default(),
+            true,
+        );
+    }
+
+    /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
+    fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
+        let cancel = self.cancel.take();
+        // A turn that we cancelled is cancelled even if the runtime calls it complete; its word is kept.
+        let terminal = match (&cancel, terminal) {
+            (Some((by, reason)), Terminal::Completed { stop, .. }) => Terminal::Cancelled {
+                by,
+                reason,
+                stop: Some(stop),
+            },
+            (Some((by, reason)), Terminal::Cancelled { stop, .. }) => {
+                Terminal::Cancelled { by, reason, stop }
+            }
+            (Some((by, reason)), Terminal::Failed { .. }) => Terminal::Cancelled {
+                by,
+                reason,
+                stop: None,
+            },
+            (None, terminal) => terminal,
+        };
+        self.say_blocks(now, synthetic, Blocks::close_all);
+        self.say_tools(now, Tools::close_all);
+        match terminal {
+            Terminal::Completed { stop, result } => {
+                let body = TurnCompleted {
+                    stop: stop.into(),
+                    result: result.map(Cow::Borrowed),
+                };
+                self.exit = Exit::Success;
+                self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
+            }
+            Terminal::Failed { error, exit } => {
+                self.exit = Exit::of_failure(&error.code);
+                let tail = std::mem::take(&mut self.stderr_tail);
+                let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
+                self.emit_terminal(
+                    now,
+                    Type::TurnFailed,
+                    synthetic,
+                    &TurnFailed {
+                        error,
+                        exit,
+                        stderr_tail,
+                    },
+                    spent,
+                );
+            }
+            Terminal::Cancelled { by, reason, stop } => {
+                self.exit = if by == "signal" {
+                    Exit::Success
+                } else {
+                    Exit::Cancelled
+                };
+                let body = TurnCancelled {
+                    by: by.into(),
+                    reason: reason.into(),
+                    stop: stop.map(Cow::Borrowed),
+                };
+                self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
+            }
+        }
+        self.turn = None;
+    }
+
+    fn emit_terminal(
+        &mut self,
+        now: Time,
+        type_: Type,
+        synthetic: bool,
+        body: &impl Serialize,
+        spent: &Spent,
+    ) {
+        self.emit_with(now, type_, (None, synthetic), body, spent);
+    }
+}
