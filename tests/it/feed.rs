@@ -33,11 +33,13 @@ pub fn events(raw: &[u8]) -> (&'static str, Vec<u8>) {
     (tap.adapter(), std::mem::take(&mut tap.guard().out))
 }
 
-/// The lines as values.
+/// The lines as values; a lone surrogate in them becomes U+FFFD.
 pub fn parse(lines: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(lines).expect("events are UTF-8");
     text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .map(|line| {
+            spile::codec::body_owned(line).unwrap_or_else(|wrong| panic!("{wrong}: {line}"))
+        })
         .collect()
 }
 

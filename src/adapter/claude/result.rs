@@ -184,7 +184,7 @@ impl Results {
 fn report(now: Time, value: &Value, guard: &mut Guard) {
     let denials = value.get("permission_denials").and_then(Value::as_array);
     if let Some(denials) = denials.filter(|d| !d.is_empty()) {
-        let message = format!("{} tool calls were denied", denials.len());
+        let message = format!("denied tool calls: {}", denials.len());
         let data = serde_json::json!({"permission_denials": denials});
         say_status(now, guard, "permission", &message, data);
     }
