@@ -205,9 +205,13 @@ impl Claude {
                         guard,
                     );
                 }
-                if let (true, Some(id)) = (block.type_.ends_with("tool_use"), &block.id) {
-                    self.partial
-                        .hold(place, id, block.name.as_deref().unwrap_or_default());
+                if block.type_.ends_with("tool_use")
+                    && let Some(id) = &block.id
+                    && let Some(oldest) =
+                        self.partial
+                            .hold(place, id, block.name.as_deref().unwrap_or_default())
+                {
+                    self.start_held(now, &oldest, guard);
                 }
             }
             ("content_block_stop", ..) => {

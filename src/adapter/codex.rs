@@ -33,6 +33,9 @@ pub(super) const SPEC: Spec = Spec {
     new: |argv| Box::new(Codex::new(argv)),
 };
 
+/// How many open items are remembered.
+const MAX_OPEN: usize = 4096;
+
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let type_ = text_at(value, "type").unwrap_or_default();
@@ -239,7 +242,7 @@ impl Codex {
         if type_ == "item.completed" {
             self.open.retain(|open| open != id);
             items::finish(now, kind, item, &mut self.calls, guard);
-        } else if !self.open.iter().any(|open| open == id) {
+        } else if self.open.len() < MAX_OPEN && !self.open.iter().any(|open| open == id) {
             self.open.push(id.to_owned());
         }
     }

@@ -2,6 +2,7 @@
 //! kept here until its whole comes, so that nothing is said twice and no tool starts without its input.
 
 use super::super::Said;
+use crate::codec::MAX_LINE;
 use crate::guard::{Guard, Text, TextKind};
 use crate::time::Time;
 
@@ -10,6 +11,9 @@ const MAX_WAITING: usize = 256;
 
 /// How many messages may be streamed at once, one for each sub-agent.
 const MAX_MESSAGES: usize = 1024;
+
+/// How many tools may wait for their input; past that the oldest starts with what there is.
+const MAX_HELD: usize = 1024;
 
 /// The key of a text that nobody streamed.
 const WHOLE: &str = "assistant";
@@ -214,8 +218,9 @@ impl Partial {
         Some(self.tools.remove(held))
     }
 
-    /// A tool begins whose input will come.
-    pub fn hold(&mut self, place: Place<'_>, id: &str, name: &str) {
+    /// A tool begins whose input will come. Of too many the oldest is given back.
+    pub fn hold(&mut self, place: Place<'_>, id: &str, name: &str) -> Option<Held> {
+        let oldest = (self.tools.len() >= MAX_HELD).then(|| self.tools.remove(0));
         self.tools.push(Held {
             at: self.at(place),
             id: id.to_owned(),
@@ -223,16 +228,17 @@ impl Partial {
             parent: place.parent.map(str::to_owned),
             input: String::new(),
         });
+        oldest
     }
 
-    /// A piece of a tool's input.
+    /// A piece of a tool's input; what grows past [`MAX_LINE`] is cut off, and so no JSON any more.
     pub fn input(&mut self, place: Place<'_>, json: &str) {
         let at = self.at(place);
         let held = self
             .tools
             .iter_mut()
             .find(|h| h.at == at && h.parent.as_deref() == place.parent);
-        if let Some(held) = held {
+        if let Some(held) = held.filter(|h| h.input.len() + json.len() <= MAX_LINE) {
             held.input.push_str(json);
         }
     }
