@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use serde_json::Value;
 use spile::guard::Ended;
@@ -156,26 +155,42 @@ fn cuts(len: usize) -> Vec<usize> {
     (0..=CUTS).map(|n| n * len / CUTS).collect()
 }
 
-/// However it is cut, every turn that began has ended, and one did begin.
-fn cut(raw: &[u8], at: usize) -> Result<(), String> {
+/// What the whole recording becomes, and how much of that is said when each of its lines has come.
+fn growth(raw: &[u8]) -> (Vec<u8>, Vec<usize>) {
+    let mut tap = tap();
+    let mut said = Vec::new();
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        tap.on_stdout(Time::default(), line);
+        let whole = line.ends_with(b"\n");
+        said.extend(whole.then(|| tap.guard().out.len()));
+    }
+    (std::mem::take(&mut tap.guard().out), said)
+}
+
+/// However it is cut, every turn that began has ended, one did begin, and what its whole lines say is there.
+fn cut(raw: &[u8], at: usize, whole: &[u8]) -> Result<(), String> {
     let mut tap = tap();
     tap.on_stdout(Time::default(), &raw[..at]);
-    tap.on_end(Time::default() + Duration::from_secs(1), Ended::Eof);
+    tap.on_end(Time::default(), Ended::Eof);
     let out = &tap.guard().out;
     contract(out)?;
-    let said = String::from_utf8_lossy(out);
-    if said.contains("\"type\":\"turn_started\"") {
-        Ok(())
-    } else {
-        Err("no turn at all".into())
+    if !String::from_utf8_lossy(out).contains("\"type\":\"turn_started\"") {
+        return Err("no turn at all".into());
     }
+    if !out.starts_with(whole) {
+        return Err("what was said before the cut is not the same".into());
+    }
+    Ok(())
 }
 
 fn cut_everywhere(path: &Path) -> usize {
     let raw = std::fs::read(path).expect("a recording can be read");
+    let (whole, said) = growth(&raw);
     let cuts = cuts(raw.len());
     for at in &cuts {
-        if let Err(wrong) = cut(&raw, *at) {
+        let lines = raw[..*at].iter().filter(|byte| **byte == b'\n').count();
+        let said = lines.checked_sub(1).map_or(0, |line| said[line]);
+        if let Err(wrong) = cut(&raw, *at, &whole[..said]) {
             panic!("{} cut at byte {at}: {wrong}", path.display());
         }
     }
