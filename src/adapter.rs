@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::guard::{Ended, Guard, Verdict};
 use crate::time::Time;
 
+use json::{Calls, Said, describe, one_line, say_status, text_at, value_of};
 pub use json::{lenient, read, tool_kind};
 
 /// One line of the agent's stdout, or one chunk of it if the adapter asks for chunks.

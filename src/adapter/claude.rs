@@ -1,22 +1,404 @@
-//! stub
-use super::{Adapter, Line, Match, Spec};
-use crate::guard::{Ended, Guard, Verdict};
+//! Claude Code's stream-json: `claude -p --output-format stream-json --verbose`, with or without partial messages.
+//!
+//! Source: recordings of 2.1.12 to 2.1.257 and the SDKs' schemas. One line is one content block; `system/init` opens a turn
+//! and `result` ends it. It never decides by the exit status, and never by the order of a line's keys.
+
+mod notices;
+mod partial;
+mod result;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{
+    Adapter, Calls, Line, Match, Spec, describe, lenient, read, text_at, tool_kind, value_of,
+};
+use crate::codec::{self, Str};
+use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use crate::time::Time;
+
+use notices::Notices;
+use partial::{Held, Partial, Place};
+use result::Results;
+use wire::{Block, Content, Message, StreamEvent};
+
 pub(super) const SPEC: Spec = Spec {
     name: "claude",
-    aliases: &[],
-    about: "",
-    usage: "",
-    commands: &[],
-    flags: &[],
+    aliases: &["claude-code"],
+    about: "Claude Code, stream-json",
+    usage: "claude -p --output-format stream-json --verbose --include-partial-messages",
+    commands: &["claude"],
+    flags: &["stream-json"],
     has_result: true,
-    detect: |_| Match::No,
-    new: |_| Box::new(Stub),
+    detect,
+    new: |_| Box::new(Claude::default()),
 };
-struct Stub;
-impl Adapter for Stub {
-    fn on_line(&mut self, _now: Time, _line: Line<'_>, _guard: &mut Guard) {}
-    fn on_end(&mut self, _now: Time, _: Ended, _guard: &mut Guard) -> Verdict {
+
+/// Whether a line is Claude Code's. Amp, Qwen Code and Cursor print the same types; where nothing tells them apart the
+/// answer is no more than [`Match::Maybe`].
+fn detect(value: &Value) -> Match {
+    // `--output-format json` prints one array of all messages.
+    let value = value.get(0).unwrap_or(value);
+    let has = |key: &str| value.get(key).is_some();
+    let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };
+    let amp = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"));
+    if amp || has("qwen_code_version") || has("timestamp_ms") {
+        return if has("message") || has("subtype") {
+            Match::Maybe
+        } else {
+            Match::No
+        };
+    }
+    let subtype = text_at(value, "subtype").unwrap_or_default();
+    match text_at(value, "type").unwrap_or_default() {
+        "system" if subtype == "init" => sure(has("claude_code_version") || has("slash_commands")),
+        "system" if subtype.is_empty() => Match::No,
+        "system" => sure(
+            subtype.starts_with("hook_")
+                || subtype.starts_with("task_")
+                || matches!(
+                    subtype,
+                    "thinking_tokens" | "api_retry" | "compact_boundary"
+                ),
+        ),
+        "assistant" | "user" => match value.get("message") {
+            Some(message) if message.is_object() => {
+                let theirs = text_at(message, "id").is_some_and(|id| id.starts_with("msg_"));
+                sure(theirs && has("parent_tool_use_id"))
+            }
+            _ => Match::No,
+        },
+        "stream_event" if has("event") => Match::Maybe,
+        "rate_limit_event" if has("rate_limit_info") => Match::Sure,
+        "result" if has("is_error") => {
+            sure(has("modelUsage") || has("terminal_reason") || has("total_cost_usd"))
+        }
+        "control_request" if has("request") => Match::Maybe,
+        "control_response" if has("response") => Match::Maybe,
+        _ => Match::No,
+    }
+}
+
+#[derive(Default)]
+struct Claude {
+    partial: Partial,
+    calls: Calls,
+    notices: Notices,
+    results: Results,
+}
+
+impl Adapter for Claude {
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        read(now, line, guard, |text, guard| {
+            if text.starts_with('[') {
+                // All of it must be readable before any of it is said.
+                serde_json::from_str::<Vec<Value>>(text)?;
+                let messages: Vec<&RawValue> = serde_json::from_str(text)?;
+                for message in messages {
+                    self.message(now, message.get(), guard)?;
+                }
+                return Ok(());
+            }
+            self.message(now, text, guard)
+        });
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        self.release(now, guard);
         Verdict::MissingResult
     }
+}
+
+impl Claude {
+    fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
+        if let Ok(message) = serde_json::from_str::<Message<'_>>(text) {
+            let type_ = message.type_.as_deref().unwrap_or_default();
+            if type_ == "stream_event"
+                && let Some(event) = &message.event
+                && self.stream_event(now, message.parent_tool_use_id.as_deref(), event, guard)
+            {
+                return Ok(());
+            }
+            match (type_, message.message.as_ref().map(|m| &m.content)) {
+                ("assistant", Some(Content::Blocks(blocks))) => {
+                    self.assistant(now, text, (&message, blocks), guard);
+                    return Ok(());
+                }
+                ("user", Some(Content::Blocks(blocks))) => {
+                    for (at, block) in blocks.iter().enumerate() {
+                        self.block(now, text, (at, block), &message, guard);
+                    }
+                    return Ok(());
+                }
+                ("user", Some(Content::Text(said))) => {
+                    self.prompt(now, said, message.parent_tool_use_id.as_deref(), guard);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.value(now, serde_json::from_str(text)?, guard);
+        Ok(())
+    }
+
+    /// A line that is neither text nor tool, or one of an unknown shape.
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        match text_at(&value, "type").unwrap_or_default() {
+            "result" => {
+                self.release(now, guard);
+                self.results.result(now, &value, guard);
+                self.partial.clear();
+            }
+            "system" if text_at(&value, "subtype") == Some("init") => {
+                notices::init(now, value, guard);
+            }
+            _ => {
+                self.results.note(&value);
+                self.notices.say(now, value, guard);
+            }
+        }
+    }
+
+    /// Says what a partial message says; `false` if it is of an unknown kind.
+    fn stream_event(
+        &mut self,
+        now: Time,
+        parent: Option<&str>,
+        event: &StreamEvent<'_>,
+        guard: &mut Guard,
+    ) -> bool {
+        let place = Place {
+            parent,
+            index: event.index.unwrap_or(0),
+        };
+        match (&*event.type_, &event.delta, &event.content_block) {
+            ("content_block_delta", Some(delta), _) => {
+                let kind = delta.type_.as_deref().unwrap_or_default();
+                match (kind, &delta.text, &delta.thinking, &delta.partial_json) {
+                    ("text_delta", Some(text), _, _) => {
+                        self.partial
+                            .delta(now, place, TextKind::Answer, text, guard);
+                    }
+                    ("thinking_delta", _, Some(text), _) => {
+                        self.partial
+                            .delta(now, place, TextKind::Reasoning, text, guard);
+                    }
+                    ("input_json_delta", _, _, Some(json)) => self.partial.input(place, json),
+                    ("signature_delta", ..) => {}
+                    _ => return false,
+                }
+            }
+            ("content_block_start", _, Some(block)) => {
+                let said = [
+                    (TextKind::Answer, &block.text),
+                    (TextKind::Reasoning, &block.thinking),
+                ];
+                for (kind, text) in said {
+                    self.partial.delta(
+                        now,
+                        place,
+                        kind,
+                        text.as_deref().unwrap_or_default(),
+                        guard,
+                    );
+                }
+                if block.type_.ends_with("tool_use")
+                    && let Some(id) = &block.id
+                    && let Some(oldest) =
+                        self.partial
+                            .hold(place, id, block.name.as_deref().unwrap_or_default())
+                {
+                    self.start_held(now, &oldest, guard);
+                }
+            }
+            ("content_block_stop", ..) => {
+                if let Some(held) = self.partial.stop(now, place, guard) {
+                    self.start_held(now, &held, guard);
+                }
+            }
+            ("message_start", ..) => {
+                let id = event.message.as_ref().and_then(|m| m.id.as_deref());
+                self.partial.message(parent, id.unwrap_or_default());
+            }
+            // The frame of a message: its end says nothing.
+            ("message_stop" | "ping", ..) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn assistant(
+        &mut self,
+        now: Time,
+        line: &str,
+        (message, blocks): (&Message<'_>, &[Block<'_>]),
+        guard: &mut Guard,
+    ) {
+        let parent = message.parent_tool_use_id.as_deref();
+        notices::marks(now, message, guard);
+        self.results.note_assistant(message);
+        let id = message.message.as_ref().and_then(|m| m.id.as_deref());
+        let id = id.unwrap_or_default();
+        for (at, block) in blocks.iter().enumerate() {
+            let text = |kind| Text {
+                key: "",
+                kind,
+                parent,
+            };
+            match (&*block.type_, &block.text, &block.thinking) {
+                ("text", Some(said), _) => {
+                    self.partial
+                        .whole(now, &text(TextKind::Answer), id, said, guard);
+                }
+                ("thinking", _, Some(said)) => {
+                    self.partial
+                        .whole(now, &text(TextKind::Reasoning), id, said, guard);
+                }
+                _ => self.block(now, line, (at, block), message, guard),
+            }
+        }
+    }
+
+    /// A block that is no text of the assistant's.
+    fn block(
+        &mut self,
+        now: Time,
+        line: &str,
+        (at, block): (usize, &Block<'_>),
+        message: &Message<'_>,
+        guard: &mut Guard,
+    ) {
+        let parent = message.parent_tool_use_id.as_deref();
+        match (&*block.type_, &block.text, &block.id, &block.tool_use_id) {
+            ("text", Some(text), ..) => self.prompt(now, text, parent, guard),
+            (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
+                let name = block.name.as_deref().unwrap_or_default();
+                drop(self.partial.take(id));
+                self.start_tool(now, (id, name), block.input, parent, guard);
+            }
+            (type_, _, _, Some(_)) if type_.ends_with("tool_result") => {
+                self.tool_result(now, block, message, guard);
+            }
+            (type_, ..) => {
+                let value = value_of(line, guard);
+                let data = value.pointer(&format!("/message/content/{at}")).cloned();
+                let notice = Notice {
+                    kind: "info",
+                    message: Some(&format!("content of type {type_:?}")),
+                    data,
+                    parent,
+                };
+                guard.status(now, &notice);
+            }
+        }
+    }
+
+    /// What a user says is no answer: a prompt, an echo, a note that the request was interrupted.
+    fn prompt(&mut self, now: Time, text: &str, parent: Option<&str>, guard: &mut Guard) {
+        self.results.note_user(text);
+        let notice = Notice {
+            kind: "info",
+            message: Some("user message"),
+            data: Some(serde_json::json!({"text": text})),
+            parent,
+        };
+        guard.status(now, &notice);
+    }
+
+    fn start_tool(
+        &mut self,
+        now: Time,
+        (id, name): (&str, &str),
+        input: Option<&RawValue>,
+        parent: Option<&str>,
+        guard: &mut Guard,
+    ) {
+        let (title, paths) = describe(input);
+        self.partial.close_of(parent);
+        let tool = ToolStart {
+            id,
+            name,
+            kind: tool_kind(name),
+            title: title.as_deref(),
+            input,
+            paths: &paths,
+            parent,
+        };
+        self.calls.start(now, &tool, guard);
+    }
+
+    fn start_held(&mut self, now: Time, held: &Held, guard: &mut Guard) {
+        let input = serde_json::from_str::<&RawValue>(&held.input).ok();
+        let named = (held.id.as_str(), held.name.as_str());
+        self.start_tool(now, named, input, held.parent.as_deref(), guard);
+    }
+
+    /// Starts the tools whose input never became complete.
+    fn release(&mut self, now: Time, guard: &mut Guard) {
+        for held in self.partial.take_all() {
+            self.start_held(now, &held, guard);
+        }
+    }
+
+    fn tool_result(
+        &mut self,
+        now: Time,
+        block: &Block<'_>,
+        message: &Message<'_>,
+        guard: &mut Guard,
+    ) {
+        let id = block.tool_use_id.as_deref().unwrap_or_default();
+        if let Some(held) = self.partial.take(id) {
+            self.start_held(now, &held, guard);
+        }
+        let error = block.is_error == Some(true);
+        let text = block.content.filter(|_| error).and_then(error_text);
+        let text = text.as_deref().unwrap_or_default();
+        let outcome = if error {
+            self.notices
+                .outcome(id, text, message.tool_result_meta)
+                .unwrap_or("error")
+        } else {
+            "ok"
+        };
+        let end = ToolEnd {
+            id,
+            outcome,
+            output: block.content.map(output),
+            exit_code: exit_code(text),
+            parent: message.parent_tool_use_id.as_deref(),
+            ..ToolEnd::default()
+        };
+        self.calls.finish(now, end, guard);
+    }
+}
+
+/// The texts of a result, if it is nothing but text.
+fn texts(content: &RawValue) -> Option<String> {
+    let blocks: Vec<Block<'_>> = lenient(Some(content))?;
+    let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
+    Some(texts?.join("\n"))
+}
+
+fn error_text(content: &RawValue) -> Option<String> {
+    lenient::<Str<'_>>(Some(content))
+        .map(|text| text.to_string())
+        .or_else(|| texts(content))
+}
+
+fn output(content: &RawValue) -> Box<RawValue> {
+    let joined = content.get().starts_with('[').then(|| texts(content));
+    joined
+        .flatten()
+        .and_then(|text| RawValue::from_string(codec::to_json(&text)).ok())
+        .unwrap_or_else(|| content.to_owned())
+}
+
+/// Bash says its exit status in the text of an error alone.
+fn exit_code(text: &str) -> Option<i64> {
+    let rest = text.strip_prefix("Exit code ")?;
+    rest.lines().next()?.trim().parse().ok()
 }

@@ -1,22 +1,300 @@
-//! stub
-use super::{Adapter, Line, Match, Spec};
-use crate::guard::{Ended, Guard, Verdict};
+//! Codex CLI: `codex exec --json` in its three generations, told apart by what their messages hold and never by a version.
+//!
+//! Source: recordings of 0.46 to 0.142 and of two generations before, and `exec_events.rs`. The first generation wraps
+//! everything in `{id, msg}`, the second calls an item's type `item_type` and has no terminal event, the third is today's.
+
+mod errors;
+mod first;
+mod items;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use serde_json::Value;
+
+use super::{Adapter, Calls, Line, Match, Spec, read, say_status, text_at};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
+
+use errors::{failure, readable};
+use first::First;
+use wire::{Item, Message};
+
 pub(super) const SPEC: Spec = Spec {
     name: "codex",
-    aliases: &[],
-    about: "",
-    usage: "",
-    commands: &[],
-    flags: &[],
+    aliases: &["codex-exec"],
+    about: "Codex CLI, exec --json",
+    usage: "codex exec --json",
+    commands: &["codex"],
+    flags: &["--json", "--experimental-json"],
     has_result: true,
-    detect: |_| Match::No,
-    new: |_| Box::new(Stub),
+    detect,
+    new: |argv| Box::new(Codex::new(argv)),
 };
-struct Stub;
-impl Adapter for Stub {
-    fn on_line(&mut self, _now: Time, _line: Line<'_>, _guard: &mut Guard) {}
-    fn on_end(&mut self, _now: Time, _: Ended, _guard: &mut Guard) -> Verdict {
-        Verdict::MissingResult
+
+/// How many open items are remembered.
+const MAX_OPEN: usize = 4096;
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let type_ = text_at(value, "type").unwrap_or_default();
+    let item = value.get("item").unwrap_or(&Value::Null);
+    let item = text_at(item, "type").or_else(|| text_at(item, "item_type"));
+    match type_ {
+        "thread.started" if has("thread_id") => Match::Sure,
+        "session.created" if has("session_id") => Match::Sure,
+        "item.started" | "item.updated" | "item.completed" if item.is_some() => Match::Sure,
+        "turn.started" | "turn.completed" | "turn.failed" if !has("data") => Match::Maybe,
+        "error" if text_at(value, "message").is_some() && !has("timestamp") => Match::Maybe,
+        "" if has("id")
+            && value
+                .get("msg")
+                .is_some_and(|m| text_at(m, "type").is_some()) =>
+        {
+            Match::Sure
+        }
+        "" if has("sandbox") && has("model") => Match::Maybe,
+        _ => Match::No,
+    }
+}
+
+/// The generation, as far as it shows: they differ in what the end of the output means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    First,
+    Second,
+    Third,
+}
+
+struct Codex {
+    generation: Option<Generation>,
+    thread: Option<String>,
+    calls: Calls,
+    /// Items of this turn that were started and have not been completed.
+    open: Vec<String>,
+    usage: Counter,
+    first: First,
+    /// The second generation's last word, if it was an error.
+    error: Option<Value>,
+}
+
+/// The tokens of the thread, which its messages count from its beginning.
+#[derive(Debug, Default)]
+struct Counter {
+    /// The sum at the end of the last turn; `None` where the thread began in another process.
+    before: Option<Usage>,
+}
+
+impl Counter {
+    /// What a turn used that ends with this sum.
+    fn spent(&mut self, total: Option<Usage>) -> Spent {
+        let Some(total) = total else {
+            return Spent::default();
+        };
+        let before = self.before.replace(total);
+        let mut spent = Spent::default();
+        match before {
+            None => spent.usage_total = Some(total),
+            Some(before) => spent.usage = Some(minus(total, before)),
+        }
+        spent
+    }
+}
+
+/// The difference of two sums; a sum that went back has begun anew.
+fn minus(total: Usage, before: Usage) -> Usage {
+    let fields = |u: Usage| [u.input_tokens, u.output_tokens, u.total_tokens];
+    let back = fields(total)
+        .into_iter()
+        .zip(fields(before))
+        .any(|(now, then)| now < then && now.is_some());
+    let less = |now: Option<u64>, then: Option<u64>| {
+        let then = if back { 0 } else { then.unwrap_or(0) };
+        now.map(|n| n.saturating_sub(then))
+    };
+    Usage {
+        input_tokens: less(total.input_tokens, before.input_tokens),
+        output_tokens: less(total.output_tokens, before.output_tokens),
+        cache_read_tokens: less(total.cache_read_tokens, before.cache_read_tokens),
+        cache_write_tokens: less(total.cache_write_tokens, before.cache_write_tokens),
+        reasoning_tokens: less(total.reasoning_tokens, before.reasoning_tokens),
+        total_tokens: less(total.total_tokens, before.total_tokens),
+    }
+}
+
+/// Tokens in Codex's words.
+fn usage(value: &Value) -> Option<Usage> {
+    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    value.is_object().then(|| Usage {
+        input_tokens: count("input_tokens"),
+        output_tokens: count("output_tokens"),
+        cache_read_tokens: count("cached_input_tokens"),
+        cache_write_tokens: count("cache_write_input_tokens"),
+        reasoning_tokens: count("reasoning_output_tokens"),
+        total_tokens: count("total_tokens"),
+    })
+}
+
+impl Adapter for Codex {
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        read(now, line, guard, |text, guard| {
+            if let Ok(message) = serde_json::from_str::<Message<'_>>(text)
+                && let Some(item) = &message.item
+                && self.item(now, (message.type_.as_deref(), item), guard)
+            {
+                return Ok(());
+            }
+            self.value(now, serde_json::from_str(text)?, guard);
+            Ok(())
+        });
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        if self.generation != Some(Generation::Second) {
+            return Verdict::MissingResult;
+        }
+        // It exits with 0 even where it could not log in: its own last word decides.
+        if let Some(error) = self.error.take()
+            && (guard.turn_open() || guard.turns() == 0)
+        {
+            guard.fail(now, failure(&error), &Spent::default());
+        }
+        if self.open.is_empty() {
+            Verdict::ByExit
+        } else {
+            Verdict::Truncated
+        }
+    }
+}
+
+impl Codex {
+    fn new(argv: &[String]) -> Self {
+        let resumed = argv.iter().any(|arg| arg == "resume");
+        Self {
+            generation: None,
+            thread: None,
+            calls: Calls::default(),
+            open: Vec::new(),
+            usage: Counter {
+                before: (!resumed).then(Usage::default),
+            },
+            first: First::default(),
+            error: None,
+        }
+    }
+
+    fn start_turn(&mut self, now: Time, guard: &mut Guard) {
+        self.open.clear();
+        let started = TurnStarted {
+            runtime: "codex".into(),
+            session: self.thread.as_deref().map(Into::into),
+            ..TurnStarted::default()
+        };
+        guard.start_turn(now, &started);
+    }
+
+    /// Says an item; `false` if it is of an unknown kind.
+    fn item(
+        &mut self,
+        now: Time,
+        (type_, item): (Option<&str>, &Item<'_>),
+        guard: &mut Guard,
+    ) -> bool {
+        self.error = None;
+        if item.item_type.is_some() {
+            self.generation = Some(Generation::Second);
+        }
+        self.generation.get_or_insert(Generation::Third);
+        let kind = item.type_.as_ref().or(item.item_type.as_ref());
+        let kind = kind.map(|k| &**k).unwrap_or_default();
+        // The second generation does not say when a turn begins.
+        if self.generation == Some(Generation::Second) && kind != "error" && !guard.turn_open() {
+            self.start_turn(now, guard);
+        }
+        let id = item.id.as_deref().unwrap_or_default();
+        let text = |kind| Text {
+            key: id,
+            kind,
+            parent: None,
+        };
+        match (type_.unwrap_or_default(), kind, &item.text) {
+            ("item.completed", "agent_message" | "assistant_message", Some(said)) => {
+                guard.finish_block(now, &text(TextKind::Answer), Some(said));
+            }
+            ("item.completed", "reasoning", Some(said)) => {
+                guard.finish_block(now, &text(TextKind::Reasoning), Some(said));
+            }
+            (type_, kind, _) if items::is_tool(kind) => {
+                self.tool(now, (type_, kind), item, guard);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn tool(&mut self, now: Time, (type_, kind): (&str, &str), item: &Item<'_>, guard: &mut Guard) {
+        let id = item.id.as_deref().unwrap_or_default();
+        let late = type_ == "item.completed" && !guard.turn_open() && guard.turns() > 0;
+        if !late {
+            items::start(now, kind, item, &mut self.calls, guard);
+        }
+        if type_ == "item.completed" {
+            self.open.retain(|open| open != id);
+            items::finish(now, kind, item, &mut self.calls, guard);
+        } else if self.open.len() < MAX_OPEN && !self.open.iter().any(|open| open == id) {
+            self.open.push(id.to_owned());
+        }
+    }
+
+    /// A message that is neither text nor tool, or one of the first generation.
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
+        let over = !guard.turn_open() && guard.turns() > 0;
+        match type_.as_str() {
+            "" => {
+                self.generation.get_or_insert(Generation::First);
+                self.first
+                    .value(now, value, guard, &mut self.calls, &mut self.usage);
+            }
+            "thread.started" | "session.created" => {
+                let second = type_ == "session.created";
+                self.generation.get_or_insert(if second {
+                    Generation::Second
+                } else {
+                    Generation::Third
+                });
+                let id = text_at(&value, "thread_id").or_else(|| text_at(&value, "session_id"));
+                self.thread = id.map(str::to_owned);
+                let message = id.unwrap_or_default().to_owned();
+                say_status(now, guard, "session", &message, items::strip(value));
+            }
+            "turn.started" => {
+                self.generation.get_or_insert(Generation::Third);
+                self.start_turn(now, guard);
+            }
+            "turn.completed" if !over => {
+                let total = value.get("usage").and_then(usage);
+                let spent = self.usage.spent(total);
+                guard.complete(now, "completed", None, &spent);
+                self.open.clear();
+            }
+            "turn.failed" if !over => {
+                let spent = self.usage.spent(value.get("usage").and_then(usage));
+                guard.fail(now, failure(value.get("error").unwrap_or(&value)), &spent);
+                self.open.clear();
+            }
+            "turn.completed" | "turn.failed" => {
+                say_status(now, guard, "log", "the turn had ended already", value);
+            }
+            "error" => {
+                let message = readable(&value);
+                if self.generation == Some(Generation::Second) {
+                    self.error = Some(value.clone());
+                }
+                say_status(now, guard, "error", &message, items::strip(value));
+            }
+            _ => items::other(now, &type_, value, guard),
+        }
     }
 }

@@ -1,12 +1,22 @@
 //! What the adapters of JSON-lines runtimes share: a line to a value, what is no JSON to a log, tool kinds.
 
+mod calls;
+mod said;
+
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Line;
-use crate::codec::{self, Malformed, Place};
+use crate::codec::{self, Malformed, Place, Str};
 use crate::guard::{Guard, Notice};
 use crate::time::Time;
+
+pub use calls::Calls;
+pub use said::Said;
+
+/// How long the title of a tool may be, in characters.
+const TITLE: usize = 200;
 
 /// Hands a line to `read`, which parses it and, if that succeeds, acts on it.
 ///
@@ -93,6 +103,76 @@ fn diagnostic(now: Time, line: Line<'_>, error: &serde_json::Error, guard: &mut 
 #[must_use]
 pub fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+}
+
+/// A line, or a part of one, as a value, also where it holds lone surrogates; null if it is no JSON.
+#[must_use]
+pub fn value_of(json: &str, guard: &mut Guard) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| {
+        let mended = codec::mend_lone(json).unwrap_or_default();
+        guard.expect_lone_surrogates();
+        serde_json::from_str(&mended).unwrap_or_default()
+    })
+}
+
+/// The string at `key`, if there is one.
+#[must_use]
+pub fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+/// Says a status whose data is a message without the fields that say nothing to anybody.
+pub fn say_status(now: Time, guard: &mut Guard, kind: &str, message: &str, data: Value) {
+    let notice = Notice {
+        kind,
+        message: Some(message).filter(|m| !m.is_empty()),
+        data: Some(data),
+        parent: None,
+    };
+    guard.status(now, &notice);
+}
+
+/// What people want to see of a tool's arguments: a line, and the files that they name.
+#[must_use]
+pub fn describe(input: Option<&RawValue>) -> (Option<String>, Vec<String>) {
+    #[derive(Deserialize, Default)]
+    struct Input<'a> {
+        #[serde(borrow)]
+        file_path: Option<&'a RawValue>,
+        path: Option<&'a RawValue>,
+        notebook_path: Option<&'a RawValue>,
+        command: Option<&'a RawValue>,
+        pattern: Option<&'a RawValue>,
+        query: Option<&'a RawValue>,
+        url: Option<&'a RawValue>,
+        description: Option<&'a RawValue>,
+        prompt: Option<&'a RawValue>,
+    }
+    let input: Input<'_> = lenient(input).unwrap_or_default();
+    let text = |raw| lenient::<Str<'_>>(raw).filter(|t| !t.is_empty());
+    let mut paths: Vec<String> = [input.file_path, input.notebook_path, input.path]
+        .into_iter()
+        .filter_map(text)
+        .map(|path| path.to_string())
+        .collect();
+    paths.dedup();
+    let said = [input.command, input.pattern, input.query, input.url];
+    let said = said.into_iter().find_map(text).map(|t| t.to_string());
+    let title = said
+        .or_else(|| paths.first().cloned())
+        .or_else(|| text(input.description).map(|t| t.to_string()))
+        .or_else(|| text(input.prompt).map(|t| t.to_string()));
+    (title.map(|t| one_line(&t)), paths)
+}
+
+/// The first line of a text, cut where it gets too long for a title.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(TITLE) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line.to_owned(),
+    }
 }
 
 /// ACP's tool kind for a runtime's tool name, by the words in it; `other` where none is known.

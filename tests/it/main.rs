@@ -1,11 +1,14 @@
-//! Drives the real binary: wiring, signals, pipes. What is pure is tested beside its code.
+//! One test binary: the real commands (wiring, signals, pipes), and what needs recordings or fixtures from disk.
 
 mod commands;
 mod demo;
 mod exits;
+mod feed;
+mod fixtures;
 mod fuzz;
 mod harness;
 mod readme;
+mod recordings;
 mod streaming;
 mod terminal;
 mod tidy;

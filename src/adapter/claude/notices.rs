@@ -1,0 +1,312 @@
+//! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
+//! out whole.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::{lenient, text_at};
+use super::wire::Message;
+use crate::event::TurnStarted;
+use crate::guard::{Guard, Notice};
+use crate::time::Time;
+
+/// How many ids of background commands and denied calls are remembered.
+const MAX_IDS: usize = 4096;
+
+/// What earlier notices mean for later lines.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    /// Background tasks that are commands and no sub-agents.
+    commands: HashSet<String>,
+    /// Tool calls that were denied.
+    denied: HashSet<String>,
+}
+
+/// `system/init` opens a turn, or says in an open one how the session goes on.
+pub(super) fn init(now: Time, mut value: Value, guard: &mut Guard) {
+    let open = guard.turn_open();
+    if !open {
+        let text = |key| text_at(&value, key).map(Into::into);
+        let tools = value.get("tools").and_then(Value::as_array);
+        let tools = tools.into_iter().flatten().filter_map(Value::as_str);
+        let started = TurnStarted {
+            runtime: "claude".into(),
+            model: text("model"),
+            session: text("session_id"),
+            cwd: text("cwd"),
+            prompt: None,
+            agent: text("claude_code_version"),
+            tools: tools.map(Into::into).collect(),
+        };
+        guard.start_turn(now, &started);
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|key, _| {
+                !["model", "session_id", "cwd", "claude_code_version", "tools"]
+                    .contains(&key.as_str())
+            });
+        }
+    }
+    strip(&mut value);
+    let message = if open { "the session goes on" } else { "" };
+    let empty = value.as_object().is_some_and(serde_json::Map::is_empty);
+    if open || !empty {
+        super::super::say_status(now, guard, "session", message, value);
+    }
+}
+
+/// What an `assistant` line says beside its content.
+pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
+    let parent = message.parent_tool_use_id.as_deref();
+    let mut say = |kind: &str, text: &str, data: Option<Value>| {
+        let notice = Notice {
+            kind,
+            message: Some(text),
+            data,
+            parent,
+        };
+        guard.status(now, &notice);
+    };
+    if let Some(old) = lenient::<Value>(message.supersedes).filter(|v| !v.is_null()) {
+        let data = serde_json::json!({"supersedes": old});
+        say(
+            "retracted",
+            "the next text replaces an earlier one",
+            Some(data),
+        );
+    }
+    if let Some(error) = lenient::<Value>(message.error).filter(|v| !v.is_null()) {
+        let text = error
+            .as_str()
+            .unwrap_or("the API answered with an error")
+            .to_owned();
+        say("error", &text, Some(serde_json::json!({"error": error})));
+    }
+    if message.aborted == Some(true) {
+        say("info", "the message was cut short", None);
+    }
+}
+
+impl Notices {
+    /// Says a message as the status that fits it.
+    pub(super) fn say(&mut self, now: Time, mut value: Value, guard: &mut Guard) {
+        let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
+        let subtype = text_at(&value, "subtype").unwrap_or_default().to_owned();
+        let parent = text_at(&value, "parent_tool_use_id").map(str::to_owned);
+        let (kind, message) = match type_.as_str() {
+            "system" => self.system(&subtype, &value),
+            "stream_event" => stream(&value),
+            _ => plain(&type_, &value),
+        };
+        if kind != "info" || type_ == "system" {
+            strip(&mut value);
+        }
+        let notice = Notice {
+            kind,
+            message: Some(message.as_str()).filter(|m| !m.is_empty()),
+            data: Some(value),
+            parent: parent.as_deref(),
+        };
+        guard.status(now, &notice);
+    }
+
+    fn system(&mut self, subtype: &str, value: &Value) -> (&'static str, String) {
+        let text = |key| text_at(value, key).unwrap_or_default();
+        let remember = |ids: &mut HashSet<String>, id: &str| {
+            if ids.len() < MAX_IDS && !id.is_empty() {
+                ids.insert(id.to_owned());
+            }
+        };
+        match subtype {
+            "thinking_tokens" => ("progress", "thinking".into()),
+            "status" if text("status") == "compacting" => ("compaction", "compacting".into()),
+            "status" => ("progress", text("status").into()),
+            "compact_boundary" => ("compaction", "the conversation was compacted".into()),
+            "api_retry" => ("retry", retry(value)),
+            "hook_started" | "hook_progress" | "hook_response" => {
+                let verb = subtype.trim_start_matches("hook_");
+                ("info", format!("hook {}: {verb}", text("hook_name")))
+            }
+            "task_started" if text("task_type").contains("bash") => {
+                remember(&mut self.commands, text("task_id"));
+                (
+                    "progress",
+                    format!("in the background: {}", text("description")),
+                )
+            }
+            "task_started" => ("subagent_started", text("description").into()),
+            "task_notification" => {
+                let command = self.commands.remove(text("task_id"));
+                let kind = if command {
+                    "progress"
+                } else {
+                    "subagent_finished"
+                };
+                (kind, format!("{}: {}", text("status"), text("summary")))
+            }
+            "task_progress" | "task_updated" | "background_tasks_changed" => {
+                ("progress", text("description").into())
+            }
+            "permission_denied" => {
+                remember(&mut self.denied, text("tool_use_id"));
+                ("permission", format!("denied: {}", text("tool_name")))
+            }
+            "model_refusal_fallback" if has_items(value, "retracted_message_uuids") => (
+                "retracted",
+                "the model refused; what it had said is withdrawn".into(),
+            ),
+            "model_refusal_fallback" | "model_refusal_no_fallback" => {
+                ("warning", "the model refused".into())
+            }
+            "worker_shutting_down" => ("warning", "the worker is shutting down".into()),
+            "mirror_error" => ("error", text("error").into()),
+            "session_state_changed" => ("session", text("state").into()),
+            "post_turn_summary" => ("info", text("status_detail").into()),
+            _ => ("info", first_text(value).unwrap_or_else(|| subtype.into())),
+        }
+    }
+
+    /// What an error of a tool is beside an error, if it is: `denied` or `cancelled`.
+    pub(super) fn outcome(
+        &mut self,
+        id: &str,
+        text: &str,
+        meta: Option<&RawValue>,
+    ) -> Option<&'static str> {
+        /// What Claude Code tells the model when a call is not permitted; Bash's own "Permission denied" is an error.
+        const DENIALS: [&str; 6] = [
+            "requires approval",
+            "requested permissions",
+            "Permission to use",
+            "permission to use",
+            "haven't granted",
+            "doesn't want to proceed",
+        ];
+        if self.denied.remove(id) {
+            return Some("denied");
+        }
+        let meta: Option<Vec<Value>> = lenient(meta);
+        let of_this = |m: &&Value| text_at(m, "id") == Some(id);
+        let meta = meta.as_ref().and_then(|all| all.iter().find(of_this));
+        let why = meta.and_then(|m| text_at(m, "non_execution_kind"));
+        let why = why.unwrap_or_default();
+        if ["interrupt", "abort", "cancel"]
+            .iter()
+            .any(|w| why.contains(w))
+        {
+            return Some("cancelled");
+        }
+        if ["reject", "denied", "deny", "permission"]
+            .iter()
+            .any(|w| why.contains(w))
+        {
+            return Some("denied");
+        }
+        if text.starts_with("[Request interrupted by user") {
+            return Some("cancelled");
+        }
+        // A program's own output may say the same words: it comes with an exit status.
+        let head = text.lines().next().unwrap_or_default();
+        (!text.starts_with("Exit code ") && DENIALS.iter().any(|d| head.contains(d)))
+            .then_some("denied")
+    }
+}
+
+/// A partial message that is neither text nor tool.
+fn stream(value: &Value) -> (&'static str, String) {
+    let event = value.get("event").unwrap_or(&Value::Null);
+    match text_at(event, "type") {
+        Some("message_delta") => ("usage", String::new()),
+        Some("error") => {
+            let message = event.pointer("/error/message").and_then(Value::as_str);
+            ("error", message.unwrap_or("error in the stream").into())
+        }
+        other => (
+            "info",
+            format!("stream event {:?}", other.unwrap_or_default()),
+        ),
+    }
+}
+
+fn plain(type_: &str, value: &Value) -> (&'static str, String) {
+    let text = |key| text_at(value, key).unwrap_or_default();
+    match type_ {
+        "rate_limit_event" => {
+            let at = |key: &str| {
+                let found = value.pointer(&format!("/rate_limit_info/{key}"));
+                found.and_then(Value::as_str).unwrap_or_default()
+            };
+            (
+                "rate_limit",
+                format!("{} limit: {}", at("rateLimitType"), at("status")),
+            )
+        }
+        "control_request" => {
+            let request = value.get("request").unwrap_or(&Value::Null);
+            match text_at(request, "subtype") {
+                Some("can_use_tool") => {
+                    let tool = text_at(request, "tool_name").unwrap_or_default();
+                    ("permission", format!("waits for permission to use {tool}"))
+                }
+                other => (
+                    "info",
+                    format!("control request {:?}", other.unwrap_or_default()),
+                ),
+            }
+        }
+        "control_response" | "control_cancel_request" => ("info", type_.replace('_', " ")),
+        "tool_progress" => ("progress", text("tool_name").into()),
+        "keep_alive" => ("progress", String::new()),
+        "auth_status" if value.get("error").is_some_and(|e| !e.is_null()) => {
+            ("error", text("error").into())
+        }
+        "auth_status" => ("info", "authentication".into()),
+        "error" => ("error", first_text(value).unwrap_or_default()),
+        "conversation_reset" => ("session", "the conversation was reset".into()),
+        "tool_use_summary" => ("info", text("summary").into()),
+        _ => ("info", format!("message of type {type_:?}")),
+    }
+}
+
+fn retry(value: &Value) -> String {
+    let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+    format!(
+        "attempt {} of {} in {} ms: {}",
+        number("attempt"),
+        number("max_retries"),
+        number("retry_delay_ms"),
+        text_at(value, "error").unwrap_or("the API did not answer"),
+    )
+}
+
+/// What a message most likely wants to say.
+fn first_text(value: &Value) -> Option<String> {
+    ["message", "content", "text", "error", "status"]
+        .iter()
+        .find_map(|key| text_at(value, key))
+        .map(super::super::one_line)
+}
+
+fn has_items(value: &Value, key: &str) -> bool {
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .is_some_and(|a| !a.is_empty())
+}
+
+/// Leaves out what only the runtime itself needs.
+fn strip(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|key, value| {
+            let routing = [
+                "type",
+                "subtype",
+                "uuid",
+                "session_id",
+                "parent_tool_use_id",
+            ];
+            !routing.contains(&key.as_str()) && !value.is_null()
+        });
+    }
+}

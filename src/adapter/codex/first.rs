@@ -1,0 +1,298 @@
+//! The first generation, until September 2025: every message is `{id, msg: {type, ...}}`, after two lines that echo the
+//! configuration and the prompt.
+
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::super::{Calls, Said, one_line, say_status, text_at, tool_kind};
+use super::errors::{failure, readable};
+use super::items::{strip, words};
+use super::{Counter, usage};
+use crate::event::{TurnStarted, Usage};
+use crate::guard::{Guard, Text, TextKind, ToolEnd, ToolStart};
+use crate::time::Time;
+
+const ANSWER: Text<'_> = Text {
+    key: "message",
+    kind: TextKind::Answer,
+    parent: None,
+};
+
+const REASONING: Text<'_> = Text {
+    key: "reasoning",
+    kind: TextKind::Reasoning,
+    parent: None,
+};
+
+/// What is known before a turn begins, and what is being streamed.
+#[derive(Debug, Default)]
+pub(super) struct First {
+    config: Value,
+    prompt: Option<String>,
+    answer: Option<Said>,
+    reasoning: Option<Said>,
+    total: Option<Usage>,
+}
+
+impl First {
+    /// Says one message.
+    pub(super) fn value(
+        &mut self,
+        now: Time,
+        mut value: Value,
+        guard: &mut Guard,
+        calls: &mut Calls,
+        counter: &mut Counter,
+    ) {
+        let Some(msg) = value
+            .get_mut("msg")
+            .filter(|m| m.is_object())
+            .map(Value::take)
+        else {
+            self.echo(now, value, guard);
+            return;
+        };
+        let type_ = text_at(&msg, "type").unwrap_or_default().to_owned();
+        let over = !guard.turn_open() && guard.turns() > 0;
+        match type_.as_str() {
+            "task_started" => self.start_turn(now, guard),
+            "task_complete" if !over => {
+                let spent = counter.spent(self.total.take());
+                let last = text_at(&msg, "last_agent_message");
+                guard.complete(now, "completed", last, &spent);
+                self.clear();
+            }
+            "turn_aborted" if !over => {
+                let spent = counter.spent(self.total.take());
+                let reason = text_at(&msg, "reason").unwrap_or("aborted");
+                guard.cancelled(now, reason, None, &spent);
+                self.clear();
+            }
+            "error" if !over => {
+                let spent = counter.spent(self.total.take());
+                guard.fail(now, failure(&msg), &spent);
+                self.clear();
+            }
+            _ => {
+                if !self.text(now, &type_, &msg, guard)
+                    && !self.tool(now, &type_, &msg, calls, guard)
+                {
+                    self.status(now, &type_, msg, guard);
+                }
+            }
+        }
+    }
+
+    /// The first two lines are no messages.
+    fn echo(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        if let Some(prompt) = text_at(&value, "prompt") {
+            self.prompt = Some(prompt.to_owned());
+            say_status(now, guard, "info", "prompt", value);
+        } else if value.get("model").is_some() {
+            self.config = value.clone();
+            say_status(now, guard, "session", "configuration", value);
+        } else {
+            say_status(now, guard, "info", "message without a type", value);
+        }
+    }
+
+    fn start_turn(&mut self, now: Time, guard: &mut Guard) {
+        self.clear();
+        let config = |key| text_at(&self.config, key).map(|t| t.to_owned().into());
+        let started = TurnStarted {
+            runtime: "codex".into(),
+            model: config("model"),
+            session: config("session_id"),
+            cwd: config("workdir"),
+            prompt: self.prompt.take().map(Into::into),
+            ..TurnStarted::default()
+        };
+        guard.start_turn(now, &started);
+    }
+
+    fn clear(&mut self) {
+        (self.answer, self.reasoning) = (None, None);
+    }
+
+    fn text(&mut self, now: Time, type_: &str, msg: &Value, guard: &mut Guard) -> bool {
+        let (text, said) = if type_.starts_with("agent_reasoning") {
+            (&REASONING, &mut self.reasoning)
+        } else {
+            (&ANSWER, &mut self.answer)
+        };
+        let (delta, message) = (text_at(msg, "delta"), text_at(msg, "message"));
+        match (type_, delta, message.or_else(|| text_at(msg, "text"))) {
+            (
+                "agent_message_delta"
+                | "agent_reasoning_delta"
+                | "agent_reasoning_raw_content_delta",
+                Some(delta),
+                _,
+            ) => said.get_or_insert_default().delta(now, text, delta, guard),
+            (
+                "agent_message" | "agent_reasoning" | "agent_reasoning_raw_content",
+                _,
+                Some(whole),
+            ) => {
+                let said = said.take().unwrap_or_default();
+                said.confirm(now, text, whole, guard);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn tool(
+        &mut self,
+        now: Time,
+        type_: &str,
+        msg: &Value,
+        calls: &mut Calls,
+        guard: &mut Guard,
+    ) -> bool {
+        let (name, begins) = match type_.rsplit_once('_') {
+            Some((name, "begin")) => (name, true),
+            Some((name, "end")) => (name, false),
+            _ => return false,
+        };
+        if !["exec_command", "patch_apply", "mcp_tool_call", "web_search"].contains(&name) {
+            return false;
+        }
+        let id = text_at(msg, "call_id").unwrap_or_default();
+        let call = msg.get("invocation").unwrap_or(&Value::Null);
+        let tool = text_at(call, "tool").unwrap_or(name);
+        let kind = tool_kind(tool);
+        let name = match text_at(call, "server") {
+            Some(server) => format!("{server}/{tool}"),
+            None => name.to_owned(),
+        };
+        if begins {
+            for said in [&mut self.answer, &mut self.reasoning]
+                .into_iter()
+                .flatten()
+            {
+                said.close();
+            }
+            start(now, (id, &name, kind), msg, calls, guard);
+        } else {
+            let end = ToolEnd {
+                id,
+                name: &name,
+                kind,
+                outcome: outcome(msg),
+                output: output(msg).and_then(|o| to_raw_value(o).ok()),
+                exit_code: msg.get("exit_code").and_then(Value::as_i64),
+                duration_ms: duration(msg.get("duration")),
+                parent: None,
+            };
+            calls.finish(now, end, guard);
+        }
+        true
+    }
+
+    fn status(&mut self, now: Time, type_: &str, msg: Value, guard: &mut Guard) {
+        let (kind, message) = match type_ {
+            "token_count" => {
+                let total = msg.pointer("/info/total_token_usage").unwrap_or(&msg);
+                self.total = usage(total).or(self.total);
+                ("usage", String::new())
+            }
+            "error" => ("error", readable(&msg)),
+            "stream_error" => ("retry", readable(&msg)),
+            "session_configured" => {
+                self.config = msg.clone();
+                (
+                    "session",
+                    text_at(&msg, "session_id").unwrap_or_default().to_owned(),
+                )
+            }
+            "plan_update" => (
+                "plan",
+                text_at(&msg, "explanation").unwrap_or_default().to_owned(),
+            ),
+            "exec_approval_request" | "apply_patch_approval_request" => {
+                ("permission", "waits for approval".to_owned())
+            }
+            "background_event" => (
+                "info",
+                text_at(&msg, "message").map(one_line).unwrap_or_default(),
+            ),
+            "exec_command_output_delta" | "agent_reasoning_section_break" => {
+                ("progress", type_.replace('_', " "))
+            }
+            _ => ("info", format!("message of type {type_:?}")),
+        };
+        let data = if kind == "info" { msg } else { strip(msg) };
+        say_status(now, guard, kind, &message, data);
+    }
+}
+
+fn start(
+    now: Time,
+    (id, name, kind): (&str, &str, &str),
+    msg: &Value,
+    calls: &mut Calls,
+    guard: &mut Guard,
+) {
+    let mut input = msg.pointer("/invocation/arguments").cloned();
+    if input.is_none() {
+        let mut fields = msg.clone();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.retain(|key, _| !["type", "call_id", "invocation"].contains(&key.as_str()));
+        }
+        input = Some(fields);
+    }
+    let raw = |value: Option<&Value>| to_raw_value(value?).ok();
+    let command: Option<Box<RawValue>> = raw(msg.get("command").or_else(|| msg.get("query")));
+    let changes = msg.get("changes").and_then(Value::as_object);
+    let paths: Vec<String> = changes
+        .into_iter()
+        .flat_map(|c| c.keys().cloned())
+        .collect();
+    let title = words(command.as_deref()).or_else(|| paths.first().cloned());
+    let input = raw(input.as_ref());
+    let tool = ToolStart {
+        id,
+        name,
+        kind,
+        title: title.as_deref(),
+        input: input.as_deref(),
+        paths: &paths,
+        parent: None,
+    };
+    calls.start(now, &tool, guard);
+}
+
+fn outcome(msg: &Value) -> &'static str {
+    let flag = |key: &str| msg.pointer(key).and_then(Value::as_bool);
+    let failed = msg
+        .get("exit_code")
+        .and_then(Value::as_i64)
+        .is_some_and(|c| c != 0)
+        || flag("/success") == Some(false)
+        || msg.pointer("/result/Err").is_some()
+        || flag("/result/Ok/isError") == Some(true)
+        || flag("/result/Ok/is_error") == Some(true);
+    if failed { "error" } else { "ok" }
+}
+
+fn output(msg: &Value) -> Option<&Value> {
+    let result = msg
+        .pointer("/result/Ok")
+        .or_else(|| msg.pointer("/result/Err"));
+    let aggregated = msg.get("aggregated_output").filter(|o| *o != "");
+    let stderr = msg
+        .get("stderr")
+        .filter(|o| *o != "" && outcome(msg) == "error");
+    result
+        .or(aggregated)
+        .or(stderr)
+        .or_else(|| msg.get("stdout"))
+}
+
+/// Milliseconds of `{secs, nanos}`.
+fn duration(value: Option<&Value>) -> Option<u64> {
+    let part = |key: &str| value?.get(key)?.as_u64();
+    let millis = part("secs")?.saturating_mul(1000);
+    Some(millis.saturating_add(part("nanos").unwrap_or(0) / 1_000_000))
+}

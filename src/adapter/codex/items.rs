@@ -1,0 +1,190 @@
+//! The items of the second and third generation: which are tools and how they look, and what the others become.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::super::{Calls, lenient, one_line, say_status, text_at, tool_kind};
+use super::errors::readable;
+use super::wire::Item;
+use crate::codec::Str;
+use crate::guard::{Guard, ToolEnd, ToolStart};
+use crate::time::Time;
+
+/// The item types that are tools; every other, known or not, is none.
+pub(super) fn is_tool(kind: &str) -> bool {
+    let tools = [
+        "command_execution",
+        "file_change",
+        "mcp_tool_call",
+        "web_search",
+        "collab_tool_call",
+    ];
+    tools.contains(&kind)
+}
+
+/// What a tool is asked to do: the fields of its item that say so.
+#[derive(Serialize)]
+struct Input<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receiver_thread_ids: Option<&'a RawValue>,
+}
+
+fn input(kind: &str, item: &Item<'_>) -> Option<Box<RawValue>> {
+    if kind == "mcp_tool_call" {
+        return item.arguments.map(ToOwned::to_owned);
+    }
+    let input = Input {
+        tool: item.tool.as_deref(),
+        command: item.command,
+        changes: item.changes,
+        query: item.query,
+        action: item.action,
+        prompt: item.prompt,
+        receiver_thread_ids: item.receiver_thread_ids,
+    };
+    to_raw_value(&input).ok()
+}
+
+fn name<'i>(kind: &'i str, item: &'i Item<'_>) -> Cow<'i, str> {
+    match (kind, &item.server, &item.tool) {
+        ("mcp_tool_call", Some(server), Some(tool)) => format!("{}/{}", &**server, &**tool).into(),
+        ("mcp_tool_call", None, Some(tool)) => (&**tool).into(),
+        _ => kind.into(),
+    }
+}
+
+fn kind_of(kind: &str, item: &Item<'_>) -> &'static str {
+    match (kind, &item.tool) {
+        ("mcp_tool_call", Some(tool)) => tool_kind(tool),
+        ("collab_tool_call", _) => "think",
+        _ => tool_kind(kind),
+    }
+}
+
+/// Starts the tool that an item is, once.
+pub(super) fn start(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, guard: &mut Guard) {
+    let id = item.id.as_deref().unwrap_or_default();
+    if !id.is_empty() && calls.started(id, guard) {
+        return;
+    }
+    let paths = paths(item.changes);
+    let input = input(kind, item);
+    let title = [item.command, item.query, item.prompt]
+        .into_iter()
+        .find_map(words)
+        .or_else(|| paths.first().cloned());
+    let tool = ToolStart {
+        id,
+        name: &name(kind, item),
+        kind: kind_of(kind, item),
+        title: title.as_deref(),
+        input: input.as_deref(),
+        paths: &paths,
+        parent: None,
+    };
+    calls.start(now, &tool, guard);
+}
+
+/// Finishes it.
+pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, guard: &mut Guard) {
+    let error = item.error.filter(|e| e.get() != "null");
+    let output = match kind {
+        "command_execution" => item.aggregated_output.map(ToOwned::to_owned),
+        "mcp_tool_call" => {
+            let result = item.result.filter(|r| r.get() != "null");
+            result.or(error).map(ToOwned::to_owned)
+        }
+        "collab_tool_call" => item.agents_states.map(ToOwned::to_owned),
+        // What was searched for shows only when it is done.
+        "web_search" => input(kind, item),
+        _ => None,
+    };
+    let outcome = match item.status.as_deref().unwrap_or("completed") {
+        "declined" => "denied",
+        "cancelled" | "canceled" | "interrupted" => "cancelled",
+        "completed" if error.is_none() && matches!(item.exit_code, None | Some(0)) => "ok",
+        "completed" | "failed" => "error",
+        _ => "unknown",
+    };
+    let end = ToolEnd {
+        id: item.id.as_deref().unwrap_or_default(),
+        name: &name(kind, item),
+        kind: kind_of(kind, item),
+        outcome,
+        output,
+        exit_code: item.exit_code,
+        duration_ms: None,
+        parent: None,
+    };
+    calls.finish(now, end, guard);
+}
+
+/// A string, or the last of a list of strings, as a title.
+pub(super) fn words(raw: Option<&RawValue>) -> Option<String> {
+    let one = lenient::<Str<'_>>(raw).map(|s| s.to_string());
+    one.or_else(|| lenient::<Vec<String>>(raw)?.pop())
+        .map(|text| one_line(&text))
+        .filter(|title| !title.is_empty())
+}
+
+fn paths(changes: Option<&RawValue>) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Change {
+        path: String,
+    }
+    let changes: Vec<Change> = lenient(changes).unwrap_or_default();
+    changes.into_iter().map(|c| c.path).collect()
+}
+
+/// An item or a message that is neither text nor tool nor the end of a turn.
+pub(super) fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
+    let item = value.get("item").unwrap_or(&Value::Null);
+    let kind = text_at(item, "type").or_else(|| text_at(item, "item_type"));
+    let (status, message) = match kind {
+        Some("todo_list") => ("plan", plan(item)),
+        Some("error") => ("warning", readable(item)),
+        Some("agent_message" | "assistant_message" | "reasoning") => (
+            "progress",
+            text_at(item, "text").map(one_line).unwrap_or_default(),
+        ),
+        Some(kind) => ("info", format!("item of type {kind:?}")),
+        None => ("info", format!("message of type {type_:?}")),
+    };
+    let known = status != "info";
+    let data = if known { item.clone() } else { value.clone() };
+    say_status(now, guard, status, &message, data);
+}
+
+fn plan(item: &Value) -> String {
+    let items = item.get("items").and_then(Value::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default();
+    let done = |i: &&Value| i.get("completed").and_then(Value::as_bool) == Some(true);
+    format!(
+        "{} of {} done",
+        items.iter().filter(done).count(),
+        items.len()
+    )
+}
+
+/// A message without its type, which the status says in its own way.
+pub(super) fn strip(mut value: Value) -> Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.shift_remove("type");
+    }
+    value
+}

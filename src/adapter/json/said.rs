@@ -1,0 +1,60 @@
+//! A text that arrives in pieces and then again as a whole: what was said of it, so that the whole is not said twice.
+
+use crate::codec::MAX_LINE;
+use crate::guard::{Guard, Text};
+use crate::time::Time;
+
+/// A streamed text whose whole has not come yet.
+#[derive(Debug, Default)]
+pub struct Said {
+    text: String,
+    /// It grew past [`MAX_LINE`] and is not kept: no line can bring its whole.
+    lost: bool,
+    /// The guard has closed its block, because a tool began or its runtime said so.
+    closed: bool,
+}
+
+impl Said {
+    /// Says a piece under `text`.
+    pub fn delta(&mut self, now: Time, text: &Text<'_>, delta: &str, guard: &mut Guard) {
+        self.lost |= self.text.len() + delta.len() > MAX_LINE;
+        if self.lost {
+            self.text = String::new();
+        } else {
+            self.text.push_str(delta);
+        }
+        self.closed = false;
+        guard.delta(now, text, delta);
+    }
+
+    /// Whether it is exactly this.
+    #[must_use]
+    pub fn is(&self, whole: &str) -> bool {
+        !self.lost && self.text == whole
+    }
+
+    /// The guard closed its block.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The runtime says that the block is over, without its whole.
+    pub fn stop(&mut self, now: Time, text: &Text<'_>, guard: &mut Guard) {
+        if !self.closed {
+            guard.finish_block(now, text, None);
+            self.closed = true;
+        }
+    }
+
+    /// The whole has come: what is missing is said, and a text that differs supersedes what was said.
+    pub fn confirm(self, now: Time, text: &Text<'_>, whole: &str, guard: &mut Guard) {
+        match (self.closed, whole.strip_prefix(self.text.as_str())) {
+            (true, _) if self.lost => {}
+            (true, Some("")) => {}
+            (true, Some(missing)) => guard.finish_block(now, text, Some(missing)),
+            (true, None) => guard.finish_block(now, text, Some(whole)),
+            (false, _) if self.lost || whole.is_empty() => guard.finish_block(now, text, None),
+            (false, _) => guard.finish_block(now, text, Some(whole)),
+        }
+    }
+}
