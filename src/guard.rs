@@ -290,7 +290,7 @@ impl Guard {
         act(&mut turn.tools, &mut |parent, said| match said {
             tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
             tools::Said::Finished { body, synthetic } => {
-                self.emit(now, Type::ToolFinished, parent, synthetic, body)
+                self.emit(now, Type::ToolFinished, parent, synthetic, body);
             }
         });
         self.turn = Some(turn);

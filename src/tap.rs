@@ -261,7 +261,7 @@ impl Tap {
             return;
         }
         lines.feed(bytes, |piece| {
-            stdout_piece(now, piece, adapter.as_mut(), guard)
+            stdout_piece(now, piece, adapter.as_mut(), guard);
         });
         // No message begins like this, so nothing is gained by waiting for its end.
         let begun = lines.held().trim_ascii_start();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use signal_hook::consts::SIGPIPE;
 
 use crate::exit::Exit;
 use crate::run;
@@ -52,7 +53,9 @@ fn agent(speed: f64) -> Result<Exit> {
                 .context("the bundled session is broken")?
                 / 1000.0
                 / speed;
-            run::pause(Duration::try_from_secs_f64(pause).unwrap_or_default());
+            if !run::pause(Duration::try_from_secs_f64(pause).unwrap_or_default()) {
+                return Ok(Exit::Signal(SIGPIPE));
+            }
         }
         let shown = run::print(format!("{line}\n").as_bytes());
         if shown != Exit::Success {

@@ -91,7 +91,7 @@ impl<'a> Fields<'a> {
                     "no \"v\": not a canonical event (is `spile wrap` missing?)",
                 ));
             }
-            Some("1") => debug_assert!(VERSION == 1),
+            Some("1") => const { assert!(VERSION == 1) },
             Some(v) => {
                 return Err(wrong(
                     "v",

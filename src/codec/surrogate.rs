@@ -73,7 +73,7 @@ fn map_lone(line: &str, lone: impl Fn(u32) -> char) -> Option<String> {
         at += found;
         match hex(&line[at..]) {
             Some(0xD800..=0xDBFF) if matches!(hex(&line[at + 6..]), Some(0xDC00..=0xDFFF)) => {
-                at += 12
+                at += 12;
             }
             Some(unit @ 0xD800..=0xDFFF) => {
                 out.push_str(&line[copied..at]);

@@ -160,7 +160,7 @@ impl Filter for Coalesce {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
         match (&event.delta, event.seq) {
             (Some(delta), Some(_)) if event.stream.is_some() => {
-                self.on_delta(now, event, delta, out)
+                self.on_delta(now, event, delta, out);
             }
             // What a filter injected stands beside the text, not in it.
             (_, None) => out.pass(now, event),

@@ -3,9 +3,10 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::exit::Exit;
 
@@ -48,9 +49,20 @@ pub fn terminal() -> (bool, Option<u16>) {
     )
 }
 
-/// Waits, for a command that is itself the source.
-pub fn pause(time: Duration) {
-    std::thread::sleep(time);
+/// Waits, for a command that is itself the source. `false`: our reader has gone meanwhile.
+#[must_use]
+pub fn pause(time: Duration) -> bool {
+    let stdout = rustix::stdio::stdout();
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::from_borrowed_fd(stdout, PollFlags::empty())];
+        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+            Ok(0) => return true,
+            Ok(_) => return false,
+            Err(_) => {}
+        }
+    }
 }
 
 /// An id for a run that was given none: the time in milliseconds and the process, in base 36.

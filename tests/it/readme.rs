@@ -44,14 +44,14 @@ fn every_line_of_the_readme_runs() {
     let mut script = STAND_INS.to_owned();
     for line in &lines {
         script.push_str(&format!(
-            "echo \"== {}\"\n{line}\necho \"status $?\"\n",
+            "echo \"== {}\"\n{line}\necho \"README status $?\"\n",
             line.replace(['"', '$', '`', '\\'], "")
         ));
     }
     let (stdout, stderr, status) = bash(&script);
     assert_eq!((stderr.as_str(), status), ("", 0), "{stdout}");
     assert_eq!(
-        stdout.matches("status 0\n").count(),
+        stdout.matches("README status 0\n").count(),
         lines.len(),
         "{stdout}"
     );

@@ -27,7 +27,7 @@ fn run(lines: &[Value]) -> Vec<Value> {
     let out = std::mem::take(&mut tap.guard().out);
     let text = String::from_utf8(out).unwrap();
     text.lines()
-        .map(|line| crate::codec::body_owned(line).unwrap())
+        .map(|line| serde_json::from_str(&crate::codec::without_lone(line)).unwrap())
         .collect()
 }
 

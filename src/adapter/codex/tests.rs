@@ -26,7 +26,7 @@ fn run_as(argv: &[&str], lines: &[Value], ended: Ended) -> Vec<Value> {
     let out = std::mem::take(&mut tap.guard().out);
     let text = String::from_utf8(out).unwrap();
     text.lines()
-        .map(|line| crate::codec::body_owned(line).unwrap())
+        .map(|line| serde_json::from_str(&crate::codec::without_lone(line)).unwrap())
         .collect()
 }
 
