@@ -148,10 +148,12 @@ impl Rules {
             Piece::Line {
                 number,
                 bytes,
+                text,
                 ended,
                 ..
             } => {
-                if let Err(why) = self.line(number, bytes) {
+                let text = text.map_or_else(|| codec::utf8(bytes), Ok);
+                if let Err(why) = text.and_then(|line| self.line(number, line)) {
                     self.malformed(number, &why, bytes);
                 }
                 if !ended {
@@ -175,9 +177,7 @@ impl Rules {
         }
     }
 
-    fn line(&mut self, number: u64, bytes: &[u8]) -> Result<(), Malformed> {
-        let line = std::str::from_utf8(bytes)
-            .map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    fn line(&mut self, number: u64, line: &str) -> Result<(), Malformed> {
         let fields = Fields::parse(line)?;
         let seen = Seen::read(Source { number, line }, &fields, &mut self.report)?;
         self.events += 1;

@@ -67,7 +67,8 @@ pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
     }
 }
 
-fn utf8(line: &[u8]) -> Result<&str, Malformed> {
+/// The bytes as text, or the place of the first byte that is none.
+pub(crate) fn utf8(line: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))
 }
 

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::codec::{self, Malformed, Place, Writer};
-use crate::event::{Envelope, Status, TurnStarted, Type, VERSION};
+use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
 use crate::exit::Exit;
 use crate::time::Time;
 
@@ -63,6 +63,8 @@ struct Turn {
     tools: Tools,
     /// Whether the main agent has said anything to the user.
     answered: bool,
+    /// What it has used, as far as that is known before it ends.
+    spent: Spent,
 }
 
 impl Guard {

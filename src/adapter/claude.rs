@@ -6,10 +6,12 @@
 mod notices;
 mod partial;
 mod result;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -23,6 +25,7 @@ use crate::time::Time;
 use notices::Notices;
 use partial::{Held, Partial, Place};
 use result::Results;
+use tally::{Counts, Tally};
 use wire::{Block, Content, Message, StreamEvent};
 
 pub(super) const SPEC: Spec = Spec {
@@ -88,6 +91,7 @@ struct Claude {
     calls: Calls,
     notices: Notices,
     results: Results,
+    tally: Tally,
 }
 
 impl Adapter for Claude {
@@ -151,11 +155,16 @@ impl Claude {
                 self.release(now, guard);
                 self.results.result(now, &value, guard);
                 self.partial.clear();
+                self.tally.clear();
             }
             "system" if text_at(&value, "subtype") == Some("init") => {
                 notices::init(now, value, guard);
             }
             _ => {
+                if let Some(usage) = value.pointer("/event/usage") {
+                    let counts = Counts::deserialize(usage).unwrap_or_default();
+                    self.tally.count("", counts, guard);
+                }
                 self.results.note(&value);
                 self.notices.say(now, value, guard);
             }
@@ -242,6 +251,9 @@ impl Claude {
         self.results.note_assistant(message);
         let id = message.message.as_ref().and_then(|m| m.id.as_deref());
         let id = id.unwrap_or_default();
+        if let Some(counts) = lenient(message.message.as_ref().and_then(|m| m.usage)) {
+            self.tally.count(id, counts, guard);
+        }
         for (at, block) in blocks.iter().enumerate() {
             let text = |kind| Text {
                 key: "",

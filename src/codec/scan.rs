@@ -49,6 +49,32 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     })
 }
 
+/// The fields of a compact object whose values are strings, small integers and `true`: all of most events.
+/// `None`: something else is in it, or it is broken.
+pub(super) fn flat(line: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    let mut at = Cursor { line, at: 0 };
+    at.literal("{\"")?;
+    let mut fields = Vec::with_capacity(12);
+    loop {
+        let key = at.plain()?;
+        at.literal(":")?;
+        let start = at.at;
+        match at.peek()? {
+            b'"' => {
+                at.at += 1;
+                at.string()?;
+            }
+            b't' => at.literal("true")?,
+            _ => drop(at.integer()?),
+        }
+        fields.push((Cow::Borrowed(key), &line[start..at.at]));
+        if at.literal("}").is_some() {
+            return (at.at == line.len()).then_some(fields);
+        }
+        at.literal(",\"")?;
+    }
+}
+
 /// The rest of a `text_delta`, to the end of the line: an unknown field sends the whole line to the slow path.
 fn delta<'a>(at: &mut Cursor<'a>, first_seq: Option<u64>) -> Option<Delta<'a>> {
     let mut label = None;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Malformed, Str, is_stream_id, malformed};
+use super::{Malformed, Str, is_stream_id, malformed, scan};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// The keys of an event that belong to the envelope.
@@ -47,21 +47,36 @@ impl<'a> Fields<'a> {
         if line.as_bytes()[start] != b'{' {
             return Err(Malformed::new(start, "not a JSON object"));
         }
+        if let Some(fields) = scan::flat(line) {
+            return Ok(Self(fields));
+        }
         serde_json::from_str(line).map_err(|e| malformed(&e, line))
     }
 
     /// The value of `key`; of a key that stands twice the last, as most readers have it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, v)| *v)
+        self.0
+            .iter()
+            .rev()
+            .find(|(k, _)| k.len() == key.len() && k == key)
+            .map(|(_, v)| *v)
     }
 
     /// A key that stands twice.
     #[must_use]
     pub fn duplicate(&self) -> Option<&str> {
-        let mut keys: Vec<&str> = self.0.iter().map(|(k, _)| k.as_ref()).collect();
-        keys.sort_unstable();
-        keys.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
+        // Keys that differ in length and first letter cannot be the same: most objects need no comparison at all.
+        let mut seen = 0u64;
+        for (i, (key, _)) in self.0.iter().enumerate() {
+            let first = key.bytes().next().unwrap_or_default();
+            let bit = 1 << ((key.len() * 7 + usize::from(first)) % 64);
+            if seen & bit != 0 && self.0[..i].iter().any(|(k, _)| k == key) {
+                return Some(key);
+            }
+            seen |= bit;
+        }
+        None
     }
 
     /// The event that these fields make.

@@ -175,6 +175,10 @@ proptest! {
         let line = format!("{{{}}}{}", fields.join(","), if cr { "\r" } else { "" });
         let slow = slow::event(&line).unwrap();
         prop_assert_eq!(decode(line.as_bytes()).unwrap(), slow);
+        if let Some(flat) = scan::flat(&line) {
+            let parsed: Fields<'_> = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(flat, parsed.0);
+        }
     }
 
     #[test]
@@ -191,6 +195,10 @@ proptest! {
         line.truncate(n - cut % n / 3);
         if let (Ok(fast), Ok(text)) = (decode(&line), std::str::from_utf8(&line)) {
             prop_assert_eq!(Ok(fast), slow::event(text));
+        }
+        if let Some(flat) = std::str::from_utf8(&line).ok().and_then(scan::flat) {
+            let parsed: Fields<'_> = serde_json::from_slice(&line).unwrap();
+            prop_assert_eq!(flat, parsed.0);
         }
     }
 

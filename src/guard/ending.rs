@@ -68,6 +68,13 @@ impl Guard {
         );
     }
 
+    /// What the open turn has used so far, in case it ends without saying so.
+    pub fn note_spent(&mut self, spent: &Spent) {
+        if let Some(turn) = &mut self.turn {
+            turn.spent = spent.clone();
+        }
+    }
+
     /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
@@ -144,6 +151,11 @@ impl Guard {
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
     fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
         let cancel = self.cancel.take();
+        let noted = self
+            .turn
+            .as_mut()
+            .map(|turn| std::mem::take(&mut turn.spent));
+        let spent = &with_noted(spent, noted.unwrap_or_default());
         // A turn that we cancelled is cancelled even if the runtime calls it complete; its word is kept.
         let terminal = match (&cancel, terminal) {
             (Some((by, reason)), Terminal::Completed { stop, .. }) => Terminal::Cancelled {
@@ -214,5 +226,15 @@ impl Guard {
         spent: &Spent,
     ) {
         self.emit_with(now, type_, (None, synthetic), body, spent);
+    }
+}
+
+/// What the runtime says at the end, and for what it leaves out what was noted before.
+fn with_noted(said: &Spent, noted: Spent) -> Spent {
+    Spent {
+        usage: said.usage.or(noted.usage),
+        usage_total: said.usage_total.or(noted.usage_total),
+        cost_usd: said.cost_usd.or(noted.cost_usd),
+        duration_ms: said.duration_ms.or(noted.duration_ms),
     }
 }

@@ -1,11 +1,13 @@
 //! The `result` message: how a turn ended, what it used, and why it failed. The runtime's own error decides, whatever the
 //! subtype says; a stop reason never makes a turn fail.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::{lenient, one_line, say_status, text_at};
+use super::tally::Counts;
 use super::wire::Message;
-use crate::event::{Failure, Spent, Usage};
+use crate::event::{Failure, Spent};
 use crate::guard::Guard;
 use crate::time::Time;
 
@@ -141,21 +143,13 @@ impl Results {
     }
 
     fn spent(&mut self, value: &Value) -> Spent {
-        let usage = value.get("usage").filter(|u| u.is_object()).map(|usage| {
-            let count = |at: &str| usage.pointer(at).and_then(Value::as_u64);
-            Usage {
-                input_tokens: count("/input_tokens"),
-                output_tokens: count("/output_tokens"),
-                cache_read_tokens: count("/cache_read_input_tokens"),
-                cache_write_tokens: count("/cache_creation_input_tokens"),
-                reasoning_tokens: count("/output_tokens_details/thinking_tokens"),
-                total_tokens: None,
-            }
-        });
+        let usage = value
+            .get("usage")
+            .and_then(|usage| Counts::deserialize(usage).ok());
         let total = ["total_cost_usd", "cost_usd"];
         let total = total.iter().find_map(|key| value.get(key)?.as_f64());
         Spent {
-            usage,
+            usage: usage.map(Into::into),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
             duration_ms: value.get("duration_ms").and_then(Value::as_u64),

@@ -36,6 +36,8 @@ pub(super) struct Body<'a> {
     pub id: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub content: Content<'a>,
+    #[serde(borrow)]
+    pub usage: Option<&'a RawValue>,
 }
 
 /// A string, or blocks.
