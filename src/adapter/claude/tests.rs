@@ -433,7 +433,7 @@ fn a_turn_without_a_result_still_says_what_it_used() {
         )
     };
     let lines = [message("m1", 1), message("m1", 4), message("m2", 2)];
-    let said = events(&[&lines[0], &lines[1], &lines[2]]);
+    let said = run(&[&lines[0], &lines[1], &lines[2]]);
     let last = said.last().unwrap();
     assert_eq!(last["error"]["code"], "missing_result");
     assert_eq!(
