@@ -428,12 +428,11 @@ fn what_others_print_alike_is_at_most_a_guess() {
 #[test]
 fn a_turn_without_a_result_still_says_what_it_used() {
     let message = |id: &str, output: u64| {
-        format!(
-            r#"{{"type":"assistant","message":{{"id":"{id}","content":[{{"type":"text","text":"x"}}],"usage":{{"input_tokens":10,"output_tokens":{output}}}}}}}"#
-        )
+        let usage = serde_json::json!({"input_tokens": 10, "output_tokens": output});
+        let content = serde_json::json!([{"type": "text", "text": "x"}]);
+        serde_json::json!({"type": "assistant", "message": {"id": id, "content": content, "usage": usage}})
     };
-    let lines = [message("m1", 1), message("m1", 4), message("m2", 2)];
-    let said = run(&[&lines[0], &lines[1], &lines[2]]);
+    let said = run(&[message("m1", 1), message("m1", 4), message("m2", 2)]);
     let last = said.last().unwrap();
     assert_eq!(last["error"]["code"], "missing_result");
     assert_eq!(
