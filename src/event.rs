@@ -135,14 +135,6 @@ pub struct Delta<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Raw<'a>(pub &'a str);
 
-impl<'a> Raw<'a> {
-    /// The text that it stands for; a lone surrogate becomes U+FFFD.
-    #[must_use]
-    pub fn decode(self) -> Cow<'a, str> {
-        crate::codec::unescape(self.0)
-    }
-}
-
 /// The envelope, in the order in which it is written.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 pub struct Envelope<'a> {

@@ -3,6 +3,16 @@
 
 use std::borrow::Cow;
 
+use crate::event::Raw;
+
+impl<'a> Raw<'a> {
+    /// The text that it stands for; a lone surrogate becomes U+FFFD.
+    #[must_use]
+    pub fn decode(self) -> Cow<'a, str> {
+        unescape(self.0)
+    }
+}
+
 /// Where the stand-ins begin: the last 2,048 code points of the private plane 16, one for each surrogate.
 ///
 /// Text that uses these code points itself is only at risk in a stream that also holds lone surrogates.
