@@ -5,6 +5,7 @@ mod check;
 mod coalesce;
 mod common;
 mod demo;
+mod export;
 mod view;
 mod wrap;
 
@@ -36,6 +37,7 @@ enum Command {
     Coalesce(coalesce::Args),
     View(view::Args),
     Check(check::Args),
+    Export(export::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
 }
@@ -47,6 +49,7 @@ impl Command {
             Command::Coalesce(args) => coalesce::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
+            Command::Export(args) => export::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
         }

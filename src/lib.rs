@@ -10,6 +10,7 @@ pub mod cmd;
 pub mod codec;
 pub mod event;
 pub mod exit;
+pub mod export;
 pub mod filter;
 pub mod guard;
 pub mod outcome;

@@ -12,6 +12,9 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),
     (&["view", "--format", "text"], EVENT),
+    (&["export", "--to", "text"], EVENT),
+    (&["export", "--to", "sse"], EVENT),
+    (&["export", "--to", "stream-chunk"], EVENT),
 ];
 
 /// Commands that read no stdin.

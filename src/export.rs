@@ -1,0 +1,110 @@
+//! The other direction: events as another format's bytes. One struct for each format; it never waits for more than a line.
+
+mod sse;
+mod stream_chunk;
+#[cfg(test)]
+mod tests;
+
+use crate::codec::{self, Lines, Malformed, Piece};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::stage::{Complaints, Io, Reading, Stage};
+use crate::term::view::{self, View};
+use crate::time::Time;
+
+/// What events can become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The main agent's answer and nothing else.
+    Text,
+    /// Server-sent events: `event` is the type, `id` the delivery id, `data` the line.
+    Sse,
+    /// JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn.
+    StreamChunk,
+}
+
+/// Turns one event after the other into bytes of another format.
+trait Export {
+    /// Writes what the event becomes; nothing if the format has no place for it.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the event lacks what its type requires.
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed>;
+}
+
+/// A stage that exports to `format`.
+#[must_use]
+pub fn stage(format: Format, reading: Reading) -> Box<dyn Stage> {
+    let export: Box<dyn Export> = match format {
+        Format::Text => {
+            return Box::new(View::new(&view::Options {
+                format: view::Format::Text,
+                reading,
+                ..view::Options::default()
+            }));
+        }
+        Format::Sse => Box::new(sse::Sse),
+        Format::StreamChunk => Box::new(stream_chunk::StreamChunk::default()),
+    };
+    let lines = Lines::new(reading.max_line);
+    Box::new(Exporter {
+        lines,
+        each: Each {
+            export,
+            strict: reading.strict,
+            complaints: Complaints::default(),
+        },
+    })
+}
+
+struct Exporter {
+    lines: Lines,
+    each: Each,
+}
+
+struct Each {
+    export: Box<dyn Export>,
+    strict: bool,
+    complaints: Complaints,
+}
+
+impl Each {
+    fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
+        match piece {
+            Piece::Line { number, bytes, .. } => {
+                let done =
+                    codec::decode(bytes).and_then(|event| self.export.event(&event, &mut io.out));
+                if let Err(why) = done {
+                    self.complaints.say(io, number, why.offset, &why.reason);
+                }
+            }
+            Piece::Long {
+                number,
+                first: true,
+                ..
+            } => {
+                self.complaints
+                    .say(io, number, 0, "line too long to export (see --max-line)");
+            }
+            Piece::Long { .. } => {}
+        }
+    }
+}
+
+impl Stage for Exporter {
+    fn on_bytes(&mut self, _: Time, bytes: &[u8], io: &mut Io) {
+        self.lines.feed(bytes, |piece| self.each.piece(piece, io));
+    }
+
+    fn on_end(&mut self, _: Time, io: &mut Io) {
+        self.lines.end(|piece| self.each.piece(piece, io));
+    }
+
+    fn exit(&self) -> Exit {
+        if self.each.strict && self.each.complaints.count() > 0 {
+            Exit::Malformed
+        } else {
+            Exit::Success
+        }
+    }
+}

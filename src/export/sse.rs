@@ -1,0 +1,53 @@
+//! Server-sent events (WHATWG HTML, 9.2): every event as it is, with its type and an id by which a client resumes.
+
+use super::Export;
+use crate::codec::{Malformed, body};
+use crate::event::{BlockFinal, Event, Type};
+
+pub(super) struct Sse;
+
+impl Export for Sse {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        if event.kind != Type::Other {
+            out.extend_from_slice(format!("event: {}\n", event.kind.name()).as_bytes());
+        }
+        if let Some(id) = id(event)? {
+            out.extend_from_slice(format!("id: {id}\n").as_bytes());
+        }
+        // A carriage return would end the line for a client.
+        for part in [
+            b"data: ",
+            event.line.trim_end_matches('\r').as_bytes(),
+            b"\n\n",
+        ] {
+            out.extend_from_slice(part);
+        }
+        Ok(())
+    }
+}
+
+/// The delivery id: a part's own, `stream/seq` of any other numbered event but a delta.
+fn id(event: &Event<'_>) -> Result<Option<String>, Malformed> {
+    let (Some(stream), Some(seq)) = (&event.stream, event.seq) else {
+        return Ok(None);
+    };
+    Ok(match event.kind {
+        Type::TextDelta => None,
+        Type::BlockFinal => {
+            let part: BlockFinal<'_> = body(&crate::codec::without_lone(event.line)).map(owned)?;
+            Some(
+                part.delivery_id
+                    .map_or_else(|| format!("{stream}/{seq}"), String::from),
+            )
+        }
+        _ => Some(format!("{stream}/{seq}")),
+    })
+}
+
+/// Only the delivery id outlives the line.
+fn owned(part: BlockFinal<'_>) -> BlockFinal<'static> {
+    BlockFinal {
+        delivery_id: part.delivery_id.map(|id| id.into_owned().into()),
+        ..BlockFinal::default()
+    }
+}

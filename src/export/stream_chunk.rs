@@ -1,0 +1,174 @@
+//! `scaffold/streamChunk`: the main agent's answer, one numbered stream for each turn. What is no answer has no place there.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::Export;
+use crate::codec::{self, Malformed};
+use crate::event::{BlockFinal, Event, Failure, TurnCancelled, Type};
+
+/// How many turns may be open at once, one a stream; past that the one that spoke least is forgotten.
+const MAX_OPEN: usize = 1024;
+
+#[derive(Default)]
+pub(super) struct StreamChunk {
+    /// The open turn of each stream.
+    open: HashMap<String, Open>,
+}
+
+/// An open turn.
+#[derive(Default)]
+struct Open {
+    turn: u64,
+    /// Chunks written so far.
+    sequence: u64,
+    /// The block whose deltas were written; its final says nothing new.
+    block: String,
+}
+
+impl Export for StreamChunk {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let (Some(stream), Some(turn)) = (event.stream.as_deref(), event.turn) else {
+            return Ok(());
+        };
+        let open = self.open(stream, turn);
+        let id = format!("{stream}:{turn}");
+        if let Some(delta) = &event.delta {
+            if delta.parent.is_none() && delta.kind.0 == "answer" {
+                delta.block.0.clone_into(&mut open.block);
+                open.chunk(&id, Chunk::Raw(delta.text.0), out);
+            }
+        } else if event.kind == Type::BlockFinal {
+            open.last(&id, event.line, out)?;
+        } else if event.kind.is_terminal() {
+            let ended = Ended::read(event)?;
+            open.end(&id, ended, out);
+            self.open.remove(stream);
+        }
+        Ok(())
+    }
+}
+
+impl StreamChunk {
+    fn open(&mut self, stream: &str, turn: u64) -> &mut Open {
+        if !self.open.contains_key(stream) && self.open.len() >= MAX_OPEN {
+            let idle = self
+                .open
+                .iter()
+                .min_by_key(|(_, open)| open.sequence)
+                .map(|(name, _)| name.clone());
+            self.open.remove(&idle.unwrap_or_default());
+        }
+        let open = self.open.entry(stream.to_owned()).or_default();
+        if open.turn != turn {
+            *open = Open {
+                turn,
+                ..Open::default()
+            };
+        }
+        open
+    }
+}
+
+/// The text of a chunk.
+enum Chunk<'a> {
+    /// The inside of a JSON string, which may end in half a character.
+    Raw(&'a str),
+    Text(&'a str),
+}
+
+/// How a turn ended, in this format's terms.
+enum Ended {
+    Done,
+    Failed(Value),
+    Cancelled(String),
+}
+
+impl Ended {
+    fn read(event: &Event<'_>) -> Result<Self, Malformed> {
+        let line = codec::without_lone(event.line);
+        Ok(match event.kind {
+            Type::TurnFailed => {
+                #[derive(serde::Deserialize)]
+                struct Body<'a> {
+                    #[serde(borrow)]
+                    error: Failure<'a>,
+                }
+                let Body { error } = codec::body(&line)?;
+                Ended::Failed(json!({"code": error.code, "message": error.message}))
+            }
+            Type::TurnCancelled => {
+                let body: TurnCancelled<'_> = codec::body(&line)?;
+                Ended::Cancelled(body.reason.into_owned())
+            }
+            _ => Ended::Done,
+        })
+    }
+}
+
+impl Open {
+    fn chunk(&mut self, id: &str, chunk: Chunk<'_>, out: &mut Vec<u8>) {
+        self.sequence += 1;
+        let chunk = match chunk {
+            Chunk::Raw(raw) => format!("\"{raw}\""),
+            Chunk::Text(text) => codec::to_json(text),
+        };
+        let line = format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"scaffold/streamChunk\",\"params\":{{\"stream_id\":\"{id}\",\"chunk\":{chunk},\"sequence\":{},\"done\":false}}}}\n",
+            self.sequence
+        );
+        out.extend_from_slice(line.as_bytes());
+    }
+
+    /// A block's final: its text counts if no delta of it did.
+    fn last(&mut self, id: &str, line: &str, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        #[derive(serde::Deserialize)]
+        struct Parent {
+            parent: Option<serde::de::IgnoredAny>,
+        }
+        let line = codec::without_lone(line);
+        let part: BlockFinal<'_> = codec::body(&line)?;
+        let Parent { parent } = codec::body(&line)?;
+        if part.kind != "answer"
+            || parent.is_some()
+            || (part.part.is_none() && part.block == self.block.as_str())
+        {
+            return Ok(());
+        }
+        // Of a part the body and the white space left out at the cut are the block's text; the rest was put around it.
+        let text = part
+            .text
+            .strip_prefix(part.open.as_deref().unwrap_or_default())
+            .unwrap_or(&part.text);
+        let text = text
+            .strip_suffix(part.close.as_deref().unwrap_or_default())
+            .unwrap_or(text);
+        let text = format!("{text}{}", part.glue.as_deref().unwrap_or_default());
+        if !text.is_empty() {
+            self.chunk(id, Chunk::Text(&text), out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, id: &str, ended: Ended, out: &mut Vec<u8>) {
+        self.sequence += 1;
+        let params = match ended {
+            Ended::Done => {
+                json!({"stream_id": id, "chunk": "", "sequence": self.sequence, "done": true})
+            }
+            Ended::Failed(error) => {
+                json!({"stream_id": id, "chunk": "", "sequence": self.sequence, "done": true, "error": error})
+            }
+            Ended::Cancelled(reason) => json!({"stream_id": id, "reason": reason}),
+        };
+        let method = if params.get("done").is_some() {
+            "scaffold/streamChunk"
+        } else {
+            "scaffold/streamCancel"
+        };
+        let line = codec::to_json(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+    }
+}

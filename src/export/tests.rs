@@ -1,0 +1,96 @@
+//! What events become in each format.
+
+use super::*;
+
+const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","runtime":"x"}
+{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"a\ud83d"}
+{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":3,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"\ude00"}
+{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":4,"ts":"2026-01-01T00:00:00.000Z","parent":"t","block":"b2","kind":"answer","text":"sub"}
+{"v":1,"type":"block_final","stream":"s","turn":1,"seq":5,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"a😀"}
+{"v":1,"type":"block_final","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:00.000Z","block":"b3","kind":"answer","text":"only"}
+{"v":1,"type":"status","stream":"s","turn":1,"ts":"2026-01-01T00:00:00.000Z","kind":"heartbeat"}
+"#;
+
+fn export(format: Format, events: &str) -> (String, String) {
+    let mut stage = stage(format, Reading::default());
+    let mut io = Io::default();
+    stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
+    stage.on_end(Time::default(), &mut io);
+    (
+        String::from_utf8(io.out).unwrap(),
+        String::from_utf8(io.err).unwrap(),
+    )
+}
+
+fn ending(body: &str) -> String {
+    format!(
+        r#"{EVENTS}{{"v":1,"type":"{body},"stream":"s","turn":1,"seq":7,"ts":"2026-01-01T00:00:00.000Z"}}"#
+    )
+}
+
+#[test]
+fn chunks_are_numbered_and_say_each_text_once() {
+    let (out, err) = export(
+        Format::StreamChunk,
+        &ending(r#"turn_completed","stop":"end_turn""#),
+    );
+    assert_eq!(err, "");
+    let params: Vec<String> = out
+        .lines()
+        .map(|l| l.split(r#""params":"#).nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        params,
+        [
+            r#"{"stream_id":"s:1","chunk":"a\ud83d","sequence":1,"done":false}}"#,
+            r#"{"stream_id":"s:1","chunk":"\ude00","sequence":2,"done":false}}"#,
+            r#"{"stream_id":"s:1","chunk":"only","sequence":3,"done":false}}"#,
+            r#"{"stream_id":"s:1","chunk":"","sequence":4,"done":true}}"#,
+        ]
+    );
+}
+
+#[test]
+fn failures_and_cancels_are_told_apart() {
+    let (out, _) = export(
+        Format::StreamChunk,
+        &ending(r#"turn_failed","error":{"code":"auth","message":"no"}"#),
+    );
+    assert!(
+        out.ends_with("\"done\":true,\"error\":{\"code\":\"auth\",\"message\":\"no\"}}}\n"),
+        "{out}"
+    );
+    let (out, _) = export(
+        Format::StreamChunk,
+        &ending(r#"turn_cancelled","by":"control","reason":"enough""#),
+    );
+    assert!(out.ends_with("\"method\":\"scaffold/streamCancel\",\"params\":{\"stream_id\":\"s:1\",\"reason\":\"enough\"}}\n"), "{out}");
+}
+
+#[test]
+fn server_sent_events_have_ids_where_they_can_be_resumed() {
+    let (out, _) = export(Format::Sse, EVENTS);
+    let blocks: Vec<&str> = out.split("\n\n").collect();
+    assert!(
+        blocks[0].starts_with("event: turn_started\nid: s/1\ndata: {\"v\":1,"),
+        "{out}"
+    );
+    assert!(blocks[1].starts_with("event: text_delta\ndata: {"), "{out}");
+    assert!(blocks[6].starts_with("event: status\ndata: {"), "{out}");
+    let part = r#"{"v":1,"type":"block_final","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:00.000Z","block":"b3","kind":"answer","text":"x","part":0,"last":true,"delivery_id":"s/1/b3/0"}"#;
+    assert!(export(Format::Sse, part).0.contains("id: s/1/b3/0\n"));
+}
+
+#[test]
+fn text_is_the_answer_alone() {
+    assert_eq!(export(Format::Text, EVENTS).0, "a😀\nonly\n");
+}
+
+#[test]
+fn what_is_no_event_is_said() {
+    let (out, err) = export(Format::Sse, "garbage\n");
+    assert_eq!(
+        (out.as_str(), err.as_str()),
+        ("", "<stdin>:1:1: not a JSON object\n")
+    );
+}
