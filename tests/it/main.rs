@@ -2,12 +2,13 @@
 
 mod commands;
 mod demo;
+mod documents;
 mod exits;
 mod feed;
 mod fixtures;
 mod fuzz;
 mod harness;
-mod readme;
+
 mod recordings;
 mod streaming;
 mod terminal;

@@ -1,0 +1,180 @@
+//! What the documents say is run: a block that a person copies must do what it says.
+
+use std::path::Path;
+
+use crate::harness::{bash, bin};
+
+/// A fenced block: its language and its text.
+struct Block {
+    language: String,
+    text: String,
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), inside) {
+            (Some(language), false) => {
+                blocks.push(Block {
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+                inside = true;
+            }
+            (Some(_), true) => inside = false,
+            (None, true) => {
+                let block = blocks.last_mut().unwrap();
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, false) => {}
+        }
+    }
+    blocks
+}
+
+/// The lines of the `sh` blocks, continued lines joined.
+fn lines(text: &str) -> Vec<String> {
+    let sh = blocks(text).into_iter().filter(|b| b.language == "sh");
+    sh.flat_map(|b| {
+        b.text
+            .replace("\\\n", "")
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// Agents and the network are played by stand-ins; nothing else of a line is changed.
+const STAND_INS: &str = r#"
+cd "$(mktemp -d)"
+mkdir bin
+cat >bin/claude <<'E'
+#!/bin/sh
+exec spile demo --agent --speed 0
+E
+cat >bin/codex <<'E'
+#!/bin/sh
+printf '%s\n' '{"type":"thread.started","thread_id":"t"}' '{"type":"turn.started"}' '{"type":"turn.completed"}'
+E
+printf '#!/bin/sh\ncat >/dev/null\n' >bin/curl
+chmod +x bin/*
+PATH=$PWD/bin:$PATH
+WEBHOOK=http://channel.invalid/
+printf 'test:\n\t@echo all tests pass\n' >Makefile
+"#;
+
+/// Whether the tools that the documents use are there.
+fn tools() -> bool {
+    let missing: Vec<&str> = ["jq", "make"]
+        .into_iter()
+        .filter(|tool| bash(&format!("command -v {tool} >/dev/null")).2 != 0)
+        .collect();
+    if !missing.is_empty() {
+        eprintln!(
+            "skipped: the documents' blocks use {}, which is not installed",
+            missing.join(" and ")
+        );
+    }
+    missing.is_empty()
+}
+
+#[test]
+fn every_line_of_the_readme_runs() {
+    if !tools() {
+        return;
+    }
+    let lines: Vec<String> = lines(&document("README.md"))
+        .into_iter()
+        .filter(|l| !l.trim().is_empty() && !l.starts_with("cargo "))
+        .collect();
+    assert!(lines.len() >= 7, "{lines:#?}");
+    let mut script = STAND_INS.to_owned();
+    for line in &lines {
+        let shown = line.replace(['"', '$', '`', '\\'], "");
+        script.push_str(&format!(
+            "echo \"== {shown}\"\n{line}\necho \"README status $?\"\n"
+        ));
+    }
+    let (stdout, stderr, status) = bash(&script);
+    assert_eq!((stderr.as_str(), status), ("", 0), "{stdout}");
+    assert_eq!(
+        stdout.matches("README status 0\n").count(),
+        lines.len(),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("[COMPLETED") && stdout.contains("it failed"),
+        "{stdout}"
+    );
+}
+
+/// One script of all blocks, in order and in one folder; a `text` block is the end of what the block before it prints.
+#[test]
+fn every_block_of_the_guide_runs() {
+    if !tools() {
+        return;
+    }
+    let mut script = STAND_INS.to_owned();
+    let mut wanted: Vec<(usize, String)> = Vec::new();
+    let mut count = 0;
+    for Block { language, text } in blocks(&document("docs/GUIDE.md")) {
+        match language.as_str() {
+            "sh" => script.push_str(&format!("{text}echo \"GUIDE block {count} status $?\"\n")),
+            "make" => script.push_str(&format!(
+                "mkdir project{count}; cat >project{count}/Makefile <<'MAKE'\n{text}MAKE\n\
+                 make --no-print-directory -s -C project{count}; echo \"GUIDE block {count} status $?\"\n"
+            )),
+            "text" => {
+                wanted.push((count - 1, text));
+                continue;
+            }
+            other => panic!("a block of {other:?} in the guide is not run"),
+        }
+        count += 1;
+    }
+    let (stdout, stderr, _) = bash(&script);
+    assert_eq!(stderr, "", "{stdout}");
+    let mut rest = stdout.as_str();
+    for block in 0..count {
+        let marker = format!("GUIDE block {block} status 0\n");
+        let (printed, after) = rest
+            .split_once(&marker)
+            .unwrap_or_else(|| panic!("block {block} failed:\n{rest}"));
+        for (_, text) in wanted.iter().filter(|(of, _)| *of == block) {
+            assert!(
+                printed.ends_with(text.as_str()),
+                "block {block} prints\n{printed}\nnot\n{text}"
+            );
+        }
+        rest = after;
+    }
+    assert!(Path::new(bin()).exists() && count > 15);
+}
+
+#[test]
+fn the_exit_table_is_the_codes() {
+    let readme = document("README.md");
+    for row in spile::exit::TABLE {
+        let line = format!("| {} | {} |", row.status, row.meaning);
+        assert!(readme.contains(&line), "the README lacks {line}");
+    }
+}
+
+#[test]
+fn the_two_commands_are_there_and_ci_calls_the_second() {
+    let readme = document("README.md");
+    let commands: Vec<String> = lines(&readme)
+        .into_iter()
+        .filter(|l| l.starts_with("cargo "))
+        .collect();
+    assert_eq!(commands, ["cargo run --release -- demo", "cargo test"]);
+    let ci = document(".ci/run");
+    assert!(ci.lines().any(|l| l == commands[1]), "{ci}");
+}
