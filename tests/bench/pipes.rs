@@ -79,6 +79,17 @@ fn main() {
     } else {
         println!("skipped: jq is not installed");
     }
+    if let Some(file) = recorded(events / 5) {
+        let name = "wrap --from claude / cat";
+        throughput(
+            name,
+            &file,
+            &[SPILE, "wrap", "--from", "claude"],
+            cat,
+            5,
+            0.3,
+        );
+    }
     for (name, args) in [
         ("coalesce", vec!["coalesce"]),
         ("check --pass", vec!["check", "--pass", "--partial"]),
@@ -113,6 +124,27 @@ fn generated(events: u64) -> Option<PathBuf> {
         std::fs::rename(part, &file).unwrap();
     }
     Some(file)
+}
+
+/// Recordings of Claude Code one after the other until they are so many kilobytes (200 MB for a million events).
+fn recorded(kilobytes: u64) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings/claude-code");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .map(|e| e.unwrap().path())
+        .collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
+    files.sort();
+    let round: Vec<u8> = files
+        .iter()
+        .flat_map(|f| std::fs::read(f).unwrap())
+        .collect();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("claude.jsonl");
+    let mut out = File::create(&path).unwrap();
+    for _ in 0..=kilobytes * 1000 / round.len() as u64 {
+        out.write_all(&round).unwrap();
+    }
+    Some(path)
 }
 
 /// `cat FILE | COMMAND | cat >/dev/null`, in seconds.
