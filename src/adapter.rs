@@ -1,9 +1,23 @@
 //! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
 //! events, and it never fails: what it does not know it passes on as a status.
 
+mod aider;
+mod amp;
+mod antigravity;
 mod claude;
 mod codex;
+mod copilot;
+mod cursor;
+mod gemini;
+mod goose;
+mod grok;
 mod json;
+mod kimi;
+mod muse;
+mod openclaw;
+mod opencode;
+mod pi;
+mod qwen;
 mod text;
 
 use serde_json::Value;
@@ -11,7 +25,8 @@ use serde_json::Value;
 use crate::guard::{Ended, Guard, Verdict};
 use crate::time::Time;
 
-use json::{Calls, Said, describe, one_line, say_status, text_at, value_of};
+pub(crate) use json::Depth;
+use json::{Calls, Said, describe, lines_of, one_line, say_status, text_at, user_said, value_of};
 pub use json::{lenient, read, tool_kind};
 
 /// One line of the agent's stdout, or one chunk of it if the adapter asks for chunks.
@@ -84,7 +99,25 @@ pub struct Spec {
 }
 
 /// Every runtime that spile understands, in the order in which `auto` asks them.
-pub const ADAPTERS: &[&Spec] = &[&claude::SPEC, &codex::SPEC, &text::SPEC];
+pub const ADAPTERS: &[&Spec] = &[
+    &claude::SPEC,
+    &codex::SPEC,
+    &gemini::SPEC,
+    &cursor::SPEC,
+    &opencode::SPEC,
+    &amp::SPEC,
+    &qwen::SPEC,
+    &goose::SPEC,
+    &kimi::SPEC,
+    &copilot::SPEC,
+    &pi::SPEC,
+    &muse::SPEC,
+    &grok::SPEC,
+    &antigravity::SPEC,
+    &openclaw::SPEC,
+    &aider::SPEC,
+    &text::SPEC,
+];
 
 /// The adapter that takes anything.
 pub const TEXT: &Spec = &text::SPEC;

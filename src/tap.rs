@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::adapter::{self, Adapter, Framing, Line, Match, Spec};
+use crate::adapter::{self, Adapter, Depth, Framing, Line, Match, Spec};
 use crate::codec::{self, Lines, Malformed, Piece, Place};
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
@@ -16,6 +16,9 @@ const DECIDE_WITHIN: Duration = Duration::from_millis(200);
 /// How many lines, and how many bytes, may be held for that at most.
 const DECIDE_LINES: usize = 64;
 const DECIDE_BYTES: usize = 256 << 10;
+
+/// How many bytes may be held while a JSON document that spans lines is not whole.
+const DECIDE_DOCUMENT: usize = 4 << 20;
 
 /// A line that cannot be a message is carried in pieces from this length on, in bytes.
 const PIECE: usize = 64 << 10;
@@ -56,6 +59,9 @@ enum Source {
 struct Scan {
     lines: Lines,
     seen: usize,
+    /// The beginning of a JSON document that spans lines.
+    document: String,
+    depth: Depth,
     maybe: Option<&'static Spec>,
     sure: Option<&'static Spec>,
 }
@@ -63,27 +69,56 @@ struct Scan {
 impl Scan {
     fn new() -> Self {
         Self {
-            lines: Lines::new(DECIDE_BYTES),
+            lines: Lines::new(DECIDE_DOCUMENT),
             seen: 0,
+            document: String::new(),
+            depth: Depth::default(),
             maybe: None,
             sure: None,
         }
     }
 
     fn look(&mut self, piece: Piece<'_>) {
-        self.seen += 1;
         let Piece::Line { bytes, .. } = piece else {
+            self.seen += 1;
             return;
         };
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
         let text = String::from_utf8_lossy(bytes);
-        let parsed = serde_json::from_str(&text).ok();
-        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
+        let whole = self.judge(&text);
+        self.seen += usize::from(self.document.is_empty());
+        if self.document.is_empty() && (whole || !text.trim_start().starts_with('{')) {
+            return;
+        }
+        self.document.push_str(&text);
+        self.document.push('\n');
+        if self.depth.go_on(text.as_bytes()) || self.document.len() > DECIDE_DOCUMENT {
+            let document = std::mem::take(&mut self.document);
+            self.depth = Depth::default();
+            self.judge(&document);
+        }
+    }
+
+    /// Asks the adapters for what is JSON; `false` if it is none.
+    fn judge(&mut self, text: &str) -> bool {
+        let parsed = serde_json::from_str(text).ok();
+        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(text)?).ok());
         match parsed.as_ref().and_then(adapter::by_content) {
             Some((spec, Match::Sure)) => self.sure = self.sure.or(Some(spec)),
             Some((spec, _)) => self.maybe = self.maybe.or(Some(spec)),
             None => {}
         }
+        parsed.is_some()
+    }
+
+    /// Nothing more is to be waited for once so much is held.
+    fn is_enough(&self, held: usize) -> bool {
+        let most = if self.document.is_empty() {
+            DECIDE_BYTES
+        } else {
+            DECIDE_DOCUMENT
+        };
+        self.sure.is_some() || self.seen >= DECIDE_LINES || held >= most
     }
 }
 
@@ -211,7 +246,7 @@ impl Tap {
         lines.feed(bytes, |piece| scan.look(piece));
         scan.lines = lines;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
-        if scan.sure.is_some() || scan.seen >= DECIDE_LINES || held >= DECIDE_BYTES {
+        if scan.is_enough(held) {
             self.decide();
         }
     }

@@ -15,10 +15,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::json::{failure, over};
 use super::{
     Adapter, Calls, Line, Match, Spec, describe, lenient, read, text_at, tool_kind, value_of,
 };
 use crate::codec::{self, Str};
+use crate::event::Spent;
 use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use crate::time::Time;
 
@@ -37,8 +39,46 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
-    new: |_| Box::new(Claude::default()),
+    new: |_| Box::new(Claude::new(&CLAUDE)),
 };
+
+const CLAUDE: Dialect = Dialect {
+    runtime: "claude",
+    version: "claude_code_version",
+    ids: Ids::Given,
+    errors: Errors::Notices,
+};
+
+/// In what the runtimes differ that print the same messages.
+#[derive(Debug)]
+pub(super) struct Dialect {
+    /// The name of the runtime.
+    pub runtime: &'static str,
+    /// The field of `system/init` that holds its version.
+    pub version: &'static str,
+    /// Whether its messages have ids.
+    pub ids: Ids,
+    /// What a message of type `error` is.
+    pub errors: Errors,
+}
+
+/// How the lines of one message are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// All of them have the message's id.
+    Given,
+    /// Every line is a message of its own.
+    None,
+}
+
+/// What a message of type `error` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errors {
+    /// It is noted; the result decides.
+    Notices,
+    /// Where no result follows, it is why the turn failed.
+    Fatal,
+}
 
 /// Whether a line is Claude Code's. Amp, Qwen Code and Cursor print the same types; where nothing tells them apart the
 /// answer is no more than [`Match::Maybe`].
@@ -85,8 +125,13 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-#[derive(Default)]
-struct Claude {
+/// The adapter of a dialect.
+pub(super) struct Claude {
+    dialect: &'static Dialect,
+    /// How many lines without a message id there were.
+    unnamed: u64,
+    /// The last message of type `error`, where that can end a turn.
+    error: Option<Value>,
     partial: Partial,
     calls: Calls,
     notices: Notices,
@@ -112,11 +157,40 @@ impl Adapter for Claude {
 
     fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
         self.release(now, guard);
+        if let Some(error) = self.error.take()
+            && !over(guard)
+        {
+            let (message, words) = (error_text_of(&error), error.to_string());
+            guard.fail(now, failure(&message, &words, None), &Spent::default());
+        }
         Verdict::MissingResult
     }
 }
 
+/// The sentence in a message of type `error`.
+fn error_text_of(error: &Value) -> String {
+    let inner = error.get("error").unwrap_or(error);
+    let text = inner.as_str().or_else(|| text_at(inner, "message"));
+    text.or_else(|| text_at(error, "message"))
+        .unwrap_or("the runtime reported an error")
+        .to_owned()
+}
+
 impl Claude {
+    /// An adapter before its first line.
+    pub(super) fn new(dialect: &'static Dialect) -> Self {
+        Self {
+            dialect,
+            unnamed: 0,
+            error: None,
+            partial: Partial::default(),
+            calls: Calls::default(),
+            notices: Notices::default(),
+            results: Results::default(),
+            tally: Tally::default(),
+        }
+    }
+
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
         if let Ok(message) = serde_json::from_str::<Message<'_>>(text) {
             let type_ = message.type_.as_deref().unwrap_or_default();
@@ -156,9 +230,10 @@ impl Claude {
                 self.results.result(now, &value, guard);
                 self.partial.clear();
                 self.tally.clear();
+                self.error = None;
             }
             "system" if text_at(&value, "subtype") == Some("init") => {
-                notices::init(now, value, guard);
+                notices::init(now, self.dialect, value, guard);
             }
             _ => {
                 if let Some(usage) = value.pointer("/event/usage") {
@@ -166,6 +241,10 @@ impl Claude {
                     self.tally.count("", counts, guard);
                 }
                 self.results.note(&value);
+                if text_at(&value, "type") == Some("error") && self.dialect.errors == Errors::Fatal
+                {
+                    self.error = Some(value.clone());
+                }
                 self.notices.say(now, value, guard);
             }
         }
@@ -251,7 +330,13 @@ impl Claude {
         self.results.note_assistant(message);
         let id = message.message.as_ref().and_then(|m| m.id.as_deref());
         let id = id.unwrap_or_default();
-        if let Some(counts) = lenient(message.message.as_ref().and_then(|m| m.usage)) {
+        let usage = message.message.as_ref().and_then(|m| m.usage);
+        if self.dialect.ids == Ids::None && usage.is_some() {
+            self.unnamed += 1;
+            let line = format!("line {}", self.unnamed);
+            self.tally
+                .count(&line, lenient(usage).unwrap_or_default(), guard);
+        } else if let Some(counts) = lenient(usage) {
             self.tally.count(id, counts, guard);
         }
         for (at, block) in blocks.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! What the adapters of JSON-lines runtimes share: a line to a value, what is no JSON to a log, tool kinds.
 
 mod calls;
+mod document;
+mod parts;
 mod said;
 
 use serde::Deserialize;
@@ -13,6 +15,10 @@ use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
 pub use calls::Calls;
+pub use document::{Depth, Documents};
+pub use parts::{
+    Call, Done, arguments, count, failure, finish_tool, over, plain, spend, start_tool, sum, usage,
+};
 pub use said::Said;
 
 /// How long the title of a tool may be, in characters.
@@ -43,6 +49,44 @@ pub fn read(
     diagnostic(now, line, &error, guard);
 }
 
+/// Passes on a line that is no JSON.
+fn log_line(now: Time, bytes: &[u8], (number, offset): (u64, u64), guard: &mut Guard) {
+    // Only the carriage return of a line end goes; the rest of a log line is somebody's layout.
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return;
+    }
+    let Ok(message) = std::str::from_utf8(bytes) else {
+        diagnostic_of(now, (number, offset), bytes, "invalid UTF-8", guard);
+        return;
+    };
+    let notice = Notice {
+        kind: "log",
+        message: Some(message),
+        ..Notice::default()
+    };
+    guard.status(now, &notice);
+}
+
+fn diagnostic_of(
+    now: Time,
+    (line, offset): (u64, u64),
+    bytes: &[u8],
+    reason: &'static str,
+    guard: &mut Guard,
+) {
+    let place = Place {
+        line,
+        offset,
+        bytes,
+    };
+    let why = Malformed {
+        offset: 0,
+        reason: reason.into(),
+    };
+    guard.diagnostic(now, &place, &why);
+}
+
 /// The line as text if it can be JSON; else it is passed on.
 fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
     let trimmed = line.bytes.trim_ascii();
@@ -50,17 +94,7 @@ fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
         Ok("") => None,
         Ok(text) if text.starts_with(['{', '[']) => Some(text),
         Ok(_) => {
-            // Only the carriage return of a line end goes; the rest of a log line is somebody's layout.
-            let message =
-                String::from_utf8_lossy(line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes));
-            guard.status(
-                now,
-                &Notice {
-                    kind: "log",
-                    message: Some(&message),
-                    ..Notice::default()
-                },
-            );
+            log_line(now, line.bytes, (line.number, line.offset), guard);
             None
         }
         Err(e) => {
@@ -132,12 +166,31 @@ pub fn say_status(now: Time, guard: &mut Guard, kind: &str, message: &str, data:
     guard.status(now, &notice);
 }
 
+/// Says what a user says: a prompt, or the echo of one.
+pub fn user_said(now: Time, guard: &mut Guard, text: &str) {
+    let data = serde_json::json!({"text": text});
+    say_status(now, guard, "info", "user message", data);
+}
+
+/// The values of an adapter that reads every line as one.
+pub fn lines_of(
+    now: Time,
+    line: Line<'_>,
+    guard: &mut Guard,
+    mut each: impl FnMut(Value, &mut Guard),
+) {
+    read(now, line, guard, |text, guard| {
+        each(serde_json::from_str(text)?, guard);
+        Ok(())
+    });
+}
+
 /// What people want to see of a tool's arguments: a line, and the files that they name.
 #[must_use]
 pub fn describe(input: Option<&RawValue>) -> (Option<String>, Vec<String>) {
     #[derive(Deserialize, Default)]
     struct Input<'a> {
-        #[serde(borrow)]
+        #[serde(borrow, alias = "filePath", alias = "absolute_path")]
         file_path: Option<&'a RawValue>,
         path: Option<&'a RawValue>,
         notebook_path: Option<&'a RawValue>,

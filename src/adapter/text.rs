@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: false,
     detect: |_| Match::No,
-    new: |_| Box::new(PlainText::default()),
+    new: |_| Box::new(PlainText::new("text")),
 };
 
 const BLOCK: Text<'_> = Text {
@@ -24,21 +24,31 @@ const BLOCK: Text<'_> = Text {
     parent: None,
 };
 
-#[derive(Default)]
-struct PlainText {
+/// Plain output of a runtime.
+pub(super) struct PlainText {
+    runtime: &'static str,
     /// The beginning of a character whose rest has not come; at most three bytes.
     begun: Vec<u8>,
     started: bool,
 }
 
 impl PlainText {
+    /// An adapter before the first byte.
+    pub(super) fn new(runtime: &'static str) -> Self {
+        Self {
+            runtime,
+            begun: Vec::new(),
+            started: false,
+        }
+    }
+
     fn start(&mut self, now: Time, guard: &mut Guard) {
         if !self.started {
             self.started = true;
             guard.start_turn(
                 now,
                 &TurnStarted {
-                    runtime: "text".into(),
+                    runtime: self.runtime.into(),
                     ..TurnStarted::default()
                 },
             );

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use serde_json::Value;
 use spile::guard::Ended;
@@ -12,7 +13,17 @@ use spile::time::Time;
 use crate::feed::{contract, events, files, parse, tap};
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
-const FOLDERS: [(&str, &str); 2] = [("claude-code", "claude"), ("codex", "codex")];
+const FOLDERS: [(&str, &str); 9] = [
+    ("claude-code", "claude"),
+    ("codex", "codex"),
+    ("gemini-cli", "gemini"),
+    ("opencode", "opencode"),
+    ("amp", "amp"),
+    ("pi", "pi"),
+    ("muse", "muse"),
+    ("grok", "grok"),
+    ("antigravity", "antigravity"),
+];
 
 /// Files up to this length in bytes are cut everywhere, longer ones at `CUTS` places.
 const EVERYWHERE: usize = 20_000;
@@ -215,5 +226,28 @@ fn a_recording_cut_anywhere_keeps_the_contract() {
         });
         let cuts = cuts.into_inner();
         println!("{name}: {cuts} cuts");
+    }
+}
+
+/// Read sizes that cut lines, characters and escapes everywhere; the recording's own lengths are no multiples of them.
+const READS: [usize; 4] = [1, 7, 100, 4093];
+
+#[test]
+fn reads_of_any_size_give_the_same_events() {
+    for (name, _) in FOLDERS {
+        let Some(folder) = folder(name) else { continue };
+        for (path, _) in recordings(&folder) {
+            let raw = std::fs::read(&path).expect("a recording can be read");
+            let (_, whole) = events(&raw);
+            for size in READS {
+                let mut tap = tap();
+                for read in raw.chunks(size) {
+                    tap.on_stdout(Time::default(), read);
+                }
+                tap.on_end(Time::default() + Duration::from_secs(1), Ended::Eof);
+                let same = tap.guard().out == whole;
+                assert!(same, "{} in reads of {size} bytes", path.display());
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::{lenient, text_at};
+use super::Dialect;
 use super::wire::Message;
 use crate::event::TurnStarted;
 use crate::guard::{Guard, Notice};
@@ -25,26 +26,25 @@ pub(super) struct Notices {
 }
 
 /// `system/init` opens a turn, or says in an open one how the session goes on.
-pub(super) fn init(now: Time, mut value: Value, guard: &mut Guard) {
+pub(super) fn init(now: Time, dialect: &Dialect, mut value: Value, guard: &mut Guard) {
     let open = guard.turn_open();
     if !open {
         let text = |key| text_at(&value, key).map(Into::into);
         let tools = value.get("tools").and_then(Value::as_array);
         let tools = tools.into_iter().flatten().filter_map(Value::as_str);
         let started = TurnStarted {
-            runtime: "claude".into(),
+            runtime: dialect.runtime.into(),
             model: text("model"),
             session: text("session_id"),
             cwd: text("cwd"),
             prompt: None,
-            agent: text("claude_code_version"),
+            agent: text(dialect.version),
             tools: tools.map(Into::into).collect(),
         };
         guard.start_turn(now, &started);
         if let Some(fields) = value.as_object_mut() {
             fields.retain(|key, _| {
-                !["model", "session_id", "cwd", "claude_code_version", "tools"]
-                    .contains(&key.as_str())
+                !["model", "session_id", "cwd", dialect.version, "tools"].contains(&key.as_str())
             });
         }
     }

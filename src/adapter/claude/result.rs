@@ -96,6 +96,10 @@ impl Results {
             .map(str::to_owned)
             .or(joined)
             .or_else(|| text("error").map(str::to_owned))
+            .or_else(|| {
+                let error = value.pointer("/error/message")?.as_str()?;
+                Some(error.to_owned())
+            })
             .or_else(|| reason.map(str::to_owned))
             .unwrap_or_else(|| "the turn failed without a reason".into());
         let code = self.code(value, &message);
@@ -131,7 +135,15 @@ impl Results {
             Some(429) => "rate_limited",
             Some(401 | 403) => "auth",
             _ if is(&["rate_limit", "usage limit reached", "hit your limit"]) => "rate_limited",
-            _ if is(&["authentication_", "Please run /login", "Invalid API key"]) => "auth",
+            _ if is(&[
+                "authentication_",
+                "Authentication failed",
+                "Please run /login",
+                "Invalid API key",
+            ]) =>
+            {
+                "auth"
+            }
             _ if is(&["prompt_too_long", "Prompt is too long", "context_window"]) => {
                 "context_window"
             }

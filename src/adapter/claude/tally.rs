@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::super::json::sum;
 use crate::event::{Spent, Usage};
 use crate::guard::Guard;
 
@@ -70,20 +71,5 @@ impl Tally {
     /// The turn is over.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
-    }
-}
-
-fn sum(a: Usage, b: Usage) -> Usage {
-    let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
-    };
-    Usage {
-        input_tokens: add(a.input_tokens, b.input_tokens),
-        output_tokens: add(a.output_tokens, b.output_tokens),
-        cache_read_tokens: add(a.cache_read_tokens, b.cache_read_tokens),
-        cache_write_tokens: add(a.cache_write_tokens, b.cache_write_tokens),
-        reasoning_tokens: add(a.reasoning_tokens, b.reasoning_tokens),
-        total_tokens: None,
     }
 }

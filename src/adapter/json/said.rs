@@ -33,6 +33,35 @@ impl Said {
         !self.lost && self.text == whole
     }
 
+    /// Whether it is the beginning of this, and not empty.
+    #[must_use]
+    pub fn begins(&self, whole: &str) -> bool {
+        !self.lost && !self.text.is_empty() && whole.starts_with(self.text.as_str())
+    }
+
+    /// What it lacks of a longer text that it begins; nothing if it does not.
+    #[must_use]
+    pub fn missing<'t>(&self, whole: &'t str) -> &'t str {
+        let rest = whole.strip_prefix(self.text.as_str());
+        rest.filter(|_| !self.lost).unwrap_or_default()
+    }
+
+    /// Nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.lost && self.text.is_empty()
+    }
+
+    /// A text that was said as a whole.
+    #[must_use]
+    pub fn whole(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            lost: false,
+            closed: true,
+        }
+    }
+
     /// The guard closed its block.
     pub fn close(&mut self) {
         self.closed = true;

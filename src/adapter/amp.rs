@@ -1,0 +1,33 @@
+//! Amp: `amp --execute --stream-json`, Claude Code's messages without message ids and without partial messages.
+
+use serde_json::Value;
+
+use super::claude::{Claude, Dialect, Errors, Ids};
+use super::{Match, Spec, text_at};
+
+pub(super) const SPEC: Spec = Spec {
+    name: "amp",
+    aliases: &[],
+    about: "Amp, stream-json",
+    usage: "amp --execute PROMPT --stream-json",
+    commands: &["amp"],
+    flags: &["--stream-json"],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Claude::new(&AMP)),
+};
+
+const AMP: Dialect = Dialect {
+    runtime: "amp",
+    version: "version",
+    ids: Ids::None,
+    errors: Errors::Fatal,
+};
+
+/// Only the ids of its threads tell Amp's messages from Claude Code's.
+fn detect(value: &Value) -> Match {
+    let types = ["system", "assistant", "user", "result", "error"];
+    let theirs = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"))
+        && text_at(value, "type").is_some_and(|t| types.contains(&t));
+    if theirs { Match::Sure } else { Match::No }
+}

@@ -1,0 +1,252 @@
+//! Goose: `goose run --output-format stream-json`. A reply comes as messages with the same id, each a piece of it; errors
+//! are sometimes followed by more, so only the last word counts.
+//!
+//! Source: `StreamEvent` in goose-cli and fixtures of its users; no recording of the bytes exists.
+
+use serde_json::Value;
+
+use super::json::{Call, Done, arguments, count, failure, finish_tool, over, plain, start_tool};
+use super::{
+    Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
+};
+use crate::event::{Spent, Usage};
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "goose",
+    aliases: &[],
+    about: "Goose, stream-json",
+    usage: "goose run -q --output-format stream-json -t PROMPT",
+    commands: &["goose"],
+    flags: &["stream-json"],
+    has_result: true,
+    detect,
+    new: |argv| {
+        Box::new(Goose {
+            resumed: argv.iter().any(|arg| arg == "--resume" || arg == "-r"),
+            ..Goose::default()
+        })
+    },
+};
+
+/// What it says when it was interrupted.
+const INTERRUPTED: &str = "Headless run interrupted";
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let sure = match text_at(value, "type").unwrap_or_default() {
+        "message" => value.get("message").is_some_and(|message| {
+            message.get("content").is_some_and(Value::is_array) && message.get("role").is_some()
+        }),
+        "notification" => has("extension_id"),
+        "complete" => has("total_tokens"),
+        "error" => text_at(value, "error") == Some(INTERRUPTED),
+        _ => false,
+    };
+    if sure { Match::Sure } else { Match::No }
+}
+
+#[derive(Default)]
+struct Goose {
+    calls: Calls,
+    /// The id of the message that is being said; `None` before the first.
+    message: Option<String>,
+    /// The last word, if it was an error.
+    error: Option<String>,
+    /// The tokens are those of an older session too.
+    resumed: bool,
+}
+
+impl Adapter for Goose {
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        lines_of(now, line, guard, |value, guard| {
+            self.value(now, value, guard);
+        });
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        if let Some(error) = self.error.take()
+            && !over(guard)
+        {
+            guard.fail(now, failure(&error, "", None), &Spent::default());
+        }
+        Verdict::MissingResult
+    }
+}
+
+impl Goose {
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        let text = |key| text_at(&value, key).unwrap_or_default();
+        match text("type") {
+            "message"
+                if value
+                    .pointer("/message/content")
+                    .is_some_and(Value::is_array) =>
+            {
+                self.message(now, &value, guard);
+            }
+            "notification" => {
+                let inner = |at: &str| value.pointer(at).and_then(Value::as_str);
+                let said = inner("/message").or(inner("/log/message"));
+                let said = said.or(inner("/progress/message")).unwrap_or_default();
+                let said = one_line(said);
+                say_status(now, guard, "progress", &said, value);
+            }
+            "error" if text("error") == INTERRUPTED && !over(guard) => {
+                guard.cancelled(now, INTERRUPTED, None, &Spent::default());
+            }
+            "error" => {
+                let message = text("error").to_owned();
+                say_status(now, guard, "error", &one_line(&message), value);
+                self.error = Some(message);
+            }
+            "complete" if over(guard) => {
+                say_status(now, guard, "log", "the turn had ended already", value);
+            }
+            "complete" => self.complete(now, &value, guard),
+            type_ => {
+                let message = format!("message of type {type_:?}");
+                say_status(now, guard, "info", &message, value);
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        let tokens = |keys| count(value, keys).filter(|n| *n > 0);
+        let mut usage = Usage {
+            input_tokens: tokens(&["input_tokens"]),
+            output_tokens: tokens(&["output_tokens"]),
+            ..Usage::default()
+        };
+        if usage == Usage::default() {
+            usage.total_tokens = tokens(&["total_tokens"]);
+        }
+        let usage = Some(usage).filter(|u| *u != Usage::default());
+        let (usage, usage_total) = if self.resumed {
+            (None, usage)
+        } else {
+            (usage, None)
+        };
+        let spent = Spent {
+            usage,
+            usage_total,
+            ..Spent::default()
+        };
+        self.message = None;
+        match self.error.take() {
+            Some(error) => guard.fail(now, failure(&error, "", None), &spent),
+            None => guard.complete(now, "complete", None, &spent),
+        }
+    }
+
+    fn message(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        self.error = None;
+        let message = value.get("message").unwrap_or(&Value::Null);
+        let id = text_at(message, "id").unwrap_or_default();
+        if self.message.as_deref() != Some(id) {
+            close(now, guard);
+            self.message = Some(id.to_owned());
+        }
+        let visible = message
+            .pointer("/metadata/userVisible")
+            .and_then(Value::as_bool);
+        let parts = message.get("content").and_then(Value::as_array);
+        let whose = match (visible, text_at(message, "role")) {
+            (Some(false), _) => Whose::Nobodys,
+            (_, Some("user")) => Whose::Users,
+            _ => Whose::Agents,
+        };
+        for part in parts.into_iter().flatten() {
+            self.part(now, part, whose, guard);
+        }
+    }
+
+    fn part(&mut self, now: Time, part: &Value, whose: Whose, guard: &mut Guard) {
+        let text = |key| text_at(part, key).unwrap_or_default();
+        let audience = part
+            .pointer("/annotations/audience")
+            .and_then(Value::as_array);
+        let internal = audience.is_some_and(|all| !all.iter().any(|a| a == "user"));
+        match (text("type"), whose) {
+            ("text", Whose::Users) => user_said(now, guard, text("text")),
+            ("text", Whose::Agents) if !internal => {
+                guard.finish_block(now, &block(TextKind::Reasoning), None);
+                guard.delta(now, &block(TextKind::Answer), text("text"));
+            }
+            ("thinking" | "reasoning", Whose::Agents) => {
+                let said = text_at(part, "thinking").unwrap_or(text("text"));
+                guard.finish_block(now, &block(TextKind::Answer), None);
+                guard.delta(now, &block(TextKind::Reasoning), said);
+            }
+            ("toolRequest", _) => self.request(now, part, guard),
+            ("toolResponse", _) => self.response(now, part, guard),
+            (type_, _) => {
+                let message = format!("content of type {type_:?}");
+                say_status(now, guard, "info", &message, part.clone());
+            }
+        }
+    }
+
+    fn request(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+        let call = part.get("toolCall").unwrap_or(&Value::Null);
+        let body = call.get("value").unwrap_or(call);
+        let id = text_at(part, "id").unwrap_or_default();
+        let input = arguments(body.get("arguments"));
+        let tool = Call {
+            id,
+            name: text_at(body, "name").unwrap_or_default(),
+            input: input.as_ref(),
+            ..Call::default()
+        };
+        start_tool(now, &tool, &mut self.calls, guard);
+        if text_at(call, "status") == Some("error") {
+            let done = Done {
+                id,
+                outcome: "error",
+                output: call.get("error"),
+                ..Done::default()
+            };
+            finish_tool(now, &done, &mut self.calls, guard);
+        }
+    }
+
+    /// A failed tool is a result with the status `error`, or a successful one whose value is an error.
+    fn response(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+        let result = part.get("toolResult").unwrap_or(&Value::Null);
+        let body = result.get("value").unwrap_or(result);
+        let failed = text_at(result, "status") == Some("error")
+            || body.get("isError").and_then(Value::as_bool) == Some(true);
+        let error = result.get("error").filter(|_| failed).cloned();
+        let output = error.unwrap_or_else(|| plain(body.get("content").unwrap_or(body)));
+        let done = Done {
+            id: text_at(part, "id").unwrap_or_default(),
+            outcome: if failed { "error" } else { "ok" },
+            output: Some(&output),
+            ..Done::default()
+        };
+        finish_tool(now, &done, &mut self.calls, guard);
+    }
+}
+
+/// Who says a message to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Agents,
+    Users,
+    /// The user is not meant to see it.
+    Nobodys,
+}
+
+fn block(kind: TextKind) -> Text<'static> {
+    Text {
+        key: "message",
+        kind,
+        parent: None,
+    }
+}
+
+fn close(now: Time, guard: &mut Guard) {
+    guard.finish_block(now, &block(TextKind::Answer), None);
+    guard.finish_block(now, &block(TextKind::Reasoning), None);
+}

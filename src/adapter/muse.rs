@@ -1,0 +1,228 @@
+//! Muse (Meta): a log of records, one a line. A run is a turn; tools are tasks whose kind begins with `tool.`, and the tasks
+//! beside them, models and reminders, may fail in a run that succeeds.
+//!
+//! Source: recordings. A record's payload says its kind; the result of a tool names the call and not the task, and repeats
+//! what the task has printed.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::json::{Call, Done, failure, finish_tool, over, start_tool};
+use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, say_status, text_at};
+use crate::codec::MAX_LINE;
+use crate::event::{Spent, TurnStarted};
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "muse",
+    aliases: &[],
+    about: "Muse, its log of records",
+    usage: "muse --json PROMPT",
+    commands: &["muse"],
+    flags: &["--json"],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Muse::default()),
+};
+
+/// How many tasks are remembered; past that all are forgotten.
+const MAX_TASKS: usize = 16_384;
+
+const ANSWER: Text<'_> = Text {
+    key: "output",
+    kind: TextKind::Answer,
+    parent: None,
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    if has("schema_version") && has("record_type") && has("payload") {
+        Match::Sure
+    } else {
+        Match::No
+    }
+}
+
+#[derive(Default)]
+struct Muse {
+    calls: Calls,
+    model: Option<String>,
+    tasks: HashMap<String, Task>,
+    said: Said,
+    /// What the last tool gave.
+    output: String,
+}
+
+#[derive(Default)]
+struct Task {
+    kind: String,
+    /// What it has printed, up to [`MAX_LINE`].
+    output: String,
+}
+
+impl Adapter for Muse {
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        lines_of(now, line, guard, |value, guard| {
+            self.value(now, value, guard);
+        });
+    }
+
+    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
+        Verdict::MissingResult
+    }
+}
+
+impl Muse {
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        let payload = value.get("payload").unwrap_or(&Value::Null);
+        let text = |key| text_at(payload, key).unwrap_or_default();
+        match text("kind") {
+            "run_model_configured" => {
+                self.model = text_at(payload, "model_id").map(str::to_owned);
+                say_status(now, guard, "session", text("model_id"), payload.clone());
+            }
+            "run_started" => {
+                let session = value.pointer("/stream/id").and_then(Value::as_str);
+                let started = TurnStarted {
+                    runtime: "muse".into(),
+                    model: self.model.as_deref().map(Into::into),
+                    session: session.map(Into::into),
+                    prompt: text_at(payload, "prompt").map(Into::into),
+                    ..TurnStarted::default()
+                };
+                self.said = Said::default();
+                guard.start_turn(now, &started);
+            }
+            // The run says its prompt again when it begins.
+            "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
+            "run_output_delta" => self.said.delta(now, &ANSWER, text("text"), guard),
+            "task_lifecycle" => self.task(now, payload, guard),
+            "tool_result" if !self.output.is_empty() && text("text").ends_with(&self.output) => {}
+            "run_terminal" if over(guard) => {
+                let message = "the turn had ended already";
+                say_status(now, guard, "log", message, payload.clone());
+            }
+            "run_terminal" => self.terminal(now, payload, guard),
+            kind => {
+                let message = format!("record of kind {kind:?}");
+                let known = kind == "command_accepted" || kind == "tool_result";
+                let data = if known { payload } else { &value };
+                say_status(now, guard, "info", &message, data.clone());
+            }
+        }
+    }
+
+    fn task(&mut self, now: Time, payload: &Value, guard: &mut Guard) {
+        let event = payload.get("event").unwrap_or(&Value::Null);
+        let text = |key| text_at(event, key).unwrap_or_default();
+        let (id, kind) = (text("task_id"), text("kind"));
+        if kind == "proposed" {
+            self.propose(now, id, text("task_kind"), guard);
+            return;
+        }
+        let task = self.tasks.get_mut(id);
+        let name = task.as_ref().map_or("", |t| t.kind.as_str()).to_owned();
+        let tool = name.strip_prefix("tool.");
+        match (kind, tool) {
+            ("accepted" | "scheduled" | "started" | "side_effect_intent", _) => {}
+            ("output", Some(_)) => {
+                let chunk = text("chunk");
+                if let Some(task) = task.filter(|t| t.output.len() + chunk.len() <= MAX_LINE) {
+                    task.output.push_str(chunk);
+                }
+            }
+            ("completed" | "failed" | "cancelled" | "rejected", Some(tool)) => {
+                self.finish(now, (id, tool, kind), event, guard);
+            }
+            ("completed", None) => {}
+            ("failed" | "rejected" | "cancelled", None) => {
+                let reason = one_line(text("reason"));
+                let message = format!("{name} {kind}: {reason}");
+                say_status(
+                    now,
+                    guard,
+                    "warning",
+                    message.trim_end_matches(": "),
+                    event.clone(),
+                );
+            }
+            _ => {
+                let message = one_line(text("message"));
+                say_status(now, guard, "progress", &message, event.clone());
+            }
+        }
+    }
+
+    fn propose(&mut self, now: Time, id: &str, kind: &str, guard: &mut Guard) {
+        if self.tasks.len() >= MAX_TASKS {
+            self.tasks.clear();
+        }
+        let task = Task {
+            kind: kind.to_owned(),
+            output: String::new(),
+        };
+        self.tasks.insert(id.to_owned(), task);
+        if let Some(name) = kind.strip_prefix("tool.") {
+            let call = Call {
+                id,
+                name,
+                ..Call::default()
+            };
+            self.said = Said::default();
+            start_tool(now, &call, &mut self.calls, guard);
+        } else {
+            say_status(now, guard, "progress", kind, Value::Null);
+        }
+    }
+
+    fn finish(
+        &mut self,
+        now: Time,
+        (id, name, kind): (&str, &str, &str),
+        event: &Value,
+        guard: &mut Guard,
+    ) {
+        let printed = self.tasks.remove(id).map(|t| t.output).unwrap_or_default();
+        let reason = text_at(event, "reason").unwrap_or_default();
+        self.output = if printed.is_empty() {
+            reason.to_owned()
+        } else {
+            printed
+        };
+        let output = Value::from(self.output.as_str());
+        let done = Done {
+            id,
+            name,
+            outcome: match kind {
+                "completed" => "ok",
+                "rejected" => "denied",
+                "cancelled" => "cancelled",
+                _ => "error",
+            },
+            output: Some(&output).filter(|_| !self.output.is_empty()),
+            ..Done::default()
+        };
+        finish_tool(now, &done, &mut self.calls, guard);
+    }
+
+    fn terminal(&mut self, now: Time, payload: &Value, guard: &mut Guard) {
+        let text = |key| text_at(payload, key).unwrap_or_default();
+        let (terminal, reason) = (text("terminal"), text("reason"));
+        let said = std::mem::take(&mut self.said);
+        if said.begins(text("text")) {
+            said.confirm(now, &ANSWER, text("text"), guard);
+        }
+        let spent = Spent::default();
+        match terminal {
+            "completed" => guard.complete(now, terminal, text_at(payload, "text"), &spent),
+            "cancelled" | "canceled" | "interrupted" => {
+                let reason = if reason.is_empty() { terminal } else { reason };
+                guard.cancelled(now, reason, Some(terminal), &spent);
+            }
+            _ => guard.fail(now, failure(reason, terminal, None), &spent),
+        }
+        self.tasks.clear();
+    }
+}

@@ -1,0 +1,210 @@
+//! opencode: `opencode run --format json`, whose only end is the reason of the last step, and the events of its server
+//! (`/event`), which say a text in deltas and again as a whole.
+//!
+//! Source: recordings of both. The prompt is a text part like any other on the server, so the role of its message decides.
+
+mod server;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use super::json::{Call, Done, failure, finish_tool, spend, start_tool, usage};
+use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, say_status, text_at};
+use crate::event::{Failure, Spent, TurnStarted};
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
+use crate::time::Time;
+
+use server::Server;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "opencode",
+    aliases: &["opencode-server"],
+    about: "opencode, run --format json, and its server's events",
+    usage: "opencode run --format json PROMPT",
+    commands: &["opencode"],
+    flags: &["--format"],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Opencode::default()),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let value = value.get("payload").unwrap_or(value);
+    let type_ = text_at(value, "type").unwrap_or_default();
+    if value.get("properties").is_some_and(Value::is_object) {
+        let prefixes = ["server.", "session.", "message.", "permission."];
+        let theirs = prefixes.iter().any(|p| type_.starts_with(p));
+        return if theirs { Match::Sure } else { Match::No };
+    }
+    let sure = match type_ {
+        "step_start" | "step_finish" | "text" | "tool_use" | "reasoning" => {
+            has("sessionID") && has("part")
+        }
+        "error" => has("sessionID") && has("error"),
+        _ => false,
+    };
+    if sure { Match::Sure } else { Match::No }
+}
+
+#[derive(Default)]
+struct Opencode {
+    run: Run,
+    server: Server,
+}
+
+/// What both forms share: the tools and the costs of the turn.
+#[derive(Default)]
+struct Run {
+    calls: Calls,
+    spent: Spent,
+}
+
+impl Adapter for Opencode {
+    fn on_line(&mut self, now: Time, mut line: Line<'_>, guard: &mut Guard) {
+        // `curl -N` of the server prints every event as one such line.
+        if let Some(data) = line.bytes.strip_prefix(b"data:") {
+            line.bytes = data;
+        }
+        lines_of(now, line, guard, |value, guard| {
+            let event = value.get("payload").unwrap_or(&value);
+            if event.get("properties").is_some_and(Value::is_object) {
+                self.server.event(now, event, &mut self.run, guard);
+            } else {
+                self.run.value(now, value, guard);
+            }
+        });
+    }
+
+    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
+        Verdict::MissingResult
+    }
+}
+
+impl Run {
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        let part = value.get("part").unwrap_or(&Value::Null);
+        let type_ = text_at(&value, "type").unwrap_or_default();
+        match (type_, text_at(part, "text")) {
+            ("step_start", _) => {
+                if !guard.turn_open() {
+                    self.start(now, &value, guard);
+                }
+            }
+            ("text", Some(said)) => {
+                guard.finish_block(now, &text(part, TextKind::Answer), Some(said));
+            }
+            ("reasoning", Some(said)) => {
+                guard.finish_block(now, &text(part, TextKind::Reasoning), Some(said));
+            }
+            ("tool_use", _) if part.is_object() => {
+                self.start_tool(now, part, guard);
+                self.finish_tool(now, part, guard);
+            }
+            ("step_finish", _) if guard.turn_open() => {
+                self.step(part, guard);
+                match text_at(part, "reason") {
+                    None => {
+                        let message = "the step ended without a reason";
+                        say_status(now, guard, "warning", message, value);
+                    }
+                    Some("tool-calls") => {}
+                    Some(reason) => self.complete(now, reason, guard),
+                }
+            }
+            ("error", _) => {
+                let error = value.get("error").unwrap_or(&value);
+                self.fail(now, error, guard);
+            }
+            _ => {
+                let message = format!("message of type {type_:?}");
+                say_status(now, guard, "info", &message, value);
+            }
+        }
+    }
+
+    fn start(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        self.spent = Spent::default();
+        let started = TurnStarted {
+            runtime: "opencode".into(),
+            session: text_at(value, "sessionID").map(Into::into),
+            ..TurnStarted::default()
+        };
+        guard.start_turn(now, &started);
+    }
+
+    /// What a step of the turn used.
+    fn step(&mut self, part: &Value, guard: &mut Guard) {
+        let cost = part.get("cost").and_then(Value::as_f64);
+        spend(&mut self.spent, part.get("tokens").and_then(usage), cost);
+        guard.note_spent(&self.spent);
+    }
+
+    fn complete(&mut self, now: Time, reason: &str, guard: &mut Guard) {
+        let spent = std::mem::take(&mut self.spent);
+        guard.complete(now, reason, None, &spent);
+    }
+
+    fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
+        let spent = std::mem::take(&mut self.spent);
+        if text_at(error, "name") == Some("MessageAbortedError") {
+            guard.cancelled(now, "MessageAbortedError", None, &spent);
+        } else {
+            guard.fail(now, why(error), &spent);
+        }
+    }
+
+    fn start_tool(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+        let state = part.get("state").unwrap_or(&Value::Null);
+        let call = Call {
+            id: text_at(part, "callID").unwrap_or_default(),
+            name: text_at(part, "tool").unwrap_or_default(),
+            input: state.get("input"),
+            title: text_at(state, "title"),
+            ..Call::default()
+        };
+        start_tool(now, &call, &mut self.calls, guard);
+    }
+
+    fn finish_tool(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+        let state = part.get("state").unwrap_or(&Value::Null);
+        let error = text_at(state, "error").unwrap_or_default();
+        let exit = ["/metadata/exit", "/metadata/exitCode"];
+        let time = |key: &str| state.pointer(key).and_then(Value::as_u64);
+        let took = |end: u64| Some(end.saturating_sub(time("/time/start")?));
+        let done = Done {
+            id: text_at(part, "callID").unwrap_or_default(),
+            name: text_at(part, "tool").unwrap_or_default(),
+            outcome: match text_at(state, "status").unwrap_or_default() {
+                "completed" => "ok",
+                "error" if error.contains("rejected permission") => "denied",
+                "error" if error.contains("aborted") => "cancelled",
+                "error" => "error",
+                _ => "unknown",
+            },
+            output: state.get("error").or_else(|| state.get("output")),
+            exit_code: exit.iter().find_map(|key| state.pointer(key)?.as_i64()),
+            duration_ms: time("/time/end").and_then(took),
+            ..Done::default()
+        };
+        finish_tool(now, &done, &mut self.calls, guard);
+    }
+}
+
+fn text(part: &Value, kind: TextKind) -> Text<'_> {
+    Text {
+        key: text_at(part, "id").unwrap_or_default(),
+        kind,
+        parent: None,
+    }
+}
+
+/// `{name, data: {message, statusCode}}`, or a string.
+fn why(error: &Value) -> Failure<'static> {
+    let at = |path: &str| error.pointer(path).and_then(Value::as_str);
+    let message = at("/data/message").or(at("/message")).or(error.as_str());
+    let status = error.pointer("/data/statusCode").and_then(Value::as_u64);
+    let name = text_at(error, "name").unwrap_or_default();
+    failure(message.unwrap_or_default(), name, status)
+}

@@ -1,0 +1,384 @@
+//! pi: `pi -p --mode json PROMPT`. Until 0.84 every update repeated the whole message twice; its delta and the message's
+//! end are all that is read. A turn is from `agent_start` to the `agent_end` that is not tried again.
+//!
+//! Source: recordings of 0.73.1 and fixtures of its users. `turn_start` and `turn_end` are one call of the model.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::json::{Call, Done, failure, finish_tool, over, plain, spend, start_tool, usage};
+use super::{
+    Adapter, Calls, Line, Match, Said, Spec, lenient, one_line, read, say_status, text_at,
+    user_said,
+};
+use crate::codec::Str;
+use crate::event::{Spent, TurnStarted};
+use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "pi",
+    aliases: &["pi-coding-agent"],
+    about: "pi, mode json",
+    usage: "pi -p --mode json PROMPT",
+    commands: &["pi"],
+    flags: &["--mode"],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Pi::default()),
+};
+
+/// How many blocks of a message are told apart.
+const MAX_BLOCKS: usize = 256;
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let message = value.get("message").unwrap_or(&Value::Null);
+    // The Messages API has a `message_start` too; its messages have a type.
+    let role = message.get("role").is_some() && message.get("type").is_none();
+    let sure = match text_at(value, "type").unwrap_or_default() {
+        "session" => value.get("version").is_some_and(Value::is_number) && has("cwd"),
+        "message_update" => has("assistantMessageEvent"),
+        "message_start" | "message_end" | "turn_end" => role,
+        "tool_execution_start" | "tool_execution_update" | "tool_execution_end" => {
+            has("toolCallId") && has("toolName")
+        }
+        "agent_end" => value.get("messages").is_some_and(Value::is_array),
+        "auto_retry_start" => has("maxAttempts"),
+        "agent_start" | "turn_start" if value.as_object().is_some_and(|o| o.len() == 1) => {
+            return Match::Maybe;
+        }
+        _ => false,
+    };
+    if sure { Match::Sure } else { Match::No }
+}
+
+/// An update; everything else is read as a value.
+#[derive(Deserialize)]
+struct Update<'a> {
+    #[serde(rename = "type", borrow)]
+    type_: Option<Str<'a>>,
+    #[serde(rename = "assistantMessageEvent", borrow)]
+    event: Option<&'a RawValue>,
+}
+
+/// What an update says beside the snapshots that it repeats.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type", borrow)]
+    type_: Str<'a>,
+    #[serde(rename = "contentIndex")]
+    index: Option<usize>,
+    #[serde(borrow)]
+    delta: Option<Str<'a>>,
+    #[serde(borrow)]
+    content: Option<Str<'a>>,
+}
+
+#[derive(Default)]
+struct Pi {
+    calls: Calls,
+    session: Option<Value>,
+    message: u64,
+    blocks: Vec<Block>,
+    spent: Spent,
+    /// The last message of the assistant: how it ended, and with which error.
+    last: (String, String),
+    /// An `agent_end` with an error, which may be tried again.
+    ending: Option<Value>,
+    /// The failed turn goes on with the next `agent_start`.
+    retrying: bool,
+}
+
+/// A block of the message that is being said.
+struct Block {
+    index: usize,
+    said: Said,
+    done: bool,
+}
+
+impl Adapter for Pi {
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        read(now, line, guard, |text, guard| {
+            if let Ok(update) = serde_json::from_str::<Update<'_>>(text)
+                && update.type_.as_deref() == Some("message_update")
+                && let Some(event) = lenient(update.event)
+                && self.update(now, &event, guard)
+            {
+                return Ok(());
+            }
+            self.value(now, serde_json::from_str(text)?, guard);
+            Ok(())
+        });
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        self.end(now, guard);
+        Verdict::MissingResult
+    }
+}
+
+impl Pi {
+    /// Says an update; `false` if it is of an unknown kind.
+    fn update(&mut self, now: Time, event: &Event<'_>, guard: &mut Guard) -> bool {
+        let index = event.index.unwrap_or(0);
+        let key = format!("{}/{index}", self.message);
+        let kind = if event.type_.starts_with("thinking") {
+            TextKind::Reasoning
+        } else {
+            TextKind::Answer
+        };
+        let text = Text {
+            key: &key,
+            kind,
+            parent: None,
+        };
+        match (&*event.type_, &event.delta, &event.content) {
+            ("text_delta" | "thinking_delta", Some(delta), _) => {
+                if let Some(block) = self.block(index).filter(|_| !delta.is_empty()) {
+                    block.said.delta(now, &text, delta, guard);
+                }
+            }
+            ("text_end" | "thinking_end", _, Some(whole)) => {
+                self.whole(now, &text, index, whole, guard);
+            }
+            // What these frame is said by the deltas, by the message's end and by the tools themselves.
+            ("start" | "done" | "text_start" | "thinking_start", ..) => {}
+            ("toolcall_start" | "toolcall_delta" | "toolcall_end", ..) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn block(&mut self, index: usize) -> Option<&mut Block> {
+        let at = self.blocks.iter().position(|b| b.index == index);
+        let at = at.unwrap_or_else(|| {
+            if self.blocks.len() >= MAX_BLOCKS {
+                self.blocks.remove(0);
+            }
+            self.blocks.push(Block {
+                index,
+                said: Said::default(),
+                done: false,
+            });
+            self.blocks.len() - 1
+        });
+        self.blocks.get_mut(at)
+    }
+
+    /// A text as a whole: at the end of its block, and again at the end of its message.
+    fn whole(&mut self, now: Time, text: &Text<'_>, index: usize, whole: &str, guard: &mut Guard) {
+        if let Some(block) = self.block(index).filter(|block| !block.done) {
+            block.done = true;
+            std::mem::take(&mut block.said).confirm(now, text, whole, guard);
+        }
+    }
+
+    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+        let text = |key| text_at(&value, key).unwrap_or_default();
+        let type_ = text("type");
+        let again = value.get("willRetry").and_then(Value::as_bool) == Some(true);
+        match type_ {
+            "auto_retry_start" => self.retry(),
+            "auto_compaction_end" | "compaction_end" if again => self.retry(),
+            "auto_compaction_start" | "compaction_start" | "agent_settled" => {}
+            _ => self.end(now, guard),
+        }
+        match type_ {
+            "session" => {
+                say_status(now, guard, "session", text("id"), value.clone());
+                self.session = Some(value);
+            }
+            "agent_start" => self.start(now, guard),
+            "turn_start" | "turn_end" => {}
+            "message_start" => {
+                self.message += 1;
+                self.blocks.clear();
+            }
+            "message_end" => self.message_end(now, &value, guard),
+            "tool_execution_start" => self.tool(now, &value, guard),
+            "tool_execution_end" => self.tool_done(now, &value, guard),
+            "agent_end" if over(guard) => {
+                say_status(now, guard, "log", "the turn had ended already", value);
+            }
+            "agent_end" if again => self.retry(),
+            "agent_end" => {
+                let failed = self.note_last(&value) == "error";
+                self.ending = Some(value);
+                if !failed {
+                    self.end(now, guard);
+                }
+            }
+            _ => other(now, type_, &value, guard),
+        }
+    }
+
+    /// The `agent_end` that is held was not the last.
+    fn retry(&mut self) {
+        self.ending = None;
+        self.retrying = true;
+    }
+
+    fn start(&mut self, now: Time, guard: &mut Guard) {
+        if std::mem::take(&mut self.retrying) && guard.turn_open() {
+            return;
+        }
+        self.spent = Spent::default();
+        self.last = Default::default();
+        let session = self.session.as_ref();
+        let text = |key| Some(text_at(session?, key)?.into());
+        let started = TurnStarted {
+            runtime: "pi".into(),
+            session: text("id"),
+            cwd: text("cwd"),
+            ..TurnStarted::default()
+        };
+        guard.start_turn(now, &started);
+    }
+
+    fn message_end(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        let message = value.get("message").unwrap_or(&Value::Null);
+        let content = message.get("content").unwrap_or(&Value::Null);
+        match text_at(message, "role").unwrap_or_default() {
+            "assistant" => self.assistant(now, message, guard),
+            "user" => {
+                let said = plain(content);
+                let parts = content.as_array().into_iter().flatten();
+                let first = parts.filter_map(|part| text_at(part, "text")).next();
+                user_said(now, guard, said.as_str().or(first).unwrap_or_default());
+            }
+            // The end of the tool has said it.
+            "toolResult" => {}
+            role => {
+                let text = format!("message of role {role:?}");
+                say_status(now, guard, "info", &text, message.clone());
+            }
+        }
+    }
+
+    fn assistant(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+        let content = message.get("content").and_then(Value::as_array);
+        for (index, part) in content.into_iter().flatten().enumerate() {
+            let (kind, said) = match (text_at(part, "text"), text_at(part, "thinking")) {
+                (Some(said), _) => (TextKind::Answer, said),
+                (_, Some(said)) => (TextKind::Reasoning, said),
+                _ => continue,
+            };
+            let key = format!("{}/{index}", self.message);
+            let text = Text {
+                key: &key,
+                kind,
+                parent: None,
+            };
+            self.whole(now, &text, index, said, guard);
+        }
+        // A message may come without its start.
+        self.message += 1;
+        self.blocks.clear();
+        let used = message.get("usage").unwrap_or(&Value::Null);
+        let cost = used.pointer("/cost/total").and_then(Value::as_f64);
+        spend(&mut self.spent, usage(used), cost);
+        guard.note_spent(&self.spent);
+        self.note(message);
+    }
+
+    fn note(&mut self, message: &Value) {
+        let text = |key| text_at(message, key).unwrap_or_default().to_owned();
+        self.last = (text("stopReason"), text("errorMessage"));
+    }
+
+    /// How the last message ended, by the list of all if there is one.
+    fn note_last(&mut self, value: &Value) -> &str {
+        let all = value.get("messages").and_then(Value::as_array);
+        let mut all = all.into_iter().flatten().rev();
+        if let Some(message) = all.find(|m| text_at(m, "role") == Some("assistant")) {
+            self.note(message);
+        }
+        &self.last.0
+    }
+
+    fn tool(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        for block in &mut self.blocks {
+            block.said.close();
+        }
+        let call = Call {
+            id: text_at(value, "toolCallId").unwrap_or_default(),
+            name: text_at(value, "toolName").unwrap_or_default(),
+            input: value.get("args"),
+            ..Call::default()
+        };
+        start_tool(now, &call, &mut self.calls, guard);
+    }
+
+    fn tool_done(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        let result = value.get("result").unwrap_or(&Value::Null);
+        let failed = value.get("isError").and_then(Value::as_bool) == Some(true);
+        let output = plain(result.get("content").unwrap_or(result));
+        let exit = ["/details/exit_code", "/details/exitCode"];
+        let done = Done {
+            id: text_at(value, "toolCallId").unwrap_or_default(),
+            name: text_at(value, "toolName").unwrap_or_default(),
+            outcome: if failed { "error" } else { "ok" },
+            output: Some(&output),
+            exit_code: exit.iter().find_map(|key| result.pointer(key)?.as_i64()),
+            ..Done::default()
+        };
+        finish_tool(now, &done, &mut self.calls, guard);
+    }
+
+    /// Ends the turn, if its last `agent_end` is still held.
+    fn end(&mut self, now: Time, guard: &mut Guard) {
+        let Some(value) = self.ending.take() else {
+            return;
+        };
+        let spent = std::mem::take(&mut self.spent);
+        let (stop, error) = std::mem::take(&mut self.last);
+        self.retrying = false;
+        match stop.as_str() {
+            "error" => guard.fail(now, failure(&error, "", None), &spent),
+            "aborted" => guard.cancelled(now, "aborted", Some("aborted"), &spent),
+            _ => {
+                let stop = if stop.is_empty() { "agent_end" } else { &stop };
+                let result = last_text(&value);
+                guard.complete(now, stop, result.as_deref(), &spent);
+            }
+        }
+    }
+}
+
+/// The text of the last message, for releases that say it nowhere else.
+fn last_text(value: &Value) -> Option<String> {
+    let all = value.get("messages").and_then(Value::as_array)?;
+    let last = all
+        .iter()
+        .rev()
+        .find(|m| text_at(m, "role") == Some("assistant"))?;
+    let parts = last.get("content").and_then(Value::as_array)?;
+    let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
+    Some(texts.concat()).filter(|text| !text.is_empty())
+}
+
+fn other(now: Time, type_: &str, value: &Value, guard: &mut Guard) {
+    let said = ["errorMessage", "finalError", "error", "message", "toolName"];
+    let said = said
+        .iter()
+        .find_map(|key| text_at(value, key))
+        .map(one_line);
+    let kind = match type_ {
+        t if t.contains("retry") => "retry",
+        t if t.contains("compaction") => "compaction",
+        "tool_execution_update" => "progress",
+        "extension_error" => "error",
+        "message_update" => "progress",
+        _ => "info",
+    };
+    let message = said.unwrap_or_else(|| format!("message of type {type_:?}"));
+    let data = match type_ {
+        // What it repeats grows with every update, and the tool's end has it all.
+        "tool_execution_update" => serde_json::json!({"id": text_at(value, "toolCallId")}),
+        "message_update" => value.get("assistantMessageEvent").unwrap_or(value).clone(),
+        _ => value.clone(),
+    };
+    say_status(now, guard, kind, &message, data);
+}

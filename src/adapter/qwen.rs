@@ -1,0 +1,38 @@
+//! Qwen Code: `qwen --output-format stream-json`, Claude Code's messages with a version of its own.
+
+use serde_json::Value;
+
+use super::claude::{Claude, Dialect, Errors, Ids};
+use super::{Match, Spec, text_at};
+
+pub(super) const SPEC: Spec = Spec {
+    name: "qwen",
+    aliases: &["qwen-code"],
+    about: "Qwen Code, stream-json",
+    usage: "qwen -p PROMPT --output-format stream-json --include-partial-messages",
+    commands: &["qwen"],
+    flags: &["stream-json"],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Claude::new(&QWEN)),
+};
+
+const QWEN: Dialect = Dialect {
+    runtime: "qwen",
+    version: "qwen_code_version",
+    ids: Ids::Given,
+    errors: Errors::Fatal,
+};
+
+/// Its first message names it; the others are Claude Code's but for a few kinds of partial messages.
+fn detect(value: &Value) -> Match {
+    let value = value.get(0).unwrap_or(value);
+    let kinds = ["goal_state", "active_goal"];
+    let event = value.get("event").unwrap_or(&Value::Null);
+    let own = text_at(event, "type").is_some_and(|t| kinds.contains(&t));
+    if value.get("qwen_code_version").is_some() || own {
+        Match::Sure
+    } else {
+        Match::No
+    }
+}
