@@ -17,4 +17,5 @@ pub mod run;
 pub mod stage;
 pub mod tap;
 pub mod term;
+pub mod text;
 pub mod time;
