@@ -167,9 +167,11 @@ fn document(r: &mut Random) -> String {
 
 fn options(r: &mut Random) -> Options {
     let units = [Unit::Codepoints, Unit::Utf16, Unit::Bytes, Unit::Graphemes];
+    let size = [30, 120, 700][r.below(3)];
+    let max = 16 + r.below(size);
     let mut limits = vec![Limit {
         unit: units[r.below(4)],
-        max: 16 + r.below([30, 120, 700][r.below(3)]),
+        max,
     }];
     if r.below(4) == 0 {
         limits.push(Limit {
