@@ -124,7 +124,7 @@ impl Cutter {
     fn take(&mut self, cut: Cut) -> Part {
         let text = self.lines.text();
         let part = Part {
-            open: self.open.take().unwrap_or_default(),
+            open: self.open.take().filter(|_| !cut.bare).unwrap_or_default(),
             body: text[..cut.end].to_owned(),
             close: cut.close,
             glue: text[cut.end..cut.next].to_owned(),

@@ -19,96 +19,100 @@ pub(super) struct Pieces {
 /// Open brackets that are remembered; a deeper one is text.
 const MAX_DEPTH: usize = 32;
 
-/// Finds what stays whole in `text`, the beginning of a line or (`complete`) all of it. `fits` says whether a piece does;
-/// what does not, and what begins at or behind `upto`, is not looked for.
-pub(super) fn pieces(
+/// What a piece may be at most.
+pub(super) struct Most<F> {
+    /// In bytes, at least as much as fits.
+    pub bytes: usize,
+    /// Whether a text fits.
+    pub fits: F,
+}
+
+/// Finds what stays whole in `text`, the beginning of a line or (`complete`) all of it. What does not fit is nothing, and
+/// what begins at or behind `upto` does not matter.
+pub(super) fn pieces<F: Fn(&str) -> bool>(
     text: &str,
     complete: bool,
     upto: usize,
-    fits: impl Fn(&str) -> bool,
+    most: &Most<F>,
 ) -> Pieces {
     let mut seek = Seek {
+        text,
         bytes: text.as_bytes(),
+        most,
         at: 0,
         brackets: Vec::new(),
-        absent: Vec::new(),
-        no_paren: false,
         pieces: Pieces::default(),
     };
     while seek.at < text.len() && (seek.at < upto || !seek.brackets.is_empty()) {
-        seek.step(text);
+        seek.step();
     }
+    let fits = |start: usize| text.len() - start <= most.bytes && (most.fits)(&text[start..]);
     let mut found = seek.pieces;
     found.unended.extend(seek.brackets);
-    let kept = |start: usize| !complete && start < upto && fits(&text[start..]);
-    found.unended.retain(|start| kept(*start));
     found
-        .whole
-        .retain(|piece| piece.start < upto && fits(&text[piece.clone()]));
+        .unended
+        .retain(|start| !complete && *start < upto && fits(*start));
+    found.whole.retain(|piece| piece.start < upto);
     found
 }
 
-struct Seek<'a> {
+struct Seek<'a, F> {
+    text: &'a str,
     bytes: &'a [u8],
+    most: &'a Most<F>,
     at: usize,
     /// Where brackets have opened.
     brackets: Vec<usize>,
-    /// Lengths of backtick runs that do not come again.
-    absent: Vec<usize>,
-    /// No closing parenthesis was found from an earlier place.
-    no_paren: bool,
     pieces: Pieces,
 }
 
-impl Seek<'_> {
-    fn step(&mut self, text: &str) {
-        let here = self.at;
+impl<F: Fn(&str) -> bool> Seek<'_, F> {
+    fn step(&mut self) {
         // Most text is nothing of this.
-        let Some(found) = self.bytes[here..]
+        let Some(found) = self.bytes[self.at..]
             .iter()
             .position(|c| matches!(c, b'\\' | b'`' | b'[' | b']' | b':'))
         else {
             self.at = self.bytes.len();
             return;
         };
-        let here = here + found;
+        let here = self.at + found;
         self.at = here + 1;
         match self.bytes[here] {
-            b'\\' => self.at = (here + 2).min(self.bytes.len()),
+            b'\\' => {
+                let escaped = self.text[here + 1..].chars().next();
+                self.at += escaped.map_or(0, char::len_utf8);
+            }
             b'`' => self.code(here),
             b'[' if self.brackets.len() < MAX_DEPTH => {
                 let image = here > 0 && self.bytes[here - 1] == b'!';
                 self.brackets.push(here - usize::from(image));
             }
             b']' => self.link(here),
-            b':' if self.bytes[here..].starts_with(b"://") => self.url(text, here),
+            b':' if self.bytes[here..].starts_with(b"://") => self.url(here),
             _ => {}
-        }
-        // Escapes step over a byte: never into the middle of a character.
-        while !text.is_char_boundary(self.at) {
-            self.at += 1;
         }
     }
 
-    /// A piece that ends where the search goes on; pieces inside it are its own.
+    /// A piece, if it fits; pieces inside it are its own, and the search goes on behind it.
     fn found(&mut self, piece: Piece) {
+        if piece.len() > self.most.bytes || !(self.most.fits)(&self.text[piece.clone()]) {
+            return;
+        }
         self.at = self.at.max(piece.end);
-        while self
-            .pieces
-            .whole
-            .last()
-            .is_some_and(|last| last.start >= piece.start)
-        {
-            self.pieces.whole.pop();
+        let whole = &mut self.pieces.whole;
+        while whole.last().is_some_and(|last| last.start >= piece.start) {
+            whole.pop();
         }
-        if self
-            .pieces
-            .whole
-            .last()
-            .is_none_or(|last| last.end <= piece.start)
-        {
-            self.pieces.whole.push(piece);
+        if whole.last().is_none_or(|last| last.end <= piece.start) {
+            whole.push(piece);
         }
+    }
+
+    /// How far the search for the end of what begins at `start` goes.
+    fn horizon(&self, start: usize) -> usize {
+        let end = start.saturating_add(self.most.bytes).saturating_add(1);
+        end.min(self.bytes.len())
     }
 
     fn code(&mut self, start: usize) {
@@ -117,20 +121,25 @@ impl Seek<'_> {
             ticks.count()
         };
         let len = run(start);
+        let horizon = self.horizon(start);
         self.at = start + len;
-        if self.absent.contains(&len) {
-            return;
-        }
         let mut at = self.at;
-        while let Some(found) = memchr::memchr(b'`', &self.bytes[at..]) {
+        while let Some(found) = self
+            .bytes
+            .get(at..horizon)
+            .and_then(|rest| memchr::memchr(b'`', rest))
+        {
             let from = at + found;
             let other = run(from);
             at = from + other;
+            if at == self.bytes.len() {
+                // The run may go on.
+                self.pieces.unended.push(start);
+            }
             if other == len {
                 return self.found(start..at);
             }
         }
-        self.absent.push(len);
         self.pieces.unended.push(start);
     }
 
@@ -140,38 +149,40 @@ impl Seek<'_> {
             return;
         };
         let (open, end) = match self.bytes.get(close + 1) {
-            Some(b'(') if !self.no_paren => (b'(', b')'),
+            Some(b'(') => (b'(', b')'),
             Some(b'[') => (b'[', b']'),
             Some(_) => return,
             None => return self.pieces.unended.push(start),
         };
         let mut depth = 0usize;
         let mut escaped = false;
-        for (i, c) in self.bytes[close + 1..].iter().enumerate() {
+        let behind = self.bytes.get(close + 1..self.horizon(start));
+        for (i, c) in behind.unwrap_or_default().iter().enumerate() {
             if escaped {
                 escaped = false;
             } else if *c == b'\\' {
                 escaped = true;
-            } else if *c == open {
-                depth += 1;
             } else if *c == end {
-                depth -= 1;
+                depth = depth.saturating_sub(1);
                 if depth == 0 {
                     return self.found(start..close + 2 + i);
                 }
+            } else if *c == open {
+                depth += 1;
             }
         }
-        self.no_paren |= open == b'(';
         self.pieces.unended.push(start);
     }
 
-    fn url(&mut self, text: &str, colon: usize) {
+    fn url(&mut self, colon: usize) {
         let scheme = self.bytes[..colon]
             .iter()
             .rev()
+            .take(16)
             .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'.' | b'-'))
             .count();
-        if scheme == 0 {
+        // Inside of a link's text it ends no later than the link.
+        if scheme == 0 || !self.brackets.is_empty() {
             return;
         }
         let ends = |c: char| {
@@ -179,16 +190,14 @@ impl Seek<'_> {
                 || matches!(c, '<' | '>' | '"' | '`')
                 || matches!(c, '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}')
         };
-        match text[colon..].find(ends) {
-            Some(len) if self.brackets.is_empty() => self.found(colon - scheme..colon + len),
-            // Inside of a link's text it ends no later than the link.
-            Some(_) => {}
+        self.at = colon + 3;
+        let start = colon - scheme;
+        let horizon = floor(self.text, self.horizon(start));
+        match self.text[colon..horizon].find(ends) {
+            Some(len) => self.found(start..colon + len),
             None => {
-                self.pieces.unended.push(colon - scheme);
-                self.found(colon - scheme..text.len());
-                if !self.brackets.is_empty() {
-                    self.at = colon + 3;
-                }
+                self.pieces.unended.push(start);
+                self.found(start..horizon);
             }
         }
     }

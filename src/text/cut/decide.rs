@@ -1,5 +1,7 @@
 //! Where a part ends. Every verdict is one that no later text can change, so that it does not matter how much is held.
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::lines::{Group, Line, Lines};
 use super::{Options, Pace};
 use crate::text::inline::{self, Pieces, floor};
@@ -23,6 +25,8 @@ pub(super) struct Cut {
     pub close: String,
     pub last: bool,
     pub broken: bool,
+    /// Nothing is put before this part after all: a grapheme needs the room.
+    pub bare: bool,
 }
 
 /// More text is needed.
@@ -249,7 +253,7 @@ impl View<'_> {
         }
         for (i, line) in self.lines.whole().iter().enumerate() {
             let used = line.at + line.trimmed_size - self.at;
-            if !used.within(self.room) {
+            if !(used + self.close_size(line)).within(self.room) {
                 return None;
             }
             let enough = (used + self.open).0[0] >= self.options.min.unwrap_or(1);
@@ -290,24 +294,25 @@ impl View<'_> {
                 next: end,
                 close: close_all.to_owned(),
                 last: true,
-                broken: false,
+                ..Cut::default()
             }));
         }
         let Some(last) = whole.iter().rev().find(|line| !line.blank) else {
             return Ok(None);
         };
         let used = last.at + last.trimmed_size - self.at + self.close_size(last);
-        Ok(
-            (used.within(self.room) && last.trimmed > self.base).then(|| Cut {
-                end: last.trimmed - self.base,
-                next: end,
-                close: self
-                    .open_fence(last)
-                    .map_or(String::new(), |f| f.close.clone()),
-                last: true,
-                broken: false,
-            }),
-        )
+        let fits = used.within(self.room) && self.space_at_end() <= self.max_space();
+        if !fits || last.trimmed <= self.base {
+            return Ok(None);
+        }
+        let close = self.open_fence(last);
+        Ok(Some(Cut {
+            end: last.trimmed - self.base,
+            next: end,
+            close: close.map_or(String::new(), |fence| fence.close.clone()),
+            last: true,
+            ..Cut::default()
+        }))
     }
 
     /// The white space at the end of what is held, in bytes.
@@ -470,7 +475,11 @@ impl View<'_> {
 
     /// How much of a line fits, in bytes from its beginning.
     fn fitting(&self, line: &Line) -> usize {
-        let room = self.room - (line.at - self.at) - self.close_size(line);
+        let around = line.at - self.at + self.close_size(line);
+        if !around.within(self.room) {
+            return 0;
+        }
+        let room = self.room - around;
         let text = self.lines.slice(line.start, line.end);
         self.limits.prefix(text, room)
     }
@@ -485,11 +494,14 @@ impl View<'_> {
             _ => Some(l.max.saturating_mul(4)),
         });
         let longest = most.min().unwrap_or(text.len());
-        let seen = &text[..floor(text, upto.saturating_add(longest).saturating_add(4))];
+        let most = inline::Most {
+            bytes: longest,
+            fits: |piece: &str| self.limits.size(piece).within(self.limits.max()),
+        };
+        let far = upto.saturating_add(longest).saturating_add(8);
+        let seen = &text[..floor(text, far)];
         let complete = seen.len() == text.len() && (!self.is_tail(i) || self.lines.ended());
-        let max = self.limits.max();
-        let fits = |piece: &str| self.limits.size(piece).within(max);
-        let pieces = inline::pieces(seen, complete, upto, fits);
+        let pieces = inline::pieces(seen, complete, upto, &most);
         if pieces.unended.is_empty() {
             Ok((seen, pieces))
         } else {
@@ -590,8 +602,21 @@ impl View<'_> {
                 ..Cut::default()
             });
         }
-        let room = self.room - self.close_size(line);
         let text = self.lines.slice(line.start, line.end);
+        let cluster = text.graphemes(true).next().unwrap_or(text);
+        if self.limits.size(cluster).within(self.limits.max()) {
+            if self.is_tail(0) && !self.lines.ended() && cluster.len() == text.len() {
+                return Err(Wait);
+            }
+            // It fits alone: a grapheme comes before a fence.
+            return Ok(Cut {
+                end: cluster.len(),
+                next: cluster.len(),
+                bare: true,
+                ..Cut::default()
+            });
+        }
+        let room = self.room - self.close_size(line);
         let mut end = 0;
         for (at, c) in text.char_indices() {
             let to = at + c.len_utf8();
