@@ -19,6 +19,9 @@ pub(super) struct Pieces {
 /// Open brackets that are remembered; a deeper one is text.
 const MAX_DEPTH: usize = 32;
 
+/// What a URL begins with, the longer of two that end alike first.
+const SCHEMES: [&str; 3] = ["https", "http", "ftp"];
+
 /// What a piece may be at most.
 pub(super) struct Most<F> {
     /// In bytes, at least as much as fits.
@@ -49,6 +52,9 @@ pub(super) fn pieces<F: Fn(&str) -> bool>(
     let fits = |start: usize| text.len() - start <= most.bytes && (most.fits)(&text[start..]);
     let mut found = seek.pieces;
     found.unended.extend(seek.brackets);
+    // What begins before `upto` may turn out to be a URL a few bytes behind it.
+    let soon = text.len() < upto + "https://".len();
+    found.unended.extend(upto.checked_sub(1).filter(|_| soon));
     found
         .unended
         .retain(|start| !complete && *start < upto && fits(*start));
@@ -175,16 +181,13 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
     }
 
     fn url(&mut self, colon: usize) {
-        let scheme = self.bytes[..colon]
+        let scheme = SCHEMES
             .iter()
-            .rev()
-            .take(16)
-            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'.' | b'-'))
-            .count();
+            .find(|scheme| self.bytes[..colon].ends_with(scheme.as_bytes()));
         // Inside of a link's text it ends no later than the link.
-        if scheme == 0 || !self.brackets.is_empty() {
+        let Some(scheme) = scheme.map(|s| s.len()).filter(|_| self.brackets.is_empty()) else {
             return;
-        }
+        };
         let ends = |c: char| {
             c.is_whitespace()
                 || matches!(c, '<' | '>' | '"' | '`')

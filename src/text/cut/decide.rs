@@ -32,6 +32,15 @@ pub(super) struct Cut {
 /// More text is needed.
 struct Wait;
 
+/// What comes behind the end of a line.
+enum Behind {
+    /// This line, behind blank ones or none.
+    Line(usize),
+    /// So much white space that the next part begins with this line of it.
+    Space(usize),
+    Nothing,
+}
+
 /// A place where the part may end, in offsets of the text.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -196,17 +205,35 @@ impl View<'_> {
         }
     }
 
-    /// The next line behind `i` that is not blank: `Ok(None)` if the text ends before one.
-    fn next_line(&self, i: usize) -> Result<Option<usize>, Wait> {
-        let mut j = i + 1;
-        loop {
-            match self.get(j) {
-                Some(line) if line.blank => j += 1,
-                Some(_) => return Ok(Some(j)),
-                None if self.lines.ended() => return Ok(None),
-                None => return Err(Wait),
+    /// What comes behind the end of line `i`.
+    fn behind(&self, i: usize, line: &Line) -> Result<Behind, Wait> {
+        for j in i + 1.. {
+            let Some(next) = self.get(j) else {
+                return if self.lines.ended() {
+                    Ok(Behind::Nothing)
+                } else {
+                    Err(Wait)
+                };
+            };
+            let indent = next.start + self.lines.look() <= next.next
+                && self
+                    .lines
+                    .slice(next.start, next.next)
+                    .bytes()
+                    .take(self.lines.look())
+                    .all(|c| c.is_ascii_whitespace());
+            let far = next.blank && next.next - line.trimmed > self.max_space();
+            if indent || (far && !self.is_tail(j)) {
+                return Ok(Behind::Space(j));
+            }
+            if self.is_tail(j) && next.blank {
+                return Err(Wait);
+            }
+            if !next.blank {
+                return Ok(Behind::Line(j));
             }
         }
+        Err(Wait)
     }
 
     /// Whether a group that begins in this part fits into one; what began before does not.
@@ -301,7 +328,8 @@ impl View<'_> {
             return Ok(None);
         };
         let used = last.at + last.trimmed_size - self.at + self.close_size(last);
-        let fits = used.within(self.room) && self.space_at_end() <= self.max_space();
+        let space = self.lines.end_of_text() - last.trimmed;
+        let fits = used.within(self.room) && space <= self.max_space();
         if !fits || last.trimmed <= self.base {
             return Ok(None);
         }
@@ -407,14 +435,18 @@ impl View<'_> {
         if line.end - line.trimmed > self.max_space() {
             return Ok(None);
         }
-        let behind = self.lines.slice(line.trimmed, self.lines.end_of_text());
-        let space = behind.len() - behind.trim_start().len();
-        if space > self.max_space() {
+        let next = match self.behind(i, line)? {
+            Behind::Nothing => return Ok(None),
+            Behind::Line(next) => next,
             // More white space than is left out at one cut: what comes behind it does not matter.
-            return Ok(Some((Class::Paragraph, self.through_space(i, line))));
-        }
-        let Some(next) = self.next_line(i)? else {
-            return Ok(None);
+            Behind::Space(next) => {
+                let place = self.get(next).map(|next| Place {
+                    end: line.trimmed,
+                    next: next.start,
+                    fence: Some(i),
+                });
+                return Ok(place.map(|place| (Class::Paragraph, place)));
+            }
         };
         let Some(behind) = self.get(next) else {
             return Ok(None);
@@ -460,17 +492,6 @@ impl View<'_> {
     fn goes_on(&self, i: usize, line: &Line) -> bool {
         self.get(i + 1)
             .is_some_and(|next| next.group == line.group && line.group.is_some())
-    }
-
-    /// The end of a line behind which there is more white space than is left out at one cut.
-    fn through_space(&self, i: usize, line: &Line) -> Place {
-        let space = self.lines.slice(line.trimmed, self.lines.end_of_text());
-        let len = boundary_before(space, floor(space, self.max_space()));
-        Place {
-            end: line.trimmed,
-            next: line.trimmed + len,
-            fence: Some(i),
-        }
     }
 
     /// How much of a line fits, in bytes from its beginning.

@@ -193,7 +193,7 @@ impl Lines {
     }
 
     /// How much of a line is looked at, in bytes.
-    fn look(&self) -> usize {
+    pub(super) fn look(&self) -> usize {
         (2 * self.limits.first()).max(MIN_LOOK)
     }
 

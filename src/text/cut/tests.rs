@@ -254,11 +254,9 @@ fn parts_are_a_function_of_text_and_options() {
         let other = sliced(&mut r, &text, &options);
         if other != parts {
             let n = parts.iter().zip(&other).take_while(|(a, b)| a == b).count();
-            panic!(
-                "seed {seed} {options:?}\n{text:?}\n{:#?}\n{:#?}",
-                parts.get(n),
-                other.get(n)
-            );
+            let before = n.checked_sub(1).and_then(|n| parts.get(n));
+            let (whole, slices) = (parts.get(n), other.get(n));
+            panic!("seed {seed} {options:?}\n{before:?}\n{whole:?}\n{slices:?}\n{text:?}");
         }
     }
 }
