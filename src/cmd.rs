@@ -2,6 +2,7 @@
 
 mod adapters;
 mod check;
+mod chunk;
 mod coalesce;
 mod common;
 mod demo;
@@ -35,6 +36,7 @@ const LONG: &str = "Examples:
 enum Command {
     Wrap(wrap::Args),
     Coalesce(coalesce::Args),
+    Chunk(chunk::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -47,6 +49,7 @@ impl Command {
         match self {
             Command::Wrap(args) => wrap::run(args),
             Command::Coalesce(args) => coalesce::run(args),
+            Command::Chunk(args) => chunk::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),

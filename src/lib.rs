@@ -18,4 +18,5 @@ pub mod run;
 pub mod stage;
 pub mod tap;
 pub mod term;
+pub mod text;
 pub mod time;

@@ -8,6 +8,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["wrap", "--from", "text"], "hello\n"),
     (&["wrap"], "hello\n"),
     (&["coalesce"], EVENT),
+    (&["chunk", "--for", "plain"], STATUS),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),
@@ -24,6 +25,13 @@ const SOURCES: &[&str] = &["adapters", "demo"];
 pub const EVENT: &str = concat!(
     r#"{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","#,
     r#""block":"b1","kind":"answer","text":"hello\n"}"#,
+    "\n"
+);
+
+/// An event that no filter holds back.
+pub const STATUS: &str = concat!(
+    r#"{"v":1,"type":"status","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","#,
+    r#""kind":"info","message":"hello"}"#,
     "\n"
 );
 

@@ -1,0 +1,243 @@
+//! chunk: text cut to a channel's limits. The deltas and finals of the chosen texts go, their parts stand in their place;
+//! all else passes as it came. What a part says never depends on how the text was sliced.
+
+mod block;
+mod presets;
+#[cfg(test)]
+mod tests;
+
+use super::{Filter, Out};
+use crate::codec;
+use crate::event::{Event, Type};
+use crate::text::cut;
+use crate::time::Time;
+use block::{Block, Final, Head};
+
+pub use presets::{PRESETS, Preset};
+
+/// How many streams are remembered at once; past that the one longest silent is forgotten, its blocks closed.
+const MAX_STREAMS: usize = 1024;
+
+/// How many blocks of a stream may be open at once; past that the oldest is closed.
+const MAX_BLOCKS: usize = 256;
+
+/// Which texts are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Kinds {
+    /// What is for the user.
+    #[default]
+    Answer,
+    /// The model's thinking.
+    Reasoning,
+    /// Both.
+    All,
+}
+
+impl Kinds {
+    fn take(self, kind: &str) -> bool {
+        match self {
+            Kinds::Answer => kind == "answer",
+            Kinds::Reasoning => kind == "reasoning",
+            Kinds::All => matches!(kind, "answer" | "reasoning"),
+        }
+    }
+}
+
+/// Whose texts are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Voices {
+    /// The agent's own.
+    #[default]
+    Agent,
+    /// Those of its sub-agents too: texts with a `parent`.
+    All,
+}
+
+/// What is cut, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which texts.
+    pub kinds: Kinds,
+    /// Whose.
+    pub voices: Voices,
+    /// How.
+    pub cut: cut::Options,
+}
+
+/// The filter.
+#[derive(Debug)]
+pub struct Chunk {
+    options: Options,
+    lanes: Vec<Lane>,
+    /// The lane that spoke last: streams speak in bursts.
+    last: usize,
+    /// Events seen, to know who has been silent longest.
+    clock: u64,
+}
+
+/// One stream.
+#[derive(Debug)]
+struct Lane {
+    stream: String,
+    /// The turn whose deltas are trusted: its beginning was seen, and no gap since.
+    trusted: Option<u64>,
+    blocks: Vec<Block>,
+    used: u64,
+}
+
+impl Chunk {
+    /// A filter that holds nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            lanes: Vec::new(),
+            last: 0,
+            clock: 0,
+        }
+    }
+
+    fn lane(&mut self, now: Time, stream: &str, out: &mut Out<'_>) -> &mut Lane {
+        self.clock += 1;
+        let known = match self.lanes.get(self.last) {
+            Some(lane) if lane.stream == stream => Some(self.last),
+            _ => self.lanes.iter().position(|lane| lane.stream == stream),
+        };
+        self.last = known.unwrap_or_else(|| {
+            if self.lanes.len() >= MAX_STREAMS {
+                let oldest = self.lanes.iter().enumerate();
+                let at = oldest
+                    .min_by_key(|(_, lane)| lane.used)
+                    .map_or(0, |(i, _)| i);
+                self.lanes.swap_remove(at).close(now, out);
+            }
+            self.lanes.push(Lane {
+                stream: stream.to_owned(),
+                trusted: None,
+                blocks: Vec::new(),
+                used: 0,
+            });
+            self.lanes.len() - 1
+        });
+        let lane = &mut self.lanes[self.last];
+        lane.used = self.clock;
+        lane
+    }
+
+    /// Whether a text of this kind is cut, said under a tool call or not.
+    fn takes(&self, kind: &str, child: Option<&str>) -> bool {
+        self.options.kinds.take(kind) && (child.is_none() || self.options.voices == Voices::All)
+    }
+
+    fn on_final(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
+        let mended = codec::mend_lone(event.line);
+        let line = mended.as_deref().unwrap_or(event.line);
+        let body = match codec::body::<Final<'_>>(line) {
+            Ok(body) if body.part.is_none() && self.takes(&body.kind, body.parent.as_deref()) => {
+                body
+            }
+            _ => return out.pass(now, event),
+        };
+        let options = &self.options.cut.clone();
+        let lane = self.lane(now, stream, out);
+        let at = lane.blocks.iter().position(|b| b.is(&body.block));
+        let mut block = match at {
+            Some(at) => lane.blocks.remove(at),
+            None => Block::new(Head::of_final(event, &body), options, true),
+        };
+        if mended.is_some() {
+            block.mark_mended();
+        }
+        block.finish(now, event, &body, line, options, out);
+    }
+
+    fn on_delta(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
+        let Some(delta) = event.delta.as_ref() else {
+            return out.pass(now, event);
+        };
+        if !self.takes(delta.kind.0, delta.parent.map(|p| p.0)) {
+            return out.pass(now, event);
+        }
+        let options = &self.options.cut.clone();
+        let lane = self.lane(now, stream, out);
+        let at = match lane.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
+            Some(at) => at,
+            None => {
+                if lane.blocks.len() >= MAX_BLOCKS {
+                    lane.blocks.remove(0).close(now, out);
+                }
+                let trusted = event.turn.is_some() && lane.trusted == event.turn;
+                let head = Head::of_delta(event, delta);
+                lane.blocks.push(Block::new(head, options, trusted));
+                lane.blocks.len() - 1
+            }
+        };
+        lane.blocks[at].delta(now, event, delta, out);
+    }
+}
+
+impl Lane {
+    /// Closes what is open: no more of it comes.
+    fn close(mut self, now: Time, out: &mut Out<'_>) {
+        self.close_blocks(now, out);
+    }
+
+    fn close_blocks(&mut self, now: Time, out: &mut Out<'_>) {
+        for block in self.blocks.drain(..) {
+            block.close(now, out);
+        }
+    }
+
+    /// Whether a status says that events are missing.
+    fn is_gap(event: &Event<'_>) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Status<'a> {
+            #[serde(borrow)]
+            kind: std::borrow::Cow<'a, str>,
+        }
+        event.line.contains("gap")
+            && codec::body::<Status<'_>>(&codec::without_lone(event.line))
+                .is_ok_and(|status| status.kind == "gap")
+    }
+}
+
+impl Filter for Chunk {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        let Some(stream) = event.stream.as_deref() else {
+            return out.pass(now, event);
+        };
+        match event.kind {
+            Type::TextDelta => self.on_delta(now, event, stream, out),
+            Type::BlockFinal => self.on_final(now, event, stream, out),
+            Type::TurnStarted => {
+                let lane = self.lane(now, stream, out);
+                lane.close_blocks(now, out);
+                lane.trusted = event.turn;
+                out.pass(now, event);
+            }
+            Type::Status if Lane::is_gap(event) => {
+                let lane = self.lane(now, stream, out);
+                lane.trusted = None;
+                lane.blocks.iter_mut().for_each(Block::distrust);
+                out.pass(now, event);
+            }
+            kind => {
+                if kind.is_terminal() {
+                    // wrap has closed every block; whoever has not gets them closed here.
+                    self.lane(now, stream, out).close_blocks(now, out);
+                }
+                out.pass(now, event);
+            }
+        }
+    }
+
+    fn on_flush(&mut self, _now: Time, _out: &mut Out<'_>) {
+        // What passes unseen has no place in any stream, and a flush would make parts depend on it.
+    }
+
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        for lane in self.lanes.drain(..) {
+            lane.close(now, out);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! One block on its way: its text goes through a cutter, its parts leave as events.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::codec::{self, Fields, Str, Writer};
+use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION};
+use crate::filter::Out;
+use crate::text::cut::{Cutter, Options, Part};
+use crate::time::Time;
+
+/// What is read of a `block_final`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Final<'a> {
+    #[serde(borrow)]
+    pub block: Cow<'a, str>,
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub parent: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    label: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    supersedes: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    continues: Option<Str<'a>>,
+    #[serde(default)]
+    pub part: Option<u64>,
+    #[serde(default)]
+    synthetic: bool,
+}
+
+/// What every part of a block says alike.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    stream: String,
+    turn: Option<u64>,
+    label: Option<String>,
+    parent: Option<String>,
+    block: String,
+    kind: String,
+}
+
+impl Head {
+    pub(super) fn of_final(event: &Event<'_>, body: &Final<'_>) -> Self {
+        Self {
+            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
+            turn: event.turn,
+            label: body.label.as_deref().map(str::to_owned),
+            parent: body.parent.as_deref().map(str::to_owned),
+            block: body.block.as_ref().to_owned(),
+            kind: body.kind.as_ref().to_owned(),
+        }
+    }
+
+    pub(super) fn of_delta(event: &Event<'_>, delta: &Delta<'_>) -> Self {
+        let text = |raw: Raw<'_>| raw.decode().into_owned();
+        Self {
+            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
+            turn: event.turn,
+            label: delta.label.map(text),
+            parent: delta.parent.map(text),
+            block: text(delta.block),
+            kind: text(delta.kind),
+        }
+    }
+}
+
+/// One open block.
+#[derive(Debug)]
+pub(super) struct Block {
+    head: Head,
+    cutter: Option<Cutter>,
+    said: Said,
+    parts: u64,
+    /// Deltas that were not taken: something of the text may be missing before them.
+    missed: u64,
+    trusted: bool,
+    /// The first half of a surrogate pair at the end of the last delta, still escaped.
+    half: String,
+    /// Texts hold stand-ins for lone surrogates.
+    mended: bool,
+    /// Number and time of the last event.
+    seq: Option<u64>,
+    ts: Option<String>,
+}
+
+/// How much text was taken, and its checksum: a block is compared with its final without being kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    bytes: usize,
+    sum: u64,
+}
+
+impl Said {
+    const NOTHING: Self = Self {
+        bytes: 0,
+        sum: 0xCBF2_9CE4_8422_2325,
+    };
+
+    /// Goes on with FNV-1a, which does not mind how a text is sliced.
+    fn add(&mut self, text: &str) {
+        self.bytes += text.len();
+        for byte in text.bytes() {
+            self.sum = (self.sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
+        }
+    }
+}
+
+/// Beside the contract's fields, what the last part has of the block's final.
+#[derive(Debug, Default)]
+struct Ending<'a> {
+    supersedes: Option<&'a str>,
+    continues: Option<&'a str>,
+    extra: Map<String, Value>,
+}
+
+impl Block {
+    pub(super) fn new(head: Head, options: &Options, trusted: bool) -> Self {
+        Self {
+            head,
+            cutter: Some(Cutter::new(options.clone())),
+            said: Said::NOTHING,
+            parts: 0,
+            missed: 0,
+            trusted,
+            half: String::new(),
+            mended: false,
+            seq: None,
+            ts: None,
+        }
+    }
+
+    pub(super) fn is(&self, block: &str) -> bool {
+        self.head.block == block
+    }
+
+    pub(super) fn is_raw(&self, block: &str) -> bool {
+        self.head.block == block || (block.contains('\\') && self.is(&Raw(block).decode()))
+    }
+
+    /// Something was missed: no more deltas are taken, the final brings the rest.
+    pub(super) fn distrust(&mut self) {
+        self.trusted = false;
+    }
+
+    pub(super) fn mark_mended(&mut self) {
+        self.mended = true;
+    }
+
+    fn seen(&mut self, event: &Event<'_>) {
+        self.seq = event.seq;
+        self.ts = event.ts.as_deref().map(str::to_owned);
+    }
+
+    pub(super) fn delta(
+        &mut self,
+        now: Time,
+        event: &Event<'_>,
+        delta: &Delta<'_>,
+        out: &mut Out<'_>,
+    ) {
+        self.seen(event);
+        if !self.trusted {
+            self.missed += 1;
+            return;
+        }
+        let mut raw = Cow::Borrowed(delta.text.0);
+        if !self.half.is_empty() {
+            raw = Cow::Owned(std::mem::take(&mut self.half) + &raw);
+        }
+        let whole = raw.len() - half_at_end(&raw);
+        raw[whole..].clone_into(&mut self.half);
+        self.take(now, &raw[..whole], delta.synthetic, out);
+    }
+
+    /// Takes text as it stands in a line.
+    fn take(&mut self, now: Time, raw: &str, synthetic: bool, out: &mut Out<'_>) {
+        let mended =
+            memchr::memmem::find(raw.as_bytes(), b"\\u").and_then(|_| codec::mend_lone(raw));
+        self.mended |= mended.is_some();
+        let text = codec::unescape(mended.as_deref().unwrap_or(raw));
+        self.push(now, &text, synthetic, out);
+    }
+
+    fn push(&mut self, now: Time, text: &str, synthetic: bool, out: &mut Out<'_>) {
+        self.said.add(text);
+        let Some(mut cutter) = self.cutter.take() else {
+            return;
+        };
+        cutter.push(text, |part| {
+            self.say(now, &part, synthetic, &Ending::default(), out);
+        });
+        self.cutter = Some(cutter);
+    }
+
+    /// The block's final has come: says what is left.
+    pub(super) fn finish(
+        mut self,
+        now: Time,
+        event: &Event<'_>,
+        body: &Final<'_>,
+        line: &str,
+        options: &Options,
+        out: &mut Out<'_>,
+    ) {
+        self.seen(event);
+        let half = std::mem::take(&mut self.half);
+        self.take(now, &half, body.synthetic, out);
+        let mut begun = Said::NOTHING;
+        let text: &str = &body.text;
+        let more = match text.get(..self.said.bytes) {
+            Some(head) => {
+                begun.add(head);
+                begun == self.said
+            }
+            None => false,
+        };
+        let _ = options;
+        if more {
+            self.push(now, &text[self.said.bytes..], body.synthetic, out);
+        } else {
+            self.warn(
+                now,
+                "the final text of the block is not what its deltas said: what was said stands",
+                out,
+            );
+        }
+        let ending = Ending {
+            supersedes: body.supersedes.as_deref(),
+            continues: body.continues.as_deref(),
+            extra: extra(line),
+        };
+        self.end(now, body.synthetic, &ending, out);
+    }
+
+    /// No final has come and none will: says what is left.
+    pub(super) fn close(mut self, now: Time, out: &mut Out<'_>) {
+        let half = std::mem::take(&mut self.half);
+        self.take(now, &half, true, out);
+        if self.missed > 0 {
+            let what = format!(
+                "{} deltas of the block came without its beginning, and its final never came: they are lost",
+                self.missed
+            );
+            self.warn(now, &what, out);
+        }
+        if self.said.bytes > 0 {
+            self.end(now, true, &Ending::default(), out);
+        }
+    }
+
+    fn end(&mut self, now: Time, synthetic: bool, ending: &Ending<'_>, out: &mut Out<'_>) {
+        if let Some(cutter) = self.cutter.take() {
+            cutter.finish(|part| self.say(now, &part, synthetic, ending, out));
+        }
+    }
+
+    fn envelope<'a>(&'a self, type_: &'a str) -> Envelope<'a> {
+        Envelope {
+            v: VERSION,
+            type_: type_.into(),
+            stream: Some((&*self.head.stream).into()),
+            turn: self.head.turn,
+            ts: self.ts.as_deref().map(Into::into),
+            label: self.head.label.as_deref().map(Into::into),
+            parent: self.head.parent.as_deref().map(Into::into),
+            ..Envelope::default()
+        }
+    }
+
+    fn say(
+        &mut self,
+        now: Time,
+        part: &Part,
+        synthetic: bool,
+        ending: &Ending<'_>,
+        out: &mut Out<'_>,
+    ) {
+        let number = self.parts;
+        self.parts += 1;
+        let head = &self.head;
+        let turn = head.turn.unwrap_or(0);
+        let id = format!("{}/{turn}/{}/{number}", head.stream, head.block);
+        let some = |text: &'static str| (!text.is_empty()).then(|| Cow::Borrowed(text));
+        let _ = some;
+        let said = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
+        let text = if part.open.is_empty() && part.close.is_empty() {
+            Cow::Borrowed(&*part.body)
+        } else {
+            Cow::Owned(format!("{}{}{}", part.open, part.body, part.close))
+        };
+        let body = BlockFinal {
+            block: (&*head.block).into(),
+            kind: (&*head.kind).into(),
+            text,
+            supersedes: ending.supersedes.filter(|_| part.last).map(Into::into),
+            continues: ending.continues.filter(|_| part.last).map(Into::into),
+            part: Some(number),
+            last: Some(part.last),
+            delivery_id: Some(id.into()),
+            open: said(&part.open),
+            close: said(&part.close),
+            glue: said(&part.glue),
+        };
+        let mut envelope = self.envelope("block_final");
+        envelope.seq = self.seq;
+        envelope.synthetic = synthetic;
+        let nothing = Map::new();
+        let extra = if part.last { &ending.extra } else { &nothing };
+        let writer = Writer {
+            lone_surrogates: self.mended,
+        };
+        out.say(now, |buf| writer.event_with(buf, &envelope, &body, extra));
+        if part.broken {
+            self.warn(
+                now,
+                &format!("part {number} ends inside a grapheme that is larger than the limit"),
+                out,
+            );
+        }
+    }
+
+    fn warn(&self, now: Time, what: &str, out: &mut Out<'_>) {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            block: &'a str,
+        }
+        let envelope = self.envelope("status");
+        let data = serde_json::to_value(Data {
+            block: &self.head.block,
+        });
+        let body = Status {
+            kind: "diagnostic".into(),
+            message: Some(what.into()),
+            data: data.ok(),
+        };
+        out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
+    }
+}
+
+/// What a final has beside what the contract says.
+fn extra(line: &str) -> Map<String, Value> {
+    const KNOWN: [&str; 15] = [
+        "v",
+        "type",
+        "stream",
+        "turn",
+        "seq",
+        "first_seq",
+        "ts",
+        "label",
+        "parent",
+        "synthetic",
+        "block",
+        "kind",
+        "text",
+        "supersedes",
+        "continues",
+    ];
+    let _ = KNOWN;
+    let Ok(fields) = Fields::parse(line) else {
+        return Map::new();
+    };
+    let unknown = fields
+        .0
+        .iter()
+        .filter(|(key, _)| !KNOWN.contains(&key.as_ref()));
+    unknown
+        .filter_map(|(key, value)| Some((key.to_string(), serde_json::from_str(value).ok()?)))
+        .collect()
+}
+
+/// The length of an escaped first half of a surrogate pair at the end of a raw text; 0 if there is none.
+fn half_at_end(raw: &str) -> usize {
+    let bytes = raw.as_bytes();
+    let Some(tail) = bytes.len().checked_sub(6).map(|at| &bytes[at..]) else {
+        return 0;
+    };
+    let high = tail.starts_with(b"\\u")
+        && matches!(tail[2], b'd' | b'D')
+        && matches!(tail[3], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
+        && tail[4..].iter().all(u8::is_ascii_hexdigit);
+    let before = &bytes[..bytes.len() - if high { 6 } else { 0 }];
+    let slashes = before.iter().rev().take_while(|c| **c == b'\\').count();
+    if high && slashes % 2 == 0 { 6 } else { 0 }
+}

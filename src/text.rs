@@ -1,0 +1,7 @@
+//! What is known of text itself: how channels count it, how Markdown is built, where it may be cut. Pure, and about text
+//! alone: nothing here knows an event.
+
+pub mod cut;
+mod inline;
+mod markdown;
+pub mod units;

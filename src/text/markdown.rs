@@ -1,0 +1,405 @@
+//! What a line of Markdown is, by CommonMark 0.31 and GitHub's tables: only as much as is needed to cut well.
+//!
+//! A line is told by its beginning and by what stood before it, so that a line need not be complete to be known. HTML
+//! blocks are not looked for: the channels do not have them, and their fences are fences.
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// White space alone.
+    Blank,
+    /// A quote's mark with nothing behind it.
+    Gap,
+    /// Text of a paragraph, a list item or an indented code block.
+    Text,
+    /// A heading that begins with `#`.
+    Heading,
+    /// The line under the text of a heading.
+    Underline,
+    /// A thematic break.
+    Rule,
+    /// The line between a table's header and its rows.
+    Delimiter,
+    /// A row of a table.
+    Row,
+    /// The line that opens a fence.
+    Opener,
+    /// A line inside a fence.
+    Code,
+    /// The line that closes a fence.
+    Closer,
+}
+
+/// What was found of a line.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub kind: Kind,
+    /// Whether a block begins with it.
+    pub starts: bool,
+    /// Where its text begins, behind quote marks, list markers and indentation; in bytes.
+    pub content: usize,
+    /// An opener's marker: its character and how often.
+    pub marker: (u8, usize),
+    /// Whether the next line may continue its paragraph.
+    flows: bool,
+    matched: usize,
+    pushed: Vec<Container>,
+    cells: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Quote,
+    /// A list item whose text is indented by so many columns more.
+    Item(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OpenFence {
+    marker: (u8, usize),
+    /// How many containers it stands in.
+    depth: usize,
+}
+
+/// Where a document stands between two lines.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    containers: Vec<Container>,
+    /// The last line was text that the next one may continue.
+    paragraph: bool,
+    /// Cells of the last line, if it may be a table's header.
+    cells: Option<usize>,
+    table: bool,
+    fence: Option<OpenFence>,
+}
+
+impl Scanner {
+    /// What the next line is, of which `head` is the beginning; `whole`: nothing that matters comes behind `head`.
+    /// `None`: too little of it is there to tell. More of a line never changes what was told.
+    pub(super) fn look(&self, head: &str, whole: bool) -> Option<Found> {
+        let mut at = At::new(head);
+        let matched = self.matched(&mut at, whole)?;
+        let (pad, _) = at.indent();
+        if at.pos + pad == head.len() {
+            return whole.then(|| self.blank(head, matched));
+        }
+        if let Some(fence) = self.fence.filter(|f| matched >= f.depth) {
+            let kind = fence_line(&at, fence, whole)?;
+            return Some(Found::new(kind, at.pos + pad, matched));
+        }
+        self.block(at, matched, whole)
+    }
+
+    /// How many of the open containers the line stands in.
+    fn matched(&self, at: &mut At<'_>, whole: bool) -> Option<usize> {
+        let mut matched = 0;
+        for container in &self.containers {
+            let (pad, columns) = at.indent();
+            let rest = &at.bytes[at.pos + pad..];
+            if rest.is_empty() && !whole {
+                return None;
+            }
+            match container {
+                Container::Quote if columns < 4 && rest.first() == Some(&b'>') => {
+                    at.skip(pad + 1);
+                    at.columns(1);
+                }
+                Container::Item(_) if rest.is_empty() => {}
+                Container::Item(width) if columns >= *width => at.columns(*width),
+                _ => break,
+            }
+            matched += 1;
+        }
+        Some(matched)
+    }
+
+    fn blank(&self, head: &str, matched: usize) -> Found {
+        let in_fence = self.fence.is_some_and(|f| matched >= f.depth);
+        let kind = match () {
+            () if in_fence => Kind::Code,
+            () if head.trim().is_empty() => Kind::Blank,
+            () => Kind::Gap,
+        };
+        Found::new(kind, head.len(), matched)
+    }
+
+    /// A line outside of fences: new containers, then what stands in them.
+    fn block(&self, mut at: At<'_>, matched: usize, whole: bool) -> Option<Found> {
+        let mut pushed = Vec::new();
+        loop {
+            let (pad, columns) = at.indent();
+            let rest = &at.bytes[at.pos + pad..];
+            let Some(first) = rest.first() else {
+                // A marker with nothing behind it, or too little of the line.
+                let mut found = Found::new(Kind::Text, at.pos + pad, matched);
+                found.starts = pushed.iter().any(|c| matches!(c, Container::Item(_)));
+                found.kind = if found.starts { Kind::Text } else { Kind::Gap };
+                found.pushed = pushed;
+                return whole.then_some(found);
+            };
+            // Text that goes on needs no containers of its own.
+            let continues = self.paragraph && pushed.is_empty();
+            let same = continues && matched == self.containers.len();
+            let kind = if columns >= 4 {
+                Kind::Text
+            } else {
+                match self.leaf(rest, same, whole)? {
+                    Kind::Text => match container(rest, columns, same, whole)? {
+                        Some((new, len)) => {
+                            at.skip(pad + len);
+                            match new {
+                                Container::Quote => at.columns(1),
+                                Container::Item(width) => {
+                                    at.columns(width.saturating_sub(columns + len));
+                                }
+                            }
+                            pushed.push(new);
+                            continue;
+                        }
+                        None => Kind::Text,
+                    },
+                    kind => kind,
+                }
+            };
+            let lazy = continues && kind == Kind::Text;
+            let mut found = Found::new(
+                kind,
+                at.pos + pad,
+                if lazy { self.containers.len() } else { matched },
+            );
+            found.starts = !pushed.is_empty()
+                || matches!(kind, Kind::Heading | Kind::Rule | Kind::Opener)
+                || (matched < self.containers.len() && !lazy);
+            if kind == Kind::Opener {
+                found.marker = (*first, run(rest, *first));
+            }
+            // Text that is indented further begins no paragraph: it is code.
+            if kind == Kind::Text && (columns < 4 || lazy) {
+                found.flows = true;
+                found.cells = cells(rest);
+            }
+            found.pushed = pushed;
+            return Some(found);
+        }
+    }
+
+    /// What stands at the beginning of `rest`, if it is no container: [`Kind::Text`] if nothing else.
+    fn leaf(&self, rest: &[u8], same: bool, whole: bool) -> Option<Kind> {
+        let only = |set: &[u8]| rest.iter().all(|c| set.contains(c));
+        let first = rest[0];
+        if same && self.cells.is_some() && only(b"-:| \t\r") {
+            if !whole {
+                return None;
+            }
+            if rest.contains(&b'-') && cells(rest) == self.cells {
+                return Some(Kind::Delimiter);
+            }
+        }
+        if self.table && (whole || rest.contains(&b'|')) {
+            if rest.contains(&b'|') {
+                return Some(Kind::Row);
+            }
+        } else if self.table {
+            return None;
+        }
+        match first {
+            b'#' => {
+                let n = run(rest, b'#');
+                match rest.get(n) {
+                    None if !whole => None,
+                    None | Some(b' ' | b'\t' | b'\r') if n <= 6 => Some(Kind::Heading),
+                    _ => Some(Kind::Text),
+                }
+            }
+            b'`' | b'~' => opener(rest, first, whole),
+            b'=' | b'-' | b'_' | b'*' if only(&[first, b' ', b'\t', b'\r']) => {
+                if !whole {
+                    return None;
+                }
+                let text = rest.trim_ascii_end();
+                let count = text.iter().filter(|c| **c == first).count();
+                Some(match first {
+                    b'=' | b'-' if same && count == text.len() => Kind::Underline,
+                    b'-' | b'_' | b'*' if count >= 3 => Kind::Rule,
+                    _ => Kind::Text,
+                })
+            }
+            _ => Some(Kind::Text),
+        }
+    }
+
+    /// Goes on behind a line.
+    pub(super) fn commit(&mut self, found: &Found) {
+        self.containers.truncate(found.matched);
+        self.containers.extend_from_slice(&found.pushed);
+        self.paragraph = found.flows;
+        self.cells = found.cells;
+        self.table = matches!(found.kind, Kind::Delimiter | Kind::Row);
+        self.fence = match found.kind {
+            Kind::Opener => Some(OpenFence {
+                marker: found.marker,
+                depth: self.containers.len(),
+            }),
+            Kind::Code => self.fence,
+            _ => None,
+        };
+    }
+}
+
+impl Found {
+    fn new(kind: Kind, content: usize, matched: usize) -> Self {
+        Self {
+            kind,
+            starts: false,
+            content,
+            marker: (0, 0),
+            flows: false,
+            matched,
+            pushed: Vec::new(),
+            cells: None,
+        }
+    }
+}
+
+/// A container that begins here, and the length of its mark.
+fn container(
+    rest: &[u8],
+    columns: usize,
+    same: bool,
+    whole: bool,
+) -> Option<Option<(Container, usize)>> {
+    let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+    let len = match rest[0] {
+        b'>' => return Some(Some((Container::Quote, 1))),
+        b'-' | b'+' | b'*' => 1,
+        _ if (1..=9).contains(&digits) => match rest.get(digits) {
+            None if !whole => return None,
+            // Only a list that begins with 1 interrupts a paragraph.
+            Some(b'.' | b')') if !same || &rest[..digits] == b"1" => digits + 1,
+            _ => return Some(None),
+        },
+        _ => return Some(None),
+    };
+    let behind = &rest[len..];
+    let spaces = behind
+        .iter()
+        .take_while(|c| matches!(c, b' ' | b'\t'))
+        .count();
+    match behind.get(spaces) {
+        None if !whole => None,
+        None | Some(b'\r') if same => Some(None),
+        None | Some(b'\r') => Some(Some((Container::Item(columns + len + 1), len))),
+        Some(_) if spaces == 0 => Some(None),
+        // Five spaces or more are one, and an indented code block.
+        Some(_) => {
+            let width = if spaces > 4 || behind[..spaces].contains(&b'\t') {
+                1
+            } else {
+                spaces
+            };
+            Some(Some((Container::Item(columns + len + width), len)))
+        }
+    }
+}
+
+/// Whether a fence opens here: a run of three or more, and behind backticks no backtick.
+fn opener(rest: &[u8], mark: u8, whole: bool) -> Option<Kind> {
+    let n = run(rest, mark);
+    let behind = &rest[n..];
+    if n < 3 {
+        return (whole || !behind.is_empty()).then_some(Kind::Text);
+    }
+    match mark {
+        b'~' => Some(Kind::Opener),
+        _ if memchr::memchr(b'`', behind).is_some() => Some(Kind::Text),
+        _ => whole.then_some(Kind::Opener),
+    }
+}
+
+/// Whether a line inside a fence closes it.
+fn fence_line(at: &At<'_>, fence: OpenFence, whole: bool) -> Option<Kind> {
+    let (pad, columns) = at.indent();
+    let rest = &at.bytes[at.pos + pad..];
+    let (mark, len) = fence.marker;
+    let n = run(rest, mark);
+    let blank = rest[n..].trim_ascii().is_empty();
+    if columns >= 4 || n == 0 || !blank || (n < len && n < rest.len()) {
+        return Some(Kind::Code);
+    }
+    whole.then_some(if n >= len { Kind::Closer } else { Kind::Code })
+}
+
+/// How many cells a row of a table has; `None` if it has no bar.
+fn cells(rest: &[u8]) -> Option<usize> {
+    memchr::memchr(b'|', rest)?;
+    let row = rest.trim_ascii();
+    let row = row.strip_prefix(b"|").unwrap_or(row);
+    let row = row.strip_suffix(b"|").unwrap_or(row);
+    let mut escaped = false;
+    let bars = row.iter().filter(|c| {
+        let bar = **c == b'|' && !escaped;
+        escaped = **c == b'\\' && !escaped;
+        bar
+    });
+    Some(bars.count() + 1)
+}
+
+fn run(bytes: &[u8], mark: u8) -> usize {
+    bytes.iter().take_while(|c| **c == mark).count()
+}
+
+/// A place in a line, in bytes and in columns: a tab goes to the next multiple of four.
+struct At<'a> {
+    bytes: &'a [u8],
+    pos: usize,
+    column: usize,
+}
+
+impl<'a> At<'a> {
+    fn new(line: &'a str) -> Self {
+        Self {
+            bytes: line.as_bytes(),
+            pos: 0,
+            column: 0,
+        }
+    }
+
+    /// The white space here: bytes and columns.
+    fn indent(&self) -> (usize, usize) {
+        let mut column = self.column;
+        let rest = &self.bytes[self.pos..];
+        let blank = rest
+            .iter()
+            .take_while(|c| matches!(c, b' ' | b'\t' | b'\r' | 0x0B | 0x0C));
+        let mut bytes = 0;
+        for c in blank {
+            column += if *c == b'\t' { 4 - column % 4 } else { 1 };
+            bytes += 1;
+        }
+        (bytes, column - self.column)
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        for c in &self.bytes[self.pos..self.pos + bytes] {
+            self.column += if *c == b'\t' { 4 - self.column % 4 } else { 1 };
+        }
+        self.pos += bytes;
+    }
+
+    /// Skips white space of so many columns, or less if there is less.
+    fn columns(&mut self, columns: usize) {
+        let to = self.column + columns;
+        while self.column < to && matches!(self.bytes.get(self.pos), Some(b' ' | b'\t')) {
+            self.skip(1);
+        }
+    }
+}
+
+/// What stands before a line's text, to be put before another line of the same containers: quote marks stay, a list's
+/// marker becomes space.
+pub(super) fn prefix(before: &str) -> String {
+    before
+        .chars()
+        .map(|c| if matches!(c, '>' | '\t') { c } else { ' ' })
+        .collect()
+}
