@@ -1,0 +1,2 @@
+//! Where a value comes from, and what is refused.
+use super::*;
