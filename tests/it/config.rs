@@ -92,7 +92,7 @@ fn commands_do_what_is_set() {
     let home = Home::new("[view]\ncolor = \"always\"\n[coalesce]\nmax = 800");
     let (help, _, _) = home.run(&["coalesce", "--help"], &[]);
     assert!(help.contains("[default: 800]"), "{help}");
-    let (help, _, _) = home.run(&["view", "-h"], &[]);
+    let (help, _, _) = home.run(&["view", "--help"], &[]);
     assert!(help.contains("[default: always]"), "{help}");
     let delta = |seq: u64| {
         format!(

@@ -60,7 +60,9 @@ fn it_takes_what_recordings_become() {
     let validator = validator();
     let mut count = 0;
     for path in tree(folder) {
-        if path.extension().is_some_and(|e| e != "md" && e != "json") {
+        if path.extension().is_some_and(|e| e != "md")
+            && !path.to_string_lossy().ends_with(".expect.json")
+        {
             let (_, lines) = events(&std::fs::read(&path).unwrap());
             for event in parse(&lines) {
                 valid(&validator, &event, &path);
@@ -68,7 +70,7 @@ fn it_takes_what_recordings_become() {
             }
         }
     }
-    assert!(count > 1000, "{count}");
+    assert!(count > 500, "{count}");
 }
 
 /// An event of each type that is as small as it may be, but for the envelope.
