@@ -31,7 +31,7 @@ pub(super) struct Args {
 const EXAMPLES: &str = "Examples:
   cargo run -- generate
   spile generate --out ~/.local/share/spile
-  spile generate --out build | grep '[.]1$' | xargs -I{} install -D -t ~/.local/share/man/man1 build/{}";
+  spile generate --out build | grep '[.]1$' | xargs -I{} install -Dm644 -t ~/.local/share/man/man1 build/{}";
 
 /// Where the schema is committed.
 const SCHEMA: &str = "docs/event.schema.json";

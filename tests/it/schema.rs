@@ -155,55 +155,26 @@ fn checked(event: &Value) -> bool {
     check.exit() == Exit::Success
 }
 
-#[test]
-fn it_takes_no_broken_event_and_neither_does_check() {
-    let validator = validator();
-    let mut count = 0;
-    let mut refused = |what: &str, event: &Value| {
-        assert!(
-            !validator.is_valid(event),
-            "the schema takes {what}: {event}"
-        );
-        assert!(!checked(event), "check takes {what}: {event}");
-        count += 1;
-    };
-    for whole in smallest() {
-        let envelope = ["v", "type", "stream", "turn", "seq", "ts"];
-        let kind = whole["type"].as_str().unwrap();
-        for key in whole.as_object().unwrap().keys() {
-            let optional = key == "turn" || key == "seq" || !envelope.contains(&key.as_str());
-            if kind == "retried" && optional
-                || kind == "status" && ["turn", "seq"].contains(&key.as_str())
-            {
-                continue;
-            }
-            let mut event = whole.clone();
-            event.as_object_mut().unwrap().remove(key);
-            refused(&format!("{kind} without {key}"), &event);
-            let mut event = whole.clone();
-            event[key] = json!([1]);
-            refused(&format!("{kind} with a list for {key}"), &event);
-        }
-    }
-    let broken = [
-        ("/v", json!(2)),
-        ("/stream", json!(".dot")),
-        ("/stream", json!("x".repeat(65))),
-        ("/turn", json!(0)),
-        ("/seq", json!(-1)),
-        ("/first_seq", json!(0)),
-        ("/ts", json!("2026-01-01T00:00:00Z")),
-        ("/ts", json!("yesterday")),
-        ("/label", json!(null)),
-        ("/parent", json!(7)),
-        ("/synthetic", json!(false)),
-    ];
-    for (path, value) in broken {
-        let mut event = event("turn_started", json!({"runtime": "claude"}));
-        event[&path[1..]] = value;
-        refused(path, &event);
-    }
-    let bodies = [
+/// Fields of the envelope with values that they may not have.
+fn broken_envelopes() -> Vec<(&'static str, Value)> {
+    vec![
+        ("v", json!(2)),
+        ("stream", json!(".dot")),
+        ("stream", json!("x".repeat(65))),
+        ("turn", json!(0)),
+        ("seq", json!(-1)),
+        ("first_seq", json!(0)),
+        ("ts", json!("2026-01-01T00:00:00Z")),
+        ("ts", json!("yesterday")),
+        ("label", json!(null)),
+        ("parent", json!(7)),
+        ("synthetic", json!(false)),
+    ]
+}
+
+/// Types with bodies that they may not have.
+fn broken_bodies() -> Vec<(&'static str, Value)> {
+    vec![
         (
             "turn_started",
             json!({"runtime": "claude", "tools": ["Read", 1]}),
@@ -244,8 +215,45 @@ fn it_takes_no_broken_event_and_neither_does_check() {
         ),
         ("turn_failed", json!({"error": {"code": "auth"}})),
         ("turn_cancelled", json!({"by": "me", "reason": ""})),
-    ];
-    for (kind, body) in bodies {
+    ]
+}
+
+#[test]
+fn it_takes_no_broken_event_and_neither_does_check() {
+    let validator = validator();
+    let mut count = 0;
+    let mut refused = |what: &str, event: &Value| {
+        assert!(
+            !validator.is_valid(event),
+            "the schema takes {what}: {event}"
+        );
+        assert!(!checked(event), "check takes {what}: {event}");
+        count += 1;
+    };
+    for whole in smallest() {
+        let envelope = ["v", "type", "stream", "turn", "seq", "ts"];
+        let kind = whole["type"].as_str().unwrap();
+        for key in whole.as_object().unwrap().keys() {
+            let optional = key == "turn" || key == "seq" || !envelope.contains(&key.as_str());
+            if kind == "retried" && optional
+                || kind == "status" && ["turn", "seq"].contains(&key.as_str())
+            {
+                continue;
+            }
+            let mut event = whole.clone();
+            event.as_object_mut().unwrap().remove(key);
+            refused(&format!("{kind} without {key}"), &event);
+            let mut event = whole.clone();
+            event[key] = json!([1]);
+            refused(&format!("{kind} with a list for {key}"), &event);
+        }
+    }
+    for (key, value) in broken_envelopes() {
+        let mut event = event("turn_started", json!({"runtime": "claude"}));
+        event[key] = value;
+        refused(key, &event);
+    }
+    for (kind, body) in broken_bodies() {
         let event = event(kind, body);
         refused(kind, &event);
     }
