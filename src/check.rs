@@ -13,7 +13,7 @@ mod blocks;
 mod order;
 mod report;
 mod seen;
-mod shape;
+pub(crate) mod shape;
 mod stream;
 mod tools;
 mod turns;

@@ -5,16 +5,22 @@ mod check;
 mod chunk;
 mod coalesce;
 mod common;
+mod config;
 mod demo;
 mod export;
+mod generate;
+mod schema;
+mod settings;
 mod view;
 mod wrap;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::run;
+
+use settings::Settings;
 
 /// Pipe an AI agent's output through a shell: `spile wrap` turns what it prints into NDJSON canonical events, the other
 /// commands are filters over them.
@@ -42,6 +48,9 @@ enum Command {
     Export(export::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
+    Schema(schema::Args),
+    Generate(generate::Args),
+    Config(config::Args),
 }
 
 impl Command {
@@ -55,30 +64,56 @@ impl Command {
             Command::Export(args) => export::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
+            Command::Schema(args) => schema::run(args),
+            Command::Generate(args) => generate::run(args),
+            Command::Config(args) => config::run(args),
         }
     }
 }
 
 /// Parses the command line, runs the command and ends the process.
 pub fn main() -> ! {
-    let exit = match Cli::try_parse() {
+    let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
             run::complain(format!("spile: {e:#}\n").as_bytes());
             Exit::Internal
         }),
-        Err(e) => {
-            // Help that nobody reads to its end is no failure.
-            let _ = e.print();
-            if e.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            }
-        }
+        Err(exit) => exit,
     };
     match exit {
         Exit::Signal(signal) => run::die_of(signal),
         exit => std::process::exit(exit.code().into()),
+    }
+}
+
+/// The command line over what is set in the environment and in spile.toml.
+fn parse() -> Result<Cli, Exit> {
+    let tree = tree();
+    let (tree, wrong) = match settings::load(&tree) {
+        Ok(settings) => (crate::config::apply(tree, &settings.all), None),
+        Err(message) => (tree, Some(message)),
+    };
+    let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
+    // Help is there even if a setting is wrong.
+    if let Some(message) = wrong {
+        return Err(usage(&message));
+    }
+    Cli::from_arg_matches(&matches).map_err(|e| refuse(&e))
+}
+
+/// The commands as they are built in.
+fn tree() -> clap::Command {
+    Cli::command()
+}
+
+/// Prints what clap has to say: help, or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> Exit {
+    // Help that nobody reads to its end is no failure.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Success
     }
 }
 

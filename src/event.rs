@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -136,7 +137,7 @@ pub struct Delta<'a> {
 pub struct Raw<'a>(pub &'a str);
 
 /// The envelope, in the order in which it is written.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Envelope<'a> {
     /// Contract major version.
     pub v: u64,
@@ -170,7 +171,7 @@ pub struct Envelope<'a> {
 }
 
 /// Body of `turn_started`.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct TurnStarted<'a> {
     /// The adapter's name for the runtime.
     #[serde(borrow)]
@@ -196,7 +197,7 @@ pub struct TurnStarted<'a> {
 }
 
 /// Body of `text_delta`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TextDelta<'a> {
     /// `b1`, `b2`, ... over the stream, in order of first text.
     #[serde(borrow)]
@@ -210,7 +211,7 @@ pub struct TextDelta<'a> {
 }
 
 /// Body of `block_final`; with `part` it is one part of a block that `chunk` cut.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct BlockFinal<'a> {
     /// The block that it closes.
     #[serde(borrow)]
@@ -248,7 +249,7 @@ pub struct BlockFinal<'a> {
 }
 
 /// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name` and `kind`.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Tool<'a> {
     /// The runtime's id, made unique in its turn.
     #[serde(borrow)]
@@ -264,6 +265,7 @@ pub struct Tool<'a> {
     pub title: Option<Cow<'a, str>>,
     /// The arguments, any JSON.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Value>")]
     pub input: Option<Cow<'a, RawValue>>,
     /// The files that it names.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
@@ -271,7 +273,7 @@ pub struct Tool<'a> {
 }
 
 /// Body of `tool_started`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ToolStarted<'a> {
     /// The tool.
     #[serde(borrow)]
@@ -279,7 +281,7 @@ pub struct ToolStarted<'a> {
 }
 
 /// Body of `tool_finished`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ToolFinished<'a> {
     /// The tool: id, name and kind.
     #[serde(borrow)]
@@ -289,6 +291,7 @@ pub struct ToolFinished<'a> {
     pub outcome: Cow<'a, str>,
     /// What it gave: a string, or the runtime's own JSON.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Value>")]
     pub output: Option<Cow<'a, RawValue>>,
     /// The exit status, where the tool is a command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -299,7 +302,7 @@ pub struct ToolFinished<'a> {
 }
 
 /// Body of `status`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Status<'a> {
     /// What it is about; a reader accepts kinds that it does not know.
     #[serde(borrow)]
@@ -313,7 +316,7 @@ pub struct Status<'a> {
 }
 
 /// Tokens of this turn, under OpenTelemetry's GenAI names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Usage {
     /// Tokens sent, as the runtime counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -336,7 +339,7 @@ pub struct Usage {
 }
 
 /// What a turn used, on every terminal event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Spent {
     /// This turn's tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -353,7 +356,7 @@ pub struct Spent {
 }
 
 /// The first part of the body of `turn_completed`; [`Spent`] follows it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCompleted<'a> {
     /// The runtime's own reason in its own words.
     #[serde(borrow)]
@@ -364,7 +367,7 @@ pub struct TurnCompleted<'a> {
 }
 
 /// How a child process ended: one of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
 pub struct ChildExit {
     /// Its exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -375,7 +378,7 @@ pub struct ChildExit {
 }
 
 /// Why a turn failed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Failure<'a> {
     /// One of the contract's codes, `runtime_error` where none fits better.
     #[serde(borrow)]
@@ -389,7 +392,7 @@ pub struct Failure<'a> {
 }
 
 /// The first part of the body of `turn_failed`; [`Spent`] follows it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnFailed<'a> {
     /// Why.
     #[serde(borrow)]
@@ -403,7 +406,7 @@ pub struct TurnFailed<'a> {
 }
 
 /// The first part of the body of `turn_cancelled`; [`Spent`] follows it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCancelled<'a> {
     /// `signal` `control` `filter` `runtime`.
     #[serde(borrow)]

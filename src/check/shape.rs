@@ -35,13 +35,18 @@ enum Shape {
     Object(&'static [Field]),
 }
 
-const TEXT_KINDS: &[&str] = &["answer", "reasoning"];
-const TOOL_KINDS: &[&str] = &[
+/// Kinds of text.
+pub(crate) const TEXT_KINDS: &[&str] = &["answer", "reasoning"];
+/// Kinds of tools.
+pub(crate) const TOOL_KINDS: &[&str] = &[
     "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other",
 ];
-const OUTCOMES: &[&str] = &["ok", "error", "denied", "cancelled", "unknown"];
-const CANCELLED_BY: &[&str] = &["signal", "control", "filter", "runtime"];
-const CODES: &[&str] = &[
+/// Outcomes of tools.
+pub(crate) const OUTCOMES: &[&str] = &["ok", "error", "denied", "cancelled", "unknown"];
+/// By whom a turn is cancelled.
+pub(crate) const CANCELLED_BY: &[&str] = &["signal", "control", "filter", "runtime"];
+/// Why a turn fails.
+pub(crate) const CODES: &[&str] = &[
     "runtime_error",
     "missing_result",
     "truncated",

@@ -1,6 +1,8 @@
 //! `spile wrap`.
 
 use anyhow::Result;
+use clap::ValueHint;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::common;
 use super::usage;
@@ -20,7 +22,7 @@ use crate::tap::{Config, Tap};
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// The runtime whose output this is: a name from `spile adapters`, or auto
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = from)]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = from())]
     from: From,
     /// What the agent gets for its stdin [default: null]
     #[arg(long, value_enum, value_name = "HOW")]
@@ -41,7 +43,7 @@ pub(super) struct Args {
     #[arg(long)]
     strict: bool,
     /// The agent to start
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<String>,
 }
 
@@ -60,16 +62,15 @@ impl std::fmt::Debug for From {
     }
 }
 
-fn from(name: &str) -> Result<From, String> {
-    if name == "auto" {
-        return Ok(From(None));
-    }
-    adapter::by_name(name)
-        .map(|spec| From(Some(spec)))
-        .ok_or_else(|| {
-            let names: Vec<&str> = ADAPTERS.iter().map(|s| s.name).collect();
-            format!("no such adapter; there are auto, {}", names.join(", "))
-        })
+/// The names of the adapters, their aliases unseen, so that completions know them.
+fn from() -> impl TypedValueParser<Value = From> {
+    let auto =
+        PossibleValue::new("auto").help("whatever the command's name and its first lines say");
+    let named = ADAPTERS
+        .iter()
+        .map(|s| PossibleValue::new(s.name).aliases(s.aliases).help(s.about));
+    PossibleValuesParser::new(std::iter::once(auto).chain(named))
+        .map(|name| From(adapter::by_name(&name)))
 }
 
 fn stream(id: &str) -> Result<String, String> {

@@ -19,7 +19,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo"];
+const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config"];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

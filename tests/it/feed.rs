@@ -69,3 +69,16 @@ pub fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
     files.sort();
     files
 }
+
+/// Every file below a folder, in order.
+pub fn tree(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for path in files(folder, "") {
+        if path.is_dir() {
+            found.extend(tree(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}

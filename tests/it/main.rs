@@ -2,15 +2,18 @@
 
 mod chunk_cases;
 mod commands;
+mod config;
 mod demo;
 mod documents;
 mod exits;
 mod feed;
 mod fixtures;
 mod fuzz;
+mod generate;
 mod harness;
 
 mod recordings;
+mod schema;
 mod streaming;
 mod terminal;
 mod tidy;

@@ -1,0 +1,162 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'spile'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'spile' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Drive a spile into an agent: start it, or read what it prints, and write canonical events')
+            [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge many small text deltas into few good ones')
+            [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
+            [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions, manual pages, the reference and the event schema')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'spile;wrap' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The runtime whose output this is: a name from `spile adapters`, or auto')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'What the agent gets for its stdin [default: null]')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]')
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'A name for people')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is taken for a message; a longer one is carried in pieces')
+            [CompletionResult]::new('--max-block', '--max-block', [CompletionResultType]::ParameterName, 'Longest block of text; a longer one goes on in a new block')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be read')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;coalesce' {
+            [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'Most code points of a merged delta; one longer delta passes whole')
+            [CompletionResult]::new('--min', '--min', [CompletionResultType]::ParameterName, 'Code points to have before a silence alone lets them go')
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Let held text go after this silence')
+            [CompletionResult]::new('--within', '--within', [CompletionResultType]::ParameterName, 'Let held text go at the latest this long after its first delta came')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Prefer to cut there')
+            [CompletionResult]::new('--first', '--first', [CompletionResultType]::ParameterName, 'Let so many deltas at the start of a block pass at once')
+            [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Where times come from: `event` makes the output a pure function of the input')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;view' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What the output is for [default: tty in a terminal, else plain]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--reasoning', '--reasoning', [CompletionResultType]::ParameterName, 'Show what the agent thinks, too')
+            [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;check' {
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--partial', '--partial', [CompletionResultType]::ParameterName, 'Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them')
+            [CompletionResult]::new('--pass', '--pass', [CompletionResultType]::ParameterName, 'Pass the events on as they came and report on stderr')
+            [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;adapters' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;demo' {
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'How many times faster than life the agent is; 0 does not wait at all')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Be the agent: print the bundled session as Claude Code would')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;schema' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;generate' {
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'The folder to write into')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;config' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;help' {
+            [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Drive a spile into an agent: start it, or read what it prints, and write canonical events')
+            [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge many small text deltas into few good ones')
+            [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
+            [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions, manual pages, the reference and the event schema')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'spile;help;wrap' {
+            break
+        }
+        'spile;help;coalesce' {
+            break
+        }
+        'spile;help;view' {
+            break
+        }
+        'spile;help;check' {
+            break
+        }
+        'spile;help;adapters' {
+            break
+        }
+        'spile;help;demo' {
+            break
+        }
+        'spile;help;schema' {
+            break
+        }
+        'spile;help;generate' {
+            break
+        }
+        'spile;help;config' {
+            break
+        }
+        'spile;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

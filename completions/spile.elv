@@ -1,0 +1,136 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[spile] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'spile'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'spile'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand wrap 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+            cand coalesce 'Merge many small text deltas into few good ones'
+            cand view 'Show events to people'
+            cand check 'Hold a stream of events against the contract, one line a violation'
+            cand adapters 'List the runtimes that wrap understands, with the command line to use'
+            cand demo 'Show a bundled agent session running through a real pipeline'
+            cand schema 'Print the JSON Schema of an event'
+            cand generate 'Write completions, manual pages, the reference and the event schema'
+            cand config 'Show every setting, its value and where it comes from'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'spile;wrap'= {
+            cand --from 'The runtime whose output this is: a name from `spile adapters`, or auto'
+            cand --stdin 'What the agent gets for its stdin [default: null]'
+            cand --stream 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]'
+            cand --label 'A name for people'
+            cand --max-line 'Longest line that is taken for a message; a longer one is carried in pieces'
+            cand --max-block 'Longest block of text; a longer one goes on in a new block'
+            cand --strict 'Exit with status 65 if any output of the agent could not be read'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;coalesce'= {
+            cand --max 'Most code points of a merged delta; one longer delta passes whole'
+            cand --min 'Code points to have before a silence alone lets them go'
+            cand --idle 'Let held text go after this silence'
+            cand --within 'Let held text go at the latest this long after its first delta came'
+            cand --by 'Prefer to cut there'
+            cand --first 'Let so many deltas at the start of a block pass at once'
+            cand --clock 'Where times come from: `event` makes the output a pure function of the input'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;view'= {
+            cand --format 'What the output is for [default: tty in a terminal, else plain]'
+            cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --reasoning 'Show what the agent thinks, too'
+            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;check'= {
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --partial 'Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them'
+            cand --pass 'Pass the events on as they came and report on stderr'
+            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;adapters'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;demo'= {
+            cand --speed 'How many times faster than life the agent is; 0 does not wait at all'
+            cand --agent 'Be the agent: print the bundled session as Claude Code would'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;schema'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;generate'= {
+            cand --out 'The folder to write into'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;config'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;help'= {
+            cand wrap 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+            cand coalesce 'Merge many small text deltas into few good ones'
+            cand view 'Show events to people'
+            cand check 'Hold a stream of events against the contract, one line a violation'
+            cand adapters 'List the runtimes that wrap understands, with the command line to use'
+            cand demo 'Show a bundled agent session running through a real pipeline'
+            cand schema 'Print the JSON Schema of an event'
+            cand generate 'Write completions, manual pages, the reference and the event schema'
+            cand config 'Show every setting, its value and where it comes from'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'spile;help;wrap'= {
+        }
+        &'spile;help;coalesce'= {
+        }
+        &'spile;help;view'= {
+        }
+        &'spile;help;check'= {
+        }
+        &'spile;help;adapters'= {
+        }
+        &'spile;help;demo'= {
+        }
+        &'spile;help;schema'= {
+        }
+        &'spile;help;generate'= {
+        }
+        &'spile;help;config'= {
+        }
+        &'spile;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,154 @@
+module completions {
+
+  # Pipe an AI agent's output through a shell: `spile wrap` turns what it prints into NDJSON canonical events, the other commands are filters over them
+  export extern spile [
+    --help(-h)                # Print help (see more with '--help')
+    --version(-V)             # Print version
+  ]
+
+  def "nu-complete spile wrap from" [] {
+    [ "auto" "claude" "codex" "text" ]
+  }
+
+  def "nu-complete spile wrap stdin" [] {
+    [ "null" "inherit" "pipe" ]
+  }
+
+  # Drive a spile into an agent: start it, or read what it prints, and write canonical events
+  export extern "spile wrap" [
+    --from: string@"nu-complete spile wrap from" # The runtime whose output this is: a name from `spile adapters`, or auto
+    --stdin: string@"nu-complete spile wrap stdin" # What the agent gets for its stdin [default: null]
+    --stream: string          # Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
+    --label: string           # A name for people
+    --max-line: string        # Longest line that is taken for a message; a longer one is carried in pieces
+    --max-block: string       # Longest block of text; a longer one goes on in a new block
+    --strict                  # Exit with status 65 if any output of the agent could not be read
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile coalesce by" [] {
+    [ "word" "line" "sentence" "paragraph" ]
+  }
+
+  def "nu-complete spile coalesce clock" [] {
+    [ "wall" "event" ]
+  }
+
+  # Merge many small text deltas into few good ones
+  export extern "spile coalesce" [
+    --max: string             # Most code points of a merged delta; one longer delta passes whole
+    --min: string             # Code points to have before a silence alone lets them go
+    --idle: string            # Let held text go after this silence
+    --within: string          # Let held text go at the latest this long after its first delta came
+    --by: string@"nu-complete spile coalesce by" # Prefer to cut there
+    --first: string           # Let so many deltas at the start of a block pass at once
+    --clock: string@"nu-complete spile coalesce clock" # Where times come from: `event` makes the output a pure function of the input
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile view format" [] {
+    [ "tty" "plain" "text" ]
+  }
+
+  def "nu-complete spile view color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show events to people
+  export extern "spile view" [
+    --format: string@"nu-complete spile view format" # What the output is for [default: tty in a terminal, else plain]
+    --color: string@"nu-complete spile view color" # When to colour; NO_COLOR and CLICOLOR_FORCE are respected
+    --reasoning               # Show what the agent thinks, too
+    --exit-from-stream        # Exit by how the streams' last turns ended
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Hold a stream of events against the contract, one line a violation
+  export extern "spile check" [
+    --partial                 # Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them
+    --pass                    # Pass the events on as they came and report on stderr
+    --exit-from-stream        # Exit by how the streams' last turns ended
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # List the runtimes that wrap understands, with the command line to use
+  export extern "spile adapters" [
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Show a bundled agent session running through a real pipeline
+  export extern "spile demo" [
+    --agent                   # Be the agent: print the bundled session as Claude Code would
+    --speed: string           # How many times faster than life the agent is; 0 does not wait at all
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Print the JSON Schema of an event
+  export extern "spile schema" [
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Write completions, manual pages, the reference and the event schema
+  export extern "spile generate" [
+    --out: directory          # The folder to write into
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Show every setting, its value and where it comes from
+  export extern "spile config" [
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Print this message or the help of the given subcommand(s)
+  export extern "spile help" [
+  ]
+
+  # Drive a spile into an agent: start it, or read what it prints, and write canonical events
+  export extern "spile help wrap" [
+  ]
+
+  # Merge many small text deltas into few good ones
+  export extern "spile help coalesce" [
+  ]
+
+  # Show events to people
+  export extern "spile help view" [
+  ]
+
+  # Hold a stream of events against the contract, one line a violation
+  export extern "spile help check" [
+  ]
+
+  # List the runtimes that wrap understands, with the command line to use
+  export extern "spile help adapters" [
+  ]
+
+  # Show a bundled agent session running through a real pipeline
+  export extern "spile help demo" [
+  ]
+
+  # Print the JSON Schema of an event
+  export extern "spile help schema" [
+  ]
+
+  # Write completions, manual pages, the reference and the event schema
+  export extern "spile help generate" [
+  ]
+
+  # Show every setting, its value and where it comes from
+  export extern "spile help config" [
+  ]
+
+  # Print this message or the help of the given subcommand(s)
+  export extern "spile help help" [
+  ]
+
+}
+
+export use completions *

@@ -1,0 +1,27 @@
+//! `spile schema`.
+
+use anyhow::Result;
+
+use crate::exit::Exit;
+use crate::run;
+use crate::schema;
+
+/// Print the JSON Schema of an event
+///
+/// It is JSON Schema 2020-12 and describes one line alone; what holds between lines is for `spile check`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {}
+
+const EXAMPLES: &str = "Examples:
+  spile schema >event.schema.json
+  spile schema | jq -r '.\"$defs\" | keys[]'";
+
+pub(super) fn run(_: Args) -> Result<Exit> {
+    Ok(run::print(text().as_bytes()))
+}
+
+/// The schema as it is printed and committed.
+pub(super) fn text() -> String {
+    format!("{:#}\n", schema::schema())
+}

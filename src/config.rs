@@ -1,0 +1,255 @@
+//! Defaults that a user sets once, resolved here and nowhere else: flags, then the environment, then `spile.toml`, then what
+//! is built in. It is tuning only: never a sink, a command, a path or an adapter, so that no file found somewhere can run
+//! things. What takes part is a list, [`TUNABLE`]; anything else in the file is refused.
+
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The options that may be set outside the command line, by command: sizes, durations, presets and colours, each an option
+/// with one value.
+pub const TUNABLE: &[(&str, &[&str])] = &[
+    ("wrap", &["max-line", "max-block"]),
+    (
+        "coalesce",
+        &["max", "min", "idle", "within", "by", "first", "max-line"],
+    ),
+    ("view", &["color", "max-line"]),
+    ("check", &["max-line"]),
+];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Flag,
+    /// The variable of this name.
+    Env(String),
+    /// This line of this file, from 1.
+    File(PathBuf, usize),
+    /// What is built in.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag => f.write_str("flag"),
+            Origin::Env(name) => f.write_str(name),
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One option, its value and where that comes from.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The command's name.
+    pub command: &'static str,
+    /// The option's long name.
+    pub option: &'static str,
+    /// As it would be written behind the option; `None` where there is no default.
+    pub value: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// The file's place: `$XDG_CONFIG_HOME/spile/spile.toml`, else `$HOME/.config/spile/spile.toml`; `None` without a home.
+///
+/// A relative `XDG_CONFIG_HOME` counts as not set, as the XDG base directory specification says.
+#[must_use]
+pub fn path(xdg_config_home: Option<&OsStr>, home: Option<&OsStr>) -> Option<PathBuf> {
+    let absolute = |p: Option<&OsStr>| p.map(PathBuf::from).filter(|p| p.is_absolute());
+    absolute(xdg_config_home)
+        .or_else(|| absolute(home).map(|home| home.join(".config")))
+        .map(|folder| folder.join("spile/spile.toml"))
+}
+
+/// The variable that sets an option: `SPILE_COALESCE_MAX`.
+#[must_use]
+pub fn variable(command: &str, option: &str) -> String {
+    format!("SPILE_{command}_{option}")
+        .replace('-', "_")
+        .to_ascii_uppercase()
+}
+
+/// Every option of [`TUNABLE`] with its value, without regard to flags. `file` is the file's place and text, `env` looks up
+/// a variable; an empty one counts as not set.
+///
+/// # Errors
+/// A sentence that begins with the source of what is wrong: `<file>:<line>` or the variable.
+pub fn resolve(
+    tree: &Command,
+    file: Option<(&Path, &str)>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Vec<Setting>, String> {
+    let found = match file {
+        Some((path, text)) => read(path, text)?,
+        None => Vec::new(),
+    };
+    let mut settings = Vec::new();
+    for (command, option) in tunable() {
+        let Some(arg) = find(tree, command, option) else {
+            continue;
+        };
+        let built_in = arg.get_default_values().first();
+        let mut setting = Setting {
+            command,
+            option,
+            value: built_in.map(|v| v.to_string_lossy().into_owned()),
+            origin: Origin::Default,
+        };
+        if let Some((path, _)) = file
+            && let Some(key) = found.iter().find(|k| k.is(command, option))
+        {
+            let refused =
+                |why| format!("{}:{}: {command}.{option}: {why}", path.display(), key.line);
+            accepts(arg, &key.value).map_err(refused)?;
+            setting.value = Some(key.value.clone());
+            setting.origin = Origin::File(path.to_owned(), key.line);
+        }
+        let name = variable(command, option);
+        if let Some(value) = env(&name).filter(|v| !v.is_empty()) {
+            let value = value
+                .into_string()
+                .map_err(|_| format!("{name}: it is not UTF-8"))?;
+            accepts(arg, &value).map_err(|why| format!("{name}: {why}"))?;
+            setting.value = Some(value);
+            setting.origin = Origin::Env(name);
+        }
+        settings.push(setting);
+    }
+    Ok(settings)
+}
+
+/// The command line's tree with the settings as its defaults, so that a flag wins by itself and the help shows the value.
+#[must_use]
+pub fn apply(tree: Command, settings: &[Setting]) -> Command {
+    tree.mut_subcommands(|command| {
+        let name = command.get_name().to_owned();
+        command.mut_args(|arg| {
+            let value = settings
+                .iter()
+                .filter(|s| s.command == name && s.origin != Origin::Default)
+                .find(|s| arg.get_long() == Some(s.option))
+                .and_then(|s| s.value.clone());
+            match value {
+                Some(value) => arg.default_value(value),
+                None => arg,
+            }
+        })
+    })
+}
+
+/// The argument of the tree that a row of [`TUNABLE`] names.
+#[must_use]
+pub fn find<'t>(tree: &'t Command, command: &str, option: &str) -> Option<&'t Arg> {
+    tree.find_subcommand(command)?
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(option))
+}
+
+/// The rows of [`TUNABLE`], one option each.
+pub fn tunable() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TUNABLE
+        .iter()
+        .flat_map(|(command, options)| options.iter().map(|option| (*command, *option)))
+}
+
+/// A key of the file that may be there.
+struct Key {
+    command: String,
+    option: String,
+    value: String,
+    line: usize,
+}
+
+impl Key {
+    fn is(&self, command: &str, option: &str) -> bool {
+        self.command == command && self.option == option
+    }
+}
+
+/// Reads the file; what may not be there is refused with its line and what may.
+fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
+    let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
+    let refused = |at: usize, why: String| format!("{}:{}: {why}", path.display(), line(at));
+    let table = DeTable::parse(text).map_err(|e| {
+        let at = e.span().map_or(0, |span| span.start);
+        refused(at, e.message().replace('\n', ", "))
+    })?;
+    let mut keys = Vec::new();
+    for (command, inner) in table.get_ref() {
+        let (at, command) = (command.span().start, command.get_ref());
+        let Some((_, allowed)) = TUNABLE.iter().find(|(name, _)| name == command) else {
+            let names: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
+            let why = format!("{command} cannot be set here, only {}", names.join(", "));
+            return Err(refused(at, why));
+        };
+        let allowed_are = || format!("only {}", allowed.join(", "));
+        let Some(inner) = inner.get_ref().as_table() else {
+            let why = format!(
+                "{command} must be a table: write [{command}], and in it {}",
+                allowed_are()
+            );
+            return Err(refused(at, why));
+        };
+        for (option, value) in inner {
+            let (at, option) = (option.span().start, option.get_ref());
+            if !allowed.contains(&option.as_ref()) {
+                let why = format!("{command}.{option} cannot be set here, {}", allowed_are());
+                return Err(refused(at, why));
+            }
+            let value = scalar(value).ok_or_else(|| {
+                refused(
+                    at,
+                    format!("{command}.{option}: write a string or a number"),
+                )
+            })?;
+            keys.push(Key {
+                command: command.to_string(),
+                option: option.to_string(),
+                value,
+                line: line(at),
+            });
+        }
+    }
+    Ok(keys)
+}
+
+fn scalar(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(n) if n.radix() == 10 => Some(n.as_str().to_owned()),
+        DeValue::Float(n) => Some(n.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether the option takes the value, found out by clap itself; else why not.
+fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
+    let flag = format!("--{}={value}", arg.get_long().unwrap_or_default());
+    let probe = Command::new("spile")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .arg(arg.clone());
+    let Err(error) = probe.try_get_matches_from([flag]) else {
+        return Ok(());
+    };
+    let why = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(why), _) => why.to_string(),
+        (None, Some(ContextValue::Strings(names))) => format!("write one of {}", names.join(", ")),
+        (None, _) => "write a value".to_owned(),
+    };
+    Err(format!("{value:?} does not do: {why}"))
+}
+
+#[cfg(test)]
+mod tests;
