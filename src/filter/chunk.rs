@@ -148,7 +148,7 @@ impl Chunk {
         if mended.is_some() {
             block.mark_mended();
         }
-        block.finish(now, event, &body, line, options, out);
+        block.finish(now, event, &body, line, out);
     }
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {

@@ -52,12 +52,12 @@ pub(super) fn pieces<F: Fn(&str) -> bool>(
     let fits = |start: usize| text.len() - start <= most.bytes && (most.fits)(&text[start..]);
     let mut found = seek.pieces;
     found.unended.extend(seek.brackets);
-    // What begins before `upto` may turn out to be a URL a few bytes behind it.
-    let soon = text.len() < upto + "https://".len();
-    found.unended.extend(upto.checked_sub(1).filter(|_| soon));
     found
         .unended
         .retain(|start| !complete && *start < upto && fits(*start));
+    // What begins before `upto` may turn out to be a URL a few bytes behind it.
+    let soon = !complete && text.len() < upto + "https://".len();
+    found.unended.extend(upto.checked_sub(1).filter(|_| soon));
     found.whole.retain(|piece| piece.start < upto);
     found
 }

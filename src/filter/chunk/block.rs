@@ -205,7 +205,6 @@ impl Block {
         event: &Event<'_>,
         body: &Final<'_>,
         line: &str,
-        options: &Options,
         out: &mut Out<'_>,
     ) {
         self.seen(event);
@@ -220,7 +219,6 @@ impl Block {
             }
             None => false,
         };
-        let _ = options;
         if more {
             self.push(now, &text[self.said.bytes..], body.synthetic, out);
         } else {
@@ -286,8 +284,6 @@ impl Block {
         let head = &self.head;
         let turn = head.turn.unwrap_or(0);
         let id = format!("{}/{turn}/{}/{number}", head.stream, head.block);
-        let some = |text: &'static str| (!text.is_empty()).then(|| Cow::Borrowed(text));
-        let _ = some;
         let said = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
         let text = if part.open.is_empty() && part.close.is_empty() {
             Cow::Borrowed(&*part.body)
@@ -362,7 +358,6 @@ fn extra(line: &str) -> Map<String, Value> {
         "supersedes",
         "continues",
     ];
-    let _ = KNOWN;
     let Ok(fields) = Fields::parse(line) else {
         return Map::new();
     };

@@ -1,11 +1,13 @@
 //! The lines of what is held: each is looked at once, and keeps what a cut must know of it.
 
+mod groups;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::room_for;
-use crate::text::markdown::{Found, Kind, Scanner, prefix};
+use crate::text::markdown::{Found, Kind, Scanner};
 use crate::text::units::{Limits, Size, is_boundary};
+pub(super) use groups::Group;
 
 /// How much of a line is looked at to tell what it is, at least; in bytes.
 const MIN_LOOK: usize = 1024;
@@ -37,24 +39,6 @@ pub(super) struct Line {
     pub group: Option<usize>,
     /// Its beginning has left with an earlier part.
     pub cut: bool,
-}
-
-/// A fence, or a table.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub start: usize,
-    pub at: Size,
-    /// Put before a part that begins inside, put behind one that ends inside.
-    pub open: String,
-    pub close: String,
-    /// What stands before the text of a fence's line, where a quote needs it.
-    pub line: String,
-    /// As `open`, with nothing of the opener but its marker.
-    pub bare: String,
-    /// The size of the whole, once its end is known.
-    pub size: Option<Size>,
-    /// Where the marker ends in the opener.
-    pub marker: usize,
 }
 
 #[derive(Debug)]
@@ -150,7 +134,7 @@ impl Lines {
             self.complete(self.end_of_text());
         }
         self.ended = true;
-        if let Some(group) = self.open_group.take() {
+        if let Some(group) = self.open_group {
             self.close_group(group, self.at, &self.close_of(group));
         }
     }
@@ -287,109 +271,6 @@ impl Lines {
         line
     }
 
-    /// Puts a line into the fence or table that it begins or goes on, and ends the one that it does not.
-    fn join_group(&mut self, line: &mut Line, found: &Found) {
-        match found.kind {
-            Kind::Code | Kind::Closer | Kind::Row => {
-                line.group = self.open_group;
-                return;
-            }
-            _ => {}
-        }
-        if let Some(group) = self.open_group.take() {
-            self.close_group(group, line.at, &self.close_of(group));
-        }
-        let group = match found.kind {
-            Kind::Opener => self.fence(line, found),
-            Kind::Delimiter => self.table(line),
-            _ => return,
-        };
-        self.groups.push_back(group);
-        let number = self.first_group + self.groups.len() - 1;
-        line.group = Some(number);
-        self.open_group = Some(number);
-    }
-
-    fn fence(&self, line: &Line, found: &Found) -> Group {
-        let before = prefix(self.slice(line.start, line.content));
-        let mark = char::from(found.marker.0)
-            .to_string()
-            .repeat(found.marker.1);
-        let opener = format!("{before}{}\n", self.slice(line.content, line.trimmed));
-        let close = format!("\n{before}{mark}");
-        let quoted = if before.contains('>') { &before } else { "" };
-        let bare = format!("{before}{mark}\n");
-        let fits = |open: &str, close: &str| {
-            room_for(&self.limits, &format!("{open}{quoted}"), close).is_some()
-        };
-        let mut group = Group {
-            start: line.start,
-            at: line.at,
-            open: opener,
-            close,
-            line: quoted.to_owned(),
-            bare,
-            size: None,
-            marker: line.content + found.marker.1,
-        };
-        if !fits(&group.bare, &group.close) {
-            // The containers go first, then the fence itself: the limit is kept whatever is lost.
-            group.bare = format!("{mark}\n");
-            group.close = format!("\n{mark}");
-            group.line.clear();
-            if room_for(&self.limits, &group.bare, &group.close).is_none() {
-                group.bare.clear();
-                group.close.clear();
-            }
-            group.open = group.bare.clone();
-        } else if !fits(&group.open, &group.close) {
-            group.open = group.bare.clone();
-        }
-        group
-    }
-
-    fn table(&self, line: &Line) -> Group {
-        let header = self.lines.back().filter(|header| !header.cut);
-        let text = |line: &Line| {
-            let before = prefix(self.slice(line.start, line.content.min(line.trimmed)));
-            format!(
-                "{before}{}\n",
-                self.slice(line.content.min(line.trimmed), line.trimmed)
-            )
-        };
-        let header = header.map_or(String::new(), |header| text(header) + &text(line));
-        let fits = room_for(&self.limits, &header, &header).is_some();
-        Group {
-            start: line.start,
-            at: line.at,
-            open: if fits { header } else { String::new() },
-            close: String::new(),
-            line: String::new(),
-            bare: String::new(),
-            size: None,
-            marker: line.start,
-        }
-    }
-
-    /// What closes a group that nothing in the text closes.
-    fn close_of(&self, number: usize) -> String {
-        self.group(number)
-            .map_or(String::new(), |group| group.close.clone())
-    }
-
-    /// The end of a group is known; `close` has to be said behind it.
-    fn close_group(&mut self, number: usize, at: Size, close: &str) {
-        let close = self.limits.size(close);
-        if let Some(group) = self.group_mut(number) {
-            group.size = Some(at - group.at + close);
-        }
-        self.open_group = self.open_group.filter(|open| *open != number);
-    }
-
-    fn group_mut(&mut self, number: usize) -> Option<&mut Group> {
-        self.groups.get_mut(number.checked_sub(self.first_group)?)
-    }
-
     /// Lets go of what stands before `len` bytes of what is held.
     pub(super) fn cut(&mut self, len: usize) {
         let to = self.base + len;
@@ -464,19 +345,5 @@ impl Lines {
             fence.open.clone_from(&fence.bare);
         }
         line
-    }
-
-    /// Forgets the groups that no line belongs to.
-    fn forget(&mut self) {
-        let used = self.lines.iter().find_map(|line| line.group);
-        let used = used.or(self.rest.as_ref().and_then(|rest| rest.group));
-        let first = used
-            .into_iter()
-            .chain(self.open_group)
-            .min()
-            .unwrap_or(self.first_group + self.groups.len());
-        while self.first_group < first && self.groups.pop_front().is_some() {
-            self.first_group += 1;
-        }
     }
 }

@@ -1,0 +1,173 @@
+//! Cuts inside lines: at the end of a sentence or a word, between graphemes, and where nothing else is left inside one.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{Cut, Place, Places, View, Wait};
+use crate::text::cut::lines::Line;
+use crate::text::inline::{self, Pieces, floor};
+use crate::text::markdown::Kind;
+use crate::text::units::{Unit, boundary_before};
+
+impl View<'_> {
+    /// How much of a line fits, in bytes from its beginning.
+    fn fitting(&self, line: &Line) -> usize {
+        let around = line.at - self.at + self.close_size(line);
+        if !around.within(self.room) {
+            return 0;
+        }
+        let room = self.room - around;
+        let text = self.lines.slice(line.start, line.end);
+        self.limits.prefix(text, room)
+    }
+
+    /// What of a line stays whole, as far as it matters.
+    fn pieces(&self, i: usize, line: &Line, upto: usize) -> Result<(&str, Pieces), Wait> {
+        let text = self.lines.slice(line.start, line.end);
+        // No piece that fits is longer: no unit but graphemes has more than four bytes, and bytes bound those.
+        let most = self.limits.list().iter().filter_map(|l| match l.unit {
+            Unit::Graphemes | Unit::LineFeeds => None,
+            Unit::Bytes => Some(l.max),
+            _ => Some(l.max.saturating_mul(4)),
+        });
+        let longest = most.min().unwrap_or(text.len());
+        let most = inline::Most {
+            bytes: longest,
+            fits: |piece: &str| self.limits.size(piece).within(self.limits.max()),
+        };
+        let far = upto.saturating_add(longest).saturating_add(8);
+        let seen = &text[..floor(text, far)];
+        let complete = seen.len() == text.len() && (!self.is_tail(i) || self.lines.ended());
+        let pieces = inline::pieces(seen, complete, upto, &most);
+        if pieces.unended.is_empty() {
+            Ok((seen, pieces))
+        } else {
+            Err(Wait)
+        }
+    }
+
+    /// The last places inside lines: the end of a sentence, the end of a word.
+    pub(super) fn inline_places(&self, places: &mut Places) -> Result<(), Wait> {
+        for i in (0..=places.cross).rev() {
+            let Some(line) = self.get(i) else {
+                continue;
+            };
+            let row = matches!(line.kind, Kind::Row | Kind::Delimiter);
+            if line.blank || !(row || matches!(line.kind, Kind::Text | Kind::Heading)) {
+                continue;
+            }
+            let upto = self.fitting(line);
+            let (text, pieces) = self.pieces(i, line, upto)?;
+            let from = line.content - line.start;
+            for found in inline::breaks(text, from, upto, self.max_space(), &pieces) {
+                let end = line.start + found.end;
+                if end <= self.base {
+                    break;
+                }
+                let place = Place {
+                    end,
+                    next: line.start + found.next,
+                    fence: None,
+                };
+                let used = || line.at + self.limits.size(&text[..found.end]) - self.at;
+                if row {
+                    places.row.get_or_insert(place);
+                    break;
+                }
+                if found.sentence && places.sentence.is_none() {
+                    places.sentence = Some((place, self.full(used())));
+                }
+                if places.space.is_none() {
+                    places.space = Some((place, self.full(used())));
+                }
+                if places.sentence.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No place is left but between two graphemes, or for want of one between two code points.
+    pub(super) fn force(&self, cross: usize) -> Result<Cut, Wait> {
+        for i in (0..=cross).rev() {
+            let Some(line) = self.get(i) else {
+                continue;
+            };
+            if line.kind == Kind::Closer && !line.cut {
+                continue;
+            }
+            let mut len = self.fitting(line);
+            if matches!(line.kind, Kind::Text | Kind::Heading | Kind::Row) {
+                let (_, pieces) = self.pieces(i, line, len)?;
+                let piece = pieces.whole.iter().find(|p| p.start < len && len < p.end);
+                if let Some(piece) = piece.filter(|p| line.start + p.start > self.base) {
+                    len = piece.start;
+                }
+            }
+            let text = self.lines.slice(line.start, line.end);
+            if i < cross && len == text.len() && len > 0 && line.kind == Kind::Code {
+                // Something of the code is left for what comes behind.
+                len = boundary_before(text, floor(text, len - 1));
+            }
+            let end = line.start + len;
+            if end > self.base && (len > 0 || i == 0) {
+                let next = if end == line.end && !self.is_tail(i) {
+                    line.next
+                } else {
+                    end
+                };
+                return Ok(self.cut_at(Place {
+                    end,
+                    next,
+                    fence: Some(i),
+                }));
+            }
+        }
+        self.breaking()
+    }
+
+    /// Not even one grapheme fits.
+    fn breaking(&self) -> Result<Cut, Wait> {
+        let Some(line) = self.get(0) else {
+            return Err(Wait);
+        };
+        if line.start == line.end {
+            // Not even a line feed fits: it is left out, behind a part of nothing.
+            return Ok(Cut {
+                next: line.next - self.base,
+                ..Cut::default()
+            });
+        }
+        let text = self.lines.slice(line.start, line.end);
+        let cluster = text.graphemes(true).next().unwrap_or(text);
+        if self.limits.size(cluster).within(self.limits.max()) {
+            if self.is_tail(0) && !self.lines.ended() && cluster.len() == text.len() {
+                return Err(Wait);
+            }
+            // It fits alone: a grapheme comes before a fence.
+            return Ok(Cut {
+                end: cluster.len(),
+                next: cluster.len(),
+                bare: true,
+                ..Cut::default()
+            });
+        }
+        let room = self.room - self.close_size(line);
+        let mut end = 0;
+        for (at, c) in text.char_indices() {
+            let to = at + c.len_utf8();
+            if end > 0 && !self.limits.size(&text[..to]).within(room) {
+                break;
+            }
+            end = to;
+        }
+        Ok(Cut {
+            broken: true,
+            ..self.cut_at(Place {
+                end: line.start + end,
+                next: line.start + end,
+                fence: Some(0),
+            })
+        })
+    }
+}
