@@ -3,6 +3,8 @@
 //! Source: recordings of 2.1.12 to 2.1.257 and the SDKs' schemas. One line is one content block; `system/init` opens a turn
 //! and `result` ends it. It never decides by the exit status, and never by the order of a line's keys.
 
+mod content;
+mod dialect;
 mod notices;
 mod partial;
 mod result;
@@ -16,14 +18,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json::{failure, over};
-use super::{
-    Adapter, Calls, Line, Match, Spec, describe, lenient, read, text_at, tool_kind, value_of,
-};
-use crate::codec::{self, Str};
+use super::{Adapter, Calls, Line, Spec, describe, lenient, read, text_at, tool_kind, value_of};
 use crate::event::Spent;
 use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use crate::time::Time;
 
+use content::{error_text, exit_code, output, sentence};
+use dialect::{CLAUDE, detect};
+pub(super) use dialect::{Dialect, Errors, Ids};
 use notices::Notices;
 use partial::{Held, Partial, Place};
 use result::Results;
@@ -41,89 +43,6 @@ pub(super) const SPEC: Spec = Spec {
     detect,
     new: |_| Box::new(Claude::new(&CLAUDE)),
 };
-
-const CLAUDE: Dialect = Dialect {
-    runtime: "claude",
-    version: "claude_code_version",
-    ids: Ids::Given,
-    errors: Errors::Notices,
-};
-
-/// In what the runtimes differ that print the same messages.
-#[derive(Debug)]
-pub(super) struct Dialect {
-    /// The name of the runtime.
-    pub runtime: &'static str,
-    /// The field of `system/init` that holds its version.
-    pub version: &'static str,
-    /// Whether its messages have ids.
-    pub ids: Ids,
-    /// What a message of type `error` is.
-    pub errors: Errors,
-}
-
-/// How the lines of one message are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ids {
-    /// All of them have the message's id.
-    Given,
-    /// Every line is a message of its own.
-    None,
-}
-
-/// What a message of type `error` means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Errors {
-    /// It is noted; the result decides.
-    Notices,
-    /// Where no result follows, it is why the turn failed.
-    Fatal,
-}
-
-/// Whether a line is Claude Code's. Amp, Qwen Code and Cursor print the same types; where nothing tells them apart the
-/// answer is no more than [`Match::Maybe`].
-fn detect(value: &Value) -> Match {
-    // `--output-format json` prints one array of all messages.
-    let value = value.get(0).unwrap_or(value);
-    let has = |key: &str| value.get(key).is_some();
-    let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };
-    let amp = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"));
-    if amp || has("qwen_code_version") || has("timestamp_ms") {
-        return if has("message") || has("subtype") {
-            Match::Maybe
-        } else {
-            Match::No
-        };
-    }
-    let subtype = text_at(value, "subtype").unwrap_or_default();
-    match text_at(value, "type").unwrap_or_default() {
-        "system" if subtype == "init" => sure(has("claude_code_version") || has("slash_commands")),
-        "system" if subtype.is_empty() => Match::No,
-        "system" => sure(
-            subtype.starts_with("hook_")
-                || subtype.starts_with("task_")
-                || matches!(
-                    subtype,
-                    "thinking_tokens" | "api_retry" | "compact_boundary"
-                ),
-        ),
-        "assistant" | "user" => match value.get("message") {
-            Some(message) if message.is_object() => {
-                let theirs = text_at(message, "id").is_some_and(|id| id.starts_with("msg_"));
-                sure(theirs && has("parent_tool_use_id"))
-            }
-            _ => Match::No,
-        },
-        "stream_event" if has("event") => Match::Maybe,
-        "rate_limit_event" if has("rate_limit_info") => Match::Sure,
-        "result" if has("is_error") => {
-            sure(has("modelUsage") || has("terminal_reason") || has("total_cost_usd"))
-        }
-        "control_request" if has("request") => Match::Maybe,
-        "control_response" if has("response") => Match::Maybe,
-        _ => Match::No,
-    }
-}
 
 /// The adapter of a dialect.
 pub(super) struct Claude {
@@ -160,20 +79,11 @@ impl Adapter for Claude {
         if let Some(error) = self.error.take()
             && !over(guard)
         {
-            let (message, words) = (error_text_of(&error), error.to_string());
+            let (message, words) = (sentence(&error), error.to_string());
             guard.fail(now, failure(&message, &words, None), &Spent::default());
         }
         Verdict::MissingResult
     }
-}
-
-/// The sentence in a message of type `error`.
-fn error_text_of(error: &Value) -> String {
-    let inner = error.get("error").unwrap_or(error);
-    let text = inner.as_str().or_else(|| text_at(inner, "message"));
-    text.or_else(|| text_at(error, "message"))
-        .unwrap_or("the runtime reported an error")
-        .to_owned()
 }
 
 impl Claude {
@@ -471,31 +381,4 @@ impl Claude {
         };
         self.calls.finish(now, end, guard);
     }
-}
-
-/// The texts of a result, if it is nothing but text.
-fn texts(content: &RawValue) -> Option<String> {
-    let blocks: Vec<Block<'_>> = lenient(Some(content))?;
-    let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
-    Some(texts?.join("\n"))
-}
-
-fn error_text(content: &RawValue) -> Option<String> {
-    lenient::<Str<'_>>(Some(content))
-        .map(|text| text.to_string())
-        .or_else(|| texts(content))
-}
-
-fn output(content: &RawValue) -> Box<RawValue> {
-    let joined = content.get().starts_with('[').then(|| texts(content));
-    joined
-        .flatten()
-        .and_then(|text| RawValue::from_string(codec::to_json(&text)).ok())
-        .unwrap_or_else(|| content.to_owned())
-}
-
-/// Bash says its exit status in the text of an error alone.
-fn exit_code(text: &str) -> Option<i64> {
-    let rest = text.strip_prefix("Exit code ")?;
-    rest.lines().next()?.trim().parse().ok()
 }

@@ -33,7 +33,7 @@ const ANSWER: Text<'_> = Text {
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    if !has("timestamp") {
+    if text_at(value, "timestamp").is_none() {
         return Match::No;
     }
     let sure = match text_at(value, "type").unwrap_or_default() {

@@ -120,7 +120,7 @@ impl Kimi {
                         (Some(said), _) => say(now, TextKind::Answer, said, guard),
                         (_, Some(said)) => say(now, TextKind::Reasoning, said, guard),
                         _ => {
-                            say_status(now, guard, "info", "content that is no text", part.clone())
+                            say_status(now, guard, "info", "content that is no text", part.clone());
                         }
                     }
                 }

@@ -412,15 +412,15 @@ fn shapes_that_nobody_knows_are_kept_whole() {
 }
 
 #[test]
-fn what_others_print_alike_is_at_most_a_guess() {
+fn what_others_print_alike_is_theirs() {
     let sure = |value: Value| by_content(&value).map(|(spec, sure)| (spec.name, sure));
     let amp = json!({"type": "system", "subtype": "init", "session_id": "T-1", "tools": [], "slash_commands": []});
     let cursor =
         json!({"type": "system", "subtype": "init", "apiKeySource": "login", "session_id": "s"});
     let gemini = json!({"type": "init", "session_id": "s", "timestamp": "t"});
     let real = json!({"type": "system", "subtype": "init", "claude_code_version": "2.1.0"});
-    assert_eq!(sure(amp), Some(("claude", Match::Maybe)));
-    assert_eq!(sure(cursor), Some(("claude", Match::Maybe)));
+    assert_eq!(sure(amp), Some(("amp", Match::Sure)));
+    assert_eq!(sure(cursor), Some(("cursor", Match::Sure)));
     assert_eq!(sure(gemini), None);
     assert_eq!(sure(real), Some(("claude", Match::Sure)));
 }
