@@ -5,6 +5,7 @@ mod check;
 mod coalesce;
 mod common;
 mod demo;
+mod heartbeat;
 mod view;
 mod wrap;
 
@@ -34,6 +35,7 @@ const LONG: &str = "Examples:
 enum Command {
     Wrap(wrap::Args),
     Coalesce(coalesce::Args),
+    Heartbeat(heartbeat::Args),
     View(view::Args),
     Check(check::Args),
     Adapters(adapters::Args),
@@ -45,6 +47,7 @@ impl Command {
         match self {
             Command::Wrap(args) => wrap::run(args),
             Command::Coalesce(args) => coalesce::run(args),
+            Command::Heartbeat(args) => heartbeat::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Adapters(args) => adapters::run(args),

@@ -1,6 +1,9 @@
 //! The one filter trait: events and the passing of time go in, events come out. A filter cannot wait, read or write.
 
 pub mod coalesce;
+pub mod heartbeat;
+#[cfg(test)]
+mod virtual_time;
 
 use crate::event::Event;
 use crate::time::Time;

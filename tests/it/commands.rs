@@ -8,6 +8,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["wrap", "--from", "text"], "hello\n"),
     (&["wrap"], "hello\n"),
     (&["coalesce"], EVENT),
+    (&["heartbeat"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),

@@ -7,6 +7,7 @@ mod feed;
 mod fixtures;
 mod fuzz;
 mod harness;
+mod heartbeat;
 mod readme;
 mod recordings;
 mod streaming;
