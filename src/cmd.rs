@@ -6,6 +6,7 @@ mod coalesce;
 mod common;
 mod demo;
 mod heartbeat;
+mod merge;
 mod view;
 mod wrap;
 
@@ -36,6 +37,7 @@ enum Command {
     Wrap(wrap::Args),
     Coalesce(coalesce::Args),
     Heartbeat(heartbeat::Args),
+    Merge(merge::Args),
     View(view::Args),
     Check(check::Args),
     Adapters(adapters::Args),
@@ -48,6 +50,7 @@ impl Command {
             Command::Wrap(args) => wrap::run(args),
             Command::Coalesce(args) => coalesce::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
+            Command::Merge(args) => merge::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Adapters(args) => adapters::run(args),

@@ -9,6 +9,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["wrap"], "hello\n"),
     (&["coalesce"], EVENT),
     (&["heartbeat"], EVENT),
+    (&["merge", "-"], EVENT),
+    (&["merge", "x=-"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),

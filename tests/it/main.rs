@@ -8,6 +8,7 @@ mod fixtures;
 mod fuzz;
 mod harness;
 mod heartbeat;
+mod merge;
 mod readme;
 mod recordings;
 mod streaming;
