@@ -36,7 +36,6 @@ pub struct Merge {
 }
 
 struct Input {
-    name: String,
     label: Option<Label>,
     lines: Lines,
     live: bool,
@@ -44,6 +43,7 @@ struct Input {
 
 /// What the inputs share.
 struct Common {
+    names: Vec<String>,
     streams: Streams,
     refused: HashSet<(usize, String)>,
     complaints: Complaints,
@@ -58,8 +58,8 @@ impl Merge {
     /// A merge of these sources, of which none has said anything.
     #[must_use]
     pub fn new(sources: Vec<Source>, reading: &Reading) -> Self {
+        let names = sources.iter().map(|source| source.name.clone()).collect();
         let inputs = sources.into_iter().map(|source| Input {
-            name: source.name,
             label: source.label.as_deref().map(Label::new),
             lines: Lines::new(reading.max_line),
             live: true,
@@ -67,6 +67,7 @@ impl Merge {
         Self {
             inputs: inputs.collect(),
             common: Common {
+                names,
                 streams: Streams::default(),
                 refused: HashSet::new(),
                 complaints: Complaints::default(),
@@ -85,7 +86,6 @@ impl Merge {
         };
         let from = From {
             number: source,
-            name: &input.name,
             label: input.label.as_ref(),
         };
         input
@@ -96,17 +96,16 @@ impl Merge {
     /// A source has ended; `broken` says why it could not be read to its end.
     pub fn on_source_end(&mut self, now: Time, source: usize, broken: Option<&str>, io: &mut Io) {
         self.close(now, source, io);
-        let Self { inputs, common } = self;
-        let Some(input) = inputs.get(source) else {
-            return;
-        };
+        let common = &mut self.common;
+        let silent = !common.streams.any_turn_of(source)
+            && !common.refused.iter().any(|(refused, _)| *refused == source);
         let reason = match broken {
             Some(why) => why,
-            None if !common.streams.any_turn_of(source) => "no turn came from it",
+            None if silent => "no turn came from it",
             None => return,
         };
-        io.err
-            .extend_from_slice(format!("spile: {}: {reason}\n", input.name).as_bytes());
+        let message = format!("spile: {}: {reason}\n", common.name(source));
+        io.err.extend_from_slice(message.as_bytes());
         common.trouble = common.trouble.or(Exit::Failed);
     }
 
@@ -126,7 +125,6 @@ impl Merge {
         input.live = false;
         let from = From {
             number: source,
-            name: &input.name,
             label: input.label.as_ref(),
         };
         input.lines.end(|piece| common.piece(now, from, piece, io));
@@ -165,11 +163,19 @@ impl Merge {
 #[derive(Clone, Copy)]
 struct From<'a> {
     number: usize,
-    name: &'a str,
     label: Option<&'a Label>,
 }
 
 impl Common {
+    fn name(&self, source: usize) -> &str {
+        self.names.get(source).map_or("", String::as_str)
+    }
+
+    fn complain(&mut self, source: usize, (line, column): (u64, usize), reason: &str, io: &mut Io) {
+        let name = self.names.get(source).map_or("", String::as_str);
+        self.complaints.say_of(name, io, line, column, reason);
+    }
+
     fn piece(&mut self, now: Time, from: From<'_>, piece: Piece<'_>, io: &mut Io) {
         match piece {
             Piece::Line {
@@ -185,8 +191,7 @@ impl Common {
                 match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
                     Ok(event) => self.event(from, &event, io),
                     Err(why) => {
-                        self.complaints
-                            .say_of(from.name, io, number, why.offset, &why.reason);
+                        self.complain(from.number, (number, why.offset), &why.reason, io);
                         let line = number;
                         let place = Place {
                             line,
@@ -205,7 +210,7 @@ impl Common {
             } => {
                 if first {
                     let reason = "line too long to look at, passed as it is (see --max-line)";
-                    self.complaints.say_of(from.name, io, number, 0, reason);
+                    self.complain(from.number, (number, 0), reason, io);
                 }
                 let since = if first { now } else { Time::default() };
                 self.long(since, from.number, bytes, io);
@@ -254,9 +259,9 @@ impl Common {
         if self.refused.len() < MAX_REFUSALS
             && self.refused.insert((from.number, stream.to_owned()))
         {
-            let name = from.name;
+            let (name, first) = (self.name(from.number), self.name(owner));
             let message = format!(
-                "spile: {name}: stream {stream} came from another source first: its events from here are left out (give each run its own id: wrap --stream)\n"
+                "spile: {name}: stream {stream} is already that of {first}: left out (give each run its own id: wrap --stream)\n"
             );
             io.err.extend_from_slice(message.as_bytes());
         }

@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[command(flatten)]
     reading: ReadingArgs,
     /// The agent to start
-    #[arg(last = true, value_name = "CMD", requires = "each")]
+    #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -50,7 +50,10 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     match args.each {
         Some(count) => each(count, &args),
-        None => paths(&args),
+        None if args.command.is_empty() => paths(&args),
+        None => Ok(usage(
+            "say how many agents to start: spile merge --each N -- CMD",
+        )),
     }
 }
 
@@ -71,13 +74,13 @@ fn paths(args: &Args) -> Result<Exit> {
             Ok(input) => inputs.push(input),
             Err(e) => return Ok(usage(&format!("cannot open {}: {e}", path.display()))),
         }
-        let path = if path == "-" {
-            "<stdin>"
-        } else {
-            &*path.to_string_lossy()
+        let name = match label {
+            Some(label) => label.into(),
+            None if path == "-" => "<stdin>".into(),
+            None => path.to_string_lossy(),
         };
         sources.push(Source {
-            name: path.to_owned(),
+            name: name.into_owned(),
             label: label.map(str::to_owned),
         });
     }

@@ -12,7 +12,7 @@ use crate::stage::Io;
 use serde_json::json;
 
 /// How many streams are told apart; past that the oldest, those without an open turn first, are closed and forgotten.
-const MAX_STREAMS: usize = 10_000;
+pub(super) const MAX_STREAMS: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct Streams {

@@ -108,7 +108,7 @@ struct Many<'a> {
     cannot_write: bool,
     said_end: bool,
     /// The last input whose long line the others had to wait for.
-    last_favoured: usize,
+    last_favoured: Option<usize>,
 }
 
 /// What a wait has found ready.
@@ -144,14 +144,14 @@ impl<'a> Many<'a> {
             reader_gone: false,
             cannot_write: false,
             said_end: false,
-            last_favoured: 0,
+            last_favoured: None,
         })
     }
 
     fn run(&mut self) -> Result<()> {
         let mut buf = vec![0; input::CHUNK];
         loop {
-            if self.inputs.iter().all(Option::is_none) && !self.said_end {
+            if self.inputs.iter().all(Option::is_none) && !self.said_end && !self.reader_gone {
                 self.said_end = true;
                 self.merge.on_end(self.clock.now(), &mut self.io);
                 self.write();
@@ -227,7 +227,7 @@ impl<'a> Many<'a> {
     /// Reads once from each input that is ready.
     fn read(&mut self, mut ready: Vec<usize>, buf: &mut [u8]) {
         // Those behind the one that was last favoured come first, so that it cannot keep the others waiting for ever.
-        let behind = ready.iter().position(|n| *n > self.last_favoured);
+        let behind = ready.iter().position(|n| Some(*n) > self.last_favoured);
         ready.rotate_left(behind.unwrap_or_default());
         if let Some((only, _)) = self.favoured(self.clock.now()) {
             ready.retain(|n| *n == only);
@@ -235,7 +235,7 @@ impl<'a> Many<'a> {
         for n in ready {
             self.read_one(n, buf);
             if self.favoured(self.clock.now()).is_some() {
-                self.last_favoured = n;
+                self.last_favoured = Some(n);
                 return;
             }
         }
