@@ -9,6 +9,8 @@ mod config;
 mod demo;
 mod export;
 mod generate;
+mod heartbeat;
+mod merge;
 mod schema;
 mod settings;
 mod view;
@@ -43,6 +45,8 @@ enum Command {
     Wrap(wrap::Args),
     Coalesce(coalesce::Args),
     Chunk(chunk::Args),
+    Heartbeat(heartbeat::Args),
+    Merge(merge::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -59,6 +63,8 @@ impl Command {
             Command::Wrap(args) => wrap::run(args),
             Command::Coalesce(args) => coalesce::run(args),
             Command::Chunk(args) => chunk::run(args),
+            Command::Heartbeat(args) => heartbeat::run(args),
+            Command::Merge(args) => merge::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),

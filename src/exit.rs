@@ -153,6 +153,21 @@ impl Exit {
         }
     }
 
+    /// What the status of another spile means.
+    #[must_use]
+    pub fn of_spile(status: u8) -> Self {
+        match status {
+            0 => Exit::Success,
+            75 => Exit::RateLimited,
+            124 => Exit::Timeout,
+            125 => Exit::Internal,
+            126 => Exit::NotExecutable,
+            127 => Exit::NotFound,
+            130 => Exit::Cancelled,
+            other => Exit::Child(other),
+        }
+    }
+
     /// The status of a turn that ended with the `turn_failed` error `code`.
     #[must_use]
     pub fn of_failure(code: &str) -> Self {

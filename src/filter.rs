@@ -2,6 +2,9 @@
 
 pub mod chunk;
 pub mod coalesce;
+pub mod heartbeat;
+#[cfg(test)]
+mod virtual_time;
 
 use crate::event::Event;
 use crate::time::Time;

@@ -1,8 +1,8 @@
 //! spile: an AI agent's output as one stream of canonical events, and Unix filters over it.
 //!
 //! The map (docs/ARCHITECTURE.md says why): `event` and `codec` are the line format, `filter` what acts on events, `adapter`
-//! what one runtime prints, `guard` the contract that leaves `wrap`, `tap` the way from an agent's bytes to events, `run`
-//! the only code that waits, `term` what people see, `cmd` the commands.
+//! what one runtime prints, `guard` the contract that leaves `wrap`, `tap` the way from an agent's bytes to events, `merge`
+//! several streams made one, `run` the only code that waits, `term` what people see, `cmd` the commands.
 
 pub mod adapter;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+pub mod merge;
 pub mod outcome;
 pub mod run;
 pub mod schema;

@@ -1,5 +1,6 @@
 //! The status that a stream of events itself asks for (`--exit-from-stream`), so that a pipeline fails when its agent failed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::codec::{self, Str};
@@ -60,25 +61,8 @@ impl Outcome {
 
     /// As [`Outcome::observe`], for an event as filters have it.
     pub fn on_event(&mut self, event: &Event<'_>) {
-        #[derive(serde::Deserialize)]
-        struct Body<'a> {
-            #[serde(borrow)]
-            error: Code<'a>,
-        }
-        #[derive(serde::Deserialize)]
-        struct Code<'a> {
-            #[serde(borrow)]
-            code: Str<'a>,
-        }
         let stream = event.stream.as_deref().unwrap_or_default();
-        let body = (event.kind == Type::TurnFailed)
-            .then(|| codec::body::<Body<'_>>(event.line).ok())
-            .flatten();
-        self.observe(
-            stream,
-            event.kind,
-            body.as_ref().map(|b| b.error.code.0.as_ref()),
-        );
+        self.observe(stream, event.kind, failure_code(event).as_deref());
     }
 
     /// The status if the input ended here.
@@ -114,6 +98,26 @@ impl Outcome {
             exit: last.exit.or(Some(Exit::Failed)),
         });
     }
+}
+
+/// The `error.code` of a `turn_failed`; `None` for every other type and where it cannot be read.
+#[must_use]
+pub fn failure_code<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
+    #[derive(serde::Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        error: Code<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Code<'a> {
+        #[serde(borrow)]
+        code: Str<'a>,
+    }
+    if event.kind != Type::TurnFailed {
+        return None;
+    }
+    let body = codec::body::<Body<'_>>(event.line).ok()?;
+    Some(body.error.code.0)
 }
 
 #[cfg(test)]

@@ -86,10 +86,15 @@ pub struct Complaints {
 impl Complaints {
     /// Says that the input has something at `line`, byte `column` of it (from 0), that is wrong.
     pub fn say(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
+        self.say_of("<stdin>", io, line, column, reason);
+    }
+
+    /// As [`Complaints::say`], where there are several inputs: of the one with this name.
+    pub fn say_of(&mut self, name: &str, io: &mut Io, line: u64, column: usize, reason: &str) {
         self.count += 1;
         if self.count <= MAX_COMPLAINTS {
             io.err
-                .extend_from_slice(format!("<stdin>:{line}:{}: {reason}\n", column + 1).as_bytes());
+                .extend_from_slice(format!("{name}:{line}:{}: {reason}\n", column + 1).as_bytes());
         } else if self.count == MAX_COMPLAINTS + 1 {
             io.err
                 .extend_from_slice(b"spile: more input like this is not listed\n");

@@ -25,6 +25,10 @@ pub(super) struct ReadingArgs {
 }
 
 impl ReadingArgs {
+    pub(super) fn strict(&self) -> bool {
+        self.strict
+    }
+
     pub(super) fn reading(&self) -> Reading {
         Reading {
             max_line: self.max_line.clamp(1, codec::MAX_LINE),

@@ -12,6 +12,7 @@ use super::{Filter, Out};
 use crate::event::{Delta, Event};
 use crate::time::Time;
 use held::Held;
+pub(super) use tail::chars;
 
 /// How many streams may hold text at once; past that the one that has held longest is flushed.
 const MAX_STREAMS: usize = 1024;
@@ -141,7 +142,7 @@ impl Coalesce {
             out.pass(now, event);
             return;
         }
-        let chars = tail::chars(delta.text.0);
+        let chars = chars(delta.text.0);
         while !lane.held.is_empty() && lane.held.chars() + chars > options.max {
             lane.held.flush_to_border(now, out);
         }

@@ -55,6 +55,8 @@ pub fn complain(bytes: &[u8]) {
 /// Our stdout for a loop that must not block in it.
 pub(super) struct Output {
     own: Option<OwnedFd>,
+    /// Bytes that one write takes without blocking, or that no write blocks for long.
+    most: usize,
     pending: Vec<u8>,
     written: usize,
 }
@@ -69,8 +71,14 @@ impl Output {
         let own = reopen
             .then(|| rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok())
             .flatten();
+        let most = if own.is_some() || matches!(kind, Ok(FileType::RegularFile)) {
+            usize::MAX
+        } else {
+            SURE
+        };
         Self {
             own,
+            most,
             pending: Vec::new(),
             written: 0,
         }
@@ -99,11 +107,7 @@ impl Output {
     /// Writes what the reader takes now; call it when the descriptor is writable.
     pub(super) fn flush_some(&mut self) -> io::Result<()> {
         let rest = &self.pending[self.written..];
-        let len = if self.own.is_some() {
-            rest.len()
-        } else {
-            rest.len().min(SURE)
-        };
+        let len = rest.len().min(self.most);
         match rustix::io::write(self.fd(), &rest[..len]) {
             Ok(n) => self.written += n,
             Err(Errno::AGAIN | Errno::INTR) => {}

@@ -38,7 +38,7 @@ fn main() {
     throughput(
         "pass-through / cat",
         &file,
-        &[SPILE, "coalesce", "--first", "4000000000"],
+        &[SPILE, "heartbeat"],
         cat,
         PAIRS,
         0.7,

@@ -12,6 +12,8 @@ mod fuzz;
 mod generate;
 mod harness;
 
+mod heartbeat;
+mod merge;
 mod recordings;
 mod schema;
 mod streaming;

@@ -18,7 +18,7 @@ pub(super) enum Ending {
 }
 
 /// Code points of the text that `raw` stands for; a surrogate pair is one.
-pub(super) fn chars(raw: &str) -> usize {
+pub(in crate::filter) fn chars(raw: &str) -> usize {
     let points = |s: &str| s.bytes().filter(|b| (*b as i8) >= -0x40).count();
     if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
         return points(raw);

@@ -7,10 +7,7 @@ use proptest::prelude::*;
 use super::{Border, Coalesce, Options};
 use crate::codec;
 use crate::filter::Chain;
-use crate::time::Time;
-
-/// A line and when it comes or leaves, in milliseconds.
-type Timed = (u64, String);
+use crate::filter::virtual_time::{Timed, drive};
 
 fn delta(stream: &str, seq: u64, block: &str, text: &str) -> String {
     let text = codec::to_json(text);
@@ -25,32 +22,6 @@ fn status(stream: &str, seq: Option<u64>) -> String {
     format!(
         r#"{{"v":1,"type":"status","stream":"{stream}","turn":1,{seq}"ts":"2026-01-01T00:00:00.999Z","kind":"info"}}"#
     )
-}
-
-/// Runs filters over timed lines under virtual time: every line with the time at which it left.
-fn drive(mut chain: Chain, input: &[Timed]) -> Vec<Timed> {
-    let mut out: Vec<Timed> = Vec::new();
-    let mut collect = |at: Time, bytes: &mut Vec<u8>| {
-        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
-        out.extend(text.lines().map(|line| (at.as_millis(), line.to_owned())));
-    };
-    let mut bytes = Vec::new();
-    for (at, line) in input {
-        let now = Time::from_millis(*at);
-        while let Some(due) = chain.deadline().filter(|due| *due <= now) {
-            chain.on_tick(due, &mut bytes);
-            collect(due, &mut bytes);
-        }
-        chain.on_event(now, &codec::decode(line.as_bytes()).unwrap(), &mut bytes);
-        collect(now, &mut bytes);
-    }
-    while let Some(due) = chain.deadline() {
-        chain.on_tick(due, &mut bytes);
-        collect(due, &mut bytes);
-    }
-    chain.on_end(Time::from_millis(u64::MAX), &mut bytes);
-    collect(Time::default(), &mut bytes);
-    out
 }
 
 fn coalesce(options: &Options) -> Chain {

@@ -1,0 +1,163 @@
+//! `spile merge`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::common::ReadingArgs;
+use super::usage;
+use crate::exit::Exit;
+use crate::merge::{Merge, Source};
+use crate::run::many::{self, Input};
+use crate::run::{self, Waiting};
+
+/// Make several streams one, in the order in which their lines come
+///
+/// Of files, FIFOs, `<(...)` and - (stdin), or of the N agents that --each starts. Lines stay whole, the events of a
+/// source with a label get that label, and a blocked source delays no other. A stream belongs to the source that spoke of
+/// it first: another that uses its id is refused. At the end a status of each stream says whether it completed, failed,
+/// was cancelled or is truncated, and the exit status is the worst.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What to merge; `./a=b` is a file with = in its name
+    #[arg(value_name = "[LABEL=]PATH")]
+    sources: Vec<OsString>,
+    /// Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N
+    #[arg(long, value_name = "N", requires = "command", conflicts_with = "sources",
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    each: Option<u16>,
+    /// Names of the agents that --each starts [default: 1 to N]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "each")]
+    labels: Vec<String>,
+    /// Their runtime, as for wrap
+    #[arg(long, value_name = "NAME", requires = "each")]
+    from: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// The agent to start
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile merge --each 3 -- claude -p 'find a bug' --output-format stream-json --verbose | spile view
+  spile merge docs=<(spile wrap -- make docs) test=<(spile wrap -- make test) | spile view
+  spile merge monday=a.ndjson tuesday=b.ndjson | spile check --partial";
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    match args.each {
+        Some(count) => each(count, &args),
+        None if args.command.is_empty() => paths(&args),
+        None => Ok(usage(
+            "say how many agents to start: spile merge --each N -- CMD",
+        )),
+    }
+}
+
+fn paths(args: &Args) -> Result<Exit> {
+    if args.sources.is_empty() {
+        return Ok(usage(
+            "nothing to merge: name files or FIFOs (- is stdin), or start agents with `spile merge --each N -- CMD`",
+        ));
+    }
+    let named: Vec<_> = args.sources.iter().map(|arg| named(arg)).collect();
+    if named.iter().filter(|(_, path)| *path == "-").count() > 1 {
+        return Ok(usage("stdin (-) can be merged only once"));
+    }
+    let mut inputs = Vec::new();
+    let mut sources = Vec::new();
+    for (label, path) in named {
+        match source(path) {
+            Ok(input) => inputs.push(input),
+            Err(e) => return Ok(usage(&format!("cannot open {}: {e}", path.display()))),
+        }
+        let name = match label {
+            Some(label) => label.into(),
+            None if path == "-" => "<stdin>".into(),
+            None => path.to_string_lossy(),
+        };
+        sources.push(Source {
+            name: name.into_owned(),
+            label: label.map(str::to_owned),
+        });
+    }
+    let mut merge = Merge::new(sources, &args.reading.reading());
+    many::many(&mut merge, inputs, Vec::new())
+}
+
+/// `LABEL=PATH`; what has a slash before the first = is only a path.
+fn named(arg: &OsStr) -> (Option<&str>, &OsStr) {
+    let bytes = arg.as_bytes();
+    let split = bytes
+        .iter()
+        .position(|c| *c == b'=')
+        .map(|at| bytes.split_at(at));
+    let labelled = split.and_then(|(label, path)| {
+        let label = std::str::from_utf8(label).ok()?;
+        (!label.is_empty() && !label.contains('/')).then_some((label, path))
+    });
+    match labelled {
+        Some((label, path)) => (
+            Some(label),
+            OsStr::from_bytes(path.get(1..).unwrap_or_default()),
+        ),
+        None => (None, arg),
+    }
+}
+
+fn source(path: &OsStr) -> std::io::Result<Input> {
+    if path == "-" {
+        return Ok(many::stdin());
+    }
+    many::open(Path::new(path))
+}
+
+fn each(count: u16, args: &Args) -> Result<Exit> {
+    if !args.labels.is_empty() && args.labels.len() != usize::from(count) {
+        let got = args.labels.len();
+        return Ok(usage(&format!(
+            "--each {count} needs {count} labels, not {got}"
+        )));
+    }
+    if run::waiting() == Waiting::Bytes {
+        return Ok(usage(
+            "there is input on stdin, and the agents would not get it: say </dev/null if that is meant",
+        ));
+    }
+    let me = std::env::current_exe().context("cannot find spile itself")?;
+    let (mut inputs, mut children, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 1..=count {
+        let label = match args.labels.get(usize::from(number) - 1) {
+            Some(label) => label.clone(),
+            None => number.to_string(),
+        };
+        let (child, input) = many::start(&me, &wrap(args, &label), number)
+            .with_context(|| format!("cannot start {}", me.display()))?;
+        children.push(child);
+        inputs.push(input);
+        // Its events have the label from wrap.
+        sources.push(Source {
+            name: label,
+            label: None,
+        });
+    }
+    let mut merge = Merge::new(sources, &args.reading.reading());
+    many::many(&mut merge, inputs, children)
+}
+
+/// The arguments of the wrap of one agent.
+fn wrap(args: &Args, label: &str) -> Vec<OsString> {
+    let mut line = vec!["wrap".into(), format!("--label={label}").into()];
+    if let Some(from) = &args.from {
+        line.push(format!("--from={from}").into());
+    }
+    if args.reading.strict() {
+        line.push("--strict".into());
+    }
+    line.push("--".into());
+    line.extend(args.command.iter().cloned());
+    line
+}

@@ -1,0 +1,314 @@
+//! heartbeat: never a silent minute. While a turn is open and says nothing it injects a `status` that says so; it never
+//! holds, changes or drops an event.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::coalesce::chars;
+use super::{Filter, Out};
+use crate::codec::{self, Str, Writer};
+use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::time::Time;
+
+/// How many streams are remembered; past that one without an open turn is forgotten, else the one that is silent longest.
+const MAX_STREAMS: usize = 1024;
+
+/// When a heartbeat is said.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// After each such time without a numbered event; at least a millisecond.
+    pub every: Duration,
+    /// A silence of this length is called `stalled`, once.
+    pub stall_after: Option<Duration>,
+    /// Heartbeats in one silence; then only an event of the stream makes it beat again.
+    pub most: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(10),
+            stall_after: None,
+            most: u64::MAX,
+        }
+    }
+}
+
+/// The filter.
+#[derive(Debug)]
+pub struct Heartbeat {
+    options: Options,
+    /// The shortest silence after which there may be something to say.
+    shortest: Duration,
+    lanes: Vec<Lane>,
+    /// The lane that spoke last: streams speak in bursts.
+    last: usize,
+    /// Never later than the earliest time of any lane. An event only moves its lane's time on, so that this need not be
+    /// computed for each: a tick that comes too early finds nothing to say and computes it anew.
+    due: Option<Time>,
+}
+
+/// One stream.
+#[derive(Debug, Default)]
+struct Lane {
+    stream: String,
+    label: Option<String>,
+    /// The turn that is open.
+    open: Option<Turn>,
+    /// The last turn that has ended.
+    ended: u64,
+    /// `ts` of the last event that had one, and when that came.
+    ts: String,
+    ts_at: Time,
+    /// When the last numbered event came.
+    last_at: Time,
+    /// Heartbeats and stalls said since then.
+    beats: u64,
+    stalls: u64,
+}
+
+#[derive(Debug)]
+struct Turn {
+    number: Option<u64>,
+    since: Time,
+    events: u64,
+    chars: u64,
+    open_tools: u64,
+    /// Whether any text or tool has come.
+    said: bool,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Beat {
+    Heartbeat,
+    Stalled,
+}
+
+impl Heartbeat {
+    /// A filter that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let least = Duration::from_millis(1);
+        let every = options.every.max(least);
+        let stall_after = options.stall_after.map(|after| after.max(least));
+        Self {
+            shortest: stall_after.map_or(every, |after| after.min(every)),
+            options: Options {
+                every,
+                stall_after,
+                most: options.most,
+            },
+            lanes: Vec::new(),
+            last: 0,
+            due: None,
+        }
+    }
+
+    /// The lane of a stream, made if it is new.
+    fn find_or_add(&mut self, stream: &str) -> &mut Lane {
+        let known = |lane: &Lane| lane.stream == stream;
+        if !self.lanes.get(self.last).is_some_and(known) {
+            self.last = match self.lanes.iter().position(known) {
+                Some(at) => at,
+                None => self.add(stream),
+            };
+        }
+        &mut self.lanes[self.last]
+    }
+
+    fn add(&mut self, stream: &str) -> usize {
+        if self.lanes.len() >= MAX_STREAMS {
+            let oldest = self
+                .lanes
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, lane)| (lane.open.is_some(), lane.last_at));
+            let at = oldest.map_or(0, |(at, _)| at);
+            self.lanes.swap_remove(at);
+        }
+        self.lanes.push(Lane {
+            stream: stream.to_owned(),
+            ..Lane::default()
+        });
+        self.lanes.len() - 1
+    }
+}
+
+impl Lane {
+    fn take(&mut self, now: Time, event: &Event<'_>) {
+        self.last_at = now;
+        self.beats = 0;
+        self.stalls = 0;
+        if let Some(ts) = &event.ts {
+            self.ts.clear();
+            self.ts.push_str(ts);
+            self.ts_at = now;
+        }
+        if event.kind.is_terminal() {
+            self.open = None;
+            self.ended = self.ended.max(event.turn.unwrap_or_default());
+            return;
+        }
+        let another = match &self.open {
+            Some(turn) => event.turn.is_some() && event.turn != turn.number,
+            // Whoever joins late sees no start.
+            None => event.turn.is_some() || event.kind == Type::TurnStarted,
+        };
+        if another && event.turn.is_none_or(|turn| turn > self.ended) {
+            self.open(now, event);
+        }
+        if let Some(turn) = &mut self.open {
+            turn.count(event);
+        }
+    }
+
+    fn open(&mut self, now: Time, event: &Event<'_>) {
+        #[derive(serde::Deserialize)]
+        struct Head<'a> {
+            #[serde(borrow)]
+            label: Option<Str<'a>>,
+        }
+        let head = codec::body::<Head<'_>>(event.line).ok();
+        if let Some(label) = head.and_then(|head| head.label) {
+            self.label = Some(label.0.into_owned());
+        }
+        self.open = Some(Turn {
+            number: event.turn,
+            since: now,
+            events: 0,
+            chars: 0,
+            open_tools: 0,
+            said: false,
+        });
+    }
+
+    /// What it has to say next, and when.
+    fn next(&self, options: &Options) -> Option<(Time, Beat)> {
+        self.open.as_ref()?;
+        let factor = u32::try_from(self.beats + 1).unwrap_or(u32::MAX);
+        let beat = (self.beats < options.most).then(|| {
+            let silence = options.every.saturating_mul(factor);
+            (self.last_at + silence, Beat::Heartbeat)
+        });
+        let stall = options.stall_after.filter(|_| self.stalls == 0);
+        let stall = stall.map(|after| (self.last_at + after, Beat::Stalled));
+        // At the end of all time nothing moves on any more.
+        beat.into_iter()
+            .chain(stall)
+            .min()
+            .filter(|(at, _)| *at < Time::from_micros(u64::MAX))
+    }
+
+    fn say(&mut self, at: Time, beat: Beat, buf: &mut Vec<u8>) {
+        match beat {
+            Beat::Heartbeat => self.beats += 1,
+            Beat::Stalled => self.stalls += 1,
+        }
+        let Some(turn) = &self.open else { return };
+        let state = match turn {
+            Turn {
+                open_tools: 1.., ..
+            } => "tool",
+            Turn { said: false, .. } => "waiting",
+            _ => "quiet",
+        };
+        let data = json!({
+            "state": state,
+            "elapsed_ms": millis(at.since(turn.since)),
+            "idle_ms": millis(at.since(self.last_at)),
+            "events": turn.events,
+            "chars": turn.chars,
+            "open_tools": turn.open_tools,
+        });
+        // The stream's own time goes on: a recording's heartbeat belongs to the day of the recording.
+        let ts = Time::parse(&self.ts).map_or(at, |ts| ts + at.since(self.ts_at));
+        let envelope = Envelope {
+            v: VERSION,
+            type_: Type::Status.name().into(),
+            stream: Some(self.stream.as_str().into()),
+            turn: turn.number,
+            ts: Some(ts.to_string().into()),
+            label: self.label.as_deref().map(Into::into),
+            ..Envelope::default()
+        };
+        let kind = match beat {
+            Beat::Heartbeat => "heartbeat",
+            Beat::Stalled => "stalled",
+        };
+        let body = Status {
+            kind: kind.into(),
+            message: None,
+            data: Some(data),
+        };
+        Writer::default().event(buf, &envelope, &body);
+    }
+}
+
+impl Turn {
+    fn count(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        if let Some(delta) = &event.delta {
+            self.chars += chars(delta.text.0) as u64;
+        }
+        match event.kind {
+            Type::TextDelta | Type::BlockFinal => self.said = true,
+            Type::ToolStarted => {
+                self.said = true;
+                self.open_tools += 1;
+            }
+            Type::ToolFinished => self.open_tools = self.open_tools.saturating_sub(1),
+            _ => {}
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Filter for Heartbeat {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        // What a filter injected, a heartbeat too, is no sign of life of the agent.
+        if let (Some(stream), Some(_)) = (&event.stream, event.seq) {
+            let lane = self.find_or_add(stream);
+            lane.take(now, event);
+            if lane.open.is_some() {
+                let soonest = now + self.shortest;
+                if self.due.is_none_or(|due| due > soonest) {
+                    self.due = Some(soonest);
+                }
+            }
+        }
+        out.pass(now, event);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        loop {
+            let options = &self.options;
+            let next = |lane: &mut Lane| lane.next(options);
+            let due = self
+                .lanes
+                .iter_mut()
+                .filter_map(|lane| next(lane).map(|(at, beat)| (at, beat, lane)))
+                .min_by_key(|(at, ..)| *at);
+            let Some((at, beat, lane)) = due else {
+                self.due = None;
+                return;
+            };
+            if at > now {
+                self.due = Some(at);
+                return;
+            }
+            out.say(now, |buf| lane.say(at, beat, buf));
+        }
+    }
+}

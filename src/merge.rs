@@ -1,0 +1,284 @@
+//! merge: several streams of events into one, line by line in the order in which they come. Pure: `run` reads and writes.
+//!
+//! A line leaves whole and as it came; of a source with a label it gets that label, if it has none. A stream belongs to
+//! the source that spoke of it first: what another source says of it is refused. At the end each stream gets a `status`
+//! that says how it ended.
+
+mod label;
+mod streams;
+
+use std::collections::HashSet;
+
+use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
+use crate::event::{Envelope, Event, VERSION};
+use crate::exit::Exit;
+use crate::stage::{Complaints, Io, Reading};
+use crate::time::Time;
+use label::Label;
+use streams::Streams;
+
+/// How many refusals (a source and a stream) are said; further ones are refused in silence.
+const MAX_REFUSALS: usize = 100;
+
+/// One of the inputs.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What it is called in messages.
+    pub name: String,
+    /// The label that its events get.
+    pub label: Option<String>,
+}
+
+/// Several inputs on their way into one.
+pub struct Merge {
+    inputs: Vec<Input>,
+    common: Common,
+}
+
+struct Input {
+    label: Option<Label>,
+    lines: Lines,
+    live: bool,
+}
+
+/// What the inputs share.
+struct Common {
+    names: Vec<String>,
+    streams: Streams,
+    refused: HashSet<(usize, String)>,
+    complaints: Complaints,
+    strict: bool,
+    /// The input in the middle of whose line, too long to look at, the output is, and since when.
+    holder: Option<(usize, Time)>,
+    /// The worst of what went wrong beside the turns.
+    trouble: Exit,
+}
+
+impl Merge {
+    /// A merge of these sources, of which none has said anything.
+    #[must_use]
+    pub fn new(sources: Vec<Source>, reading: &Reading) -> Self {
+        let names = sources.iter().map(|source| source.name.clone()).collect();
+        let inputs = sources.into_iter().map(|source| Input {
+            label: source.label.as_deref().map(Label::new),
+            lines: Lines::new(reading.max_line),
+            live: true,
+        });
+        Self {
+            inputs: inputs.collect(),
+            common: Common {
+                names,
+                streams: Streams::default(),
+                refused: HashSet::new(),
+                complaints: Complaints::default(),
+                strict: reading.strict,
+                holder: None,
+                trouble: Exit::Success,
+            },
+        }
+    }
+
+    /// Takes the next bytes of source number `source`, from 0.
+    pub fn on_bytes(&mut self, now: Time, source: usize, bytes: &[u8], io: &mut Io) {
+        let Self { inputs, common } = self;
+        let Some(input) = inputs.get_mut(source) else {
+            return;
+        };
+        let from = From {
+            number: source,
+            label: input.label.as_ref(),
+        };
+        input
+            .lines
+            .feed(bytes, |piece| common.piece(now, from, piece, io));
+    }
+
+    /// A source has ended; `broken` says why it could not be read to its end.
+    pub fn on_source_end(&mut self, now: Time, source: usize, broken: Option<&str>, io: &mut Io) {
+        self.close(now, source, io);
+        let common = &mut self.common;
+        let silent = !common.streams.any_turn_of(source)
+            && !common.refused.iter().any(|(refused, _)| *refused == source);
+        let reason = match broken {
+            Some(why) => why,
+            None if silent => "no turn came from it",
+            None => return,
+        };
+        let message = format!("spile: {}: {reason}\n", common.name(source));
+        io.err.extend_from_slice(message.as_bytes());
+        common.trouble = common.trouble.or(Exit::Failed);
+    }
+
+    /// All has ended, by itself or because the merge is told to: how each stream ended is said.
+    pub fn on_end(&mut self, now: Time, io: &mut Io) {
+        for source in 0..self.inputs.len() {
+            self.close(now, source, io);
+        }
+        self.common.streams.close(io);
+    }
+
+    fn close(&mut self, now: Time, source: usize, io: &mut Io) {
+        let Self { inputs, common } = self;
+        let Some(input) = inputs.get_mut(source).filter(|input| input.live) else {
+            return;
+        };
+        input.live = false;
+        let from = From {
+            number: source,
+            label: input.label.as_ref(),
+        };
+        input.lines.end(|piece| common.piece(now, from, piece, io));
+        if common.holder.is_some_and(|(holder, _)| holder == source) {
+            common.release(io);
+        }
+    }
+
+    /// The source in the middle of whose line the output is, because the line is too long to look at, and since when; the
+    /// beginning of time if the line has been cut before. What another source says now cuts the line.
+    #[must_use]
+    pub fn holder(&self) -> Option<(usize, Time)> {
+        self.common.holder
+    }
+
+    /// The worst that happened to any stream or source.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let Common {
+            streams,
+            complaints,
+            strict,
+            trouble,
+            ..
+        } = &self.common;
+        let exit = streams.exit().or(*trouble);
+        if *strict && complaints.count() > 0 {
+            exit.or(Exit::Malformed)
+        } else {
+            exit
+        }
+    }
+}
+
+/// The source of a piece.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    number: usize,
+    label: Option<&'a Label>,
+}
+
+impl Common {
+    fn name(&self, source: usize) -> &str {
+        self.names.get(source).map_or("", String::as_str)
+    }
+
+    fn complain(&mut self, source: usize, (line, column): (u64, usize), reason: &str, io: &mut Io) {
+        let name = self.names.get(source).map_or("", String::as_str);
+        self.complaints.say_of(name, io, line, column, reason);
+    }
+
+    fn piece(&mut self, now: Time, from: From<'_>, piece: Piece<'_>, io: &mut Io) {
+        match piece {
+            Piece::Line {
+                number,
+                offset,
+                bytes,
+                text,
+                ..
+            } => {
+                if self.holder.is_some() {
+                    self.release(io);
+                }
+                match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
+                    Ok(event) => self.event(from, &event, io),
+                    Err(why) => {
+                        self.complain(from.number, (number, why.offset), &why.reason, io);
+                        let line = number;
+                        let place = Place {
+                            line,
+                            offset,
+                            bytes,
+                        };
+                        diagnostic(from, &place, &why, io);
+                    }
+                }
+            }
+            Piece::Long {
+                number,
+                bytes,
+                first,
+                ..
+            } => {
+                if first {
+                    let reason = "line too long to look at, passed as it is (see --max-line)";
+                    self.complain(from.number, (number, 0), reason, io);
+                }
+                let since = if first { now } else { Time::default() };
+                self.long(since, from.number, bytes, io);
+            }
+        }
+    }
+
+    fn long(&mut self, since: Time, source: usize, bytes: &[u8], io: &mut Io) {
+        let held = self.holder.filter(|(holder, _)| *holder == source);
+        if held.is_none() {
+            self.release(io);
+            if bytes == b"\n" {
+                // The line has been ended before its time.
+                return;
+            }
+        }
+        io.out.extend_from_slice(bytes);
+        let goes_on = bytes.last() != Some(&b'\n');
+        self.holder = goes_on.then_some(held.unwrap_or((source, since)));
+    }
+
+    fn release(&mut self, io: &mut Io) {
+        if self.holder.take().is_some() {
+            io.out.push(b'\n');
+        }
+    }
+
+    fn event(&mut self, from: From<'_>, event: &Event<'_>, io: &mut Io) {
+        let owner = match event.stream.as_deref() {
+            Some(stream) => self
+                .streams
+                .take(from.number, from.label, stream, event, io),
+            // A diagnostic that belongs to no stream belongs to everybody.
+            None => from.number,
+        };
+        if owner == from.number {
+            match from.label {
+                Some(label) => label.put(event, &mut io.out),
+                None => io.out.extend_from_slice(event.line.as_bytes()),
+            }
+            io.out.push(b'\n');
+            return;
+        }
+        self.trouble = self.trouble.or(Exit::Failed);
+        let stream = event.stream.as_deref().unwrap_or_default();
+        if self.refused.len() < MAX_REFUSALS
+            && self.refused.insert((from.number, stream.to_owned()))
+        {
+            let (name, first) = (self.name(from.number), self.name(owner));
+            let message = format!(
+                "spile: {name}: stream {stream} is already that of {first}: left out (give each run its own id: wrap --stream)\n"
+            );
+            io.err.extend_from_slice(message.as_bytes());
+        }
+    }
+}
+
+/// A line that is no event goes on as a diagnostic.
+fn diagnostic(from: From<'_>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+    let envelope = Envelope {
+        v: VERSION,
+        type_: "status".into(),
+        label: from.label.map(|label| label.text().into()),
+        ..Envelope::default()
+    };
+    let body = codec::diagnostic(place, why);
+    Writer::default().event(&mut io.out, &envelope, &body);
+}
+
+#[cfg(test)]
+mod tests;

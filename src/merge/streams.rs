@@ -1,0 +1,218 @@
+//! Which stream is whose, and how each ended.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::label::Label;
+use crate::codec::{self, Str, Writer};
+use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::exit::Exit;
+use crate::outcome;
+use crate::stage::Io;
+use serde_json::json;
+
+/// How many streams are told apart; past that the oldest, those without an open turn first, are closed and forgotten.
+pub(super) const MAX_STREAMS: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Streams {
+    by_id: HashMap<String, Stream>,
+    /// Streams so far, by which they are in order.
+    count: u64,
+    /// The sources of which a turn has come.
+    with_turn: HashSet<usize>,
+    /// The worst of those that were closed.
+    closed: Option<Exit>,
+}
+
+struct Stream {
+    source: usize,
+    order: u64,
+    label: Option<String>,
+    ts: String,
+    /// The turn that is open.
+    open: Option<u64>,
+    /// The number of the last turn that ended, and how it did.
+    last: Option<(u64, Ended)>,
+    turns: u64,
+    events: u64,
+}
+
+enum Ended {
+    Completed,
+    Failed(Option<String>),
+    Cancelled,
+}
+
+impl Streams {
+    /// Takes an event of a stream from `source`; gives back whose stream it is.
+    pub(super) fn take(
+        &mut self,
+        source: usize,
+        label: Option<&Label>,
+        id: &str,
+        event: &Event<'_>,
+        io: &mut Io,
+    ) -> usize {
+        if let Some(stream) = self.by_id.get_mut(id) {
+            if stream.source == source && stream.take(event) {
+                self.with_turn.insert(source);
+            }
+            return stream.source;
+        }
+        if self.by_id.len() >= MAX_STREAMS {
+            self.forget(io);
+        }
+        let mut stream = Stream::new(
+            source,
+            self.count,
+            own_label(event).or(label.map(|l| l.text().to_owned())),
+        );
+        self.count += 1;
+        if stream.take(event) {
+            self.with_turn.insert(source);
+        }
+        self.by_id.insert(id.to_owned(), stream);
+        source
+    }
+
+    /// Whether any turn came from a source.
+    pub(super) fn any_turn_of(&self, source: usize) -> bool {
+        self.with_turn.contains(&source)
+    }
+
+    /// The worst of all streams.
+    pub(super) fn exit(&self) -> Exit {
+        let open = self.by_id.values().map(Stream::exit);
+        open.fold(self.closed.unwrap_or(Exit::Success), Exit::or)
+    }
+
+    /// Closes a tenth of the streams.
+    fn forget(&mut self, io: &mut Io) {
+        let key = |stream: &Stream| (stream.open.is_some(), stream.order);
+        let mut keys: Vec<_> = self.by_id.values().map(key).collect();
+        keys.sort_unstable();
+        let limit = keys.get(MAX_STREAMS / 10).copied();
+        let leave = |stream: &Stream| limit.is_none_or(|limit| key(stream) < limit);
+        let some: Vec<_> = self.by_id.extract_if(|_, stream| leave(stream)).collect();
+        self.close_these(some, io);
+    }
+
+    /// Says of every stream how it ended.
+    pub(super) fn close(&mut self, io: &mut Io) {
+        let all = self.by_id.drain().collect();
+        self.close_these(all, io);
+    }
+
+    fn close_these(&mut self, mut streams: Vec<(String, Stream)>, io: &mut Io) {
+        streams.sort_by_key(|(_, stream)| stream.order);
+        for (id, stream) in streams {
+            let exit = stream.exit();
+            self.closed = Some(self.closed.map_or(exit, |closed| closed.or(exit)));
+            stream.say_end(&id, io);
+        }
+    }
+}
+
+/// The label that an event has of its own.
+fn own_label(event: &Event<'_>) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        label: Option<Str<'a>>,
+    }
+    let head: Head<'_> = codec::body(event.line).ok()?;
+    head.label.map(|label| label.0.into_owned())
+}
+
+impl Stream {
+    fn new(source: usize, order: u64, label: Option<String>) -> Self {
+        Self {
+            source,
+            order,
+            label,
+            ts: String::new(),
+            open: None,
+            last: None,
+            turns: 0,
+            events: 0,
+        }
+    }
+
+    /// Whether the event belongs to a turn.
+    fn take(&mut self, event: &Event<'_>) -> bool {
+        if event.seq.is_none() {
+            return false;
+        }
+        self.events += 1;
+        if let Some(ts) = &event.ts {
+            self.ts.clear();
+            self.ts.push_str(ts);
+        }
+        let Some(turn) = event.turn else {
+            return false;
+        };
+        let ended = match event.kind {
+            Type::TurnCompleted => Ended::Completed,
+            Type::TurnFailed => Ended::Failed(outcome::failure_code(event).map(Cow::into_owned)),
+            Type::TurnCancelled => Ended::Cancelled,
+            _ => {
+                let over = self.last.as_ref().is_some_and(|(last, _)| turn <= *last);
+                if !over && self.open != Some(turn) {
+                    self.open = Some(turn);
+                    self.turns += 1;
+                }
+                return true;
+            }
+        };
+        self.turns += u64::from(self.open != Some(turn));
+        self.open = None;
+        self.last = Some((turn, ended));
+        true
+    }
+
+    /// How it ended, in a word, and more of it in words.
+    fn end(&self) -> (&'static str, String) {
+        match (self.open, &self.last) {
+            (Some(turn), _) => ("truncated", format!("truncated: turn {turn} has no end")),
+            (None, None) => ("truncated", "truncated: no turn came".into()),
+            (None, Some((_, Ended::Completed))) => ("completed", "completed".into()),
+            (None, Some((_, Ended::Cancelled))) => ("cancelled", "cancelled".into()),
+            (None, Some((_, Ended::Failed(code)))) => {
+                let code = code.as_deref().unwrap_or("runtime_error");
+                ("failed", format!("failed: {code}"))
+            }
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match (self.open, &self.last) {
+            (Some(_), _) | (None, None) => Exit::Failed,
+            (None, Some((_, Ended::Completed))) => Exit::Success,
+            (None, Some((_, Ended::Cancelled))) => Exit::Cancelled,
+            (None, Some((_, Ended::Failed(code)))) => {
+                Exit::of_failure(code.as_deref().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Writes the `status` that says it. Its time is the stream's last, so that a merge of recordings is a function of
+    /// them.
+    fn say_end(&self, id: &str, io: &mut Io) {
+        let (ended, message) = self.end();
+        let envelope = Envelope {
+            v: VERSION,
+            type_: Type::Status.name().into(),
+            stream: Some(id.into()),
+            ts: Some(self.ts.as_str().into()).filter(|_| !self.ts.is_empty()),
+            label: self.label.as_deref().map(Into::into),
+            ..Envelope::default()
+        };
+        let body = Status {
+            kind: "info".into(),
+            message: Some(message.into()),
+            data: Some(json!({"ended": ended, "turns": self.turns, "events": self.events})),
+        };
+        Writer::default().event(&mut io.out, &envelope, &body);
+    }
+}
