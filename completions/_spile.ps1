@@ -27,8 +27,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Drive a spile into an agent: start it, or read what it prints, and write canonical events')
             [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge many small text deltas into few good ones')
+            [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
+            [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
+            [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
             [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
@@ -63,6 +67,41 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'spile;chunk' {
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The channel whose limits hold')
+            [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'What --max and --min count')
+            [CompletionResult]::new('--max-lines', '--max-lines', [CompletionResultType]::ParameterName, 'Most lines of a part')
+            [CompletionResult]::new('--min', '--min', [CompletionResultType]::ParameterName, 'Prefer a better place to a fuller part once it has so much [default: a third]')
+            [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'Which texts to cut')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--eager', '--eager', [CompletionResultType]::ParameterName, 'Let a finished paragraph go although more would fit; with --min once it has so much')
+            [CompletionResult]::new('--parents', '--parents', [CompletionResultType]::ParameterName, 'Cut the texts of sub-agents too')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;heartbeat' {
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Say a heartbeat after each such time without an event')
+            [CompletionResult]::new('--stall-after', '--stall-after', [CompletionResultType]::ParameterName, 'Say `stalled`, once in a silence, when it is this long')
+            [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;merge' {
+            [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N')
+            [CompletionResult]::new('--labels', '--labels', [CompletionResultType]::ParameterName, 'Names of the agents that --each starts [default: 1 to N]')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Their runtime, as for wrap')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'spile;view' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What the output is for [default: tty in a terminal, else plain]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected')
@@ -79,6 +118,14 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--partial', '--partial', [CompletionResultType]::ParameterName, 'Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them')
             [CompletionResult]::new('--pass', '--pass', [CompletionResultType]::ParameterName, 'Pass the events on as they came and report on stderr')
             [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;export' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The format')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -115,8 +162,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         'spile;help' {
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Drive a spile into an agent: start it, or read what it prints, and write canonical events')
             [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge many small text deltas into few good ones')
+            [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
+            [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
+            [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
             [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
@@ -131,10 +182,22 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         'spile;help;coalesce' {
             break
         }
+        'spile;help;chunk' {
+            break
+        }
+        'spile;help;heartbeat' {
+            break
+        }
+        'spile;help;merge' {
+            break
+        }
         'spile;help;view' {
             break
         }
         'spile;help;check' {
+            break
+        }
+        'spile;help;export' {
             break
         }
         'spile;help;adapters' {

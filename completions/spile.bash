@@ -22,6 +22,9 @@ _spile() {
             spile,check)
                 cmd="spile__subcmd__check"
                 ;;
+            spile,chunk)
+                cmd="spile__subcmd__chunk"
+                ;;
             spile,coalesce)
                 cmd="spile__subcmd__coalesce"
                 ;;
@@ -31,11 +34,20 @@ _spile() {
             spile,demo)
                 cmd="spile__subcmd__demo"
                 ;;
+            spile,export)
+                cmd="spile__subcmd__export"
+                ;;
             spile,generate)
                 cmd="spile__subcmd__generate"
                 ;;
+            spile,heartbeat)
+                cmd="spile__subcmd__heartbeat"
+                ;;
             spile,help)
                 cmd="spile__subcmd__help"
+                ;;
+            spile,merge)
+                cmd="spile__subcmd__merge"
                 ;;
             spile,schema)
                 cmd="spile__subcmd__schema"
@@ -52,6 +64,9 @@ _spile() {
             spile__subcmd__help,check)
                 cmd="spile__subcmd__help__subcmd__check"
                 ;;
+            spile__subcmd__help,chunk)
+                cmd="spile__subcmd__help__subcmd__chunk"
+                ;;
             spile__subcmd__help,coalesce)
                 cmd="spile__subcmd__help__subcmd__coalesce"
                 ;;
@@ -61,11 +76,20 @@ _spile() {
             spile__subcmd__help,demo)
                 cmd="spile__subcmd__help__subcmd__demo"
                 ;;
+            spile__subcmd__help,export)
+                cmd="spile__subcmd__help__subcmd__export"
+                ;;
             spile__subcmd__help,generate)
                 cmd="spile__subcmd__help__subcmd__generate"
                 ;;
+            spile__subcmd__help,heartbeat)
+                cmd="spile__subcmd__help__subcmd__heartbeat"
+                ;;
             spile__subcmd__help,help)
                 cmd="spile__subcmd__help__subcmd__help"
+                ;;
+            spile__subcmd__help,merge)
+                cmd="spile__subcmd__help__subcmd__merge"
                 ;;
             spile__subcmd__help,schema)
                 cmd="spile__subcmd__help__subcmd__schema"
@@ -83,7 +107,7 @@ _spile() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce view check adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -117,6 +141,48 @@ _spile() {
                 return 0
             fi
             case "${prev}" in
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__chunk)
+            opts="-h --for --max --unit --max-lines --min --eager --kind --parents --max-line --strict --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -W "discord telegram slack whatsapp signal line teams matrix bluesky irc plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "codepoints utf16 bytes graphemes" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "answer reasoning all" -- "${cur}"))
+                    return 0
+                    ;;
                 --max-line)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -206,6 +272,28 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__export)
+            opts="-h --to --max-line --strict --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -W "text sse stream-chunk" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__generate)
             opts="-h --out --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -227,8 +315,38 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__heartbeat)
+            opts="-h --every --stall-after --clock --max-line --strict --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stall-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clock)
+                    COMPREPLY=($(compgen -W "wall event" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help)
-            opts="wrap coalesce view check adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -256,6 +374,20 @@ _spile() {
             return 0
             ;;
         spile__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__chunk)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -311,6 +443,20 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__generate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -325,7 +471,35 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__heartbeat)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__merge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -381,6 +555,36 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__merge)
+            opts="-h --each --labels --from --max-line --strict --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --labels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__schema)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -429,7 +633,7 @@ _spile() {
             fi
             case "${prev}" in
                 --from)
-                    COMPREPLY=($(compgen -W "auto claude codex text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw aider text" -- "${cur}"))
                     return 0
                     ;;
                 --stdin)

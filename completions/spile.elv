@@ -24,8 +24,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --version 'Print version'
             cand wrap 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
             cand coalesce 'Merge many small text deltas into few good ones'
+            cand chunk 'Cut text into parts that a channel takes'
+            cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
+            cand merge 'Make several streams one, in the order in which their lines come'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
+            cand export 'Turn events into another format'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -57,6 +61,38 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;chunk'= {
+            cand --for 'The channel whose limits hold'
+            cand --max 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16'
+            cand --unit 'What --max and --min count'
+            cand --max-lines 'Most lines of a part'
+            cand --min 'Prefer a better place to a fuller part once it has so much [default: a third]'
+            cand --kind 'Which texts to cut'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --eager 'Let a finished paragraph go although more would fit; with --min once it has so much'
+            cand --parents 'Cut the texts of sub-agents too'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;heartbeat'= {
+            cand --every 'Say a heartbeat after each such time without an event'
+            cand --stall-after 'Say `stalled`, once in a silence, when it is this long'
+            cand --clock 'Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;merge'= {
+            cand --each 'Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N'
+            cand --labels 'Names of the agents that --each starts [default: 1 to N]'
+            cand --from 'Their runtime, as for wrap'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;view'= {
             cand --format 'What the output is for [default: tty in a terminal, else plain]'
             cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
@@ -72,6 +108,13 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --partial 'Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them'
             cand --pass 'Pass the events on as they came and report on stderr'
             cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;export'= {
+            cand --to 'The format'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -102,8 +145,12 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help'= {
             cand wrap 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
             cand coalesce 'Merge many small text deltas into few good ones'
+            cand chunk 'Cut text into parts that a channel takes'
+            cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
+            cand merge 'Make several streams one, in the order in which their lines come'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
+            cand export 'Turn events into another format'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -115,9 +162,17 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;help;coalesce'= {
         }
+        &'spile;help;chunk'= {
+        }
+        &'spile;help;heartbeat'= {
+        }
+        &'spile;help;merge'= {
+        }
         &'spile;help;view'= {
         }
         &'spile;help;check'= {
+        }
+        &'spile;help;export'= {
         }
         &'spile;help;adapters'= {
         }

@@ -28,8 +28,12 @@ complete -c spile -n "__fish_spile_needs_command" -s h -l help -d 'Print help (s
 complete -c spile -n "__fish_spile_needs_command" -s V -l version -d 'Print version'
 complete -c spile -n "__fish_spile_needs_command" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
 complete -c spile -n "__fish_spile_needs_command" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
+complete -c spile -n "__fish_spile_needs_command" -f -a "chunk" -d 'Cut text into parts that a channel takes'
+complete -c spile -n "__fish_spile_needs_command" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
+complete -c spile -n "__fish_spile_needs_command" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
 complete -c spile -n "__fish_spile_needs_command" -f -a "view" -d 'Show events to people'
 complete -c spile -n "__fish_spile_needs_command" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
+complete -c spile -n "__fish_spile_needs_command" -f -a "export" -d 'Turn events into another format'
 complete -c spile -n "__fish_spile_needs_command" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
 complete -c spile -n "__fish_spile_needs_command" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
 complete -c spile -n "__fish_spile_needs_command" -f -a "schema" -d 'Print the JSON Schema of an event'
@@ -39,6 +43,20 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "help" -d 'Print this me
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l from -d 'The runtime whose output this is: a name from `spile adapters`, or auto' -r -f -a "auto\t'whatever the command\'s name and its first lines say'
 claude\t'Claude Code, stream-json'
 codex\t'Codex CLI, exec --json'
+gemini\t'Gemini CLI, stream-json'
+cursor\t'Cursor\'s agent, stream-json'
+opencode\t'opencode, run --format json, and its server\'s events'
+amp\t'Amp, stream-json'
+qwen\t'Qwen Code, stream-json'
+goose\t'Goose, stream-json'
+kimi\t'Kimi Code, stream-json'
+copilot\t'GitHub Copilot CLI, json'
+pi\t'pi, mode json'
+muse\t'Muse, its log of records'
+grok\t'Grok CLI, streaming-json'
+antigravity\t'Antigravity CLI, json'
+openclaw\t'OpenClaw, json'
+aider\t'Aider, its plain output'
 text\t'any command\'s plain output'"
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l stdin -d 'What the agent gets for its stdin [default: null]' -r -f -a "null\t'Nothing: /dev/null. An inherited stdin makes some agents wait for ever'
 inherit\t'Ours, as it is'
@@ -63,6 +81,45 @@ event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold' -r -f -a "discord\t''
+telegram\t''
+slack\t''
+whatsapp\t''
+signal\t''
+line\t''
+teams\t''
+matrix\t''
+bluesky\t''
+irc\t''
+plain\t''"
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l max -d 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16' -r
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l unit -d 'What --max and --min count' -r -f -a "codepoints\t'Unicode code points'
+utf16\t'UTF-16 code units: an emoji counts two'
+bytes\t'Bytes of UTF-8'
+graphemes\t'Extended grapheme clusters (UAX #29): what a reader takes for one character'"
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l max-lines -d 'Most lines of a part' -r
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l min -d 'Prefer a better place to a fuller part once it has so much [default: a third]' -r
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l kind -d 'Which texts to cut' -r -f -a "answer\t'What is for the user'
+reasoning\t'The model\'s thinking'
+all\t'Both'"
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l eager -d 'Let a finished paragraph go although more would fit; with --min once it has so much'
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l parents -d 'Cut the texts of sub-agents too'
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l every -d 'Say a heartbeat after each such time without an event' -r
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l stall-after -d 'Say `stalled`, once in a silence, when it is this long' -r
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l clock -d 'Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)' -r -f -a "wall\t'From the clock on the wall'
+event\t'From the events\' own `ts`: the output is a pure function of the input'"
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand merge" -l each -d 'Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N' -r
+complete -c spile -n "__fish_spile_using_subcommand merge" -l labels -d 'Names of the agents that --each starts [default: 1 to N]' -r
+complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their runtime, as for wrap' -r
+complete -c spile -n "__fish_spile_using_subcommand merge" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand merge" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'What the output is for [default: tty in a terminal, else plain]' -r -f -a "tty\t'A terminal: colours, titles cut to its width'
 plain\t'A log: the same words, one thing a line'
 text\t'A program, or a file: the main agent\'s answer and nothing else'"
@@ -80,6 +137,12 @@ complete -c spile -n "__fish_spile_using_subcommand check" -l pass -d 'Pass the 
 complete -c spile -n "__fish_spile_using_subcommand check" -l exit-from-stream -d 'Exit by how the streams\' last turns ended'
 complete -c spile -n "__fish_spile_using_subcommand check" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand export" -l to -d 'The format' -r -f -a "text\t'The main agent\'s answer and nothing else'
+sse\t'Server-sent events: `event` is the type, `id` the delivery id, `data` the line'
+stream-chunk\t'JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn'"
+complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand adapters" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand demo" -l speed -d 'How many times faster than life the agent is; 0 does not wait at all' -r
 complete -c spile -n "__fish_spile_using_subcommand demo" -l agent -d 'Be the agent: print the bundled session as Claude Code would'
@@ -88,13 +151,17 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce view check adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

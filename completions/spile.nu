@@ -7,7 +7,7 @@ module completions {
   ]
 
   def "nu-complete spile wrap from" [] {
-    [ "auto" "claude" "codex" "text" ]
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "aider" "text" ]
   }
 
   def "nu-complete spile wrap stdin" [] {
@@ -48,6 +48,58 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete spile chunk channel" [] {
+    [ "discord" "telegram" "slack" "whatsapp" "signal" "line" "teams" "matrix" "bluesky" "irc" "plain" ]
+  }
+
+  def "nu-complete spile chunk unit" [] {
+    [ "codepoints" "utf16" "bytes" "graphemes" ]
+  }
+
+  def "nu-complete spile chunk kind" [] {
+    [ "answer" "reasoning" "all" ]
+  }
+
+  # Cut text into parts that a channel takes
+  export extern "spile chunk" [
+    --for: string@"nu-complete spile chunk channel" # The channel whose limits hold
+    --max: string             # Most of a part, fences and repeated headers counted; with --for it holds too. At least 16
+    --unit: string@"nu-complete spile chunk unit" # What --max and --min count
+    --max-lines: string       # Most lines of a part
+    --min: string             # Prefer a better place to a fuller part once it has so much [default: a third]
+    --eager                   # Let a finished paragraph go although more would fit; with --min once it has so much
+    --kind: string@"nu-complete spile chunk kind" # Which texts to cut
+    --parents                 # Cut the texts of sub-agents too
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile heartbeat clock" [] {
+    [ "wall" "event" ]
+  }
+
+  # Say that an agent is alive and silent: never a silent minute
+  export extern "spile heartbeat" [
+    --every: string           # Say a heartbeat after each such time without an event
+    --stall-after: string     # Say `stalled`, once in a silence, when it is this long
+    --clock: string@"nu-complete spile heartbeat clock" # Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Make several streams one, in the order in which their lines come
+  export extern "spile merge" [
+    --each: string            # Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N
+    --labels: string          # Names of the agents that --each starts [default: 1 to N]
+    --from: string            # Their runtime, as for wrap
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sources: string        # What to merge; `./a=b` is a file with = in its name
+  ]
+
   def "nu-complete spile view format" [] {
     [ "tty" "plain" "text" ]
   }
@@ -72,6 +124,18 @@ module completions {
     --partial                 # Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them
     --pass                    # Pass the events on as they came and report on stderr
     --exit-from-stream        # Exit by how the streams' last turns ended
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile export to" [] {
+    [ "text" "sse" "stream-chunk" ]
+  }
+
+  # Turn events into another format
+  export extern "spile export" [
+    --to: string@"nu-complete spile export to" # The format
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
@@ -117,12 +181,28 @@ module completions {
   export extern "spile help coalesce" [
   ]
 
+  # Cut text into parts that a channel takes
+  export extern "spile help chunk" [
+  ]
+
+  # Say that an agent is alive and silent: never a silent minute
+  export extern "spile help heartbeat" [
+  ]
+
+  # Make several streams one, in the order in which their lines come
+  export extern "spile help merge" [
+  ]
+
   # Show events to people
   export extern "spile help view" [
   ]
 
   # Hold a stream of events against the contract, one line a violation
   export extern "spile help check" [
+  ]
+
+  # Turn events into another format
+  export extern "spile help export" [
   ]
 
   # List the runtimes that wrap understands, with the command line to use
