@@ -139,7 +139,8 @@ impl Scanner {
             };
             // Text that goes on needs no containers of its own.
             let continues = self.paragraph && pushed.is_empty();
-            let same = continues && matched == self.containers.len();
+            let all = matched == self.containers.len();
+            let same = continues && all;
             let kind = if columns >= 4 {
                 Kind::Text
             } else {
@@ -156,7 +157,7 @@ impl Scanner {
                             pushed.push(new);
                             continue;
                         }
-                        None => Kind::Text,
+                        None => self.row(rest, pushed.is_empty() && all, whole)?,
                     },
                     kind => kind,
                 }
@@ -183,6 +184,17 @@ impl Scanner {
         }
     }
 
+    /// Text, or behind a table in the same containers a row if there is a bar in it.
+    fn row(&self, rest: &[u8], same: bool, whole: bool) -> Option<Kind> {
+        if !(self.table && same) {
+            return Some(Kind::Text);
+        }
+        match memchr::memchr(b'|', rest) {
+            Some(_) => Some(Kind::Row),
+            None => whole.then_some(Kind::Text),
+        }
+    }
+
     /// What stands at the beginning of `rest`, if it is no container: [`Kind::Text`] if nothing else.
     fn leaf(&self, rest: &[u8], same: bool, whole: bool) -> Option<Kind> {
         let only = |set: &[u8]| rest.iter().all(|c| set.contains(c));
@@ -194,13 +206,6 @@ impl Scanner {
             if rest.contains(&b'-') && cells(rest) == self.cells {
                 return Some(Kind::Delimiter);
             }
-        }
-        if self.table && (whole || rest.contains(&b'|')) {
-            if rest.contains(&b'|') {
-                return Some(Kind::Row);
-            }
-        } else if self.table {
-            return None;
         }
         match first {
             b'#' => {

@@ -6,14 +6,18 @@ use super::*;
 use crate::text::units::{Limit, Limits, Unit};
 
 /// A small generator of numbers; the same seed, the same documents.
-struct Random(u64);
+struct Random {
+    state: u64,
+    /// Every fence of its documents is closed.
+    closes: bool,
+}
 
 impl Random {
     fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % n.max(1)
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 11) as usize % n.max(1)
     }
 
     fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
@@ -99,7 +103,7 @@ fn block(r: &mut Random, indent: &str, depth: usize) -> String {
                     _ => words(r, 6),
                 });
             }
-            if r.below(12) > 0 {
+            if r.below(12) > 0 || r.closes {
                 lines.push(mark.to_owned());
             }
         }
@@ -239,13 +243,66 @@ fn check(text: &str, options: &Options, parts: &[Part]) {
     }
 }
 
+/// Whether every fence that a text opens is closed in it, told by its lines alone, markers and indentation left aside.
+fn balanced(text: &str) -> bool {
+    let mut open: Option<(char, usize)> = None;
+    for line in text.lines() {
+        let outer = line.trim_start_matches([' ', '>', '\t', '-', '.']);
+        let outer = outer
+            .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ' ' | '-' | '>'));
+        let mark = outer.chars().next().unwrap_or(' ');
+        let run = outer.chars().take_while(|c| *c == mark).count();
+        if !matches!(mark, '`' | '~') || run < 3 {
+            continue;
+        }
+        let rest = &outer[run..];
+        match open {
+            Some((m, n)) if m == mark && run >= n && rest.trim().is_empty() => open = None,
+            None if mark == '~' || !rest.contains('`') => open = Some((mark, run)),
+            _ => {}
+        }
+    }
+    open.is_none()
+}
+
+#[test]
+fn fences_are_balanced_in_every_part() {
+    let mut cuts = 0;
+    for seed in 1..=10_000u64 {
+        let mut r = Random {
+            state: seed.wrapping_mul(0xD1B5_4A32_D192_ED03) | 1,
+            closes: true,
+        };
+        let text = document(&mut r);
+        assert!(balanced(&text), "{text:?}");
+        let max = 60 + r.below(400);
+        let options = Options {
+            limits: Limits::new(&[Limit {
+                unit: Unit::Codepoints,
+                max,
+            }]),
+            min: None,
+            pace: Pace::Full,
+        };
+        for part in cut(&text, &options) {
+            let sent = format!("{}{}{}", part.open, part.body, part.close);
+            cuts += usize::from(!part.close.is_empty());
+            assert!(balanced(&sent), "seed {seed} {max}\n{part:#?}\n{text:?}");
+        }
+    }
+    assert!(cuts > 1000, "{cuts} fences were cut");
+}
+
 #[test]
 fn parts_are_a_function_of_text_and_options() {
     let from = std::option_env!("SEED")
         .and_then(|s| s.parse().ok())
         .unwrap_or(1);
     for seed in from..=10_000u64 {
-        let mut r = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut r = Random {
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            closes: false,
+        };
         let text = document(&mut r);
         let options = options(&mut r);
         let parts = cut(&text, &options);
