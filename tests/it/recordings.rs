@@ -10,7 +10,7 @@ use serde_json::Value;
 use spile::guard::Ended;
 use spile::time::Time;
 
-use crate::feed::{contract, events, files, parse, tap};
+use crate::feed::{contract, events, files, foreign, parse, tap};
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
 const FOLDERS: [(&str, &str); 9] = [
@@ -141,6 +141,9 @@ fn recordings_become_what_they_say() {
             let raw = std::fs::read(path).expect("a recording can be read");
             let (found, lines) = events(&raw);
             let mut differences = Seen::of(&parse(&lines)).differences(expect);
+            if let Some((line, other)) = foreign(&raw, adapter) {
+                let _ = writeln!(differences, "  line {line}: {other} claims it");
+            }
             if found != adapter {
                 let _ = writeln!(differences, "  adapter: expected {adapter}, got {found}");
             }
