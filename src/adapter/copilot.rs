@@ -31,12 +31,12 @@ const MAX_MESSAGES: usize = 64;
 fn detect(value: &Value) -> Match {
     let type_ = text_at(value, "type").unwrap_or_default();
     let first = type_.split_once('.').map_or(type_, |(first, _)| first);
-    let data = value.get("data").is_some_and(Value::is_object);
+    let has = |key: &str| value.get(key).is_some();
+    let data = value.get("data").is_some_and(Value::is_object) && has("timestamp");
     let sure = match first {
-        "session" | "user" | "assistant" | "tool" | "model" => {
-            first != type_ && data && value.get("properties").is_none()
-        }
-        "result" => value.get("exitCode").is_some() && value.get("sessionId").is_some(),
+        "session" | "assistant" | "tool" => first != type_ && data && !has("properties"),
+        "user" => type_ == "user.message" && data,
+        "result" => has("exitCode") && has("sessionId"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }

@@ -93,6 +93,9 @@ impl Goose {
                 let said = one_line(said);
                 say_status(now, guard, "progress", &said, value);
             }
+            "model_change" => {
+                say_status(now, guard, "session", text("model"), value.clone());
+            }
             "error" if text("error") == INTERRUPTED && !over(guard) => {
                 guard.cancelled(now, INTERRUPTED, None, &Spent::default());
             }

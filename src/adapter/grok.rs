@@ -112,6 +112,9 @@ impl Grok {
                 self.error = Some(value.clone());
                 say_status(now, guard, "error", &message, value);
             }
+            "available_commands" => {
+                say_status(now, guard, "session", "available commands", value);
+            }
             "max_turns_reached" => {
                 let message = "the limit of turns was reached";
                 say_status(now, guard, "warning", message, value);

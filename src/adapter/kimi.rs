@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::json::{Call, Done, arguments, finish_tool, over, plain, start_tool};
+use super::json::{Call, Done, arguments, finish_tool, plain, start_tool};
 use super::{
     Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
 };
@@ -85,7 +85,7 @@ impl Kimi {
                 let said = plain(content);
                 user_said(now, guard, said.as_str().unwrap_or_default());
             }
-            ("meta", "session.resume_hint") if !over(guard) => {
+            ("meta", "session.resume_hint") if guard.turn_open() => {
                 self.meta = true;
                 self.open.clear();
                 say_status(now, guard, "session", text("session_id"), value.clone());

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::json::{Call, Done, failure, finish_tool, over, start_tool};
 use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, say_status, text_at};
-use crate::codec::MAX_LINE;
 use crate::event::{Spent, TurnStarted};
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
@@ -28,7 +27,10 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 /// How many tasks are remembered; past that all are forgotten.
-const MAX_TASKS: usize = 16_384;
+const MAX_TASKS: usize = 4096;
+
+/// How much of a task's output is kept, in bytes; the tool's result has all of it.
+const MAX_OUTPUT: usize = 1 << 20;
 
 const ANSWER: Text<'_> = Text {
     key: "output",
@@ -58,8 +60,9 @@ struct Muse {
 #[derive(Default)]
 struct Task {
     kind: String,
-    /// What it has printed, up to [`MAX_LINE`].
+    /// What it has printed, up to [`MAX_OUTPUT`].
     output: String,
+    full: bool,
 }
 
 impl Adapter for Muse {
@@ -129,8 +132,9 @@ impl Muse {
             ("accepted" | "scheduled" | "started" | "side_effect_intent", _) => {}
             ("output", Some(_)) => {
                 let chunk = text("chunk");
-                if let Some(task) = task.filter(|t| t.output.len() + chunk.len() <= MAX_LINE) {
-                    task.output.push_str(chunk);
+                if let Some(task) = task.filter(|t| !t.full) {
+                    task.full = task.output.len() + chunk.len() > MAX_OUTPUT;
+                    task.output.push_str(if task.full { "" } else { chunk });
                 }
             }
             ("completed" | "failed" | "cancelled" | "rejected", Some(tool)) => {
@@ -161,7 +165,7 @@ impl Muse {
         }
         let task = Task {
             kind: kind.to_owned(),
-            output: String::new(),
+            ..Task::default()
         };
         self.tasks.insert(id.to_owned(), task);
         if let Some(name) = kind.strip_prefix("tool.") {

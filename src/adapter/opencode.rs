@@ -171,20 +171,22 @@ impl Run {
         let state = part.get("state").unwrap_or(&Value::Null);
         let error = text_at(state, "error").unwrap_or_default();
         let exit = ["/metadata/exit", "/metadata/exitCode"];
+        let exit_code = exit.iter().find_map(|key| state.pointer(key)?.as_i64());
         let time = |key: &str| state.pointer(key).and_then(Value::as_u64);
         let took = |end: u64| Some(end.saturating_sub(time("/time/start")?));
         let done = Done {
             id: text_at(part, "callID").unwrap_or_default(),
             name: text_at(part, "tool").unwrap_or_default(),
             outcome: match text_at(state, "status").unwrap_or_default() {
-                "completed" => "ok",
+                "completed" if matches!(exit_code, None | Some(0)) => "ok",
+                "completed" => "error",
                 "error" if error.contains("rejected permission") => "denied",
                 "error" if error.contains("aborted") => "cancelled",
                 "error" => "error",
                 _ => "unknown",
             },
             output: state.get("error").or_else(|| state.get("output")),
-            exit_code: exit.iter().find_map(|key| state.pointer(key)?.as_i64()),
+            exit_code,
             duration_ms: time("/time/end").and_then(took),
             ..Done::default()
         };

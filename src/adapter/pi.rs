@@ -373,7 +373,10 @@ fn other(now: Time, type_: &str, value: &Value, guard: &mut Guard) {
         "message_update" => "progress",
         _ => "info",
     };
-    let message = said.unwrap_or_else(|| format!("message of type {type_:?}"));
+    let message = said.unwrap_or_else(|| match kind {
+        "info" => format!("message of type {type_:?}"),
+        _ => type_.replace('_', " "),
+    });
     let data = match type_ {
         // What it repeats grows with every update, and the tool's end has it all.
         "tool_execution_update" => serde_json::json!({"id": text_at(value, "toolCallId")}),

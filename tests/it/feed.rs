@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use spile::adapter::Match;
 use spile::check::{Check, Options};
 use spile::exit::Exit;
 use spile::guard::{self, Ended};
@@ -57,6 +58,17 @@ pub fn contract(lines: &[u8]) -> Result<(), String> {
     } else {
         Err(String::from_utf8_lossy(&io.out).into_owned())
     }
+}
+
+/// The first line of which an adapter is sure that is not this one, and that adapter's name.
+pub fn foreign(raw: &[u8], adapter: &str) -> Option<(usize, &'static str)> {
+    let sure = |line: &[u8]| {
+        let value = serde_json::from_slice(line).ok()?;
+        let (spec, sure) = spile::adapter::by_content(&value)?;
+        (sure == Match::Sure && spec.name != adapter).then_some(spec.name)
+    };
+    let mut lines = raw.split(|byte| *byte == b'\n').enumerate();
+    lines.find_map(|(at, line)| Some((at + 1, sure(line)?)))
 }
 
 /// The files of a folder with this ending, in order.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::feed::{contract, events, files};
+use crate::feed::{contract, events, files, foreign};
 
 #[test]
 fn fixtures_become_their_events() {
@@ -25,6 +25,19 @@ fn fixtures_become_their_events() {
         }
     }
     assert!(count > 0, "no fixtures in {}", root.display());
+}
+
+#[test]
+fn no_adapter_is_sure_of_a_line_of_another_runtime() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for folder in files(&root, "") {
+        let adapter = folder.file_name().unwrap_or_default().to_string_lossy();
+        for path in files(&folder, ".raw") {
+            let raw = std::fs::read(&path).expect("a fixture can be read");
+            let wrong = foreign(&raw, &adapter);
+            assert_eq!(wrong, None, "{} is {adapter}'s", path.display());
+        }
+    }
 }
 
 fn compare(path: &Path, got: &[u8]) {

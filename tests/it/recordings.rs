@@ -10,7 +10,7 @@ use serde_json::Value;
 use spile::guard::Ended;
 use spile::time::Time;
 
-use crate::feed::{contract, events, files, parse, tap};
+use crate::feed::{contract, events, files, foreign, parse, tap};
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
 const FOLDERS: [(&str, &str); 9] = [
@@ -141,6 +141,9 @@ fn recordings_become_what_they_say() {
             let raw = std::fs::read(path).expect("a recording can be read");
             let (found, lines) = events(&raw);
             let mut differences = Seen::of(&parse(&lines)).differences(expect);
+            if let Some((line, other)) = foreign(&raw, adapter) {
+                let _ = writeln!(differences, "  line {line}: {other} claims it");
+            }
             if found != adapter {
                 let _ = writeln!(differences, "  adapter: expected {adapter}, got {found}");
             }
@@ -208,15 +211,30 @@ fn cut_everywhere(path: &Path) -> usize {
     cuts.len()
 }
 
+/// The files of real agents, by folder, and our own fixtures as one more.
+fn all() -> Vec<(String, Vec<PathBuf>)> {
+    let recorded = FOLDERS.iter().filter_map(|(name, _)| {
+        let files = recordings(&folder(name)?);
+        Some((
+            (*name).to_owned(),
+            files.into_iter().map(|(raw, _)| raw).collect(),
+        ))
+    });
+    let mut all: Vec<_> = recorded.collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let fixtures = files(&root, "");
+    let fixtures = fixtures.iter().flat_map(|folder| files(folder, ".raw"));
+    all.push(("fixtures".to_owned(), fixtures.collect()));
+    all
+}
+
 #[test]
 fn a_recording_cut_anywhere_keeps_the_contract() {
-    for (name, _) in FOLDERS {
-        let Some(folder) = folder(name) else { continue };
-        let all = recordings(&folder);
+    for (name, all) in all() {
         let (next, cuts) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             let work = || {
-                while let Some((path, _)) = all.get(next.fetch_add(1, Relaxed)) {
+                while let Some(path) = all.get(next.fetch_add(1, Relaxed)) {
                     cuts.fetch_add(cut_everywhere(path), Relaxed);
                 }
             };
@@ -234,9 +252,8 @@ const READS: [usize; 4] = [1, 7, 100, 4093];
 
 #[test]
 fn reads_of_any_size_give_the_same_events() {
-    for (name, _) in FOLDERS {
-        let Some(folder) = folder(name) else { continue };
-        for (path, _) in recordings(&folder) {
+    for (_, all) in all() {
+        for path in all {
             let raw = std::fs::read(&path).expect("a recording can be read");
             let (_, whole) = events(&raw);
             for size in READS {

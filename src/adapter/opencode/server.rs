@@ -10,7 +10,7 @@ use crate::guard::{Guard, Text, TextKind};
 use crate::time::Time;
 
 /// How many messages and parts are remembered; past that all are forgotten.
-const MAX_KNOWN: usize = 16_384;
+const MAX_KNOWN: usize = 4096;
 
 /// What is known of the session that the server tells about.
 #[derive(Default)]
