@@ -289,10 +289,10 @@ proptest! {
             merge.on_bytes(Time::default(), n, head, &mut io);
         }
         let out = String::from_utf8(io.out).unwrap();
-        for n in 0..8 {
+        for (n, labelled) in labelled.iter().enumerate() {
             let name = format!(r#""stream":"s{n}""#);
             let got: Vec<&str> = out.split_inclusive('\n').filter(|l| l.contains(&name)).collect();
-            let want: Vec<String> = lines(n).map(|line| match labelled[n] {
+            let want: Vec<String> = lines(n).map(|line| match labelled {
                 true => line.replace(r#"Z","#, r#"Z","label":"l","#),
                 false => line,
             }).collect();

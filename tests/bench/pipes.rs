@@ -43,6 +43,14 @@ fn main() {
         PAIRS,
         0.7,
     );
+    throughput(
+        "merge - / cat",
+        &file,
+        &[SPILE, "merge", "-"],
+        cat,
+        PAIRS,
+        0.0,
+    );
     throughput("check / cat", &file, &[SPILE, "check"], cat, PAIRS, 0.0);
     throughput(
         "view --format plain / cat",
@@ -93,11 +101,17 @@ fn main() {
     for (name, args) in [
         ("coalesce", vec!["coalesce"]),
         ("check --pass", vec!["check", "--pass", "--partial"]),
+        ("heartbeat", vec!["heartbeat"]),
+        ("merge -", vec!["merge", "-"]),
     ] {
         latency(name, &args);
     }
+    lateness();
+    blocked();
     for args in [
         vec!["coalesce"],
+        vec!["heartbeat"],
+        vec!["merge", "-"],
         vec!["check"],
         vec!["view", "--format", "plain"],
     ] {
@@ -218,10 +232,7 @@ fn latency(name: &str, args: &[&str]) {
         for seq in 1..=2000u64 {
             let due = Duration::from_millis(seq);
             std::thread::sleep(due.saturating_sub(started.elapsed()));
-            let line = format!(
-                "{{\"v\":1,\"type\":\"status\",\"stream\":\"s\",\"turn\":1,\"seq\":{seq},\"ts\":\"2026-01-01T00:00:00.000Z\",\"kind\":\"info\",\"message\":\"{}\"}}\n",
-                "x".repeat(200)
-            );
+            let line = event("status", "s", seq);
             written.push(started.elapsed());
             stdin.write_all(line.as_bytes()).unwrap();
         }
@@ -245,6 +256,117 @@ fn latency(name: &str, args: &[&str]) {
         format!("p50 of {name}"),
         median(differences.collect())
     );
+}
+
+/// How late heartbeats come, each against the time at which it was due.
+fn lateness() {
+    let every = Duration::from_millis(20);
+    let mut child = Command::new(SPILE)
+        .args(["heartbeat", "--every", "20ms"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut lines = BufReader::new(stdout).lines();
+    // The first line is for warming up: a turn that has ended.
+    stdin
+        .write_all(event("turn_completed", "s0", 1).as_bytes())
+        .unwrap();
+    lines.next();
+    let started = Instant::now();
+    stdin
+        .write_all(event("turn_started", "s1", 1).as_bytes())
+        .unwrap();
+    lines.next();
+    let late = (1..=100).map(|n| {
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("heartbeat"), "{line}");
+        started.elapsed().saturating_sub(every * n).as_secs_f64() * 1e3
+    });
+    let late: Vec<f64> = late.collect();
+    drop(stdin);
+    let _ = child.wait();
+    println!(
+        "{:<28} {:>8.2} ms p50, {:.2} ms p99  (wanted: at most 5)",
+        "lateness of heartbeat",
+        percentile(late.clone(), 50),
+        percentile(late, 99)
+    );
+}
+
+/// Merge of eight sources of which one stops in the middle of a line, against eight of which none does: the 99th
+/// percentile of the time from write to read, one event per millisecond over the others.
+fn blocked() {
+    let pairs: Vec<(f64, f64)> = (0..7).map(|_| (merged("{\"v\":1,"), merged(""))).collect();
+    let ratio = median(pairs.iter().map(|(with, without)| with / without).collect());
+    let p99 = median(pairs.iter().map(|(with, _)| *with).collect());
+    println!(
+        "{:<28} {ratio:>8.2} p99 {p99:.0} us over p99 without  (wanted: at most 2)",
+        "merge with one blocked"
+    );
+}
+
+fn merged(stuck: &str) -> f64 {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::TempDir::new().unwrap();
+    let paths: Vec<PathBuf> = (0..8).map(|n| folder.path().join(n.to_string())).collect();
+    for path in &paths {
+        mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    }
+    let mut child = Command::new(SPILE)
+        .arg("merge")
+        .args(&paths)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let open = |path| File::options().write(true).open(path).unwrap();
+    let mut writers: Vec<File> = paths.iter().map(open).collect();
+    writers[7].write_all(stuck.as_bytes()).unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let started = Instant::now();
+    let reader = std::thread::spawn(move || {
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let number = |line: &str| {
+            line.split("\"seq\":")
+                .nth(1)?
+                .split(',')
+                .next()?
+                .parse()
+                .ok()
+        };
+        lines
+            .filter_map(|line| Some((number(&line)?, started.elapsed())))
+            .collect::<Vec<(usize, Duration)>>()
+    });
+    let mut written = vec![Duration::ZERO];
+    for seq in 1..=1400u64 {
+        std::thread::sleep(Duration::from_millis(seq).saturating_sub(started.elapsed()));
+        let source = (seq % 7) as usize;
+        let line = event("status", &format!("s{source}"), seq);
+        written.push(started.elapsed());
+        writers[source].write_all(line.as_bytes()).unwrap();
+    }
+    drop(writers);
+    let read = reader.join().unwrap();
+    let _ = child.wait();
+    let times = read
+        .iter()
+        .filter_map(|(seq, at)| Some(at.saturating_sub(*written.get(*seq)?)));
+    percentile(times.map(|time| time.as_secs_f64() * 1e6).collect(), 99)
+}
+
+fn event(type_: &str, stream: &str, seq: u64) -> String {
+    format!(
+        "{{\"v\":1,\"type\":\"{type_}\",\"stream\":\"{stream}\",\"turn\":1,\"seq\":{seq},\"ts\":\"2026-01-01T00:00:00.000Z\",\"kind\":\"info\",\"message\":\"{}\"}}\n",
+        "x".repeat(200)
+    )
+}
+
+fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() * percent / 100).min(values.len() - 1)]
 }
 
 /// Peak resident memory for a tenth of the events, all of them, and ten times as many.
