@@ -1,9 +1,12 @@
 //! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
 //! events, and it never fails: what it does not know it passes on as a status.
 
+mod api;
 mod claude;
 mod codex;
+pub(crate) mod framing;
 mod json;
+mod openai_chat;
 mod text;
 
 use serde_json::Value;
@@ -84,7 +87,7 @@ pub struct Spec {
 }
 
 /// Every runtime that spile understands, in the order in which `auto` asks them.
-pub const ADAPTERS: &[&Spec] = &[&claude::SPEC, &codex::SPEC, &text::SPEC];
+pub const ADAPTERS: &[&Spec] = &[&claude::SPEC, &codex::SPEC, &openai_chat::SPEC, &text::SPEC];
 
 /// The adapter that takes anything.
 pub const TEXT: &Spec = &text::SPEC;
@@ -128,13 +131,13 @@ mod tests {
 
     #[test]
     fn the_table_is_the_folder() {
-        let framing = ["json.rs"];
+        let shared = ["api.rs", "framing.rs", "json.rs"];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".rs") && !framing.contains(&name.as_str()))
-            .map(|name| name.trim_end_matches(".rs").to_owned())
+            .filter(|name| name.ends_with(".rs") && !shared.contains(&name.as_str()))
+            .map(|name| name.trim_end_matches(".rs").replace('_', "-"))
             .collect();
         files.sort();
         let mut names: Vec<&str> = ADAPTERS.iter().map(|s| s.name).collect();

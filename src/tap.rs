@@ -1,8 +1,10 @@
 //! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
 //! it never waits, and it never loses what it read before it knew the runtime.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::adapter::framing::{Frame, Frames};
 use crate::adapter::{self, Adapter, Framing, Line, Match, Spec};
 use crate::codec::{self, Lines, Malformed, Piece, Place};
 use crate::exit::Exit;
@@ -54,7 +56,7 @@ enum Source {
 
 /// What the held output looks like so far.
 struct Scan {
-    lines: Lines,
+    frames: Frames,
     seen: usize,
     maybe: Option<&'static Spec>,
     sure: Option<&'static Spec>,
@@ -63,20 +65,21 @@ struct Scan {
 impl Scan {
     fn new() -> Self {
         Self {
-            lines: Lines::new(DECIDE_BYTES),
+            frames: Frames::new(DECIDE_BYTES),
             seen: 0,
             maybe: None,
             sure: None,
         }
     }
 
-    fn look(&mut self, piece: Piece<'_>) {
+    fn look(&mut self, frame: &Frame<'_>) {
         self.seen += 1;
-        let Piece::Line { bytes, .. } = piece else {
-            return;
-        };
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
-        let text = String::from_utf8_lossy(bytes);
+        let text = match frame {
+            Frame::Message(message) => Cow::Borrowed(message.text),
+            Frame::Broken(place, _) => String::from_utf8_lossy(place.bytes),
+            Frame::Log(_) | Frame::Head(_) => return,
+        };
         let parsed = serde_json::from_str(&text).ok();
         let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
         match parsed.as_ref().and_then(adapter::by_content) {
@@ -163,6 +166,8 @@ impl Tap {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match &self.source {
+            // Comments keep a connection alive until the first event comes, and that says what it is.
+            Source::Held { scan, .. } if scan.frames.is_sent() => None,
             Source::Held { chunks, .. } => chunks.first().map(|(at, _)| *at + DECIDE_WITHIN),
             Source::Known(..) => None,
         }
@@ -207,9 +212,9 @@ impl Tap {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
         };
-        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
-        lines.feed(bytes, |piece| scan.look(piece));
-        scan.lines = lines;
+        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
+        frames.feed(bytes, &mut |frame| scan.look(&frame));
+        scan.frames = frames;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
         if scan.sure.is_some() || scan.seen >= DECIDE_LINES || held >= DECIDE_BYTES {
             self.decide();
@@ -221,8 +226,8 @@ impl Tap {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
         };
-        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
-        lines.end(|piece| scan.look(piece));
+        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
+        frames.end(&mut |frame| scan.look(&frame));
         let spec = scan.sure.or(scan.maybe).unwrap_or(adapter::TEXT);
         let chunks = std::mem::take(chunks);
         if spec.name == adapter::TEXT.name

@@ -12,7 +12,11 @@ use spile::time::Time;
 use crate::feed::{contract, events, files, parse, tap};
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
-const FOLDERS: [(&str, &str); 2] = [("claude-code", "claude"), ("codex", "codex")];
+const FOLDERS: [(&str, &str); 3] = [
+    ("claude-code", "claude"),
+    ("codex", "codex"),
+    ("sse-openai-chat", "openai-chat"),
+];
 
 /// Files up to this length in bytes are cut everywhere, longer ones at `CUTS` places.
 const EVERYWHERE: usize = 20_000;

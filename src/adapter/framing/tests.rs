@@ -1,0 +1,1 @@
+//! Framing in small; and the property that slices change nothing.

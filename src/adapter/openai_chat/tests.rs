@@ -1,0 +1,1 @@
+//! What gateways do, in small.
