@@ -1,13 +1,23 @@
 //! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
 //! events, and it never fails: what it does not know it passes on as a status.
 
+mod acp;
+mod ag_ui;
+mod anthropic;
 mod api;
 mod claude;
 mod codex;
+mod events;
 pub(crate) mod framing;
+mod gemini_api;
 mod json;
+mod langgraph;
+mod mcp;
 mod openai_chat;
+mod openai_responses;
+mod stream_chunk;
 mod text;
+mod vercel;
 
 use serde_json::Value;
 
@@ -87,7 +97,22 @@ pub struct Spec {
 }
 
 /// Every runtime that spile understands, in the order in which `auto` asks them.
-pub const ADAPTERS: &[&Spec] = &[&claude::SPEC, &codex::SPEC, &openai_chat::SPEC, &text::SPEC];
+pub const ADAPTERS: &[&Spec] = &[
+    &claude::SPEC,
+    &codex::SPEC,
+    &openai_chat::SPEC,
+    &openai_responses::SPEC,
+    &anthropic::SPEC,
+    &gemini_api::SPEC,
+    &stream_chunk::SPEC,
+    &acp::SPEC,
+    &mcp::SPEC,
+    &ag_ui::SPEC,
+    &vercel::SPEC,
+    &langgraph::SPEC,
+    &events::SPEC,
+    &text::SPEC,
+];
 
 /// The adapter that takes anything.
 pub const TEXT: &Spec = &text::SPEC;

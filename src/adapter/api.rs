@@ -247,15 +247,17 @@ impl Current {
         if delta.is_empty() {
             return;
         }
-        if self
-            .open
-            .as_ref()
-            .is_none_or(|(k, n)| (*k, n.as_str()) != (kind, key))
-        {
+        self.switch(now, (kind, key), guard);
+        guard.delta(now, &text(kind, key), delta);
+    }
+
+    /// Another text begins, if it is not the one that is open.
+    pub fn switch(&mut self, now: Time, (kind, key): (TextKind, &str), guard: &mut Guard) {
+        let same = |open: &(TextKind, String)| open.0 == kind && open.1 == key;
+        if !self.open.as_ref().is_some_and(same) {
             self.finish(now, guard);
             self.open = Some((kind, key.to_owned()));
         }
-        guard.delta(now, &text(kind, key), delta);
     }
 
     /// It is over.
