@@ -5,9 +5,6 @@
 //! tool and ends with the response to `session/prompt`, in version 2 with the state `idle`. One session is followed.
 
 mod calls;
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{Current, Snapshot, failure, text};

@@ -3,9 +3,6 @@
 //! Source: recordings of the .NET server, the fixtures of the SDKs and the protocol's documentation. `TOOL_CALL_END` ends
 //! a tool's arguments; the tool itself ends with its result, which has no status, or never.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{HeldTools, failure, raw, text};

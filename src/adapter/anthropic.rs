@@ -3,9 +3,6 @@
 //! Source: recordings of the API and of its SDKs' fixtures, and Anthropic's API reference. `message_stop` ends a turn, an
 //! `error` fails it. The tools that run on Anthropic's side finish with their `*_tool_result` block, the others never.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{HeldTools, failure_under, raw, text};

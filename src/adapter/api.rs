@@ -1,6 +1,9 @@
 //! What the protocols of raw LLM APIs share: how a failure reads, tools whose arguments come in pieces, texts that come
 //! in turns, and texts that come again as a whole.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

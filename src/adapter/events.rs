@@ -1,9 +1,6 @@
 //! A generic stream of events, as many small agents print it: `{"type", "data", "timestamp"}`, as lines or as server-sent
 //! events. The fields of `data` have many names; an error ends the turn only if nothing follows it.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{failure, raw, start_tool, text};

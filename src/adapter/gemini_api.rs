@@ -4,9 +4,6 @@
 //! `finishReason` in each of them: a turn ends with the body, or where another response begins.
 
 mod arguments;
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{Currents, failure_under, raw, start_tool};

@@ -5,9 +5,6 @@
 
 mod messages;
 mod runs;
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::failure;

@@ -3,9 +3,6 @@
 //!
 //! Source: the protocol's specification, 2025-06-18.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{raw, start_tool};
@@ -50,6 +47,7 @@ fn detect(value: &Value) -> Match {
         Rpc::Result { result, .. } if result.get("content").is_some_and(Value::is_array) => {
             Match::Sure
         }
+        Rpc::Other => Match::No,
         _ => Match::Maybe,
     }
 }

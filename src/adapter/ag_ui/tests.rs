@@ -1,1 +1,0 @@
-//! What the protocol does, in small.

@@ -1,1 +1,0 @@
-//! What gateways do, in small.
