@@ -92,10 +92,11 @@ impl Protocol for LangGraph {
     }
 
     fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+        let open = self.messages.is_open();
         if guard.turn_open() {
             self.messages.release(now, guard);
         }
-        if self.messages.is_open() {
+        if open {
             Verdict::MissingResult
         } else {
             Verdict::ByExit
