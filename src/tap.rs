@@ -49,7 +49,7 @@ enum Source {
     /// The runtime is not known yet.
     Held {
         chunks: Vec<(Time, Vec<u8>)>,
-        scan: Scan,
+        scan: Box<Scan>,
     },
     Known(&'static Spec, Box<dyn Adapter>),
 }
@@ -104,7 +104,7 @@ impl Tap {
             }
             None => Source::Held {
                 chunks: Vec::new(),
-                scan: Scan::new(),
+                scan: Box::new(Scan::new()),
             },
         };
         let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));

@@ -5,17 +5,19 @@
 //! tool and ends with the response to `session/prompt`, in version 2 with the state `idle`. One session is followed.
 
 mod calls;
+mod notices;
 use serde_json::Value;
 
 use super::api::{Current, Snapshot, failure, text};
 use super::framing::jsonrpc::{Rpc, is_rpc};
 use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Spec, one_line, say_status, text_at};
+use super::{Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, Notice, Text, TextKind, Verdict};
+use crate::guard::{Guard, Text, TextKind, Verdict};
 use crate::time::Time;
 
 use calls::ToolCalls;
+use notices::{prompt_of, usage};
 
 pub(super) const SPEC: Spec = Spec {
     name: "acp",
@@ -403,59 +405,9 @@ impl Acp {
     }
 
     fn notice(&mut self, now: Time, kind: &str, update: &Value, guard: &mut Guard) {
-        let (status, message) = match kind {
-            "plan" | "plan_update" => ("plan", plan(update)),
-            "usage_update" => {
-                let cost = update
-                    .get("cost")
-                    .filter(|c| text_at(c, "currency") == Some("USD"));
-                let amount = cost.and_then(|c| c.get("amount")).and_then(Value::as_f64);
-                self.cost.now = amount.or(self.cost.now);
-                ("usage", String::new())
-            }
-            "user_message_chunk" | "user_message" => ("info", "user message".into()),
-            "session_info_update" => {
-                let title = text_at(update, "title").map(one_line);
-                ("info", title.unwrap_or_default())
-            }
-            "tool_call_content_chunk" | "terminal_output_chunk" => ("progress", kind.into()),
-            _ => ("info", kind.into()),
-        };
-        let notice = Notice {
-            kind: status,
-            message: Some(message.as_str()).filter(|m| !m.is_empty()),
-            data: Some(update.clone()),
-            parent: calls::parent(update),
-        };
-        guard.status(now, &notice);
+        if kind == "usage_update" {
+            self.cost.now = notices::cost(update).or(self.cost.now);
+        }
+        notices::say(now, kind, update, guard);
     }
-}
-
-/// The text of a prompt.
-fn prompt_of(params: &Value) -> Option<String> {
-    let parts = params.get("prompt").and_then(Value::as_array)?;
-    let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
-    (!texts.is_empty()).then(|| texts.join("\n"))
-}
-
-fn plan(update: &Value) -> String {
-    let plan = update.get("plan").unwrap_or(update);
-    let entries = plan.get("entries").and_then(Value::as_array);
-    let entries = entries.map(Vec::as_slice).unwrap_or_default();
-    let done = |e: &&Value| text_at(e, "status") == Some("completed");
-    let count = entries.iter().filter(done).count();
-    format!("{count} of {} done", entries.len())
-}
-
-/// The tokens of a turn in this protocol's words.
-fn usage(value: &Value) -> Option<Usage> {
-    let count = |key: &str| value.get(key).and_then(Value::as_u64);
-    value.is_object().then(|| Usage {
-        input_tokens: count("inputTokens"),
-        output_tokens: count("outputTokens"),
-        cache_read_tokens: count("cachedReadTokens"),
-        cache_write_tokens: count("cachedWriteTokens"),
-        reasoning_tokens: count("thoughtTokens"),
-        total_tokens: count("totalTokens").filter(|_| count("inputTokens").is_none()),
-    })
 }

@@ -129,7 +129,13 @@ impl Frames {
                 each(Frame::Broken(place, truncated(0)));
                 return None;
             }
-            parts.take(cut, each)
+            // A last line that cannot be read was cut off.
+            parts.take(cut, &mut |frame| {
+                if matches!(frame, Frame::Broken(..)) {
+                    tail = Tail::Cut;
+                }
+                each(frame);
+            })
         });
         if parts.end(each) == Tail::Cut {
             tail = Tail::Cut;

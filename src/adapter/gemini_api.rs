@@ -33,9 +33,9 @@ fn detect(value: &Value) -> Match {
     let said = value.pointer("/candidates/0/content").is_some();
     let error = value.get("error").unwrap_or(&Value::Null);
     let status = text_at(error, "status");
-    if theirs && (has("candidates") || has("promptFeedback")) || said {
-        Match::Sure
-    } else if status.is_some() && error.get("code").is_some_and(Value::is_u64) {
+    let response = theirs && (has("candidates") || has("promptFeedback"));
+    let refused = status.is_some() && error.get("code").is_some_and(Value::is_u64);
+    if said || response || refused {
         Match::Sure
     } else if theirs {
         Match::Maybe

@@ -105,6 +105,7 @@ fn documents_and_lines_of_json() {
         ("{\"a\":1} {\"b\":2}\n", "1: {\"a\":1}|1: {\"b\":2}"),
         ("{\n\"a\":1", "broken 1@0 {\n\"a\":1|cut"),
         ("[\n{}", "2: {}|cut"),
+        ("{\"a\":\"b", "broken 1@0 {\"a\":\"b|cut"),
         ("hello\n", "log hello"),
         ("{\ndata: {}\n\n", "broken 1@0 {|2: {}"),
     ];
