@@ -73,7 +73,7 @@ impl Scan {
     }
 
     fn look(&mut self, frame: &Frame<'_>) {
-        self.seen += 1;
+        self.seen += usize::from(!matches!(frame, Frame::Head(_)));
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
         let text = match frame {
             Frame::Message(message) => Cow::Borrowed(message.text),
@@ -166,8 +166,8 @@ impl Tap {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match &self.source {
-            // Comments keep a connection alive until the first event comes, and that says what it is.
-            Source::Held { scan, .. } if scan.frames.is_sent() => None,
+            // Headers and comments say nothing; the first event behind them does, whenever it comes.
+            Source::Held { scan, .. } if scan.frames.is_sent() && scan.seen == 0 => None,
             Source::Held { chunks, .. } => chunks.first().map(|(at, _)| *at + DECIDE_WITHIN),
             Source::Known(..) => None,
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::adapter::{Line, by_content, by_name};
 use crate::guard::{Config, End, Ended, MAX_BLOCK};
+use crate::tap::{self, Tap};
 
 /// What an adapter makes of an input: types, with texts, tools' outcomes, stops and codes.
 fn outline(name: &str, input: &str) -> String {
@@ -346,4 +347,30 @@ fn failures_have_codes() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn comments_do_not_make_a_stream_plain_text() {
+    let mut tap = Tap::new(
+        tap::Config {
+            guard: Config {
+                stream: "s".into(),
+                label: None,
+                max_block: MAX_BLOCK,
+            },
+            max_line: codec::MAX_LINE,
+            strict: false,
+            argv: Vec::new(),
+        },
+        None,
+    );
+    let later = |s| Time::default() + Duration::from_secs(s);
+    for second in 0..100 {
+        tap.on_stdout(later(second), b": PROCESSING\n\n");
+        assert_eq!(tap.deadline(), None);
+        tap.on_tick(later(second));
+    }
+    assert_eq!(tap.adapter(), "auto");
+    tap.on_stdout(later(100), b"data: {\"choices\":[{\"delta\":{}}]}\n\n");
+    assert_eq!(tap.adapter(), "openai-chat");
 }
