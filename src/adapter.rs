@@ -1,31 +1,43 @@
 //! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
 //! events, and it never fails: what it does not know it passes on as a status.
 
+mod acp;
+mod ag_ui;
 mod aider;
 mod amp;
+mod anthropic;
 mod antigravity;
+mod api;
 mod claude;
 mod codex;
 mod copilot;
 mod cursor;
+mod events;
+pub(crate) mod framing;
 mod gemini;
+mod gemini_api;
 mod goose;
 mod grok;
 mod json;
 mod kimi;
+mod langgraph;
+mod mcp;
 mod muse;
+mod openai_chat;
+mod openai_responses;
 mod openclaw;
 mod opencode;
 mod pi;
 mod qwen;
+mod stream_chunk;
 mod text;
+mod vercel;
 
 use serde_json::Value;
 
 use crate::guard::{Ended, Guard, Verdict};
 use crate::time::Time;
 
-pub(crate) use json::Depth;
 use json::{Calls, Said, describe, lines_of, one_line, say_status, text_at, user_said, value_of};
 pub use json::{lenient, read, tool_kind};
 
@@ -116,6 +128,17 @@ pub const ADAPTERS: &[&Spec] = &[
     &antigravity::SPEC,
     &openclaw::SPEC,
     &aider::SPEC,
+    &openai_chat::SPEC,
+    &openai_responses::SPEC,
+    &anthropic::SPEC,
+    &gemini_api::SPEC,
+    &stream_chunk::SPEC,
+    &acp::SPEC,
+    &mcp::SPEC,
+    &ag_ui::SPEC,
+    &vercel::SPEC,
+    &langgraph::SPEC,
+    &events::SPEC,
     &text::SPEC,
 ];
 
@@ -161,13 +184,13 @@ mod tests {
 
     #[test]
     fn the_table_is_the_folder() {
-        let framing = ["json.rs"];
+        let shared = ["api.rs", "framing.rs", "json.rs"];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".rs") && !framing.contains(&name.as_str()))
-            .map(|name| name.trim_end_matches(".rs").to_owned())
+            .filter(|name| name.ends_with(".rs") && !shared.contains(&name.as_str()))
+            .map(|name| name.trim_end_matches(".rs").replace('_', "-"))
             .collect();
         files.sort();
         let mut names: Vec<&str> = ADAPTERS.iter().map(|s| s.name).collect();

@@ -1,9 +1,11 @@
 //! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
 //! it never waits, and it never loses what it read before it knew the runtime.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::adapter::{self, Adapter, Depth, Framing, Line, Match, Spec};
+use crate::adapter::framing::{Frame, Frames};
+use crate::adapter::{self, Adapter, Framing, Line, Match, Spec};
 use crate::codec::{self, Lines, Malformed, Piece, Place};
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
@@ -50,18 +52,15 @@ enum Source {
     /// The runtime is not known yet.
     Held {
         chunks: Vec<(Time, Vec<u8>)>,
-        scan: Scan,
+        scan: Box<Scan>,
     },
     Known(&'static Spec, Box<dyn Adapter>),
 }
 
 /// What the held output looks like so far.
 struct Scan {
-    lines: Lines,
+    frames: Frames,
     seen: usize,
-    /// The beginning of a JSON document that spans lines.
-    document: String,
-    depth: Depth,
     maybe: Option<&'static Spec>,
     sure: Option<&'static Spec>,
 }
@@ -69,51 +68,34 @@ struct Scan {
 impl Scan {
     fn new() -> Self {
         Self {
-            lines: Lines::new(DECIDE_DOCUMENT),
+            frames: Frames::new(DECIDE_DOCUMENT),
             seen: 0,
-            document: String::new(),
-            depth: Depth::default(),
             maybe: None,
             sure: None,
         }
     }
 
-    fn look(&mut self, piece: Piece<'_>) {
-        let Piece::Line { bytes, .. } = piece else {
-            self.seen += 1;
-            return;
-        };
+    fn look(&mut self, frame: &Frame<'_>) {
+        self.seen += usize::from(!matches!(frame, Frame::Head(_)));
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
-        let text = String::from_utf8_lossy(bytes);
-        let whole = self.judge(&text);
-        self.seen += usize::from(self.document.is_empty());
-        if self.document.is_empty() && (whole || !text.trim_start().starts_with('{')) {
-            return;
-        }
-        self.document.push_str(&text);
-        self.document.push('\n');
-        if self.depth.go_on(text.as_bytes()) || self.document.len() > DECIDE_DOCUMENT {
-            let document = std::mem::take(&mut self.document);
-            self.depth = Depth::default();
-            self.judge(&document);
-        }
-    }
-
-    /// Asks the adapters for what is JSON; `false` if it is none.
-    fn judge(&mut self, text: &str) -> bool {
-        let parsed = serde_json::from_str(text).ok();
-        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(text)?).ok());
+        let text = match frame {
+            Frame::Message(message) => Cow::Borrowed(message.text),
+            Frame::Broken(place, _) => String::from_utf8_lossy(place.bytes),
+            Frame::Log(_) | Frame::Head(_) => return,
+        };
+        let parsed = serde_json::from_str(&text).ok();
+        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
         match parsed.as_ref().and_then(adapter::by_content) {
             Some((spec, Match::Sure)) => self.sure = self.sure.or(Some(spec)),
             Some((spec, _)) => self.maybe = self.maybe.or(Some(spec)),
             None => {}
         }
-        parsed.is_some()
     }
 
     /// Nothing more is to be waited for once so much is held.
     fn is_enough(&self, held: usize) -> bool {
-        let most = if self.document.is_empty() {
+        // As long as nothing is whole it may be a JSON document that spans lines.
+        let most = if self.seen > 0 {
             DECIDE_BYTES
         } else {
             DECIDE_DOCUMENT
@@ -136,7 +118,7 @@ impl Tap {
             }
             None => Source::Held {
                 chunks: Vec::new(),
-                scan: Scan::new(),
+                scan: Box::new(Scan::new()),
             },
         };
         let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));
@@ -198,6 +180,8 @@ impl Tap {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match &self.source {
+            // Headers and comments say nothing; the first event behind them does, whenever it comes.
+            Source::Held { scan, .. } if scan.frames.is_sent() && scan.seen == 0 => None,
             Source::Held { chunks, .. } => chunks.first().map(|(at, _)| *at + DECIDE_WITHIN),
             Source::Known(..) => None,
         }
@@ -242,9 +226,9 @@ impl Tap {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
         };
-        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
-        lines.feed(bytes, |piece| scan.look(piece));
-        scan.lines = lines;
+        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
+        frames.feed(bytes, &mut |frame| scan.look(&frame));
+        scan.frames = frames;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
         if scan.is_enough(held) {
             self.decide();
@@ -256,8 +240,8 @@ impl Tap {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
         };
-        let mut lines = std::mem::replace(&mut scan.lines, Lines::new(0));
-        lines.end(|piece| scan.look(piece));
+        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
+        frames.end(&mut |frame| scan.look(&frame));
         let spec = scan.sure.or(scan.maybe).unwrap_or(adapter::TEXT);
         let chunks = std::mem::take(chunks);
         if spec.name == adapter::TEXT.name

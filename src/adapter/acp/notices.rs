@@ -1,0 +1,68 @@
+//! What a session says beside texts and tools: plans, usage, modes; and the protocol's words for prompts and tokens.
+
+use serde_json::Value;
+
+use super::super::{one_line, text_at};
+use super::calls::parent;
+use crate::event::Usage;
+use crate::guard::{Guard, Notice};
+use crate::time::Time;
+
+/// Says an update of another kind.
+pub(super) fn say(now: Time, kind: &str, update: &Value, guard: &mut Guard) {
+    let (status, message) = match kind {
+        "plan" | "plan_update" => ("plan", plan(update)),
+        "usage_update" => ("usage", String::new()),
+        "user_message_chunk" | "user_message" => ("info", "user message".into()),
+        "session_info_update" => {
+            let title = text_at(update, "title").map(one_line);
+            ("info", title.unwrap_or_default())
+        }
+        "tool_call_content_chunk" | "terminal_output_chunk" => ("progress", kind.into()),
+        _ => ("info", kind.into()),
+    };
+    let notice = Notice {
+        kind: status,
+        message: Some(message.as_str()).filter(|m| !m.is_empty()),
+        data: Some(update.clone()),
+        parent: parent(update),
+    };
+    guard.status(now, &notice);
+}
+
+/// The cost of the session so far, in US dollars.
+pub(super) fn cost(update: &Value) -> Option<f64> {
+    let cost = update
+        .get("cost")
+        .filter(|c| text_at(c, "currency") == Some("USD"))?;
+    cost.get("amount").and_then(Value::as_f64)
+}
+
+/// The text of a prompt.
+pub(super) fn prompt_of(params: &Value) -> Option<String> {
+    let parts = params.get("prompt").and_then(Value::as_array)?;
+    let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+fn plan(update: &Value) -> String {
+    let plan = update.get("plan").unwrap_or(update);
+    let entries = plan.get("entries").and_then(Value::as_array);
+    let entries = entries.map(Vec::as_slice).unwrap_or_default();
+    let done = |e: &&Value| text_at(e, "status") == Some("completed");
+    let count = entries.iter().filter(done).count();
+    format!("{count} of {} done", entries.len())
+}
+
+/// The tokens of a turn in this protocol's words.
+pub(super) fn usage(value: &Value) -> Option<Usage> {
+    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    value.is_object().then(|| Usage {
+        input_tokens: count("inputTokens"),
+        output_tokens: count("outputTokens"),
+        cache_read_tokens: count("cachedReadTokens"),
+        cache_write_tokens: count("cachedWriteTokens"),
+        reasoning_tokens: count("thoughtTokens"),
+        total_tokens: count("totalTokens").filter(|_| count("inputTokens").is_none()),
+    })
+}

@@ -1,0 +1,220 @@
+//! AG-UI: the events that an agent's server sends to a front end, as server-sent events or JSON lines.
+//!
+//! Source: recordings of the .NET server, the fixtures of the SDKs and the protocol's documentation. `TOOL_CALL_END` ends
+//! a tool's arguments; the tool itself ends with its result, which has no status, or never.
+
+use serde_json::Value;
+
+use super::api::{HeldTools, failure, raw, text};
+use super::framing::{Framed, Protocol, Tail};
+use super::{Calls, Match, Spec, say_status, text_at};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "ag-ui",
+    aliases: &["agui"],
+    about: "AG-UI events",
+    usage: "curl -N -d @run.json http://localhost:8000/",
+    commands: &[],
+    flags: &[],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Framed::new(AgUi::default())),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    match text_at(value, "type").unwrap_or_default() {
+        "RUN_STARTED" if has("runId") || has("threadId") => Match::Sure,
+        "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
+        type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
+        type_ if type_.starts_with("TOOL_CALL_") && has("toolCallId") => Match::Sure,
+        type_
+            if ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"]
+                .iter()
+                .any(|prefix| type_.starts_with(prefix)) =>
+        {
+            Match::Maybe
+        }
+        _ => Match::No,
+    }
+}
+
+#[derive(Default)]
+struct AgUi {
+    /// Ids of messages that a user said, which are no answer.
+    users: Vec<String>,
+    /// The message and the tool of the last chunk: the next one need not name them.
+    message: String,
+    tool: String,
+    held: HeldTools,
+    calls: Calls,
+}
+
+/// How many messages of users are remembered.
+const MAX_USERS: usize = 256;
+
+impl Protocol for AgUi {
+    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+        let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
+        let id = text_at(&value, "toolCallId").unwrap_or_default();
+        match type_.as_str() {
+            "RUN_STARTED" => {
+                self.release(now, guard);
+                let started = TurnStarted {
+                    runtime: SPEC.name.into(),
+                    session: text_at(&value, "threadId").map(Into::into),
+                    ..TurnStarted::default()
+                };
+                guard.start_turn(now, &started);
+            }
+            "RUN_FINISHED" => self.finish(now, &value, guard),
+            "RUN_ERROR" => {
+                self.release(now, guard);
+                guard.fail(now, failure(&value), &spent(&value));
+            }
+            "TOOL_CALL_START" => self.tool(now, id, &value, guard),
+            "TOOL_CALL_ARGS" => self
+                .held
+                .add(id, text_at(&value, "delta").unwrap_or_default()),
+            "TOOL_CALL_END" => self.held.start(now, id, &mut self.calls, guard),
+            "TOOL_CALL_CHUNK" => {
+                if !id.is_empty() && id != self.tool {
+                    self.tool(now, id, &value, guard);
+                }
+                let arguments = text_at(&value, "delta").unwrap_or_default();
+                self.held.add(&self.tool, arguments);
+            }
+            "TOOL_CALL_RESULT" => {
+                self.held.start(now, id, &mut self.calls, guard);
+                let end = ToolEnd {
+                    id,
+                    outcome: "unknown",
+                    output: value.get("content").and_then(raw),
+                    ..ToolEnd::default()
+                };
+                self.calls.finish(now, end, guard);
+            }
+            _ if self.text(now, &type_, &value, guard) => {}
+            _ => other(now, &type_, value, guard),
+        }
+    }
+
+    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+        if guard.turn_open() {
+            self.release(now, guard);
+        }
+        Verdict::MissingResult
+    }
+}
+
+impl AgUi {
+    /// Says what a message of text says; `false` if it is none.
+    fn text(&mut self, now: Time, type_: &str, value: &Value, guard: &mut Guard) -> bool {
+        let Some((of, what)) = type_.rsplit_once('_') else {
+            return false;
+        };
+        let kind = match of {
+            "TEXT_MESSAGE" => TextKind::Answer,
+            "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
+            _ => return false,
+        };
+        let id = text_at(value, "messageId")
+            .unwrap_or(&self.message)
+            .to_owned();
+        let user =
+            ["user", "system", "developer"].contains(&text_at(value, "role").unwrap_or_default());
+        if user && self.users.len() < MAX_USERS {
+            self.users.push(id.clone());
+        }
+        let said = text_at(value, "delta").unwrap_or_default();
+        let block = text(kind, &id);
+        match what {
+            "START" => {}
+            "CHUNK" | "CONTENT" if self.users.contains(&id) => {
+                let data = serde_json::json!({"text": said});
+                say_status(now, guard, "info", "user message", data);
+            }
+            "CHUNK" if id != self.message => {
+                self.held.start_all(now, &mut self.calls, guard);
+                guard.finish_block(now, &text(kind, &self.message), None);
+                guard.delta(now, &block, said);
+            }
+            "CHUNK" | "CONTENT" => guard.delta(now, &block, said),
+            "END" => guard.finish_block(now, &block, None),
+            _ => return false,
+        }
+        self.message = id;
+        true
+    }
+
+    fn tool(&mut self, now: Time, id: &str, value: &Value, guard: &mut Guard) {
+        let name = text_at(value, "toolCallName").unwrap_or_default();
+        if self.held.has(&self.tool) && text_at(value, "type") == Some("TOOL_CALL_CHUNK") {
+            self.held.start(now, &self.tool, &mut self.calls, guard);
+        }
+        self.held.begin(now, id, (id, name), &mut self.calls, guard);
+        id.clone_into(&mut self.tool);
+    }
+
+    fn finish(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        self.release(now, guard);
+        let outcome = value.get("outcome").unwrap_or(&Value::Null);
+        let outcome = outcome.as_str().or_else(|| text_at(outcome, "type"));
+        let stop = match outcome {
+            // The run waits for the user; what it waits for is in the message.
+            Some("interrupt") => {
+                let message = "the run waits for an answer";
+                say_status(now, guard, "permission", message, value.clone());
+                "needs_input"
+            }
+            Some(outcome) => outcome,
+            None => "finished",
+        };
+        let result = value.get("result").and_then(Value::as_str);
+        guard.complete(now, stop, result, &spent(value));
+    }
+
+    /// Starts the tools that wait for arguments.
+    fn release(&mut self, now: Time, guard: &mut Guard) {
+        self.held.start_all(now, &mut self.calls, guard);
+    }
+}
+
+/// The sum over the models of a run.
+fn spent(value: &Value) -> Spent {
+    let usage = value.get("usage").filter(|u| u.is_array() || u.is_object());
+    let models = usage.map(|u| u.as_array().map_or(std::slice::from_ref(u), Vec::as_slice));
+    let Some(models) = models.filter(|m| !m.is_empty()) else {
+        return Spent::default();
+    };
+    let sum = |key: &str| {
+        let counts = models.iter().filter_map(|m| m.get(key)?.as_u64());
+        counts.reduce(u64::saturating_add)
+    };
+    Spent {
+        usage: Some(Usage {
+            input_tokens: sum("inputTokens"),
+            output_tokens: sum("outputTokens"),
+            cache_read_tokens: sum("cachedInputTokens"),
+            cache_write_tokens: None,
+            reasoning_tokens: sum("reasoningTokens"),
+            total_tokens: sum("totalTokens").filter(|_| sum("inputTokens").is_none()),
+        }),
+        ..Spent::default()
+    }
+}
+
+fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
+    let name = text_at(&value, "stepName").or_else(|| text_at(&value, "name"));
+    let message = name.unwrap_or(type_).to_owned();
+    match type_ {
+        "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => {
+            say_status(now, guard, "progress", &message, value);
+        }
+        "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
+        _ => say_status(now, guard, "info", &message, value),
+    }
+}

@@ -1,0 +1,386 @@
+//! What raw protocols share: bytes to frames, whichever way they are framed, and frames to JSON messages. Server-sent
+//! events, JSON lines, JSON documents over several lines, `Content-Length` frames and the header block of `curl -i` may
+//! follow each other in one input; each line says by itself what it is. It never waits and never drops a byte unsaid.
+
+mod cut;
+mod document;
+mod http;
+pub mod jsonrpc;
+mod sse;
+
+use serde_json::Value;
+
+use super::{Adapter, Framing, Line};
+use crate::codec::{self, Malformed, Place};
+use crate::guard::{Ended, Guard, Notice, Verdict};
+use crate::time::Time;
+
+use cut::{Cut, Cutter};
+use document::Document;
+pub use http::Head;
+use http::is_header;
+use sse::Sse;
+
+/// A line or a message that grows past this is no message, in bytes.
+const MAX: usize = codec::MAX_LINE;
+
+/// What was found.
+pub enum Frame<'a> {
+    /// The text of one message.
+    Message(Message<'a>),
+    /// The header block of an HTTP response.
+    Head(&'a Head),
+    /// A line that belongs to none of the framings.
+    Log(&'a str),
+    /// What cannot be read.
+    Broken(Place<'a>, Malformed),
+}
+
+/// The text of one message, JSON as a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// The name of the server-sent event; empty if it has none, or is none.
+    pub event: &'a str,
+    /// The text.
+    pub text: &'a str,
+    /// The line on which it began, from 1.
+    pub line: u64,
+    /// Where that line begins, in bytes.
+    pub offset: u64,
+}
+
+/// Whether the input ended between two messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// It did.
+    Clean,
+    /// It ended in the middle of one.
+    Cut,
+}
+
+/// Cuts an input into frames. What it holds is bounded.
+#[derive(Debug)]
+pub struct Frames {
+    cutter: Cutter,
+    parts: Parts,
+}
+
+/// What has begun and is not complete.
+#[derive(Debug, Default)]
+struct Parts {
+    sse: Sse,
+    document: Document,
+    head: Option<Head>,
+    length: Option<usize>,
+    /// A message or the fields of one have been seen that are server-sent.
+    sent: bool,
+}
+
+/// Where a line stands in a header block.
+enum Block {
+    Header,
+    /// It ends the block; a body of this length follows, if that is known.
+    End(Option<usize>),
+    None,
+}
+
+type Each<'e> = dyn FnMut(Frame<'_>) + 'e;
+
+impl Frames {
+    /// Frames of at most `max` bytes.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self {
+            cutter: Cutter::new(max),
+            parts: Parts {
+                sse: Sse::new(max),
+                document: Document::new(max),
+                ..Parts::default()
+            },
+        }
+    }
+
+    /// Whether the input has shown itself as an HTTP response or as server-sent events: more will come.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.parts.sent
+    }
+
+    /// Takes the next bytes and hands on every frame that they complete.
+    pub fn feed(&mut self, bytes: &[u8], each: &mut Each<'_>) {
+        let parts = &mut self.parts;
+        self.cutter.feed(bytes, &mut |cut| parts.take(cut, each));
+    }
+
+    /// The input has ended: a last message without its end is handed on if it is whole.
+    pub fn end(&mut self, each: &mut Each<'_>) -> Tail {
+        let parts = &mut self.parts;
+        let mut tail = Tail::Clean;
+        self.cutter.end(&mut |cut| {
+            let partial = match &cut {
+                // The body of a frame that is shorter than its header said.
+                Cut::Body { .. } => true,
+                Cut::Line { bytes, .. } => parts.sent && !bytes.is_empty() && sse::is_begun(bytes),
+                Cut::Long { .. } => false,
+            };
+            if partial {
+                tail = Tail::Cut;
+                let place = cut.place();
+                each(Frame::Broken(place, truncated(0)));
+                return None;
+            }
+            // A last line that cannot be read was cut off.
+            parts.take(cut, &mut |frame| {
+                if matches!(frame, Frame::Broken(..)) {
+                    tail = Tail::Cut;
+                }
+                each(frame);
+            })
+        });
+        if parts.end(each) == Tail::Cut {
+            tail = Tail::Cut;
+        }
+        tail
+    }
+}
+
+/// What is said of a message that the end of the input cut short.
+fn truncated(offset: usize) -> Malformed {
+    Malformed {
+        offset,
+        reason: "truncated: the output ends in the middle of a message".into(),
+    }
+}
+
+/// Whether a text is one whole JSON value.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+impl Parts {
+    /// Takes a line or a body; the answer is the length of the body that follows, if one does.
+    fn take(&mut self, cut: Cut<'_>, each: &mut Each<'_>) -> Option<usize> {
+        let place = cut.place();
+        match cut {
+            Cut::Long { .. } => {
+                let reason = "a piece of a line that is too long".into();
+                each(Frame::Broken(place, Malformed { offset: 0, reason }));
+                None
+            }
+            Cut::Line { bytes, .. } | Cut::Body { bytes, .. } => match std::str::from_utf8(bytes) {
+                Ok(text) if matches!(cut, Cut::Line { .. }) => self.line(text, place, each),
+                Ok(text) => {
+                    each(Frame::Message(Message {
+                        event: "",
+                        text,
+                        line: place.line,
+                        offset: place.offset,
+                    }));
+                    None
+                }
+                Err(e) => {
+                    let reason = "invalid UTF-8".into();
+                    let offset = e.valid_up_to();
+                    each(Frame::Broken(place, Malformed { offset, reason }));
+                    None
+                }
+            },
+        }
+    }
+
+    fn line(&mut self, line: &str, place: Place<'_>, each: &mut Each<'_>) -> Option<usize> {
+        let line = line.trim_start_matches('\u{feff}');
+        match self.block(line, each) {
+            Block::Header => return None,
+            Block::End(body) => return body,
+            Block::None => {}
+        }
+        if let Some(head) = Head::parse(line) {
+            self.head = Some(head);
+            self.sent = true;
+            return None;
+        }
+        if let Some(length) = jsonrpc::content_length(line) {
+            self.length = Some(length);
+            return None;
+        }
+        if let Some((field, value)) = sse::field(line) {
+            self.document.give_up(each);
+            self.sent |= !line.is_empty();
+            self.sse
+                .field((field, value), (place.line, place.offset), each);
+        } else if line.trim().is_empty() {
+            if self.document.is_open() {
+                // White space inside a document.
+            } else {
+                self.sse.dispatch(each);
+            }
+        } else if self.document.is_open() || line.trim_start().starts_with(['{', '[']) {
+            self.document.line(line, (place.line, place.offset), each);
+        } else {
+            each(Frame::Log(line));
+        }
+        None
+    }
+
+    /// Takes a line of a header block that has begun, and the empty line that ends it.
+    fn block(&mut self, line: &str, each: &mut Each<'_>) -> Block {
+        if let Some(head) = &mut self.head {
+            if is_header(line) && !sse::is_data(line) {
+                head.add(line);
+                return Block::Header;
+            }
+            if let Some(head) = self.head.take() {
+                each(Frame::Head(&head));
+            }
+            if line.is_empty() {
+                return Block::End(None);
+            }
+        }
+        match self.length.take() {
+            Some(length) if line.is_empty() => Block::End(Some(length)),
+            Some(length) if is_header(line) => {
+                self.length = Some(length);
+                Block::Header
+            }
+            _ => Block::None,
+        }
+    }
+
+    fn end(&mut self, each: &mut Each<'_>) -> Tail {
+        if let Some(head) = self.head.take() {
+            each(Frame::Head(&head));
+        }
+        let tails = [self.sse.end(each), self.document.end(each)];
+        if tails.contains(&Tail::Cut) || self.length.take().is_some() {
+            Tail::Cut
+        } else {
+            Tail::Clean
+        }
+    }
+}
+
+/// What a protocol makes of the messages; the framing is not its business.
+pub trait Protocol {
+    /// Takes a message; `event` is the name of a server-sent event, or empty.
+    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard);
+
+    /// `[DONE]`: the body is over.
+    fn done(&mut self, _: Time, _: &mut Guard) {}
+
+    /// The header block of an HTTP response.
+    fn head(&mut self, _: Time, _: &Head) {}
+
+    /// The input has ended, see [`Adapter::on_end`].
+    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict;
+}
+
+/// An adapter of a protocol.
+pub struct Framed<P> {
+    frames: Frames,
+    reader: Reader<P>,
+}
+
+struct Reader<P> {
+    protocol: P,
+    /// The HTTP status of the last response, if it was an error.
+    refused: Option<u16>,
+}
+
+impl<P: Protocol> Framed<P> {
+    /// An adapter before its first byte.
+    pub fn new(protocol: P) -> Self {
+        Self {
+            frames: Frames::new(MAX),
+            reader: Reader {
+                protocol,
+                refused: None,
+            },
+        }
+    }
+}
+
+impl<P: Protocol> Adapter for Framed<P> {
+    fn framing(&self) -> Framing {
+        Framing::Chunks
+    }
+
+    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
+        let reader = &mut self.reader;
+        self.frames
+            .feed(line.bytes, &mut |frame| reader.frame(now, frame, guard));
+    }
+
+    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+        let reader = &mut self.reader;
+        let tail = self
+            .frames
+            .end(&mut |frame| reader.frame(now, frame, guard));
+        let verdict = reader.protocol.end(now, tail, guard);
+        if let Some(status) = reader.refused
+            && guard.turns() == 0
+        {
+            let status =
+                serde_json::json!({"message": format!("HTTP status {status}"), "status": status});
+            guard.fail(
+                now,
+                super::api::failure(&status),
+                &crate::event::Spent::default(),
+            );
+        }
+        if tail == Tail::Cut {
+            Verdict::Truncated
+        } else {
+            verdict
+        }
+    }
+}
+
+impl<P: Protocol> Reader<P> {
+    fn frame(&mut self, now: Time, frame: Frame<'_>, guard: &mut Guard) {
+        match frame {
+            Frame::Message(message) => self.message(now, message, guard),
+            Frame::Log(line) => {
+                let notice = Notice {
+                    kind: "log",
+                    message: Some(line),
+                    ..Notice::default()
+                };
+                guard.status(now, &notice);
+            }
+            Frame::Broken(place, why) => guard.diagnostic(now, &place, &why),
+            Frame::Head(head) => {
+                self.refused = Some(head.status).filter(|status| *status >= 400);
+                self.protocol.head(now, head);
+                super::say_status(now, guard, "info", &head.line, head.data());
+            }
+        }
+    }
+
+    fn message(&mut self, now: Time, message: Message<'_>, guard: &mut Guard) {
+        let Message { event, text, .. } = message;
+        if text.trim() == "[DONE]" {
+            return self.protocol.done(now, guard);
+        }
+        let error = match serde_json::from_str(text) {
+            Ok(value) => return self.protocol.message(now, event, value, guard),
+            Err(error) => error,
+        };
+        if let Some(value) = codec::mend_lone(text).and_then(|m| serde_json::from_str(&m).ok()) {
+            guard.expect_lone_surrogates();
+            return self.protocol.message(now, event, value, guard);
+        }
+        if matches!(event, "ping" | "heartbeat" | "keepalive") {
+            return;
+        }
+        let place = Place {
+            line: message.line,
+            offset: message.offset,
+            bytes: text.as_bytes(),
+        };
+        guard.diagnostic(now, &place, &codec::malformed(&error, text));
+    }
+}
+
+#[cfg(test)]
+mod tests;

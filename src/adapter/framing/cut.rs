@@ -1,0 +1,194 @@
+//! Bytes to lines by the rules of server-sent events: LF, CR LF and a CR alone each end a line. A line never waits for
+//! the LF behind its CR. Whoever takes a line may ask for a body of so many bytes after it.
+
+use memchr::memchr2;
+
+use crate::codec::Place;
+
+/// What was cut off.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cut<'a> {
+    /// A line without its end.
+    Line {
+        bytes: &'a [u8],
+        line: u64,
+        offset: u64,
+    },
+    /// A piece of a line that is too long.
+    Long {
+        bytes: &'a [u8],
+        line: u64,
+        offset: u64,
+    },
+    /// A body that was asked for; at the end of the input what there is of it.
+    Body {
+        bytes: &'a [u8],
+        line: u64,
+        offset: u64,
+    },
+}
+
+impl<'a> Cut<'a> {
+    pub(super) fn place(&self) -> Place<'a> {
+        let (Cut::Line {
+            bytes,
+            line,
+            offset,
+        }
+        | Cut::Long {
+            bytes,
+            line,
+            offset,
+        }
+        | Cut::Body {
+            bytes,
+            line,
+            offset,
+        }) = *self;
+        Place {
+            line,
+            offset,
+            bytes,
+        }
+    }
+}
+
+/// Takes what was cut off, and may ask for a body of so many bytes.
+type Take<'t> = dyn FnMut(Cut<'_>) -> Option<usize> + 't;
+
+/// The cutter. It holds the beginning of one line or body.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    max: usize,
+    held: Vec<u8>,
+    /// How many bytes the body has that is being held.
+    body: Option<usize>,
+    /// A LF that comes now belongs to the CR before it.
+    after_cr: bool,
+    long: bool,
+    line: u64,
+    /// Where what is held begins.
+    offset: u64,
+}
+
+impl Cutter {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            max,
+            held: Vec::new(),
+            body: None,
+            after_cr: false,
+            long: false,
+            line: 1,
+            offset: 0,
+        }
+    }
+
+    pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut Take<'_>) {
+        while let Some(first) = bytes.first() {
+            if std::mem::take(&mut self.after_cr) && *first == b'\n' {
+                self.offset += 1;
+                bytes = &bytes[1..];
+                continue;
+            }
+            bytes = match self.body {
+                Some(length) => self.more_body(length, bytes, take),
+                None => self.more_line(bytes, take),
+            };
+        }
+    }
+
+    pub(super) fn end(&mut self, take: &mut Take<'_>) {
+        let held = std::mem::take(&mut self.held);
+        let (bytes, line, offset) = (held.as_slice(), self.line, self.offset);
+        if self.body.take().is_some() {
+            take(Cut::Body {
+                bytes,
+                line,
+                offset,
+            });
+        } else if !held.is_empty() {
+            take(Cut::Line {
+                bytes,
+                line,
+                offset,
+            });
+        }
+    }
+
+    fn more_body<'b>(&mut self, length: usize, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
+        let (now, later) = bytes.split_at((length - self.held.len()).min(bytes.len()));
+        self.held.extend_from_slice(now);
+        if self.held.len() == length {
+            let held = std::mem::take(&mut self.held);
+            self.body = None;
+            take(Cut::Body {
+                bytes: &held,
+                line: self.line,
+                offset: self.offset,
+            });
+            self.offset += length as u64;
+        }
+        later
+    }
+
+    fn more_line<'b>(&mut self, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
+        let end = memchr2(b'\n', b'\r', bytes);
+        let (now, later) = match end {
+            Some(end) => (&bytes[..end], &bytes[end + 1..]),
+            None => (bytes, &bytes[bytes.len()..]),
+        };
+        self.after_cr = end.is_some_and(|end| bytes[end] == b'\r');
+        let asked = if self.long || self.held.len() + now.len() > self.max {
+            self.long(now, take);
+            None
+        } else if end.is_none() {
+            self.held.extend_from_slice(now);
+            return later;
+        } else {
+            self.line(now, take)
+        };
+        if end.is_some() {
+            self.long = false;
+            self.line += 1;
+            self.offset += 1;
+            self.body = asked.filter(|length| *length > 0);
+        }
+        later
+    }
+
+    /// A whole line, of which `now` is the part that is not held.
+    fn line(&mut self, now: &[u8], take: &mut Take<'_>) -> Option<usize> {
+        let (line, offset) = (self.line, self.offset);
+        self.offset += (self.held.len() + now.len()) as u64;
+        if self.held.is_empty() {
+            return take(Cut::Line {
+                bytes: now,
+                line,
+                offset,
+            });
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(now);
+        take(Cut::Line {
+            bytes: &held,
+            line,
+            offset,
+        })
+    }
+
+    fn long(&mut self, now: &[u8], take: &mut Take<'_>) {
+        self.long = true;
+        let held = std::mem::take(&mut self.held);
+        for bytes in [held.as_slice(), now] {
+            for bytes in bytes.chunks(64 << 10) {
+                take(Cut::Long {
+                    bytes,
+                    line: self.line,
+                    offset: self.offset,
+                });
+                self.offset += bytes.len() as u64;
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Google's `generateContent` and `streamGenerateContent`, with `alt=sse` or as a JSON array, as `curl -N` prints them.
+//!
+//! Source: recordings of the API, and its reference. Every chunk is a response of its own, and old versions say a
+//! `finishReason` in each of them: a turn ends with the body, or where another response begins.
+
+mod arguments;
+use serde_json::Value;
+
+use super::api::{Currents, failure_under, raw, start_tool};
+use super::framing::{Framed, Head, Protocol, Tail};
+use super::{Calls, Match, Spec, say_status, text_at};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
+use crate::time::Time;
+
+use arguments::Partial;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "gemini-api",
+    aliases: &["generate-content"],
+    about: "Gemini API, raw body",
+    usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
+    commands: &[],
+    flags: &[],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Framed::new(Gemini::default())),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let theirs = has("usageMetadata") || has("modelVersion") || has("promptFeedback");
+    let said = value.pointer("/candidates/0/content").is_some();
+    let error = value.get("error").unwrap_or(&Value::Null);
+    let status = text_at(error, "status");
+    let response = theirs && (has("candidates") || has("promptFeedback"));
+    let refused = status.is_some() && error.get("code").is_some_and(Value::is_u64);
+    if said || response || refused {
+        Match::Sure
+    } else if theirs {
+        Match::Maybe
+    } else {
+        Match::No
+    }
+}
+
+#[derive(Default)]
+struct Gemini {
+    head: Option<Head>,
+    id: String,
+    stop: Option<String>,
+    spent: Spent,
+    texts: Currents,
+    partial: Partial,
+    calls: Calls,
+    /// How many pieces of code were run, which have no ids.
+    code: u64,
+}
+
+impl Protocol for Gemini {
+    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
+        if let Value::Array(values) = value {
+            for value in values {
+                self.response(now, &value, guard);
+            }
+        } else {
+            self.response(now, &value, guard);
+        }
+    }
+
+    fn head(&mut self, _: Time, head: &Head) {
+        self.head = Some(head.clone());
+    }
+
+    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
+        if guard.turn_open() {
+            self.release(now, guard);
+            if tail == Tail::Clean {
+                self.complete(now, guard);
+            }
+        }
+        Verdict::MissingResult
+    }
+}
+
+impl Gemini {
+    fn response(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
+            self.release(now, guard);
+            let failure = failure_under(now, self.head.as_ref(), error);
+            guard.fail(now, failure, &self.spent);
+            self.close();
+            return;
+        }
+        let ours = ["candidates", "usageMetadata", "promptFeedback"];
+        if !ours.iter().any(|key| value.get(key).is_some()) {
+            return say_status(now, guard, "info", "an unknown message", value.clone());
+        }
+        self.begin(now, value, guard);
+        if let Some(usage) = value.get("usageMetadata").and_then(usage) {
+            self.spent.usage = Some(usage);
+            guard.note_spent(&self.spent);
+        }
+        let feedback = value.get("promptFeedback").unwrap_or(&Value::Null);
+        if let Some(reason) = text_at(feedback, "blockReason") {
+            say_status(
+                now,
+                guard,
+                "warning",
+                "the prompt was blocked",
+                feedback.clone(),
+            );
+            self.stop = Some(reason.to_owned());
+        }
+        let candidates = value.get("candidates").and_then(Value::as_array);
+        for candidate in candidates.into_iter().flatten() {
+            self.candidate(now, candidate, guard);
+        }
+    }
+
+    fn begin(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        let id = text_at(value, "responseId").unwrap_or_default();
+        if guard.turn_open() {
+            if id.is_empty() || id == self.id || self.stop.is_none() {
+                return;
+            }
+            self.complete(now, guard);
+        }
+        self.close();
+        id.clone_into(&mut self.id);
+        let model = text_at(value, "modelVersion");
+        guard.start_turn(
+            now,
+            &TurnStarted {
+                runtime: SPEC.name.into(),
+                model: model.map(Into::into),
+                ..TurnStarted::default()
+            },
+        );
+    }
+
+    fn candidate(&mut self, now: Time, candidate: &Value, guard: &mut Guard) {
+        let index = candidate.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let parts = candidate.pointer("/content/parts");
+        for part in parts.and_then(Value::as_array).into_iter().flatten() {
+            self.part(now, index, part, guard);
+        }
+        if let Some(stop) = text_at(candidate, "finishReason")
+            && (self.stop.is_none() || index == 0)
+        {
+            self.stop = Some(stop.to_owned());
+        }
+        if let Some(grounding) = candidate.get("groundingMetadata") {
+            say_status(now, guard, "info", "grounding", grounding.clone());
+        }
+    }
+
+    fn part(&mut self, now: Time, index: u64, part: &Value, guard: &mut Guard) {
+        let key = index.to_string();
+        if let Some(said) = text_at(part, "text") {
+            let thought = part.get("thought").and_then(Value::as_bool) == Some(true);
+            let kind = if thought {
+                TextKind::Reasoning
+            } else {
+                TextKind::Answer
+            };
+            let current = self.texts.of(index);
+            current.delta(now, (kind, &key), said, guard);
+        } else if let Some(call) = part.get("functionCall") {
+            self.texts.of(index).finish(now, guard);
+            self.function(now, call, guard);
+        } else if let Some(code) = part.get("executableCode") {
+            self.texts.of(index).finish(now, guard);
+            self.code += 1;
+            let id = format!("code_{}", self.code);
+            let input = raw(code);
+            let named = (id.as_str(), "code_execution");
+            start_tool(now, named, input.as_deref(), &mut self.calls, guard);
+        } else if let Some(result) = part.get("codeExecutionResult") {
+            let ok = text_at(result, "outcome") == Some("OUTCOME_OK");
+            let end = ToolEnd {
+                id: &format!("code_{}", self.code),
+                name: "code_execution",
+                kind: "execute",
+                outcome: if ok { "ok" } else { "error" },
+                output: result.get("output").and_then(raw),
+                ..ToolEnd::default()
+            };
+            self.calls.finish(now, end, guard);
+        } else if part
+            .as_object()
+            .is_some_and(|p| !p.contains_key("thoughtSignature"))
+        {
+            say_status(now, guard, "info", "content of another type", part.clone());
+        }
+    }
+
+    /// A call comes whole, or in pieces that end with an empty one. It has an id only on some of Google's endpoints.
+    fn function(&mut self, now: Time, call: &Value, guard: &mut Guard) {
+        let more = call.get("willContinue").and_then(Value::as_bool) == Some(true);
+        if more || self.partial.is_open() {
+            if call.get("name").is_some() {
+                self.release(now, guard);
+            }
+            self.partial.add(call);
+            if !more {
+                self.release(now, guard);
+            }
+            return;
+        }
+        let id = text_at(call, "id").unwrap_or_default();
+        let name = text_at(call, "name").unwrap_or_default();
+        let input = call.get("args").and_then(raw);
+        start_tool(now, (id, name), input.as_deref(), &mut self.calls, guard);
+    }
+
+    /// Starts the call whose arguments are being put together.
+    fn release(&mut self, now: Time, guard: &mut Guard) {
+        if let Some((id, name, input)) = self.partial.take() {
+            let input = raw(&input);
+            start_tool(now, (&id, &name), input.as_deref(), &mut self.calls, guard);
+        }
+    }
+
+    fn complete(&mut self, now: Time, guard: &mut Guard) {
+        self.release(now, guard);
+        if let Some(stop) = self.stop.take() {
+            guard.complete(now, &stop, None, &self.spent);
+            self.close();
+        }
+    }
+
+    /// Forgets the turn that has ended.
+    fn close(&mut self) {
+        self.id.clear();
+        self.stop = None;
+        self.spent = Spent::default();
+        self.texts = Currents::default();
+        self.partial = Partial::default();
+    }
+}
+
+/// Tokens in this API's words, counted over the whole response; thoughts are apart from the candidates.
+fn usage(usage: &Value) -> Option<Usage> {
+    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+    let (said, thought) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
+    let output = match (said, thought) {
+        (None, None) => None,
+        (said, thought) => Some(said.unwrap_or(0).saturating_add(thought.unwrap_or(0))),
+    };
+    let input = count("promptTokenCount");
+    input.or(output).map(|_| Usage {
+        input_tokens: input,
+        output_tokens: output,
+        cache_read_tokens: count("cachedContentTokenCount"),
+        cache_write_tokens: None,
+        reasoning_tokens: thought,
+        total_tokens: None,
+    })
+}

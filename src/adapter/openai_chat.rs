@@ -1,0 +1,235 @@
+//! OpenAI's Chat Completions, streamed or whole, as `curl -N` prints them, and what gateways make of them.
+//!
+//! Source: recordings of OpenAI, Azure, Groq and OpenRouter, and OpenAI's API reference. A turn ends at `[DONE]` or at the
+//! end of the body, never at a `finish_reason`: an error may still come. A tool that the client is to run never finishes.
+
+use serde_json::Value;
+
+use super::api::{Currents, HeldTools, failure_under};
+use super::framing::{Framed, Head, Protocol, Tail};
+use super::{Calls, Match, Spec, say_status, text_at};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Guard, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "openai-chat",
+    aliases: &["chat-completions"],
+    about: "OpenAI Chat Completions, raw body",
+    usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
+    commands: &[],
+    flags: &[],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Framed::new(Chat::default())),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let object = text_at(value, "object").unwrap_or_default();
+    let choices = value.get("choices").is_some_and(Value::is_array);
+    if choices && object.starts_with("chat.completion") {
+        return Match::Sure;
+    }
+    let choice = value.pointer("/choices/0");
+    let said = choice.is_some_and(|c| c.get("delta").or_else(|| c.get("message")).is_some());
+    if said || (choices && has("prompt_filter_results")) {
+        return Match::Sure;
+    }
+    let error = value.get("error").filter(|_| !has("type"));
+    let known = ["param", "code", "type"];
+    let known = |e: &Value| known.iter().any(|key| e.get(key).is_some());
+    match error {
+        Some(error) if text_at(error, "message").is_some() && known(error) => Match::Maybe,
+        _ => Match::No,
+    }
+}
+
+#[derive(Default)]
+struct Chat {
+    head: Option<Head>,
+    /// The response that is being read, and the one whose turn has ended.
+    id: String,
+    over: Option<String>,
+    stop: Option<String>,
+    spent: Spent,
+    texts: Currents,
+    held: HeldTools,
+    calls: Calls,
+}
+
+impl Protocol for Chat {
+    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
+        let error = value.get("error").filter(|e| !e.is_null());
+        let choices = value.get("choices").and_then(Value::as_array);
+        if choices.is_none() && error.is_none() {
+            return say_status(now, guard, "info", "an unknown message", value);
+        }
+        let id = text_at(&value, "id").unwrap_or_default();
+        if !guard.turn_open() && self.over.as_deref() == Some(id) {
+            return say_status(now, guard, "log", "the turn had ended already", value);
+        }
+        self.begin(now, id, &value, guard);
+        let usage = value.get("usage").filter(|u| u.is_object());
+        if let Some(usage) = usage.or_else(|| value.pointer("/x_groq/usage")) {
+            self.spent = spent(usage);
+            guard.note_spent(&self.spent);
+        }
+        for choice in choices.into_iter().flatten() {
+            self.choice(now, choice, guard);
+        }
+        if let Some(error) = error {
+            self.held.start_all(now, &mut self.calls, guard);
+            guard.fail(
+                now,
+                failure_under(now, self.head.as_ref(), error),
+                &self.spent,
+            );
+            self.close();
+        }
+    }
+
+    fn done(&mut self, now: Time, guard: &mut Guard) {
+        if guard.turn_open() {
+            let stop = self.stop.take().unwrap_or_else(|| "done".into());
+            self.complete(now, &stop, guard);
+        }
+    }
+
+    fn head(&mut self, _: Time, head: &Head) {
+        self.head = Some(head.clone());
+    }
+
+    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
+        if guard.turn_open() {
+            self.held.start_all(now, &mut self.calls, guard);
+            if let Some(stop) = self.stop.take().filter(|_| tail == Tail::Clean) {
+                self.complete(now, &stop, guard);
+            }
+        }
+        Verdict::MissingResult
+    }
+}
+
+impl Chat {
+    /// Opens the turn of a response; Azure's first chunk names neither it nor the model.
+    fn begin(&mut self, now: Time, id: &str, value: &Value, guard: &mut Guard) {
+        if guard.turn_open() && !id.is_empty() && id != self.id && !self.id.is_empty() {
+            // Another response behind one that did not say that it was done.
+            match self.stop.take() {
+                Some(stop) => self.complete(now, &stop, guard),
+                None => self.close(),
+            }
+        } else if guard.turn_open() {
+            return;
+        }
+        let model = text_at(value, "model").filter(|m| !m.is_empty());
+        let empty = value.pointer("/choices/0").is_none() && value.get("error").is_none();
+        if model.is_none() && empty {
+            return;
+        }
+        self.close();
+        id.clone_into(&mut self.id);
+        guard.start_turn(
+            now,
+            &TurnStarted {
+                runtime: SPEC.name.into(),
+                model: model.map(Into::into),
+                ..TurnStarted::default()
+            },
+        );
+    }
+
+    fn choice(&mut self, now: Time, choice: &Value, guard: &mut Guard) {
+        let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let key = index.to_string();
+        let delta = choice.get("delta").or_else(|| choice.get("message"));
+        if let Some(delta) = delta {
+            let reasoning = ["reasoning_content", "reasoning"];
+            let reasoning = reasoning.into_iter().find_map(|k| text_at(delta, k));
+            let texts = [
+                (TextKind::Reasoning, reasoning),
+                (TextKind::Answer, text_at(delta, "content")),
+                (TextKind::Answer, text_at(delta, "refusal")),
+            ];
+            for (kind, said) in texts {
+                let said = said.unwrap_or_default();
+                self.texts.of(index).delta(now, (kind, &key), said, guard);
+            }
+            let tools = delta.get("tool_calls").and_then(Value::as_array);
+            for (at, tool) in tools.into_iter().flatten().enumerate() {
+                self.tool(now, (index, at), tool, guard);
+            }
+            if let Some(function) = delta.get("function_call").filter(|f| f.is_object()) {
+                self.function(now, &format!("{key}/f"), "", function, guard);
+            }
+        }
+        let stop = text_at(choice, "finish_reason").filter(|r| !r.is_empty());
+        if let Some(stop) = stop {
+            self.texts.of(index).finish(now, guard);
+            let calls = &mut self.calls;
+            self.held.start_under(now, &format!("{key}/"), calls, guard);
+            // Of several choices the first one speaks for the turn.
+            if self.stop.is_none() || index == 0 {
+                self.stop = Some(stop.to_owned());
+            }
+        }
+    }
+
+    /// A piece of a tool call, or a whole one; the one before it has all of its arguments.
+    fn tool(&mut self, now: Time, (choice, at): (u64, usize), tool: &Value, guard: &mut Guard) {
+        let index = tool.get("index").and_then(Value::as_u64);
+        let index = index.unwrap_or(at as u64);
+        let key = format!("{choice}/{index}");
+        let id = text_at(tool, "id").unwrap_or_default();
+        if !self.held.has(&key) {
+            let calls = &mut self.calls;
+            self.held
+                .start_under(now, &format!("{choice}/"), calls, guard);
+            self.texts.of(choice).finish(now, guard);
+        }
+        let nothing = Value::Null;
+        let function = tool.get("function").or_else(|| tool.get("custom"));
+        self.function(now, &key, id, function.unwrap_or(&nothing), guard);
+    }
+
+    fn function(&mut self, now: Time, key: &str, id: &str, function: &Value, guard: &mut Guard) {
+        let name = text_at(function, "name").unwrap_or_default();
+        let calls = &mut self.calls;
+        self.held.begin(now, key, (id, name), calls, guard);
+        let arguments = text_at(function, "arguments").or_else(|| text_at(function, "input"));
+        self.held.add(key, arguments.unwrap_or_default());
+    }
+
+    fn complete(&mut self, now: Time, stop: &str, guard: &mut Guard) {
+        self.held.start_all(now, &mut self.calls, guard);
+        guard.complete(now, stop, None, &self.spent);
+        self.close();
+    }
+
+    /// Forgets the turn that has ended.
+    fn close(&mut self) {
+        self.over = Some(std::mem::take(&mut self.id));
+        self.stop = None;
+        self.spent = Spent::default();
+        self.texts = Currents::default();
+        self.held = HeldTools::default();
+    }
+}
+
+/// What a response used, in this API's words; the gateways' cost is in US dollars.
+fn spent(usage: &Value) -> Spent {
+    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+    Spent {
+        usage: Some(Usage {
+            input_tokens: count("/prompt_tokens"),
+            output_tokens: count("/completion_tokens"),
+            cache_read_tokens: count("/prompt_tokens_details/cached_tokens"),
+            cache_write_tokens: None,
+            reasoning_tokens: count("/completion_tokens_details/reasoning_tokens"),
+            total_tokens: count("/total_tokens").filter(|_| count("/prompt_tokens").is_none()),
+        }),
+        cost_usd: usage.get("cost").and_then(Value::as_f64),
+        ..Spent::default()
+    }
+}

@@ -1,0 +1,306 @@
+//! OpenAI's Responses API, streamed or whole, as `curl -N` prints it.
+//!
+//! Source: recordings of OpenAI, and OpenAI's API reference. Every text comes as deltas and again as a whole;
+//! `response.completed`, `.incomplete`, `.failed` or a top-level `error` ends a turn, whichever comes first.
+
+mod items;
+use serde_json::Value;
+
+use super::api::{HeldTools, Snapshot, failure_under, text};
+use super::framing::{Framed, Head, Protocol, Tail};
+use super::{Calls, Match, Spec, say_status, text_at};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Guard, TextKind, Verdict};
+use crate::time::Time;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "openai-responses",
+    aliases: &["responses"],
+    about: "OpenAI Responses API, raw body",
+    usage: "curl -N https://api.openai.com/v1/responses -d '{\"stream\":true,...}'",
+    commands: &[],
+    flags: &[],
+    has_result: true,
+    detect,
+    new: |_| Box::new(Framed::new(Responses::default())),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let type_ = text_at(value, "type").unwrap_or_default();
+    let whole = text_at(value, "object") == Some("response") && has("output");
+    if whole || (type_.starts_with("response.") && (has("response") || has("item_id"))) {
+        Match::Sure
+    } else if type_.starts_with("response.") || (type_ == "error" && has("sequence_number")) {
+        // Of its errors only the number tells them from others'.
+        if has("sequence_number") {
+            Match::Sure
+        } else {
+            Match::Maybe
+        }
+    } else {
+        Match::No
+    }
+}
+
+#[derive(Default)]
+struct Responses {
+    head: Option<Head>,
+    id: String,
+    /// The number of the last event: a stream that is resumed repeats what it had said.
+    number: Option<u64>,
+    /// What of the texts was said, for those that have not come as a whole.
+    said: Vec<(String, Snapshot)>,
+    /// Keys of the texts and ids of the items that are complete.
+    whole: std::collections::HashSet<String>,
+    held: HeldTools,
+    calls: Calls,
+}
+
+/// How many texts may be open, and how many complete ones are remembered.
+const MAX_OPEN: usize = 64;
+const MAX_WHOLE: usize = 65_536;
+
+impl Protocol for Responses {
+    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+        let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
+        if type_ == "response.created" {
+            return self.begin(now, value.get("response").unwrap_or(&Value::Null), guard);
+        }
+        let number = value.get("sequence_number").and_then(Value::as_u64);
+        if let (Some(number), Some(last)) = (number, self.number)
+            && number <= last
+        {
+            return;
+        }
+        self.number = number.or(self.number);
+        if text_at(&value, "object") == Some("response") {
+            self.begin(now, &value, guard);
+            return self.terminal(now, &value, guard);
+        }
+        if self.text(now, &type_, &value, guard) {
+            return;
+        }
+        match type_.strip_prefix("response.").unwrap_or(&type_) {
+            "completed" | "incomplete" | "failed" | "cancelled" => {
+                let nothing = Value::Null;
+                self.terminal(now, value.get("response").unwrap_or(&nothing), guard);
+            }
+            "output_item.added" => self.item_added(now, &value, guard),
+            "output_item.done" => {
+                if let Some(item) = value.get("item") {
+                    self.item_done(now, item, guard);
+                }
+            }
+            "in_progress" | "content_part.added" | "content_part.done" => {}
+            "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
+            _ if type_ == "error" || value.get("error").is_some_and(Value::is_object) => {
+                self.fail(now, &value, guard);
+            }
+            kind => items::other(
+                now,
+                kind,
+                value.clone(),
+                (&mut self.held, &mut self.calls),
+                guard,
+            ),
+        }
+    }
+
+    fn head(&mut self, _: Time, head: &Head) {
+        self.head = Some(head.clone());
+    }
+
+    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+        if guard.turn_open() {
+            self.held.start_all(now, &mut self.calls, guard);
+        }
+        Verdict::MissingResult
+    }
+}
+
+impl Responses {
+    fn begin(&mut self, now: Time, response: &Value, guard: &mut Guard) {
+        let id = text_at(response, "id").unwrap_or_default();
+        if guard.turn_open() && id == self.id {
+            return;
+        }
+        id.clone_into(&mut self.id);
+        self.number = None;
+        self.said.clear();
+        self.whole.clear();
+        self.held = HeldTools::default();
+        let model = text_at(response, "model").filter(|m| !m.is_empty());
+        guard.start_turn(
+            now,
+            &TurnStarted {
+                runtime: SPEC.name.into(),
+                model: model.map(Into::into),
+                ..TurnStarted::default()
+            },
+        );
+    }
+
+    /// A piece of a text or the whole of it; `false` if the message is neither.
+    fn text(&mut self, now: Time, type_: &str, value: &Value, guard: &mut Guard) -> bool {
+        let (kind, place) = match type_.rsplit_once('.').unwrap_or_default().0 {
+            "response.output_text" | "response.refusal" => (TextKind::Answer, "content_index"),
+            "response.reasoning_text" => (TextKind::Reasoning, "content_index"),
+            "response.reasoning_summary_text" => (TextKind::Reasoning, "summary_index"),
+            _ => return false,
+        };
+        let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+        // Some gateways give an item another id in each event.
+        let key = format!("{}/{}", number("output_index"), number(place));
+        if type_.ends_with(".delta") {
+            let delta = text_at(value, "delta").unwrap_or_default();
+            if !delta.is_empty() {
+                self.piece(now, (kind, &key), delta, guard);
+            }
+            return true;
+        }
+        let whole = text_at(value, "text").or_else(|| text_at(value, "refusal"));
+        if !type_.ends_with(".done") {
+            return false;
+        }
+        self.say_whole(now, (kind, &key), whole.unwrap_or_default(), guard);
+        true
+    }
+
+    /// Says a piece of the text under this key.
+    fn piece(&mut self, now: Time, (kind, key): (TextKind, &str), delta: &str, guard: &mut Guard) {
+        let known = self.said.iter().position(|(k, _)| k == key);
+        let mut said = known.map(|at| self.said.remove(at).1).unwrap_or_default();
+        said.delta(now, &text(kind, key), delta, guard);
+        if self.said.len() >= MAX_OPEN {
+            self.said.remove(0);
+        }
+        self.said.push((key.to_owned(), said));
+    }
+
+    /// The whole of a text, once.
+    fn say_whole(
+        &mut self,
+        now: Time,
+        (kind, key): (TextKind, &str),
+        whole: &str,
+        guard: &mut Guard,
+    ) {
+        if self.whole.contains(key) {
+            return;
+        }
+        let at = self.said.iter().position(|(k, _)| k == key);
+        let mut said = at.map(|at| self.said.remove(at).1).unwrap_or_default();
+        if !whole.is_empty() {
+            said.whole(now, &text(kind, key), whole, guard);
+        }
+        guard.finish_block(now, &text(kind, key), None);
+        self.remember(key);
+    }
+
+    /// Whether this is seen for the first time.
+    fn remember(&mut self, key: &str) -> bool {
+        if self.whole.len() >= MAX_WHOLE {
+            self.whole.clear();
+        }
+        self.whole.insert(key.to_owned())
+    }
+
+    fn item_added(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+        let item = value.get("item").unwrap_or(&Value::Null);
+        if let Some((id, name)) = items::tool(item) {
+            let key = text_at(item, "id").unwrap_or(id);
+            let calls = &mut self.calls;
+            self.held.begin(now, key, (id, &name), calls, guard);
+            if !items::has_arguments(item) {
+                self.held.start(now, key, &mut self.calls, guard);
+            }
+        }
+    }
+
+    /// An item is complete: a tool at least has its arguments, one that OpenAI runs is over.
+    fn item_done(&mut self, now: Time, item: &Value, guard: &mut Guard) {
+        let id = text_at(item, "id").unwrap_or_default();
+        if !self.remember(&format!("item {id}")) && !id.is_empty() {
+            return;
+        }
+        if items::tool(item).is_some() {
+            items::done(now, item, (&mut self.held, &mut self.calls), guard);
+        } else if let Some((status, message)) = items::notice(item) {
+            say_status(now, guard, status, message, item.clone());
+        }
+    }
+
+    /// The response as a whole, which ends the turn. What of it nobody has said yet is said first.
+    fn terminal(&mut self, now: Time, response: &Value, guard: &mut Guard) {
+        if !guard.turn_open() && guard.turns() > 0 {
+            return;
+        }
+        let output = response.get("output").and_then(Value::as_array);
+        for (at, item) in output.into_iter().flatten().enumerate() {
+            let texts = [
+                ("content", TextKind::Answer),
+                ("summary", TextKind::Reasoning),
+            ];
+            for (field, kind) in texts {
+                let parts = item.get(field).and_then(Value::as_array);
+                for (index, part) in parts.into_iter().flatten().enumerate() {
+                    let whole = text_at(part, "text").or_else(|| text_at(part, "refusal"));
+                    let reasoning = text_at(item, "type") == Some("reasoning");
+                    let kind = if reasoning { TextKind::Reasoning } else { kind };
+                    let key = format!("{at}/{index}");
+                    self.say_whole(now, (kind, &key), whole.unwrap_or_default(), guard);
+                }
+            }
+            self.item_done(now, item, guard);
+        }
+        self.held.start_all(now, &mut self.calls, guard);
+        let spent = spent(response);
+        let reason = response.pointer("/incomplete_details/reason");
+        let error = response.get("error").filter(|e| !e.is_null());
+        match text_at(response, "status").unwrap_or("completed") {
+            "failed" => {
+                let error = error.unwrap_or(&Value::Null);
+                guard.fail(now, failure_under(now, self.head.as_ref(), error), &spent);
+            }
+            "cancelled" => guard.cancelled(now, "cancelled", Some("cancelled"), &spent),
+            status => {
+                let stop = reason.and_then(Value::as_str).unwrap_or(status);
+                guard.complete(now, stop, None, &spent);
+            }
+        }
+    }
+
+    fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
+        if !guard.turn_open() && guard.turns() > 0 {
+            return say_status(
+                now,
+                guard,
+                "error",
+                "an error after the turn",
+                error.clone(),
+            );
+        }
+        self.held.start_all(now, &mut self.calls, guard);
+        let failure = failure_under(now, self.head.as_ref(), error);
+        guard.fail(now, failure, &Spent::default());
+    }
+}
+
+fn spent(response: &Value) -> Spent {
+    let usage = response.get("usage").filter(|u| u.is_object());
+    Spent {
+        usage: usage.map(|usage| {
+            let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+            Usage {
+                input_tokens: count("/input_tokens"),
+                output_tokens: count("/output_tokens"),
+                cache_read_tokens: count("/input_tokens_details/cached_tokens"),
+                cache_write_tokens: None,
+                reasoning_tokens: count("/output_tokens_details/reasoning_tokens"),
+                total_tokens: None,
+            }
+        }),
+        ..Spent::default()
+    }
+}

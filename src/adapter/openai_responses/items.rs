@@ -1,0 +1,140 @@
+//! The items of a response: which of them are tools, and how one looks.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::super::api::{HeldTools, raw};
+use super::super::{Calls, say_status, text_at, tool_kind};
+use crate::guard::{Guard, ToolEnd};
+use crate::time::Time;
+
+/// What OpenAI itself runs, so that its item finishes it; other tools are the client's to run.
+const HOSTED: [&str; 5] = [
+    "mcp_call",
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+];
+
+fn type_of(item: &Value) -> &str {
+    text_at(item, "type").unwrap_or_default()
+}
+
+/// The id and the name of the tool that an item is.
+pub(super) fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
+    let type_ = type_of(item);
+    if !type_.ends_with("_call") {
+        return None;
+    }
+    let id = text_at(item, "call_id").or_else(|| text_at(item, "id"));
+    let name = match (text_at(item, "server_label"), text_at(item, "name")) {
+        (Some(server), Some(name)) => format!("{server}/{name}").into(),
+        (_, Some(name)) => name.into(),
+        _ => type_.into(),
+    };
+    Some((id.unwrap_or_default(), name))
+}
+
+/// Whether arguments will come in pieces.
+pub(super) fn has_arguments(item: &Value) -> bool {
+    let types = ["function_call", "mcp_call", "custom_tool_call"];
+    types.contains(&type_of(item)) || !HOSTED.contains(&type_of(item))
+}
+
+/// What a tool is asked to do, as the text of JSON.
+fn input(item: &Value) -> Option<String> {
+    if let Some(text) = text_at(item, "arguments").or_else(|| text_at(item, "input")) {
+        return Some(text.to_owned());
+    }
+    let keys = ["action", "queries", "code", "operation"];
+    let found = keys.into_iter().find_map(|key| Some((key, item.get(key)?)));
+    let (key, value) = found.filter(|(_, value)| !value.is_null())?;
+    if value.is_object() {
+        return Some(value.to_string());
+    }
+    let mut fields = serde_json::Map::new();
+    fields.insert(key.to_owned(), value.clone());
+    Some(Value::Object(fields).to_string())
+}
+
+/// Starts the tool that a complete item is, and finishes it if OpenAI has run it.
+pub(super) fn done(
+    now: Time,
+    item: &Value,
+    (held, calls): (&mut HeldTools, &mut Calls),
+    guard: &mut Guard,
+) {
+    let Some((id, name)) = tool(item) else { return };
+    let key = text_at(item, "id").unwrap_or(id);
+    if !calls.started(id, guard) {
+        held.begin(now, key, (id, &name), calls, guard);
+        if let Some(input) = input(item) {
+            held.set(key, &input);
+        }
+        held.start(now, key, calls, guard);
+    }
+    if !HOSTED.contains(&type_of(item)) {
+        return;
+    }
+    let some = |key: &str| item.get(key).filter(|value| !value.is_null());
+    let outcome = match text_at(item, "status").unwrap_or("completed") {
+        _ if some("error").is_some() => "error",
+        "completed" => "ok",
+        "failed" => "error",
+        _ => "unknown",
+    };
+    // An image is far too long for an event.
+    let output = ["output", "error", "results", "outputs", "action"];
+    let output = output.into_iter().find_map(some);
+    let end = ToolEnd {
+        id,
+        name: &name,
+        kind: tool_kind(&name),
+        outcome,
+        output: output.and_then(raw),
+        ..ToolEnd::default()
+    };
+    calls.finish(now, end, guard);
+}
+
+/// What is said of an item that is neither text nor tool.
+pub(super) fn notice(item: &Value) -> Option<(&'static str, &'static str)> {
+    match type_of(item) {
+        "message" | "reasoning" => None,
+        "mcp_list_tools" => Some(("info", "tools of an MCP server")),
+        "mcp_approval_request" => Some(("permission", "an MCP tool waits for approval")),
+        "compaction" => Some(("compaction", "the conversation was compacted")),
+        _ => Some(("info", "an item of another type")),
+    }
+}
+
+/// An event of `kind`, without its `response.`, that is neither text nor item nor the end of a turn.
+pub(super) fn other(
+    now: Time,
+    kind: &str,
+    value: Value,
+    (held, calls): (&mut HeldTools, &mut Calls),
+    guard: &mut Guard,
+) {
+    let key = text_at(&value, "item_id").unwrap_or_default();
+    match kind.rsplit_once('.').unwrap_or((kind, "")) {
+        (of, "delta") if of.ends_with("_arguments") || of.ends_with("_input") => {
+            held.add(key, text_at(&value, "delta").unwrap_or_default());
+        }
+        (of, "done") if of.ends_with("_arguments") || of.ends_with("_input") => {
+            let whole = text_at(&value, "arguments").or_else(|| text_at(&value, "input"));
+            held.set(key, whole.unwrap_or_default());
+            held.start(now, key, calls, guard);
+        }
+        (of, _) if kind == "queued" || of.ends_with("_call") || of == "mcp_list_tools" => {
+            let data = serde_json::json!({"item_id": value.get("item_id")});
+            say_status(now, guard, "progress", kind, data);
+        }
+        _ => {
+            let message = format!("event of type {kind:?}");
+            say_status(now, guard, "info", &message, value);
+        }
+    }
+}
