@@ -11,6 +11,7 @@ mod tools;
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::codec::{self, Malformed, Place, Writer};
 use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
@@ -208,6 +209,17 @@ impl Guard {
         self.emit(now, Type::Status, notice.parent, false, &body);
     }
 
+    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on.
+    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &RawValue) {
+        let message = message.map(Cow::Borrowed);
+        let body = Status {
+            kind: kind.into(),
+            message,
+            data: None,
+        };
+        self.emit_with(now, Type::Status, (None, false), &body, &RawData { data });
+    }
+
     /// A line of the agent's stderr.
     pub fn stderr(&mut self, now: Time, line: &str) {
         self.stderr_tail.push_str(line);
@@ -333,6 +345,12 @@ impl Guard {
         };
         self.writer.event_with(&mut self.out, &envelope, body, more);
     }
+}
+
+/// The data of a status as the runtime wrote it.
+#[derive(Serialize)]
+struct RawData<'a> {
+    data: &'a RawValue,
 }
 
 /// No second body.

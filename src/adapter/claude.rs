@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use super::json::{failure, over};
 use super::{Adapter, Calls, Line, Spec, describe, lenient, read, text_at, tool_kind, value_of};
+use crate::codec::Fields;
 use crate::event::Spent;
 use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use crate::time::Time;
@@ -125,11 +126,25 @@ impl Claude {
                     self.prompt(now, said, message.parent_tool_use_id.as_deref(), guard);
                     return Ok(());
                 }
+                ("system", _) if self.system(now, text, guard) => return Ok(()),
                 _ => {}
             }
         }
         self.value(now, serde_json::from_str(text)?, guard);
         Ok(())
+    }
+
+    /// The two kinds of `system` lines that are long or many; `false` for every other.
+    fn system(&mut self, now: Time, text: &str, guard: &mut Guard) -> bool {
+        let Ok(fields) = Fields::parse(text) else {
+            return false;
+        };
+        match fields.get("subtype") {
+            Some("\"init\"") => notices::init(now, self.dialect, &fields, guard),
+            Some("\"thinking_tokens\"") => notices::thinking(now, &fields, guard),
+            _ => return false,
+        }
+        true
     }
 
     /// A line that is neither text nor tool, or one of an unknown shape.
@@ -141,9 +156,6 @@ impl Claude {
                 self.partial.clear();
                 self.tally.clear();
                 self.error = None;
-            }
-            "system" if text_at(&value, "subtype") == Some("init") => {
-                notices::init(now, self.dialect, value, guard);
             }
             _ => {
                 if let Some(usage) = value.pointer("/event/usage") {

@@ -15,7 +15,7 @@ use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
 pub use calls::Calls;
-pub use document::{Depth, Documents};
+pub use document::Documents;
 pub use parts::{
     Call, Done, arguments, count, failure, finish_tool, over, plain, spend, start_tool, sum, usage,
 };

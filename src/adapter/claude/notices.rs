@@ -1,6 +1,7 @@
 //! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
 //! out whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -9,7 +10,8 @@ use serde_json::value::RawValue;
 use super::super::{lenient, text_at};
 use super::Dialect;
 use super::wire::Message;
-use crate::event::TurnStarted;
+use crate::codec::{self, Fields, Str};
+use crate::event::{Raw, TurnStarted};
 use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
@@ -25,13 +27,25 @@ pub(super) struct Notices {
     denied: HashSet<String>,
 }
 
-/// `system/init` opens a turn, or says in an open one how the session goes on.
-pub(super) fn init(now: Time, dialect: &Dialect, mut value: Value, guard: &mut Guard) {
+/// The fields of a line that only the runtime itself needs.
+const ROUTING: [&str; 5] = [
+    "type",
+    "subtype",
+    "uuid",
+    "session_id",
+    "parent_tool_use_id",
+];
+
+/// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
+/// only passed on is not taken apart.
+pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mut Guard) {
     let open = guard.turn_open();
+    let told = ["model", "session_id", "cwd", dialect.version, "tools"];
     if !open {
-        let text = |key| text_at(&value, key).map(Into::into);
-        let tools = value.get("tools").and_then(Value::as_array);
-        let tools = tools.into_iter().flatten().filter_map(Value::as_str);
+        let text = |key| string(fields, key);
+        let tools: Option<Vec<Str<'_>>> = fields
+            .get("tools")
+            .and_then(|t| serde_json::from_str(t).ok());
         let started = TurnStarted {
             runtime: dialect.runtime.into(),
             model: text("model"),
@@ -39,21 +53,56 @@ pub(super) fn init(now: Time, dialect: &Dialect, mut value: Value, guard: &mut G
             cwd: text("cwd"),
             prompt: None,
             agent: text(dialect.version),
-            tools: tools.map(Into::into).collect(),
+            tools: tools.into_iter().flatten().map(|tool| tool.0).collect(),
         };
         guard.start_turn(now, &started);
-        if let Some(fields) = value.as_object_mut() {
-            fields.retain(|key, _| {
-                !["model", "session_id", "cwd", dialect.version, "tools"].contains(&key.as_str())
-            });
-        }
     }
-    strip(&mut value);
-    let message = if open { "the session goes on" } else { "" };
-    let empty = value.as_object().is_some_and(serde_json::Map::is_empty);
-    if open || !empty {
-        super::super::say_status(now, guard, "session", message, value);
+    let rest = rest(fields, |key| !open && told.contains(&key));
+    let message = open.then_some("the session goes on");
+    match rest {
+        Some(rest) => guard.status_raw(now, "session", message, &rest),
+        None if open => guard.status(
+            now,
+            &Notice {
+                kind: "session",
+                message,
+                ..Notice::default()
+            },
+        ),
+        None => {}
     }
+}
+
+/// `system/thinking_tokens`, a counter at a high rate.
+pub(super) fn thinking(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
+    if let Some(rest) = rest(fields, |_| false) {
+        guard.status_raw(now, "progress", Some("thinking"), &rest);
+    }
+}
+
+fn string<'a>(fields: &Fields<'a>, key: &str) -> Option<Cow<'a, str>> {
+    let inside = fields.get(key)?.strip_prefix('"')?.strip_suffix('"')?;
+    Some(Raw(inside).decode())
+}
+
+/// The object of the fields that are neither routing nor null nor `told`; nothing if none is left.
+fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<Box<RawValue>> {
+    let kept = fields
+        .0
+        .iter()
+        .filter(|(key, value)| *value != "null" && !ROUTING.contains(&key.as_ref()) && !told(key));
+    let mut object = String::new();
+    for (key, value) in kept {
+        object.push(if object.is_empty() { '{' } else { ',' });
+        object.push_str(&codec::to_json(key.as_ref()));
+        object.push(':');
+        object.push_str(value);
+    }
+    if object.is_empty() {
+        return None;
+    }
+    object.push('}');
+    RawValue::from_string(object).ok()
 }
 
 /// What an `assistant` line says beside its content.
@@ -298,15 +347,6 @@ fn has_items(value: &Value, key: &str) -> bool {
 /// Leaves out what only the runtime itself needs.
 fn strip(value: &mut Value) {
     if let Some(fields) = value.as_object_mut() {
-        fields.retain(|key, value| {
-            let routing = [
-                "type",
-                "subtype",
-                "uuid",
-                "session_id",
-                "parent_tool_use_id",
-            ];
-            !routing.contains(&key.as_str()) && !value.is_null()
-        });
+        fields.retain(|key, value| !ROUTING.contains(&key.as_str()) && !value.is_null());
     }
 }
