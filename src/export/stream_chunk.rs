@@ -152,21 +152,23 @@ impl Open {
     }
 
     fn end(&mut self, id: &str, ended: Ended, out: &mut Vec<u8>) {
-        self.sequence += 1;
-        let params = match ended {
+        if self.sequence == 0 && !matches!(ended, Ended::Done) {
+            // A stream begins with a chunk, even if nothing was said before it failed.
+            self.chunk(id, Chunk::Text(""), out);
+        }
+        let (method, params) = match ended {
             Ended::Done => {
-                json!({"stream_id": id, "chunk": "", "sequence": self.sequence, "done": true})
+                let sequence = self.sequence + 1;
+                let params =
+                    json!({"stream_id": id, "chunk": "", "sequence": sequence, "done": true});
+                ("streamChunk", params)
             }
-            Ended::Failed(error) => {
-                json!({"stream_id": id, "chunk": "", "sequence": self.sequence, "done": true, "error": error})
+            Ended::Failed(error) => ("streamError", json!({"stream_id": id, "error": error})),
+            Ended::Cancelled(reason) => {
+                ("streamCancel", json!({"stream_id": id, "reason": reason}))
             }
-            Ended::Cancelled(reason) => json!({"stream_id": id, "reason": reason}),
         };
-        let method = if params.get("done").is_some() {
-            "scaffold/streamChunk"
-        } else {
-            "scaffold/streamCancel"
-        };
+        let method = format!("scaffold/{method}");
         let line = codec::to_json(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');

@@ -57,7 +57,7 @@ fn failures_and_cancels_are_told_apart() {
         &ending(r#"turn_failed","error":{"code":"auth","message":"no"}"#),
     );
     assert!(
-        out.ends_with("\"done\":true,\"error\":{\"code\":\"auth\",\"message\":\"no\"}}}\n"),
+        out.ends_with("\"method\":\"scaffold/streamError\",\"params\":{\"stream_id\":\"s:1\",\"error\":{\"code\":\"auth\",\"message\":\"no\"}}}\n"),
         "{out}"
     );
     let (out, _) = export(

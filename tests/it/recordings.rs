@@ -13,7 +13,7 @@ use spile::time::Time;
 use crate::feed::{contract, events, files, foreign, parse, tap};
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
-const FOLDERS: [(&str, &str); 17] = [
+pub const FOLDERS: [(&str, &str); 17] = [
     ("claude-code", "claude"),
     ("codex", "codex"),
     ("gemini-cli", "gemini"),
@@ -37,7 +37,7 @@ const FOLDERS: [(&str, &str); 17] = [
 const EVERYWHERE: usize = 20_000;
 const CUTS: usize = 400;
 
-fn folder(name: &str) -> Option<PathBuf> {
+pub fn folder(name: &str) -> Option<PathBuf> {
     let recordings = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings");
     let folder = Path::new(recordings).join(name);
     if !folder.is_dir() {
@@ -48,7 +48,7 @@ fn folder(name: &str) -> Option<PathBuf> {
 }
 
 /// The recordings of a folder, each with what it must become.
-fn recordings(folder: &Path) -> Vec<(PathBuf, Value)> {
+pub fn recordings(folder: &Path) -> Vec<(PathBuf, Value)> {
     let with_raw = |expect: PathBuf| {
         let stem = expect.to_string_lossy().replace(".expect.json", "");
         let raw = ["jsonl", "sse", "txt"].map(|ending| PathBuf::from(format!("{stem}.{ending}")));
