@@ -94,6 +94,8 @@ pub struct Spec {
     pub name: &'static str,
     /// Other names for it.
     pub aliases: &'static [&'static str],
+    /// What of the runtime has been seen, and how.
+    pub versions: &'static str,
     /// In a few words.
     pub about: &'static str,
     /// The command line that makes the runtime print what the adapter reads.

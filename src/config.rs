@@ -20,8 +20,15 @@ pub const TUNABLE: &[(&str, &[&str])] = &[
         "coalesce",
         &["max", "min", "idle", "within", "by", "first", "max-line"],
     ),
+    (
+        "chunk",
+        &["for", "max", "unit", "max-lines", "min", "max-line"],
+    ),
+    ("heartbeat", &["every", "stall-after", "max-line"]),
+    ("merge", &["max-line"]),
     ("view", &["color", "max-line"]),
     ("check", &["max-line"]),
+    ("export", &["max-line"]),
 ];
 
 /// Where a value comes from.

@@ -22,6 +22,7 @@ use notices::{prompt_of, usage};
 pub(super) const SPEC: Spec = Spec {
     name: "acp",
     aliases: &["agent-client-protocol"],
+    versions: "v1 captures; v2 by its draft of August 2026",
     about: "Agent Client Protocol",
     usage: "claude-agent-acp (JSON-RPC on stdin and stdout)",
     commands: &["claude-agent-acp", "claude-code-acp", "codex-acp"],

@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "ag-ui",
     aliases: &["agui"],
+    versions: "captures of 2026",
     about: "AG-UI events",
     usage: "curl -N -d @run.json http://localhost:8000/",
     commands: &[],

@@ -14,6 +14,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "aider",
     aliases: &[],
+    versions: "screen captures",
     about: "Aider, its plain output",
     usage: "aider --yes --no-pretty --message PROMPT",
     commands: &["aider"],

@@ -8,6 +8,7 @@ use super::{Match, Spec, text_at};
 pub(super) const SPEC: Spec = Spec {
     name: "amp",
     aliases: &[],
+    versions: "upstream fixtures",
     about: "Amp, stream-json",
     usage: "amp --execute PROMPT --stream-json",
     commands: &["amp"],

@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "anthropic",
     aliases: &["anthropic-messages"],
+    versions: "captures of 2025 and 2026",
     about: "Anthropic Messages API, raw body",
     usage: "curl -N https://api.anthropic.com/v1/messages -d '{\"stream\":true,...}'",
     commands: &[],

@@ -14,6 +14,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "antigravity",
     aliases: &["agy"],
+    versions: "a print capture of 2026",
     about: "Antigravity CLI, json",
     usage: "agy --output-format json -p PROMPT",
     commands: &["agy", "antigravity"],

@@ -36,6 +36,7 @@ use wire::{Block, Content, Message, StreamEvent};
 pub(super) const SPEC: Spec = Spec {
     name: "claude",
     aliases: &["claude-code"],
+    versions: "2.1.12 to 2.1.257",
     about: "Claude Code, stream-json",
     usage: "claude -p --output-format stream-json --verbose --include-partial-messages",
     commands: &["claude"],

@@ -24,6 +24,7 @@ use wire::{Item, Message};
 pub(super) const SPEC: Spec = Spec {
     name: "codex",
     aliases: &["codex-exec"],
+    versions: "generation 1 (mid 2025), 2 (September 2025), 3 (0.46 to 0.142)",
     about: "Codex CLI, exec --json",
     usage: "codex exec --json",
     commands: &["codex"],

@@ -16,6 +16,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "copilot",
     aliases: &["copilot-cli"],
+    versions: "1.0.63, by its documentation",
     about: "GitHub Copilot CLI, json",
     usage: "copilot -p PROMPT --output-format json",
     commands: &["copilot"],

@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "cursor",
     aliases: &["cursor-agent"],
+    versions: "by reports",
     about: "Cursor's agent, stream-json",
     usage: "cursor-agent -p PROMPT --output-format stream-json --stream-partial-output",
     commands: &["cursor-agent"],

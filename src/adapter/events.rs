@@ -13,6 +13,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "events",
     aliases: &["generic"],
+    versions: "by its documentation",
     about: "generic events: type, data, timestamp",
     usage: "any agent that prints {\"type\":..,\"data\":..,\"timestamp\":..}",
     commands: &[],

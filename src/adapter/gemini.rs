@@ -16,6 +16,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "gemini",
     aliases: &["gemini-cli"],
+    versions: "0.45 and its own snapshots",
     about: "Gemini CLI, stream-json",
     usage: "gemini -p PROMPT --output-format stream-json",
     commands: &["gemini"],

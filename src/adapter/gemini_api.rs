@@ -18,6 +18,7 @@ use arguments::Partial;
 pub(super) const SPEC: Spec = Spec {
     name: "gemini-api",
     aliases: &["generate-content"],
+    versions: "captures of 2025 and 2026",
     about: "Gemini API, raw body",
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
     commands: &[],

@@ -16,6 +16,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "goose",
     aliases: &[],
+    versions: "by its source",
     about: "Goose, stream-json",
     usage: "goose run -q --output-format stream-json -t PROMPT",
     commands: &["goose"],

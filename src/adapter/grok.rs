@@ -14,6 +14,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "grok",
     aliases: &["grok-cli"],
+    versions: "upstream fixtures",
     about: "Grok CLI, streaming-json",
     usage: "grok -p PROMPT --output-format streaming-json",
     commands: &["grok"],

@@ -14,6 +14,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "kimi",
     aliases: &["kimi-cli"],
+    versions: "by its documentation",
     about: "Kimi Code, stream-json",
     usage: "kimi --print -p PROMPT --output-format=stream-json",
     commands: &["kimi"],

@@ -19,6 +19,7 @@ use messages::Messages;
 pub(super) const SPEC: Spec = Spec {
     name: "langgraph",
     aliases: &["langchain"],
+    versions: "a server capture",
     about: "LangGraph and LangChain streams",
     usage: "curl -N -d @run.json http://localhost:2024/runs/stream",
     commands: &[],

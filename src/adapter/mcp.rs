@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "mcp",
     aliases: &["model-context-protocol"],
+    versions: "by its documentation",
     about: "Model Context Protocol, a server's messages",
     usage: "an MCP server over stdio",
     commands: &[],

@@ -17,6 +17,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "muse",
     aliases: &[],
+    versions: "captures of 2026",
     about: "Muse, its log of records",
     usage: "muse --json PROMPT",
     commands: &["muse"],

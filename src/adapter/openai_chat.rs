@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "openai-chat",
     aliases: &["chat-completions"],
+    versions: "captures of OpenAI, Azure, Groq, OpenRouter",
     about: "OpenAI Chat Completions, raw body",
     usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
     commands: &[],

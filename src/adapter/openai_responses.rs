@@ -16,6 +16,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "openai-responses",
     aliases: &["responses"],
+    versions: "captures of 2025 and 2026",
     about: "OpenAI Responses API, raw body",
     usage: "curl -N https://api.openai.com/v1/responses -d '{\"stream\":true,...}'",
     commands: &[],

@@ -13,6 +13,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "openclaw",
     aliases: &[],
+    versions: "by reports",
     about: "OpenClaw, json",
     usage: "openclaw agent --message PROMPT --json",
     commands: &["openclaw"],

@@ -20,6 +20,7 @@ use server::Server;
 pub(super) const SPEC: Spec = Spec {
     name: "opencode",
     aliases: &["opencode-server"],
+    versions: "run and server captures of 2026",
     about: "opencode, run --format json, and its server's events",
     usage: "opencode run --format json PROMPT",
     commands: &["opencode"],

@@ -20,6 +20,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "pi",
     aliases: &["pi-coding-agent"],
+    versions: "0.73.1 and the delta-only form of 0.84",
     about: "pi, mode json",
     usage: "pi -p --mode json PROMPT",
     commands: &["pi"],

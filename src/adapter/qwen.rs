@@ -8,6 +8,7 @@ use super::{Match, Spec, text_at};
 pub(super) const SPEC: Spec = Spec {
     name: "qwen",
     aliases: &["qwen-code"],
+    versions: "by its source",
     about: "Qwen Code, stream-json",
     usage: "qwen -p PROMPT --output-format stream-json --include-partial-messages",
     commands: &["qwen"],

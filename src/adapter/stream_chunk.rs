@@ -16,6 +16,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "stream-chunk",
     aliases: &["scaffold"],
+    versions: "by its documentation",
     about: "numbered chunks over JSON-RPC, scaffold/streamChunk",
     usage: "a JSON-RPC server over stdio",
     commands: &[],

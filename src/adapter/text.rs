@@ -9,6 +9,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "text",
     aliases: &["plain"],
+    versions: "-",
     about: "any command's plain output",
     usage: "any command",
     commands: &[],

@@ -15,6 +15,7 @@ use crate::time::Time;
 pub(super) const SPEC: Spec = Spec {
     name: "vercel",
     aliases: &["ai-sdk", "vercel-ui"],
+    versions: "captures of AI SDK 5 and 6",
     about: "Vercel AI SDK, UI message stream",
     usage: "curl -N -d @chat.json http://localhost:3000/api/chat",
     commands: &[],

@@ -2,6 +2,7 @@
 
 mod man;
 mod markdown;
+mod runtimes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::run;
 /// Write completions, manual pages, the reference and the event schema
 ///
 /// They come from the same tables as the commands themselves: completions/ for bash, zsh, fish, elvish, PowerShell and
-/// Nushell, docs/man/, docs/cli.md and docs/event.schema.json. The names of the files go to stdout. A schema that takes
+/// Nushell, docs/man/, docs/cli.md, docs/runtimes.md and docs/event.schema.json. The names of the files go to stdout. A schema that takes
 /// something away from the one that is there is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -87,6 +88,10 @@ fn files() -> Result<Vec<(String, Vec<u8>)>> {
     files.push((
         "docs/cli.md".to_owned(),
         markdown::reference(&tree)?.into_bytes(),
+    ));
+    files.push((
+        "docs/runtimes.md".to_owned(),
+        runtimes::table()?.into_bytes(),
     ));
     files.push((SCHEMA.to_owned(), schema::text().into_bytes()));
     for (name, page) in man::pages(&tree)? {

@@ -191,3 +191,16 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
     assert_eq!((stdout.as_str(), status), ("", 2));
     assert!(stderr.contains("--max"), "{stderr}");
 }
+
+#[test]
+fn every_setting_is_an_option_of_its_command() {
+    let (shown, _, _) = crate::harness::bash("spile config");
+    for (command, options) in spile::config::TUNABLE {
+        for option in *options {
+            assert!(
+                shown.contains(&format!("{command}.{option}")),
+                "no option {command} --{option} in\n{shown}"
+            );
+        }
+    }
+}
