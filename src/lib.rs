@@ -12,6 +12,7 @@ pub mod event;
 pub mod exit;
 pub mod filter;
 pub mod guard;
+pub mod lifecycle;
 pub mod outcome;
 pub mod run;
 pub mod stage;
