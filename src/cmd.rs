@@ -42,7 +42,7 @@ const LONG: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Wrap(wrap::Args),
+    Wrap(Box<wrap::Args>),
     Coalesce(coalesce::Args),
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
@@ -60,7 +60,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Exit> {
         match self {
-            Command::Wrap(args) => wrap::run(args),
+            Command::Wrap(args) => wrap::run(*args),
             Command::Coalesce(args) => coalesce::run(args),
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
@@ -79,6 +79,13 @@ impl Command {
 
 /// Parses the command line, runs the command and ends the process.
 pub fn main() -> ! {
+    // No command for people: wrap starts itself again, and what is not parsed starts faster.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == run::GUARDIAN) {
+        let words: Vec<String> = words.filter_map(|w| w.into_string().ok()).collect();
+        let (descriptors, argv) = words.split_first().map_or(("", &[][..]), |(d, a)| (d, a));
+        std::process::exit(run::guardian(descriptors, argv).code().into());
+    }
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
             run::complain(format!("spile: {e:#}\n").as_bytes());

@@ -52,7 +52,8 @@ pub struct Guard {
     turns: u64,
     turn: Option<Turn>,
     blocks: Blocks,
-    cancel: Option<(String, String)>,
+    asked: Option<ending::Asked>,
+    fail_on_stop: Vec<String>,
     stderr_tail: String,
     exit: Exit,
     diagnostics: u64,
@@ -82,7 +83,8 @@ impl Guard {
             seq: 0,
             turns: 0,
             turn: None,
-            cancel: None,
+            asked: None,
+            fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
             exit: Exit::Success,
             diagnostics: 0,
@@ -115,6 +117,12 @@ impl Guard {
     #[must_use]
     pub fn answered(&self) -> bool {
         self.turn.as_ref().is_some_and(|t| t.answered)
+    }
+
+    /// Since when the oldest of the open tools is open.
+    #[must_use]
+    pub fn tool_since(&self) -> Option<Time> {
+        self.turn.as_ref().and_then(|t| t.tools.oldest())
     }
 
     /// The status by which the last turn would have the process end.
@@ -161,7 +169,7 @@ impl Guard {
     pub fn start_tool(&mut self, now: Time, tool: &ToolStart<'_>) {
         self.ensure_turn(now);
         self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
-        self.say_tools(now, |tools, say| tools.start(tool, say));
+        self.say_tools(now, |tools, say| tools.start(now, tool, say));
     }
 
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
@@ -175,7 +183,7 @@ impl Guard {
                 // It starts and finishes at once, and its start closes blocks like any other.
                 self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
             }
-            self.say_tools(now, |tools, say| tools.finish(tool, say));
+            self.say_tools(now, |tools, say| tools.finish(now, tool, say));
             return;
         }
         let mut data =

@@ -1,20 +1,31 @@
 //! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
 
-pub mod child;
+mod child;
 mod clock;
+mod guardian;
 mod host;
 mod input;
 pub mod many;
+mod message;
+mod once;
 mod output;
+mod record;
 mod shell;
 mod signal;
 mod single;
+mod spool;
+mod tree;
 
+pub use child::Stdin;
 pub use clock::Clock;
-pub use host::host;
+pub use guardian::{WORD as GUARDIAN, guardian};
+pub use host::{Plan, host};
 pub use input::{Waiting, waiting};
 pub use many::many;
+pub use once::lock;
 pub use output::{complain, print};
+pub use record::Record;
 pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};
+pub use spool::SpoolLimits;

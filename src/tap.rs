@@ -146,6 +146,12 @@ impl Tap {
         }
     }
 
+    /// Whether the runtime has a result message, after which there is nothing to wait for but its exit.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        matches!(&self.source, Source::Known(spec, _) if spec.has_result)
+    }
+
     /// A line for the user, if the agent was started in a way that makes it print plain text.
     pub fn take_hint(&mut self) -> Option<String> {
         self.hint.take()

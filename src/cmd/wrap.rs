@@ -1,5 +1,7 @@
 //! `spile wrap`.
 
+mod supervise;
+
 use anyhow::Result;
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -10,8 +12,7 @@ use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
-use crate::run::child::{self, Stdin};
-use crate::run::{self, Interrupt, Waiting};
+use crate::run::{self, Interrupt, Stdin, Waiting};
 use crate::tap::{Config, Tap};
 
 /// Drive a spile into an agent: start it, or read what it prints, and write canonical events
@@ -42,6 +43,11 @@ pub(super) struct Args {
     /// Exit with status 65 if any output of the agent could not be read
     #[arg(long)]
     strict: bool,
+    /// Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    fail_on_stop: Vec<String>,
+    #[command(flatten)]
+    supervise: supervise::Supervise,
     /// The agent to start
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<String>,
@@ -95,6 +101,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         argv: args.command.clone(),
     };
     let mut tap = Tap::new(config, args.from.0);
+    tap.guard().fail_on_stop(args.fail_on_stop);
     if args.command.is_empty() {
         return normalise(&mut tap, args.stdin);
     }
@@ -104,13 +111,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         ));
     }
     let stdin = args.stdin.unwrap_or(Stdin::Null);
-    match child::spawn(&args.command, stdin) {
-        Ok(child) => run::host(&mut tap, child, &args.command, stdin == Stdin::Pipe),
-        Err(error) => {
-            run::complain(format!("spile: {}\n", error.message).as_bytes());
-            Ok(spawn_failed(&mut tap, &error))
-        }
-    }
+    let plan = args.supervise.plan(args.command, stdin)?;
+    run::host(&mut tap, plan)
 }
 
 /// What comes on stdin is what the agent prints.
@@ -126,13 +128,4 @@ fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
         ));
     }
     run::single(tap, Interrupt::AtEnd)
-}
-
-fn spawn_failed(tap: &mut Tap, error: &child::SpawnError) -> Exit {
-    tap.on_spawn_failed(run::Clock::start().now(), &error.message);
-    let events = std::mem::take(&mut tap.guard().out);
-    match run::print(&events) {
-        Exit::Success => error.exit,
-        other => other,
-    }
 }

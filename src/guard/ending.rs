@@ -30,6 +30,13 @@ enum Terminal<'a> {
     },
 }
 
+/// How the open turn is to end, whatever the runtime says of it.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Cancel { by: String, reason: String },
+    Fail { code: String, message: String },
+}
+
 impl Guard {
     /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
     pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &Spent) {
@@ -78,8 +85,23 @@ impl Guard {
     /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        self.cancel
-            .get_or_insert_with(|| (by.to_owned(), reason.to_owned()));
+        self.asked.get_or_insert_with(|| Asked::Cancel {
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
+    pub fn ask_fail(&mut self, code: &str, message: &str) {
+        self.asked.get_or_insert_with(|| Asked::Fail {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+
+    /// A turn that completes with one of these stop reasons has failed.
+    pub fn fail_on_stop(&mut self, stops: Vec<String>) {
+        self.fail_on_stop = stops;
     }
 
     /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
@@ -150,29 +172,14 @@ impl Guard {
 
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
     fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
-        let cancel = self.cancel.take();
+        let asked = self.asked.take();
         let noted = self
             .turn
             .as_mut()
             .map(|turn| std::mem::take(&mut turn.spent));
         let spent = &with_noted(spent, noted.unwrap_or_default());
-        // A turn that we cancelled is cancelled even if the runtime calls it complete; its word is kept.
-        let terminal = match (&cancel, terminal) {
-            (Some((by, reason)), Terminal::Completed { stop, .. }) => Terminal::Cancelled {
-                by,
-                reason,
-                stop: Some(stop),
-            },
-            (Some((by, reason)), Terminal::Cancelled { stop, .. }) => {
-                Terminal::Cancelled { by, reason, stop }
-            }
-            (Some((by, reason)), Terminal::Failed { .. }) => Terminal::Cancelled {
-                by,
-                reason,
-                stop: None,
-            },
-            (None, terminal) => terminal,
-        };
+        let refused = self.refused(&terminal);
+        let terminal = overruled(terminal, asked.as_ref(), refused.as_deref());
         self.say_blocks(now, synthetic, Blocks::close_all);
         self.say_tools(now, Tools::close_all);
         match terminal {
@@ -217,6 +224,16 @@ impl Guard {
         self.turn = None;
     }
 
+    /// What is wrong with a stop reason that the user does not take for a success.
+    fn refused(&self, terminal: &Terminal<'_>) -> Option<String> {
+        match terminal {
+            Terminal::Completed { stop, .. } if self.fail_on_stop.iter().any(|s| s == stop) => {
+                Some(format!("the turn stopped with {stop} (--fail-on-stop)"))
+            }
+            _ => None,
+        }
+    }
+
     fn emit_terminal(
         &mut self,
         now: Time,
@@ -226,6 +243,45 @@ impl Guard {
         spent: &Spent,
     ) {
         self.emit_with(now, type_, (None, synthetic), body, spent);
+    }
+}
+
+/// The runtime's word, unless we know better. A turn that we cancelled is cancelled even if the runtime calls it complete;
+/// its word is kept.
+fn overruled<'a>(
+    terminal: Terminal<'a>,
+    asked: Option<&'a Asked>,
+    refused: Option<&'a str>,
+) -> Terminal<'a> {
+    let failed = |code: &'a str, message: &'a str, exit| Terminal::Failed {
+        error: Failure {
+            code: code.into(),
+            message: message.into(),
+            retry_at: None,
+        },
+        exit,
+    };
+    match (asked, terminal) {
+        (Some(Asked::Cancel { by, reason }), terminal) => Terminal::Cancelled {
+            by,
+            reason,
+            stop: match terminal {
+                Terminal::Completed { stop, .. } => Some(stop),
+                Terminal::Cancelled { stop, .. } => stop,
+                Terminal::Failed { .. } => None,
+            },
+        },
+        (Some(Asked::Fail { code, message }), terminal) => {
+            let exit = match terminal {
+                Terminal::Failed { exit, .. } => exit,
+                _ => None,
+            };
+            failed(code, message, exit)
+        }
+        (None, terminal) => match refused {
+            Some(message) => failed("runtime_error", message, None),
+            None => terminal,
+        },
     }
 }
 

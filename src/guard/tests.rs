@@ -237,6 +237,31 @@ fn what_we_cancelled_is_cancelled_whatever_the_runtime_answers() {
 }
 
 #[test]
+fn what_a_timeout_ended_has_failed_whatever_the_runtime_answers() {
+    let mut g = guard(MAX_BLOCK);
+    g.start_turn(at(0), &TurnStarted::default());
+    g.ask_fail("timeout_idle", "too quiet");
+    g.ask_cancel("signal", "SIGINT");
+    g.complete(at(1), "end_turn", None, &Spent::default());
+    let said = events(&mut g);
+    assert_eq!(said[1]["type"], "turn_failed");
+    assert_eq!(said[1]["error"]["code"], "timeout_idle");
+    assert_eq!(g.exit(), Exit::Timeout);
+}
+
+#[test]
+fn a_stop_reason_fails_if_the_user_says_so() {
+    let mut g = guard(MAX_BLOCK);
+    g.fail_on_stop(vec!["max_tokens".into(), "refusal".into()]);
+    for (stop, want) in [("end_turn", "turn_completed"), ("refusal", "turn_failed")] {
+        g.start_turn(at(0), &TurnStarted::default());
+        g.complete(at(1), stop, None, &Spent::default());
+        assert_eq!(events(&mut g)[1]["type"], want);
+    }
+    assert_eq!(g.exit(), Exit::Failed);
+}
+
+#[test]
 fn how_it_ends_decides_where_there_is_no_result() {
     for (ended, verdict, want) in [
         (Ended::Eof, Verdict::ByExit, "turn_completed(end_of_output)"),

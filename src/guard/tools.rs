@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::say::{ToolEnd, ToolStart};
 use crate::event::{Tool, ToolFinished, ToolStarted};
+use crate::time::Time;
 
 /// How many tools may be open at once; past that the oldest is closed as unknown.
 const MAX_OPEN: usize = 4096;
@@ -34,6 +35,7 @@ pub(super) struct Tools {
 struct Open {
     /// The runtime's id.
     theirs: String,
+    since: Time,
     id: String,
     name: String,
     kind: String,
@@ -66,7 +68,7 @@ impl Open {
 }
 
 impl Tools {
-    pub(super) fn start(&mut self, tool: &ToolStart<'_>, say: &mut Say<'_>) {
+    pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, say: &mut Say<'_>) {
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0).finish("unknown", None, say);
         }
@@ -89,6 +91,7 @@ impl Tools {
         say(tool.parent, Said::Started(&body));
         self.open.push(Open {
             theirs: tool.id.to_owned(),
+            since: now,
             id,
             name: tool.name.to_owned(),
             kind: kind.to_owned(),
@@ -96,12 +99,17 @@ impl Tools {
         });
     }
 
+    /// Since when the oldest of the open tools is open.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        self.open.iter().map(|t| t.since).min()
+    }
+
     /// Whether a tool with the runtime's id is open.
     pub(super) fn is_open(&self, theirs: &str) -> bool {
         self.open.iter().any(|t| t.theirs == theirs)
     }
 
-    pub(super) fn finish(&mut self, end: &ToolEnd<'_>, say: &mut Say<'_>) {
+    pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, say: &mut Say<'_>) {
         let at = self
             .open
             .iter()
@@ -114,7 +122,7 @@ impl Tools {
                     parent: end.parent,
                     ..ToolStart::default()
                 };
-                self.start(&start, say);
+                self.start(now, &start, say);
                 self.open.len() - 1
             });
         self.open.remove(at).finish(end.outcome, Some(end), say);

@@ -1,13 +1,22 @@
-//! Starting the agent: its own process group, both outputs in pipes, a stdin that cannot make it hang.
+//! Starting the agent behind a guardian: both outputs in pipes, a stdin that cannot make it hang, orders through a socket.
 
-use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::FdFlags;
+use rustix::process::Pid;
 
+use super::guardian;
+use super::message::{Message, Reader, SIZE};
+use super::tree;
 use crate::exit::Exit;
 use crate::guard::Ended;
+use crate::lifecycle::Rung;
 
 /// What the agent gets for its stdin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,66 +31,213 @@ pub enum Stdin {
 
 /// Why the agent could not be started.
 #[derive(Debug)]
-pub struct SpawnError {
+pub(super) struct SpawnError {
     /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it.
     pub exit: Exit,
     /// For people, with the command's name.
     pub message: String,
 }
 
-/// Starts `argv`.
-///
-/// # Errors
-/// [`SpawnError`] if it is not found or cannot be executed.
-pub fn spawn(argv: &[String], stdin: Stdin) -> Result<Child, SpawnError> {
-    let Some((program, args)) = argv.split_first() else {
-        return Err(SpawnError {
-            exit: Exit::Usage,
-            message: "no command to start".into(),
-        });
-    };
-    let mut command = Command::new(program);
-    command
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    command.stdin(match stdin {
-        Stdin::Null => Stdio::null(),
-        Stdin::Inherit => Stdio::inherit(),
-        Stdin::Pipe => Stdio::piped(),
-    });
-    command.spawn().map_err(|e| {
-        let exit = if e.kind() == io::ErrorKind::NotFound {
-            Exit::NotFound
-        } else {
-            Exit::NotExecutable
+impl SpawnError {
+    fn new(program: &str, e: &io::Error) -> Self {
+        let (exit, reason) = match e.kind() {
+            io::ErrorKind::NotFound => (Exit::NotFound, "command not found".into()),
+            io::ErrorKind::PermissionDenied => (
+                Exit::NotExecutable,
+                "permission denied: is it executable?".into(),
+            ),
+            _ => (Exit::NotExecutable, e.to_string()),
         };
-        let reason = match e.kind() {
-            io::ErrorKind::NotFound => "command not found".into(),
-            io::ErrorKind::PermissionDenied => "permission denied: is it executable?".into(),
-            _ => e.to_string(),
-        };
-        SpawnError {
+        Self {
             exit,
             message: format!("cannot start {program}: {reason}"),
         }
-    })
-}
-
-/// Sends a signal to the child's whole process group, as long as anything of it is there.
-pub(super) fn signal_group(child: &Child, signal: i32) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal)) {
-        let _ = kill_process_group(pid, signal);
     }
 }
 
-/// How a process ended, in the guard's terms.
-pub(super) fn ended(status: ExitStatus) -> Ended {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ended::Exited(code),
-        (None, Some(signal)) => Ended::Signalled(signal),
-        (None, None) => Ended::Exited(-1),
+/// A started agent, as seen from the other side of its guardian.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub pid: i32,
+    pub stdin: Option<OwnedFd>,
+    pub stdout: Option<OwnedFd>,
+    pub stderr: Option<OwnedFd>,
+    guardian: Child,
+    control: UnixStream,
+    reader: Reader,
+    /// Children that were ours before: a shell that has become wrap by `exec` leaves us its own.
+    spare: Vec<Pid>,
+    ended: Option<Ended>,
+    guarded: Guarded,
+}
+
+/// What has become of the guardian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guarded {
+    /// It is at work.
+    Yes,
+    /// It was told to finish.
+    Finishing,
+    /// It has killed what was left and is gone.
+    Finished,
+    /// It was killed, and everything below it after it.
+    Lost,
+}
+
+/// Starts `argv`. The guardian, and nobody else, also gets `held` and keeps it open until nothing of the agent is left.
+///
+/// # Errors
+/// [`SpawnError`] if the command is not found or cannot be executed, or if there can be no guardian.
+pub(super) fn spawn(
+    argv: &[String],
+    stdin: Stdin,
+    held: Option<BorrowedFd<'_>>,
+) -> Result<Agent, SpawnError> {
+    let program = argv.first().map_or("", String::as_str);
+    let failed = |e: io::Error| SpawnError::new(program, &e);
+    let spare = tree::children();
+    // If the guardian alone is killed, its orphans come to us.
+    tree::adopt_orphans();
+    let (control, theirs) = UnixStream::pair().map_err(failed)?;
+    let mut guardian = start_guardian(argv, stdin, &theirs, held).map_err(failed)?;
+    drop(theirs);
+    let mut agent = Agent {
+        pid: 0,
+        stdin: guardian.stdin.take().map(OwnedFd::from),
+        stdout: guardian.stdout.take().map(OwnedFd::from),
+        stderr: guardian.stderr.take().map(OwnedFd::from),
+        guardian,
+        control,
+        reader: Reader::default(),
+        spare,
+        ended: None,
+        guarded: Guarded::Yes,
+    };
+    loop {
+        match agent.reader.next() {
+            Some(Message::Started(pid)) => {
+                agent.pid = pid;
+                // A short life may be over by now, and its end already read.
+                agent.hear();
+                return Ok(agent);
+            }
+            Some(Message::NotStarted(errno)) => {
+                let _ = agent.guardian.wait();
+                return Err(failed(io::Error::from_raw_os_error(errno)));
+            }
+            _ if agent.guarded == Guarded::Lost => {
+                return Err(failed(io::Error::other("its guardian did not start")));
+            }
+            _ => agent.listen(),
+        }
+    }
+}
+
+fn start_guardian(
+    argv: &[String],
+    stdin: Stdin,
+    control: &UnixStream,
+    held: Option<BorrowedFd<'_>>,
+) -> io::Result<Child> {
+    let fds: Vec<BorrowedFd<'_>> = [control.as_fd()].into_iter().chain(held).collect();
+    let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
+    let me = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let mut command = Command::new(me);
+    command
+        .args([guardian::WORD, &numbers.join(",")])
+        .args(argv)
+        .stdin(match stdin {
+            Stdin::Null => Stdio::null(),
+            Stdin::Inherit => Stdio::inherit(),
+            Stdin::Pipe => Stdio::piped(),
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    // One thread, so nobody else starts a process meanwhile that would inherit them too.
+    for fd in &fds {
+        rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
+    }
+    let started = command.spawn();
+    for fd in &fds {
+        rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC)?;
+    }
+    started
+}
+
+impl Agent {
+    /// Becomes readable when the guardian has something to say, or is gone.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// How the agent ended, if it has.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    pub(super) fn guarded(&self) -> Guarded {
+        self.guarded
+    }
+
+    /// Hears what the guardian says; waits for it if it says nothing.
+    pub(super) fn listen(&mut self) {
+        let mut buf = [0; SIZE * 8];
+        match self.control.read(&mut buf) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => self.lose_guardian(),
+            Ok(n) => self.reader.feed(&buf[..n]),
+        }
+        if self.pid != 0 {
+            self.hear();
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some(message) = self.reader.next() {
+            match message {
+                Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
+                Message::Died(signal) => self.ended = Some(Ended::Signalled(signal)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Has the guardian do what the rung says.
+    pub(super) fn climb(&mut self, rung: Rung) {
+        let message = match rung {
+            Rung::Signal(signal) => Message::Signal(signal),
+            Rung::Tree => Message::KillTree,
+        };
+        let _ = self.control.write_all(&message.bytes());
+    }
+
+    /// Has the guardian kill whatever is left, and end.
+    pub(super) fn finish(&mut self) {
+        if self.guarded == Guarded::Yes {
+            self.guarded = Guarded::Finishing;
+            let _ = self.control.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// The guardian's end of the socket is closed: it has done its work, or it was killed and its work is ours.
+    fn lose_guardian(&mut self) {
+        let in_order = self.guardian.wait().is_ok_and(|status| status.success());
+        if in_order && self.guarded == Guarded::Finishing {
+            self.guarded = Guarded::Finished;
+            return;
+        }
+        self.guarded = Guarded::Lost;
+        let (agent, ended) = (self.pid, &mut self.ended);
+        tree::kill_all(&self.spare, &mut |pid, status| {
+            if pid.as_raw_pid() == agent {
+                *ended = Some(match Message::from(status) {
+                    Message::Died(signal) => Ended::Signalled(signal),
+                    Message::Exited(code) => Ended::Exited(code),
+                    _ => Ended::Exited(-1),
+                });
+            }
+        });
+        self.ended.get_or_insert(Ended::Signalled(libc::SIGKILL));
     }
 }

@@ -1,160 +1,175 @@
-//! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place.
+//! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
+//! to be done about them is decided by [`crate::lifecycle`]; here it is done.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::Child;
+mod feed;
+mod say;
+mod wait;
+
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::json;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::child;
+use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, complain};
+use super::output::{Output, complain, print};
+use super::record::Record;
 use super::signal::{Second, Signals};
+use super::spool::{Source, Spool, SpoolLimits};
 use crate::exit::Exit;
-use crate::guard::{Ended, Notice};
+use crate::guard::Ended;
+use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use feed::{Feed, Wants};
 
-/// After the child's exit its pipes are read until they have been quiet for so long, and no longer than [`DRAIN_MOST`].
-const DRAIN_QUIET: Duration = Duration::from_millis(250);
-const DRAIN_MOST: Duration = Duration::from_secs(5);
+/// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
+const MAX_PENDING: usize = 1 << 20;
 
-/// How long each signal of the ladder has to work before the next.
-const GRACE: Duration = Duration::from_secs(5);
+/// Bytes asked for in one read of the agent's output: a whole pipe once it was widened.
+const CHUNK: usize = 256 << 10;
 
-/// Events that may wait for a slow reader before the agent's output is left in its pipes, in bytes.
-const MAX_PENDING: usize = 8 << 20;
+/// How long the guardian may take to kill what the agent left behind. A process in an uninterruptible wait takes longer.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
-/// Drives a started agent to its end; what it says goes through `tap` to our stdout.
+/// What to run, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// The command line of the agent.
+    pub argv: Vec<String>,
+    /// What it gets for its stdin.
+    pub stdin: Stdin,
+    /// How long what may take.
+    pub limits: Limits,
+    /// What may wait for a slow reader.
+    pub spool: SpoolLimits,
+    /// Where it is recorded.
+    pub record: Option<Record>,
+    /// What is held until nothing of the agent is left; see [`super::lock`].
+    pub lock: Option<File>,
+}
+
+/// Starts an agent and drives it to its end; what it says goes through `tap` to our stdout. Nothing of it is left after.
 ///
 /// # Errors
 /// That the loop itself cannot wait or read.
-pub fn host(tap: &mut Tap, child: Child, argv: &[String], feed: bool) -> Result<Exit> {
-    let mut host = Host::new(tap, child, feed)?;
-    host.say_session(argv);
-    host.run()
+pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
+    let signals = Signals::catch(&[SIGINT, SIGTERM, SIGHUP], Second::Report)
+        .context("cannot catch signals")?;
+    match child::spawn(&plan.argv, plan.stdin, plan.lock.as_ref().map(AsFd::as_fd)) {
+        Ok(agent) => {
+            let argv = std::mem::take(&mut plan.argv);
+            let mut host = Host::new(tap, agent, signals, &mut plan)?;
+            host.say_session(&argv);
+            host.run()
+        }
+        Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
+    }
+}
+
+fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
+    complain(format!("spile: {}\n", error.message).as_bytes());
+    let now = Clock::start().now();
+    if let Some(record) = &mut plan.record {
+        record.exit(now, Ended::Exited(error.exit.code().into()));
+    }
+    tap.on_spawn_failed(now, &error.message);
+    match print(&std::mem::take(&mut tap.guard().out)) {
+        Exit::Success => error.exit,
+        other => other,
+    }
 }
 
 struct Host<'a> {
     tap: &'a mut Tap,
-    child: Child,
-    stdout: Option<OwnedFd>,
-    stderr: Option<OwnedFd>,
+    agent: Agent,
+    life: Lifecycle,
+    spool: Spool,
+    /// Until when the tap has seen what came.
+    seen_at: Time,
+    held_back: bool,
+    warned: bool,
+    record: Option<&'a mut Record>,
     feed: Option<Feed>,
+    /// Whether the agent reads our stdin itself, so that more may be asked at any time.
+    stdin_inherited: bool,
     output: Output,
     reader_gone: bool,
     cannot_write: bool,
     signals: Signals,
     clock: Clock,
-    /// How the child ended, and when.
-    exited: Option<(Ended, Time)>,
-    last_read: Time,
-    ladder: Option<Ladder>,
-    /// Whether any signal of the ladder was sent.
-    killed: bool,
     /// The signal that we were sent.
     dies_of: Option<i32>,
+    /// Whether the pipes were closed although somebody held them.
+    detached: bool,
+    finish_by: Option<Time>,
     said_end: bool,
-}
-
-/// The signals still to be sent, and when the next is due.
-struct Ladder {
-    rest: Vec<i32>,
-    next: Time,
-}
-
-/// Our stdin on its way to the child's.
-struct Feed {
-    to: OwnedFd,
-    held: Vec<u8>,
-    ended: bool,
-}
-
-/// Which descriptors a wait has found ready.
-#[derive(Default)]
-struct Ready {
-    signal: bool,
-    stdout: bool,
-    stderr: bool,
-    write: bool,
-    reader_gone: bool,
-    feed_read: bool,
-    feed_write: bool,
+    /// The reader is not waited for any more.
+    abandoned: bool,
 }
 
 impl<'a> Host<'a> {
-    fn new(tap: &'a mut Tap, mut child: Child, feed: bool) -> Result<Self> {
-        let signals = Signals::catch(&[SIGINT, SIGTERM, SIGHUP, SIGCHLD], Second::Report)
-            .context("cannot catch signals")?;
-        let to = child.stdin.take().filter(|_| feed).map(OwnedFd::from);
-        if let Some(to) = &to {
-            rustix::io::ioctl_fionbio(to, true).context("cannot feed the agent's stdin")?;
-        }
+    fn new(
+        tap: &'a mut Tap,
+        mut agent: Agent,
+        signals: Signals,
+        plan: &'a mut Plan,
+    ) -> Result<Self> {
+        let feed = agent.stdin.take().map(Feed::new).transpose();
         let clock = Clock::start();
+        let now = clock.now();
         Ok(Self {
             tap,
-            stdout: child.stdout.take().map(OwnedFd::from),
-            stderr: child.stderr.take().map(OwnedFd::from),
-            feed: to.map(|to| Feed {
-                to,
-                held: Vec::new(),
-                ended: false,
-            }),
-            child,
+            agent,
+            life: Lifecycle::new(now, plan.limits.clone()),
+            spool: Spool::new(plan.spool),
+            seen_at: now,
+            held_back: false,
+            warned: false,
+            record: plan.record.as_mut(),
+            feed: feed.context("cannot feed the agent's stdin")?,
+            stdin_inherited: plan.stdin == Stdin::Inherit,
             output: Output::open(),
             reader_gone: false,
             cannot_write: false,
             signals,
             clock,
-            exited: None,
-            last_read: clock.now(),
-            ladder: None,
-            killed: false,
             dies_of: None,
+            detached: false,
+            finish_by: None,
             said_end: false,
+            abandoned: false,
         })
     }
 
-    fn say_session(&mut self, argv: &[String]) {
-        let data = json!({"pid": self.child.id(), "argv": argv, "adapter": self.tap.adapter()});
-        let now = self.clock.now();
-        self.tap.guard().status(
-            now,
-            &Notice {
-                kind: "session",
-                data: Some(data),
-                ..Notice::default()
-            },
-        );
-        self.collect();
-    }
-
     fn run(&mut self) -> Result<Exit> {
-        let mut buf = vec![0; input::CHUNK];
-        // A child that ended before signals were caught has sent its SIGCHLD to nobody.
-        self.reap();
-        while !(self.said_end && (self.output.pending() == 0 || self.reader_gone)) {
-            let ready = self.wait()?;
+        let mut buf = vec![0; CHUNK];
+        self.note_exit();
+        while !self.is_over() {
+            let now = self.clock.now();
+            let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
             if ready.signal {
                 self.on_signals();
             }
             if ready.reader_gone {
                 self.lose_reader();
             }
+            if ready.guardian {
+                self.hear_guardian();
+            }
             if ready.stdout {
-                self.read_stdout(&mut buf)?;
+                self.read(Source::Stdout, &mut buf)?;
             }
             if ready.stderr {
-                self.read_stderr(&mut buf)?;
+                self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.feed_read || ready.feed_write {
-                self.feed_child(&mut buf);
+            if ready.feed {
+                self.feed(&mut buf);
             }
+            self.work()?;
             self.on_time();
             self.collect();
             if self.output.pending() > 0 && !self.reader_gone {
@@ -164,109 +179,30 @@ impl<'a> Host<'a> {
         Ok(self.exit())
     }
 
-    /// Waits for whatever comes first.
-    fn wait(&mut self) -> Result<Ready> {
-        let now = self.clock.now();
-        let timeout = self
-            .deadline()
-            .map(|at| at.since(now))
-            .and_then(|left| Timespec::try_from(left).ok());
-        let out_events = if self.output.pending() > 0 {
-            PollFlags::OUT
-        } else {
-            PollFlags::empty()
-        };
-        let held_back = self.held_back();
-        let stdin = rustix::stdio::stdin();
-        let mut fds = vec![
-            (
-                PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
-                0,
-            ),
-            (PollFd::from_borrowed_fd(self.output.fd(), out_events), 1),
-        ];
-        if let Some(fd) = self.stdout.as_ref().filter(|_| !held_back) {
-            fds.push((PollFd::new(fd, PollFlags::IN), 2));
-        }
-        if let Some(fd) = self.stderr.as_ref().filter(|_| !held_back) {
-            fds.push((PollFd::new(fd, PollFlags::IN), 3));
-        }
-        if let Some(feed) = &self.feed {
-            if !feed.held.is_empty() {
-                fds.push((PollFd::new(&feed.to, PollFlags::OUT), 5));
-            } else if !feed.ended {
-                fds.push((PollFd::from_borrowed_fd(stdin, PollFlags::IN), 4));
-                fds.push((PollFd::new(&feed.to, PollFlags::empty()), 5));
-            }
-        }
-        if self.reader_gone {
-            fds.remove(1);
-        }
-        let (mut polled, tags): (Vec<PollFd<'_>>, Vec<u8>) = fds.into_iter().unzip();
-        match poll(&mut polled, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait for the agent"),
-        }
-        let mut ready = Ready::default();
-        for (fd, tag) in polled.iter().zip(tags) {
-            let events = fd.revents();
-            match tag {
-                0 => ready.signal = !events.is_empty(),
-                1 => {
-                    ready.reader_gone =
-                        events.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-                    ready.write = events.contains(PollFlags::OUT);
-                }
-                2 => ready.stdout = !events.is_empty(),
-                3 => ready.stderr = !events.is_empty(),
-                4 => ready.feed_read = !events.is_empty(),
-                _ => ready.feed_write = !events.is_empty(),
-            }
-        }
-        Ok(ready)
-    }
-
-    /// Whether the reader is so slow that the agent's output stays in its pipes.
-    fn held_back(&self) -> bool {
-        self.output.pending() > MAX_PENDING && !self.reader_gone
+    fn is_over(&self) -> bool {
+        self.abandoned || (self.said_end && (self.output.pending() == 0 || self.reader_gone))
     }
 
     fn deadline(&self) -> Option<Time> {
-        let drained = self
-            .exited
-            .filter(|_| !self.held_back() && !self.said_end)
-            .map(|(_, at)| self.drained_at(at));
-        [
-            self.tap.deadline(),
-            self.ladder.as_ref().map(|l| l.next),
-            drained,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// When the pipes of a child that exited at `at` have been waited for long enough.
-    fn drained_at(&self, at: Time) -> Time {
-        if self.stdout.is_none() && self.stderr.is_none() {
-            return at;
-        }
-        (self.last_read.max(at) + DRAIN_QUIET).min(at + DRAIN_MOST)
+        let tap = self.tap.deadline().filter(|_| self.spool.is_empty());
+        let finish = self
+            .finish_by
+            .filter(|_| !self.said_end && self.spool.is_empty());
+        [tap, self.life.deadline(), finish]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn on_signals(&mut self) {
         for signal in self.signals.take() {
-            if signal == SIGCHLD {
-                self.reap();
-                continue;
-            }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            self.tap.guard().ask_cancel("signal", name);
-            if self.dies_of.replace(signal).is_some() {
-                self.climb(vec![SIGKILL]);
-            } else {
-                self.climb(vec![signal, SIGTERM, SIGKILL]);
-            }
+            self.ask(Source::Cancel, name);
+            let again = self.dies_of.replace(signal).is_some();
+            // Nothing is left to stop, and whoever reads us does not: that must not make us immortal.
+            self.abandoned |= again && self.life.finished();
+            self.life.stop(self.clock.now(), Stop::Signal(signal));
+            self.act();
         }
     }
 
@@ -274,177 +210,198 @@ impl<'a> Host<'a> {
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
-            self.tap
-                .guard()
-                .ask_cancel("signal", "the reader of the output has gone");
-            self.climb(vec![SIGTERM, SIGKILL]);
+            self.ask(Source::Cancel, "the reader of the output has gone");
+            self.life.stop(self.clock.now(), Stop::ReaderGone);
+            self.act();
         }
     }
 
-    /// Sends the first of `signals` now and the others after a while each, until the child has ended.
-    fn climb(&mut self, signals: Vec<i32>) {
-        self.ladder = Some(Ladder {
-            rest: signals,
-            next: self.clock.now(),
-        });
-        self.step();
+    fn hear_guardian(&mut self) {
+        self.agent.listen();
+        self.note_exit();
+        if self.agent.guarded() == Guarded::Lost && !self.said_end {
+            let message = "the guardian was killed, and the agent with it";
+            self.say("warning", Some(message), None);
+        }
     }
 
-    fn step(&mut self) {
-        let now = self.clock.now();
-        let Some(ladder) = &mut self.ladder else {
-            return;
+    fn note_exit(&mut self) {
+        if self.agent.ended().is_some() {
+            self.life.exited(self.clock.now());
+            self.act();
+        }
+    }
+
+    /// Reads from one of the agent's pipes.
+    fn read(&mut self, source: Source, buf: &mut [u8]) -> Result<()> {
+        let pipe = match source {
+            Source::Stderr => &mut self.agent.stderr,
+            _ => &mut self.agent.stdout,
         };
-        if ladder.next > now {
-            return;
-        }
-        if ladder.rest.is_empty() {
-            self.ladder = None;
-            return;
-        }
-        child::signal_group(&self.child, ladder.rest.remove(0));
-        self.killed = true;
-        ladder.next = now + GRACE;
-    }
-
-    fn reap(&mut self) {
-        if self.exited.is_none()
-            && let Ok(Some(status)) = self.child.try_wait()
-        {
-            self.exited = Some((child::ended(status), self.clock.now()));
-        }
-    }
-
-    fn read_stdout(&mut self, buf: &mut [u8]) -> Result<()> {
-        let Some(fd) = &self.stdout else {
+        let Some(fd) = pipe else {
             return Ok(());
         };
-        match input::read(fd.as_fd(), buf).context("cannot read the agent's stdout")? {
+        match input::read(fd.as_fd(), buf).context("cannot read the agent's output")? {
             Read::Later => {}
-            Read::End => self.stdout = None,
+            Read::End => {
+                *pipe = None;
+                if self.agent.stdout.is_none() && self.agent.stderr.is_none() {
+                    self.life.pipes_closed(self.clock.now());
+                    self.act();
+                }
+            }
             Read::Bytes(n) => {
-                self.last_read = self.clock.now();
-                self.tap.on_stdout(self.last_read, &buf[..n]);
+                if n == input::CHUNK {
+                    input::widen(fd.as_fd());
+                }
+                let now = self.clock.now();
+                let bytes = buf.get(..n).unwrap_or_default();
+                self.life.output(now);
+                if let Some(record) = &mut self.record {
+                    let from = if source == Source::Stderr { "e" } else { "o" };
+                    record.read(now, from, bytes);
+                }
+                self.take(now, source, bytes);
             }
         }
         Ok(())
     }
 
-    fn read_stderr(&mut self, buf: &mut [u8]) -> Result<()> {
-        let Some(fd) = &self.stderr else {
-            return Ok(());
-        };
-        match input::read(fd.as_fd(), buf).context("cannot read the agent's stderr")? {
-            Read::Later => {}
-            Read::End => self.stderr = None,
-            Read::Bytes(n) => {
-                self.last_read = self.clock.now();
-                self.tap.on_stderr(self.last_read, &buf[..n]);
+    /// What came goes to the tap at once, or waits where what came before it waits.
+    fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
+        if self.reader_gone {
+            return;
+        }
+        if self.spool.is_empty() && self.has_room() {
+            self.tell(now, source, bytes);
+            return;
+        }
+        self.spool.push(now, source, bytes);
+        if self.spool.is_full() {
+            self.held_back = true;
+            self.life.hold();
+            self.warn_full();
+        }
+    }
+
+    fn warn_full(&mut self) {
+        if std::mem::replace(&mut self.warned, true) {
+            return;
+        }
+        let message = match self.spool.failed() {
+            Some(e) => format!(
+                "the agent is held back: the reader is slow and what waits for it cannot be stored: {e}"
+            ),
+            None => {
+                "the agent is held back: the reader is slow and the spool is full (see --spool-max)"
+                    .to_owned()
             }
+        };
+        self.say("warning", Some(&message), None);
+    }
+
+    /// How the open turn is to end, said in its place in what the agent wrote.
+    fn ask(&mut self, how: Source, text: &str) {
+        self.take(self.clock.now(), how, text.as_bytes());
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.output.pending() + self.tap.guard().out.len() <= MAX_PENDING
+    }
+
+    /// Hands the tap what waits, as long as our reader takes what becomes of it.
+    fn work(&mut self) -> Result<()> {
+        if self.reader_gone {
+            self.spool.clear();
+        }
+        while !self.spool.is_empty() && self.has_room() {
+            let frame = self.spool.pop();
+            if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
+                self.tell(frame.at, frame.source, &frame.bytes);
+            }
+        }
+        if self.held_back && !self.spool.is_full() {
+            self.held_back = false;
+            self.life.release(self.clock.now());
         }
         Ok(())
     }
 
-    /// Copies a piece of our stdin to the child's.
-    fn feed_child(&mut self, buf: &mut [u8]) {
-        let Some(feed) = &mut self.feed else { return };
-        if feed.held.is_empty() && !feed.ended {
-            match input::read(rustix::stdio::stdin(), buf) {
-                Ok(Read::Bytes(n)) => feed.held.extend_from_slice(&buf[..n]),
-                Ok(Read::Later) => {}
-                Ok(Read::End) | Err(_) => feed.ended = true,
+    fn tell(&mut self, at: Time, source: Source, bytes: &[u8]) {
+        self.seen_at = at;
+        match source {
+            Source::Stdout => self.tap.on_stdout(at, bytes),
+            Source::Stderr => self.tap.on_stderr(at, bytes),
+            Source::Cancel => {
+                let reason = String::from_utf8_lossy(bytes);
+                self.tap.guard().ask_cancel("signal", &reason);
+            }
+            Source::Fail => {
+                let text = String::from_utf8_lossy(bytes);
+                let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
+                self.tap.guard().ask_fail(code, message);
             }
         }
-        match rustix::io::write(&feed.to, &feed.held) {
-            Ok(n) => drop(feed.held.drain(..n)),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            // The child has closed its stdin: what it does not want it does not get.
-            Err(_) => feed.ended = true,
-        }
-        if feed.ended && feed.held.is_empty() {
-            self.feed = None;
+    }
+
+    /// Copies a piece of our stdin to the agent's.
+    fn feed(&mut self, buf: &mut [u8]) {
+        if let Some(feed) = &mut self.feed {
+            feed.copy(buf);
+            if feed.wants() == Wants::Nothing {
+                self.feed = None;
+            }
         }
     }
 
     fn on_time(&mut self) {
         let now = self.clock.now();
-        self.tap.on_tick(now);
-        self.step();
-        if let Some((ended, at)) = self.exited
-            && !self.said_end
-            && !self.held_back()
-            && self.drained_at(at) <= now
-        {
-            self.say_end(now, ended);
+        let behind = (!self.spool.is_empty()).then_some(self.seen_at);
+        if behind.is_none() {
+            self.tap.on_tick(now);
         }
-    }
-
-    fn say_end(&mut self, now: Time, ended: Ended) {
-        self.said_end = true;
-        if self.stdout.is_some() || self.stderr.is_some() {
-            let message =
-                "a process that outlives the agent holds its output open; it is not waited for";
-            self.tap.guard().status(
-                now,
-                &Notice {
-                    kind: "detached_writers",
-                    message: Some(message),
-                    ..Notice::default()
-                },
-            );
-        }
-        self.tap.on_end(now, ended);
-        let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
-        data["killed"] = json!(self.killed);
-        self.tap.guard().status(
-            now,
-            &Notice {
-                kind: "exit",
-                data: Some(data),
-                ..Notice::default()
-            },
-        );
-        if let Some(hint) = self.tap.take_hint() {
-            complain(format!("spile: hint: {hint}\n").as_bytes());
-        }
-    }
-
-    fn collect(&mut self) {
-        let out = &mut self.tap.guard().out;
-        if self.reader_gone {
-            out.clear();
-        } else if !out.is_empty() {
-            let mut bytes = std::mem::take(out);
-            self.output.push(&mut bytes);
-        }
-    }
-
-    fn write(&mut self) {
-        if let Err(e) = self.output.flush_some() {
-            if e.kind() != io::ErrorKind::BrokenPipe {
-                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
-                self.cannot_write = true;
-            }
-            self.lose_reader();
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        let child = match self.exited {
-            _ if self.killed => Exit::Success,
-            Some((Ended::Exited(code), _)) if code != 0 => {
-                Exit::Child(u8::try_from(code).unwrap_or(u8::MAX))
-            }
-            Some((Ended::Signalled(signal), _)) => Exit::Signal(signal),
-            _ => Exit::Success,
+        let more = self.feed.is_some() || self.stdin_inherited;
+        let has_result = self.tap.has_result();
+        let guard = self.tap.guard();
+        let phase = match (guard.turn_open(), guard.turns()) {
+            (true, _) => Phase::InTurn,
+            (false, 0) => Phase::Starting,
+            (false, _) if has_result && !more => Phase::Done,
+            (false, _) => Phase::Between,
         };
-        if let Some(signal) = self.dies_of {
-            return Exit::Signal(signal);
+        let tool_since = guard.tool_since();
+        let view = View {
+            phase,
+            tool_since,
+            behind,
+        };
+        self.life.seen(now, view);
+        self.life.tick(now);
+        self.act();
+        let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost)
+            || self.finish_by.is_some_and(|at| at <= now);
+        if self.life.finished() && gone && self.spool.is_empty() && !self.said_end {
+            self.say_end(now);
         }
-        match (self.reader_gone, self.cannot_write) {
-            (_, true) => Exit::CannotWrite,
-            (true, _) => Exit::Signal(SIGPIPE),
-            _ => child.or(self.tap.exit()),
+    }
+
+    /// Does what the lifecycle says.
+    fn act(&mut self) {
+        while let Some(action) = self.life.action() {
+            match action {
+                Action::Climb(rung) => self.agent.climb(rung),
+                Action::Fail(code, message) => {
+                    self.ask(Source::Fail, &format!("{code}\0{message}"));
+                }
+                Action::ClosePipes => {
+                    self.detached = true;
+                    (self.agent.stdout, self.agent.stderr) = (None, None);
+                }
+                Action::Finish => {
+                    self.finish_by = Some(self.clock.now() + FINISH_WITHIN);
+                    self.agent.finish();
+                }
+            }
         }
     }
 }

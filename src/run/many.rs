@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ use super::input::{self, Read};
 use super::output::{Output, complain};
 use super::signal::{Second, Signals};
 use crate::exit::Exit;
-use crate::guard::Ended;
 use crate::merge::Merge;
 use crate::stage::Io;
 use crate::time::Time;
@@ -324,11 +324,8 @@ impl<'a> Many<'a> {
         let mut exit = self.merge.exit();
         for child in &mut self.children {
             if let Ok(status) = child.wait() {
-                exit = exit.or(match super::child::ended(status) {
-                    Ended::Exited(code) => Exit::of_spile(u8::try_from(code).unwrap_or(u8::MAX)),
-                    Ended::Signalled(signal) => Exit::Signal(signal),
-                    Ended::Eof => Exit::Success,
-                });
+                let code = u8::try_from(status.code().unwrap_or_default()).unwrap_or(u8::MAX);
+                exit = exit.or(status.signal().map_or(Exit::of_spile(code), Exit::Signal));
             }
         }
         match (self.dies_of, self.cannot_write, self.reader_gone) {

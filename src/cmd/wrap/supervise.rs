@@ -1,0 +1,85 @@
+//! The options of `spile wrap` for an agent that it starts: limits, the spool, the recording, the lock.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cmd::common;
+use crate::lifecycle::{DRAIN_MOST, Limits};
+use crate::run::{self, Plan, Record, SpoolLimits, Stdin};
+
+/// What is only for a command that wrap starts.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Supervision")]
+pub(super) struct Supervise {
+    /// Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
+    grace: Duration,
+    /// Fail the turn and end the agent if the whole run takes longer
+    #[arg(long, value_name = "TIME", value_parser = common::duration)]
+    timeout: Option<Duration>,
+    /// The same if nothing comes on stdout and stderr for so long
+    #[arg(long, value_name = "TIME", value_parser = common::duration)]
+    idle_timeout: Option<Duration>,
+    /// The same if nothing at all has come by then
+    #[arg(long, value_name = "TIME", value_parser = common::duration)]
+    first_output_timeout: Option<Duration>,
+    /// The same if one call of a tool takes longer
+    #[arg(long, value_name = "TIME", value_parser = common::duration)]
+    tool_timeout: Option<Duration>,
+    /// End an agent that has given its result and does not exit for so long; that is a success
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = common::duration)]
+    after_result: Duration,
+    /// After the exit read on until the output was quiet for so long, 5s at most
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = common::duration)]
+    drain: Duration,
+    /// Output that may wait in memory for a slow reader
+    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = common::size)]
+    spool_mem: usize,
+    /// Output that may wait in a temporary file after that; then the agent is held back
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = common::size)]
+    spool_max: usize,
+    /// Record the agent's raw output with its times, as NDJSON that only you can read
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Start nothing if another run with this key is still there
+    #[arg(long, value_name = "KEY")]
+    once: Option<String>,
+}
+
+/// The most that may wait in memory, in bytes.
+const MAX_SPOOL_MEM: usize = 1 << 30;
+
+impl Supervise {
+    /// What to run. Takes the lock and begins the recording.
+    pub(super) fn plan(self, argv: Vec<String>, stdin: Stdin) -> Result<Plan> {
+        let lock = self.once.as_deref().map(run::lock).transpose()?;
+        let record = self
+            .record
+            .map(|path| {
+                Record::create(run::Clock::start().now(), &path, &argv)
+                    .with_context(|| format!("cannot record to {}", path.display()))
+            })
+            .transpose()?;
+        Ok(Plan {
+            argv,
+            stdin,
+            limits: Limits {
+                grace: self.grace,
+                drain: self.drain.min(DRAIN_MOST),
+                after_result: self.after_result,
+                total: self.timeout,
+                idle: self.idle_timeout,
+                first_output: self.first_output_timeout,
+                tool: self.tool_timeout,
+            },
+            spool: SpoolLimits {
+                memory: self.spool_mem.min(MAX_SPOOL_MEM),
+                file: self.spool_max as u64,
+            },
+            record,
+            lock,
+        })
+    }
+}

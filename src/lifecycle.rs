@@ -1,0 +1,384 @@
+//! One supervised process as a state machine: what has happened goes in, deadlines and actions come out. It waits for
+//! nothing, sends nothing and looks at no clock, so every path of it runs in a test in no time.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGKILL, SIGTERM};
+
+use crate::time::Time;
+
+/// After the agent's exit its pipes are read for no longer than this, whoever still writes.
+pub const DRAIN_MOST: Duration = Duration::from_secs(5);
+
+/// How long what may take; `None` is for ever.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Between two rungs of the ladder.
+    pub grace: Duration,
+    /// How long the pipes must be quiet after the exit before they are closed; [`DRAIN_MOST`] at most.
+    pub drain: Duration,
+    /// From the runtime's result to its exit.
+    pub after_result: Duration,
+    /// The whole run.
+    pub total: Option<Duration>,
+    /// The longest silence on stdout and stderr.
+    pub idle: Option<Duration>,
+    /// From the start to the first byte; until then it stands in for `idle`.
+    pub first_output: Option<Duration>,
+    /// The longest call of a tool.
+    pub tool: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(5),
+            drain: Duration::from_millis(250),
+            after_result: Duration::from_secs(30),
+            total: None,
+            idle: None,
+            first_output: None,
+            tool: None,
+        }
+    }
+}
+
+/// One way to make the agent stop. A runtime's own interrupt is to be a rung below the first signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rung {
+    /// A signal to the agent's process group.
+    Signal(i32),
+    /// SIGKILL to every descendant, also those that left the group.
+    Tree,
+}
+
+/// Who wants the agent to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal that was sent to us. It is passed on first; the second one kills the tree.
+    Signal(i32),
+    /// Somebody who asked for a cancel; asked again, the next rung is climbed at once.
+    Cancel,
+    /// Nobody reads what the agent says any more.
+    ReaderGone,
+}
+
+/// Where the agent stands, as far as its adapter has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// No turn was opened yet.
+    Starting,
+    /// A turn is open.
+    InTurn,
+    /// A turn is over and another may be asked for.
+    Between,
+    /// The result is there and nothing more can be asked: the process is only to exit.
+    Done,
+}
+
+/// What the adapter knows by now.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Where the agent stands.
+    pub phase: Phase,
+    /// Since when the oldest of the open tools is open.
+    pub tool_since: Option<Time>,
+    /// The adapter has read only what came until then, because our reader is slow; `None`: everything.
+    pub behind: Option<Time>,
+}
+
+/// What is to be done; in the order in which [`Lifecycle::action`] gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Do what the rung says.
+    Climb(Rung),
+    /// The open turn fails with this `error.code` and message, whatever the runtime says from now on.
+    Fail(&'static str, String),
+    /// Close the agent's pipes although somebody still holds them.
+    ClosePipes,
+    /// The agent has exited and its output is read: whatever it left behind is killed, and the run is over.
+    Finish,
+}
+
+/// One child process, from its start to its end.
+#[derive(Debug)]
+pub struct Lifecycle {
+    limits: Limits,
+    spawned: Time,
+    first_output: Option<Time>,
+    last_output: Time,
+    view: View,
+    done_since: Option<Time>,
+    held: bool,
+    climb: Option<Climb>,
+    killed: bool,
+    exited: Option<Time>,
+    /// The drain is counted from here: the exit, or a later moment at which we could read again.
+    drain_from: Time,
+    pipes_open: bool,
+    finished: bool,
+    actions: VecDeque<Action>,
+}
+
+/// A ladder that is being climbed.
+#[derive(Debug)]
+struct Climb {
+    rest: VecDeque<Rung>,
+    next: Time,
+}
+
+impl Lifecycle {
+    /// A process that was started at `now`, with both its pipes open.
+    #[must_use]
+    pub fn new(now: Time, limits: Limits) -> Self {
+        let view = View {
+            phase: Phase::Starting,
+            tool_since: None,
+            behind: None,
+        };
+        Self {
+            limits,
+            spawned: now,
+            first_output: None,
+            last_output: now,
+            view,
+            done_since: None,
+            held: false,
+            climb: None,
+            killed: false,
+            exited: None,
+            drain_from: now,
+            pipes_open: true,
+            finished: false,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The agent has written something.
+    pub fn output(&mut self, now: Time) {
+        self.first_output.get_or_insert(now);
+        self.last_output = now;
+    }
+
+    /// What the adapter has made of it.
+    pub fn seen(&mut self, now: Time, view: View) {
+        let at = view.behind.unwrap_or(now);
+        self.done_since = match view.phase {
+            Phase::Done => self.done_since.or(Some(at)),
+            _ => None,
+        };
+        self.view = view;
+    }
+
+    /// We do not read the agent's output for the time being: its silence is our doing.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// We read again.
+    pub fn release(&mut self, now: Time) {
+        if self.held {
+            self.held = false;
+            self.last_output = now;
+            self.drain_from = now;
+        }
+    }
+
+    /// The process has exited.
+    pub fn exited(&mut self, now: Time) {
+        if self.exited.is_none() {
+            self.exited = Some(now);
+            self.drain_from = now;
+            self.climb = None;
+        }
+        self.tick(now);
+    }
+
+    /// Both pipes have come to their end.
+    pub fn pipes_closed(&mut self, now: Time) {
+        self.pipes_open = false;
+        self.tick(now);
+    }
+
+    /// Somebody wants the agent to stop.
+    pub fn stop(&mut self, now: Time, stop: Stop) {
+        if self.exited.is_some() {
+            return;
+        }
+        match (&mut self.climb, stop) {
+            (None, Stop::Signal(signal)) => self.start_climb(now, signal),
+            (None, _) => self.start_climb(now, SIGINT),
+            (Some(climb), Stop::Signal(_)) => {
+                climb.rest = VecDeque::from([Rung::Tree]);
+                climb.next = now;
+            }
+            (Some(climb), Stop::Cancel) => climb.next = now,
+            (Some(_), Stop::ReaderGone) => {}
+        }
+        self.tick(now);
+    }
+
+    /// Time has passed. Harmless at any time.
+    pub fn tick(&mut self, now: Time) {
+        if self.finished {
+            return;
+        }
+        if self.exited.is_some() {
+            if !self.held && self.drained_at() <= now {
+                if self.pipes_open {
+                    self.actions.push_back(Action::ClosePipes);
+                }
+                self.finished = true;
+                self.actions.push_back(Action::Finish);
+            }
+            return;
+        }
+        if self.climb.is_none() {
+            self.check_limits(now);
+        }
+        if let Some(climb) = &mut self.climb
+            && climb.next <= now
+            && let Some(rung) = climb.rest.pop_front()
+        {
+            climb.next = now + self.limits.grace;
+            self.killed = true;
+            self.actions.push_back(Action::Climb(rung));
+        }
+    }
+
+    /// When [`Lifecycle::tick`] has something to do although nothing happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        if self.finished {
+            return None;
+        }
+        if self.exited.is_some() {
+            return (!self.held).then(|| self.drained_at());
+        }
+        if let Some(climb) = &self.climb {
+            return (!climb.rest.is_empty()).then_some(climb.next);
+        }
+        // What the adapter has not read yet could lift its own limits, and no time that passes changes that.
+        let seen = self
+            .view
+            .behind
+            .is_none()
+            .then(|| [self.tool_limit(), self.after_result()]);
+        let seen = seen.into_iter().flatten().flatten();
+        let heard = [self.total(), self.silence().map(|(at, ..)| at)];
+        heard.into_iter().flatten().chain(seen).min()
+    }
+
+    /// The next thing to do.
+    pub fn action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Whether any rung was climbed.
+    #[must_use]
+    pub fn killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Whether the run is over: [`Action::Finish`] was given.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.finished
+    }
+
+    fn start_climb(&mut self, now: Time, first: i32) {
+        self.climb = Some(Climb {
+            rest: ladder(first),
+            next: now,
+        });
+    }
+
+    fn check_limits(&mut self, now: Time) {
+        let due = |at: Option<Time>, now: Time| at.is_some_and(|at| at <= now);
+        let seen = self.view.behind.unwrap_or(now);
+        let (silent_at, code, silence) = match self.silence() {
+            Some((at, code, message)) => (Some(at), code, message),
+            None => (None, "", String::new()),
+        };
+        if due(self.total(), now) {
+            let limit = self.limits.total.unwrap_or_default();
+            self.fail(
+                now,
+                "timeout_total",
+                format!("the run took longer than {limit:?} (--timeout)"),
+            );
+        } else if due(silent_at, now) {
+            self.fail(now, code, silence);
+        } else if due(self.tool_limit(), seen) {
+            let limit = self.limits.tool.unwrap_or_default();
+            self.fail(
+                now,
+                "timeout_tool",
+                format!("a tool ran for longer than {limit:?} (--tool-timeout)"),
+            );
+        } else if due(self.after_result(), seen) {
+            self.start_climb(now, SIGINT);
+        }
+    }
+
+    fn fail(&mut self, now: Time, code: &'static str, message: String) {
+        self.actions.push_back(Action::Fail(code, message));
+        self.start_climb(now, SIGINT);
+    }
+
+    fn total(&self) -> Option<Time> {
+        self.limits.total.map(|limit| self.spawned + limit)
+    }
+
+    /// Until when the agent may be silent, and what it is if it stays so.
+    fn silence(&self) -> Option<(Time, &'static str, String)> {
+        if self.held {
+            return None;
+        }
+        match (self.first_output, self.limits.first_output) {
+            (None, Some(limit)) => {
+                let message = format!("no output within {limit:?} (--first-output-timeout)");
+                Some((self.spawned + limit, "timeout_first_output", message))
+            }
+            _ if matches!(self.view.phase, Phase::Between | Phase::Done) => None,
+            _ => self.limits.idle.map(|limit| {
+                let message = format!("no output for {limit:?} (--idle-timeout)");
+                (self.last_output + limit, "timeout_idle", message)
+            }),
+        }
+    }
+
+    fn tool_limit(&self) -> Option<Time> {
+        Some(self.view.tool_since? + self.limits.tool?)
+    }
+
+    fn after_result(&self) -> Option<Time> {
+        Some(self.done_since? + self.limits.after_result)
+    }
+
+    /// When the pipes of a process that has exited have been waited for long enough.
+    fn drained_at(&self) -> Time {
+        if !self.pipes_open {
+            return self.drain_from;
+        }
+        let quiet = self.last_output.max(self.drain_from) + self.limits.drain;
+        quiet.min(self.drain_from + DRAIN_MOST)
+    }
+}
+
+/// The rungs from the signal `first` on.
+fn ladder(first: i32) -> VecDeque<Rung> {
+    let mut rungs = VecDeque::new();
+    if first != SIGKILL {
+        rungs.push_back(Rung::Signal(first));
+    }
+    if first != SIGTERM {
+        rungs.push_back(Rung::Signal(SIGTERM));
+    }
+    rungs.push_back(Rung::Tree);
+    rungs
+}

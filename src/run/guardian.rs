@@ -1,0 +1,168 @@
+//! The guardian: a process between wrap and the agent that outlives wrap, so that nothing outlives it. It is the agent's
+//! parent, adopts every orphan below it, and when wrap is gone or says so, kills until `waitpid` knows of no child.
+//!
+//! It holds nothing of wrap's stdio. Where orphans cannot be adopted (not on Linux) it kills the agent's group. Killing
+//! wrap and guardian at the same instant with SIGKILL is not covered.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+use super::message::{Message, Reader, SIZE};
+use super::signal::{Second, Signals};
+use super::tree;
+use crate::exit::Exit;
+
+/// The word by which spile starts itself as a guardian; no command for people.
+pub const WORD: &str = "guardian";
+
+/// Guards the agent `argv`, with the descriptors of the given numbers: the socket to wrap first, then what is only to be
+/// held as long as the guardian lives. The agent's stdin, stdout and stderr are ours at the start.
+pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
+    let held: Option<Vec<OwnedFd>> = descriptors.split(',').map(inherited).collect();
+    let control = held.map(|mut held| {
+        let control = UnixStream::from(held.remove(0));
+        (control, held)
+    });
+    let (Some((control, held)), Some((program, args))) = (control, argv.split_first()) else {
+        super::complain(b"spile: the guardian is started by `spile wrap -- CMD`\n");
+        return Exit::Usage;
+    };
+    // Caught, for what is ignored stays ignored in the agent: a Ctrl-C that reaches us is wrap's business.
+    let Ok(signals) = Signals::catch(&[SIGINT, SIGTERM, SIGHUP, SIGCHLD], Second::Report) else {
+        return Exit::Internal;
+    };
+    tree::adopt_orphans();
+    let agent = Command::new(program).args(args).process_group(0).spawn();
+    forget_stdio();
+    let mut guardian = Guardian {
+        control,
+        signals,
+        agent: None,
+        exited: false,
+    };
+    match agent {
+        Ok(child) => {
+            let pid = i32::try_from(child.id()).unwrap_or_default();
+            guardian.agent = Pid::from_raw(pid);
+            guardian.say(Message::Started(pid));
+            guardian.run();
+        }
+        Err(e) => {
+            let errno = e.raw_os_error().unwrap_or(libc::EINVAL);
+            guardian.say(Message::NotStarted(errno));
+        }
+    }
+    // Only now may another run of the same key start.
+    drop(held);
+    Exit::Success
+}
+
+/// A descriptor that wrap left open for us, and that the agent is not to get.
+fn inherited(number: &str) -> Option<OwnedFd> {
+    let number: RawFd = number.parse().ok().filter(|n| *n > 2)?;
+    // SAFETY: wrap names a descriptor that it opened for us alone; nothing else in this process owns it. One that is not
+    // open is found out by the first call.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC).ok()?;
+    Some(fd)
+}
+
+/// The agent has its own of these by now; ours would hold its pipes open.
+fn forget_stdio() {
+    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}
+
+struct Guardian {
+    control: UnixStream,
+    signals: Signals,
+    agent: Option<Pid>,
+    exited: bool,
+}
+
+impl Guardian {
+    fn run(&mut self) {
+        let mut reader = Reader::default();
+        loop {
+            self.reap();
+            let mut fds = [
+                PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
+                PollFd::new(&self.control, PollFlags::IN),
+            ];
+            let _ = poll(&mut fds, None);
+            let (signal, order) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+            if signal {
+                self.signals.take();
+            }
+            if order {
+                let mut buf = [0; SIZE * 8];
+                match self.control.read(&mut buf) {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => reader.feed(&buf[..n]),
+                }
+            }
+            while let Some(message) = reader.next() {
+                match message {
+                    Message::Signal(signal) => self.signal(signal),
+                    Message::KillTree => self.kill_all(),
+                    _ => {}
+                }
+            }
+        }
+        self.kill_all();
+    }
+
+    fn say(&mut self, message: Message) {
+        // A wrap that is gone is noticed by its end of the socket.
+        let _ = self.control.write_all(&message.bytes());
+    }
+
+    fn on_reaped(&mut self, pid: Pid, status: WaitStatus) {
+        if Some(pid) == self.agent {
+            self.exited = true;
+            self.say(status.into());
+        }
+    }
+
+    fn reap(&mut self) {
+        tree::reap(&mut |pid, status| self.on_reaped(pid, status));
+    }
+
+    fn kill_all(&mut self) {
+        if let Some(agent) = self.agent.filter(|_| !self.exited) {
+            let _ = kill_process_group(agent, Signal::KILL);
+        }
+        tree::kill_all(&[], &mut |pid, status| self.on_reaped(pid, status));
+    }
+
+    /// Sends a signal to the agent's group. After the agent's exit its number may be another's, so that only processes
+    /// below us are meant.
+    fn signal(&mut self, signal: i32) {
+        let (Some(agent), Some(signal)) = (self.agent, Signal::from_named_raw(signal)) else {
+            return;
+        };
+        self.reap();
+        if !self.exited {
+            let _ = kill_process_group(agent, signal);
+            return;
+        }
+        for process in tree::below(&[]) {
+            if process.group == agent.as_raw_pid() {
+                let _ = kill_process(process.pid, signal);
+            }
+        }
+    }
+}

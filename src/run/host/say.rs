@@ -1,0 +1,112 @@
+//! What a host says itself, and how what was said leaves: the first and the last events, our stdout, the exit status.
+
+use std::io;
+
+use serde_json::json;
+use signal_hook::consts::SIGPIPE;
+
+use super::Host;
+use crate::exit::Exit;
+use crate::guard::{Ended, Notice};
+use crate::run::child::Guarded;
+use crate::run::output::complain;
+use crate::time::Time;
+
+impl Host<'_> {
+    pub(super) fn say_session(&mut self, argv: &[String]) {
+        let data = json!({"pid": self.agent.pid, "argv": argv, "adapter": self.tap.adapter()});
+        self.say("session", None, Some(data));
+    }
+
+    pub(super) fn say_end(&mut self, now: Time) {
+        self.said_end = true;
+        if self.detached {
+            let message =
+                "a process that outlives the agent held its output open; it was not waited for";
+            self.say("detached_writers", Some(message), None);
+        }
+        if self.agent.guarded() == Guarded::Finishing {
+            complain(b"spile: something of the agent cannot be killed; look for its processes\n");
+        }
+        let ended = self.agent.ended().unwrap_or(Ended::Eof);
+        self.tap.on_end(now, ended);
+        let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
+        data["killed"] = json!(self.was_killed());
+        self.say("exit", None, Some(data));
+        if let Some(record) = &mut self.record {
+            record.exit(now, ended);
+            if let Some(e) = record.failed() {
+                complain(format!("spile: cannot write the recording: {e}\n").as_bytes());
+                self.cannot_write = true;
+            }
+        }
+        if let Some(hint) = self.tap.take_hint() {
+            complain(format!("spile: hint: {hint}\n").as_bytes());
+        }
+    }
+
+    /// Says a status of our own, at the time that the tap has reached.
+    pub(super) fn say(
+        &mut self,
+        kind: &str,
+        message: Option<&str>,
+        data: Option<serde_json::Value>,
+    ) {
+        let now = if self.spool.is_empty() {
+            self.clock.now()
+        } else {
+            self.seen_at
+        };
+        let notice = Notice {
+            kind,
+            message,
+            data,
+            parent: None,
+        };
+        self.tap.guard().status(now, &notice);
+    }
+
+    /// Whether the agent ended because we made it.
+    pub(super) fn was_killed(&self) -> bool {
+        self.life.killed() || self.agent.guarded() == Guarded::Lost
+    }
+
+    pub(super) fn collect(&mut self) {
+        let out = &mut self.tap.guard().out;
+        if self.reader_gone {
+            out.clear();
+        } else if !out.is_empty() {
+            let mut bytes = std::mem::take(out);
+            self.output.push(&mut bytes);
+        }
+    }
+
+    pub(super) fn write(&mut self) {
+        if let Err(e) = self.output.flush_some() {
+            if e.kind() != io::ErrorKind::BrokenPipe {
+                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+                self.cannot_write = true;
+            }
+            self.lose_reader();
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        if let Some(signal) = self.dies_of {
+            return Exit::Signal(signal);
+        }
+        let child = match self.agent.ended() {
+            _ if self.was_killed() => Exit::Success,
+            Some(Ended::Exited(code)) if code != 0 => {
+                Exit::Child(u8::try_from(code).unwrap_or(u8::MAX))
+            }
+            Some(Ended::Signalled(signal)) => Exit::Signal(signal),
+            _ => Exit::Success,
+        };
+        match (self.reader_gone, self.cannot_write) {
+            (_, true) => Exit::CannotWrite,
+            (true, _) => Exit::Signal(SIGPIPE),
+            _ => child.or(self.tap.exit()),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The one place where a host waits: for the agent, its guardian, signals, our reader and our stdin at once.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::Host;
+use super::feed::Wants;
+use crate::run::child::Guarded;
+
+/// Which descriptors a wait has found ready.
+#[derive(Default)]
+pub(super) struct Ready {
+    pub signal: bool,
+    pub guardian: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+    pub reader_gone: bool,
+    pub feed: bool,
+}
+
+/// Whose descriptor it is.
+#[derive(Clone, Copy)]
+enum Whose {
+    Signal,
+    Reader,
+    Guardian,
+    Stdout,
+    Stderr,
+    Feed,
+}
+
+/// Waits for whatever comes first, `timeout` at most.
+pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> {
+    let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+    let stdin = rustix::stdio::stdin();
+    let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
+    if !host.reader_gone {
+        let out = if host.output.pending() > 0 {
+            PollFlags::OUT
+        } else {
+            PollFlags::empty()
+        };
+        fds.push((host.output.fd(), out, Whose::Reader));
+    }
+    if matches!(host.agent.guarded(), Guarded::Yes | Guarded::Finishing) {
+        fds.push((host.agent.fd(), PollFlags::IN, Whose::Guardian));
+    }
+    if !host.held_back {
+        let pipes = [
+            (&host.agent.stdout, Whose::Stdout),
+            (&host.agent.stderr, Whose::Stderr),
+        ];
+        for (fd, whose) in pipes {
+            fds.extend(fd.as_ref().map(|fd| (as_fd(fd), PollFlags::IN, whose)));
+        }
+    }
+    if let Some(feed) = &host.feed {
+        match feed.wants() {
+            Wants::Room => fds.push((as_fd(&feed.to), PollFlags::OUT, Whose::Feed)),
+            Wants::Input => {
+                fds.push((stdin, PollFlags::IN, Whose::Feed));
+                // Only to hear that the agent has closed its end.
+                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Feed));
+            }
+            Wants::Nothing => {}
+        }
+    }
+    let mut polled: Vec<PollFd<'_>> = fds
+        .iter()
+        .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
+        .collect();
+    match poll(&mut polled, timeout.as_ref()) {
+        Ok(_) => {}
+        Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
+        Err(e) => return Err(io::Error::from(e)).context("cannot wait for the agent"),
+    }
+    let mut ready = Ready::default();
+    for (fd, (.., whose)) in polled.iter().zip(&fds) {
+        let events = fd.revents();
+        let any = !events.is_empty();
+        match whose {
+            Whose::Signal => ready.signal = any,
+            Whose::Reader => {
+                ready.reader_gone =
+                    events.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+            }
+            Whose::Guardian => ready.guardian = any,
+            Whose::Stdout => ready.stdout = any,
+            Whose::Stderr => ready.stderr = any,
+            Whose::Feed => ready.feed |= any,
+        }
+    }
+    Ok(ready)
+}
+
+fn as_fd(fd: &std::os::fd::OwnedFd) -> std::os::fd::BorrowedFd<'_> {
+    std::os::fd::AsFd::as_fd(fd)
+}

@@ -1,0 +1,78 @@
+//! The raw recording of an agent: what it wrote and when, as NDJSON, so that it can be played again as the agent itself.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::guard::Ended;
+use crate::time::Time;
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Record {
+    file: File,
+    started: Time,
+    failed: Option<io::Error>,
+}
+
+impl Record {
+    /// Begins a recording of the command `argv` at `path`, which others cannot read; what was there before is gone.
+    ///
+    /// # Errors
+    /// That the file cannot be written.
+    pub fn create(now: Time, path: &Path, argv: &[String]) -> io::Result<Self> {
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o600);
+        let mut record = Self {
+            file: file.open(path)?,
+            started: now,
+            failed: None,
+        };
+        let header = json!({"spile": "raw", "v": 1, "argv": argv, "started": now.to_string()});
+        record.line(&header);
+        match record.failed.take() {
+            Some(e) => Err(e),
+            None => Ok(record),
+        }
+    }
+
+    /// The agent wrote `bytes` to its stdout (`o`) or its stderr (`e`).
+    pub(super) fn read(&mut self, now: Time, from: &str, bytes: &[u8]) {
+        let data = match std::str::from_utf8(bytes) {
+            Ok(text) => json!(text),
+            Err(_) => json!({"b64": STANDARD.encode(bytes)}),
+        };
+        self.line(&json!([self.millis(now), from, data]));
+    }
+
+    /// The agent ended, with the status by which a shell knows it.
+    pub(super) fn exit(&mut self, now: Time, ended: Ended) {
+        let status = match ended {
+            Ended::Exited(code) => code,
+            Ended::Signalled(signal) => 128 + signal,
+            Ended::Eof => 0,
+        };
+        self.line(&json!([self.millis(now), "x", status]));
+    }
+
+    /// Why the recording is not whole, if it is not.
+    pub(super) fn failed(&self) -> Option<&io::Error> {
+        self.failed.as_ref()
+    }
+
+    fn millis(&self, now: Time) -> u64 {
+        u64::try_from(now.since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn line(&mut self, value: &serde_json::Value) {
+        if self.failed.is_none() {
+            let line = format!("{value}\n");
+            self.failed = self.file.write_all(line.as_bytes()).err();
+        }
+    }
+}

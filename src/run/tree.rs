@@ -1,0 +1,106 @@
+//! The processes below this one: found by walking /proc, and killed until none is left.
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
+
+/// A process below us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Below {
+    pub pid: Pid,
+    pub parent: i32,
+    pub group: i32,
+}
+
+/// From here on orphans below us become our children, not init's. Where the system has no such thing they get away, and
+/// only the agent's process group is killed.
+pub(super) fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// All processes below this one, zombies included, without those below `spare`.
+pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
+    let me = rustix::process::getpid().as_raw_pid();
+    let mut rest: Vec<Below> = all().collect();
+    let (mut found, mut parents) = (Vec::new(), vec![me]);
+    while let Some(parent) = parents.pop() {
+        rest.retain(|p| {
+            let ours = p.parent == parent && !spare.contains(&p.pid);
+            if ours {
+                parents.push(p.pid.as_raw_pid());
+                found.push(*p);
+            }
+            !ours
+        });
+    }
+    found
+}
+
+/// Every process of the system; none where there is no /proc.
+fn all() -> impl Iterator<Item = Below> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name before the last parenthesis may hold anything.
+            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
+            Some(Below {
+                pid: Pid::from_raw(pid)?,
+                parent: fields.next()?.parse().ok()?,
+                group: fields.next()?.parse().ok()?,
+            })
+        })
+}
+
+/// The processes that are our children by now.
+pub(super) fn children() -> Vec<Pid> {
+    let me = rustix::process::getpid().as_raw_pid();
+    let path = format!("/proc/self/task/{me}/children");
+    let list = std::fs::read_to_string(path).unwrap_or_default();
+    let pids = list.split_whitespace();
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
+}
+
+/// Collects every child that has ended by now. `false`: there is no child left.
+pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => reaped(pid, status),
+            Ok(None) | Err(rustix::io::Errno::INTR) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Kills everything below us but what is below `spare`, and returns when nothing of it is left, or only what we may not
+/// kill. With orphans adopted that is also what left its group, its session and its parent: whatever the dying leave
+/// behind becomes our child and is found by the next pass.
+pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) {
+    // The usual case: nothing was left behind, and /proc need not be read.
+    while reap(reaped) {
+        let tree = below(spare);
+        let killed: Vec<Below> = tree
+            .into_iter()
+            .filter(|p| kill_process(p.pid, Signal::KILL).is_ok())
+            .collect();
+        if killed.is_empty() {
+            return;
+        }
+        let me = rustix::process::getpid().as_raw_pid();
+        for child in killed.iter().filter(|p| p.parent == me) {
+            wait_for(child.pid, reaped);
+        }
+    }
+}
+
+fn wait_for(child: Pid, reaped: &mut dyn FnMut(Pid, WaitStatus)) {
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((pid, status))) => return reaped(pid, status),
+            Err(rustix::io::Errno::INTR) => {}
+            _ => return,
+        }
+    }
+}
