@@ -76,6 +76,18 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l stream -d 'Id of th
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l label -d 'A name for people' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-line -d 'Longest line that is taken for a message; a longer one is carried in pieces' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-block -d 'Longest block of text; a longer one goes on in a new block' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l fail-on-stop -d 'Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l grace -d 'Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l timeout -d 'Fail the turn and end the agent if the whole run takes longer' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l idle-timeout -d 'The same if nothing comes on stdout and stderr for so long' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l first-output-timeout -d 'The same if nothing at all has come by then' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l tool-timeout -d 'The same if one call of a tool takes longer' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l after-result -d 'End an agent that has given its result and does not exit for so long; that is a success' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l drain -d 'After the exit read on until the output was quiet for so long, 5s at most' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-mem -d 'Output that may wait in memory for a slow reader' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-max -d 'Output that may wait in a temporary file after that; then the agent is held back' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l record -d 'Record the agent\'s raw output with its times, as NDJSON that only you can read' -r -F
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Start nothing if another run with this key is still there' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be read'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points of a merged delta; one longer delta passes whole' -r

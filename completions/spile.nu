@@ -23,6 +23,18 @@ module completions {
     --max-line: string        # Longest line that is taken for a message; a longer one is carried in pieces
     --max-block: string       # Longest block of text; a longer one goes on in a new block
     --strict                  # Exit with status 65 if any output of the agent could not be read
+    --fail-on-stop: string    # Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete
+    --grace: string           # Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
+    --timeout: string         # Fail the turn and end the agent if the whole run takes longer
+    --idle-timeout: string    # The same if nothing comes on stdout and stderr for so long
+    --first-output-timeout: string # The same if nothing at all has come by then
+    --tool-timeout: string    # The same if one call of a tool takes longer
+    --after-result: string    # End an agent that has given its result and does not exit for so long; that is a success
+    --drain: string           # After the exit read on until the output was quiet for so long, 5s at most
+    --spool-mem: string       # Output that may wait in memory for a slow reader
+    --spool-max: string       # Output that may wait in a temporary file after that; then the agent is held back
+    --record: path            # Record the agent's raw output with its times, as NDJSON that only you can read
+    --once: string            # Start nothing if another run with this key is still there
     --help(-h)                # Print help (see more with '--help')
   ]
 
