@@ -18,6 +18,7 @@ mod merge;
 mod recordings;
 mod schema;
 mod streaming;
+mod supervise;
 mod terminal;
 mod tidy;
 mod usage;
