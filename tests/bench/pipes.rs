@@ -11,6 +11,21 @@ const SPILE: &str = env!("CARGO_BIN_EXE_spile");
 /// Interleaved pairs whose median is taken.
 const PAIRS: usize = 11;
 
+/// A row's name, the command, the pairs of which the median is taken, and what the ratio to `cat` is to be.
+const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
+    ("coalesce / cat", &["coalesce"], PAIRS, 0.6),
+    ("pass-through / cat", &["heartbeat"], PAIRS, 0.7),
+    ("chunk / cat", &["chunk", "--for", "discord"], PAIRS, 0.15),
+    ("merge - / cat", &["merge", "-"], 3, 0.0),
+    ("check / cat", &["check"], 3, 0.0),
+    (
+        "view --format plain / cat",
+        &["view", "--format", "plain"],
+        3,
+        0.0,
+    ),
+];
+
 fn main() {
     let events: u64 = std::env::args()
         .skip(1)
@@ -27,39 +42,10 @@ fn main() {
     );
     let cat: &[&str] = &["cat"];
     let jq_program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bench/coalesce.jq");
-    throughput(
-        "coalesce / cat",
-        &file,
-        &[SPILE, "coalesce"],
-        cat,
-        PAIRS,
-        0.6,
-    );
-    throughput(
-        "pass-through / cat",
-        &file,
-        &[SPILE, "heartbeat"],
-        cat,
-        PAIRS,
-        0.7,
-    );
-    throughput(
-        "merge - / cat",
-        &file,
-        &[SPILE, "merge", "-"],
-        cat,
-        PAIRS,
-        0.0,
-    );
-    throughput("check / cat", &file, &[SPILE, "check"], cat, PAIRS, 0.0);
-    throughput(
-        "view --format plain / cat",
-        &file,
-        &[SPILE, "view", "--format", "plain"],
-        cat,
-        3,
-        0.0,
-    );
+    for (name, args, pairs, want) in AGAINST_CAT {
+        let command: Vec<&str> = [&[SPILE], *args].concat();
+        throughput(name, &file, &command, cat, *pairs, *want);
+    }
     if Command::new("jq")
         .arg("--version")
         .stdout(Stdio::null())

@@ -358,7 +358,7 @@ fn comments_do_not_make_a_stream_plain_text() {
                 label: None,
                 max_block: MAX_BLOCK,
             },
-            max_line: codec::MAX_LINE,
+            max_line: MAX_LINE,
             strict: false,
             argv: Vec::new(),
         },
