@@ -194,7 +194,7 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
 
 #[test]
 fn every_setting_is_an_option_of_its_command() {
-    let (shown, _, _) = crate::harness::bash("spile config");
+    let (shown, _, _) = bash("spile config");
     for (command, options) in spile::config::TUNABLE {
         for option in *options {
             assert!(

@@ -7,7 +7,7 @@ use crate::recordings::{folder, recordings};
 
 /// A folder, the `type` of the message that says it (empty: any), where its input and output tokens stand, and whether
 /// the numbers count the whole conversation.
-const SAID: &[(&str, &str, &[&str], &[&str], Counts)] = &[
+const SAID: &[Row] = &[
     (
         "claude-code",
         "result",
@@ -82,6 +82,11 @@ const SAID: &[(&str, &str, &[&str], &[&str], Counts)] = &[
         Counts::Last,
     ),
 ];
+
+type Row = (&'static str, &'static str, Places, Places, Counts);
+
+/// JSON pointers whose numbers are added up.
+type Places = &'static [&'static str];
 
 /// What a number in a terminal message counts.
 #[derive(Clone, Copy, PartialEq)]
