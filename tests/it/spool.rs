@@ -34,12 +34,13 @@ fn a_grandchild_that_holds_stdout_delays_the_end_by_the_drain_alone() {
     assert!(slowest < Duration::from_millis(250 + 200), "{slowest:?}");
 }
 
-/// The most memory that a process has used, in bytes.
+/// The most memory that a process has used, in bytes; 0 if it has ended.
 fn peak(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib << 10
+    let path = format!("/proc/{}/status", child.id());
+    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"));
+    let kib = line.and_then(|l| l.split_whitespace().nth(1));
+    kib.map_or(0, |kib| kib.parse::<u64>().unwrap() << 10)
 }
 
 /// The files without a name that a process holds open.
@@ -99,7 +100,10 @@ fn a_reader_that_is_stopped_does_not_stop_the_agent() {
         "{bytes} bytes: {wrapped:?} with a stopped reader, {alone:?} into cat: {ratio:.2}; {} KiB at most",
         most >> 10
     );
-    assert!(most < 64 << 20, "{most} bytes of memory");
+    assert!(
+        (1..64 << 20).contains(&most),
+        "{most} bytes of memory at most"
+    );
 }
 
 #[test]
