@@ -136,14 +136,15 @@ impl Spool {
             Some(file) => file,
             none => none.insert(unnamed()?),
         };
-        let mut frame = Vec::with_capacity(HEADER + bytes.len());
-        frame.extend_from_slice(&at.as_micros().to_le_bytes());
-        frame.push(source as u8);
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(bytes);
-        file.write_all_at(&frame, self.written)?;
-        self.written += frame.len() as u64;
+        let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_micros().to_le_bytes();
+        let [l0, l1, l2, l3] = length.to_le_bytes();
+        let source = source as u8;
+        let header = [t0, t1, t2, t3, t4, t5, t6, t7, source, l0, l1, l2, l3];
+        // Two calls are cheaper than a copy of the bytes behind the header.
+        file.write_all_at(&header, self.written)?;
+        file.write_all_at(bytes, self.written + HEADER as u64)?;
+        self.written += HEADER as u64 + u64::from(length);
         Ok(())
     }
 

@@ -307,3 +307,17 @@ pub fn stress(full: u64) -> u64 {
         .unwrap_or(1);
     (full * twentieths / 20).max(1)
 }
+
+/// The lines of an output as JSON.
+pub fn events(stdout: &[u8]) -> Vec<serde_json::Value> {
+    let text = std::str::from_utf8(stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The text of all answers.
+pub fn answer(events: &[serde_json::Value]) -> String {
+    let finals = events.iter().filter(|e| e["type"] == "block_final");
+    finals.map(|e| e["text"].as_str().unwrap()).collect()
+}

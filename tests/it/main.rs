@@ -17,6 +17,7 @@ mod heartbeat;
 mod merge;
 mod recordings;
 mod schema;
+mod spool;
 mod streaming;
 mod supervise;
 mod terminal;
