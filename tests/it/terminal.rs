@@ -96,10 +96,10 @@ fn ctrl_c_cancels_and_stops_the_loop_around_it() {
         "spile view --format plain",
     ] {
         let script = format!(
-            "for n in 1 2 3; do echo \"round $n\"; spile wrap -- sh -c 'echo working; exec sleep 1000' </dev/null | {stages}; done; echo survived"
+            "for n in 1 2 3; do echo \"round $n\"; spile wrap -- sh -c 'echo work$((1)); exec sleep 1000' </dev/null | {stages}; done; echo survived"
         );
         let mut terminal = Terminal::run(&script);
-        terminal.until("working");
+        terminal.until("work1");
         terminal.press(CTRL_C);
         let (status, shown) = terminal.end();
         let said = if stages.contains("view") {
@@ -118,9 +118,9 @@ fn ctrl_c_cancels_and_stops_the_loop_around_it() {
 
 #[test]
 fn ctrl_c_with_an_agent_in_the_pipe_cancels_too() {
-    let script = "for n in 1 2; do echo round $n; (echo working; exec sleep 1000) | spile wrap --from text | spile view --format plain; done";
+    let script = "for n in 1 2; do echo round $n; (echo work$((1)); exec sleep 1000) | spile wrap --from text | spile view --format plain; done";
     let mut terminal = Terminal::run(script);
-    terminal.until("working");
+    terminal.until("work1");
     terminal.press(CTRL_C);
     let (status, shown) = terminal.end();
     assert!(
@@ -132,7 +132,7 @@ fn ctrl_c_with_an_agent_in_the_pipe_cancels_too() {
 
 #[test]
 fn ctrl_c_cancels_every_agent_of_a_merge() {
-    let script = "for n in 1 2; do echo round $n; spile merge --each 2 -- sh -c 'echo working $SPILE_INDEX; exec sleep 1000' </dev/null | spile view --format plain; done";
+    let script = "for n in 1 2; do echo round $n; spile merge --each 2 -- sh -c 'echo work$((1)) $SPILE_INDEX; exec sleep 1000' </dev/null | spile view --format plain; done";
     let mut terminal = Terminal::run(script);
     terminal.until("working 1");
     terminal.until("working 2");
