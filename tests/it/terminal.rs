@@ -134,8 +134,8 @@ fn ctrl_c_with_an_agent_in_the_pipe_cancels_too() {
 fn ctrl_c_cancels_every_agent_of_a_merge() {
     let script = "for n in 1 2; do echo round $n; spile merge --each 2 -- sh -c 'echo work$((1)) $SPILE_INDEX; exec sleep 1000' </dev/null | spile view --format plain; done";
     let mut terminal = Terminal::run(script);
-    terminal.until("working 1");
-    terminal.until("working 2");
+    terminal.until("work1 1");
+    terminal.until("work1 2");
     terminal.press(CTRL_C);
     let (status, shown) = terminal.end();
     assert_eq!(shown.matches("[CANCELLED").count(), 2, "{shown}");
