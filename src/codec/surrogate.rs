@@ -66,7 +66,7 @@ fn unicode(s: &str) -> (char, usize) {
     }
 }
 
-/// The code unit of `\uXXXX` at the start of `s`.
+/// The code unit of `\uhhhh` at the start of `s`.
 fn hex(s: &str) -> Option<u32> {
     let digits = s.strip_prefix("\\u")?.get(..4)?;
     digits

@@ -41,7 +41,7 @@ pub(in crate::filter) fn chars(raw: &str) -> usize {
     count + points(rest)
 }
 
-/// The code unit of `\uXXXX` at the start of `s`.
+/// The code unit of `\uhhhh` at the start of `s`.
 fn unit(s: &str) -> Option<u32> {
     u32::from_str_radix(s.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
