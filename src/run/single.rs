@@ -118,6 +118,8 @@ impl<'a> Single<'a> {
                 },
             }
         }
+        // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
+        self.hear_signals();
         self.stage.on_end(self.clock.now(), &mut self.io);
         self.write()?;
         Ok(self.dies_of.map_or_else(|| self.stage.exit(), Exit::Signal))
@@ -141,13 +143,9 @@ impl<'a> Single<'a> {
         }
         let (input, reader, signal) = (fds[0].revents(), fds[1].revents(), fds[2].revents());
         if !signal.is_empty() {
-            for signal in self.signals.take() {
-                self.dies_of.get_or_insert(signal);
-                self.stage.on_signal(self.clock.now(), signal, &mut self.io);
-                if signal == SIGTERM {
-                    self.dies_of = Some(signal);
-                    return Ok(Next::End);
-                }
+            self.hear_signals();
+            if self.dies_of == Some(SIGTERM) {
+                return Ok(Next::End);
             }
             self.write()?;
         }
@@ -163,6 +161,17 @@ impl<'a> Single<'a> {
             self.write()?;
         }
         Ok(Next::Wait)
+    }
+
+    /// Tells the stage of the signals that have come by now.
+    fn hear_signals(&mut self) {
+        for signal in self.signals.take() {
+            if signal == SIGTERM {
+                self.dies_of = Some(signal);
+            }
+            self.dies_of.get_or_insert(signal);
+            self.stage.on_signal(self.clock.now(), signal, &mut self.io);
+        }
     }
 
     fn write(&mut self) -> Result<()> {
