@@ -299,6 +299,18 @@ fn the_last_part_has_what_only_the_final_knows() {
 }
 
 #[test]
+fn unknown_fields_are_carried_as_they_were_written() {
+    let extra = r#""x_big":12345678901234567890123,"x_far":1e400,"x_twice":1,"x_twice":{"a": 2.50},"x\"q":"\ud83d""#;
+    let mut s = Stream(0);
+    let start = s.start();
+    let last = s.last("One sentence here. Another sentence.");
+    let last = format!("{},{extra}}}", &last[..last.len() - 1]);
+    let out = run(options(30), &[start, last]);
+    assert!(!out[1].contains("x_big"), "{}", out[1]);
+    assert!(out[2].ends_with(&format!(",{extra}}}")), "{}", out[2]);
+}
+
+#[test]
 fn half_a_surrogate_pair_waits_for_the_other() {
     let mut s = Stream(0);
     let raw = |line: String, raw: &str| line.replace("@", raw);
