@@ -1,5 +1,7 @@
 //! chunk as a filter: what it takes, what it passes, which deltas it trusts, and that slicing changes nothing but seq and ts.
 
+mod checked;
+
 use serde_json::{Value, json};
 
 use super::{Chunk, Kinds, Options, PRESETS, Voices};
@@ -31,7 +33,7 @@ impl Stream {
     fn event(&mut self, type_: &str, body: Value) -> String {
         self.0 += 1;
         let mut event = json!({"v": 1, "type": type_, "stream": "s", "turn": 1, "seq": self.0,
-            "ts": format!("2026-01-01T00:00:00.{:03}Z", self.0 % 1000)});
+            "ts": Time::from_millis(1_767_225_600_000 + self.0).to_string()});
         if let (Value::Object(event), Value::Object(body)) = (&mut event, body) {
             event.extend(body);
         }
