@@ -16,26 +16,26 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// The preset of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Preset> {
-        PRESETS.iter().find(|preset| preset.name == name)
-    }
-
     /// Its limits, as text is cut by them.
     #[must_use]
     pub fn to_limits(self) -> Vec<Limit> {
-        let limit = |(unit, max): &(Unit, usize)| Limit {
-            unit: *unit,
-            max: *max,
-        };
-        let mut limits: Vec<Limit> = self.limits.iter().map(limit).collect();
-        limits.extend(self.lines.checked_sub(1).map(|max| Limit {
-            unit: Unit::LineFeeds,
-            max,
-        }));
-        limits
+        preset_limits(self.limits, self.lines)
     }
+}
+
+/// Limits that all hold, with the most lines of a part; 0 is any number.
+#[must_use]
+pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
+    let limit = |(unit, max): &(Unit, usize)| Limit {
+        unit: *unit,
+        max: *max,
+    };
+    let mut limits: Vec<Limit> = limits.iter().map(limit).collect();
+    limits.extend(lines.checked_sub(1).map(|max| Limit {
+        unit: Unit::LineFeeds,
+        max,
+    }));
+    limits
 }
 
 /// The channels.
