@@ -430,5 +430,5 @@ fn the_id_of_a_lane_is_no_longer_than_an_id() {
     let events = events(&mut g);
     let id = events[0]["stream"].as_str().unwrap();
     assert_eq!(id, "x".repeat(60) + ":256");
-    assert!(crate::codec::is_stream_id(id));
+    assert!(codec::is_stream_id(id));
 }
