@@ -47,9 +47,11 @@ impl Default for Limits {
     }
 }
 
-/// One way to make the agent stop. A runtime's own interrupt is to be a rung below the first signal.
+/// One way to make the agent stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
+    /// ^C, typed at the agent's terminal: what a person would do first.
+    Interrupt,
     /// A signal to the agent's process group.
     Signal(i32),
     /// SIGKILL to every descendant, also those that left the group.
@@ -108,6 +110,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
+    has_terminal: bool,
     spawned: Time,
     first_output: Option<Time>,
     last_output: Time,
@@ -142,6 +145,7 @@ impl Lifecycle {
         };
         Self {
             limits,
+            has_terminal: false,
             spawned: now,
             first_output: None,
             last_output: now,
@@ -156,6 +160,11 @@ impl Lifecycle {
             finished: false,
             actions: VecDeque::new(),
         }
+    }
+
+    /// The agent sits at a terminal that is ours: an interrupt is typed there before it is sent.
+    pub fn at_terminal(&mut self) {
+        self.has_terminal = true;
     }
 
     /// The agent has written something.
@@ -291,10 +300,11 @@ impl Lifecycle {
     }
 
     fn start_climb(&mut self, now: Time, first: i32) {
-        self.climb = Some(Climb {
-            rest: ladder(first),
-            next: now,
-        });
+        let mut rest = ladder(first);
+        if self.has_terminal && first == SIGINT {
+            rest.push_front(Rung::Interrupt);
+        }
+        self.climb = Some(Climb { rest, next: now });
     }
 
     fn check_limits(&mut self, now: Time) {

@@ -9,11 +9,13 @@ pub mod many;
 mod message;
 mod once;
 mod output;
+mod pty;
 mod record;
 mod shell;
 mod signal;
 mod single;
 mod spool;
+mod terminal;
 mod tree;
 
 pub use child::Stdin;

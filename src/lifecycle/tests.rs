@@ -38,6 +38,7 @@ impl Life {
                 Action::Climb(Rung::Signal(n)) => {
                     signal_hook::low_level::signal_name(n).unwrap().to_owned()
                 }
+                Action::Climb(Rung::Interrupt) => "^C".to_owned(),
                 Action::Climb(Rung::Tree) => "tree".to_owned(),
                 Action::Fail(code, _) => code.to_owned(),
                 Action::ClosePipes => "close".to_owned(),

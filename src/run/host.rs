@@ -1,6 +1,7 @@
 //! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
 //! to be done about them is decided by [`crate::lifecycle`]; here it is done.
 
+mod console;
 mod feed;
 mod say;
 mod wait;
@@ -10,7 +11,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
@@ -21,9 +22,10 @@ use super::signal::{Second, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Stop, View};
+use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use console::Console;
 use feed::{Feed, Wants};
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
@@ -42,6 +44,8 @@ pub struct Plan {
     pub argv: Vec<String>,
     /// What it gets for its stdin.
     pub stdin: Stdin,
+    /// Whether it gets a terminal for all three, at which its stdin is typed.
+    pub pty: bool,
     /// How long what may take.
     pub limits: Limits,
     /// What may wait for a slow reader.
@@ -57,12 +61,16 @@ pub struct Plan {
 /// # Errors
 /// That the loop itself cannot wait or read.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    let signals = Signals::catch(&[SIGINT, SIGTERM, SIGHUP], Second::Report)
-        .context("cannot catch signals")?;
-    match child::spawn(&plan.argv, plan.stdin, plan.lock.as_ref().map(AsFd::as_fd)) {
+    let (wires, console) = console::wire(&plan)?;
+    let caught: &[i32] = match console {
+        Some(_) => &[SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGTSTP, SIGWINCH],
+        None => &[SIGINT, SIGTERM, SIGHUP],
+    };
+    let signals = Signals::catch(caught, Second::Report).context("cannot catch signals")?;
+    match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
         Ok(agent) => {
             let argv = std::mem::take(&mut plan.argv);
-            let mut host = Host::new(tap, agent, signals, &mut plan)?;
+            let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.say_session(&argv);
             host.run()
         }
@@ -94,6 +102,7 @@ struct Host<'a> {
     warned: bool,
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
+    console: Option<Console>,
     /// Whether the agent reads our stdin itself, so that more may be asked at any time.
     stdin_inherited: bool,
     output: Output,
@@ -114,24 +123,30 @@ struct Host<'a> {
 impl<'a> Host<'a> {
     fn new(
         tap: &'a mut Tap,
-        mut agent: Agent,
+        (mut agent, mut console): (Agent, Option<Console>),
         signals: Signals,
         plan: &'a mut Plan,
     ) -> Result<Self> {
         let feed = agent.stdin.take().map(Feed::new).transpose();
         let clock = Clock::start();
         let now = clock.now();
+        let mut life = Lifecycle::new(now, plan.limits.clone());
+        if let Some(console) = &mut console {
+            life.at_terminal();
+            console.enter();
+        }
         Ok(Self {
             tap,
             agent,
-            life: Lifecycle::new(now, plan.limits.clone()),
+            life,
             spool: Spool::new(plan.spool),
             seen_at: now,
             held_back: false,
             warned: false,
             record: plan.record.as_mut(),
             feed: feed.context("cannot feed the agent's stdin")?,
-            stdin_inherited: plan.stdin == Stdin::Inherit,
+            stdin_inherited: plan.stdin == Stdin::Inherit && console.is_none(),
+            console,
             output: Output::open(),
             reader_gone: false,
             cannot_write: false,
@@ -169,6 +184,10 @@ impl<'a> Host<'a> {
             if ready.feed {
                 self.feed(&mut buf);
             }
+            if ready.keys {
+                self.read_keys(&mut buf);
+            }
+            self.on_console();
             self.work()?;
             self.on_time();
             self.collect();
@@ -188,7 +207,9 @@ impl<'a> Host<'a> {
         let finish = self
             .finish_by
             .filter(|_| !self.said_end && self.spool.is_empty());
-        [tap, self.life.deadline(), finish]
+        let console = self.console.as_ref();
+        let console = console.and_then(|c| c.deadline(self.clock.now()));
+        [tap, self.life.deadline(), finish, console]
             .into_iter()
             .flatten()
             .min()
@@ -196,6 +217,9 @@ impl<'a> Host<'a> {
 
     fn on_signals(&mut self) {
         for signal in self.signals.take() {
+            if self.on_job_signal(signal) {
+                continue;
+            }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             self.ask(Source::Cancel, name);
             let again = self.dies_of.replace(signal).is_some();
@@ -226,7 +250,8 @@ impl<'a> Host<'a> {
     }
 
     fn note_exit(&mut self) {
-        if self.agent.ended().is_some() {
+        if let Some(ended) = self.agent.ended() {
+            self.note_interrupt(ended);
             self.life.exited(self.clock.now());
             self.act();
         }
@@ -245,6 +270,7 @@ impl<'a> Host<'a> {
             Read::Later => {}
             Read::End => {
                 *pipe = None;
+                self.take_last_text();
                 if self.agent.stdout.is_none() && self.agent.stderr.is_none() {
                     self.life.pipes_closed(self.clock.now());
                     self.act();
@@ -261,7 +287,8 @@ impl<'a> Host<'a> {
                     let from = if source == Source::Stderr { "e" } else { "o" };
                     record.read(now, from, bytes);
                 }
-                self.take(now, source, bytes);
+                let text = self.console.as_mut().map(|c| c.text(bytes));
+                self.take(now, source, text.as_ref().map_or(bytes, String::as_bytes));
             }
         }
         Ok(())
@@ -269,7 +296,7 @@ impl<'a> Host<'a> {
 
     /// What came goes to the tap at once, or waits where what came before it waits.
     fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
-        if self.reader_gone {
+        if self.reader_gone || bytes.is_empty() {
             return;
         }
         if self.spool.is_empty() && self.has_room() {
@@ -320,7 +347,8 @@ impl<'a> Host<'a> {
                 self.tell(frame.at, frame.source, &frame.bytes);
             }
         }
-        if self.held_back && !self.spool.is_full() {
+        let slow = self.is_slow();
+        if self.held_back && !slow && !self.spool.is_full() {
             self.held_back = false;
             self.life.release(self.clock.now());
         }
@@ -360,7 +388,8 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
-        let more = self.feed.is_some() || self.stdin_inherited;
+        let typing = self.console.as_ref().is_some_and(Console::is_typing);
+        let more = self.feed.is_some() || self.stdin_inherited || typing;
         let has_result = self.tap.has_result();
         let guard = self.tap.guard();
         let phase = match (guard.turn_open(), guard.turns()) {
@@ -389,6 +418,7 @@ impl<'a> Host<'a> {
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {
+                Action::Climb(Rung::Interrupt) => self.interrupt(),
                 Action::Climb(rung) => self.agent.climb(rung),
                 Action::Fail(code, message) => {
                     self.ask(Source::Fail, &format!("{code}\0{message}"));
@@ -396,6 +426,7 @@ impl<'a> Host<'a> {
                 Action::ClosePipes => {
                     self.detached = true;
                     (self.agent.stdout, self.agent.stderr) = (None, None);
+                    self.take_last_text();
                 }
                 Action::Finish => {
                     self.finish_by = Some(self.clock.now() + FINISH_WITHIN);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Host;
+use super::console::Console;
 use super::feed::Wants;
 use crate::run::child::Guarded;
 
@@ -19,17 +20,20 @@ pub(super) struct Ready {
     pub stderr: bool,
     pub reader_gone: bool,
     pub feed: bool,
+    pub keys: bool,
 }
 
 /// Whose descriptor it is.
 #[derive(Clone, Copy)]
-enum Whose {
+pub(super) enum Whose {
     Signal,
     Reader,
     Guardian,
     Stdout,
     Stderr,
     Feed,
+    Keys,
+    Console,
 }
 
 /// Waits for whatever comes first, `timeout` at most.
@@ -68,6 +72,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Nothing => {}
         }
     }
+    fds.extend(host.console.iter().flat_map(Console::fds));
     let mut polled: Vec<PollFd<'_>> = fds
         .iter()
         .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
@@ -91,6 +96,9 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
             Whose::Feed => ready.feed |= any,
+            Whose::Keys => ready.keys = any,
+            // What the consoles take is tried after every wait.
+            Whose::Console => {}
         }
     }
     Ok(ready)
