@@ -15,6 +15,8 @@ mod harness;
 
 mod heartbeat;
 mod merge;
+mod person;
+mod pty;
 mod recordings;
 mod schema;
 mod spool;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
 use super::wait::Whose;
 use super::{Host, Plan};
@@ -272,7 +272,9 @@ impl Host<'_> {
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
                 if twice || self.life.killed() {
                     self.ask(Source::Cancel, "^C");
-                    // Its first rung is this very key.
+                    // As if it had been sent to us, which it would have been without a terminal between.
+                    self.dies_of.get_or_insert(SIGINT);
+                    // The first rung is this very key.
                     self.life.stop(now, Stop::Cancel);
                     self.act();
                 } else {
