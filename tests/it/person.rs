@@ -31,6 +31,7 @@ impl Tmux {
             return None;
         }
         tmux.tell(&args);
+        tmux.prompt("0");
         Some(tmux)
     }
 
@@ -83,9 +84,14 @@ impl Tmux {
     /// Waits until the shell prompts again after a command with this status: only then is a key for the shell.
     #[track_caller]
     fn prompt(&self, status: &str) {
-        let prompt = format!("[{status}] prompt>");
-        self.until(&prompt, |screen| {
-            screen.trim_end().ends_with(&format!("\n{prompt}"))
+        self.last(&format!("[{status}] prompt>"));
+    }
+
+    /// Waits until this is the last line of the screen.
+    #[track_caller]
+    fn last(&self, line: &str) {
+        self.until(line, |screen| {
+            screen.trim_end().lines().last() == Some(line)
         });
     }
 
@@ -111,6 +117,7 @@ impl Tmux {
         let tag = NEXT.fetch_add(1, Ordering::Relaxed);
         self.line(&format!("{line}; tmux wait-for -S done{tag}"));
         self.tell(&["wait-for", &format!("done{tag}")]);
+        self.prompt("0");
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -167,15 +174,21 @@ fn a_person_uses_a_program() {
     tmux.run("stty -a >before");
     let shell = "spile wrap --pty -- bash --norc --noprofile -i >events";
     tmux.line(&format!("PS1='\\[\\e[1;32m\\]inner\\[\\e[0m\\]> ' {shell}"));
-    tmux.see("inner>");
+    tmux.last("inner>");
     tmux.line("stty size");
     tmux.see("\n30 100\n");
+    tmux.last("inner>");
     tmux.line("printf '\\e[31m%s\\e[0m\\n' red$((6*7))");
     tmux.see("\nred42\n");
-    tmux.line("sleep 1000");
+    tmux.last("inner>");
+    // Not before the job is up: a ^C throws away what was typed ahead, and the shell's own words with it.
+    tmux.line("sh -c 'echo job$((1)); exec sleep 1000'");
+    tmux.see("\njob1\n");
     tmux.press("C-c");
+    tmux.last("inner>");
     tmux.line("echo after$?");
     tmux.see("\nafter130\n");
+    tmux.last("inner>");
     tmux.line("exit 5");
     tmux.prompt("5");
     tmux.run("stty -a >after");
@@ -216,7 +229,7 @@ fn ctrl_c_is_the_agents_key() {
     tmux.line(&format!("spile wrap --pty -- bash -c '{script}' >events"));
     tmux.see("\nup\n");
     tmux.press("C-c");
-    tmux.see("caught");
+    tmux.see("^Ccaught");
     tmux.line("word");
     tmux.see("got word");
     tmux.prompt("0");
