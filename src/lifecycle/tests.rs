@@ -129,6 +129,22 @@ fn a_signal_starts_the_ladder_at_itself() {
 }
 
 #[test]
+fn at_a_terminal_an_interrupt_is_typed_first() {
+    for (stop, want) in [
+        (Stop::Cancel, "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree"),
+        (
+            Stop::Signal(SIGINT),
+            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
+        ),
+        (Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
+    ] {
+        let mut life = Life::new(limits());
+        life.life.at_terminal();
+        life.then(10, |life, now| life.stop(now, stop)).said(want);
+    }
+}
+
+#[test]
 fn an_exit_ends_the_ladder() {
     Life::new(limits())
         .then(10, |life, now| life.stop(now, Stop::Cancel))
