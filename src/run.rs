@@ -14,6 +14,7 @@ mod shell;
 mod signal;
 mod single;
 mod spool;
+pub mod tee;
 mod tree;
 
 pub use child::Stdin;
@@ -29,3 +30,4 @@ pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};
 pub use spool::SpoolLimits;
+pub use tee::tee;

@@ -3,6 +3,13 @@
 //! belongs to its caller, which has the queue, the clock and the person's wishes.
 
 pub mod address;
+mod command;
+mod file;
+mod pipe;
+
+pub use command::CommandSink;
+pub use file::{Existing, FileSink};
+pub use pipe::PipeSink;
 
 use std::time::Duration;
 
