@@ -4,12 +4,18 @@
 
 pub mod address;
 mod command;
+mod discord;
 mod file;
+mod http;
 mod pipe;
+mod unix;
 
 pub use command::CommandSink;
+pub use discord::DiscordSink;
 pub use file::{Existing, FileSink};
+pub use http::HttpSink;
 pub use pipe::PipeSink;
+pub use unix::UnixSink;
 
 use std::time::Duration;
 

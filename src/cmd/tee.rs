@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::SpoolLimits;
 use crate::run::tee::{self, Interrupts, Named, OnError, Others, Pipes, Tee};
-use crate::sink::address::{Address, Place};
+use crate::sink::address::{Address, Payload, Place};
 use crate::sink::{self, Existing, Sink};
 
 /// Hand events to every sink at once, and pass them on
@@ -105,7 +105,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     };
     let named = |address: &Address| Named {
         name: address.name(),
-        sink: open(address, existing),
+        sink: open(address, existing, args.spool_max as u64),
         only: address.only,
     };
     tee::tee(Tee {
@@ -126,13 +126,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     })
 }
 
-/// The sink at an address; `Err`: why it cannot be opened, for a person.
-fn open(address: &Address, existing: Existing) -> Result<Box<dyn Sink>, String> {
+/// The sink at an address, which keeps so many bytes if it has a history; `Err`: why it cannot be opened, for a person.
+fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
     let text = |e: std::io::Error| e.to_string();
     Ok(match &address.place {
         Place::File(path) => Box::new(sink::FileSink::open(path, existing).map_err(text)?),
         Place::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
         Place::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
-        _ => return Err("not there yet".to_owned()),
+        Place::Http(url) => match address.to {
+            Payload::Event => Box::new(sink::HttpSink::new(url)?),
+            Payload::Discord => Box::new(sink::DiscordSink::new(url)?),
+        },
+        Place::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
     })
 }
