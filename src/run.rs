@@ -14,6 +14,7 @@ mod shell;
 mod signal;
 mod single;
 mod spool;
+pub mod tee;
 mod tree;
 
 pub use child::Stdin;
@@ -28,4 +29,5 @@ pub use record::Record;
 pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};
-pub use spool::SpoolLimits;
+pub use spool::{SpoolLimits, give_back, unnamed};
+pub use tee::tee;
