@@ -82,7 +82,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;chunk' {
-            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The channel whose limits hold')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml')
             [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'What --max and --min count')
             [CompletionResult]::new('--max-lines', '--max-lines', [CompletionResultType]::ParameterName, 'Most lines of a part')

@@ -76,7 +76,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;chunk'= {
-            cand --for 'The channel whose limits hold'
+            cand --for 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml'
             cand --max 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16'
             cand --unit 'What --max and --min count'
             cand --max-lines 'Most lines of a part'

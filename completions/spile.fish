@@ -106,7 +106,7 @@ event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold' -r -f -a "discord\t''
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml' -r -f -a "discord\t''
 telegram\t''
 slack\t''
 whatsapp\t''

@@ -74,7 +74,7 @@ module completions {
 
   # Cut text into parts that a channel takes
   export extern "spile chunk" [
-    --for: string@"nu-complete spile chunk channel" # The channel whose limits hold
+    --for: string@"nu-complete spile chunk channel" # The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml
     --max: string             # Most of a part, fences and repeated headers counted; with --for it holds too. At least 16
     --unit: string@"nu-complete spile chunk unit" # What --max and --min count
     --max-lines: string       # Most lines of a part

@@ -107,10 +107,9 @@ pub fn main() -> ! {
 
 /// The command line over what is set in the environment and in spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let tree = tree();
-    let (tree, wrong) = match settings::load(&tree) {
-        Ok(settings) => (crate::config::apply(tree, &settings.all), None),
-        Err(message) => (tree, Some(message)),
+    let (tree, wrong) = match settings::load(tree()) {
+        Ok(settings) => (settings.apply(tree()), None),
+        Err(message) => (tree(), Some(message)),
     };
     let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
     // Help is there even if a setting is wrong.

@@ -3,6 +3,7 @@
 
 mod block;
 mod ending;
+mod lanes;
 mod say;
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,11 @@ use serde_json::Value;
 
 use crate::codec::{self, Malformed, Place, Writer};
 use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
-use crate::exit::Exit;
 use crate::time::Time;
 
 use block::Blocks;
+use lanes::Lane;
+pub use lanes::MAX_LANES;
 pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use tools::Tools;
 
@@ -39,7 +41,7 @@ pub struct Config {
     pub max_block: usize,
 }
 
-/// The guard of one stream. What it has to say collects in [`Guard::out`].
+/// The guard of one stream, or of several, each in its lane. What it has to say collects in [`Guard::out`].
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
@@ -49,14 +51,13 @@ pub struct Guard {
     runtime: Cow<'static, str>,
     time: Time,
     stamp: Stamp,
-    seq: u64,
-    turns: u64,
-    turn: Option<Turn>,
-    blocks: Blocks,
-    asked: Option<ending::Asked>,
+    /// The lane in which it speaks, and the others.
+    lane: Lane,
+    parked: Vec<Lane>,
+    /// How many turns have ended.
+    ended: u64,
     fail_on_stop: Vec<String>,
     stderr_tail: String,
-    exit: Exit,
     diagnostics: u64,
 }
 
@@ -75,20 +76,17 @@ impl Guard {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            blocks: Blocks::new(config.max_block.max(16)),
+            lane: Lane::new(&config, 0),
+            parked: Vec::new(),
+            ended: 0,
             config,
             out: Vec::new(),
             writer: Writer::default(),
             runtime: Cow::Borrowed("unknown"),
             time: Time::default(),
             stamp: Stamp::default(),
-            seq: 0,
-            turns: 0,
-            turn: None,
-            asked: None,
             fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
-            exit: Exit::Success,
             diagnostics: 0,
         }
     }
@@ -101,36 +99,6 @@ impl Guard {
     /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
     pub fn expect_lone_surrogates(&mut self) {
         self.writer.lone_surrogates = true;
-    }
-
-    /// Whether a turn is open.
-    #[must_use]
-    pub fn turn_open(&self) -> bool {
-        self.turn.is_some()
-    }
-
-    /// The number of the last turn that was opened; 0 before the first.
-    #[must_use]
-    pub fn turns(&self) -> u64 {
-        self.turns
-    }
-
-    /// Whether the main agent has said anything in the open turn.
-    #[must_use]
-    pub fn answered(&self) -> bool {
-        self.turn.as_ref().is_some_and(|t| t.answered)
-    }
-
-    /// Since when the oldest of the open tools is open.
-    #[must_use]
-    pub fn tool_since(&self) -> Option<Time> {
-        self.turn.as_ref().and_then(|t| t.tools.oldest())
-    }
-
-    /// The status by which the last turn would have the process end.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        self.exit
     }
 
     /// How many diagnostics were said.
@@ -178,6 +146,7 @@ impl Guard {
     pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
         if self.turn_open() {
             if !self
+                .lane
                 .turn
                 .as_ref()
                 .is_some_and(|turn| turn.tools.is_open(tool.id))
@@ -274,7 +243,7 @@ impl Guard {
 
     /// Text or a tool without a turn opens one that the runtime never announced.
     fn ensure_turn(&mut self, now: Time) {
-        if self.turn.is_none() {
+        if self.lane.turn.is_none() {
             let runtime = self.runtime.clone();
             self.open(
                 now,
@@ -288,13 +257,13 @@ impl Guard {
     }
 
     fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
-        self.turns += 1;
-        self.turn = Some(Turn::default());
+        self.lane.turns += 1;
+        self.lane.turn = Some(Turn::default());
         self.emit(now, Type::TurnStarted, None, synthetic, started);
     }
 
     fn note_answer(&mut self, text: &Text<'_>) {
-        if let Some(turn) = &mut self.turn {
+        if let Some(turn) = &mut self.lane.turn {
             turn.answered |= text.parent.is_none() && text.kind == TextKind::Answer;
         }
     }
@@ -305,27 +274,27 @@ impl Guard {
         synthetic: bool,
         act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
     ) {
-        let mut blocks = std::mem::take(&mut self.blocks);
+        let mut blocks = std::mem::take(&mut self.lane.blocks);
         act(&mut blocks, &mut |parent, body| match body {
             block::Said::Delta(body) => self.emit(now, Type::TextDelta, parent, false, body),
             block::Said::Final(body) => self.emit(now, Type::BlockFinal, parent, synthetic, body),
         });
-        self.blocks = blocks;
+        self.lane.blocks = blocks;
     }
 
     fn say_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::Say<'_>)) {
-        let Some(mut turn) = self.turn.take() else {
+        let Some(mut turn) = self.lane.turn.take() else {
             return;
         };
         // The turn must be open while its events are written.
-        self.turn = Some(Turn::default());
+        self.lane.turn = Some(Turn::default());
         act(&mut turn.tools, &mut |parent, said| match said {
             tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
             tools::Said::Finished { body, synthetic } => {
                 self.emit(now, Type::ToolFinished, parent, synthetic, body);
             }
         });
-        self.turn = Some(turn);
+        self.lane.turn = Some(turn);
     }
 
     fn emit(
@@ -349,14 +318,14 @@ impl Guard {
         write: impl FnOnce(Writer, &mut Vec<u8>, &Envelope<'_>),
     ) {
         self.time = self.time.max(now);
-        self.seq += 1;
+        self.lane.seq += 1;
         let ts = self.stamp.of(self.time);
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),
-            stream: Some(self.config.stream.as_str().into()),
-            turn: self.turn.is_some().then_some(self.turns),
-            seq: Some(self.seq),
+            stream: Some(self.lane.stream.as_str().into()),
+            turn: self.lane.turn.is_some().then_some(self.lane.turns),
+            seq: Some(self.lane.seq),
             first_seq: None,
             ts: Some(Cow::Borrowed(ts)),
             label: self.config.label.as_deref().map(Cow::Borrowed),
