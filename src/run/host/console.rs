@@ -303,7 +303,7 @@ impl Host<'_> {
 
     /// The agent has ended: if a ^C did it that was typed, the turn was cancelled.
     pub(super) fn note_interrupt(&mut self, ended: Ended) {
-        let by_it = matches!(ended, Ended::Signalled(libc::SIGINT) | Ended::Exited(130));
+        let by_it = matches!(ended, Ended::Signalled(SIGINT) | Ended::Exited(130));
         let typed = self.console.as_mut().and_then(|c| c.interrupted.take());
         if by_it && typed.is_some() {
             self.ask(Source::Cancel, "^C");
