@@ -1,6 +1,7 @@
 //! The commands: one table, one file each. A command is wiring: where lines come from, which filters, where events go.
 
 mod adapters;
+mod cancel;
 mod check;
 mod chunk;
 mod coalesce;
@@ -11,6 +12,7 @@ mod export;
 mod generate;
 mod heartbeat;
 mod merge;
+mod ps;
 mod schema;
 mod settings;
 mod view;
@@ -47,6 +49,8 @@ enum Command {
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
+    Cancel(cancel::Args),
+    Ps(ps::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -65,6 +69,8 @@ impl Command {
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
+            Command::Cancel(args) => cancel::run(args),
+            Command::Ps(args) => ps::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),

@@ -57,6 +57,8 @@ pub struct Guard {
     stderr_tail: String,
     exit: Exit,
     diagnostics: u64,
+    /// The terminal events since somebody asked for them.
+    ended: Vec<(u64, String)>,
 }
 
 /// What belongs to the open turn alone.
@@ -88,6 +90,7 @@ impl Guard {
             stderr_tail: String::new(),
             exit: Exit::Success,
             diagnostics: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -123,6 +126,34 @@ impl Guard {
     #[must_use]
     pub fn tool_since(&self) -> Option<Time> {
         self.turn.as_ref().and_then(|t| t.tools.oldest())
+    }
+
+    /// The stream's id.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        &self.config.stream
+    }
+
+    /// A human's name for it.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.config.label.as_deref()
+    }
+
+    /// The number of the last event.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The tools that are open: the id and the name of each.
+    pub fn open_tools(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.turn.iter().flat_map(|turn| turn.tools.open())
+    }
+
+    /// The last turns that have ended, each with its terminal event as its line, and forgets them.
+    pub fn take_ended(&mut self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.ended)
     }
 
     /// The status by which the last turn would have the process end.

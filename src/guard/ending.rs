@@ -12,6 +12,9 @@ use crate::event::{ChildExit, Failure, Spent, TurnCancelled, TurnCompleted, Turn
 use crate::exit::Exit;
 use crate::time::Time;
 
+/// How many terminal events are kept for whoever asks for them.
+const MAX_ENDED: usize = 16;
+
 /// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
 #[derive(Debug, Clone)]
 enum Terminal<'a> {
@@ -242,7 +245,14 @@ impl Guard {
         body: &impl Serialize,
         spent: &Spent,
     ) {
+        let start = self.out.len();
         self.emit_with(now, type_, (None, synthetic), body, spent);
+        let line = self.out.get(start..).unwrap_or_default().trim_ascii_end();
+        let line = String::from_utf8_lossy(line).into_owned();
+        if self.ended.len() >= MAX_ENDED {
+            self.ended.remove(0);
+        }
+        self.ended.push((self.turns, line));
     }
 }
 

@@ -13,6 +13,7 @@ fn at(millis: u64) -> Time {
 fn view(phase: Phase) -> View {
     View {
         phase,
+        ended: u64::from(!matches!(phase, Phase::Starting | Phase::InTurn)),
         tool_since: None,
         behind: None,
     }
@@ -38,6 +39,7 @@ impl Life {
                 Action::Climb(Rung::Signal(n)) => {
                     signal_hook::low_level::signal_name(n).unwrap().to_owned()
                 }
+                Action::Climb(Rung::Interrupt) => "interrupt".to_owned(),
                 Action::Climb(Rung::Tree) => "tree".to_owned(),
                 Action::Fail(code, _) => code.to_owned(),
                 Action::ClosePipes => "close".to_owned(),
@@ -130,18 +132,18 @@ fn a_signal_starts_the_ladder_at_itself() {
 #[test]
 fn an_exit_ends_the_ladder() {
     Life::new(limits())
-        .then(10, |life, now| life.stop(now, Stop::Cancel))
+        .then(10, |life, now| life.stop(now, Stop::Cancel(Cancel::default())))
         .then(20, Lifecycle::pipes_closed)
         .then(30, Lifecycle::exited)
-        .then(40, |life, now| life.stop(now, Stop::Cancel))
+        .then(40, |life, now| life.stop(now, Stop::Cancel(Cancel::default())))
         .said("10:SIGINT 30:finish");
 }
 
 #[test]
 fn asked_twice_it_climbs_at_once() {
     Life::new(limits())
-        .then(10, |life, now| life.stop(now, Stop::Cancel))
-        .then(20, |life, now| life.stop(now, Stop::Cancel))
+        .then(10, |life, now| life.stop(now, Stop::Cancel(Cancel::default())))
+        .then(20, |life, now| life.stop(now, Stop::Cancel(Cancel::default())))
         .said("10:SIGINT 20:SIGTERM 5020:tree");
     Life::new(limits())
         .then(10, |life, now| life.stop(now, Stop::Signal(SIGINT)))
@@ -252,7 +254,7 @@ fn a_timeout_does_not_climb_a_ladder_that_is_climbed() {
         ..limits()
     };
     Life::new(total)
-        .then(500, |life, now| life.stop(now, Stop::Cancel))
+        .then(500, |life, now| life.stop(now, Stop::Cancel(Cancel::default())))
         .said("500:SIGINT 5500:SIGTERM 10500:tree");
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Ready {
     pub stderr: bool,
     pub reader_gone: bool,
     pub feed: bool,
+    pub control: bool,
 }
 
 /// Whose descriptor it is.
@@ -30,6 +31,7 @@ enum Whose {
     Stdout,
     Stderr,
     Feed,
+    Control,
 }
 
 /// Waits for whatever comes first, `timeout` at most.
@@ -68,6 +70,10 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Nothing => {}
         }
     }
+    if let Some(control) = &host.control {
+        let all = control.fds().into_iter();
+        fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
+    }
     let mut polled: Vec<PollFd<'_>> = fds
         .iter()
         .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
@@ -91,6 +97,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
             Whose::Feed => ready.feed |= any,
+            Whose::Control => ready.control |= any,
         }
     }
     Ok(ready)
