@@ -1,0 +1,2 @@
+//! cancel under virtual time.
+
