@@ -6,12 +6,12 @@
 
 mod calls;
 mod notices;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api::{Current, Snapshot, failure, text};
 use super::framing::jsonrpc::{Rpc, is_rpc};
 use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Spec, say_status, text_at};
+use super::{Match, Order, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
 use crate::guard::{Guard, Text, TextKind, Verdict};
 use crate::time::Time;
@@ -104,6 +104,19 @@ struct Cost {
 }
 
 impl Protocol for Acp {
+    /// Source: the protocol's schema, `session/cancel` and `session/prompt`.
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        let session = self.session.as_deref()?;
+        let message = match order {
+            Order::Interrupt => json!({"jsonrpc": "2.0", "method": "session/cancel",
+                "params": {"sessionId": session}}),
+            Order::Prompt(text) => json!({"jsonrpc": "2.0", "id": format!("spile-{number}"),
+                "method": "session/prompt",
+                "params": {"sessionId": session, "prompt": [{"type": "text", "text": text}]}}),
+        };
+        Some(message.to_string())
+    }
+
     fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
         if let Value::Array(values) = value {
             for value in values {

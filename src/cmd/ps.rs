@@ -63,7 +63,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         Heard::Enough
     });
-    let text = if args.json { lines(&runs) } else { table(&runs) };
+    let text = if args.json {
+        lines(&runs)
+    } else {
+        table(&runs)
+    };
     Ok(run::print(text.as_bytes()))
 }
 

@@ -16,7 +16,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
-use super::control::Server;
 use super::input::{self, Read};
 use super::output::{Output, complain, print};
 use super::record::Record;
@@ -27,6 +26,7 @@ use crate::guard::Ended;
 use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use asked::Asked;
 use feed::{Feed, Wants};
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
@@ -112,11 +112,7 @@ struct Host<'a> {
     said_end: bool,
     /// The reader is not waited for any more.
     abandoned: bool,
-    control: Option<Server>,
-    /// What only this run has, for those who mean no other.
-    word: String,
-    /// Who wants which prompt to follow the turn that has ended.
-    then: Vec<(u64, String)>,
+    asked: Asked,
 }
 
 impl<'a> Host<'a> {
@@ -150,9 +146,7 @@ impl<'a> Host<'a> {
             finish_by: None,
             said_end: false,
             abandoned: false,
-            control: None,
-            word: String::new(),
-            then: Vec::new(),
+            asked: Asked::default(),
         })
     }
 

@@ -82,14 +82,18 @@ impl Named {
             })
             .collect();
         let (mut exit, mut printed) = (Exit::Success, Exit::Success);
-        ask_all(asked, grace.saturating_add(PATIENCE), &mut |found, answer| {
-            let (heard, status) = self.hear(&found.info.stream, &answer);
-            exit = exit.or(status);
-            if let Answer::Ended(line) = answer {
-                printed = printed.or(run::print(format!("{line}\n").as_bytes()));
-            }
-            heard
-        });
+        ask_all(
+            asked,
+            grace.saturating_add(PATIENCE),
+            &mut |found, answer| {
+                let (heard, status) = self.hear(&found.info.stream, &answer);
+                exit = exit.or(status);
+                if let Answer::Ended(line) = answer {
+                    printed = printed.or(run::print(format!("{line}\n").as_bytes()));
+                }
+                heard
+            },
+        );
         Ok(printed.or(exit))
     }
 

@@ -172,8 +172,12 @@ impl Lane {
         if self.cut || turn.state != State::Watched {
             return None;
         }
-        let after = options.after.map(|after| (turn.since + after, Silence::After(after)));
-        let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
+        let after = options
+            .after
+            .map(|after| (turn.since + after, Silence::After(after)));
+        let idle = options
+            .when_idle
+            .map(|idle| (self.last_at + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
         // At the end of all time nothing moves on any more.
         due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))
@@ -202,7 +206,11 @@ impl Lane {
         }
         let (kind, why, data) = head(event.line, |head| {
             let why = head.message.map(|m| m.0.into_owned());
-            Some((head.kind?.0.into_owned(), why.unwrap_or_default(), head.data))
+            Some((
+                head.kind?.0.into_owned(),
+                why.unwrap_or_default(),
+                head.data,
+            ))
         })?;
         let code = data.as_ref().and_then(|d| d.get("code")?.as_str());
         (kind == "cancel_refused").then(|| match code.unwrap_or_default() {

@@ -1,2 +1,1 @@
 //! cancel under virtual time.
-

@@ -84,7 +84,8 @@ impl Server {
             let _ = std::fs::remove_file(&fresh);
             let _ = std::fs::remove_file(&about);
         });
-        let listener = listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
+        let listener =
+            listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
         Ok(Self {
             listener,
             socket,

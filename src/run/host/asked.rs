@@ -14,6 +14,18 @@ use crate::run::spool::Source;
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
 
+/// Where a host is asked, and what is still to be done of it.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub server: Option<Server>,
+    /// What only this run has, for those who mean no other.
+    word: String,
+    /// Who wants which prompt to follow the turn that has ended.
+    then: Vec<(u64, String)>,
+    /// How often the agent was told something.
+    pub orders: u64,
+}
+
 /// A cancel on its way to its place behind what the agent wrote before it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Wish {
@@ -53,8 +65,8 @@ impl Host<'_> {
         self.say("session", None, Some(data));
         match server {
             Ok(server) => {
-                self.control = Some(server);
-                self.word = info.control;
+                self.asked.server = Some(server);
+                self.asked.word = info.control;
             }
             Err(e) => {
                 let message = format!("the run cannot be cancelled by name: {e:#}");
@@ -65,7 +77,7 @@ impl Host<'_> {
 
     /// Hears what is asked and answers it.
     pub(super) fn serve(&mut self) {
-        let requests = self.control.as_mut().map(Server::serve);
+        let requests = self.asked.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
             match self.misses(&request) {
                 Some(why) => self.answer(client, &refused("not_here", why)),
@@ -80,7 +92,11 @@ impl Host<'_> {
         if request.stream.as_deref().is_some_and(|s| s != stream) {
             return Some("this run has another stream");
         }
-        if request.control.as_deref().is_some_and(|w| w != self.word) {
+        if request
+            .control
+            .as_deref()
+            .is_some_and(|w| w != self.asked.word)
+        {
             return Some("this is another run of the stream");
         }
         None
@@ -121,7 +137,7 @@ impl Host<'_> {
     }
 
     fn answer(&mut self, client: u64, answer: &Value) {
-        if let Some(control) = &mut self.control {
+        if let Some(control) = &mut self.asked.server {
             control.answer(client, answer);
         }
     }
@@ -170,7 +186,7 @@ impl Host<'_> {
         self.tap.guard().ask_cancel(&wish.by, &wish.reason);
         let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
         self.answer(wish.client, &accepted);
-        if let Some(control) = &mut self.control {
+        if let Some(control) = &mut self.asked.server {
             control.wait_for(wish.client, turn, wish.then.clone());
         }
         if !wish.told {
@@ -180,7 +196,7 @@ impl Host<'_> {
 
     fn tell_agent(&mut self, wish: &Wish) {
         let cancel = Cancel {
-            interrupt: self.interrupt_line().is_some(),
+            interrupt: self.can_interrupt(),
             within: wish.grace_ms.map(Duration::from_millis),
         };
         self.life.stop(self.clock.now(), Stop::Cancel(cancel));
@@ -189,15 +205,15 @@ impl Host<'_> {
 
     /// Tells those who wait for it that a turn has ended, and how.
     pub(super) fn settle(&mut self) {
-        let Some(control) = &mut self.control else {
+        let Some(control) = &mut self.asked.server else {
             return;
         };
         for (turn, line) in self.tap.guard().take_ended() {
             for (client, prompt) in control.ended(turn, &line) {
-                self.then.push((client, prompt));
+                self.asked.then.push((client, prompt));
             }
         }
-        for (client, prompt) in std::mem::take(&mut self.then) {
+        for (client, prompt) in std::mem::take(&mut self.asked.then) {
             let answer = self
                 .redirect(&prompt)
                 .map_or_else(|why| refused("not_now", &why), |()| redirected());
@@ -220,7 +236,7 @@ impl Host<'_> {
             "child": self.agent.pid,
             "stream": guard.stream(),
             "label": guard.label(),
-            "control": self.word,
+            "control": self.asked.word,
             "turn": guard.turns(),
             "open": guard.turn_open(),
             "seq": guard.seq(),
