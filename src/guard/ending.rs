@@ -94,6 +94,12 @@ impl Guard {
         });
     }
 
+    /// Whether the open turn was asked to end as cancelled.
+    #[must_use]
+    pub fn is_cancelling(&self) -> bool {
+        matches!(self.asked, Some(Asked::Cancel { .. }))
+    }
+
     /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
     pub fn ask_fail(&mut self, code: &str, message: &str) {
         self.asked.get_or_insert_with(|| Asked::Fail {

@@ -153,6 +153,8 @@ impl<'a> Host<'a> {
     fn run(&mut self) -> Result<Exit> {
         let mut buf = vec![0; CHUNK];
         self.note_exit();
+        // What was started is said at once, though the agent may say nothing for long.
+        self.collect();
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
@@ -171,7 +173,9 @@ impl<'a> Host<'a> {
             if ready.stderr {
                 self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.feed {
+            if ready.deaf {
+                self.feed = None;
+            } else if ready.feed {
                 self.feed(&mut buf);
             }
             if ready.control {

@@ -239,6 +239,7 @@ impl Host<'_> {
             "control": self.asked.word,
             "turn": guard.turns(),
             "open": guard.turn_open(),
+            "cancelling": guard.is_cancelling(),
             "seq": guard.seq(),
             "tools": tools,
             "idle_ms": u64::try_from(self.life.idle(now).as_millis()).unwrap_or(u64::MAX),

@@ -36,10 +36,10 @@ impl Host<'_> {
     /// # Errors
     /// Why that cannot be, in words.
     pub(super) fn redirect(&mut self, prompt: &str) -> Result<(), String> {
-        self.can_redirect()?;
         if self.agent.ended().is_some() || self.life.killed() {
             return Err("the agent did not obey and was ended".into());
         }
+        self.can_redirect()?;
         if self.tap.guard().turn_open() {
             return Err("a turn is open: cancel it first".into());
         }

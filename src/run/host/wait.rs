@@ -19,6 +19,8 @@ pub(super) struct Ready {
     pub stderr: bool,
     pub reader_gone: bool,
     pub feed: bool,
+    /// The agent has closed its stdin.
+    pub deaf: bool,
     pub control: bool,
 }
 
@@ -31,6 +33,7 @@ enum Whose {
     Stdout,
     Stderr,
     Feed,
+    Deaf,
     Control,
 }
 
@@ -65,7 +68,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Only to hear that the agent has closed its end.
-                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Feed));
+                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Deaf));
             }
             Wants::Nothing => {}
         }
@@ -97,6 +100,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
             Whose::Feed => ready.feed |= any,
+            Whose::Deaf => ready.deaf = any,
             Whose::Control => ready.control |= any,
         }
     }
