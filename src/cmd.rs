@@ -13,8 +13,10 @@ mod generate;
 mod heartbeat;
 mod merge;
 mod ps;
+mod replay;
 mod schema;
 mod settings;
+mod tee;
 mod view;
 mod wrap;
 
@@ -51,6 +53,8 @@ enum Command {
     Merge(merge::Args),
     Cancel(cancel::Args),
     Ps(ps::Args),
+    Tee(tee::Args),
+    Replay(replay::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -71,6 +75,8 @@ impl Command {
             Command::Merge(args) => merge::run(args),
             Command::Cancel(args) => cancel::run(args),
             Command::Ps(args) => ps::run(args),
+            Command::Tee(args) => tee::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),
@@ -107,10 +113,9 @@ pub fn main() -> ! {
 
 /// The command line over what is set in the environment and in spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let tree = tree();
-    let (tree, wrong) = match settings::load(&tree) {
-        Ok(settings) => (crate::config::apply(tree, &settings.all), None),
-        Err(message) => (tree, Some(message)),
+    let (tree, wrong) = match settings::load(tree()) {
+        Ok(settings) => (settings.apply(tree()), None),
+        Err(message) => (tree(), Some(message)),
     };
     let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
     // Help is there even if a setting is wrong.

@@ -4,6 +4,8 @@ pub mod cancel;
 pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
+pub mod pace;
+pub mod select;
 #[cfg(test)]
 mod virtual_time;
 

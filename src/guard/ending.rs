@@ -13,7 +13,18 @@ use crate::exit::Exit;
 use crate::time::Time;
 
 /// How many terminal events are kept for whoever asks for them.
-const MAX_ENDED: usize = 16;
+const MAX_ENDS: usize = 16;
+
+/// The end of a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnEnd {
+    /// The stream.
+    pub stream: String,
+    /// The turn.
+    pub turn: u64,
+    /// The terminal event, as its line without the line feed.
+    pub line: String,
+}
 
 /// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
 #[derive(Debug, Clone)]
@@ -34,7 +45,7 @@ enum Terminal<'a> {
 }
 
 /// How the open turn is to end, whatever the runtime says of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Asked {
     Cancel { by: String, reason: String },
     Fail { code: String, message: String },
@@ -80,32 +91,50 @@ impl Guard {
 
     /// What the open turn has used so far, in case it ends without saying so.
     pub fn note_spent(&mut self, spent: &Spent) {
-        if let Some(turn) = &mut self.turn {
+        if let Some(turn) = &mut self.lane.turn {
             turn.spent = spent.clone();
         }
     }
 
-    /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
+    /// From here on the open turn, of every lane, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        self.asked.get_or_insert_with(|| Asked::Cancel {
+        let asked = Asked::Cancel {
             by: by.to_owned(),
             reason: reason.to_owned(),
-        });
+        };
+        self.ask(&asked);
     }
 
-    /// Whether the open turn was asked to end as cancelled.
-    #[must_use]
-    pub fn is_cancelling(&self) -> bool {
-        matches!(self.asked, Some(Asked::Cancel { .. }))
+    /// As [`Guard::ask_cancel`], of the turns that are open now and not of later ones.
+    pub fn ask_cancel_open(&mut self, by: &str, reason: &str) {
+        for lane in self.lanes_mut().filter(|lane| lane.turn.is_some()) {
+            lane.asked.get_or_insert_with(|| Asked::Cancel {
+                by: by.to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// The last turns that have ended since this was asked, at most 16 of them.
+    pub fn take_ends(&mut self) -> impl Iterator<Item = TurnEnd> {
+        std::mem::take(&mut self.ends).into_iter()
     }
 
     /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
     pub fn ask_fail(&mut self, code: &str, message: &str) {
-        self.asked.get_or_insert_with(|| Asked::Fail {
+        let asked = Asked::Fail {
             code: code.to_owned(),
             message: message.to_owned(),
-        });
+        };
+        self.ask(&asked);
+    }
+
+    /// Whoever asks does not know of lanes: it is asked of all.
+    fn ask(&mut self, asked: &Asked) {
+        for lane in self.lanes_mut() {
+            lane.asked.get_or_insert_with(|| asked.clone());
+        }
     }
 
     /// A turn that completes with one of these stop reasons has failed.
@@ -115,8 +144,12 @@ impl Guard {
 
     /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
     pub fn end(&mut self, now: Time, end: &End) {
-        if self.turn.is_none() {
-            if self.turns > 0 {
+        self.in_every_lane(|guard| guard.end_lane(now, end));
+    }
+
+    fn end_lane(&mut self, now: Time, end: &End) {
+        if self.lane.turn.is_none() {
+            if self.all_turns() > 0 || !self.in_first_lane() {
                 return;
             }
             self.ensure_turn(now);
@@ -181,8 +214,9 @@ impl Guard {
 
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
     fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
-        let asked = self.asked.take();
+        let asked = self.lane.asked.take();
         let noted = self
+            .lane
             .turn
             .as_mut()
             .map(|turn| std::mem::take(&mut turn.spent));
@@ -197,11 +231,11 @@ impl Guard {
                     stop: stop.into(),
                     result: result.map(Cow::Borrowed),
                 };
-                self.exit = Exit::Success;
+                self.lane.exit = Exit::Success;
                 self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
             }
             Terminal::Failed { error, exit } => {
-                self.exit = Exit::of_failure(&error.code);
+                self.lane.exit = Exit::of_failure(&error.code);
                 let tail = std::mem::take(&mut self.stderr_tail);
                 let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
                 self.emit_terminal(
@@ -217,7 +251,7 @@ impl Guard {
                 );
             }
             Terminal::Cancelled { by, reason, stop } => {
-                self.exit = if by == "signal" {
+                self.lane.exit = if by == "signal" {
                     Exit::Success
                 } else {
                     Exit::Cancelled
@@ -230,7 +264,9 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
             }
         }
-        self.turn = None;
+        self.lane.turn = None;
+        self.ended += 1;
+        self.lane.ended = self.ended;
     }
 
     /// What is wrong with a stop reason that the user does not take for a success.
@@ -252,13 +288,19 @@ impl Guard {
         spent: &Spent,
     ) {
         let start = self.out.len();
-        self.emit_with(now, type_, (None, synthetic), body, spent);
+        self.write(now, (type_, None, synthetic), |writer, buf, envelope| {
+            writer.event_with(buf, envelope, body, spent);
+        });
         let line = self.out.get(start..).unwrap_or_default().trim_ascii_end();
         let line = String::from_utf8_lossy(line).into_owned();
-        if self.ended.len() >= MAX_ENDED {
-            self.ended.remove(0);
+        if self.ends.len() >= MAX_ENDS {
+            self.ends.pop_front();
         }
-        self.ended.push((self.turns, line));
+        self.ends.push_back(TurnEnd {
+            stream: self.lane.stream.clone(),
+            turn: self.lane.turns,
+            line,
+        });
     }
 }
 

@@ -390,13 +390,13 @@ impl<'a> Host<'a> {
         let more = self.feed.is_some() || self.stdin_inherited;
         let has_result = self.tap.has_result();
         let guard = self.tap.guard();
-        let phase = match (guard.turn_open(), guard.turns()) {
+        let phase = match (guard.any_turn_open(), guard.all_turns()) {
             (true, _) => Phase::InTurn,
             (false, 0) => Phase::Starting,
             (false, _) if has_result && !more => Phase::Done,
             (false, _) => Phase::Between,
         };
-        let ended = guard.turns() - u64::from(guard.turn_open());
+        let ended = guard.all_turns() - guard.turns_open();
         let tool_since = guard.tool_since();
         let view = View {
             phase,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::client::sweep;
 use super::protocol::{Info, Request, VERSION};
 use super::{INFO, SOCKET};
+use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 
 /// How many may be connected at once; one more takes the place of the oldest that waits for nothing.
@@ -45,8 +46,8 @@ struct Client {
     /// It will ask for nothing more.
     silent: bool,
     gone: bool,
-    /// The turn of which it waits for the end, and what then is to be the next prompt.
-    waits: Option<(u64, Option<String>)>,
+    /// The stream and the turn of which it waits for the end, and what then is to be the next prompt.
+    waits: Option<((String, u64), Option<String>)>,
 }
 
 /// A word that no other run has.
@@ -144,21 +145,28 @@ impl Server {
     }
 
     /// From here on a client waits for the end of this turn.
-    pub(in crate::run) fn wait_for(&mut self, client: u64, turn: u64, then: Option<String>) {
+    pub(in crate::run) fn wait_for(
+        &mut self,
+        client: u64,
+        turn: (String, u64),
+        then: Option<String>,
+    ) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
             client.waits = Some((turn, then));
         }
     }
 
     /// A turn has ended with this event: whoever waits for it is told. What was to be said then, and to whom.
-    pub(in crate::run) fn ended(&mut self, turn: u64, event: &str) -> Vec<(u64, String)> {
+    pub(in crate::run) fn ended(&mut self, end: &TurnEnd) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
-            if client.waits.as_ref().is_some_and(|(t, _)| *t == turn) {
+            let waits = client.waits.as_ref();
+            if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
                 let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
                 // As it is in the stream, byte for byte.
                 client.say(&format!(
-                    r#"{{"spile":{VERSION},"answer":"ended","event":{event}}}"#
+                    r#"{{"spile":{VERSION},"answer":"ended","event":{}}}"#,
+                    end.line
                 ));
                 then.extend(prompt.map(|prompt| (client.id, prompt)));
             }

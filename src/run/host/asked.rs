@@ -168,13 +168,12 @@ impl Host<'_> {
 
     fn decide(&mut self, wish: Wish) {
         let guard = self.tap.guard();
-        let (open, turns) = (guard.turn_open(), guard.turns());
         // What has said nothing yet is at work on its first turn.
-        let starting = turns == 0;
-        let turn = if open { turns } else { turns + 1 };
-        if self.said_end || !(open || starting) {
+        let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
+        let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
+        let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
             return self.answer(wish.client, &refused("no_turn", "no turn is open"));
-        }
+        };
         if wish.turn.is_some_and(|wanted| wanted != turn) {
             return self.answer(wish.client, &refused("other_turn", "another turn is open"));
         }
@@ -183,11 +182,15 @@ impl Host<'_> {
         {
             return self.answer(wish.client, &refused("no_redirect", &why));
         }
-        self.tap.guard().ask_cancel(&wish.by, &wish.reason);
+        if self.can_interrupt() && self.tap.guard().any_turn_open() {
+            self.tap.guard().ask_cancel_open(&wish.by, &wish.reason);
+        } else {
+            self.tap.guard().ask_cancel(&wish.by, &wish.reason);
+        }
         let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
         self.answer(wish.client, &accepted);
         if let Some(control) = &mut self.asked.server {
-            control.wait_for(wish.client, turn, wish.then.clone());
+            control.wait_for(wish.client, (stream, turn), wish.then.clone());
         }
         if !wish.told {
             self.tell_agent(&wish);
@@ -208,10 +211,8 @@ impl Host<'_> {
         let Some(control) = &mut self.asked.server else {
             return;
         };
-        for (turn, line) in self.tap.guard().take_ended() {
-            for (client, prompt) in control.ended(turn, &line) {
-                self.asked.then.push((client, prompt));
-            }
+        for end in self.tap.guard().take_ends() {
+            self.asked.then.extend(control.ended(&end));
         }
         for (client, prompt) in std::mem::take(&mut self.asked.then) {
             let answer = self
@@ -238,7 +239,7 @@ impl Host<'_> {
             "label": guard.label(),
             "control": self.asked.word,
             "turn": guard.turns(),
-            "open": guard.turn_open(),
+            "open": guard.any_turn_open(),
             "cancelling": guard.is_cancelling(),
             "seq": guard.seq(),
             "tools": tools,

@@ -40,7 +40,7 @@ impl Host<'_> {
             return Err("the agent did not obey and was ended".into());
         }
         self.can_redirect()?;
-        if self.tap.guard().turn_open() {
+        if self.tap.guard().any_turn_open() {
             return Err("a turn is open: cancel it first".into());
         }
         self.order(Order::Prompt(prompt));
