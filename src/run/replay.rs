@@ -300,7 +300,12 @@ impl Player {
     /// Waits for whatever comes first; whether the source can be read.
     fn wait(&mut self) -> Result<bool> {
         let now = self.clock.now();
-        let timeout = self.next_due().map(|due| due.since(now));
+        let timeout = self.next_due(now).map(|due| due.since(now));
+        let rest = self.progress.rest();
+        let timeout = match (timeout, rest) {
+            (Some(due), Some(rest)) => Some(due.min(rest)),
+            (due, rest) => due.or(rest),
+        };
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
         let out_events = match self.output.pending() {
@@ -317,6 +322,7 @@ impl Player {
             fds.push(PollFd::from_borrowed_fd(reader.fd(), PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if rest.is_some() => self.progress.draw(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
         }
@@ -340,14 +346,17 @@ impl Player {
         Ok(!readable.is_empty() && !self.quit && !self.reader_gone)
     }
 
-    /// The next deadline, unless the next part waits for something else.
-    fn next_due(&mut self) -> Option<Time> {
+    /// When the next part is due, unless it waits for something else.
+    fn next_due(&mut self, now: Time) -> Option<Time> {
         let mark = self.replay.queue().front()?.clone();
         let halted = self.stepping.as_ref().is_some_and(|at| at.halted);
-        if halted || self.is_held_back(&mark) {
-            return None;
+        if self.is_held_back(&mark) {
+            None
+        } else if self.is_due(now, &mark) {
+            Some(now)
+        } else {
+            self.pace.due(mark.gap).filter(|_| !halted)
         }
-        self.pace.due(mark.gap)
     }
 
     fn on_signals(&mut self) {
@@ -408,7 +417,7 @@ impl Player {
         self.show_keys();
     }
 
-    fn show_keys(&self) {
+    fn show_keys(&mut self) {
         if let Some(at) = &self.stepping {
             let state = if at.halted { "halted" } else { "playing" };
             self.progress.keys(self.pace.speed(), state);

@@ -12,6 +12,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["heartbeat"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
+    (&["replay"], EVENT),
+    (&["replay", "--instant", "-"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),

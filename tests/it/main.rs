@@ -16,6 +16,8 @@ mod harness;
 mod heartbeat;
 mod merge;
 mod recordings;
+mod replay;
+mod replay_http;
 mod schema;
 mod spool;
 mod streaming;
