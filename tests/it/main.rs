@@ -18,6 +18,7 @@ mod merge;
 mod recordings;
 mod replay;
 mod replay_http;
+mod replay_keys;
 mod schema;
 mod spool;
 mod streaming;

@@ -9,7 +9,6 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::harness::{Live, bash, shell_code, spile};
-use crate::terminal::Terminal;
 
 /// The events of a stream: turns of ten, a millisecond between any two.
 pub fn recording(stream: &str, events: u64) -> String {
@@ -17,7 +16,7 @@ pub fn recording(stream: &str, events: u64) -> String {
 }
 
 /// One of them, `ms` milliseconds into the recording.
-fn event(stream: &str, seq: u64, ms: u64) -> String {
+pub fn event(stream: &str, seq: u64, ms: u64) -> String {
     let (type_, body) = match seq % 10 {
         1 => ("turn_started", r#""runtime":"x""#.to_owned()),
         0 => ("turn_completed", r#""stop":"end_turn""#.to_owned()),
@@ -48,20 +47,21 @@ fn part(text: &str, first: usize, last: usize) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-struct Folder(TempDir);
+/// A folder with recordings in it.
+pub struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
 
-    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }
@@ -403,81 +403,4 @@ fn what_is_played_reads_the_same() {
         (stdout.as_str(), stderr.as_str(), status),
         ("same\n", "", 0)
     );
-}
-
-/// The terminal is given back in every way in which it ends.
-#[test]
-fn keys_step_play_and_quit() {
-    let folder = Folder::new();
-    let text = recording("s", 40);
-    let file = folder.put("run", &text);
-    let stepped = format!(
-        "export TERM=xterm; cd {}; stty cols 160 rows 24; stty -a >before; spile replay --step {file} | {{ while read -r line; do echo \"seen $((++n))\"; done; }}; echo \"status ${{PIPESTATUS[0]}}\"; stty -a >after; cmp before after && echo same",
-        folder.path().display()
-    );
-    let end = |terminal: Terminal| {
-        let (_, shown) = terminal.end();
-        assert!(shown.contains("same"), "{shown}");
-        shown
-    };
-    let mut terminal = Terminal::run(&stepped);
-    terminal.until("q: quit");
-    terminal.press(b" ");
-    terminal.until("seen 1");
-    terminal.press(b"\x1b[C");
-    terminal.until("seen 2");
-    terminal.press(b"+++q");
-    let shown = end(terminal);
-    assert!(
-        shown.contains("status 0") && !shown.contains("seen 3"),
-        "{shown}"
-    );
-    let mut terminal = Terminal::run(&stepped);
-    terminal.until("q: quit");
-    terminal.press(b"p");
-    let shown = end(terminal);
-    assert!(
-        shown.contains("seen 40") && shown.contains("status 0"),
-        "{shown}"
-    );
-    let mut terminal = Terminal::run(&format!("trap : INT; {stepped}"));
-    terminal.until("q: quit");
-    terminal.press(b" \x03");
-    let shown = end(terminal);
-    assert!(shown.contains("status 130"), "{shown}");
-}
-
-#[test]
-fn progress_is_shown_where_it_is_in_nobodys_way() {
-    let folder = Folder::new();
-    let file = folder.put("run", recording("s", 10) + &event("s", 11, 1500));
-    let run = |line: &str| {
-        let script = format!(
-            "export TERM=xterm; stty cols 120 rows 24; cd {}; {line}",
-            folder.path().display()
-        );
-        let (status, shown) = Terminal::run(&script).end();
-        assert_eq!(status, 0, "{shown}");
-        shown
-    };
-    let shown = run(&format!("spile replay {file} >out"));
-    assert!(
-        shown.contains("2026-01-01T00:00:00.010Z +0:00:00"),
-        "{shown}"
-    );
-    assert!(shown.contains('%'), "{shown}");
-    let shown = run(&format!("spile replay {file} | spile view --format text"));
-    assert!(shown.contains("text"), "{shown}");
-    let shown = run(&format!("spile replay --instant {file}"));
-    assert!(
-        !shown.contains('%') && shown.contains("turn_completed"),
-        "{shown}"
-    );
-}
-
-#[test]
-fn keys_need_a_terminal() {
-    let (stdout, stderr, status) = bash("echo '{}' | setsid spile replay --step");
-    assert_eq!((stdout.as_str(), status), ("", 125));
-    assert!(stderr.contains("--step needs a terminal"), "{stderr}");
 }
