@@ -14,6 +14,7 @@ mod merge;
 mod replay;
 mod schema;
 mod settings;
+mod tee;
 mod view;
 mod wrap;
 
@@ -48,6 +49,7 @@ enum Command {
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
+    Tee(tee::Args),
     Replay(replay::Args),
     View(view::Args),
     Check(check::Args),
@@ -67,6 +69,7 @@ impl Command {
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
+            Command::Tee(args) => tee::run(args),
             Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
@@ -104,10 +107,9 @@ pub fn main() -> ! {
 
 /// The command line over what is set in the environment and in spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let tree = tree();
-    let (tree, wrong) = match settings::load(&tree) {
-        Ok(settings) => (crate::config::apply(tree, &settings.all), None),
-        Err(message) => (tree, Some(message)),
+    let (tree, wrong) = match settings::load(tree()) {
+        Ok(settings) => (settings.apply(tree()), None),
+        Err(message) => (tree(), Some(message)),
     };
     let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
     // Help is there even if a setting is wrong.

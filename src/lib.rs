@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod replay;
 pub mod run;
 pub mod schema;
+pub mod sink;
 pub mod stage;
 pub mod tap;
 pub mod term;
