@@ -12,6 +12,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["heartbeat"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
+    (&["tee"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),
