@@ -109,7 +109,7 @@ fn a_command_runs_for_each_event_and_knows_its_id() {
     let input = format!("{}{delta}garbage\n{}", status(7, "a"), status(8, "b"));
     // `$0` stays as it is: nothing is expanded by tee, and by the shell only what is said inside.
     let sink = format!(
-        "cmd:sh -c 'read -r line; echo \"${{SPILE_DELIVERY_ID-none}} ${{#line}}\" >>{path}'"
+        "cmd:sh -c 'read -r line; echo \"${{SPILE_DELIVERY_ID-none}} ${{##line}}\" >>{path}'"
     );
     spile(&["tee", &sink]).stdin(&input).run().stdout(&input);
     let lengths = [status(7, "a").len() - 1, delta.len() - 1];

@@ -135,10 +135,10 @@ fn a_small_file_system_that_gets_room_gets_everything() {
     let (folder, _) = place("");
     let at = folder.path().display().to_string();
     let script = format!(
-        "cd {at} && mkdir small && mount -t tmpfs -o size=256k none small && echo mounted && \
+        "cd {at} && mkdir small && mount -t tmpfs -o size=256k none small && echo mounted && exec 3>&1 && \
          head -c 200k /dev/zero >small/filler && \
          {{ seq 1 30000; while ! [ -s said ]; do :; done; \
-            [ $(stat -c %s small/x) -gt 0 ] && [ -z \"$(tail -c1 small/x)\" ] && echo whole >&3; rm small/filler; }} 3>&1 \
+            [ $(stat -c %s small/x) -gt 0 ] && [ -z \"$(tail -c1 small/x)\" ] && echo whole >&3; rm small/filler; }} \
          | spile tee small/x 2>said >/dev/null; \
          echo ${{PIPESTATUS[1]}}; cmp small/x <(seq 1 30000) && cat said"
     );
@@ -206,32 +206,72 @@ fn whoever_connects_gets_everything_once() {
     assert!(!std::path::Path::new(&path).exists());
 }
 
-#[test]
-fn a_stopped_reader_of_a_socket_is_let_go() {
-    let (_folder, path) = place("sock");
-    let input = statuses(20_000);
-    let script = format!("exec spile tee --spool-max 100k unix:{path}");
-    let (mut child, mut stderr) = start(&script);
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(statuses(1).as_bytes()).unwrap();
+/// Connects as soon as somebody listens, and reads what is said first.
+fn connect(path: &str, child: &mut Child) -> BufReader<UnixStream> {
     let since = Instant::now();
-    let mut stopped = loop {
-        if let Ok(socket) = UnixStream::connect(&path) {
-            break socket;
+    loop {
+        if let Ok(socket) = UnixStream::connect(path) {
+            return BufReader::new(socket);
         }
-        assert!(since.elapsed() < LIMIT);
+        assert!(since.elapsed() < LIMIT && child.try_wait().unwrap().is_none());
         std::thread::yield_now();
-    };
-    let mut first = [0; 1];
-    stopped.read_exact(&mut first).unwrap();
-    stdin.write_all(&input.as_bytes()[first.len()..]).unwrap();
+    }
+}
+
+#[test]
+fn a_stopped_reader_of_a_socket_does_not_hold_the_end() {
+    let (_folder, path) = place("sock");
+    let (mut child, mut stderr) = start(&format!("exec spile tee unix:{path}"));
+    let input = statuses(20_000);
+    let mut stdin = child.stdin.take().unwrap();
+    let (first, rest) = input.split_at(statuses(1).len());
+    stdin.write_all(first.as_bytes()).unwrap();
+    let mut stopped = connect(&path, &mut child).into_inner();
+    stopped.read_exact(&mut [0]).unwrap();
+    stdin.write_all(rest.as_bytes()).unwrap();
     drop(stdin);
-    // It takes nothing, and the end comes all the same.
+    // It takes nothing more, and the end comes all the same.
     assert_eq!(shell_code(child.wait().unwrap()), 0);
     assert_eq!(
         said(&mut stderr),
         format!("spile: unix:{path}: a reader was too slow to get all\n")
     );
+}
+
+#[test]
+fn a_reader_of_a_socket_that_is_too_slow_is_told_so() {
+    let (_folder, path) = place("sock");
+    let (mut child, _stderr) = start(&format!("exec spile tee --spool-max 100k unix:{path}"));
+    let input = statuses(20_000);
+    let mut stdin = child.stdin.take().unwrap();
+    let (first, rest) = input.split_at(statuses(1).len());
+    stdin.write_all(first.as_bytes()).unwrap();
+    let mut slow = connect(&path, &mut child);
+    let mut got = String::new();
+    slow.read_line(&mut got).unwrap();
+    stdin.write_all(rest.as_bytes()).unwrap();
+    // Others who come now see how far the log has been cut: far behind what the slow one and its socket can hold.
+    let since = Instant::now();
+    loop {
+        let mut line = String::new();
+        let mut late = connect(&path, &mut child);
+        late.read_line(&mut line).unwrap();
+        if line.contains(r#""kind":"gap""#) {
+            late.read_line(&mut line).unwrap();
+            let seq = line.split("\"seq\":").nth(1).unwrap();
+            if seq.split(',').next().unwrap().parse::<u64>().unwrap() > 15_000 {
+                break;
+            }
+        }
+        assert!(since.elapsed() < LIMIT, "{line}");
+    }
+    slow.read_to_string(&mut got).unwrap();
+    let end = got.trim_end().rfind('\n').unwrap() + 1;
+    let (before, gap) = got.split_at(end);
+    assert!(input.starts_with(before));
+    assert!(gap.contains("too slow"), "{gap}");
+    drop(stdin);
+    assert_eq!(shell_code(child.wait().unwrap()), 0);
 }
 
 #[test]
