@@ -27,6 +27,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand tee 'Hand events to every sink at once, and pass them on'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
@@ -105,6 +106,21 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;tee'= {
+            cand --output-error 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error'
+            cand --queue 'Memory for what a sink has not taken yet'
+            cand --spool-max 'Then so much in a file without a name; past that the sink is given up'
+            cand --linger 'How long to wait for the sinks at the end of the input'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand -a 'Append to files instead of truncating them'
+            cand --append 'Append to files instead of truncating them'
+            cand -i 'Ignore SIGINT'
+            cand --ignore-interrupts 'Ignore SIGINT'
+            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;view'= {
             cand --format 'What the output is for [default: tty in a terminal, else plain]'
             cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
@@ -160,6 +176,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand tee 'Hand events to every sink at once, and pass them on'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
@@ -179,6 +196,8 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;heartbeat'= {
         }
         &'spile;help;merge'= {
+        }
+        &'spile;help;tee'= {
         }
         &'spile;help;view'= {
         }

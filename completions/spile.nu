@@ -112,6 +112,25 @@ module completions {
     ...sources: string        # What to merge; `./a=b` is a file with = in its name
   ]
 
+  def "nu-complete spile tee output_error" [] {
+    [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
+  }
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile tee" [
+    --append(-a)              # Append to files instead of truncating them
+    --ignore-interrupts(-i)   # Ignore SIGINT
+    --output-error: string@"nu-complete spile tee output_error" # What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error
+    --queue: string           # Memory for what a sink has not taken yet
+    --spool-max: string       # Then so much in a file without a name; past that the sink is given up
+    --linger: string          # How long to wait for the sinks at the end of the input
+    --exit-from-stream        # Exit by how the streams' last turns ended
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sinks: string          # Where the events go besides stdout
+  ]
+
   def "nu-complete spile view format" [] {
     [ "tty" "plain" "text" ]
   }
@@ -203,6 +222,10 @@ module completions {
 
   # Make several streams one, in the order in which their lines come
   export extern "spile help merge" [
+  ]
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile help tee" [
   ]
 
   # Show events to people

@@ -2,10 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-use crate::harness::LIMIT;
 
 /// What was asked.
 #[derive(Debug, Clone)]
@@ -39,7 +37,7 @@ pub enum Reply {
 /// The server.
 pub struct Endpoint {
     pub url: String,
-    seen: Arc<(Mutex<Vec<Request>>, Condvar)>,
+    seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Endpoint {
@@ -47,7 +45,7 @@ impl Endpoint {
     pub fn start(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let seen = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let (shared, reply) = (Arc::clone(&seen), Arc::new(reply));
         std::thread::spawn(move || {
             for socket in listener.incoming() {
@@ -60,29 +58,16 @@ impl Endpoint {
 
     /// What it was asked until now.
     pub fn seen(&self) -> Vec<Request> {
-        self.seen.0.lock().unwrap().clone()
-    }
-
-    /// Waits until it was asked so often.
-    pub fn wait_for(&self, count: usize) {
-        let seen = self.seen.0.lock().unwrap();
-        let few = |seen: &mut Vec<Request>| seen.len() < count;
-        let (seen, late) = self.seen.1.wait_timeout_while(seen, LIMIT, few).unwrap();
-        assert!(!late.timed_out(), "only {} requests", seen.len());
+        self.seen.lock().unwrap().clone()
     }
 }
 
-fn serve(
-    socket: TcpStream,
-    seen: &(Mutex<Vec<Request>>, Condvar),
-    reply: &dyn Fn(usize, &Request) -> Reply,
-) {
+fn serve(socket: TcpStream, seen: &Mutex<Vec<Request>>, reply: &dyn Fn(usize, &Request) -> Reply) {
     let mut reader = BufReader::new(socket.try_clone().unwrap());
     while let Some(request) = read(&mut reader) {
         let number = {
-            let mut all = seen.0.lock().unwrap();
+            let mut all = seen.lock().unwrap();
             all.push(request.clone());
-            seen.1.notify_all();
             all.len()
         };
         match reply(number, &request) {
