@@ -49,6 +49,9 @@ _spile() {
             spile,merge)
                 cmd="spile__subcmd__merge"
                 ;;
+            spile,replay)
+                cmd="spile__subcmd__replay"
+                ;;
             spile,schema)
                 cmd="spile__subcmd__schema"
                 ;;
@@ -94,6 +97,9 @@ _spile() {
             spile__subcmd__help,merge)
                 cmd="spile__subcmd__help__subcmd__merge"
                 ;;
+            spile__subcmd__help,replay)
+                cmd="spile__subcmd__help__subcmd__replay"
+                ;;
             spile__subcmd__help,schema)
                 cmd="spile__subcmd__help__subcmd__schema"
                 ;;
@@ -113,7 +119,7 @@ _spile() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce chunk heartbeat merge tee view check export adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -352,7 +358,7 @@ _spile() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap coalesce chunk heartbeat merge tee view check export adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -519,6 +525,20 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__schema)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -591,6 +611,56 @@ _spile() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__replay)
+            opts="-h --speed --instant --step --max-gap --from-seq --since --until --stream --turn --only --restamp --max-line --strict --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-gap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-seq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --turn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -10,6 +10,7 @@ mod message;
 mod once;
 mod output;
 mod record;
+pub mod replay;
 mod shell;
 mod signal;
 mod single;
