@@ -14,6 +14,9 @@ mod generate;
 mod harness;
 
 mod heartbeat;
+mod ledger;
+mod ledger_cases;
+mod ledger_damage;
 mod merge;
 mod recordings;
 mod schema;
