@@ -20,6 +20,7 @@ pub mod merge;
 pub mod outcome;
 pub mod run;
 pub mod schema;
+pub mod sink;
 pub mod stage;
 pub mod tap;
 pub mod term;

@@ -15,6 +15,7 @@ mod shell;
 mod signal;
 mod single;
 mod spool;
+pub mod tee;
 mod tree;
 
 pub use child::Stdin;
@@ -29,4 +30,5 @@ pub use record::Record;
 pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};
-pub use spool::SpoolLimits;
+pub use spool::{SpoolLimits, give_back, unnamed};
+pub use tee::tee;
