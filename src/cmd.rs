@@ -10,6 +10,7 @@ mod demo;
 mod export;
 mod generate;
 mod heartbeat;
+mod ledger;
 mod merge;
 mod schema;
 mod settings;
@@ -49,6 +50,7 @@ enum Command {
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
     Tee(tee::Args),
+    Ledger(ledger::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -68,6 +70,7 @@ impl Command {
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
             Command::Tee(args) => tee::run(args),
+            Command::Ledger(args) => ledger::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),

@@ -18,7 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::ledger::{Change, Head};
 use crate::time::Time;
 
-pub use desk::{Desk, Parcel, Question, Task};
+pub use desk::{Counts, Desk, Parcel, Question, Task};
 pub use look::{Look, Lookup, Tally};
 pub use planning::{Line, Passing, Planned, Planning};
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Shared;
-use crate::ledger::{Asked, Change, Item, Lanes, Options, Outcome, Step};
+use crate::ledger::{Asked, Change, Item, Lanes, Mark, Options, Outcome, State, Step};
 use crate::time::Time;
 
 /// One sink's desk. Whoever drives it asks [`Desk::next`] what to do, does it, and says what came of it.
@@ -13,6 +13,37 @@ pub struct Desk {
     lanes: Lanes,
     /// Transitions that are not durable yet; they become so together with what begins next.
     ended: Vec<Change>,
+    counts: Counts,
+}
+
+/// What has come of deliveries since the desk was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// They are there.
+    pub sent: u64,
+    /// They are not, and will not be.
+    pub failed: u64,
+    /// Nobody knows.
+    pub unknown: u64,
+    /// They were sent again although they may have been there.
+    pub resent: u64,
+    /// They were too old.
+    pub expired: u64,
+}
+
+impl Counts {
+    fn add(&mut self, change: &Change) {
+        let count = match (change.state, change.mark) {
+            (State::Sent, _) => &mut self.sent,
+            // What is let be later has been counted.
+            (State::Failed, Mark::None) => &mut self.failed,
+            (State::Unknown, _) => &mut self.unknown,
+            (State::Expired, _) => &mut self.expired,
+            (State::Planned, Mark::Resent) => &mut self.resent,
+            _ => return,
+        };
+        *count += 1;
+    }
 }
 
 /// One thing to give to the sink.
@@ -68,6 +99,7 @@ impl Desk {
             sink,
             lanes,
             ended: Vec::new(),
+            counts: Counts::default(),
         })
     }
 
@@ -94,7 +126,9 @@ impl Desk {
                     self.lanes.loaded(now, &stream, most, rows);
                 }
                 Step::Change(changes) => {
-                    self.ended.extend(changes);
+                    for change in changes {
+                        self.note(change);
+                    }
                     self.commit()?;
                 }
                 Step::Ask(positions) => {
@@ -125,14 +159,27 @@ impl Desk {
     /// What came of a row that was handed out. It becomes durable with the next call of [`Desk::next`] or
     /// [`Desk::commit`]; until then it stands as in doubt.
     pub fn outcome(&mut self, now: Time, position: u64, outcome: Outcome) {
-        self.ended
-            .extend(self.lanes.outcome(now, position, outcome));
+        if let Some(change) = self.lanes.outcome(now, position, outcome) {
+            self.note(change);
+        }
     }
 
     /// What the sink says of a row that it was asked for.
     pub fn answered(&mut self, now: Time, position: u64, answer: Asked) {
-        self.ended
-            .extend(self.lanes.answered(now, position, answer));
+        if let Some(change) = self.lanes.answered(now, position, answer) {
+            self.note(change);
+        }
+    }
+
+    fn note(&mut self, change: Change) {
+        self.counts.add(&change);
+        self.ended.push(change);
+    }
+
+    /// What has come of deliveries so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Makes durable what has been said.
