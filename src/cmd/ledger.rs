@@ -14,7 +14,7 @@ use crate::run::{self, Clock};
 /// Look into a delivery ledger, and decide what waits for a person
 ///
 /// stat counts the deliveries of each sink by their state; list prints them, one a line: state, mark, delivery id, sink,
-/// tries, time and what the sink said. Both also work while tee uses the ledger.
+/// failed tries, time and what the sink said. Both also work while tee uses the ledger.
 ///
 /// retry lets deliveries that failed or are in doubt be sent again by the next tee, forget lets them be, so that what waits
 /// behind them goes on; without ids all of them are meant. forget with an id also takes one that was not sent yet. The

@@ -195,6 +195,8 @@ impl Lanes {
         let mut note = None;
         let mut wait = |asked: Option<std::time::Duration>, why: String, row: &mut Head| {
             note = Some(why);
+            // A sink that asks to be left alone has not failed; nor has one in whose call we were killed.
+            row.tries = row.tries.saturating_add(u32::from(asked.is_none()));
             let own = backoff(row.tries);
             row.not_before = now + asked.map_or(own, |a| a.min(MAX_RETRY_AFTER));
         };
@@ -213,10 +215,6 @@ impl Lanes {
             Outcome::Unknown(asked, why) => wait(asked, why, row),
             Outcome::Retry(asked, why) => {
                 wait(asked, why, row);
-                if asked.is_some() {
-                    // A sink that asks to be left alone has not failed.
-                    row.tries = before.tries;
-                }
                 if !doubt {
                     row.state = if row.tries >= tries {
                         State::Failed

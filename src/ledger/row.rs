@@ -34,7 +34,7 @@ pub struct Row {
     pub state: State,
     /// What is remembered.
     pub mark: Mark,
-    /// Tries that began.
+    /// Tries that failed.
     pub tries: u32,
     /// The event's own time; where it has none that can be read, the time at which it was planned.
     pub born: Time,

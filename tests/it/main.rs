@@ -17,6 +17,7 @@ mod heartbeat;
 mod ledger;
 mod ledger_cases;
 mod ledger_damage;
+mod ledger_kill;
 mod merge;
 mod recordings;
 mod schema;

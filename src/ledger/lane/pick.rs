@@ -93,7 +93,6 @@ impl Lane {
             // The doubt begins with the first try: a sink remembers an id from then on.
             row.changed = now;
         }
-        row.tries = row.tries.saturating_add(1);
         Some(Change::of(row, None))
     }
 
