@@ -75,7 +75,7 @@ fn serve(stream: &TcpStream, state: &Mutex<Heard>) {
             None => false,
         };
         // Half of them are killed after it was taken and before they know.
-        let take = !burnt || heard.taken.len() % 2 == 0;
+        let take = !burnt || heard.taken.len().is_multiple_of(2);
         if take && !heard.taken.iter().any(|(k, _)| *k == key) {
             heard.taken.push((key, body));
         }

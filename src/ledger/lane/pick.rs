@@ -68,7 +68,7 @@ impl Lanes {
 impl Lane {
     /// Whether there is anything that a pace could hold up.
     fn waits(&self) -> bool {
-        !self.held && !(self.rows.is_empty() && self.passing.is_empty())
+        !(self.held || self.rows.is_empty() && self.passing.is_empty())
     }
 
     fn next(&self, now: Time, options: &Options, at: Cursor) -> Option<Next> {
