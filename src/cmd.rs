@@ -12,6 +12,7 @@ mod generate;
 mod heartbeat;
 mod ledger;
 mod merge;
+mod replay;
 mod schema;
 mod settings;
 mod tee;
@@ -50,10 +51,11 @@ enum Command {
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
     Tee(tee::Args),
-    Ledger(ledger::Args),
+    Replay(replay::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
+    Ledger(ledger::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
     Schema(schema::Args),
@@ -70,10 +72,11 @@ impl Command {
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
             Command::Tee(args) => tee::run(args),
-            Command::Ledger(args) => ledger::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),
+            Command::Ledger(args) => ledger::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Schema(args) => schema::run(args),
@@ -107,10 +110,9 @@ pub fn main() -> ! {
 
 /// The command line over what is set in the environment and in spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let tree = tree();
-    let (tree, wrong) = match settings::load(&tree) {
-        Ok(settings) => (crate::config::apply(tree, &settings.all), None),
-        Err(message) => (tree, Some(message)),
+    let (tree, wrong) = match settings::load(tree()) {
+        Ok(settings) => (settings.apply(tree()), None),
+        Err(message) => (tree(), Some(message)),
     };
     let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
     // Help is there even if a setting is wrong.

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::Deserialize;
 
 pub use lines::{Lines, Piece};
-pub use slow::Fields;
+pub use slow::{Fields, Unknown};
 pub use surrogate::{mend_lone, unescape};
 pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
 

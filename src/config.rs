@@ -1,6 +1,8 @@
 //! Defaults that a user sets once, resolved here and nowhere else: flags, then the environment, then `spile.toml`, then what
 //! is built in. It is tuning only: never a sink, a command, a path or an adapter, so that no file found somewhere can run
-//! things. What takes part is a list, [`TUNABLE`]; anything else in the file is refused.
+//! things. What takes part is a list, [`TUNABLE`], beside it [`presets`]; anything else in the file is refused.
+
+mod presets;
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -11,6 +13,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+pub use presets::{Preset, presets};
 
 /// The options that may be set outside the command line, by command: sizes, durations, presets and colours, each an option
 /// with one value.
@@ -26,6 +30,7 @@ pub const TUNABLE: &[(&str, &[&str])] = &[
     ),
     ("heartbeat", &["every", "stall-after", "max-line"]),
     ("merge", &["max-line"]),
+    ("replay", &["max-gap", "max-line"]),
     ("view", &["color", "max-line"]),
     ("check", &["max-line"]),
     ("export", &["max-line"]),
@@ -184,19 +189,46 @@ impl Key {
     }
 }
 
+/// A file of settings.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl<'a> File<'a> {
+    /// The line, from 1, of the byte `at`.
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.bytes().take(at);
+        before.filter(|b| *b == b'\n').count() + 1
+    }
+
+    /// Why what stands at the byte `at` does not do.
+    fn refused(&self, at: usize, why: String) -> String {
+        format!("{}:{}: {why}", self.path.display(), self.line(at))
+    }
+
+    fn table(&self) -> Result<Spanned<DeTable<'a>>, String> {
+        DeTable::parse(self.text).map_err(|e| {
+            let at = e.span().map_or(0, |span| span.start);
+            self.refused(at, e.message().replace('\n', ", "))
+        })
+    }
+}
+
 /// Reads the file; what may not be there is refused with its line and what may.
 fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
-    let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
-    let refused = |at: usize, why: String| format!("{}:{}: {why}", path.display(), line(at));
-    let table = DeTable::parse(text).map_err(|e| {
-        let at = e.span().map_or(0, |span| span.start);
-        refused(at, e.message().replace('\n', ", "))
-    })?;
+    let file = File { path, text };
+    let refused = |at, why| file.refused(at, why);
+    let table = file.table()?;
     let mut keys = Vec::new();
     for (command, inner) in table.get_ref() {
         let (at, command) = (command.span().start, command.get_ref());
+        if command == presets::TABLE {
+            continue;
+        }
         let Some((_, allowed)) = TUNABLE.iter().find(|(name, _)| name == command) else {
             let names: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
+            let names = [&names[..], &[presets::TABLE]].concat();
             let why = format!("{command} cannot be set here, only {}", names.join(", "));
             return Err(refused(at, why));
         };
@@ -224,7 +256,7 @@ fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
                 command: command.to_string(),
                 option: option.to_string(),
                 value,
-                line: line(at),
+                line: file.line(at),
             });
         }
     }
@@ -243,10 +275,14 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Option<String> {
 /// Whether the option takes the value, found out by clap itself; else why not.
 fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
     let flag = format!("--{}={value}", arg.get_long().unwrap_or_default());
+    // What it requires beside itself is not asked for here.
+    let alone = Arg::new(arg.get_id().clone())
+        .long(arg.get_long().unwrap_or_default().to_owned())
+        .value_parser(arg.get_value_parser().clone());
     let probe = Command::new("spile")
         .no_binary_name(true)
         .disable_help_flag(true)
-        .arg(arg.clone());
+        .arg(alone);
     let Err(error) = probe.try_get_matches_from([flag]) else {
         return Ok(());
     };

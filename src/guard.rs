@@ -3,6 +3,7 @@
 
 mod block;
 mod ending;
+mod lanes;
 mod say;
 #[cfg(test)]
 mod tests;
@@ -11,14 +12,15 @@ mod tools;
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use crate::codec::{self, Malformed, Place, Writer};
 use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
-use crate::exit::Exit;
 use crate::time::Time;
 
 use block::Blocks;
+use lanes::Lane;
+pub use lanes::MAX_LANES;
 pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
 use tools::Tools;
 
@@ -39,7 +41,7 @@ pub struct Config {
     pub max_block: usize,
 }
 
-/// The guard of one stream. What it has to say collects in [`Guard::out`].
+/// The guard of one stream, or of several, each in its lane. What it has to say collects in [`Guard::out`].
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
@@ -48,14 +50,14 @@ pub struct Guard {
     writer: Writer,
     runtime: Cow<'static, str>,
     time: Time,
-    seq: u64,
-    turns: u64,
-    turn: Option<Turn>,
-    blocks: Blocks,
-    asked: Option<ending::Asked>,
+    stamp: Stamp,
+    /// The lane in which it speaks, and the others.
+    lane: Lane,
+    parked: Vec<Lane>,
+    /// How many turns have ended.
+    ended: u64,
     fail_on_stop: Vec<String>,
     stderr_tail: String,
-    exit: Exit,
     diagnostics: u64,
 }
 
@@ -74,19 +76,17 @@ impl Guard {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            blocks: Blocks::new(config.max_block.max(16)),
+            lane: Lane::new(&config, 0),
+            parked: Vec::new(),
+            ended: 0,
             config,
             out: Vec::new(),
             writer: Writer::default(),
             runtime: Cow::Borrowed("unknown"),
             time: Time::default(),
-            seq: 0,
-            turns: 0,
-            turn: None,
-            asked: None,
+            stamp: Stamp::default(),
             fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
-            exit: Exit::Success,
             diagnostics: 0,
         }
     }
@@ -99,36 +99,6 @@ impl Guard {
     /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
     pub fn expect_lone_surrogates(&mut self) {
         self.writer.lone_surrogates = true;
-    }
-
-    /// Whether a turn is open.
-    #[must_use]
-    pub fn turn_open(&self) -> bool {
-        self.turn.is_some()
-    }
-
-    /// The number of the last turn that was opened; 0 before the first.
-    #[must_use]
-    pub fn turns(&self) -> u64 {
-        self.turns
-    }
-
-    /// Whether the main agent has said anything in the open turn.
-    #[must_use]
-    pub fn answered(&self) -> bool {
-        self.turn.as_ref().is_some_and(|t| t.answered)
-    }
-
-    /// Since when the oldest of the open tools is open.
-    #[must_use]
-    pub fn tool_since(&self) -> Option<Time> {
-        self.turn.as_ref().and_then(|t| t.tools.oldest())
-    }
-
-    /// The status by which the last turn would have the process end.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        self.exit
     }
 
     /// How many diagnostics were said.
@@ -176,6 +146,7 @@ impl Guard {
     pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
         if self.turn_open() {
             if !self
+                .lane
                 .turn
                 .as_ref()
                 .is_some_and(|turn| turn.tools.is_open(tool.id))
@@ -212,20 +183,28 @@ impl Guard {
         let body = Status {
             kind: notice.kind.into(),
             message: notice.message.map(Cow::Borrowed),
-            data: notice.data.clone(),
-        };
-        self.emit(now, Type::Status, notice.parent, false, &body);
-    }
-
-    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on.
-    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &RawValue) {
-        let message = message.map(Cow::Borrowed);
-        let body = Status {
-            kind: kind.into(),
-            message,
             data: None,
         };
-        self.emit_with(now, Type::Status, (None, false), &body, &RawData { data });
+        let data = Data {
+            data: notice.data.as_ref(),
+        };
+        let head = (Type::Status, notice.parent, false);
+        self.write(now, head, |writer, buf, envelope| {
+            writer.event_with(buf, envelope, &body, &data);
+        });
+    }
+
+    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on: `data` is one
+    /// JSON value, or put together from such.
+    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &str) {
+        let body = Status {
+            kind: kind.into(),
+            message: message.map(Cow::Borrowed),
+            data: None,
+        };
+        self.write(now, (Type::Status, None, false), |writer, buf, envelope| {
+            writer.event_raw(buf, envelope, &body, "data", data);
+        });
     }
 
     /// A line of the agent's stderr.
@@ -264,7 +243,7 @@ impl Guard {
 
     /// Text or a tool without a turn opens one that the runtime never announced.
     fn ensure_turn(&mut self, now: Time) {
-        if self.turn.is_none() {
+        if self.lane.turn.is_none() {
             let runtime = self.runtime.clone();
             self.open(
                 now,
@@ -278,13 +257,13 @@ impl Guard {
     }
 
     fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
-        self.turns += 1;
-        self.turn = Some(Turn::default());
+        self.lane.turns += 1;
+        self.lane.turn = Some(Turn::default());
         self.emit(now, Type::TurnStarted, None, synthetic, started);
     }
 
     fn note_answer(&mut self, text: &Text<'_>) {
-        if let Some(turn) = &mut self.turn {
+        if let Some(turn) = &mut self.lane.turn {
             turn.answered |= text.parent.is_none() && text.kind == TextKind::Answer;
         }
     }
@@ -295,27 +274,27 @@ impl Guard {
         synthetic: bool,
         act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
     ) {
-        let mut blocks = std::mem::take(&mut self.blocks);
+        let mut blocks = std::mem::take(&mut self.lane.blocks);
         act(&mut blocks, &mut |parent, body| match body {
             block::Said::Delta(body) => self.emit(now, Type::TextDelta, parent, false, body),
             block::Said::Final(body) => self.emit(now, Type::BlockFinal, parent, synthetic, body),
         });
-        self.blocks = blocks;
+        self.lane.blocks = blocks;
     }
 
     fn say_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::Say<'_>)) {
-        let Some(mut turn) = self.turn.take() else {
+        let Some(mut turn) = self.lane.turn.take() else {
             return;
         };
         // The turn must be open while its events are written.
-        self.turn = Some(Turn::default());
+        self.lane.turn = Some(Turn::default());
         act(&mut turn.tools, &mut |parent, said| match said {
             tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
             tools::Said::Finished { body, synthetic } => {
                 self.emit(now, Type::ToolFinished, parent, synthetic, body);
             }
         });
-        self.turn = Some(turn);
+        self.lane.turn = Some(turn);
     }
 
     fn emit(
@@ -326,41 +305,56 @@ impl Guard {
         synthetic: bool,
         body: &impl Serialize,
     ) {
-        self.emit_with(now, type_, (parent, synthetic), body, &Nothing {});
+        self.write(now, (type_, parent, synthetic), |writer, buf, envelope| {
+            writer.event(buf, envelope, body);
+        });
     }
 
-    fn emit_with(
+    /// Gives the next event its envelope.
+    fn write(
         &mut self,
         now: Time,
-        type_: Type,
-        (parent, synthetic): (Option<&str>, bool),
-        body: &impl Serialize,
-        more: &impl Serialize,
+        (type_, parent, synthetic): (Type, Option<&str>, bool),
+        write: impl FnOnce(Writer, &mut Vec<u8>, &Envelope<'_>),
     ) {
         self.time = self.time.max(now);
-        self.seq += 1;
+        self.lane.seq += 1;
+        let ts = self.stamp.of(self.time);
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),
-            stream: Some(self.config.stream.as_str().into()),
-            turn: self.turn.is_some().then_some(self.turns),
-            seq: Some(self.seq),
+            stream: Some(self.lane.stream.as_str().into()),
+            turn: self.lane.turn.is_some().then_some(self.lane.turns),
+            seq: Some(self.lane.seq),
             first_seq: None,
-            ts: Some(self.time.to_string().into()),
+            ts: Some(Cow::Borrowed(ts)),
             label: self.config.label.as_deref().map(Cow::Borrowed),
             parent: parent.map(Cow::Borrowed),
             synthetic,
         };
-        self.writer.event_with(&mut self.out, &envelope, body, more);
+        write(self.writer, &mut self.out, &envelope);
     }
 }
 
-/// The data of a status as the runtime wrote it.
-#[derive(Serialize)]
-struct RawData<'a> {
-    data: &'a RawValue,
+/// The last time as events write it: all that comes in one read has the same.
+#[derive(Debug, Default)]
+struct Stamp {
+    time: Option<Time>,
+    text: String,
 }
 
-/// No second body.
+impl Stamp {
+    fn of(&mut self, time: Time) -> &str {
+        if self.time.replace(time) != Some(time) {
+            self.text = time.to_string();
+        }
+        &self.text
+    }
+}
+
+/// The data of a status.
 #[derive(Serialize)]
-struct Nothing {}
+struct Data<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}

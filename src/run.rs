@@ -11,6 +11,7 @@ mod message;
 mod once;
 mod output;
 mod record;
+pub mod replay;
 mod shell;
 mod signal;
 mod single;

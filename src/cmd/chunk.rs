@@ -1,16 +1,18 @@
 //! `spile chunk`.
 
 use anyhow::Result;
-use clap::builder::PossibleValuesParser;
+use clap::Command;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::common::ReadingArgs;
 use super::usage;
+use crate::config;
 use crate::exit::Exit;
 use crate::filter::Chain;
-use crate::filter::chunk::{Chunk, Kinds, Options, PRESETS, Preset, Voices};
+use crate::filter::chunk::{Chunk, Kinds, Options, PRESETS, Voices, preset_limits};
 use crate::run::{self, Interrupt};
 use crate::stage::{Clock, FilterStage};
-use crate::text::cut::{self, Pace};
+use crate::text::cut::{self, MIN_MAX, Pace};
 use crate::text::units::{Limit, Limits, Unit};
 
 /// Cut text into parts that a channel takes
@@ -20,9 +22,9 @@ use crate::text::units::{Limit, Limits, Unit};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The channel whose limits hold
-    #[arg(long = "for", value_name = "CHANNEL", value_parser = channels(), required_unless_present = "max")]
-    channel: Option<String>,
+    /// The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml
+    #[arg(long = "for", value_name = "CHANNEL", value_parser = channels(&[]))]
+    channel: Option<Channel>,
     /// Most of a part, fences and repeated headers counted; with --for it holds too. At least 16
     #[arg(long, value_name = "N")]
     max: Option<usize>,
@@ -53,11 +55,45 @@ const EXAMPLES: &str = "Examples:
   spile chunk --max 280 --unit graphemes <run.ndjson | jq -r 'select(.part).text'
   spile chunk --for discord --max-lines 20 --eager <run.ndjson | spile check --partial --pass";
 
-/// The least that a part can be limited to.
-const MIN_MAX: usize = 16;
+/// What `--for` names: limits of which all hold.
+#[derive(Debug, Clone)]
+struct Channel {
+    name: String,
+    limits: Vec<Limit>,
+}
 
-fn channels() -> PossibleValuesParser {
-    PRESETS.iter().map(|preset| preset.name).into()
+/// The channels for `--for`; one of the user's own stands for the built-in one of its name.
+fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + use<> {
+    let built_in = PRESETS.iter().map(|preset| Channel {
+        name: preset.name.to_owned(),
+        limits: preset.to_limits(),
+    });
+    let mut all: Vec<Channel> = built_in.collect();
+    for preset in own {
+        let limits = preset_limits(&[(preset.unit, preset.max)], preset.lines);
+        match all.iter_mut().find(|channel| channel.name == preset.name) {
+            Some(channel) => channel.limits = limits,
+            None => all.push(Channel {
+                name: preset.name.clone(),
+                limits,
+            }),
+        }
+    }
+    let names: Vec<String> = all.iter().map(|channel| channel.name.clone()).collect();
+    PossibleValuesParser::new(names).try_map(move |name| {
+        let mut found = all.iter().filter(|channel| channel.name == name);
+        found.next().cloned().ok_or("there is no such channel")
+    })
+}
+
+/// The command line's tree with the user's own channels among those of `--for`.
+pub(super) fn with_presets(tree: Command, own: &[config::Preset]) -> Command {
+    if own.is_empty() {
+        return tree;
+    }
+    tree.mut_subcommand("chunk", |chunk| {
+        chunk.mut_arg("channel", |arg| arg.value_parser(channels(own)))
+    })
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
@@ -85,13 +121,16 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 
 /// The limits of the channel and those that were said, all of which hold.
 fn limits(args: &Args) -> std::result::Result<Limits, String> {
-    let preset = args.channel.as_deref().and_then(Preset::named);
+    if args.channel.is_none() && args.max.is_none() {
+        return Err("no limit: say --for CHANNEL or --max N".to_owned());
+    }
     let mut limits: Vec<Limit> = Vec::new();
     limits.extend(args.max.map(|max| Limit {
         unit: args.unit,
         max,
     }));
-    for limit in preset.map(|p| p.to_limits()).unwrap_or_default() {
+    let channel = args.channel.iter().flat_map(|channel| &channel.limits);
+    for limit in channel.copied() {
         match limits.iter_mut().find(|l| l.unit == limit.unit) {
             Some(same) => same.max = same.max.min(limit.max),
             None => limits.push(limit),

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, ValueEnum};
 
 use super::{Settings, refuse, tree, usage};
 use crate::config::{self, Origin, Setting};
@@ -14,7 +14,8 @@ use crate::run;
 /// Show every setting, its value and where it comes from
 ///
 /// A flag wins, then the environment (SPILE_COALESCE_MAX), then spile.toml in $XDG_CONFIG_HOME/spile or ~/.config/spile
-/// ([coalesce] max = 800), then what is built in. Only what is listed can be set: sizes, durations, colours.
+/// ([coalesce] max = 800), then what is built in. Only what is listed can be set: sizes, durations, colours. A table
+/// [presets.NAME] with max, unit and max-lines is a channel of one's own for `chunk --for NAME`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -29,13 +30,13 @@ const EXAMPLES: &str = "Examples:
   spile config | grep -v 'default$'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut settings = match super::settings::load(&tree()) {
+    let mut settings = match super::settings::load(tree()) {
         Ok(settings) => settings,
         Err(message) => return Ok(usage(&message)),
     };
     if !args.line.is_empty() {
         let line = std::iter::once("spile".to_owned()).chain(args.line);
-        match config::apply(tree(), &settings.all).try_get_matches_from(line) {
+        match settings.apply(tree()).try_get_matches_from(line) {
             Ok(matches) => flags(&matches, &mut settings.all),
             Err(e) => return Ok(refuse(&e)),
         }
@@ -71,13 +72,30 @@ fn table(settings: &Settings) -> Result<String> {
     }
     let rows = settings.all.iter().map(|s| {
         let name = format!("{}.{}", s.command, s.option);
-        (name, s.value.as_deref().unwrap_or("-"), &s.origin)
+        let value = s.value.clone().unwrap_or_else(|| "-".to_owned());
+        (name, value, s.origin.clone())
     });
+    let rows: Vec<_> = rows.chain(presets(settings)).collect();
     let widest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
-    let name_width = widest(&mut rows.clone().map(|row| row.0.len()));
-    let value_width = widest(&mut rows.clone().map(|row| row.1.len()));
+    let name_width = widest(&mut rows.iter().map(|row| row.0.len()));
+    let value_width = widest(&mut rows.iter().map(|row| row.1.len()));
     for (name, value, origin) in rows {
         writeln!(text, "{name:name_width$}  {value:value_width$}  {origin}")?;
     }
     Ok(text)
+}
+
+/// The rows of the user's own channels.
+fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)> {
+    settings.presets.iter().flat_map(|preset| {
+        let path = settings.path.clone().unwrap_or_default();
+        let unit = preset.unit.to_possible_value();
+        let unit = unit.map_or(String::new(), |unit| unit.get_name().to_owned());
+        let lines = (preset.lines > 0).then(|| ("max-lines", preset.lines.to_string()));
+        let said = [("max", preset.max.to_string()), ("unit", unit)];
+        said.into_iter().chain(lines).map(move |(key, value)| {
+            let origin = Origin::File(path.clone(), preset.line);
+            (format!("presets.{}.{key}", preset.name), value, origin)
+        })
+    })
 }

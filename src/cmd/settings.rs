@@ -5,18 +5,28 @@ use std::path::PathBuf;
 
 use clap::Command;
 
-use crate::config::{self, Setting};
+use super::chunk;
+use crate::config::{self, Preset, Setting};
 
 /// What holds outside the command line, and where the file was looked for.
 pub(super) struct Settings {
     pub(super) all: Vec<Setting>,
+    /// The user's own channels.
+    pub(super) presets: Vec<Preset>,
     pub(super) path: Option<PathBuf>,
     /// The file's text, if it is there.
     pub(super) text: Option<String>,
 }
 
+impl Settings {
+    /// The command line's tree with the settings as its defaults and the presets among the channels.
+    pub(super) fn apply(&self, tree: Command) -> Command {
+        config::apply(chunk::with_presets(tree, &self.presets), &self.all)
+    }
+}
+
 /// Reads the file and the environment. `Err`: a message that names its source.
-pub(super) fn load(tree: &Command) -> Result<Settings, String> {
+pub(super) fn load(tree: Command) -> Result<Settings, String> {
     let var = |name: &str| std::env::var_os(name);
     let path = config::path(var("XDG_CONFIG_HOME").as_deref(), var("HOME").as_deref());
     let text = match &path {
@@ -31,6 +41,15 @@ pub(super) fn load(tree: &Command) -> Result<Settings, String> {
         },
     };
     let file = path.as_deref().zip(text.as_deref());
-    let all = config::resolve(tree, file, &var)?;
-    Ok(Settings { all, path, text })
+    let presets = match file {
+        Some((path, text)) => config::presets(path, text)?,
+        None => Vec::new(),
+    };
+    let all = config::resolve(&chunk::with_presets(tree, &presets), file, &var)?;
+    Ok(Settings {
+        all,
+        presets,
+        path,
+        text,
+    })
 }

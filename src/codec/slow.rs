@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Malformed, Str, is_stream_id, malformed, scan};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// The keys of an event that belong to the envelope.
-pub(super) const ENVELOPE: [&str; 10] = [
+const ENVELOPE: [&str; 10] = [
     "v",
     "type",
     "stream",
@@ -27,6 +28,20 @@ pub(super) const ENVELOPE: [&str; 10] = [
 /// The fields of an object in their order, each value as it stands in the line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
+
+/// Fields that the contract does not know, each value as it stands in the line; written as an object of them.
+#[derive(Debug, Clone, Default)]
+pub struct Unknown<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl Serialize for Unknown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
 
 pub(super) fn event(line: &str) -> Result<Event<'_>, Malformed> {
     Fields::parse(line)?.event(line)
@@ -147,7 +162,7 @@ impl<'a> Fields<'a> {
                     block,
                     kind,
                     text,
-                    extra: self.extra(),
+                    extra: self.extra(&["block", "kind", "text"]),
                 })
             }
             _ => None,
@@ -163,18 +178,31 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// What a `text_delta` has beside what the contract says, as it stood.
-    fn extra(&self) -> Cow<'a, str> {
+    /// What stands there beside the envelope and the fields `body` of a body, in its order; a key that stands twice is
+    /// there twice.
+    #[must_use]
+    pub fn unknown(&self, body: &[&str]) -> Unknown<'a> {
+        let value = |v: &'a str| serde_json::from_str::<&RawValue>(v).ok();
+        Unknown(
+            self.beside(body)
+                .filter_map(|(key, v)| Some((key.clone(), value(v)?)))
+                .collect(),
+        )
+    }
+
+    fn beside(&self, body: &[&str]) -> impl Iterator<Item = &(Cow<'a, str>, &'a str)> {
+        let known = |key: &str| ENVELOPE.contains(&key) || body.contains(&key);
+        self.0.iter().filter(move |(key, _)| !known(key))
+    }
+
+    /// As [`Fields::unknown`], as it is put behind other fields.
+    fn extra(&self, body: &[&str]) -> Cow<'a, str> {
         let mut extra = String::new();
-        for (key, value) in &self.0 {
-            if !ENVELOPE.contains(&key.as_ref())
-                && !["block", "kind", "text"].contains(&key.as_ref())
-            {
-                extra.push(',');
-                extra.push_str(&super::to_json(key.as_ref()));
-                extra.push(':');
-                extra.push_str(value);
-            }
+        for (key, value) in self.beside(body) {
+            extra.push(',');
+            extra.push_str(&super::to_json(key.as_ref()));
+            extra.push(':');
+            extra.push_str(value);
         }
         Cow::Owned(extra)
     }

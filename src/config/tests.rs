@@ -3,6 +3,7 @@
 use clap::builder::PossibleValuesParser;
 
 use super::*;
+use crate::text::units::Unit;
 
 /// Two commands with some of the options that [`TUNABLE`] names.
 fn tree() -> Command {
@@ -80,7 +81,7 @@ fn every_way_to_write_it() {
 #[test]
 fn what_may_not_be_there() {
     let commands: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
-    let commands = commands.join(", ");
+    let commands = commands.join(", ") + ", presets";
     refused(
         "[tee]\nsink = \"cmd:rm\"",
         &format!("spile.toml:1: tee cannot be set here, only {commands}"),
@@ -149,4 +150,62 @@ fn the_place_of_the_file() {
     assert_eq!(at(Some("relative"), Some("/h")), home);
     assert_eq!(at(None, Some("")), None);
     assert_eq!(at(None, None), None);
+}
+
+#[test]
+fn presets_are_channels_of_ones_own() {
+    let path = Path::new("spile.toml");
+    let text =
+        "[presets.nostr]\nmax = 280\nunit = \"graphemes\"\nmax_lines = 9\n[presets.x]\nmax = 16\n";
+    let presets = presets(path, text).unwrap();
+    let preset = |name: &str, max, unit, lines, line| Preset {
+        name: name.to_owned(),
+        max,
+        unit,
+        lines,
+        line,
+    };
+    assert_eq!(
+        presets,
+        [
+            preset("nostr", 280, Unit::Graphemes, 9, 1),
+            preset("x", 16, Unit::Codepoints, 0, 5)
+        ]
+    );
+    assert!(resolved(text, &[]).is_ok());
+}
+
+#[test]
+fn a_preset_that_does_not_do_is_said_with_its_line() {
+    let check = |text: &str, want: &str| {
+        assert_eq!(presets(Path::new("spile.toml"), text).unwrap_err(), want);
+    };
+    check(
+        "presets = 1",
+        "spile.toml:1: presets must be tables: write [presets.NAME], and in it max, unit, max-lines",
+    );
+    check(
+        "[presets]\nx = 1",
+        "spile.toml:2: presets.x must be a table: write [presets.x], and in it max, unit, max-lines",
+    );
+    check(
+        "[presets.x]\nmax = 15",
+        "spile.toml:2: presets.x.max: write a number of at least 16",
+    );
+    check(
+        "[presets.x]\nmax = 20\nunit = \"words\"",
+        "spile.toml:3: presets.x.unit: write one of codepoints, utf16, bytes, graphemes",
+    );
+    check(
+        "[presets.x]\nmax = 20\nurl = \"y\"",
+        "spile.toml:3: presets.x.url cannot be set here, only max, unit, max-lines",
+    );
+    check(
+        "\n[presets.x]\nmax-lines = 2",
+        "spile.toml:2: presets.x has no max: write what fits into a message",
+    );
+    check(
+        "[presets.\"x y\"]\nmax = 20",
+        "spile.toml:1: presets.\"x y\": use letters, digits, '.', '_' and '-' in a name",
+    );
 }

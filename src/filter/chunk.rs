@@ -13,7 +13,7 @@ use crate::text::cut;
 use crate::time::Time;
 use block::{Block, Final, Head};
 
-pub use presets::{PRESETS, Preset};
+pub use presets::{PRESETS, Preset, preset_limits};
 
 /// How many streams are remembered at once; past that the one longest silent is forgotten, its blocks closed.
 const MAX_STREAMS: usize = 1024;

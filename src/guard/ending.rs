@@ -31,7 +31,7 @@ enum Terminal<'a> {
 }
 
 /// How the open turn is to end, whatever the runtime says of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Asked {
     Cancel { by: String, reason: String },
     Fail { code: String, message: String },
@@ -77,26 +77,35 @@ impl Guard {
 
     /// What the open turn has used so far, in case it ends without saying so.
     pub fn note_spent(&mut self, spent: &Spent) {
-        if let Some(turn) = &mut self.turn {
+        if let Some(turn) = &mut self.lane.turn {
             turn.spent = spent.clone();
         }
     }
 
-    /// From here on the open turn, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
+    /// From here on the open turn, of every lane, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        self.asked.get_or_insert_with(|| Asked::Cancel {
+        let asked = Asked::Cancel {
             by: by.to_owned(),
             reason: reason.to_owned(),
-        });
+        };
+        self.ask(&asked);
     }
 
     /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
     pub fn ask_fail(&mut self, code: &str, message: &str) {
-        self.asked.get_or_insert_with(|| Asked::Fail {
+        let asked = Asked::Fail {
             code: code.to_owned(),
             message: message.to_owned(),
-        });
+        };
+        self.ask(&asked);
+    }
+
+    /// Whoever asks does not know of lanes: it is asked of all.
+    fn ask(&mut self, asked: &Asked) {
+        for lane in self.lanes_mut() {
+            lane.asked.get_or_insert_with(|| asked.clone());
+        }
     }
 
     /// A turn that completes with one of these stop reasons has failed.
@@ -106,8 +115,12 @@ impl Guard {
 
     /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
     pub fn end(&mut self, now: Time, end: &End) {
-        if self.turn.is_none() {
-            if self.turns > 0 {
+        self.in_every_lane(|guard| guard.end_lane(now, end));
+    }
+
+    fn end_lane(&mut self, now: Time, end: &End) {
+        if self.lane.turn.is_none() {
+            if self.all_turns() > 0 || !self.in_first_lane() {
                 return;
             }
             self.ensure_turn(now);
@@ -172,8 +185,9 @@ impl Guard {
 
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
     fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
-        let asked = self.asked.take();
+        let asked = self.lane.asked.take();
         let noted = self
+            .lane
             .turn
             .as_mut()
             .map(|turn| std::mem::take(&mut turn.spent));
@@ -188,11 +202,11 @@ impl Guard {
                     stop: stop.into(),
                     result: result.map(Cow::Borrowed),
                 };
-                self.exit = Exit::Success;
+                self.lane.exit = Exit::Success;
                 self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
             }
             Terminal::Failed { error, exit } => {
-                self.exit = Exit::of_failure(&error.code);
+                self.lane.exit = Exit::of_failure(&error.code);
                 let tail = std::mem::take(&mut self.stderr_tail);
                 let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
                 self.emit_terminal(
@@ -208,7 +222,7 @@ impl Guard {
                 );
             }
             Terminal::Cancelled { by, reason, stop } => {
-                self.exit = if by == "signal" {
+                self.lane.exit = if by == "signal" {
                     Exit::Success
                 } else {
                     Exit::Cancelled
@@ -221,7 +235,9 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
             }
         }
-        self.turn = None;
+        self.lane.turn = None;
+        self.ended += 1;
+        self.lane.ended = self.ended;
     }
 
     /// What is wrong with a stop reason that the user does not take for a success.
@@ -242,7 +258,9 @@ impl Guard {
         body: &impl Serialize,
         spent: &Spent,
     ) {
-        self.emit_with(now, type_, (None, synthetic), body, spent);
+        self.write(now, (type_, None, synthetic), |writer, buf, envelope| {
+            writer.event_with(buf, envelope, body, spent);
+        });
     }
 }
 

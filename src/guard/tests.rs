@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::check::{Check, Options};
 use crate::event::{Failure, Spent};
+use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
 fn guard(max_block: usize) -> Guard {
@@ -353,4 +354,81 @@ fn too_many_open_blocks_and_tools_close_the_oldest() {
     }
     g.end(at(0), &end(Verdict::ByExit));
     assert_eq!(violations(&std::mem::take(&mut g.out)), "");
+}
+
+/// Where and what: the streams of the events, each with its number and type.
+fn places(events: &[Value]) -> Vec<String> {
+    let word = |e: &Value| format!("{} {} {}", e["stream"], e["seq"], e["type"]);
+    events.iter().map(|e| word(e).replace('"', "")).collect()
+}
+
+#[test]
+fn every_lane_is_a_stream_of_its_own() {
+    let mut g = guard(100);
+    let spent = Spent::default();
+    g.delta(at(0), &answer("a"), "one");
+    g.in_lane(1, |g| g.delta(at(1), &answer("a"), "two"));
+    g.complete(at(2), "end_turn", None, &spent);
+    assert!(g.any_turn_open() && !g.turn_open());
+    assert_eq!((g.turns(), g.all_turns()), (1, 2));
+    g.end(at(3), &end(Verdict::MissingResult));
+    assert_eq!(
+        places(&events(&mut g)),
+        [
+            "s 1 turn_started",
+            "s 2 text_delta",
+            "s:2 1 turn_started",
+            "s:2 2 text_delta",
+            "s 3 block_final",
+            "s 4 turn_completed",
+            "s:2 3 block_final",
+            "s:2 4 turn_failed",
+        ]
+    );
+    // The last turn of one did not complete.
+    assert_eq!(g.exit(), Exit::Failed);
+}
+
+#[test]
+fn the_last_turn_of_every_lane_counts() {
+    let mut g = guard(100);
+    let spent = Spent::default();
+    let limited = || Failure {
+        code: "rate_limited".into(),
+        message: "x".into(),
+        retry_at: None,
+    };
+    g.fail(at(0), limited(), &spent);
+    g.in_lane(1, |g| g.cancelled(at(1), "x", None, &spent));
+    assert_eq!(g.exit(), Exit::Cancelled);
+    g.in_lane(1, |g| g.complete(at(2), "end_turn", None, &spent));
+    assert_eq!(g.exit(), Exit::RateLimited);
+    g.complete(at(3), "end_turn", None, &spent);
+    assert_eq!(g.exit(), Exit::Success);
+}
+
+#[test]
+fn a_cancel_is_asked_of_every_lane() {
+    let mut g = guard(100);
+    g.delta(at(0), &answer("a"), "one");
+    g.in_lane(1, |g| g.delta(at(0), &answer("a"), "two"));
+    g.ask_cancel("signal", "SIGINT");
+    g.in_lane(2, |g| g.delta(at(0), &answer("a"), "three"));
+    g.end(at(1), &end(Verdict::MissingResult));
+    let outline = outline(&events(&mut g));
+    assert_eq!(outline.matches("turn_cancelled").count(), 3, "{outline}");
+}
+
+#[test]
+fn the_id_of_a_lane_is_no_longer_than_an_id() {
+    let mut g = Guard::new(Config {
+        stream: "x".repeat(64),
+        label: None,
+        max_block: 100,
+    });
+    g.in_lane(MAX_LANES + 7, |g| g.delta(at(0), &answer("a"), "one"));
+    let events = events(&mut g);
+    let id = events[0]["stream"].as_str().unwrap();
+    assert_eq!(id, "x".repeat(60) + ":256");
+    assert!(codec::is_stream_id(id));
 }

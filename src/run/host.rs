@@ -363,7 +363,7 @@ impl<'a> Host<'a> {
         let more = self.feed.is_some() || self.stdin_inherited;
         let has_result = self.tap.has_result();
         let guard = self.tap.guard();
-        let phase = match (guard.turn_open(), guard.turns()) {
+        let phase = match (guard.any_turn_open(), guard.all_turns()) {
             (true, _) => Phase::InTurn,
             (false, 0) => Phase::Starting,
             (false, _) if has_result && !more => Phase::Done,

@@ -6,11 +6,14 @@
 mod decide;
 mod lines;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::units::{Limits, Size};
 use decide::{Cut, Verdict};
 use lines::Lines;
+
+/// The least that a part can be limited to, in any unit: less has no room for a fence.
+pub const MIN_MAX: usize = 16;
 
 /// How text is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]

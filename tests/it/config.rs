@@ -136,6 +136,42 @@ fn an_unknown_key_is_refused_and_what_may_be_there_is_said() {
 }
 
 #[test]
+fn a_preset_is_a_channel_for_chunk() {
+    let home = Home::new("[presets.pager]\nmax = 20\nmax_lines = 1\n[chunk]\nfor = \"pager\"\n");
+    let file = "~/spile/spile.toml";
+    let config: &[&str] = &["config"];
+    let row = |name: &str| home.row(name, config, &[]);
+    assert_eq!(row("chunk.for "), format!("pager {file}:5"));
+    assert_eq!(row("presets.pager.max "), format!("20 {file}:1"));
+    assert_eq!(row("presets.pager.unit "), format!("codepoints {file}:1"));
+    assert_eq!(row("presets.pager.max-lines "), format!("1 {file}:1"));
+
+    let event = r#"{"v":1,"type":"block_final","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"One short sentence. And one more."}"#;
+    let count = |with: &str| {
+        let home = home.path().display();
+        let line = format!("printf '%s\\n' '{event}' | XDG_CONFIG_HOME={home} {with} | wc -l");
+        let (stdout, stderr, status) = bash(&line);
+        assert_eq!((stderr.as_str(), status), ("", 0), "{line}");
+        stdout.trim().to_owned()
+    };
+    assert_eq!(count("spile chunk --for pager"), "2");
+    assert_eq!(count("spile chunk"), "2");
+    assert_eq!(count("spile chunk --for discord"), "1");
+
+    let (stdout, stderr, status) = home.run(&["chunk", "--for", "fax"], &[]);
+    assert_eq!((stdout.as_str(), status), ("", 2));
+    assert!(
+        stderr.contains("discord, ") && stderr.contains("pager"),
+        "{stderr}"
+    );
+    let said = home.wrong(&[("SPILE_CHUNK_FOR", "fax")]);
+    assert!(
+        said.contains("SPILE_CHUNK_FOR") && said.contains("pager"),
+        "{said}"
+    );
+}
+
+#[test]
 fn help_is_there_whatever_is_set() {
     let home = Home::new("nonsense");
     let (stdout, stderr, status) = home.run(&["wrap", "--help"], &[]);

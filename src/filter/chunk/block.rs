@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::codec::{self, Fields, Str, Writer};
+use crate::codec::{self, Fields, Str, Unknown, Writer};
 use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION};
 use crate::filter::Out;
 use crate::text::cut::{Cutter, Options, Part};
@@ -116,7 +115,7 @@ impl Said {
 struct Ending<'a> {
     supersedes: Option<&'a str>,
     continues: Option<&'a str>,
-    extra: Map<String, Value>,
+    extra: Unknown<'a>,
 }
 
 impl Block {
@@ -306,7 +305,7 @@ impl Block {
         let mut envelope = self.envelope("block_final");
         envelope.seq = self.seq;
         envelope.synthetic = synthetic;
-        let nothing = Map::new();
+        let nothing = Unknown::default();
         let extra = if part.last { &ending.extra } else { &nothing };
         let writer = Writer {
             lone_surrogates: self.mended,
@@ -339,35 +338,22 @@ impl Block {
     }
 }
 
-/// What a final has beside what the contract says.
-fn extra(line: &str) -> Map<String, Value> {
-    const KNOWN: [&str; 15] = [
-        "v",
-        "type",
-        "stream",
-        "turn",
-        "seq",
-        "first_seq",
-        "ts",
-        "label",
-        "parent",
-        "synthetic",
+/// What a final has beside what the contract says of a final or a part.
+fn extra(line: &str) -> Unknown<'_> {
+    const BODY: [&str; 11] = [
         "block",
         "kind",
         "text",
         "supersedes",
         "continues",
+        "part",
+        "last",
+        "delivery_id",
+        "open",
+        "close",
+        "glue",
     ];
-    let Ok(fields) = Fields::parse(line) else {
-        return Map::new();
-    };
-    let unknown = fields
-        .0
-        .iter()
-        .filter(|(key, _)| !KNOWN.contains(&key.as_ref()));
-    unknown
-        .filter_map(|(key, value)| Some((key.to_string(), serde_json::from_str(value).ok()?)))
-        .collect()
+    Fields::parse(line).map_or_else(|_| Unknown::default(), |fields| fields.unknown(&BODY))
 }
 
 /// The length of an escaped first half of a surrogate pair at the end of a raw text; 0 if there is none.

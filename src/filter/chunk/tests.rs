@@ -1,5 +1,7 @@
 //! chunk as a filter: what it takes, what it passes, which deltas it trusts, and that slicing changes nothing but seq and ts.
 
+mod checked;
+
 use serde_json::{Value, json};
 
 use super::{Chunk, Kinds, Options, PRESETS, Voices};
@@ -31,7 +33,7 @@ impl Stream {
     fn event(&mut self, type_: &str, body: Value) -> String {
         self.0 += 1;
         let mut event = json!({"v": 1, "type": type_, "stream": "s", "turn": 1, "seq": self.0,
-            "ts": format!("2026-01-01T00:00:00.{:03}Z", self.0 % 1000)});
+            "ts": Time::from_millis(1_767_225_600_000 + self.0).to_string()});
         if let (Value::Object(event), Value::Object(body)) = (&mut event, body) {
             event.extend(body);
         }
@@ -296,6 +298,18 @@ fn the_last_part_has_what_only_the_final_knows() {
     assert!(cut[0].get("supersedes").is_none() && cut[0].get("x_trace").is_none());
     assert_eq!(cut[1]["supersedes"], "b0");
     assert_eq!(cut[1]["x_trace"], json!({"n": 1}));
+}
+
+#[test]
+fn unknown_fields_are_carried_as_they_were_written() {
+    let extra = r#""x_big":12345678901234567890123,"x_far":1e400,"x_twice":1,"x_twice":{"a": 2.50},"x\"q":"\ud83d""#;
+    let mut s = Stream(0);
+    let start = s.start();
+    let last = s.last("One sentence here. Another sentence.");
+    let last = format!("{},{extra}}}", &last[..last.len() - 1]);
+    let out = run(options(30), &[start, last]);
+    assert!(!out[1].contains("x_big"), "{}", out[1]);
+    assert!(out[2].ends_with(&format!(",{extra}}}")), "{}", out[2]);
 }
 
 #[test]

@@ -125,14 +125,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn whatever_is_said_obeys_the_contract(sayings in prop::collection::vec((0u64..9, saying()), 0..60),
+    fn whatever_is_said_obeys_the_contract(sayings in prop::collection::vec((0usize..4, 0u64..9, saying()), 0..60),
                                            max_block in 0usize..40, verdict in 0u8..3) {
         let mut g = guard(max_block);
         let mut now = 0;
-        for (step, saying) in &sayings {
+        for (lane, step, saying) in &sayings {
             // Steps of less than nothing, too: a clock that is set back.
             now = (now + step).saturating_sub(2);
-            say(&mut g, at(now), saying);
+            // Half of them in the first lane.
+            g.in_lane(lane.saturating_sub(1), |g| say(g, at(now), saying));
         }
         g.end(at(now), &end([Verdict::ByExit, Verdict::MissingResult, Verdict::Truncated][usize::from(verdict)]));
         let lines = std::mem::take(&mut g.out);

@@ -82,7 +82,7 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
         (Kind::Code | Kind::Closer, Some(fence)) if line.cut => {
             format!("{}{}", fence.open, fence.line)
         }
-        (Kind::Opener, Some(fence)) if line.cut && line.start > fence.marker => {
+        (Kind::Opener, Some(fence)) if line.cut && line.start >= fence.marker => {
             format!("{}{}", fence.bare, fence.line)
         }
         (Kind::Code | Kind::Closer, Some(fence)) => fence.open.clone(),

@@ -6,14 +6,21 @@ use super::*;
 use crate::text::units::{Limit, Limits, Unit};
 
 /// A small generator of numbers; the same seed, the same documents.
-struct Random {
+pub(crate) struct Random {
     state: u64,
     /// Every fence of its documents is closed.
     closes: bool,
 }
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            state: seed.wrapping_mul(0xD1B5_4A32_D192_ED03) | 1,
+            closes: true,
+        }
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
@@ -147,7 +154,8 @@ fn block(r: &mut Random, indent: &str, depth: usize) -> String {
     text
 }
 
-fn document(r: &mut Random) -> String {
+/// A document of Markdown and of what looks like it.
+pub(crate) fn document(r: &mut Random) -> String {
     let mut text = String::new();
     if r.below(10) == 0 {
         text.push_str(&"\n".repeat(r.below(4)));
@@ -265,32 +273,51 @@ fn balanced(text: &str) -> bool {
     open.is_none()
 }
 
+/// Whether a line of a fence, behind the shortest opener that a part may need before it, is longer than the limit: the
+/// limit comes first, so that the line is cut and the fence with it.
+fn fence_over_limit(text: &str, limits: &Limits) -> bool {
+    let marks = |line: &str| line.contains("```") || line.contains("~~~");
+    let mut fences = text.lines().filter(|line| marks(line));
+    fences.any(|line| {
+        let alone = format!("````\n{line}");
+        !limits.size(&alone).within(limits.max())
+    })
+}
+
 #[test]
 fn fences_are_balanced_in_every_part() {
-    let mut cuts = 0;
+    let (mut cuts, mut broken) = (0, 0);
     for seed in 1..=10_000u64 {
-        let mut r = Random {
-            state: seed.wrapping_mul(0xD1B5_4A32_D192_ED03) | 1,
-            closes: true,
-        };
+        let mut r = Random::new(seed);
         let text = document(&mut r);
         assert!(balanced(&text), "{text:?}");
-        let max = 60 + r.below(400);
+        let units = [Unit::Codepoints, Unit::Utf16, Unit::Bytes, Unit::Graphemes];
+        let unit = units[r.below(4)];
+        let max = match r.below(2) {
+            0 => 16 + r.below(45),
+            _ => 60 + r.below(400),
+        };
+        let limits = Limits::new(&[Limit { unit, max }]);
         let options = Options {
-            limits: Limits::new(&[Limit {
-                unit: Unit::Codepoints,
-                max,
-            }]),
+            limits: limits.clone(),
             min: None,
             pace: Pace::Full,
         };
         for part in cut(&text, &options) {
             let sent = format!("{}{}{}", part.open, part.body, part.close);
             cuts += usize::from(!part.close.is_empty());
-            assert!(balanced(&sent), "seed {seed} {max}\n{part:#?}\n{text:?}");
+            if balanced(&sent) {
+                continue;
+            }
+            broken += 1;
+            assert!(
+                fence_over_limit(&text, &limits),
+                "seed {seed} {max} {unit:?}\n{part:#?}\n{text:?}"
+            );
         }
     }
-    assert!(cuts > 1000, "{cuts} fences were cut");
+    assert!(cuts > 10_000, "{cuts} fences were cut");
+    assert!(broken < 10, "{broken} fences were broken");
 }
 
 #[test]

@@ -110,6 +110,22 @@ impl View<'_> {
                 len = boundary_before(text, floor(text, len - 1));
             }
             let end = line.start + len;
+            if line.kind == Kind::Opener
+                && let Some(fence) = self.open_fence(line)
+                && end <= fence.marker
+            {
+                // Half a marker would open nothing, or another fence: the next part begins with it.
+                if i > 0 {
+                    continue;
+                }
+                if line.content > self.base && end >= line.content {
+                    return Ok(self.cut_at(Place {
+                        end: line.content,
+                        next: line.content,
+                        fence: None,
+                    }));
+                }
+            }
             if end > self.base && (len > 0 || i == 0) {
                 let next = if end == line.end && !self.is_tail(i) {
                     line.next
@@ -135,6 +151,7 @@ impl View<'_> {
             // Not even a line feed fits: it is left out, behind a part of nothing.
             return Ok(Cut {
                 next: line.next - self.base,
+                bare: true,
                 ..Cut::default()
             });
         }

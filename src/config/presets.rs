@@ -1,0 +1,121 @@
+//! Channels of one's own, for `chunk --for`: `[presets.NAME]` with `max`, `unit` and `max-lines`.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{File, scalar};
+use crate::text::cut::MIN_MAX;
+use crate::text::units::Unit;
+
+/// The table of the file that holds them.
+pub(super) const TABLE: &str = "presets";
+
+/// What a preset may say. A file may write `_` for `-`.
+const KEYS: &str = "max, unit, max-lines";
+
+/// A channel that the user has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    /// The name for `--for`: letters, digits, `.`, `_`, `-`. A channel that is built in can be set anew.
+    pub name: String,
+    /// Most of a part, at least 16.
+    pub max: usize,
+    /// What `max` counts; code points if nothing is said.
+    pub unit: Unit,
+    /// Most lines of a part; 0 is any number.
+    pub lines: usize,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+/// The presets of the file.
+///
+/// # Errors
+/// A sentence that begins with `<file>:<line>`.
+pub fn presets(path: &Path, text: &str) -> Result<Vec<Preset>, String> {
+    let file = File { path, text };
+    let table = file.table()?;
+    let Some((key, inner)) = table
+        .get_ref()
+        .iter()
+        .find(|(key, _)| key.get_ref() == TABLE)
+    else {
+        return Ok(Vec::new());
+    };
+    let Some(inner) = inner.get_ref().as_table() else {
+        let why = format!("{TABLE} must be tables: write [{TABLE}.NAME], and in it {KEYS}");
+        return Err(file.refused(key.span().start, why));
+    };
+    let each = inner.iter().map(|(name, value)| {
+        let at = name.span().start;
+        let name = name.get_ref().as_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || !name.chars().all(plain) {
+            let why = format!("{TABLE}.{name:?}: use letters, digits, '.', '_' and '-' in a name");
+            return Err(file.refused(at, why));
+        }
+        let Some(value) = value.get_ref().as_table() else {
+            let why =
+                format!("{TABLE}.{name} must be a table: write [{TABLE}.{name}], and in it {KEYS}");
+            return Err(file.refused(at, why));
+        };
+        preset(&file, name, at, value)
+    });
+    each.collect()
+}
+
+/// One preset, of which the name stands at the byte `at`.
+fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result<Preset, String> {
+    let mut max = None;
+    let mut preset = Preset {
+        name: name.to_owned(),
+        max: 0,
+        unit: Unit::Codepoints,
+        lines: 0,
+        line: file.line(at),
+    };
+    for (key, value) in table {
+        let place = key.span().start;
+        let key = key.get_ref().replace('_', "-");
+        let refused = |why: &str| file.refused(place, format!("{TABLE}.{name}.{key}: {why}"));
+        match key.as_str() {
+            "max" => {
+                let least = format!("write a number of at least {MIN_MAX}");
+                max = Some(number(value, MIN_MAX).ok_or_else(|| refused(&least))?);
+            }
+            "max-lines" => {
+                preset.lines =
+                    number(value, 1).ok_or_else(|| refused("write a number of at least 1"))?;
+            }
+            "unit" => {
+                let units: Vec<_> = Unit::value_variants()
+                    .iter()
+                    .filter_map(|unit| Some(unit.to_possible_value()?.get_name().to_owned()))
+                    .collect();
+                preset.unit = scalar(value)
+                    .and_then(|unit| Unit::from_str(&unit, false).ok())
+                    .ok_or_else(|| refused(&format!("write one of {}", units.join(", "))))?;
+            }
+            _ => {
+                let why = format!("{TABLE}.{name}.{key} cannot be set here, only {KEYS}");
+                return Err(file.refused(place, why));
+            }
+        }
+    }
+    preset.max = max.ok_or_else(|| {
+        file.refused(
+            at,
+            format!("{TABLE}.{name} has no max: write what fits into a message"),
+        )
+    })?;
+    Ok(preset)
+}
+
+/// A whole number that is no less than `least`.
+fn number(value: &Spanned<DeValue<'_>>, least: usize) -> Option<usize> {
+    let number: usize = scalar(value)?.parse().ok()?;
+    (number >= least).then_some(number)
+}

@@ -1,0 +1,151 @@
+//! Several sessions in one input: each has a stream of its own, and what belongs to a stream alone is its lane. A guard
+//! speaks in one lane at a time; whoever has one session never sees another.
+
+use super::block::Blocks;
+use super::ending::Asked;
+use super::{Config, Guard, Turn};
+use crate::exit::Exit;
+use crate::time::Time;
+
+/// How many lanes a guard has at the most; a session past that gets none.
+pub const MAX_LANES: usize = 256;
+
+/// The longest id of a stream, in bytes; see [`crate::codec::is_stream_id`].
+const MAX_ID: usize = 64;
+
+/// What belongs to one stream alone.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// From 0.
+    number: usize,
+    pub stream: String,
+    pub seq: u64,
+    pub turns: u64,
+    pub turn: Option<Turn>,
+    pub blocks: Blocks,
+    pub asked: Option<Asked>,
+    /// How its last turn would have the process end.
+    pub exit: Exit,
+    /// How many turns of all lanes had ended when its last one did.
+    pub ended: u64,
+}
+
+impl Lane {
+    pub(super) fn new(config: &Config, number: usize) -> Self {
+        Self {
+            number,
+            stream: stream(&config.stream, number),
+            seq: 0,
+            turns: 0,
+            turn: None,
+            blocks: Blocks::new(config.max_block.max(16)),
+            asked: None,
+            exit: Exit::Success,
+            ended: 0,
+        }
+    }
+}
+
+/// The id of a lane: the first is the stream itself, the others are numbered from 2. One that would be too long loses
+/// the end of the stream's.
+fn stream(id: &str, number: usize) -> String {
+    if number == 0 {
+        return id.to_owned();
+    }
+    let suffix = format!(":{}", number + 1);
+    let room = MAX_ID.saturating_sub(suffix.len()).min(id.len());
+    format!("{}{suffix}", id.get(..room).unwrap_or_default())
+}
+
+impl Guard {
+    /// Speaks in another lane (from 0, less than [`MAX_LANES`]; past that the last), then in the one before again.
+    pub fn in_lane<T>(&mut self, number: usize, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.lane.number;
+        self.switch(number);
+        let result = act(self);
+        self.switch(before);
+        result
+    }
+
+    fn switch(&mut self, number: usize) {
+        let number = number.min(MAX_LANES - 1);
+        if number == self.lane.number {
+            return;
+        }
+        if let Some(parked) = self.parked.iter_mut().find(|lane| lane.number == number) {
+            std::mem::swap(&mut self.lane, parked);
+            return;
+        }
+        let mut lane = Lane::new(&self.config, number);
+        lane.asked.clone_from(&self.lane.asked);
+        self.parked.push(std::mem::replace(&mut self.lane, lane));
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.lane).chain(&self.parked)
+    }
+
+    pub(super) fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        std::iter::once(&mut self.lane).chain(&mut self.parked)
+    }
+
+    /// Does something in every lane there is, in order.
+    pub(super) fn in_every_lane(&mut self, mut act: impl FnMut(&mut Self)) {
+        let mut numbers: Vec<usize> = self.lanes().map(|lane| lane.number).collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            self.in_lane(number, &mut act);
+        }
+    }
+
+    pub(super) fn in_first_lane(&self) -> bool {
+        self.lane.number == 0
+    }
+
+    /// Whether a turn is open.
+    #[must_use]
+    pub fn turn_open(&self) -> bool {
+        self.lane.turn.is_some()
+    }
+
+    /// The number of the last turn that was opened; 0 before the first.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.lane.turns
+    }
+
+    /// Whether a turn is open in any lane.
+    #[must_use]
+    pub fn any_turn_open(&self) -> bool {
+        self.lanes().any(|lane| lane.turn.is_some())
+    }
+
+    /// How many turns were opened in all lanes.
+    #[must_use]
+    pub fn all_turns(&self) -> u64 {
+        self.lanes().map(|lane| lane.turns).sum()
+    }
+
+    /// Whether the main agent has said anything in the open turn.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.lane.turn.as_ref().is_some_and(|t| t.answered)
+    }
+
+    /// Since when the oldest of the open tools of any lane is open.
+    #[must_use]
+    pub fn tool_since(&self) -> Option<Time> {
+        let turns = self.lanes().filter_map(|lane| lane.turn.as_ref());
+        turns.filter_map(|turn| turn.tools.oldest()).min()
+    }
+
+    /// The status by which the last turn would have the process end; of several lanes success if the last turn of each
+    /// completed, else the status of the last one that did not.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let failed = self.lanes().filter(|lane| lane.exit != Exit::Success);
+        failed
+            .max_by_key(|lane| lane.ended)
+            .map_or(Exit::Success, |lane| lane.exit)
+    }
+}
