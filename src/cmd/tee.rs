@@ -10,9 +10,9 @@ use super::common::{ReadingArgs, duration, size};
 use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
-use crate::run::SpoolLimits;
 use crate::run::ledger::Store;
 use crate::run::tee::{self, Interrupts, Named, OnError, Others, Pipes, Tee};
+use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Payload, Place};
 use crate::sink::{self, Existing, Sink};
 
@@ -125,7 +125,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         None => sinks.extend(addresses.iter().map(named)),
         Some(path) => {
             // Before any sink is opened: what cannot be kept is not begun.
-            let store = Store::open(path)?;
+            let store = match Store::open(path) {
+                Ok(store) => store,
+                Err(e) => {
+                    run::complain(format!("spile: {e:#}\n").as_bytes());
+                    return Ok(Exit::CannotWrite);
+                }
+            };
             let mut all = Vec::new();
             for address in &addresses {
                 let book = args

@@ -22,7 +22,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config"];
+const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger"];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

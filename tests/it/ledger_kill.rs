@@ -184,7 +184,10 @@ struct Run {
 impl Run {
     fn start(folder: &Path, args: &[String]) -> Self {
         let rec = folder.join("rec.ndjson");
-        let script = format!("cat '{}' | spile chunk --for discord", rec.display());
+        let script = format!(
+            "spile replay '{}' --instant | spile chunk --for discord",
+            rec.display()
+        );
         let mut feeder = command("bash", &["-c", &script])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -18,6 +18,7 @@ mod ledger;
 mod ledger_cases;
 mod ledger_damage;
 mod ledger_kill;
+mod ledger_tee;
 mod merge;
 mod recordings;
 mod schema;
