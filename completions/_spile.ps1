@@ -30,6 +30,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
@@ -114,6 +116,40 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'spile;tee' {
+            [CompletionResult]::new('--output-error', '--output-error', [CompletionResultType]::ParameterName, 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error')
+            [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'Memory for what a sink has not taken yet')
+            [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Then so much in a file without a name; past that the sink is given up')
+            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'How long to wait for the sinks at the end of the input')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
+            [CompletionResult]::new('--append', '--append', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
+            [CompletionResult]::new('--ignore-interrupts', '--ignore-interrupts', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
+            [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;replay' {
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'How many times as fast as recorded')
+            [CompletionResult]::new('--max-gap', '--max-gap', [CompletionResultType]::ParameterName, 'Wait no longer than this for any event [default: as long as recorded]')
+            [CompletionResult]::new('--from-seq', '--from-seq', [CompletionResultType]::ParameterName, 'Begin with the turn that holds the event of this number, in --stream or the first stream there is')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'End in front of the first event after T')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Only this stream')
+            [CompletionResult]::new('--turn', '--turn', [CompletionResultType]::ParameterName, 'Only the turn of this number, of each stream')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only these types: names or patterns like turn_*, separated by commas')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--instant', '--instant', [CompletionResultType]::ParameterName, 'Do not wait at all')
+            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit')
+            [CompletionResult]::new('--restamp', '--restamp', [CompletionResultType]::ParameterName, 'Let `ts` be the time at which an event leaves')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'spile;view' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What the output is for [default: tty in a terminal, else plain]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected')
@@ -177,6 +213,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
@@ -201,6 +239,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;merge' {
+            break
+        }
+        'spile;help;tee' {
+            break
+        }
+        'spile;help;replay' {
             break
         }
         'spile;help;view' {

@@ -27,6 +27,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand tee 'Hand events to every sink at once, and pass them on'
+            cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
@@ -105,6 +107,38 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;tee'= {
+            cand --output-error 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error'
+            cand --queue 'Memory for what a sink has not taken yet'
+            cand --spool-max 'Then so much in a file without a name; past that the sink is given up'
+            cand --linger 'How long to wait for the sinks at the end of the input'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand -a 'Append to files instead of truncating them'
+            cand --append 'Append to files instead of truncating them'
+            cand -i 'Ignore SIGINT'
+            cand --ignore-interrupts 'Ignore SIGINT'
+            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;replay'= {
+            cand --speed 'How many times as fast as recorded'
+            cand --max-gap 'Wait no longer than this for any event [default: as long as recorded]'
+            cand --from-seq 'Begin with the turn that holds the event of this number, in --stream or the first stream there is'
+            cand --since 'Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event'
+            cand --until 'End in front of the first event after T'
+            cand --stream 'Only this stream'
+            cand --turn 'Only the turn of this number, of each stream'
+            cand --only 'Only these types: names or patterns like turn_*, separated by commas'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --instant 'Do not wait at all'
+            cand --step 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit'
+            cand --restamp 'Let `ts` be the time at which an event leaves'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;view'= {
             cand --format 'What the output is for [default: tty in a terminal, else plain]'
             cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
@@ -160,6 +194,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand tee 'Hand events to every sink at once, and pass them on'
+            cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
@@ -179,6 +215,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;heartbeat'= {
         }
         &'spile;help;merge'= {
+        }
+        &'spile;help;tee'= {
+        }
+        &'spile;help;replay'= {
         }
         &'spile;help;view'= {
         }

@@ -112,6 +112,44 @@ module completions {
     ...sources: string        # What to merge; `./a=b` is a file with = in its name
   ]
 
+  def "nu-complete spile tee output_error" [] {
+    [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
+  }
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile tee" [
+    --append(-a)              # Append to files instead of truncating them
+    --ignore-interrupts(-i)   # Ignore SIGINT
+    --output-error: string@"nu-complete spile tee output_error" # What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error
+    --queue: string           # Memory for what a sink has not taken yet
+    --spool-max: string       # Then so much in a file without a name; past that the sink is given up
+    --linger: string          # How long to wait for the sinks at the end of the input
+    --exit-from-stream        # Exit by how the streams' last turns ended
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sinks: string          # Where the events go besides stdout
+  ]
+
+  # Play recorded sessions again, as they were or faster
+  export extern "spile replay" [
+    --speed: string           # How many times as fast as recorded
+    --instant                 # Do not wait at all
+    --step                    # Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit
+    --max-gap: string         # Wait no longer than this for any event [default: as long as recorded]
+    --from-seq: string        # Begin with the turn that holds the event of this number, in --stream or the first stream there is
+    --since: string           # Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event
+    --until: string           # End in front of the first event after T
+    --stream: string          # Only this stream
+    --turn: string            # Only the turn of this number, of each stream
+    --only: string            # Only these types: names or patterns like turn_*, separated by commas
+    --restamp                 # Let `ts` be the time at which an event leaves
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sources: path          # What to play [default: -]
+  ]
+
   def "nu-complete spile view format" [] {
     [ "tty" "plain" "text" ]
   }
@@ -203,6 +241,14 @@ module completions {
 
   # Make several streams one, in the order in which their lines come
   export extern "spile help merge" [
+  ]
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile help tee" [
+  ]
+
+  # Play recorded sessions again, as they were or faster
+  export extern "spile help replay" [
   ]
 
   # Show events to people

@@ -11,8 +11,10 @@ mod export;
 mod generate;
 mod heartbeat;
 mod merge;
+mod replay;
 mod schema;
 mod settings;
+mod tee;
 mod view;
 mod wrap;
 
@@ -47,6 +49,8 @@ enum Command {
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
+    Tee(tee::Args),
+    Replay(replay::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
@@ -65,6 +69,8 @@ impl Command {
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
+            Command::Tee(args) => tee::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),

@@ -3,6 +3,8 @@
 pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
+pub mod pace;
+pub mod select;
 #[cfg(test)]
 mod virtual_time;
 

@@ -12,7 +12,7 @@ mod tools;
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use crate::codec::{self, Malformed, Place, Writer};
 use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
@@ -50,6 +50,7 @@ pub struct Guard {
     writer: Writer,
     runtime: Cow<'static, str>,
     time: Time,
+    stamp: Stamp,
     /// The lane in which it speaks, and the others.
     lane: Lane,
     parked: Vec<Lane>,
@@ -83,6 +84,7 @@ impl Guard {
             writer: Writer::default(),
             runtime: Cow::Borrowed("unknown"),
             time: Time::default(),
+            stamp: Stamp::default(),
             fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
             diagnostics: 0,
@@ -181,20 +183,28 @@ impl Guard {
         let body = Status {
             kind: notice.kind.into(),
             message: notice.message.map(Cow::Borrowed),
-            data: notice.data.clone(),
-        };
-        self.emit(now, Type::Status, notice.parent, false, &body);
-    }
-
-    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on.
-    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &RawValue) {
-        let message = message.map(Cow::Borrowed);
-        let body = Status {
-            kind: kind.into(),
-            message,
             data: None,
         };
-        self.emit_with(now, Type::Status, (None, false), &body, &RawData { data });
+        let data = Data {
+            data: notice.data.as_ref(),
+        };
+        let head = (Type::Status, notice.parent, false);
+        self.write(now, head, |writer, buf, envelope| {
+            writer.event_with(buf, envelope, &body, &data);
+        });
+    }
+
+    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on: `data` is one
+    /// JSON value, or put together from such.
+    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &str) {
+        let body = Status {
+            kind: kind.into(),
+            message: message.map(Cow::Borrowed),
+            data: None,
+        };
+        self.write(now, (Type::Status, None, false), |writer, buf, envelope| {
+            writer.event_raw(buf, envelope, &body, "data", data);
+        });
     }
 
     /// A line of the agent's stderr.
@@ -295,19 +305,21 @@ impl Guard {
         synthetic: bool,
         body: &impl Serialize,
     ) {
-        self.emit_with(now, type_, (parent, synthetic), body, &Nothing {});
+        self.write(now, (type_, parent, synthetic), |writer, buf, envelope| {
+            writer.event(buf, envelope, body);
+        });
     }
 
-    fn emit_with(
+    /// Gives the next event its envelope.
+    fn write(
         &mut self,
         now: Time,
-        type_: Type,
-        (parent, synthetic): (Option<&str>, bool),
-        body: &impl Serialize,
-        more: &impl Serialize,
+        (type_, parent, synthetic): (Type, Option<&str>, bool),
+        write: impl FnOnce(Writer, &mut Vec<u8>, &Envelope<'_>),
     ) {
         self.time = self.time.max(now);
         self.lane.seq += 1;
+        let ts = self.stamp.of(self.time);
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),
@@ -315,21 +327,34 @@ impl Guard {
             turn: self.lane.turn.is_some().then_some(self.lane.turns),
             seq: Some(self.lane.seq),
             first_seq: None,
-            ts: Some(self.time.to_string().into()),
+            ts: Some(Cow::Borrowed(ts)),
             label: self.config.label.as_deref().map(Cow::Borrowed),
             parent: parent.map(Cow::Borrowed),
             synthetic,
         };
-        self.writer.event_with(&mut self.out, &envelope, body, more);
+        write(self.writer, &mut self.out, &envelope);
     }
 }
 
-/// The data of a status as the runtime wrote it.
-#[derive(Serialize)]
-struct RawData<'a> {
-    data: &'a RawValue,
+/// The last time as events write it: all that comes in one read has the same.
+#[derive(Debug, Default)]
+struct Stamp {
+    time: Option<Time>,
+    text: String,
 }
 
-/// No second body.
+impl Stamp {
+    fn of(&mut self, time: Time) -> &str {
+        if self.time.replace(time) != Some(time) {
+            self.text = time.to_string();
+        }
+        &self.text
+    }
+}
+
+/// The data of a status.
 #[derive(Serialize)]
-struct Nothing {}
+struct Data<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}

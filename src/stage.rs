@@ -77,6 +77,9 @@ impl Default for Reading {
 /// How many complaints are written to stderr before the rest is only counted.
 const MAX_COMPLAINTS: u64 = 10;
 
+/// What is said of a line over the limit.
+pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (see --max-line)";
+
 /// Counts what was wrong with the input and says it, a limited number of times.
 #[derive(Debug, Default)]
 pub struct Complaints {
@@ -178,12 +181,7 @@ impl EachLine {
                 ..
             } => {
                 if first {
-                    self.complaints.say(
-                        io,
-                        number,
-                        0,
-                        "line too long to look at, passed as it is (see --max-line)",
-                    );
+                    self.complaints.say(io, number, 0, TOO_LONG);
                     self.chain.on_flush(self.time, &mut io.out);
                 }
                 io.out.extend_from_slice(bytes);
@@ -193,21 +191,23 @@ impl EachLine {
 
     /// A line that is no event goes on as a diagnostic, through the filters like any other event.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
-        let mut line = Vec::new();
-        Writer::default().event(
-            &mut line,
-            &Envelope {
-                v: VERSION,
-                type_: "status".into(),
-                ..Envelope::default()
-            },
-            &codec::diagnostic(place, why),
-        );
-        line.pop();
-        if let Ok(event) = codec::decode(&line) {
+        if let Ok(event) = codec::decode(&diagnostic_line(place, why)) {
             self.chain.on_event(self.time, &event, &mut io.out);
         }
     }
+}
+
+/// The diagnostic that stands for a line that is no event, without a line feed.
+pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
+    let mut line = Vec::new();
+    let envelope = Envelope {
+        v: VERSION,
+        type_: "status".into(),
+        ..Envelope::default()
+    };
+    Writer::default().event(&mut line, &envelope, &codec::diagnostic(place, why));
+    line.pop();
+    line
 }
 
 impl Stage for FilterStage {

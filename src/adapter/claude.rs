@@ -29,7 +29,7 @@ use dialect::{CLAUDE, detect};
 pub(super) use dialect::{Dialect, Errors, Ids};
 use notices::Notices;
 use partial::{Held, Partial, Place};
-use result::Results;
+use result::{Outcome, Results};
 use tally::{Counts, Tally};
 use wire::{Block, Content, Message, StreamEvent};
 
@@ -88,6 +88,11 @@ impl Adapter for Claude {
     }
 }
 
+/// The type of a line that names it first.
+fn first_type(text: &str) -> Option<&str> {
+    Some(text.strip_prefix("{\"type\":\"")?.split_once('"')?.0)
+}
+
 impl Claude {
     /// An adapter before its first line.
     pub(super) fn new(dialect: &'static Dialect) -> Self {
@@ -104,6 +109,12 @@ impl Claude {
     }
 
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
+        // Most lines name their type first; what that saves is only that they are read once more.
+        match first_type(text) {
+            Some("system") if self.system(now, text, guard) => return Ok(()),
+            Some("result") if self.result(now, text, guard)? => return Ok(()),
+            _ => {}
+        }
         if let Ok(message) = serde_json::from_str::<Message<'_>>(text) {
             let type_ = message.type_.as_deref().unwrap_or_default();
             if type_ == "stream_event"
@@ -131,6 +142,9 @@ impl Claude {
                 _ => {}
             }
         }
+        if text.contains("\"result\"") && self.result(now, text, guard)? {
+            return Ok(());
+        }
         self.value(now, serde_json::from_str(text)?, guard);
         Ok(())
     }
@@ -140,6 +154,9 @@ impl Claude {
         let Ok(fields) = Fields::parse(text) else {
             return false;
         };
+        if fields.get("type") != Some("\"system\"") {
+            return false;
+        }
         match fields.get("subtype") {
             Some("\"init\"") => notices::init(now, self.dialect, &fields, guard),
             Some("\"thinking_tokens\"") => notices::thinking(now, &fields, guard),
@@ -148,29 +165,30 @@ impl Claude {
         true
     }
 
-    /// A line that is neither text nor tool, or one of an unknown shape.
+    /// The end of a turn; `false` if the line is something else.
+    fn result(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<bool> {
+        let Some(outcome) = Outcome::read(text)? else {
+            return Ok(false);
+        };
+        self.release(now, guard);
+        self.results.result(now, &outcome, guard);
+        self.partial.clear();
+        self.tally.clear();
+        self.error = None;
+        Ok(true)
+    }
+
+    /// A line that is neither text nor tool nor a result, or one of an unknown shape.
     fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
-        match text_at(&value, "type").unwrap_or_default() {
-            "result" => {
-                self.release(now, guard);
-                self.results.result(now, &value, guard);
-                self.partial.clear();
-                self.tally.clear();
-                self.error = None;
-            }
-            _ => {
-                if let Some(usage) = value.pointer("/event/usage") {
-                    let counts = Counts::deserialize(usage).unwrap_or_default();
-                    self.tally.count("", counts, guard);
-                }
-                self.results.note(&value);
-                if text_at(&value, "type") == Some("error") && self.dialect.errors == Errors::Fatal
-                {
-                    self.error = Some(value.clone());
-                }
-                self.notices.say(now, value, guard);
-            }
+        if let Some(usage) = value.pointer("/event/usage") {
+            let counts = Counts::deserialize(usage).unwrap_or_default();
+            self.tally.count("", counts, guard);
         }
+        self.results.note(&value);
+        if text_at(&value, "type") == Some("error") && self.dialect.errors == Errors::Fatal {
+            self.error = Some(value.clone());
+        }
+        self.notices.say(now, value, guard);
     }
 
     /// Says what a partial message says; `false` if it is of an unknown kind.

@@ -20,6 +20,7 @@ use document::Document;
 pub use http::Head;
 use http::is_header;
 use sse::Sse;
+pub(crate) use sse::field;
 
 /// A line or a message that grows past this is no message, in bytes.
 const MAX: usize = codec::MAX_LINE;
@@ -204,7 +205,7 @@ impl Parts {
             self.length = Some(length);
             return None;
         }
-        if let Some((field, value)) = sse::field(line) {
+        if let Some((field, value)) = field(line) {
             self.document.give_up(each);
             self.sent |= !line.is_empty();
             self.sse

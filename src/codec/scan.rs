@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// `None`: not in the known order; it may be an event all the same.
@@ -105,6 +103,30 @@ fn delta<'a>(at: &mut Cursor<'a>, first_seq: Option<u64>) -> Option<Delta<'a>> {
     })
 }
 
+/// Where the first quote, backslash or control character is. Most strings are short: eight bytes at a time are looked at
+/// in a register, which is done before a wider search is set up.
+#[inline(always)]
+fn special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // A borrow can spoil only bytes above the lowest hit, and that is the one that counts.
+    let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let x = u64::from_le_bytes(*word);
+        let quote = below(x ^ (ONES * u64::from(b'"')), 1);
+        let slash = below(x ^ (ONES * u64::from(b'\\')), 1);
+        let hits = quote | slash | below(x, b' ');
+        if hits != 0 {
+            return Some(i * 8 + hits.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest
+        .iter()
+        .position(|c| matches!(c, b'"' | b'\\' | 0..b' '))?;
+    Some(words.len() * 8 + at)
+}
+
 struct Cursor<'a> {
     line: &'a str,
     at: usize,
@@ -146,9 +168,7 @@ impl<'a> Cursor<'a> {
     /// The inside of a string in which nothing is escaped, past its closing quote.
     fn plain(&mut self) -> Option<&'a str> {
         let rest = &self.line[self.at..];
-        let len = rest
-            .bytes()
-            .position(|c| c == b'"' || c == b'\\' || c < b' ')?;
+        let len = special(rest.as_bytes())?;
         (rest.as_bytes()[len] == b'"').then(|| {
             self.at += len + 1;
             &rest[..len]
@@ -161,13 +181,14 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut at = start;
         loop {
-            let here = at + memchr2(b'"', b'\\', &bytes[at..])?;
-            if bytes[at..here].iter().any(|c| *c < b' ') {
-                return None;
-            }
-            if bytes[here] == b'"' {
-                self.at = here + 1;
-                return Some(Raw(&self.line[start..here]));
+            let here = at + special(&bytes[at..])?;
+            match bytes[here] {
+                b'"' => {
+                    self.at = here + 1;
+                    return Some(Raw(&self.line[start..here]));
+                }
+                b'\\' => {}
+                _ => return None,
             }
             at = here + 2;
             match bytes.get(here + 1)? {

@@ -37,6 +37,26 @@ impl Writer {
         buf.push(b'\n');
     }
 
+    /// As [`Writer::event`], with one more field whose value is JSON text already.
+    pub fn event_raw(
+        self,
+        buf: &mut Vec<u8>,
+        envelope: &Envelope<'_>,
+        body: &impl Serialize,
+        key: &str,
+        value: &str,
+    ) {
+        self.write(buf, envelope);
+        self.splice(buf, body);
+        buf.pop();
+        for part in [",\"", key, "\":"] {
+            buf.extend_from_slice(part.as_bytes());
+        }
+        // Writing to memory cannot fail.
+        let _ = self.format().write_raw_fragment(buf, value);
+        buf.extend_from_slice(b"}\n");
+    }
+
     /// Adds the fields of an object to the object at the end of `buf`.
     fn splice(self, buf: &mut Vec<u8>, body: &impl Serialize) {
         buf.pop();
@@ -50,12 +70,15 @@ impl Writer {
         }
     }
 
+    fn format(self) -> OneLine {
+        OneLine {
+            lone_surrogates: self.lone_surrogates,
+        }
+    }
+
     fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
         let start = buf.len();
-        let format = OneLine {
-            lone_surrogates: self.lone_surrogates,
-        };
-        let mut serializer = Serializer::with_formatter(&mut *buf, format);
+        let mut serializer = Serializer::with_formatter(&mut *buf, self.format());
         if value.serialize(&mut serializer).is_err() {
             // Writing to memory cannot fail, and no body has a map with keys that are not strings.
             buf.truncate(start);
@@ -206,6 +229,9 @@ impl Formatter for OneLine {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.is_ascii() {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         // All of them begin with one of two bytes, which most text does not have.
         while let Some((at, c)) = special(rest, self.lone_surrogates) {

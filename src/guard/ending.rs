@@ -258,7 +258,9 @@ impl Guard {
         body: &impl Serialize,
         spent: &Spent,
     ) {
-        self.emit_with(now, type_, (None, synthetic), body, spent);
+        self.write(now, (type_, None, synthetic), |writer, buf, envelope| {
+            writer.event_with(buf, envelope, body, spent);
+        });
     }
 }
 

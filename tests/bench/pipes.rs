@@ -1,5 +1,7 @@
 //! Whole commands, pipe to pipe, against a peer in the same run: ratios, never lone times.
 
+mod blocks;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -94,9 +96,11 @@ fn main() {
     }
     lateness();
     blocked();
+    blocks::linear();
     for args in [
         vec!["coalesce"],
         vec!["heartbeat"],
+        vec!["chunk", "--for", "discord"],
         vec!["merge", "-"],
         vec!["check"],
         vec!["view", "--format", "plain"],

@@ -86,7 +86,7 @@ fn string<'a>(fields: &Fields<'a>, key: &str) -> Option<Cow<'a, str>> {
 }
 
 /// The object of the fields that are neither routing nor null nor `told`; nothing if none is left.
-fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<Box<RawValue>> {
+fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<String> {
     let kept = fields
         .0
         .iter()
@@ -94,15 +94,19 @@ fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<Box<RawValue
     let mut object = String::new();
     for (key, value) in kept {
         object.push(if object.is_empty() { '{' } else { ',' });
-        object.push_str(&codec::to_json(key.as_ref()));
-        object.push(':');
+        if key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
+            object.extend(["\"", key.as_ref(), "\":"]);
+        } else {
+            object.push_str(&codec::to_json(key.as_ref()));
+            object.push(':');
+        }
         object.push_str(value);
     }
     if object.is_empty() {
         return None;
     }
     object.push('}');
-    RawValue::from_string(object).ok()
+    Some(object)
 }
 
 /// What an `assistant` line says beside its content.

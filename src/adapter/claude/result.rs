@@ -3,10 +3,12 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::{lenient, one_line, say_status, text_at};
 use super::tally::Counts;
 use super::wire::Message;
+use crate::codec::{Fields, Str};
 use crate::event::{Failure, Spent};
 use crate::guard::Guard;
 use crate::time::Time;
@@ -23,6 +25,93 @@ pub(super) struct Results {
     interrupted: bool,
     /// The text of the last completed turn.
     last: Option<String>,
+}
+
+/// A `result` message.
+#[derive(Debug)]
+pub(super) struct Outcome<'a> {
+    line: &'a str,
+    wire: Wire<'a>,
+    said: Said<'a>,
+}
+
+impl<'a> Outcome<'a> {
+    /// The line as such a message, if it is one.
+    ///
+    /// # Errors
+    /// That it holds an escape which serde_json refuses.
+    pub(super) fn read(line: &'a str) -> serde_json::Result<Option<Self>> {
+        let wire: Wire<'_> = serde_json::from_str(line)?;
+        if wire.type_.map(RawValue::get) != Some("\"result\"") {
+            return Ok(None);
+        }
+        let said = wire.said()?;
+        Ok(Some(Self { line, wire, said }))
+    }
+}
+
+/// The fields of it, each as it stands: a release that changes the type of one must not hide the others.
+#[derive(Debug, Deserialize)]
+struct Wire<'a> {
+    #[serde(rename = "type", borrow)]
+    type_: Option<&'a RawValue>,
+    #[serde(borrow)]
+    subtype: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    terminal_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stop_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    errors: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    api_error_status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_cost_usd: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cost_usd: Option<&'a RawValue>,
+    #[serde(borrow)]
+    duration_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    permission_denials: Option<&'a RawValue>,
+    #[serde(borrow, rename = "modelUsage")]
+    model_usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    num_turns: Option<&'a RawValue>,
+}
+
+/// Its texts, none of them empty but the subtype.
+#[derive(Debug)]
+struct Said<'a> {
+    subtype: Str<'a>,
+    result: Option<Str<'a>>,
+    reason: Option<Str<'a>>,
+    stop: Option<Str<'a>>,
+}
+
+impl<'a> Wire<'a> {
+    /// # Errors
+    /// That a text holds an escape which serde_json refuses.
+    fn said(&self) -> serde_json::Result<Said<'a>> {
+        let text = |raw: Option<&'a RawValue>| {
+            let raw = raw.filter(|raw| raw.get().starts_with('"'));
+            let text: Option<Str<'a>> = raw.map(|r| serde_json::from_str(r.get())).transpose()?;
+            Ok(text.filter(|text| !text.is_empty()))
+        };
+        Ok(Said {
+            subtype: text(self.subtype)?.unwrap_or_default(),
+            result: text(self.result)?,
+            reason: text(self.terminal_reason)?,
+            stop: text(self.stop_reason)?,
+        })
+    }
 }
 
 impl Results {
@@ -46,30 +135,29 @@ impl Results {
     }
 
     /// Ends the turn.
-    pub(super) fn result(&mut self, now: Time, value: &Value, guard: &mut Guard) {
-        let text = |key| text_at(value, key).filter(|t| !t.is_empty());
-        let is_error = value.get("is_error").and_then(Value::as_bool) == Some(true);
-        let subtype = text("subtype").unwrap_or_default();
-        let failed = is_error || subtype.starts_with("error");
-        let result = text("result");
+    pub(super) fn result(&mut self, now: Time, message: &Outcome<'_>, guard: &mut Guard) {
+        let Outcome { line, wire, said } = message;
+        let is_error = lenient(wire.is_error) == Some(true);
+        let failed = is_error || said.subtype.starts_with("error");
+        let result = said.result.as_deref();
         if !failed && !guard.turn_open() && result.is_some() && self.last.as_deref() == result {
-            say_status(now, guard, "log", "the result came again", value.clone());
+            guard.status_raw(now, "log", Some("the result came again"), line);
             return;
         }
-        report(now, value, guard);
-        let spent = self.spent(value);
-        let reason = text("terminal_reason");
+        report(now, wire, guard);
+        let spent = self.spent(wire);
+        let reason = said.reason.as_deref();
         // Older releases do not name the reason; that a user interrupted is said in a message of its own.
         let aborted = reason.is_some_and(|r| r.starts_with("aborted"))
             || (failed && reason.is_none() && self.interrupted);
         if aborted {
             let word = reason.unwrap_or("interrupted");
-            guard.cancelled(now, word, text("stop_reason"), &spent);
+            guard.cancelled(now, word, said.stop.as_deref(), &spent);
         } else if failed {
-            let error = self.failure(value);
+            let error = self.failure(wire, said);
             guard.fail(now, error, &spent);
         } else {
-            let stop = text("stop_reason").or(reason).unwrap_or(subtype);
+            let stop = said.stop.as_deref().or(reason).unwrap_or(&said.subtype);
             if stop == "tool_use" && result.is_none() {
                 let message = "the turn ended while the model wanted a tool, without a result";
                 say_status(now, guard, "warning", message, Value::Null);
@@ -82,27 +170,24 @@ impl Results {
         self.interrupted = false;
     }
 
-    fn failure(&self, value: &Value) -> Failure<'static> {
-        let text = |key| text_at(value, key).filter(|t| !t.is_empty());
-        let errors = value.get("errors").and_then(Value::as_array);
-        let errors: Vec<&str> = errors
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let joined = Some(errors.join("; ")).filter(|e| !e.is_empty());
-        let reason = text("terminal_reason").or(text("subtype"));
-        let message = text("result")
+    fn failure(&self, wire: &Wire<'_>, said: &Said<'_>) -> Failure<'static> {
+        let errors: Vec<Value> = lenient(wire.errors).unwrap_or_default();
+        let errors: Vec<&str> = errors.iter().filter_map(Value::as_str).collect();
+        let error: Value = lenient(wire.error).unwrap_or_default();
+        let error = error
+            .as_str()
+            .or_else(|| text_at(&error, "message"))
+            .filter(|e| !e.is_empty());
+        let subtype = Some(&*said.subtype).filter(|s| !s.is_empty());
+        let message = said
+            .result
+            .as_deref()
             .map(str::to_owned)
-            .or(joined)
-            .or_else(|| text("error").map(str::to_owned))
-            .or_else(|| {
-                let error = value.pointer("/error/message")?.as_str()?;
-                Some(error.to_owned())
-            })
-            .or_else(|| reason.map(str::to_owned))
+            .or_else(|| Some(errors.join("; ")).filter(|e| !e.is_empty()))
+            .or_else(|| error.map(str::to_owned))
+            .or_else(|| said.reason.as_deref().or(subtype).map(str::to_owned))
             .unwrap_or_else(|| "the turn failed without a reason".into());
-        let code = self.code(value, &message);
+        let code = self.code(wire, said, &message);
         let retry_at = (code == "rate_limited")
             .then(|| self.resets_at.or_else(|| reset_in(&message)))
             .flatten()
@@ -118,15 +203,15 @@ impl Results {
         }
     }
 
-    fn code(&self, value: &Value, message: &str) -> &'static str {
-        let status = value.get("api_error_status").and_then(Value::as_u64);
-        let said = self.error.as_deref().unwrap_or_default();
-        let reason = text_at(value, "terminal_reason").unwrap_or_default();
+    fn code(&self, wire: &Wire<'_>, said: &Said<'_>, message: &str) -> &'static str {
+        let status: Option<u64> = lenient(wire.api_error_status);
+        let error = self.error.as_deref().unwrap_or_default();
+        let reason = said.reason.as_deref().unwrap_or_default();
         let is = |words: &[&str]| {
-            let one = |w: &&str| reason.contains(w) || said.contains(w) || message.contains(w);
+            let one = |w: &&str| reason.contains(w) || error.contains(w) || message.contains(w);
             words.iter().any(one)
         };
-        match text_at(value, "subtype").unwrap_or_default() {
+        match &*said.subtype {
             "error_max_turns" => return "max_turns",
             "error_max_budget_usd" => return "budget",
             _ => {}
@@ -154,17 +239,14 @@ impl Results {
         }
     }
 
-    fn spent(&mut self, value: &Value) -> Spent {
-        let usage = value
-            .get("usage")
-            .and_then(|usage| Counts::deserialize(usage).ok());
-        let total = ["total_cost_usd", "cost_usd"];
-        let total = total.iter().find_map(|key| value.get(key)?.as_f64());
+    fn spent(&mut self, wire: &Wire<'_>) -> Spent {
+        let usage: Option<Counts> = lenient(wire.usage);
+        let total = lenient(wire.total_cost_usd).or_else(|| lenient(wire.cost_usd));
         Spent {
             usage: usage.map(Into::into),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
-            duration_ms: value.get("duration_ms").and_then(Value::as_u64),
+            duration_ms: lenient(wire.duration_ms),
         }
     }
 
@@ -187,21 +269,21 @@ impl Results {
 }
 
 /// What a result says beside the end of the turn.
-fn report(now: Time, value: &Value, guard: &mut Guard) {
-    let denials = value.get("permission_denials").and_then(Value::as_array);
-    if let Some(denials) = denials.filter(|d| !d.is_empty()) {
+fn report(now: Time, wire: &Wire<'_>, guard: &mut Guard) {
+    let denials: Vec<Value> = lenient(wire.permission_denials).unwrap_or_default();
+    if !denials.is_empty() {
         let message = format!("denied tool calls: {}", denials.len());
         let data = serde_json::json!({"permission_denials": denials});
         say_status(now, guard, "permission", &message, data);
     }
-    let models = value
-        .get("modelUsage")
-        .filter(|m| m.as_object().is_some_and(|m| !m.is_empty()));
-    if let Some(models) = models {
-        let data = serde_json::json!({"modelUsage": models, "num_turns": value.get("num_turns")});
-        let names = models.as_object().into_iter().flat_map(|m| m.keys());
-        let names: Vec<&str> = names.map(String::as_str).collect();
-        say_status(now, guard, "usage", &one_line(&names.join(", ")), data);
+    let models = wire.model_usage.map(RawValue::get);
+    let names = models.and_then(|models| Fields::parse(models).ok());
+    if let (Some(models), Some(names)) = (models, names.filter(|names| !names.0.is_empty())) {
+        let turns = wire.num_turns.map_or("null", RawValue::get);
+        let data = format!("{{\"modelUsage\":{models},\"num_turns\":{turns}}}");
+        let names: Vec<&str> = names.0.iter().map(|(name, _)| &**name).collect();
+        let message = one_line(&names.join(", "));
+        guard.status_raw(now, "usage", Some(&message), &data);
     }
 }
 
