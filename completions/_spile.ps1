@@ -30,7 +30,6 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
-            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
@@ -82,7 +81,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;chunk' {
-            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The channel whose limits hold')
             [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'What --max and --min count')
             [CompletionResult]::new('--max-lines', '--max-lines', [CompletionResultType]::ParameterName, 'Most lines of a part')
@@ -111,22 +110,6 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--labels', '--labels', [CompletionResultType]::ParameterName, 'Names of the agents that --each starts [default: 1 to N]')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Their runtime, as for wrap')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
-            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
-        'spile;tee' {
-            [CompletionResult]::new('--output-error', '--output-error', [CompletionResultType]::ParameterName, 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error')
-            [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'Memory for what a sink has not taken yet')
-            [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Then so much in a file without a name; past that the sink is given up')
-            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'How long to wait for the sinks at the end of the input')
-            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
-            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
-            [CompletionResult]::new('--append', '--append', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
-            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
-            [CompletionResult]::new('--ignore-interrupts', '--ignore-interrupts', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
-            [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -213,7 +196,6 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
-            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
@@ -239,9 +221,6 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;merge' {
-            break
-        }
-        'spile;help;tee' {
             break
         }
         'spile;help;replay' {

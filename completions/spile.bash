@@ -55,9 +55,6 @@ _spile() {
             spile,schema)
                 cmd="spile__subcmd__schema"
                 ;;
-            spile,tee)
-                cmd="spile__subcmd__tee"
-                ;;
             spile,view)
                 cmd="spile__subcmd__view"
                 ;;
@@ -103,9 +100,6 @@ _spile() {
             spile__subcmd__help,schema)
                 cmd="spile__subcmd__help__subcmd__schema"
                 ;;
-            spile__subcmd__help,tee)
-                cmd="spile__subcmd__help__subcmd__tee"
-                ;;
             spile__subcmd__help,view)
                 cmd="spile__subcmd__help__subcmd__view"
                 ;;
@@ -119,7 +113,7 @@ _spile() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -358,7 +352,7 @@ _spile() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -553,20 +547,6 @@ _spile() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        spile__subcmd__help__subcmd__tee)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         spile__subcmd__help__subcmd__view)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -682,40 +662,6 @@ _spile() {
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        spile__subcmd__tee)
-            opts="-a -i -h --append --ignore-interrupts --output-error --queue --spool-max --linger --exit-from-stream --max-line --strict --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --output-error)
-                    COMPREPLY=($(compgen -W "warn warn-nopipe exit exit-nopipe" -- "${cur}"))
-                    return 0
-                    ;;
-                --queue)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --spool-max)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --linger)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-line)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -27,7 +27,6 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
-            cand tee 'Hand events to every sink at once, and pass them on'
             cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
@@ -76,7 +75,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;chunk'= {
-            cand --for 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml'
+            cand --for 'The channel whose limits hold'
             cand --max 'Most of a part, fences and repeated headers counted; with --for it holds too. At least 16'
             cand --unit 'What --max and --min count'
             cand --max-lines 'Most lines of a part'
@@ -103,21 +102,6 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --labels 'Names of the agents that --each starts [default: 1 to N]'
             cand --from 'Their runtime, as for wrap'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
-            cand --strict 'Exit with status 65 if any line of the input is no event'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
-        }
-        &'spile;tee'= {
-            cand --output-error 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error'
-            cand --queue 'Memory for what a sink has not taken yet'
-            cand --spool-max 'Then so much in a file without a name; past that the sink is given up'
-            cand --linger 'How long to wait for the sinks at the end of the input'
-            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
-            cand -a 'Append to files instead of truncating them'
-            cand --append 'Append to files instead of truncating them'
-            cand -i 'Ignore SIGINT'
-            cand --ignore-interrupts 'Ignore SIGINT'
-            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -194,7 +178,6 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
-            cand tee 'Hand events to every sink at once, and pass them on'
             cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
@@ -215,8 +198,6 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;heartbeat'= {
         }
         &'spile;help;merge'= {
-        }
-        &'spile;help;tee'= {
         }
         &'spile;help;replay'= {
         }

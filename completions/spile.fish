@@ -31,7 +31,6 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "coalesce" -d 'Merge man
 complete -c spile -n "__fish_spile_needs_command" -f -a "chunk" -d 'Cut text into parts that a channel takes'
 complete -c spile -n "__fish_spile_needs_command" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
 complete -c spile -n "__fish_spile_needs_command" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
-complete -c spile -n "__fish_spile_needs_command" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
 complete -c spile -n "__fish_spile_needs_command" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
 complete -c spile -n "__fish_spile_needs_command" -f -a "view" -d 'Show events to people'
 complete -c spile -n "__fish_spile_needs_command" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
@@ -106,7 +105,7 @@ event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml' -r -f -a "discord\t''
+complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold' -r -f -a "discord\t''
 telegram\t''
 slack\t''
 whatsapp\t''
@@ -145,19 +144,6 @@ complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their run
 complete -c spile -n "__fish_spile_using_subcommand merge" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand merge" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand tee" -l output-error -d 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error' -r -f -a "warn\t''
-warn-nopipe\t''
-exit\t''
-exit-nopipe\t''"
-complete -c spile -n "__fish_spile_using_subcommand tee" -l queue -d 'Memory for what a sink has not taken yet' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -l spool-max -d 'Then so much in a file without a name; past that the sink is given up' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -l linger -d 'How long to wait for the sinks at the end of the input' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -s a -l append -d 'Append to files instead of truncating them'
-complete -c spile -n "__fish_spile_using_subcommand tee" -s i -l ignore-interrupts -d 'Ignore SIGINT'
-complete -c spile -n "__fish_spile_using_subcommand tee" -l exit-from-stream -d 'Exit by how the streams\' last turns ended'
-complete -c spile -n "__fish_spile_using_subcommand tee" -l strict -d 'Exit with status 65 if any line of the input is no event'
-complete -c spile -n "__fish_spile_using_subcommand tee" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand replay" -l speed -d 'How many times as fast as recorded' -r
 complete -c spile -n "__fish_spile_using_subcommand replay" -l max-gap -d 'Wait no longer than this for any event [default: as long as recorded]' -r
 complete -c spile -n "__fish_spile_using_subcommand replay" -l from-seq -d 'Begin with the turn that holds the event of this number, in --stream or the first stream there is' -r
@@ -203,19 +189,18 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge replay view check export adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -74,7 +74,7 @@ module completions {
 
   # Cut text into parts that a channel takes
   export extern "spile chunk" [
-    --for: string@"nu-complete spile chunk channel" # The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml
+    --for: string@"nu-complete spile chunk channel" # The channel whose limits hold
     --max: string             # Most of a part, fences and repeated headers counted; with --for it holds too. At least 16
     --unit: string@"nu-complete spile chunk unit" # What --max and --min count
     --max-lines: string       # Most lines of a part
@@ -110,25 +110,6 @@ module completions {
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
     ...sources: string        # What to merge; `./a=b` is a file with = in its name
-  ]
-
-  def "nu-complete spile tee output_error" [] {
-    [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
-  }
-
-  # Hand events to every sink at once, and pass them on
-  export extern "spile tee" [
-    --append(-a)              # Append to files instead of truncating them
-    --ignore-interrupts(-i)   # Ignore SIGINT
-    --output-error: string@"nu-complete spile tee output_error" # What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error
-    --queue: string           # Memory for what a sink has not taken yet
-    --spool-max: string       # Then so much in a file without a name; past that the sink is given up
-    --linger: string          # How long to wait for the sinks at the end of the input
-    --exit-from-stream        # Exit by how the streams' last turns ended
-    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
-    --strict                  # Exit with status 65 if any line of the input is no event
-    --help(-h)                # Print help (see more with '--help')
-    ...sinks: string          # Where the events go besides stdout
   ]
 
   # Play recorded sessions again, as they were or faster
@@ -241,10 +222,6 @@ module completions {
 
   # Make several streams one, in the order in which their lines come
   export extern "spile help merge" [
-  ]
-
-  # Hand events to every sink at once, and pass them on
-  export extern "spile help tee" [
   ]
 
   # Play recorded sessions again, as they were or faster

@@ -13,6 +13,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
     (&["tee"], EVENT),
+    (&["replay"], EVENT),
+    (&["replay", "--instant", "-"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),
