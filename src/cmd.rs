@@ -10,6 +10,7 @@ mod demo;
 mod export;
 mod generate;
 mod heartbeat;
+mod ledger;
 mod merge;
 mod replay;
 mod schema;
@@ -54,6 +55,7 @@ enum Command {
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
+    Ledger(ledger::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
     Schema(schema::Args),
@@ -74,6 +76,7 @@ impl Command {
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),
+            Command::Ledger(args) => ledger::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Schema(args) => schema::run(args),

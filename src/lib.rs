@@ -14,6 +14,7 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+pub mod ledger;
 pub mod lifecycle;
 pub mod merge;
 pub mod outcome;

@@ -5,6 +5,7 @@ mod clock;
 mod guardian;
 mod host;
 mod input;
+pub mod ledger;
 pub mod many;
 mod message;
 mod once;

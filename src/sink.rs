@@ -10,7 +10,7 @@ mod http;
 mod pipe;
 mod unix;
 
-pub use command::CommandSink;
+pub use command::{CommandSink, ask};
 pub use discord::DiscordSink;
 pub use file::{Existing, FileSink};
 pub use http::HttpSink;

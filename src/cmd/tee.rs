@@ -1,5 +1,7 @@
 //! `spile tee`.
 
+mod ledger;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,6 +11,7 @@ use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::SpoolLimits;
+use crate::run::ledger::Store;
 use crate::run::tee::{self, Interrupts, Named, OnError, Others, Pipes, Tee};
 use crate::sink::address::{Address, Payload, Place};
 use crate::sink::{self, Existing, Sink};
@@ -25,6 +28,12 @@ use crate::sink::{self, Existing, Sink};
 ///
 /// A sink is never waited for: what it does not take yet waits in memory, then in a file without a name, and past that the
 /// sink is given up. At the end the sinks have --linger; the status is 1 if anything is owed.
+///
+/// With --ledger PATH every delivery to a file, command or HTTP sink is a row in that file before it is sent. Killed at any
+/// instant and started again with the same input (spile replay), tee first settles what was under way. The promise:
+/// at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or can be
+/// asked. A file is read back, an HTTP sink gets the same Idempotency-Key, of a command --reconcile tells; else --in-doubt
+/// decides. Deltas and events without a number are given at most once and are not in the ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -60,11 +69,14 @@ pub(super) struct Args {
     #[arg(long)]
     exit_from_stream: bool,
     #[command(flatten)]
+    ledger: ledger::LedgerArgs,
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p hi --output-format stream-json --verbose | spile tee run.ndjson | spile view
+  spile replay run.ndjson --instant | spile chunk --for discord | spile tee --ledger d.db \"$WEBHOOK#to=discord-webhook&only=chunks\"
   spile chunk --for discord <run.ndjson | spile tee \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
   spile wrap -- make test | spile tee -a all.ndjson 'pipe:jq -c .type' 'cmd:notify-send -- done#only=turn_*' >/dev/null
   spile wrap -- make test | spile tee unix:/tmp/make.sock >/dev/null   # elsewhere: nc -U /tmp/make.sock | spile view";
@@ -98,7 +110,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             Err(why) => return Ok(usage(&format!("sink {text:?}: {why}"))),
         }
     }
-    let existing = if args.append {
+    let existing = if args.append || args.ledger.ledger.is_some() {
         Existing::Append
     } else {
         Existing::Truncate
@@ -108,8 +120,28 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         sink: open(address, existing, args.spool_max as u64),
         only: address.only,
     };
+    let (mut sinks, mut booked) = (Vec::new(), None);
+    match &args.ledger.ledger {
+        None => sinks.extend(addresses.iter().map(named)),
+        Some(path) => {
+            // Before any sink is opened: what cannot be kept is not begun.
+            let store = Store::open(path)?;
+            let mut all = Vec::new();
+            for address in &addresses {
+                let book = args
+                    .ledger
+                    .book(address, || open(address, existing, args.spool_max as u64));
+                match book {
+                    Some(book) => all.push(book),
+                    None => sinks.push(named(address)),
+                }
+            }
+            booked = Some((store, all));
+        }
+    }
     tee::tee(Tee {
-        sinks: addresses.iter().map(named).collect(),
+        sinks,
+        booked,
         queue: SpoolLimits {
             memory: args.queue,
             file: args.spool_max as u64,

@@ -2,6 +2,8 @@
 //! loop waits for stdin, stdout, signals and its threads at one place, and never for a sink.
 
 mod bell;
+mod booked;
+mod clerk;
 mod intake;
 mod queue;
 mod worker;
@@ -22,19 +24,26 @@ use super::signal::{Second, Signals, ignore};
 use super::spool::SpoolLimits;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
+use crate::run::ledger::Store;
 use crate::sink::Sink;
 use crate::sink::address::Selection;
 use crate::stage::{Io, Reading};
 use bell::{Ear, bell};
+use booked::Books;
 use intake::{Intake, Lane};
 use queue::Queue;
 use worker::Worker;
+
+pub use booked::Booked;
+pub use clerk::Ask;
 
 /// What tee is to do.
 pub struct Tee {
     /// The sinks; one that could not be opened is the reason why.
     pub sinks: Vec<Named>,
-    /// The queue of each.
+    /// The ledger, and the sinks of which it is the queue.
+    pub booked: Option<(Store, Vec<Booked>)>,
+    /// The queue of each that is not in the ledger.
     pub queue: SpoolLimits,
     /// How long they are waited for at the end.
     pub linger: Duration,
@@ -160,8 +169,13 @@ impl Loop {
                 }
             }
         }
+        let books = match tee.booked {
+            Some((store, booked)) => Some(Books::start(store, booked, &bell, tee.on_error)?),
+            None => None,
+        };
+        failed |= books.as_ref().is_some_and(|books| books.failed);
         let run = Self {
-            intake: Intake::new(lanes, tee.reading, tee.outcome),
+            intake: Intake::new(lanes, books, tee.reading, tee.outcome),
             stdout: Some(Output::open()),
             signals,
             bell,
@@ -223,6 +237,8 @@ impl Loop {
                     self.say();
                     let result = self.stdout.as_mut().map(|out| out.offer(&buf[..n]));
                     self.written(result);
+                    // The disk is slower than a pipe: whoever reads stdout does not wait for it.
+                    self.commit();
                 }
             }
         }
@@ -320,6 +336,9 @@ impl Loop {
         if self.on_error.others == Others::GoOn {
             return;
         }
+        if self.intake.books.as_ref().is_some_and(Books::trouble) {
+            (self.failed, self.stop) = (true, true);
+        }
         for lane in &self.intake.lanes {
             let account = lane.queue.account();
             if account.trouble || account.failing.is_some() {
@@ -329,7 +348,17 @@ impl Loop {
     }
 
     fn anybody_takes(&self) -> bool {
-        self.intake.lanes.iter().any(|lane| lane.queue.takes())
+        self.intake.books.as_ref().is_some_and(Books::takes)
+            || self.intake.lanes.iter().any(|lane| lane.queue.takes())
+    }
+
+    /// Makes durable what was read for the sinks in the ledger.
+    fn commit(&mut self) {
+        if let Some(books) = &mut self.intake.books {
+            books.commit(&mut self.io);
+            self.failed |= books.failed;
+            self.say();
+        }
     }
 
     fn say(&mut self) {
@@ -341,6 +370,10 @@ impl Loop {
     fn finish(&mut self) -> Result<()> {
         self.intake.end(&mut self.io);
         self.say();
+        self.commit();
+        if let Some(books) = &self.intake.books {
+            books.close();
+        }
         for lane in &self.intake.lanes {
             lane.queue.close();
         }
@@ -349,7 +382,8 @@ impl Loop {
         while !self.stop {
             let owed = self.stdout.as_ref().is_some_and(|out| out.pending() > 0);
             let lanes = &self.intake.lanes;
-            let working = lanes.iter().any(|lane| !lane.queue.account().finished);
+            let working = lanes.iter().any(|lane| !lane.queue.account().finished)
+                || self.intake.books.as_ref().is_some_and(Books::working);
             // Stdout is waited for as long as it takes, a sink is not.
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if !owed && (!working || left.is_some_and(|left| left.is_zero())) {
@@ -413,6 +447,11 @@ impl Loop {
             text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));
         }
         complain(text.as_bytes());
+        if let Some(books) = &mut self.intake.books {
+            books.report(&mut self.io);
+            self.failed |= books.failed;
+            self.say();
+        }
     }
 
     fn exit(&self) -> Exit {

@@ -238,7 +238,10 @@ fn options(input: &str) -> IResult<&str, Vec<(&str, &str)>> {
 }
 
 /// The words of a command line as a POSIX shell splits them: blanks, quotes and backslashes count, nothing is expanded.
-fn words(line: &str) -> Result<Vec<String>, String> {
+///
+/// # Errors
+/// For a person: something is left open.
+pub fn words(line: &str) -> Result<Vec<String>, String> {
     let blank = || fold_many0(nom::character::complete::one_of(" \t\n"), || (), |(), _| ());
     let parsed: IResult<&str, Vec<String>> =
         all_consuming(delimited(blank(), separated_list0(blank1, word), blank())).parse(line);

@@ -1,7 +1,7 @@
 //! A process for each event: the event on its stdin, the delivery id in its environment, its status the answer. It cannot
 //! tell whether it has seen an event before.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -106,6 +106,44 @@ pub(super) fn not_startable(error: &io::Error) -> Outcome {
             why,
         },
     }
+}
+
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 4096;
+
+/// Asks a command about a delivery: its id is the last argument and in the environment, its event on stdin. The first word
+/// that it prints.
+///
+/// # Errors
+/// For a person: it cannot be started, or its status is not 0.
+pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
+    let Some(mut command) = command(words) else {
+        return Err("names no command".to_owned());
+    };
+    command.arg(id).env(ID, id).stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|e| format!("cannot be started: {e}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It need not read it.
+        let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
+    }
+    let mut answer = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        let read = stdout.take(MAX_ANSWER).read_to_end(&mut answer);
+        read.map_err(|e| e.to_string())?;
+    }
+    match child.wait() {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(ended(status)),
+        Err(e) => return Err(e.to_string()),
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 /// How a process ended that should not have ended so.

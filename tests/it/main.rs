@@ -15,6 +15,10 @@ mod generate;
 mod harness;
 
 mod heartbeat;
+mod ledger;
+mod ledger_cases;
+mod ledger_damage;
+mod ledger_kill;
 mod merge;
 mod recordings;
 mod replay;

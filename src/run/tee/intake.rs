@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::booked::Books;
 use super::queue::{Chunk, Put, Queue};
 use crate::codec;
 use crate::exit::Exit;
@@ -32,6 +33,8 @@ impl Lane {
 /// Cuts what is read at line ends and hands it on.
 pub(super) struct Intake {
     pub lanes: Vec<Lane>,
+    /// The sinks in the ledger.
+    pub books: Option<Books>,
     reading: Reading,
     /// Whether anybody wants to know what the lines say.
     looking: bool,
@@ -45,10 +48,16 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(lanes: Vec<Lane>, reading: Reading, outcome: Option<Outcome>) -> Self {
+    pub(super) fn new(
+        lanes: Vec<Lane>,
+        books: Option<Books>,
+        reading: Reading,
+        outcome: Option<Outcome>,
+    ) -> Self {
         let selects = lanes.iter().any(|lane| lane.only.is_some());
         Self {
-            looking: reading.strict || outcome.is_some() || selects,
+            looking: reading.strict || outcome.is_some() || selects || books.is_some(),
+            books,
             lanes,
             reading,
             outcome,
@@ -156,6 +165,9 @@ impl Intake {
                     Ok(event) => {
                         if let Some(outcome) = &mut self.outcome {
                             outcome.on_event(&event);
+                        }
+                        if let Some(books) = &mut self.books {
+                            books.offer(&event);
                         }
                         for lane in &mut self.lanes {
                             if lane.only.is_some_and(|only| only.takes(&event)) {
