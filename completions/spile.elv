@@ -32,6 +32,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
+            cand ledger 'Look into a delivery ledger, and decide what waits for a person'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -112,6 +113,13 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --queue 'Memory for what a sink has not taken yet'
             cand --spool-max 'Then so much in a file without a name; past that the sink is given up'
             cand --linger 'How long to wait for the sinks at the end of the input'
+            cand --ledger 'Keep every delivery in this file until it is settled; implies --append'
+            cand --in-doubt 'What is done with a delivery in doubt at a sink that cannot tell'
+            cand --reconcile 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown'
+            cand --max-age 'Do not send what is older than this by its own time'
+            cand --pace 'Least time between two deliveries to a sink'
+            cand --batch 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash'
+            cand --tries 'Tries before a delivery has failed, the waits between them doubling from a second'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand -a 'Append to files instead of truncating them'
             cand --append 'Append to files instead of truncating them'
@@ -165,6 +173,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;ledger'= {
+            cand --pending 'Only what is not settled'
+            cand --json 'One JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;adapters'= {
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -199,6 +213,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
+            cand ledger 'Look into a delivery ledger, and decide what waits for a person'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -225,6 +240,8 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;check'= {
         }
         &'spile;help;export'= {
+        }
+        &'spile;help;ledger'= {
         }
         &'spile;help;adapters'= {
         }

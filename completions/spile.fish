@@ -36,6 +36,7 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "replay" -d 'Play record
 complete -c spile -n "__fish_spile_needs_command" -f -a "view" -d 'Show events to people'
 complete -c spile -n "__fish_spile_needs_command" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
 complete -c spile -n "__fish_spile_needs_command" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_needs_command" -f -a "ledger" -d 'Look into a delivery ledger, and decide what waits for a person'
 complete -c spile -n "__fish_spile_needs_command" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
 complete -c spile -n "__fish_spile_needs_command" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
 complete -c spile -n "__fish_spile_needs_command" -f -a "schema" -d 'Print the JSON Schema of an event'
@@ -152,6 +153,15 @@ exit-nopipe\t''"
 complete -c spile -n "__fish_spile_using_subcommand tee" -l queue -d 'Memory for what a sink has not taken yet' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l spool-max -d 'Then so much in a file without a name; past that the sink is given up' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l linger -d 'How long to wait for the sinks at the end of the input' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l ledger -d 'Keep every delivery in this file until it is settled; implies --append' -r -F
+complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'What is done with a delivery in doubt at a sink that cannot tell' -r -f -a "resend\t'Sent again, and marked: it may be there twice'
+hold\t'It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`'
+skip\t'Let be, and marked: it may be missing'"
+complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l batch -d 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l tries -d 'Tries before a delivery has failed, the waits between them doubling from a second' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -s a -l append -d 'Append to files instead of truncating them'
 complete -c spile -n "__fish_spile_using_subcommand tee" -s i -l ignore-interrupts -d 'Ignore SIGINT'
@@ -195,6 +205,9 @@ stream-chunk\t'JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers fr
 complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only what is not settled'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -l json -d 'One JSON object a line'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand adapters" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand demo" -l speed -d 'How many times faster than life the agent is; 0 does not wait at all' -r
 complete -c spile -n "__fish_spile_using_subcommand demo" -l agent -d 'Be the agent: print the bundled session as Claude Code would'
@@ -203,19 +216,20 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Look into a delivery ledger, and decide what waits for a person'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -116,6 +116,10 @@ module completions {
     [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
   }
 
+  def "nu-complete spile tee in_doubt" [] {
+    [ "resend" "hold" "skip" ]
+  }
+
   # Hand events to every sink at once, and pass them on
   export extern "spile tee" [
     --append(-a)              # Append to files instead of truncating them
@@ -125,6 +129,13 @@ module completions {
     --spool-max: string       # Then so much in a file without a name; past that the sink is given up
     --linger: string          # How long to wait for the sinks at the end of the input
     --exit-from-stream        # Exit by how the streams' last turns ended
+    --ledger: path            # Keep every delivery in this file until it is settled; implies --append
+    --in-doubt: string@"nu-complete spile tee in_doubt" # What is done with a delivery in doubt at a sink that cannot tell
+    --reconcile: string       # Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown
+    --max-age: string         # Do not send what is older than this by its own time
+    --pace: string            # Least time between two deliveries to a sink
+    --batch: string           # Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
+    --tries: string           # Tries before a delivery has failed, the waits between them doubling from a second
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
@@ -189,6 +200,20 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile ledger action" [] {
+    [ "stat" "list" "retry" "forget" ]
+  }
+
+  # Look into a delivery ledger, and decide what waits for a person
+  export extern "spile ledger" [
+    --pending                 # Only what is not settled
+    --json                    # One JSON object a line
+    --help(-h)                # Print help (see more with '--help')
+    action: string@"nu-complete spile ledger action" # What to do
+    path: path                # The ledger, as tee --ledger made it
+    ...ids: string            # Delivery ids, for retry and forget
   ]
 
   # List the runtimes that wrap understands, with the command line to use
@@ -261,6 +286,10 @@ module completions {
 
   # Turn events into another format
   export extern "spile help export" [
+  ]
+
+  # Look into a delivery ledger, and decide what waits for a person
+  export extern "spile help ledger" [
   ]
 
   # List the runtimes that wrap understands, with the command line to use

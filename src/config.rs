@@ -30,6 +30,7 @@ pub const TUNABLE: &[(&str, &[&str])] = &[
     ),
     ("heartbeat", &["every", "stall-after", "max-line"]),
     ("merge", &["max-line"]),
+    ("tee", &["queue", "spool-max", "linger", "max-line"]),
     ("replay", &["max-gap", "max-line"]),
     ("view", &["color", "max-line"]),
     ("check", &["max-line"]),

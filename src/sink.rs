@@ -109,6 +109,10 @@ pub trait Sink: Send {
     /// What it wants; the same at every call.
     fn needs(&self) -> Needs;
 
+    /// Called once by the thread that drives it, before the first delivery: what takes long to open is opened here. What
+    /// does not succeed is tried again, and said, at the first delivery.
+    fn begin(&mut self) {}
+
     /// Delivers in order and stops at the first that is not [`Outcome::Sent`] or [`Outcome::Failed`]. One outcome for each
     /// delivery that was tried, in order: fewer than the batch means that the rest was not tried. At least one.
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome>;

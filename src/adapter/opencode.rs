@@ -1,9 +1,10 @@
 //! opencode: `opencode run --format json`, whose only end is the reason of the last step, and the events of its server
-//! (`/event`), which say a text in deltas and again as a whole.
+//! (`/event`), which say a text in deltas and again as a whole. Every session of a server has a stream of its own.
 //!
 //! Source: recordings of both. The prompt is a text part like any other on the server, so the role of its message decides.
 
 mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use crate::event::{Failure, Spent, TurnStarted};
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
 
-use server::Server;
+use sessions::Sessions;
 
 pub(super) const SPEC: Spec = Spec {
     name: "opencode",
@@ -52,10 +53,10 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Opencode {
     run: Run,
-    server: Server,
+    server: Sessions,
 }
 
-/// What both forms share: the tools and the costs of the turn.
+/// What both forms have: the tools and the costs of the turn.
 #[derive(Default)]
 struct Run {
     calls: Calls,
@@ -71,7 +72,7 @@ impl Adapter for Opencode {
         lines_of(now, line, guard, |value, guard| {
             let event = value.get("payload").unwrap_or(&value);
             if event.get("properties").is_some_and(Value::is_object) {
-                self.server.event(now, event, &mut self.run, guard);
+                self.server.event(now, event, guard);
             } else {
                 self.run.value(now, value, guard);
             }

@@ -1,5 +1,6 @@
 //! Text in numbered chunks over JSON-RPC: `scaffold/streamChunk` with `stream_id`, `chunk`, `sequence` and `done`, and
 //! `scaffold/streamCancel`; as lines or with `Content-Length`. Chunks that come early wait a little for those before them.
+//! One after another the streams are turns of one stream of events; those that overlap have streams of their own.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use super::framing::jsonrpc::{Rpc, is_rpc};
 use super::framing::{Framed, Protocol, Tail};
 use super::{Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted};
-use crate::guard::{Guard, TextKind, Verdict};
+use crate::guard::{Guard, MAX_LANES, TextKind, Verdict};
 use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
@@ -23,7 +24,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Chunks::default())),
+    new: |_| Box::new(Framed::new(Lanes::default())),
 };
 
 fn detect(value: &Value) -> Match {
@@ -41,7 +42,15 @@ fn detect(value: &Value) -> Match {
 const MAX_EARLY: usize = 64;
 const MAX_EARLY_BYTES: usize = 1 << 20;
 
-/// The stream whose turn is open; chunks of another one at the same time are only noted.
+/// What is known in each lane; there is one more when a stream begins while the turns of all others are open.
+#[derive(Default)]
+struct Lanes {
+    lanes: Vec<Chunks>,
+    /// Where the last message was said.
+    last: usize,
+}
+
+/// The stream whose turn is open, or was the last.
 #[derive(Default)]
 struct Chunks {
     stream: Option<String>,
@@ -59,62 +68,98 @@ struct Chunk {
 
 const KEY: &str = "chunk";
 
-impl Protocol for Chunks {
+impl Protocol for Lanes {
     fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
         match Rpc::of(&value) {
-            Rpc::Call { method, params, .. } => match method.strip_prefix("scaffold/") {
-                Some("streamChunk") => self.chunk(now, params, guard),
-                Some("streamCancel") => self.cancel(now, params, guard),
-                Some("streamError") => self.fail(now, params, guard),
-                _ => say_status(now, guard, "info", method, params.clone()),
-            },
+            Rpc::Call { method, params, .. } => self.call(now, method, params, guard),
             Rpc::Error { error, .. } => {
                 let message = text_at(error, "message").unwrap_or_default();
-                say_status(now, guard, "error", message, error.clone());
+                self.note(now, "error", message, error, guard);
             }
-            _ => say_status(
-                now,
-                guard,
-                "info",
-                "a message of another kind",
-                value.clone(),
-            ),
+            _ => self.note(now, "info", "a message of another kind", &value, guard),
         }
     }
 
     fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
-        self.release(now, guard);
+        for (lane, chunks) in self.lanes.iter_mut().enumerate() {
+            guard.in_lane(lane, |guard| chunks.release(now, guard));
+        }
         Verdict::MissingResult
     }
 }
 
-impl Chunks {
-    fn is_ours(&self, params: &Value) -> bool {
-        self.stream.as_deref() == Some(&id_of(params))
+impl Lanes {
+    fn call(&mut self, now: Time, method: &str, params: &Value, guard: &mut Guard) {
+        let id = id_of(params);
+        let known = self.lanes.iter().position(|lane| lane.is(&id));
+        let open = known.filter(|lane| guard.in_lane(*lane, |guard| guard.turn_open()));
+        let method = method.strip_prefix("scaffold/").unwrap_or(method);
+        let (lane, missed) = match method {
+            "streamChunk" => {
+                if known.is_none() {
+                    self.give_up(now, guard);
+                }
+                let free = || self.free(guard);
+                (known.or_else(free), ("info", "another stream"))
+            }
+            "streamCancel" => (open, ("info", "another stream was cancelled")),
+            "streamError" => (open, ("error", "another stream failed")),
+            _ => (None, ("info", method)),
+        };
+        let Some(lane) = lane else {
+            return self.note(now, missed.0, missed.1, params, guard);
+        };
+        if lane == self.lanes.len() {
+            self.lanes.push(Chunks::default());
+        }
+        self.last = lane;
+        let Some(chunks) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        guard.in_lane(lane, |guard| match method {
+            "streamCancel" => chunks.cancel(now, params, guard),
+            "streamError" => chunks.fail(now, params, guard),
+            _ => chunks.chunk(now, id, params, guard),
+        });
     }
 
-    fn chunk(&mut self, now: Time, params: &Value, guard: &mut Guard) {
-        if guard.turn_open() && !self.is_ours(params) {
-            // A stream whose last chunk has come does not wait any longer for one before it.
-            if self.early.values().any(|chunk| chunk.done) {
-                self.release(now, guard);
-            }
-            if guard.turn_open() {
-                return say_status(now, guard, "info", "another stream", params.clone());
+    /// A stream whose last chunk has come does not wait any longer for one before it once another begins.
+    fn give_up(&mut self, now: Time, guard: &mut Guard) {
+        for (lane, chunks) in self.lanes.iter_mut().enumerate() {
+            if chunks.early.values().any(|chunk| chunk.done) {
+                guard.in_lane(lane, |guard| chunks.release(now, guard));
             }
         }
+    }
+
+    /// The first lane in which no turn is open; `None` if there are too many.
+    fn free(&self, guard: &mut Guard) -> Option<usize> {
+        let mut lanes = 0..=self.lanes.len();
+        lanes
+            .find(|lane| *lane == self.lanes.len() || !guard.in_lane(*lane, |g| g.turn_open()))
+            .filter(|lane| *lane < MAX_LANES)
+    }
+
+    /// Says a status where the last message was said.
+    fn note(&self, now: Time, kind: &str, message: &str, data: &Value, guard: &mut Guard) {
+        guard.in_lane(self.last, |guard| {
+            say_status(now, guard, kind, message, data.clone());
+        });
+    }
+}
+
+impl Chunks {
+    fn is(&self, stream: &str) -> bool {
+        self.stream.as_deref() == Some(stream)
+    }
+
+    fn chunk(&mut self, now: Time, stream: String, params: &Value, guard: &mut Guard) {
         let number = params.get("sequence").and_then(Value::as_u64);
         if !guard.turn_open() {
-            if self.is_ours(params) && guard.turns() > 0 {
-                return say_status(
-                    now,
-                    guard,
-                    "log",
-                    "the turn had ended already",
-                    params.clone(),
-                );
+            if self.is(&stream) {
+                let message = "the turn had ended already";
+                return say_status(now, guard, "log", message, params.clone());
             }
-            let stream = id_of(params);
             let started = TurnStarted {
                 runtime: SPEC.name.into(),
                 session: Some(stream.as_str().into()),
@@ -203,28 +248,14 @@ impl Chunks {
     }
 
     fn cancel(&mut self, now: Time, params: &Value, guard: &mut Guard) {
-        if guard.turn_open() && self.is_ours(params) {
-            self.release(now, guard);
-            let reason = text_at(params, "reason").unwrap_or("cancelled");
-            guard.cancelled(now, reason, Some("streamCancel"), &Spent::default());
-        } else {
-            say_status(
-                now,
-                guard,
-                "info",
-                "another stream was cancelled",
-                params.clone(),
-            );
-        }
+        self.release(now, guard);
+        let reason = text_at(params, "reason").unwrap_or("cancelled");
+        guard.cancelled(now, reason, Some("streamCancel"), &Spent::default());
     }
 
     fn fail(&mut self, now: Time, params: &Value, guard: &mut Guard) {
-        if guard.turn_open() && self.is_ours(params) {
-            self.release(now, guard);
-            guard.fail(now, failure(params), &Spent::default());
-        } else {
-            say_status(now, guard, "error", "another stream failed", params.clone());
-        }
+        self.release(now, guard);
+        guard.fail(now, failure(params), &Spent::default());
     }
 }
 

@@ -1,7 +1,7 @@
 //! `spile replay`.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -122,7 +122,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         match source(name) {
             Ok(source) => sources.push(source),
             Err(e) => {
-                let path = PathBuf::from(name);
+                let path = Path::new(name);
                 return Ok(usage(&format!("cannot open {}: {e}", path.display())));
             }
         }
@@ -155,7 +155,7 @@ fn options(args: Args) -> Options {
             until: args.until,
         },
         mode: if args.instant {
-            Mode::Instant
+            Mode::AtOnce
         } else {
             Mode::Paced
         },
@@ -175,6 +175,6 @@ fn source(name: &OsStr) -> std::io::Result<Source> {
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
             Ok(Source::Url(url.to_owned()))
         }
-        _ => Source::open(&PathBuf::from(name)),
+        _ => Source::open(Path::new(name)),
     }
 }

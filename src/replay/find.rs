@@ -19,7 +19,7 @@ const DISORDER: u64 = 10_000;
 /// A recording that can be read at any place.
 pub trait Book {
     /// Its length in bytes.
-    fn len(&self) -> u64;
+    fn length(&self) -> u64;
 
     /// The first whole line that begins at `at` or behind it.
     fn line(&mut self, at: u64) -> Found<'_>;
@@ -131,7 +131,7 @@ fn bound(
     target: u64,
     slack: u64,
 ) -> Option<u64> {
-    let (mut low, mut high) = (0, book.len());
+    let (mut low, mut high) = (0, book.length());
     let mut seen: Vec<(u64, u64)> = Vec::new();
     while high - low > BLOCK {
         let middle = low + (high - low) / 2;

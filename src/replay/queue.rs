@@ -172,7 +172,8 @@ mod tests {
         assert_eq!(queue.pop(Time::default(), &mut out).unwrap().offset, 9);
         assert_eq!(out, b"one\ntwo\njoined\n");
         assert!(queue.pop(Time::default(), &mut out).is_none());
-        assert!(queue.is_empty() && queue.len() == 0);
+        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::find::{Book, Found, find};
 use super::*;
+use crate::codec;
+use crate::filter::pace::Gap;
 use crate::filter::select::{From, Moment, Types};
 
 fn line(turn: u64, seq: u64, type_: &str) -> String {
@@ -63,7 +65,7 @@ fn from(from: From) -> select::Options {
 #[test]
 fn what_is_not_touched_leaves_as_it_came() {
     let text = recording(50).replace("\"kind\"", "\"new\": 1e400, \"kind\"");
-    for mode in [Mode::Instant, Mode::Paced] {
+    for mode in [Mode::AtOnce, Mode::Paced] {
         for step in [1, 7, 1 << 20] {
             let options = Options {
                 mode,
@@ -204,7 +206,7 @@ struct Memory<'a> {
 }
 
 impl Book for Memory<'_> {
-    fn len(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.text.len() as u64
     }
 

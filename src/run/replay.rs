@@ -6,6 +6,7 @@ mod keys;
 mod progress;
 mod seek;
 mod source;
+mod step;
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +14,6 @@ use std::io;
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
@@ -27,10 +27,10 @@ use crate::replay::{Begin, Mark, Options, Replay, To};
 use crate::stage::Io;
 use crate::time::Time;
 
-use keys::{Key, Keys};
 use progress::Progress;
 pub use source::Source;
 use source::{Reader, Trouble};
+use step::{Stepping, Wish};
 
 /// How far is read ahead of what is due, in bytes.
 const AHEAD: usize = 128 << 10;
@@ -70,17 +70,6 @@ pub fn replay(mut plan: Plan) -> Result<Exit> {
     Ok(player.exit())
 }
 
-/// A person at the keys.
-struct Stepping {
-    keys: Keys,
-    /// Whether it waits for a key.
-    halted: bool,
-    /// Events that may leave.
-    steps: usize,
-    /// Whether running text may leave up to the next event of another kind.
-    skipping: bool,
-}
-
 struct Player {
     replay: Replay,
     select: select::Options,
@@ -109,12 +98,9 @@ impl Player {
     fn new(plan: Plan) -> Result<Self> {
         let stepping = match plan.hand {
             Hand::Recorded => None,
-            Hand::Keys => Some(Stepping {
-                keys: Keys::open().context("--step needs a terminal for its keys (/dev/tty)")?,
-                halted: true,
-                steps: 0,
-                skipping: false,
-            }),
+            Hand::Keys => {
+                Some(Stepping::open().context("--step needs a terminal for its keys (/dev/tty)")?)
+            }
         };
         let signals = if stepping.is_some() {
             // Each of them would leave the terminal as nobody wants it.
@@ -276,18 +262,15 @@ impl Player {
     fn is_due(&self, now: Time, mark: &Mark) -> bool {
         match &self.stepping {
             _ if self.hurried || mark.gap == Gap::Joined => true,
-            Some(at) if at.halted => at.steps > 0 || at.skipping,
+            Some(at) if at.is_halted() => at.lets_go(),
             _ => self.pace.due(mark.gap).is_none_or(|due| due <= now),
         }
     }
 
     fn after(&mut self, now: Time, mark: &Mark) {
         match &mut self.stepping {
-            Some(at) if at.halted => {
-                if mark.gap != Gap::Joined {
-                    at.skipping &= mark.delta;
-                    at.steps = at.steps.saturating_sub(1);
-                }
+            Some(at) if at.is_halted() => {
+                at.after(mark);
                 self.pace.restart(now);
             }
             _ => self.pace.pass(now, mark.gap),
@@ -300,7 +283,12 @@ impl Player {
     /// Waits for whatever comes first; whether the source can be read.
     fn wait(&mut self) -> Result<bool> {
         let now = self.clock.now();
-        let timeout = self.next_due().map(|due| due.since(now));
+        let timeout = self.next_due(now).map(|due| due.since(now));
+        let rest = self.progress.rest();
+        let timeout = match (timeout, rest) {
+            (Some(due), Some(rest)) => Some(due.min(rest)),
+            (due, rest) => due.or(rest),
+        };
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
         let out_events = match self.output.pending() {
@@ -311,12 +299,13 @@ impl Player {
         fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
         fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
         if let Some(at) = &self.stepping {
-            fds.push(PollFd::from_borrowed_fd(at.keys.fd(), PollFlags::IN));
+            fds.push(PollFd::from_borrowed_fd(at.fd(), PollFlags::IN));
         }
         if let Some(reader) = self.reading.as_ref().filter(|_| wanted) {
             fds.push(PollFd::from_borrowed_fd(reader.fd(), PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if rest.is_some() => self.progress.draw(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
         }
@@ -340,14 +329,17 @@ impl Player {
         Ok(!readable.is_empty() && !self.quit && !self.reader_gone)
     }
 
-    /// The next deadline, unless the next part waits for something else.
-    fn next_due(&mut self) -> Option<Time> {
+    /// When the next part is due, unless it waits for something else.
+    fn next_due(&mut self, now: Time) -> Option<Time> {
         let mark = self.replay.queue().front()?.clone();
-        let halted = self.stepping.as_ref().is_some_and(|at| at.halted);
-        if halted || self.is_held_back(&mark) {
-            return None;
+        let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
+        if self.is_held_back(&mark) {
+            None
+        } else if self.is_due(now, &mark) {
+            Some(now)
+        } else {
+            self.pace.due(mark.gap).filter(|_| !halted)
         }
-        self.pace.due(mark.gap)
     }
 
     fn on_signals(&mut self) {
@@ -372,45 +364,25 @@ impl Player {
         }
     }
 
-    /// Ctrl-Z: the shell gets its terminal, and the pause is none of the recording's.
+    /// Ctrl-Z: the pause is none of the recording's.
     fn stop(&mut self) {
         if let Some(at) = &self.stepping {
-            at.keys.give_back();
-            let _ = kill_process(getpid(), Signal::STOP);
-            let _ = at.keys.take();
+            at.stop();
         }
         self.pace.restart(self.clock.now());
     }
 
     fn on_keys(&mut self) {
         let now = self.clock.now();
-        let Some(at) = &mut self.stepping else {
-            return;
-        };
-        let Some(keys) = at.keys.pressed() else {
-            self.quit = true;
-            return;
-        };
-        for key in keys {
-            match key {
-                Key::Next if at.halted => at.steps += 1,
-                Key::Skip if at.halted => at.skipping = true,
-                Key::Next | Key::Skip => at.halted = true,
-                Key::Play => {
-                    at.halted = !at.halted;
-                    self.pace.restart(now);
-                }
-                Key::Faster => self.pace.scale(now, 2.0),
-                Key::Slower => self.pace.scale(now, 0.5),
-                Key::Quit => self.quit = true,
-            }
+        if let Some(at) = &mut self.stepping {
+            self.quit |= at.on_keys(now, &mut self.pace) == Wish::Quit;
         }
         self.show_keys();
     }
 
-    fn show_keys(&self) {
+    fn show_keys(&mut self) {
         if let Some(at) = &self.stepping {
-            let state = if at.halted { "halted" } else { "playing" };
+            let state = if at.is_halted() { "halted" } else { "playing" };
             self.progress.keys(self.pace.speed(), state);
         }
     }

@@ -300,7 +300,7 @@ impl Loop {
     fn flush(&mut self, ready: PollFlags) {
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         if ready.intersects(gone) {
-            self.written(Some(Err(io::ErrorKind::BrokenPipe.into())));
+            self.written(Some(Err(Errno::PIPE.into())));
         } else if ready.contains(PollFlags::OUT) {
             let result = self.stdout.as_mut().map(Output::flush_some);
             self.written(result);

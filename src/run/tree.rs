@@ -35,6 +35,27 @@ pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
     found
 }
 
+/// The other processes of our job, as a pipeline is one: those of our process group, without those above us.
+pub(super) fn job() -> Vec<Pid> {
+    let me = rustix::process::getpid().as_raw_pid();
+    let group = rustix::process::getpgrp().as_raw_pid();
+    let all: Vec<Below> = all().collect();
+    let mut above = vec![me];
+    while let Some(parent) = all
+        .iter()
+        .find(|p| Some(&p.pid.as_raw_pid()) == above.last())
+    {
+        if above.contains(&parent.parent) {
+            break;
+        }
+        above.push(parent.parent);
+    }
+    let ours = all
+        .iter()
+        .filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
+    ours.map(|p| p.pid).collect()
+}
+
 /// Every process of the system; none where there is no /proc.
 fn all() -> impl Iterator<Item = Below> {
     std::fs::read_dir("/proc")

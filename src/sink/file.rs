@@ -25,7 +25,7 @@ pub enum Existing {
 #[derive(Debug)]
 pub struct FileSink {
     path: String,
-    /// `None`: a FIFO that is opened when there is something for its reader, since opening waits for one.
+    /// `None`: a FIFO that has not been opened, since that waits for its reader.
     file: Option<File>,
     regular: bool,
     buffer: Vec<u8>,
@@ -140,6 +140,10 @@ impl Sink for FileSink {
             batch: BATCH,
             idempotent: false,
         }
+    }
+
+    fn begin(&mut self) {
+        let _ = self.write(b"");
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {

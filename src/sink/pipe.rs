@@ -9,7 +9,7 @@ use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
 /// Lines that are written with one call where each is to be accounted for.
 const BATCH: usize = 64;
 
-/// The sink. The process starts with the first delivery or, if there is none, at the end.
+/// The sink.
 #[derive(Debug)]
 pub struct PipeSink {
     words: Vec<String>,
@@ -67,6 +67,10 @@ impl Sink for PipeSink {
             batch: BATCH,
             idempotent: false,
         }
+    }
+
+    fn begin(&mut self) {
+        let _ = self.stdin();
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {

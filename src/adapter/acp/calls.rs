@@ -42,6 +42,11 @@ pub(super) fn parent(update: &Value) -> Option<&str> {
 }
 
 impl ToolCalls {
+    /// Whether no call is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether an update says of something that has not been said; a late patch is no reason for a new turn.
     pub(super) fn is_news(&self, update: &Value, guard: &Guard) -> bool {
         let new = text_at(update, "sessionUpdate") == Some("tool_call");

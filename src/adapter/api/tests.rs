@@ -265,7 +265,7 @@ fn a_stream_of_chunks_gives_up_what_never_comes() {
             ),
             (
                 &[chunk("a", 0, false), chunk("b", 0, true)].concat(),
-                "( info \"0\" )missing_result",
+                "( ( \"0\" )done \"0\" )missing_result",
             ),
             (
                 &[chunk("a", 3, false), chunk("a", 4, false)].concat(),

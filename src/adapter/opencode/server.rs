@@ -12,11 +12,11 @@ use crate::time::Time;
 /// How many messages and parts are remembered; past that all are forgotten.
 const MAX_KNOWN: usize = 4096;
 
-/// What is known of the session that the server tells about.
+/// What is known of a session that the server tells about.
 #[derive(Default)]
 pub(super) struct Server {
-    /// The session whose turns these are; events of others are only noted.
-    session: Option<String>,
+    /// Its id, once that is known.
+    pub session: Option<String>,
     /// The role of every message.
     roles: HashMap<String, Role>,
     parts: HashMap<String, Part>,
@@ -43,11 +43,6 @@ impl Server {
     pub(super) fn event(&mut self, now: Time, event: &Value, run: &mut Run, guard: &mut Guard) {
         let type_ = text_at(event, "type").unwrap_or_default();
         let props = event.get("properties").unwrap_or(&Value::Null);
-        if !self.ours(props) {
-            let message = format!("another session: {type_}");
-            say_status(now, guard, "info", &message, props.clone());
-            return;
-        }
         match type_ {
             "message.updated" => self.message(now, props, run, guard),
             "message.part.delta" => self.delta(now, props, guard),
@@ -82,19 +77,6 @@ impl Server {
                 say_status(now, guard, "info", &message, event.clone());
             }
         }
-    }
-
-    /// Whether an event is of the session that was the first to be named, and no sub-agent's.
-    fn ours(&mut self, props: &Value) -> bool {
-        let at = |path: &str| props.pointer(path).and_then(Value::as_str);
-        let id = at("/sessionID").or(at("/part/sessionID"));
-        let Some(id) = id.or(at("/info/sessionID")) else {
-            return true;
-        };
-        if self.session.is_none() && props.pointer("/info/parentID").is_none_or(Value::is_null) {
-            self.session = Some(id.to_owned());
-        }
-        self.session.as_deref().is_none_or(|session| session == id)
     }
 
     fn message(&mut self, now: Time, props: &Value, run: &mut Run, guard: &mut Guard) {

@@ -5,8 +5,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use rusqlite::{Connection, OpenFlags};
+use anyhow::{Context, Result, anyhow, bail};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -69,6 +69,12 @@ pub(super) fn open(path: &Path) -> Result<Store> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
     let store = opened.and_then(|db| prepare(db, path, lock));
+    let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
+        Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            anyhow!(damaged(&sql.to_string()))
+        }
+        _ => e,
+    });
     let store = store.with_context(|| format!("cannot use {} as a ledger", path.display()))?;
     let _ = store._lock.write_all_at(MADE, MADE_AT);
     Ok(store)
@@ -162,18 +168,18 @@ fn check(db: &Connection) -> Result<()> {
     let said = ask.query_map([], |row| row.get::<_, String>(0))?;
     let said: Vec<String> = said.collect::<rusqlite::Result<_>>()?;
     if said.iter().any(|line| line != "ok") {
-        bail!(
-            "it is damaged ({}{}): what it knew of deliveries cannot be trusted; `spile ledger list` shows what can be read \
-             of it; move it away and begin a new one, which may send again what was sent",
-            said.iter()
-                .take(COMPLAINTS)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join("; "),
-            if said.len() > COMPLAINTS { "; ..." } else { "" }
-        );
+        let some: Vec<String> = said.into_iter().take(COMPLAINTS).collect();
+        bail!(damaged(&some.join("; ")));
     }
     Ok(())
+}
+
+/// What is said of a ledger that cannot be trusted.
+fn damaged(why: &str) -> String {
+    format!(
+        "it is damaged ({why}): what it knew of deliveries cannot be trusted; `spile ledger list` shows what can be read of it; \
+         move it away and begin a new one, which may send again what was sent"
+    )
 }
 
 /// Holds every row against its hash, and the rows against their number.

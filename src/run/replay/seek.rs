@@ -113,7 +113,7 @@ impl OpenBook<'_> {
 }
 
 impl Book for OpenBook<'_> {
-    fn len(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.len
     }
 

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -47,7 +47,7 @@ impl Source {
     ///
     /// # Errors
     /// Those of `open(2)`, and that it is a folder.
-    pub fn open(path: &PathBuf) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Source::Input {
             name: path.display().to_string(),
             input: many::open(path)?,

@@ -46,6 +46,7 @@ impl Worker {
     /// Works until nothing more comes, or the sink has ended.
     pub(super) fn run(mut self) {
         let needs = self.sink.needs();
+        self.sink.begin();
         while let Some(chunk) = self.queue.take() {
             if !self.deliver(&chunk, needs) {
                 break;

@@ -1,0 +1,296 @@
+//! One session: its turns, its texts and what is known of its past.
+
+use serde_json::Value;
+
+use super::super::api::{Current, Snapshot, failure, text};
+use super::super::{say_status, text_at};
+use super::SPEC;
+use super::calls::{self, ToolCalls};
+use super::notices::{self, prompt_of, usage};
+use crate::event::{Spent, TurnStarted, Usage};
+use crate::guard::{Guard, Text, TextKind};
+use crate::time::Time;
+
+/// How many messages are remembered that may be replaced.
+const MAX_MESSAGES: usize = 64;
+
+/// Whether what comes is new, or a session's history.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) enum History {
+    /// Nothing is known of how the session came about.
+    #[default]
+    Unknown,
+    /// The connection has begun, and nobody has made a session.
+    Expected,
+    /// It is being replayed, up to the response to this request if that is known.
+    Replayed(Option<Value>),
+    /// The session is live.
+    Over,
+}
+
+/// What is known of one session.
+#[derive(Default)]
+pub(super) struct Session {
+    pub id: Option<String>,
+    agent: Option<String>,
+    pub history: History,
+    /// The request whose response ends the turn, where it can be seen.
+    pub prompt: Option<Value>,
+    current: Current,
+    messages: Vec<(String, Snapshot)>,
+    calls: ToolCalls,
+    cost: Cost,
+    /// When it last said something, counted in messages of the connection.
+    pub spoke: u64,
+}
+
+/// The cost of the session, which its messages count from its beginning, in US dollars.
+#[derive(Debug, Default)]
+struct Cost {
+    /// At the end of the last turn; `None` where the beginning is not known.
+    before: Option<f64>,
+    now: Option<f64>,
+}
+
+impl Session {
+    pub(super) fn new(agent: Option<String>, history: History) -> Self {
+        Self {
+            agent,
+            history,
+            ..Self::default()
+        }
+    }
+
+    /// A session that was made on this connection: nothing has come before.
+    pub(super) fn is_new(&mut self) {
+        self.history = History::Over;
+        self.cost.before = Some(0.0);
+    }
+
+    /// Whether it waits for a tool, so that its turn has hardly ended.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// The prompt has failed.
+    pub(super) fn failed(&mut self, now: Time, error: &Value, guard: &mut Guard) {
+        self.calls.start_all(now, guard);
+        let spent = self.spent(None);
+        // The code of a request that was cancelled, in the Language Server Protocol as well.
+        if error.get("code").and_then(Value::as_i64) == Some(-32800) {
+            let reason = text_at(error, "message").unwrap_or("cancelled");
+            guard.cancelled(now, reason, None, &spent);
+        } else {
+            guard.fail(now, failure(error), &spent);
+        }
+        self.close();
+    }
+
+    /// A permission is asked for.
+    pub(super) fn permission(&mut self, now: Time, params: &Value, guard: &mut Guard) {
+        let call = params.get("toolCall").unwrap_or(&Value::Null);
+        let title = text_at(call, "title").unwrap_or_default();
+        if call.get("toolCallId").is_some() {
+            self.start(now, guard);
+            self.calls.start_asked(now, call, guard);
+        }
+        say_status(now, guard, "permission", title, params.clone());
+    }
+
+    /// A prompt is sent.
+    pub(super) fn prompted(
+        &mut self,
+        now: Time,
+        id: Option<&Value>,
+        params: &Value,
+        guard: &mut Guard,
+    ) {
+        self.history = History::Over;
+        self.prompt = id.cloned();
+        self.start_with(now, prompt_of(params), guard);
+    }
+
+    /// The prompt was answered: the turn has ended.
+    pub(super) fn answered(&mut self, now: Time, result: &Value, guard: &mut Guard) {
+        let stop = text_at(result, "stopReason").unwrap_or_default();
+        let usage = result.get("usage").and_then(usage);
+        self.finish(now, stop, usage, guard);
+    }
+
+    /// The input has ended.
+    pub(super) fn end(&mut self, now: Time, guard: &mut Guard) {
+        if guard.turn_open() {
+            self.calls.start_all(now, guard);
+        }
+    }
+
+    fn start(&mut self, now: Time, guard: &mut Guard) {
+        if !guard.turn_open() {
+            self.start_with(now, None, guard);
+        }
+    }
+
+    fn start_with(&mut self, now: Time, prompt: Option<String>, guard: &mut Guard) {
+        let started = TurnStarted {
+            runtime: SPEC.name.into(),
+            session: self.id.clone().map(Into::into),
+            agent: self.agent.clone().map(Into::into),
+            prompt: prompt.map(Into::into),
+            ..TurnStarted::default()
+        };
+        guard.start_turn(now, &started);
+    }
+
+    fn finish(&mut self, now: Time, stop: &str, usage: Option<Usage>, guard: &mut Guard) {
+        self.start(now, guard);
+        self.calls.start_all(now, guard);
+        let spent = self.spent(usage);
+        match stop {
+            "cancelled" => guard.cancelled(now, "cancelled", Some(stop), &spent),
+            _ => guard.complete(now, stop, None, &spent),
+        }
+        self.close();
+    }
+
+    fn spent(&mut self, usage: Option<Usage>) -> Spent {
+        let cost = self.cost.before.zip(self.cost.now);
+        self.cost.before = self.cost.now.or(self.cost.before);
+        Spent {
+            usage,
+            cost_usd: cost.map(|(before, now)| now - before).filter(|c| *c >= 0.0),
+            ..Spent::default()
+        }
+    }
+
+    /// Forgets the turn that has ended.
+    fn close(&mut self) {
+        self.prompt = None;
+        self.history = History::Over;
+        self.current = Current::default();
+        self.messages.clear();
+        self.calls.forget();
+    }
+
+    pub(super) fn update(&mut self, now: Time, update: &Value, guard: &mut Guard) {
+        let kind = text_at(update, "sessionUpdate").unwrap_or_default();
+        let user = kind.starts_with("user_message");
+        if user && !guard.turn_open() && self.history == History::Expected {
+            self.history = History::Replayed(None);
+        }
+        if matches!(self.history, History::Replayed(_)) && !guard.turn_open() {
+            return say_status(now, guard, "info", "history", update.clone());
+        }
+        match kind {
+            "agent_message_chunk" => self.chunk(now, TextKind::Answer, update, guard),
+            "agent_thought_chunk" => self.chunk(now, TextKind::Reasoning, update, guard),
+            "agent_message" => self.whole(now, TextKind::Answer, update, guard),
+            "agent_thought" => self.whole(now, TextKind::Reasoning, update, guard),
+            "tool_call" | "tool_call_update" => {
+                if self.calls.is_news(update, guard) {
+                    self.start(now, guard);
+                }
+                self.calls.update(now, update, guard);
+            }
+            "state_update" => self.state(now, update, guard),
+            _ => self.notice(now, kind, update, guard),
+        }
+    }
+
+    fn chunk(&mut self, now: Time, kind: TextKind, update: &Value, guard: &mut Guard) {
+        let content = update.get("content").unwrap_or(&Value::Null);
+        let Some(said) = text_at(content, "text") else {
+            return self.other_content(now, content, guard);
+        };
+        if said.is_empty() {
+            return;
+        }
+        self.start(now, guard);
+        self.calls.start_all(now, guard);
+        let key = text_at(update, "messageId").unwrap_or_default();
+        if let Some(parent) = calls::parent(update) {
+            let key = format!("{parent}/{key}");
+            let parent = Some(parent);
+            let text = Text {
+                key: &key,
+                kind,
+                parent,
+            };
+            return guard.delta(now, &text, said);
+        }
+        self.current.switch(now, (kind, key), guard);
+        self.with_message(key, |message| {
+            message.delta(now, &text(kind, key), said, guard);
+        });
+    }
+
+    /// Version 2: the message as it stands now, whatever its chunks said.
+    fn whole(&mut self, now: Time, kind: TextKind, update: &Value, guard: &mut Guard) {
+        let Some(content) = update.get("content") else {
+            return;
+        };
+        let parts = content
+            .as_array()
+            .map_or(std::slice::from_ref(content), Vec::as_slice);
+        let mut whole = String::new();
+        for part in parts {
+            match text_at(part, "text") {
+                Some(said) => whole.push_str(said),
+                None => self.other_content(now, part, guard),
+            }
+        }
+        self.start(now, guard);
+        self.calls.start_all(now, guard);
+        let key = text_at(update, "messageId").unwrap_or_default();
+        self.current.switch(now, (kind, key), guard);
+        self.with_message(key, |message| {
+            message.whole(now, &text(kind, key), &whole, guard);
+        });
+    }
+
+    fn with_message(&mut self, key: &str, act: impl FnOnce(&mut Snapshot)) {
+        let known = self.messages.iter().position(|(k, _)| k == key);
+        let mut message = known
+            .map(|at| self.messages.remove(at).1)
+            .unwrap_or_default();
+        act(&mut message);
+        if self.messages.len() >= MAX_MESSAGES {
+            self.messages.remove(0);
+        }
+        self.messages.push((key.to_owned(), message));
+    }
+
+    fn other_content(&mut self, now: Time, content: &Value, guard: &mut Guard) {
+        if !content.is_null() {
+            say_status(
+                now,
+                guard,
+                "info",
+                "content of another type",
+                content.clone(),
+            );
+        }
+    }
+
+    /// Version 2: what the session is doing.
+    fn state(&mut self, now: Time, update: &Value, guard: &mut Guard) {
+        match text_at(update, "state").unwrap_or_default() {
+            "running" => self.start(now, guard),
+            "idle" if guard.turn_open() || text_at(update, "stopReason").is_some() => {
+                let stop = text_at(update, "stopReason").unwrap_or("idle");
+                let usage = update.get("usage").and_then(usage);
+                self.finish(now, stop, usage, guard);
+            }
+            "requires_action" => {
+                say_status(now, guard, "permission", "requires_action", update.clone());
+            }
+            state => say_status(now, guard, "info", state, update.clone()),
+        }
+    }
+
+    fn notice(&mut self, now: Time, kind: &str, update: &Value, guard: &mut Guard) {
+        if kind == "usage_update" {
+            self.cost.now = notices::cost(update).or(self.cost.now);
+        }
+        notices::say(now, kind, update, guard);
+    }
+}
