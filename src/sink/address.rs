@@ -124,7 +124,7 @@ impl Address {
     /// # Errors
     /// What is wrong with it and what to write, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let parsed: IResult<&str, (String, Option<Vec<(&str, &str)>>)> =
+        let parsed: IResult<&str, (String, Option<Options<'_>>)> =
             all_consuming((place_text, opt(preceded(char('#'), options)))).parse(text);
         let Ok((_, (place, options))) = parsed else {
             return Err(
@@ -231,7 +231,10 @@ fn place_text(input: &str) -> IResult<&str, String> {
     .parse(input)
 }
 
-fn options(input: &str) -> IResult<&str, Vec<(&str, &str)>> {
+/// Keys and values.
+type Options<'a> = Vec<(&'a str, &'a str)>;
+
+fn options(input: &str) -> IResult<&str, Options<'_>> {
     let key = take_while1(|c: char| c.is_ascii_lowercase() || c == '-');
     let option = separated_pair(key, char('='), is_not("&#"));
     separated_list1(char('&'), option).parse(input)

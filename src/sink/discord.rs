@@ -109,7 +109,7 @@ fn waiting(url: &str) -> String {
     match url.split_once('?') {
         None => format!("{url}?wait=true"),
         Some((_, query)) if query.split('&').any(|p| p.starts_with("wait=")) => url.to_owned(),
-        Some((_, query)) if query.is_empty() => format!("{url}wait=true"),
+        Some((_, "")) => format!("{url}wait=true"),
         Some(_) => format!("{url}&wait=true"),
     }
 }

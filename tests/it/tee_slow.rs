@@ -143,8 +143,8 @@ fn a_small_file_system_that_gets_room_gets_everything() {
          echo ${{PIPESTATUS[1]}}; cmp small/x <(seq 1 30000) && cat said"
     );
     let (stdout, stderr, _) = bash(&format!(
-        "unshare -rm bash -c {}",
-        format!("'{}'", script.replace('\'', r"'\''"))
+        "unshare -rm bash -c '{}'",
+        script.replace('\'', r"'\''")
     ));
     if !stdout.starts_with("mounted\n") {
         eprintln!("skipped: a file system cannot be mounted here: {stderr}");
