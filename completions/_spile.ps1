@@ -30,6 +30,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Stop a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -113,6 +115,32 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Their runtime, as for wrap')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;cancel' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label')
+            [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, in words, for the turn''s terminal event')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'An agent that does not obey is killed, with all below it, after so long')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'The turn has taken so long')
+            [CompletionResult]::new('--when-idle', '--when-idle', [CompletionResultType]::ParameterName, 'Nothing has come for so long')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at')
+            [CompletionResult]::new('--on-tool', '--on-tool', [CompletionResultType]::ParameterName, 'A tool of this name is called; several are separated by commas')
+            [CompletionResult]::new('--max-text', '--max-text', [CompletionResultType]::ParameterName, 'The answers have more characters than this')
+            [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'More tokens are used, as far as the runtime says that before the end')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'It costs more, as far as the runtime says that before the end')
+            [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Where times come from: `event` makes the output for a recording a pure function of it')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every run of yours')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;ps' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object a line instead of the table')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -228,6 +256,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Stop a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -255,6 +285,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;merge' {
+            break
+        }
+        'spile;help;cancel' {
+            break
+        }
+        'spile;help;ps' {
             break
         }
         'spile;help;tee' {

@@ -27,6 +27,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand cancel 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+            cand ps 'List the agents that run under `spile wrap`'
             cand tee 'Hand events to every sink at once, and pass them on'
             cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
@@ -105,6 +107,30 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --from 'Their runtime, as for wrap'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;cancel'= {
+            cand --label 'Every run with this label'
+            cand --then 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none'
+            cand --reason 'Why, in words, for the turn''s terminal event'
+            cand --grace 'An agent that does not obey is killed, with all below it, after so long'
+            cand --after 'The turn has taken so long'
+            cand --when-idle 'Nothing has come for so long'
+            cand --match 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at'
+            cand --on-tool 'A tool of this name is called; several are separated by commas'
+            cand --max-text 'The answers have more characters than this'
+            cand --max-tokens 'More tokens are used, as far as the runtime says that before the end'
+            cand --max-cost 'It costs more, as far as the runtime says that before the end'
+            cand --clock 'Where times come from: `event` makes the output for a recording a pure function of it'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --all 'Every run of yours'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;ps'= {
+            cand --json 'Write one JSON object a line instead of the table'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -208,6 +234,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand cancel 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+            cand ps 'List the agents that run under `spile wrap`'
             cand tee 'Hand events to every sink at once, and pass them on'
             cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
@@ -230,6 +258,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;heartbeat'= {
         }
         &'spile;help;merge'= {
+        }
+        &'spile;help;cancel'= {
+        }
+        &'spile;help;ps'= {
         }
         &'spile;help;tee'= {
         }

@@ -112,6 +112,37 @@ module completions {
     ...sources: string        # What to merge; `./a=b` is a file with = in its name
   ]
 
+  def "nu-complete spile cancel clock" [] {
+    [ "wall" "event" ]
+  }
+
+  # Stop a turn: by the name of its run, or as a filter when a condition holds
+  export extern "spile cancel" [
+    --label: string           # Every run with this label
+    --all                     # Every run of yours
+    --then: string            # Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none
+    --reason: string          # Why, in words, for the turn's terminal event
+    --grace: string           # An agent that does not obey is killed, with all below it, after so long
+    --after: string           # The turn has taken so long
+    --when-idle: string       # Nothing has come for so long
+    --match: string           # The answer has a match, also across deltas; of a long block the last 4 KiB are looked at
+    --on-tool: string         # A tool of this name is called; several are separated by commas
+    --max-text: string        # The answers have more characters than this
+    --max-tokens: string      # More tokens are used, as far as the runtime says that before the end
+    --max-cost: string        # It costs more, as far as the runtime says that before the end
+    --clock: string@"nu-complete spile cancel clock" # Where times come from: `event` makes the output for a recording a pure function of it
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    stream?: string           # The stream whose turn is to end; see `spile ps`
+  ]
+
+  # List the agents that run under `spile wrap`
+  export extern "spile ps" [
+    --json                    # Write one JSON object a line instead of the table
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
   def "nu-complete spile tee output_error" [] {
     [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
   }
@@ -266,6 +297,14 @@ module completions {
 
   # Make several streams one, in the order in which their lines come
   export extern "spile help merge" [
+  ]
+
+  # Stop a turn: by the name of its run, or as a filter when a condition holds
+  export extern "spile help cancel" [
+  ]
+
+  # List the agents that run under `spile wrap`
+  export extern "spile help ps" [
   ]
 
   # Hand events to every sink at once, and pass them on

@@ -1,6 +1,7 @@
 //! The commands: one table, one file each. A command is wiring: where lines come from, which filters, where events go.
 
 mod adapters;
+mod cancel;
 mod check;
 mod chunk;
 mod coalesce;
@@ -12,6 +13,7 @@ mod generate;
 mod heartbeat;
 mod ledger;
 mod merge;
+mod ps;
 mod replay;
 mod schema;
 mod settings;
@@ -50,6 +52,8 @@ enum Command {
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
+    Cancel(cancel::Args),
+    Ps(ps::Args),
     Tee(tee::Args),
     Replay(replay::Args),
     View(view::Args),
@@ -71,6 +75,8 @@ impl Command {
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
+            Command::Cancel(args) => cancel::run(args),
+            Command::Ps(args) => ps::run(args),
             Command::Tee(args) => tee::run(args),
             Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),

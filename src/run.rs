@@ -2,6 +2,7 @@
 
 mod child;
 mod clock;
+pub mod control;
 mod guardian;
 mod host;
 mod input;

@@ -1,5 +1,7 @@
 //! What the loop drives: bytes in, bytes out, deadlines as answers. Pure; `run` does the waiting.
 
+use std::os::fd::BorrowedFd;
+
 use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
 use crate::exit::Exit;
@@ -38,6 +40,21 @@ pub trait Stage {
     /// A signal has come that will end the process when the input has ended.
     fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {
         let _ = (now, signal, io);
+    }
+
+    /// What it waits for beside its input.
+    fn beside(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// Something has come there.
+    fn on_beside(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    /// Whether it wants no more input: its end comes next.
+    fn is_over(&self) -> bool {
+        false
     }
 
     /// The exit status as it stands.
@@ -140,6 +157,17 @@ impl FilterStage {
         Self {
             lines: Lines::new(reading.max_line),
             each,
+        }
+    }
+
+    /// Gives the filters an event that is no line of the input.
+    pub fn tell(&mut self, now: Time, line: &str, io: &mut Io) {
+        let now = match self.each.clock {
+            Clock::Wall => now,
+            Clock::Event => self.each.time,
+        };
+        if let Ok(event) = codec::decode_text(line) {
+            self.each.chain.on_event(now, &event, &mut io.out);
         }
     }
 }

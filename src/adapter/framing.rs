@@ -10,7 +10,7 @@ mod sse;
 
 use serde_json::Value;
 
-use super::{Adapter, Framing, Line};
+use super::{Adapter, Framing, Line, Order};
 use crate::codec::{self, Malformed, Place};
 use crate::guard::{Ended, Guard, Notice, Verdict};
 use crate::time::Time;
@@ -274,6 +274,11 @@ pub trait Protocol {
 
     /// The input has ended, see [`Adapter::on_end`].
     fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict;
+
+    /// See [`Adapter::order`].
+    fn order(&self, _: Order<'_>, _: u64) -> Option<String> {
+        None
+    }
 }
 
 /// An adapter of a protocol.
@@ -302,6 +307,10 @@ impl<P: Protocol> Framed<P> {
 }
 
 impl<P: Protocol> Adapter for Framed<P> {
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        self.reader.protocol.order(order, number)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Chunks
     }

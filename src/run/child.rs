@@ -208,6 +208,8 @@ impl Agent {
         let message = match rung {
             Rung::Signal(signal) => Message::Signal(signal),
             Rung::Tree => Message::KillTree,
+            // That is said on the agent's stdin.
+            Rung::Interrupt => return,
         };
         let _ = self.control.write_all(&message.bytes());
     }

@@ -1,8 +1,10 @@
 //! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
 //! to be done about them is decided by [`crate::lifecycle`]; here it is done.
 
+mod asked;
 mod feed;
 mod say;
+mod steer;
 mod wait;
 
 use std::fs::File;
@@ -21,9 +23,10 @@ use super::signal::{Second, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Stop, View};
+use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use asked::Asked;
 use feed::{Feed, Wants};
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
@@ -63,7 +66,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
         Ok(agent) => {
             let argv = std::mem::take(&mut plan.argv);
             let mut host = Host::new(tap, agent, signals, &mut plan)?;
-            host.say_session(&argv);
+            host.begin(&argv);
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
@@ -109,6 +112,7 @@ struct Host<'a> {
     said_end: bool,
     /// The reader is not waited for any more.
     abandoned: bool,
+    asked: Asked,
 }
 
 impl<'a> Host<'a> {
@@ -142,12 +146,15 @@ impl<'a> Host<'a> {
             finish_by: None,
             said_end: false,
             abandoned: false,
+            asked: Asked::default(),
         })
     }
 
     fn run(&mut self) -> Result<Exit> {
         let mut buf = vec![0; CHUNK];
         self.note_exit();
+        // What was started is said at once, though the agent may say nothing for long.
+        self.collect();
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
@@ -166,11 +173,17 @@ impl<'a> Host<'a> {
             if ready.stderr {
                 self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.feed {
+            if ready.deaf {
+                self.feed = None;
+            } else if ready.feed {
                 self.feed(&mut buf);
+            }
+            if ready.control {
+                self.serve();
             }
             self.work()?;
             self.on_time();
+            self.settle();
             self.collect();
             if self.output.pending() > 0 && !self.reader_gone {
                 self.write();
@@ -336,6 +349,7 @@ impl<'a> Host<'a> {
                 let reason = String::from_utf8_lossy(bytes);
                 self.tap.guard().ask_cancel("signal", &reason);
             }
+            Source::Ask => self.on_wish(bytes),
             Source::Fail => {
                 let text = String::from_utf8_lossy(bytes);
                 let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
@@ -360,22 +374,7 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
-        let more = self.feed.is_some() || self.stdin_inherited;
-        let has_result = self.tap.has_result();
-        let guard = self.tap.guard();
-        let phase = match (guard.any_turn_open(), guard.all_turns()) {
-            (true, _) => Phase::InTurn,
-            (false, 0) => Phase::Starting,
-            (false, _) if has_result && !more => Phase::Done,
-            (false, _) => Phase::Between,
-        };
-        let tool_since = guard.tool_since();
-        let view = View {
-            phase,
-            tool_since,
-            behind,
-        };
-        self.life.seen(now, view);
+        self.see();
         self.life.tick(now);
         self.act();
         let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost)
@@ -385,10 +384,34 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Tells the lifecycle how far the adapter has come.
+    fn see(&mut self) {
+        let behind = (!self.spool.is_empty()).then_some(self.seen_at);
+        let more = self.feed.is_some() || self.stdin_inherited;
+        let has_result = self.tap.has_result();
+        let guard = self.tap.guard();
+        let phase = match (guard.any_turn_open(), guard.all_turns()) {
+            (true, _) => Phase::InTurn,
+            (false, 0) => Phase::Starting,
+            (false, _) if has_result && !more => Phase::Done,
+            (false, _) => Phase::Between,
+        };
+        let ended = guard.all_turns() - guard.turns_open();
+        let tool_since = guard.tool_since();
+        let view = View {
+            phase,
+            ended,
+            tool_since,
+            behind,
+        };
+        self.life.seen(self.clock.now(), view);
+    }
+
     /// Does what the lifecycle says.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {
+                Action::Climb(Rung::Interrupt) => self.interrupt(),
                 Action::Climb(rung) => self.agent.climb(rung),
                 Action::Fail(code, message) => {
                     self.ask(Source::Fail, &format!("{code}\0{message}"));

@@ -28,6 +28,8 @@ pub(super) enum Source {
     Cancel,
     /// From here on the open turn fails; the code, a NUL, the message.
     Fail,
+    /// Somebody at the control socket wants the turn that is open here to end.
+    Ask,
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             0 => Source::Stdout,
             1 => Source::Stderr,
             2 => Source::Cancel,
+            4 => Source::Ask,
             _ => Source::Fail,
         }
     }

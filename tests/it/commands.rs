@@ -10,6 +10,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["coalesce"], EVENT),
     (&["chunk", "--for", "plain"], STATUS),
     (&["heartbeat"], EVENT),
+    (&["cancel", "--after", "1h"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
     (&["tee"], EVENT),
@@ -25,7 +26,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger"];
+const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger", "ps"];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

@@ -3,6 +3,7 @@
 mod chunk_cases;
 mod commands;
 mod config;
+mod control;
 mod demo;
 mod documents;
 mod endpoint;

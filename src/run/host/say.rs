@@ -13,11 +13,6 @@ use crate::run::output::complain;
 use crate::time::Time;
 
 impl Host<'_> {
-    pub(super) fn say_session(&mut self, argv: &[String]) {
-        let data = json!({"pid": self.agent.pid, "argv": argv, "adapter": self.tap.adapter()});
-        self.say("session", None, Some(data));
-    }
-
     pub(super) fn say_end(&mut self, now: Time) {
         self.said_end = true;
         if self.detached {

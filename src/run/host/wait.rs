@@ -19,6 +19,9 @@ pub(super) struct Ready {
     pub stderr: bool,
     pub reader_gone: bool,
     pub feed: bool,
+    /// The agent has closed its stdin.
+    pub deaf: bool,
+    pub control: bool,
 }
 
 /// Whose descriptor it is.
@@ -30,6 +33,8 @@ enum Whose {
     Stdout,
     Stderr,
     Feed,
+    Deaf,
+    Control,
 }
 
 /// Waits for whatever comes first, `timeout` at most.
@@ -63,10 +68,14 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Only to hear that the agent has closed its end.
-                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Feed));
+                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Deaf));
             }
             Wants::Nothing => {}
         }
+    }
+    if let Some(control) = &host.asked.server {
+        let all = control.fds().into_iter();
+        fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
     let mut polled: Vec<PollFd<'_>> = fds
         .iter()
@@ -91,6 +100,8 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
             Whose::Feed => ready.feed |= any,
+            Whose::Deaf => ready.deaf = any,
+            Whose::Control => ready.control |= any,
         }
     }
     Ok(ready)
