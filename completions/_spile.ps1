@@ -48,7 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;wrap' {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The runtime whose output this is: a name from `spile adapters`, or auto')
-            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'What the agent gets for its stdin [default: null]')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'What the agent gets for its stdin [default: null; with --pty at a terminal inherit]')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]')
             [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'A name for people')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is taken for a message; a longer one is carried in pieces')
@@ -65,6 +65,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Output that may wait in a temporary file after that; then the agent is held back')
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with its times, as NDJSON that only you can read')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Start nothing if another run with this key is still there')
+            [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Give the agent a terminal; at a terminal it is yours: your keys, its screen')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be read')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -44,7 +44,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;wrap'= {
             cand --from 'The runtime whose output this is: a name from `spile adapters`, or auto'
-            cand --stdin 'What the agent gets for its stdin [default: null]'
+            cand --stdin 'What the agent gets for its stdin [default: null; with --pty at a terminal inherit]'
             cand --stream 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]'
             cand --label 'A name for people'
             cand --max-line 'Longest line that is taken for a message; a longer one is carried in pieces'
@@ -61,6 +61,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --spool-max 'Output that may wait in a temporary file after that; then the agent is held back'
             cand --record 'Record the agent''s raw output with its times, as NDJSON that only you can read'
             cand --once 'Start nothing if another run with this key is still there'
+            cand --pty 'Give the agent a terminal; at a terminal it is yours: your keys, its screen'
             cand --strict 'Exit with status 65 if any output of the agent could not be read'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

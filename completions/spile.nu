@@ -17,7 +17,8 @@ module completions {
   # Drive a spile into an agent: start it, or read what it prints, and write canonical events
   export extern "spile wrap" [
     --from: string@"nu-complete spile wrap from" # The runtime whose output this is: a name from `spile adapters`, or auto
-    --stdin: string@"nu-complete spile wrap stdin" # What the agent gets for its stdin [default: null]
+    --stdin: string@"nu-complete spile wrap stdin" # What the agent gets for its stdin [default: null; with --pty at a terminal inherit]
+    --pty                     # Give the agent a terminal; at a terminal it is yours: your keys, its screen
     --stream: string          # Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
     --label: string           # A name for people
     --max-line: string        # Longest line that is taken for a message; a longer one is carried in pieces

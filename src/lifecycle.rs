@@ -52,6 +52,8 @@ impl Default for Limits {
 pub enum Rung {
     /// The runtime's own interrupt, in its own words: the turn ends and the agent may go on.
     Interrupt,
+    /// ^C, typed at the agent's terminal: what a person would do first.
+    Key,
     /// A signal to the agent's process group.
     Signal(i32),
     /// SIGKILL to every descendant, also those that left the group.
@@ -122,6 +124,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
+    has_terminal: bool,
     spawned: Time,
     first_output: Option<Time>,
     last_output: Time,
@@ -161,6 +164,7 @@ impl Lifecycle {
         };
         Self {
             limits,
+            has_terminal: false,
             spawned: now,
             first_output: None,
             last_output: now,
@@ -175,6 +179,11 @@ impl Lifecycle {
             finished: false,
             actions: VecDeque::new(),
         }
+    }
+
+    /// The agent sits at a terminal that is ours: an interrupt is typed there before it is sent.
+    pub fn at_terminal(&mut self) {
+        self.has_terminal = true;
     }
 
     /// The agent has written something.
@@ -330,8 +339,12 @@ impl Lifecycle {
     }
 
     fn start_climb(&mut self, now: Time, first: i32) {
+        let mut rest = ladder(first);
+        if self.has_terminal && first == SIGINT {
+            rest.push_front(Rung::Key);
+        }
         self.climb = Some(Climb {
-            rest: ladder(first),
+            rest,
             next: now,
             step: self.limits.grace,
             interrupted: None,

@@ -11,6 +11,7 @@ pub mod many;
 mod message;
 mod once;
 mod output;
+mod pty;
 mod record;
 pub mod replay;
 mod shell;
@@ -18,6 +19,7 @@ mod signal;
 mod single;
 mod spool;
 pub mod tee;
+mod terminal;
 mod tree;
 
 pub use child::Stdin;

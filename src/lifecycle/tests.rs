@@ -40,6 +40,7 @@ impl Life {
                     signal_hook::low_level::signal_name(n).unwrap().to_owned()
                 }
                 Action::Climb(Rung::Interrupt) => "interrupt".to_owned(),
+                Action::Climb(Rung::Key) => "^C".to_owned(),
                 Action::Climb(Rung::Tree) => "tree".to_owned(),
                 Action::Fail(code, _) => code.to_owned(),
                 Action::ClosePipes => "close".to_owned(),
@@ -126,6 +127,25 @@ fn a_signal_starts_the_ladder_at_itself() {
         life.then(10, |life, now| life.stop(now, Stop::Signal(signal)))
             .said(want);
         assert!(life.life.killed());
+    }
+}
+
+#[test]
+fn at_a_terminal_an_interrupt_is_typed_first() {
+    for (stop, want) in [
+        (
+            Stop::Cancel(Cancel::default()),
+            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
+        ),
+        (
+            Stop::Signal(SIGINT),
+            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
+        ),
+        (Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
+    ] {
+        let mut life = Life::new(limits());
+        life.life.at_terminal();
+        life.then(10, |life, now| life.stop(now, stop)).said(want);
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) struct Below {
     pub pid: Pid,
     pub parent: i32,
     pub group: i32,
+    pub session: i32,
 }
 
 /// From here on orphans below us become our children, not init's. Where the system has no such thing they get away, and
@@ -70,6 +71,7 @@ fn all() -> impl Iterator<Item = Below> {
                 pid: Pid::from_raw(pid)?,
                 parent: fields.next()?.parse().ok()?,
                 group: fields.next()?.parse().ok()?,
+                session: fields.next()?.parse().ok()?,
             })
         })
 }

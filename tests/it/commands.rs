@@ -26,7 +26,9 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger", "ps"];
+const SOURCES: &[&str] = &[
+    "adapters", "demo", "schema", "generate", "config", "ledger", "ps",
+];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

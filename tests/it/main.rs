@@ -22,6 +22,8 @@ mod ledger_damage;
 mod ledger_kill;
 mod ledger_tee;
 mod merge;
+mod person;
+mod pty;
 mod recordings;
 mod replay;
 mod replay_http;

@@ -15,6 +15,9 @@ use crate::time::Time;
 impl Host<'_> {
     pub(super) fn say_end(&mut self, now: Time) {
         self.said_end = true;
+        if let Some(console) = &mut self.console {
+            console.leave();
+        }
         if self.detached {
             let message =
                 "a process that outlives the agent held its output open; it was not waited for";

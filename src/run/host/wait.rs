@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Host;
+use super::console::Console;
 use super::feed::Wants;
 use crate::run::child::Guarded;
 
@@ -22,11 +23,12 @@ pub(super) struct Ready {
     /// The agent has closed its stdin.
     pub deaf: bool,
     pub control: bool,
+    pub keys: bool,
 }
 
 /// Whose descriptor it is.
 #[derive(Clone, Copy)]
-enum Whose {
+pub(super) enum Whose {
     Signal,
     Reader,
     Guardian,
@@ -35,6 +37,8 @@ enum Whose {
     Feed,
     Deaf,
     Control,
+    Keys,
+    Console,
 }
 
 /// Waits for whatever comes first, `timeout` at most.
@@ -77,6 +81,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
         let all = control.fds().into_iter();
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
+    fds.extend(host.console.iter().flat_map(Console::fds));
     let mut polled: Vec<PollFd<'_>> = fds
         .iter()
         .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
@@ -102,6 +107,9 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Feed => ready.feed |= any,
             Whose::Deaf => ready.deaf = any,
             Whose::Control => ready.control |= any,
+            Whose::Keys => ready.keys = any,
+            // What the consoles take is tried after every wait.
+            Whose::Console => {}
         }
     }
     Ok(ready)
