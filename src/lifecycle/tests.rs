@@ -153,12 +153,12 @@ fn at_a_terminal_an_interrupt_is_typed_first() {
 fn an_exit_ends_the_ladder() {
     Life::new(limits())
         .then(10, |life, now| {
-            life.stop(now, Stop::Cancel(Cancel::default()))
+            life.stop(now, Stop::Cancel(Cancel::default()));
         })
         .then(20, Lifecycle::pipes_closed)
         .then(30, Lifecycle::exited)
         .then(40, |life, now| {
-            life.stop(now, Stop::Cancel(Cancel::default()))
+            life.stop(now, Stop::Cancel(Cancel::default()));
         })
         .said("10:SIGINT 30:finish");
 }
@@ -167,10 +167,10 @@ fn an_exit_ends_the_ladder() {
 fn asked_twice_it_climbs_at_once() {
     Life::new(limits())
         .then(10, |life, now| {
-            life.stop(now, Stop::Cancel(Cancel::default()))
+            life.stop(now, Stop::Cancel(Cancel::default()));
         })
         .then(20, |life, now| {
-            life.stop(now, Stop::Cancel(Cancel::default()))
+            life.stop(now, Stop::Cancel(Cancel::default()));
         })
         .said("10:SIGINT 20:SIGTERM 5020:tree");
     Life::new(limits())
@@ -283,7 +283,7 @@ fn a_timeout_does_not_climb_a_ladder_that_is_climbed() {
     };
     Life::new(total)
         .then(500, |life, now| {
-            life.stop(now, Stop::Cancel(Cancel::default()))
+            life.stop(now, Stop::Cancel(Cancel::default()));
         })
         .said("500:SIGINT 5500:SIGTERM 10500:tree");
 }

@@ -199,7 +199,7 @@ impl Server {
 
     fn forget(&mut self) {
         self.clients
-            .retain(|c| !c.gone && !(c.silent && c.unsaid.is_empty() && c.waits.is_none()));
+            .retain(|c| !(c.gone || c.silent && c.unsaid.is_empty() && c.waits.is_none()));
     }
 }
 
