@@ -5,6 +5,7 @@ mod bell;
 mod booked;
 mod clerk;
 mod intake;
+mod plan;
 mod queue;
 mod worker;
 
@@ -21,13 +22,9 @@ use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use super::input::{self, Read};
 use super::output::{Output, complain};
 use super::signal::{Second, Signals, ignore};
-use super::spool::SpoolLimits;
 use crate::exit::Exit;
-use crate::outcome::Outcome;
-use crate::run::ledger::Store;
 use crate::sink::Sink;
-use crate::sink::address::Selection;
-use crate::stage::{Io, Reading};
+use crate::stage::Io;
 use bell::{Ear, bell};
 use booked::Books;
 use intake::{Intake, Lane};
@@ -36,72 +33,7 @@ use worker::Worker;
 
 pub use booked::Booked;
 pub use clerk::Ask;
-
-/// What tee is to do.
-pub struct Tee {
-    /// The sinks; one that could not be opened is the reason why.
-    pub sinks: Vec<Named>,
-    /// The ledger, and the sinks of which it is the queue.
-    pub booked: Option<(Store, Vec<Booked>)>,
-    /// The queue of each that is not in the ledger.
-    pub queue: SpoolLimits,
-    /// How long they are waited for at the end.
-    pub linger: Duration,
-    /// What an error of an output does.
-    pub on_error: OnError,
-    /// What SIGINT does.
-    pub interrupts: Interrupts,
-    /// How events are read, where they are.
-    pub reading: Reading,
-    /// What asks for the status, if the stream is to say it.
-    pub outcome: Option<Outcome>,
-}
-
-/// A sink and what people call it.
-pub struct Named {
-    /// For messages.
-    pub name: String,
-    /// The sink, or why there is none.
-    pub sink: Result<Box<dyn Sink>, String>,
-    /// Which events it gets.
-    pub only: Option<Selection>,
-}
-
-/// What an error of an output does, as GNU tee's `--output-error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OnError {
-    /// Whether the others go on.
-    pub others: Others,
-    /// Whether a reader that has gone is an error.
-    pub pipes: Pipes,
-}
-
-/// What the others do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
-    /// They go on.
-    GoOn,
-    /// They stop at once.
-    Stop,
-}
-
-/// What a reader is that has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pipes {
-    /// An error like any other.
-    Count,
-    /// None.
-    Excuse,
-}
-
-/// What SIGINT does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interrupts {
-    /// The first is for the upstream, and the process dies of it at the end.
-    AtEnd,
-    /// Nothing.
-    Ignore,
-}
+pub use plan::{Interrupts, Named, OnError, Others, Pipes, Tee};
 
 /// Runs tee from our stdin to our stdout and the sinks.
 ///

@@ -153,8 +153,8 @@ fn state(pid: i32) -> Option<char> {
 
 fn parent(pid: i32) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-    fields.skip(1).next().unwrap().parse().unwrap()
+    let mut fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    fields.nth(1).unwrap().parse().unwrap()
 }
 
 #[track_caller]
@@ -339,7 +339,8 @@ fn the_terminal_is_given_back_at_every_end() {
         parent(guardian)
     };
     let of_guardian = |events: &[Value]| parent(agent(events));
-    let ends: [(&str, &dyn Fn(&[Value]) -> i32, Signal); 6] = [
+    type Whom<'a> = &'a dyn Fn(&[Value]) -> i32;
+    let ends: [(&str, Whom<'_>, Signal); 6] = [
         ("143", &of_wrap, Signal::TERM),
         ("130", &of_wrap, Signal::INT),
         ("129", &of_wrap, Signal::HUP),

@@ -129,7 +129,7 @@ fn a_signal_is_a_typed_interrupt_first() {
     let mut live = Live::start(&[
         "wrap", "--pty", "--grace", "200ms", "--", "bash", "-c", script,
     ]);
-    live.until("ready");
+    live.until("text_delta");
     live.signal(Signal::INT);
     let (rest, status) = live.end();
     let rest = rest.concat();
