@@ -146,6 +146,8 @@ impl Player {
                 && self.replay.queue().is_empty()
                 && self.output.pending() == 0;
             if self.reader_gone || self.quit || nothing_left {
+                // A Ctrl-C ends our reader too, and must not pass for an end of its own.
+                self.on_signals();
                 return Ok(());
             }
             if self.wait()? {

@@ -73,7 +73,7 @@ const PLAYS: &[(&str, Play)] = &[
     ("clock goes backwards", ids::clock_back),
     ("replay of a turn already complete", ids::replayed),
     (
-        "input ids::replayed from the start after a crash (at-least-once source)",
+        "input replayed from the start after a crash (at-least-once source)",
         ids::replayed,
     ),
     ("identical text in two chunks of one turn", ids::same_text),

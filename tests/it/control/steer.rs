@@ -188,7 +188,7 @@ fn who_takes_no_prompts_is_not_even_cancelled_for_one() {
         args.extend_from_slice(&["--", "sh", "-c", super::HI, "x"]);
         args.extend_from_slice(words);
         let mut live = Live::spawn(&mut room.command(&args));
-        live.until("text_delta");
+        live.until("hi");
         let output = room.run(&["cancel", "s", "--then", "x"]);
         assert_eq!(shell_code(output.status), 1);
         assert!(output.stdout.is_empty());
