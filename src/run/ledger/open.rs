@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -23,6 +23,9 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Complaints of SQLite's own check that are shown.
 const COMPLAINTS: usize = 3;
+
+/// How long the lock of a ledger is waited for.
+const LOCK_WITHIN: Duration = Duration::from_secs(1);
 
 /// In the lock file, behind the process: the ledger has been there.
 const MADE: &[u8] = b"made\n";
@@ -93,7 +96,7 @@ fn lock(path: &Path) -> Result<File> {
         .mode(0o600)
         .open(&name)
         .with_context(|| format!("cannot open {}", name.display()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match try_lock(&file) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
             let mut pid = [0; 10];
@@ -110,6 +113,20 @@ fn lock(path: &Path) -> Result<File> {
     // Only so that the message above can name us.
     let _ = file.write_all_at(pid.as_bytes(), 0);
     Ok(file)
+}
+
+/// Takes the lock, and waits a moment for it: a process that whoever held it was starting when it ended has a copy of the
+/// descriptor until its `exec`.
+fn try_lock(file: &File) -> rustix::io::Result<()> {
+    let until = Instant::now() + LOCK_WITHIN;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
