@@ -30,9 +30,14 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Stop a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
+            [CompletionResult]::new('ledger', 'ledger', [CompletionResultType]::ParameterValue, 'Look into a delivery ledger, and decide what waits for a person')
             [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
@@ -43,7 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;wrap' {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The runtime whose output this is: a name from `spile adapters`, or auto')
-            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'What the agent gets for its stdin [default: null]')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'What the agent gets for its stdin [default: null; with --pty at a terminal inherit]')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]')
             [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'A name for people')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is taken for a message; a longer one is carried in pieces')
@@ -60,6 +65,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Output that may wait in a temporary file after that; then the agent is held back')
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with its times, as NDJSON that only you can read')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Start nothing if another run with this key is still there')
+            [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Give the agent a terminal; at a terminal it is yours: your keys, its screen')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be read')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -114,6 +120,73 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'spile;cancel' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label')
+            [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, in words, for the turn''s terminal event')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'An agent that does not obey is killed, with all below it, after so long')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'The turn has taken so long')
+            [CompletionResult]::new('--when-idle', '--when-idle', [CompletionResultType]::ParameterName, 'Nothing has come for so long')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at')
+            [CompletionResult]::new('--on-tool', '--on-tool', [CompletionResultType]::ParameterName, 'A tool of this name is called; several are separated by commas')
+            [CompletionResult]::new('--max-text', '--max-text', [CompletionResultType]::ParameterName, 'The answers have more characters than this')
+            [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'More tokens are used, as far as the runtime says that before the end')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'It costs more, as far as the runtime says that before the end')
+            [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Where times come from: `event` makes the output for a recording a pure function of it')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every run of yours')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;ps' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object a line instead of the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;tee' {
+            [CompletionResult]::new('--output-error', '--output-error', [CompletionResultType]::ParameterName, 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error')
+            [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'Memory for what a sink has not taken yet')
+            [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Then so much in a file without a name; past that the sink is given up')
+            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'How long to wait for the sinks at the end of the input')
+            [CompletionResult]::new('--ledger', '--ledger', [CompletionResultType]::ParameterName, 'Keep every delivery in this file until it is settled; implies --append')
+            [CompletionResult]::new('--in-doubt', '--in-doubt', [CompletionResultType]::ParameterName, 'What is done with a delivery in doubt at a sink that cannot tell')
+            [CompletionResult]::new('--reconcile', '--reconcile', [CompletionResultType]::ParameterName, 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Do not send what is older than this by its own time')
+            [CompletionResult]::new('--pace', '--pace', [CompletionResultType]::ParameterName, 'Least time between two deliveries to a sink')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash')
+            [CompletionResult]::new('--tries', '--tries', [CompletionResultType]::ParameterName, 'Tries before a delivery has failed, the waits between them doubling from a second')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
+            [CompletionResult]::new('--append', '--append', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
+            [CompletionResult]::new('--ignore-interrupts', '--ignore-interrupts', [CompletionResultType]::ParameterName, 'Ignore SIGINT')
+            [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Exit by how the streams'' last turns ended')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;replay' {
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'How many times as fast as recorded')
+            [CompletionResult]::new('--max-gap', '--max-gap', [CompletionResultType]::ParameterName, 'Wait no longer than this for any event [default: as long as recorded]')
+            [CompletionResult]::new('--from-seq', '--from-seq', [CompletionResultType]::ParameterName, 'Begin with the turn that holds the event of this number, in --stream or the first stream there is')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'End in front of the first event after T')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Only this stream')
+            [CompletionResult]::new('--turn', '--turn', [CompletionResultType]::ParameterName, 'Only the turn of this number, of each stream')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only these types: names or patterns like turn_*, separated by commas')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
+            [CompletionResult]::new('--instant', '--instant', [CompletionResultType]::ParameterName, 'Do not wait at all')
+            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit')
+            [CompletionResult]::new('--restamp', '--restamp', [CompletionResultType]::ParameterName, 'Let `ts` be the time at which an event leaves')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'spile;view' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What the output is for [default: tty in a terminal, else plain]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected')
@@ -139,6 +212,13 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The format')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;ledger' {
+            [CompletionResult]::new('--pending', '--pending', [CompletionResultType]::ParameterName, 'Only what is not settled')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -177,9 +257,14 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that a channel takes')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Say that an agent is alive and silent: never a silent minute')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Make several streams one, in the order in which their lines come')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Stop a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Hand events to every sink at once, and pass them on')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, as they were or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Hold a stream of events against the contract, one line a violation')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn events into another format')
+            [CompletionResult]::new('ledger', 'ledger', [CompletionResultType]::ParameterValue, 'Look into a delivery ledger, and decide what waits for a person')
             [CompletionResult]::new('adapters', 'adapters', [CompletionResultType]::ParameterValue, 'List the runtimes that wrap understands, with the command line to use')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a bundled agent session running through a real pipeline')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of an event')
@@ -203,6 +288,18 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         'spile;help;merge' {
             break
         }
+        'spile;help;cancel' {
+            break
+        }
+        'spile;help;ps' {
+            break
+        }
+        'spile;help;tee' {
+            break
+        }
+        'spile;help;replay' {
+            break
+        }
         'spile;help;view' {
             break
         }
@@ -210,6 +307,9 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;export' {
+            break
+        }
+        'spile;help;ledger' {
             break
         }
         'spile;help;adapters' {

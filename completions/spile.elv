@@ -27,9 +27,14 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand cancel 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+            cand ps 'List the agents that run under `spile wrap`'
+            cand tee 'Hand events to every sink at once, and pass them on'
+            cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
+            cand ledger 'Look into a delivery ledger, and decide what waits for a person'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -39,7 +44,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;wrap'= {
             cand --from 'The runtime whose output this is: a name from `spile adapters`, or auto'
-            cand --stdin 'What the agent gets for its stdin [default: null]'
+            cand --stdin 'What the agent gets for its stdin [default: null; with --pty at a terminal inherit]'
             cand --stream 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]'
             cand --label 'A name for people'
             cand --max-line 'Longest line that is taken for a message; a longer one is carried in pieces'
@@ -56,6 +61,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --spool-max 'Output that may wait in a temporary file after that; then the agent is held back'
             cand --record 'Record the agent''s raw output with its times, as NDJSON that only you can read'
             cand --once 'Start nothing if another run with this key is still there'
+            cand --pty 'Give the agent a terminal; at a terminal it is yours: your keys, its screen'
             cand --strict 'Exit with status 65 if any output of the agent could not be read'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -105,6 +111,69 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;cancel'= {
+            cand --label 'Every run with this label'
+            cand --then 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none'
+            cand --reason 'Why, in words, for the turn''s terminal event'
+            cand --grace 'An agent that does not obey is killed, with all below it, after so long'
+            cand --after 'The turn has taken so long'
+            cand --when-idle 'Nothing has come for so long'
+            cand --match 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at'
+            cand --on-tool 'A tool of this name is called; several are separated by commas'
+            cand --max-text 'The answers have more characters than this'
+            cand --max-tokens 'More tokens are used, as far as the runtime says that before the end'
+            cand --max-cost 'It costs more, as far as the runtime says that before the end'
+            cand --clock 'Where times come from: `event` makes the output for a recording a pure function of it'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --all 'Every run of yours'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;ps'= {
+            cand --json 'Write one JSON object a line instead of the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;tee'= {
+            cand --output-error 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error'
+            cand --queue 'Memory for what a sink has not taken yet'
+            cand --spool-max 'Then so much in a file without a name; past that the sink is given up'
+            cand --linger 'How long to wait for the sinks at the end of the input'
+            cand --ledger 'Keep every delivery in this file until it is settled; implies --append'
+            cand --in-doubt 'What is done with a delivery in doubt at a sink that cannot tell'
+            cand --reconcile 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown'
+            cand --max-age 'Do not send what is older than this by its own time'
+            cand --pace 'Least time between two deliveries to a sink'
+            cand --batch 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash'
+            cand --tries 'Tries before a delivery has failed, the waits between them doubling from a second'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand -a 'Append to files instead of truncating them'
+            cand --append 'Append to files instead of truncating them'
+            cand -i 'Ignore SIGINT'
+            cand --ignore-interrupts 'Ignore SIGINT'
+            cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;replay'= {
+            cand --speed 'How many times as fast as recorded'
+            cand --max-gap 'Wait no longer than this for any event [default: as long as recorded]'
+            cand --from-seq 'Begin with the turn that holds the event of this number, in --stream or the first stream there is'
+            cand --since 'Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event'
+            cand --until 'End in front of the first event after T'
+            cand --stream 'Only this stream'
+            cand --turn 'Only the turn of this number, of each stream'
+            cand --only 'Only these types: names or patterns like turn_*, separated by commas'
+            cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --instant 'Do not wait at all'
+            cand --step 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit'
+            cand --restamp 'Let `ts` be the time at which an event leaves'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;view'= {
             cand --format 'What the output is for [default: tty in a terminal, else plain]'
             cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
@@ -128,6 +197,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --to 'The format'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;ledger'= {
+            cand --pending 'Only what is not settled'
+            cand --json 'One JSON object a line'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -160,9 +235,14 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that a channel takes'
             cand heartbeat 'Say that an agent is alive and silent: never a silent minute'
             cand merge 'Make several streams one, in the order in which their lines come'
+            cand cancel 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+            cand ps 'List the agents that run under `spile wrap`'
+            cand tee 'Hand events to every sink at once, and pass them on'
+            cand replay 'Play recorded sessions again, as they were or faster'
             cand view 'Show events to people'
             cand check 'Hold a stream of events against the contract, one line a violation'
             cand export 'Turn events into another format'
+            cand ledger 'Look into a delivery ledger, and decide what waits for a person'
             cand adapters 'List the runtimes that wrap understands, with the command line to use'
             cand demo 'Show a bundled agent session running through a real pipeline'
             cand schema 'Print the JSON Schema of an event'
@@ -180,11 +260,21 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;help;merge'= {
         }
+        &'spile;help;cancel'= {
+        }
+        &'spile;help;ps'= {
+        }
+        &'spile;help;tee'= {
+        }
+        &'spile;help;replay'= {
+        }
         &'spile;help;view'= {
         }
         &'spile;help;check'= {
         }
         &'spile;help;export'= {
+        }
+        &'spile;help;ledger'= {
         }
         &'spile;help;adapters'= {
         }

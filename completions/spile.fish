@@ -31,9 +31,14 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "coalesce" -d 'Merge man
 complete -c spile -n "__fish_spile_needs_command" -f -a "chunk" -d 'Cut text into parts that a channel takes'
 complete -c spile -n "__fish_spile_needs_command" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
 complete -c spile -n "__fish_spile_needs_command" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
+complete -c spile -n "__fish_spile_needs_command" -f -a "cancel" -d 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+complete -c spile -n "__fish_spile_needs_command" -f -a "ps" -d 'List the agents that run under `spile wrap`'
+complete -c spile -n "__fish_spile_needs_command" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
+complete -c spile -n "__fish_spile_needs_command" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
 complete -c spile -n "__fish_spile_needs_command" -f -a "view" -d 'Show events to people'
 complete -c spile -n "__fish_spile_needs_command" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
 complete -c spile -n "__fish_spile_needs_command" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_needs_command" -f -a "ledger" -d 'Look into a delivery ledger, and decide what waits for a person'
 complete -c spile -n "__fish_spile_needs_command" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
 complete -c spile -n "__fish_spile_needs_command" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
 complete -c spile -n "__fish_spile_needs_command" -f -a "schema" -d 'Print the JSON Schema of an event'
@@ -69,7 +74,7 @@ vercel\t'Vercel AI SDK, UI message stream'
 langgraph\t'LangGraph and LangChain streams'
 events\t'generic events: type, data, timestamp'
 text\t'any command\'s plain output'"
-complete -c spile -n "__fish_spile_using_subcommand wrap" -l stdin -d 'What the agent gets for its stdin [default: null]' -r -f -a "null\t'Nothing: /dev/null. An inherited stdin makes some agents wait for ever'
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l stdin -d 'What the agent gets for its stdin [default: null; with --pty at a terminal inherit]' -r -f -a "null\t'Nothing: /dev/null. An inherited stdin makes some agents wait for ever'
 inherit\t'Ours, as it is'
 pipe\t'A pipe into which what comes on ours is copied'"
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l stream -d 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]' -r
@@ -88,6 +93,7 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-mem -d 'Outpu
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-max -d 'Output that may wait in a temporary file after that; then the agent is held back' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l record -d 'Record the agent\'s raw output with its times, as NDJSON that only you can read' -r -F
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Start nothing if another run with this key is still there' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l pty -d 'Give the agent a terminal; at a terminal it is yours: your keys, its screen'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be read'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points of a merged delta; one longer delta passes whole' -r
@@ -143,6 +149,61 @@ complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their run
 complete -c spile -n "__fish_spile_using_subcommand merge" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand merge" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -d 'Every run with this label' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l then -d 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l reason -d 'Why, in words, for the turn\'s terminal event' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l grace -d 'An agent that does not obey is killed, with all below it, after so long' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The turn has taken so long' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'Nothing has come for so long' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l match -d 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-tool -d 'A tool of this name is called; several are separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters than this' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, as far as the runtime says that before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-cost -d 'It costs more, as far as the runtime says that before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l clock -d 'Where times come from: `event` makes the output for a recording a pure function of it' -r -f -a "wall\t'From the clock on the wall'
+event\t'From the events\' own `ts`: the output is a pure function of the input'"
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l all -d 'Every run of yours'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand ps" -l json -d 'Write one JSON object a line instead of the table'
+complete -c spile -n "__fish_spile_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand tee" -l output-error -d 'What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error' -r -f -a "warn\t''
+warn-nopipe\t''
+exit\t''
+exit-nopipe\t''"
+complete -c spile -n "__fish_spile_using_subcommand tee" -l queue -d 'Memory for what a sink has not taken yet' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l spool-max -d 'Then so much in a file without a name; past that the sink is given up' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l linger -d 'How long to wait for the sinks at the end of the input' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l ledger -d 'Keep every delivery in this file until it is settled; implies --append' -r -F
+complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'What is done with a delivery in doubt at a sink that cannot tell' -r -f -a "resend\t'Sent again, and marked: it may be there twice'
+hold\t'It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`'
+skip\t'Let be, and marked: it may be missing'"
+complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l batch -d 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l tries -d 'Tries before a delivery has failed, the waits between them doubling from a second' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -s a -l append -d 'Append to files instead of truncating them'
+complete -c spile -n "__fish_spile_using_subcommand tee" -s i -l ignore-interrupts -d 'Ignore SIGINT'
+complete -c spile -n "__fish_spile_using_subcommand tee" -l exit-from-stream -d 'Exit by how the streams\' last turns ended'
+complete -c spile -n "__fish_spile_using_subcommand tee" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand tee" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand replay" -l speed -d 'How many times as fast as recorded' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l max-gap -d 'Wait no longer than this for any event [default: as long as recorded]' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l from-seq -d 'Begin with the turn that holds the event of this number, in --stream or the first stream there is' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l since -d 'Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l until -d 'End in front of the first event after T' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l stream -d 'Only this stream' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l turn -d 'Only the turn of this number, of each stream' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l only -d 'Only these types: names or patterns like turn_*, separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l instant -d 'Do not wait at all'
+complete -c spile -n "__fish_spile_using_subcommand replay" -l step -d 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit'
+complete -c spile -n "__fish_spile_using_subcommand replay" -l restamp -d 'Let `ts` be the time at which an event leaves'
+complete -c spile -n "__fish_spile_using_subcommand replay" -l strict -d 'Exit with status 65 if any line of the input is no event'
+complete -c spile -n "__fish_spile_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'What the output is for [default: tty in a terminal, else plain]' -r -f -a "tty\t'A terminal: colours, titles cut to its width'
 plain\t'A log: the same words, one thing a line'
 text\t'A program, or a file: the main agent\'s answer and nothing else'"
@@ -166,6 +227,9 @@ stream-chunk\t'JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers fr
 complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only what is not settled'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -l json -d 'One JSON object a line'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand adapters" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand demo" -l speed -d 'How many times faster than life the agent is; 0 does not wait at all' -r
 complete -c spile -n "__fish_spile_using_subcommand demo" -l agent -d 'Be the agent: print the bundled session as Claude Code would'
@@ -174,17 +238,22 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge view check export adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Drive a spile into an agent: start it, or read what it prints, and write canonical events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge many small text deltas into few good ones'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that a channel takes'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Say that an agent is alive and silent: never a silent minute'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Make several streams one, in the order in which their lines come'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "cancel" -d 'Stop a turn: by the name of its run, or as a filter when a condition holds'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ps" -d 'List the agents that run under `spile wrap`'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Hand events to every sink at once, and pass them on'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, as they were or faster'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Hold a stream of events against the contract, one line a violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Look into a delivery ledger, and decide what waits for a person'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap understands, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

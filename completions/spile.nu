@@ -17,7 +17,8 @@ module completions {
   # Drive a spile into an agent: start it, or read what it prints, and write canonical events
   export extern "spile wrap" [
     --from: string@"nu-complete spile wrap from" # The runtime whose output this is: a name from `spile adapters`, or auto
-    --stdin: string@"nu-complete spile wrap stdin" # What the agent gets for its stdin [default: null]
+    --stdin: string@"nu-complete spile wrap stdin" # What the agent gets for its stdin [default: null; with --pty at a terminal inherit]
+    --pty                     # Give the agent a terminal; at a terminal it is yours: your keys, its screen
     --stream: string          # Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
     --label: string           # A name for people
     --max-line: string        # Longest line that is taken for a message; a longer one is carried in pieces
@@ -112,6 +113,86 @@ module completions {
     ...sources: string        # What to merge; `./a=b` is a file with = in its name
   ]
 
+  def "nu-complete spile cancel clock" [] {
+    [ "wall" "event" ]
+  }
+
+  # Stop a turn: by the name of its run, or as a filter when a condition holds
+  export extern "spile cancel" [
+    --label: string           # Every run with this label
+    --all                     # Every run of yours
+    --then: string            # Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none
+    --reason: string          # Why, in words, for the turn's terminal event
+    --grace: string           # An agent that does not obey is killed, with all below it, after so long
+    --after: string           # The turn has taken so long
+    --when-idle: string       # Nothing has come for so long
+    --match: string           # The answer has a match, also across deltas; of a long block the last 4 KiB are looked at
+    --on-tool: string         # A tool of this name is called; several are separated by commas
+    --max-text: string        # The answers have more characters than this
+    --max-tokens: string      # More tokens are used, as far as the runtime says that before the end
+    --max-cost: string        # It costs more, as far as the runtime says that before the end
+    --clock: string@"nu-complete spile cancel clock" # Where times come from: `event` makes the output for a recording a pure function of it
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    stream?: string           # The stream whose turn is to end; see `spile ps`
+  ]
+
+  # List the agents that run under `spile wrap`
+  export extern "spile ps" [
+    --json                    # Write one JSON object a line instead of the table
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile tee output_error" [] {
+    [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
+  }
+
+  def "nu-complete spile tee in_doubt" [] {
+    [ "resend" "hold" "skip" ]
+  }
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile tee" [
+    --append(-a)              # Append to files instead of truncating them
+    --ignore-interrupts(-i)   # Ignore SIGINT
+    --output-error: string@"nu-complete spile tee output_error" # What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader that has gone is no error
+    --queue: string           # Memory for what a sink has not taken yet
+    --spool-max: string       # Then so much in a file without a name; past that the sink is given up
+    --linger: string          # How long to wait for the sinks at the end of the input
+    --exit-from-stream        # Exit by how the streams' last turns ended
+    --ledger: path            # Keep every delivery in this file until it is settled; implies --append
+    --in-doubt: string@"nu-complete spile tee in_doubt" # What is done with a delivery in doubt at a sink that cannot tell
+    --reconcile: string       # Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown
+    --max-age: string         # Do not send what is older than this by its own time
+    --pace: string            # Least time between two deliveries to a sink
+    --batch: string           # Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
+    --tries: string           # Tries before a delivery has failed, the waits between them doubling from a second
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sinks: string          # Where the events go besides stdout
+  ]
+
+  # Play recorded sessions again, as they were or faster
+  export extern "spile replay" [
+    --speed: string           # How many times as fast as recorded
+    --instant                 # Do not wait at all
+    --step                    # Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit
+    --max-gap: string         # Wait no longer than this for any event [default: as long as recorded]
+    --from-seq: string        # Begin with the turn that holds the event of this number, in --stream or the first stream there is
+    --since: string           # Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event
+    --until: string           # End in front of the first event after T
+    --stream: string          # Only this stream
+    --turn: string            # Only the turn of this number, of each stream
+    --only: string            # Only these types: names or patterns like turn_*, separated by commas
+    --restamp                 # Let `ts` be the time at which an event leaves
+    --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --help(-h)                # Print help (see more with '--help')
+    ...sources: path          # What to play [default: -]
+  ]
+
   def "nu-complete spile view format" [] {
     [ "tty" "plain" "text" ]
   }
@@ -151,6 +232,20 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile ledger action" [] {
+    [ "stat" "list" "retry" "forget" ]
+  }
+
+  # Look into a delivery ledger, and decide what waits for a person
+  export extern "spile ledger" [
+    --pending                 # Only what is not settled
+    --json                    # One JSON object a line
+    --help(-h)                # Print help (see more with '--help')
+    action: string@"nu-complete spile ledger action" # What to do
+    path: path                # The ledger, as tee --ledger made it
+    ...ids: string            # Delivery ids, for retry and forget
   ]
 
   # List the runtimes that wrap understands, with the command line to use
@@ -205,6 +300,22 @@ module completions {
   export extern "spile help merge" [
   ]
 
+  # Stop a turn: by the name of its run, or as a filter when a condition holds
+  export extern "spile help cancel" [
+  ]
+
+  # List the agents that run under `spile wrap`
+  export extern "spile help ps" [
+  ]
+
+  # Hand events to every sink at once, and pass them on
+  export extern "spile help tee" [
+  ]
+
+  # Play recorded sessions again, as they were or faster
+  export extern "spile help replay" [
+  ]
+
   # Show events to people
   export extern "spile help view" [
   ]
@@ -215,6 +326,10 @@ module completions {
 
   # Turn events into another format
   export extern "spile help export" [
+  ]
+
+  # Look into a delivery ledger, and decide what waits for a person
+  export extern "spile help ledger" [
   ]
 
   # List the runtimes that wrap understands, with the command line to use

@@ -75,6 +75,22 @@ pub trait Adapter {
 
     /// The output has ended: say what is still held, and what that means for an open turn.
     fn on_end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict;
+
+    /// The line, without its line feed, by which the runtime takes an order on its stdin; `None` if it takes none there.
+    /// `number` is another for each order.
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        let _ = (order, number);
+        None
+    }
+}
+
+/// What an agent can be told while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order<'a> {
+    /// To end its turn and stay.
+    Interrupt,
+    /// Its next prompt.
+    Prompt(&'a str),
 }
 
 /// How sure an adapter is that a JSON value is a line of its runtime.

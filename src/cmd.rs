@@ -1,6 +1,7 @@
 //! The commands: one table, one file each. A command is wiring: where lines come from, which filters, where events go.
 
 mod adapters;
+mod cancel;
 mod check;
 mod chunk;
 mod coalesce;
@@ -10,9 +11,13 @@ mod demo;
 mod export;
 mod generate;
 mod heartbeat;
+mod ledger;
 mod merge;
+mod ps;
+mod replay;
 mod schema;
 mod settings;
+mod tee;
 mod view;
 mod wrap;
 
@@ -47,9 +52,14 @@ enum Command {
     Chunk(chunk::Args),
     Heartbeat(heartbeat::Args),
     Merge(merge::Args),
+    Cancel(cancel::Args),
+    Ps(ps::Args),
+    Tee(tee::Args),
+    Replay(replay::Args),
     View(view::Args),
     Check(check::Args),
     Export(export::Args),
+    Ledger(ledger::Args),
     Adapters(adapters::Args),
     Demo(demo::Args),
     Schema(schema::Args),
@@ -65,9 +75,14 @@ impl Command {
             Command::Chunk(args) => chunk::run(args),
             Command::Heartbeat(args) => heartbeat::run(args),
             Command::Merge(args) => merge::run(args),
+            Command::Cancel(args) => cancel::run(args),
+            Command::Ps(args) => ps::run(args),
+            Command::Tee(args) => tee::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::View(args) => view::run(args),
             Command::Check(args) => check::run(args),
             Command::Export(args) => export::run(args),
+            Command::Ledger(args) => ledger::run(args),
             Command::Adapters(args) => adapters::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Schema(args) => schema::run(args),

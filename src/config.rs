@@ -30,6 +30,8 @@ pub const TUNABLE: &[(&str, &[&str])] = &[
     ),
     ("heartbeat", &["every", "stall-after", "max-line"]),
     ("merge", &["max-line"]),
+    ("tee", &["queue", "spool-max", "linger", "max-line"]),
+    ("replay", &["max-gap", "max-line"]),
     ("view", &["color", "max-line"]),
     ("check", &["max-line"]),
     ("export", &["max-line"]),

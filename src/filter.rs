@@ -1,8 +1,11 @@
 //! The one filter trait: events and the passing of time go in, events come out. A filter cannot wait, read or write.
 
+pub mod cancel;
 pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
+pub mod pace;
+pub mod select;
 #[cfg(test)]
 mod virtual_time;
 

@@ -10,6 +10,7 @@ mod tests;
 mod tools;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
 use crate::time::Time;
 
 use block::Blocks;
+pub use ending::TurnEnd;
 use lanes::Lane;
 pub use lanes::MAX_LANES;
 pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
@@ -59,6 +61,8 @@ pub struct Guard {
     fail_on_stop: Vec<String>,
     stderr_tail: String,
     diagnostics: u64,
+    /// The terminal events since somebody asked for them.
+    ends: VecDeque<TurnEnd>,
 }
 
 /// What belongs to the open turn alone.
@@ -88,6 +92,7 @@ impl Guard {
             fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
             diagnostics: 0,
+            ends: VecDeque::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The map (docs/ARCHITECTURE.md says why): `event` and `codec` are the line format, `filter` what acts on events, `adapter`
 //! what one runtime prints, `guard` the contract that leaves `wrap`, `tap` the way from an agent's bytes to events, `merge`
-//! several streams made one, `run` the only code that waits, `term` what people see, `cmd` the commands.
+//! several streams made one, `replay` a recorded one played again, `run` the only code that waits, `term` what people see, `cmd` the commands.
 
 pub mod adapter;
 pub mod check;
@@ -14,11 +14,14 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+pub mod ledger;
 pub mod lifecycle;
 pub mod merge;
 pub mod outcome;
+pub mod replay;
 pub mod run;
 pub mod schema;
+pub mod sink;
 pub mod stage;
 pub mod tap;
 pub mod term;

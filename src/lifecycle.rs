@@ -47,9 +47,13 @@ impl Default for Limits {
     }
 }
 
-/// One way to make the agent stop. A runtime's own interrupt is to be a rung below the first signal.
+/// One way to make the agent stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
+    /// The runtime's own interrupt, in its own words: the turn ends and the agent may go on.
+    Interrupt,
+    /// ^C, typed at the agent's terminal: what a person would do first.
+    Key,
     /// A signal to the agent's process group.
     Signal(i32),
     /// SIGKILL to every descendant, also those that left the group.
@@ -62,9 +66,19 @@ pub enum Stop {
     /// A signal that was sent to us. It is passed on first; the second one kills the tree.
     Signal(i32),
     /// Somebody who asked for a cancel; asked again, the next rung is climbed at once.
-    Cancel,
+    Cancel(Cancel),
     /// Nobody reads what the agent says any more.
     ReaderGone,
+}
+
+/// How a turn is to be cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cancel {
+    /// Whether the runtime has an interrupt of its own: then that is the first rung, and a turn that it ends is the end of
+    /// the climb.
+    pub interrupt: bool,
+    /// After so long nothing of the agent is left; the rungs before the last share it. `None`: each has the whole grace.
+    pub within: Option<Duration>,
 }
 
 /// Where the agent stands, as far as its adapter has read.
@@ -85,6 +99,8 @@ pub enum Phase {
 pub struct View {
     /// Where the agent stands.
     pub phase: Phase,
+    /// How many turns have ended.
+    pub ended: u64,
     /// Since when the oldest of the open tools is open.
     pub tool_since: Option<Time>,
     /// The adapter has read only what came until then, because our reader is slow; `None`: everything.
@@ -108,6 +124,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
+    has_terminal: bool,
     spawned: Time,
     first_output: Option<Time>,
     last_output: Time,
@@ -129,6 +146,10 @@ pub struct Lifecycle {
 struct Climb {
     rest: VecDeque<Rung>,
     next: Time,
+    /// Between two rungs.
+    step: Duration,
+    /// Only the runtime's interrupt was tried so far, when so many turns had ended.
+    interrupted: Option<u64>,
 }
 
 impl Lifecycle {
@@ -137,11 +158,13 @@ impl Lifecycle {
     pub fn new(now: Time, limits: Limits) -> Self {
         let view = View {
             phase: Phase::Starting,
+            ended: 0,
             tool_since: None,
             behind: None,
         };
         Self {
             limits,
+            has_terminal: false,
             spawned: now,
             first_output: None,
             last_output: now,
@@ -158,6 +181,11 @@ impl Lifecycle {
         }
     }
 
+    /// The agent sits at a terminal that is ours: an interrupt is typed there before it is sent.
+    pub fn at_terminal(&mut self) {
+        self.has_terminal = true;
+    }
+
     /// The agent has written something.
     pub fn output(&mut self, now: Time) {
         self.first_output.get_or_insert(now);
@@ -172,6 +200,11 @@ impl Lifecycle {
             _ => None,
         };
         self.view = view;
+        // The turn that was interrupted is over: the agent has obeyed, and may be asked for another.
+        let obeyed = |climb: &Climb| climb.interrupted.is_some_and(|before| view.ended > before);
+        if self.climb.as_ref().is_some_and(obeyed) {
+            self.climb = None;
+        }
     }
 
     /// We do not read the agent's output for the time being: its silence is our doing.
@@ -209,15 +242,19 @@ impl Lifecycle {
         if self.exited.is_some() {
             return;
         }
-        match (&mut self.climb, stop) {
-            (None, Stop::Signal(signal)) => self.start_climb(now, signal),
-            (None, _) => self.start_climb(now, SIGINT),
-            (Some(climb), Stop::Signal(_)) => {
+        // An agent that was only interrupted would go on: whoever wants the run to end begins a ladder of his own.
+        let climb = self.climb.as_mut();
+        let only_interrupted = climb.as_ref().is_some_and(|c| c.interrupted.is_some());
+        match (climb, stop) {
+            (None, Stop::Cancel(cancel)) => self.start_cancel(now, cancel),
+            (Some(climb), Stop::Cancel(_)) => climb.next = now,
+            (Some(climb), Stop::Signal(_)) if !only_interrupted => {
                 climb.rest = VecDeque::from([Rung::Tree]);
                 climb.next = now;
             }
-            (Some(climb), Stop::Cancel) => climb.next = now,
-            (Some(_), Stop::ReaderGone) => {}
+            (Some(_), Stop::ReaderGone) if !only_interrupted => {}
+            (_, Stop::Signal(signal)) => self.start_climb(now, signal),
+            (_, Stop::ReaderGone) => self.start_climb(now, SIGINT),
         }
         self.tick(now);
     }
@@ -244,8 +281,13 @@ impl Lifecycle {
             && climb.next <= now
             && let Some(rung) = climb.rest.pop_front()
         {
-            climb.next = now + self.limits.grace;
-            self.killed = true;
+            climb.next = now + climb.step;
+            if rung == Rung::Interrupt {
+                climb.interrupted = Some(self.view.ended);
+            } else {
+                climb.interrupted = None;
+                self.killed = true;
+            }
             self.actions.push_back(Action::Climb(rung));
         }
     }
@@ -273,12 +315,18 @@ impl Lifecycle {
         heard.into_iter().flatten().chain(seen).min()
     }
 
+    /// How long the agent has written nothing.
+    #[must_use]
+    pub fn idle(&self, now: Time) -> Duration {
+        now.since(self.last_output)
+    }
+
     /// The next thing to do.
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// Whether any rung was climbed.
+    /// Whether any rung was climbed that ends the agent.
     #[must_use]
     pub fn killed(&self) -> bool {
         self.killed
@@ -291,10 +339,28 @@ impl Lifecycle {
     }
 
     fn start_climb(&mut self, now: Time, first: i32) {
+        let mut rest = ladder(first);
+        if self.has_terminal && first == SIGINT {
+            rest.push_front(Rung::Key);
+        }
         self.climb = Some(Climb {
-            rest: ladder(first),
+            rest,
             next: now,
+            step: self.limits.grace,
+            interrupted: None,
         });
+    }
+
+    fn start_cancel(&mut self, now: Time, cancel: Cancel) {
+        self.start_climb(now, SIGINT);
+        let Some(climb) = &mut self.climb else { return };
+        if cancel.interrupt {
+            climb.rest.push_front(Rung::Interrupt);
+        }
+        if let Some(within) = cancel.within {
+            let before_last = u32::try_from(climb.rest.len().saturating_sub(1)).unwrap_or(1);
+            climb.step = within / before_last.max(1);
+        }
     }
 
     fn check_limits(&mut self, now: Time) {

@@ -2,18 +2,24 @@
 
 mod child;
 mod clock;
+pub mod control;
 mod guardian;
 mod host;
 mod input;
+pub mod ledger;
 pub mod many;
 mod message;
 mod once;
 mod output;
+mod pty;
 mod record;
+pub mod replay;
 mod shell;
 mod signal;
 mod single;
 mod spool;
+pub mod tee;
+mod terminal;
 mod tree;
 
 pub use child::Stdin;
@@ -28,4 +34,5 @@ pub use record::Record;
 pub use shell::{new_stream_id, pause, shell, terminal};
 pub use signal::die_of;
 pub use single::{Interrupt, single};
-pub use spool::SpoolLimits;
+pub use spool::{SpoolLimits, give_back, unnamed};
+pub use tee::tee;

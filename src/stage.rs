@@ -1,5 +1,7 @@
 //! What the loop drives: bytes in, bytes out, deadlines as answers. Pure; `run` does the waiting.
 
+use std::os::fd::BorrowedFd;
+
 use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
 use crate::exit::Exit;
@@ -40,6 +42,21 @@ pub trait Stage {
         let _ = (now, signal, io);
     }
 
+    /// What it waits for beside its input.
+    fn beside(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// Something has come there.
+    fn on_beside(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    /// Whether it wants no more input: its end comes next.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// The exit status as it stands.
     fn exit(&self) -> Exit {
         Exit::Success
@@ -76,6 +93,9 @@ impl Default for Reading {
 
 /// How many complaints are written to stderr before the rest is only counted.
 const MAX_COMPLAINTS: u64 = 10;
+
+/// What is said of a line over the limit.
+pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (see --max-line)";
 
 /// Counts what was wrong with the input and says it, a limited number of times.
 #[derive(Debug, Default)]
@@ -139,6 +159,17 @@ impl FilterStage {
             each,
         }
     }
+
+    /// Gives the filters an event that is no line of the input.
+    pub fn tell(&mut self, now: Time, line: &str, io: &mut Io) {
+        let now = match self.each.clock {
+            Clock::Wall => now,
+            Clock::Event => self.each.time,
+        };
+        if let Ok(event) = codec::decode_text(line) {
+            self.each.chain.on_event(now, &event, &mut io.out);
+        }
+    }
 }
 
 impl EachLine {
@@ -178,12 +209,7 @@ impl EachLine {
                 ..
             } => {
                 if first {
-                    self.complaints.say(
-                        io,
-                        number,
-                        0,
-                        "line too long to look at, passed as it is (see --max-line)",
-                    );
+                    self.complaints.say(io, number, 0, TOO_LONG);
                     self.chain.on_flush(self.time, &mut io.out);
                 }
                 io.out.extend_from_slice(bytes);
@@ -193,21 +219,23 @@ impl EachLine {
 
     /// A line that is no event goes on as a diagnostic, through the filters like any other event.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
-        let mut line = Vec::new();
-        Writer::default().event(
-            &mut line,
-            &Envelope {
-                v: VERSION,
-                type_: "status".into(),
-                ..Envelope::default()
-            },
-            &codec::diagnostic(place, why),
-        );
-        line.pop();
-        if let Ok(event) = codec::decode(&line) {
+        if let Ok(event) = codec::decode(&diagnostic_line(place, why)) {
             self.chain.on_event(self.time, &event, &mut io.out);
         }
     }
+}
+
+/// The diagnostic that stands for a line that is no event, without a line feed.
+pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
+    let mut line = Vec::new();
+    let envelope = Envelope {
+        v: VERSION,
+        type_: "status".into(),
+        ..Envelope::default()
+    };
+    Writer::default().event(&mut line, &envelope, &codec::diagnostic(place, why));
+    line.pop();
+    line
 }
 
 impl Stage for FilterStage {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::adapter::framing::{Frame, Frames};
-use crate::adapter::{self, Adapter, Framing, Line, Match, Spec};
+use crate::adapter::{self, Adapter, Framing, Line, Match, Order, Spec};
 use crate::codec::{self, Lines, Malformed, Piece, Place};
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
@@ -150,6 +150,15 @@ impl Tap {
     #[must_use]
     pub fn has_result(&self) -> bool {
         matches!(&self.source, Source::Known(spec, _) if spec.has_result)
+    }
+
+    /// The line by which the runtime takes an order on its stdin; see [`Adapter::order`].
+    #[must_use]
+    pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        match &self.source {
+            Source::Held { .. } => None,
+            Source::Known(_, adapter) => adapter.order(order, number),
+        }
     }
 
     /// A line for the user, if the agent was started in a way that makes it print plain text.

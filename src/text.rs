@@ -2,6 +2,7 @@
 //! alone: nothing here knows an event.
 
 pub mod cut;
+pub mod escapes;
 mod inline;
 mod markdown;
 pub mod units;

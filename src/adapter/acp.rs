@@ -11,12 +11,12 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api::failure;
 use super::framing::jsonrpc::{Rpc, is_rpc};
 use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Spec, say_status, text_at};
+use super::{Match, Order, Spec, say_status, text_at};
 use crate::event::Spent;
 use crate::guard::{Guard, MAX_LANES, Verdict};
 use crate::time::Time;
@@ -87,6 +87,21 @@ struct Acp {
 }
 
 impl Protocol for Acp {
+    /// Source: the protocol's schema, `session/cancel` and `session/prompt`.
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        // Who asks names the connection, whose stream is that of the first session.
+        let spoke = self.sessions.first().and_then(|s| s.id.as_ref());
+        let session = spoke.or_else(|| self.made.last())?;
+        let message = match order {
+            Order::Interrupt => json!({"jsonrpc": "2.0", "method": "session/cancel",
+                "params": {"sessionId": session}}),
+            Order::Prompt(text) => json!({"jsonrpc": "2.0", "id": format!("spile-{number}"),
+                "method": "session/prompt",
+                "params": {"sessionId": session, "prompt": [{"type": "text", "text": text}]}}),
+        };
+        Some(message.to_string())
+    }
+
     fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
         if let Value::Array(values) = value {
             for value in values {

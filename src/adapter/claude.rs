@@ -18,7 +18,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json::{failure, over};
-use super::{Adapter, Calls, Line, Spec, describe, lenient, read, text_at, tool_kind, value_of};
+use super::{
+    Adapter, Calls, Line, Order, Spec, describe, lenient, read, text_at, tool_kind, value_of,
+};
 use crate::codec::Fields;
 use crate::event::Spent;
 use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
@@ -43,12 +45,14 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
-    new: |_| Box::new(Claude::new(&CLAUDE)),
+    new: |argv| Box::new(Claude::new(&CLAUDE).taking_orders(argv)),
 };
 
 /// The adapter of a dialect.
 pub(super) struct Claude {
     dialect: &'static Dialect,
+    /// Whether it reads messages on its stdin.
+    takes_orders: bool,
     /// How many lines without a message id there were.
     unnamed: u64,
     /// The last message of type `error`, where that can end a turn.
@@ -86,6 +90,17 @@ impl Adapter for Claude {
         }
         Verdict::MissingResult
     }
+
+    /// Source: the Agent SDKs, which speak to the same program.
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        let message = match order {
+            Order::Interrupt => serde_json::json!({"type": "control_request",
+                "request_id": format!("spile-{number}"), "request": {"subtype": "interrupt"}}),
+            Order::Prompt(text) => serde_json::json!({"type": "user", "session_id": "",
+                "parent_tool_use_id": null, "message": {"role": "user", "content": text}}),
+        };
+        self.takes_orders.then(|| message.to_string())
+    }
 }
 
 /// The type of a line that names it first.
@@ -94,10 +109,22 @@ fn first_type(text: &str) -> Option<&str> {
 }
 
 impl Claude {
+    /// It takes orders if the command line says that it reads messages.
+    fn taking_orders(mut self, argv: &[String]) -> Self {
+        let mut words = argv.iter().map(String::as_str);
+        let two = words
+            .clone()
+            .zip(words.clone().skip(1))
+            .any(|pair| pair == ("--input-format", "stream-json"));
+        self.takes_orders = two || words.any(|word| word == "--input-format=stream-json");
+        self
+    }
+
     /// An adapter before its first line.
     pub(super) fn new(dialect: &'static Dialect) -> Self {
         Self {
             dialect,
+            takes_orders: false,
             unnamed: 0,
             error: None,
             partial: Partial::default(),

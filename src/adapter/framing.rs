@@ -10,7 +10,7 @@ mod sse;
 
 use serde_json::Value;
 
-use super::{Adapter, Framing, Line};
+use super::{Adapter, Framing, Line, Order};
 use crate::codec::{self, Malformed, Place};
 use crate::guard::{Ended, Guard, Notice, Verdict};
 use crate::time::Time;
@@ -20,6 +20,7 @@ use document::Document;
 pub use http::Head;
 use http::is_header;
 use sse::Sse;
+pub(crate) use sse::field;
 
 /// A line or a message that grows past this is no message, in bytes.
 const MAX: usize = codec::MAX_LINE;
@@ -204,7 +205,7 @@ impl Parts {
             self.length = Some(length);
             return None;
         }
-        if let Some((field, value)) = sse::field(line) {
+        if let Some((field, value)) = field(line) {
             self.document.give_up(each);
             self.sent |= !line.is_empty();
             self.sse
@@ -273,6 +274,11 @@ pub trait Protocol {
 
     /// The input has ended, see [`Adapter::on_end`].
     fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict;
+
+    /// See [`Adapter::order`].
+    fn order(&self, _: Order<'_>, _: u64) -> Option<String> {
+        None
+    }
 }
 
 /// An adapter of a protocol.
@@ -301,6 +307,10 @@ impl<P: Protocol> Framed<P> {
 }
 
 impl<P: Protocol> Adapter for Framed<P> {
+    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        self.reader.protocol.order(order, number)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Chunks
     }

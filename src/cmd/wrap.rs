@@ -25,9 +25,19 @@ pub(super) struct Args {
     /// The runtime whose output this is: a name from `spile adapters`, or auto
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = from())]
     from: From,
-    /// What the agent gets for its stdin [default: null]
+    /// What the agent gets for its stdin [default: null; with --pty at a terminal inherit]
     #[arg(long, value_enum, value_name = "HOW")]
     stdin: Option<Stdin>,
+    /// Give the agent a terminal; at a terminal it is yours: your keys, its screen
+    ///
+    /// The agent's stdin, stdout and stderr are one terminal, as large as yours or 80x24. What it writes there becomes
+    /// text line by line: escape sequences go, and of a progress bar its last state is left. With your terminal on stdin
+    /// (and no --stdin null) your keys go to the agent and you see its screen, unless the events go to the same terminal;
+    /// --stdin inherit at a terminal implies --pty. ^C goes to the agent, two of them within a second ask for its end;
+    /// ^Z suspends the agent and the pipeline, fg goes on. --stdin pipe types what comes on stdin; with neither nothing
+    /// is typed.
+    #[arg(long)]
+    pty: bool,
     /// Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
     #[arg(long, value_name = "RUN", value_parser = stream)]
     stream: Option<String>,
@@ -103,6 +113,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.command.is_empty() {
+        if args.pty {
+            return Ok(usage(
+                "--pty is for a command that wrap starts: spile wrap --pty -- CMD",
+            ));
+        }
         return normalise(&mut tap, args.stdin);
     }
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
@@ -110,8 +125,18 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             "there is input on stdin, and the agent would not get it: say --stdin pipe to pass it on, or --stdin null",
         ));
     }
-    let stdin = args.stdin.unwrap_or(Stdin::Null);
-    let plan = args.supervise.plan(args.command, stdin)?;
+    let at_terminal = run::waiting() == Waiting::Terminal;
+    if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
+        return Ok(usage(
+            "with --pty the agent inherits a terminal only, and stdin is none: say --stdin pipe to type what comes on it",
+        ));
+    }
+    let stdin = match args.stdin {
+        None if args.pty && at_terminal => Stdin::Inherit,
+        given => given.unwrap_or(Stdin::Null),
+    };
+    let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
+    let plan = args.supervise.plan(args.command, (stdin, pty))?;
     run::host(&mut tap, plan)
 }
 

@@ -45,12 +45,18 @@ impl Lines {
     /// A cutter that takes a line of more than `max` bytes for too long.
     #[must_use]
     pub fn new(max: usize) -> Self {
+        Self::starting(max, 1, 0)
+    }
+
+    /// A cutter for the rest of an input, of which the next line has this number and begins at this offset.
+    #[must_use]
+    pub fn starting(max: usize, number: u64, offset: u64) -> Self {
         Self {
             max,
             held: Vec::new(),
             long: false,
-            number: 1,
-            offset: 0,
+            number,
+            offset,
         }
     }
 

@@ -83,8 +83,13 @@ fn what_may_not_be_there() {
     let commands: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
     let commands = commands.join(", ") + ", presets";
     refused(
+        "[ledger]\nfile = \"sent.db\"",
+        &format!("spile.toml:1: ledger cannot be set here, only {commands}"),
+    );
+    // What runs a program or opens a connection is said where it happens.
+    refused(
         "[tee]\nsink = \"cmd:rm\"",
-        &format!("spile.toml:1: tee cannot be set here, only {commands}"),
+        "spile.toml:2: tee.sink cannot be set here, only queue, spool-max, linger, max-line",
     );
     refused(
         "max = 3",

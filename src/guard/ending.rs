@@ -12,6 +12,20 @@ use crate::event::{ChildExit, Failure, Spent, TurnCancelled, TurnCompleted, Turn
 use crate::exit::Exit;
 use crate::time::Time;
 
+/// How many terminal events are kept for whoever asks for them.
+const MAX_ENDS: usize = 16;
+
+/// The end of a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnEnd {
+    /// The stream.
+    pub stream: String,
+    /// The turn.
+    pub turn: u64,
+    /// The terminal event, as its line without the line feed.
+    pub line: String,
+}
+
 /// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
 #[derive(Debug, Clone)]
 enum Terminal<'a> {
@@ -90,6 +104,21 @@ impl Guard {
             reason: reason.to_owned(),
         };
         self.ask(&asked);
+    }
+
+    /// As [`Guard::ask_cancel`], of the turns that are open now and not of later ones.
+    pub fn ask_cancel_open(&mut self, by: &str, reason: &str) {
+        for lane in self.lanes_mut().filter(|lane| lane.turn.is_some()) {
+            lane.asked.get_or_insert_with(|| Asked::Cancel {
+                by: by.to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// The last turns that have ended since this was asked, at most 16 of them.
+    pub fn take_ends(&mut self) -> impl Iterator<Item = TurnEnd> {
+        std::mem::take(&mut self.ends).into_iter()
     }
 
     /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
@@ -258,8 +287,19 @@ impl Guard {
         body: &impl Serialize,
         spent: &Spent,
     ) {
+        let start = self.out.len();
         self.write(now, (type_, None, synthetic), |writer, buf, envelope| {
             writer.event_with(buf, envelope, body, spent);
+        });
+        let line = self.out.get(start..).unwrap_or_default().trim_ascii_end();
+        let line = String::from_utf8_lossy(line).into_owned();
+        if self.ends.len() >= MAX_ENDS {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(TurnEnd {
+            stream: self.lane.stream.clone(),
+            turn: self.lane.turns,
+            line,
         });
     }
 }

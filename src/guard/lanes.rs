@@ -126,6 +126,53 @@ impl Guard {
         self.lanes().map(|lane| lane.turns).sum()
     }
 
+    /// The stream's id, without a lane's number.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        &self.config.stream
+    }
+
+    /// A human's name for it.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.config.label.as_deref()
+    }
+
+    /// The stream and the number of a turn that is open, of the first lane before others.
+    #[must_use]
+    pub fn open_turn(&self) -> Option<(&str, u64)> {
+        let open = self.lanes().filter(|lane| lane.turn.is_some());
+        open.min_by_key(|lane| lane.number)
+            .map(|lane| (lane.stream.as_str(), lane.turns))
+    }
+
+    /// Whether an open turn was asked to end as cancelled.
+    #[must_use]
+    pub fn is_cancelling(&self) -> bool {
+        self.lanes()
+            .any(|lane| matches!(lane.asked, Some(Asked::Cancel { .. })))
+    }
+
+    /// The number of the last event of the first lane.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.lane.seq
+    }
+
+    /// The tools that are open in any lane: the id and the name of each.
+    pub fn open_tools(&self) -> impl Iterator<Item = (&str, &str)> {
+        let turns = self.lanes().filter_map(|lane| lane.turn.as_ref());
+        turns.flat_map(|turn| turn.tools.open())
+    }
+
+    /// How many turns are open in all lanes.
+    #[must_use]
+    pub fn turns_open(&self) -> u64 {
+        self.lanes()
+            .map(|lane| u64::from(lane.turn.is_some()))
+            .sum()
+    }
+
     /// Whether the main agent has said anything in the open turn.
     #[must_use]
     pub fn answered(&self) -> bool {

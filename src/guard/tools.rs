@@ -68,6 +68,11 @@ impl Open {
 }
 
 impl Tools {
+    /// Id and name of each that is open.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.open.iter().map(|t| (t.id.as_str(), t.name.as_str()))
+    }
+
     pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, say: &mut Say<'_>) {
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0).finish("unknown", None, say);

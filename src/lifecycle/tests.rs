@@ -13,6 +13,7 @@ fn at(millis: u64) -> Time {
 fn view(phase: Phase) -> View {
     View {
         phase,
+        ended: u64::from(!matches!(phase, Phase::Starting | Phase::InTurn)),
         tool_since: None,
         behind: None,
     }
@@ -38,6 +39,8 @@ impl Life {
                 Action::Climb(Rung::Signal(n)) => {
                     signal_hook::low_level::signal_name(n).unwrap().to_owned()
                 }
+                Action::Climb(Rung::Interrupt) => "interrupt".to_owned(),
+                Action::Climb(Rung::Key) => "^C".to_owned(),
                 Action::Climb(Rung::Tree) => "tree".to_owned(),
                 Action::Fail(code, _) => code.to_owned(),
                 Action::ClosePipes => "close".to_owned(),
@@ -128,20 +131,47 @@ fn a_signal_starts_the_ladder_at_itself() {
 }
 
 #[test]
+fn at_a_terminal_an_interrupt_is_typed_first() {
+    for (stop, want) in [
+        (
+            Stop::Cancel(Cancel::default()),
+            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
+        ),
+        (
+            Stop::Signal(SIGINT),
+            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
+        ),
+        (Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
+    ] {
+        let mut life = Life::new(limits());
+        life.life.at_terminal();
+        life.then(10, |life, now| life.stop(now, stop)).said(want);
+    }
+}
+
+#[test]
 fn an_exit_ends_the_ladder() {
     Life::new(limits())
-        .then(10, |life, now| life.stop(now, Stop::Cancel))
+        .then(10, |life, now| {
+            life.stop(now, Stop::Cancel(Cancel::default()));
+        })
         .then(20, Lifecycle::pipes_closed)
         .then(30, Lifecycle::exited)
-        .then(40, |life, now| life.stop(now, Stop::Cancel))
+        .then(40, |life, now| {
+            life.stop(now, Stop::Cancel(Cancel::default()));
+        })
         .said("10:SIGINT 30:finish");
 }
 
 #[test]
 fn asked_twice_it_climbs_at_once() {
     Life::new(limits())
-        .then(10, |life, now| life.stop(now, Stop::Cancel))
-        .then(20, |life, now| life.stop(now, Stop::Cancel))
+        .then(10, |life, now| {
+            life.stop(now, Stop::Cancel(Cancel::default()));
+        })
+        .then(20, |life, now| {
+            life.stop(now, Stop::Cancel(Cancel::default()));
+        })
         .said("10:SIGINT 20:SIGTERM 5020:tree");
     Life::new(limits())
         .then(10, |life, now| life.stop(now, Stop::Signal(SIGINT)))
@@ -252,7 +282,9 @@ fn a_timeout_does_not_climb_a_ladder_that_is_climbed() {
         ..limits()
     };
     Life::new(total)
-        .then(500, |life, now| life.stop(now, Stop::Cancel))
+        .then(500, |life, now| {
+            life.stop(now, Stop::Cancel(Cancel::default()));
+        })
         .said("500:SIGINT 5500:SIGTERM 10500:tree");
 }
 
@@ -271,4 +303,83 @@ fn an_agent_that_we_hold_back_is_not_silent_and_not_drained() {
         .then(500, Lifecycle::exited)
         .then(9000, Lifecycle::release)
         .said("9250:close 9250:finish");
+}
+
+/// A cancel of an agent that can be interrupted.
+fn interrupt(life: &mut Lifecycle, now: Time) {
+    life.stop(
+        now,
+        Stop::Cancel(Cancel {
+            interrupt: true,
+            within: None,
+        }),
+    );
+}
+
+fn ended(life: &mut Lifecycle, now: Time, ended: u64, phase: Phase) {
+    life.seen(
+        now,
+        View {
+            ended,
+            ..view(phase)
+        },
+    );
+}
+
+#[test]
+fn an_interrupt_that_ends_the_turn_is_the_end_of_the_climb() {
+    let mut life = Life::new(limits());
+    life.then(5, |life, now| ended(life, now, 0, Phase::InTurn))
+        .then(10, interrupt)
+        .then(20, |life, now| ended(life, now, 1, Phase::Between));
+    assert_eq!(life.life.deadline(), None);
+    assert!(!life.life.killed());
+    life.then(30, |life, now| ended(life, now, 1, Phase::InTurn))
+        .then(40, interrupt)
+        .then(50, |life, now| ended(life, now, 2, Phase::InTurn))
+        .said("10:interrupt 40:interrupt");
+}
+
+#[test]
+fn an_interrupt_that_is_not_heard_is_followed_by_signals() {
+    Life::new(limits())
+        .then(5, |life, now| ended(life, now, 3, Phase::InTurn))
+        .then(10, interrupt)
+        .then(20, |life, now| ended(life, now, 3, Phase::InTurn))
+        .said("10:interrupt 5010:SIGINT 10010:SIGTERM 15010:tree");
+    Life::new(limits())
+        .then(10, interrupt)
+        .then(20, interrupt)
+        .then(30, |life, now| ended(life, now, 1, Phase::Between))
+        .said("10:interrupt 20:SIGINT 5020:SIGTERM 10020:tree");
+}
+
+#[test]
+fn who_wants_the_run_to_end_is_not_content_with_an_interrupt() {
+    for (stop, want) in [
+        (Stop::Signal(SIGTERM), "20:SIGTERM 5020:tree"),
+        (Stop::ReaderGone, "20:SIGINT 5020:SIGTERM 10020:tree"),
+    ] {
+        Life::new(limits())
+            .then(10, interrupt)
+            .then(20, |life, now| life.stop(now, stop))
+            .then(30, |life, now| ended(life, now, 1, Phase::Between))
+            .said(&format!("10:interrupt {want}"));
+    }
+}
+
+#[test]
+fn the_rungs_share_the_grace_of_a_cancel() {
+    for (interrupt, want) in [
+        (false, "10:SIGINT 310:SIGTERM 610:tree"),
+        (true, "10:interrupt 210:SIGINT 410:SIGTERM 610:tree"),
+    ] {
+        let cancel = Cancel {
+            interrupt,
+            within: Some(Duration::from_millis(600)),
+        };
+        Life::new(limits())
+            .then(10, |life, now| life.stop(now, Stop::Cancel(cancel)))
+            .said(want);
+    }
 }

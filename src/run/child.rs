@@ -13,6 +13,7 @@ use rustix::process::Pid;
 
 use super::guardian;
 use super::message::{Message, Reader, SIZE};
+use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::Exit;
 use crate::guard::Ended;
@@ -27,6 +28,15 @@ pub enum Stdin {
     Inherit,
     /// A pipe into which what comes on ours is copied.
     Pipe,
+}
+
+/// To what the agent's stdin, stdout and stderr lead.
+#[derive(Debug)]
+pub(super) enum Wires {
+    /// A stdin, and a pipe for each output.
+    Pipes(Stdin),
+    /// All three are this terminal.
+    Terminal(Pty),
 }
 
 /// Why the agent could not be started.
@@ -90,7 +100,7 @@ pub(super) enum Guarded {
 /// [`SpawnError`] if the command is not found or cannot be executed, or if there can be no guardian.
 pub(super) fn spawn(
     argv: &[String],
-    stdin: Stdin,
+    wires: Wires,
     held: Option<BorrowedFd<'_>>,
 ) -> Result<Agent, SpawnError> {
     let program = argv.first().map_or("", String::as_str);
@@ -99,12 +109,16 @@ pub(super) fn spawn(
     // If the guardian alone is killed, its orphans come to us.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
-    let mut guardian = start_guardian(argv, stdin, &theirs, held).map_err(failed)?;
+    let mut guardian = start_guardian(argv, &wires, &theirs, held).map_err(failed)?;
     drop(theirs);
+    let master = match wires {
+        Wires::Terminal(Pty { master, .. }) => Some(master),
+        Wires::Pipes(_) => None,
+    };
     let mut agent = Agent {
         pid: 0,
         stdin: guardian.stdin.take().map(OwnedFd::from),
-        stdout: guardian.stdout.take().map(OwnedFd::from),
+        stdout: master.or(guardian.stdout.take().map(OwnedFd::from)),
         stderr: guardian.stderr.take().map(OwnedFd::from),
         guardian,
         control,
@@ -135,7 +149,7 @@ pub(super) fn spawn(
 
 fn start_guardian(
     argv: &[String],
-    stdin: Stdin,
+    wires: &Wires,
     control: &UnixStream,
     held: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
@@ -145,15 +159,28 @@ fn start_guardian(
     let mut command = Command::new(me);
     command
         .args([guardian::WORD, &numbers.join(",")])
-        .args(argv)
-        .stdin(match stdin {
-            Stdin::Null => Stdio::null(),
-            Stdin::Inherit => Stdio::inherit(),
-            Stdin::Pipe => Stdio::piped(),
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .args(argv);
+    match wires {
+        Wires::Pipes(stdin) => command
+            .stdin(match stdin {
+                Stdin::Null => Stdio::null(),
+                Stdin::Inherit => Stdio::inherit(),
+                Stdin::Pipe => Stdio::piped(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0),
+        Wires::Terminal(Pty { slave, .. }) => {
+            command
+                .stdin(slave.try_clone()?)
+                .stdout(slave.try_clone()?)
+                .stderr(slave.try_clone()?);
+            // The guardian leads the session, not the agent: when a leader ends, the system hangs the terminal up and
+            // throws away what was not read of it.
+            // SAFETY: it makes system calls only, allocates nothing and takes no lock.
+            unsafe { command.pre_exec(pty::lead) }
+        }
+    };
     // One thread, so nobody else starts a process meanwhile that would inherit them too.
     for fd in &fds {
         rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
@@ -206,10 +233,17 @@ impl Agent {
     /// Has the guardian do what the rung says.
     pub(super) fn climb(&mut self, rung: Rung) {
         let message = match rung {
+            // Said on its stdin, or typed at its terminal, by whoever has that.
+            Rung::Interrupt | Rung::Key => return,
             Rung::Signal(signal) => Message::Signal(signal),
             Rung::Tree => Message::KillTree,
         };
         let _ = self.control.write_all(&message.bytes());
+    }
+
+    /// Sends the agent a signal that does not end it.
+    pub(super) fn signal(&mut self, signal: i32) {
+        let _ = self.control.write_all(&Message::Signal(signal).bytes());
     }
 
     /// Has the guardian kill whatever is left, and end.

@@ -13,10 +13,11 @@ use std::process::Command;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use super::message::{Message, Reader, SIZE};
+use super::pty;
 use super::signal::{Second, Signals};
 use super::tree;
 use crate::exit::Exit;
@@ -25,7 +26,8 @@ use crate::exit::Exit;
 pub const WORD: &str = "guardian";
 
 /// Guards the agent `argv`, with the descriptors of the given numbers: the socket to wrap first, then what is only to be
-/// held as long as the guardian lives. The agent's stdin, stdout and stderr are ours at the start.
+/// held as long as the guardian lives. The agent's stdin, stdout and stderr are ours at the start; if they are a terminal,
+/// it is that of our session, and the agent gets the front of it.
 pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     let held: Option<Vec<OwnedFd>> = descriptors.split(',').map(inherited).collect();
     let control = held.map(|mut held| {
@@ -41,11 +43,21 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
         return Exit::Internal;
     };
     tree::adopt_orphans();
-    let agent = Command::new(program).args(args).process_group(0).spawn();
+    // Only a wrap that made a terminal for the agent gives us one.
+    let terminal = rustix::termios::isatty(rustix::stdio::stdout());
+    let mut command = Command::new(program);
+    command.args(args).process_group(0);
+    if terminal {
+        // SAFETY: it makes system calls only, allocates nothing and takes no lock.
+        unsafe { command.pre_exec(pty::come_to_the_front) };
+    }
+    let agent = command.spawn();
+    drop(command);
     forget_stdio();
     let mut guardian = Guardian {
         control,
         signals,
+        terminal,
         agent: None,
         exited: false,
     };
@@ -88,6 +100,8 @@ fn forget_stdio() {
 struct Guardian {
     control: UnixStream,
     signals: Signals,
+    /// Whether the agent has a terminal, and a session with it.
+    terminal: bool,
     agent: Option<Pid>,
     exited: bool,
 }
@@ -148,8 +162,8 @@ impl Guardian {
         tree::kill_all(&[], &mut |pid, status| self.on_reaped(pid, status));
     }
 
-    /// Sends a signal to the agent's group. After the agent's exit its number may be another's, so that only processes
-    /// below us are meant.
+    /// Sends a signal to the agent's group; to its whole session if it has a terminal, for its jobs are groups of their
+    /// own. After the agent's exit its number may be another's, so that only processes below us are meant.
     fn signal(&mut self, signal: i32) {
         let (Some(agent), Some(signal)) = (self.agent, Signal::from_named_raw(signal)) else {
             return;
@@ -157,10 +171,16 @@ impl Guardian {
         self.reap();
         if !self.exited {
             let _ = kill_process_group(agent, signal);
-            return;
+            if !self.terminal {
+                return;
+            }
         }
+        let (group, session) = (agent.as_raw_pid(), getpid().as_raw_pid());
         for process in tree::below(&[]) {
-            if process.group == agent.as_raw_pid() {
+            let in_group = process.group == group;
+            let in_session = self.terminal && process.session == session;
+            // The group of an agent that lives has it by now.
+            if (in_group && self.exited) || (in_session && !in_group) {
                 let _ = kill_process(process.pid, signal);
             }
         }

@@ -1,8 +1,12 @@
 //! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
 //! to be done about them is decided by [`crate::lifecycle`]; here it is done.
 
+mod asked;
+mod backlog;
+mod console;
 mod feed;
 mod say;
+mod steer;
 mod wait;
 
 use std::fs::File;
@@ -10,7 +14,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
@@ -21,9 +25,11 @@ use super::signal::{Second, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Stop, View};
+use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use asked::Asked;
+use console::Console;
 use feed::{Feed, Wants};
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
@@ -42,6 +48,8 @@ pub struct Plan {
     pub argv: Vec<String>,
     /// What it gets for its stdin.
     pub stdin: Stdin,
+    /// Whether it gets a terminal for all three, at which its stdin is typed.
+    pub pty: bool,
     /// How long what may take.
     pub limits: Limits,
     /// What may wait for a slow reader.
@@ -57,13 +65,17 @@ pub struct Plan {
 /// # Errors
 /// That the loop itself cannot wait or read.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    let signals = Signals::catch(&[SIGINT, SIGTERM, SIGHUP], Second::Report)
-        .context("cannot catch signals")?;
-    match child::spawn(&plan.argv, plan.stdin, plan.lock.as_ref().map(AsFd::as_fd)) {
+    let (wires, console) = console::wire(&plan)?;
+    let caught: &[i32] = match console {
+        Some(_) => &[SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGTSTP, SIGWINCH],
+        None => &[SIGINT, SIGTERM, SIGHUP],
+    };
+    let signals = Signals::catch(caught, Second::Report).context("cannot catch signals")?;
+    match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
         Ok(agent) => {
             let argv = std::mem::take(&mut plan.argv);
-            let mut host = Host::new(tap, agent, signals, &mut plan)?;
-            host.say_session(&argv);
+            let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
+            host.begin(&argv);
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
@@ -94,6 +106,7 @@ struct Host<'a> {
     warned: bool,
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
+    console: Option<Console>,
     /// Whether the agent reads our stdin itself, so that more may be asked at any time.
     stdin_inherited: bool,
     output: Output,
@@ -109,29 +122,36 @@ struct Host<'a> {
     said_end: bool,
     /// The reader is not waited for any more.
     abandoned: bool,
+    asked: Asked,
 }
 
 impl<'a> Host<'a> {
     fn new(
         tap: &'a mut Tap,
-        mut agent: Agent,
+        (mut agent, mut console): (Agent, Option<Console>),
         signals: Signals,
         plan: &'a mut Plan,
     ) -> Result<Self> {
         let feed = agent.stdin.take().map(Feed::new).transpose();
         let clock = Clock::start();
         let now = clock.now();
+        let mut life = Lifecycle::new(now, plan.limits.clone());
+        if let Some(console) = &mut console {
+            life.at_terminal();
+            console.enter();
+        }
         Ok(Self {
             tap,
             agent,
-            life: Lifecycle::new(now, plan.limits.clone()),
+            life,
             spool: Spool::new(plan.spool),
             seen_at: now,
             held_back: false,
             warned: false,
             record: plan.record.as_mut(),
             feed: feed.context("cannot feed the agent's stdin")?,
-            stdin_inherited: plan.stdin == Stdin::Inherit,
+            stdin_inherited: plan.stdin == Stdin::Inherit && console.is_none(),
+            console,
             output: Output::open(),
             reader_gone: false,
             cannot_write: false,
@@ -142,12 +162,15 @@ impl<'a> Host<'a> {
             finish_by: None,
             said_end: false,
             abandoned: false,
+            asked: Asked::default(),
         })
     }
 
     fn run(&mut self) -> Result<Exit> {
         let mut buf = vec![0; CHUNK];
         self.note_exit();
+        // What was started is said at once, though the agent may say nothing for long.
+        self.collect();
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
@@ -166,11 +189,21 @@ impl<'a> Host<'a> {
             if ready.stderr {
                 self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.feed {
+            if ready.deaf {
+                self.feed = None;
+            } else if ready.feed {
                 self.feed(&mut buf);
             }
+            if ready.control {
+                self.serve();
+            }
+            if ready.keys {
+                self.read_keys(&mut buf);
+            }
+            self.on_console();
             self.work()?;
             self.on_time();
+            self.settle();
             self.collect();
             if self.output.pending() > 0 && !self.reader_gone {
                 self.write();
@@ -188,7 +221,9 @@ impl<'a> Host<'a> {
         let finish = self
             .finish_by
             .filter(|_| !self.said_end && self.spool.is_empty());
-        [tap, self.life.deadline(), finish]
+        let console = self.console.as_ref();
+        let console = console.and_then(|c| c.deadline(self.clock.now()));
+        [tap, self.life.deadline(), finish, console]
             .into_iter()
             .flatten()
             .min()
@@ -196,6 +231,9 @@ impl<'a> Host<'a> {
 
     fn on_signals(&mut self) {
         for signal in self.signals.take() {
+            if self.on_job_signal(signal) {
+                continue;
+            }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             self.ask(Source::Cancel, name);
             let again = self.dies_of.replace(signal).is_some();
@@ -226,7 +264,8 @@ impl<'a> Host<'a> {
     }
 
     fn note_exit(&mut self) {
-        if self.agent.ended().is_some() {
+        if let Some(ended) = self.agent.ended() {
+            self.note_interrupt(ended);
             self.life.exited(self.clock.now());
             self.act();
         }
@@ -245,6 +284,7 @@ impl<'a> Host<'a> {
             Read::Later => {}
             Read::End => {
                 *pipe = None;
+                self.take_last_text();
                 if self.agent.stdout.is_none() && self.agent.stderr.is_none() {
                     self.life.pipes_closed(self.clock.now());
                     self.act();
@@ -261,87 +301,11 @@ impl<'a> Host<'a> {
                     let from = if source == Source::Stderr { "e" } else { "o" };
                     record.read(now, from, bytes);
                 }
-                self.take(now, source, bytes);
+                let text = self.console.as_mut().map(|c| c.text(bytes));
+                self.take(now, source, text.as_ref().map_or(bytes, String::as_bytes));
             }
         }
         Ok(())
-    }
-
-    /// What came goes to the tap at once, or waits where what came before it waits.
-    fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
-        if self.reader_gone {
-            return;
-        }
-        if self.spool.is_empty() && self.has_room() {
-            self.tell(now, source, bytes);
-            return;
-        }
-        self.spool.push(now, source, bytes);
-        if self.spool.is_full() {
-            self.held_back = true;
-            self.life.hold();
-            self.warn_full();
-        }
-    }
-
-    fn warn_full(&mut self) {
-        if std::mem::replace(&mut self.warned, true) {
-            return;
-        }
-        let message = match self.spool.failed() {
-            Some(e) => format!(
-                "the agent is held back: the reader is slow and what waits for it cannot be stored: {e}"
-            ),
-            None => {
-                "the agent is held back: the reader is slow and the spool is full (see --spool-max)"
-                    .to_owned()
-            }
-        };
-        self.say("warning", Some(&message), None);
-    }
-
-    /// How the open turn is to end, said in its place in what the agent wrote.
-    fn ask(&mut self, how: Source, text: &str) {
-        self.take(self.clock.now(), how, text.as_bytes());
-    }
-
-    fn has_room(&mut self) -> bool {
-        self.output.pending() + self.tap.guard().out.len() <= MAX_PENDING
-    }
-
-    /// Hands the tap what waits, as long as our reader takes what becomes of it.
-    fn work(&mut self) -> Result<()> {
-        if self.reader_gone {
-            self.spool.clear();
-        }
-        while !self.spool.is_empty() && self.has_room() {
-            let frame = self.spool.pop();
-            if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
-                self.tell(frame.at, frame.source, &frame.bytes);
-            }
-        }
-        if self.held_back && !self.spool.is_full() {
-            self.held_back = false;
-            self.life.release(self.clock.now());
-        }
-        Ok(())
-    }
-
-    fn tell(&mut self, at: Time, source: Source, bytes: &[u8]) {
-        self.seen_at = at;
-        match source {
-            Source::Stdout => self.tap.on_stdout(at, bytes),
-            Source::Stderr => self.tap.on_stderr(at, bytes),
-            Source::Cancel => {
-                let reason = String::from_utf8_lossy(bytes);
-                self.tap.guard().ask_cancel("signal", &reason);
-            }
-            Source::Fail => {
-                let text = String::from_utf8_lossy(bytes);
-                let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
-                self.tap.guard().ask_fail(code, message);
-            }
-        }
     }
 
     /// Copies a piece of our stdin to the agent's.
@@ -360,22 +324,7 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
-        let more = self.feed.is_some() || self.stdin_inherited;
-        let has_result = self.tap.has_result();
-        let guard = self.tap.guard();
-        let phase = match (guard.any_turn_open(), guard.all_turns()) {
-            (true, _) => Phase::InTurn,
-            (false, 0) => Phase::Starting,
-            (false, _) if has_result && !more => Phase::Done,
-            (false, _) => Phase::Between,
-        };
-        let tool_since = guard.tool_since();
-        let view = View {
-            phase,
-            tool_since,
-            behind,
-        };
-        self.life.seen(now, view);
+        self.see();
         self.life.tick(now);
         self.act();
         let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost)
@@ -385,10 +334,36 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Tells the lifecycle how far the adapter has come.
+    fn see(&mut self) {
+        let behind = (!self.spool.is_empty()).then_some(self.seen_at);
+        let typing = self.console.as_ref().is_some_and(Console::is_typing);
+        let more = self.feed.is_some() || self.stdin_inherited || typing;
+        let has_result = self.tap.has_result();
+        let guard = self.tap.guard();
+        let phase = match (guard.any_turn_open(), guard.all_turns()) {
+            (true, _) => Phase::InTurn,
+            (false, 0) => Phase::Starting,
+            (false, _) if has_result && !more => Phase::Done,
+            (false, _) => Phase::Between,
+        };
+        let ended = guard.all_turns() - guard.turns_open();
+        let tool_since = guard.tool_since();
+        let view = View {
+            phase,
+            ended,
+            tool_since,
+            behind,
+        };
+        self.life.seen(self.clock.now(), view);
+    }
+
     /// Does what the lifecycle says.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {
+                Action::Climb(Rung::Interrupt) => self.interrupt(),
+                Action::Climb(Rung::Key) => self.type_interrupt(),
                 Action::Climb(rung) => self.agent.climb(rung),
                 Action::Fail(code, message) => {
                     self.ask(Source::Fail, &format!("{code}\0{message}"));
@@ -396,6 +371,7 @@ impl<'a> Host<'a> {
                 Action::ClosePipes => {
                     self.detached = true;
                     (self.agent.stdout, self.agent.stderr) = (None, None);
+                    self.take_last_text();
                 }
                 Action::Finish => {
                     self.finish_by = Some(self.clock.now() + FINISH_WITHIN);

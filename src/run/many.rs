@@ -73,11 +73,30 @@ pub fn start(program: &Path, args: &[OsString], number: u16) -> io::Result<(Chil
 }
 
 impl Input {
-    fn fd(&self) -> BorrowedFd<'_> {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
             Some(own) => own.as_fd(),
             None => rustix::stdio::stdin(),
         }
+    }
+
+    /// Whether it is our stdin.
+    pub(super) fn is_stdin(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// A descriptor that can go elsewhere.
+    pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
+        match self.0 {
+            Some(own) => Ok(own),
+            None => rustix::stdio::stdin().try_clone_to_owned(),
+        }
+    }
+}
+
+impl From<OwnedFd> for Input {
+    fn from(fd: OwnedFd) -> Self {
+        Input(Some(fd))
     }
 }
 

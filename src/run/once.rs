@@ -57,7 +57,7 @@ fn name(key: &str) -> Result<String> {
 }
 
 /// The folder for what only this user's running processes need, made if it is not there.
-fn runtime_folder() -> Result<PathBuf> {
+pub(super) fn runtime_folder() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     let folder = |name: &str| std::env::var_os(name).filter(|f| !f.is_empty());
     let base = folder("XDG_RUNTIME_DIR").map_or_else(

@@ -104,6 +104,23 @@ impl Output {
         }
     }
 
+    /// Writes as much of `bytes` as the reader takes now and keeps the rest.
+    pub(super) fn offer(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.pending() > 0 {
+            self.pending.extend_from_slice(bytes);
+            return Ok(());
+        }
+        // What is no pipe or terminal of our own might block for long: that only after a poll.
+        let ready = self.most == usize::MAX;
+        let written = match rustix::io::write(self.fd(), if ready { bytes } else { &[] }) {
+            Ok(n) => n,
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            Err(e) => return Err(e.into()),
+        };
+        self.pending.extend_from_slice(&bytes[written..]);
+        Ok(())
+    }
+
     /// Writes what the reader takes now; call it when the descriptor is writable.
     pub(super) fn flush_some(&mut self) -> io::Result<()> {
         let rest = &self.pending[self.written..];

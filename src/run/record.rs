@@ -52,12 +52,14 @@ impl Record {
 
     /// The agent ended, with the status by which a shell knows it.
     pub(super) fn exit(&mut self, now: Time, ended: Ended) {
-        let status = match ended {
-            Ended::Exited(code) => code,
-            Ended::Signalled(signal) => 128 + signal,
-            Ended::Eof => 0,
+        let ms = self.millis(now);
+        let line = match ended {
+            Ended::Exited(code) => json!([ms, "x", code]),
+            // A command can also exit with such a status: only this says that it died.
+            Ended::Signalled(signal) => json!([ms, "x", 128 + signal, {"signal": signal}]),
+            Ended::Eof => json!([ms, "x", 0]),
         };
-        self.line(&json!([self.millis(now), "x", status]));
+        self.line(&line);
     }
 
     /// Why the recording is not whole, if it is not.

@@ -64,6 +64,19 @@ fn ignored(signal: i32) -> bool {
     }
 }
 
+/// Ignores a signal from now on, as `nohup` would have done.
+pub(super) fn ignore(signal: i32) {
+    // SAFETY: SIG_IGN is a valid action, and nothing of ours is called.
+    unsafe {
+        libc::signal(signal, libc::SIG_IGN);
+    }
+}
+
+/// Lets a signal do nothing to us, but to the children that we start what it always does.
+pub(super) fn survive(signal: i32) -> io::Result<()> {
+    signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).map(|_| ())
+}
+
 /// Ends the process by `signal` itself; by status 128 + `signal` where that does not end it.
 pub fn die_of(signal: i32) -> ! {
     let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -95,7 +95,7 @@ impl<'a> Single<'a> {
     fn run(&mut self) -> Result<Exit> {
         let stdin = rustix::stdio::stdin();
         let mut buf = vec![0; input::CHUNK];
-        loop {
+        while !self.stage.is_over() {
             match self.wait()? {
                 Next::Wait => {}
                 Next::End => break,
@@ -132,16 +132,20 @@ impl<'a> Single<'a> {
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
         let signal_fd = self.signals.fd();
-        let mut fds = [
+        let mut fds = vec![
             PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
             PollFd::from_borrowed_fd(signal_fd, PollFlags::IN),
         ];
+        let beside = self.stage.beside().into_iter();
+        fds.extend(beside.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
         }
         let (input, reader, signal) = (fds[0].revents(), fds[1].revents(), fds[2].revents());
+        let beside = fds[3..].iter().any(|fd| !fd.revents().is_empty());
+        drop(fds);
         if !signal.is_empty() {
             self.hear_signals();
             if self.dies_of == Some(SIGTERM) {
@@ -151,6 +155,10 @@ impl<'a> Single<'a> {
         }
         if reader.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
             return Err(CannotWrite(io::ErrorKind::BrokenPipe.into()).into());
+        }
+        if beside {
+            self.stage.on_beside(self.clock.now(), &mut self.io);
+            self.write()?;
         }
         if !input.is_empty() {
             return Ok(Next::Read);

@@ -1,5 +1,5 @@
-//! Where the agent's output waits, with the times at which it came, while our reader is slower than the agent: first in
-//! memory, then in a file that has no name and dies with the process.
+//! Where an agent's output waits while our reader is slower than the agent, and events while a sink is slower than they
+//! come: first in memory, then in a file that has no name and dies with the process.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::time::Time;
 pub struct SpoolLimits {
     /// Of memory.
     pub memory: usize,
-    /// Of the file; past that the agent is held back.
+    /// Of the file; past that the agent is held back, or the sink given up.
     pub file: u64,
 }
 
@@ -28,6 +28,8 @@ pub(super) enum Source {
     Cancel,
     /// From here on the open turn fails; the code, a NUL, the message.
     Fail,
+    /// Somebody at the control socket wants the turn that is open here to end.
+    Ask,
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             0 => Source::Stdout,
             1 => Source::Stderr,
             2 => Source::Cancel,
+            4 => Source::Ask,
             _ => Source::Fail,
         }
     }
@@ -49,7 +52,38 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
 }
 
-/// Time, source and length before a frame's bytes in the file.
+/// What waits in a spool: bytes, and a little about them.
+pub(super) trait Stored: Sized {
+    /// The bytes.
+    fn bytes(&self) -> &[u8];
+    /// It again.
+    fn restore(head: Head, bytes: Vec<u8>) -> Self;
+}
+
+/// What is kept of a frame besides its bytes.
+pub(super) type Head = [u8; 9];
+
+impl Stored for Frame {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn restore(head: Head, bytes: Vec<u8>) -> Self {
+        let [t0, t1, t2, t3, t4, t5, t6, t7, source] = head;
+        Frame {
+            at: Time::from_micros(u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7])),
+            source: Source::of(source),
+            bytes,
+        }
+    }
+}
+
+fn head(at: Time, source: Source) -> Head {
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_micros().to_le_bytes();
+    [t0, t1, t2, t3, t4, t5, t6, t7, source as u8]
+}
+
+/// Head and length before a frame's bytes in the file.
 const HEADER: usize = 13;
 
 /// What a frame costs in memory besides its bytes.
@@ -60,9 +94,9 @@ const GIVE_BACK: u64 = 16 << 20;
 
 /// A queue of frames, oldest first.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct Spool<T = Frame> {
     limits: SpoolLimits,
-    memory: VecDeque<Frame>,
+    memory: VecDeque<T>,
     in_memory: usize,
     file: Option<File>,
     /// What lies in the file: from the first unread byte to the end.
@@ -70,11 +104,11 @@ pub(super) struct Spool {
     written: u64,
     given_back: u64,
     /// What came after the file could not be written any more.
-    tail: VecDeque<Frame>,
+    tail: VecDeque<T>,
     failed: Option<io::Error>,
 }
 
-impl Spool {
+impl<T: Stored> Spool<T> {
     pub(super) fn new(limits: SpoolLimits) -> Self {
         Self {
             limits,
@@ -114,33 +148,34 @@ impl Spool {
         *self = Self::new(self.limits);
     }
 
-    /// Adds a frame behind all others. One that comes although [`Spool::is_full`] is taken as well.
-    pub(super) fn push(&mut self, at: Time, source: Source, bytes: &[u8]) {
+    /// Adds behind all others what consists of `head` and `bytes` and can be had as `own`. What comes although
+    /// [`Spool::is_full`] is taken as well.
+    pub(super) fn put(&mut self, head: Head, bytes: &[u8], own: impl FnOnce() -> T) {
         let in_memory = self.in_memory < self.limits.memory || self.limits.file == 0;
         if self.read == self.written && self.tail.is_empty() && in_memory {
             self.in_memory += bytes.len() + OVERHEAD;
-            self.memory.push_back(frame(at, source, bytes));
+            self.memory.push_back(own());
             return;
         }
         if self.tail.is_empty() {
-            match self.write(at, source, bytes) {
+            match self.write(head, bytes) {
                 Ok(()) => return,
                 Err(e) => self.failed = Some(e),
             }
         }
-        self.tail.push_back(frame(at, source, bytes));
+        self.tail.push_back(own());
     }
 
-    fn write(&mut self, at: Time, source: Source, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, head: Head, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(unnamed()?),
         };
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_micros().to_le_bytes();
-        let [l0, l1, l2, l3] = length.to_le_bytes();
-        let source = source as u8;
-        let header = [t0, t1, t2, t3, t4, t5, t6, t7, source, l0, l1, l2, l3];
+        let mut header = [0; HEADER];
+        let (start, end) = header.split_at_mut(head.len());
+        start.copy_from_slice(&head);
+        end.copy_from_slice(&length.to_le_bytes());
         // Two calls are cheaper than a copy of the bytes behind the header.
         file.write_all_at(&header, self.written)?;
         file.write_all_at(bytes, self.written + HEADER as u64)?;
@@ -152,13 +187,13 @@ impl Spool {
     ///
     /// # Errors
     /// That the file cannot be read.
-    pub(super) fn pop(&mut self) -> io::Result<Option<Frame>> {
+    pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.memory.is_empty() {
             self.refill()?;
         }
         let frame = self.memory.pop_front();
         if let Some(frame) = &frame {
-            self.in_memory -= frame.bytes.len() + OVERHEAD;
+            self.in_memory -= frame.bytes().len() + OVERHEAD;
         }
         Ok(frame)
     }
@@ -167,23 +202,22 @@ impl Spool {
     fn refill(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.read < self.written) else {
             let tail = std::mem::take(&mut self.tail);
-            self.in_memory += tail.iter().map(|f| f.bytes.len() + OVERHEAD).sum::<usize>();
+            self.in_memory += tail
+                .iter()
+                .map(|f| f.bytes().len() + OVERHEAD)
+                .sum::<usize>();
             self.memory = tail;
             return Ok(());
         };
         let mut header = [0; HEADER];
         file.read_exact_at(&mut header, self.read)?;
-        let [t0, t1, t2, t3, t4, t5, t6, t7, source, l0, l1, l2, l3] = header;
+        let [head @ .., l0, l1, l2, l3] = header;
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         file.read_exact_at(&mut bytes, self.read + HEADER as u64)?;
         self.read += HEADER as u64 + u64::from(length);
         self.in_memory += bytes.len() + OVERHEAD;
-        self.memory.push_back(Frame {
-            at: Time::from_micros(u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7])),
-            source: Source::of(source),
-            bytes,
-        });
+        self.memory.push_back(T::restore(head, bytes));
         if self.read == self.written {
             // Nothing of it is needed any more; the next one begins at its beginning.
             (self.file, self.read, self.written, self.given_back) = (None, 0, 0, 0);
@@ -195,16 +229,23 @@ impl Spool {
     }
 }
 
-fn frame(at: Time, source: Source, bytes: &[u8]) -> Frame {
-    Frame {
-        at,
-        source,
-        bytes: bytes.to_vec(),
+impl Spool<Frame> {
+    /// Adds a frame behind all others.
+    pub(super) fn push(&mut self, at: Time, source: Source, bytes: &[u8]) {
+        let own = || Frame {
+            at,
+            source,
+            bytes: bytes.to_vec(),
+        };
+        self.put(head(at, source), bytes, own);
     }
 }
 
 /// A file without a name in the folder for temporary files.
-fn unnamed() -> io::Result<File> {
+///
+/// # Errors
+/// Those of `open(2)`.
+pub fn unnamed() -> io::Result<File> {
     let folder = std::env::temp_dir();
     let mode = Mode::RUSR | Mode::WUSR;
     #[cfg(target_os = "linux")]
@@ -222,7 +263,7 @@ fn unnamed() -> io::Result<File> {
 }
 
 /// Lets the file system have the room of what was read; that it cannot is no harm.
-fn give_back(file: &File, from: u64, to: u64) {
+pub fn give_back(file: &File, from: u64, to: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::FallocateFlags;

@@ -8,6 +8,7 @@ pub(super) struct Below {
     pub pid: Pid,
     pub parent: i32,
     pub group: i32,
+    pub session: i32,
 }
 
 /// From here on orphans below us become our children, not init's. Where the system has no such thing they get away, and
@@ -35,6 +36,27 @@ pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
     found
 }
 
+/// The other processes of our job, as a pipeline is one: those of our process group, without those above us.
+pub(super) fn job() -> Vec<Pid> {
+    let me = rustix::process::getpid().as_raw_pid();
+    let group = rustix::process::getpgrp().as_raw_pid();
+    let all: Vec<Below> = all().collect();
+    let mut above = vec![me];
+    while let Some(parent) = all
+        .iter()
+        .find(|p| Some(&p.pid.as_raw_pid()) == above.last())
+    {
+        if above.contains(&parent.parent) {
+            break;
+        }
+        above.push(parent.parent);
+    }
+    let ours = all
+        .iter()
+        .filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
+    ours.map(|p| p.pid).collect()
+}
+
 /// Every process of the system; none where there is no /proc.
 fn all() -> impl Iterator<Item = Below> {
     std::fs::read_dir("/proc")
@@ -49,6 +71,7 @@ fn all() -> impl Iterator<Item = Below> {
                 pid: Pid::from_raw(pid)?,
                 parent: fields.next()?.parse().ok()?,
                 group: fields.next()?.parse().ok()?,
+                session: fields.next()?.parse().ok()?,
             })
         })
 }

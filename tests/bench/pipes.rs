@@ -1,6 +1,7 @@
 //! Whole commands, pipe to pipe, against a peer in the same run: ratios, never lone times.
 
 mod blocks;
+mod replay;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -19,6 +20,12 @@ const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
     ("pass-through / cat", &["heartbeat"], PAIRS, 0.7),
     ("chunk / cat", &["chunk", "--for", "discord"], PAIRS, 0.15),
     ("merge - / cat", &["merge", "-"], 3, 0.0),
+    (
+        "replay --instant / cat",
+        &["replay", "--instant"],
+        PAIRS,
+        0.6,
+    ),
     ("check / cat", &["check"], 3, 0.0),
     (
         "view --format plain / cat",
@@ -29,6 +36,9 @@ const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
 ];
 
 fn main() {
+    if replay::slept() {
+        return;
+    }
     let events: u64 = std::env::args()
         .skip(1)
         .find_map(|a| a.parse().ok())
@@ -97,11 +107,13 @@ fn main() {
     lateness();
     blocked();
     blocks::linear();
+    replay::timing();
     for args in [
         vec!["coalesce"],
         vec!["heartbeat"],
         vec!["chunk", "--for", "discord"],
         vec!["merge", "-"],
+        vec!["replay", "--instant"],
         vec!["check"],
         vec!["view", "--format", "plain"],
     ] {

@@ -10,8 +10,12 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["coalesce"], EVENT),
     (&["chunk", "--for", "plain"], STATUS),
     (&["heartbeat"], EVENT),
+    (&["cancel", "--after", "1h"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
+    (&["tee"], EVENT),
+    (&["replay"], EVENT),
+    (&["replay", "--instant", "-"], EVENT),
     (&["check", "--pass", "--partial"], EVENT),
     (&["check"], "{}\n"),
     (&["view", "--format", "plain"], EVENT),
@@ -22,7 +26,9 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config"];
+const SOURCES: &[&str] = &[
+    "adapters", "demo", "schema", "generate", "config", "ledger", "ps",
+];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

@@ -67,6 +67,12 @@ fn malformed_input_under_strict_is_65() {
 }
 
 #[test]
+fn an_endpoint_that_does_not_answer_is_69() {
+    // Nobody listens at port 1.
+    exits("spile replay http://127.0.0.1:1/ 2>/dev/null", 69);
+}
+
+#[test]
 fn output_that_cannot_be_written_is_73() {
     exits("spile wrap -- echo hi >/dev/full 2>/dev/null", 73);
     exits("spile adapters >/dev/full 2>/dev/null", 73);

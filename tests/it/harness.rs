@@ -321,3 +321,10 @@ pub fn answer(events: &[serde_json::Value]) -> String {
     let finals = events.iter().filter(|e| e["type"] == "block_final");
     finals.map(|e| e["text"].as_str().unwrap()).collect()
 }
+
+/// The type of the event that ended the turn.
+pub fn verdict(events: &[serde_json::Value]) -> &str {
+    let ends = ["turn_completed", "turn_failed", "turn_cancelled"];
+    let mut types = events.iter().filter_map(|e| e["type"].as_str());
+    types.find(|t| ends.contains(t)).unwrap_or("none")
+}

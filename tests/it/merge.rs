@@ -254,12 +254,12 @@ fn of_files_it_is_the_source_and_an_interrupt_ends_it_at_once() {
     assert_eq!(shell_code(live.child.wait().unwrap()), 130);
 }
 
-/// Far more than the limit of the address space passes through.
+/// Far more than the limit of its memory passes through.
 #[test]
 fn memory_is_bounded() {
     let line = delta("s", 1, &"x".repeat(1000)).trim_end().to_owned();
     let script = format!(
-        "(ulimit -v 65536; exec spile merge <(yes '{line}') y=<(yes '{}')) 2>/dev/null | head -c 200000000 | wc -c",
+        "(ulimit -d 65536; exec spile merge <(yes '{line}') y=<(yes '{}')) 2>/dev/null | head -c 200000000 | wc -c",
         line.replace(r#""stream":"s""#, r#""stream":"t""#)
     );
     assert_eq!(bash(&script).0, "200000000\n");

@@ -13,13 +13,13 @@ use crate::harness::{LIMIT, bash, bin, command, events, shell_code, spile, stres
 /// The variable by which the processes of a run are known, wherever they have gone.
 const MARK: &str = "SPILE_TEST_RUN";
 
-fn mark() -> String {
+pub fn mark() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{}-{n}", std::process::id())
 }
 
-fn marked(mark: &str, args: &[&str]) -> Command {
+pub fn marked(mark: &str, args: &[&str]) -> Command {
     let mut command = command(bin(), args);
     command.env(MARK, mark);
     command
@@ -38,7 +38,7 @@ fn alive(mark: &str) -> HashSet<i32> {
 }
 
 /// Waits until no process bears the mark; what is left if that takes longer than `limit`.
-fn survivors(mark: &str, limit: Duration) -> HashSet<i32> {
+pub fn survivors(mark: &str, limit: Duration) -> HashSet<i32> {
     let since = Instant::now();
     loop {
         let left = alive(mark);

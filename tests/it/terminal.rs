@@ -12,7 +12,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::harness::{LIMIT, command, shell_code};
 
 /// A shell that has a terminal of its own.
-struct Terminal {
+pub struct Terminal {
     child: Child,
     keys: File,
     screen: Receiver<Vec<u8>>,
@@ -20,7 +20,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(script: &str) -> Self {
+    /// Starts `bash -c SCRIPT` in it.
+    pub fn run(script: &str) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -63,7 +64,7 @@ impl Terminal {
 
     /// Waits until the screen has shown `text`.
     #[track_caller]
-    fn until(&mut self, text: &str) {
+    pub fn until(&mut self, text: &str) {
         while !self.seen.contains(text) {
             match self.screen.recv_timeout(LIMIT) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
@@ -72,12 +73,13 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &[u8]) {
+    /// Presses keys.
+    pub fn press(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
     }
 
     /// The status of the shell, and all that was shown.
-    fn end(mut self) -> (i32, String) {
+    pub fn end(mut self) -> (i32, String) {
         while let Ok(bytes) = self.screen.recv_timeout(LIMIT) {
             self.seen.push_str(&String::from_utf8_lossy(&bytes));
         }

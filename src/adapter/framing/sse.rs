@@ -7,7 +7,7 @@ use super::{Each, Frame, Malformed, Message, Place, Tail, is_json, truncated};
 const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
 
 /// The field of a line and its value; a comment is a field without a name.
-pub(super) fn field(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
     let known = FIELDS.contains(&name) || (name.is_empty() && line.starts_with(':'));
     known.then(|| (name, value.strip_prefix(' ').unwrap_or(value)))

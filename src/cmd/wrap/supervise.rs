@@ -53,7 +53,7 @@ const MAX_SPOOL_MEM: usize = 1 << 30;
 
 impl Supervise {
     /// What to run. Takes the lock and begins the recording.
-    pub(super) fn plan(self, argv: Vec<String>, stdin: Stdin) -> Result<Plan> {
+    pub(super) fn plan(self, argv: Vec<String>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
         let lock = self.once.as_deref().map(run::lock).transpose()?;
         let record = self
             .record
@@ -65,6 +65,7 @@ impl Supervise {
         Ok(Plan {
             argv,
             stdin,
+            pty,
             limits: Limits {
                 grace: self.grace,
                 drain: self.drain.min(DRAIN_MOST),

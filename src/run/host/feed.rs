@@ -8,6 +8,10 @@ use crate::run::input::{self, Read};
 pub(super) struct Feed {
     pub to: OwnedFd,
     held: Vec<u8>,
+    /// Lines of our own that wait for the end of a line.
+    lines: Vec<u8>,
+    /// Whether what was taken so far ends in the middle of a line.
+    mid_line: bool,
     ended: bool,
 }
 
@@ -30,6 +34,8 @@ impl Feed {
         Ok(Self {
             to,
             held: Vec::new(),
+            lines: Vec::new(),
+            mid_line: false,
             ended: false,
         })
     }
@@ -46,9 +52,9 @@ impl Feed {
     pub(super) fn copy(&mut self, buf: &mut [u8]) {
         if self.wants() == Wants::Input {
             match input::read(rustix::stdio::stdin(), buf) {
-                Ok(Read::Bytes(n)) => self.held.extend(buf.iter().take(n)),
+                Ok(Read::Bytes(n)) => self.take(buf.get(..n).unwrap_or_default()),
                 Ok(Read::Later) => {}
-                Ok(Read::End) | Err(_) => self.ended = true,
+                Ok(Read::End) | Err(_) => self.end(),
             }
         }
         match rustix::io::write(&self.to, &self.held) {
@@ -60,5 +66,80 @@ impl Feed {
                 self.held.clear();
             }
         }
+    }
+
+    /// Whether the agent still hears what is said.
+    pub(super) fn is_open(&self) -> bool {
+        !self.ended
+    }
+
+    /// Says a line of our own, in front of what waits but never in the middle of a line.
+    pub(super) fn say(&mut self, line: &str) {
+        let line = [line.as_bytes(), b"\n"].concat();
+        match memchr::memrchr(b'\n', &self.held) {
+            _ if !self.mid_line => self.held.extend(line),
+            Some(end) => drop(self.held.splice(end + 1..end + 1, line)),
+            None => self.lines.extend(line),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.mid_line = bytes.last().is_some_and(|b| *b != b'\n');
+        match memchr::memchr(b'\n', bytes) {
+            Some(end) if !self.lines.is_empty() => {
+                let (first, rest) = bytes.split_at(end + 1);
+                self.held.extend(first);
+                self.held.append(&mut self.lines);
+                self.held.extend(rest);
+            }
+            _ => self.held.extend(bytes),
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if !self.lines.is_empty() {
+            // The last line is whole though nobody has ended it.
+            self.held.push(b'\n');
+            self.held.append(&mut self.lines);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed() -> Feed {
+        Feed::new(std::io::pipe().unwrap().1.into()).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_our_own_stands_between_lines() {
+        for (before, after, want) in [
+            ("", "x\n", "!\nx\n"),
+            ("a\n", "b\n", "a\n!\nb\n"),
+            ("a\nb", "c\nd", "a\n!\nbc\nd"),
+            ("a", "b", "ab\n!\n"),
+            ("a", "b\nc\n", "ab\n!\nc\n"),
+        ] {
+            let mut feed = feed();
+            feed.take(before.as_bytes());
+            feed.say("!");
+            feed.take(after.as_bytes());
+            feed.end();
+            assert_eq!(String::from_utf8_lossy(&feed.held), want);
+        }
+    }
+
+    #[test]
+    fn what_was_passed_on_may_end_in_the_middle_of_a_line() {
+        let mut feed = feed();
+        feed.take(b"a\nb");
+        feed.held.clear();
+        feed.say("!");
+        assert!(feed.held.is_empty());
+        feed.take(b"c\n");
+        assert_eq!(feed.held, b"c\n!\n");
     }
 }

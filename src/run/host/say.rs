@@ -13,13 +13,11 @@ use crate::run::output::complain;
 use crate::time::Time;
 
 impl Host<'_> {
-    pub(super) fn say_session(&mut self, argv: &[String]) {
-        let data = json!({"pid": self.agent.pid, "argv": argv, "adapter": self.tap.adapter()});
-        self.say("session", None, Some(data));
-    }
-
     pub(super) fn say_end(&mut self, now: Time) {
         self.said_end = true;
+        if let Some(console) = &mut self.console {
+            console.leave();
+        }
         if self.detached {
             let message =
                 "a process that outlives the agent held its output open; it was not waited for";

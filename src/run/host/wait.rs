@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Host;
+use super::console::Console;
 use super::feed::Wants;
 use crate::run::child::Guarded;
 
@@ -19,17 +20,25 @@ pub(super) struct Ready {
     pub stderr: bool,
     pub reader_gone: bool,
     pub feed: bool,
+    /// The agent has closed its stdin.
+    pub deaf: bool,
+    pub control: bool,
+    pub keys: bool,
 }
 
 /// Whose descriptor it is.
 #[derive(Clone, Copy)]
-enum Whose {
+pub(super) enum Whose {
     Signal,
     Reader,
     Guardian,
     Stdout,
     Stderr,
     Feed,
+    Deaf,
+    Control,
+    Keys,
+    Console,
 }
 
 /// Waits for whatever comes first, `timeout` at most.
@@ -63,11 +72,16 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Only to hear that the agent has closed its end.
-                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Feed));
+                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Deaf));
             }
             Wants::Nothing => {}
         }
     }
+    if let Some(control) = &host.asked.server {
+        let all = control.fds().into_iter();
+        fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
+    }
+    fds.extend(host.console.iter().flat_map(Console::fds));
     let mut polled: Vec<PollFd<'_>> = fds
         .iter()
         .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
@@ -91,6 +105,11 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
             Whose::Feed => ready.feed |= any,
+            Whose::Deaf => ready.deaf = any,
+            Whose::Control => ready.control |= any,
+            Whose::Keys => ready.keys = any,
+            // What the consoles take is tried after every wait.
+            Whose::Console => {}
         }
     }
     Ok(ready)

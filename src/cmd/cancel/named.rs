@@ -1,0 +1,133 @@
+//! `spile cancel` by name: asks the runs, waits for the ends of their turns, and exits by these.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cmd::usage;
+use crate::codec;
+use crate::event::Type;
+use crate::exit::Exit;
+use crate::run::control::{Answer, Ask, Found, Heard, Info, Request, ask_all, find};
+use crate::run::{self, complain};
+
+/// How much longer than its grace a run is waited for: what comes last must still be read and written.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest prompt, in bytes.
+const MAX_PROMPT: usize = 128 << 10;
+
+/// Which runs are meant.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "By name")]
+pub(super) struct Named {
+    /// The stream whose turn is to end; see `spile ps`
+    #[arg(value_name = "STREAM", conflicts_with_all = ["label", "all"])]
+    stream: Option<String>,
+    /// Every run with this label
+    #[arg(long, value_name = "LABEL", conflicts_with = "all")]
+    label: Option<String>,
+    /// Every run of yours
+    #[arg(long)]
+    all: bool,
+    /// Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none
+    #[arg(long, value_name = "PROMPT")]
+    then: Option<String>,
+}
+
+impl Named {
+    /// Whether a run was named.
+    pub(super) fn is_said(&self) -> bool {
+        self.stream.is_some() || self.label.is_some() || self.all
+    }
+
+    /// Whether something is said that only fits a run that was named.
+    pub(super) fn needs_name(&self) -> bool {
+        self.then.is_some()
+    }
+
+    fn means(&self, info: &Info) -> bool {
+        let stream = self.stream.as_ref();
+        let label = self.label.as_ref();
+        self.all
+            || stream.is_some_and(|s| *s == info.stream)
+            || label.is_some_and(|l| info.label.as_ref() == Some(l))
+    }
+
+    pub(super) fn run(self, reason: Option<String>, grace: Duration) -> Result<Exit> {
+        if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
+            return Ok(usage("the prompt of --then is too long: 128k at most"));
+        }
+        let found = find(&|info| self.means(info))?;
+        if found.is_empty() {
+            complain(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
+            // All of nothing has stopped.
+            return Ok(if self.all {
+                Exit::Success
+            } else {
+                Exit::Unavailable
+            });
+        }
+        let asked: Vec<(Found, Request)> = found
+            .into_iter()
+            .map(|found| {
+                let mut request = Request::new(Ask::Cancel);
+                request.stream = Some(found.info.stream.clone());
+                request.control = Some(found.info.control.clone());
+                request.by = Some("control".into());
+                request.reason.clone_from(&reason);
+                request.grace_ms = Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
+                request.then.clone_from(&self.then);
+                (found, request)
+            })
+            .collect();
+        let (mut exit, mut printed) = (Exit::Success, Exit::Success);
+        ask_all(
+            asked,
+            grace.saturating_add(PATIENCE),
+            &mut |found, answer| {
+                let (heard, status) = self.hear(&found.info.stream, &answer);
+                exit = exit.or(status);
+                if let Answer::Ended(line) = answer {
+                    printed = printed.or(run::print(format!("{line}\n").as_bytes()));
+                }
+                heard
+            },
+        );
+        Ok(printed.or(exit))
+    }
+
+    /// What an answer means for the exit status, and whether more is to come.
+    fn hear(&self, stream: &str, answer: &Answer) -> (Heard, Exit) {
+        let say = |text: &str| complain(format!("spile: {stream}: {text}\n").as_bytes());
+        match answer {
+            Answer::Accepted | Answer::State(_) => (Heard::More, Exit::Success),
+            Answer::Redirected => (Heard::Enough, Exit::Success),
+            Answer::Ended(line) => {
+                let cancelled =
+                    codec::decode_text(line).is_ok_and(|e| e.kind == Type::TurnCancelled);
+                let exit = if cancelled {
+                    Exit::Success
+                } else {
+                    say("the turn ended otherwise");
+                    Exit::Failed
+                };
+                let more = self.then.is_some();
+                (if more { Heard::More } else { Heard::Enough }, exit)
+            }
+            // What was asked for is so already.
+            Answer::Refused(code, _) if code == "no_turn" && self.then.is_none() => {
+                say("no turn is open");
+                (Heard::Enough, Exit::Success)
+            }
+            Answer::Refused(_, why) => {
+                say(why);
+                (Heard::Enough, Exit::Failed)
+            }
+            Answer::Lost(why) => {
+                say(why);
+                (Heard::Enough, Exit::Unavailable)
+            }
+        }
+    }
+}

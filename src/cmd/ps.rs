@@ -1,0 +1,160 @@
+//! `spile ps`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
+
+use crate::exit::Exit;
+use crate::run;
+use crate::run::control::{Answer, Ask, Heard, Info, Request, ask_all, find};
+use crate::term::sanitize::Sanitizer;
+
+/// How long a run may take to say what it does.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The widest cell of the table except the last, in columns.
+const MAX_CELL: usize = 40;
+
+/// List the agents that run under `spile wrap`
+///
+/// Every run of yours whose wrap started a command: its stream and label, the process ids of wrap and of the agent, the
+/// turn, how long it has been silent, its memory and the command. What was killed and left a socket is cleared away.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Write one JSON object a line instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile ps
+  spile ps --json | jq -r 'select(.idle_ms > 60000).stream' | xargs -n1 spile cancel";
+
+/// What a run says of itself.
+#[derive(Debug, Default, Deserialize)]
+struct State {
+    turn: u64,
+    open: bool,
+    #[serde(default)]
+    tools: Vec<Value>,
+    idle_ms: u64,
+    rss: Option<u64>,
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let mut runs: Vec<(Info, Option<Value>)> = Vec::new();
+    let found = find(&|_| true)?;
+    let asked = found
+        .into_iter()
+        .map(|found| {
+            runs.push((found.info.clone(), None));
+            (found, Request::new(Ask::Query))
+        })
+        .collect();
+    ask_all(asked, ANSWER_WITHIN, &mut |found, answer| {
+        if let Answer::State(line) = answer
+            && let Some((_, state)) = runs.iter_mut().find(|(i, _)| i.pid == found.info.pid)
+        {
+            *state = serde_json::from_str(&line).ok();
+        }
+        Heard::Enough
+    });
+    let text = if args.json {
+        lines(&runs)
+    } else {
+        table(&runs)
+    };
+    Ok(run::print(text.as_bytes()))
+}
+
+/// One object a run: what lies beside its socket, and what it says itself.
+fn lines(runs: &[(Info, Option<Value>)]) -> String {
+    let mut text = String::new();
+    for (info, state) in runs {
+        let mut all = serde_json::to_value(info).unwrap_or_default();
+        all["answers"] = json!(state.is_some());
+        let said = state.as_ref().and_then(Value::as_object);
+        for (key, value) in said.into_iter().flatten() {
+            if !matches!(key.as_str(), "spile" | "answer") {
+                all[key] = value.clone();
+            }
+        }
+        text.push_str(&all.to_string());
+        text.push('\n');
+    }
+    text
+}
+
+fn table(runs: &[(Info, Option<Value>)]) -> String {
+    let head = [
+        "STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(runs.iter().map(|(info, state)| row(info, state.as_ref())));
+    let last = head.len() - 1;
+    let mut widths = [0; 9];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        for (n, (cell, width)) in row.iter().zip(widths).enumerate() {
+            text.push_str(cell);
+            if n < last {
+                text.push_str(&" ".repeat(width - cell.width() + 2));
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn row(info: &Info, state: Option<&Value>) -> [String; 9] {
+    let answers = state.is_some();
+    let state = state.and_then(|s| State::deserialize(s).ok());
+    let state = state.unwrap_or_default();
+    let tool = state.tools.last().and_then(|t| t.get("name")?.as_str());
+    let doing = match (answers, state.open, tool) {
+        (false, ..) => "no answer".into(),
+        (_, true, Some(tool)) => format!("tool {tool}"),
+        (_, true, None) => "turn".into(),
+        (_, false, _) if state.turn == 0 => "starting".into(),
+        _ => "between turns".into(),
+    };
+    let known = |text: String| if answers { text } else { "-".into() };
+    let memory = state.rss.map_or("-".into(), |b| format!("{}M", b >> 20));
+    [
+        cell(&info.stream),
+        cell(info.label.as_deref().unwrap_or("-")),
+        info.pid.to_string(),
+        info.child.to_string(),
+        known(state.turn.to_string()),
+        cell(&doing),
+        known(format!("{:.1?}", Duration::from_millis(state.idle_ms))),
+        known(memory),
+        clean(&info.argv.join(" ")),
+    ]
+}
+
+fn cell(text: &str) -> String {
+    let text = clean(text);
+    if text.width() <= MAX_CELL {
+        return text;
+    }
+    let mut short: String = text.chars().take(MAX_CELL - 1).collect();
+    short.push('…');
+    short
+}
+
+/// Foreign text on one line, without anything that could tell the terminal what to do.
+fn clean(text: &str) -> String {
+    let mut out = String::new();
+    Sanitizer::default().push(&text.replace(['\n', '\t', '\r'], " "), &mut out);
+    out
+}

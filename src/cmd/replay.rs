@@ -1,0 +1,180 @@
+//! `spile replay`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueHint;
+
+use super::common::{self, ReadingArgs};
+use super::usage;
+use crate::exit::Exit;
+use crate::filter::pace::Pace;
+use crate::filter::select::{self, Moment, Types};
+use crate::replay::{Mode, Options, Stamp};
+use crate::run::replay::{Hand, Plan, Source};
+use crate::run::{self, Waiting};
+use crate::time::Time;
+
+/// Play recorded sessions again, as they were or faster
+///
+/// Files, FIFOs, - (stdin) and http(s) addresses (server-sent events or lines), one after another, packed with gzip or zstd
+/// or not. Events leave as they stand in the recording, each when its `ts` says. A raw recording (`spile wrap --record`) is
+/// the agent again: its stdout, its stderr, its pauses, its exit status or the signal it died of. A range is a place to
+/// begin and a place to end: what is not sorted by time in between is played as it stands. In a long file the place is
+/// found without reading what is before it.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What to play [default: -]
+    #[arg(value_name = "FILE|-|URL", value_hint = ValueHint::FilePath)]
+    sources: Vec<OsString>,
+    /// How many times as fast as recorded
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    speed: f64,
+    /// Do not wait at all
+    #[arg(long, conflicts_with_all = ["speed", "step", "max_gap"])]
+    instant: bool,
+    /// Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the
+    /// speed, q to quit
+    #[arg(long)]
+    step: bool,
+    /// Wait no longer than this for any event [default: as long as recorded]
+    #[arg(long, value_name = "DURATION", value_parser = common::duration)]
+    max_gap: Option<Duration>,
+    /// Begin with the turn that holds the event of this number, in --stream or the first stream there is
+    #[arg(long, value_name = "N", conflicts_with = "since",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    from_seq: Option<u64>,
+    /// Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event
+    #[arg(long, value_name = "T", value_parser = moment)]
+    since: Option<Moment>,
+    /// End in front of the first event after T
+    #[arg(long, value_name = "T", value_parser = moment)]
+    until: Option<Moment>,
+    /// Only this stream
+    #[arg(long, value_name = "S")]
+    stream: Option<String>,
+    /// Only the turn of this number, of each stream
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    turn: Option<u64>,
+    /// Only these types: names or patterns like turn_*, separated by commas
+    #[arg(long, value_name = "TYPES", value_parser = types)]
+    only: Option<Types>,
+    /// Let `ts` be the time at which an event leaves
+    #[arg(long)]
+    restamp: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile replay run.ndjson --speed 4 --max-gap 2s | spile view
+  spile replay run.ndjson --instant | spile check
+  spile replay run.ndjson --step --from-seq 1200 | spile view --format plain
+  spile wrap -- spile replay run.raw | spile view
+
+A file that cannot be opened is said before anything is played (status 2); an address that does not answer is status 69.";
+
+/// A factor above 0.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    speed
+        .filter(|x: &f64| (1e-3..=1e6).contains(x))
+        .ok_or_else(|| {
+            "write a factor from 0.001 to 1000000, like 4 or 0.5 (not to wait at all: --instant)"
+                .to_owned()
+        })
+}
+
+/// A time or a duration.
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Some(time) = Time::parse(text) {
+        return Ok(Moment::At(time));
+    }
+    common::duration(text).map(Moment::After).map_err(|_| {
+        "write a time like 2026-01-31T12:00:00Z, or a duration after the first event like 90s or 1h30m"
+            .to_owned()
+    })
+}
+
+fn types(text: &str) -> Result<Types, String> {
+    Types::parse(text).ok_or_else(|| "write types like turn_*,block_final".to_owned())
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let stdin = [OsString::from("-")];
+    let named: &[OsString] = match args.sources.as_slice() {
+        [] if run::waiting() == Waiting::Terminal => {
+            return Ok(usage(
+                "nothing to play: name recordings or addresses, or pipe events into `spile replay`",
+            ));
+        }
+        [] => &stdin,
+        named => named,
+    };
+    if named.iter().filter(|name| *name == "-").count() > 1 {
+        return Ok(usage("stdin (-) can be played only once"));
+    }
+    let mut sources = Vec::new();
+    for name in named {
+        match source(name) {
+            Ok(source) => sources.push(source),
+            Err(e) => {
+                let path = Path::new(name);
+                return Ok(usage(&format!("cannot open {}: {e}", path.display())));
+            }
+        }
+    }
+    let plan = Plan {
+        sources,
+        pace: Pace::new(args.speed, args.max_gap),
+        hand: if args.step {
+            Hand::Keys
+        } else {
+            Hand::Recorded
+        },
+        options: options(args),
+    };
+    run::replay::replay(plan)
+}
+
+fn options(args: Args) -> Options {
+    let from = match (args.from_seq, args.since) {
+        (Some(seq), _) => select::From::Seq(seq),
+        (None, Some(moment)) => select::From::Since(moment),
+        (None, None) => select::From::Start,
+    };
+    Options {
+        select: select::Options {
+            stream: args.stream,
+            turn: args.turn,
+            only: args.only,
+            from,
+            until: args.until,
+        },
+        mode: if args.instant {
+            Mode::AtOnce
+        } else {
+            Mode::Paced
+        },
+        stamp: if args.restamp {
+            Stamp::Now
+        } else {
+            Stamp::Recorded
+        },
+        watched: false,
+        reading: args.reading.reading(),
+    }
+}
+
+fn source(name: &OsStr) -> std::io::Result<Source> {
+    match name.to_str() {
+        Some("-") => Ok(Source::stdin()),
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            Ok(Source::Url(url.to_owned()))
+        }
+        _ => Source::open(Path::new(name)),
+    }
+}

@@ -1,0 +1,112 @@
+//! What `tee` takes for its ledger, and which sinks are in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cmd::common::duration;
+use crate::ledger::{Ability, InDoubt, Options};
+use crate::run::tee::{Ask, Booked};
+use crate::sink::Sink;
+use crate::sink::address::{Address, Payload, Place, words};
+
+/// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
+const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// How long Discord knows a nonce again: "the past few minutes" (Create Message, `enforce_nonce`).
+const DISCORD_WINDOW: Duration = Duration::from_secs(120);
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Ledger")]
+pub(super) struct LedgerArgs {
+    /// Keep every delivery in this file until it is settled; implies --append
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    pub(super) ledger: Option<PathBuf>,
+    /// What is done with a delivery in doubt at a sink that cannot tell
+    #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
+    in_doubt: InDoubt,
+    /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it:
+    /// it prints sent, not_sent or unknown
+    #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
+    reconcile: Option<Reconcile>,
+    /// Do not send what is older than this by its own time
+    #[arg(long, value_name = "TIME", requires = "ledger", value_parser = duration)]
+    max_age: Option<Duration>,
+    /// Least time between two deliveries to a sink
+    #[arg(long, value_name = "TIME", default_value = "0s", requires = "ledger", value_parser = duration)]
+    pace: Duration,
+    /// Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "ledger", value_parser = clap::value_parser!(u16).range(1..=64))]
+    batch: u16,
+    /// Tries before a delivery has failed, the waits between them doubling from a second
+    #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
+    tries: u32,
+}
+
+/// The words of a command line.
+#[derive(Debug, Clone)]
+pub(super) struct Reconcile(Vec<String>);
+
+fn command(text: &str) -> Result<Reconcile, String> {
+    match words(text)? {
+        words if words.is_empty() => Err("it names no command".to_owned()),
+        words => Ok(Reconcile(words)),
+    }
+}
+
+impl LedgerArgs {
+    /// The sink at this address as the ledger has it; `None`: it is not in the ledger, because nothing that was given to it
+    /// is still there after a crash (a socket, a FIFO, a terminal).
+    pub(super) fn book(
+        &self,
+        address: &Address,
+        open: impl FnOnce() -> Result<Box<dyn Sink>, String>,
+    ) -> Option<Booked> {
+        let reconcile = self.reconcile.as_ref().map(|words| words.0.clone());
+        let asked = |words: Option<Vec<String>>| match words {
+            Some(words) => (Ability::Asked, Ask::Command(words)),
+            None => (Ability::Blind, Ask::Nobody),
+        };
+        let (name, (ability, ask)) = match &address.place {
+            Place::File(path) => {
+                let path = regular(path)?;
+                let name = format!("file:{}", path.display());
+                (name, (Ability::Asked, Ask::File(path)))
+            }
+            Place::Http(url) => {
+                let window = match address.to {
+                    Payload::Event => HTTP_WINDOW,
+                    Payload::Discord => DISCORD_WINDOW,
+                };
+                (url.clone(), (Ability::Idempotent(window), Ask::Nobody))
+            }
+            Place::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
+            Place::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
+            Place::Unix(_) => return None,
+        };
+        let can_tell = !matches!(address.place, Place::Command(_) | Place::Pipe(_));
+        Some(Booked {
+            name: address.name(),
+            address: name,
+            sink: open(),
+            only: address.only,
+            options: Options {
+                ability,
+                in_doubt: self.in_doubt,
+                batch: if can_tell { self.batch.into() } else { 1 },
+                max_age: self.max_age,
+                pace: self.pace,
+                tries: self.tries,
+            },
+            ask,
+        })
+    }
+}
+
+/// The whole path of a file that keeps what is written to it.
+fn regular(path: &str) -> Option<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => None,
+        _ => std::path::absolute(Path::new(path)).ok(),
+    }
+}

@@ -1,0 +1,269 @@
+//! cancel: passes events until a condition holds, then has that turn ended. It asks for that where the stream's wrap can be
+//! asked, and else ends the turn itself; it never lets anything of a turn pass that it has ended.
+
+mod lane;
+mod spent;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::{Filter, Out};
+use crate::event::{Event, Type};
+use crate::time::Time;
+
+use lane::{Lane, Refusal};
+
+/// How many streams are remembered; past that one without an open turn is forgotten, else the one that is silent longest.
+const MAX_STREAMS: usize = 1024;
+
+/// When a turn is to end: as soon as one of these holds.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The turn has taken so long.
+    pub after: Option<Duration>,
+    /// No numbered event has come for so long.
+    pub when_idle: Option<Duration>,
+    /// The text of an answer has this in it, as far as its block has come; the last 4 KiB are looked at.
+    pub pattern: Option<Regex>,
+    /// A tool with one of these names was started.
+    pub tools: Vec<String>,
+    /// The answers have more code points than this.
+    pub max_text: Option<u64>,
+    /// More tokens than this were used, as far as the runtime says that before the turn's end.
+    pub max_tokens: Option<u64>,
+    /// It has cost more than this in US dollars, as far as the runtime says that before the turn's end.
+    pub max_cost: Option<f64>,
+    /// Why, in words; else the condition.
+    pub reason: Option<String>,
+}
+
+impl Options {
+    /// Whether any condition is there.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.after.is_some()
+            || self.when_idle.is_some()
+            || self.pattern.is_some()
+            || !self.tools.is_empty()
+            || self.max_text.is_some()
+            || self.max_tokens.is_some()
+            || self.max_cost.is_some()
+    }
+}
+
+/// Where the wrap of a stream can be asked, as its `session` event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// The process id of wrap.
+    pub pid: u32,
+    /// What only this run has.
+    pub word: String,
+}
+
+/// A turn that a wrap is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The stream.
+    pub stream: String,
+    /// The turn.
+    pub turn: u64,
+    /// Why, in words.
+    pub reason: String,
+    /// Whom to ask.
+    pub control: Control,
+}
+
+/// What the filter wants done, and how it stands; shared with whoever carries it out.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// What is to be asked. The answer, if it is a refusal, goes through the filter as [`refusal`].
+    pub wishes: Vec<Wish>,
+    /// Turns that were cancelled because of this filter.
+    pub cancelled: u64,
+    /// A turn was ended here, and no other stream is open: nothing is to be read any more.
+    pub over: bool,
+}
+
+/// The filter.
+#[derive(Debug)]
+pub struct Cancel {
+    options: Options,
+    desk: Rc<RefCell<Desk>>,
+    lanes: Vec<Lane>,
+    /// The lane that spoke last: streams speak in bursts.
+    last: usize,
+    /// Never later than the earliest deadline of any lane; a tick that comes too early computes it anew.
+    due: Option<Time>,
+    /// Whether a turn was ended here.
+    cut: bool,
+}
+
+/// The event that says that a wish was refused, as its line without a line feed. `code` is the word for programs: with
+/// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it.
+#[must_use]
+pub fn refusal(wish: &Wish, code: &str, why: &str) -> String {
+    serde_json::json!({
+        "v": 1,
+        "type": "status",
+        "stream": wish.stream,
+        "turn": wish.turn,
+        "kind": "cancel_refused",
+        "message": why,
+        "data": {"code": code},
+    })
+    .to_string()
+}
+
+impl Cancel {
+    /// A filter that has seen nothing yet; what it wants done lies on `desk`.
+    #[must_use]
+    pub fn new(options: Options, desk: Rc<RefCell<Desk>>) -> Self {
+        Self {
+            options,
+            desk,
+            lanes: Vec::new(),
+            last: 0,
+            due: None,
+            cut: false,
+        }
+    }
+
+    /// The lane of a stream, made if it is new.
+    fn find_or_add(&mut self, stream: &str) -> usize {
+        let known = |lane: &Lane| lane.stream == stream;
+        if !self.lanes.get(self.last).is_some_and(known) {
+            self.last = match self.lanes.iter().position(known) {
+                Some(at) => at,
+                None => self.add(stream),
+            };
+        }
+        self.last
+    }
+
+    fn add(&mut self, stream: &str) -> usize {
+        if self.lanes.len() >= MAX_STREAMS {
+            let oldest = self.lanes.iter().enumerate();
+            let oldest = oldest.min_by_key(|(_, lane)| lane.worth());
+            let at = oldest.map_or(0, |(at, _)| at);
+            self.lanes.swap_remove(at);
+        }
+        self.lanes.push(Lane::new(stream));
+        self.lanes.len() - 1
+    }
+
+    /// A condition holds: the wrap of the stream is asked, or the turn ends here.
+    fn strike(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
+        let Some(lane) = self.lanes.get_mut(at) else {
+            return;
+        };
+        let reason = self.options.reason.as_deref().unwrap_or(condition);
+        out.say(now, |buf| lane.say_requested(now, reason, condition, buf));
+        match lane.wish(reason) {
+            Some(wish) => self.desk.borrow_mut().wishes.push(wish),
+            None => self.cut(now, at, out),
+        }
+    }
+
+    /// Ends the open turn of a lane here, and lets nothing more of its stream pass.
+    fn cut(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.cut(now, out);
+            self.cut = true;
+            self.desk.borrow_mut().cancelled += 1;
+            self.look_round();
+        }
+    }
+
+    fn look_round(&mut self) {
+        if self.cut && !self.lanes.iter().any(Lane::is_live) {
+            self.desk.borrow_mut().over = true;
+        }
+    }
+
+    fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
+        let Some(lane) = self.lanes.get_mut(at) else {
+            return;
+        };
+        let asked = lane.is_asked();
+        let struck = lane.take(now, event, &self.options);
+        let ended = event.kind.is_terminal();
+        let soonest = lane.deadline(&self.options).map(|(at, _)| at);
+        if let Some(soonest) = soonest
+            && self.due.is_none_or(|due| due > soonest)
+        {
+            self.due = Some(soonest);
+        }
+        out.pass(now, event);
+        if asked && event.kind == Type::TurnCancelled {
+            self.desk.borrow_mut().cancelled += 1;
+        }
+        if let Some(condition) = struck {
+            self.strike(now, at, &condition, out);
+        } else if ended || event.turn.is_none() {
+            self.look_round();
+        }
+    }
+}
+
+impl Filter for Cancel {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        let Some(stream) = &event.stream else {
+            return out.pass(now, event);
+        };
+        let at = self.find_or_add(stream);
+        let Some(lane) = self.lanes.get_mut(at) else {
+            return out.pass(now, event);
+        };
+        if lane.is_cut() {
+            return;
+        }
+        if event.seq.is_some() {
+            return self.on_numbered(now, at, event, out);
+        }
+        match lane.refusal(event) {
+            None => out.pass(now, event),
+            Some(refusal) => {
+                out.say(now, |buf| lane.say_refused(now, &refusal, buf));
+                if refusal == Refusal::Nobody || !lane.is_answerable(&refusal) {
+                    self.cut(now, at, out);
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        while self.due.is_some_and(|due| due <= now) {
+            let next = self.lanes.iter().enumerate().filter_map(|(at, lane)| {
+                let (due, condition) = lane.deadline(&self.options)?;
+                Some((due, at, condition))
+            });
+            let Some((due, at, condition)) = next.min_by_key(|(due, ..)| *due) else {
+                self.due = None;
+                return;
+            };
+            self.due = Some(due);
+            if due <= now {
+                self.strike(due, at, &condition.to_string(), out);
+            }
+        }
+    }
+
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        for at in 0..self.lanes.len() {
+            // Nobody will end it any more.
+            if self.lanes.get(at).is_some_and(Lane::is_asked) {
+                self.cut(now, at, out);
+            }
+        }
+    }
+}

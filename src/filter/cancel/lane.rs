@@ -1,0 +1,326 @@
+//! One stream as cancel sees it: whom to ask to end its turn, and how the turn ends where nobody can be asked.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::turn::{State, Turn, head};
+use super::{Control, Options, Wish};
+use crate::codec::Writer;
+use crate::event::{Envelope, Event, Status, TurnCancelled, Type, VERSION};
+use crate::filter::Out;
+use crate::time::Time;
+
+/// A stream.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub stream: String,
+    label: Option<String>,
+    control: Option<Control>,
+    turn: Option<Turn>,
+    /// The last turn that has ended.
+    ended: u64,
+    /// Whether anything may still come of it.
+    live: bool,
+    /// Whether its `session` was seen: then its `exit` is its end.
+    session: bool,
+    cut: bool,
+    seq: u64,
+    /// `ts` of the last event that had one, and when that came.
+    ts: String,
+    ts_at: Time,
+    /// When the last numbered event came.
+    last_at: Time,
+    /// The cost of the stream at the end of its last turn, in US dollars.
+    cost_before: f64,
+    cost: f64,
+}
+
+/// A condition that holds because time has passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Silence {
+    After(Duration),
+    Idle(Duration),
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Silence::After(after) => write!(f, "the turn took {after:?} (--after)"),
+            Silence::Idle(idle) => write!(f, "nothing came for {idle:?} (--when-idle)"),
+        }
+    }
+}
+
+/// What a refusal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is nobody who could end the turn.
+    Nobody,
+    /// The turn is over by itself.
+    Over(String),
+    /// As `Nobody`, with a code and in words.
+    Why(String, String),
+}
+
+impl Lane {
+    pub(super) fn new(stream: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            live: true,
+            ..Self::default()
+        }
+    }
+
+    /// What is remembered longest.
+    pub(super) fn worth(&self) -> (bool, Time) {
+        (self.turn.is_some() || self.cut, self.last_at)
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        let turn = self.turn.as_ref();
+        turn.is_some_and(|turn| matches!(turn.state, State::Asked(_)))
+    }
+
+    /// Takes a numbered event; says which condition holds because of it.
+    pub(super) fn take(
+        &mut self,
+        now: Time,
+        event: &Event<'_>,
+        options: &Options,
+    ) -> Option<String> {
+        self.last_at = now;
+        self.seq = self.seq.max(event.seq.unwrap_or_default());
+        if let Some(ts) = &event.ts {
+            self.ts.clear();
+            self.ts.push_str(ts);
+            self.ts_at = now;
+        }
+        let Some(number) = event.turn else {
+            self.outside(event);
+            return None;
+        };
+        if event.kind.is_terminal() {
+            self.end(number);
+            return None;
+        }
+        if number > self.ended && self.turn.as_ref().is_none_or(|t| t.number != number) {
+            self.open(now, number, event);
+        }
+        let before = self.cost_before;
+        let turn = self.turn.as_mut().filter(|t| t.number == number)?;
+        let spent = (event.kind == Type::Status).then(|| turn.spend(event));
+        if let Some(Some(cost)) = spent {
+            self.cost = cost;
+        }
+        let struck = turn.note(event, options);
+        let struck = struck.or_else(|| turn.overdrawn(self.cost - before, options));
+        struck.filter(|_| turn.state == State::Watched)
+    }
+
+    fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
+        self.live = true;
+        if let Some(label) = head(event.line, |head| head.label.map(|l| l.0.into_owned())) {
+            self.label = Some(label);
+        }
+        self.turn = Some(Turn {
+            number,
+            since: now,
+            ..Turn::default()
+        });
+    }
+
+    fn end(&mut self, number: u64) {
+        self.ended = self.ended.max(number);
+        self.turn = None;
+        self.cost_before = self.cost;
+        // Without a session nobody says when it ends: a recording's or a curl's end is the end of a turn.
+        self.live = self.session;
+    }
+
+    /// What belongs to no turn: the beginning and the end of a run.
+    fn outside(&mut self, event: &Event<'_>) {
+        if event.kind != Type::Status {
+            return;
+        }
+        let said = head(event.line, |head| {
+            let control = head.data.as_ref().and_then(control_of);
+            Some((head.kind?.0.into_owned(), control))
+        });
+        match said {
+            Some((kind, control)) if kind == "session" => {
+                self.session = true;
+                self.control = control.or(self.control.take());
+            }
+            Some((kind, _)) if kind == "exit" => self.live = false,
+            _ => {}
+        }
+    }
+
+    /// When a condition will hold if nothing comes, and which.
+    pub(super) fn deadline(&self, options: &Options) -> Option<(Time, Silence)> {
+        let turn = self.turn.as_ref()?;
+        if self.cut || turn.state != State::Watched {
+            return None;
+        }
+        let after = options
+            .after
+            .map(|after| (turn.since + after, Silence::After(after)));
+        let idle = options
+            .when_idle
+            .map(|idle| (self.last_at + idle, Silence::Idle(idle)));
+        let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
+        // At the end of all time nothing moves on any more.
+        due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))
+    }
+
+    /// Whom to ask to end the open turn; `None` if there is nobody.
+    pub(super) fn wish(&mut self, reason: &str) -> Option<Wish> {
+        let turn = self.turn.as_mut()?;
+        turn.state = State::Asked(reason.to_owned());
+        Some(Wish {
+            stream: self.stream.clone(),
+            turn: turn.number,
+            reason: reason.to_owned(),
+            control: self.control.clone()?,
+        })
+    }
+
+    /// Whether an event without a number refuses what was asked, and how.
+    pub(super) fn refusal(&self, event: &Event<'_>) -> Option<Refusal> {
+        let turn = self.turn.as_ref().filter(|_| self.is_asked())?;
+        if event.kind != Type::Status
+            || event.turn != Some(turn.number)
+            || !event.line.contains("cancel_refused")
+        {
+            return None;
+        }
+        let (kind, why, data) = head(event.line, |head| {
+            let why = head.message.map(|m| m.0.into_owned());
+            Some((
+                head.kind?.0.into_owned(),
+                why.unwrap_or_default(),
+                head.data,
+            ))
+        })?;
+        let code = data.as_ref().and_then(|d| d.get("code")?.as_str());
+        (kind == "cancel_refused").then(|| match code.unwrap_or_default() {
+            code @ ("no_turn" | "other_turn") => Refusal::Over(code.to_owned()),
+            "" => Refusal::Nobody,
+            code => Refusal::Why(code.to_owned(), why),
+        })
+    }
+
+    /// Whether the turn is over by itself, so that its end is only waited for.
+    pub(super) fn is_answerable(&mut self, refusal: &Refusal) -> bool {
+        let over = matches!(refusal, Refusal::Over(_));
+        if over && let Some(turn) = &mut self.turn {
+            turn.state = State::Left;
+        }
+        over
+    }
+
+    pub(super) fn say_requested(
+        &self,
+        now: Time,
+        reason: &str,
+        condition: &str,
+        buf: &mut Vec<u8>,
+    ) {
+        let data = json!({"condition": condition, "asks": self.control.is_some()});
+        self.say(now, ("cancel_requested", reason), data, buf);
+    }
+
+    pub(super) fn say_refused(&self, now: Time, refusal: &Refusal, buf: &mut Vec<u8>) {
+        let (code, why) = match refusal {
+            Refusal::Nobody => ("nobody", "nobody answers"),
+            Refusal::Over(code) => (code.as_str(), "the turn is over by itself"),
+            Refusal::Why(code, why) => (code.as_str(), why.as_str()),
+        };
+        self.say(now, ("cancel_refused", why), json!({"code": code}), buf);
+    }
+
+    fn say(&self, now: Time, (kind, message): (&str, &str), data: Value, buf: &mut Vec<u8>) {
+        let body = Status {
+            kind: kind.into(),
+            message: Some(message.into()),
+            data: Some(data),
+        };
+        let envelope = self.envelope(now, Type::Status, None);
+        Writer::default().event(buf, &envelope, &body);
+    }
+
+    /// An event of the open turn. The stream's own time goes on: what is said of a recording belongs to its day.
+    fn envelope(&self, now: Time, type_: Type, seq: Option<u64>) -> Envelope<'_> {
+        let ts = Time::parse(&self.ts).map_or(now, |ts| ts + now.since(self.ts_at));
+        Envelope {
+            v: VERSION,
+            type_: type_.name().into(),
+            stream: Some(self.stream.as_str().into()),
+            turn: self.turn.as_ref().map(|turn| turn.number),
+            seq,
+            ts: Some(ts.to_string().into()),
+            label: self.label.as_deref().map(Into::into),
+            synthetic: seq.is_some(),
+            ..Envelope::default()
+        }
+    }
+
+    /// Closes what is open and ends the turn; nothing of the stream is to pass any more.
+    pub(super) fn cut(&mut self, now: Time, out: &mut Out<'_>) {
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
+        let (blocks, tools) = (
+            std::mem::take(&mut turn.blocks),
+            std::mem::take(&mut turn.tools),
+        );
+        let reason = match std::mem::take(&mut turn.state) {
+            State::Asked(reason) => reason,
+            _ => "cancelled".to_owned(),
+        };
+        // The envelope names the turn.
+        self.turn = Some(turn);
+        for block in &blocks {
+            self.seq += 1;
+            let envelope = self.envelope(now, Type::BlockFinal, Some(self.seq));
+            out.say(now, |buf| block.close(envelope, buf));
+        }
+        for tool in &tools {
+            self.seq += 1;
+            let mut envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
+            envelope.parent = tool.parent.as_deref().map(Into::into);
+            out.say(now, |buf| {
+                Writer::default().event(buf, &envelope, &tool.finished());
+            });
+        }
+        self.seq += 1;
+        let envelope = self.envelope(now, Type::TurnCancelled, Some(self.seq));
+        let body = TurnCancelled {
+            by: "filter".into(),
+            reason: reason.into(),
+            stop: None,
+        };
+        out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
+        self.turn = None;
+        (self.cut, self.live) = (true, false);
+    }
+}
+
+/// Where the wrap of a run can be asked, by the data of its `session` event.
+fn control_of(data: &Value) -> Option<Control> {
+    let control = data.get("control")?;
+    Some(Control {
+        pid: u32::try_from(control.get("pid")?.as_u64()?).ok()?,
+        word: control.get("word")?.as_str()?.to_owned(),
+    })
+}

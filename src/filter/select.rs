@@ -1,0 +1,308 @@
+//! Which events of a recording are wanted: where it begins, where it ends, and what of that range is kept. No clock, no IO.
+
+use std::time::Duration;
+
+use crate::codec::Fields;
+use crate::event::{Event, Raw, Type};
+use crate::time::Time;
+
+/// What is asked for. Everything, unless it is said.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only this stream, and what belongs to none.
+    pub stream: Option<String>,
+    /// Only this turn of any stream.
+    pub turn: Option<u64>,
+    /// Only these types.
+    pub only: Option<Types>,
+    /// Where it begins.
+    pub from: From,
+    /// The last moment; what comes after the first event behind it is not read.
+    pub until: Option<Moment>,
+}
+
+impl Options {
+    /// Whether everything is wanted.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.from == From::Start && self.until.is_none() && self.keeps_all()
+    }
+
+    fn keeps_all(&self) -> bool {
+        self.stream.is_none() && self.turn.is_none() && self.only.is_none()
+    }
+}
+
+/// Where it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum From {
+    /// With the first event.
+    #[default]
+    Start,
+    /// With the turn that holds the event of this number, in the wanted stream or the first one there is.
+    Seq(u64),
+    /// With the first event at or after this moment.
+    Since(Moment),
+}
+
+/// A moment of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// By the events' `ts`.
+    At(Time),
+    /// So long after the first event's `ts`.
+    After(Duration),
+}
+
+impl Moment {
+    /// The moment as a time, given that of the first event.
+    #[must_use]
+    pub fn time(self, first: Time) -> Time {
+        match self {
+            Moment::At(time) => time,
+            Moment::After(duration) => first + duration,
+        }
+    }
+}
+
+/// Patterns of event types: `*` stands for any characters, `?` for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Types {
+    patterns: Vec<String>,
+    /// Whether each of the nine matches, in the order of [`Type::NAMES`].
+    known: [bool; Type::NAMES.len()],
+}
+
+impl Types {
+    /// Patterns separated by commas; `None` if one of them can be no type's name.
+    #[must_use]
+    pub fn parse(list: &str) -> Option<Self> {
+        let patterns: Vec<String> = list.split(',').map(|p| p.trim().to_owned()).collect();
+        let name = |c: char| c.is_ascii_alphanumeric() || "_-.*?".contains(c);
+        if patterns
+            .iter()
+            .any(|p| p.is_empty() || !p.chars().all(name))
+        {
+            return None;
+        }
+        let known = Type::NAMES.map(|(_, name)| any(&patterns, name));
+        Some(Self { patterns, known })
+    }
+
+    /// Whether the event's type matches one of them.
+    #[must_use]
+    pub fn matches(&self, event: &Event<'_>) -> bool {
+        if event.kind == Type::Other {
+            return other_name(event.line).is_some_and(|name| any(&self.patterns, &name));
+        }
+        let place = Type::NAMES.iter().position(|(kind, _)| *kind == event.kind);
+        place.is_some_and(|n| self.known.get(n).copied().unwrap_or_default())
+    }
+}
+
+fn any(patterns: &[String], name: &str) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
+}
+
+/// The name of a type that this version does not know.
+fn other_name(line: &str) -> Option<String> {
+    let fields = Fields::parse(line).ok()?;
+    let value = fields.get("type")?.strip_prefix('"')?.strip_suffix('"')?;
+    Some(Raw(value).decode().into_owned())
+}
+
+/// Whether a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.
+fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || name.get(n) == Some(c) => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    n = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|c| *c == b'*')
+}
+
+/// Where an event lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In front of what is wanted.
+    Before,
+    /// In front of it as far as can be told; it may turn out to belong to the turn with which it begins.
+    Perhaps {
+        /// Whether a turn begins with it: what has been kept for an earlier one is not wanted.
+        anew: bool,
+    },
+    /// It is what decides: what was kept as [`Place::Perhaps`] is wanted if `kept`.
+    Begins {
+        /// Whether it is in the turn for which something was kept.
+        kept: bool,
+    },
+    /// In it.
+    Within,
+    /// Behind it: nothing that follows is wanted.
+    Behind,
+}
+
+/// Goes through a recording.
+#[derive(Debug)]
+pub struct Select {
+    options: Options,
+    begun: bool,
+    first: Option<Time>,
+    /// The stream whose numbers count.
+    counted: Option<String>,
+    /// The turn that may be the one.
+    turn: Option<u64>,
+}
+
+impl Select {
+    /// Goes through a recording from its beginning.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            begun: options.from == From::Start,
+            counted: options.stream.clone(),
+            options,
+            first: None,
+            turn: None,
+        }
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether what comes next is wanted, as far as its place goes.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether something is kept because it may be wanted.
+    #[must_use]
+    pub fn undecided(&self) -> bool {
+        !self.begun && self.turn.is_some()
+    }
+
+    /// The reader has gone straight to the beginning of what is wanted, or, if not yet `begun`, to a place not far in front
+    /// of it. `first` is the time of the first event of all.
+    pub fn jump(&mut self, begun: Jump, first: Option<Time>) {
+        self.begun |= begun == Jump::There;
+        self.first = self.first.or(first);
+    }
+
+    /// What has been kept was too much to keep: it begins with the number itself.
+    pub fn forget_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Where the next event lies. Every event of the recording must be asked about, in order.
+    pub fn place(&mut self, event: &Event<'_>) -> Place {
+        if self.begun && self.options.until.is_none() {
+            return Place::Within;
+        }
+        let time = event.time();
+        self.first = self.first.or(time);
+        let behind = |until: &Moment| {
+            let (Some(first), Some(time)) = (self.first, time) else {
+                return false;
+            };
+            time > until.time(first)
+        };
+        if self.options.until.as_ref().is_some_and(behind) {
+            return Place::Behind;
+        }
+        if self.begun {
+            return Place::Within;
+        }
+        let place = match self.options.from {
+            From::Start => Place::Within,
+            From::Since(moment) => match (self.first, time) {
+                (Some(first), Some(time)) if time >= moment.time(first) => {
+                    Place::Begins { kept: false }
+                }
+                _ => Place::Before,
+            },
+            From::Seq(wanted) => self.by_number(wanted, event),
+        };
+        self.begun |= matches!(place, Place::Begins { .. } | Place::Within);
+        place
+    }
+
+    fn by_number(&mut self, wanted: u64, event: &Event<'_>) -> Place {
+        let (Some(stream), Some(seq)) = (event.stream.as_deref(), event.seq) else {
+            return self.bystander();
+        };
+        if self.counted.get_or_insert_with(|| stream.to_owned()) != stream {
+            return self.bystander();
+        }
+        if seq >= wanted {
+            let kept = self.turn.is_some() && self.turn == event.turn;
+            return Place::Begins { kept };
+        }
+        if event.turn.is_some() && event.turn == self.turn {
+            return Place::Perhaps { anew: false };
+        }
+        self.turn = event.turn;
+        if self.turn.is_some() {
+            Place::Perhaps { anew: true }
+        } else {
+            Place::Before
+        }
+    }
+
+    /// What does not count lies where its neighbours lie.
+    fn bystander(&self) -> Place {
+        if self.turn.is_some() {
+            Place::Perhaps { anew: false }
+        } else {
+            Place::Before
+        }
+    }
+
+    /// Whether an event of the range is wanted. What belongs to no stream belongs to every stream and turn.
+    #[must_use]
+    pub fn keeps(&self, event: &Event<'_>) -> bool {
+        let options = &self.options;
+        if options.keeps_all() {
+            return true;
+        }
+        let ours = event.stream.as_deref().is_none_or(|stream| {
+            options.stream.as_deref().is_none_or(|s| s == stream)
+                && options.turn.is_none_or(|turn| event.turn == Some(turn))
+        });
+        ours && options.only.as_ref().is_none_or(|only| only.matches(event))
+    }
+}
+
+/// How far a jump went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    /// To a place in front of what is wanted.
+    Near,
+    /// To its beginning.
+    There,
+}
+
+#[cfg(test)]
+mod tests;

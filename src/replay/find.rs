@@ -1,0 +1,185 @@
+//! Where in a long, sorted recording that can be read at any place something begins, without reading all of it.
+//!
+//! A recording that is not sorted is recognised as far as it was looked at; then it must be read from the start.
+
+use crate::codec;
+use crate::event::Event;
+use crate::filter::select::{From, Jump, Options};
+use crate::time::Time;
+
+/// Less than this is not halved any more, in bytes.
+const BLOCK: u64 = 64 << 10;
+
+/// How far a line with what is looked for may be away, in bytes.
+const FAR: u64 = 4 << 20;
+
+/// How much later events of a merged recording may stand than their time, in milliseconds.
+const DISORDER: u64 = 10_000;
+
+/// A recording that can be read at any place.
+pub trait Book {
+    /// Its length in bytes.
+    fn length(&self) -> u64;
+
+    /// The first whole line that begins at `at` or behind it.
+    fn line(&mut self, at: u64) -> Found<'_>;
+}
+
+/// What is at a place.
+pub enum Found<'a> {
+    /// A line.
+    Line {
+        /// Where it begins.
+        start: u64,
+        /// Where the next one begins.
+        next: u64,
+        /// Its bytes without the line feed.
+        bytes: &'a [u8],
+    },
+    /// Nothing more.
+    End,
+    /// It cannot be read, or it is too long.
+    Lost,
+}
+
+/// Where to begin reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// From this byte, the beginning of a line.
+    pub offset: u64,
+    /// Whether that is the beginning of what is wanted.
+    pub jump: Jump,
+    /// The time of the recording's first event.
+    pub first: Option<Time>,
+}
+
+/// Where to begin reading for what `options` ask for; `None`: at the start.
+pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
+    match options.from {
+        From::Start => None,
+        From::Since(moment) => {
+            let first = walk(book, 0, &mut |event| event.time())?.1;
+            let target = moment.time(first).as_millis().saturating_sub(DISORDER);
+            let key = |event: &Event<'_>| event.time().map(Time::as_millis);
+            Some(Start {
+                offset: bound(book, &key, target, DISORDER)?,
+                jump: Jump::Near,
+                first: Some(first),
+            })
+        }
+        From::Seq(wanted) => turn_of(book, options, wanted),
+    }
+}
+
+/// The beginning of the turn that holds a number.
+fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start> {
+    let first = walk(book, 0, &mut |event| event.time()).map(|(_, time)| time);
+    let stream = match &options.stream {
+        Some(stream) => stream.clone(),
+        None => {
+            let numbered =
+                |event: &Event<'_>| event.seq.and(event.stream.as_deref().map(str::to_owned));
+            walk(book, 0, &mut |event| numbered(event))?.1
+        }
+    };
+    let ours = |event: &Event<'_>| event.stream.as_deref() == Some(stream.as_str());
+    let number = |event: &Event<'_>| event.seq.filter(|_| ours(event));
+    let near = bound(book, &number, wanted, 0)?;
+    let (at, turn) = walk(book, near, &mut |event| {
+        (number(event)? >= wanted).then_some(event.turn)
+    })?;
+    let start = |offset| Start {
+        offset,
+        jump: Jump::There,
+        first,
+    };
+    let Some(turn) = turn else {
+        return Some(start(at));
+    };
+    let turn_of = |event: &Event<'_>| event.seq.and(event.turn).filter(|_| ours(event));
+    let near = bound(book, &turn_of, turn, 0)?;
+    let (at, _) = walk(book, near, &mut |event| {
+        (turn_of(event)? == turn).then_some(())
+    })?;
+    Some(start(at))
+}
+
+/// The first line from `at` on for which `look` has an answer, not too far away.
+fn walk<T>(
+    book: &mut dyn Book,
+    mut at: u64,
+    look: &mut dyn FnMut(&Event<'_>) -> Option<T>,
+) -> Option<(u64, T)> {
+    let far = at.saturating_add(BLOCK + FAR);
+    while at < far {
+        let Found::Line { start, next, bytes } = book.line(at) else {
+            return None;
+        };
+        if let Some(answer) = codec::decode(bytes).ok().and_then(|event| look(&event)) {
+            return Some((start, answer));
+        }
+        at = next;
+    }
+    None
+}
+
+/// The beginning of a line in front of which every key is less than `target`, and behind which, within a block, the first
+/// stands that is not. `None` if the recording is not sorted to within `slack`, or cannot be read.
+fn bound(
+    book: &mut dyn Book,
+    key: &dyn Fn(&Event<'_>) -> Option<u64>,
+    target: u64,
+    slack: u64,
+) -> Option<u64> {
+    let (mut low, mut high) = (0, book.length());
+    let mut seen: Vec<(u64, u64)> = Vec::new();
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        match keyed(book, middle, high, key)? {
+            None => high = middle,
+            Some((start, next, key)) => {
+                seen.push((start, key));
+                if key < target {
+                    low = next;
+                } else {
+                    high = middle;
+                }
+            }
+        }
+        // A line may reach over the end of what was left.
+        high = high.max(low);
+    }
+    seen.sort_unstable();
+    let sorted = seen
+        .windows(2)
+        .all(|pair| matches!(pair, [(_, a), (_, b)] if *a <= b.saturating_add(slack)));
+    sorted.then_some(low)
+}
+
+/// The first line with a key between two places: where it begins, where the next one does, and the key. `None` in the
+/// outer option: it cannot be found out.
+fn keyed(
+    book: &mut dyn Book,
+    from: u64,
+    to: u64,
+    key: &dyn Fn(&Event<'_>) -> Option<u64>,
+) -> Option<Option<(u64, u64, u64)>> {
+    let mut at = from;
+    while at < to {
+        match book.line(at) {
+            Found::Lost => return None,
+            Found::End => return Some(None),
+            Found::Line { start, .. } if start >= to => return Some(None),
+            Found::Line { start, next, bytes } => {
+                if let Some(key) = codec::decode(bytes).ok().and_then(|event| key(&event)) {
+                    return Some(Some((start, next, key)));
+                }
+                at = next;
+            }
+        }
+        if at - from > FAR {
+            return None;
+        }
+    }
+    Some(None)
+}

@@ -1,0 +1,338 @@
+//! One line of a recording after another: what it is, whether it is wanted, and what of it waits in the queue.
+
+use super::queue::{Mark, Queue, To};
+use super::raw;
+use super::{Begin, MAX_KEPT, Mode, Options, Stamp};
+use crate::codec::{self, Fields, Lines, Malformed, Piece, Place};
+use crate::event::{Event, Type};
+use crate::exit::Exit;
+use crate::filter::pace::{Gap, Gaps};
+use crate::filter::select::{self, Select};
+use crate::stage::{Complaints, Io, TOO_LONG, diagnostic_line};
+use crate::time::Time;
+
+/// What a source turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Unknown,
+    Events,
+    Raw,
+}
+
+pub(super) struct Player {
+    begin: Begin,
+    format: Format,
+    pub(super) select: Select,
+    kept: Kept,
+    gaps: Gaps,
+    pub(super) queue: Queue,
+    complaints: Complaints,
+    options: Options,
+    pub(super) exit: Exit,
+    pub(super) done: bool,
+    /// Whether the present raw recording says how the agent ended.
+    ended: bool,
+    /// Whether the last piece of a line too long to look at has been passed on.
+    passing: bool,
+}
+
+/// The bytes of a turn that may be wanted, and where they begin.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    number: u64,
+    offset: u64,
+}
+
+impl Player {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            begin: Begin::first(""),
+            format: Format::Unknown,
+            select: Select::new(options.select.clone()),
+            kept: Kept::default(),
+            gaps: Gaps::default(),
+            queue: Queue::default(),
+            complaints: Complaints::default(),
+            options,
+            exit: Exit::Success,
+            done: false,
+            ended: false,
+            passing: false,
+        }
+    }
+
+    pub(super) fn on_source(&mut self, begin: Begin) {
+        self.format = match begin.offset {
+            0 => Format::Unknown,
+            _ => Format::Events,
+        };
+        self.begin = begin;
+        self.ended = false;
+        self.gaps.restart();
+    }
+
+    pub(super) fn on_source_end(&mut self, broken: Option<(&str, Exit)>, io: &mut Io) {
+        self.passing = false;
+        // No turn goes on in another recording.
+        self.kept = Kept::default();
+        self.select.forget_turn();
+        if let Some((why, exit)) = broken {
+            self.trouble(why, exit, io);
+        } else if self.format == Format::Raw && !self.ended && !self.done {
+            let why = "the recording does not say how the agent ended: it was cut short";
+            self.trouble(why, Exit::Failed, io);
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        if self.options.reading.strict && self.complaints.count() > 0 {
+            self.exit.or(Exit::Malformed)
+        } else {
+            self.exit
+        }
+    }
+
+    pub(super) fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
+        if self.done {
+            return;
+        }
+        match piece {
+            Piece::Line {
+                number,
+                offset,
+                bytes,
+                text,
+                ..
+            } => {
+                let place = Place {
+                    line: number,
+                    offset,
+                    bytes,
+                };
+                match self.format {
+                    Format::Raw => self.entry(&place, io),
+                    Format::Events => self.line(&place, text, io),
+                    Format::Unknown => self.first_line(&place, text, io),
+                }
+            }
+            Piece::Long {
+                number,
+                offset,
+                bytes,
+                first,
+            } => self.long((number, offset), bytes, first, io),
+        }
+    }
+
+    fn first_line(&mut self, place: &Place<'_>, text: Option<&str>, io: &mut Io) {
+        let line = text.or_else(|| std::str::from_utf8(place.bytes).ok());
+        if !line.is_some_and(raw::is_header) {
+            self.format = Format::Events;
+            return self.line(place, text, io);
+        }
+        self.format = Format::Raw;
+        if !self.options.select.is_all() {
+            let why = "this is a raw recording: to select events, play it into wrap and those into another replay: spile wrap -- spile replay FILE | spile replay - ...";
+            self.trouble(why, Exit::Usage, io);
+            self.done = true;
+        }
+        // What the agent says first comes as long after its start as it did.
+        let gap = self.gap(Some(Time::default()));
+        self.queue.push(
+            Mark {
+                gap,
+                ..Mark::joined(place.offset)
+            },
+            &[],
+        );
+    }
+
+    /// An entry of a raw recording.
+    fn entry(&mut self, place: &Place<'_>, io: &mut Io) {
+        match raw::entry(place.bytes) {
+            Ok(entry) => {
+                self.ended |= matches!(entry.to, To::End(_));
+                let mark = Mark {
+                    gap: self.gap(Some(entry.time)),
+                    to: entry.to,
+                    ..Mark::joined(end_of(place))
+                };
+                self.queue.push(mark, &[&entry.bytes]);
+            }
+            Err(why) => self.complain(place.line, why.offset, &why.reason, io),
+        }
+    }
+
+    fn line(&mut self, place: &Place<'_>, text: Option<&str>, io: &mut Io) {
+        match text.map_or_else(|| codec::decode(place.bytes), codec::decode_text) {
+            Ok(event) => self.event(place, &event, io),
+            Err(why) if self.select.begun() => self.diagnostic(place, &why, io),
+            Err(_) => self.keep(place.bytes, io),
+        }
+    }
+
+    fn event(&mut self, place: &Place<'_>, event: &Event<'_>, io: &mut Io) {
+        match self.select.place(event) {
+            select::Place::Within => {}
+            select::Place::Before => {
+                self.kept = Kept::default();
+                return;
+            }
+            select::Place::Behind => {
+                self.done = true;
+                return;
+            }
+            select::Place::Perhaps { anew } => {
+                if anew {
+                    self.kept = Kept {
+                        bytes: Vec::new(),
+                        number: place.line,
+                        offset: place.offset,
+                    };
+                }
+                return self.keep(place.bytes, io);
+            }
+            select::Place::Begins { kept } => {
+                let before = std::mem::take(&mut self.kept);
+                self.release(io, if kept { before } else { Kept::default() });
+            }
+        }
+        self.show(place, event);
+    }
+
+    /// Passes an event of the range on, if it is wanted.
+    fn show(&mut self, place: &Place<'_>, event: &Event<'_>) {
+        if !self.select.keeps(event) {
+            return;
+        }
+        let paced = self.options.mode == Mode::Paced;
+        let time = (paced || self.options.watched)
+            .then(|| event.time())
+            .flatten();
+        let mark = Mark {
+            gap: self.gap(time),
+            time,
+            delta: event.kind == Type::TextDelta,
+            ..Mark::joined(end_of(place))
+        };
+        let mark = match self.options.stamp {
+            Stamp::Recorded => mark,
+            Stamp::Now => mark.stamped(stamp(event)),
+        };
+        self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
+    }
+
+    fn gap(&mut self, time: Option<Time>) -> Gap {
+        match self.options.mode {
+            Mode::AtOnce => Gap::Joined,
+            Mode::Paced => self.gaps.before(time),
+        }
+    }
+
+    /// A line that is no event goes on as a diagnostic.
+    fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+        self.complain(place.line, why.offset, &why.reason, io);
+        let line = diagnostic_line(
+            &Place {
+                line: place.line + (self.begin.lines_before)(),
+                ..*place
+            },
+            why,
+        );
+        if let Ok(event) = codec::decode(&line) {
+            self.show(place, &event);
+        }
+    }
+
+    /// A piece of a line that is too long to look at.
+    fn long(&mut self, (number, offset): (u64, u64), bytes: &[u8], first: bool, io: &mut Io) {
+        if self.format == Format::Unknown {
+            self.format = Format::Events;
+        }
+        if !self.select.begun() {
+            return self.keep_raw(bytes, io);
+        }
+        if first {
+            self.complain(number, 0, TOO_LONG, io);
+        }
+        if self.format == Format::Raw || !(first || self.passing) {
+            return;
+        }
+        self.passing = bytes.last() != Some(&b'\n');
+        let gap = if first { self.gap(None) } else { Gap::Joined };
+        let mark = Mark {
+            gap,
+            ..Mark::joined(offset + bytes.len() as u64)
+        };
+        self.queue.push(mark, &[bytes]);
+    }
+
+    /// Keeps a line that may be wanted.
+    fn keep(&mut self, line: &[u8], io: &mut Io) {
+        self.keep_raw(line, io);
+        self.keep_raw(b"\n", io);
+    }
+
+    fn keep_raw(&mut self, bytes: &[u8], io: &mut Io) {
+        if !self.select.undecided() {
+            return;
+        }
+        if self.kept.bytes.len() + bytes.len() > MAX_KEPT {
+            self.kept = Kept::default();
+            self.select.forget_turn();
+            let name = &self.begin.name;
+            let message = format!(
+                "spile: {name}: a turn is too long to be kept in memory: if it is the one, replay begins with the number itself\n"
+            );
+            io.err.extend_from_slice(message.as_bytes());
+            return;
+        }
+        self.kept.bytes.extend_from_slice(bytes);
+    }
+
+    /// What was kept is wanted after all.
+    fn release(&mut self, io: &mut Io, kept: Kept) {
+        if kept.bytes.is_empty() {
+            return;
+        }
+        let mut lines = Lines::starting(self.options.reading.max_line, kept.number, kept.offset);
+        lines.feed(&kept.bytes, |piece| self.piece(piece, io));
+        lines.end(|piece| self.piece(piece, io));
+    }
+
+    fn complain(&mut self, line: u64, column: usize, reason: &str, io: &mut Io) {
+        let line = line + (self.begin.lines_before)();
+        let name = &self.begin.name;
+        self.complaints.say_of(name, io, line, column, reason);
+    }
+
+    fn trouble(&mut self, why: &str, exit: Exit, io: &mut Io) {
+        let message = format!("spile: {}: {why}\n", self.begin.name);
+        io.err.extend_from_slice(message.as_bytes());
+        self.exit = self.exit.or(exit);
+    }
+}
+
+/// Where the next line begins.
+fn end_of(place: &Place<'_>) -> u64 {
+    place.offset + place.bytes.len() as u64 + 1
+}
+
+/// Where in its line an event's `ts` stands, without the quotes.
+fn stamp(event: &Event<'_>) -> Option<(usize, usize)> {
+    event.ts.as_ref()?;
+    let within = |part: &str| {
+        let at = part
+            .as_ptr()
+            .addr()
+            .checked_sub(event.line.as_ptr().addr())?;
+        (at + part.len() <= event.line.len()).then_some((at, part.len()))
+    };
+    if let Some(std::borrow::Cow::Borrowed(ts)) = event.ts {
+        return within(ts);
+    }
+    let fields = Fields::parse(event.line).ok()?;
+    let value = fields.get("ts")?;
+    within(value.strip_prefix('"')?.strip_suffix('"')?)
+}

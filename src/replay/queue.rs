@@ -1,0 +1,187 @@
+//! What has been read and is not due yet: bytes in the order of the recording, with a mark behind each part that leaves as one.
+
+use std::collections::VecDeque;
+
+use crate::exit::Exit;
+use crate::filter::pace::Gap;
+use crate::time::Time;
+
+/// Where a part goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// To stdout.
+    Stdout,
+    /// To stderr: what an agent said there.
+    Stderr,
+    /// Nowhere: with it the agent ended like this.
+    End(Exit),
+}
+
+/// What is known about a part.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// The recorded time in front of it.
+    pub gap: Gap,
+    /// When it was recorded.
+    pub time: Option<Time>,
+    /// Where its source had got to behind it, in bytes.
+    pub offset: u64,
+    /// Where it goes.
+    pub to: To,
+    /// Whether it is a piece of running text, over which a person may want to skip.
+    pub delta: bool,
+    /// Its length in bytes.
+    pub(super) len: usize,
+    /// Where in it a time stands that is to be the present one: start and length in bytes.
+    pub(super) stamp: Option<(usize, usize)>,
+}
+
+impl Mark {
+    /// Something that goes to stdout with what was before it.
+    #[must_use]
+    pub fn joined(offset: u64) -> Self {
+        Self {
+            gap: Gap::Joined,
+            time: None,
+            offset,
+            to: To::Stdout,
+            delta: false,
+            len: 0,
+            stamp: None,
+        }
+    }
+
+    /// The same with a time in it that is to be the present one when it leaves.
+    #[must_use]
+    pub fn stamped(self, stamp: Option<(usize, usize)>) -> Self {
+        Self { stamp, ..self }
+    }
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Queue {
+    bytes: Vec<u8>,
+    /// Bytes of it that have left.
+    left: usize,
+    marks: VecDeque<Mark>,
+}
+
+impl Queue {
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.left
+    }
+
+    /// Whether nothing waits, not even an end.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Adds a part made of these slices.
+    pub fn push(&mut self, mark: Mark, parts: &[&[u8]]) {
+        let mut len = 0;
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+            len += part.len();
+        }
+        if mark.gap == Gap::Joined
+            && mark.stamp.is_none()
+            && let Some(last) = self.marks.back_mut()
+            && last.to == mark.to
+        {
+            last.len += len;
+            last.offset = mark.offset;
+            last.time = mark.time.or(last.time);
+            return;
+        }
+        self.marks.push_back(Mark { len, ..mark });
+    }
+
+    /// What leaves next.
+    #[must_use]
+    pub fn front(&self) -> Option<&Mark> {
+        self.marks.front()
+    }
+
+    /// Lets the next part go, at `now`.
+    pub fn pop(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Mark> {
+        let mark = self.marks.pop_front()?;
+        if self.marks.is_empty() && self.left == 0 && out.is_empty() && mark.stamp.is_none() {
+            std::mem::swap(out, &mut self.bytes);
+            return Some(mark);
+        }
+        let end = self.left + mark.len;
+        let part = self.bytes.get(self.left..end).unwrap_or_default();
+        match mark.stamp {
+            Some((at, len)) if at + len <= part.len() => {
+                let (head, rest) = part.split_at(at);
+                out.extend_from_slice(head);
+                out.extend_from_slice(now.to_string().as_bytes());
+                out.extend_from_slice(rest.get(len..).unwrap_or_default());
+            }
+            _ => out.extend_from_slice(part),
+        }
+        self.left = end;
+        self.tidy();
+        Some(mark)
+    }
+
+    fn tidy(&mut self) {
+        if self.left >= self.bytes.len() {
+            self.bytes.clear();
+            // One huge line must not keep its memory for good.
+            self.bytes.shrink_to(1 << 20);
+            self.left = 0;
+        } else if self.left > 256 << 10 && self.left > self.bytes.len() / 2 {
+            self.bytes.drain(..self.left);
+            self.left = 0;
+        }
+    }
+
+    /// Nothing of it is wanted any more.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn after(ms: u64) -> Mark {
+        Mark {
+            gap: Gap::After(Duration::from_millis(ms)),
+            ..Mark::joined(0)
+        }
+    }
+
+    #[test]
+    fn parts_leave_as_they_came() {
+        let mut queue = Queue::default();
+        queue.push(after(1), &[b"one", b"\n"]);
+        queue.push(after(2), &[b"two\n"]);
+        queue.push(Mark::joined(9), &[b"joined\n"]);
+        assert_eq!(queue.len(), 15);
+        let mut out = Vec::new();
+        assert_eq!(queue.pop(Time::default(), &mut out).unwrap().len, 4);
+        assert_eq!(out, b"one\n");
+        assert_eq!(queue.pop(Time::default(), &mut out).unwrap().offset, 9);
+        assert_eq!(out, b"one\ntwo\njoined\n");
+        assert!(queue.pop(Time::default(), &mut out).is_none());
+        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_stamp_is_the_time_at_which_it_leaves() {
+        let mut queue = Queue::default();
+        queue.push(after(1).stamped(Some((1, 3))), &[b"<old>\n"]);
+        let mut out = Vec::new();
+        queue.pop(Time::from_millis(0), &mut out);
+        assert_eq!(out, b"<1970-01-01T00:00:00.000Z>\n");
+    }
+}

@@ -1,0 +1,265 @@
+//! The other end of control sockets: finding the runs of this user, asking them, hearing what they answer.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, test_kill_process};
+
+use super::protocol::{Info, Request, Said};
+use super::{INFO, SOCKET};
+use crate::run::once::runtime_folder;
+
+/// Files in the folder that are looked at.
+const MAX_FILES: usize = 4096;
+
+/// The longest file beside a socket, in bytes: more than any command line.
+const MAX_INFO: u64 = 4 << 20;
+
+/// How long a request may take to be written.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The longest answer, in bytes; a turn's result is in it.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// A run, connected.
+#[derive(Debug)]
+pub struct Found {
+    /// Whose it is.
+    pub info: Info,
+    /// The connection.
+    pub client: Client,
+}
+
+/// What a run has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It will be done.
+    Accepted,
+    /// It will not be done: the reason as a word for programs, and in words.
+    Refused(String, String),
+    /// The turn has ended, with this event as its line.
+    Ended(String),
+    /// The next prompt is on its way to the agent.
+    Redirected,
+    /// What the run is doing: the whole answer.
+    State(String),
+    /// Nothing more will be heard, and why.
+    Lost(String),
+}
+
+/// Whether more is to come after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It is waited for.
+    More,
+    /// That was all.
+    Enough,
+}
+
+/// A connection to one run.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    heard: Vec<u8>,
+}
+
+/// The runs of this user that `wanted` wants, the oldest first. What runs no more is cleared away.
+///
+/// # Errors
+/// That there is no folder for sockets that is ours alone.
+pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Result<Vec<Found>> {
+    let folder = runtime_folder()?;
+    sweep(&folder);
+    let mut found: Vec<Found> = named(&folder, INFO)
+        .filter_map(|(_, path)| read_info(&path))
+        .filter(wanted)
+        .filter_map(|info| {
+            let client = connect(&folder, info.pid)?;
+            Some(Found { info, client })
+        })
+        .collect();
+    found.sort_by(|a, b| (&a.info.started, a.info.pid).cmp(&(&b.info.started, b.info.pid)));
+    Ok(found)
+}
+
+/// The run of this process, if there is one that bears this word.
+#[must_use]
+pub fn find_word(pid: u32, word: &str) -> Option<Found> {
+    let folder = runtime_folder().ok()?;
+    let info = read_info(&folder.join(format!("{pid}.{INFO}")))?;
+    let client = (info.control == word).then(|| connect(&folder, pid))??;
+    Some(Found { info, client })
+}
+
+/// Asks all of them at once, and hears their answers until each has said enough; after `limit` they count as lost.
+pub fn ask_all(
+    mut asked: Vec<(Found, Request)>,
+    limit: Duration,
+    hear: &mut dyn FnMut(&Found, Answer) -> Heard,
+) {
+    asked.retain_mut(|(found, request)| match found.client.ask(request) {
+        Ok(()) => true,
+        Err(e) => {
+            hear(found, Answer::Lost(format!("cannot be asked: {e}")));
+            false
+        }
+    });
+    let until = Instant::now() + limit;
+    while !asked.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            for (found, _) in &asked {
+                hear(found, Answer::Lost(format!("no answer within {limit:?}")));
+            }
+            return;
+        }
+        let mut fds: Vec<PollFd<'_>> = asked
+            .iter()
+            .map(|(found, _)| PollFd::from_borrowed_fd(found.client.fd(), PollFlags::IN))
+            .collect();
+        let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
+        asked.retain_mut(|(found, _)| {
+            let answers = found.client.hear();
+            answers
+                .into_iter()
+                .all(|answer| hear(found, answer) == Heard::More)
+        });
+    }
+}
+
+impl Client {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// That it cannot be written.
+    pub fn ask(&mut self, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.stream.set_nonblocking(false)?;
+        self.stream.set_write_timeout(Some(WRITE_WITHIN))?;
+        self.stream.write_all(&line)?;
+        self.stream.set_nonblocking(true)
+    }
+
+    /// Readable when there is an answer.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// The answers that have come. It does not wait.
+    pub fn hear(&mut self) -> Vec<Answer> {
+        let mut buf = [0; 16 << 10];
+        let mut answers = Vec::new();
+        loop {
+            match self.stream.read(&mut buf) {
+                Ok(0) => {
+                    answers.push(Answer::Lost("the run has ended".into()));
+                    return answers;
+                }
+                Ok(n) => self.heard.extend(buf.iter().take(n)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return answers,
+                Err(e) => {
+                    answers.push(Answer::Lost(e.to_string()));
+                    return answers;
+                }
+            }
+            while let Some(end) = memchr::memchr(b'\n', &self.heard) {
+                let line: Vec<u8> = self.heard.drain(..=end).collect();
+                answers.push(answer(&line));
+            }
+            if self.heard.len() > MAX_ANSWER {
+                answers.push(Answer::Lost("the answer is too long".into()));
+                return answers;
+            }
+        }
+    }
+}
+
+fn answer(line: &[u8]) -> Answer {
+    let line = String::from_utf8_lossy(line);
+    let Ok(said) = serde_json::from_str::<Said<'_>>(&line) else {
+        return Answer::Lost("the answer is not understood".into());
+    };
+    match (said.answer.as_str(), said.event) {
+        ("accepted", _) => Answer::Accepted,
+        ("refused", _) => Answer::Refused(
+            said.code.unwrap_or_default(),
+            said.reason.unwrap_or_default(),
+        ),
+        ("ended", Some(event)) => Answer::Ended(event.get().to_owned()),
+        ("redirected", _) => Answer::Redirected,
+        ("state", _) => Answer::State(line.trim_end().to_owned()),
+        _ => Answer::Lost(said.reason.unwrap_or_default()),
+    }
+}
+
+/// Removes what runs left behind that were killed.
+pub(super) fn sweep(folder: &Path) {
+    for ending in [SOCKET, INFO] {
+        for (pid, _) in named(folder, ending).filter(|(pid, _)| is_dead(*pid)) {
+            // Where processes are numbered apart, in a container, it may live nevertheless.
+            if ending == SOCKET || !socket(folder, pid).exists() {
+                connect(folder, pid);
+            }
+        }
+    }
+}
+
+fn is_dead(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+/// The files of a folder whose names are a process id and this ending.
+fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = (u32, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.take(MAX_FILES).flatten().filter_map(move |entry| {
+        let name = entry.file_name();
+        let (pid, end) = name.to_str()?.split_once('.')?;
+        (end == ending).then_some(())?;
+        Some((pid.parse().ok()?, entry.path()))
+    })
+}
+
+fn read_info(path: &Path) -> Option<Info> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let mut text = Vec::new();
+    file.take(MAX_INFO).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn socket(folder: &Path, pid: u32) -> PathBuf {
+    folder.join(format!("{pid}.{SOCKET}"))
+}
+
+/// A connection to the run of this process. Where nobody listens any more, what it left is removed.
+fn connect(folder: &Path, pid: u32) -> Option<Client> {
+    match UnixStream::connect(socket(folder, pid)) {
+        Ok(stream) => {
+            stream.set_nonblocking(true).ok()?;
+            Some(Client {
+                stream,
+                heard: Vec::new(),
+            })
+        }
+        Err(e) => {
+            let refused = e.kind() == io::ErrorKind::ConnectionRefused;
+            if refused || (e.kind() == io::ErrorKind::NotFound && is_dead(pid)) {
+                for ending in [SOCKET, INFO] {
+                    let _ = std::fs::remove_file(folder.join(format!("{pid}.{ending}")));
+                }
+            }
+            None
+        }
+    }
+}

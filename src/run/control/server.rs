@@ -1,0 +1,309 @@
+//! Wrap's end of the control socket. Nothing here blocks, and what anybody sends or leaves unread is bounded.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::{Value, json};
+
+use super::client::sweep;
+use super::protocol::{Info, Request, VERSION};
+use super::{INFO, SOCKET};
+use crate::guard::TurnEnd;
+use crate::run::once::runtime_folder;
+
+/// How many may be connected at once; one more takes the place of the oldest that waits for nothing.
+const MAX_CLIENTS: usize = 16;
+
+/// The longest request, in bytes.
+const MAX_REQUEST: usize = 256 << 10;
+
+/// Answers that may lie unread before a client is dropped, in bytes; one more answer may be added to them.
+const MAX_UNSAID: usize = 1 << 20;
+
+/// A socket that is listened on. It goes when this is dropped.
+#[derive(Debug)]
+pub(in crate::run) struct Server {
+    listener: UnixListener,
+    socket: PathBuf,
+    info: PathBuf,
+    clients: Vec<Client>,
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Client {
+    id: u64,
+    stream: UnixStream,
+    heard: Vec<u8>,
+    unsaid: Vec<u8>,
+    /// It will ask for nothing more.
+    silent: bool,
+    gone: bool,
+    /// The stream and the turn of which it waits for the end, and what then is to be the next prompt.
+    waits: Option<((String, u64), Option<String>)>,
+}
+
+/// A word that no other run has.
+pub(in crate::run) fn new_word() -> String {
+    // Its keys come from the operating system's source of randomness.
+    let random = RandomState::new();
+    let more = RandomState::new();
+    format!(
+        "{:016x}",
+        random.hash_one(std::process::id()) ^ more.hash_one(0u8).rotate_left(1)
+    )
+}
+
+impl Server {
+    /// Listens on the socket of this process, with `info` beside it.
+    ///
+    /// # Errors
+    /// That there is no folder for it that is ours alone, or that its path is too long for a socket.
+    pub(in crate::run) fn open(info: &Info) -> Result<Self> {
+        let folder = runtime_folder()?;
+        sweep(&folder);
+        let name = |ending: &str| folder.join(format!("{}.{ending}", info.pid));
+        let (socket, about) = (name(SOCKET), name(INFO));
+        let fresh = folder.join(format!(".{}.new", info.pid));
+        let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
+        write_own(&fresh, &text)
+            .and_then(|()| std::fs::rename(&fresh, &about))
+            .with_context(|| format!("cannot write {}", about.display()))?;
+        // Under another name first: nobody finds it before it is listened on and ours alone.
+        let listener = listen(&fresh).and_then(|listener| {
+            std::fs::rename(&fresh, &socket)?;
+            Ok(listener)
+        });
+        let listener = listener.inspect_err(|_| {
+            let _ = std::fs::remove_file(&fresh);
+            let _ = std::fs::remove_file(&about);
+        });
+        let listener =
+            listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
+        Ok(Self {
+            listener,
+            socket,
+            info: about,
+            clients: Vec::new(),
+            count: 0,
+        })
+    }
+
+    /// What it waits for.
+    pub(in crate::run) fn fds(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        let mut fds = vec![(self.listener.as_fd(), PollFlags::IN)];
+        fds.extend(self.clients.iter().map(|client| {
+            let mut events = PollFlags::empty();
+            events.set(PollFlags::IN, !client.silent);
+            events.set(PollFlags::OUT, !client.unsaid.is_empty());
+            (client.stream.as_fd(), events)
+        }));
+        fds
+    }
+
+    /// Does what can be done without waiting, and gives the requests that have come, each with its client's number.
+    pub(in crate::run) fn serve(&mut self) -> Vec<(u64, Request)> {
+        let mut polled: Vec<PollFd<'_>> = self
+            .fds()
+            .into_iter()
+            .map(|(fd, events)| PollFd::from_borrowed_fd(fd, events))
+            .collect();
+        if poll(&mut polled, Some(&Timespec::default())).is_err() {
+            return Vec::new();
+        }
+        let ready: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
+        let mut requests = Vec::new();
+        for (client, events) in self.clients.iter_mut().zip(ready.iter().skip(1)) {
+            if events.contains(PollFlags::IN) {
+                client.hear(&mut requests);
+            }
+            // Both directions are closed.
+            client.gone |= events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+                && !events.contains(PollFlags::IN);
+            client.flush();
+        }
+        if ready.first().is_some_and(|events| !events.is_empty()) {
+            self.accept();
+        }
+        self.forget();
+        requests
+    }
+
+    /// Tells a client something, if it is still there.
+    pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
+        if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
+            client.say(&answer.to_string());
+        }
+        self.forget();
+    }
+
+    /// From here on a client waits for the end of this turn.
+    pub(in crate::run) fn wait_for(
+        &mut self,
+        client: u64,
+        turn: (String, u64),
+        then: Option<String>,
+    ) {
+        if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
+            client.waits = Some((turn, then));
+        }
+    }
+
+    /// A turn has ended with this event: whoever waits for it is told. What was to be said then, and to whom.
+    pub(in crate::run) fn ended(&mut self, end: &TurnEnd) -> Vec<(u64, String)> {
+        let mut then = Vec::new();
+        for client in &mut self.clients {
+            let waits = client.waits.as_ref();
+            if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
+                let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
+                // As it is in the stream, byte for byte.
+                client.say(&format!(
+                    r#"{{"spile":{VERSION},"answer":"ended","event":{}}}"#,
+                    end.line
+                ));
+                then.extend(prompt.map(|prompt| (client.id, prompt)));
+            }
+        }
+        self.forget();
+        then
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if !is_ours(&stream) || stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            if self.clients.len() >= MAX_CLIENTS {
+                let idle = self.clients.iter().position(|c| c.waits.is_none());
+                self.clients.remove(idle.unwrap_or(0));
+            }
+            self.count += 1;
+            self.clients.push(Client {
+                id: self.count,
+                stream,
+                heard: Vec::new(),
+                unsaid: Vec::new(),
+                silent: false,
+                gone: false,
+                waits: None,
+            });
+        }
+    }
+
+    fn forget(&mut self) {
+        self.clients
+            .retain(|c| !(c.gone || c.silent && c.unsaid.is_empty() && c.waits.is_none()));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for path in [&self.info, &self.socket] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Client {
+    /// One read, so that nobody keeps the run from its work.
+    fn hear(&mut self, requests: &mut Vec<(u64, Request)>) {
+        let mut buf = [0; 4096];
+        match self.stream.read(&mut buf) {
+            Ok(0) => self.silent = true,
+            Ok(n) => self.heard.extend(buf.iter().take(n)),
+            Err(e) => self.gone |= !is_later(&e),
+        }
+        while let Some(end) = memchr::memchr(b'\n', &self.heard) {
+            let line: Vec<u8> = self.heard.drain(..=end).collect();
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match Request::parse(&line) {
+                Ok(request) => requests.push((self.id, request)),
+                Err(reason) => return self.refuse(&reason),
+            }
+        }
+        if self.heard.len() > MAX_REQUEST {
+            self.refuse("the request is too long");
+        }
+    }
+
+    /// Nothing more of what it says can be understood.
+    fn refuse(&mut self, reason: &str) {
+        self.heard.clear();
+        self.silent = true;
+        let answer = json!({"spile": VERSION, "answer": "error", "reason": reason});
+        self.say(&answer.to_string());
+    }
+
+    fn say(&mut self, answer: &str) {
+        if self.unsaid.len() > MAX_UNSAID {
+            self.gone = true;
+            return;
+        }
+        self.unsaid.extend(answer.bytes());
+        self.unsaid.push(b'\n');
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        while !self.unsaid.is_empty() && !self.gone {
+            match self.stream.write(&self.unsaid) {
+                Ok(n) => drop(self.unsaid.drain(..n)),
+                Err(e) if is_later(&e) => return,
+                Err(_) => self.gone = true,
+            }
+        }
+    }
+}
+
+fn is_later(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
+    let _ = std::fs::remove_file(path);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text)?;
+    file.write_all(b"\n")
+}
+
+/// Whether the other end is a process of the same user.
+#[cfg(target_os = "linux")]
+fn is_ours(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid == rustix::process::getuid())
+}
+
+/// Whether the other end is a process of the same user.
+#[cfg(not(target_os = "linux"))]
+fn is_ours(stream: &UnixStream) -> bool {
+    use std::os::fd::AsRawFd;
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the descriptor is open and both pointers are to places of the right type.
+    let asked = unsafe { libc::getpeereid(stream.as_raw_fd(), &mut user, &mut group) };
+    asked == 0 && user == rustix::process::getuid().as_raw()
+}

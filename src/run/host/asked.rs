@@ -1,0 +1,261 @@
+//! What is asked of a host through its control socket: what it does, the end of a turn, the next prompt. A turn is only
+//! ended where it stands in what the agent wrote, so that nobody ends a turn that he did not mean.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Host;
+use crate::lifecycle::{Cancel, Stop};
+use crate::run::control::{Ask, Info, Request, Server, new_word};
+use crate::run::spool::Source;
+
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 1000;
+
+/// Where a host is asked, and what is still to be done of it.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub server: Option<Server>,
+    /// What only this run has, for those who mean no other.
+    word: String,
+    /// Who wants which prompt to follow the turn that has ended.
+    then: Vec<(u64, String)>,
+    /// How often the agent was told something.
+    pub orders: u64,
+}
+
+/// A cancel on its way to its place behind what the agent wrote before it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Wish {
+    client: u64,
+    turn: Option<u64>,
+    by: String,
+    reason: String,
+    grace_ms: Option<u64>,
+    then: Option<String>,
+    /// Whether the agent was already told to stop: its output may be stuck behind our reader.
+    told: bool,
+}
+
+fn refused(code: &str, reason: &str) -> Value {
+    json!({"spile": 1, "answer": "refused", "code": code, "reason": reason})
+}
+
+impl Host<'_> {
+    /// Opens the control socket and says what was started. A run without a socket is a run nevertheless.
+    pub(super) fn begin(&mut self, argv: &[String]) {
+        let guard = self.tap.guard();
+        let info = Info {
+            spile: 1,
+            pid: std::process::id(),
+            stream: guard.stream().to_owned(),
+            label: guard.label().map(str::to_owned),
+            control: new_word(),
+            child: self.agent.pid,
+            argv: argv.to_vec(),
+            started: self.clock.now().to_string(),
+        };
+        let server = Server::open(&info);
+        let mut data = json!({"pid": self.agent.pid, "argv": argv, "adapter": self.tap.adapter()});
+        if server.is_ok() {
+            data["control"] = json!({"pid": info.pid, "word": info.control});
+        }
+        self.say("session", None, Some(data));
+        match server {
+            Ok(server) => {
+                self.asked.server = Some(server);
+                self.asked.word = info.control;
+            }
+            Err(e) => {
+                let message = format!("the run cannot be cancelled by name: {e:#}");
+                self.say("warning", Some(&message), None);
+            }
+        }
+    }
+
+    /// Hears what is asked and answers it.
+    pub(super) fn serve(&mut self) {
+        let requests = self.asked.server.as_mut().map(Server::serve);
+        for (client, request) in requests.unwrap_or_default() {
+            match self.misses(&request) {
+                Some(why) => self.answer(client, &refused("not_here", why)),
+                None => self.on_request(client, request),
+            }
+        }
+    }
+
+    /// Why a request does not mean this run.
+    fn misses(&mut self, request: &Request) -> Option<&'static str> {
+        let stream = self.tap.guard().stream();
+        if request.stream.as_deref().is_some_and(|s| s != stream) {
+            return Some("this run has another stream");
+        }
+        if request
+            .control
+            .as_deref()
+            .is_some_and(|w| w != self.asked.word)
+        {
+            return Some("this is another run of the stream");
+        }
+        None
+    }
+
+    fn on_request(&mut self, client: u64, request: Request) {
+        match request.ask {
+            Ask::Query => {
+                let state = self.state();
+                self.answer(client, &state);
+            }
+            Ask::Cancel => {
+                let by = match request.by.as_deref() {
+                    Some("filter") => "filter",
+                    _ => "control",
+                };
+                let reason = request.reason.unwrap_or_else(|| "spile cancel".into());
+                let wish = Wish {
+                    client,
+                    turn: request.turn,
+                    by: by.into(),
+                    reason: reason.chars().take(MAX_REASON).collect(),
+                    grace_ms: request.grace_ms,
+                    then: request.then,
+                    told: false,
+                };
+                self.wish(wish);
+            }
+            Ask::Redirect => {
+                let answer = match request.prompt {
+                    Some(prompt) => self.redirect(&prompt),
+                    None => Err("there is no prompt in the request".into()),
+                };
+                let answer = answer.map_or_else(|why| refused("not_now", &why), |()| redirected());
+                self.answer(client, &answer);
+            }
+        }
+    }
+
+    fn answer(&mut self, client: u64, answer: &Value) {
+        if let Some(control) = &mut self.asked.server {
+            control.answer(client, answer);
+        }
+    }
+
+    /// Ends the turn at once, or where its place is if the reader of the events is slow.
+    fn wish(&mut self, mut wish: Wish) {
+        if self.spool.is_empty() || self.reader_gone {
+            self.see();
+            return self.decide(wish);
+        }
+        if wish.turn.is_none() {
+            // Whatever the reader has seen of it: what runs now is to stop, though he may never read on.
+            wish.told = true;
+            self.see();
+            self.tell_agent(&wish);
+        }
+        let bytes = serde_json::to_vec(&wish).unwrap_or_default();
+        self.take(self.clock.now(), Source::Ask, &bytes);
+    }
+
+    /// A wish has come to its place.
+    pub(super) fn on_wish(&mut self, bytes: &[u8]) {
+        if let Ok(wish) = serde_json::from_slice(bytes) {
+            self.see();
+            self.decide(wish);
+        }
+    }
+
+    fn decide(&mut self, wish: Wish) {
+        let guard = self.tap.guard();
+        // What has said nothing yet is at work on its first turn.
+        let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
+        let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
+        let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
+            return self.answer(wish.client, &refused("no_turn", "no turn is open"));
+        };
+        if wish.turn.is_some_and(|wanted| wanted != turn) {
+            return self.answer(wish.client, &refused("other_turn", "another turn is open"));
+        }
+        if wish.then.is_some()
+            && let Err(why) = self.can_redirect()
+        {
+            return self.answer(wish.client, &refused("no_redirect", &why));
+        }
+        if self.can_interrupt() && self.tap.guard().any_turn_open() {
+            self.tap.guard().ask_cancel_open(&wish.by, &wish.reason);
+        } else {
+            self.tap.guard().ask_cancel(&wish.by, &wish.reason);
+        }
+        let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
+        self.answer(wish.client, &accepted);
+        if let Some(control) = &mut self.asked.server {
+            control.wait_for(wish.client, (stream, turn), wish.then.clone());
+        }
+        if !wish.told {
+            self.tell_agent(&wish);
+        }
+    }
+
+    fn tell_agent(&mut self, wish: &Wish) {
+        let cancel = Cancel {
+            interrupt: self.can_interrupt(),
+            within: wish.grace_ms.map(Duration::from_millis),
+        };
+        self.life.stop(self.clock.now(), Stop::Cancel(cancel));
+        self.act();
+    }
+
+    /// Tells those who wait for it that a turn has ended, and how.
+    pub(super) fn settle(&mut self) {
+        let Some(control) = &mut self.asked.server else {
+            return;
+        };
+        for end in self.tap.guard().take_ends() {
+            self.asked.then.extend(control.ended(&end));
+        }
+        for (client, prompt) in std::mem::take(&mut self.asked.then) {
+            let answer = self
+                .redirect(&prompt)
+                .map_or_else(|why| refused("not_now", &why), |()| redirected());
+            self.answer(client, &answer);
+        }
+    }
+
+    /// What the run is doing.
+    fn state(&mut self) -> Value {
+        let now = self.clock.now();
+        let guard = self.tap.guard();
+        let tools: Vec<Value> = guard
+            .open_tools()
+            .map(|(id, name)| json!({"id": id, "name": name}))
+            .collect();
+        json!({
+            "spile": 1,
+            "answer": "state",
+            "pid": std::process::id(),
+            "child": self.agent.pid,
+            "stream": guard.stream(),
+            "label": guard.label(),
+            "control": self.asked.word,
+            "turn": guard.turns(),
+            "open": guard.any_turn_open(),
+            "cancelling": guard.is_cancelling(),
+            "seq": guard.seq(),
+            "tools": tools,
+            "idle_ms": u64::try_from(self.life.idle(now).as_millis()).unwrap_or(u64::MAX),
+            "rss": resident(self.agent.pid),
+        })
+    }
+}
+
+fn redirected() -> Value {
+    json!({"spile": 1, "answer": "redirected"})
+}
+
+/// The memory of a process in bytes, where the system says it.
+fn resident(pid: i32) -> Option<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * u64::try_from(rustix::param::page_size()).ok()?)
+}

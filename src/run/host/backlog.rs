@@ -1,0 +1,88 @@
+//! What the agent wrote, on its way to the tap: at once, or through the spool when our reader is slow.
+
+use anyhow::{Context, Result};
+
+use super::{Host, MAX_PENDING};
+use crate::run::spool::Source;
+use crate::time::Time;
+
+impl Host<'_> {
+    /// What came goes to the tap at once, or waits where what came before it waits.
+    pub(super) fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
+        if self.reader_gone || bytes.is_empty() {
+            return;
+        }
+        if self.spool.is_empty() && self.has_room() {
+            self.tell(now, source, bytes);
+            return;
+        }
+        self.spool.push(now, source, bytes);
+        if self.spool.is_full() {
+            self.held_back = true;
+            self.life.hold();
+            self.warn_full();
+        }
+    }
+
+    fn warn_full(&mut self) {
+        if std::mem::replace(&mut self.warned, true) {
+            return;
+        }
+        let message = match self.spool.failed() {
+            Some(e) => format!(
+                "the agent is held back: the reader is slow and what waits for it cannot be stored: {e}"
+            ),
+            None => {
+                "the agent is held back: the reader is slow and the spool is full (see --spool-max)"
+                    .to_owned()
+            }
+        };
+        self.say("warning", Some(&message), None);
+    }
+
+    /// How the open turn is to end, said in its place in what the agent wrote.
+    pub(super) fn ask(&mut self, how: Source, text: &str) {
+        self.take(self.clock.now(), how, text.as_bytes());
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.output.pending() + self.tap.guard().out.len() <= MAX_PENDING
+    }
+
+    /// Hands the tap what waits, as long as our reader takes what becomes of it.
+    pub(super) fn work(&mut self) -> Result<()> {
+        if self.reader_gone {
+            self.spool.clear();
+        }
+        while !self.spool.is_empty() && self.has_room() {
+            let frame = self.spool.pop();
+            if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
+                self.tell(frame.at, frame.source, &frame.bytes);
+            }
+        }
+        let slow = self.is_slow();
+        if self.held_back && !slow && !self.spool.is_full() {
+            self.held_back = false;
+            self.life.release(self.clock.now());
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, at: Time, source: Source, bytes: &[u8]) {
+        self.seen_at = at;
+        match source {
+            Source::Stdout => self.tap.on_stdout(at, bytes),
+            Source::Stderr => self.tap.on_stderr(at, bytes),
+            Source::Cancel => {
+                let reason = String::from_utf8_lossy(bytes);
+                self.tap.guard().ask_cancel("signal", &reason);
+            }
+            Source::Ask => self.on_wish(bytes),
+            Source::Fail => {
+                let text = String::from_utf8_lossy(bytes);
+                let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
+                self.tap.guard().ask_fail(code, message);
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The delivery ledger on disk: SQLite with a write-ahead log that reaches the disk before a commit returns, one writer,
+//! and a hash in every row. After a write that failed nothing is written or sent any more: what the disk holds is not known.
+
+mod books;
+mod desk;
+mod look;
+mod open;
+mod planning;
+mod rows;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Result, bail};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::ledger::{Change, Head};
+use crate::time::Time;
+
+pub use desk::{Counts, Desk, Parcel, Question, Task};
+pub use look::{Look, Lookup, Tally};
+pub use planning::{Line, Passing, Planned, Planning};
+
+/// An open ledger that nobody else can write to.
+pub struct Store {
+    db: Connection,
+    path: PathBuf,
+    _lock: File,
+    /// The highest position that was given.
+    last: u64,
+    /// Numbers and addresses of the sinks.
+    sinks: Vec<(i64, String)>,
+    /// Rows that are not what was written, in words for a person.
+    damage: Vec<String>,
+    broken: Option<String>,
+}
+
+/// An open ledger, for whoever plans and for every sink's desk.
+#[derive(Clone)]
+pub struct Shared(Arc<Mutex<Store>>);
+
+impl Shared {
+    /// Shares a ledger.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(Arc::new(Mutex::new(store)))
+    }
+
+    /// The ledger, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, Store> {
+        // A thread that died while it held it left no open transaction behind: that is rolled back.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Opens the ledger at `path`, or makes it: takes its lock, holds its pages and rows against their checks, and writes
+    /// to it once, so that a ledger that cannot be written is known before anything is sent.
+    ///
+    /// # Errors
+    /// That it is in use, is no ledger, is damaged beyond single rows, or cannot be written.
+    pub fn open(path: &Path) -> Result<Self> {
+        open::open(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What of it is not what was written: such rows are never sent.
+    #[must_use]
+    pub fn damage(&self) -> &[String] {
+        &self.damage
+    }
+
+    /// The number of the sink with this address.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sink(&mut self, address: &str) -> Result<i64> {
+        if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
+            return Ok(*number);
+        }
+        let number = self.write(|tx| {
+            tx.execute("INSERT INTO sink (address) VALUES (?1)", [address])?;
+            Ok(tx.last_insert_rowid())
+        })?;
+        self.sinks.push((number, address.to_owned()));
+        Ok(number)
+    }
+
+    /// The streams of which something is open at this sink, oldest first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn open_streams(&self, sink: i64) -> Result<Vec<String>> {
+        let mut found = self.db.prepare_cached(
+            "SELECT stream FROM delivery WHERE sink = ?1 AND open = 1 GROUP BY stream ORDER BY min(position)",
+        )?;
+        let names = found.query_map([sink], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// At most `most` open rows of a stream behind a position, in order; fewer are all there are. What is damaged is said
+    /// once and left out.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn load(&mut self, sink: i64, stream: &str, after: u64, most: usize) -> Result<Vec<Head>> {
+        books::load(self, sink, stream, after, most)
+    }
+
+    /// Makes transitions durable, all or none.
+    ///
+    /// # Errors
+    /// Those of the disk, after which nothing can be written.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<()> {
+        self.begin(changes, &[]).map(drop)
+    }
+
+    /// Makes the transitions of what has ended and of what now begins durable together. The ids and lines of the latter,
+    /// read and checked in the same transaction; `None` where the row is not what was thought, and must not be sent.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub fn begin(
+        &mut self,
+        ended: &[Change],
+        begins: &[Change],
+    ) -> Result<Vec<Option<(String, String)>>> {
+        books::begin(self, ended, begins)
+    }
+
+    /// Ids, lines and notes of rows, checked; `None` where one is damaged.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
+        books::read(self, positions)
+    }
+
+    /// How many deliveries at this sink are open.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn owed(&self, sink: i64) -> Result<u64> {
+        let mut count = self
+            .db
+            .prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
+        let owed: i64 = count.query_row([sink], |row| row.get(0))?;
+        Ok(u64::try_from(owed).unwrap_or_default())
+    }
+
+    /// Lets failed and unknown deliveries be sent again (`Planned`), or lets them be so that what follows them goes on
+    /// (`Unknown`). Those with these ids; without any, all of them. How many there were.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub fn resolve(&mut self, now: Time, ids: &[String], to: Resolve) -> Result<u64> {
+        books::resolve(self, now, ids, to)
+    }
+
+    fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        if let Some(why) = &self.broken {
+            bail!("{}: {why}", self.path.display());
+        }
+        let tx = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let done = tx.map_err(anyhow::Error::from).and_then(|tx| {
+            let done = what(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        });
+        done.map_err(|e| {
+            // A commit that failed may be on the disk or not, and asking again would not tell (fsync says it once).
+            self.broken = Some(format!("cannot be written, so nothing more is sent: {e:#}"));
+            e.context(format!(
+                "the ledger {} cannot be written: nothing more is sent; make room or mend the disk and run it again",
+                self.path.display()
+            ))
+        })
+    }
+}
+
+/// What a person has decided of deliveries that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolve {
+    /// They are not there: send them.
+    Retry,
+    /// They are there, or may be missing: never send them.
+    Forget,
+}

@@ -1,0 +1,190 @@
+//! Transitions of rows: each read, held against its hash, changed and written in one transaction.
+
+use anyhow::Result;
+use rusqlite::Connection;
+
+use super::rows::{self, COLUMNS, Damaged, to_i64};
+use super::{Question, Resolve, Store};
+use crate::ledger::{Change, Head, Mark, Row, State};
+use crate::time::Time;
+
+/// The longest note of a sink that is kept, in bytes.
+const MAX_NOTE: usize = 1000;
+
+pub(super) fn load(
+    store: &mut Store,
+    sink: i64,
+    stream: &str,
+    after: u64,
+    most: usize,
+) -> Result<Vec<Head>> {
+    let mut heads = Vec::new();
+    let mut found = store.db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND open = 1 AND stream = ?2 AND position > ?3 ORDER BY position"
+    ))?;
+    let mut found = found.query(rusqlite::params![sink, stream, to_i64(after)])?;
+    while heads.len() < most
+        && let Some(row) = found.next()?
+    {
+        match rows::checked(row, &store.sinks) {
+            Ok(row) => heads.push(row.head()),
+            Err(damaged) => say(&mut store.damage, &damaged),
+        }
+    }
+    Ok(heads)
+}
+
+fn say(damage: &mut Vec<String>, damaged: &Damaged) {
+    let text = format!("{damaged}: it is not sent");
+    if !damage.contains(&text) {
+        damage.push(text);
+    }
+}
+
+pub(super) fn begin(
+    store: &mut Store,
+    ended: &[Change],
+    begins: &[Change],
+) -> Result<Vec<Option<(String, String)>>> {
+    if ended.is_empty() && begins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sinks = store.sinks.clone();
+    let mut damage = Vec::new();
+    let texts = store.write(|tx| {
+        for change in ended {
+            match rows::one(tx, &sinks, change.position)? {
+                Some(Ok(row)) => transition(tx, &sinks, row, change)?,
+                Some(Err(damaged)) => say(&mut damage, &damaged),
+                None => {}
+            }
+        }
+        let mut texts = Vec::new();
+        for change in begins {
+            texts.push(match rows::one(tx, &sinks, change.position)? {
+                Some(Ok(row)) if matches!(row.state, State::Planned | State::Sending) => {
+                    let text = (row.id.clone(), row.line.clone());
+                    transition(tx, &sinks, row, change)?;
+                    Some(text)
+                }
+                Some(Err(damaged)) => {
+                    say(&mut damage, &damaged);
+                    None
+                }
+                _ => None,
+            });
+        }
+        Ok(texts)
+    })?;
+    store.damage.append(&mut damage);
+    Ok(texts)
+}
+
+/// Writes what has changed of a row. One that has been sent stays so, whoever says what: only a person takes a delivery
+/// out of a state in which it has ended.
+fn transition(
+    db: &Connection,
+    sinks: &[(i64, String)],
+    mut row: Row,
+    change: &Change,
+) -> Result<()> {
+    let ended = match row.state {
+        State::Sent | State::Expired => true,
+        State::Failed => change.state != State::Failed,
+        State::Planned | State::Sending | State::Unknown => false,
+    };
+    if ended {
+        return Ok(());
+    }
+    row.state = change.state;
+    row.mark = change.mark;
+    row.tries = change.tries;
+    row.changed = change.changed;
+    row.not_before = change.not_before;
+    if let Some(note) = &change.note {
+        row.note = shortened(note);
+    }
+    write(db, sinks, row)
+}
+
+fn write(db: &Connection, sinks: &[(i64, String)], mut row: Row) -> Result<()> {
+    if matches!(row.state, State::Sent | State::Expired) {
+        // What an id stood for is known by its digest; the text would only make the ledger grow.
+        row.line = String::new();
+    }
+    let sink = sinks.iter().find(|(_, address)| *address == row.sink);
+    sink.map_or(Ok(()), |(number, _)| rows::put(db, *number, &row))
+}
+
+fn shortened(note: &str) -> String {
+    let mut end = note.len().min(MAX_NOTE);
+    while !note.is_char_boundary(end) {
+        end -= 1;
+    }
+    note.get(..end).unwrap_or_default().to_owned()
+}
+
+pub(super) fn read(store: &mut Store, positions: &[u64]) -> Result<Vec<Option<Question>>> {
+    let mut found = Vec::new();
+    for position in positions {
+        found.push(match rows::one(&store.db, &store.sinks, *position)? {
+            Some(Ok(row)) => Some(Question {
+                position: *position,
+                id: row.id,
+                stream: row.stream,
+                line: row.line,
+            }),
+            Some(Err(damaged)) => {
+                say(&mut store.damage, &damaged);
+                None
+            }
+            None => None,
+        });
+    }
+    Ok(found)
+}
+
+pub(super) fn resolve(store: &mut Store, now: Time, ids: &[String], to: Resolve) -> Result<u64> {
+    let sinks = store.sinks.clone();
+    let mut waiting = Vec::new();
+    rows::every(&store.db, &sinks, |_, row| {
+        let meant = |row: &Row| {
+            let stuck = match row.state {
+                State::Failed | State::Unknown => true,
+                State::Planned | State::Sending => to == Resolve::Forget && !ids.is_empty(),
+                State::Sent | State::Expired => false,
+            };
+            stuck && (ids.is_empty() && row.is_open() || ids.contains(&row.id))
+        };
+        waiting.extend(row.ok().filter(meant));
+        Ok(())
+    })?;
+    let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+    store.write(|tx| {
+        for mut row in waiting {
+            row.changed = now;
+            row.not_before = Time::default();
+            match to {
+                Resolve::Retry => {
+                    // It may be there after all; only a delivery that failed for certain is not.
+                    if row.state == State::Unknown {
+                        row.mark = Mark::Resent;
+                    } else {
+                        row.mark = Mark::None;
+                    }
+                    row.state = State::Planned;
+                    row.tries = 0;
+                }
+                Resolve::Forget => {
+                    if matches!(row.state, State::Planned | State::Sending) {
+                        row.state = State::Unknown;
+                    }
+                    row.mark = Mark::Skipped;
+                }
+            }
+            write(tx, &sinks, row)?;
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}

@@ -1,0 +1,231 @@
+//! Opening a ledger: lock, version, checks, a trial write.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::{Store, rows};
+
+/// Marks the file as ours in its header: "SPIL".
+const APPLICATION: i64 = 0x5350_494c;
+
+/// The version of the tables below.
+const VERSION: i64 = 1;
+
+/// How long a reader of the ledger may keep us waiting.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Complaints of SQLite's own check that are shown.
+const COMPLAINTS: usize = 3;
+
+/// How long the lock of a ledger is waited for.
+const LOCK_WITHIN: Duration = Duration::from_secs(1);
+
+/// In the lock file, behind the process: the ledger has been there.
+const MADE: &[u8] = b"made\n";
+
+/// Where [`MADE`] stands: behind the process number in ten digits and a line feed.
+const MADE_AT: u64 = 11;
+
+const TABLES: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO meta VALUES ('opened', 0), ('last', 0);
+CREATE TABLE sink (number INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE stream (stream TEXT PRIMARY KEY, first_seq INTEGER, first BLOB, seen INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE delivery (
+  position INTEGER PRIMARY KEY, sink INTEGER NOT NULL, id TEXT NOT NULL, stream TEXT NOT NULL, turn INTEGER, seq INTEGER NOT NULL,
+  block TEXT, part INTEGER, last INTEGER NOT NULL, content BLOB NOT NULL, line TEXT NOT NULL, state TEXT NOT NULL,
+  mark TEXT NOT NULL, tries INTEGER NOT NULL, born INTEGER NOT NULL, changed INTEGER NOT NULL, not_before INTEGER NOT NULL,
+  note TEXT NOT NULL, open INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX delivery_id ON delivery (sink, id);
+CREATE INDEX delivery_open ON delivery (sink, open, stream, position);
+";
+
+pub(super) fn open(path: &Path) -> Result<Store> {
+    let lock = lock(path)?;
+    let mut made = [0; MADE.len()];
+    let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot open the ledger {}", path.display()))?;
+    let empty = file.metadata().is_ok_and(|m| m.len() == 0);
+    // SQLite's locks go when any descriptor of the file is closed: so before it opens one.
+    drop(file);
+    if empty && was_there {
+        bail!(
+            "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
+             again; remove {path}.lock to begin a new one",
+            path = path.display()
+        );
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
+    let store = opened.and_then(|db| prepare(db, path, lock));
+    let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
+        Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            anyhow!(damaged(&sql.to_string()))
+        }
+        _ => e,
+    });
+    let store = store.with_context(|| format!("cannot use {} as a ledger", path.display()))?;
+    let _ = store._lock.write_all_at(MADE, MADE_AT);
+    Ok(store)
+}
+
+/// The lock of the ledger, beside it: a second descriptor of the ledger itself would take SQLite's own locks away.
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .with_context(|| format!("cannot open {}", name.display()))?;
+    match try_lock(&file) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            let mut pid = [0; 10];
+            let _ = file.read_exact_at(&mut pid, 0);
+            bail!(
+                "the ledger {} is in use by process {}: let that end, or use another ledger",
+                path.display(),
+                String::from_utf8_lossy(&pid).trim_matches([' ', '\0'])
+            );
+        }
+        Err(e) => return Err(e).with_context(|| format!("cannot lock {}", name.display())),
+    }
+    let pid = format!("{:>10}\n", std::process::id());
+    // Only so that the message above can name us.
+    let _ = file.write_all_at(pid.as_bytes(), 0);
+    Ok(file)
+}
+
+/// Takes the lock, and waits a moment for it: a process that whoever held it was starting when it ended has a copy of the
+/// descriptor until its `exec`.
+fn try_lock(file: &File) -> rustix::io::Result<()> {
+    let until = Instant::now() + LOCK_WITHIN;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
+    db.busy_timeout(BUSY)?;
+    make(&db)?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    check(&db)?;
+    let sinks = rows::sinks(&db)?;
+    let mut store = Store {
+        last: 0,
+        damage: Vec::new(),
+        sinks,
+        path: path.to_owned(),
+        db,
+        broken: None,
+        _lock: lock,
+    };
+    verify(&mut store)?;
+    store.write(|tx| {
+        let changed = tx.execute("UPDATE meta SET value = value + 1 WHERE key = 'opened'", [])?;
+        if changed != 1 {
+            bail!("it has lost its own table: move it away and begin a new one");
+        }
+        Ok(())
+    })?;
+    Ok(store)
+}
+
+/// Makes the tables of a new ledger, and sees that those of an old one are ours.
+fn make(db: &Connection) -> Result<()> {
+    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    if tables == 0 && application == 0 {
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE;{TABLES}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT;"
+        ))?;
+        return Ok(());
+    }
+    if application != APPLICATION {
+        bail!("it is no delivery ledger");
+    }
+    if version != VERSION {
+        bail!(
+            "it has version {version} and this spile knows version {VERSION}: use the spile that made it"
+        );
+    }
+    Ok(())
+}
+
+/// SQLite's own check of its pages and indexes.
+fn check(db: &Connection) -> Result<()> {
+    let mut ask = db.prepare("PRAGMA integrity_check(100)")?;
+    let said = ask.query_map([], |row| row.get::<_, String>(0))?;
+    let said: Vec<String> = said.collect::<rusqlite::Result<_>>()?;
+    if said.iter().any(|line| line != "ok") {
+        let some: Vec<String> = said.into_iter().take(COMPLAINTS).collect();
+        bail!(damaged(&some.join("; ")));
+    }
+    Ok(())
+}
+
+/// What is said of a ledger that cannot be trusted.
+fn damaged(why: &str) -> String {
+    format!(
+        "it is damaged ({why}): what it knew of deliveries cannot be trusted; `spile ledger list` shows what can be read of it; \
+         move it away and begin a new one, which may send again what was sent"
+    )
+}
+
+/// Holds every row against its hash, and the rows against their number.
+fn verify(store: &mut Store) -> Result<()> {
+    let mut damage = Vec::new();
+    let (mut count, mut last) = (0u64, 0u64);
+    rows::every(&store.db, &store.sinks, |position, row| {
+        count += 1;
+        last = last.max(position);
+        if let Err(damaged) = row {
+            damage.push(format!("{damaged}: it is not sent"));
+        }
+        Ok(())
+    })?;
+    let given: i64 = store
+        .db
+        .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| {
+            row.get(0)
+        })
+        .context("it has lost its own table: move it away and begin a new one")?;
+    let given = u64::try_from(given).unwrap_or_default();
+    if count != given.max(last) {
+        damage.push(format!(
+            "{} of {} rows are missing: what they stood for may be sent again",
+            given.max(last).saturating_sub(count),
+            given.max(last)
+        ));
+    }
+    store.last = given.max(last);
+    store.damage = damage;
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! From events to rows: one transaction for all that a read gave, before any of it may be sent.
+
+use anyhow::Result;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::rows::{self, COLUMNS, to_i64, to_u64};
+use super::{Shared, Store};
+use crate::event::Event;
+use crate::ledger::{self, Entry, Kind, Mark, Planner, Row, State, Stored, Verdict};
+use crate::time::Time;
+
+/// An event and the sinks that want it.
+#[derive(Debug, Clone)]
+pub struct Line<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// Numbers of sinks ([`Store::sink`]).
+    pub sinks: Vec<i64>,
+}
+
+/// What became of some lines.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// Sinks and the streams of which they have new rows.
+    pub grown: Vec<(i64, String)>,
+    /// What goes to the sinks at most once.
+    pub passing: Vec<Passing>,
+    /// For a person.
+    pub said: Vec<String>,
+    /// Events that will not be delivered although they are in the input.
+    pub refused: u64,
+}
+
+/// Something that is never in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passing {
+    /// Where to.
+    pub sink: i64,
+    /// Its stream; empty if it has none.
+    pub stream: String,
+    /// It goes behind the row of this position.
+    pub after: u64,
+    /// The line without its line feed.
+    pub line: String,
+}
+
+/// Plans what an input brings. One for a run.
+pub struct Planning {
+    store: Shared,
+    planner: Planner,
+    /// Sinks and streams of which a changed configuration has been said.
+    warned: Vec<(i64, String)>,
+}
+
+/// What one call has to write.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<(i64, Row)>,
+    streams: Vec<String>,
+    planned: Planned,
+}
+
+impl Planning {
+    /// Begins a run.
+    #[must_use]
+    pub fn new(store: Shared) -> Self {
+        Self {
+            store,
+            planner: Planner::default(),
+            warned: Vec::new(),
+        }
+    }
+
+    /// Makes rows of those events that have an id and are not there yet, durably.
+    ///
+    /// # Errors
+    /// Those of the disk: then none of these lines may be sent.
+    pub fn plan(&mut self, now: Time, lines: &[Line<'_>]) -> Result<Planned> {
+        let shared = self.store.clone();
+        let mut store = shared.lock();
+        let mut batch = Batch::default();
+        for line in lines {
+            self.line(&mut store, now, line, &mut batch)?;
+        }
+        let Batch {
+            rows,
+            streams,
+            mut planned,
+        } = batch;
+        if rows.is_empty() && planned.passing.is_empty() {
+            return Ok(planned);
+        }
+        let last = store.last + u64::try_from(rows.len()).unwrap_or_default();
+        let stored: Vec<(&String, Stored)> = streams
+            .iter()
+            .filter_map(|s| Some((s, self.planner.to_store(s)?)))
+            .collect();
+        store.write(|tx| {
+            for (sink, row) in &rows {
+                rows::put(tx, *sink, row)?;
+            }
+            for (stream, stored) in &stored {
+                put_stream(tx, stream, stored)?;
+            }
+            tx.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'last'")?
+                .execute([to_i64(last)])?;
+            Ok(())
+        })?;
+        store.last = last;
+        for (sink, row) in rows {
+            let grown = (sink, row.stream);
+            if !planned.grown.contains(&grown) {
+                planned.grown.push(grown);
+            }
+        }
+        Ok(planned)
+    }
+
+    fn line(
+        &mut self,
+        store: &mut Store,
+        now: Time,
+        line: &Line<'_>,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if let Some(stream) = line.event.stream.as_deref() {
+            if !self.planner.knows(stream) {
+                let stored = stream_of(store, stream)?;
+                self.planner.stored(stream, stored);
+            }
+            if !batch.streams.iter().any(|s| s == stream) {
+                batch.streams.push(stream.to_owned());
+            }
+        }
+        match Kind::of(&line.event) {
+            Kind::Entry(entry) => self.entry(store, now, line, &entry, batch)?,
+            Kind::Passing { stream, seq } => {
+                if self.planner.passes(stream.as_deref(), seq) {
+                    let after = store.last + u64::try_from(batch.rows.len()).unwrap_or_default();
+                    batch
+                        .planned
+                        .passing
+                        .extend(line.sinks.iter().map(|sink| Passing {
+                            sink: *sink,
+                            stream: stream.clone().unwrap_or_default(),
+                            after,
+                            line: line.event.line.to_owned(),
+                        }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        store: &mut Store,
+        now: Time,
+        line: &Line<'_>,
+        entry: &Entry,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if self.planner.arrives(entry) {
+            batch.planned.said.push(format!(
+                "stream {}: stream id was used by another run: nothing of it is sent; name this run with another --stream, or use \
+                 another ledger",
+                entry.stream
+            ));
+        }
+        for sink in &line.sinks {
+            let in_batch = batch
+                .rows
+                .iter()
+                .rfind(|(s, row)| s == sink && row.id == entry.id);
+            let known = match in_batch {
+                Some((_, row)) => Some(row.content),
+                None => known(store, *sink, entry)?,
+            };
+            match self.planner.verdict(*sink, entry, known) {
+                Verdict::New => {
+                    let position =
+                        store.last + 1 + u64::try_from(batch.rows.len()).unwrap_or_default();
+                    let address = store.sinks.iter().find(|(n, _)| n == sink);
+                    if let Some((_, address)) = address {
+                        let row = row(now, position, address, entry, line.event.line);
+                        batch.rows.push((*sink, row));
+                    }
+                }
+                Verdict::Known => {}
+                Verdict::Refused | Verdict::OtherPlanAgain => batch.planned.refused += 1,
+                Verdict::OtherPlan => {
+                    batch.planned.refused += 1;
+                    let said = self.other_plan(store, *sink, entry)?;
+                    batch.planned.said.extend(said);
+                }
+                Verdict::Conflict => {
+                    batch.planned.refused += 1;
+                    batch.planned.said.push(format!(
+                        "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",
+                        entry.id
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The warning that a stored plan wins: one for a stream, and one for each block that is not planned to its end.
+    fn other_plan(&mut self, store: &Store, sink: i64, entry: &Entry) -> Result<Option<String>> {
+        let Some((block, ..)) = &entry.part else {
+            return Ok(None);
+        };
+        let mut whole = store.db.prepare_cached(
+            "SELECT max(last) FROM delivery WHERE sink = ?1 AND stream = ?2 AND block = ?3",
+        )?;
+        let whole: Option<i64> =
+            whole.query_row(params![sink, entry.stream, block], |row| row.get(0))?;
+        if whole != Some(1) {
+            return Ok(Some(format!(
+                "stream {}: block {block} was cut otherwise when it was planned, and not to its end: its rest is not sent; \
+                 run this again with the chunk options of the first run",
+                entry.stream
+            )));
+        }
+        let what = (sink, entry.stream.clone());
+        if self.warned.contains(&what) {
+            return Ok(None);
+        }
+        self.warned.push(what);
+        Ok(Some(format!(
+            "stream {}: warning: block {block} was cut otherwise when it was planned (other chunk options?): it is sent as the \
+             ledger has it, and so are others like it",
+            entry.stream
+        )))
+    }
+}
+
+fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Row {
+    let part = entry.part.as_ref();
+    Row {
+        position,
+        sink: address.to_owned(),
+        id: entry.id.clone(),
+        stream: entry.stream.clone(),
+        turn: entry.turn,
+        seq: entry.seq,
+        block: part.map(|(block, ..)| block.clone()),
+        part: part.map(|(_, number, _)| *number),
+        last: part.is_some_and(|(.., last)| *last),
+        content: entry.content,
+        line: line.to_owned(),
+        state: State::Planned,
+        mark: Mark::None,
+        tries: 0,
+        born: entry.born.unwrap_or(now),
+        changed: now,
+        not_before: Time::default(),
+        note: String::new(),
+    }
+}
+
+/// What this id stands for at this sink, if it is there. Of a damaged row nothing is known but that it was there, so what
+/// it may have stood for is not sent.
+fn known(store: &mut Store, sink: i64, entry: &Entry) -> Result<Option<[u8; 32]>> {
+    let mut known = store.db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"
+    ))?;
+    let row = known.query_row(params![sink, entry.id], |row| {
+        Ok(rows::checked(row, &store.sinks))
+    });
+    Ok(row
+        .optional()?
+        .map(|row| row.map_or(entry.content, |row| row.content)))
+}
+
+fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {
+    type Found = (Option<i64>, Option<Vec<u8>>, i64, Vec<u8>);
+    let mut found = store
+        .db
+        .prepare_cached("SELECT first_seq, first, seen, hash FROM stream WHERE stream = ?1")?;
+    let found = found.query_row([stream], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    let Some((seq, first, seen, hash)): Option<Found> = found.optional()? else {
+        return Ok(Stored::default());
+    };
+    let first = seq
+        .zip(first.and_then(|first| <[u8; 32]>::try_from(first).ok()))
+        .map(|(seq, first)| (to_u64(seq), first));
+    let stored = Stored {
+        first,
+        seen: to_u64(seen),
+    };
+    if hash != stream_hash(stream, &stored) {
+        store.damage.push(format!(
+            "what the ledger knew of the beginning of stream {stream} is damaged: whether this is the same run is not known"
+        ));
+        return Ok(Stored::default());
+    }
+    Ok(stored)
+}
+
+fn put_stream(db: &Connection, stream: &str, stored: &Stored) -> Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO stream VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (stream) DO UPDATE SET first_seq = ?2, first = ?3, seen = ?4, hash = ?5",
+    )?;
+    put.execute(params![
+        stream,
+        stored.first.map(|(seq, _)| to_i64(seq)),
+        stored.first.as_ref().map(|(_, content)| content.as_slice()),
+        to_i64(stored.seen),
+        stream_hash(stream, stored).as_slice(),
+    ])?;
+    Ok(())
+}
+
+fn stream_hash(stream: &str, stored: &Stored) -> [u8; 32] {
+    ledger::content(&[stream, &format!("{stored:?}")])
+}

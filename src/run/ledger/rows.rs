@@ -1,0 +1,169 @@
+//! Rows between SQLite and the program: no row comes in without its hash being held against it.
+
+use std::fmt;
+
+use anyhow::Result;
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+
+use crate::ledger::{Mark, Row, State};
+use crate::time::Time;
+
+/// The columns in the order in which they are read.
+pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, part, last, content, line, state, mark, \
+    tries, born, changed, not_before, note, open, hash";
+
+/// A row that is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Damaged {
+    position: u64,
+    /// As it reads now.
+    id: String,
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id: String = self.id.chars().take(80).collect();
+        write!(
+            f,
+            "row {} ({}) is damaged",
+            self.position,
+            id.escape_default()
+        )
+    }
+}
+
+/// The sinks with their numbers.
+pub(super) fn sinks(db: &Connection) -> Result<Vec<(i64, String)>> {
+    let mut all = db.prepare("SELECT number, address FROM sink ORDER BY number")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(all.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Takes a row as it lies and holds its hash against it.
+pub(super) fn checked(
+    row: &SqlRow<'_>,
+    sinks: &[(i64, String)],
+) -> std::result::Result<Row, Damaged> {
+    let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
+    let damaged = || Damaged {
+        position,
+        id: row.get::<_, String>(2).unwrap_or_default(),
+    };
+    let (found, open, hash) = read(row, sinks).ok().flatten().ok_or_else(damaged)?;
+    if hash[..] != found.hash() || open != i64::from(found.is_open()) {
+        return Err(damaged());
+    }
+    Ok(found)
+}
+
+type Parts = (Row, i64, Vec<u8>);
+
+fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Parts>> {
+    let sink: i64 = row.get(1)?;
+    let Some((_, address)) = sinks.iter().find(|(number, _)| *number == sink) else {
+        return Ok(None);
+    };
+    let content: Vec<u8> = row.get(9)?;
+    let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
+    let (Ok(content), Some(state), Some(mark)) = (
+        <[u8; 32]>::try_from(content),
+        State::parse(&state),
+        Mark::parse(&mark),
+    ) else {
+        return Ok(None);
+    };
+    let time = |n: usize| {
+        row.get::<_, i64>(n)
+            .map(|micros| Time::from_micros(to_u64(micros)))
+    };
+    let found = Row {
+        position: row.get::<_, i64>(0).map(to_u64)?,
+        sink: address.clone(),
+        id: row.get(2)?,
+        stream: row.get(3)?,
+        turn: row.get::<_, Option<i64>>(4)?.map(to_u64),
+        seq: row.get::<_, i64>(5).map(to_u64)?,
+        block: row.get(6)?,
+        part: row.get::<_, Option<i64>>(7)?.map(to_u64),
+        last: row.get::<_, i64>(8)? == 1,
+        content,
+        line: row.get(10)?,
+        state,
+        mark,
+        tries: u32::try_from(row.get::<_, i64>(13)?).unwrap_or(u32::MAX),
+        born: time(14)?,
+        changed: time(15)?,
+        not_before: time(16)?,
+        note: row.get(17)?,
+    };
+    Ok(Some((found, row.get(18)?, row.get(19)?)))
+}
+
+/// Calls with every row in order of position.
+pub(super) fn every(
+    db: &Connection,
+    sinks: &[(i64, String)],
+    mut each: impl FnMut(u64, std::result::Result<Row, Damaged>) -> Result<()>,
+) -> Result<()> {
+    let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM delivery ORDER BY position"))?;
+    let mut all = all.query([])?;
+    while let Some(row) = all.next()? {
+        let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
+        each(position, checked(row, sinks))?;
+    }
+    Ok(())
+}
+
+/// The row of this position; `None` if there is none.
+pub(super) fn one(
+    db: &Connection,
+    sinks: &[(i64, String)],
+    position: u64,
+) -> Result<Option<std::result::Result<Row, Damaged>>> {
+    let mut one = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM delivery WHERE position = ?1"
+    ))?;
+    let row = one.query_row([to_i64(position)], |row| Ok(checked(row, sinks)));
+    Ok(row.optional()?)
+}
+
+/// Writes a row, new or in place of the one with its position.
+pub(super) fn put(db: &Connection, sink: i64, row: &Row) -> Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO delivery VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)
+         ON CONFLICT (position) DO UPDATE SET line = ?11, state = ?12, mark = ?13, tries = ?14, changed = ?16,
+         not_before = ?17, note = ?18, open = ?19, hash = ?20",
+    )?;
+    put.execute(params![
+        to_i64(row.position),
+        sink,
+        row.id,
+        row.stream,
+        row.turn.map(to_i64),
+        to_i64(row.seq),
+        row.block,
+        row.part.map(to_i64),
+        i64::from(row.last),
+        row.content.as_slice(),
+        row.line,
+        row.state.name(),
+        row.mark.name(),
+        i64::from(row.tries),
+        to_i64(row.born.as_micros()),
+        to_i64(row.changed.as_micros()),
+        to_i64(row.not_before.as_micros()),
+        row.note,
+        i64::from(row.is_open()),
+        row.hash().as_slice(),
+    ])?;
+    Ok(())
+}
+
+/// SQLite's integers are signed; the same 64 bits.
+pub(super) fn to_i64(n: u64) -> i64 {
+    n.cast_signed()
+}
+
+pub(super) fn to_u64(n: i64) -> u64 {
+    n.cast_unsigned()
+}

@@ -1,0 +1,421 @@
+//! The loop of replay: reads ahead a little, lets each part go when it is due, and waits for all there is at one place:
+//! sources, our reader, signals, keys and the next deadline.
+
+mod http;
+mod keys;
+mod progress;
+mod seek;
+mod source;
+mod step;
+
+use std::collections::VecDeque;
+use std::io;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP};
+
+use super::clock::Clock;
+use super::input::{self, Read};
+use super::output::{Output, complain};
+use super::signal::{Second, Signals};
+use crate::exit::Exit;
+use crate::filter::pace::{Gap, Pace};
+use crate::filter::select;
+use crate::replay::{Begin, Mark, Options, Replay, To};
+use crate::stage::Io;
+use crate::time::Time;
+
+use progress::Progress;
+pub use source::Source;
+use source::{Reader, Trouble};
+use step::{Stepping, Wish};
+
+/// How far is read ahead of what is due, in bytes.
+const AHEAD: usize = 128 << 10;
+
+/// What may wait for a slow reader before nothing more is let go, in bytes.
+const MAX_PENDING: usize = 256 << 10;
+
+/// What is to be played, and how.
+pub struct Plan {
+    /// One after another.
+    pub sources: Vec<Source>,
+    /// What of them, and in which way.
+    pub options: Options,
+    /// How fast.
+    pub pace: Pace,
+    /// Who says when.
+    pub hand: Hand,
+}
+
+/// Who says when the next event leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hand {
+    /// The recording.
+    Recorded,
+    /// A person at the keys.
+    Keys,
+}
+
+/// Plays recordings to our stdout; a raw one to stderr too.
+///
+/// # Errors
+/// That the loop itself cannot wait, or that there is no terminal for the keys.
+pub fn replay(mut plan: Plan) -> Result<Exit> {
+    plan.options.watched = Progress::is_wanted();
+    let mut player = Player::new(plan)?;
+    player.run()?;
+    Ok(player.exit())
+}
+
+struct Player {
+    replay: Replay,
+    select: select::Options,
+    waiting: VecDeque<Source>,
+    reading: Option<Reader>,
+    output: Output,
+    io: Io,
+    signals: Signals,
+    clock: Clock,
+    pace: Pace,
+    stepping: Option<Stepping>,
+    progress: Progress,
+    /// Whether somebody upstream still has something to say when we are interrupted.
+    upstream: bool,
+    /// Whether nothing waits for its time any more.
+    hurried: bool,
+    /// Whether it ends before the recording does.
+    quit: bool,
+    widened: bool,
+    dies_of: Option<i32>,
+    reader_gone: bool,
+    cannot_write: bool,
+}
+
+impl Player {
+    fn new(plan: Plan) -> Result<Self> {
+        let stepping = match plan.hand {
+            Hand::Recorded => None,
+            Hand::Keys => {
+                Some(Stepping::open().context("--step needs a terminal for its keys (/dev/tty)")?)
+            }
+        };
+        let signals = if stepping.is_some() {
+            // Each of them would leave the terminal as nobody wants it.
+            let caught = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
+            Signals::catch(&caught, Second::Report)
+        } else {
+            Signals::catch(&[SIGINT, SIGTERM], Second::Default)
+        };
+        let lengths: Option<Vec<u64>> = plan.sources.iter().map(Source::length).collect();
+        Ok(Self {
+            replay: Replay::new(plan.options.clone()),
+            select: plan.options.select,
+            upstream: plan.sources.iter().any(Source::is_upstream),
+            waiting: plan.sources.into(),
+            reading: None,
+            output: Output::open(),
+            io: Io::default(),
+            signals: signals.context("cannot catch signals")?,
+            clock: Clock::start(),
+            pace: plan.pace,
+            stepping,
+            progress: Progress::new(lengths.map(|lengths| lengths.iter().sum())),
+            hurried: false,
+            quit: false,
+            widened: false,
+            dies_of: None,
+            reader_gone: false,
+            cannot_write: false,
+        })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let mut buf = vec![0; input::CHUNK];
+        self.show_keys();
+        loop {
+            if self.reading.is_none() {
+                self.next_source();
+            }
+            self.release();
+            self.write();
+            let nothing_left = self.reading.is_none()
+                && self.waiting.is_empty()
+                && self.replay.queue().is_empty()
+                && self.output.pending() == 0;
+            if self.reader_gone || self.quit || nothing_left {
+                // A Ctrl-C ends our reader too, and must not pass for an end of its own.
+                self.on_signals();
+                return Ok(());
+            }
+            if self.wait()? {
+                self.read(&mut buf);
+            }
+        }
+    }
+
+    /// Begins the next source, at the place where what is wanted of it begins.
+    fn next_source(&mut self) {
+        if self.replay.is_done() {
+            self.waiting.clear();
+        }
+        let Some(source) = self.waiting.pop_front() else {
+            return;
+        };
+        let mut begin = Begin::first(source.name());
+        let mut jump = None;
+        if let Source::Input { input, .. } = &source
+            && !self.replay.has_begun()
+            && let Some(start) = seek::seek(input.fd(), &self.select)
+        {
+            begin.offset = start.offset;
+            begin.lines_before = seek::lines_before(input.fd(), start.offset);
+            jump = Some(start);
+        }
+        self.replay.on_source(begin);
+        if let Some(start) = jump {
+            self.replay.jump(start.jump, start.first);
+        }
+        match Reader::start(source) {
+            Ok(reader) => self.reading = Some(reader),
+            Err(e) => self.end_source(Some(Trouble {
+                why: format!("cannot read: {e}"),
+                exit: Exit::Failed,
+            })),
+        }
+    }
+
+    fn end_source(&mut self, trouble: Option<Trouble>) {
+        let trouble = trouble.as_ref().map(|t| (t.why.as_str(), t.exit));
+        self.replay.on_source_end(trouble, &mut self.io);
+        if self.reading.is_none() && self.waiting.is_empty() && !self.replay.has_begun() {
+            self.io
+                .err
+                .extend_from_slice(b"spile: nothing is recorded at or after that place\n");
+        }
+    }
+
+    /// One read of the source.
+    fn read(&mut self, buf: &mut [u8]) {
+        let Some(reader) = &mut self.reading else {
+            return;
+        };
+        let trouble = match reader.read(buf) {
+            Ok(Read::Later) => return,
+            Ok(Read::Bytes(n)) => {
+                if n == buf.len() && !self.widened {
+                    self.widened = true;
+                    input::widen(reader.fd());
+                    input::widen(self.output.fd());
+                }
+                let bytes = buf.get(..n).unwrap_or_default();
+                self.replay.on_bytes(bytes, &mut self.io);
+                if self.replay.is_done() {
+                    self.reading = None;
+                    self.waiting.clear();
+                }
+                return;
+            }
+            Ok(Read::End) => None,
+            Err(e) => Some(Trouble {
+                why: format!("cannot read: {e}"),
+                exit: Exit::Failed,
+            }),
+        };
+        let reader = self.reading.take();
+        let trouble = trouble.or_else(|| reader.and_then(Reader::end));
+        self.end_source(trouble);
+    }
+
+    /// Lets go what is due.
+    fn release(&mut self) {
+        let now = self.clock.now();
+        let mut left = None;
+        while let Some(mark) = self.replay.queue().front() {
+            let mark = mark.clone();
+            if self.is_held_back(&mark) || !self.is_due(now, &mark) {
+                break;
+            }
+            let out = match mark.to {
+                To::Stderr => &mut self.io.err,
+                To::Stdout | To::End(_) => &mut self.io.out,
+            };
+            self.replay.queue().pop(now, out);
+            self.after(now, &mark);
+            left = Some(mark);
+        }
+        if let Some(mark) = left {
+            self.progress.pass(mark.time, mark.offset);
+        }
+    }
+
+    /// Whether what was said before must be written first.
+    fn is_held_back(&self, mark: &Mark) -> bool {
+        let pending = self.output.pending() + self.io.out.len();
+        match mark.to {
+            To::Stdout => pending > MAX_PENDING,
+            // Both may go to the same place, and in their order.
+            To::Stderr | To::End(_) => pending > 0,
+        }
+    }
+
+    fn is_due(&self, now: Time, mark: &Mark) -> bool {
+        match &self.stepping {
+            _ if self.hurried || mark.gap == Gap::Joined => true,
+            Some(at) if at.is_halted() => at.lets_go(),
+            _ => self.pace.due(mark.gap).is_none_or(|due| due <= now),
+        }
+    }
+
+    fn after(&mut self, now: Time, mark: &Mark) {
+        match &mut self.stepping {
+            Some(at) if at.is_halted() => {
+                at.after(mark);
+                self.pace.restart(now);
+            }
+            _ => self.pace.pass(now, mark.gap),
+        }
+        if let To::End(exit) = mark.to {
+            self.replay.end(exit);
+        }
+    }
+
+    /// Waits for whatever comes first; whether the source can be read.
+    fn wait(&mut self) -> Result<bool> {
+        let now = self.clock.now();
+        let timeout = self.next_due(now).map(|due| due.since(now));
+        let rest = self.progress.rest();
+        let timeout = match (timeout, rest) {
+            (Some(due), Some(rest)) => Some(due.min(rest)),
+            (due, rest) => due.or(rest),
+        };
+        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+        let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
+        let out_events = match self.output.pending() {
+            0 => PollFlags::empty(),
+            _ => PollFlags::OUT,
+        };
+        let mut fds = Vec::with_capacity(4);
+        fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
+        if let Some(at) = &self.stepping {
+            fds.push(PollFd::from_borrowed_fd(at.fd(), PollFlags::IN));
+        }
+        if let Some(reader) = self.reading.as_ref().filter(|_| wanted) {
+            fds.push(PollFd::from_borrowed_fd(reader.fd(), PollFlags::IN));
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if rest.is_some() => self.progress.draw(),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
+        }
+        let mut events = fds.iter().map(PollFd::revents);
+        let mut next = || events.next().unwrap_or(PollFlags::empty());
+        let (signal, stdout) = (next(), next());
+        let pressed = match self.stepping {
+            Some(_) => next(),
+            None => PollFlags::empty(),
+        };
+        let readable = next();
+        if !signal.is_empty() {
+            self.on_signals();
+        }
+        if stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+            self.reader_gone = true;
+        }
+        if !pressed.is_empty() {
+            self.on_keys();
+        }
+        Ok(!readable.is_empty() && !self.quit && !self.reader_gone)
+    }
+
+    /// When the next part is due, unless it waits for something else.
+    fn next_due(&mut self, now: Time) -> Option<Time> {
+        let mark = self.replay.queue().front()?.clone();
+        let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
+        if self.is_held_back(&mark) {
+            None
+        } else if self.is_due(now, &mark) {
+            Some(now)
+        } else {
+            self.pace.due(mark.gap).filter(|_| !halted)
+        }
+    }
+
+    fn on_signals(&mut self) {
+        for signal in self.signals.take() {
+            match signal {
+                SIGTSTP => self.stop(),
+                SIGINT if self.upstream && self.stepping.is_none() => {
+                    self.dies_of.get_or_insert(signal);
+                    self.hurried = true;
+                }
+                SIGTERM if self.stepping.is_none() => {
+                    self.dies_of = Some(signal);
+                    self.reading = None;
+                    self.waiting.clear();
+                    self.replay.queue().clear();
+                }
+                signal => {
+                    self.dies_of = Some(signal);
+                    self.quit = true;
+                }
+            }
+        }
+    }
+
+    /// Ctrl-Z: the pause is none of the recording's.
+    fn stop(&mut self) {
+        if let Some(at) = &self.stepping {
+            at.stop();
+        }
+        self.pace.restart(self.clock.now());
+    }
+
+    fn on_keys(&mut self) {
+        let now = self.clock.now();
+        if let Some(at) = &mut self.stepping {
+            self.quit |= at.on_keys(now, &mut self.pace) == Wish::Quit;
+        }
+        self.show_keys();
+    }
+
+    fn show_keys(&mut self) {
+        if let Some(at) = &self.stepping {
+            let state = if at.is_halted() { "halted" } else { "playing" };
+            self.progress.keys(self.pace.speed(), state);
+        }
+    }
+
+    fn write(&mut self) {
+        if !self.io.err.is_empty() {
+            self.progress.aside(|| complain(&self.io.err));
+            self.io.err.clear();
+        }
+        if self.io.out.is_empty() && self.output.pending() == 0 {
+            return;
+        }
+        self.output.push(&mut self.io.out);
+        self.io.out.clear();
+        // One huge line must not keep its memory for good.
+        self.io.out.shrink_to(1 << 20);
+        if let Err(e) = self.output.flush_some() {
+            self.reader_gone = true;
+            if e.kind() != io::ErrorKind::BrokenPipe {
+                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+                self.cannot_write = true;
+            }
+        }
+    }
+
+    fn exit(self) -> Exit {
+        match (self.dies_of, self.cannot_write, self.reader_gone) {
+            (Some(signal), ..) => Exit::Signal(signal),
+            (None, true, _) => Exit::CannotWrite,
+            (None, false, true) => Exit::Signal(SIGPIPE),
+            (None, false, false) => self.replay.exit(),
+        }
+    }
+}

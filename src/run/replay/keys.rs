@@ -1,0 +1,155 @@
+//! The keys of `--step`, from the terminal itself: stdin may be a recording. Whatever happens, the terminal is left as it was.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+
+use super::super::input::{self, Read};
+
+/// What a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// One event.
+    Next,
+    /// Up to the next event that is no running text.
+    Skip,
+    /// Play on, or halt.
+    Play,
+    /// Twice as fast.
+    Faster,
+    /// Half as fast.
+    Slower,
+    /// The end.
+    Quit,
+}
+
+/// For people.
+pub(super) const HELP: &str = "space: next  down: skip text  p: play  +/-: speed  q: quit";
+
+/// The keyboard, each key at once and unseen.
+pub(super) struct Keys {
+    terminal: OwnedFd,
+    saved: Termios,
+    /// The beginning of a key that sends several bytes.
+    begun: Vec<u8>,
+}
+
+impl Keys {
+    /// Takes the terminal over.
+    pub(super) fn open() -> io::Result<Self> {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty())?;
+        let saved = tcgetattr(&terminal)?;
+        let keys = Self {
+            terminal,
+            saved,
+            begun: Vec::new(),
+        };
+        keys.take()?;
+        Ok(keys)
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.terminal.as_fd()
+    }
+
+    /// Each key at once and unseen; Ctrl-C and Ctrl-Z stay signals.
+    pub(super) fn take(&self) -> io::Result<()> {
+        let mut raw = self.saved.clone();
+        raw.local_modes
+            .remove(LocalModes::ICANON | LocalModes::ECHO);
+        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(&self.terminal, OptionalActions::Now, &raw)?;
+        Ok(())
+    }
+
+    /// As it was found.
+    pub(super) fn give_back(&self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.saved);
+    }
+
+    /// The keys that have been pressed; `None`: the terminal is gone.
+    pub(super) fn pressed(&mut self) -> Option<Vec<Key>> {
+        let mut buf = [0; 256];
+        match input::read(self.terminal.as_fd(), &mut buf) {
+            Ok(Read::Bytes(n)) => {
+                self.begun.extend_from_slice(buf.get(..n)?);
+                Some(keys(&mut self.begun))
+            }
+            Ok(Read::Later) => Some(Vec::new()),
+            Ok(Read::End) | Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// What keys send, cursor keys in both of a terminal's modes (ECMA-48, DECCKM).
+const TABLE: &[(&[u8], Key)] = &[
+    (b" ", Key::Next),
+    (b"n", Key::Next),
+    (b"\x1b[C", Key::Next),
+    (b"\x1bOC", Key::Next),
+    (b"\x1b[B", Key::Skip),
+    (b"\x1bOB", Key::Skip),
+    (b"p", Key::Play),
+    (b"\r", Key::Play),
+    (b"\n", Key::Play),
+    (b"+", Key::Faster),
+    (b"=", Key::Faster),
+    (b"-", Key::Slower),
+    (b"q", Key::Quit),
+    (b"Q", Key::Quit),
+    (b"\x04", Key::Quit),
+];
+
+/// Takes whole keys off the front of what was sent.
+fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = sent.get(at..).filter(|rest| !rest.is_empty()) {
+        if let Some((bytes, key)) = TABLE.iter().find(|(bytes, _)| rest.starts_with(bytes)) {
+            found.push(*key);
+            at += bytes.len();
+        } else if TABLE.iter().any(|(bytes, _)| bytes.starts_with(rest)) {
+            break;
+        } else {
+            at += 1;
+        }
+    }
+    sent.drain(..at);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_in_any_slices() {
+        let mut sent = b"x \x1b[C\x1bOB+-\x1b[Aq\x1b".to_vec();
+        let want = [
+            Key::Next,
+            Key::Next,
+            Key::Skip,
+            Key::Faster,
+            Key::Slower,
+            Key::Quit,
+        ];
+        assert_eq!(keys(&mut sent), want);
+        assert_eq!(sent, b"\x1b");
+        sent.extend_from_slice(b"[");
+        assert_eq!(keys(&mut sent), []);
+        sent.extend_from_slice(b"Cp");
+        assert_eq!(keys(&mut sent), [Key::Next, Key::Play]);
+    }
+}

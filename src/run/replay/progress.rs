@@ -1,0 +1,161 @@
+//! How far a replay has got: a line on stderr, where that is a terminal which nobody else in our pipeline writes to.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::output::complain;
+use super::super::tree;
+use super::keys;
+use crate::time::Time;
+
+/// How often it is drawn at most, in a second.
+const HERTZ: u8 = 10;
+
+/// It is not drawn earlier: by then the others of the pipeline have been started.
+const FIRST: Duration = Duration::from_millis(300);
+
+/// How often it is looked whether somebody else of the pipeline writes to the terminal.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The line; without one it says nothing.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    looked: Option<Instant>,
+    begin: Option<Time>,
+    time: Option<Time>,
+    /// Lengths of the sources that have been played.
+    before: u64,
+    last: u64,
+    /// What is said about the keys, if there are any; it is said once where there is no line.
+    keys: Option<String>,
+    told: bool,
+}
+
+impl Progress {
+    /// Whether there is somebody to see it.
+    pub(super) fn is_wanted() -> bool {
+        rustix::termios::isatty(rustix::stdio::stderr())
+            && !rustix::termios::isatty(rustix::stdio::stdout())
+    }
+
+    /// `length` bytes in all, if that is known.
+    pub(super) fn new(length: Option<u64>) -> Self {
+        Self {
+            bar: Self::is_wanted().then(|| bar(length)).flatten(),
+            started: Instant::now(),
+            looked: None,
+            begin: None,
+            time: None,
+            before: 0,
+            last: 0,
+            keys: None,
+            told: false,
+        }
+    }
+
+    /// How long [`Progress::draw`] need not be called; `None`: not at all.
+    pub(super) fn rest(&self) -> Option<Duration> {
+        let wanted = self.bar.is_some() || (self.keys.is_some() && !self.told);
+        let begun = self.started.elapsed();
+        wanted.then(|| FIRST.checked_sub(begun).unwrap_or(LOOK))
+    }
+
+    /// An event that was recorded at `time` has left; its source has been played up to `offset`.
+    pub(super) fn pass(&mut self, time: Option<Time>, offset: u64) {
+        if offset < self.last {
+            // The next source has begun.
+            self.before += self.last;
+        }
+        self.last = offset;
+        self.begin = self.begin.or(time);
+        self.time = time.or(self.time);
+        self.draw();
+    }
+
+    /// Says what a person at the keys can do, and at which speed it goes.
+    pub(super) fn keys(&mut self, speed: f64, state: &str) {
+        self.keys = Some(format!(" {state} {speed}x  {}", keys::HELP));
+        self.draw();
+    }
+
+    /// Draws what is known, unless it would be in somebody's way.
+    pub(super) fn draw(&mut self) {
+        if self.started.elapsed() < FIRST {
+            return;
+        }
+        if self.bar.is_some() && self.looked.is_none_or(|at| at.elapsed() > LOOK) {
+            self.looked = Some(Instant::now());
+            if shared() {
+                self.clear();
+            }
+        }
+        let Some(bar) = &self.bar else {
+            if self.keys.is_some() && !self.told {
+                self.told = true;
+                complain(format!("{}\n", keys::HELP).as_bytes());
+            }
+            return;
+        };
+        bar.set_position(self.before + self.last);
+        if let Some(keys) = &self.keys {
+            bar.set_prefix(keys.clone());
+        }
+        if let (Some(time), Some(begin)) = (self.time, self.begin) {
+            bar.set_message(format!("{time} +{}", clock(time.since(begin))));
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Takes the line away, as long as `say` writes to the terminal.
+    pub(super) fn aside(&self, say: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Whether another process of our pipeline, such as `spile view`, writes to the terminal where the line would be.
+fn shared() -> bool {
+    let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
+    let Some(ours) = place("self", 2) else {
+        return false;
+    };
+    tree::job()
+        .iter()
+        .any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
+}
+
+fn bar(length: Option<u64>) -> Option<ProgressBar> {
+    let template = match length {
+        Some(_) => "{bar:16} {percent:>3}% {msg}{prefix}",
+        None => "{bytes} {msg}{prefix}",
+    };
+    let style = ProgressStyle::with_template(template).ok()?;
+    let target = ProgressDrawTarget::stderr_with_hz(HERTZ);
+    Some(ProgressBar::with_draw_target(length, target).with_style(style))
+}
+
+/// Hours, minutes and seconds.
+fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!(
+        "{}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}

@@ -1,0 +1,147 @@
+//! A file as a book that can be opened at any place.
+
+use std::cell::OnceCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use memchr::{memchr, memchr_iter};
+
+use super::source::{Reader, regular_length};
+use crate::filter::select::Options;
+use crate::replay::find::{Book, Found, Start, find};
+
+/// Bytes read at once.
+const BLOCK: usize = 64 << 10;
+
+/// A longer line is not looked at, in bytes.
+const LONGEST: usize = 4 << 20;
+
+/// Moves a regular, unpacked file to the place where what is wanted begins, or near it. `None`: it stays where it is.
+pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
+    // Somebody has read from it before us: then its beginning is not ours.
+    if rustix::fs::tell(fd).ok()? != 0 {
+        return None;
+    }
+    let len = regular_length(fd)?;
+    let mut head = [0; 4];
+    let n = rustix::io::pread(fd, &mut head, 0).ok()?;
+    if Reader::is_packed(head.get(..n)?) {
+        return None;
+    }
+    let mut book = OpenBook {
+        fd,
+        len,
+        at: 0,
+        block: Vec::new(),
+    };
+    let start = find(&mut book, options)?;
+    rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(start.offset)).ok()?;
+    Some(start)
+}
+
+/// Counts the lines in front of `offset`, once, and only when it is asked.
+pub(super) fn lines_before(fd: BorrowedFd<'_>, offset: u64) -> Box<dyn Fn() -> u64> {
+    let Ok(fd) = fd.try_clone_to_owned() else {
+        return Box::new(|| 0);
+    };
+    let known = OnceCell::new();
+    Box::new(move || *known.get_or_init(|| count(&fd, offset)))
+}
+
+fn count(fd: &OwnedFd, offset: u64) -> u64 {
+    let (mut at, mut lines) = (0, 0);
+    let mut buf = vec![0; BLOCK];
+    while at < offset {
+        let want = usize::try_from(offset - at).map_or(BLOCK, |left| left.min(BLOCK));
+        let Some(part) = buf.get_mut(..want) else {
+            break;
+        };
+        match rustix::io::pread(fd.as_fd(), &mut *part, at) {
+            Ok(n @ 1..) => {
+                lines += memchr_iter(b'\n', part.get(..n).unwrap_or_default()).count() as u64;
+                at += n as u64;
+            }
+            _ => break,
+        }
+    }
+    lines
+}
+
+struct OpenBook<'a> {
+    fd: BorrowedFd<'a>,
+    len: u64,
+    /// Where in the file the block lies.
+    at: u64,
+    block: Vec<u8>,
+}
+
+impl OpenBook<'_> {
+    /// The first line feed at or behind `from`, counted from the block's beginning; more is read until there is one.
+    fn feed(&mut self, from: usize) -> Option<usize> {
+        let mut from = from;
+        loop {
+            let rest = self.block.get(from..)?;
+            if let Some(n) = memchr(b'\n', rest) {
+                return Some(from + n);
+            }
+            from = self.block.len();
+            if from > LONGEST || self.more() == 0 {
+                return None;
+            }
+        }
+    }
+
+    fn more(&mut self) -> usize {
+        let end = self.block.len();
+        self.block.resize(end + BLOCK, 0);
+        let part = self.block.get_mut(end..).unwrap_or_default();
+        let n = rustix::io::pread(self.fd, part, self.at + end as u64).unwrap_or_default();
+        self.block.truncate(end + n);
+        n
+    }
+
+    /// Makes the block hold the byte at `at`.
+    fn open(&mut self, at: u64) -> Option<usize> {
+        let held = self.at..self.at + self.block.len() as u64;
+        // Far into it there would be too little room for a long line.
+        if !held.contains(&at) || at - self.at > LONGEST as u64 / 2 {
+            self.at = at;
+            self.block.clear();
+            self.more();
+        }
+        usize::try_from(at - self.at).ok()
+    }
+}
+
+impl Book for OpenBook<'_> {
+    fn length(&self) -> u64 {
+        self.len
+    }
+
+    fn line(&mut self, at: u64) -> Found<'_> {
+        let lost = |book: &Self| book.block.len() > LONGEST;
+        let Some(from) = self.open(at.saturating_sub(1)) else {
+            return Found::Lost;
+        };
+        let start = match at {
+            0 => 0,
+            _ => match self.feed(from) {
+                Some(feed) => feed + 1,
+                None if lost(self) => return Found::Lost,
+                None => return Found::End,
+            },
+        };
+        let Some(end) = self.feed(start) else {
+            return if lost(self) { Found::Lost } else { Found::End };
+        };
+        let start_at = self.at + start as u64;
+        let next = self.at + end as u64 + 1;
+        match self.block.get(start..end) {
+            Some(bytes) => Found::Line {
+                start: start_at,
+                next,
+                bytes,
+            },
+            None => Found::Lost,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A person at the keys: one event at a time, or played on until the next key.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::keys::{Key, Keys};
+use crate::filter::pace::{Gap, Pace};
+use crate::replay::Mark;
+use crate::time::Time;
+
+/// What has been asked for.
+pub(super) struct Stepping {
+    keys: Keys,
+    /// Whether it waits for a key.
+    halted: bool,
+    /// Events that may leave.
+    steps: usize,
+    /// Whether running text may leave up to the next event of another kind.
+    skipping: bool,
+}
+
+/// Whether a person wants more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    More,
+    Quit,
+}
+
+impl Stepping {
+    /// Takes the terminal over.
+    pub(super) fn open() -> io::Result<Self> {
+        Ok(Self {
+            keys: Keys::open()?,
+            halted: true,
+            steps: 0,
+            skipping: false,
+        })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.keys.fd()
+    }
+
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// Whether an event may leave although it is halted.
+    pub(super) fn lets_go(&self) -> bool {
+        self.steps > 0 || self.skipping
+    }
+
+    /// An event has left although it is halted.
+    pub(super) fn after(&mut self, mark: &Mark) {
+        if mark.gap != Gap::Joined {
+            self.skipping &= mark.delta;
+            self.steps = self.steps.saturating_sub(1);
+        }
+    }
+
+    /// Does what the keys say that have been pressed.
+    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> Wish {
+        let Some(keys) = self.keys.pressed() else {
+            return Wish::Quit;
+        };
+        for key in keys {
+            match key {
+                Key::Next if self.halted => self.steps += 1,
+                Key::Skip if self.halted => self.skipping = true,
+                Key::Next | Key::Skip => self.halted = true,
+                Key::Play => {
+                    self.halted = !self.halted;
+                    pace.restart(now);
+                }
+                Key::Faster => pace.scale(now, 2.0),
+                Key::Slower => pace.scale(now, 0.5),
+                Key::Quit => return Wish::Quit,
+            }
+        }
+        Wish::More
+    }
+
+    /// Stops the process; the shell has its terminal as it was until it goes on.
+    pub(super) fn stop(&self) {
+        self.keys.give_back();
+        let _ = kill_process(getpid(), Signal::STOP);
+        let _ = self.keys.take();
+    }
+}

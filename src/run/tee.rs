@@ -1,0 +1,403 @@
+//! The loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, which a thread of its own empties. The
+//! loop waits for stdin, stdout, signals and its threads at one place, and never for a sink.
+
+mod bell;
+mod booked;
+mod clerk;
+mod intake;
+mod plan;
+mod queue;
+mod worker;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
+
+use super::input::{self, Read};
+use super::output::{Output, complain};
+use super::signal::{Second, Signals, ignore};
+use crate::exit::Exit;
+use crate::sink::Sink;
+use crate::stage::Io;
+use bell::{Ear, bell};
+use booked::Books;
+use intake::{Intake, Lane};
+use queue::Queue;
+use worker::Worker;
+
+pub use booked::Booked;
+pub use clerk::Ask;
+pub use plan::{Interrupts, Named, OnError, Others, Pipes, Tee};
+
+/// Runs tee from our stdin to our stdout and the sinks.
+///
+/// # Errors
+/// That stdin cannot be read, or a thread cannot be started.
+pub fn tee(tee: Tee) -> Result<Exit> {
+    let (mut run, sinks) = Loop::new(tee)?;
+    // What cannot be opened is an error of an output before the first byte.
+    if !(run.failed && run.on_error.others == Others::Stop) {
+        run.start(sinks)?;
+        run.run()?;
+        run.finish()?;
+    }
+    Ok(run.exit())
+}
+
+struct Loop {
+    intake: Intake,
+    /// `None`: it takes nothing any more.
+    stdout: Option<Output>,
+    signals: Signals,
+    bell: bell::Bell,
+    ear: Ear,
+    io: Io,
+    linger: Duration,
+    on_error: OnError,
+    /// The signal of which the process dies when all is said.
+    dies_of: Option<i32>,
+    reader_gone: bool,
+    cannot_write: bool,
+    /// A sink or an output has done what the status is to show.
+    failed: bool,
+    /// Nothing more is read or waited for.
+    stop: bool,
+}
+
+type Open = (String, Box<dyn Sink>);
+
+impl Loop {
+    fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
+        let person = rustix::termios::isatty(rustix::stdio::stdin());
+        if tee.interrupts == Interrupts::Ignore {
+            ignore(SIGINT);
+        }
+        let caught: &[i32] = if person {
+            &[SIGTERM]
+        } else {
+            &[SIGINT, SIGTERM]
+        };
+        let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
+        // A file at the limit of its size is as good as a full disk.
+        super::signal::survive(libc::SIGXFSZ).context("cannot catch signals")?;
+        let (bell, ear) = bell().context("cannot make a socket pair")?;
+        let (mut lanes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
+        for named in tee.sinks {
+            match named.sink {
+                Ok(sink) => {
+                    let queue = Arc::new(Queue::new(tee.queue));
+                    lanes.push(Lane::new(named.name.clone(), queue, named.only));
+                    open.push((named.name, sink));
+                }
+                Err(why) => {
+                    complain(format!("spile: {}: {why}\n", named.name).as_bytes());
+                    failed = true;
+                }
+            }
+        }
+        let books = match tee.booked {
+            Some((store, booked)) => Some(Books::start(store, booked, &bell, tee.on_error)?),
+            None => None,
+        };
+        failed |= books.as_ref().is_some_and(|books| books.failed);
+        let run = Self {
+            intake: Intake::new(lanes, books, tee.reading, tee.outcome),
+            stdout: Some(Output::open()),
+            signals,
+            bell,
+            ear,
+            io: Io::default(),
+            linger: tee.linger,
+            on_error: tee.on_error,
+            dies_of: None,
+            reader_gone: false,
+            cannot_write: false,
+            failed,
+            stop: false,
+        };
+        Ok((run, open))
+    }
+
+    /// Starts a thread for each sink.
+    fn start(&self, sinks: Vec<Open>) -> Result<()> {
+        for ((name, sink), lane) in sinks.into_iter().zip(&self.intake.lanes) {
+            let worker = Worker {
+                name: name.clone(),
+                sink,
+                queue: Arc::clone(&lane.queue),
+                bell: self.bell.clone(),
+                on_error: self.on_error,
+            };
+            std::thread::Builder::new()
+                .name(name)
+                .spawn(|| worker.run())
+                .context("cannot start a thread")?;
+        }
+        Ok(())
+    }
+
+    /// Reads to the end of the input.
+    fn run(&mut self) -> Result<()> {
+        let mut buf = vec![0; input::CHUNK];
+        let mut widened = false;
+        let stdin = rustix::stdio::stdin();
+        while !self.stop {
+            let Some(readable) = self.wait()? else {
+                break;
+            };
+            if !readable {
+                continue;
+            }
+            match input::read(stdin, &mut buf).context("cannot read stdin")? {
+                Read::Later => {}
+                Read::End => break,
+                Read::Bytes(n) => {
+                    if n == buf.len() && !widened {
+                        widened = true;
+                        input::widen(stdin);
+                        if let Some(stdout) = &self.stdout {
+                            input::widen(stdout.fd());
+                        }
+                    }
+                    self.intake.feed(&buf[..n], &mut self.io);
+                    self.say();
+                    let result = self.stdout.as_mut().map(|out| out.offer(&buf[..n]));
+                    self.written(result);
+                    // The disk is slower than a pipe: whoever reads stdout does not wait for it.
+                    self.commit();
+                }
+            }
+        }
+        // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
+        self.hear_signals();
+        Ok(())
+    }
+
+    /// Waits for whatever comes first: whether stdin is readable, or `None`: it is not to be read any more.
+    fn wait(&mut self) -> Result<Option<bool>> {
+        let pending = self.stdout.as_ref().map_or(0, Output::pending);
+        let (signals, bell, out, input) = self.poll(pending == 0, None)?;
+        if bell {
+            self.ear.hush();
+            self.look_at_sinks();
+        }
+        if signals {
+            self.hear_signals();
+            if self.dies_of == Some(SIGTERM) {
+                return Ok(None);
+            }
+        }
+        self.flush(out);
+        if self.stop || (self.stdout.is_none() && !self.anybody_takes()) {
+            return Ok(None);
+        }
+        Ok(Some(input))
+    }
+
+    /// What of signals, bell, stdout and stdin is ready within `timeout`.
+    fn poll(&self, read: bool, timeout: Option<Duration>) -> Result<(bool, bool, PollFlags, bool)> {
+        let stdin = rustix::stdio::stdin();
+        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+        let wanted = match self.stdout.as_ref().map_or(0, Output::pending) {
+            0 => PollFlags::empty(),
+            _ => PollFlags::OUT,
+        };
+        let mut fds = Vec::with_capacity(4);
+        fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(self.ear.fd(), PollFlags::IN));
+        if read {
+            fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
+        }
+        if let Some(stdout) = &self.stdout {
+            fds.push(PollFd::from_borrowed_fd(stdout.fd(), wanted));
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
+        }
+        let mut ready = fds.iter().map(PollFd::revents);
+        let mut next = || ready.next().unwrap_or(PollFlags::empty());
+        let (signals, bell) = (!next().is_empty(), !next().is_empty());
+        let input = read && !next().is_empty();
+        Ok((signals, bell, next(), input))
+    }
+
+    /// Writes what waits for stdout, if it is ready.
+    fn flush(&mut self, ready: PollFlags) {
+        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        if ready.intersects(gone) {
+            self.written(Some(Err(Errno::PIPE.into())));
+        } else if ready.contains(PollFlags::OUT) {
+            let result = self.stdout.as_mut().map(Output::flush_some);
+            self.written(result);
+        }
+    }
+
+    /// What a write to stdout has come to.
+    fn written(&mut self, result: Option<io::Result<()>>) {
+        let Some(Err(e)) = result else { return };
+        self.stdout = None;
+        let pipe = e.kind() == io::ErrorKind::BrokenPipe;
+        if pipe && self.on_error.pipes == Pipes::Excuse {
+            self.reader_gone = true;
+            return;
+        }
+        complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+        self.failed = true;
+        self.cannot_write |= !pipe;
+        self.stop |= self.on_error.others == Others::Stop;
+    }
+
+    fn hear_signals(&mut self) {
+        for signal in self.signals.take() {
+            if signal == SIGTERM {
+                self.dies_of = Some(signal);
+            }
+            self.dies_of.get_or_insert(signal);
+        }
+    }
+
+    /// Whether a sink has done something that ends all.
+    fn look_at_sinks(&mut self) {
+        if self.on_error.others == Others::GoOn {
+            return;
+        }
+        if self.intake.books.as_ref().is_some_and(Books::trouble) {
+            (self.failed, self.stop) = (true, true);
+        }
+        for lane in &self.intake.lanes {
+            let account = lane.queue.account();
+            if account.trouble || account.failing.is_some() {
+                (self.failed, self.stop) = (true, true);
+            }
+        }
+    }
+
+    fn anybody_takes(&self) -> bool {
+        self.intake.books.as_ref().is_some_and(Books::takes)
+            || self.intake.lanes.iter().any(|lane| lane.queue.takes())
+    }
+
+    /// Makes durable what was read for the sinks in the ledger.
+    fn commit(&mut self) {
+        if let Some(books) = &mut self.intake.books {
+            books.commit(&mut self.io);
+            self.failed |= books.failed;
+            self.say();
+        }
+    }
+
+    fn say(&mut self) {
+        complain(&self.io.err);
+        self.io.err.clear();
+    }
+
+    /// Waits for stdout and the sinks to take what is theirs, as long as `--linger` says.
+    fn finish(&mut self) -> Result<()> {
+        self.intake.end(&mut self.io);
+        self.say();
+        self.commit();
+        if let Some(books) = &self.intake.books {
+            books.close();
+        }
+        for lane in &self.intake.lanes {
+            lane.queue.close();
+        }
+        let before = self.dies_of;
+        let until = Instant::now().checked_add(self.linger);
+        while !self.stop {
+            let owed = self.stdout.as_ref().is_some_and(|out| out.pending() > 0);
+            let lanes = &self.intake.lanes;
+            let working = lanes.iter().any(|lane| !lane.queue.account().finished)
+                || self.intake.books.as_ref().is_some_and(Books::working);
+            // Stdout is waited for as long as it takes, a sink is not.
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if !owed && (!working || left.is_some_and(|left| left.is_zero())) {
+                break;
+            }
+            let (signals, bell, out, _) = self.poll(false, left.filter(|_| !owed))?;
+            if bell {
+                self.ear.hush();
+                self.look_at_sinks();
+            }
+            if signals {
+                self.hear_signals();
+                // One that comes while nothing more is read is meant for the waiting.
+                if self.dies_of != before {
+                    break;
+                }
+            }
+            if owed || out.intersects(PollFlags::ERR) {
+                self.flush(out);
+            }
+        }
+        self.report();
+        Ok(())
+    }
+
+    /// Says what each sink is owed.
+    fn report(&mut self) {
+        let mut text = String::new();
+        for lane in &self.intake.lanes {
+            let account = lane.queue.account();
+            self.failed |= account.trouble;
+            let mut parts = Vec::new();
+            let mut part = |count: u64, what: &str| {
+                if count > 0 {
+                    parts.push(format!("{count} {what}"));
+                }
+            };
+            part(account.failed, "refused");
+            part(account.doubtful, "in doubt");
+            if account.over && !account.trouble {
+                // Its reader wanted no more.
+                continue;
+            }
+            if account.over || account.finished {
+                part(account.owed + account.lost, "not sent");
+            } else {
+                part(account.owed, "still owed");
+                part(account.lost, "not sent");
+            }
+            if !account.finished || !parts.is_empty() {
+                self.failed = true;
+            }
+            if parts.is_empty() && !account.finished {
+                parts.push("it has not ended".to_owned());
+            }
+            if parts.is_empty() {
+                continue;
+            }
+            let why = account.failing.map(|why| format!(" ({why})"));
+            let (parts, why) = (parts.join(", "), why.unwrap_or_default());
+            text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));
+        }
+        complain(text.as_bytes());
+        if let Some(books) = &mut self.intake.books {
+            books.report(&mut self.io);
+            self.failed |= books.failed;
+            self.say();
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        let own = match (self.dies_of, self.cannot_write, self.reader_gone) {
+            (Some(signal), ..) => Exit::Signal(signal),
+            (None, true, _) => Exit::CannotWrite,
+            (None, false, true) => Exit::Signal(SIGPIPE),
+            (None, false, false) => Exit::Success,
+        };
+        let sinks = if self.failed {
+            Exit::Failed
+        } else {
+            Exit::Success
+        };
+        own.or(sinks).or(self.intake.exit())
+    }
+}

@@ -1,0 +1,324 @@
+//! The sinks of which the ledger is the queue: what is read is planned and durable before a thread of each sink sends it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::super::clock::Clock;
+use super::bell::Bell;
+use super::clerk::{Ask, Clerk};
+use super::{OnError, Others};
+use crate::codec;
+use crate::event::Event;
+use crate::ledger::Options;
+use crate::run::ledger::{Counts, Desk, Line, Passing, Planned, Planning, Shared, Store};
+use crate::sink::Sink;
+use crate::sink::address::Selection;
+use crate::stage::Io;
+
+/// A sink whose deliveries are kept in the ledger.
+pub struct Booked {
+    /// For messages.
+    pub name: String,
+    /// By which it is known in the ledger: the same on every run.
+    pub address: String,
+    /// The sink, or why there is none.
+    pub sink: Result<Box<dyn Sink>, String>,
+    /// Which events it gets; `None`: all.
+    pub only: Option<Selection>,
+    /// What its deliveries are subject to.
+    pub options: Options,
+    /// Who can tell whether it has something.
+    pub ask: Ask,
+}
+
+/// What a sink's thread hears, and what is known of it.
+pub(super) struct Mail {
+    state: Mutex<MailState>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct MailState {
+    pub grown: Vec<String>,
+    pub passing: Vec<Passing>,
+    pub closed: bool,
+    pub account: Account,
+}
+
+/// The account of a sink.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Account {
+    pub counts: Counts,
+    /// Events that are given at most once and were not.
+    pub dropped: u64,
+    /// The deliveries for which streams wait, and their states.
+    pub held: Vec<(String, &'static str)>,
+    pub failing: Option<String>,
+    /// The exit status is to show something.
+    pub trouble: bool,
+    pub over: bool,
+    pub finished: bool,
+}
+
+impl Mail {
+    fn new() -> Self {
+        Self {
+            state: Mutex::new(MailState::default()),
+            more: Condvar::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, MailState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something new, at most so long.
+    pub(super) fn wait(&self, most: Option<Duration>) {
+        let state = self.lock();
+        if !state.grown.is_empty() || !state.passing.is_empty() || (state.closed && most.is_none())
+        {
+            return;
+        }
+        match most {
+            Some(most) => drop(self.more.wait_timeout(state, most)),
+            None => drop(self.more.wait(state)),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut MailState)) {
+        change(&mut self.lock());
+        self.more.notify_all();
+    }
+}
+
+struct Lane {
+    name: String,
+    number: i64,
+    only: Option<Selection>,
+    mail: Arc<Mail>,
+}
+
+/// The way from the input to the ledger.
+pub(super) struct Books {
+    store: Shared,
+    planning: Planning,
+    clock: Clock,
+    lanes: Vec<Lane>,
+    /// Lines that are to be planned, and the sinks that want them.
+    waiting: Vec<(String, Vec<i64>)>,
+    path: String,
+    /// Something that the exit status is to show.
+    pub(super) failed: bool,
+    broken: bool,
+}
+
+/// What a thread is made of.
+type Ready = (Box<dyn Sink>, Options, Ask, Arc<Mail>, i64, String);
+
+impl Books {
+    /// Opens a sink's place in the ledger for each of `booked`, and starts their threads.
+    pub(super) fn start(
+        mut store: Store,
+        booked: Vec<Booked>,
+        bell: &Bell,
+        on_error: OnError,
+    ) -> Result<Self> {
+        let clock = Clock::start();
+        let mut said = String::new();
+        let mut failed = !store.damage().is_empty();
+        let path = store.path().display().to_string();
+        for damage in store.damage() {
+            said.push_str(&format!("spile: {path}: {damage}\n"));
+        }
+        let (mut lanes, mut ready): (Vec<Lane>, Vec<Ready>) = (Vec::new(), Vec::new());
+        for b in booked {
+            let number = store.sink(&b.address)?;
+            if lanes.iter().any(|lane| lane.number == number) {
+                continue;
+            }
+            match b.sink {
+                Ok(sink) => {
+                    let mail = Arc::new(Mail::new());
+                    let shared = Arc::clone(&mail);
+                    ready.push((sink, b.options, b.ask, shared, number, b.name.clone()));
+                    lanes.push(Lane {
+                        name: b.name,
+                        number,
+                        only: b.only,
+                        mail,
+                    });
+                }
+                Err(why) => {
+                    said.push_str(&format!("spile: {}: {why}\n", b.name));
+                    failed = true;
+                }
+            }
+        }
+        super::super::output::complain(said.as_bytes());
+        let store = Shared::new(store);
+        if !(failed && on_error.others == Others::Stop) {
+            for (sink, options, ask, mail, number, name) in ready {
+                let clerk = Clerk {
+                    desk: Desk::open(store.clone(), number, options)?,
+                    name,
+                    sink,
+                    ask,
+                    mail,
+                    bell: bell.clone(),
+                    on_error,
+                    clock,
+                };
+                std::thread::Builder::new()
+                    .name(clerk.name.clone())
+                    .spawn(|| clerk.run())
+                    .context("cannot start a thread")?;
+            }
+        }
+        Ok(Self {
+            planning: Planning::new(store.clone()),
+            store,
+            clock,
+            lanes,
+            waiting: Vec::new(),
+            path,
+            failed,
+            broken: false,
+        })
+    }
+
+    /// Takes note of an event that has been read.
+    pub(super) fn offer(&mut self, event: &Event<'_>) {
+        let wants = |lane: &&Lane| lane.only.is_none_or(|only| only.takes(event));
+        let sinks: Vec<i64> = self
+            .lanes
+            .iter()
+            .filter(wants)
+            .map(|lane| lane.number)
+            .collect();
+        // An event that no sink wants can still show that its stream is another run.
+        self.waiting.push((event.line.to_owned(), sinks));
+    }
+
+    /// Makes durable what was offered, and tells the sinks.
+    pub(super) fn commit(&mut self, io: &mut Io) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if self.broken || waiting.is_empty() {
+            return;
+        }
+        let lines: Vec<Line<'_>> = waiting
+            .iter()
+            .filter_map(|(line, sinks)| {
+                let event = codec::decode_text(line).ok()?;
+                let sinks = sinks.clone();
+                Some(Line { event, sinks })
+            })
+            .collect();
+        match self.planning.plan(self.clock.now(), &lines) {
+            Ok(planned) => self.tell(planned, io),
+            Err(e) => {
+                (self.broken, self.failed) = (true, true);
+                io.err
+                    .extend_from_slice(format!("spile: {e:#}\n").as_bytes());
+            }
+        }
+    }
+
+    fn tell(&mut self, planned: Planned, io: &mut Io) {
+        self.failed |= planned.refused > 0 && !planned.said.iter().all(|s| s.contains("warning:"));
+        for text in planned.said {
+            io.err
+                .extend_from_slice(format!("spile: {}: {text}\n", self.path).as_bytes());
+        }
+        let mut passing = planned.passing;
+        for lane in &self.lanes {
+            let streams = planned
+                .grown
+                .iter()
+                .filter(|(sink, _)| *sink == lane.number);
+            let grown: Vec<String> = streams.map(|(_, stream)| stream.clone()).collect();
+            let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == lane.number).collect();
+            if !grown.is_empty() || !ours.is_empty() {
+                lane.mail.change(|state| {
+                    state.grown.extend(grown);
+                    state.passing.extend(ours);
+                });
+            }
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn close(&self) {
+        for lane in &self.lanes {
+            lane.mail.change(|state| state.closed = true);
+        }
+    }
+
+    /// Whether a sink is still at work.
+    pub(super) fn working(&self) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| !lane.mail.lock().account.finished)
+    }
+
+    /// Whether anything that is read may still arrive.
+    pub(super) fn takes(&self) -> bool {
+        !self.broken && self.lanes.iter().any(|lane| !lane.mail.lock().account.over)
+    }
+
+    /// Whether a sink has done something that the exit status is to show.
+    pub(super) fn trouble(&self) -> bool {
+        let account = |lane: &Lane| lane.mail.lock().account.clone();
+        self.failed
+            || self.lanes.iter().map(account).any(|account| {
+                account.trouble || account.failing.is_some() || !account.held.is_empty()
+            })
+    }
+
+    /// What each sink is owed, in words; and whether the exit status is to show it.
+    pub(super) fn report(&mut self, io: &mut Io) {
+        for lane in &self.lanes {
+            let account = lane.mail.lock().account.clone();
+            let owed = self.store.lock().owed(lane.number).unwrap_or_default();
+            let counts = account.counts;
+            let mut parts = Vec::new();
+            for (count, what) in [
+                (counts.failed, "refused"),
+                (counts.unknown, "in doubt"),
+                (counts.resent, "sent again though in doubt"),
+                (counts.expired, "too old to be sent"),
+                (account.dropped, "not in the ledger and not sent"),
+                (owed, "still owed"),
+            ] {
+                if count > 0 {
+                    parts.push(format!("{count} {what}"));
+                }
+            }
+            self.failed |= account.trouble || owed + counts.failed + counts.unknown > 0;
+            if parts.is_empty() {
+                continue;
+            }
+            let why = account.failing.map(|why| format!(" ({why})"));
+            let mut text = format!(
+                "spile: {}: events: {}{}\n",
+                lane.name,
+                parts.join(", "),
+                why.unwrap_or_default()
+            );
+            if let [(id, state), rest @ ..] = account.held.as_slice() {
+                let more = match rest.len() {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                };
+                text.push_str(&format!(
+                    "spile: {}: {id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, \
+                     `spile ledger forget {path} {id}` lets it be\n",
+                    lane.name,
+                    path = self.path
+                ));
+            }
+            io.err.extend_from_slice(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What was read, handed to every sink's queue: whole lines as they came, or the events that a sink wants.
+
+use std::sync::Arc;
+
+use super::booked::Books;
+use super::queue::{Chunk, Put, Queue};
+use crate::codec;
+use crate::exit::Exit;
+use crate::outcome::Outcome;
+use crate::sink::address::Selection;
+use crate::stage::{Complaints, Io, Reading};
+
+/// The way to one sink.
+pub(super) struct Lane {
+    pub name: String,
+    pub queue: Arc<Queue>,
+    pub only: Option<Selection>,
+    /// What it is to get of the chunk at hand.
+    selected: Vec<u8>,
+}
+
+impl Lane {
+    pub(super) fn new(name: String, queue: Arc<Queue>, only: Option<Selection>) -> Self {
+        Self {
+            name,
+            queue,
+            only,
+            selected: Vec::new(),
+        }
+    }
+}
+
+/// Cuts what is read at line ends and hands it on.
+pub(super) struct Intake {
+    pub lanes: Vec<Lane>,
+    /// The sinks in the ledger.
+    pub books: Option<Books>,
+    reading: Reading,
+    /// Whether anybody wants to know what the lines say.
+    looking: bool,
+    outcome: Option<Outcome>,
+    complaints: Complaints,
+    /// The beginning of a line.
+    held: Vec<u8>,
+    /// Within a line that is too long to look at.
+    long: bool,
+    number: u64,
+}
+
+impl Intake {
+    pub(super) fn new(
+        lanes: Vec<Lane>,
+        books: Option<Books>,
+        reading: Reading,
+        outcome: Option<Outcome>,
+    ) -> Self {
+        let selects = lanes.iter().any(|lane| lane.only.is_some());
+        Self {
+            looking: reading.strict || outcome.is_some() || selects || books.is_some(),
+            books,
+            lanes,
+            reading,
+            outcome,
+            complaints: Complaints::default(),
+            held: Vec::new(),
+            long: false,
+            number: 1,
+        }
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8], io: &mut Io) {
+        if self.lanes.is_empty() && !self.looking {
+            return;
+        }
+        let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+        let (mut lines, mut tail) = bytes.split_at(end);
+        if self.long {
+            // The rest of the long line goes as it is, its line feed with it.
+            let rest = memchr::memchr(b'\n', lines).map_or(0, |at| at + 1);
+            let (head, others) = lines.split_at(rest);
+            if rest == 0 {
+                self.give(Chunk::new(tail.to_vec()), io);
+                return;
+            }
+            self.long = false;
+            self.number += 1;
+            self.give(Chunk::new(head.to_vec()), io);
+            lines = others;
+        }
+        if !lines.is_empty() {
+            let mut run = std::mem::take(&mut self.held);
+            run.reserve_exact(lines.len());
+            run.extend_from_slice(lines);
+            self.run(run, io);
+        }
+        if self.held.len() + tail.len() > self.reading.max_line {
+            self.say_long(io);
+            self.long = true;
+            let mut start = std::mem::take(&mut self.held);
+            start.extend_from_slice(tail);
+            self.give(Chunk::new(start), io);
+            tail = &[];
+        }
+        self.held.extend_from_slice(tail);
+    }
+
+    /// The input has ended.
+    pub(super) fn end(&mut self, io: &mut Io) {
+        let last = std::mem::take(&mut self.held);
+        if !last.is_empty() {
+            self.run(last, io);
+        }
+    }
+
+    /// The status as far as the events and their form decide.
+    pub(super) fn exit(&self) -> Exit {
+        let malformed = self.reading.strict && self.complaints.count() > 0;
+        let exit = if malformed {
+            Exit::Malformed
+        } else {
+            Exit::Success
+        };
+        exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
+    }
+
+    /// Hands on whole lines.
+    fn run(&mut self, run: Vec<u8>, io: &mut Io) {
+        if self.looking {
+            self.look(&run, io);
+        }
+        self.give(Chunk::new(run), io);
+        for lane in &mut self.lanes {
+            if !lane.selected.is_empty() {
+                let selected = std::mem::take(&mut lane.selected);
+                put(lane, &Chunk::new(selected), io);
+            }
+        }
+    }
+
+    /// Hands bytes to the lanes that take all.
+    fn give(&self, chunk: Chunk, io: &mut Io) {
+        if chunk.is_empty() {
+            return;
+        }
+        for lane in self.lanes.iter().filter(|lane| lane.only.is_none()) {
+            put(lane, &chunk, io);
+        }
+    }
+
+    fn look(&mut self, run: &[u8], io: &mut Io) {
+        let mut start = 0;
+        let feeds = memchr::memchr_iter(b'\n', run).map(|at| at + 1);
+        for end in feeds.chain([run.len()]) {
+            let line = &run[start..end];
+            start = end;
+            if line.is_empty() {
+                continue;
+            }
+            let bare = line.strip_suffix(b"\n").unwrap_or(line);
+            if bare.len() > self.reading.max_line {
+                self.say_long(io);
+            } else {
+                match codec::decode(bare) {
+                    Ok(event) => {
+                        if let Some(outcome) = &mut self.outcome {
+                            outcome.on_event(&event);
+                        }
+                        if let Some(books) = &mut self.books {
+                            books.offer(&event);
+                        }
+                        for lane in &mut self.lanes {
+                            if lane.only.is_some_and(|only| only.takes(&event)) {
+                                lane.selected.extend_from_slice(line);
+                            }
+                        }
+                    }
+                    Err(why) => self
+                        .complaints
+                        .say(io, self.number, why.offset, &why.reason),
+                }
+            }
+            self.number += 1;
+        }
+    }
+
+    fn say_long(&mut self, io: &mut Io) {
+        if self.looking {
+            let reason = "line too long to look at, passed as it is (see --max-line)";
+            self.complaints.say(io, self.number, 0, reason);
+        }
+    }
+}
+
+fn put(lane: &Lane, chunk: &Chunk, io: &mut Io) {
+    if let Put::GivenUp(why) = lane.queue.put(chunk) {
+        let text = format!(
+            "spile: {}: given up: it is too slow and its queue is full{why} (see --spool-max)\n",
+            lane.name
+        );
+        io.err.extend_from_slice(text.as_bytes());
+    }
+}

@@ -1,0 +1,77 @@
+//! What tee is to do: its sinks, what an error of one means, how long they are waited for.
+
+use std::time::Duration;
+
+use super::booked::Booked;
+use crate::outcome::Outcome;
+use crate::run::ledger::Store;
+use crate::run::spool::SpoolLimits;
+use crate::sink::Sink;
+use crate::sink::address::Selection;
+use crate::stage::Reading;
+
+/// What tee is to do.
+pub struct Tee {
+    /// The sinks; one that could not be opened is the reason why.
+    pub sinks: Vec<Named>,
+    /// The ledger, and the sinks of which it is the queue.
+    pub booked: Option<(Store, Vec<Booked>)>,
+    /// The queue of each that is not in the ledger.
+    pub queue: SpoolLimits,
+    /// How long they are waited for at the end.
+    pub linger: Duration,
+    /// What an error of an output does.
+    pub on_error: OnError,
+    /// What SIGINT does.
+    pub interrupts: Interrupts,
+    /// How events are read, where they are.
+    pub reading: Reading,
+    /// What asks for the status, if the stream is to say it.
+    pub outcome: Option<Outcome>,
+}
+
+/// A sink and what people call it.
+pub struct Named {
+    /// For messages.
+    pub name: String,
+    /// The sink, or why there is none.
+    pub sink: Result<Box<dyn Sink>, String>,
+    /// Which events it gets.
+    pub only: Option<Selection>,
+}
+
+/// What an error of an output does, as GNU tee's `--output-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnError {
+    /// Whether the others go on.
+    pub others: Others,
+    /// Whether a reader that has gone is an error.
+    pub pipes: Pipes,
+}
+
+/// What the others do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They go on.
+    GoOn,
+    /// They stop at once.
+    Stop,
+}
+
+/// What a reader is that has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pipes {
+    /// An error like any other.
+    Count,
+    /// None.
+    Excuse,
+}
+
+/// What SIGINT does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupts {
+    /// The first is for the upstream, and the process dies of it at the end.
+    AtEnd,
+    /// Nothing.
+    Ignore,
+}

@@ -1,0 +1,198 @@
+//! What waits for one sink, and the account of it. Whoever fills it never waits for whoever empties it.
+
+use std::ops::Deref;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::spool::{Head, Spool, SpoolLimits, Stored};
+
+/// Bytes for one or several sinks.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    bytes: Arc<Vec<u8>>,
+    /// Lines of it.
+    pub lines: u64,
+}
+
+impl Chunk {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        let feeds = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        let open = bytes.last().is_some_and(|b| *b != b'\n');
+        Self {
+            bytes: Arc::new(bytes),
+            lines: feeds + u64::from(open),
+        }
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Stored for Chunk {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn restore(head: Head, bytes: Vec<u8>) -> Self {
+        let [l0, l1, l2, l3, l4, l5, l6, l7, _] = head;
+        Self {
+            bytes: Arc::new(bytes),
+            lines: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
+        }
+    }
+}
+
+/// The account of one sink.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Account {
+    /// Lines that were taken for it and have not been settled.
+    pub owed: u64,
+    /// Lines that it refused.
+    pub failed: u64,
+    /// Lines of which nobody knows whether they arrived.
+    pub doubtful: u64,
+    /// Lines that came after it had been given up or had broken.
+    pub lost: u64,
+    /// What it has to complain of now, while it is tried again.
+    pub failing: Option<String>,
+    /// It takes nothing more, and nobody tries it again.
+    pub over: bool,
+    /// It has done something that the exit status is to show.
+    pub trouble: bool,
+    /// It has had its last word.
+    pub finished: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    spool: Spool<Chunk>,
+    closed: bool,
+    /// Nothing more is put in.
+    given_up: bool,
+    account: Account,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    more: Condvar,
+}
+
+/// What became of something that was put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Put {
+    Queued,
+    /// It did not fit, and nothing will from now on. Said once.
+    GivenUp(String),
+    /// It was given up before, or has ended.
+    Lost,
+}
+
+impl Queue {
+    pub(super) fn new(limits: SpoolLimits) -> Self {
+        let state = State {
+            spool: Spool::new(limits),
+            closed: false,
+            given_up: false,
+            account: Account::default(),
+        };
+        Self {
+            state: Mutex::new(state),
+            more: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something in.
+    pub(super) fn put(&self, chunk: &Chunk) -> Put {
+        let mut state = self.lock();
+        if state.given_up || state.account.over {
+            state.account.lost += chunk.lines;
+            return Put::Lost;
+        }
+        if state.spool.is_full() {
+            state.given_up = true;
+            state.account.lost += chunk.lines;
+            state.account.trouble = true;
+            let why = state.spool.failed().map(|e| format!(" ({e})"));
+            return Put::GivenUp(why.unwrap_or_default());
+        }
+        let was_empty = state.spool.is_empty();
+        let [l0, l1, l2, l3, l4, l5, l6, l7] = chunk.lines.to_le_bytes();
+        let head = [l0, l1, l2, l3, l4, l5, l6, l7, 0];
+        state.spool.put(head, chunk, || chunk.clone());
+        state.account.owed += chunk.lines;
+        if was_empty {
+            self.more.notify_one();
+        }
+        Put::Queued
+    }
+
+    /// Nothing more comes.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.more.notify_all();
+    }
+
+    /// The oldest that waits, as soon as there is one; `None`: there will be none.
+    pub(super) fn take(&self) -> Option<Chunk> {
+        let mut state = self.lock();
+        loop {
+            match state.spool.pop() {
+                Ok(Some(chunk)) => return Some(chunk),
+                Ok(None) if state.closed => return None,
+                Ok(None) => {
+                    state = self
+                        .more
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+                Err(e) => {
+                    // What lay in the file cannot be had again.
+                    state.account.failing = Some(format!("cannot read the spool: {e}"));
+                    (state.account.over, state.account.trouble) = (true, true);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Waits before another try: all of `time`, or, where the sink did not ask for it, until nothing more comes.
+    pub(super) fn pause(&self, time: Duration, asked: bool) {
+        let until = Instant::now() + time;
+        let mut state = self.lock();
+        let was_closed = state.closed;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || (!asked && state.closed && !was_closed) {
+                return;
+            }
+            let woken = self.more.wait_timeout(state, left);
+            (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Changes the account.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.lock().account);
+    }
+
+    pub(super) fn account(&self) -> Account {
+        self.lock().account.clone()
+    }
+
+    /// Whether anything that is put in may still arrive.
+    pub(super) fn takes(&self) -> bool {
+        let state = self.lock();
+        !state.given_up && !state.account.over
+    }
+}

@@ -1,0 +1,238 @@
+//! One sink's thread: takes from its queue, sends, tries again, keeps the account.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::output::complain;
+use super::bell::Bell;
+use super::queue::{Chunk, Queue};
+use super::{OnError, Pipes};
+use crate::codec;
+use crate::sink::{Delivery, Form, Gone, Needs, Outcome, Sink, delivery_id};
+
+/// Between two tries: the first pause, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long a sink that asks to be left alone is left alone at most.
+const MAX_ASKED: Duration = Duration::from_secs(3600);
+
+pub(super) struct Worker {
+    pub name: String,
+    pub sink: Box<dyn Sink>,
+    pub queue: Arc<Queue>,
+    pub bell: Bell,
+    pub on_error: OnError,
+}
+
+/// A piece of a chunk that is delivered by itself.
+struct Piece {
+    at: Range<usize>,
+    id: Option<String>,
+    stream: String,
+    form: Form,
+    lines: u64,
+}
+
+/// What to do after a call.
+enum Next {
+    Go,
+    /// Nothing of the next piece is there.
+    Again(Option<Duration>),
+    End,
+}
+
+impl Worker {
+    /// Works until nothing more comes, or the sink has ended.
+    pub(super) fn run(mut self) {
+        let needs = self.sink.needs();
+        self.sink.begin();
+        while let Some(chunk) = self.queue.take() {
+            if !self.deliver(&chunk, needs) {
+                break;
+            }
+        }
+        if !self.queue.account().over
+            && let Err(why) = self.sink.finish()
+        {
+            self.say(&why);
+            self.queue.note(|account| account.trouble = true);
+        }
+        self.queue.note(|account| account.finished = true);
+        self.bell.ring();
+    }
+
+    /// Delivers all of a chunk; `false`: the sink has ended.
+    fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
+        let mut pieces = match needs.form {
+            Form::Bulk => vec![Piece {
+                at: 0..chunk.len(),
+                id: None,
+                stream: String::new(),
+                form: Form::Bulk,
+                lines: chunk.lines,
+            }],
+            Form::Event => self.events(chunk),
+        };
+        let (mut done, mut backoff) = (0, BACKOFF.0);
+        while done < pieces.len() {
+            let end = pieces.len().min(done + needs.batch.max(1));
+            let rest = &pieces[done..end];
+            let batch: Vec<_> = rest.iter().map(|piece| piece.delivery(chunk)).collect();
+            let outcomes = self.sink.send(&batch);
+            drop(batch);
+            let mut next = Next::Go;
+            for outcome in outcomes {
+                let Some(piece) = pieces.get(done) else { break };
+                next = self.settle(piece, needs, outcome);
+                if !matches!(next, Next::Go) {
+                    break;
+                }
+                done += 1;
+                backoff = BACKOFF.0;
+            }
+            match next {
+                Next::Go => {}
+                Next::End => return false,
+                // A bulk of lines goes line by line where it gets tight, so that as many as fit are there.
+                Next::Again(None) if pieces[done].lines > 1 => {
+                    pieces = lines(chunk);
+                    done = 0;
+                }
+                Next::Again(asked) => {
+                    let time = asked.map_or(backoff, |time| time.min(MAX_ASKED));
+                    self.queue.pause(time, asked.is_some());
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                }
+            }
+        }
+        true
+    }
+
+    /// The events of a chunk; lines that are none are no deliveries.
+    fn events(&self, chunk: &Chunk) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for mut piece in lines(chunk) {
+            if chunk[piece.at.clone()].ends_with(b"\n") {
+                piece.at.end -= 1;
+            }
+            match codec::decode(&chunk[piece.at.clone()]) {
+                Ok(event) => {
+                    piece.id = delivery_id(&event);
+                    piece.stream = event.stream.unwrap_or_default().into_owned();
+                    piece.form = Form::Event;
+                    pieces.push(piece);
+                }
+                Err(_) => self.queue.note(|account| account.owed -= 1),
+            }
+        }
+        pieces
+    }
+
+    /// Keeps the account of one outcome and says what is to be said.
+    fn settle(&self, piece: &Piece, needs: Needs, outcome: Outcome) -> Next {
+        match outcome {
+            Outcome::Sent { .. } => {
+                self.queue.note(|account| {
+                    account.owed -= piece.lines;
+                    account.failing = None;
+                });
+                Next::Go
+            }
+            Outcome::Retry { after, why } => {
+                // A sink that says when to come again has not failed.
+                if after.is_none() && piece.lines <= 1 {
+                    self.failing(&why);
+                }
+                Next::Again(after)
+            }
+            Outcome::Unknown { after, why } if needs.idempotent && piece.id.is_some() => {
+                self.failing(&why);
+                Next::Again(after)
+            }
+            Outcome::Unknown { why, .. } => {
+                let first = self.queue.account().doubtful == 0;
+                self.queue.note(|account| {
+                    account.owed -= piece.lines;
+                    account.doubtful += piece.lines;
+                });
+                self.trouble(first.then(|| format!("{}: {why}", piece.name())));
+                Next::Go
+            }
+            Outcome::Failed { why } => {
+                let first = self.queue.account().failed == 0;
+                self.queue.note(|account| {
+                    account.owed -= piece.lines;
+                    account.failed += piece.lines;
+                });
+                self.trouble(first.then(|| format!("{}: {why}", piece.name())));
+                Next::Go
+            }
+            Outcome::Gone { gone, why } => {
+                self.queue.note(|account| account.over = true);
+                if gone == Gone::Broken || self.on_error.pipes == Pipes::Count {
+                    self.trouble(Some(why));
+                }
+                Next::End
+            }
+        }
+    }
+
+    /// Says, once, that a sink is tried again and again.
+    fn failing(&self, why: &str) {
+        let already = self.queue.account().failing.is_some();
+        self.queue
+            .note(|account| account.failing = Some(why.to_owned()));
+        if !already {
+            self.say(&format!("{why} (it is tried again)"));
+            self.bell.ring();
+        }
+    }
+
+    fn trouble(&self, say: Option<String>) {
+        self.queue.note(|account| account.trouble = true);
+        if let Some(why) = say {
+            self.say(&why);
+        }
+        self.bell.ring();
+    }
+
+    fn say(&self, what: &str) {
+        complain(format!("spile: {}: {what}\n", self.name).as_bytes());
+    }
+}
+
+impl Piece {
+    fn delivery<'a>(&'a self, chunk: &'a Chunk) -> Delivery<'a> {
+        Delivery {
+            id: self.id.as_deref(),
+            stream: &self.stream,
+            bytes: &chunk[self.at.clone()],
+            form: self.form,
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.id.as_deref().unwrap_or("an event without an id")
+    }
+}
+
+/// The lines of a chunk, each by itself.
+fn lines(chunk: &Chunk) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let feeds = memchr::memchr_iter(b'\n', chunk).map(|at| at + 1);
+    for end in feeds.chain([chunk.len()]) {
+        if end > start {
+            pieces.push(Piece {
+                at: start..end,
+                id: None,
+                stream: String::new(),
+                form: Form::Bulk,
+                lines: 1,
+            });
+        }
+        start = end;
+    }
+    pieces
+}

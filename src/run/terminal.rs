@@ -1,0 +1,167 @@
+//! The terminal of the person who started us: raw while the agent has it, and as it was at every end of ours. Only
+//! SIGKILL leaves it raw; a shell with job control mends it then, or `stty sane` does.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, fstat};
+use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, Winsize, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
+    tcsetattr,
+};
+
+/// The size of a terminal where nobody looks: 80 columns, 24 lines.
+const NOBODYS: Winsize = Winsize {
+    ws_row: 24,
+    ws_col: 80,
+    ws_xpixel: 0,
+    ws_ypixel: 0,
+};
+
+/// The size of the person's terminal, or of none.
+pub(super) fn size() -> Winsize {
+    let stdio = [
+        rustix::stdio::stdin(),
+        rustix::stdio::stderr(),
+        rustix::stdio::stdout(),
+    ];
+    let mut sizes = stdio.into_iter().filter_map(|fd| tcgetwinsize(fd).ok());
+    let known = sizes.find(|size| size.ws_row > 0 && size.ws_col > 0);
+    known.unwrap_or(NOBODYS)
+}
+
+/// The terminal at our stdin.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    /// A description of our own, so that making it non-blocking harms nobody else.
+    fd: OwnedFd,
+    /// As it was, and is to be again.
+    saved: Termios,
+    raw: bool,
+    shows: bool,
+}
+
+impl Terminal {
+    /// The terminal at our stdin, if one is there, still as it was.
+    pub(super) fn at_stdin() -> Option<Self> {
+        let stdin = rustix::stdio::stdin();
+        if !isatty(stdin) {
+            return None;
+        }
+        let fd = reopen(stdin).ok()?;
+        let saved = tcgetattr(stdin).ok()?;
+        // Where the events go to the same terminal, they and the agent's screen cannot both be read.
+        let shows = !is_same(stdin, rustix::stdio::stdout());
+        Some(Self {
+            fd,
+            saved,
+            raw: false,
+            shows,
+        })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// How it was.
+    pub(super) fn modes(&self) -> &Termios {
+        &self.saved
+    }
+
+    /// Whether it is raw, that is: ours.
+    pub(super) fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// Whether the agent's screen is to be seen on it.
+    pub(super) fn shows(&self) -> bool {
+        self.shows
+    }
+
+    /// Makes it raw, if our job has it now: a job in the background leaves it alone.
+    pub(super) fn take(&mut self) {
+        if !self.is_in_front() {
+            self.raw = false;
+            return;
+        }
+        if !self.raw
+            && let Ok(now) = tcgetattr(&self.fd)
+        {
+            self.saved = now;
+        }
+        let mut modes = self.saved.clone();
+        modes.make_raw();
+        if !self.shows {
+            // Somebody else's lines are to be read on it: they need their carriage returns.
+            modes.output_modes = self.saved.output_modes | OutputModes::OPOST;
+        }
+        self.raw = tcsetattr(&self.fd, OptionalActions::Now, &modes).is_ok();
+    }
+
+    /// Makes it what it was.
+    pub(super) fn give_back(&mut self) {
+        if self.raw && self.is_in_front() {
+            let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.saved);
+        }
+        self.raw = false;
+    }
+
+    fn is_in_front(&self) -> bool {
+        // One that is not our controlling terminal knows no jobs of ours.
+        tcgetpgrp(&self.fd).map_or(true, |group| group == getpgrp())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+fn reopen(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let named = rustix::termios::ttyname(fd, Vec::new());
+    let named = named.and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
+    let opened = named.or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()));
+    Ok(opened.or_else(|_| rustix::io::fcntl_dupfd_cloexec(fd, 3))?)
+}
+
+/// Whether `other` is the terminal `fd`.
+fn is_same(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let device = |fd| fstat(fd).map(|stat| stat.st_rdev).ok();
+    let controlling = rustix::fs::stat("/dev/tty").map(|stat| stat.st_rdev).ok();
+    isatty(other) && (device(fd) == device(other) || device(other) == controlling)
+}
+
+/// Who stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Our whole job, as a ^Z does it.
+    Job,
+    /// This process; whoever else is meant was told, too.
+    Us,
+}
+
+/// Stops as any process is stopped by SIGTSTP, and returns when it is continued; at once if nobody is there who could
+/// continue it.
+pub(super) fn stop(who: Who) {
+    let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    let mut default = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zeroed is a valid sigaction; its fields are set before it is used, and `old` is a place for the answer.
+    let caught = unsafe {
+        (*default.as_mut_ptr()).sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, default.as_ptr(), old.as_mut_ptr()) == 0
+    };
+    let _ = match who {
+        Who::Job => kill_current_process_group(Signal::TSTP),
+        Who::Us => kill_process(getpid(), Signal::TSTP),
+    };
+    if caught {
+        // SAFETY: `old` was filled by the call above.
+        unsafe {
+            libc::sigaction(libc::SIGTSTP, old.as_ptr(), std::ptr::null_mut());
+        }
+    }
+}

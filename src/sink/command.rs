@@ -1,0 +1,190 @@
+//! A process for each event: the event on its stdin, the delivery id in its environment, its status the answer. It cannot
+//! tell whether it has seen an event before.
+
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+
+/// The variable that holds the delivery id; an event without one has none.
+pub const ID: &str = "SPILE_DELIVERY_ID";
+
+/// The sink.
+#[derive(Debug)]
+pub struct CommandSink {
+    words: Vec<String>,
+}
+
+impl CommandSink {
+    /// A sink that starts `words`, the program first.
+    #[must_use]
+    pub fn new(words: Vec<String>) -> Self {
+        Self { words }
+    }
+
+    fn deliver(&self, delivery: &Delivery<'_>) -> Outcome {
+        let Some(mut command) = command(&self.words) else {
+            return not_startable(&io::ErrorKind::NotFound.into());
+        };
+        match delivery.id {
+            Some(id) => command.env(ID, id),
+            None => command.env_remove(ID),
+        };
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(e) => return not_startable(&e),
+        };
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not read its input may be content all the same: its status says so.
+            let _ = stdin
+                .write_all(delivery.bytes)
+                .and_then(|()| stdin.write_all(b"\n"));
+        }
+        match child.wait() {
+            Ok(status) if status.success() => Outcome::Sent { receipt: None },
+            Ok(status) if status.signal().is_some() => Outcome::Unknown {
+                after: None,
+                why: ended(status),
+            },
+            Ok(status) => Outcome::Failed { why: ended(status) },
+            Err(e) => Outcome::Unknown {
+                after: None,
+                why: e.to_string(),
+            },
+        }
+    }
+}
+
+impl Sink for CommandSink {
+    fn needs(&self) -> Needs {
+        Needs {
+            form: Form::Event,
+            batch: 1,
+            idempotent: false,
+        }
+    }
+
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for delivery in batch {
+            let outcome = self.deliver(delivery);
+            let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
+            outcomes.push(outcome);
+            if !go_on {
+                break;
+            }
+        }
+        outcomes
+    }
+}
+
+/// The command of a sink. What it prints is for people, since our stdout is for events; and a Ctrl-C is not for it, since it
+/// is to get what comes until the end of the input.
+pub(super) fn command(words: &[String]) -> Option<Command> {
+    let (program, args) = words.split_first()?;
+    let stderr = rustix::stdio::stderr().try_clone_to_owned();
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from))
+        .process_group(0);
+    Some(command)
+}
+
+/// What an error of starting it comes to.
+pub(super) fn not_startable(error: &io::Error) -> Outcome {
+    let why = format!("cannot be started: {error}");
+    match error.kind() {
+        // No room for another process now.
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
+            Outcome::Retry { after: None, why }
+        }
+        _ => Outcome::Gone {
+            gone: Gone::Broken,
+            why,
+        },
+    }
+}
+
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 4096;
+
+/// Asks a command about a delivery: its id is the last argument and in the environment, its event on stdin. The first word
+/// that it prints.
+///
+/// # Errors
+/// For a person: it cannot be started, or its status is not 0.
+pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
+    let Some(mut command) = command(words) else {
+        return Err("names no command".to_owned());
+    };
+    command.arg(id).env(ID, id).stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|e| format!("cannot be started: {e}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It need not read it.
+        let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
+    }
+    let mut answer = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        let read = stdout.take(MAX_ANSWER).read_to_end(&mut answer);
+        read.map_err(|e| e.to_string())?;
+    }
+    match child.wait() {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(ended(status)),
+        Err(e) => return Err(e.to_string()),
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+/// How a process ended that should not have ended so.
+pub(super) fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, signal) => format!("was killed by signal {}", signal.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(script: &str, id: Option<&str>) -> Outcome {
+        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let delivery = Delivery {
+            id,
+            stream: "s",
+            bytes: b"{}",
+            form: Form::Event,
+        };
+        CommandSink::new(words).send(&[delivery]).remove(0)
+    }
+
+    #[test]
+    fn the_status_is_the_answer() {
+        let sent = Outcome::Sent { receipt: None };
+        assert_eq!(outcome("read l; test \"$l\" = '{}'", None), sent);
+        assert_eq!(outcome("true", None), sent);
+        let with_id = "test \"$SPILE_DELIVERY_ID\" = s/7";
+        assert_eq!(outcome(with_id, Some("s/7")), sent);
+        assert!(matches!(outcome(with_id, None), Outcome::Failed { .. }));
+        let killed = outcome("kill -9 $$", None);
+        assert!(matches!(killed, Outcome::Unknown { .. }));
+        let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {
+            id: None,
+            stream: "",
+            bytes: b"",
+            form: Form::Event,
+        }]);
+        assert!(matches!(missing.as_slice(), [Outcome::Gone { .. }]));
+    }
+}

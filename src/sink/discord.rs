@@ -1,0 +1,250 @@
+//! A Discord webhook: the text of answers as messages, a part or a whole block each. What Discord documents of Execute
+//! Webhook, Create Message (nonce) and rate limits is what this relies on.
+
+use std::time::{Duration, Instant};
+
+use super::http::Poster;
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use crate::codec::{self, Str};
+
+/// Longest message, in code points (Create Message: "up to 2000 characters").
+const MAX_CONTENT: usize = 2000;
+
+/// The sink.
+#[derive(Debug)]
+pub struct DiscordSink {
+    poster: Poster,
+    /// Before this the limit of the route is used up.
+    not_before: Option<Instant>,
+}
+
+impl DiscordSink {
+    /// A sink that posts to the webhook at `url`, with `wait=true` so that a message that is not saved is an error.
+    ///
+    /// # Errors
+    /// That it is no URL.
+    pub fn new(url: &str) -> Result<Self, String> {
+        Ok(Self {
+            poster: Poster::new(&waiting(url))?,
+            not_before: None,
+        })
+    }
+
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> Outcome {
+        let content = match content(delivery.bytes) {
+            Ok(Some(content)) => content,
+            // Nothing that a person is to read.
+            Ok(None) => return Outcome::Sent { receipt: None },
+            Err(why) => return Outcome::Failed { why },
+        };
+        if let Some(left) = self.must_wait() {
+            let why = "its rate limit is used up".to_owned();
+            let after = Some(left);
+            return Outcome::Retry { after, why };
+        }
+        let body = message(&content, delivery.id);
+        let answer = match self.poster.post(body.as_bytes(), delivery.id) {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        if answer.header("x-ratelimit-remaining") == Some("0") {
+            let after = answer
+                .header("x-ratelimit-reset-after")
+                .and_then(|s| s.parse::<f64>().ok())
+                .and_then(|s| Duration::try_from_secs_f64(s).ok());
+            self.not_before = after.and_then(|after| Instant::now().checked_add(after));
+        }
+        match (answer.status, answer.outcome()) {
+            (401 | 403 | 404, _) => Outcome::Gone {
+                gone: Gone::Broken,
+                why: format!("there is no such webhook (status {})", answer.status),
+            },
+            (429, Outcome::Retry { after, why }) => Outcome::Retry {
+                after: limit(&answer.body).or(after),
+                why,
+            },
+            (_, Outcome::Sent { .. }) => Outcome::Sent {
+                receipt: message_id(&answer.body),
+            },
+            (_, outcome) => outcome,
+        }
+    }
+
+    /// How long the rate limit is still used up.
+    fn must_wait(&mut self) -> Option<Duration> {
+        let left = self.not_before?.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.not_before = None;
+            return None;
+        }
+        Some(left)
+    }
+}
+
+impl Sink for DiscordSink {
+    fn needs(&self) -> Needs {
+        Needs {
+            form: Form::Event,
+            batch: 1,
+            idempotent: true,
+        }
+    }
+
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for delivery in batch {
+            let outcome = self.deliver(delivery);
+            let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
+            outcomes.push(outcome);
+            if !go_on {
+                break;
+            }
+        }
+        outcomes
+    }
+}
+
+/// The address with `wait=true`.
+fn waiting(url: &str) -> String {
+    match url.split_once('?') {
+        None => format!("{url}?wait=true"),
+        Some((_, query)) if query.split('&').any(|p| p.starts_with("wait=")) => url.to_owned(),
+        Some((_, "")) => format!("{url}wait=true"),
+        Some(_) => format!("{url}&wait=true"),
+    }
+}
+
+/// What an event is to say: the text of a part or block of an answer, not of a sub-agent. `Err`: it cannot be said.
+fn content(line: &[u8]) -> Result<Option<String>, String> {
+    #[derive(serde::Deserialize)]
+    struct Block<'a> {
+        #[serde(borrow, rename = "type")]
+        type_: Str<'a>,
+        #[serde(borrow)]
+        kind: Option<Str<'a>>,
+        #[serde(borrow)]
+        text: Option<Str<'a>>,
+        #[serde(borrow)]
+        parent: Option<Str<'a>>,
+    }
+    let line = std::str::from_utf8(line).map_err(|e| e.to_string())?;
+    let line = codec::without_lone(line);
+    let block: Block<'_> = codec::body(&line).map_err(|e| e.reason.clone())?;
+    let answer = block.kind.is_some_and(|kind| &*kind == "answer");
+    if &*block.type_ != "block_final" || !answer || block.parent.is_some() {
+        return Ok(None);
+    }
+    let text = block.text.map(|text| text.0.into_owned());
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    match text.chars().count() {
+        0..=MAX_CONTENT => Ok(Some(text)),
+        long => Err(format!(
+            "{long} characters are more than the {MAX_CONTENT} of a message: put spile chunk --for discord before tee"
+        )),
+    }
+}
+
+/// The message: mentions nobody, and with its id as the nonce is taken once "in the past few minutes".
+fn message(content: &str, id: Option<&str>) -> String {
+    let mut message = serde_json::json!({ "content": content });
+    if let Some(id) = id {
+        message["nonce"] = nonce(id).into();
+        message["enforce_nonce"] = true.into();
+    }
+    message["allowed_mentions"] = serde_json::json!({ "parse": [] });
+    message.to_string()
+}
+
+/// An id in 25 characters, the longest nonce: FNV-1a of 128 bits (Fowler, Noll, Vo) in base 36.
+fn nonce(id: &str) -> String {
+    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    for byte in id.bytes() {
+        hash ^= u128::from(byte);
+        hash = hash.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+    }
+    let mut digits = [b'0'; 25];
+    for digit in digits.iter_mut().rev() {
+        let n = u8::try_from(hash % 36).unwrap_or_default();
+        *digit = if n < 10 { b'0' + n } else { b'a' + n - 10 };
+        hash /= 36;
+    }
+    digits.iter().map(|d| char::from(*d)).collect()
+}
+
+/// `retry_after` of a 429, in seconds.
+fn limit(body: &[u8]) -> Option<Duration> {
+    #[derive(serde::Deserialize)]
+    struct Limited {
+        retry_after: f64,
+    }
+    let limited: Limited = serde_json::from_slice(body).ok()?;
+    Duration::try_from_secs_f64(limited.retry_after).ok()
+}
+
+/// The id of the message that was made.
+fn message_id(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        id: String,
+    }
+    let message: Message = serde_json::from_slice(body).ok()?;
+    Some(message.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_message() {
+        for (url, want) in [
+            ("https://h/x", "https://h/x?wait=true"),
+            ("https://h/x?", "https://h/x?wait=true"),
+            (
+                "https://h/x?thread_id=1",
+                "https://h/x?thread_id=1&wait=true",
+            ),
+            ("https://h/x?wait=false", "https://h/x?wait=false"),
+        ] {
+            assert_eq!(waiting(url), want);
+        }
+    }
+
+    #[test]
+    fn only_answers_are_said() {
+        let event = |type_: &str, rest: &str| {
+            let line = format!(
+                r#"{{"v":1,"type":"{type_}","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z",{rest}}}"#
+            );
+            content(line.as_bytes())
+        };
+        let text = r#""block":"b1","kind":"answer","text":"hi \"you\"""#;
+        assert_eq!(event("block_final", text), Ok(Some("hi \"you\"".into())));
+        assert_eq!(event("text_delta", text), Ok(None));
+        let reasoning = text.replace("answer", "reasoning");
+        assert_eq!(event("block_final", &reasoning), Ok(None));
+        let child = format!(r#""parent":"t1",{text}"#);
+        assert_eq!(event("block_final", &child), Ok(None));
+        let blank = r#""block":"b1","kind":"answer","text":" \n""#;
+        assert_eq!(event("block_final", blank), Ok(None));
+        let long = text.replace("hi", &"x".repeat(2001));
+        assert!(event("block_final", &long).unwrap_err().contains("chunk"));
+    }
+
+    #[test]
+    fn a_nonce_is_25_characters_and_always_the_same() {
+        assert_eq!(nonce("s/1/b1/0").len(), 25);
+        assert_eq!(nonce("s/1/b1/0"), nonce("s/1/b1/0"));
+        assert_ne!(nonce("s/1/b1/0"), nonce("s/1/b1/1"));
+        // The offset basis itself is the hash of nothing.
+        let mut back: u128 = 0;
+        for digit in nonce("").chars() {
+            back = back * 36 + u128::from(digit.to_digit(36).unwrap());
+        }
+        assert_eq!(back, 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        let said = message("@everyone", Some("s/1"));
+        assert!(said.contains(r#""enforce_nonce":true,"allowed_mentions":{"parse":[]}"#));
+    }
+}

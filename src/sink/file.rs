@@ -1,0 +1,241 @@
+//! A file: whole lines at its end, and never half of one. A FIFO, a terminal and `/dev/stderr` are files too.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+use rustix::io::Errno;
+
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+
+/// Lines that are written with one call where each is to be accounted for.
+const BATCH: usize = 64;
+
+/// What happens to what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It goes.
+    Truncate,
+    /// It stays, and what comes is put behind it.
+    Append,
+}
+
+/// The sink.
+#[derive(Debug)]
+pub struct FileSink {
+    path: String,
+    /// `None`: a FIFO that has not been opened, since that waits for its reader.
+    file: Option<File>,
+    regular: bool,
+    buffer: Vec<u8>,
+}
+
+impl FileSink {
+    /// Opens or makes the file; a new one is for this user alone (0600). `/dev/stderr`, `/dev/stdout` and `/dev/fd/N` are
+    /// descriptors that we have, whatever they are.
+    ///
+    /// # Errors
+    /// Those of `open(2)`.
+    pub fn open(path: &str, existing: Existing) -> io::Result<Self> {
+        let descriptor = match path {
+            "/dev/stdout" => Some(1),
+            "/dev/stderr" => Some(2),
+            _ => path.strip_prefix("/dev/fd/").and_then(|n| n.parse().ok()),
+        };
+        let fifo = || std::fs::metadata(path).is_ok_and(|m| m.file_type().is_fifo());
+        let file = match descriptor {
+            Some(fd) => Some(duplicate(fd)?),
+            None if fifo() => None,
+            None => Some(
+                OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(0o600)
+                    .open(path)?,
+            ),
+        };
+        let regular = match &file {
+            Some(file) => file.metadata()?.is_file(),
+            None => false,
+        };
+        if regular && existing == Existing::Truncate && descriptor.is_none() {
+            file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            regular,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes all of `bytes`, or says how much of it and why no more.
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let fifo = OpenOptions::new().write(true).open(&self.path);
+                none.insert(fifo.map_err(|e| (0, e))?)
+            }
+        };
+        let all = bytes.len();
+        while !bytes.is_empty() {
+            match file.write(bytes) {
+                Ok(0) => return Err((all - bytes.len(), io::ErrorKind::WriteZero.into())),
+                Ok(n) => bytes = &bytes[n..],
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let mut fds = [rustix::event::PollFd::new(
+                        &*file,
+                        rustix::event::PollFlags::OUT,
+                    )];
+                    let _ = rustix::event::poll(&mut fds, None);
+                }
+                Err(e) => return Err((all - bytes.len(), e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the last `len` bytes of the file, which are ours and half a line.
+    fn take_back(&self, len: usize) -> io::Result<()> {
+        let (Some(file), true) = (&self.file, len > 0) else {
+            return Ok(());
+        };
+        let end = file.metadata()?.len();
+        file.set_len(end.saturating_sub(len as u64))
+    }
+
+    /// What becomes of a delivery that was not written.
+    fn refused(&self, error: &io::Error) -> Outcome {
+        let why = error.to_string();
+        let errno = Errno::from_io_error(error);
+        let full = matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG));
+        if self.regular && full {
+            return Outcome::Retry { after: None, why };
+        }
+        let gone = match error.kind() {
+            io::ErrorKind::BrokenPipe => Gone::Reader,
+            _ => Gone::Broken,
+        };
+        Outcome::Gone { gone, why }
+    }
+}
+
+/// A descriptor of ours once more.
+fn duplicate(fd: i32) -> io::Result<File> {
+    if fd < 0 {
+        return Err(Errno::BADF.into());
+    }
+    // SAFETY: nothing is closed through the borrow, and one that is not open is an error of `dup`.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    Ok(borrowed.try_clone_to_owned()?.into())
+}
+
+impl Sink for FileSink {
+    fn needs(&self) -> Needs {
+        Needs {
+            form: Form::Bulk,
+            batch: BATCH,
+            idempotent: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        let _ = self.write(b"");
+    }
+
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+        let sent = || Outcome::Sent { receipt: None };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let single = match batch {
+            [one] if one.form == Form::Bulk => one.bytes,
+            _ => {
+                buffer.clear();
+                for delivery in batch {
+                    buffer.extend_from_slice(delivery.bytes);
+                    if delivery.form == Form::Event {
+                        buffer.push(b'\n');
+                    }
+                }
+                &buffer[..]
+            }
+        };
+        let result = self.write(single);
+        buffer.shrink_to(1 << 20);
+        self.buffer = buffer;
+        let Err((written, error)) = result else {
+            return batch.iter().map(|_| sent()).collect();
+        };
+        // Those that are there whole are there; of the next nothing may stay.
+        let mut whole = 0;
+        let mut outcomes = Vec::new();
+        for delivery in batch {
+            let len = delivery.bytes.len() + usize::from(delivery.form == Form::Event);
+            if whole + len > written {
+                break;
+            }
+            whole += len;
+            outcomes.push(sent());
+        }
+        let half = written - whole;
+        let last = match self.refused(&error) {
+            _ if half == 0 => self.refused(&error),
+            Outcome::Gone { gone, why } if !self.regular => Outcome::Gone { gone, why },
+            refused => match self.take_back(half) {
+                Ok(()) => refused,
+                Err(e) => Outcome::Unknown {
+                    after: None,
+                    why: format!("{error}, and half a line may have stayed: {e}"),
+                },
+            },
+        };
+        outcomes.push(last);
+        outcomes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(bytes: &[u8]) -> Delivery<'_> {
+        Delivery {
+            id: Some("s/1"),
+            stream: "s",
+            bytes,
+            form: Form::Event,
+        }
+    }
+
+    #[test]
+    fn lines_are_put_behind_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let name = path.to_str().unwrap();
+        let mut sink = FileSink::open(name, Existing::Truncate).unwrap();
+        let outcomes = sink.send(&[line(b"a"), line(b"b")]);
+        assert_eq!(outcomes, vec![Outcome::Sent { receipt: None }; 2]);
+        let mut sink = FileSink::open(name, Existing::Append).unwrap();
+        sink.send(&[line(b"c")]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\nc\n");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        FileSink::open(name, Existing::Truncate).unwrap();
+        assert_eq!(path.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_full_device_is_no_disk_that_empties() {
+        let mut sink = FileSink::open("/dev/full", Existing::Truncate).unwrap();
+        let outcomes = sink.send(&[line(b"a")]);
+        assert!(matches!(
+            outcomes.as_slice(),
+            [Outcome::Gone {
+                gone: Gone::Broken,
+                ..
+            }]
+        ));
+    }
+}

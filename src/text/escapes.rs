@@ -1,0 +1,198 @@
+//! What a terminal was told, as lines of text: escape sequences go, what was written over goes, and no control character
+//! but the line feed and the tab is left. One line is followed, not a screen.
+
+#[cfg(test)]
+mod tests;
+
+use vte::{Params, Parser, Perform};
+
+/// A line is held until its end is known, but no more of it than this, in characters: what is longer leaves in pieces.
+const MAX_LINE: usize = 4096;
+
+/// A cursor that goes further than this beyond the end of a line, in columns, looks for the screen's edge and leaves no gap.
+const MAX_GAP: usize = 256;
+
+/// What stands for invalid UTF-8.
+const REPLACEMENT: &str = "\u{fffd}";
+
+/// Bytes for a terminal in, text out. The text depends on the bytes alone, not on how they were cut.
+///
+/// * A line comes out when it ends, or at [`Escapes::end`]: until then it may still be written over.
+/// * After a carriage return the next character begins the line anew, so that of a progress bar its last state is left.
+///   Backspaces and movements within the line write over single characters.
+/// * A movement to another line ends the line that was begun.
+/// * Invalid UTF-8 becomes U+FFFD.
+#[derive(Default)]
+pub struct Escapes {
+    parser: Parser,
+    line: Line,
+    /// The beginning of a character whose rest has not come; at most three bytes.
+    begun: Vec<u8>,
+}
+
+/// The line that is being written.
+#[derive(Debug, Default)]
+struct Line {
+    chars: Vec<char>,
+    /// Where the next character goes; at most `chars.len()`.
+    at: usize,
+    /// A carriage return was the last movement.
+    returned: bool,
+    out: String,
+}
+
+impl Escapes {
+    /// Takes the next bytes; the text that is certain by now.
+    #[must_use]
+    pub fn feed(&mut self, bytes: &[u8]) -> String {
+        if self.begun.is_empty() {
+            self.parse(bytes);
+        } else {
+            let mut whole = std::mem::take(&mut self.begun);
+            whole.extend_from_slice(bytes);
+            self.parse(&whole);
+        }
+        std::mem::take(&mut self.line.out)
+    }
+
+    /// The parser gets whole characters only: what it makes of others depends on how they were cut.
+    fn parse(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            self.parser
+                .advance(&mut self.line, chunk.valid().as_bytes());
+            let wrong = chunk.invalid();
+            let begun = std::str::from_utf8(wrong).is_err_and(|e| e.error_len().is_none());
+            if begun && chunks.peek().is_none() {
+                self.begun.extend_from_slice(wrong);
+            } else if !wrong.is_empty() {
+                self.parser.advance(&mut self.line, REPLACEMENT.as_bytes());
+            }
+        }
+    }
+
+    /// Nothing more comes: the line that was begun, and the state is that of the start.
+    #[must_use]
+    pub fn end(&mut self) -> String {
+        if !std::mem::take(&mut self.begun).is_empty() {
+            self.parser.advance(&mut self.line, REPLACEMENT.as_bytes());
+        }
+        self.parser = Parser::new();
+        self.line.release();
+        std::mem::take(&mut self.line.out)
+    }
+}
+
+impl Line {
+    fn put(&mut self, c: char) {
+        if std::mem::take(&mut self.returned) {
+            self.chars.clear();
+            self.at = 0;
+        }
+        match self.chars.get_mut(self.at) {
+            Some(under) => *under = c,
+            None => self.chars.push(c),
+        }
+        self.at += 1;
+        if self.chars.len() >= MAX_LINE {
+            self.release();
+        }
+    }
+
+    /// What is held leaves, and the line goes on behind it.
+    fn release(&mut self) {
+        self.out.extend(self.chars.drain(..));
+        (self.at, self.returned) = (0, false);
+    }
+
+    fn end_line(&mut self) {
+        self.release();
+        self.out.push('\n');
+    }
+
+    /// The cursor leaves the line.
+    fn leave(&mut self) {
+        if !self.chars.is_empty() {
+            self.end_line();
+        }
+    }
+
+    fn go_to(&mut self, column: usize) {
+        self.returned = false;
+        let gap = column.saturating_sub(self.chars.len());
+        if gap <= MAX_GAP {
+            self.chars.extend(std::iter::repeat_n(' ', gap));
+        }
+        self.at = column.min(self.chars.len());
+        if self.chars.len() >= MAX_LINE {
+            self.release();
+        }
+    }
+
+    fn control(&mut self, c: char) {
+        match c {
+            '\t' => self.put('\t'),
+            // Line feed, vertical tab, form feed, index, next line.
+            '\n' | '\x0b' | '\x0c' | '\u{84}' | '\u{85}' => self.end_line(),
+            '\r' => (self.at, self.returned) = (0, true),
+            '\x08' => self.at = self.at.saturating_sub(1),
+            _ => {}
+        }
+    }
+}
+
+impl Perform for Line {
+    fn print(&mut self, c: char) {
+        if c.is_control() {
+            self.control(c);
+        } else {
+            self.put(c);
+        }
+    }
+
+    fn execute(&mut self, byte: u8) {
+        self.control(char::from(byte));
+    }
+
+    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _: bool, action: char) {
+        if !intermediates.is_empty() {
+            return;
+        }
+        let first = params.iter().next().and_then(|p| p.first().copied());
+        let first = usize::from(first.unwrap_or_default());
+        let count = first.max(1);
+        let rest = self.at..self.at.saturating_add(count).min(self.chars.len());
+        match (action, first) {
+            // Erase in the line, erase in the display.
+            ('K' | 'J', 0) => self.chars.truncate(self.at),
+            ('K', 2) => (self.chars, self.at) = (Vec::new(), 0),
+            ('J', 2 | 3) => self.leave(),
+            ('G' | '`', 0 | 1) => (self.at, self.returned) = (0, true),
+            ('G' | '`', column) => self.go_to(column - 1),
+            ('C' | 'a', _) => self.go_to(self.at + count),
+            ('D', _) => self.go_to(self.at.saturating_sub(count)),
+            ('P', _) => drop(self.chars.drain(rest)),
+            ('X', _) => self.chars.get_mut(rest).unwrap_or_default().fill(' '),
+            ('@', _) if self.at < self.chars.len() => {
+                let gap = std::iter::repeat_n(' ', count.min(MAX_GAP));
+                drop(self.chars.splice(self.at..self.at, gap));
+                if self.chars.len() >= MAX_LINE {
+                    self.release();
+                }
+            }
+            // Up, down, to another line, anywhere.
+            ('A' | 'B' | 'E' | 'F' | 'd' | 'e' | 'H' | 'f', _) => self.leave(),
+            _ => {}
+        }
+    }
+
+    fn esc_dispatch(&mut self, intermediates: &[u8], _: bool, byte: u8) {
+        match (intermediates, byte) {
+            // Index, next line.
+            ([], b'D' | b'E') => self.end_line(),
+            // Reverse index, reset.
+            ([], b'M' | b'c') => self.leave(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `spile tee` to HTTP endpoints, good and bad ones, and to a Discord webhook as Discord documents it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::endpoint::{Endpoint, Reply};
+use crate::harness::{Live, bash, spile, stress};
+use crate::tee::{place, read, status, statuses};
+
+const OK: Reply = Reply::Status(200, "", "");
+
+#[test]
+fn each_event_is_a_request_with_its_id() {
+    let server = Endpoint::start(|_, _| OK);
+    let delta = crate::commands::EVENT;
+    let input = format!("{}garbage\n{delta}", status(7, "a"));
+    spile(&["tee", &server.url])
+        .stdin(&input)
+        .run()
+        .stdout(&input);
+    let seen = server.seen();
+    let got: Vec<_> = seen
+        .iter()
+        .map(|r| (r.header("idempotency-key"), r.body.as_str()))
+        .collect();
+    let want = [(Some("s/7"), status(7, "a")), (None, delta.to_owned())];
+    let want: Vec<_> = want.iter().map(|(id, l)| (*id, l.trim_end())).collect();
+    assert_eq!(got, want);
+    assert_eq!(seen[0].header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn an_endpoint_that_fails_at_the_nth_request_gets_all_the_same() {
+    let rounds = stress(50);
+    let (_folder, path) = place("x");
+    let input = statuses(55);
+    for n in (1..=50).step_by((50 / rounds).max(1) as usize) {
+        for reply in [
+            Reply::Status(500, "", ""),
+            Reply::Status(503, "Retry-After: 0", ""),
+            Reply::Status(429, "Retry-After: 0", ""),
+            Reply::Close,
+        ] {
+            let bad = reply.clone();
+            let server = Endpoint::start(move |i, _| if i == n { bad.clone() } else { OK });
+            let script = format!("spile tee {path} {}", server.url);
+            let (stdout, stderr, status) =
+                bash(&format!("{script} <<'E'\n{}\nE", input.trim_end()));
+            assert_eq!((stdout.as_str(), status), (input.as_str(), 0), "{reply:?}");
+            assert_eq!(read(&path), input);
+            let asked = matches!(reply, Reply::Status(503 | 429, ..));
+            assert_eq!(stderr.is_empty(), asked, "{reply:?}: {stderr}");
+            let keys: Vec<String> = server
+                .seen()
+                .iter()
+                .map(|r| r.header("idempotency-key").unwrap().to_owned())
+                .collect();
+            let mut want: Vec<String> = (1..=55).map(|i| format!("s/{i}")).collect();
+            want.insert(n, want[n - 1].clone());
+            assert_eq!(keys, want, "in order, and the one that failed twice");
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_costs_itself_alone() {
+    let server = Endpoint::start(|i, _| {
+        if i == 2 {
+            Reply::Status(400, "", "")
+        } else {
+            OK
+        }
+    });
+    let input = statuses(3);
+    spile(&["tee", &server.url])
+        .stdin(&input)
+        .run()
+        .status(1)
+        .stderr(&{
+            let name = server.url.trim_end_matches("/hook");
+            format!("spile: {name}: s/2: status 400\nspile: {name}: events: 1 refused\n")
+        })
+        .stdout(&input);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[test]
+fn retry_after_is_obeyed() {
+    let server = Endpoint::start(|i, _| {
+        if i == 1 {
+            Reply::Status(429, "Retry-After: 1", "")
+        } else {
+            OK
+        }
+    });
+    let input = statuses(2);
+    spile(&["tee", &server.url])
+        .stdin(&input)
+        .run()
+        .stdout(&input);
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn what_has_no_id_is_sent_once_at_most() {
+    let server = Endpoint::start(|_, _| Reply::Status(500, "", ""));
+    let delta = crate::commands::EVENT;
+    let name = server.url.trim_end_matches("/hook").to_owned();
+    spile(&["tee", &server.url])
+        .stdin(delta)
+        .run()
+        .status(1)
+        .stderr(&format!(
+            "spile: {name}: an event without an id: status 500\nspile: {name}: events: 1 in doubt\n"
+        ))
+        .stdout(delta);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn a_dead_endpoint_does_not_hold_the_end() {
+    let (_folder, path) = place("x");
+    let input = statuses(3);
+    // One that never answers, and one where nobody listens.
+    let stalled = Endpoint::start(|_, _| Reply::Stall);
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    for url in [&stalled.url, &closed] {
+        let mut live = Live::start(&["tee", "--linger", "300ms", url, &path]);
+        live.write(&input);
+        for _ in 0..3 {
+            live.line();
+        }
+        let (rest, status) = live.end();
+        assert_eq!((rest.len(), status), (0, 1));
+        assert_eq!(read(&path), input);
+    }
+    let (_, stderr, status) = bash(&format!(
+        "printf '{}' | spile tee --linger 0 {} >/dev/null",
+        input.escape_default(),
+        stalled.url
+    ));
+    assert_eq!(status, 1);
+    assert!(stderr.contains("events: 3 still owed"), "{stderr}");
+}
+
+/// A part of an answer.
+fn part(n: u64, text: &str) -> String {
+    format!(
+        "{{\"v\":1,\"type\":\"block_final\",\"stream\":\"s\",\"turn\":1,\"seq\":9,\"ts\":\"2026-01-01T00:00:00.000Z\",\"block\":\"b1\",\"kind\":\"answer\",\"text\":\"{text}\",\"part\":{n},\"last\":false,\"delivery_id\":\"s/1/b1/{n}\"}}\n"
+    )
+}
+
+#[test]
+fn a_discord_webhook_gets_messages_at_the_pace_that_it_asks_for() {
+    let server = Endpoint::start(|i, _| match i {
+        1 => Reply::Status(
+            429,
+            "Retry-After: 1\nX-RateLimit-Scope: shared",
+            r#"{"message":"You are being rate limited.","retry_after":0.4,"global":false}"#,
+        ),
+        2 => Reply::Status(
+            200,
+            "X-RateLimit-Remaining: 0\nX-RateLimit-Reset-After: 0.6",
+            r#"{"id":"123"}"#,
+        ),
+        _ => Reply::Status(200, "X-RateLimit-Remaining: 4", r#"{"id":"124"}"#),
+    });
+    let input = format!(
+        "{}{}{}{}",
+        part(0, "one @everyone"),
+        crate::commands::EVENT,
+        status(3, "x"),
+        part(1, "two")
+    );
+    spile(&["tee", &format!("{}#to=discord-webhook", server.url)])
+        .stdin(&input)
+        .run()
+        .stdout(&input);
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|r| r.path == "/hook?wait=true"));
+    assert!(seen[1].at - seen[0].at >= Duration::from_millis(400));
+    assert!(seen[2].at - seen[1].at >= Duration::from_millis(590));
+    let bodies: Vec<BTreeMap<String, serde_json::Value>> = seen
+        .iter()
+        .map(|r| serde_json::from_str(&r.body).unwrap())
+        .collect();
+    assert_eq!(bodies[0], bodies[1], "the same message again");
+    assert_eq!(bodies[0]["content"], "one @everyone");
+    assert_eq!(
+        bodies[0]["allowed_mentions"]["parse"],
+        serde_json::json!([])
+    );
+    assert_eq!(bodies[0]["enforce_nonce"], true);
+    assert_eq!(bodies[0]["nonce"].as_str().unwrap().len(), 25);
+    assert_eq!(bodies[2]["content"], "two");
+    assert_ne!(bodies[0]["nonce"], bodies[2]["nonce"]);
+}
+
+#[test]
+fn a_webhook_that_is_not_there_is_given_up() {
+    let server = Endpoint::start(|_, _| Reply::Status(404, "", "{}"));
+    let input = format!("{}{}", part(0, "one"), part(1, "two"));
+    let name = server.url.trim_end_matches("/hook").to_owned();
+    spile(&["tee", &format!("{}#to=discord-webhook", server.url)])
+        .stdin(&input)
+        .run()
+        .status(1)
+        .stderr(&format!(
+            "spile: {name}: there is no such webhook (status 404)\nspile: {name}: events: 2 not sent\n"
+        ))
+        .stdout(&input);
+    assert_eq!(server.seen().len(), 1);
+}
