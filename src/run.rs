@@ -1,5 +1,6 @@
 //! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
 
+mod cgroup;
 mod child;
 mod clock;
 pub mod control;

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::io::FdFlags;
 use rustix::process::Pid;
 
+use super::cgroup;
 use super::guardian;
 use super::message::{Message, Reader, SIZE};
 use super::pty::{self, Pty};
@@ -262,6 +263,7 @@ impl Agent {
             return;
         }
         self.guarded = Guarded::Lost;
+        cgroup::clear_of(self.guardian.id());
         let (agent, ended) = (self.pid, &mut self.ended);
         tree::kill_all(&self.spare, &mut |pid, status| {
             if pid.as_raw_pid() == agent {

@@ -1,5 +1,6 @@
 //! The guardian: a process between wrap and the agent that outlives wrap, so that nothing outlives it. It is the agent's
-//! parent, adopts every orphan below it, and when wrap is gone or says so, kills until `waitpid` knows of no child.
+//! parent, adopts every orphan below it, and when wrap is gone or says so, kills until `waitpid` knows of no child. Where a
+//! control group was delegated to us the agent has one of its own, which is killed as a whole.
 //!
 //! It holds nothing of wrap's stdio. Where orphans cannot be adopted (not on Linux) it kills the agent's group. Killing
 //! wrap and guardian at the same instant with SIGKILL is not covered.
@@ -16,6 +17,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
+use super::cgroup::{self, Cgroup};
 use super::message::{Message, Reader, SIZE};
 use super::pty;
 use super::signal::{Second, Signals};
@@ -51,6 +53,16 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
         // SAFETY: it makes system calls only, allocates nothing and takes no lock.
         unsafe { command.pre_exec(pty::come_to_the_front) };
     }
+    let cgroup = Cgroup::make();
+    if let Some(door) = cgroup.as_ref().map(Cgroup::door) {
+        // SAFETY: it makes one system call, allocates nothing and takes no lock.
+        unsafe {
+            command.pre_exec(move || {
+                cgroup::go_in(door);
+                Ok(())
+            })
+        };
+    }
     let agent = command.spawn();
     drop(command);
     forget_stdio();
@@ -60,6 +72,7 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
         terminal,
         agent: None,
         exited: false,
+        cgroup,
     };
     match agent {
         Ok(child) => {
@@ -73,6 +86,7 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
             guardian.say(Message::NotStarted(errno));
         }
     }
+    drop(guardian);
     // Only now may another run of the same key start.
     drop(held);
     Exit::Success
@@ -104,6 +118,8 @@ struct Guardian {
     terminal: bool,
     agent: Option<Pid>,
     exited: bool,
+    /// The agent's own, where there can be one.
+    cgroup: Option<Cgroup>,
 }
 
 impl Guardian {
@@ -156,6 +172,9 @@ impl Guardian {
     }
 
     fn kill_all(&mut self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
         if let Some(agent) = self.agent.filter(|_| !self.exited) {
             let _ = kill_process_group(agent, Signal::KILL);
         }
