@@ -19,6 +19,11 @@ use crate::tap::{Config, Tap};
 ///
 /// With a command after `--` wrap starts it, gives it no stdin, reads both its outputs and says how it ended; without one
 /// it reads what an agent prints on stdin. Every turn gets exactly one terminal event, whatever the agent does.
+///
+/// When wrap ends, whichever way, nothing of the agent is left. On Linux a guardian adopts what the agent leaves behind, also
+/// what has a session or a parent of its own, and in a unit with systemd's Delegate=yes the agent has a control group that is
+/// killed as a whole. On other systems, which have neither, the agent's process group is killed: what has left that group
+/// survives.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
