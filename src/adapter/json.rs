@@ -253,7 +253,7 @@ pub fn tool_kind(name: &str) -> &'static str {
         (
             "execute",
             &[
-                "bash", "shell", "exec", "command", "run", "terminal", "kill",
+                "bash", "shell", "exec", "execute", "command", "run", "terminal", "kill",
             ],
         ),
         ("think", &["think", "plan", "todo", "task", "agent"]),
@@ -289,6 +289,7 @@ mod tests {
         let kinds = [
             ("Read", "read"),
             ("Bash", "execute"),
+            ("Execute", "execute"),
             ("Edit", "edit"),
             ("MultiEdit", "edit"),
             ("WebSearch", "fetch"),
