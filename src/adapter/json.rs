@@ -1,6 +1,7 @@
 //! What the adapters of JSON-lines runtimes share: a line to a value, what is no JSON to a log, tool kinds.
 
 mod calls;
+mod depth;
 mod document;
 mod parts;
 mod said;
@@ -15,6 +16,7 @@ use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
 pub use calls::Calls;
+pub use depth::Depth;
 pub use document::Documents;
 pub use parts::{
     Call, Done, arguments, count, failure, finish_tool, over, plain, spend, start_tool, sum, usage,
