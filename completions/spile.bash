@@ -950,7 +950,7 @@ _spile() {
             fi
             case "${prev}" in
                 --from)
-                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw aider openai-chat openai-responses anthropic gemini-api stream-chunk acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw droid aider openai-chat openai-responses anthropic gemini-api stream-chunk acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
                     return 0
                     ;;
                 --stdin)

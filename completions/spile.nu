@@ -7,7 +7,7 @@ module completions {
   ]
 
   def "nu-complete spile wrap from" [] {
-    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "stream-chunk" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "stream-chunk" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
   }
 
   def "nu-complete spile wrap stdin" [] {

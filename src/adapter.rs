@@ -12,6 +12,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod cursor;
+mod droid;
 mod events;
 pub(crate) mod framing;
 mod gemini;
@@ -145,6 +146,7 @@ pub const ADAPTERS: &[&Spec] = &[
     &grok::SPEC,
     &antigravity::SPEC,
     &openclaw::SPEC,
+    &droid::SPEC,
     &aider::SPEC,
     &openai_chat::SPEC,
     &openai_responses::SPEC,

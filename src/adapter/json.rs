@@ -1,6 +1,7 @@
 //! What the adapters of JSON-lines runtimes share: a line to a value, what is no JSON to a log, tool kinds.
 
 mod calls;
+mod depth;
 mod document;
 mod parts;
 mod said;
@@ -15,6 +16,7 @@ use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
 pub use calls::Calls;
+pub use depth::Depth;
 pub use document::Documents;
 pub use parts::{
     Call, Done, arguments, count, failure, finish_tool, over, plain, spend, start_tool, sum, usage,
@@ -253,7 +255,7 @@ pub fn tool_kind(name: &str) -> &'static str {
         (
             "execute",
             &[
-                "bash", "shell", "exec", "command", "run", "terminal", "kill",
+                "bash", "shell", "exec", "execute", "command", "run", "terminal", "kill",
             ],
         ),
         ("think", &["think", "plan", "todo", "task", "agent"]),
@@ -289,6 +291,7 @@ mod tests {
         let kinds = [
             ("Read", "read"),
             ("Bash", "execute"),
+            ("Execute", "execute"),
             ("Edit", "edit"),
             ("MultiEdit", "edit"),
             ("WebSearch", "fetch"),

@@ -105,7 +105,8 @@ pub struct Cancel {
 }
 
 /// The event that says that a wish was refused, as its line without a line feed. `code` is the word for programs: with
-/// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it.
+/// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it. It is for the filter
+/// alone, which says it again if the turn is still open: without `ts` it is no event for anybody else.
 #[must_use]
 pub fn refusal(wish: &Wish, code: &str, why: &str) -> String {
     serde_json::json!({
@@ -118,6 +119,11 @@ pub fn refusal(wish: &Wish, code: &str, why: &str) -> String {
         "data": {"code": code},
     })
     .to_string()
+}
+
+/// Whether an event is a [`refusal`]; what another cancel has said of its own is not.
+fn is_refusal(event: &Event<'_>) -> bool {
+    event.kind == Type::Status && event.ts.is_none() && event.line.contains("cancel_refused")
 }
 
 impl Cancel {
@@ -227,6 +233,8 @@ impl Filter for Cancel {
             return self.on_numbered(now, at, event, out);
         }
         match lane.refusal(event) {
+            // The turn has ended since: nothing of it can be said any more.
+            None if is_refusal(event) => {}
             None => out.pass(now, event),
             Some(refusal) => {
                 out.say(now, |buf| lane.say_refused(now, &refusal, buf));

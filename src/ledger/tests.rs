@@ -1,1 +1,322 @@
-//! Lanes under virtual time; the scenarios against the real store are in tests/it/ledger.rs.
+//! Lanes under virtual time, against a store that is a map; the scenarios against the real store are in tests/it/ledger.rs.
+
+mod any_outcome;
+mod doubt;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::lane::{Asked, Change, Item, Lanes, Outcome, Step};
+use super::row::is_open;
+use super::{Ability, Head, InDoubt, MAX_BACKOFF, MAX_RETRY_AFTER, Mark, Options, State, backoff};
+use crate::time::Time;
+
+/// Long after the beginning of time, in milliseconds.
+const BEGIN: u64 = 1_800_000_000_000;
+
+/// What outlives a crash: the rows with their streams, and the clock.
+struct World {
+    options: Options,
+    rows: BTreeMap<u64, (String, Head)>,
+    now: Time,
+    /// Each row that was given to the sink, and when.
+    given: Vec<(Time, u64)>,
+}
+
+impl World {
+    /// The rows of these streams in this order, all planned now.
+    fn new(options: Options, streams: &[&str]) -> Self {
+        let now = Time::from_millis(BEGIN);
+        let rows = (1..).zip(streams).map(|(position, stream)| {
+            let head = Head {
+                position,
+                id: format!("{stream}/{position}"),
+                state: State::Planned,
+                mark: Mark::None,
+                tries: 0,
+                born: now,
+                changed: now,
+                not_before: Time::default(),
+            };
+            (position, ((*stream).to_owned(), head))
+        });
+        Self {
+            options,
+            rows: rows.collect(),
+            now,
+            given: Vec::new(),
+        }
+    }
+
+    fn row(&mut self, position: u64) -> &mut Head {
+        &mut self.rows.get_mut(&position).unwrap().1
+    }
+
+    /// The states of all rows in their order.
+    fn states(&self) -> Vec<(State, Mark)> {
+        let rows = self.rows.values();
+        rows.map(|(_, row)| (row.state, row.mark)).collect()
+    }
+
+    /// A process that begins: it knows the streams and nothing else.
+    fn start(&self) -> Lanes {
+        let mut lanes = Lanes::new(self.options);
+        for (stream, _) in self.rows.values() {
+            lanes.more(stream);
+        }
+        lanes
+    }
+
+    /// Makes a transition durable.
+    fn store(&mut self, change: &Change) {
+        let row = self.row(change.position);
+        (row.state, row.mark, row.tries) = (change.state, change.mark, change.tries);
+        (row.changed, row.not_before) = (change.changed, change.not_before);
+    }
+
+    /// What the store answers to [`Step::Load`].
+    fn load(&self, stream: &str, after: u64, most: usize) -> Vec<Head> {
+        let open = self
+            .rows
+            .range(after + 1..)
+            .filter(|(_, (s, row))| s == stream && is_open(row.state, row.mark));
+        open.map(|(_, (_, row))| row.clone()).take(most).collect()
+    }
+
+    /// The next step that is not a matter of the store alone.
+    fn next(&mut self, lanes: &mut Lanes) -> Step {
+        loop {
+            match lanes.next(self.now) {
+                Step::Load(stream, after, most) => {
+                    let rows = self.load(&stream, after, most);
+                    lanes.loaded(self.now, &stream, most, rows);
+                }
+                Step::Change(changes) => changes.iter().for_each(|c| self.store(c)),
+                step => return step,
+            }
+        }
+    }
+
+    /// The rows of the next send; no other step may come.
+    fn send(&mut self, lanes: &mut Lanes) -> Vec<u64> {
+        let step = self.next(lanes);
+        let Step::Send(items) = step else {
+            panic!("{step:?} where something can be sent");
+        };
+        let rows = items.iter().filter_map(|item| match item {
+            Item::Row(change) => Some(change),
+            Item::Passing(_) => None,
+        });
+        let rows: Vec<u64> = rows
+            .map(|change| {
+                assert_eq!(change.state, State::Sending);
+                self.store(change);
+                change.position
+            })
+            .collect();
+        self.given.extend(rows.iter().map(|at| (self.now, *at)));
+        rows
+    }
+
+    fn end(&mut self, lanes: &mut Lanes, position: u64, outcome: Outcome) {
+        let change = lanes.outcome(self.now, position, outcome);
+        self.store(&change.expect("it is under way"));
+    }
+
+    /// Sends and waits until there is nothing to do, at most `steps` times; every delivery ends as `sink` says.
+    fn drive(&mut self, lanes: &mut Lanes, steps: usize, mut sink: impl FnMut(u64) -> Outcome) {
+        for _ in 0..steps {
+            match self.next(lanes) {
+                Step::Wait(until) => {
+                    assert!(until > self.now, "a wait has an end");
+                    self.now = until;
+                }
+                Step::Send(items) => self.give(lanes, items, &mut sink),
+                Step::Idle => return,
+                step => panic!("{step:?} where nobody can be asked"),
+            }
+        }
+        panic!("it does not come to an end");
+    }
+
+    fn give(&mut self, lanes: &mut Lanes, items: Vec<Item>, sink: &mut dyn FnMut(u64) -> Outcome) {
+        for item in items {
+            if let Item::Row(change) = item {
+                self.store(&change);
+                self.given.push((self.now, change.position));
+                self.end(lanes, change.position, sink(change.position));
+            }
+        }
+    }
+
+    fn positions(&self) -> Vec<u64> {
+        self.given.iter().map(|(_, at)| *at).collect()
+    }
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn blind() -> Options {
+    Options::new(Ability::Blind)
+}
+
+/// A sink that knows an id again for an hour.
+fn idempotent() -> Options {
+    Options::new(Ability::Idempotent(secs(3600)))
+}
+
+fn retry() -> Outcome {
+    Outcome::Retry(None, "busy".to_owned())
+}
+
+#[test]
+fn the_wait_doubles_up_to_five_minutes() {
+    let mut options = blind();
+    options.tries = 13;
+    let mut world = World::new(options, &["s", "s"]);
+    let mut lanes = world.start();
+    world.drive(&mut lanes, 1000, |_| retry());
+    let times: Vec<Time> = world.given.iter().map(|(at, _)| *at).collect();
+    let waits: Vec<u64> = times
+        .windows(2)
+        .map(|w| w[1].since(w[0]).as_secs())
+        .collect();
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    assert_eq!(world.positions(), [1; 13], "what stands behind it waits");
+    assert_eq!(world.states()[0], (State::Failed, Mark::None));
+    assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
+    assert_eq!(backoff(0), backoff(1));
+}
+
+#[test]
+fn who_asks_to_be_left_alone_has_not_failed() {
+    let mut options = idempotent();
+    options.tries = 1;
+    let mut world = World::new(options, &["s"]);
+    let mut lanes = world.start();
+    let asks = [secs(40), Duration::ZERO, secs(7200), Duration::MAX];
+    for ask in asks {
+        assert_eq!(world.send(&mut lanes), [1]);
+        world.end(&mut lanes, 1, Outcome::Retry(Some(ask), "429".to_owned()));
+        assert_eq!(world.row(1).tries, 0);
+        // An hour is the most that a sink can ask for.
+        let until = world.now + ask.min(MAX_RETRY_AFTER);
+        if ask > Duration::ZERO {
+            assert_eq!(world.next(&mut lanes), Step::Wait(until));
+        }
+        world.now = until;
+    }
+    assert_eq!(world.send(&mut lanes), [1]);
+    world.end(&mut lanes, 1, Outcome::Sent(None));
+    assert_eq!(world.next(&mut lanes), Step::Idle);
+}
+
+#[test]
+fn with_a_pace_they_go_one_by_one() {
+    let mut options = idempotent();
+    options.pace = Duration::from_millis(250);
+    let mut world = World::new(options, &["s", "t", "s", "t"]);
+    let mut lanes = world.start();
+    world.drive(&mut lanes, 100, |_| Outcome::Sent(None));
+    let at = |n: u64| Time::from_millis(BEGIN + 250 * n);
+    let want: Vec<(Time, u64)> = (0..4).map(|n| (at(n), n + 1)).collect();
+    assert_eq!(world.given, want);
+}
+
+#[test]
+fn a_batch_is_the_oldest_of_all_lanes() {
+    let streams = ["s", "s", "t", "s", "u", "t"];
+    let mut options = idempotent();
+    options.batch = 4;
+    let mut world = World::new(options, &streams);
+    let mut lanes = world.start();
+    assert_eq!(world.send(&mut lanes), [1, 2, 3, 4]);
+    for at in 1..=4 {
+        world.end(&mut lanes, at, Outcome::Sent(None));
+    }
+    assert_eq!(world.send(&mut lanes), [5, 6]);
+    // Where nobody can tell afterwards, one at a time is in doubt.
+    options.ability = Ability::Blind;
+    let mut world = World::new(options, &streams);
+    let mut lanes = world.start();
+    assert_eq!(world.send(&mut lanes), [1]);
+}
+
+#[test]
+fn a_lane_that_waits_holds_up_no_other() {
+    let mut world = World::new(idempotent(), &["s", "t", "s", "t"]);
+    let mut lanes = world.start();
+    assert_eq!(world.send(&mut lanes), [1, 2, 3, 4]);
+    world.end(&mut lanes, 1, retry());
+    world.end(&mut lanes, 3, Outcome::NotTried);
+    world.end(&mut lanes, 2, Outcome::Sent(None));
+    world.end(&mut lanes, 4, retry());
+    // What was not tried stands as before, and behind the first of its stream.
+    assert_eq!(world.states()[2], (State::Planned, Mark::None));
+    assert_eq!(world.row(3).tries, 0);
+    assert_eq!(world.next(&mut lanes), Step::Wait(world.now + secs(1)));
+    world.now = world.now + secs(1);
+    assert_eq!(world.send(&mut lanes), [1, 3, 4]);
+}
+
+#[test]
+fn a_stream_of_many_rows_is_loaded_as_it_goes() {
+    let mut world = World::new(idempotent(), &["s"; 1000]);
+    let mut lanes = world.start();
+    let (mut loads, mut most) = (0, 0);
+    loop {
+        match lanes.next(world.now) {
+            Step::Load(stream, after, asked) => {
+                let rows = world.load(&stream, after, asked);
+                (loads, most) = (loads + 1, most.max(asked));
+                lanes.loaded(world.now, &stream, asked, rows);
+            }
+            Step::Send(items) => world.give(&mut lanes, items, &mut |_| Outcome::Sent(None)),
+            step => break assert_eq!(step, Step::Idle),
+        }
+    }
+    assert_eq!(world.positions(), (1..=1000).collect::<Vec<u64>>());
+    assert!(most <= 256 && loads >= 4, "{loads} of {most}");
+}
+
+#[test]
+fn what_is_never_in_the_ledger_keeps_its_place_and_goes_once() {
+    let mut world = World::new(idempotent(), &["s", "s"]);
+    let mut lanes = world.start();
+    lanes.pass("s", 0, b"first".to_vec());
+    lanes.pass("s", 1, b"between".to_vec());
+    lanes.pass("s", 2, b"last".to_vec());
+    let Step::Send(items) = world.next(&mut lanes) else {
+        panic!("nothing is sent");
+    };
+    let short = |item: &Item| match item {
+        Item::Row(change) => change.position.to_string(),
+        Item::Passing(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let order: Vec<String> = items.iter().map(short).collect();
+    assert_eq!(order, ["first", "1", "between", "2", "last"]);
+    for at in [1, 2] {
+        world.end(&mut lanes, at, retry());
+    }
+    world.now = world.now + secs(1);
+    assert_eq!(world.send(&mut lanes), [1, 2]);
+    // A mebibyte may wait in a lane; what is more is counted.
+    lanes.pass("s", 2, vec![b'x'; 1 << 20]);
+    lanes.pass("s", 2, b"y".to_vec());
+    assert_eq!(lanes.dropped(), 1);
+}
+
+#[test]
+fn an_outcome_is_for_what_is_under_way() {
+    let mut world = World::new(idempotent(), &["s", "s"]);
+    let mut lanes = world.start();
+    assert_eq!(lanes.outcome(world.now, 1, Outcome::Sent(None)), None);
+    assert_eq!(world.send(&mut lanes), [1, 2]);
+    lanes.forget(1);
+    assert_eq!(lanes.outcome(world.now, 1, Outcome::Sent(None)), None);
+    world.end(&mut lanes, 2, Outcome::Sent(Some("receipt".to_owned())));
+    assert_eq!(lanes.outcome(world.now, 2, Outcome::Sent(None)), None);
+    assert_eq!(world.next(&mut lanes), Step::Idle);
+}

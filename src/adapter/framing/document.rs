@@ -3,6 +3,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::super::json::Depth;
 use super::{Each, Frame, Malformed, Message, Place, Tail, is_json, truncated};
 
 /// The value that has begun.
@@ -10,9 +11,7 @@ use super::{Each, Frame, Malformed, Message, Place, Tail, is_json, truncated};
 pub(super) struct Document {
     max: usize,
     held: String,
-    depth: usize,
-    string: bool,
-    escape: bool,
+    depth: Depth,
     /// Inside an array whose elements leave one by one.
     array: bool,
     line: u64,
@@ -43,7 +42,7 @@ impl Document {
             if !error.is_eof() && !why.reason.contains("trailing characters") {
                 return broken(line, place, why, each);
             }
-        } else if self.depth > 0 && line.starts_with('{') && is_json(line) {
+        } else if self.depth.is_open() && line.starts_with('{') && is_json(line) {
             // A message on a line of its own ends what never came to its end.
             self.give_up(each);
             return message(line.trim(), place, each);
@@ -57,7 +56,7 @@ impl Document {
     /// Takes the next value, or a part of it, and gives back what stands behind it.
     fn more<'l>(&mut self, text: &'l str, place: (u64, u64), each: &mut Each<'_>) -> &'l str {
         let mut text = text;
-        if self.depth == 0 {
+        if !self.depth.is_open() {
             text = text.trim_start_matches(|c: char| c.is_whitespace() || (self.array && c == ','));
             if let Some(rest) = text.strip_prefix('[').filter(|_| !self.array) {
                 self.array = true;
@@ -76,7 +75,7 @@ impl Document {
             }
             (self.line, self.offset) = place;
         }
-        if let Some(end) = self.scan(text) {
+        if let Some(end) = self.depth.end(text.as_bytes()) {
             let (value, rest) = text.split_at(end);
             self.held.push_str(value);
             let held = std::mem::take(&mut self.held);
@@ -86,32 +85,10 @@ impl Document {
         self.held.push_str(text);
         self.held.push('\n');
         // No string of JSON goes over a line end.
-        if self.string || self.held.len() > self.max {
+        if self.depth.in_string() || self.held.len() > self.max {
             self.give_up(each);
         }
         ""
-    }
-
-    /// Where the value ends that begins or goes on here.
-    fn scan(&mut self, text: &str) -> Option<usize> {
-        for (at, byte) in text.bytes().enumerate() {
-            if self.string {
-                self.string = self.escape || byte != b'"';
-                self.escape = byte == b'\\' && !self.escape;
-                continue;
-            }
-            match byte {
-                b'{' | b'[' => self.depth += 1,
-                b'"' => self.string = true,
-                b'}' | b']' if self.depth == 1 => {
-                    self.depth = 0;
-                    return Some(at + 1);
-                }
-                b'}' | b']' if self.depth > 1 => self.depth -= 1,
-                _ => {}
-            }
-        }
-        None
     }
 
     /// What has begun will never be whole.

@@ -3,39 +3,13 @@
 use serde_json::Value;
 
 use super::super::Line;
-use super::{diagnostic_of, lines_of, log_line};
+use super::{Depth, diagnostic_of, lines_of, log_line};
 use crate::codec::{Lines, MAX_LINE, Piece};
 use crate::guard::Guard;
 use crate::time::Time;
 
 /// How much of a document that cannot be read goes into one diagnostic, in bytes.
 const PIECE: usize = 64 << 10;
-
-/// How deep inside a JSON value a text has come; what is inside a string does not count.
-#[derive(Debug, Default)]
-pub struct Depth {
-    open: usize,
-    string: bool,
-    escaped: bool,
-}
-
-impl Depth {
-    /// Goes on with these bytes; `true` if they close what the first brace opened.
-    pub fn go_on(&mut self, bytes: &[u8]) -> bool {
-        for byte in bytes {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.string => self.escaped = true,
-                b'"' => self.string = !self.string,
-                _ if self.string => {}
-                b'{' | b'[' => self.open += 1,
-                b'}' | b']' => self.open = self.open.saturating_sub(1),
-                _ => {}
-            }
-        }
-        self.open == 0
-    }
-}
 
 /// Cuts an agent's output into documents and what is none.
 pub struct Documents {
@@ -131,7 +105,7 @@ impl Held {
         if ended {
             self.text.push(b'\n');
         }
-        if self.depth.go_on(bytes) {
+        if self.depth.closes(bytes) {
             let text = std::mem::take(&mut self.text);
             let line = Line {
                 bytes: text.strip_suffix(b"\n").unwrap_or(&text),
@@ -152,18 +126,5 @@ impl Held {
             let place = (self.number, self.offset + (at * PIECE) as u64);
             diagnostic_of(now, place, bytes, "a document that was cut off", guard);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_is_whole_at_its_last_brace() {
-        let whole = |text: &str| Depth::default().go_on(text.as_bytes());
-        assert!(whole(r#"{"a":["}",{"b":"\"}"}]}"#));
-        assert!(!whole(r#"{"a":"}"#));
-        assert!(!whole("{\n"));
     }
 }

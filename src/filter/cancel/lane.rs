@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::turn::{State, Turn, head};
-use super::{Control, Options, Wish};
+use super::{Control, Options, Wish, is_refusal};
 use crate::codec::Writer;
 use crate::event::{Envelope, Event, Status, TurnCancelled, Type, VERSION};
 use crate::filter::Out;
@@ -198,10 +198,7 @@ impl Lane {
     /// Whether an event without a number refuses what was asked, and how.
     pub(super) fn refusal(&self, event: &Event<'_>) -> Option<Refusal> {
         let turn = self.turn.as_ref().filter(|_| self.is_asked())?;
-        if event.kind != Type::Status
-            || event.turn != Some(turn.number)
-            || !event.line.contains("cancel_refused")
-        {
+        if !is_refusal(event) || event.turn != Some(turn.number) {
             return None;
         }
         let (kind, why, data) = head(event.line, |head| {

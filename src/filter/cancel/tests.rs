@@ -1,1 +1,391 @@
-//! cancel under virtual time.
+//! cancel: each condition, whom it asks and what it does with the answer, what it says where it ends a turn itself.
+
+mod laws;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::{Value, json};
+
+use super::{Cancel, Control, Desk, MAX_STREAMS, Options, Wish, refusal};
+use crate::filter::Chain;
+use crate::filter::virtual_time::{Timed, drive, drive_until};
+use crate::time::Time;
+
+/// The lines of streams, numbered as they are made.
+#[derive(Default)]
+struct Script {
+    lines: Vec<Timed>,
+    /// Stream, its last `seq` and its turn.
+    streams: Vec<(String, u64, u64)>,
+}
+
+impl Script {
+    fn state(&mut self, stream: &str) -> &mut (String, u64, u64) {
+        let at = self.streams.iter().position(|(s, ..)| s == stream);
+        let at = at.unwrap_or_else(|| {
+            self.streams.push((stream.to_owned(), 0, 0));
+            self.streams.len() - 1
+        });
+        &mut self.streams[at]
+    }
+
+    /// A numbered event of the stream's turn. `body` is what stands behind the envelope, without a comma before it.
+    fn say(&mut self, at: u64, stream: &str, type_: &str, body: &str) {
+        let state = self.state(stream);
+        state.1 += 1;
+        state.2 += u64::from(type_ == "turn_started");
+        let (seq, turn) = (state.1, state.2);
+        let ts = Time::from_millis(at);
+        self.lines.push((at, format!(
+            r#"{{"v":1,"type":"{type_}","stream":"{stream}","turn":{turn},"seq":{seq},"ts":"{ts}",{body}}}"#
+        )));
+    }
+
+    fn start(&mut self, at: u64, stream: &str) {
+        self.say(at, stream, "turn_started", r#""runtime":"x""#);
+    }
+
+    fn text(&mut self, at: u64, stream: &str, (block, kind): (&str, &str), text: &str) {
+        let body = format!(r#""block":"{block}","kind":"{kind}","text":"{text}""#);
+        self.say(at, stream, "text_delta", &body);
+    }
+
+    fn answer(&mut self, at: u64, text: &str) {
+        self.text(at, "s", ("b1", "answer"), text);
+    }
+
+    fn tool(&mut self, at: u64, id: &str, name: &str) {
+        let body = format!(r#""tool":{{"id":"{id}","name":"{name}","kind":"other"}}"#);
+        self.say(at, "s", "tool_started", &body);
+    }
+
+    fn usage(&mut self, at: u64, data: &Value) {
+        let body = format!(r#""kind":"usage","data":{data}"#);
+        self.say(at, "s", "status", &body);
+    }
+
+    fn complete(&mut self, at: u64, stream: &str) {
+        self.say(at, stream, "turn_completed", r#""stop":"end""#);
+    }
+
+    /// A line without a number, as a filter before this one says it.
+    fn beside(&mut self, at: u64, stream: &str) {
+        let (turn, ts) = (self.state(stream).2, Time::from_millis(at));
+        self.lines.push((at, format!(
+            r#"{{"v":1,"type":"status","stream":"{stream}","turn":{turn},"ts":"{ts}","kind":"heartbeat"}}"#
+        )));
+    }
+
+    /// What a wrap says first, with its socket.
+    fn session(&mut self, at: u64, stream: &str) {
+        let state = self.state(stream);
+        state.1 += 1;
+        let (seq, ts) = (state.1, Time::from_millis(at));
+        self.lines.push((at, format!(
+            r#"{{"v":1,"type":"status","stream":"{stream}","seq":{seq},"ts":"{ts}","kind":"session","data":{{"control":{{"pid":7,"word":"w"}}}}}}"#
+        )));
+    }
+}
+
+fn cancel(options: &Options) -> (Chain, Rc<RefCell<Desk>>) {
+    let desk = Rc::new(RefCell::new(Desk::default()));
+    let filter = Cancel::new(options.clone(), Rc::clone(&desk));
+    (Chain::new(vec![Box::new(filter)]), desk)
+}
+
+fn run(options: &Options, input: &[Timed]) -> Vec<Timed> {
+    drive(cancel(options).0, input)
+}
+
+/// A line as its time, its type (of a status the kind), and what names it.
+fn short((at, line): &Timed) -> String {
+    let event: Value = serde_json::from_str(&crate::codec::without_lone(line)).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let what = match event["type"].as_str().unwrap() {
+        "status" => text(&event["kind"]),
+        "text_delta" => format!("delta {}", text(&event["text"])),
+        "block_final" => format!("final {}", text(&event["text"])),
+        "tool_started" => format!("tool {}", text(&event["tool"]["id"])),
+        "tool_finished" => format!("done {}", text(&event["tool"]["id"])),
+        other => other.to_owned(),
+    };
+    format!("{at} {what}")
+}
+
+fn shorts(lines: &[Timed]) -> Vec<String> {
+    lines.iter().map(short).collect()
+}
+
+fn ms(millis: u64) -> Option<Duration> {
+    Some(Duration::from_millis(millis))
+}
+
+/// The conditions that a case asks for are the only ones.
+fn only(set: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    assert!(!options.is_any());
+    set(&mut options);
+    assert!(options.is_any());
+    options
+}
+
+/// Feeds a turn of stream `s` and holds what comes out against `want`; the last thing said is why.
+fn case(options: &Options, feed: impl FnOnce(&mut Script), want: &[&str], why: &str) {
+    let mut script = Script::default();
+    script.start(0, "s");
+    feed(&mut script);
+    let out = run(options, &script.lines);
+    assert_eq!(shorts(&out), want);
+    let said = |kind: &str, key: &str| {
+        let line = out.iter().find(|(_, line)| line.contains(kind));
+        let event: Value = serde_json::from_str(&line.unwrap().1).unwrap();
+        event[key].clone()
+    };
+    assert_eq!(said("cancel_requested", "message"), why);
+    assert_eq!(
+        said("cancel_requested", "data"),
+        json!({"condition": why, "asks": false})
+    );
+    assert_eq!(said("turn_cancelled", "reason"), why);
+    assert_eq!(said("turn_cancelled", "by"), "filter");
+    assert_eq!(said("turn_cancelled", "synthetic"), true);
+}
+
+/// The turn does not meet the condition: it passes as it came.
+fn untouched(options: &Options, feed: impl FnOnce(&mut Script)) {
+    let mut script = Script::default();
+    script.start(0, "s");
+    feed(&mut script);
+    script.complete(100_000, "s");
+    let (chain, desk) = cancel(options);
+    assert_eq!(drive(chain, &script.lines), script.lines);
+    let desk = desk.borrow();
+    assert_eq!(
+        (desk.wishes.len(), desk.cancelled, desk.over),
+        (0, 0, false)
+    );
+}
+
+#[test]
+fn after_a_time() {
+    let options = only(|o| o.after = ms(1000));
+    let feed = |s: &mut Script| {
+        s.answer(100, "a");
+        s.answer(999, "b");
+        s.answer(1000, "c");
+        s.complete(1001, "s");
+    };
+    let want = [
+        "0 turn_started",
+        "100 delta a",
+        "999 delta b",
+        "1000 cancel_requested",
+        "1000 final ab",
+        "1000 turn_cancelled",
+    ];
+    case(&options, feed, &want, "the turn took 1s (--after)");
+    untouched(&only(|o| o.after = ms(100_001)), |s| s.answer(99_000, "a"));
+}
+
+#[test]
+fn when_nothing_comes() {
+    let options = only(|o| o.when_idle = ms(500));
+    let feed = |s: &mut Script| {
+        s.answer(400, "a");
+        // What has no number is no sign of life.
+        s.beside(700, "s");
+        s.answer(901, "b");
+    };
+    let want = [
+        "0 turn_started",
+        "400 delta a",
+        "700 heartbeat",
+        "900 cancel_requested",
+        "900 final a",
+        "900 turn_cancelled",
+    ];
+    case(
+        &options,
+        feed,
+        &want,
+        "nothing came for 500ms (--when-idle)",
+    );
+    untouched(&only(|o| o.when_idle = ms(50_001)), |s| {
+        s.answer(50_000, "a");
+    });
+}
+
+#[test]
+fn of_two_deadlines_the_first_counts() {
+    let options = only(|o| (o.after, o.when_idle) = (ms(1000), ms(300)));
+    let feed = |s: &mut Script| (1..=4).for_each(|n| s.answer(n * 200, "a"));
+    let want = [
+        "0 turn_started",
+        "200 delta a",
+        "400 delta a",
+        "600 delta a",
+        "800 delta a",
+        "1000 cancel_requested",
+        "1000 final aaaa",
+        "1000 turn_cancelled",
+    ];
+    case(&options, feed, &want, "the turn took 1s (--after)");
+}
+
+#[test]
+fn a_match_in_an_answer() {
+    let options = only(|o| o.pattern = Some(Regex::new("fatal (error|\u{1f600})").unwrap()));
+    let feed = |s: &mut Script| {
+        s.text(1, "s", ("b0", "reasoning"), "fatal error");
+        s.answer(2, "fatal ");
+        s.answer(3, r"\ud83d\ude00, so");
+        s.answer(4, "more");
+    };
+    let want = [
+        "0 turn_started",
+        "1 delta fatal error",
+        "2 delta fatal ",
+        "3 delta \u{1f600}, so",
+        "3 cancel_requested",
+        "3 final fatal error",
+        "3 final fatal \u{1f600}, so",
+        "3 turn_cancelled",
+    ];
+    let why = "the answer matches fatal (error|\u{1f600}) (--match)";
+    case(&options, feed, &want, why);
+    // A block that comes whole is looked at as well; one that was streamed is not looked at twice, and blocks are not joined.
+    let whole = |s: &mut Script| {
+        let body = r#""block":"b1","kind":"answer","text":"a fatal error""#;
+        s.say(1, "s", "block_final", body);
+    };
+    let want = [
+        "0 turn_started",
+        "1 final a fatal error",
+        "1 cancel_requested",
+        "1 turn_cancelled",
+    ];
+    case(&options, whole, &want, why);
+    untouched(&options, |s| {
+        s.text(1, "s", ("b1", "answer"), "fatal ");
+        s.text(2, "s", ("b2", "answer"), "error");
+    });
+}
+
+#[test]
+fn the_beginning_of_a_long_text_is_not_found_in_its_middle() {
+    let options = only(|o| o.pattern = Some(Regex::new("^x").unwrap()));
+    untouched(&options, |s| {
+        s.answer(1, "a");
+        (2..5000).for_each(|at| s.answer(at, "xxxxx"));
+    });
+}
+
+#[test]
+fn a_tool_that_starts() {
+    let options = only(|o| o.tools = vec!["rm".into(), "sudo".into()]);
+    let feed = |s: &mut Script| {
+        s.tool(1, "t1", "ls");
+        s.tool(2, "t2", "ls");
+        let body = r#""tool":{"id":"t1","name":"ls","kind":"other"},"outcome":"ok""#;
+        s.say(3, "s", "tool_finished", body);
+        s.tool(4, "t3", "sudo");
+        s.answer(5, "done");
+    };
+    let want = [
+        "0 turn_started",
+        "1 tool t1",
+        "2 tool t2",
+        "3 done t1",
+        "4 tool t3",
+        "4 cancel_requested",
+        "4 done t2",
+        "4 done t3",
+        "4 turn_cancelled",
+    ];
+    let why = "the tool sudo was called (--on-tool)";
+    case(&options, feed, &want, why);
+    untouched(&options, |s| s.tool(1, "rm", "rmdir"));
+}
+
+#[test]
+fn too_much_text() {
+    let options = only(|o| o.max_text = Some(4));
+    let feed = |s: &mut Script| {
+        s.text(1, "s", ("b0", "reasoning"), "not counted");
+        // Code points, not bytes and not UTF-16.
+        s.answer(2, r"äöü\ud83d\ude00");
+        s.answer(3, "x");
+        s.answer(4, "y");
+    };
+    let want = [
+        "0 turn_started",
+        "1 delta not counted",
+        "2 delta äöü\u{1f600}",
+        "3 delta x",
+        "3 cancel_requested",
+        "3 final not counted",
+        "3 final äöü\u{1f600}x",
+        "3 turn_cancelled",
+    ];
+    let why = "more than 4 characters (--max-text)";
+    case(&options, feed, &want, why);
+    untouched(&options, |s| {
+        s.answer(1, "abcd");
+        // The whole of what was streamed does not count again.
+        let body = r#""block":"b1","kind":"answer","text":"abcd""#;
+        s.say(2, "s", "block_final", body);
+    });
+}
+
+#[test]
+fn too_many_tokens() {
+    let options = only(|o| o.max_tokens = Some(100));
+    let one = json!({"type": "message_delta", "usage": {"input_tokens": 40, "output_tokens": 11}});
+    let feed = |s: &mut Script| {
+        s.usage(1, &one);
+        s.usage(2, &one);
+        s.answer(3, "x");
+    };
+    let want = [
+        "0 turn_started",
+        "1 usage",
+        "2 usage",
+        "2 cancel_requested",
+        "2 turn_cancelled",
+    ];
+    let why = "more than 100 tokens (--max-tokens)";
+    case(&options, feed, &want, why);
+    // Totals do not add up.
+    untouched(&options, |s| {
+        (1..9).for_each(|at| s.usage(at, &json!({"total_tokens": 100})));
+    });
+}
+
+#[test]
+fn too_much_money() {
+    let options = only(|o| o.max_cost = Some(0.5));
+    let feed = |s: &mut Script| {
+        s.usage(1, &json!({"cost_usd": 9.0}));
+        s.answer(2, "x");
+    };
+    let want = [
+        "0 turn_started",
+        "1 usage",
+        "1 cancel_requested",
+        "1 turn_cancelled",
+    ];
+    let why = "more than 0.5 US dollars (--max-cost)";
+    case(&options, feed, &want, why);
+    // A runtime counts the whole session; the turn is what counts.
+    untouched(&options, |s| {
+        s.usage(1, &json!({"cost_usd": 0.5}));
+        s.complete(2, "s");
+        s.start(3, "s");
+        s.usage(4, &json!({"cost_usd": 1.0}));
+    });
+}
+
+mod answers;

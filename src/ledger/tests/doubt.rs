@@ -1,0 +1,216 @@
+//! What becomes of a delivery whose end nobody has seen, of one that failed, and of one that has become too old.
+
+use super::*;
+
+/// A run that was killed while the first row of `s` was on its way, so long ago.
+fn killed(options: Options, ago: Duration) -> (World, Lanes) {
+    let mut world = World::new(options, &["s", "s", "t"]);
+    world.row(1).state = State::Sending;
+    world.now = world.now + ago;
+    let lanes = world.start();
+    (world, lanes)
+}
+
+fn all_sent(world: &mut World, lanes: &mut Lanes) -> Vec<u64> {
+    world.drive(lanes, 100, |_| Outcome::Sent(None));
+    world.positions()
+}
+
+const SENT: (State, Mark) = (State::Sent, Mark::None);
+
+#[test]
+fn held_until_a_person_decides() {
+    let (mut world, mut lanes) = killed(blind(), secs(1));
+    assert_eq!(all_sent(&mut world, &mut lanes), [3], "other streams go on");
+    let planned = (State::Planned, Mark::None);
+    assert_eq!(
+        world.states(),
+        [(State::Unknown, Mark::None), planned, SENT]
+    );
+    let held: Vec<(&str, u64)> = lanes.held().map(|(s, row)| (s, row.position)).collect();
+    assert_eq!(held, [("s", 1)]);
+    assert_eq!(world.next(&mut lanes), Step::Idle, "no time changes that");
+    // The next run knows it too; a person has then said `forget`.
+    let mut lanes = world.start();
+    assert_eq!(world.next(&mut lanes), Step::Idle);
+    world.row(1).mark = Mark::Skipped;
+    let mut lanes = world.start();
+    assert_eq!(all_sent(&mut world, &mut lanes), [3, 2]);
+}
+
+#[test]
+fn sent_again_and_marked() {
+    let mut options = blind();
+    options.in_doubt = InDoubt::Resend;
+    let (mut world, mut lanes) = killed(options, secs(1));
+    assert_eq!(all_sent(&mut world, &mut lanes), [1, 2, 3]);
+    assert_eq!(world.states(), [(State::Sent, Mark::Resent), SENT, SENT]);
+}
+
+#[test]
+fn let_be_and_marked() {
+    let mut options = blind();
+    options.in_doubt = InDoubt::Skip;
+    let (mut world, mut lanes) = killed(options, secs(1));
+    assert_eq!(all_sent(&mut world, &mut lanes), [2, 3]);
+    let skipped = (State::Unknown, Mark::Skipped);
+    assert_eq!(world.states(), [skipped, SENT, SENT]);
+}
+
+#[test]
+fn a_sink_that_knows_the_id_gets_it_again_within_its_window() {
+    for (in_doubt, after) in [
+        (InDoubt::Hold, &[3][..]),
+        (InDoubt::Resend, &[1, 2, 3]),
+        (InDoubt::Skip, &[2, 3]),
+    ] {
+        let options = Options {
+            in_doubt,
+            ..idempotent()
+        };
+        let (mut world, mut lanes) = killed(options, secs(3600));
+        assert_eq!(all_sent(&mut world, &mut lanes), [1, 2, 3]);
+        assert_eq!(world.states(), [SENT; 3], "there is no doubt about it");
+        let (mut world, mut lanes) = killed(options, secs(3601));
+        assert_eq!(all_sent(&mut world, &mut lanes), after);
+    }
+}
+
+#[test]
+fn a_sink_that_can_be_asked_is_asked_first() {
+    let asked = |answer: Asked, in_doubt| {
+        let options = Options {
+            in_doubt,
+            ..Options::new(Ability::Asked)
+        };
+        let (mut world, mut lanes) = killed(options, secs(1));
+        assert_eq!(world.next(&mut lanes), Step::Ask(vec![1]));
+        let change = lanes.answered(world.now, 1, answer).unwrap();
+        world.store(&change);
+        let given = all_sent(&mut world, &mut lanes);
+        (given, world.states()[0])
+    };
+    let nobody = || Asked::Unknown("no answer".to_owned());
+    let hold = InDoubt::Hold;
+    assert_eq!(asked(Asked::Sent, hold), (vec![2, 3], SENT));
+    assert_eq!(asked(Asked::NotSent, hold), (vec![1, 2, 3], SENT));
+    let unknown = |mark| (State::Unknown, mark);
+    assert_eq!(asked(nobody(), hold), (vec![3], unknown(Mark::None)));
+    let skipped = (vec![2, 3], unknown(Mark::Skipped));
+    assert_eq!(asked(nobody(), InDoubt::Skip), skipped);
+    let resent = (vec![1, 2, 3], (State::Sent, Mark::Resent));
+    assert_eq!(asked(nobody(), InDoubt::Resend), resent);
+}
+
+#[test]
+fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
+    let mut world = World::new(Options::new(Ability::Asked), &["s"]);
+    let mut lanes = world.start();
+    assert_eq!(world.send(&mut lanes), [1]);
+    let unknown = Outcome::Unknown(None, "cut off".to_owned());
+    world.end(&mut lanes, 1, unknown);
+    assert_eq!(world.next(&mut lanes), Step::Wait(world.now + secs(1)));
+    world.now = world.now + secs(1);
+    assert_eq!(world.next(&mut lanes), Step::Ask(vec![1]));
+}
+
+#[test]
+fn what_was_refused_holds_its_stream_or_is_skipped() {
+    for (in_doubt, want, mark) in [
+        (InDoubt::Hold, &[1, 3][..], Mark::None),
+        (InDoubt::Skip, &[1, 2, 3], Mark::Skipped),
+    ] {
+        let mut options = blind();
+        options.in_doubt = in_doubt;
+        let mut world = World::new(options, &["s", "s", "t"]);
+        let mut lanes = world.start();
+        world.drive(&mut lanes, 100, |at| match at {
+            1 => Outcome::Refused("400".to_owned()),
+            _ => Outcome::Sent(None),
+        });
+        assert_eq!(world.positions(), want);
+        assert_eq!(world.states()[0], (State::Failed, mark));
+        assert_eq!(lanes.held().count(), usize::from(mark == Mark::None));
+    }
+}
+
+#[test]
+fn what_is_too_old_is_not_sent() {
+    for in_doubt in [InDoubt::Hold, InDoubt::Resend, InDoubt::Skip] {
+        let mut options = blind();
+        (options.max_age, options.in_doubt) = (Some(secs(60)), in_doubt);
+        let mut world = World::new(options, &["s", "s", "t"]);
+        world.now = world.now + secs(60);
+        world.row(3).born = world.now;
+        let mut lanes = world.start();
+        // The limit itself is not too old.
+        assert_eq!(world.send(&mut lanes), [1]);
+        world.now = world.now + secs(1);
+        world.end(&mut lanes, 1, Outcome::Unknown(None, "cut off".to_owned()));
+        assert_eq!(all_sent(&mut world, &mut lanes), [1, 3]);
+        let want = [
+            // It may be there; nobody sends it again, and nobody waits for it.
+            (State::Unknown, Mark::Skipped),
+            (State::Expired, Mark::None),
+            SENT,
+        ];
+        assert_eq!(world.states(), want, "{in_doubt:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_went_back_makes_nothing_wait_for_ever() {
+    let mut options = idempotent();
+    options.max_age = Some(secs(60));
+    let mut world = World::new(options, &["s", "s"]);
+    let later = world.now + secs(1_000_000);
+    for at in [1, 2] {
+        let row = world.row(at);
+        (row.born, row.changed, row.not_before) = (later, later, later);
+    }
+    world.row(1).state = State::Sending;
+    let mut lanes = world.start();
+    let hour = world.now + MAX_RETRY_AFTER;
+    assert_eq!(world.next(&mut lanes), Step::Wait(hour));
+    world.now = hour;
+    assert_eq!(
+        all_sent(&mut world, &mut lanes),
+        [] as [u64; 0],
+        "an hour is too old"
+    );
+    assert!(
+        world
+            .states()
+            .iter()
+            .all(|(state, _)| *state != State::Planned)
+    );
+}
+
+#[test]
+fn tries_that_are_used_up_end_it() {
+    let ends = |options: Options, outcome: Outcome| {
+        let mut world = World::new(options, &["s", "s"]);
+        let mut lanes = world.start();
+        world.drive(&mut lanes, 1000, |at| match at {
+            1 => outcome.clone(),
+            _ => Outcome::Sent(None),
+        });
+        let first = world.positions().iter().filter(|at| **at == 1).count();
+        (first, world.states()[0])
+    };
+    let unknown = Outcome::Unknown(None, "cut off".to_owned());
+    let (hold, skip) = (
+        idempotent(),
+        Options {
+            in_doubt: InDoubt::Skip,
+            ..idempotent()
+        },
+    );
+    assert_eq!(ends(hold, retry()), (5, (State::Failed, Mark::None)));
+    assert_eq!(ends(skip, retry()), (5, (State::Failed, Mark::Skipped)));
+    assert_eq!(
+        ends(hold, unknown.clone()),
+        (5, (State::Unknown, Mark::None))
+    );
+    assert_eq!(ends(skip, unknown), (5, (State::Unknown, Mark::Skipped)));
+}
