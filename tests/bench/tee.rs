@@ -16,6 +16,9 @@ const RATE: u64 = 5000;
 /// Sinks; the first is the one that may stop.
 const SINKS: usize = 5;
 
+/// How long a command takes.
+type Seconds<'a> = &'a dyn Fn(&[&str]) -> f64;
+
 /// A slow start is nobody's delay: what is written in the first of them does not count.
 const WARM: Duration = Duration::from_secs(1);
 
@@ -35,8 +38,9 @@ pub fn throughput(input: &Path) {
         since.elapsed().as_secs_f64()
     };
     let into_pipe = |command: &[&str]| piped(input, command);
-    let ways: [(&str, &dyn Fn(&[&str]) -> f64); 2] = [
-        ("tee FILE >/dev/null / GNU tee", &into_nothing),
+    let nowhere: Seconds<'_> = &into_nothing;
+    let ways = [
+        ("tee FILE >/dev/null / GNU tee", nowhere),
         ("tee FILE | / GNU tee", &into_pipe),
     ];
     for (name, seconds) in ways {
