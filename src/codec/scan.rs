@@ -235,3 +235,30 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_special_byte_is_found_at_any_length(
+            bytes in prop::collection::vec(prop_oneof![
+                20 => b'a'..b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..40)
+        ) {
+            let first = bytes.iter().position(|c| matches!(c, b'"' | b'\\' | 0..b' '));
+            prop_assert_eq!(special(&bytes), first);
+        }
+
+        #[test]
+        fn an_integer_is_what_json_writes(digits in "[0-9]{0,21}", behind in "[,}x.]?") {
+            let line = digits.clone() + &behind;
+            let mut at = Cursor { line: &line, at: 0 };
+            let proper = (digits == "0" || !digits.starts_with('0')) && digits.len() <= 19;
+            let ended = behind == "," || behind == "}";
+            let want = digits.parse().ok().filter(|_: &u64| proper && ended);
+            prop_assert_eq!(at.integer(), want);
+        }
+    }
+}
