@@ -245,7 +245,7 @@ mod tests {
         #[test]
         fn the_first_special_byte_is_found_at_any_length(
             bytes in prop::collection::vec(prop_oneof![
-                20 => b'a'..b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..40)
+                20 => b'a'..=b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..40)
         ) {
             let first = bytes.iter().position(|c| matches!(c, b'"' | b'\\' | 0..b' '));
             prop_assert_eq!(special(&bytes), first);
