@@ -12,7 +12,7 @@ pub fn recording() -> String {
             )));
         };
         say("turn_started", r#""runtime":"text""#);
-        for block in 1..=8 {
+        for block in 1..=5 {
             let thought = format!(
                 r#""block":"b{}","kind":"reasoning","text":"hm {block}""#,
                 block * 2 - 1
