@@ -9,7 +9,12 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     const { assert!(VERSION == 1) };
     let mut at = Cursor { line, at: 0 };
     at.literal("{\"v\":1,\"type\":\"")?;
-    let kind = Type::parse(at.plain()?);
+    // Nine of ten events are deltas.
+    let kind = if at.literal("text_delta\"").is_some() {
+        Type::TextDelta
+    } else {
+        Type::parse(at.plain()?)
+    };
     at.literal(",\"stream\":\"")?;
     let stream = at.plain()?;
     if !super::is_stream_id(stream) {
@@ -111,20 +116,29 @@ fn special(bytes: &[u8]) -> Option<usize> {
     const HIGHS: u64 = ONES << 7;
     // A borrow can spoil only bytes above the lowest hit, and that is the one that counts.
     let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        let x = u64::from_le_bytes(*word);
+    let first = |x: u64| {
         let quote = below(x ^ (ONES * u64::from(b'"')), 1);
         let slash = below(x ^ (ONES * u64::from(b'\\')), 1);
         let hits = quote | slash | below(x, b' ');
-        if hits != 0 {
-            return Some(i * 8 + hits.trailing_zeros() as usize / 8);
+        (hits != 0).then(|| hits.trailing_zeros() as usize / 8)
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        if let Some(at) = first(u64::from_le_bytes(*word)) {
+            return Some(i * 8 + at);
         }
     }
-    let at = rest
-        .iter()
-        .position(|c| matches!(c, b'"' | b'\\' | 0..b' '))?;
-    Some(words.len() * 8 + at)
+    if rest.is_empty() {
+        return None;
+    }
+    let at = match bytes.last_chunk::<8>() {
+        // The last eight, moved so that the rest comes first; the zeros behind it pass for control characters.
+        Some(last) => first(u64::from_le_bytes(*last) >> (8 * (8 - rest.len()))),
+        None => rest
+            .iter()
+            .position(|c| matches!(c, b'"' | b'\\' | 0..b' ')),
+    }?;
+    (at < rest.len()).then_some(words.len() * 8 + at)
 }
 
 /// Inlined throughout: most strings have a dozen bytes, and a call costs as much as they do.
@@ -150,21 +164,23 @@ impl<'a> Cursor<'a> {
     /// An integer as JSON writes it: no sign, no leading zero, at most 19 digits.
     #[inline(always)]
     fn integer(&mut self) -> Option<u64> {
-        let bytes = &self.line.as_bytes()[self.at..];
-        let len = bytes.iter().take_while(|c| c.is_ascii_digit()).count();
-        if len == 0
-            || len > 19
-            || (len > 1 && bytes[0] == b'0')
-            || !matches!(bytes.get(len), Some(b',' | b'}'))
-        {
-            return None;
+        let bytes = self.line.as_bytes().get(self.at..)?;
+        let (mut len, mut value) = (0, 0_u64);
+        loop {
+            match bytes.get(len)? {
+                digit @ b'0'..=b'9' => {
+                    value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+                }
+                b',' | b'}' => break,
+                _ => return None,
+            }
+            len += 1;
         }
-        self.at += len;
-        Some(
-            bytes[..len]
-                .iter()
-                .fold(0, |n, c| n * 10 + u64::from(c - b'0')),
-        )
+        let proper = matches!(len, 1..=19) && (len == 1 || bytes.first() != Some(&b'0'));
+        proper.then(|| {
+            self.at += len;
+            value
+        })
     }
 
     /// The inside of a string in which nothing is escaped, past its closing quote.
@@ -182,19 +198,29 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn string(&mut self) -> Option<Raw<'a>> {
         let bytes = self.line.as_bytes();
+        let here = self.at + special(bytes.get(self.at..)?)?;
+        if bytes.get(here) != Some(&b'"') {
+            return self.escaped(here);
+        }
+        let inside = self.line.get(self.at..here)?;
+        self.at = here + 1;
+        Some(Raw(inside))
+    }
+
+    /// [`Cursor::string`] of which the first thing that is no plain text stands `here`.
+    fn escaped(&mut self, mut here: usize) -> Option<Raw<'a>> {
+        let bytes = self.line.as_bytes();
         let start = self.at;
-        let mut at = start;
         loop {
-            let here = at + special(&bytes[at..])?;
-            match bytes[here] {
+            match bytes.get(here)? {
                 b'"' => {
                     self.at = here + 1;
-                    return Some(Raw(&self.line[start..here]));
+                    return Some(Raw(self.line.get(start..here)?));
                 }
                 b'\\' => {}
                 _ => return None,
             }
-            at = here + 2;
+            let mut at = here + 2;
             match bytes.get(here + 1)? {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                 b'u' => {
@@ -206,6 +232,34 @@ impl<'a> Cursor<'a> {
                 }
                 _ => return None,
             }
+            here = at + special(bytes.get(at..)?)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_special_byte_is_found_at_any_length(
+            bytes in prop::collection::vec(prop_oneof![
+                20 => b'a'..=b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..40)
+        ) {
+            let first = bytes.iter().position(|c| matches!(c, b'"' | b'\\' | 0..b' '));
+            prop_assert_eq!(special(&bytes), first);
+        }
+
+        #[test]
+        fn an_integer_is_what_json_writes(digits in "[0-9]{0,21}", behind in "[,}x.]?") {
+            let line = digits.clone() + &behind;
+            let mut at = Cursor { line: &line, at: 0 };
+            let proper = (digits == "0" || !digits.starts_with('0')) && digits.len() <= 19;
+            let ended = behind == "," || behind == "}";
+            let want = digits.parse().ok().filter(|_: &u64| proper && ended);
+            prop_assert_eq!(at.integer(), want);
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Player {
     ended: bool,
     /// Whether the last piece of a line too long to look at has been passed on.
     passing: bool,
+    /// Whether every event leaves at once and as it stands.
+    plainly: bool,
 }
 
 /// The bytes of a turn that may be wanted, and where they begin.
@@ -54,6 +56,10 @@ impl Player {
             gaps: Gaps::default(),
             queue: Queue::default(),
             complaints: Complaints::default(),
+            plainly: options.mode == Mode::AtOnce
+                && options.stamp == Stamp::Recorded
+                && options.select.is_all()
+                && !options.watched,
             options,
             exit: Exit::Success,
             done: false,
@@ -166,6 +172,7 @@ impl Player {
 
     fn line(&mut self, place: &Place<'_>, text: Option<&str>, io: &mut Io) {
         match text.map_or_else(|| codec::decode(place.bytes), codec::decode_text) {
+            Ok(_) if self.plainly => self.queue.join(end_of(place), place.bytes),
             Ok(event) => self.event(place, &event, io),
             Err(why) if self.select.begun() => self.diagnostic(place, &why, io),
             Err(_) => self.keep(place.bytes, io),

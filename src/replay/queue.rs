@@ -100,6 +100,20 @@ impl Queue {
         self.marks.push_back(Mark { len, ..mark });
     }
 
+    /// Adds a line, to which its line feed is put, behind what goes to stdout; it waits for nothing.
+    pub fn join(&mut self, offset: u64, line: &[u8]) {
+        match self.marks.back_mut() {
+            Some(last) if last.to == To::Stdout && last.stamp.is_none() => {
+                self.bytes.reserve(line.len() + 1);
+                self.bytes.extend_from_slice(line);
+                self.bytes.push(b'\n');
+                last.len += line.len() + 1;
+                last.offset = offset;
+            }
+            _ => self.push(Mark::joined(offset), &[line, b"\n"]),
+        }
+    }
+
     /// What leaves next.
     #[must_use]
     pub fn front(&self) -> Option<&Mark> {

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 pub(super) const CHUNK: usize = 64 << 10;
 
 /// The size to which a pipe grows once a read came back full: most of the gain of a megabyte for a quarter of it.
-const PIPE: usize = 256 << 10;
+pub(super) const PIPE: usize = 256 << 10;
 
 /// What a read gave.
 pub(super) enum Read {

@@ -198,7 +198,7 @@ impl Player {
     }
 
     /// One read of the source.
-    fn read(&mut self, buf: &mut [u8]) {
+    fn read(&mut self, buf: &mut Vec<u8>) {
         let Some(reader) = &mut self.reading else {
             return;
         };
@@ -212,6 +212,10 @@ impl Player {
                 }
                 let bytes = buf.get(..n).unwrap_or_default();
                 self.replay.on_bytes(bytes, &mut self.io);
+                if self.widened {
+                    // As much as such a pipe holds: fewer turns of the loop for the same bytes.
+                    buf.resize(input::PIPE, 0);
+                }
                 if self.replay.is_done() {
                     self.reading = None;
                     self.waiting.clear();

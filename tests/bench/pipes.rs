@@ -2,6 +2,7 @@
 
 mod blocks;
 mod replay;
+mod tee;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -38,6 +39,10 @@ const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
 fn main() {
     if replay::slept() {
         return;
+    }
+    // At full length it takes a quarter of an hour; the quick look says as much about what is wrong.
+    if std::env::args().any(|a| a == "stopped") {
+        return tee::stopped(Duration::from_secs(60), 5);
     }
     let events: u64 = std::env::args()
         .skip(1)
@@ -108,6 +113,8 @@ fn main() {
     blocked();
     blocks::linear();
     replay::timing();
+    tee::throughput(&file);
+    tee::stopped(Duration::from_secs(10), 3);
     for args in [
         vec!["coalesce"],
         vec!["heartbeat"],

@@ -9,14 +9,14 @@ const COMPLETED: &str = r#"{"v":1,"type":"turn_completed","stream":"s","turn":1,
 
 #[test]
 fn it_beats_while_the_agent_is_silent_and_stops_with_the_turn() {
-    let mut live = Live::start(&["heartbeat", "--every", "20ms", "--stall-after", "50ms"]);
+    let mut live = Live::start(&["heartbeat", "--every", "200ms", "--stall-after", "500ms"]);
     live.write(STARTED);
     assert_eq!(live.line().unwrap(), STARTED);
     for (kind, idle, ts) in [
-        ("heartbeat", 20, "00.020"),
-        ("heartbeat", 40, "00.040"),
-        ("stalled", 50, "00.050"),
-        ("heartbeat", 60, "00.060"),
+        ("heartbeat", 200, "00.200"),
+        ("heartbeat", 400, "00.400"),
+        ("stalled", 500, "00.500"),
+        ("heartbeat", 600, "00.600"),
     ] {
         let head = format!(
             r#"{{"v":1,"type":"status","stream":"s","turn":1,"ts":"2026-01-01T00:00:{ts}Z","label":"docs","kind":"{kind}","data":{{"state":"waiting","elapsed_ms":{idle},"idle_ms":{idle},"#
@@ -29,7 +29,7 @@ fn it_beats_while_the_agent_is_silent_and_stops_with_the_turn() {
     // Another stream goes on for longer than a heartbeat: of the first nothing more is heard.
     let other = STARTED.replace(r#""stream":"s""#, r#""stream":"t""#);
     live.write(&other);
-    for line in live.until(r#""idle_ms":40"#) {
+    for line in live.until(r#""idle_ms":400"#) {
         assert!(line.contains(r#""stream":"t""#), "{line}");
     }
     let (rest, status) = live.end();

@@ -150,7 +150,8 @@ fn a_ledger_that_cannot_be_used_is_known_before_the_first_send() {
             "the ledger d.db is empty though it was in use",
         ),
         (
-            "send 'cmd:./post'; rm out; printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=d.db conv=notrunc bs=1 seek=4096 2>/dev/null",
+            // As long as its log is there, what counts stands in that: the last one to use it tidies up, if it gets to it.
+            "send 'cmd:./post'; while test -s d.db-wal; do send 'cmd:./post'; done; rm out; printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=d.db conv=notrunc bs=1 seek=4096 2>/dev/null",
             "damaged",
         ),
         ("exec 9>d.db.lock; flock 9", "the ledger d.db is in use"),

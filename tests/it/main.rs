@@ -21,6 +21,7 @@ mod ledger;
 mod ledger_cases;
 mod ledger_damage;
 mod ledger_kill;
+mod ledger_recording;
 mod ledger_tee;
 mod merge;
 mod person;

@@ -396,8 +396,8 @@ fn an_agent_that_died_of_a_signal_dies_of_it_again() {
 #[test]
 fn what_is_played_reads_the_same() {
     let (stdout, stderr, status) = bash(
-        "cd \"$(mktemp -d)\"; spile demo --agent --speed 0 | spile wrap >run.ndjson
-         spile replay run.ndjson --speed 10 | spile view --format text >played; spile view --format text <run.ndjson | cmp - played && echo same",
+        "cd \"$(mktemp -d)\"; spile wrap -- spile demo --agent --speed 0 | spile tee run.ndjson | spile view --format text >seen
+         spile replay run.ndjson --speed 10 | spile view --format text | cmp - seen && test -s seen && echo same",
     );
     assert_eq!(
         (stdout.as_str(), stderr.as_str(), status),

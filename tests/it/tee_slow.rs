@@ -135,8 +135,8 @@ fn a_small_file_system_that_gets_room_gets_everything() {
     let (folder, _) = place("");
     let at = folder.path().display().to_string();
     let script = format!(
-        "cd {at} && mkdir small && mount -t tmpfs -o size=256k none small && echo mounted && exec 3>&1 && \
-         head -c 200k /dev/zero >small/filler && \
+        "cd {at} && mkdir small && mount -t tmpfs -o size=1m none small && echo mounted && exec 3>&1 && \
+         head -c 920k /dev/zero >small/filler && \
          {{ seq 1 30000; while ! [ -s said ]; do :; done; \
             [ $(stat -c %s small/x) -gt 0 ] && [ -z \"$(tail -c1 small/x)\" ] && echo whole >&3; rm small/filler; }} \
          | spile tee small/x 2>said >/dev/null; \
