@@ -109,6 +109,12 @@ pub trait Sink: Send {
     /// What it wants; the same at every call.
     fn needs(&self) -> Needs;
 
+    /// Whether it takes what it is given as fast as a disk: then it is better to wait a moment for it than to put aside, on
+    /// that very disk, what it cannot take at once.
+    fn is_prompt(&self) -> bool {
+        false
+    }
+
     /// Called once by the thread that drives it, before the first delivery: what takes long to open is opened here. What
     /// does not succeed is tried again, and said, at the first delivery.
     fn begin(&mut self) {}

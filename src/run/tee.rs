@@ -91,7 +91,7 @@ impl Loop {
         for named in tee.sinks {
             match named.sink {
                 Ok(sink) => {
-                    let queue = Arc::new(Queue::new(tee.queue));
+                    let queue = Arc::new(Queue::new(tee.queue, sink.is_prompt()));
                     lanes.push(Lane::new(named.name.clone(), queue, named.only));
                     open.push((named.name, sink));
                 }

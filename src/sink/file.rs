@@ -142,6 +142,10 @@ impl Sink for FileSink {
         }
     }
 
+    fn is_prompt(&self) -> bool {
+        self.regular
+    }
+
     fn begin(&mut self) {
         let _ = self.write(b"");
     }

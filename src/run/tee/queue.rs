@@ -1,4 +1,5 @@
-//! What waits for one sink, and the account of it. Whoever fills it never waits for whoever empties it.
+//! What waits for one sink, and the account of it. Whoever fills it does not wait for whoever empties it, but once and for a
+//! moment where that is a sink that is as fast as a disk.
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -68,9 +69,14 @@ pub(super) struct Account {
     pub finished: bool,
 }
 
+/// How long whoever fills the queue of a prompt sink waits for room in memory.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 #[derive(Debug)]
 struct State {
     spool: Spool<Chunk>,
+    /// Whether room is waited for: the sink is prompt, and has been so up to now.
+    patient: bool,
     closed: bool,
     /// Nothing more is put in.
     given_up: bool,
@@ -82,6 +88,8 @@ struct State {
 pub(super) struct Queue {
     state: Mutex<State>,
     more: Condvar,
+    room: Condvar,
+    prompt: bool,
 }
 
 /// What became of something that was put in.
@@ -95,9 +103,11 @@ pub(super) enum Put {
 }
 
 impl Queue {
-    pub(super) fn new(limits: SpoolLimits) -> Self {
+    /// An empty one for a sink, which is prompt or not ([`crate::sink::Sink::is_prompt`]).
+    pub(super) fn new(limits: SpoolLimits, prompt: bool) -> Self {
         let state = State {
             spool: Spool::new(limits),
+            patient: prompt,
             closed: false,
             given_up: false,
             account: Account::default(),
@@ -105,6 +115,8 @@ impl Queue {
         Self {
             state: Mutex::new(state),
             more: Condvar::new(),
+            room: Condvar::new(),
+            prompt,
         }
     }
 
@@ -114,7 +126,7 @@ impl Queue {
 
     /// Puts something in.
     pub(super) fn put(&self, chunk: &Chunk) -> Put {
-        let mut state = self.lock();
+        let mut state = self.wait_for_room(self.lock());
         if state.given_up || state.account.over {
             state.account.lost += chunk.lines;
             return Put::Lost;
@@ -137,6 +149,18 @@ impl Queue {
         Put::Queued
     }
 
+    /// Waits a moment where that spares the disk; a sink for which that was in vain is not waited for until it has caught up.
+    fn wait_for_room<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if state.patient && state.spool.overflows() && !state.account.over {
+            let full = |state: &mut State| state.spool.overflows() && !state.account.over;
+            let waited = self.room.wait_timeout_while(state, PATIENCE, full);
+            let (woken, time) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.patient = !time.timed_out();
+        }
+        state
+    }
+
     /// Nothing more comes.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -148,7 +172,11 @@ impl Queue {
         let mut state = self.lock();
         loop {
             match state.spool.pop() {
-                Ok(Some(chunk)) => return Some(chunk),
+                Ok(Some(chunk)) => {
+                    state.patient |= self.prompt && state.spool.is_empty();
+                    self.room.notify_one();
+                    return Some(chunk);
+                }
                 Ok(None) if state.closed => return None,
                 Ok(None) => {
                     state = self
@@ -184,6 +212,7 @@ impl Queue {
     /// Changes the account.
     pub(super) fn note(&self, change: impl FnOnce(&mut Account)) {
         change(&mut self.lock().account);
+        self.room.notify_one();
     }
 
     pub(super) fn account(&self) -> Account {
