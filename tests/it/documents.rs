@@ -159,6 +159,28 @@ fn every_block_of_the_guide_runs() {
 }
 
 #[test]
+fn every_command_is_in_the_table() {
+    let readme = document("README.md");
+    let man = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man");
+    let mut rows = 0;
+    for page in std::fs::read_dir(man).unwrap() {
+        let page = page.unwrap().file_name().into_string().unwrap();
+        let name = page
+            .strip_prefix("spile-")
+            .and_then(|p| p.strip_suffix(".1"));
+        let Some(name) = name.filter(|name| !name.contains('-')) else {
+            continue;
+        };
+        assert!(
+            readme.contains(&format!("| `{name}` |")),
+            "the README lacks {name}"
+        );
+        rows += 1;
+    }
+    assert!(rows > 15, "{rows}");
+}
+
+#[test]
 fn the_exit_table_is_the_codes() {
     let readme = document("README.md");
     for row in spile::exit::TABLE {
