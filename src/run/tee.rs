@@ -7,6 +7,7 @@ mod clerk;
 mod intake;
 mod plan;
 mod queue;
+mod unsure;
 mod worker;
 
 use std::io;
@@ -303,8 +304,9 @@ impl Loop {
         self.intake.end(&mut self.io);
         self.say();
         self.commit();
-        if let Some(books) = &self.intake.books {
-            books.close();
+        if let Some(books) = &mut self.intake.books {
+            books.close(&mut self.io);
+            self.say();
         }
         for lane in &self.intake.lanes {
             lane.queue.close();

@@ -253,7 +253,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// What each stream has said, in order, without what is given at most once.
-fn by_stream<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, Vec<String>> {
+pub fn by_stream<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -1,7 +1,9 @@
 //! `tee --ledger` and `spile ledger` as a person uses them.
 
-use crate::harness::bash;
+use crate::harness::{bash, stress};
 use crate::ledger::{part, status};
+use crate::ledger_kill::by_stream;
+use crate::ledger_recording::recording;
 
 /// A folder with a run of three parts in `run`, and `post`, a command that notes what it is given and does what `then` says.
 fn script(rest: &str) -> String {
@@ -128,6 +130,47 @@ fn a_refused_delivery_holds_its_stream() {
         "1\n\"note\":\"exited with status 3\"\n",
         &["1 refused, 4 still owed"],
     );
+}
+
+/// Whoever fed `chunk` was killed, so that it closed a block that goes on when the recording is played whole.
+#[test]
+fn an_input_that_ended_too_early_is_taken_up_where_it_ended() {
+    let recording = recording();
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display();
+    std::fs::write(folder.path().join("rec"), &recording).unwrap();
+    let out = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let send = |lines: &str, name: &str| {
+        let chunk = "spile chunk --for discord";
+        let line = format!(
+            "cd {at}; head -n {lines} rec | {chunk} | spile tee --ledger {name}.db {name} >/dev/null"
+        );
+        let (_, stderr, status) = bash(&line);
+        (stderr, status)
+    };
+    assert_eq!(send("-0", "whole"), (String::new(), 0));
+    let whole = out("whole");
+    let want = by_stream(whole.lines());
+    let (all, cuts) = (
+        recording.lines().count(),
+        usize::try_from(stress(200)).unwrap(),
+    );
+    let mut held = 0;
+    for cut in 1..=cuts {
+        let name = format!("cut{cut}");
+        let (stderr, status) = send(&(all * cut / (cuts + 1)).to_string(), &name);
+        assert_eq!(
+            stderr.contains("the input ended inside a turn"),
+            status == 1,
+            "{stderr}"
+        );
+        held += usize::from(status == 1);
+        assert_eq!(send("-0", &name), (String::new(), 0));
+        let file = out(&name);
+        assert_eq!(by_stream(file.lines()), want, "cut {cut}");
+    }
+    eprintln!("{cuts} cuts, {held} of them within a block: nothing lost or doubled");
+    assert!(held > 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::super::clock::Clock;
 use super::bell::Bell;
 use super::clerk::{Ask, Clerk};
+use super::unsure::Unsure;
 use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
@@ -108,6 +109,7 @@ pub(super) struct Books {
     lanes: Vec<Lane>,
     /// Lines that are to be planned, and the sinks that want them.
     waiting: Vec<(String, Vec<i64>)>,
+    unsure: Unsure,
     path: String,
     /// Something that the exit status is to show.
     pub(super) failed: bool,
@@ -182,6 +184,7 @@ impl Books {
             clock,
             lanes,
             waiting: Vec::new(),
+            unsure: Unsure::default(),
             path,
             failed,
             broken: false,
@@ -198,7 +201,8 @@ impl Books {
             .map(|lane| lane.number)
             .collect();
         // An event that no sink wants can still show that its stream is another run.
-        self.waiting.push((event.line.to_owned(), sinks));
+        let line = (event.line.to_owned(), sinks);
+        self.unsure.take(event, line, &mut self.waiting);
     }
 
     /// Makes durable what was offered, and tells the sinks.
@@ -249,7 +253,16 @@ impl Books {
     }
 
     /// Nothing more comes.
-    pub(super) fn close(&self) {
+    pub(super) fn close(&mut self, io: &mut Io) {
+        for stream in self.unsure.streams() {
+            self.failed = true;
+            let text = format!(
+                "spile: {}: stream {stream}: the input ended inside a turn: what was said last is not sent, for with the rest \
+                 of it it would be cut otherwise\n",
+                self.path
+            );
+            io.err.extend_from_slice(text.as_bytes());
+        }
         for lane in &self.lanes {
             lane.mail.change(|state| state.closed = true);
         }

@@ -1,0 +1,94 @@
+//! Parts of a block that was closed because its end never came. If the stream goes on it had come to its end; if the input
+//! ends there, whoever wrote it may have been killed, and the same ids will stand for longer texts when it is played again.
+
+use serde::Deserialize;
+
+use crate::codec;
+use crate::event::{Event, Type};
+
+/// A line, and the sinks that want it.
+type Wanted = (String, Vec<i64>);
+
+/// The parts, by stream, that wait for what follows.
+#[derive(Debug, Default)]
+pub(super) struct Unsure(Vec<(String, Wanted)>);
+
+impl Unsure {
+    /// Passes an event on to `sure`, or keeps it; what was kept of its stream goes first if it shows that the stream goes on.
+    pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
+        let stream = event.stream.as_deref().unwrap_or_default();
+        if is_closed_early(event) {
+            self.0.push((stream.to_owned(), line));
+            return;
+        }
+        // Without a number it may be a remark on the very part.
+        if event.seq.is_some() && !self.0.is_empty() {
+            let ours = self.0.extract_if(.., |(kept, _)| kept == stream);
+            sure.extend(ours.map(|(_, line)| line));
+        }
+        sure.push(line);
+    }
+
+    /// The streams of which something is left.
+    pub(super) fn streams(&self) -> Vec<String> {
+        let mut streams: Vec<String> = self.0.iter().map(|(stream, _)| stream.clone()).collect();
+        streams.dedup();
+        streams
+    }
+}
+
+fn is_closed_early(event: &Event<'_>) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        synthetic: bool,
+        part: Option<u64>,
+    }
+    let maybe = event.kind == Type::BlockFinal && event.line.contains("\"synthetic\"");
+    maybe
+        && codec::body::<Head>(&codec::without_lone(event.line))
+            .is_ok_and(|head| head.synthetic && head.part.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(stream: &str, seq: u64, synthetic: bool) -> String {
+        let synthetic = if synthetic {
+            r#","synthetic":true"#
+        } else {
+            ""
+        };
+        format!(
+            r#"{{"v":1,"type":"block_final","stream":"{stream}","turn":1,"seq":{seq},"ts":"2026-01-01T00:00:00.000Z"{synthetic},"block":"b1","kind":"answer","text":"x","part":0,"last":true}}"#
+        )
+    }
+
+    fn end(stream: &str, seq: u64) -> String {
+        format!(
+            r#"{{"v":1,"type":"turn_failed","stream":"{stream}","turn":1,"seq":{seq},"ts":"2026-01-01T00:00:00.000Z"}}"#
+        )
+    }
+
+    #[test]
+    fn a_part_that_nothing_follows_stays() {
+        let lines = [
+            part("a", 1, false),
+            part("a", 2, true),
+            part("b", 1, true),
+            r#"{"v":1,"type":"status","stream":"a","ts":"2026-01-01T00:00:00.000Z","kind":"diagnostic"}"#.to_owned(),
+            end("a", 3),
+        ];
+        let (mut unsure, mut sure) = (Unsure::default(), Vec::new());
+        let mut seen = Vec::new();
+        for line in &lines {
+            let event = codec::decode_text(line).unwrap();
+            unsure.take(&event, (line.clone(), Vec::new()), &mut sure);
+            seen.push(sure.len());
+        }
+        assert_eq!(seen, [1, 1, 1, 2, 4]);
+        assert_eq!(sure[2].0, lines[1]);
+        assert_eq!(unsure.streams(), ["b"]);
+    }
+}
