@@ -66,11 +66,13 @@ fn a_reader_that_is_stopped_does_not_stop_the_agent() {
 
 /// How many times as long as into `cat` an agent takes whose events nobody reads until it has ended.
 fn with_a_stopped_reader() -> f64 {
-    // More than memory takes of it.
-    let bytes = stress(200).max(32) << 20;
-    // It makes what it prints, as an agent does: against one that only copies pages about, any that keeps them is slow.
-    let print = format!(r#"for (i = 0; ; i++) printf "%d {LINE}\\n", i"#);
-    let agent = format!("awk 'BEGIN {{ {print} }}' 2>/dev/null | head -c {bytes}");
+    // More than memory takes of it; every line has its length.
+    let lines = (stress(200).max(32) << 20) / (LINE.len() as u64 + 11);
+    let bytes = lines * (LINE.len() as u64 + 11);
+    // One process, which makes what it prints as agents do: against pages that are only copied about, any that keeps them is
+    // slow, and a second process would take the processor on which they are kept.
+    let print = format!(r#"for (i = 0; i < {lines}; i++) printf "%09d {LINE}\n", i"#);
+    let agent = format!("awk 'BEGIN {{ {print} }}'");
     let alone = {
         let since = Instant::now();
         let (_, _, status) = bash(&format!("{{ {agent}; }} | cat >/dev/null"));
