@@ -153,7 +153,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'How long to wait for the sinks at the end of the input')
             [CompletionResult]::new('--ledger', '--ledger', [CompletionResultType]::ParameterName, 'Keep every delivery in this file until it is settled; implies --append')
             [CompletionResult]::new('--in-doubt', '--in-doubt', [CompletionResultType]::ParameterName, 'What is done with a delivery in doubt at a sink that cannot tell')
-            [CompletionResult]::new('--reconcile', '--reconcile', [CompletionResultType]::ParameterName, 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown')
+            [CompletionResult]::new('--reconcile', '--reconcile', [CompletionResultType]::ParameterName, 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown')
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Do not send what is older than this by its own time')
             [CompletionResult]::new('--pace', '--pace', [CompletionResultType]::ParameterName, 'Least time between two deliveries to a sink')
             [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash')

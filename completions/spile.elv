@@ -142,7 +142,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --linger 'How long to wait for the sinks at the end of the input'
             cand --ledger 'Keep every delivery in this file until it is settled; implies --append'
             cand --in-doubt 'What is done with a delivery in doubt at a sink that cannot tell'
-            cand --reconcile 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown'
+            cand --reconcile 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown'
             cand --max-age 'Do not send what is older than this by its own time'
             cand --pace 'Least time between two deliveries to a sink'
             cand --batch 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash'

@@ -180,7 +180,7 @@ complete -c spile -n "__fish_spile_using_subcommand tee" -l ledger -d 'Keep ever
 complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'What is done with a delivery in doubt at a sink that cannot tell' -r -f -a "resend\t'Sent again, and marked: it may be there twice'
 hold\t'It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`'
 skip\t'Let be, and marked: it may be missing'"
-complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l batch -d 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash' -r

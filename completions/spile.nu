@@ -163,7 +163,7 @@ module completions {
     --exit-from-stream        # Exit by how the streams' last turns ended
     --ledger: path            # Keep every delivery in this file until it is settled; implies --append
     --in-doubt: string@"nu-complete spile tee in_doubt" # What is done with a delivery in doubt at a sink that cannot tell
-    --reconcile: string       # Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it: it prints sent, not_sent or unknown
+    --reconcile: string       # Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown
     --max-age: string         # Do not send what is older than this by its own time
     --pace: string            # Least time between two deliveries to a sink
     --batch: string           # Most deliveries under way at a file or HTTP sink, each of which is settled after a crash

@@ -86,7 +86,8 @@ impl Sink for DiscordSink {
         Needs {
             form: Form::Event,
             batch: 1,
-            idempotent: true,
+            // The nonce is documented for Create Message, not for Execute Webhook: who relied on it would say things twice.
+            idempotent: false,
         }
     }
 
@@ -146,7 +147,8 @@ fn content(line: &[u8]) -> Result<Option<String>, String> {
     }
 }
 
-/// The message: mentions nobody, and with its id as the nonce is taken once "in the past few minutes".
+/// The message: mentions nobody, and has its id as the nonce, for a Discord that looks at it: Create Message takes one once
+/// "in the past few minutes".
 fn message(content: &str, id: Option<&str>) -> String {
     let mut message = serde_json::json!({ "content": content });
     if let Some(id) = id {

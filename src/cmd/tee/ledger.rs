@@ -13,9 +13,6 @@ use crate::sink::address::{Address, Payload, Place, words};
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// How long Discord knows a nonce again: "the past few minutes" (Create Message, `enforce_nonce`).
-const DISCORD_WINDOW: Duration = Duration::from_secs(120);
-
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ledger")]
 pub(super) struct LedgerArgs {
@@ -25,8 +22,8 @@ pub(super) struct LedgerArgs {
     /// What is done with a delivery in doubt at a sink that cannot tell
     #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
     in_doubt: InDoubt,
-    /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd: or pipe: has it:
-    /// it prints sent, not_sent or unknown
+    /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook
+    /// has it: it prints sent, not_sent or unknown
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
     reconcile: Option<Reconcile>,
     /// Do not send what is older than this by its own time
@@ -73,18 +70,14 @@ impl LedgerArgs {
                 let name = format!("file:{}", path.display());
                 (name, (Ability::Asked, Ask::File(path)))
             }
-            Place::Http(url) => {
-                let window = match address.to {
-                    Payload::Event => HTTP_WINDOW,
-                    Payload::Discord => DISCORD_WINDOW,
-                };
-                (url.clone(), (Ability::Idempotent(window), Ask::Nobody))
-            }
+            // What Discord documents of a webhook knows no id.
+            Place::Http(url) if address.to == Payload::Discord => (url.clone(), asked(reconcile)),
+            Place::Http(url) => (url.clone(), (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody)),
             Place::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
             Place::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
             Place::Unix(_) => return None,
         };
-        let can_tell = !matches!(address.place, Place::Command(_) | Place::Pipe(_));
+        let can_tell = matches!(ask, Ask::File(_)) || matches!(ability, Ability::Idempotent(_));
         Some(Booked {
             name: address.name(),
             address: name,
