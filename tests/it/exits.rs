@@ -57,7 +57,7 @@ fn a_failed_turn_is_1_even_if_the_child_exits_0() {
 fn usage_is_2() {
     exits("spile 2>/dev/null", 2);
     exits("spile wrap --max-line many </dev/null 2>/dev/null", 2);
-    exits("echo hi | spile wrap -- cat 2>/dev/null", 2);
+    exits("spile wrap -- cat <<<hi 2>/dev/null", 2);
 }
 
 #[test]
