@@ -6,9 +6,11 @@
 
 use serde_json::Value;
 
-use super::json::{Call, Done, arguments, failure, finish_tool, over, start_tool, usage};
+use super::json::{
+    Call, Done, arguments, failure, finish_tool, open_turn, over, start_tool, usage,
+};
 use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, say_status, text_at, user_said};
-use crate::event::{Spent, TurnStarted};
+use crate::event::Spent;
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
 
@@ -80,7 +82,7 @@ impl Cursor {
     fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match (text("type"), text("subtype")) {
-            ("system", "init") => init(now, &value, guard),
+            ("system", "init") => open_turn(now, SPEC.name, &value, guard),
             ("user", _) => {
                 if let Some(said) = said(&value) {
                     user_said(now, guard, &said);
@@ -197,23 +199,6 @@ fn said(value: &Value) -> Option<String> {
         .map(|part| part.get("text")?.as_str())
         .collect();
     Some(texts?.concat())
-}
-
-/// Opens a turn, or says in an open one how the session goes on.
-fn init(now: Time, value: &Value, guard: &mut Guard) {
-    if guard.turn_open() {
-        say_status(now, guard, "session", "the session goes on", value.clone());
-        return;
-    }
-    let text = |key| text_at(value, key).map(Into::into);
-    let started = TurnStarted {
-        runtime: "cursor".into(),
-        model: text("model"),
-        session: text("session_id"),
-        cwd: text("cwd"),
-        ..TurnStarted::default()
-    };
-    guard.start_turn(now, &started);
 }
 
 fn result(now: Time, subtype: &str, value: &Value, guard: &mut Guard) {

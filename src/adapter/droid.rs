@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use super::json::{Call, Done, failure, finish_tool, over, start_tool, usage};
+use super::json::{Call, Done, failure, finish_tool, open_turn, over, start_tool, usage};
 use super::{
     Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
 };
-use crate::event::{Spent, TurnStarted};
+use crate::event::Spent;
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
 
@@ -99,7 +99,7 @@ impl Droid {
                     self.fail(now, guard);
                 }
                 self.error = None;
-                init(now, &value, guard);
+                open_turn(now, SPEC.name, &value, guard);
             }
             ("message", _, "assistant") if text_at(&value, "text").is_some() => {
                 guard.finish_block(now, &ANSWER, Some(text("text")));
@@ -171,21 +171,4 @@ fn oldest(name: &str, guard: &Guard) -> Option<String> {
     let mut open = guard.open_tools();
     let same = guard.open_tools().find(|(_, open)| *open == name);
     same.or_else(|| open.next()).map(|(id, _)| id.to_owned())
-}
-
-/// Opens a turn, or says in an open one how the session goes on.
-fn init(now: Time, value: &Value, guard: &mut Guard) {
-    if guard.turn_open() {
-        say_status(now, guard, "session", "the session goes on", value.clone());
-        return;
-    }
-    let text = |key| text_at(value, key).map(Into::into);
-    let started = TurnStarted {
-        runtime: "droid".into(),
-        model: text("model"),
-        session: text("session_id"),
-        cwd: text("cwd"),
-        ..TurnStarted::default()
-    };
-    guard.start_turn(now, &started);
 }

@@ -19,7 +19,8 @@ pub use calls::Calls;
 pub use depth::Depth;
 pub use document::Documents;
 pub use parts::{
-    Call, Done, arguments, count, failure, finish_tool, over, plain, spend, start_tool, sum, usage,
+    Call, Done, arguments, count, failure, finish_tool, open_turn, over, plain, spend, start_tool,
+    sum, usage,
 };
 pub use said::Said;
 

@@ -156,8 +156,7 @@ impl<T: Stored> Spool<T> {
     /// Adds behind all others what consists of `head` and `bytes` and can be had as `own`. What comes although
     /// [`Spool::is_full`] is taken as well.
     pub(super) fn put(&mut self, head: Head, bytes: &[u8], own: impl FnOnce() -> T) {
-        let in_memory = self.in_memory < self.limits.memory || self.limits.file == 0;
-        if self.read == self.written && self.tail.is_empty() && in_memory {
+        if self.tail.is_empty() && !self.overflows() {
             self.in_memory += bytes.len() + OVERHEAD;
             self.memory.push_back(own());
             return;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::super::{Calls, describe, one_line, tool_kind};
+use super::super::{Calls, describe, one_line, say_status, text_at, tool_kind};
 use crate::codec;
-use crate::event::{Failure, Spent, Usage};
+use crate::event::{Failure, Spent, TurnStarted, Usage};
 use crate::guard::{Guard, ToolEnd, ToolStart};
 use crate::time::Time;
 
@@ -41,6 +41,23 @@ pub struct Done<'a> {
     pub duration_ms: Option<u64>,
     /// The tool call under which a sub-agent called it.
     pub parent: Option<&'a str>,
+}
+
+/// Opens a turn of `runtime`, or says in an open one how the session goes on; `value` has `model`, `session_id` and `cwd`.
+pub fn open_turn(now: Time, runtime: &str, value: &Value, guard: &mut Guard) {
+    if guard.turn_open() {
+        say_status(now, guard, "session", "the session goes on", value.clone());
+        return;
+    }
+    let text = |key| text_at(value, key).map(Into::into);
+    let started = TurnStarted {
+        runtime: runtime.into(),
+        model: text("model"),
+        session: text("session_id"),
+        cwd: text("cwd"),
+        ..TurnStarted::default()
+    };
+    guard.start_turn(now, &started);
 }
 
 /// Starts a tool, once.
