@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::codec::{self, Malformed, Place, Writer};
-use crate::event::{Envelope, Spent, Status, TurnStarted, Type, VERSION};
+use crate::event::{Envelope, Spent, Status, TextDelta, TurnStarted, Type, VERSION};
 use crate::time::Time;
 
 use block::Blocks;
@@ -281,8 +281,25 @@ impl Guard {
     ) {
         let mut blocks = std::mem::take(&mut self.lane.blocks);
         act(&mut blocks, &mut |parent, body| match body {
-            block::Said::Delta(body) => self.emit(now, Type::TextDelta, parent, false, body),
-            block::Said::Final(body) => self.emit(now, Type::BlockFinal, parent, synthetic, body),
+            block::Said::Delta(TextDelta { block, kind, text }) => {
+                self.write(
+                    now,
+                    (Type::TextDelta, parent, false),
+                    |writer, buf, envelope| {
+                        writer.text(buf, envelope, [block, kind, text]);
+                    },
+                );
+            }
+            block::Said::Final(body) => {
+                self.write(
+                    now,
+                    (Type::BlockFinal, parent, synthetic),
+                    |writer, buf, envelope| match body.only_text() {
+                        Some(text) => writer.text(buf, envelope, text),
+                        None => writer.event(buf, envelope, body),
+                    },
+                );
+            }
         });
         self.lane.blocks = blocks;
     }

@@ -207,7 +207,7 @@ impl Claude {
 
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
     fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
-        if let Some(usage) = value.pointer("/event/usage") {
+        if let Some(usage) = value.get("event").and_then(|event| event.get("usage")) {
             let counts = Counts::deserialize(usage).unwrap_or_default();
             self.tally.count("", counts, guard);
         }

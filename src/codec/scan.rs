@@ -111,7 +111,7 @@ fn delta<'a>(at: &mut Cursor<'a>, first_seq: Option<u64>) -> Option<Delta<'a>> {
 /// Where the first quote, backslash or control character is. Most strings are short: eight bytes at a time are looked at
 /// in a register, which is done before a wider search is set up.
 #[inline(always)]
-fn special(bytes: &[u8]) -> Option<usize> {
+pub(super) fn special(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     // A borrow can spoil only bytes above the lowest hit, and that is the one that counts.

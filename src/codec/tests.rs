@@ -203,6 +203,31 @@ proptest! {
     }
 
     #[test]
+    fn the_head_and_its_texts_are_written_as_serde_has_them(
+        (type_, block, text) in (any::<String>(), any::<String>(), any::<String>()),
+        (stream, ts) in (prop::option::of(any::<String>()), prop::option::of(any::<String>())),
+        (label, parent) in (prop::option::of(any::<String>()), prop::option::of(any::<String>())),
+        (turn, seq, first_seq) in (prop::option::of(any::<u64>()), prop::option::of(any::<u64>()), prop::option::of(any::<u64>())),
+        (lone_surrogates, synthetic) in (any::<bool>(), any::<bool>()),
+        control in "[\\x00-\\x1f\"\\\\a\u{2028}\u{2029}\u{10fa3d}]{0,40}",
+    ) {
+        let cow = |text: Option<String>| text.map(std::borrow::Cow::Owned);
+        let envelope = Envelope { v: 1, type_: type_.into(), stream: cow(stream), turn, seq, first_seq, ts: cow(ts),
+            label: cow(label), parent: cow(parent), synthetic };
+        let text = text + &control;
+        let body = TextDelta { block: block.into(), kind: "answer".into(), text: text.as_str().into() };
+        let writer = Writer { lone_surrogates };
+        let (mut ours, mut general, mut serde) = (Vec::new(), Vec::new(), Vec::new());
+        writer.text(&mut ours, &envelope, [&body.block, &body.kind, &body.text]);
+        writer.event(&mut general, &envelope, &body);
+        writer.write(&mut serde, &envelope);
+        writer.splice(&mut serde, &body);
+        serde.push(b'\n');
+        prop_assert_eq!(&ours, &serde);
+        prop_assert_eq!(&general, &serde);
+    }
+
+    #[test]
     fn what_is_written_is_read_back(text in any::<String>()) {
         let mut buf = Vec::new();
         let envelope = Envelope { v: 1, type_: "text_delta".into(), stream: Some("s".into()), turn: Some(1), seq: Some(1),

@@ -3,9 +3,9 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use serde_json::ser::{CharEscape, Formatter, Serializer};
 
-use super::{Malformed, surrogate, text_or_base64};
+use super::{Malformed, scan, surrogate, text_or_base64};
 use crate::event::{Delta, Envelope, Event};
 
 /// Writes events to a buffer.
@@ -18,9 +18,19 @@ pub struct Writer {
 impl Writer {
     /// Writes one event: the envelope, then the fields of `body` in the same object, then a line feed.
     pub fn event(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize) {
-        self.write(buf, envelope);
+        self.head(buf, envelope);
         self.splice(buf, body);
         buf.push(b'\n');
+    }
+
+    /// As [`Writer::event`], for the body of most events: block, kind and text.
+    pub fn text(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: [&str; 3]) {
+        self.head(buf, envelope);
+        buf.pop();
+        for (key, value) in ["block", "kind", "text"].into_iter().zip(body) {
+            self.field(buf, key, value);
+        }
+        buf.extend_from_slice(b"}\n");
     }
 
     /// As [`Writer::event`], with the fields of a second body behind those of the first.
@@ -31,7 +41,7 @@ impl Writer {
         body: &impl Serialize,
         more: &impl Serialize,
     ) {
-        self.write(buf, envelope);
+        self.head(buf, envelope);
         self.splice(buf, body);
         self.splice(buf, more);
         buf.push(b'\n');
@@ -46,7 +56,7 @@ impl Writer {
         key: &str,
         value: &str,
     ) {
-        self.write(buf, envelope);
+        self.head(buf, envelope);
         self.splice(buf, body);
         buf.pop();
         for part in [",\"", key, "\":"] {
@@ -57,8 +67,78 @@ impl Writer {
         buf.extend_from_slice(b"}\n");
     }
 
+    /// The envelope as its derive writes it. Every event has one, and most of what is in it is the same in all of them.
+    fn head(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>) {
+        let number = |buf: &mut Vec<u8>, key: &str, value: u64| {
+            buf.extend_from_slice(key.as_bytes());
+            self.write(buf, &value);
+        };
+        number(buf, "{\"v\":", envelope.v);
+        self.field(buf, "type", &envelope.type_);
+        if let Some(stream) = &envelope.stream {
+            self.field(buf, "stream", stream);
+        }
+        let numbers = [
+            (",\"turn\":", envelope.turn),
+            (",\"seq\":", envelope.seq),
+            (",\"first_seq\":", envelope.first_seq),
+        ];
+        for (key, value) in numbers {
+            if let Some(value) = value {
+                number(buf, key, value);
+            }
+        }
+        let texts = [
+            ("ts", &envelope.ts),
+            ("label", &envelope.label),
+            ("parent", &envelope.parent),
+        ];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                self.field(buf, key, value);
+            }
+        }
+        if envelope.synthetic {
+            buf.extend_from_slice(b",\"synthetic\":true");
+        }
+        buf.push(b'}');
+    }
+
+    /// One more field of an object, behind others; the key needs no escape.
+    fn field(self, buf: &mut Vec<u8>, key: &str, text: &str) {
+        for part in [",\"", key, "\":\""] {
+            buf.extend_from_slice(part.as_bytes());
+        }
+        self.string(buf, text);
+        buf.push(b'"');
+    }
+
+    /// The inside of a string. serde_json looks at one byte at a time, and text is most of what is written.
+    fn string(self, buf: &mut Vec<u8>, text: &str) {
+        let mut format = self.format();
+        let mut rest = text;
+        // Writing to memory cannot fail.
+        while let Some(at) = scan::special(rest.as_bytes()) {
+            let (plain, from) = rest.split_at(at);
+            let _ = format.write_string_fragment(buf, plain);
+            let escape = match from.as_bytes()[0] {
+                b'"' => CharEscape::Quote,
+                b'\\' => CharEscape::ReverseSolidus,
+                b'\n' => CharEscape::LineFeed,
+                b'\r' => CharEscape::CarriageReturn,
+                b'\t' => CharEscape::Tab,
+                0x08 => CharEscape::Backspace,
+                0x0C => CharEscape::FormFeed,
+                control => CharEscape::AsciiControl(control),
+            };
+            let _ = format.write_char_escape(buf, escape);
+            rest = &from[1..];
+        }
+        let _ = format.write_string_fragment(buf, rest);
+    }
+
     /// Adds the fields of an object to the object at the end of `buf`.
-    fn splice(self, buf: &mut Vec<u8>, body: &impl Serialize) {
+    pub(super) fn splice(self, buf: &mut Vec<u8>, body: &impl Serialize) {
         buf.pop();
         let at = buf.len();
         self.write(buf, body);
@@ -76,7 +156,7 @@ impl Writer {
         }
     }
 
-    fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
+    pub(super) fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
         let start = buf.len();
         let mut serializer = Serializer::with_formatter(&mut *buf, self.format());
         if value.serialize(&mut serializer).is_err() {

@@ -286,10 +286,8 @@ fn plain(type_: &str, value: &Value) -> (&'static str, String) {
     let text = |key| text_at(value, key).unwrap_or_default();
     match type_ {
         "rate_limit_event" => {
-            let at = |key: &str| {
-                let found = value.pointer(&format!("/rate_limit_info/{key}"));
-                found.and_then(Value::as_str).unwrap_or_default()
-            };
+            let info = value.get("rate_limit_info").unwrap_or(&Value::Null);
+            let at = |key| text_at(info, key).unwrap_or_default();
             (
                 "rate_limit",
                 format!("{} limit: {}", at("rateLimitType"), at("status")),
