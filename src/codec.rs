@@ -1,5 +1,6 @@
 //! Bytes to lines to events and back. It never drops a byte: what is no event is told apart, located and handed on.
 
+mod fields;
 mod lines;
 mod scan;
 mod slow;
@@ -11,8 +12,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
+pub(crate) use fields::string;
+pub use fields::{Fields, list, text};
 pub use lines::{Lines, Piece};
-pub use slow::{Fields, Unknown};
+pub use slow::Unknown;
 pub use surrogate::{mend_lone, unescape};
 pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
 

@@ -199,15 +199,16 @@ impl Guard {
         });
     }
 
-    /// As [`Guard::status`] of the main agent, with data as the runtime wrote it, for what is only passed on: `data` is one
-    /// JSON value, or put together from such.
-    pub fn status_raw(&mut self, now: Time, kind: &str, message: Option<&str>, data: &str) {
+    /// As [`Guard::status`], with data as the runtime wrote it, for what is only passed on: `data` is one JSON value, or put
+    /// together from such.
+    pub fn status_raw(&mut self, now: Time, notice: &Notice<'_>, data: &str) {
         let body = Status {
-            kind: kind.into(),
-            message: message.map(Cow::Borrowed),
+            kind: notice.kind.into(),
+            message: notice.message.map(Cow::Borrowed),
             data: None,
         };
-        self.write(now, (Type::Status, None, false), |writer, buf, envelope| {
+        let head = (Type::Status, notice.parent, false);
+        self.write(now, head, |writer, buf, envelope| {
             writer.event_raw(buf, envelope, &body, "data", data);
         });
     }

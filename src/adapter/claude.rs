@@ -13,14 +13,11 @@ mod tally;
 mod tests;
 mod wire;
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json::{failure, over};
-use super::{
-    Adapter, Calls, Line, Order, Spec, describe, lenient, read, text_at, tool_kind, value_of,
-};
+use super::{Adapter, Calls, Line, Order, Spec, describe, read, tool_kind, value_of};
 use crate::codec::Fields;
 use crate::event::Spent;
 use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
@@ -32,7 +29,7 @@ pub(super) use dialect::{Dialect, Errors, Ids};
 use notices::Notices;
 use partial::{Held, Partial, Place};
 use result::{Outcome, Results};
-use tally::{Counts, Tally};
+use tally::Tally;
 use wire::{Block, Content, Message, StreamEvent};
 
 pub(super) const SPEC: Spec = Spec {
@@ -105,7 +102,8 @@ impl Adapter for Claude {
 
 /// The type of a line that names it first.
 fn first_type(text: &str) -> Option<&str> {
-    Some(text.strip_prefix("{\"type\":\"")?.split_once('"')?.0)
+    let value = text.strip_prefix("{\"type\":")?.trim_start_matches(' ');
+    Some(value.strip_prefix('"')?.split_once('"')?.0)
 }
 
 impl Claude {
@@ -137,85 +135,88 @@ impl Claude {
 
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
         // Most lines name their type first; what that saves is only that they are read once more.
-        match first_type(text) {
-            Some("system") if self.system(now, text, guard) => return Ok(()),
-            Some("result") if self.result(now, text, guard)? => return Ok(()),
-            _ => {}
-        }
-        if let Ok(message) = serde_json::from_str::<Message<'_>>(text) {
-            let type_ = message.type_.as_deref().unwrap_or_default();
-            if type_ == "stream_event"
-                && let Some(event) = &message.event
-                && self.stream_event(now, message.parent_tool_use_id.as_deref(), event, guard)
-            {
-                return Ok(());
-            }
-            match (type_, message.message.as_ref().map(|m| &m.content)) {
-                ("assistant", Some(Content::Blocks(blocks))) => {
-                    self.assistant(now, text, (&message, blocks), guard);
-                    return Ok(());
-                }
-                ("user", Some(Content::Blocks(blocks))) => {
-                    for (at, block) in blocks.iter().enumerate() {
-                        self.block(now, text, (at, block), &message, guard);
-                    }
-                    return Ok(());
-                }
-                ("user", Some(Content::Text(said))) => {
-                    self.prompt(now, said, message.parent_tool_use_id.as_deref(), guard);
-                    return Ok(());
-                }
-                ("system", _) if self.system(now, text, guard) => return Ok(()),
-                _ => {}
-            }
-        }
-        if text.contains("\"result\"") && self.result(now, text, guard)? {
+        let first = matches!(
+            first_type(text),
+            None | Some("assistant" | "user" | "stream_event")
+        );
+        if first && self.said(now, text, guard) {
             return Ok(());
         }
-        self.value(now, serde_json::from_str(text)?, guard);
+        let fields = match Fields::read(text) {
+            Ok(fields) => fields,
+            // An element of an array that is no object.
+            Err(error) if error.is_data() => Fields(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        match fields.get("type") {
+            Some("\"system\"") if self.system(now, &fields, guard) => {}
+            Some("\"result\"") => self.result(now, &Outcome::read(text, &fields)?, guard),
+            _ if !first && self.said(now, text, guard) => {}
+            _ => self.notice(now, text, &fields, guard),
+        }
         Ok(())
     }
 
-    /// The two kinds of `system` lines that are long or many; `false` for every other.
-    fn system(&mut self, now: Time, text: &str, guard: &mut Guard) -> bool {
-        let Ok(fields) = Fields::parse(text) else {
+    /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
+    fn said(&mut self, now: Time, text: &str, guard: &mut Guard) -> bool {
+        let Ok(message) = serde_json::from_str::<Message<'_>>(text) else {
             return false;
         };
-        if fields.get("type") != Some("\"system\"") {
-            return false;
-        }
-        match fields.get("subtype") {
-            Some("\"init\"") => notices::init(now, self.dialect, &fields, guard),
-            Some("\"thinking_tokens\"") => notices::thinking(now, &fields, guard),
+        let type_ = message.type_.as_deref().unwrap_or_default();
+        let parent = message.parent_tool_use_id.as_deref();
+        match (type_, message.message.as_ref().map(|m| &m.content)) {
+            ("assistant", Some(Content::Blocks(blocks))) => {
+                self.assistant(now, text, (&message, blocks), guard);
+            }
+            ("user", Some(Content::Blocks(blocks))) => {
+                for (at, block) in blocks.iter().enumerate() {
+                    self.block(now, text, (at, block), &message, guard);
+                }
+            }
+            ("user", Some(Content::Text(said))) => self.prompt(now, said, parent, guard),
+            ("stream_event", _) => {
+                let Some(event) = &message.event else {
+                    return false;
+                };
+                return self.stream_event(now, parent, event, guard);
+            }
             _ => return false,
         }
         true
     }
 
-    /// The end of a turn; `false` if the line is something else.
-    fn result(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<bool> {
-        let Some(outcome) = Outcome::read(text)? else {
-            return Ok(false);
-        };
+    /// The two kinds of `system` lines that are long or many; `false` for every other.
+    fn system(&mut self, now: Time, fields: &Fields<'_>, guard: &mut Guard) -> bool {
+        match fields.get("subtype") {
+            Some("\"init\"") => notices::init(now, self.dialect, fields, guard),
+            Some("\"thinking_tokens\"") => notices::thinking(now, fields, guard),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The end of a turn.
+    fn result(&mut self, now: Time, outcome: &Outcome<'_>, guard: &mut Guard) {
         self.release(now, guard);
-        self.results.result(now, &outcome, guard);
+        self.results.result(now, outcome, guard);
         self.partial.clear();
         self.tally.clear();
         self.error = None;
-        Ok(true)
     }
 
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
-        if let Some(usage) = value.get("event").and_then(|event| event.get("usage")) {
-            let counts = Counts::deserialize(usage).unwrap_or_default();
-            self.tally.count("", counts, guard);
+    fn notice(&mut self, now: Time, line: &str, fields: &Fields<'_>, guard: &mut Guard) {
+        let usage = fields
+            .object("event")
+            .and_then(|event| event.object("usage"));
+        if let Some(usage) = usage {
+            self.tally.count("", tally::usage(&usage), guard);
         }
-        self.results.note(&value);
-        if text_at(&value, "type") == Some("error") && self.dialect.errors == Errors::Fatal {
-            self.error = Some(value.clone());
+        self.results.note(fields);
+        if fields.text("type").as_deref() == Some("error") && self.dialect.errors == Errors::Fatal {
+            self.error = Some(value_of(line, guard));
         }
-        self.notices.say(now, value, guard);
+        self.notices.say(now, line, fields, guard);
     }
 
     /// Says what a partial message says; `false` if it is of an unknown kind.
@@ -299,13 +300,13 @@ impl Claude {
         let id = message.message.as_ref().and_then(|m| m.id.as_deref());
         let id = id.unwrap_or_default();
         let usage = message.message.as_ref().and_then(|m| m.usage);
-        if self.dialect.ids == Ids::None && usage.is_some() {
-            self.unnamed += 1;
-            let line = format!("line {}", self.unnamed);
-            self.tally
-                .count(&line, lenient(usage).unwrap_or_default(), guard);
-        } else if let Some(counts) = lenient(usage) {
-            self.tally.count(id, counts, guard);
+        if let Some(usage) = usage.and_then(|usage| Fields::parse(usage.get()).ok()) {
+            let unnamed = (self.dialect.ids == Ids::None).then(|| {
+                self.unnamed += 1;
+                format!("line {}", self.unnamed)
+            });
+            let id = unnamed.as_deref().unwrap_or(id);
+            self.tally.count(id, tally::usage(&usage), guard);
         }
         for (at, block) in blocks.iter().enumerate() {
             let text = |kind| Text {

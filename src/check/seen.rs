@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::report::{Place, Quoted, Report, Rule};
 use super::shape;
 use super::units::Units;
-use crate::codec::{Fields, Malformed, is_stream_id, unescape};
+use crate::codec::{Fields, Malformed, is_stream_id, string, unescape};
 use crate::event::{Raw, Type};
 use crate::time::Time;
 
@@ -193,8 +193,7 @@ impl<'r, 'a> Seen<'r, 'a> {
 
     /// A string of the object at `key`.
     pub(super) fn text_in(&self, key: &str, inner: &str) -> Option<Cow<'a, str>> {
-        let nested = Fields::parse(self.fields.get(key)?).ok()?;
-        Some(unescape(string(nested.get(inner)?)?.0))
+        self.fields.object(key)?.text(inner)
     }
 
     pub(super) fn count(&self, key: &str) -> Option<u64> {
@@ -214,13 +213,6 @@ impl<'r, 'a> Seen<'r, 'a> {
         self.source
             .place(self.fields.get(key).unwrap_or_default(), "")
     }
-}
-
-fn string(value: &str) -> Option<Raw<'_>> {
-    value
-        .strip_prefix('"')
-        .and_then(|v| v.strip_suffix('"'))
-        .map(Raw)
 }
 
 /// `ts` in the one form that the contract has, `YYYY-MM-DDTHH:MM:SS.mmmZ`.

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
+/// How deep values may lie in each other here: what is deeper is rare, and no reason to need more stack.
+const MAX_DEPTH: u8 = 32;
+
 /// `None`: not in the known order; it may be an event all the same.
 pub(super) fn event(line: &str) -> Option<Event<'_>> {
     const { assert!(VERSION == 1) };
@@ -52,30 +55,14 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     })
 }
 
-/// The fields of a compact object whose values are strings, small integers and `true`: all of most events.
+/// The fields of an object on one line with nothing but spaces between its tokens: nearly every object there is.
 /// `None`: something else is in it, or it is broken.
-pub(super) fn flat(line: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+pub(super) fn fields(line: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut at = Cursor { line, at: 0 };
-    at.literal("{\"")?;
     let mut fields = Vec::with_capacity(12);
-    loop {
-        let key = at.plain()?;
-        at.literal(":")?;
-        let start = at.at;
-        match at.peek()? {
-            b'"' => {
-                at.at += 1;
-                at.string()?;
-            }
-            b't' => at.literal("true")?,
-            _ => drop(at.integer()?),
-        }
-        fields.push((Cow::Borrowed(key), &line[start..at.at]));
-        if at.literal("}").is_some() {
-            return (at.at == line.len()).then_some(fields);
-        }
-        at.literal(",\"")?;
-    }
+    at.literal("{")?;
+    at.members(0, |key, value| fields.push((Cow::Borrowed(key), value)))?;
+    (at.at == line.len()).then_some(fields)
 }
 
 /// The rest of a `text_delta`, to the end of the line: an unknown field sends the whole line to the slow path.
@@ -181,6 +168,105 @@ impl<'a> Cursor<'a> {
             self.at += len;
             value
         })
+    }
+
+    /// The members of an object, past its closing brace. In no key is anything escaped.
+    #[inline(always)]
+    fn members(&mut self, depth: u8, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
+        self.spaces();
+        if self.literal("}").is_some() {
+            return Some(());
+        }
+        loop {
+            self.literal("\"")?;
+            let key = self.plain()?;
+            self.spaces();
+            self.literal(":")?;
+            self.spaces();
+            let start = self.at;
+            if self.literal("\"").is_some() {
+                self.string()?;
+            } else {
+                self.value(depth)?;
+            }
+            each(key, &self.line[start..self.at]);
+            self.spaces();
+            if self.literal("}").is_some() {
+                return Some(());
+            }
+            self.literal(",")?;
+            self.spaces();
+        }
+    }
+
+    /// Any value, to its end.
+    fn value(&mut self, depth: u8) -> Option<()> {
+        match self.peek()? {
+            b'"' => {
+                self.at += 1;
+                self.string().map(drop)
+            }
+            b'{' if depth < MAX_DEPTH => {
+                self.at += 1;
+                self.members(depth + 1, |_, _| {})
+            }
+            b'[' if depth < MAX_DEPTH => {
+                self.at += 1;
+                self.elements(depth + 1)
+            }
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            _ => self.integer().map(drop).or_else(|| self.number()),
+        }
+    }
+
+    /// The elements of an array, past its closing bracket.
+    fn elements(&mut self, depth: u8) -> Option<()> {
+        self.spaces();
+        if self.literal("]").is_some() {
+            return Some(());
+        }
+        loop {
+            self.value(depth)?;
+            self.spaces();
+            if self.literal("]").is_some() {
+                return Some(());
+            }
+            self.literal(",")?;
+            self.spaces();
+        }
+    }
+
+    #[inline(always)]
+    fn spaces(&mut self) {
+        while self.peek() == Some(b' ') {
+            self.at += 1;
+        }
+    }
+
+    /// A number by JSON's grammar.
+    fn number(&mut self) -> Option<()> {
+        let _ = self.literal("-");
+        if self.literal("0").is_none() {
+            self.digits()?;
+        }
+        if self.literal(".").is_some() {
+            self.digits()?;
+        }
+        if self.literal("e").or_else(|| self.literal("E")).is_some() {
+            let _ = self.literal("+").or_else(|| self.literal("-"));
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Option<()> {
+        let rest = self.line.as_bytes().get(self.at..)?;
+        let len = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+        self.at += len;
+        (len > 0).then_some(())
     }
 
     /// The inside of a string in which nothing is escaped, past its closing quote.

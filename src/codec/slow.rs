@@ -1,14 +1,13 @@
-//! The general path: any JSON object, by serde_json, its values kept as the bytes they are.
+//! The general path: an event in any order of its keys.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Malformed, Str, is_stream_id, malformed, scan};
+use super::fields::string;
+use super::{Fields, Malformed, is_stream_id};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// The keys of an event that belong to the envelope.
@@ -24,10 +23,6 @@ const ENVELOPE: [&str; 10] = [
     "parent",
     "synthetic",
 ];
-
-/// The fields of an object in their order, each value as it stands in the line.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
 /// Fields that the contract does not know, each value as it stands in the line; written as an object of them.
 #[derive(Debug, Clone, Default)]
@@ -48,52 +43,6 @@ pub(super) fn event(line: &str) -> Result<Event<'_>, Malformed> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads a line as one object.
-    ///
-    /// # Errors
-    /// [`Malformed`] if it is not one JSON object and nothing else.
-    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
-        let Some(start) = line
-            .bytes()
-            .position(|c| !matches!(c, b' ' | b'\t' | b'\r'))
-        else {
-            return Err(Malformed::new(0, "empty line"));
-        };
-        if line.as_bytes()[start] != b'{' {
-            return Err(Malformed::new(start, "not a JSON object"));
-        }
-        if let Some(fields) = scan::flat(line) {
-            return Ok(Self(fields));
-        }
-        serde_json::from_str(line).map_err(|e| malformed(&e, line))
-    }
-
-    /// The value of `key`; of a key that stands twice the last, as most readers have it.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(k, _)| k.len() == key.len() && k == key)
-            .map(|(_, v)| *v)
-    }
-
-    /// A key that stands twice.
-    #[must_use]
-    pub fn duplicate(&self) -> Option<&str> {
-        // Keys that differ in length and first letter cannot be the same: most objects need no comparison at all.
-        let mut seen = 0u64;
-        for (i, (key, _)) in self.0.iter().enumerate() {
-            let first = key.bytes().next().unwrap_or_default();
-            let bit = 1 << ((key.len() * 7 + usize::from(first)) % 64);
-            if seen & bit != 0 && self.0[..i].iter().any(|(k, _)| k == key) {
-                return Some(key);
-            }
-            seen |= bit;
-        }
-        None
-    }
-
     /// The event that these fields make.
     ///
     /// # Errors
@@ -205,34 +154,5 @@ impl<'a> Fields<'a> {
             extra.push_str(value);
         }
         Cow::Owned(extra)
-    }
-}
-
-fn string(value: &str) -> Option<Raw<'_>> {
-    value
-        .strip_prefix('"')
-        .and_then(|v| v.strip_suffix('"'))
-        .map(Raw)
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Vec<(Cow<'de, str>, &'de str)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(12);
-                while let Some(Str(key)) = map.next_key()? {
-                    fields.push((key, map.next_value::<&'de RawValue>()?.get()));
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(Visit).map(Fields)
     }
 }

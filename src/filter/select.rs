@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::codec::Fields;
-use crate::event::{Event, Raw, Type};
+use crate::event::{Event, Type};
 use crate::time::Time;
 
 /// What is asked for. Everything, unless it is said.
@@ -108,9 +108,7 @@ fn any(patterns: &[String], name: &str) -> bool {
 
 /// The name of a type that this version does not know.
 fn other_name(line: &str) -> Option<String> {
-    let fields = Fields::parse(line).ok()?;
-    let value = fields.get("type")?.strip_prefix('"')?.strip_suffix('"')?;
-    Some(Raw(value).decode().into_owned())
+    Some(Fields::parse(line).ok()?.text("type")?.into_owned())
 }
 
 /// Whether a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.

@@ -1,5 +1,6 @@
 //! The open text blocks of a stream: what was said of each, and how a final meets it.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::say::Text;
@@ -105,11 +106,34 @@ impl Blocks {
         let Some(whole) = whole.filter(|w| !w.is_empty()) else {
             return;
         };
+        if supersedes.is_none() && whole.len() <= self.max {
+            return self.say_whole(text, whole, say);
+        }
         let at = self.find_or_open(text, supersedes, say);
         self.add(at, whole, say);
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
             self.open.remove(at).close(say);
         }
+    }
+
+    /// A block that opens and closes with one text, none of which has to be kept.
+    fn say_whole(&mut self, text: &Text<'_>, whole: &str, say: &mut Say<'_>) {
+        self.count += 1;
+        let id = format!("b{}", self.count);
+        let (block, kind) = (Cow::from(&id), Cow::from(text.kind.name()));
+        let body = TextDelta {
+            block: block.clone(),
+            kind: kind.clone(),
+            text: whole.into(),
+        };
+        say(text.parent, Said::Delta(&body));
+        let body = BlockFinal {
+            block,
+            kind,
+            text: whole.into(),
+            ..BlockFinal::default()
+        };
+        say(text.parent, Said::Final(&body));
     }
 
     /// Closes the blocks of one parent, or of the main agent.

@@ -4,7 +4,6 @@
 //! colour and width. The `session` and `exit` of a process are one dim line each in both: a log wants to know them too.
 //! `text` is the main agent's answer alone; a turn that did not complete is then told to stderr.
 
-mod body;
 mod human;
 mod page;
 mod plain_text;
@@ -15,14 +14,13 @@ mod tests;
 mod verdict;
 mod words;
 
-use crate::codec::{self, Lines, Malformed, Piece};
+use crate::codec::{self, Fields, Lines, Malformed, Piece};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::stage::{Complaints, Io, Reading, Stage};
 use crate::time::Time;
 
-use body::Body;
 use human::Human;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
@@ -143,7 +141,7 @@ impl Each {
         if let Some(outcome) = &mut self.outcome {
             outcome.on_event(&event);
         }
-        let body = Body::parse(event.line)?;
+        let body = Fields::parse(event.line)?;
         match &mut self.face {
             Face::Human(human) => human.event(&event, &body),
             Face::Text(text) => text.event(&event, &body, io),

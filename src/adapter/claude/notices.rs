@@ -1,17 +1,16 @@
 //! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
 //! out whole.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::{lenient, text_at};
+use super::super::{lenient, one_line, text_at};
 use super::Dialect;
 use super::wire::Message;
-use crate::codec::{self, Fields, Str};
-use crate::event::{Raw, TurnStarted};
+use crate::codec::{self, Fields};
+use crate::event::TurnStarted;
 use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
@@ -42,10 +41,7 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
     let open = guard.turn_open();
     let told = ["model", "session_id", "cwd", dialect.version, "tools"];
     if !open {
-        let text = |key| string(fields, key);
-        let tools: Option<Vec<Str<'_>>> = fields
-            .get("tools")
-            .and_then(|t| serde_json::from_str(t).ok());
+        let text = |key| fields.text(key);
         let started = TurnStarted {
             runtime: dialect.runtime.into(),
             model: text("model"),
@@ -53,22 +49,19 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
             cwd: text("cwd"),
             prompt: None,
             agent: text(dialect.version),
-            tools: tools.into_iter().flatten().map(|tool| tool.0).collect(),
+            tools: fields.texts("tools"),
         };
         guard.start_turn(now, &started);
     }
     let rest = rest(fields, |key| !open && told.contains(&key));
-    let message = open.then_some("the session goes on");
+    let notice = Notice {
+        kind: "session",
+        message: open.then_some("the session goes on"),
+        ..Notice::default()
+    };
     match rest {
-        Some(rest) => guard.status_raw(now, "session", message, &rest),
-        None if open => guard.status(
-            now,
-            &Notice {
-                kind: "session",
-                message,
-                ..Notice::default()
-            },
-        ),
+        Some(rest) => guard.status_raw(now, &notice, &rest),
+        None if open => guard.status(now, &notice),
         None => {}
     }
 }
@@ -76,13 +69,13 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
 /// `system/thinking_tokens`, a counter at a high rate.
 pub(super) fn thinking(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
     if let Some(rest) = rest(fields, |_| false) {
-        guard.status_raw(now, "progress", Some("thinking"), &rest);
+        let notice = Notice {
+            kind: "progress",
+            message: Some("thinking"),
+            ..Notice::default()
+        };
+        guard.status_raw(now, &notice, &rest);
     }
-}
-
-fn string<'a>(fields: &Fields<'a>, key: &str) -> Option<Cow<'a, str>> {
-    let inside = fields.get(key)?.strip_prefix('"')?.strip_suffix('"')?;
-    Some(Raw(inside).decode())
 }
 
 /// The object of the fields that are neither routing nor null nor `told`; nothing if none is left.
@@ -143,40 +136,41 @@ pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
 
 impl Notices {
     /// Says a message as the status that fits it.
-    pub(super) fn say(&mut self, now: Time, mut value: Value, guard: &mut Guard) {
-        let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
-        let subtype = text_at(&value, "subtype").unwrap_or_default().to_owned();
-        let parent = text_at(&value, "parent_tool_use_id").map(str::to_owned);
-        let (kind, message) = match type_.as_str() {
-            "system" => self.system(&subtype, &value),
-            "stream_event" => stream(&value),
-            _ => plain(&type_, &value),
+    pub(super) fn say(&mut self, now: Time, line: &str, fields: &Fields<'_>, guard: &mut Guard) {
+        let type_ = fields.text("type").unwrap_or_default();
+        let parent = fields.text("parent_tool_use_id");
+        let (kind, message) = match &*type_ {
+            "system" => self.system(&fields.text("subtype").unwrap_or_default(), fields),
+            "stream_event" => stream(fields),
+            _ => plain(&type_, fields),
         };
-        if kind != "info" || type_ == "system" {
-            strip(&mut value);
-        }
         let notice = Notice {
             kind,
             message: Some(message.as_str()).filter(|m| !m.is_empty()),
-            data: Some(value),
+            data: None,
             parent: parent.as_deref(),
         };
-        guard.status(now, &notice);
+        if kind == "info" && type_ != "system" {
+            guard.status_raw(now, &notice, line);
+        } else {
+            let rest = rest(fields, |_| false);
+            guard.status_raw(now, &notice, rest.as_deref().unwrap_or("{}"));
+        }
     }
 
-    fn system(&mut self, subtype: &str, value: &Value) -> (&'static str, String) {
-        let text = |key| text_at(value, key).unwrap_or_default();
-        let remember = |ids: &mut HashSet<String>, id: &str| {
+    fn system(&mut self, subtype: &str, fields: &Fields<'_>) -> (&'static str, String) {
+        let text = |key| text(fields, key);
+        let remember = |ids: &mut HashSet<String>, id: String| {
             if ids.len() < MAX_IDS && !id.is_empty() {
-                ids.insert(id.to_owned());
+                ids.insert(id);
             }
         };
         match subtype {
             "thinking_tokens" => ("progress", "thinking".into()),
-            "status" if text("status") == "compacting" => ("compaction", "compacting".into()),
-            "status" => ("progress", text("status").into()),
+            "status" if &*text("status") == "compacting" => ("compaction", "compacting".into()),
+            "status" => ("progress", text("status")),
             "compact_boundary" => ("compaction", "the conversation was compacted".into()),
-            "api_retry" => ("retry", retry(value)),
+            "api_retry" => ("retry", retry(fields)),
             "hook_started" | "hook_progress" | "hook_response" => {
                 let verb = subtype.trim_start_matches("hook_");
                 ("info", format!("hook {}: {verb}", text("hook_name")))
@@ -188,9 +182,9 @@ impl Notices {
                     format!("in the background: {}", text("description")),
                 )
             }
-            "task_started" => ("subagent_started", text("description").into()),
+            "task_started" => ("subagent_started", text("description")),
             "task_notification" => {
-                let command = self.commands.remove(text("task_id"));
+                let command = self.commands.remove(&text("task_id"));
                 let kind = if command {
                     "progress"
                 } else {
@@ -199,13 +193,13 @@ impl Notices {
                 (kind, format!("{}: {}", text("status"), text("summary")))
             }
             "task_progress" | "task_updated" | "background_tasks_changed" => {
-                ("progress", text("description").into())
+                ("progress", text("description"))
             }
             "permission_denied" => {
                 remember(&mut self.denied, text("tool_use_id"));
                 ("permission", format!("denied: {}", text("tool_name")))
             }
-            "model_refusal_fallback" if has_items(value, "retracted_message_uuids") => (
+            "model_refusal_fallback" if !fields.list("retracted_message_uuids").is_empty() => (
                 "retracted",
                 "the model refused; what it had said is withdrawn".into(),
             ),
@@ -213,10 +207,10 @@ impl Notices {
                 ("warning", "the model refused".into())
             }
             "worker_shutting_down" => ("warning", "the worker is shutting down".into()),
-            "mirror_error" => ("error", text("error").into()),
-            "session_state_changed" => ("session", text("state").into()),
-            "post_turn_summary" => ("info", text("status_detail").into()),
-            _ => ("info", first_text(value).unwrap_or_else(|| subtype.into())),
+            "mirror_error" => ("error", text("error")),
+            "session_state_changed" => ("session", text("state")),
+            "post_turn_summary" => ("info", text("status_detail")),
+            _ => ("info", first_text(fields).unwrap_or_else(|| subtype.into())),
         }
     }
 
@@ -267,88 +261,78 @@ impl Notices {
 }
 
 /// A partial message that is neither text nor tool.
-fn stream(value: &Value) -> (&'static str, String) {
-    let event = value.get("event").unwrap_or(&Value::Null);
-    match text_at(event, "type") {
-        Some("message_delta") => ("usage", String::new()),
-        Some("error") => {
-            let message = event.pointer("/error/message").and_then(Value::as_str);
-            ("error", message.unwrap_or("error in the stream").into())
+fn stream(fields: &Fields<'_>) -> (&'static str, String) {
+    let event = fields.object("event");
+    let type_ = event.as_ref().and_then(|event| event.text("type"));
+    match type_.as_deref().unwrap_or_default() {
+        "message_delta" => ("usage", String::new()),
+        "error" => {
+            let error = event.and_then(|event| event.object("error"));
+            let message = error.and_then(|error| error.text("message"));
+            (
+                "error",
+                message.unwrap_or("error in the stream".into()).into(),
+            )
         }
-        other => (
-            "info",
-            format!("stream event {:?}", other.unwrap_or_default()),
-        ),
+        other => ("info", format!("stream event {other:?}")),
     }
 }
 
-fn plain(type_: &str, value: &Value) -> (&'static str, String) {
-    let text = |key| text_at(value, key).unwrap_or_default();
+fn plain(type_: &str, fields: &Fields<'_>) -> (&'static str, String) {
+    let text = |key| text(fields, key);
+    let inner = |key| fields.object(key).unwrap_or(Fields(Vec::new()));
     match type_ {
         "rate_limit_event" => {
-            let info = value.get("rate_limit_info").unwrap_or(&Value::Null);
-            let at = |key| text_at(info, key).unwrap_or_default();
+            let info = inner("rate_limit_info");
+            let at = |key| info.text(key).unwrap_or_default();
             (
                 "rate_limit",
                 format!("{} limit: {}", at("rateLimitType"), at("status")),
             )
         }
         "control_request" => {
-            let request = value.get("request").unwrap_or(&Value::Null);
-            match text_at(request, "subtype") {
-                Some("can_use_tool") => {
-                    let tool = text_at(request, "tool_name").unwrap_or_default();
+            let request = inner("request");
+            match &*request.text("subtype").unwrap_or_default() {
+                "can_use_tool" => {
+                    let tool = request.text("tool_name").unwrap_or_default();
                     ("permission", format!("waits for permission to use {tool}"))
                 }
-                other => (
-                    "info",
-                    format!("control request {:?}", other.unwrap_or_default()),
-                ),
+                other => ("info", format!("control request {other:?}")),
             }
         }
         "control_response" | "control_cancel_request" => ("info", type_.replace('_', " ")),
-        "tool_progress" => ("progress", text("tool_name").into()),
+        "tool_progress" => ("progress", text("tool_name")),
         "keep_alive" => ("progress", String::new()),
-        "auth_status" if value.get("error").is_some_and(|e| !e.is_null()) => {
-            ("error", text("error").into())
-        }
+        "auth_status" if fields.raw("error").is_some() => ("error", text("error")),
         "auth_status" => ("info", "authentication".into()),
-        "error" => ("error", first_text(value).unwrap_or_default()),
+        "error" => ("error", first_text(fields).unwrap_or_default()),
         "conversation_reset" => ("session", "the conversation was reset".into()),
-        "tool_use_summary" => ("info", text("summary").into()),
+        "tool_use_summary" => ("info", text("summary")),
         _ => ("info", format!("message of type {type_:?}")),
     }
 }
 
-fn retry(value: &Value) -> String {
-    let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+fn retry(fields: &Fields<'_>) -> String {
+    let number = |key| fields.count(key).unwrap_or(0);
+    let error = fields.text("error");
     format!(
         "attempt {} of {} in {} ms: {}",
         number("attempt"),
         number("max_retries"),
         number("retry_delay_ms"),
-        text_at(value, "error").unwrap_or("the API did not answer"),
+        error.as_deref().unwrap_or("the API did not answer"),
     )
 }
 
 /// What a message most likely wants to say.
-fn first_text(value: &Value) -> Option<String> {
+fn first_text(fields: &Fields<'_>) -> Option<String> {
     ["message", "content", "text", "error", "status"]
         .iter()
-        .find_map(|key| text_at(value, key))
-        .map(super::super::one_line)
+        .find_map(|key| fields.text(key))
+        .map(|text| one_line(&text))
 }
 
-fn has_items(value: &Value, key: &str) -> bool {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .is_some_and(|a| !a.is_empty())
-}
-
-/// Leaves out what only the runtime itself needs.
-fn strip(value: &mut Value) {
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|key, value| !ROUTING.contains(&key.as_str()) && !value.is_null());
-    }
+/// The string at `key`; empty if there is none.
+fn text(fields: &Fields<'_>, key: &str) -> String {
+    fields.text(key).unwrap_or_default().into_owned()
 }

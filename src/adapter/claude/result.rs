@@ -1,16 +1,14 @@
 //! The `result` message: how a turn ended, what it used, and why it failed. The runtime's own error decides, whatever the
 //! subtype says; a stop reason never makes a turn fail.
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::super::{lenient, one_line, say_status, text_at};
-use super::tally::Counts;
+use super::tally;
 use super::wire::Message;
 use crate::codec::{Fields, Str};
 use crate::event::{Failure, Spent};
-use crate::guard::Guard;
+use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
 /// What a result is read with: the marks of its turn and the sums of the process.
@@ -27,64 +25,12 @@ pub(super) struct Results {
     last: Option<String>,
 }
 
-/// A `result` message.
+/// A `result` message: its fields each as it stands, for a release that changes the type of one must not hide the others.
 #[derive(Debug)]
 pub(super) struct Outcome<'a> {
     line: &'a str,
-    wire: Wire<'a>,
+    fields: &'a Fields<'a>,
     said: Said<'a>,
-}
-
-impl<'a> Outcome<'a> {
-    /// The line as such a message, if it is one.
-    ///
-    /// # Errors
-    /// That it holds an escape which serde_json refuses.
-    pub(super) fn read(line: &'a str) -> serde_json::Result<Option<Self>> {
-        let wire: Wire<'_> = serde_json::from_str(line)?;
-        if wire.type_.map(RawValue::get) != Some("\"result\"") {
-            return Ok(None);
-        }
-        let said = wire.said()?;
-        Ok(Some(Self { line, wire, said }))
-    }
-}
-
-/// The fields of it, each as it stands: a release that changes the type of one must not hide the others.
-#[derive(Debug, Deserialize)]
-struct Wire<'a> {
-    #[serde(rename = "type", borrow)]
-    type_: Option<&'a RawValue>,
-    #[serde(borrow)]
-    subtype: Option<&'a RawValue>,
-    #[serde(borrow)]
-    is_error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow)]
-    terminal_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    stop_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    errors: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    api_error_status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    total_cost_usd: Option<&'a RawValue>,
-    #[serde(borrow)]
-    cost_usd: Option<&'a RawValue>,
-    #[serde(borrow)]
-    duration_ms: Option<&'a RawValue>,
-    #[serde(borrow)]
-    permission_denials: Option<&'a RawValue>,
-    #[serde(borrow, rename = "modelUsage")]
-    model_usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    num_turns: Option<&'a RawValue>,
 }
 
 /// Its texts, none of them empty but the subtype.
@@ -96,30 +42,34 @@ struct Said<'a> {
     stop: Option<Str<'a>>,
 }
 
-impl<'a> Wire<'a> {
+impl<'a> Outcome<'a> {
+    /// The fields of a line as such a message.
+    ///
     /// # Errors
     /// That a text holds an escape which serde_json refuses.
-    fn said(&self) -> serde_json::Result<Said<'a>> {
-        let text = |raw: Option<&'a RawValue>| {
-            let raw = raw.filter(|raw| raw.get().starts_with('"'));
-            let text: Option<Str<'a>> = raw.map(|r| serde_json::from_str(r.get())).transpose()?;
-            Ok(text.filter(|text| !text.is_empty()))
+    pub(super) fn read(line: &'a str, fields: &'a Fields<'a>) -> serde_json::Result<Self> {
+        let text = |key| {
+            let raw = fields.get(key).filter(|raw| raw.starts_with('"'));
+            let text: Option<Str<'a>> = raw.map(serde_json::from_str).transpose()?;
+            Ok::<_, serde_json::Error>(text.filter(|text| !text.is_empty()))
         };
-        Ok(Said {
-            subtype: text(self.subtype)?.unwrap_or_default(),
-            result: text(self.result)?,
-            reason: text(self.terminal_reason)?,
-            stop: text(self.stop_reason)?,
-        })
+        let said = Said {
+            subtype: text("subtype")?.unwrap_or_default(),
+            result: text("result")?,
+            reason: text("terminal_reason")?,
+            stop: text("stop_reason")?,
+        };
+        Ok(Self { line, fields, said })
     }
 }
 
 impl Results {
     /// Notes what a message means for the result.
-    pub(super) fn note(&mut self, value: &Value) {
-        let info = value.get("rate_limit_info").unwrap_or(&Value::Null);
-        if text_at(info, "status") == Some("rejected") {
-            self.resets_at = info.get("resetsAt").and_then(Value::as_u64);
+    pub(super) fn note(&mut self, fields: &Fields<'_>) {
+        if let Some(info) = fields.object("rate_limit_info")
+            && info.text("status").as_deref() == Some("rejected")
+        {
+            self.resets_at = info.count("resetsAt");
         }
     }
 
@@ -136,16 +86,21 @@ impl Results {
 
     /// Ends the turn.
     pub(super) fn result(&mut self, now: Time, message: &Outcome<'_>, guard: &mut Guard) {
-        let Outcome { line, wire, said } = message;
-        let is_error = lenient(wire.is_error) == Some(true);
+        let Outcome { line, fields, said } = message;
+        let is_error = fields.get("is_error") == Some("true");
         let failed = is_error || said.subtype.starts_with("error");
         let result = said.result.as_deref();
         if !failed && !guard.turn_open() && result.is_some() && self.last.as_deref() == result {
-            guard.status_raw(now, "log", Some("the result came again"), line);
+            let notice = Notice {
+                kind: "log",
+                message: Some("the result came again"),
+                ..Notice::default()
+            };
+            guard.status_raw(now, &notice, line);
             return;
         }
-        report(now, wire, guard);
-        let spent = self.spent(wire);
+        report(now, fields, guard);
+        let spent = self.spent(fields);
         let reason = said.reason.as_deref();
         // Older releases do not name the reason; that a user interrupted is said in a message of its own.
         let aborted = reason.is_some_and(|r| r.starts_with("aborted"))
@@ -154,7 +109,7 @@ impl Results {
             let word = reason.unwrap_or("interrupted");
             guard.cancelled(now, word, said.stop.as_deref(), &spent);
         } else if failed {
-            let error = self.failure(wire, said);
+            let error = self.failure(fields, said);
             guard.fail(now, error, &spent);
         } else {
             let stop = said.stop.as_deref().or(reason).unwrap_or(&said.subtype);
@@ -170,10 +125,9 @@ impl Results {
         self.interrupted = false;
     }
 
-    fn failure(&self, wire: &Wire<'_>, said: &Said<'_>) -> Failure<'static> {
-        let errors: Vec<Value> = lenient(wire.errors).unwrap_or_default();
-        let errors: Vec<&str> = errors.iter().filter_map(Value::as_str).collect();
-        let error: Value = lenient(wire.error).unwrap_or_default();
+    fn failure(&self, fields: &Fields<'_>, said: &Said<'_>) -> Failure<'static> {
+        let errors = fields.texts("errors");
+        let error: Value = fields.read_as("error").unwrap_or_default();
         let error = error
             .as_str()
             .or_else(|| text_at(&error, "message"))
@@ -187,7 +141,7 @@ impl Results {
             .or_else(|| error.map(str::to_owned))
             .or_else(|| said.reason.as_deref().or(subtype).map(str::to_owned))
             .unwrap_or_else(|| "the turn failed without a reason".into());
-        let code = self.code(wire, said, &message);
+        let code = self.code(fields.count("api_error_status"), said, &message);
         let retry_at = (code == "rate_limited")
             .then(|| self.resets_at.or_else(|| reset_in(&message)))
             .flatten()
@@ -203,8 +157,7 @@ impl Results {
         }
     }
 
-    fn code(&self, wire: &Wire<'_>, said: &Said<'_>, message: &str) -> &'static str {
-        let status: Option<u64> = lenient(wire.api_error_status);
+    fn code(&self, status: Option<u64>, said: &Said<'_>, message: &str) -> &'static str {
         let error = self.error.as_deref().unwrap_or_default();
         let reason = said.reason.as_deref().unwrap_or_default();
         let is = |words: &[&str]| {
@@ -239,14 +192,14 @@ impl Results {
         }
     }
 
-    fn spent(&mut self, wire: &Wire<'_>) -> Spent {
-        let usage: Option<Counts> = lenient(wire.usage);
-        let total = lenient(wire.total_cost_usd).or_else(|| lenient(wire.cost_usd));
+    fn spent(&mut self, fields: &Fields<'_>) -> Spent {
+        let total = fields.number("total_cost_usd");
+        let total = total.or_else(|| fields.number("cost_usd"));
         Spent {
-            usage: usage.map(Into::into),
+            usage: fields.object("usage").as_ref().map(tally::usage),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
-            duration_ms: lenient(wire.duration_ms),
+            duration_ms: fields.count("duration_ms"),
         }
     }
 
@@ -269,21 +222,30 @@ impl Results {
 }
 
 /// What a result says beside the end of the turn.
-fn report(now: Time, wire: &Wire<'_>, guard: &mut Guard) {
-    let denials: Vec<Value> = lenient(wire.permission_denials).unwrap_or_default();
+fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
+    let denials = fields.list("permission_denials");
     if !denials.is_empty() {
-        let message = format!("denied tool calls: {}", denials.len());
-        let data = serde_json::json!({"permission_denials": denials});
-        say_status(now, guard, "permission", &message, data);
+        let notice = Notice {
+            kind: "permission",
+            message: Some(&format!("denied tool calls: {}", denials.len())),
+            ..Notice::default()
+        };
+        let data = format!("{{\"permission_denials\":[{}]}}", denials.join(","));
+        guard.status_raw(now, &notice, &data);
     }
-    let models = wire.model_usage.map(RawValue::get);
-    let names = models.and_then(|models| Fields::parse(models).ok());
-    if let (Some(models), Some(names)) = (models, names.filter(|names| !names.0.is_empty())) {
-        let turns = wire.num_turns.map_or("null", RawValue::get);
+    let names = fields.object("modelUsage");
+    if let Some(names) = names.filter(|names| !names.0.is_empty()) {
+        let models = fields.get("modelUsage").unwrap_or_default();
+        let turns = fields.get("num_turns").unwrap_or("null");
         let data = format!("{{\"modelUsage\":{models},\"num_turns\":{turns}}}");
         let names: Vec<&str> = names.0.iter().map(|(name, _)| &**name).collect();
         let message = one_line(&names.join(", "));
-        guard.status_raw(now, "usage", Some(&message), &data);
+        let notice = Notice {
+            kind: "usage",
+            message: Some(&message),
+            ..Notice::default()
+        };
+        guard.status_raw(now, &notice, &data);
     }
 }
 

@@ -1,36 +1,20 @@
 //! The tokens of a turn that has no result yet: the last count of each message, added up. A result's own count replaces it.
 
-use serde::Deserialize;
-
 use super::super::json::sum;
+use crate::codec::Fields;
 use crate::event::{Spent, Usage};
 use crate::guard::Guard;
 
-/// Counts as the runtime prints them, under any message or result.
-#[derive(Debug, Deserialize, Default)]
-pub(super) struct Counts {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    output_tokens_details: Option<Details>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-struct Details {
-    thinking_tokens: Option<u64>,
-}
-
-impl From<Counts> for Usage {
-    fn from(counts: Counts) -> Self {
-        Self {
-            input_tokens: counts.input_tokens,
-            output_tokens: counts.output_tokens,
-            cache_read_tokens: counts.cache_read_input_tokens,
-            cache_write_tokens: counts.cache_creation_input_tokens,
-            reasoning_tokens: counts.output_tokens_details.and_then(|d| d.thinking_tokens),
-            total_tokens: None,
-        }
+/// The counts as the runtime prints them, under any message or result.
+pub(super) fn usage(fields: &Fields<'_>) -> Usage {
+    let details = fields.object("output_tokens_details");
+    Usage {
+        input_tokens: fields.count("input_tokens"),
+        output_tokens: fields.count("output_tokens"),
+        cache_read_tokens: fields.count("cache_read_input_tokens"),
+        cache_write_tokens: fields.count("cache_creation_input_tokens"),
+        reasoning_tokens: details.and_then(|d| d.count("thinking_tokens")),
+        total_tokens: None,
     }
 }
 
@@ -46,13 +30,12 @@ pub(super) struct Tally {
 
 impl Tally {
     /// A count of the message `id`, or of the one that was counted last if it has no id.
-    pub(super) fn count(&mut self, id: &str, counts: Counts, guard: &mut Guard) {
+    pub(super) fn count(&mut self, id: &str, new: Usage, guard: &mut Guard) {
         if !id.is_empty() && id != self.id {
             self.before = sum(self.before, self.last);
             self.last = Usage::default();
             id.clone_into(&mut self.id);
         }
-        let new = Usage::from(counts);
         self.last = Usage {
             input_tokens: new.input_tokens.or(self.last.input_tokens),
             output_tokens: new.output_tokens.or(self.last.output_tokens),

@@ -1,11 +1,11 @@
 //! Events as a page for people: text as it comes, everything else in a line of its own.
 
-use super::body::Body;
 use super::page::{Flow, Page, Who};
 use super::streams::{Missing, Stream, Streams, Turn};
 use super::verdict::Verdict;
 use super::words::{duration, one_line, paths, spent, title, width};
 use super::{Options, status};
+use crate::codec::Fields;
 use crate::event::{Event, Type};
 use crate::term::style::{Look, Paint};
 
@@ -70,7 +70,7 @@ impl Human {
     }
 
     /// Any other event.
-    pub(super) fn event(&mut self, event: &Event<'_>, body: &Body<'_>) {
+    pub(super) fn event(&mut self, event: &Event<'_>, body: &Fields<'_>) {
         let flow = Flow::new(
             self.streams.flow_id(),
             look_of(&body.text("kind").unwrap_or_default()),
@@ -177,7 +177,7 @@ impl Entry<'_> {
         self.columns.map(|c| c.saturating_sub(marks + taken))
     }
 
-    fn turn_started(&mut self, body: &Body<'_>, turn: Option<u64>) {
+    fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
         self.stream.turn = Some(Turn {
             began: self.stream.now,
         });
@@ -205,7 +205,7 @@ impl Entry<'_> {
         }
     }
 
-    fn block_final(&mut self, body: &Body<'_>, flow: Flow) {
+    fn block_final(&mut self, body: &Fields<'_>, flow: Flow) {
         let id = body.text("block").unwrap_or_default();
         let text = body.text("text").unwrap_or_default();
         *self.last = None;
@@ -246,7 +246,7 @@ impl Entry<'_> {
         }
     }
 
-    fn tool_started(&mut self, body: &Body<'_>) {
+    fn tool_started(&mut self, body: &Fields<'_>) {
         let Some(tool) = body.object("tool") else {
             return self.say(&[(Look::Dim, "→ a tool")]);
         };
@@ -277,7 +277,7 @@ impl Entry<'_> {
         *self.last = Some(Last::Tool(self.name.to_owned(), id.into_owned()));
     }
 
-    fn tool_finished(&mut self, body: &Body<'_>) {
+    fn tool_finished(&mut self, body: &Fields<'_>) {
         let tool = body.object("tool");
         let id = tool.as_ref().and_then(|t| t.text("id")).unwrap_or_default();
         let took = self.stream.finish_tool(&id);
@@ -315,7 +315,7 @@ impl Entry<'_> {
         ]);
     }
 
-    fn status(&mut self, body: &Body<'_>) {
+    fn status(&mut self, body: &Fields<'_>) {
         let (look, text) = status::line(body);
         if text.is_empty() {
             return;
@@ -329,13 +329,13 @@ impl Entry<'_> {
     }
 
     /// How long the turn took, in milliseconds: as the runtime says, else by `ts`.
-    fn turn_took(&self, body: &Body<'_>) -> Option<u64> {
+    fn turn_took(&self, body: &Fields<'_>) -> Option<u64> {
         let began = self.stream.turn.and_then(|t| t.began);
         body.count("duration_ms")
             .or_else(|| self.stream.since(began))
     }
 
-    fn end_turn(&mut self, verdict: &Verdict, body: &Body<'_>) {
+    fn end_turn(&mut self, verdict: &Verdict, body: &Fields<'_>) {
         let spent = spent(body);
         let gap = if spent.is_empty() { "" } else { "  " };
         self.say(&[
@@ -358,14 +358,14 @@ impl Entry<'_> {
     }
 }
 
-fn tool_name(tool: &Body<'_>) -> String {
+fn tool_name(tool: &Fields<'_>) -> String {
     tool.text("name")
         .filter(|n| !n.trim().is_empty())
         .map_or_else(|| "tool".to_owned(), |n| one_line(&n, Some(64)))
 }
 
 /// The last lines of what a tool gave, each after a line feed.
-fn last_lines(body: &Body<'_>) -> String {
+fn last_lines(body: &Fields<'_>) -> String {
     let Some(output) = body.text("output") else {
         return String::new();
     };

@@ -1,10 +1,10 @@
 //! The answer and nothing else: the text of the main agent as it was said, block by block.
 
-use super::body::Body;
 use super::page::Flow;
 use super::streams::{Block, Missing, Streams, Turn};
 use super::verdict::Verdict;
 use super::{Options, TextBytes};
+use crate::codec::Fields;
 use crate::event::{Event, Raw, Type};
 use crate::stage::Io;
 use crate::term::sanitize::{Sanitizer, clean};
@@ -60,7 +60,7 @@ impl PlainText {
     }
 
     /// Any other event. A turn that did not complete is told to stderr.
-    pub(super) fn event(&mut self, event: &Event<'_>, body: &Body<'_>, io: &mut Io) {
+    pub(super) fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
@@ -108,7 +108,7 @@ impl PlainText {
     }
 
     /// The bodies of the parts, each with its glue, are the block's text.
-    fn part(&mut self, flow: u64, body: &Body<'_>, io: &mut Io) {
+    fn part(&mut self, flow: u64, body: &Fields<'_>, io: &mut Io) {
         let field = |key| body.text(key).unwrap_or_default();
         let text = field("text");
         let said = text.strip_prefix(field("open").as_ref());
@@ -117,7 +117,7 @@ impl PlainText {
         self.say(flow, &field("glue"), io);
     }
 
-    fn block_final(&mut self, block: &Block, body: &Body<'_>, io: &mut Io) {
+    fn block_final(&mut self, block: &Block, body: &Fields<'_>, io: &mut Io) {
         let text = body.text("text").unwrap_or_default();
         let flow = block.flow.id;
         match block.missing(&text) {

@@ -1,7 +1,7 @@
 //! A `status` in a few words: what each kind says to people.
 
-use super::body::{self, Body};
 use super::words::{one_line, silence, tokens};
+use crate::codec::{self, Fields};
 use crate::term::style::Look;
 
 /// How many columns of unreadable bytes or of a kind's data are shown.
@@ -12,7 +12,7 @@ const MAX_PLAN: usize = 30;
 
 /// The line for a `status`; line feeds in it go on in an indented line. Empty where there is nothing for people in it: a
 /// `session` that has only settings, which are for programs.
-pub(super) fn line(status: &Body<'_>) -> (Look, String) {
+pub(super) fn line(status: &Fields<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
     let message = message.trim_end();
@@ -62,7 +62,7 @@ fn general(kind: &str, message: &str, data: Option<&str>) -> String {
     }
 }
 
-fn heartbeat(data: &Body<'_>) -> String {
+fn heartbeat(data: &Fields<'_>) -> String {
     let ms = |key: &str| data.count(key).map(silence);
     let silent = ms("idle_ms")
         .or_else(|| ms("elapsed_ms"))
@@ -80,13 +80,13 @@ fn heartbeat(data: &Body<'_>) -> String {
     text.trim_end().to_owned()
 }
 
-fn stalled(data: &Body<'_>) -> String {
+fn stalled(data: &Fields<'_>) -> String {
     data.count("idle_ms").map_or_else(String::new, |ms| {
         format!("stalled: nothing for {}", silence(ms))
     })
 }
 
-fn diagnostic(data: &Body<'_>, message: &str) -> String {
+fn diagnostic(data: &Fields<'_>, message: &str) -> String {
     use base64::Engine;
     let reason = data.text("reason").unwrap_or(message.into());
     let bytes = match (data.text("text"), data.text("base64")) {
@@ -103,7 +103,7 @@ fn diagnostic(data: &Body<'_>, message: &str) -> String {
     format!("unreadable output ({reason}): {shown}")
 }
 
-fn session(data: &Body<'_>) -> String {
+fn session(data: &Fields<'_>) -> String {
     let argv = data.texts("argv").join(" ");
     match (data.count("pid"), argv.as_str()) {
         (None, "") => String::new(),
@@ -113,7 +113,7 @@ fn session(data: &Body<'_>) -> String {
     }
 }
 
-fn exit(data: &Body<'_>) -> String {
+fn exit(data: &Fields<'_>) -> String {
     let killed = match data.raw("killed") {
         Some("true") => " (killed)",
         _ => "",
@@ -126,7 +126,7 @@ fn exit(data: &Body<'_>) -> String {
 }
 
 /// A plan as a list with marks, wherever the runtime puts its entries.
-fn plan(status: &Body<'_>, message: &str) -> String {
+fn plan(status: &Fields<'_>, message: &str) -> String {
     let entries = match status.object("data") {
         Some(data) => ["entries", "items", "plan", "todos", "steps"]
             .iter()
@@ -150,8 +150,8 @@ fn plan(status: &Body<'_>, message: &str) -> String {
 }
 
 fn plan_entry(raw: &str) -> String {
-    let Ok(entry) = Body::parse(raw) else {
-        let words = body::text(raw).unwrap_or(raw.into());
+    let Ok(entry) = Fields::parse(raw) else {
+        let words = codec::text(raw).unwrap_or(raw.into());
         return format!("[ ] {}", one_line(&words, None));
     };
     let done = entry.raw("completed") == Some("true");

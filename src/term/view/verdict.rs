@@ -1,7 +1,7 @@
 //! The last word on a turn.
 
-use super::body::Body;
 use super::words::duration;
+use crate::codec::Fields;
 use crate::event::Type;
 use crate::term::style::Look;
 
@@ -27,7 +27,7 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// What a terminal event says of a turn that took `took` milliseconds.
-    pub(super) fn of(kind: Type, body: &Body<'_>, took: Option<u64>) -> Self {
+    pub(super) fn of(kind: Type, body: &Fields<'_>, took: Option<u64>) -> Self {
         match kind {
             Type::TurnFailed => Self::new("FAILED", Look::Bad, took, failure(body)),
             Type::TurnCancelled => Self::new("CANCELLED", Look::Warn, took, cancel(body)),
@@ -56,7 +56,7 @@ impl Verdict {
 }
 
 /// ` code: message (retry at ...)`.
-fn failure(body: &Body<'_>) -> String {
+fn failure(body: &Fields<'_>) -> String {
     let error = body.object("error");
     let field = |key: &str| {
         let text = error.as_ref().and_then(|e| e.text(key));
@@ -78,7 +78,7 @@ fn failure(body: &Body<'_>) -> String {
 }
 
 /// ` by whom: why`.
-fn cancel(body: &Body<'_>) -> String {
+fn cancel(body: &Fields<'_>) -> String {
     let text = |key: &str| body.text(key).unwrap_or_default().trim().to_owned();
     match (text("by"), text("reason")) {
         (by, reason) if by.is_empty() && reason.is_empty() => String::new(),

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::body::{self, Body};
+use crate::codec::{self, Fields};
 use crate::term::sanitize::clean;
 
 /// The longest one-line title in columns where nobody says how wide a line may be.
@@ -55,7 +55,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// What a turn used: `1,234 in (1,000 cached) / 567 out tokens  $0.0123`; empty if nothing is known.
-pub(super) fn spent(body: &Body<'_>) -> String {
+pub(super) fn spent(body: &Fields<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(tokens) = body.object("usage").and_then(|u| tokens(&u)) {
         parts.push(tokens);
@@ -73,7 +73,7 @@ pub(super) fn spent(body: &Body<'_>) -> String {
 }
 
 /// Tokens in words; `None` if it counts none.
-pub(super) fn tokens(usage: &Body<'_>) -> Option<String> {
+pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
     let cached = usage
         .count("cache_read_tokens")
         .filter(|n| *n > 0)
@@ -133,19 +133,19 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// What a tool is about to do, in a line: its title, else what its input tells best, else its files.
-pub(super) fn title(tool: &Body<'_>) -> String {
+pub(super) fn title(tool: &Fields<'_>) -> String {
     if let Some(title) = tool.text("title").filter(|t| !t.trim().is_empty()) {
         return title.into_owned();
     }
     let input = tool.object("input");
     let telling = TELLING.iter().find_map(|key| {
         let value = input.as_ref()?.raw(key)?;
-        match body::text(value) {
+        match codec::text(value) {
             Some(text) => Some(text.into_owned()),
             // Codex gives a command as its arguments.
-            None => Some(body::list(value)).filter(|l| !l.is_empty()).map(|l| {
+            None => Some(codec::list(value)).filter(|l| !l.is_empty()).map(|l| {
                 l.into_iter()
-                    .filter_map(body::text)
+                    .filter_map(codec::text)
                     .collect::<Vec<_>>()
                     .join(" ")
             }),
@@ -157,7 +157,7 @@ pub(super) fn title(tool: &Body<'_>) -> String {
 }
 
 /// The files that a tool names, at most three of them.
-pub(super) fn paths(tool: &Body<'_>) -> String {
+pub(super) fn paths(tool: &Fields<'_>) -> String {
     let paths = tool.texts("paths");
     let mut shown = paths
         .iter()
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn tokens_and_cost() {
-        let say = |json: &str| Body::parse(json).map(|b| spent(&b)).unwrap_or_default();
+        let say = |json: &str| Fields::parse(json).map(|b| spent(&b)).unwrap_or_default();
         assert_eq!(say("{}"), "");
         assert_eq!(
             say(

@@ -1,0 +1,170 @@
+//! Any JSON object, its values kept as the bytes they are and looked at when they are asked for: a field that is missing or
+//! of another type is none, so that one odd field never hides the others.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Malformed, Str, malformed, scan};
+use crate::event::Raw;
+
+/// The fields of an object in their order, each value as it stands in the line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// Reads a line as one object.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is not one JSON object and nothing else.
+    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
+        let Some(start) = line
+            .bytes()
+            .position(|c| !matches!(c, b' ' | b'\t' | b'\r'))
+        else {
+            return Err(Malformed::new(0, "empty line"));
+        };
+        if line.as_bytes()[start] != b'{' {
+            return Err(Malformed::new(start, "not a JSON object"));
+        }
+        Self::read(line).map_err(|e| malformed(&e, line))
+    }
+
+    /// [`Fields::parse`] for those who go on with serde_json's errors.
+    ///
+    /// # Errors
+    /// Where serde_json finds that `json` is not one object.
+    pub fn read(json: &'a str) -> serde_json::Result<Self> {
+        match scan::fields(json) {
+            Some(fields) => Ok(Self(fields)),
+            None => serde_json::from_str(json),
+        }
+    }
+
+    /// The value of `key`; of a key that stands twice the last, as most readers have it.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(k, _)| k.len() == key.len() && k == key)
+            .map(|(_, v)| *v)
+    }
+
+    /// The value of `key` as it stands, `null` taken for missing.
+    #[must_use]
+    pub fn raw(&self, key: &str) -> Option<&'a str> {
+        self.get(key).filter(|v| *v != "null")
+    }
+
+    /// The string at `key`.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key).and_then(text)
+    }
+
+    /// The value of `key` as `T`.
+    #[must_use]
+    pub fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
+        serde_json::from_str(self.get(key)?).ok()
+    }
+
+    /// The whole number at `key`.
+    #[must_use]
+    pub fn integer(&self, key: &str) -> Option<i64> {
+        self.get(key)?.parse().ok()
+    }
+
+    /// The count at `key`.
+    #[must_use]
+    pub fn count(&self, key: &str) -> Option<u64> {
+        self.get(key)?.parse().ok()
+    }
+
+    /// The number at `key`, neither infinite nor none.
+    #[must_use]
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.raw(key)?.parse().ok().filter(|n: &f64| n.is_finite())
+    }
+
+    /// The object at `key`.
+    #[must_use]
+    pub fn object(&self, key: &str) -> Option<Fields<'a>> {
+        Fields::parse(self.get(key)?).ok()
+    }
+
+    /// The items of the list at `key`, as they stand; none if it is no list.
+    #[must_use]
+    pub fn list(&self, key: &str) -> Vec<&'a str> {
+        self.get(key).map(list).unwrap_or_default()
+    }
+
+    /// The strings of the list at `key`.
+    #[must_use]
+    pub fn texts(&self, key: &str) -> Vec<Cow<'a, str>> {
+        self.list(key).into_iter().filter_map(text).collect()
+    }
+
+    /// A key that stands twice.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<&str> {
+        // Keys that differ in length and first letter cannot be the same: most objects need no comparison at all.
+        let mut seen = 0u64;
+        for (i, (key, _)) in self.0.iter().enumerate() {
+            let first = key.bytes().next().unwrap_or_default();
+            let bit = 1 << ((key.len() * 7 + usize::from(first)) % 64);
+            if seen & bit != 0 && self.0[..i].iter().any(|(k, _)| k == key) {
+                return Some(key);
+            }
+            seen |= bit;
+        }
+        None
+    }
+}
+
+/// The inside of a JSON string, if that is what the value is.
+pub(crate) fn string(value: &str) -> Option<Raw<'_>> {
+    value
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'))
+        .map(Raw)
+}
+
+/// A JSON string as text.
+#[must_use]
+pub fn text(value: &str) -> Option<Cow<'_, str>> {
+    string(value).map(Raw::decode)
+}
+
+/// The items of a JSON list, as they stand; none if it is no list.
+#[must_use]
+pub fn list(value: &str) -> Vec<&str> {
+    serde_json::from_str::<Vec<&RawValue>>(value)
+        .map(|items| items.into_iter().map(RawValue::get).collect())
+        .unwrap_or_default()
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Vec<(Cow<'de, str>, &'de str)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(12);
+                while let Some(Str(key)) = map.next_key()? {
+                    fields.push((key, map.next_value::<&'de RawValue>()?.get()));
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Visit).map(Fields)
+    }
+}
