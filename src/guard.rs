@@ -202,14 +202,9 @@ impl Guard {
     /// As [`Guard::status`], with data as the runtime wrote it, for what is only passed on: `data` is one JSON value, or put
     /// together from such.
     pub fn status_raw(&mut self, now: Time, notice: &Notice<'_>, data: &str) {
-        let body = Status {
-            kind: notice.kind.into(),
-            message: notice.message.map(Cow::Borrowed),
-            data: None,
-        };
         let head = (Type::Status, notice.parent, false);
         self.write(now, head, |writer, buf, envelope| {
-            writer.event_raw(buf, envelope, &body, "data", data);
+            writer.status(buf, envelope, (notice.kind, notice.message), data);
         });
     }
 

@@ -103,7 +103,8 @@ impl Adapter for Claude {
 /// The type of a line that names it first.
 fn first_type(text: &str) -> Option<&str> {
     let value = text.strip_prefix("{\"type\":")?.trim_start_matches(' ');
-    Some(value.strip_prefix('"')?.split_once('"')?.0)
+    let inside = value.strip_prefix('"')?;
+    Some(&inside[..memchr::memchr(b'"', inside.as_bytes())?])
 }
 
 impl Claude {

@@ -59,7 +59,7 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
 /// `None`: something else is in it, or it is broken.
 pub(super) fn fields(line: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut at = Cursor { line, at: 0 };
-    let mut fields = Vec::with_capacity(12);
+    let mut fields = Vec::with_capacity(24);
     at.literal("{")?;
     at.members(0, |key, value| fields.push((Cow::Borrowed(key), value)))?;
     (at.at == line.len()).then_some(fields)

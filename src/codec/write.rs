@@ -47,23 +47,23 @@ impl Writer {
         buf.push(b'\n');
     }
 
-    /// As [`Writer::event`], with one more field whose value is JSON text already.
-    pub fn event_raw(
+    /// As [`Writer::event`], for a status whose data is JSON text already.
+    pub fn status(
         self,
         buf: &mut Vec<u8>,
         envelope: &Envelope<'_>,
-        body: &impl Serialize,
-        key: &str,
-        value: &str,
+        (kind, message): (&str, Option<&str>),
+        data: &str,
     ) {
         self.head(buf, envelope);
-        self.splice(buf, body);
         buf.pop();
-        for part in [",\"", key, "\":"] {
-            buf.extend_from_slice(part.as_bytes());
+        self.field(buf, "kind", kind);
+        if let Some(message) = message {
+            self.field(buf, "message", message);
         }
+        buf.extend_from_slice(b",\"data\":");
         // Writing to memory cannot fail.
-        let _ = self.format().write_raw_fragment(buf, value);
+        let _ = self.format().write_raw_fragment(buf, data);
         buf.extend_from_slice(b"}\n");
     }
 

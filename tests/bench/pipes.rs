@@ -97,7 +97,7 @@ fn main() {
             &file,
             &[SPILE, "wrap", "--from", "claude"],
             cat,
-            5,
+            11,
             0.3,
         );
     }
@@ -168,6 +168,8 @@ fn recorded(kilobytes: u64) -> Option<PathBuf> {
     for _ in 0..=kilobytes * 1000 / round.len() as u64 {
         out.write_all(&round).unwrap();
     }
+    // What is still on its way to the disk would take part in the measurement.
+    out.sync_all().unwrap();
     Some(path)
 }
 

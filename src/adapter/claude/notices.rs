@@ -84,7 +84,12 @@ fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<String> {
         .0
         .iter()
         .filter(|(key, value)| *value != "null" && !ROUTING.contains(&key.as_ref()) && !told(key));
-    let mut object = String::new();
+    let size: usize = fields
+        .0
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 4)
+        .sum();
+    let mut object = String::with_capacity(size + 2);
     for (key, value) in kept {
         object.push(if object.is_empty() { '{' } else { ',' });
         if key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
