@@ -3,6 +3,7 @@
 //! Source: recordings of 2.1.12 to 2.1.257 and the SDKs' schemas. One line is one content block; `system/init` opens a turn
 //! and `result` ends it. It never decides by the exit status, and never by the order of a line's keys.
 
+mod blocks;
 mod content;
 mod dialect;
 mod notices;
@@ -17,20 +18,20 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json::{failure, over};
-use super::{Adapter, Calls, Line, Order, Spec, describe, read, tool_kind, value_of};
+use super::{Adapter, Calls, Line, Order, Spec, read, value_of};
 use crate::codec::Fields;
 use crate::event::Spent;
-use crate::guard::{Ended, Guard, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
+use crate::guard::{Ended, Guard, TextKind, Verdict};
 use crate::time::Time;
 
-use content::{error_text, exit_code, output, sentence};
+use content::sentence;
 use dialect::{CLAUDE, detect};
 pub(super) use dialect::{Dialect, Errors, Ids};
 use notices::Notices;
-use partial::{Held, Partial, Place};
+use partial::{Partial, Place};
 use result::{Outcome, Results};
 use tally::Tally;
-use wire::{Block, Content, Message, StreamEvent};
+use wire::{Content, Message, StreamEvent};
 
 pub(super) const SPEC: Spec = Spec {
     name: "claude",
@@ -140,7 +141,7 @@ impl Claude {
             first_type(text),
             None | Some("assistant" | "user" | "stream_event")
         );
-        if first && self.said(now, text, guard) {
+        if first && self.said(now, text, guard)? {
             return Ok(());
         }
         let fields = match Fields::read(text) {
@@ -152,16 +153,20 @@ impl Claude {
         match fields.get("type") {
             Some("\"system\"") if self.system(now, &fields, guard) => {}
             Some("\"result\"") => self.result(now, &Outcome::read(text, &fields)?, guard),
-            _ if !first && self.said(now, text, guard) => {}
+            _ if !first && self.said(now, text, guard)? => {}
             _ => self.notice(now, text, &fields, guard),
         }
         Ok(())
     }
 
     /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
-    fn said(&mut self, now: Time, text: &str, guard: &mut Guard) -> bool {
-        let Ok(message) = serde_json::from_str::<Message<'_>>(text) else {
-            return false;
+    ///
+    /// # Errors
+    /// That the line is no JSON, or holds an escape which serde_json refuses.
+    fn said(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<bool> {
+        let message: Message<'_> = match serde_json::from_str(text) {
+            Err(error) if error.is_data() => return Ok(false),
+            message => message?,
         };
         let type_ = message.type_.as_deref().unwrap_or_default();
         let parent = message.parent_tool_use_id.as_deref();
@@ -177,13 +182,13 @@ impl Claude {
             ("user", Some(Content::Text(said))) => self.prompt(now, said, parent, guard),
             ("stream_event", _) => {
                 let Some(event) = &message.event else {
-                    return false;
+                    return Ok(false);
                 };
-                return self.stream_event(now, parent, event, guard);
+                return Ok(self.stream_event(now, parent, event, guard));
             }
-            _ => return false,
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     /// The two kinds of `system` lines that are long or many; `false` for every other.
@@ -286,159 +291,5 @@ impl Claude {
             _ => return false,
         }
         true
-    }
-
-    fn assistant(
-        &mut self,
-        now: Time,
-        line: &str,
-        (message, blocks): (&Message<'_>, &[Block<'_>]),
-        guard: &mut Guard,
-    ) {
-        let parent = message.parent_tool_use_id.as_deref();
-        notices::marks(now, message, guard);
-        self.results.note_assistant(message);
-        let id = message.message.as_ref().and_then(|m| m.id.as_deref());
-        let id = id.unwrap_or_default();
-        let usage = message.message.as_ref().and_then(|m| m.usage);
-        if let Some(usage) = usage.and_then(|usage| Fields::parse(usage.get()).ok()) {
-            let unnamed = (self.dialect.ids == Ids::None).then(|| {
-                self.unnamed += 1;
-                format!("line {}", self.unnamed)
-            });
-            let id = unnamed.as_deref().unwrap_or(id);
-            self.tally.count(id, tally::usage(&usage), guard);
-        }
-        for (at, block) in blocks.iter().enumerate() {
-            let text = |kind| Text {
-                key: "",
-                kind,
-                parent,
-            };
-            match (&*block.type_, &block.text, &block.thinking) {
-                ("text", Some(said), _) => {
-                    self.partial
-                        .whole(now, &text(TextKind::Answer), id, said, guard);
-                }
-                ("thinking", _, Some(said)) => {
-                    self.partial
-                        .whole(now, &text(TextKind::Reasoning), id, said, guard);
-                }
-                _ => self.block(now, line, (at, block), message, guard),
-            }
-        }
-    }
-
-    /// A block that is no text of the assistant's.
-    fn block(
-        &mut self,
-        now: Time,
-        line: &str,
-        (at, block): (usize, &Block<'_>),
-        message: &Message<'_>,
-        guard: &mut Guard,
-    ) {
-        let parent = message.parent_tool_use_id.as_deref();
-        match (&*block.type_, &block.text, &block.id, &block.tool_use_id) {
-            ("text", Some(text), ..) => self.prompt(now, text, parent, guard),
-            (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
-                let name = block.name.as_deref().unwrap_or_default();
-                drop(self.partial.take(id));
-                self.start_tool(now, (id, name), block.input, parent, guard);
-            }
-            (type_, _, _, Some(_)) if type_.ends_with("tool_result") => {
-                self.tool_result(now, block, message, guard);
-            }
-            (type_, ..) => {
-                let value = value_of(line, guard);
-                let data = value.pointer(&format!("/message/content/{at}")).cloned();
-                let notice = Notice {
-                    kind: "info",
-                    message: Some(&format!("content of type {type_:?}")),
-                    data,
-                    parent,
-                };
-                guard.status(now, &notice);
-            }
-        }
-    }
-
-    /// What a user says is no answer: a prompt, an echo, a note that the request was interrupted.
-    fn prompt(&mut self, now: Time, text: &str, parent: Option<&str>, guard: &mut Guard) {
-        self.results.note_user(text);
-        let notice = Notice {
-            kind: "info",
-            message: Some("user message"),
-            data: Some(serde_json::json!({"text": text})),
-            parent,
-        };
-        guard.status(now, &notice);
-    }
-
-    fn start_tool(
-        &mut self,
-        now: Time,
-        (id, name): (&str, &str),
-        input: Option<&RawValue>,
-        parent: Option<&str>,
-        guard: &mut Guard,
-    ) {
-        let (title, paths) = describe(input);
-        self.partial.close_of(parent);
-        let tool = ToolStart {
-            id,
-            name,
-            kind: tool_kind(name),
-            title: title.as_deref(),
-            input,
-            paths: &paths,
-            parent,
-        };
-        self.calls.start(now, &tool, guard);
-    }
-
-    fn start_held(&mut self, now: Time, held: &Held, guard: &mut Guard) {
-        let input = serde_json::from_str::<&RawValue>(&held.input).ok();
-        let named = (held.id.as_str(), held.name.as_str());
-        self.start_tool(now, named, input, held.parent.as_deref(), guard);
-    }
-
-    /// Starts the tools whose input never became complete.
-    fn release(&mut self, now: Time, guard: &mut Guard) {
-        for held in self.partial.take_all() {
-            self.start_held(now, &held, guard);
-        }
-    }
-
-    fn tool_result(
-        &mut self,
-        now: Time,
-        block: &Block<'_>,
-        message: &Message<'_>,
-        guard: &mut Guard,
-    ) {
-        let id = block.tool_use_id.as_deref().unwrap_or_default();
-        if let Some(held) = self.partial.take(id) {
-            self.start_held(now, &held, guard);
-        }
-        let error = block.is_error == Some(true);
-        let text = block.content.filter(|_| error).and_then(error_text);
-        let text = text.as_deref().unwrap_or_default();
-        let outcome = if error {
-            self.notices
-                .outcome(id, text, message.tool_result_meta)
-                .unwrap_or("error")
-        } else {
-            "ok"
-        };
-        let end = ToolEnd {
-            id,
-            outcome,
-            output: block.content.map(output),
-            exit_code: exit_code(text),
-            parent: message.parent_tool_use_id.as_deref(),
-            ..ToolEnd::default()
-        };
-        self.calls.finish(now, end, guard);
     }
 }
