@@ -69,8 +69,9 @@ pub(super) struct Account {
     pub finished: bool,
 }
 
-/// How long whoever fills the queue of a prompt sink waits for room in memory.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long whoever fills the queue of a prompt sink waits for room in memory: longer than Linux makes a writer pause while
+/// pages go to the disk (200 ms, `MAX_PAUSE` in mm/page-writeback.c), for that is no reason to write them twice.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 struct State {
