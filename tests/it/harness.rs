@@ -289,7 +289,10 @@ impl Drop for Live {
 #[track_caller]
 pub fn bash(script: &str) -> (String, String, i32) {
     let limit = LIMIT.as_secs().to_string();
+    // What the script makes with `mktemp` goes with it.
+    let temporary = tempfile::tempdir().unwrap();
     let output = command("timeout", &["--signal=KILL", &limit, "bash", "-c", script])
+        .env("TMPDIR", temporary.path())
         .stdin(Stdio::null())
         .output()
         .unwrap();
