@@ -132,6 +132,23 @@ pub trait Sink: Send {
     }
 }
 
+/// [`Sink::send`] of a sink that delivers one at a time.
+fn one_by_one(
+    batch: &[Delivery<'_>],
+    mut deliver: impl FnMut(&Delivery<'_>) -> Outcome,
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for delivery in batch {
+        let outcome = deliver(delivery);
+        let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
+        outcomes.push(outcome);
+        if !go_on {
+            break;
+        }
+    }
+    outcomes
+}
+
 /// The id under which an event is delivered: `stream/turn/block/part` of a part, `stream/seq` of any other; `None` for a
 /// `text_delta` and for what has no `seq`, which are delivered at most once.
 #[must_use]

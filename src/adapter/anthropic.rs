@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::api::{HeldTools, failure_under, raw, text};
+use super::api::{HeldTools, error_after_turn, failure_under, raw, text};
 use super::framing::{Framed, Head, Protocol, Tail};
 use super::{Calls, Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
@@ -269,14 +269,8 @@ impl Anthropic {
     }
 
     fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
-        if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(
-                now,
-                guard,
-                "error",
-                "an error after the turn",
-                error.clone(),
-            );
+        if error_after_turn(now, error, guard) {
+            return;
         }
         self.held.start_all(now, &mut self.calls, guard);
         let failure = failure_under(now, self.head.as_ref(), error);

@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::framing::Head;
-use super::{Calls, describe, text_at, tool_kind};
+use super::json::over;
+use super::{Calls, describe, say_status, text_at, tool_kind};
 use crate::codec::{self, MAX_LINE};
 use crate::event::Failure;
 use crate::guard::{Guard, Text, TextKind, ToolStart};
@@ -67,6 +68,21 @@ pub fn failure_under(now: Time, head: Option<&Head>, error: &Value) -> Failure<'
         }
     }
     failure
+}
+
+/// Says an error for which there is no turn any more; `false` if there is one that it can end.
+pub fn error_after_turn(now: Time, error: &Value, guard: &mut Guard) -> bool {
+    let late = over(guard);
+    if late {
+        say_status(
+            now,
+            guard,
+            "error",
+            "an error after the turn",
+            error.clone(),
+        );
+    }
+    late
 }
 
 fn code(status: Option<u64>, words: &str) -> &'static str {

@@ -7,7 +7,7 @@ mod messages;
 mod runs;
 use serde_json::Value;
 
-use super::api::failure;
+use super::api::{error_after_turn, failure};
 use super::framing::{Framed, Protocol, Tail};
 use super::{Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted};
@@ -117,14 +117,8 @@ impl LangGraph {
     }
 
     fn fail(&mut self, now: Time, value: &Value, guard: &mut Guard) {
-        if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(
-                now,
-                guard,
-                "error",
-                "an error after the turn",
-                value.clone(),
-            );
+        if error_after_turn(now, value, guard) {
+            return;
         }
         self.messages.release(now, guard);
         // `{"error": "TypeError", "message": "..."}`: the name alone says little.

@@ -6,7 +6,7 @@
 mod items;
 use serde_json::Value;
 
-use super::api::{HeldTools, Snapshot, failure_under, text};
+use super::api::{HeldTools, Snapshot, error_after_turn, failure_under, text};
 use super::framing::{Framed, Head, Protocol, Tail};
 use super::{Calls, Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
@@ -273,14 +273,8 @@ impl Responses {
     }
 
     fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
-        if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(
-                now,
-                guard,
-                "error",
-                "an error after the turn",
-                error.clone(),
-            );
+        if error_after_turn(now, error, guard) {
+            return;
         }
         self.held.start_all(now, &mut self.calls, guard);
         let failure = failure_under(now, self.head.as_ref(), error);

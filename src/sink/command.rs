@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
 
 /// The variable that holds the delivery id; an event without one has none.
 pub const ID: &str = "SPILE_DELIVERY_ID";
@@ -66,16 +66,7 @@ impl Sink for CommandSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for delivery in batch {
-            let outcome = self.deliver(delivery);
-            let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
-            outcomes.push(outcome);
-            if !go_on {
-                break;
-            }
-        }
-        outcomes
+        one_by_one(batch, |delivery| self.deliver(delivery))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::http::Poster;
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
 use crate::codec::{self, Str};
 
 /// Longest message, in code points (Create Message: "up to 2000 characters").
@@ -92,16 +92,7 @@ impl Sink for DiscordSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for delivery in batch {
-            let outcome = self.deliver(delivery);
-            let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
-            outcomes.push(outcome);
-            if !go_on {
-                break;
-            }
-        }
-        outcomes
+        one_by_one(batch, |delivery| self.deliver(delivery))
     }
 }
 

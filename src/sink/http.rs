@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
-use super::{Delivery, Form, Needs, Outcome, Sink};
+use super::{Delivery, Form, Needs, Outcome, Sink, one_by_one};
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -46,19 +46,12 @@ impl Sink for HttpSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for delivery in batch {
-            let outcome = match self.poster.post(delivery.bytes, delivery.id) {
+        one_by_one(batch, |delivery| {
+            match self.poster.post(delivery.bytes, delivery.id) {
                 Ok(answer) => answer.outcome(),
                 Err(outcome) => outcome,
-            };
-            let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
-            outcomes.push(outcome);
-            if !go_on {
-                break;
             }
-        }
-        outcomes
+        })
     }
 }
 
