@@ -1,6 +1,7 @@
 //! One supervised process as a state machine: what has happened goes in, deadlines and actions come out. It waits for
 //! nothing, sends nothing and looks at no clock, so every path of it runs in a test in no time.
 
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -11,41 +12,7 @@ use signal_hook::consts::{SIGINT, SIGKILL, SIGTERM};
 
 use crate::time::Time;
 
-/// After the agent's exit its pipes are read for no longer than this, whoever still writes.
-pub const DRAIN_MOST: Duration = Duration::from_secs(5);
-
-/// How long what may take; `None` is for ever.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Between two rungs of the ladder.
-    pub grace: Duration,
-    /// How long the pipes must be quiet after the exit before they are closed; [`DRAIN_MOST`] at most.
-    pub drain: Duration,
-    /// From the runtime's result to its exit.
-    pub after_result: Duration,
-    /// The whole run.
-    pub total: Option<Duration>,
-    /// The longest silence on stdout and stderr.
-    pub idle: Option<Duration>,
-    /// From the start to the first byte; until then it stands in for `idle`.
-    pub first_output: Option<Duration>,
-    /// The longest call of a tool.
-    pub tool: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            grace: Duration::from_secs(5),
-            drain: Duration::from_millis(250),
-            after_result: Duration::from_secs(30),
-            total: None,
-            idle: None,
-            first_output: None,
-            tool: None,
-        }
-    }
-}
+pub use limits::{DRAIN_MOST, Limits};
 
 /// One way to make the agent stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -363,76 +330,9 @@ impl Lifecycle {
         }
     }
 
-    fn check_limits(&mut self, now: Time) {
-        let due = |at: Option<Time>, now: Time| at.is_some_and(|at| at <= now);
-        let seen = self.view.behind.unwrap_or(now);
-        let (silent_at, code, silence) = match self.silence() {
-            Some((at, code, message)) => (Some(at), code, message),
-            None => (None, "", String::new()),
-        };
-        if due(self.total(), now) {
-            let limit = self.limits.total.unwrap_or_default();
-            self.fail(
-                now,
-                "timeout_total",
-                format!("the run took longer than {limit:?} (--timeout)"),
-            );
-        } else if due(silent_at, now) {
-            self.fail(now, code, silence);
-        } else if due(self.tool_limit(), seen) {
-            let limit = self.limits.tool.unwrap_or_default();
-            self.fail(
-                now,
-                "timeout_tool",
-                format!("a tool ran for longer than {limit:?} (--tool-timeout)"),
-            );
-        } else if due(self.after_result(), seen) {
-            self.start_climb(now, SIGINT);
-        }
-    }
-
     fn fail(&mut self, now: Time, code: &'static str, message: String) {
         self.actions.push_back(Action::Fail(code, message));
         self.start_climb(now, SIGINT);
-    }
-
-    fn total(&self) -> Option<Time> {
-        self.limits.total.map(|limit| self.spawned + limit)
-    }
-
-    /// Until when the agent may be silent, and what it is if it stays so.
-    fn silence(&self) -> Option<(Time, &'static str, String)> {
-        if self.held {
-            return None;
-        }
-        match (self.first_output, self.limits.first_output) {
-            (None, Some(limit)) => {
-                let message = format!("no output within {limit:?} (--first-output-timeout)");
-                Some((self.spawned + limit, "timeout_first_output", message))
-            }
-            _ if matches!(self.view.phase, Phase::Between | Phase::Done) => None,
-            _ => self.limits.idle.map(|limit| {
-                let message = format!("no output for {limit:?} (--idle-timeout)");
-                (self.last_output + limit, "timeout_idle", message)
-            }),
-        }
-    }
-
-    fn tool_limit(&self) -> Option<Time> {
-        Some(self.view.tool_since? + self.limits.tool?)
-    }
-
-    fn after_result(&self) -> Option<Time> {
-        Some(self.done_since? + self.limits.after_result)
-    }
-
-    /// When the pipes of a process that has exited have been waited for long enough.
-    fn drained_at(&self) -> Time {
-        if !self.pipes_open {
-            return self.drain_from;
-        }
-        let quiet = self.last_output.max(self.drain_from) + self.limits.drain;
-        quiet.min(self.drain_from + DRAIN_MOST)
     }
 }
 

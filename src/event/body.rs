@@ -1,0 +1,280 @@
+//! The bodies of the nine types, field by field in the order in which they are written.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Body of `turn_started`.
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+pub struct TurnStarted<'a> {
+    /// The adapter's name for the runtime.
+    #[serde(borrow)]
+    pub runtime: Cow<'a, str>,
+    /// The model, in the runtime's words.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Cow<'a, str>>,
+    /// The runtime's own id of the conversation.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Cow<'a, str>>,
+    /// The agent's working directory.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<Cow<'a, str>>,
+    /// What the agent was asked.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Cow<'a, str>>,
+    /// The runtime's version, or the name of the agent within it.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Cow<'a, str>>,
+    /// Names of the tools that it may call.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Cow<'a, str>>,
+}
+
+/// Body of `text_delta`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TextDelta<'a> {
+    /// `b1`, `b2`, ... over the stream, in order of first text.
+    #[serde(borrow)]
+    pub block: Cow<'a, str>,
+    /// `answer` or `reasoning`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// Never empty.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+}
+
+/// Body of `block_final`; with `part` it is one part of a block that `chunk` cut.
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+pub struct BlockFinal<'a> {
+    /// The block that it closes.
+    #[serde(borrow)]
+    pub block: Cow<'a, str>,
+    /// `answer` or `reasoning`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// The concatenation of the block's deltas; of a part `open` + body + `close`.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+    /// The block, closed as said, whose text this one replaces.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<Cow<'a, str>>,
+    /// The block of which this is the continuation past `--max-block`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<Cow<'a, str>>,
+    /// The number of the part, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<u64>,
+    /// Whether it is the block's last part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<bool>,
+    /// `stream/turn/block/part`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<Cow<'a, str>>,
+    /// What was put before the body: fence line, table header.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Cow<'a, str>>,
+    /// What was put after the body.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub close: Option<Cow<'a, str>>,
+    /// White space left out at the cut.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub glue: Option<Cow<'a, str>>,
+}
+
+impl BlockFinal<'_> {
+    /// Block, kind and text, if it has no other field.
+    #[must_use]
+    pub fn only_text(&self) -> Option<[&str; 3]> {
+        match self {
+            Self {
+                block,
+                kind,
+                text,
+                supersedes: None,
+                continues: None,
+                part: None,
+                last: None,
+                delivery_id: None,
+                open: None,
+                close: None,
+                glue: None,
+            } => Some([block, kind, text]),
+            _ => None,
+        }
+    }
+}
+
+/// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name` and `kind`.
+#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+pub struct Tool<'a> {
+    /// The runtime's id, made unique in its turn.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// The runtime's name for it, verbatim.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// One of ACP's list: `read` `edit` `delete` `move` `search` `execute` `think` `fetch` `other`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// A line for people.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Cow<'a, str>>,
+    /// The arguments, any JSON.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Value>")]
+    pub input: Option<Cow<'a, RawValue>>,
+    /// The files that it names.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Cow<'a, str>>,
+}
+
+/// Body of `tool_started`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ToolStarted<'a> {
+    /// The tool.
+    #[serde(borrow)]
+    pub tool: Tool<'a>,
+}
+
+/// Body of `tool_finished`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ToolFinished<'a> {
+    /// The tool: id, name and kind.
+    #[serde(borrow)]
+    pub tool: Tool<'a>,
+    /// `ok` `error` `denied` `cancelled` `unknown`.
+    #[serde(borrow)]
+    pub outcome: Cow<'a, str>,
+    /// What it gave: a string, or the runtime's own JSON.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Value>")]
+    pub output: Option<Cow<'a, RawValue>>,
+    /// The exit status, where the tool is a command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Milliseconds, as the runtime says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// Body of `status`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Status<'a> {
+    /// What it is about; a reader accepts kinds that it does not know.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// For people.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Cow<'a, str>>,
+    /// For programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+/// Tokens of this turn, under OpenTelemetry's GenAI names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
+pub struct Usage {
+    /// Tokens sent, as the runtime counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Tokens read from the prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_read_tokens: Option<u64>,
+    /// Tokens written to the prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write_tokens: Option<u64>,
+    /// Tokens of reasoning, where the runtime counts them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
+    /// All tokens, where the runtime says only that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_tokens: Option<u64>,
+}
+
+/// What a turn used, on every terminal event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, JsonSchema)]
+pub struct Spent {
+    /// This turn's tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Cumulative tokens of a conversation whose start is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_total: Option<Usage>,
+    /// This turn's cost in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Milliseconds, as the runtime says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// The first part of the body of `turn_completed`; [`Spent`] follows it in the same object.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TurnCompleted<'a> {
+    /// The runtime's own reason in its own words.
+    #[serde(borrow)]
+    pub stop: Cow<'a, str>,
+    /// The result, where the runtime gives one.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Cow<'a, str>>,
+}
+
+/// How a child process ended: one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
+pub struct ChildExit {
+    /// Its exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+}
+
+/// Why a turn failed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Failure<'a> {
+    /// One of the contract's codes, `runtime_error` where none fits better.
+    #[serde(borrow)]
+    pub code: Cow<'a, str>,
+    /// The runtime's message.
+    #[serde(borrow)]
+    pub message: Cow<'a, str>,
+    /// RFC 3339: when to try again, for `rate_limited`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Cow<'a, str>>,
+}
+
+/// The first part of the body of `turn_failed`; [`Spent`] follows it in the same object.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TurnFailed<'a> {
+    /// Why.
+    #[serde(borrow)]
+    pub error: Failure<'a>,
+    /// How the process ended, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ChildExit>,
+    /// The last lines of stderr.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub stderr_tail: Option<Cow<'a, str>>,
+}
+
+/// The first part of the body of `turn_cancelled`; [`Spent`] follows it in the same object.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TurnCancelled<'a> {
+    /// `signal` `control` `filter` `runtime`.
+    #[serde(borrow)]
+    pub by: Cow<'a, str>,
+    /// In words.
+    #[serde(borrow)]
+    pub reason: Cow<'a, str>,
+    /// What the runtime itself answered, if it did.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Cow<'a, str>>,
+}
