@@ -140,3 +140,23 @@ fn the_root_holds_what_was_agreed() {
         );
     }
 }
+
+/// Someone new looks at the map first: whatever lies directly in `src` is on it.
+#[test]
+fn the_map_of_the_house_names_every_part() {
+    let map = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let map = map.split("```").nth(1).unwrap();
+    let on_it = |name: &String| map.split([' ', '\n']).any(|word| word == name);
+    let mut missing = Vec::new();
+    for entry in std::fs::read_dir(root().join("src")).unwrap() {
+        let entry = entry.unwrap();
+        let mut name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            name.push('/');
+        }
+        if !on_it(&name) {
+            missing.push(name);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new(), "not in docs/ARCHITECTURE.md");
+}
