@@ -131,6 +131,38 @@ fn a_full_disk_is_waited_for_and_holds_no_half_line() {
 }
 
 #[test]
+fn a_file_that_fails_within_the_nth_line_holds_those_before_it_and_then_all() {
+    let rounds = stress(50);
+    let input = statuses(60);
+    for n in (1..=50).step_by((50 / rounds).max(1) as usize) {
+        let (_folder, path) = place("x");
+        let (mut child, mut stderr) = start(&format!("exec spile tee {path}"));
+        let pid = Pid::from_child(&child);
+        let limit = |current| Rlimit {
+            current,
+            maximum: None,
+        };
+        let before: usize = input.lines().take(n - 1).map(|line| line.len() + 1).sum();
+        let within = u64::try_from(before + 20).unwrap();
+        rustix::process::prlimit(Some(pid), Resource::Fsize, limit(Some(within))).unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        let line = said(&mut stderr);
+        assert!(line.contains("File too large"), "{line}");
+        let since = Instant::now();
+        while read(&path) != input[..before] {
+            assert!(since.elapsed() < LIMIT, "line {n}: {}", read(&path));
+            std::thread::yield_now();
+        }
+        rustix::process::prlimit(Some(pid), Resource::Fsize, limit(None)).unwrap();
+        drop(stdin);
+        assert_eq!(shell_code(child.wait().unwrap()), 0);
+        assert_eq!(read(&path), input, "line {n}");
+        assert_eq!(said(&mut stderr), "", "it was said once");
+    }
+}
+
+#[test]
 fn a_small_file_system_that_gets_room_gets_everything() {
     let (folder, _) = place("");
     let at = folder.path().display().to_string();
