@@ -120,11 +120,13 @@ fn parse() -> Result<Cli, Exit> {
         Ok(settings) => (settings.apply(tree()), None),
         Err(message) => (tree(), Some(message)),
     };
-    let matches = tree.try_get_matches().map_err(|e| refuse(&e))?;
-    // Help is there even if a setting is wrong.
-    if let Some(message) = wrong {
+    let parsed = tree.try_get_matches();
+    // Help is there even if a setting is wrong; what else is refused may be so for want of that setting.
+    let help = parsed.as_ref().is_err_and(|e| !e.use_stderr());
+    if let Some(message) = wrong.filter(|_| !help) {
         return Err(usage(&message));
     }
+    let matches = parsed.map_err(|e| refuse(&e))?;
     Cli::from_arg_matches(&matches).map_err(|e| refuse(&e))
 }
 

@@ -16,7 +16,7 @@ pub(crate) use fields::string;
 pub use fields::{Fields, list, text};
 pub use lines::{Lines, Piece};
 pub use slow::Unknown;
-pub use surrogate::{mend_lone, unescape};
+pub use surrogate::{append, beyond, mend_lone, unescape};
 pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
 
 use crate::event::Event;

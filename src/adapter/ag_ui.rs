@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::api::{HeldTools, failure, raw, text};
 use super::framing::{Framed, Protocol, Tail};
+use super::json::over;
 use super::{Calls, Match, Spec, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
 use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
@@ -70,6 +71,9 @@ impl Protocol for AgUi {
                     ..TurnStarted::default()
                 };
                 guard.start_turn(now, &started);
+            }
+            "RUN_FINISHED" | "RUN_ERROR" if over(guard) => {
+                say_status(now, guard, "log", "the run had ended already", value);
             }
             "RUN_FINISHED" => self.finish(now, &value, guard),
             "RUN_ERROR" => {

@@ -319,15 +319,15 @@ impl Snapshot {
     /// A piece that goes on behind what was said.
     pub fn delta(&mut self, now: Time, text: &Text<'_>, delta: &str, guard: &mut Guard) {
         if self.said.len() + delta.len() <= MAX_LINE {
-            self.said.push_str(delta);
+            codec::append(&mut self.said, delta);
         }
         guard.delta(now, text, delta);
     }
 
     /// The whole as it stands now; one that does not begin as the last did supersedes it.
     pub fn whole(&mut self, now: Time, text: &Text<'_>, whole: &str, guard: &mut Guard) {
-        match whole.strip_prefix(self.said.as_str()) {
-            Some(missing) => guard.delta(now, text, missing),
+        match codec::beyond(whole, &self.said) {
+            Some(missing) => guard.delta(now, text, &missing),
             // The guard knows what it has said of the block, and closes it.
             None => guard.finish_block(now, text, Some(whole)),
         }

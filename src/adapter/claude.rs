@@ -150,9 +150,9 @@ impl Claude {
             Err(error) if error.is_data() => Fields(Vec::new()),
             Err(error) => return Err(error),
         };
-        match fields.get("type") {
-            Some("\"system\"") if self.system(now, &fields, guard) => {}
-            Some("\"result\"") => self.result(now, &Outcome::read(text, &fields)?, guard),
+        match fields.text("type").as_deref() {
+            Some("system") if self.system(now, &fields, guard) => {}
+            Some("result") => self.result(now, &Outcome::read(text, &fields)?, guard),
             _ if !first && self.said(now, text, guard)? => {}
             _ => self.notice(now, text, &fields, guard),
         }
@@ -193,9 +193,9 @@ impl Claude {
 
     /// The two kinds of `system` lines that are long or many; `false` for every other.
     fn system(&mut self, now: Time, fields: &Fields<'_>, guard: &mut Guard) -> bool {
-        match fields.get("subtype") {
-            Some("\"init\"") => notices::init(now, self.dialect, fields, guard),
-            Some("\"thinking_tokens\"") => notices::thinking(now, fields, guard),
+        match fields.text("subtype").as_deref() {
+            Some("init") => notices::init(now, self.dialect, fields, guard),
+            Some("thinking_tokens") => notices::thinking(now, fields, guard),
             _ => return false,
         }
         true

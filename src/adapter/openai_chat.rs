@@ -157,6 +157,9 @@ impl Chat {
                 let said = said.unwrap_or_default();
                 self.texts.of(index).delta(now, (kind, &key), said, guard);
             }
+            if let Some(content) = delta.get("content").filter(|c| !c.is_string()) {
+                self.parts(now, (index, &key), TextKind::Answer, content, guard);
+            }
             let tools = delta.get("tool_calls").and_then(Value::as_array);
             for (at, tool) in tools.into_iter().flatten().enumerate() {
                 self.tool(now, (index, at), tool, guard);
@@ -174,6 +177,41 @@ impl Chat {
             if self.stop.is_none() || index == 0 {
                 self.stop = Some(stop.to_owned());
             }
+        }
+    }
+
+    /// Content that is no string: a list of parts, as models print it that think in the content; what is unknown is kept.
+    fn parts(
+        &mut self,
+        now: Time,
+        (index, key): (u64, &str),
+        kind: TextKind,
+        content: &Value,
+        guard: &mut Guard,
+    ) {
+        for part in content.as_array().into_iter().flatten() {
+            match (part.get("thinking"), text_at(part, "text")) {
+                (Some(thinking), _) if thinking.is_array() => {
+                    self.parts(now, (index, key), TextKind::Reasoning, thinking, guard);
+                }
+                (_, Some(said)) => self.texts.of(index).delta(now, (kind, key), said, guard),
+                _ => say_status(
+                    now,
+                    guard,
+                    "info",
+                    "content of an unknown type",
+                    part.clone(),
+                ),
+            }
+        }
+        if !content.is_array() && !content.is_null() {
+            say_status(
+                now,
+                guard,
+                "info",
+                "content of an unknown shape",
+                content.clone(),
+            );
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     max: Option<usize>,
     /// What --max and --min count
-    #[arg(long, value_enum, default_value = "codepoints", requires = "max")]
+    #[arg(long, value_enum, default_value = "codepoints")]
     unit: Unit,
     /// Most lines of a part
     #[arg(long, value_name = "N")]

@@ -48,8 +48,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             args.color,
             var("NO_COLOR").as_deref(),
             var("CLICOLOR_FORCE").as_deref(),
-            terminal,
-        ) && (format == Format::Tty || args.color != ColourFlag::Auto),
+            terminal && format == Format::Tty,
+        ),
         width,
         reasoning: args.reasoning,
         text: if terminal {

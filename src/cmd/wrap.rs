@@ -118,6 +118,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.command.is_empty() {
+        if let Some(flag) = args.supervise.needs_command() {
+            return Ok(usage(&format!(
+                "{flag} is for a command that wrap starts: spile wrap {flag} ... -- CMD"
+            )));
+        }
         if args.pty {
             return Ok(usage(
                 "--pty is for a command that wrap starts: spile wrap --pty -- CMD",

@@ -108,9 +108,59 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 /// [`stand_in`] gives the escape back when the text is written.
 #[must_use]
 pub fn mend_lone(line: &str) -> Option<String> {
-    map_lone(line, |unit| {
-        char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER)
-    })
+    map_lone(line, for_half)
+}
+
+/// Puts `more` behind `text`. Where the one ends in the first half of a character and the other begins with the second,
+/// both as stand-ins, the character itself stands there.
+pub fn append(text: &mut String, more: &str) {
+    if let Some((kept, c, rest)) = joined(text, more) {
+        text.truncate(kept);
+        text.push(c);
+        text.push_str(rest);
+    } else {
+        text.push_str(more);
+    }
+}
+
+/// How much of `text` stays, the character that two halves make, and what of `more` comes behind it.
+fn joined<'m>(text: &str, more: &'m str) -> Option<(usize, char, &'m str)> {
+    let (last, first) = (text.chars().next_back()?, more.chars().next()?);
+    let units = [half(last)?, half(first)?];
+    let mut chars = char::decode_utf16(units);
+    let c = chars.next()?.ok()?;
+    Some((text.len() - last.len_utf8(), c, &more[first.len_utf8()..]))
+}
+
+/// What `whole` has beyond `said`, which may end in the first half of a character; `None` if it is another text.
+#[must_use]
+pub fn beyond<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
+    if let Some(rest) = whole.strip_prefix(said) {
+        return Some(Cow::Borrowed(rest));
+    }
+    let last = said.chars().next_back()?;
+    let first = half(last)?;
+    let rest = whole.strip_prefix(&said[..said.len() - last.len_utf8()])?;
+    let c = rest.chars().next()?;
+    let mut units = [0; 2];
+    match c.encode_utf16(&mut units) {
+        [high, low] if *high == first => {
+            let mut missing = String::from(for_half(u32::from(*low)));
+            missing.push_str(&rest[c.len_utf8()..]);
+            Some(Cow::Owned(missing))
+        }
+        _ => None,
+    }
+}
+
+/// The surrogate for which `c` stands in, as a unit.
+fn half(c: char) -> Option<u16> {
+    u16::try_from(stand_in(c)?).ok()
+}
+
+/// What stands in for a surrogate.
+fn for_half(unit: u32) -> char {
+    char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 /// The surrogate for which `c` stands in.
@@ -129,6 +179,22 @@ mod tests {
         assert_eq!(unescape(r"\ud83d\n\u00e9\u2028"), "\u{fffd}\né\u{2028}");
         assert_eq!(unescape("plain é"), "plain é");
         assert_eq!(unescape(r"\"), "\u{fffd}");
+    }
+
+    #[test]
+    fn halves_that_meet_are_a_character() {
+        let of = |json: &str| mend_lone(json).unwrap().trim_matches('"').to_owned();
+        let (first, second) = (of(r#""a\ud83d""#), of(r#""\ude00b""#));
+        let mut text = first.clone();
+        append(&mut text, &second);
+        assert_eq!(text, "a😀b");
+        assert_eq!(beyond("a😀b", &first).unwrap(), second);
+        assert_eq!(beyond("a😀b", "a").unwrap(), "😀b");
+        assert_eq!(beyond("a\u{1f980}b", &first), None);
+        assert_eq!(beyond("b", "a"), None);
+        let mut apart = second.clone();
+        append(&mut apart, &first);
+        assert_eq!(apart, second + &first);
     }
 
     #[test]

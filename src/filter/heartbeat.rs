@@ -156,8 +156,12 @@ impl Lane {
         }
         let another = match &self.open {
             Some(turn) => event.turn.is_some() && event.turn != turn.number,
-            // Whoever joins late sees no start.
-            None => event.turn.is_some() || event.kind == Type::TurnStarted,
+            // Whoever joins late sees no start. An agent that was started and has said nothing yet is at work too.
+            None => {
+                event.turn.is_some()
+                    || event.kind == Type::TurnStarted
+                    || (self.ended == 0 && is_start(event))
+            }
         };
         if another && event.turn.is_none_or(|turn| turn > self.ended) {
             self.open(now, event);
@@ -247,6 +251,17 @@ impl Lane {
         };
         Writer::default().event(buf, &envelope, &body);
     }
+}
+
+/// Whether this says that a process was started.
+fn is_start(event: &Event<'_>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        kind: Str<'a>,
+    }
+    let head = (event.kind == Type::Status).then(|| codec::body::<Head<'_>>(event.line).ok());
+    head.flatten().is_some_and(|head| &*head.kind == "session")
 }
 
 impl Turn {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::say::Text;
+use crate::codec;
 use crate::event::{BlockFinal, TextDelta};
 
 /// How many blocks may be open at once; past that the oldest is closed.
@@ -46,7 +47,7 @@ impl Block {
     }
 
     /// What `whole` has beyond what was said; `None` if it is another text.
-    fn missing<'t>(&self, whole: &'t str) -> Option<&'t str> {
+    fn missing<'t>(&self, whole: &'t str) -> Option<Cow<'t, str>> {
         let mut rest = whole;
         for &(len, hash) in &self.closed {
             let said = rest.get(..len)?;
@@ -55,7 +56,7 @@ impl Block {
             }
             rest = &rest[len..];
         }
-        rest.strip_prefix(self.text.as_str())
+        codec::beyond(rest, &self.text)
     }
 
     fn close(self, say: &mut Say<'_>) -> String {
@@ -93,7 +94,7 @@ impl Blocks {
             match whole.map(|whole| self.open[at].missing(whole)) {
                 None => return drop(self.open.remove(at).close(say)),
                 Some(Some(missing)) => {
-                    self.add(at, missing, say);
+                    self.add(at, &missing, say);
                     // A continuation has moved to the end of the list.
                     if let Some(at) = self.open.iter().position(|b| b.is(text)) {
                         self.open.remove(at).close(say);
@@ -192,7 +193,7 @@ impl Blocks {
                     text: now.into(),
                 };
                 say(block.parent.as_deref(), Said::Delta(&body));
-                block.text.push_str(now);
+                codec::append(&mut block.text, now);
             }
             if !later.is_empty() {
                 at = self.go_on(at, say);

@@ -172,6 +172,24 @@ fn a_preset_is_a_channel_for_chunk() {
 }
 
 #[test]
+fn what_is_set_wrong_is_said_although_it_hides_a_channel() {
+    let home = Home::new("[presets.mine]\nmax = 50\n[coalesce]\nfoo = 1\n");
+    let (stdout, stderr, status) = home.run(&["chunk", "--for", "mine"], &[]);
+    assert_eq!((stdout.as_str(), status), ("", 2));
+    assert!(
+        stderr.contains("spile.toml:4: coalesce.foo cannot be set here"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_unit_counts_what_is_set_elsewhere() {
+    let home = Home::new("[chunk]\nmax = 50\n");
+    let (_, stderr, status) = home.run(&["chunk", "--unit", "bytes"], &[]);
+    assert_eq!((stderr.as_str(), status), ("", 0));
+}
+
+#[test]
 fn help_is_there_whatever_is_set() {
     let home = Home::new("nonsense");
     let (stdout, stderr, status) = home.run(&["wrap", "--help"], &[]);

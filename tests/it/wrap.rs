@@ -254,3 +254,23 @@ fn invalid_utf_8_is_replaced_and_kept() {
         .status(65)
         .then(|_| {});
 }
+
+#[test]
+fn what_only_a_command_can_use_is_refused_without_one() {
+    for (flag, value) in [
+        ("--record", "x"),
+        ("--once", "x"),
+        ("--timeout", "1s"),
+        ("--tool-timeout", "1s"),
+    ] {
+        let why = "is for a command that wrap starts";
+        spile(&["wrap", flag, value])
+            .stdin("x\n")
+            .run()
+            .status(2)
+            .stderr(&format!(
+                "spile: {flag} {why}: spile wrap {flag} ... -- CMD\n"
+            ))
+            .stdout("");
+    }
+}

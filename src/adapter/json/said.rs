@@ -1,6 +1,8 @@
 //! A text that arrives in pieces and then again as a whole: what was said of it, so that the whole is not said twice.
 
-use crate::codec::MAX_LINE;
+use std::borrow::Cow;
+
+use crate::codec::{self, MAX_LINE};
 use crate::guard::{Guard, Text};
 use crate::time::Time;
 
@@ -21,7 +23,7 @@ impl Said {
         if self.lost {
             self.text = String::new();
         } else {
-            self.text.push_str(delta);
+            codec::append(&mut self.text, delta);
         }
         self.closed = false;
         guard.delta(now, text, delta);
@@ -36,13 +38,13 @@ impl Said {
     /// Whether it is the beginning of this, and not empty.
     #[must_use]
     pub fn begins(&self, whole: &str) -> bool {
-        !self.lost && !self.text.is_empty() && whole.starts_with(self.text.as_str())
+        !self.lost && !self.text.is_empty() && codec::beyond(whole, &self.text).is_some()
     }
 
     /// What it lacks of a longer text that it begins; nothing if it does not.
     #[must_use]
-    pub fn missing<'t>(&self, whole: &'t str) -> &'t str {
-        let rest = whole.strip_prefix(self.text.as_str());
+    pub fn missing<'t>(&self, whole: &'t str) -> Cow<'t, str> {
+        let rest = codec::beyond(whole, &self.text);
         rest.filter(|_| !self.lost).unwrap_or_default()
     }
 
@@ -77,7 +79,7 @@ impl Said {
 
     /// The whole has come: what is missing is said, and a text that differs supersedes what was said.
     pub fn confirm(self, now: Time, text: &Text<'_>, whole: &str, guard: &mut Guard) {
-        match (self.closed, whole.strip_prefix(self.text.as_str())) {
+        match (self.closed, codec::beyond(whole, &self.text).as_deref()) {
             (true, _) if self.lost => {}
             (true, Some("")) => {}
             (true, Some(missing)) => guard.finish_block(now, text, Some(missing)),

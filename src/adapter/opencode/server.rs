@@ -210,7 +210,7 @@ impl Server {
             known.done = true;
             std::mem::take(&mut known.said).confirm(now, &text, whole, guard);
         } else if known.said.begins(whole) || known.said.is_empty() {
-            let missing = known.said.missing(whole).to_owned();
+            let missing = known.said.missing(whole).into_owned();
             if !missing.is_empty() {
                 known.said.delta(now, &text, &missing, guard);
             }

@@ -11,7 +11,7 @@ use crate::run::{self, Plan, Record, SpoolLimits, Stdin};
 
 /// What is only for a command that wrap starts.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Supervision")]
+#[command(next_help_heading = "Supervision of a command that wrap starts")]
 pub(super) struct Supervise {
     /// Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
@@ -52,6 +52,23 @@ pub(super) struct Supervise {
 const MAX_SPOOL_MEM: usize = 1 << 30;
 
 impl Supervise {
+    /// The option that was given and has no meaning for what is only read.
+    pub(super) fn needs_command(&self) -> Option<&'static str> {
+        let all = [
+            (self.record.is_some(), "--record"),
+            (self.once.is_some(), "--once"),
+            (self.timeout.is_some(), "--timeout"),
+            (self.idle_timeout.is_some(), "--idle-timeout"),
+            (
+                self.first_output_timeout.is_some(),
+                "--first-output-timeout",
+            ),
+            (self.tool_timeout.is_some(), "--tool-timeout"),
+        ];
+        let given = all.into_iter().find(|(given, _)| *given);
+        given.map(|(_, flag)| flag)
+    }
+
     /// What to run. Takes the lock and begins the recording.
     pub(super) fn plan(self, argv: Vec<String>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
         let lock = self.once.as_deref().map(run::lock).transpose()?;

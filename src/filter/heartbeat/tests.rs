@@ -135,12 +135,32 @@ fn never_after_the_end_of_the_turn() {
 }
 
 #[test]
-fn nothing_before_a_turn_and_a_late_joiner_hears_it_too() {
-    let session = r#"{"v":1,"type":"status","stream":"s","seq":1,"ts":"2023-11-14T22:13:20.007Z","kind":"session"}"#;
+fn an_agent_that_was_started_is_waited_for_before_its_first_turn() {
+    let status = |seq: u64, kind: &str| {
+        format!(
+            r#"{{"v":1,"type":"status","stream":"s","seq":{seq},"ts":"2023-11-14T22:13:20.007Z","kind":"{kind}"}}"#
+        )
+    };
+    let session = (0, status(1, "session"));
+    let waited = run(&every(10), &[session.clone(), (15_000, started(2))], 20_000);
+    assert_eq!(states(&waited), [(10_000, "waiting".to_owned())]);
+    assert!(!waited[1].1.contains("\"turn\""), "{}", waited[1].1);
+    let over = [
+        session,
+        (5_000, started(2)),
+        (6_000, completed(3)),
+        (7_000, status(4, "session")),
+    ];
+    assert_eq!(states(&run(&every(10), &over, 60_000)), []);
+    // A log has no agent behind it that could be waited for.
     assert_eq!(
-        run(&every(10), &[(0, session.to_owned())], 100_000).len(),
-        1
+        states(&run(&every(10), &[(0, status(1, "log"))], 60_000)),
+        []
     );
+}
+
+#[test]
+fn a_late_joiner_hears_it_too() {
     assert_eq!(
         states(&run(&every(10), &[(0, text(7, "x"))], 10_000)),
         [(10_000, "quiet".to_owned())]

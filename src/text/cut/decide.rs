@@ -319,6 +319,11 @@ impl View<'_> {
             return Ok(self.cut_at(place));
         }
         self.inline_places(&mut places)?;
+        // A heading or a table's header is left last rather than taken apart.
+        let lonely = places.any[Class::Lonely as usize].map_or(self.base, |place| place.end);
+        let behind = |place: &(Place, bool)| place.0.end > lonely;
+        places.sentence = places.sentence.filter(behind);
+        places.space = places.space.filter(behind);
         let full = |place: Option<(Place, bool)>| place.filter(|(_, full)| *full).map(|(p, _)| p);
         let place = full(places.sentence)
             .or(full(places.space))

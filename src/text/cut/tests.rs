@@ -344,3 +344,28 @@ fn parts_are_a_function_of_text_and_options() {
         }
     }
 }
+
+#[test]
+fn neither_a_heading_nor_a_table_header_is_taken_apart_while_its_line_fits() {
+    let bodies = |text: &str, limits: &[(Unit, usize)]| {
+        let limits: Vec<Limit> = limits
+            .iter()
+            .map(|&(unit, max)| Limit { unit, max })
+            .collect();
+        let options = Options {
+            limits: Limits::new(&limits),
+            min: None,
+            pace: Pace::Full,
+        };
+        let parts = cut(text, &options);
+        parts.into_iter().map(|part| part.body).collect::<Vec<_>>()
+    };
+    let one_line = [(Unit::Bytes, 400), (Unit::LineFeeds, 0)];
+    let table = bodies("x\n| name | b |\n|---|---|\n| 1 | 2 |\n", &one_line);
+    assert_eq!(table, ["x", "| name | b |", "|---|---|", "| 1 | 2 |"]);
+    let heading = bodies("A longer heading here\n====\nafter", &one_line);
+    assert_eq!(heading, ["A longer heading here", "====", "after"]);
+    let wide = "| column number one | column number two | three |\n|-------------------|-------------------|-------|\n| 1 | 2 | 3 |\n";
+    let first = wide.lines().next().unwrap();
+    assert_eq!(bodies(wide, &[(Unit::Codepoints, 90)])[0], first);
+}
