@@ -39,7 +39,9 @@ use serde_json::Value;
 use crate::guard::{Ended, Guard, Verdict};
 use crate::time::Time;
 
-use json::{Calls, Said, describe, lines_of, one_line, say_status, text_at, user_said, value_of};
+use json::{
+    Calls, Said, describe, lines_of, one_line, said_at, say_status, text_at, user_said, value_of,
+};
 pub use json::{lenient, read, tool_kind};
 
 /// One line of the agent's stdout, or one chunk of it if the adapter asks for chunks.

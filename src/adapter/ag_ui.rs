@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::api::{HeldTools, failure, raw, text};
 use super::framing::{Framed, Protocol, Tail};
 use super::json::over;
-use super::{Calls, Match, Spec, say_status, text_at};
+use super::{Calls, Match, Spec, said_at, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
 use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
 use crate::time::Time;
@@ -134,7 +134,7 @@ impl AgUi {
         if user && self.users.len() < MAX_USERS {
             self.users.push(id.clone());
         }
-        let said = text_at(value, "delta").unwrap_or_default();
+        let said = said_at(now, value, "delta", guard);
         let block = text(kind, &id);
         match what {
             "START" => {}

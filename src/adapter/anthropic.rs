@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::api::{HeldTools, error_after_turn, failure_under, raw, text};
 use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
+use super::{Calls, Match, Spec, said_at, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
 use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
 use crate::time::Time;
@@ -195,8 +195,14 @@ impl Anthropic {
     fn delta(&mut self, now: Time, key: &str, delta: &Value, guard: &mut Guard) {
         let said = |field: &str| text_at(delta, field).unwrap_or_default();
         match text_at(delta, "type").unwrap_or_default() {
-            "text_delta" => guard.delta(now, &text(TextKind::Answer, key), said("text")),
-            "thinking_delta" => guard.delta(now, &text(TextKind::Reasoning, key), said("thinking")),
+            "text_delta" => {
+                let said = said_at(now, delta, "text", guard);
+                guard.delta(now, &text(TextKind::Answer, key), said);
+            }
+            "thinking_delta" => {
+                let said = said_at(now, delta, "thinking", guard);
+                guard.delta(now, &text(TextKind::Reasoning, key), said);
+            }
             "input_json_delta" => self.held.add(key, said("partial_json")),
             "signature_delta" => {}
             "compaction_delta" => {

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::json::{Documents, failure, over, usage};
-use super::{Adapter, Framing, Line, Match, Said, Spec, one_line, say_status, text_at};
+use super::{Adapter, Framing, Line, Match, Said, Spec, one_line, said_at, say_status, text_at};
 use crate::event::{Spent, TurnStarted};
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
@@ -120,8 +120,9 @@ impl Turn {
             say_status(now, guard, "permission", &message, data);
         }
         let said = std::mem::take(&mut self.said);
-        if !text("response").is_empty() {
-            said.confirm(now, &ANSWER, text("response"), guard);
+        let response = said_at(now, value, "response", guard);
+        if !response.is_empty() {
+            said.confirm(now, &ANSWER, response, guard);
         }
         let seconds = value.get("duration_seconds").and_then(Value::as_f64);
         let spent = Spent {

@@ -158,6 +158,19 @@ pub fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
     value.get(key).and_then(Value::as_str)
 }
 
+/// The text at `key` that is to be said; what stands there and is no text is kept as a status, not left out in silence.
+pub fn said_at<'v>(now: Time, value: &'v Value, key: &str, guard: &mut Guard) -> &'v str {
+    match value.get(key) {
+        Some(Value::String(said)) => said,
+        None | Some(Value::Null) => "",
+        Some(other) => {
+            let data = serde_json::json!({key: other});
+            say_status(now, guard, "info", "a text of an unknown shape", data);
+            ""
+        }
+    }
+}
+
 /// Says a status whose data is a message without the fields that say nothing to anybody.
 pub fn say_status(now: Time, guard: &mut Guard, kind: &str, message: &str, data: Value) {
     let notice = Notice {

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::json::{Call, Done, failure, finish_tool, over, start_tool};
-use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, say_status, text_at};
+use super::{
+    Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, said_at, say_status, text_at,
+};
 use crate::event::{Spent, TurnStarted};
 use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
 use crate::time::Time;
@@ -101,7 +103,10 @@ impl Muse {
             }
             // The run says its prompt again when it begins.
             "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
-            "run_output_delta" => self.said.delta(now, &ANSWER, text("text"), guard),
+            "run_output_delta" => {
+                let said = said_at(now, payload, "text", guard);
+                self.said.delta(now, &ANSWER, said, guard);
+            }
             "task_lifecycle" => self.task(now, payload, guard),
             "tool_result" if !self.output.is_empty() && text("text").ends_with(&self.output) => {}
             "run_terminal" if over(guard) => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::api::{HeldTools, Snapshot, error_after_turn, failure_under, text};
 use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
+use super::{Calls, Match, Spec, said_at, say_status, text_at};
 use crate::event::{Spent, TurnStarted, Usage};
 use crate::guard::{Guard, TextKind, Verdict};
 use crate::time::Time;
@@ -154,7 +154,7 @@ impl Responses {
         // Some gateways give an item another id in each event.
         let key = format!("{}/{}", number("output_index"), number(place));
         if type_.ends_with(".delta") {
-            let delta = text_at(value, "delta").unwrap_or_default();
+            let delta = said_at(now, value, "delta", guard);
             if !delta.is_empty() {
                 self.piece(now, (kind, &key), delta, guard);
             }

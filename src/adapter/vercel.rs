@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::api::{HeldTools, failure, raw, text};
 use super::framing::{Framed, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
+use super::{Calls, Match, Spec, said_at, say_status, text_at};
 use crate::event::{Spent, TurnStarted};
 use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
 use crate::time::Time;
@@ -52,7 +52,6 @@ struct Vercel {
 impl Protocol for Vercel {
     fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
         let id = text_at(&value, "id").unwrap_or_default();
-        let said = || text_at(&value, "delta").unwrap_or_default();
         let call = text_at(&value, "toolCallId").unwrap_or_default();
         match text_at(&value, "type").unwrap_or_default() {
             "start" => self.start(now, guard),
@@ -62,8 +61,14 @@ impl Protocol for Vercel {
             }
             "finish-step" => self.step = false,
             "text-start" | "reasoning-start" => {}
-            "text-delta" => guard.delta(now, &text(TextKind::Answer, id), said()),
-            "reasoning-delta" => guard.delta(now, &text(TextKind::Reasoning, id), said()),
+            "text-delta" => {
+                let said = said_at(now, &value, "delta", guard);
+                guard.delta(now, &text(TextKind::Answer, id), said);
+            }
+            "reasoning-delta" => {
+                let said = said_at(now, &value, "delta", guard);
+                guard.delta(now, &text(TextKind::Reasoning, id), said);
+            }
             "text-end" => guard.finish_block(now, &text(TextKind::Answer, id), None),
             "reasoning-end" => guard.finish_block(now, &text(TextKind::Reasoning, id), None),
             "tool-input-start" => {

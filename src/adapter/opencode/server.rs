@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::super::said_at;
 use super::{Run, Said, say_status, text, text_at, why};
 use crate::event::TurnStarted;
 use crate::guard::{Guard, Text, TextKind};
@@ -137,14 +138,15 @@ impl Server {
             say_status(now, guard, "progress", &message, props.clone());
             return;
         }
+        let delta = said_at(now, props, "delta", guard);
         let part = self.known(get("partID"));
         let text = Text {
             key: get("partID"),
             kind: part.kind,
             parent: None,
         };
-        if !part.done && !get("delta").is_empty() {
-            part.said.delta(now, &text, get("delta"), guard);
+        if !part.done && !delta.is_empty() {
+            part.said.delta(now, &text, delta, guard);
         }
     }
 
