@@ -16,9 +16,9 @@ const MOST_BY_EVENT_CLOCK: u64 = 1000;
 
 /// Say that an agent is alive and silent: never a silent minute
 ///
-/// While a turn is open and --every has passed without an event of it, a status of kind `heartbeat` says so: whether the
-/// agent has said nothing yet (waiting), a tool is open (tool) or it has fallen silent (quiet), and for how long. All else
-/// passes as it came. 1024 streams are remembered.
+/// While a turn is open, or an agent that was started has not opened its first, and --every has passed without an event of
+/// it, a status of kind `heartbeat` says so: whether the agent has said nothing yet (waiting), a tool is open (tool) or it has
+/// fallen silent (quiet), and for how long. All else passes as it came. 1024 streams are remembered.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
