@@ -21,7 +21,8 @@ use crate::sink::{self, Existing, Sink};
 /// Stdin passes to stdout byte for byte. A sink is a path (0600, truncated), cmd:COMMAND (a process for each event, which it
 /// reads on stdin, with its delivery id in SPILE_DELIVERY_ID), pipe:COMMAND (one process for all), http(s)://... (a POST for
 /// each event, with an Idempotency-Key) or unix:PATH (a socket on which any number of readers get all from the beginning).
-/// Commands are split into words, nothing is expanded, and what they print goes to stderr.
+/// Commands are split into words, nothing is expanded, and what they print goes to stderr. A cmd: that exits with 75
+/// (EX_TEMPFAIL) is tried again, one with any other status but 0 has refused the event.
 ///
 /// Options stand behind a #: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that chunk makes,
 /// #to=discord-webhook sends answer text as messages. A # itself is written ##.

@@ -10,6 +10,9 @@ use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
 /// The variable that holds the delivery id; an event without one has none.
 pub const ID: &str = "SPILE_DELIVERY_ID";
 
+/// The status by which a command says that it has not delivered and is to be tried again: `EX_TEMPFAIL` of sysexits.h.
+const TEMPFAIL: i32 = 75;
+
 /// The sink.
 #[derive(Debug)]
 pub struct CommandSink {
@@ -44,6 +47,10 @@ impl CommandSink {
         match child.wait() {
             Ok(status) if status.success() => Outcome::Sent { receipt: None },
             Ok(status) if status.signal().is_some() => Outcome::Unknown {
+                after: None,
+                why: ended(status),
+            },
+            Ok(status) if status.code() == Some(TEMPFAIL) => Outcome::Retry {
                 after: None,
                 why: ended(status),
             },
@@ -168,6 +175,7 @@ mod tests {
         let with_id = "test \"$SPILE_DELIVERY_ID\" = s/7";
         assert_eq!(outcome(with_id, Some("s/7")), sent);
         assert!(matches!(outcome(with_id, None), Outcome::Failed { .. }));
+        assert!(matches!(outcome("exit 75", None), Outcome::Retry { .. }));
         let killed = outcome("kill -9 $$", None);
         assert!(matches!(killed, Outcome::Unknown { .. }));
         let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {

@@ -50,6 +50,16 @@ fn what_was_sent_is_not_sent_again() {
 }
 
 #[test]
+fn a_command_that_says_later_is_tried_again() {
+    says(
+        "post 'test -e later || { : >later; exit 75; }; echo \"$SPILE_DELIVERY_ID\" >>out'
+         send 'cmd:./post'; echo $?; cat out; spile ledger stat d.db | cut -f2",
+        "0\ns/1\ns/1/b1/0\ns/1/b1/1\ns/1/b1/2\n4 sent\n",
+        &["cmd:./post: exited with status 75"],
+    );
+}
+
+#[test]
 fn what_is_in_doubt_is_held_until_a_person_decides() {
     let begin = "post 'kill -9 $PPID'; send 'cmd:./post'; echo $?\n\
          post 'echo \"$SPILE_DELIVERY_ID\" >>out'; send 'cmd:./post'; echo $?; cat out 2>/dev/null\n\

@@ -162,6 +162,21 @@ fn a_command_that_fails_at_the_nth_event_costs_that_event_alone() {
 }
 
 #[test]
+fn a_command_that_says_later_is_tried_again() {
+    let (_folder, path) = place("got");
+    let sink =
+        format!("cmd:sh -c 'test -e {path} && exec tee -a {path} >/dev/null; : >{path}; exit 75'");
+    let input = statuses(3);
+    spile(&["tee", &sink])
+        .stdin(&input)
+        .run()
+        .status(0)
+        .stderr("spile: cmd:sh: exited with status 75 (it is tried again)\n")
+        .stdout(&input);
+    assert_eq!(read(&path), input);
+}
+
+#[test]
 fn a_pipe_is_one_process() {
     let (_folder, path) = place("x");
     let input = statuses(1000);
