@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use super::framing::Head;
 use super::json::over;
-use super::{Calls, describe, say_status, text_at, tool_kind};
+use super::{Calls, say_status, text_at};
 use crate::codec::{self, MAX_LINE};
 use crate::event::Failure;
-use crate::guard::{Guard, Text, TextKind, ToolStart};
+use crate::guard::{Guard, Text, TextKind};
 use crate::time::Time;
 
 /// How many alternatives are told apart.
@@ -138,22 +138,12 @@ pub fn raw(value: &Value) -> Option<Box<RawValue>> {
 /// Starts a tool of the main agent.
 pub fn start_tool(
     now: Time,
-    (id, name): (&str, &str),
+    named: (&str, &str),
     input: Option<&RawValue>,
     calls: &mut Calls,
     guard: &mut Guard,
 ) {
-    let (title, paths) = describe(input);
-    let tool = ToolStart {
-        id,
-        name,
-        kind: tool_kind(name),
-        title: title.as_deref(),
-        input,
-        paths: &paths,
-        parent: None,
-    };
-    calls.start(now, &tool, guard);
+    calls.start_named(now, named, input, None, guard);
 }
 
 /// The tools whose arguments are not complete, in the order in which they began.

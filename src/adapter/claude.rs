@@ -137,11 +137,9 @@ impl Claude {
 
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
         // Most lines name their type first; what that saves is only that they are read once more.
-        let first = matches!(
-            first_type(text),
-            None | Some("assistant" | "user" | "stream_event")
-        );
-        if first && self.said(now, text, guard)? {
+        let says = |type_: &str| matches!(type_, "assistant" | "user" | "stream_event");
+        let tried = first_type(text).is_none_or(says);
+        if tried && self.said(now, text, guard)? {
             return Ok(());
         }
         let fields = match Fields::read(text) {
@@ -153,7 +151,7 @@ impl Claude {
         match fields.text("type").as_deref() {
             Some("system") if self.system(now, &fields, guard) => {}
             Some("result") => self.result(now, &Outcome::read(text, &fields)?, guard),
-            _ if !first && self.said(now, text, guard)? => {}
+            Some(type_) if !tried && says(type_) && self.said(now, text, guard)? => {}
             _ => self.notice(now, text, &fields, guard),
         }
         Ok(())

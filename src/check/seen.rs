@@ -197,7 +197,7 @@ impl<'r, 'a> Seen<'r, 'a> {
     }
 
     pub(super) fn count(&self, key: &str) -> Option<u64> {
-        self.fields.get(key)?.parse().ok()
+        self.fields.count(key)
     }
 
     pub(super) fn flag(&self, key: &str) -> Option<bool> {

@@ -15,7 +15,8 @@ impl<'a> Raw<'a> {
 
 /// Where the stand-ins begin: the last 2,048 code points of the private plane 16, one for each surrogate.
 ///
-/// Text that uses these code points itself is only at risk in a stream that also holds lone surrogates.
+/// Text that uses these code points itself is at risk only in a stream that also holds lone surrogates, and where two of
+/// them that would make a pair meet between two deltas.
 const STAND_IN: u32 = 0x10_F800;
 
 /// The text that the inside of a JSON string stands for; a lone surrogate or a broken escape becomes U+FFFD.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::coalesce::chars;
 use super::{Filter, Out};
-use crate::codec::{self, Str, Writer};
+use crate::codec::{self, Fields, Str, Writer};
 use crate::event::{Envelope, Event, Status, Type, VERSION};
 use crate::time::Time;
 
@@ -255,13 +255,8 @@ impl Lane {
 
 /// Whether this says that a process was started.
 fn is_start(event: &Event<'_>) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow)]
-        kind: Str<'a>,
-    }
-    let head = (event.kind == Type::Status).then(|| codec::body::<Head<'_>>(event.line).ok());
-    head.flatten().is_some_and(|head| &*head.kind == "session")
+    let session = |fields: Fields<'_>| fields.text("kind").as_deref() == Some("session");
+    event.kind == Type::Status && Fields::parse(event.line).is_ok_and(session)
 }
 
 impl Turn {

@@ -2,13 +2,13 @@
 
 use serde_json::value::RawValue;
 
-use super::super::{describe, tool_kind, value_of};
+use super::super::value_of;
 use super::content::{error_text, exit_code, output};
 use super::partial::Held;
 use super::wire::{Block, Message};
 use super::{Claude, Ids, notices, tally};
 use crate::codec::Fields;
-use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd, ToolStart};
+use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd};
 use crate::time::Time;
 
 impl Claude {
@@ -108,23 +108,13 @@ impl Claude {
     fn start_tool(
         &mut self,
         now: Time,
-        (id, name): (&str, &str),
+        named: (&str, &str),
         input: Option<&RawValue>,
         parent: Option<&str>,
         guard: &mut Guard,
     ) {
-        let (title, paths) = describe(input);
         self.partial.close_of(parent);
-        let tool = ToolStart {
-            id,
-            name,
-            kind: tool_kind(name),
-            title: title.as_deref(),
-            input,
-            paths: &paths,
-            parent,
-        };
-        self.calls.start(now, &tool, guard);
+        self.calls.start_named(now, named, input, parent, guard);
     }
 
     pub(super) fn start_held(&mut self, now: Time, held: &Held, guard: &mut Guard) {

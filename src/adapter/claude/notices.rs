@@ -39,9 +39,16 @@ const ROUTING: [&str; 5] = [
 /// only passed on is not taken apart.
 pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mut Guard) {
     let open = guard.turn_open();
-    let told = ["model", "session_id", "cwd", dialect.version, "tools"];
+    let text = |key: &str| fields.text(key);
+    let tools = fields.texts("tools");
+    // What has another type than a turn's start can say is passed on with the rest.
+    let told = |key: &str| match key {
+        "tools" => fields.list(key).len() == tools.len(),
+        "model" | "session_id" | "cwd" => text(key).is_some(),
+        _ => key == dialect.version && text(key).is_some(),
+    };
+    let rest = rest(fields, |key| !open && told(key));
     if !open {
-        let text = |key| fields.text(key);
         let started = TurnStarted {
             runtime: dialect.runtime.into(),
             model: text("model"),
@@ -49,11 +56,10 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
             cwd: text("cwd"),
             prompt: None,
             agent: text(dialect.version),
-            tools: fields.texts("tools"),
+            tools,
         };
         guard.start_turn(now, &started);
     }
-    let rest = rest(fields, |key| !open && told.contains(&key));
     let notice = Notice {
         kind: "session",
         message: open.then_some("the session goes on"),

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
+
 use crate::guard::{Guard, Notice, ToolEnd, ToolStart};
 use crate::time::Time;
 
@@ -37,6 +39,28 @@ impl Calls {
         }
         guard.start_tool(now, tool);
         self.note(tool.id, guard.turns(), false);
+    }
+
+    /// [`Calls::start`] of a tool of which the runtime says no more than id, name and arguments.
+    pub fn start_named(
+        &mut self,
+        now: Time,
+        (id, name): (&str, &str),
+        input: Option<&RawValue>,
+        parent: Option<&str>,
+        guard: &mut Guard,
+    ) {
+        let (title, paths) = super::describe(input);
+        let tool = ToolStart {
+            id,
+            name,
+            kind: super::tool_kind(name),
+            title: title.as_deref(),
+            input,
+            paths: &paths,
+            parent,
+        };
+        self.start(now, &tool, guard);
     }
 
     /// Finishes a tool once; a second result and one of an earlier turn are only noted.
