@@ -49,6 +49,8 @@ pub use json::{lenient, read, tool_kind};
 pub struct Line<'a> {
     /// Without the line feed.
     pub bytes: &'a [u8],
+    /// The same as text, where it has been checked already.
+    pub text: Option<&'a str>,
     /// The number of the line, from 1.
     pub number: u64,
     /// Where it begins in the agent's output, in bytes.

@@ -1,7 +1,9 @@
 //! Bytes to lines to events and back. It never drops a byte: what is no event is told apart, located and handed on.
 
+mod cursor;
 mod fields;
 mod lines;
+mod object;
 mod scan;
 mod slow;
 mod surrogate;
@@ -12,9 +14,11 @@ use std::fmt;
 
 use serde::Deserialize;
 
+pub use cursor::Cursor;
 pub(crate) use fields::string;
 pub use fields::{Fields, list, text};
 pub use lines::{Lines, Piece};
+pub use object::Object;
 pub use slow::Unknown;
 pub use surrogate::{append, beyond, mend_lone, unescape};
 pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
@@ -101,6 +105,26 @@ pub fn body<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Malformed> {
 #[must_use]
 pub fn without_lone(line: &str) -> Cow<'_, str> {
     surrogate::replace_lone(line).map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
+/// Whether a text is one JSON value and nothing else.
+#[must_use]
+pub fn is_json(text: &str) -> bool {
+    Cursor::read(text, Cursor::raw).is_some()
+}
+
+/// Reads JSON with `read`, in one pass.
+///
+/// # Errors
+/// serde_json's, where `read` finds fault with it.
+pub fn pull<'a, T>(
+    json: &'a str,
+    read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
+) -> serde_json::Result<T> {
+    Cursor::read(json, read).ok_or_else(|| {
+        let fault = serde_json::from_str::<serde_json::Value>(json).err();
+        fault.unwrap_or_else(|| serde::de::Error::custom("of another shape"))
+    })
 }
 
 /// A serde_json error as a place in a line and a reason without serde_json's own place.

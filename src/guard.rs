@@ -12,11 +12,8 @@ mod tools;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::codec::{self, Malformed, Place, Writer};
-use crate::event::{Envelope, Spent, Status, TextDelta, TurnStarted, Type, VERSION};
+use crate::codec::{self, Malformed, Object, Place, Writer};
+use crate::event::{Envelope, Spent, TurnStarted, Type, VERSION};
 use crate::time::Time;
 
 use block::Blocks;
@@ -167,7 +164,7 @@ impl Guard {
         if let Some(output) = tool
             .output
             .as_ref()
-            .and_then(|o| serde_json::from_str(o.get()).ok())
+            .and_then(|output| serde_json::from_str(output).ok())
         {
             data["output"] = output;
         }
@@ -185,26 +182,34 @@ impl Guard {
 
     /// Says a status, in the open turn if there is one.
     pub fn status(&mut self, now: Time, notice: &Notice<'_>) {
-        let body = Status {
-            kind: notice.kind.into(),
-            message: notice.message.map(Cow::Borrowed),
-            data: None,
-        };
-        let data = Data {
-            data: notice.data.as_ref(),
-        };
-        let head = (Type::Status, notice.parent, false);
-        self.write(now, head, |writer, buf, envelope| {
-            writer.event_with(buf, envelope, &body, &data);
+        self.emit(now, (Type::Status, notice.parent, false), |body| {
+            body.text("kind", notice.kind);
+            body.text_if("message", notice.message);
+            body.value_if("data", notice.data.as_ref());
+        });
+    }
+
+    /// As [`Guard::status`], with the fields of its data said in `data`.
+    pub fn status_of(
+        &mut self,
+        now: Time,
+        notice: &Notice<'_>,
+        data: impl FnOnce(&mut Object<'_>),
+    ) {
+        self.emit(now, (Type::Status, notice.parent, false), |body| {
+            body.text("kind", notice.kind);
+            body.text_if("message", notice.message);
+            body.object("data", data);
         });
     }
 
     /// As [`Guard::status`], with data as the runtime wrote it, for what is only passed on: `data` is one JSON value, or put
     /// together from such.
     pub fn status_raw(&mut self, now: Time, notice: &Notice<'_>, data: &str) {
-        let head = (Type::Status, notice.parent, false);
-        self.write(now, head, |writer, buf, envelope| {
-            writer.status(buf, envelope, (notice.kind, notice.message), data);
+        self.emit(now, (Type::Status, notice.parent, false), |body| {
+            body.text("kind", notice.kind);
+            body.text_if("message", notice.message);
+            body.json("data", data);
         });
     }
 
@@ -233,13 +238,10 @@ impl Guard {
     /// Bytes of the agent that could not be read, kept whole.
     pub fn diagnostic(&mut self, now: Time, place: &Place<'_>, why: &Malformed) {
         self.diagnostics += 1;
-        self.emit(
-            now,
-            Type::Status,
-            None,
-            false,
-            &codec::diagnostic(place, why),
-        );
+        let diagnostic = codec::diagnostic(place, why);
+        self.emit(now, (Type::Status, None, false), |body| {
+            body.fields_of(&diagnostic);
+        });
     }
 
     /// Text or a tool without a turn opens one that the runtime never announced.
@@ -260,7 +262,17 @@ impl Guard {
     fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
         self.lane.turns += 1;
         self.lane.turn = Some(Turn::default());
-        self.emit(now, Type::TurnStarted, None, synthetic, started);
+        self.emit(now, (Type::TurnStarted, None, synthetic), |body| {
+            body.text("runtime", &started.runtime);
+            body.text_if("model", started.model.as_deref());
+            body.text_if("session", started.session.as_deref());
+            body.text_if("cwd", started.cwd.as_deref());
+            body.text_if("prompt", started.prompt.as_deref());
+            body.text_if("agent", started.agent.as_deref());
+            if !started.tools.is_empty() {
+                body.texts("tools", &started.tools);
+            }
+        });
     }
 
     fn note_answer(&mut self, text: &Text<'_>) {
@@ -276,25 +288,22 @@ impl Guard {
         act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
     ) {
         let mut blocks = std::mem::take(&mut self.lane.blocks);
-        act(&mut blocks, &mut |parent, body| match body {
-            block::Said::Delta(TextDelta { block, kind, text }) => {
-                self.write(
-                    now,
-                    (Type::TextDelta, parent, false),
-                    |writer, buf, envelope| {
-                        writer.text(buf, envelope, [block, kind, text]);
-                    },
-                );
+        act(&mut blocks, &mut |parent, said| match said {
+            block::Said::Delta(said) => {
+                self.emit(now, (Type::TextDelta, parent, false), |body| {
+                    body.text("block", said.block);
+                    body.text("kind", said.kind);
+                    body.text("text", said.text);
+                });
             }
-            block::Said::Final(body) => {
-                self.write(
-                    now,
-                    (Type::BlockFinal, parent, synthetic),
-                    |writer, buf, envelope| match body.only_text() {
-                        Some(text) => writer.text(buf, envelope, text),
-                        None => writer.event(buf, envelope, body),
-                    },
-                );
+            block::Said::Final(said) => {
+                self.emit(now, (Type::BlockFinal, parent, synthetic), |body| {
+                    body.text("block", said.block);
+                    body.text("kind", said.kind);
+                    body.text("text", said.text);
+                    body.text_if("supersedes", said.supersedes);
+                    body.text_if("continues", said.continues);
+                });
             }
         });
         self.lane.blocks = blocks;
@@ -307,33 +316,48 @@ impl Guard {
         // The turn must be open while its events are written.
         self.lane.turn = Some(Turn::default());
         act(&mut turn.tools, &mut |parent, said| match said {
-            tools::Said::Started(body) => self.emit(now, Type::ToolStarted, parent, false, body),
-            tools::Said::Finished { body, synthetic } => {
-                self.emit(now, Type::ToolFinished, parent, synthetic, body);
+            tools::Said::Started(tool) => {
+                self.emit(now, (Type::ToolStarted, parent, false), |body| {
+                    body.object("tool", |body| {
+                        body.text("id", tool.id);
+                        body.text("name", tool.name);
+                        body.text("kind", tool.kind);
+                        body.text_if("title", tool.title);
+                        if let Some(input) = tool.input {
+                            body.json("input", input);
+                        }
+                        if !tool.paths.is_empty() {
+                            body.texts("paths", tool.paths);
+                        }
+                    });
+                });
+            }
+            tools::Said::Finished { tool, outcome, end } => {
+                let head = (Type::ToolFinished, parent, end.is_none());
+                self.emit(now, head, |body| {
+                    body.object("tool", |body| {
+                        for (key, text) in ["id", "name", "kind"].into_iter().zip(tool) {
+                            body.text(key, text);
+                        }
+                    });
+                    body.text("outcome", outcome);
+                    if let Some(output) = end.and_then(|end| end.output.as_deref()) {
+                        body.json("output", output);
+                    }
+                    body.value_if("exit_code", end.and_then(|end| end.exit_code.as_ref()));
+                    body.value_if("duration_ms", end.and_then(|end| end.duration_ms.as_ref()));
+                });
             }
         });
         self.lane.turn = Some(turn);
     }
 
+    /// Gives the next event its envelope.
     fn emit(
         &mut self,
         now: Time,
-        type_: Type,
-        parent: Option<&str>,
-        synthetic: bool,
-        body: &impl Serialize,
-    ) {
-        self.write(now, (type_, parent, synthetic), |writer, buf, envelope| {
-            writer.event(buf, envelope, body);
-        });
-    }
-
-    /// Gives the next event its envelope.
-    fn write(
-        &mut self,
-        now: Time,
         (type_, parent, synthetic): (Type, Option<&str>, bool),
-        write: impl FnOnce(Writer, &mut Vec<u8>, &Envelope<'_>),
+        body: impl FnOnce(&mut Object<'_>),
     ) {
         self.time = self.time.max(now);
         self.lane.seq += 1;
@@ -350,7 +374,7 @@ impl Guard {
             parent: parent.map(Cow::Borrowed),
             synthetic,
         };
-        write(self.writer, &mut self.out, &envelope);
+        self.writer.say(&mut self.out, &envelope, body);
     }
 }
 
@@ -368,11 +392,4 @@ impl Stamp {
         }
         &self.text
     }
-}
-
-/// The data of a status.
-#[derive(Serialize)]
-struct Data<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
 }

@@ -274,6 +274,15 @@ impl Tap {
         }
     }
 
+    /// Hands on what the guard has to say.
+    fn give(&mut self, io: &mut Io) {
+        if io.out.is_empty() {
+            std::mem::swap(&mut io.out, &mut self.guard.out);
+        } else {
+            io.out.append(&mut self.guard.out);
+        }
+    }
+
     fn read(&mut self, now: Time, bytes: &[u8]) {
         let Source::Known(_, adapter) = &mut self.source else {
             return;
@@ -285,6 +294,7 @@ impl Tap {
                 now,
                 Line {
                     bytes,
+                    text: None,
                     number,
                     offset,
                     ended: false,
@@ -309,7 +319,7 @@ impl Tap {
 impl Stage for Tap {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.on_stdout(now, bytes);
-        io.out.append(&mut self.guard.out);
+        self.give(io);
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -318,12 +328,12 @@ impl Stage for Tap {
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
         Tap::on_tick(self, now);
-        io.out.append(&mut self.guard.out);
+        self.give(io);
     }
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
         Tap::on_end(self, now, Ended::Eof);
-        io.out.append(&mut self.guard.out);
+        self.give(io);
     }
 
     fn on_signal(&mut self, _: Time, signal: i32, _: &mut Io) {
@@ -342,13 +352,14 @@ fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &
             number,
             offset,
             bytes,
+            text,
             ended,
-            ..
         } => {
             adapter.on_line(
                 now,
                 Line {
                     bytes,
+                    text,
                     number,
                     offset,
                     ended,

@@ -97,7 +97,7 @@ impl Protocol for AgUi {
                 let end = ToolEnd {
                     id,
                     outcome: "unknown",
-                    output: value.get("content").and_then(raw),
+                    output: value.get("content").map(raw),
                     ..ToolEnd::default()
                 };
                 self.calls.finish(now, end, guard);

@@ -118,6 +118,7 @@ mod tests {
                     Yes.\nTokens: 400 sent, 1 received. Cost: $0.01 message, $0.04 session.";
         for bytes in text.as_bytes().chunks(7) {
             let line = Line {
+                text: None,
                 bytes,
                 number: 1,
                 offset: 0,

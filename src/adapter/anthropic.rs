@@ -186,7 +186,7 @@ impl Anthropic {
         let end = ToolEnd {
             id: text_at(block, "tool_use_id").unwrap_or_default(),
             outcome: if error { "error" } else { "ok" },
-            output: content.and_then(raw),
+            output: content.map(raw),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

@@ -4,11 +4,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::framing::Head;
 use super::json::over;
@@ -120,26 +121,24 @@ fn code(status: Option<u64>, words: &str) -> &'static str {
 }
 
 /// Arguments as JSON: what is no JSON (cut short, or free text) is a string of JSON; nothing at all is nothing.
-pub fn arguments(text: &str) -> Option<Box<RawValue>> {
+pub fn arguments(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.is_empty() {
-        return None;
+    if codec::is_json(text) {
+        return Some(text.to_owned());
     }
-    let json = RawValue::from_string(text.to_owned());
-    json.or_else(|_| RawValue::from_string(codec::to_json(text)))
-        .ok()
+    (!text.is_empty()).then(|| codec::to_json(text))
 }
 
-/// A value as the text of JSON.
-pub fn raw(value: &Value) -> Option<Box<RawValue>> {
-    RawValue::from_string(codec::to_json(value)).ok()
+/// A value as JSON text.
+pub fn raw(value: &Value) -> Cow<'static, str> {
+    codec::to_json(value).into()
 }
 
 /// Starts a tool of the main agent.
 pub fn start_tool(
     now: Time,
     named: (&str, &str),
-    input: Option<&RawValue>,
+    input: Option<&str>,
     calls: &mut Calls,
     guard: &mut Guard,
 ) {

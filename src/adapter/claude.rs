@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::json::{failure, over};
 use super::{Adapter, Calls, Line, Order, Spec, read, value_of};
-use crate::codec::Fields;
+use crate::codec::{self, Fields};
 use crate::event::Spent;
 use crate::guard::{Ended, Guard, TextKind, Verdict};
 use crate::time::Time;
@@ -101,13 +101,6 @@ impl Adapter for Claude {
     }
 }
 
-/// The type of a line that names it first.
-fn first_type(text: &str) -> Option<&str> {
-    let value = text.strip_prefix("{\"type\":")?.trim_start_matches(' ');
-    let inside = value.strip_prefix('"')?;
-    Some(&inside[..memchr::memchr(b'"', inside.as_bytes())?])
-}
-
 impl Claude {
     /// It takes orders if the command line says that it reads messages.
     fn taking_orders(mut self, argv: &[String]) -> Self {
@@ -135,58 +128,61 @@ impl Claude {
         }
     }
 
+    /// # Errors
+    /// That the line is no JSON, or holds an escape which serde_json refuses.
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
-        // Most lines name their type first; what that saves is only that they are read once more.
-        let says = |type_: &str| matches!(type_, "assistant" | "user" | "stream_event");
-        let tried = first_type(text).is_none_or(says);
-        if tried && self.said(now, text, guard)? {
+        if !text.starts_with('{') {
+            // An element of an array that is no object.
+            self.notice(now, text, &Fields(Vec::new()), guard);
             return Ok(());
         }
-        let fields = match Fields::read(text) {
-            Ok(fields) => fields,
-            // An element of an array that is no object.
-            Err(error) if error.is_data() => Fields(Vec::new()),
-            Err(error) => return Err(error),
+        let message = Message::read(text)?;
+        let fields = &message.fields;
+        let known = match &*message.type_ {
+            "assistant" | "user" | "stream_event" => {
+                let said = self.said(now, text, &message, guard);
+                if !said && codec::mend_lone(text).is_some() {
+                    // It may be no more than half a character that makes it look odd.
+                    serde_json::from_str::<Value>(text)?;
+                }
+                said
+            }
+            "system" => self.system(now, fields, guard),
+            "result" => {
+                self.result(now, &Outcome::read(text, fields)?, guard);
+                true
+            }
+            _ => false,
         };
-        match fields.text("type").as_deref() {
-            Some("system") if self.system(now, &fields, guard) => {}
-            Some("result") => self.result(now, &Outcome::read(text, &fields)?, guard),
-            Some(type_) if !tried && says(type_) && self.said(now, text, guard)? => {}
-            _ => self.notice(now, text, &fields, guard),
+        if !known {
+            self.notice(now, text, fields, guard);
         }
         Ok(())
     }
 
     /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
-    ///
-    /// # Errors
-    /// That the line is no JSON, or holds an escape which serde_json refuses.
-    fn said(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<bool> {
-        let message: Message<'_> = match serde_json::from_str(text) {
-            Err(error) if error.is_data() => return Ok(false),
-            message => message?,
-        };
-        let type_ = message.type_.as_deref().unwrap_or_default();
-        let parent = message.parent_tool_use_id.as_deref();
-        match (type_, message.message.as_ref().map(|m| &m.content)) {
-            ("assistant", Some(Content::Blocks(blocks))) => {
-                self.assistant(now, text, (&message, blocks), guard);
+    fn said(&mut self, now: Time, line: &str, message: &Message<'_>, guard: &mut Guard) -> bool {
+        let parent = message.parent.as_deref();
+        let content = message.body.as_ref().map(|body| (body, &body.content));
+        match (&*message.type_, content) {
+            ("assistant", Some((body, Content::Blocks(blocks)))) => {
+                self.assistant(now, line, (message, body, blocks), guard);
             }
-            ("user", Some(Content::Blocks(blocks))) => {
+            ("user", Some((_, Content::Blocks(blocks)))) => {
                 for (at, block) in blocks.iter().enumerate() {
-                    self.block(now, text, (at, block), &message, guard);
+                    self.block(now, line, (at, block), message, guard);
                 }
             }
-            ("user", Some(Content::Text(said))) => self.prompt(now, said, parent, guard),
+            ("user", Some((_, Content::Text(said)))) => self.prompt(now, said, parent, guard),
             ("stream_event", _) => {
-                let Some(event) = &message.event else {
-                    return Ok(false);
-                };
-                return Ok(self.stream_event(now, parent, event, guard));
+                return message
+                    .event
+                    .as_ref()
+                    .is_some_and(|event| self.stream_event(now, parent, event, guard));
             }
-            _ => return Ok(false),
+            _ => return false,
         }
-        Ok(true)
+        true
     }
 
     /// The two kinds of `system` lines that are long or many; `false` for every other.
@@ -210,11 +206,9 @@ impl Claude {
 
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
     fn notice(&mut self, now: Time, line: &str, fields: &Fields<'_>, guard: &mut Guard) {
-        let usage = fields
-            .object("event")
-            .and_then(|event| event.object("usage"));
-        if let Some(usage) = usage {
-            self.tally.count("", tally::usage(&usage), guard);
+        let event = fields.object("event");
+        if let Some(usage) = event.and_then(|event| tally::usage(event.get("usage")?)) {
+            self.tally.count("", usage, guard);
         }
         self.results.note(fields);
         if fields.text("type").as_deref() == Some("error") && self.dialect.errors == Errors::Fatal {
@@ -233,12 +227,16 @@ impl Claude {
     ) -> bool {
         let place = Place {
             parent,
-            index: event.index.unwrap_or(0),
+            index: event.index,
         };
         match (&*event.type_, &event.delta, &event.content_block) {
             ("content_block_delta", Some(delta), _) => {
-                let kind = delta.type_.as_deref().unwrap_or_default();
-                match (kind, &delta.text, &delta.thinking, &delta.partial_json) {
+                match (
+                    &*delta.type_,
+                    &delta.text,
+                    &delta.thinking,
+                    &delta.partial_json,
+                ) {
                     ("text_delta", Some(text), _, _) => {
                         self.partial
                             .delta(now, place, TextKind::Answer, text, guard);
@@ -281,8 +279,8 @@ impl Claude {
                 }
             }
             ("message_start", ..) => {
-                let id = event.message.as_ref().and_then(|m| m.id.as_deref());
-                self.partial.message(parent, id.unwrap_or_default());
+                let id = event.message.as_deref().unwrap_or_default();
+                self.partial.message(parent, id);
             }
             // The frame of a message: its end says nothing.
             ("message_stop" | "ping", ..) => {}

@@ -166,7 +166,7 @@ impl Events {
             id => id.to_owned(),
         };
         let input = first(data, &["input", "args", "arguments", "parameters"]);
-        let input = input.and_then(raw);
+        let input = input.map(raw);
         start_tool(now, (&id, name), input.as_deref(), &mut self.calls, guard);
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
@@ -197,7 +197,7 @@ impl Events {
             id: &id,
             name: &name,
             outcome: if failed { "error" } else { "ok" },
-            output: output.or(data.as_str().map(|_| data)).and_then(raw),
+            output: output.or(data.as_str().map(|_| data)).map(raw),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

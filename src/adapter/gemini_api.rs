@@ -176,7 +176,7 @@ impl Gemini {
             let id = format!("code_{}", self.code);
             let input = raw(code);
             let named = (id.as_str(), "code_execution");
-            start_tool(now, named, input.as_deref(), &mut self.calls, guard);
+            start_tool(now, named, Some(&input), &mut self.calls, guard);
         } else if let Some(result) = part.get("codeExecutionResult") {
             let ok = text_at(result, "outcome") == Some("OUTCOME_OK");
             let end = ToolEnd {
@@ -184,7 +184,7 @@ impl Gemini {
                 name: "code_execution",
                 kind: "execute",
                 outcome: if ok { "ok" } else { "error" },
-                output: result.get("output").and_then(raw),
+                output: result.get("output").map(raw),
                 ..ToolEnd::default()
             };
             self.calls.finish(now, end, guard);
@@ -211,7 +211,7 @@ impl Gemini {
         }
         let id = text_at(call, "id").unwrap_or_default();
         let name = text_at(call, "name").unwrap_or_default();
-        let input = call.get("args").and_then(raw);
+        let input = call.get("args").map(raw);
         start_tool(now, (id, name), input.as_deref(), &mut self.calls, guard);
     }
 
@@ -219,7 +219,7 @@ impl Gemini {
     fn release(&mut self, now: Time, guard: &mut Guard) {
         if let Some((id, name, input)) = self.partial.take() {
             let input = raw(&input);
-            start_tool(now, (&id, &name), input.as_deref(), &mut self.calls, guard);
+            start_tool(now, (&id, &name), Some(&input), &mut self.calls, guard);
         }
     }
 

@@ -6,12 +6,14 @@ mod document;
 mod parts;
 mod said;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Line;
-use crate::codec::{self, Malformed, Place, Str};
+use crate::codec::{self, Fields, Malformed, Place};
 use crate::guard::{Guard, Notice};
 use crate::time::Time;
 
@@ -92,8 +94,10 @@ fn diagnostic_of(
 
 /// The line as text if it can be JSON; else it is passed on.
 fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
-    let trimmed = line.bytes.trim_ascii();
-    match std::str::from_utf8(trimmed) {
+    let text = line
+        .text
+        .map_or_else(|| std::str::from_utf8(line.bytes), Ok);
+    match text.map(str::trim_ascii) {
         Ok("") => None,
         Ok(text) if text.starts_with(['{', '[']) => Some(text),
         Ok(_) => {
@@ -203,35 +207,30 @@ pub fn lines_of(
 
 /// What people want to see of a tool's arguments: a line, and the files that they name.
 #[must_use]
-pub fn describe(input: Option<&RawValue>) -> (Option<String>, Vec<String>) {
-    #[derive(Deserialize, Default)]
-    struct Input<'a> {
-        #[serde(borrow, alias = "filePath", alias = "absolute_path")]
-        file_path: Option<&'a RawValue>,
-        path: Option<&'a RawValue>,
-        notebook_path: Option<&'a RawValue>,
-        command: Option<&'a RawValue>,
-        pattern: Option<&'a RawValue>,
-        query: Option<&'a RawValue>,
-        url: Option<&'a RawValue>,
-        description: Option<&'a RawValue>,
-        prompt: Option<&'a RawValue>,
-    }
-    let input: Input<'_> = lenient(input).unwrap_or_default();
-    let text = |raw| lenient::<Str<'_>>(raw).filter(|t| !t.is_empty());
-    let mut paths: Vec<String> = [input.file_path, input.notebook_path, input.path]
+pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
+    let Some(input) = input.and_then(|input| Fields::read(input).ok()) else {
+        return (None, Vec::new());
+    };
+    let text = |key: &str| {
+        let text = codec::string(input.get(key)?)?.whole()?;
+        (!text.is_empty()).then_some(text)
+    };
+    let files = ["file_path", "filePath", "absolute_path"];
+    let path = files.into_iter().find_map(text);
+    let paths = path
         .into_iter()
-        .filter_map(text)
-        .map(|path| path.to_string())
-        .collect();
+        .chain(text("notebook_path"))
+        .chain(text("path"));
+    let mut paths: Vec<String> = paths.map(Cow::into_owned).collect();
     paths.dedup();
-    let said = [input.command, input.pattern, input.query, input.url];
-    let said = said.into_iter().find_map(text).map(|t| t.to_string());
+    let said = ["command", "pattern", "query", "url"];
     let title = said
-        .or_else(|| paths.first().cloned())
-        .or_else(|| text(input.description).map(|t| t.to_string()))
-        .or_else(|| text(input.prompt).map(|t| t.to_string()));
-    (title.map(|t| one_line(&t)), paths)
+        .into_iter()
+        .find_map(text)
+        .or_else(|| paths.first().map(|path| path.as_str().into()))
+        .or_else(|| text("description"))
+        .or_else(|| text("prompt"));
+    (title.map(|title| one_line(&title)), paths)
 }
 
 /// The first line of a text, cut where it gets too long for a title.

@@ -129,7 +129,7 @@ impl Mcp {
             }
             ("tools/call", Some(id)) => {
                 let name = text_at(params, "name").unwrap_or_default();
-                let input = params.get("arguments").and_then(raw);
+                let input = params.get("arguments").map(raw);
                 let id = id_of(id);
                 start_tool(now, (&id, name), input.as_deref(), &mut self.calls, guard);
             }
@@ -145,7 +145,7 @@ impl Mcp {
         let end = ToolEnd {
             id: &id_of(id),
             outcome,
-            output: raw(result),
+            output: Some(raw(result)),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

@@ -202,7 +202,7 @@ impl Vercel {
         let end = ToolEnd {
             id,
             outcome,
-            output: output.and_then(raw),
+            output: output.map(raw),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Malformed, Str, malformed, scan};
+use super::cursor::Cursor;
+use super::{Malformed, Str, malformed};
 use crate::event::Raw;
 
 /// The fields of an object in their order, each value as it stands in the line.
@@ -38,10 +39,20 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Where serde_json finds that `json` is not one object.
     pub fn read(json: &'a str) -> serde_json::Result<Self> {
-        match scan::fields(json) {
-            Some(fields) => Ok(Self(fields)),
+        match Cursor::read(json, Self::scan) {
+            Some(fields) => Ok(fields),
             None => serde_json::from_str(json),
         }
+    }
+
+    /// The object that comes next.
+    pub(super) fn scan(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut fields = Vec::with_capacity(24);
+        at.members(|at, key| {
+            fields.push((key, at.raw()?));
+            Some(())
+        })?;
+        Some(Self(fields))
     }
 
     /// The value of `key`; of a key that stands twice the last, as most readers have it.
@@ -142,9 +153,14 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
 /// The items of a JSON list, as they stand; none if it is no list.
 #[must_use]
 pub fn list(value: &str) -> Vec<&str> {
-    serde_json::from_str::<Vec<&RawValue>>(value)
-        .map(|items| items.into_iter().map(RawValue::get).collect())
-        .unwrap_or_default()
+    let mut items = Vec::new();
+    let read = Cursor::read(value, |at| {
+        at.elements(|at| {
+            items.push(at.raw()?);
+            Some(())
+        })
+    });
+    read.map(|()| items).unwrap_or_default()
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

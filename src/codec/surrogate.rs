@@ -11,6 +11,12 @@ impl<'a> Raw<'a> {
     pub fn decode(self) -> Cow<'a, str> {
         unescape(self.0)
     }
+
+    /// The text that it stands for, if there is no lone surrogate in it.
+    #[must_use]
+    pub fn whole(self) -> Option<Cow<'a, str>> {
+        unescape_with(self.0, || None)
+    }
 }
 
 /// Where the stand-ins begin: the last 2,048 code points of the private plane 16, one for each surrogate.
@@ -22,8 +28,14 @@ const STAND_IN: u32 = 0x10_F800;
 /// The text that the inside of a JSON string stands for; a lone surrogate or a broken escape becomes U+FFFD.
 #[must_use]
 pub fn unescape(raw: &str) -> Cow<'_, str> {
+    let text = unescape_with(raw, || Some(char::REPLACEMENT_CHARACTER));
+    text.unwrap_or_default()
+}
+
+/// [`unescape`], where `lone` says what stands for a lone surrogate or a broken escape; if nothing does, there is no text.
+fn unescape_with(raw: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_, str>> {
     let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
-        return Cow::Borrowed(raw);
+        return Some(Cow::Borrowed(raw));
     };
     let mut out = String::with_capacity(raw.len());
     out.push_str(&raw[..first]);
@@ -31,15 +43,15 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         let (c, len) = escape(&rest[at..]);
-        out.push(c);
+        out.push(c.or_else(&lone)?);
         rest = &rest[at + len..];
     }
     out.push_str(rest);
-    Cow::Owned(out)
+    Some(Cow::Owned(out))
 }
 
-/// The character of the escape at the start of `s`, and how many bytes it took.
-fn escape(s: &str) -> (char, usize) {
+/// The character of the escape at the start of `s`, if it is one, and how many bytes it took.
+fn escape(s: &str) -> (Option<char>, usize) {
     let simple = match s.as_bytes().get(1) {
         Some(b'n') => '\n',
         Some(b't') => '\t',
@@ -48,22 +60,22 @@ fn escape(s: &str) -> (char, usize) {
         Some(b'f') => '\u{c}',
         Some(b'u') => return unicode(s),
         Some(c @ (b'"' | b'\\' | b'/')) => char::from(*c),
-        _ => return (char::REPLACEMENT_CHARACTER, 1),
+        _ => return (None, 1),
     };
-    (simple, 2)
+    (Some(simple), 2)
 }
 
-fn unicode(s: &str) -> (char, usize) {
+fn unicode(s: &str) -> (Option<char>, usize) {
     match hex(s) {
-        None => (char::REPLACEMENT_CHARACTER, 2),
+        None => (None, 2),
         Some(high @ 0xD800..=0xDBFF) => match hex(&s[6..]) {
             Some(low @ 0xDC00..=0xDFFF) => {
                 let c = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+                (char::from_u32(c), 12)
             }
-            _ => (char::REPLACEMENT_CHARACTER, 6),
+            _ => (None, 6),
         },
-        Some(c) => (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+        Some(c) => (char::from_u32(c), 6),
     }
 }
 

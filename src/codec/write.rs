@@ -3,9 +3,10 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{CharEscape, Formatter, Serializer};
+use serde_json::ser::{Formatter, Serializer};
 
-use super::{Malformed, scan, surrogate, text_or_base64};
+use super::object::Object;
+use super::{Malformed, surrogate, text_or_base64};
 use crate::event::{Delta, Envelope, Event};
 
 /// Writes events to a buffer.
@@ -18,139 +19,24 @@ pub struct Writer {
 impl Writer {
     /// Writes one event: the envelope, then the fields of `body` in the same object, then a line feed.
     pub fn event(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize) {
-        self.head(buf, envelope);
-        self.splice(buf, body);
-        buf.push(b'\n');
+        self.say(buf, envelope, |object| object.fields_of(body));
     }
 
-    /// As [`Writer::event`], for the body of most events: block, kind and text.
-    pub fn text(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: [&str; 3]) {
-        self.head(buf, envelope);
-        buf.pop();
-        for (key, value) in ["block", "kind", "text"].into_iter().zip(body) {
-            self.field(buf, key, value);
-        }
-        buf.extend_from_slice(b"}\n");
-    }
-
-    /// As [`Writer::event`], with the fields of a second body behind those of the first.
-    pub fn event_with(
+    /// As [`Writer::event`], with the fields that are said in `body`.
+    pub fn say(
         self,
         buf: &mut Vec<u8>,
         envelope: &Envelope<'_>,
-        body: &impl Serialize,
-        more: &impl Serialize,
+        body: impl FnOnce(&mut Object<'_>),
     ) {
-        self.head(buf, envelope);
-        self.splice(buf, body);
-        self.splice(buf, more);
+        Object::write(buf, self, |object| {
+            object.envelope(envelope);
+            body(object);
+        });
         buf.push(b'\n');
     }
 
-    /// As [`Writer::event`], for a status whose data is JSON text already.
-    pub fn status(
-        self,
-        buf: &mut Vec<u8>,
-        envelope: &Envelope<'_>,
-        (kind, message): (&str, Option<&str>),
-        data: &str,
-    ) {
-        self.head(buf, envelope);
-        buf.pop();
-        self.field(buf, "kind", kind);
-        if let Some(message) = message {
-            self.field(buf, "message", message);
-        }
-        buf.extend_from_slice(b",\"data\":");
-        // Writing to memory cannot fail.
-        let _ = self.format().write_raw_fragment(buf, data);
-        buf.extend_from_slice(b"}\n");
-    }
-
-    /// The envelope as its derive writes it. Every event has one, and most of what is in it is the same in all of them.
-    fn head(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>) {
-        let number = |buf: &mut Vec<u8>, key: &str, value: u64| {
-            buf.extend_from_slice(key.as_bytes());
-            self.write(buf, &value);
-        };
-        number(buf, "{\"v\":", envelope.v);
-        self.field(buf, "type", &envelope.type_);
-        if let Some(stream) = &envelope.stream {
-            self.field(buf, "stream", stream);
-        }
-        let numbers = [
-            (",\"turn\":", envelope.turn),
-            (",\"seq\":", envelope.seq),
-            (",\"first_seq\":", envelope.first_seq),
-        ];
-        for (key, value) in numbers {
-            if let Some(value) = value {
-                number(buf, key, value);
-            }
-        }
-        let texts = [
-            ("ts", &envelope.ts),
-            ("label", &envelope.label),
-            ("parent", &envelope.parent),
-        ];
-        for (key, value) in texts {
-            if let Some(value) = value {
-                self.field(buf, key, value);
-            }
-        }
-        if envelope.synthetic {
-            buf.extend_from_slice(b",\"synthetic\":true");
-        }
-        buf.push(b'}');
-    }
-
-    /// One more field of an object, behind others; the key needs no escape.
-    fn field(self, buf: &mut Vec<u8>, key: &str, text: &str) {
-        for part in [",\"", key, "\":\""] {
-            buf.extend_from_slice(part.as_bytes());
-        }
-        self.string(buf, text);
-        buf.push(b'"');
-    }
-
-    /// The inside of a string. serde_json looks at one byte at a time, and text is most of what is written.
-    fn string(self, buf: &mut Vec<u8>, text: &str) {
-        let mut format = self.format();
-        let mut rest = text;
-        // Writing to memory cannot fail.
-        while let Some(at) = scan::special(rest.as_bytes()) {
-            let (plain, from) = rest.split_at(at);
-            let _ = format.write_string_fragment(buf, plain);
-            let escape = match from.as_bytes()[0] {
-                b'"' => CharEscape::Quote,
-                b'\\' => CharEscape::ReverseSolidus,
-                b'\n' => CharEscape::LineFeed,
-                b'\r' => CharEscape::CarriageReturn,
-                b'\t' => CharEscape::Tab,
-                0x08 => CharEscape::Backspace,
-                0x0C => CharEscape::FormFeed,
-                control => CharEscape::AsciiControl(control),
-            };
-            let _ = format.write_char_escape(buf, escape);
-            rest = &from[1..];
-        }
-        let _ = format.write_string_fragment(buf, rest);
-    }
-
-    /// Adds the fields of an object to the object at the end of `buf`.
-    pub(super) fn splice(self, buf: &mut Vec<u8>, body: &impl Serialize) {
-        buf.pop();
-        let at = buf.len();
-        self.write(buf, body);
-        if buf.get(at..at + 2) == Some(b"{}") {
-            buf.truncate(at);
-            buf.push(b'}');
-        } else if let Some(brace) = buf.get_mut(at) {
-            *brace = b',';
-        }
-    }
-
-    fn format(self) -> OneLine {
+    pub(super) fn format(self) -> OneLine {
         OneLine {
             lone_surrogates: self.lone_surrogates,
         }
@@ -299,7 +185,7 @@ pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'stat
 
 /// serde_json's compact form, kept on one line for every reader: Node's `readline` also splits at U+2028 and U+2029,
 /// and a raw value may stand over several lines. Stand-ins become the lone surrogates that they stand for.
-struct OneLine {
+pub(super) struct OneLine {
     lone_surrogates: bool,
 }
 

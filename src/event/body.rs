@@ -85,29 +85,6 @@ pub struct BlockFinal<'a> {
     pub glue: Option<Cow<'a, str>>,
 }
 
-impl BlockFinal<'_> {
-    /// Block, kind and text, if it has no other field.
-    #[must_use]
-    pub fn only_text(&self) -> Option<[&str; 3]> {
-        match self {
-            Self {
-                block,
-                kind,
-                text,
-                supersedes: None,
-                continues: None,
-                part: None,
-                last: None,
-                delivery_id: None,
-                open: None,
-                close: None,
-                glue: None,
-            } => Some([block, kind, text]),
-            _ => None,
-        }
-    }
-}
-
 /// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name` and `kind`.
 #[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Tool<'a> {

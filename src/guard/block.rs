@@ -5,15 +5,24 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::say::Text;
 use crate::codec;
-use crate::event::{BlockFinal, TextDelta};
 
 /// How many blocks may be open at once; past that the oldest is closed.
 const MAX_OPEN: usize = 16;
 
 /// What a block has to say.
 pub(super) enum Said<'a> {
-    Delta(&'a TextDelta<'a>),
-    Final(&'a BlockFinal<'a>),
+    Delta(Words<'a>),
+    Final(Words<'a>),
+}
+
+/// The fields of either; a delta has the first three.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub block: &'a str,
+    pub kind: &'a str,
+    pub text: &'a str,
+    pub supersedes: Option<&'a str>,
+    pub continues: Option<&'a str>,
 }
 
 /// Where it says it, with the block's parent.
@@ -60,15 +69,14 @@ impl Block {
     }
 
     fn close(self, say: &mut Say<'_>) -> String {
-        let body = BlockFinal {
-            block: self.id.as_str().into(),
-            kind: self.kind.into(),
-            text: self.text.as_str().into(),
-            supersedes: self.supersedes.map(Into::into),
-            continues: self.continues.map(Into::into),
-            ..BlockFinal::default()
+        let words = Words {
+            block: &self.id,
+            kind: self.kind,
+            text: &self.text,
+            supersedes: self.supersedes.as_deref(),
+            continues: self.continues.as_deref(),
         };
-        say(self.parent.as_deref(), Said::Final(&body));
+        say(self.parent.as_deref(), Said::Final(words));
         self.id
     }
 }
@@ -121,20 +129,14 @@ impl Blocks {
     fn say_whole(&mut self, text: &Text<'_>, whole: &str, say: &mut Say<'_>) {
         self.count += 1;
         let id = format!("b{}", self.count);
-        let (block, kind) = (Cow::from(&id), Cow::from(text.kind.name()));
-        let body = TextDelta {
-            block: block.clone(),
-            kind: kind.clone(),
-            text: whole.into(),
+        let words = Words {
+            block: &id,
+            kind: text.kind.name(),
+            text: whole,
+            ..Words::default()
         };
-        say(text.parent, Said::Delta(&body));
-        let body = BlockFinal {
-            block,
-            kind,
-            text: whole.into(),
-            ..BlockFinal::default()
-        };
-        say(text.parent, Said::Final(&body));
+        say(text.parent, Said::Delta(words));
+        say(text.parent, Said::Final(words));
     }
 
     /// Closes the blocks of one parent, or of the main agent.
@@ -187,12 +189,13 @@ impl Blocks {
                 cut(&block.text, delta, room)
             });
             if !now.is_empty() {
-                let body = TextDelta {
-                    block: block.id.as_str().into(),
-                    kind: block.kind.into(),
-                    text: now.into(),
+                let words = Words {
+                    block: &block.id,
+                    kind: block.kind,
+                    text: now,
+                    ..Words::default()
                 };
-                say(block.parent.as_deref(), Said::Delta(&body));
+                say(block.parent.as_deref(), Said::Delta(words));
                 codec::append(&mut block.text, now);
             }
             if !later.is_empty() {

@@ -1,14 +1,11 @@
 //! How a turn ends: completed, failed and cancelled are told apart by proof, and everything open is closed first.
 
-use std::borrow::Cow;
-
-use serde::Serialize;
-
 use super::Guard;
 use super::block::Blocks;
 use super::say::{End, Ended, Text, TextKind, Verdict};
 use super::tools::Tools;
-use crate::event::{ChildExit, Failure, Spent, TurnCancelled, TurnCompleted, TurnFailed, Type};
+use crate::codec::Object;
+use crate::event::{ChildExit, Failure, Spent, Type};
 use crate::exit::Exit;
 use crate::time::Time;
 
@@ -227,28 +224,22 @@ impl Guard {
         self.say_tools(now, Tools::close_all);
         match terminal {
             Terminal::Completed { stop, result } => {
-                let body = TurnCompleted {
-                    stop: stop.into(),
-                    result: result.map(Cow::Borrowed),
-                };
                 self.lane.exit = Exit::Success;
-                self.emit_terminal(now, Type::TurnCompleted, synthetic, &body, spent);
+                let body = |body: &mut Object<'_>| {
+                    body.text("stop", stop);
+                    body.text_if("result", result);
+                };
+                self.emit_terminal(now, Type::TurnCompleted, synthetic, body, spent);
             }
             Terminal::Failed { error, exit } => {
                 self.lane.exit = Exit::of_failure(&error.code);
                 let tail = std::mem::take(&mut self.stderr_tail);
-                let stderr_tail = Some(tail).filter(|t| !t.is_empty()).map(Cow::Owned);
-                self.emit_terminal(
-                    now,
-                    Type::TurnFailed,
-                    synthetic,
-                    &TurnFailed {
-                        error,
-                        exit,
-                        stderr_tail,
-                    },
-                    spent,
-                );
+                let body = |body: &mut Object<'_>| {
+                    body.value("error", &error);
+                    body.value_if("exit", exit.as_ref());
+                    body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
+                };
+                self.emit_terminal(now, Type::TurnFailed, synthetic, body, spent);
             }
             Terminal::Cancelled { by, reason, stop } => {
                 self.lane.exit = if by == "signal" {
@@ -256,12 +247,12 @@ impl Guard {
                 } else {
                     Exit::Cancelled
                 };
-                let body = TurnCancelled {
-                    by: by.into(),
-                    reason: reason.into(),
-                    stop: stop.map(Cow::Borrowed),
+                let body = |body: &mut Object<'_>| {
+                    body.text("by", by);
+                    body.text("reason", reason);
+                    body.text_if("stop", stop);
                 };
-                self.emit_terminal(now, Type::TurnCancelled, synthetic, &body, spent);
+                self.emit_terminal(now, Type::TurnCancelled, synthetic, body, spent);
             }
         }
         self.lane.turn = None;
@@ -284,15 +275,16 @@ impl Guard {
         now: Time,
         type_: Type,
         synthetic: bool,
-        body: &impl Serialize,
+        body: impl FnOnce(&mut Object<'_>),
         spent: &Spent,
     ) {
         let start = self.out.len();
-        self.write(now, (type_, None, synthetic), |writer, buf, envelope| {
-            writer.event_with(buf, envelope, body, spent);
+        self.emit(now, (type_, None, synthetic), |object| {
+            body(object);
+            object.fields_of(spent);
         });
         let line = self.out.get(start..).unwrap_or_default().trim_ascii_end();
-        let line = String::from_utf8_lossy(line).into_owned();
+        let line = std::str::from_utf8(line).unwrap_or_default().to_owned();
         if self.ends.len() >= MAX_ENDS {
             self.ends.pop_front();
         }

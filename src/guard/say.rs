@@ -1,7 +1,8 @@
 //! What adapters say to the guard, in their own terms.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::event::ChildExit;
 
@@ -47,8 +48,8 @@ pub struct ToolStart<'a> {
     pub kind: &'a str,
     /// A line for people.
     pub title: Option<&'a str>,
-    /// The arguments.
-    pub input: Option<&'a RawValue>,
+    /// The arguments, as JSON text.
+    pub input: Option<&'a str>,
     /// The files that it names.
     pub paths: &'a [String],
     /// The tool call under which a sub-agent calls it.
@@ -66,8 +67,8 @@ pub struct ToolEnd<'a> {
     pub kind: &'a str,
     /// `ok` `error` `denied` `cancelled` `unknown`.
     pub outcome: &'a str,
-    /// What it gave.
-    pub output: Option<Box<RawValue>>,
+    /// What it gave, as JSON text.
+    pub output: Option<Cow<'a, str>>,
     /// Its exit status.
     pub exit_code: Option<i64>,
     /// Milliseconds, as the runtime says.

@@ -1,6 +1,7 @@
 //! The guard's rules one by one; `any_order` says them in whatever order.
 
 mod any_order;
+mod as_serde;
 
 use serde_json::Value;
 

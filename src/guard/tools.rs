@@ -1,10 +1,8 @@
 //! The tools of a turn: every start has one finish, every id is its own.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::say::{ToolEnd, ToolStart};
-use crate::event::{Tool, ToolFinished, ToolStarted};
 use crate::time::Time;
 
 /// How many tools may be open at once; past that the oldest is closed as unknown.
@@ -14,10 +12,13 @@ const MAX_OPEN: usize = 4096;
 const MAX_IDS: usize = 65_536;
 
 pub(super) enum Said<'a> {
-    Started(&'a ToolStarted<'a>),
+    Started(&'a ToolStart<'a>),
     Finished {
-        body: &'a ToolFinished<'a>,
-        synthetic: bool,
+        /// Id, name and kind.
+        tool: [&'a str; 3],
+        outcome: &'a str,
+        /// What the runtime says of it; nothing if the turn ended first.
+        end: Option<&'a ToolEnd<'a>>,
     },
 }
 
@@ -44,25 +45,10 @@ struct Open {
 
 impl Open {
     fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, say: &mut Say<'_>) {
-        let tool = Tool {
-            id: self.id.as_str().into(),
-            name: self.name.as_str().into(),
-            kind: self.kind.as_str().into(),
-            ..Tool::default()
-        };
-        let body = ToolFinished {
-            tool,
-            outcome: outcome.into(),
-            output: end.and_then(|e| e.output.as_deref()).map(Cow::Borrowed),
-            exit_code: end.and_then(|e| e.exit_code),
-            duration_ms: end.and_then(|e| e.duration_ms),
-        };
+        let tool = [self.id.as_str(), &self.name, &self.kind];
         say(
             self.parent.as_deref(),
-            Said::Finished {
-                body: &body,
-                synthetic: end.is_none(),
-            },
+            Said::Finished { tool, outcome, end },
         );
     }
 }
@@ -83,17 +69,12 @@ impl Tools {
         } else {
             tool.kind
         };
-        let body = ToolStarted {
-            tool: Tool {
-                id: id.as_str().into(),
-                name: tool.name.into(),
-                kind: kind.into(),
-                title: tool.title.map(Cow::Borrowed),
-                input: tool.input.map(Cow::Borrowed),
-                paths: tool.paths.iter().map(|p| p.as_str().into()).collect(),
-            },
+        let started = ToolStart {
+            id: &id,
+            kind,
+            ..*tool
         };
-        say(tool.parent, Said::Started(&body));
+        say(tool.parent, Said::Started(&started));
         self.open.push(Open {
             theirs: tool.id.to_owned(),
             since: now,

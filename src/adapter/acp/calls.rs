@@ -177,7 +177,7 @@ impl Call {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let input = self.input.as_ref().and_then(raw);
+        let input = self.input.as_ref().map(raw);
         if self.paths.is_empty() {
             self.paths = describe(input.as_deref()).1;
         }
@@ -204,7 +204,7 @@ impl Call {
                 "failed" => "error",
                 _ => "cancelled",
             },
-            output: self.output.as_ref().and_then(raw),
+            output: self.output.as_ref().map(raw),
             exit_code: code("exit_code").or_else(|| code("exitCode")),
             duration_ms: None,
             parent: self.parent.as_deref(),

@@ -14,6 +14,7 @@ fn run(messages: &[&str]) -> Vec<String> {
     let mut adapter = (SPEC.new)(&[]);
     let text: String = messages.iter().map(|m| format!("{m}\n")).collect();
     let line = Line {
+        text: None,
         bytes: text.as_bytes(),
         number: 1,
         offset: 0,

@@ -17,6 +17,7 @@ fn outline(name: &str, input: &str) -> String {
     guard.set_runtime(spec.name);
     let now = Time::default();
     let line = Line {
+        text: None,
         bytes: input.as_bytes(),
         number: 1,
         offset: 0,

@@ -1,13 +1,11 @@
 //! The blocks of a whole message: texts, thoughts, tools and their results.
 
-use serde_json::value::RawValue;
-
 use super::super::value_of;
 use super::content::{error_text, exit_code, output};
 use super::partial::Held;
-use super::wire::{Block, Message};
+use super::wire::{Block, Body, Message};
 use super::{Claude, Ids, notices, tally};
-use crate::codec::Fields;
+use crate::codec;
 use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd};
 use crate::time::Time;
 
@@ -16,22 +14,20 @@ impl Claude {
         &mut self,
         now: Time,
         line: &str,
-        (message, blocks): (&Message<'_>, &[Block<'_>]),
+        (message, body, blocks): (&Message<'_>, &Body<'_>, &[Block<'_>]),
         guard: &mut Guard,
     ) {
-        let parent = message.parent_tool_use_id.as_deref();
+        let parent = message.parent.as_deref();
         notices::marks(now, message, guard);
         self.results.note_assistant(message);
-        let id = message.message.as_ref().and_then(|m| m.id.as_deref());
-        let id = id.unwrap_or_default();
-        let usage = message.message.as_ref().and_then(|m| m.usage);
-        if let Some(usage) = usage.and_then(|usage| Fields::parse(usage.get()).ok()) {
+        let id = body.id.as_deref().unwrap_or_default();
+        if let Some(usage) = body.usage.and_then(tally::usage) {
             let unnamed = (self.dialect.ids == Ids::None).then(|| {
                 self.unnamed += 1;
                 format!("line {}", self.unnamed)
             });
             let id = unnamed.as_deref().unwrap_or(id);
-            self.tally.count(id, tally::usage(&usage), guard);
+            self.tally.count(id, usage, guard);
         }
         for (at, block) in blocks.iter().enumerate() {
             let text = |kind| Text {
@@ -62,7 +58,7 @@ impl Claude {
         message: &Message<'_>,
         guard: &mut Guard,
     ) {
-        let parent = message.parent_tool_use_id.as_deref();
+        let parent = message.parent.as_deref();
         match (&*block.type_, &block.text, &block.id, &block.tool_use_id) {
             ("text", Some(text), ..) => self.prompt(now, text, parent, guard),
             (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
@@ -99,17 +95,17 @@ impl Claude {
         let notice = Notice {
             kind: "info",
             message: Some("user message"),
-            data: Some(serde_json::json!({"text": text})),
+            data: None,
             parent,
         };
-        guard.status(now, &notice);
+        guard.status_of(now, &notice, |data| data.text("text", text));
     }
 
     fn start_tool(
         &mut self,
         now: Time,
         named: (&str, &str),
-        input: Option<&RawValue>,
+        input: Option<&str>,
         parent: Option<&str>,
         guard: &mut Guard,
     ) {
@@ -118,7 +114,7 @@ impl Claude {
     }
 
     pub(super) fn start_held(&mut self, now: Time, held: &Held, guard: &mut Guard) {
-        let input = serde_json::from_str::<&RawValue>(&held.input).ok();
+        let input = Some(held.input.as_str()).filter(|input| codec::is_json(input));
         let named = (held.id.as_str(), held.name.as_str());
         self.start_tool(now, named, input, held.parent.as_deref(), guard);
     }
@@ -141,12 +137,12 @@ impl Claude {
         if let Some(held) = self.partial.take(id) {
             self.start_held(now, &held, guard);
         }
-        let error = block.is_error == Some(true);
+        let error = block.is_error;
         let text = block.content.filter(|_| error).and_then(error_text);
         let text = text.as_deref().unwrap_or_default();
         let outcome = if error {
             self.notices
-                .outcome(id, text, message.tool_result_meta)
+                .outcome(id, text, message.fields.raw("tool_result_meta"))
                 .unwrap_or("error")
         } else {
             "ok"
@@ -156,7 +152,7 @@ impl Claude {
             outcome,
             output: block.content.map(output),
             exit_code: exit_code(text),
-            parent: message.parent_tool_use_id.as_deref(),
+            parent: message.parent.as_deref(),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

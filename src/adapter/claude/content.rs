@@ -1,11 +1,13 @@
 //! What is inside of results and errors: texts, and what a text alone says.
 
-use serde_json::Value;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
-use super::super::{lenient, text_at};
-use super::wire::Block;
-use crate::codec::{self, Str};
+use serde_json::Value;
+
+use super::super::text_at;
+use super::wire;
+use crate::codec::{self, Cursor};
+use crate::event::Raw;
 
 /// The sentence in a message of type `error`.
 pub(super) fn sentence(error: &Value) -> String {
@@ -17,26 +19,22 @@ pub(super) fn sentence(error: &Value) -> String {
 }
 
 /// The texts of a result, if it is nothing but text.
-fn texts(content: &RawValue) -> Option<String> {
-    let blocks: Vec<Block<'_>> = lenient(Some(content))?;
+fn texts(content: &str) -> Option<String> {
+    let blocks = Cursor::read(content, wire::blocks)?;
     let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
     Some(texts?.join("\n"))
 }
 
 /// What a failed tool says.
-pub(super) fn error_text(content: &RawValue) -> Option<String> {
-    lenient::<Str<'_>>(Some(content))
-        .map(|text| text.to_string())
-        .or_else(|| texts(content))
+pub(super) fn error_text(content: &str) -> Option<Cow<'_, str>> {
+    let said = codec::string(content).and_then(Raw::whole);
+    said.or_else(|| texts(content).map(Cow::Owned))
 }
 
 /// What a tool gave: its texts as one, or its content as it is.
-pub(super) fn output(content: &RawValue) -> Box<RawValue> {
-    let joined = content.get().starts_with('[').then(|| texts(content));
-    joined
-        .flatten()
-        .and_then(|text| RawValue::from_string(codec::to_json(&text)).ok())
-        .unwrap_or_else(|| content.to_owned())
+pub(super) fn output(content: &str) -> Cow<'_, str> {
+    let joined = content.starts_with('[').then(|| texts(content)).flatten();
+    joined.map_or(Cow::Borrowed(content), |text| codec::to_json(&text).into())
 }
 
 /// Bash says its exit status in the text of an error alone.

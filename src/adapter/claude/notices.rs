@@ -4,9 +4,8 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::super::{lenient, one_line, text_at};
+use super::super::{one_line, text_at};
 use super::Dialect;
 use super::wire::Message;
 use crate::codec::{self, Fields};
@@ -115,7 +114,7 @@ fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<String> {
 
 /// What an `assistant` line says beside its content.
 pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
-    let parent = message.parent_tool_use_id.as_deref();
+    let parent = message.parent.as_deref();
     let mut say = |kind: &str, text: &str, data: Option<Value>| {
         let notice = Notice {
             kind,
@@ -125,7 +124,11 @@ pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
         };
         guard.status(now, &notice);
     };
-    if let Some(old) = lenient::<Value>(message.supersedes).filter(|v| !v.is_null()) {
+    if let Some(old) = message
+        .fields
+        .read_as::<Value>("supersedes")
+        .filter(|v| !v.is_null())
+    {
         let data = serde_json::json!({"supersedes": old});
         say(
             "retracted",
@@ -133,14 +136,18 @@ pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
             Some(data),
         );
     }
-    if let Some(error) = lenient::<Value>(message.error).filter(|v| !v.is_null()) {
+    if let Some(error) = message
+        .fields
+        .read_as::<Value>("error")
+        .filter(|v| !v.is_null())
+    {
         let text = error
             .as_str()
             .unwrap_or("the API answered with an error")
             .to_owned();
         say("error", &text, Some(serde_json::json!({"error": error})));
     }
-    if message.aborted == Some(true) {
+    if message.fields.get("aborted") == Some("true") {
         say("info", "the message was cut short", None);
     }
 }
@@ -230,7 +237,7 @@ impl Notices {
         &mut self,
         id: &str,
         text: &str,
-        meta: Option<&RawValue>,
+        meta: Option<&str>,
     ) -> Option<&'static str> {
         /// What Claude Code tells the model when a call is not permitted; Bash's own "Permission denied" is an error.
         const DENIALS: [&str; 6] = [
@@ -244,7 +251,7 @@ impl Notices {
         if self.denied.remove(id) {
             return Some("denied");
         }
-        let meta: Option<Vec<Value>> = lenient(meta);
+        let meta: Option<Vec<Value>> = meta.and_then(|meta| serde_json::from_str(meta).ok());
         let of_this = |m: &&Value| text_at(m, "id") == Some(id);
         let meta = meta.as_ref().and_then(|all| all.iter().find(of_this));
         let why = meta.and_then(|m| text_at(m, "non_execution_kind"));

@@ -1,12 +1,14 @@
 //! The `result` message: how a turn ended, what it used, and why it failed. The runtime's own error decides, whatever the
 //! subtype says; a stop reason never makes a turn fail.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::super::{lenient, one_line, say_status, text_at};
+use super::super::{one_line, say_status, text_at};
 use super::tally;
 use super::wire::Message;
-use crate::codec::{Fields, Str};
+use crate::codec::{self, Cursor, Fields};
 use crate::event::{Failure, Spent};
 use crate::guard::{Guard, Notice};
 use crate::time::Time;
@@ -36,10 +38,10 @@ pub(super) struct Outcome<'a> {
 /// Its texts, none of them empty but the subtype.
 #[derive(Debug)]
 struct Said<'a> {
-    subtype: Str<'a>,
-    result: Option<Str<'a>>,
-    reason: Option<Str<'a>>,
-    stop: Option<Str<'a>>,
+    subtype: Cow<'a, str>,
+    result: Option<Cow<'a, str>>,
+    reason: Option<Cow<'a, str>>,
+    stop: Option<Cow<'a, str>>,
 }
 
 impl<'a> Outcome<'a> {
@@ -50,7 +52,7 @@ impl<'a> Outcome<'a> {
     pub(super) fn read(line: &'a str, fields: &'a Fields<'a>) -> serde_json::Result<Self> {
         let text = |key| {
             let raw = fields.get(key).filter(|raw| raw.starts_with('"'));
-            let text: Option<Str<'a>> = raw.map(serde_json::from_str).transpose()?;
+            let text = raw.map(|raw| codec::pull(raw, Cursor::text)).transpose()?;
             Ok::<_, serde_json::Error>(text.filter(|text| !text.is_empty()))
         };
         let said = Said {
@@ -74,10 +76,10 @@ impl Results {
     }
 
     pub(super) fn note_assistant(&mut self, message: &Message<'_>) {
-        if let Some(error) = lenient(message.error) {
-            self.error = Some(error);
+        if let Some(error) = message.fields.text("error") {
+            self.error = Some(error.into_owned());
         }
-        self.interrupted |= message.aborted == Some(true);
+        self.interrupted |= message.fields.get("aborted") == Some("true");
     }
 
     pub(super) fn note_user(&mut self, text: &str) {
@@ -196,7 +198,7 @@ impl Results {
         let total = fields.number("total_cost_usd");
         let total = total.or_else(|| fields.number("cost_usd"));
         Spent {
-            usage: fields.object("usage").as_ref().map(tally::usage),
+            usage: fields.get("usage").and_then(tally::usage),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
             duration_ms: fields.count("duration_ms"),
@@ -230,14 +232,15 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
             message: Some(&format!("denied tool calls: {}", denials.len())),
             ..Notice::default()
         };
-        let data = format!("{{\"permission_denials\":[{}]}}", denials.join(","));
-        guard.status_raw(now, &notice, &data);
+        let denials = fields.get("permission_denials").unwrap_or_default();
+        guard.status_of(now, &notice, |data| {
+            data.json("permission_denials", denials)
+        });
     }
     let names = fields.object("modelUsage");
     if let Some(names) = names.filter(|names| !names.0.is_empty()) {
         let models = fields.get("modelUsage").unwrap_or_default();
         let turns = fields.get("num_turns").unwrap_or("null");
-        let data = format!("{{\"modelUsage\":{models},\"num_turns\":{turns}}}");
         let names: Vec<&str> = names.0.iter().map(|(name, _)| &**name).collect();
         let message = one_line(&names.join(", "));
         let notice = Notice {
@@ -245,7 +248,10 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
             message: Some(&message),
             ..Notice::default()
         };
-        guard.status_raw(now, &notice, &data);
+        guard.status_of(now, &notice, |data| {
+            data.json("modelUsage", models);
+            data.json("num_turns", turns);
+        });
     }
 }
 

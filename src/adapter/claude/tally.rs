@@ -1,21 +1,36 @@
 //! The tokens of a turn that has no result yet: the last count of each message, added up. A result's own count replaces it.
 
 use super::super::json::sum;
-use crate::codec::Fields;
+use crate::codec::Cursor;
 use crate::event::{Spent, Usage};
 use crate::guard::Guard;
 
 /// The counts as the runtime prints them, under any message or result.
-pub(super) fn usage(fields: &Fields<'_>) -> Usage {
-    let details = fields.object("output_tokens_details");
-    Usage {
-        input_tokens: fields.count("input_tokens"),
-        output_tokens: fields.count("output_tokens"),
-        cache_read_tokens: fields.count("cache_read_input_tokens"),
-        cache_write_tokens: fields.count("cache_creation_input_tokens"),
-        reasoning_tokens: details.and_then(|d| d.count("thinking_tokens")),
-        total_tokens: None,
-    }
+pub(super) fn usage(json: &str) -> Option<Usage> {
+    Cursor::read(json, counts)
+}
+
+fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
+    let mut usage = Usage::default();
+    at.members(|at, key| {
+        let count = match &*key {
+            "input_tokens" => &mut usage.input_tokens,
+            "output_tokens" => &mut usage.output_tokens,
+            "cache_read_input_tokens" => &mut usage.cache_read_tokens,
+            "cache_creation_input_tokens" => &mut usage.cache_write_tokens,
+            "thinking_tokens" => &mut usage.reasoning_tokens,
+            "output_tokens_details" => {
+                let mut details = None;
+                at.part(counts, &mut details)?;
+                usage.reasoning_tokens = details.and_then(|details| details.reasoning_tokens);
+                return Some(());
+            }
+            _ => return at.raw().map(drop),
+        };
+        *count = at.raw()?.parse().ok();
+        Some(())
+    })?;
+    Some(usage)
 }
 
 /// What the messages of the open turn have used.

@@ -1,43 +1,28 @@
-//! The lines of stream-json that come often, as borrowed structs. Whatever has another shape is read as a value instead.
+//! A line of stream-json, read in one pass: its fields as they stand, and what its message or its partial message says.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::codec::{self, Cursor, Fields};
 
-use crate::codec::Str;
-
-/// Any line; only what text and tools need of it.
-#[derive(Debug, Deserialize)]
+/// Any line; a message or an event of another shape than this counts as none.
+#[derive(Debug)]
 pub(super) struct Message<'a> {
-    #[serde(rename = "type", borrow)]
-    pub type_: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub parent_tool_use_id: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub message: Option<Body<'a>>,
-    #[serde(borrow)]
+    pub fields: Fields<'a>,
+    /// The `message` of an `assistant` or `user` line.
+    pub body: Option<Body<'a>>,
+    /// The `event` of a `stream_event` line.
     pub event: Option<StreamEvent<'a>>,
-    #[serde(borrow)]
-    pub error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub supersedes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub tool_result_meta: Option<&'a RawValue>,
-    pub aborted: Option<bool>,
+    pub type_: Cow<'a, str>,
+    /// The tool call under which a sub-agent says it.
+    pub parent: Option<Cow<'a, str>>,
 }
 
-/// The `message` of an `assistant` or `user` line.
-#[derive(Debug, Deserialize)]
+/// What an agent or a user says.
+#[derive(Debug, Default)]
 pub(super) struct Body<'a> {
-    #[serde(borrow)]
-    pub id: Option<Str<'a>>,
-    #[serde(borrow, default)]
+    pub id: Option<Cow<'a, str>>,
     pub content: Content<'a>,
-    #[serde(borrow)]
-    pub usage: Option<&'a RawValue>,
+    pub usage: Option<&'a str>,
 }
 
 /// A string, or blocks.
@@ -50,91 +35,176 @@ pub(super) enum Content<'a> {
 }
 
 /// One block of content, of any type.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    pub type_: Str<'a>,
-    #[serde(borrow)]
-    pub text: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub thinking: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub id: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub name: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub tool_use_id: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub content: Option<&'a RawValue>,
-    pub is_error: Option<bool>,
+    pub type_: Cow<'a, str>,
+    pub text: Option<Cow<'a, str>>,
+    pub thinking: Option<Cow<'a, str>>,
+    pub id: Option<Cow<'a, str>>,
+    pub name: Option<Cow<'a, str>>,
+    pub input: Option<&'a str>,
+    pub tool_use_id: Option<Cow<'a, str>>,
+    pub content: Option<&'a str>,
+    pub is_error: bool,
 }
 
-/// The `event` of a `stream_event` line: an event of the Messages API.
-#[derive(Debug, Deserialize)]
+/// An event of the Messages API.
+#[derive(Debug, Default)]
 pub(super) struct StreamEvent<'a> {
-    #[serde(rename = "type", borrow)]
-    pub type_: Str<'a>,
-    pub index: Option<u64>,
-    #[serde(borrow)]
+    pub type_: Cow<'a, str>,
+    pub index: u64,
     pub delta: Option<Delta<'a>>,
-    #[serde(borrow)]
     pub content_block: Option<Block<'a>>,
-    #[serde(borrow)]
-    pub message: Option<Begun<'a>>,
-}
-
-/// The message of `message_start`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Begun<'a> {
-    #[serde(borrow)]
-    pub id: Option<Str<'a>>,
+    /// The id of the message that begins.
+    pub message: Option<Cow<'a, str>>,
 }
 
 /// The `delta` of a `content_block_delta`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
-    #[serde(rename = "type", borrow)]
-    pub type_: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub text: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub thinking: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub partial_json: Option<Str<'a>>,
+    pub type_: Cow<'a, str>,
+    pub text: Option<Cow<'a, str>>,
+    pub thinking: Option<Cow<'a, str>>,
+    pub partial_json: Option<Cow<'a, str>>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Content<'de>;
+impl<'a> Message<'a> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// That it is no JSON object.
+    pub(super) fn read(line: &'a str) -> serde_json::Result<Self> {
+        codec::pull(line, Self::pull)
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text or content blocks")
-            }
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut fields = Vec::with_capacity(16);
+        let (mut body, mut event) = (None, None);
+        at.members(|at, key| {
+            let raw = match &*key {
+                "message" => at.part(Body::pull, &mut body)?,
+                "event" => at.part(StreamEvent::pull, &mut event)?,
+                _ => at.raw()?,
+            };
+            fields.push((key, raw));
+            Some(())
+        })?;
+        let fields = Fields(fields);
+        Some(Self {
+            body,
+            event,
+            type_: fields.text("type").unwrap_or_default(),
+            parent: fields.text("parent_tool_use_id"),
+            fields,
+        })
+    }
+}
 
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Content::None)
+impl<'a> Body<'a> {
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut body = Self::default();
+        at.members(|at, key| {
+            match &*key {
+                "id" => body.id = at.optional(Cursor::text)?,
+                "content" => body.content = Content::pull(at)?,
+                "usage" => body.usage = at.optional(Cursor::raw)?,
+                _ => drop(at.raw()?),
             }
+            Some(())
+        })?;
+        Some(body)
+    }
+}
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
+impl<'a> Content<'a> {
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        Some(match at.peek()? {
+            b'"' => Self::Text(at.text()?),
+            b'[' => Self::Blocks(blocks(at)?),
+            _ => {
+                at.optional(|_| None::<()>)?;
+                Self::None
             }
+        })
+    }
+}
 
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
-            }
+/// A list of blocks.
+pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<Block<'a>>> {
+    let mut blocks = Vec::new();
+    at.elements(|at| {
+        blocks.push(Block::pull(at)?);
+        Some(())
+    })?;
+    Some(blocks)
+}
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut blocks = Vec::new();
-                while let Some(block) = seq.next_element()? {
-                    blocks.push(block);
-                }
-                Ok(Content::Blocks(blocks))
+impl<'a> Block<'a> {
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut block = Self::default();
+        at.members(|at, key| {
+            match &*key {
+                "type" => block.type_ = at.text()?,
+                "text" => block.text = at.optional(Cursor::text)?,
+                "thinking" => block.thinking = at.optional(Cursor::text)?,
+                "id" => block.id = at.optional(Cursor::text)?,
+                "name" => block.name = at.optional(Cursor::text)?,
+                "input" => block.input = at.optional(Cursor::raw)?,
+                "tool_use_id" => block.tool_use_id = at.optional(Cursor::text)?,
+                "content" => block.content = at.optional(Cursor::raw)?,
+                "is_error" => block.is_error = at.raw()? == "true",
+                _ => drop(at.raw()?),
             }
+            Some(())
+        })?;
+        Some(block)
+    }
+}
+
+impl<'a> StreamEvent<'a> {
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut event = Self::default();
+        at.members(|at, key| {
+            match &*key {
+                "type" => event.type_ = at.text()?,
+                "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
+                "delta" => event.delta = at.optional(Delta::pull)?,
+                "content_block" => event.content_block = at.optional(Block::pull)?,
+                "message" => event.message = at.optional(begun)?.flatten(),
+                _ => drop(at.raw()?),
+            }
+            Some(())
+        })?;
+        Some(event)
+    }
+}
+
+/// The id of a message that begins.
+fn begun<'a>(at: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
+    let mut id = None;
+    at.members(|at, key| {
+        match &*key {
+            "id" => id = at.optional(Cursor::text)?,
+            _ => drop(at.raw()?),
         }
-        deserializer.deserialize_any(Visit)
+        Some(())
+    })?;
+    Some(id)
+}
+
+impl<'a> Delta<'a> {
+    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+        let mut delta = Self::default();
+        at.members(|at, key| {
+            match &*key {
+                "type" => delta.type_ = at.optional(Cursor::text)?.unwrap_or_default(),
+                "text" => delta.text = at.optional(Cursor::text)?,
+                "thinking" => delta.thinking = at.optional(Cursor::text)?,
+                "partial_json" => delta.partial_json = at.optional(Cursor::text)?,
+                _ => drop(at.raw()?),
+            }
+            Some(())
+        })?;
+        Some(delta)
     }
 }

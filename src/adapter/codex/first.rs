@@ -2,8 +2,8 @@
 //! configuration and the prompt.
 
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
+use super::super::api::raw;
 use super::super::{Calls, Said, one_line, say_status, text_at, tool_kind};
 use super::errors::{failure, readable};
 use super::items::{strip, words};
@@ -180,7 +180,7 @@ impl First {
                 name: &name,
                 kind,
                 outcome: outcome(msg),
-                output: output(msg).and_then(|o| to_raw_value(o).ok()),
+                output: output(msg).map(raw),
                 exit_code: msg.get("exit_code").and_then(Value::as_i64),
                 duration_ms: duration(msg.get("duration")),
                 parent: None,
@@ -242,15 +242,14 @@ fn start(
         }
         input = Some(fields);
     }
-    let raw = |value: Option<&Value>| to_raw_value(value?).ok();
-    let command: Option<Box<RawValue>> = raw(msg.get("command").or_else(|| msg.get("query")));
+    let command = msg.get("command").or_else(|| msg.get("query")).map(raw);
     let changes = msg.get("changes").and_then(Value::as_object);
     let paths: Vec<String> = changes
         .into_iter()
         .flat_map(|c| c.keys().cloned())
         .collect();
     let title = words(command.as_deref()).or_else(|| paths.first().cloned());
-    let input = raw(input.as_ref());
+    let input = input.as_ref().map(raw);
     let tool = ToolStart {
         id,
         name,

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::super::{Calls, lenient, one_line, say_status, text_at, tool_kind};
 use super::errors::readable;
 use super::wire::Item;
-use crate::codec::Str;
+use crate::codec;
+use crate::event::Raw;
 use crate::guard::{Guard, ToolEnd, ToolStart};
 use crate::time::Time;
 
@@ -44,9 +45,9 @@ struct Input<'a> {
     receiver_thread_ids: Option<&'a RawValue>,
 }
 
-fn input(kind: &str, item: &Item<'_>) -> Option<Box<RawValue>> {
+fn input<'a>(kind: &str, item: &Item<'a>) -> Option<Cow<'a, str>> {
     if kind == "mcp_tool_call" {
-        return item.arguments.map(ToOwned::to_owned);
+        return item.arguments.map(as_it_stands);
     }
     let input = Input {
         tool: item.tool.as_deref(),
@@ -57,7 +58,11 @@ fn input(kind: &str, item: &Item<'_>) -> Option<Box<RawValue>> {
         prompt: item.prompt,
         receiver_thread_ids: item.receiver_thread_ids,
     };
-    to_raw_value(&input).ok()
+    Some(codec::to_json(&input).into())
+}
+
+fn as_it_stands(raw: &RawValue) -> Cow<'_, str> {
+    raw.get().into()
 }
 
 fn name<'i>(kind: &'i str, item: &'i Item<'_>) -> Cow<'i, str> {
@@ -86,7 +91,7 @@ pub(super) fn start(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, g
     let input = input(kind, item);
     let title = [item.command, item.query, item.prompt]
         .into_iter()
-        .find_map(words)
+        .find_map(|field| words(field.map(RawValue::get)))
         .or_else(|| paths.first().cloned());
     let tool = ToolStart {
         id,
@@ -104,12 +109,12 @@ pub(super) fn start(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, g
 pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, guard: &mut Guard) {
     let error = item.error.filter(|e| e.get() != "null");
     let output = match kind {
-        "command_execution" => item.aggregated_output.map(ToOwned::to_owned),
+        "command_execution" => item.aggregated_output.map(as_it_stands),
         "mcp_tool_call" => {
             let result = item.result.filter(|r| r.get() != "null");
-            result.or(error).map(ToOwned::to_owned)
+            result.or(error).map(as_it_stands)
         }
-        "collab_tool_call" => item.agents_states.map(ToOwned::to_owned),
+        "collab_tool_call" => item.agents_states.map(as_it_stands),
         // What was searched for shows only when it is done.
         "web_search" => input(kind, item),
         _ => None,
@@ -135,9 +140,12 @@ pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, 
 }
 
 /// A string, or the last of a list of strings, as a title.
-pub(super) fn words(raw: Option<&RawValue>) -> Option<String> {
-    let one = lenient::<Str<'_>>(raw).map(|s| s.to_string());
-    one.or_else(|| lenient::<Vec<String>>(raw)?.pop())
+pub(super) fn words(json: Option<&str>) -> Option<String> {
+    let json = json?;
+    let one = codec::string(json)
+        .and_then(Raw::whole)
+        .map(Cow::into_owned);
+    one.or_else(|| serde_json::from_str::<Vec<String>>(json).ok()?.pop())
         .map(|text| one_line(&text))
         .filter(|title| !title.is_empty())
 }

@@ -3,8 +3,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::value::RawValue;
-
 use crate::guard::{Guard, Notice, ToolEnd, ToolStart};
 use crate::time::Time;
 
@@ -46,7 +44,7 @@ impl Calls {
         &mut self,
         now: Time,
         (id, name): (&str, &str),
-        input: Option<&RawValue>,
+        input: Option<&str>,
         parent: Option<&str>,
         guard: &mut Guard,
     ) {
@@ -77,10 +75,7 @@ impl Calls {
                 return;
             }
         };
-        let output = end
-            .output
-            .as_deref()
-            .map(|o| super::value_of(o.get(), guard));
+        let output = end.output.as_deref().map(|o| super::value_of(o, guard));
         let data = serde_json::json!({"id": end.id, "outcome": end.outcome, "output": output});
         let notice = Notice {
             kind: "log",

@@ -108,6 +108,7 @@ impl Held {
         if self.depth.closes(bytes) {
             let text = std::mem::take(&mut self.text);
             let line = Line {
+                text: None,
                 bytes: text.strip_suffix(b"\n").unwrap_or(&text),
                 number: self.number,
                 offset: self.offset,

@@ -1,7 +1,6 @@
 //! Tools, failures and token counts as most runtimes print them, for adapters that read a line as a value.
 
 use serde_json::Value;
-use serde_json::value::to_raw_value;
 
 use super::super::{Calls, describe, one_line, say_status, text_at, tool_kind};
 use crate::codec;
@@ -63,7 +62,7 @@ pub fn open_turn(now: Time, runtime: &str, value: &Value, guard: &mut Guard) {
 /// Starts a tool, once.
 pub fn start_tool(now: Time, call: &Call<'_>, calls: &mut Calls, guard: &mut Guard) {
     let input = call.input.filter(|i| !i.is_null());
-    let input = input.and_then(|i| to_raw_value(i).ok());
+    let input = input.map(codec::to_json);
     let (title, paths) = describe(input.as_deref());
     let named = call.title.map(one_line).filter(|t| !t.is_empty());
     let title = named.or(title);
@@ -89,7 +88,7 @@ pub fn finish_tool(now: Time, done: &Done<'_>, calls: &mut Calls, guard: &mut Gu
         output: done
             .output
             .filter(|o| !o.is_null())
-            .and_then(|o| to_raw_value(o).ok()),
+            .map(|o| codec::to_json(o).into()),
         exit_code: done.exit_code,
         duration_ms: done.duration_ms,
         parent: done.parent,

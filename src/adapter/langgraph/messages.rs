@@ -184,7 +184,7 @@ impl Messages {
             }
             for (id, name, input) in &growing.tools {
                 let input = raw(input);
-                start_tool(now, (id, name), input.as_deref(), &mut self.calls, guard);
+                start_tool(now, (id, name), Some(&input), &mut self.calls, guard);
             }
         }
         self.held.start_all(now, &mut self.calls, guard);
@@ -200,7 +200,7 @@ impl Messages {
                 Some("error") => "error",
                 _ => "unknown",
             },
-            output: message.get("content").and_then(raw),
+            output: message.get("content").map(raw),
             ..ToolEnd::default()
         };
         self.calls.finish(now, end, guard);

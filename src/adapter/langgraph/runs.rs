@@ -47,7 +47,7 @@ pub(super) fn event(now: Time, value: &Value, messages: &mut Messages, guard: &m
         "on_chat_model_end" | "on_llm_end" => messages.release(now, guard),
         "on_tool_start" => {
             messages.release(now, guard);
-            let input = data.get("input").and_then(raw);
+            let input = data.get("input").map(raw);
             start_tool(
                 now,
                 (id, name),
@@ -63,7 +63,7 @@ pub(super) fn event(now: Time, value: &Value, messages: &mut Messages, guard: &m
                 id,
                 name,
                 outcome: if failed { "error" } else { "ok" },
-                output: output.and_then(raw),
+                output: output.map(raw),
                 ..ToolEnd::default()
             };
             messages.calls.finish(now, end, guard);

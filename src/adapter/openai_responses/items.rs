@@ -93,7 +93,7 @@ pub(super) fn done(
         name: &name,
         kind: tool_kind(&name),
         outcome,
-        output: output.and_then(raw),
+        output: output.map(raw),
         ..ToolEnd::default()
     };
     calls.finish(now, end, guard);

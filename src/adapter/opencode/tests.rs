@@ -12,6 +12,7 @@ fn run(raw: &str) -> String {
     let mut adapter = (SPEC.new)(&[]);
     for line in raw.lines() {
         let line = Line {
+            text: None,
             bytes: line.as_bytes(),
             number: 1,
             offset: 0,

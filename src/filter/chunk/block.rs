@@ -310,7 +310,12 @@ impl Block {
         let writer = Writer {
             lone_surrogates: self.mended,
         };
-        out.say(now, |buf| writer.event_with(buf, &envelope, &body, extra));
+        out.say(now, |buf| {
+            writer.say(buf, &envelope, |object| {
+                object.fields_of(&body);
+                object.fields_of(extra);
+            });
+        });
         if part.broken {
             self.warn(
                 now,
