@@ -6,6 +6,7 @@ mod lines;
 mod object;
 mod scan;
 mod slow;
+mod special;
 mod surrogate;
 mod write;
 

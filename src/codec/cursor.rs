@@ -3,50 +3,11 @@
 
 use std::borrow::Cow;
 
+use super::special::{self, BLOCK};
 use crate::event::Raw;
 
 /// How deep values may lie in each other: every level takes stack.
 const MAX_DEPTH: u16 = 512;
-
-/// Where the first quote, backslash or control character is. Most strings are short: eight bytes at a time are looked at
-/// in a register, which is done before a wider search is set up.
-#[inline(always)]
-pub(super) fn special(bytes: &[u8]) -> Option<usize> {
-    first_of::<false>(bytes)
-}
-
-/// Where the first of these or, if `BEYOND`, the first byte beyond ASCII is.
-#[inline(always)]
-pub(super) fn first_of<const BEYOND: bool>(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // A borrow can spoil only bytes above the lowest hit, and that is the one that counts.
-    let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x & HIGHS;
-    let first = |x: u64| {
-        let quote = below(x ^ (ONES * u64::from(b'"')), 1);
-        let slash = below(x ^ (ONES * u64::from(b'\\')), 1);
-        let beyond = if BEYOND { x & HIGHS } else { 0 };
-        let hits = quote | slash | below(x, b' ') | beyond;
-        (hits != 0).then(|| hits.trailing_zeros() as usize / 8)
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        if let Some(at) = first(u64::from_le_bytes(*word)) {
-            return Some(i * 8 + at);
-        }
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let at = match bytes.last_chunk::<8>() {
-        // The last eight, moved so that the rest comes first; the zeros behind it pass for control characters.
-        Some(last) => first(u64::from_le_bytes(*last) >> (8 * (8 - rest.len()))),
-        None => rest
-            .iter()
-            .position(|c| matches!(c, b'"' | b'\\' | 0..b' ') || (BEYOND && !c.is_ascii())),
-    }?;
-    (at < rest.len()).then_some(words.len() * 8 + at)
-}
 
 /// Inlined throughout: most strings have a dozen bytes, and a call costs as much as they do.
 #[derive(Debug)]
@@ -54,6 +15,10 @@ pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
     depth: u16,
+    /// What [`special`] finds in the block that begins at `block`: where a string ends does not wait for where the one
+    /// before it ended.
+    marks: u64,
+    block: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -63,6 +28,8 @@ impl<'a> Cursor<'a> {
             text,
             at: 0,
             depth: 0,
+            marks: 0,
+            block: text.len(),
         }
     }
 
@@ -214,8 +181,8 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn inside(&mut self) -> Option<Cow<'a, str>> {
         let start = self.at;
-        let end = start + special(self.rest()?)?;
-        if self.text.as_bytes()[end] == b'"' {
+        let end = self.special(start)?;
+        if self.text.as_bytes().get(end) == Some(&b'"') {
             self.at = end + 1;
             return self.text.get(start..end).map(Cow::Borrowed);
         }
@@ -244,6 +211,37 @@ impl<'a> Cursor<'a> {
             b'n' => self.literal("null"),
             _ => self.integer().map(drop).or_else(|| self.number()),
         }
+    }
+
+    /// Where the first special byte is, from `at` on.
+    #[inline(always)]
+    fn special(&mut self, mut at: usize) -> Option<usize> {
+        loop {
+            let past = at.wrapping_sub(self.block);
+            if past < BLOCK {
+                let marks = self.marks >> past;
+                if marks != 0 {
+                    return Some(at + marks.trailing_zeros() as usize);
+                }
+                at = self.block + BLOCK;
+            }
+            self.mark(at)?;
+        }
+    }
+
+    /// Marks the block that begins at `at`, if anything does.
+    #[inline(never)]
+    fn mark(&mut self, at: usize) -> Option<()> {
+        let rest = self.text.as_bytes().get(at..)?;
+        self.block = at;
+        if let Some(block) = rest.first_chunk() {
+            self.marks = special::marks(block);
+            return Some(());
+        }
+        let mut block = [b' '; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        self.marks = special::marks(&block);
+        (!rest.is_empty()).then_some(())
     }
 
     #[inline(always)]
@@ -285,11 +283,11 @@ impl<'a> Cursor<'a> {
     /// The inside of a string in which nothing is escaped, past its closing quote.
     #[inline(always)]
     pub(super) fn plain(&mut self) -> Option<&'a str> {
-        let rest = &self.text[self.at..];
-        let len = special(rest.as_bytes())?;
-        (rest.as_bytes()[len] == b'"').then(|| {
-            self.at += len + 1;
-            &rest[..len]
+        let start = self.at;
+        let end = self.special(start)?;
+        (self.text.as_bytes().get(end) == Some(&b'"')).then(|| {
+            self.at = end + 1;
+            &self.text[start..end]
         })
     }
 
@@ -297,7 +295,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn string(&mut self) -> Option<Raw<'a>> {
         let bytes = self.text.as_bytes();
-        let here = self.at + special(bytes.get(self.at..)?)?;
+        let here = self.special(self.at)?;
         if bytes.get(here) != Some(&b'"') {
             return self.escaped(here);
         }
@@ -331,7 +329,7 @@ impl<'a> Cursor<'a> {
                 }
                 _ => return None,
             }
-            here = at + special(bytes.get(at..)?)?;
+            here = self.special(at)?;
         }
     }
 }
@@ -343,12 +341,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_first_special_byte_is_found_at_any_length(
-            bytes in prop::collection::vec(prop_oneof![
-                20 => b'a'..=b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..40)
-        ) {
-            let first = bytes.iter().position(|c| matches!(c, b'"' | b'\\' | 0..b' '));
-            prop_assert_eq!(special(&bytes), first);
+        fn the_next_special_byte_is_found_from_anywhere(text in "[a-z é\"\\\\\\x00-\\x1f]{0,200}", starts in prop::collection::vec(0usize..220, 1..9)) {
+            let mut at = Cursor::new(&text);
+            for start in starts {
+                let rest = text.as_bytes().iter().enumerate().skip(start);
+                let next = rest.clone().find(|(_, c)| matches!(c, b'"' | b'\\' | 0..b' '));
+                prop_assert_eq!(at.special(start), next.map(|(at, _)| at));
+            }
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 
-use super::cursor;
+use super::special;
 use super::write::Writer;
 use crate::event::Envelope;
 
@@ -148,7 +148,7 @@ impl<'b> Object<'b> {
     fn string(&mut self, text: &str) {
         let mut rest = text;
         self.buf.push(b'"');
-        while let Some(at) = cursor::first_of::<true>(rest.as_bytes()) {
+        while let Some(at) = special::first(rest.as_bytes(), true) {
             let (plain, from) = rest.split_at(at);
             self.put(plain);
             rest = self.escape(from);
@@ -170,7 +170,7 @@ impl<'b> Object<'b> {
             0x0C => CharEscape::FormFeed,
             control @ 0..b' ' => CharEscape::AsciiControl(control),
             _ => {
-                let end = cursor::special(text.as_bytes()).unwrap_or(text.len());
+                let end = special::first(text.as_bytes(), false).unwrap_or(text.len());
                 // Writing to memory cannot fail.
                 let _ = format.write_string_fragment(self.buf, &text[..end]);
                 return &text[end..];

@@ -1,0 +1,71 @@
+//! The bytes at which plain text inside a JSON string ends: quotes, backslashes and control characters. Most strings are
+//! short, and to look at a byte at a time costs more than all the rest of reading or writing them.
+
+use wide::u8x16;
+
+/// How many bytes are marked at once.
+pub(super) const BLOCK: usize = 64;
+
+/// Those of a block, as bits.
+#[inline(always)]
+pub(super) fn marks(block: &[u8; BLOCK]) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    let bits = parts.iter().rev().map(|part| u64::from(hits(*part, false)));
+    bits.fold(0, |marks, hits| marks << 16 | hits)
+}
+
+/// Where the first of them is, or, with `beyond`, the first byte that is not ASCII.
+#[inline(always)]
+pub(super) fn first(bytes: &[u8], beyond: bool) -> Option<usize> {
+    let (parts, rest) = bytes.as_chunks::<16>();
+    for (i, part) in parts.iter().enumerate() {
+        let hits = hits(*part, beyond);
+        if hits != 0 {
+            return Some(i * 16 + hits.trailing_zeros() as usize);
+        }
+    }
+    let at = match bytes.last_chunk::<16>() {
+        // The last sixteen, moved so that the rest comes first.
+        Some(last) => match hits(*last, beyond) >> (16 - rest.len()) {
+            0 => None,
+            hits => Some(hits.trailing_zeros() as usize),
+        },
+        None => rest
+            .iter()
+            .position(|c| matches!(c, b'"' | b'\\' | 0..b' ') || (beyond && !c.is_ascii())),
+    }?;
+    Some(parts.len() * 16 + at)
+}
+
+#[inline(always)]
+fn hits(part: [u8; 16], beyond: bool) -> u32 {
+    let part = u8x16::new(part);
+    let hits = part.simd_eq(u8x16::splat(b'"'))
+        | part.simd_eq(u8x16::splat(b'\\'))
+        | part.min(u8x16::splat(b' ' - 1)).simd_eq(part);
+    // Of a byte that is not ASCII the highest bit is set, and that is the one that counts.
+    let hits = if beyond { hits | part } else { hits };
+    hits.to_bitmask()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_is_found_at_any_length(
+            bytes in prop::collection::vec(prop_oneof![
+                20 => b'a'..=b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..80)
+        ) {
+            let special = |c: &u8| matches!(c, b'"' | b'\\' | 0..b' ');
+            prop_assert_eq!(first(&bytes, false), bytes.iter().position(special));
+            prop_assert_eq!(first(&bytes, true), bytes.iter().position(|c| special(c) || !c.is_ascii()));
+            if let Some(block) = bytes.first_chunk() {
+                let all = block.iter().enumerate().filter(|(_, c)| special(c));
+                prop_assert_eq!(marks(block), all.map(|(i, _)| 1 << i).sum::<u64>());
+            }
+        }
+    }
+}
