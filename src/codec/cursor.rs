@@ -3,18 +3,20 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+
 use super::special::{self, BLOCK};
 use crate::event::Raw;
 
-/// How deep values may lie in each other: every level takes stack.
-const MAX_DEPTH: u16 = 512;
+/// How deep values lie in each other before they are left to serde_json: every level takes stack here, and none there.
+const MAX_DEPTH: u32 = 64;
 
 /// Inlined throughout: most strings have a dozen bytes, and a call costs as much as they do.
 #[derive(Debug)]
 pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
-    depth: u16,
+    depth: u32,
     /// What [`special`] finds in the block that begins at `block`: where a string ends does not wait for where the one
     /// before it ended.
     marks: u64,
@@ -94,7 +96,7 @@ impl<'a> Cursor<'a> {
         if self.literal("}").is_some() {
             return Some(());
         }
-        self.enter()?;
+        self.depth += 1;
         loop {
             self.literal("\"")?;
             let key = self.inside()?;
@@ -120,7 +122,7 @@ impl<'a> Cursor<'a> {
         if self.literal("]").is_some() {
             return Some(());
         }
-        self.enter()?;
+        self.depth += 1;
         loop {
             each(self)?;
             self.spaces();
@@ -131,11 +133,6 @@ impl<'a> Cursor<'a> {
             self.literal(",")?;
             self.spaces();
         }
-    }
-
-    fn enter(&mut self) -> Option<()> {
-        self.depth += 1;
-        (self.depth <= MAX_DEPTH).then_some(())
     }
 
     /// Any value, as it stands.
@@ -204,6 +201,7 @@ impl<'a> Cursor<'a> {
     /// Any value but a string, to its end.
     fn value(&mut self) -> Option<()> {
         match self.peek()? {
+            b'{' | b'[' if self.depth >= MAX_DEPTH => self.deep(),
             b'{' => self.members(|at, _| at.skip()),
             b'[' => self.elements(Self::skip),
             b't' => self.literal("true"),
@@ -242,6 +240,15 @@ impl<'a> Cursor<'a> {
         block[..rest.len()].copy_from_slice(rest);
         self.marks = special::marks(&block);
         (!rest.is_empty()).then_some(())
+    }
+
+    #[cold]
+    fn deep(&mut self) -> Option<()> {
+        let rest = serde_json::Deserializer::from_str(self.text.get(self.at..)?);
+        let mut values = rest.into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        self.at += values.byte_offset();
+        Some(())
     }
 
     #[inline(always)]
@@ -338,6 +345,16 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_depth_is_too_deep() {
+        for depth in [1, 63, 64, 65, 100_000] {
+            let deep = format!("{{\"a\":{}1{} }}", "[".repeat(depth), "]".repeat(depth));
+            let raw = Cursor::read(&deep, Cursor::raw);
+            assert_eq!(raw, Some(&*deep), "{depth}");
+            assert_eq!(Cursor::read(&deep.replacen(']', "", 1), Cursor::raw), None);
+        }
+    }
 
     proptest! {
         #[test]

@@ -84,7 +84,7 @@ fn main() {
             &tenth,
             &[SPILE, "check"],
             &["jq", "-c", "."],
-            3,
+            7,
             10.0,
         );
     } else {
@@ -97,7 +97,7 @@ fn main() {
             &file,
             &[SPILE, "wrap", "--from", "claude"],
             cat,
-            11,
+            31,
             0.3,
         );
     }

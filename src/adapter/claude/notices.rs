@@ -1,6 +1,7 @@
 //! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
 //! out whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -39,10 +40,11 @@ const ROUTING: [&str; 5] = [
 pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mut Guard) {
     let open = guard.turn_open();
     let text = |key: &str| fields.text(key);
-    let tools = fields.texts("tools");
+    let named = fields.list("tools");
+    let tools: Vec<Cow<'_, str>> = named.iter().filter_map(|tool| codec::text(tool)).collect();
     // What has another type than a turn's start can say is passed on with the rest.
     let told = |key: &str| match key {
-        "tools" => fields.list(key).len() == tools.len(),
+        "tools" => named.len() == tools.len(),
         "model" | "session_id" | "cwd" => text(key).is_some(),
         _ => key == dialect.version && text(key).is_some(),
     };
