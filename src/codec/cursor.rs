@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
     /// An integer as JSON writes it: no sign, no leading zero, at most 19 digits.
     #[inline(always)]
     pub(super) fn integer(&mut self) -> Option<u64> {
-        let bytes = self.text.as_bytes().get(self.at..)?;
+        let bytes = self.rest()?;
         let (mut len, mut value) = (0, 0_u64);
         loop {
             match bytes.get(len)? {
@@ -143,19 +143,18 @@ impl<'a> Cursor<'a> {
         self.text.get(start..self.at)
     }
 
-    /// Any value, as it stands; what `read` makes of it goes to `part`, nothing if it cannot read it.
+    /// Any value, as it stands, and what `read` makes of it: nothing if it cannot read it.
     pub fn part<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Option<T>,
-        part: &mut Option<T>,
-    ) -> Option<&'a str> {
+    ) -> Option<(&'a str, Option<T>)> {
         let (start, depth) = (self.at, self.depth);
-        *part = read(self);
+        let part = read(self);
         if part.is_none() {
             (self.at, self.depth) = (start, depth);
             self.skip()?;
         }
-        self.text.get(start..self.at)
+        Some((self.text.get(start..self.at)?, part))
     }
 
     /// Null, or what `read` reads.
@@ -198,7 +197,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Any value but a string, to its end.
+    /// Any value but a string, to its end; it calls itself, so it is no part of its callers.
     fn value(&mut self) -> Option<()> {
         match self.peek()? {
             b'{' | b'[' if self.depth >= MAX_DEPTH => self.deep(),
@@ -228,20 +227,18 @@ impl<'a> Cursor<'a> {
     }
 
     /// Marks the block that begins at `at`, if anything does.
-    #[inline(never)]
+    #[inline(always)]
     fn mark(&mut self, at: usize) -> Option<()> {
         let rest = self.text.as_bytes().get(at..)?;
-        self.block = at;
-        if let Some(block) = rest.first_chunk() {
-            self.marks = special::marks(block);
-            return Some(());
-        }
-        let mut block = [b' '; BLOCK];
-        block[..rest.len()].copy_from_slice(rest);
-        self.marks = special::marks(&block);
-        (!rest.is_empty()).then_some(())
+        let marks = match rest.first_chunk() {
+            Some(block) => special::marks(block),
+            None => special::marks_of_few(rest)?,
+        };
+        (self.marks, self.block) = (marks, at);
+        Some(())
     }
 
+    /// Any value, by serde_json.
     #[cold]
     fn deep(&mut self) -> Option<()> {
         let rest = serde_json::Deserializer::from_str(self.text.get(self.at..)?);
@@ -345,6 +342,14 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn at_the_end_nothing_is_special() {
+        let text = "\"".repeat(70);
+        let mut at = Cursor::new(&text);
+        let found = [0, 69, 70, 70, 71, 5].map(|start| at.special(start));
+        assert_eq!(found, [Some(0), Some(69), None, None, None, Some(5)]);
+    }
 
     #[test]
     fn no_depth_is_too_deep() {

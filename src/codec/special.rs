@@ -14,6 +14,14 @@ pub(super) fn marks(block: &[u8; BLOCK]) -> u64 {
     bits.fold(0, |marks, hits| marks << 16 | hits)
 }
 
+/// Those of less than a block, as bits, if there is anything.
+#[inline(never)]
+pub(super) fn marks_of_few(bytes: &[u8]) -> Option<u64> {
+    let mut block = [b' '; BLOCK];
+    block.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    (!bytes.is_empty()).then(|| marks(&block))
+}
+
 /// Where the first of them is, or, with `beyond`, the first byte that is not ASCII.
 #[inline(always)]
 pub(super) fn first(bytes: &[u8], beyond: bool) -> Option<usize> {

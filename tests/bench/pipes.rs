@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SPILE: &str = env!("CARGO_BIN_EXE_spile");
 
 /// Interleaved pairs whose median is taken.
-const PAIRS: usize = 11;
+const PAIRS: usize = 21;
 
 /// A row's name, the command, the pairs of which the median is taken, and what the ratio to `cat` is to be.
 const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[

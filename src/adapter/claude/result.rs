@@ -234,7 +234,7 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
         };
         let denials = fields.get("permission_denials").unwrap_or_default();
         guard.status_of(now, &notice, |data| {
-            data.json("permission_denials", denials)
+            data.json("permission_denials", denials);
         });
     }
     let names = fields.object("modelUsage");

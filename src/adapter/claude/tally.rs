@@ -20,8 +20,7 @@ fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
             "cache_creation_input_tokens" => &mut usage.cache_write_tokens,
             "thinking_tokens" => &mut usage.reasoning_tokens,
             "output_tokens_details" => {
-                let mut details = None;
-                at.part(counts, &mut details)?;
+                let (_, details) = at.part(counts)?;
                 usage.reasoning_tokens = details.and_then(|details| details.reasoning_tokens);
                 return Some(());
             }

@@ -81,11 +81,12 @@ impl<'a> Message<'a> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event) = (None, None);
         at.members(|at, key| {
-            let raw = match &*key {
-                "message" => at.part(Body::pull, &mut body)?,
-                "event" => at.part(StreamEvent::pull, &mut event)?,
-                _ => at.raw()?,
-            };
+            let raw;
+            match &*key {
+                "message" => (raw, body) = at.part(Body::pull)?,
+                "event" => (raw, event) = at.part(StreamEvent::pull)?,
+                _ => raw = at.raw()?,
+            }
             fields.push((key, raw));
             Some(())
         })?;
@@ -118,14 +119,12 @@ impl<'a> Body<'a> {
 
 impl<'a> Content<'a> {
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
-        Some(match at.peek()? {
-            b'"' => Self::Text(at.text()?),
-            b'[' => Self::Blocks(blocks(at)?),
-            _ => {
-                at.optional(|_| None::<()>)?;
-                Self::None
-            }
-        })
+        match at.peek()? {
+            b'"' => at.text().map(Self::Text),
+            b'[' => blocks(at).map(Self::Blocks),
+            b'n' => at.raw().map(|_| Self::None),
+            _ => None,
+        }
     }
 }
 
