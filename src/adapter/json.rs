@@ -237,6 +237,9 @@ pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
+    if line.len() <= TITLE {
+        return line.to_owned();
+    }
     match line.char_indices().nth(TITLE) {
         Some((at, _)) => format!("{}...", &line[..at]),
         None => line.to_owned(),

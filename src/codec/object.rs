@@ -67,8 +67,26 @@ impl<'b> Object<'b> {
     /// A value that is JSON text already.
     pub fn json(&mut self, key: &str, json: &str) {
         self.key(key);
-        // Writing to memory cannot fail.
-        let _ = self.writer.format().write_raw_fragment(self.buf, json);
+        self.raw(json);
+    }
+
+    /// The same under a key that is somebody else's, and may need an escape.
+    pub fn member(&mut self, key: &str, json: &str) {
+        if self.buf.last() != Some(&b'{') {
+            self.buf.push(b',');
+        }
+        self.string(key);
+        self.buf.push(b':');
+        self.raw(json);
+    }
+
+    fn raw(&mut self, json: &str) {
+        if special::is_plain(json.as_bytes()) {
+            self.put(json);
+        } else {
+            // Writing to memory cannot fail.
+            let _ = self.writer.format().write_raw_fragment(self.buf, json);
+        }
     }
 
     /// Any value.

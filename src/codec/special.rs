@@ -45,6 +45,20 @@ pub(super) fn first(bytes: &[u8], beyond: bool) -> Option<usize> {
     Some(parts.len() * 16 + at)
 }
 
+/// Whether it is ASCII without a control character below the space.
+#[inline(always)]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let odd = |part: &[u8; 16]| {
+        let part = u8x16::new(*part);
+        let control = part.min(u8x16::splat(b' ' - 1)).simd_eq(part);
+        (control | part).to_bitmask() != 0
+    };
+    match bytes.last_chunk() {
+        Some(last) => !odd(last) && !bytes.as_chunks().0.iter().any(odd),
+        None => bytes.iter().all(|c| matches!(c, b' '..0x80)),
+    }
+}
+
 #[inline(always)]
 fn hits(part: [u8; 16], beyond: bool) -> u32 {
     let part = u8x16::new(part);
@@ -70,6 +84,7 @@ mod tests {
             let special = |c: &u8| matches!(c, b'"' | b'\\' | 0..b' ');
             prop_assert_eq!(first(&bytes, false), bytes.iter().position(special));
             prop_assert_eq!(first(&bytes, true), bytes.iter().position(|c| special(c) || !c.is_ascii()));
+            prop_assert_eq!(is_plain(&bytes), bytes.iter().all(|c| c.is_ascii() && *c >= b' '));
             if let Some(block) = bytes.first_chunk() {
                 let all = block.iter().enumerate().filter(|(_, c)| special(c));
                 prop_assert_eq!(marks(block), all.map(|(i, _)| 1 << i).sum::<u64>());

@@ -26,14 +26,13 @@ pub(super) struct Notices {
     denied: HashSet<String>,
 }
 
-/// The fields of a line that only the runtime itself needs.
-const ROUTING: [&str; 5] = [
-    "type",
-    "subtype",
-    "uuid",
-    "session_id",
-    "parent_tool_use_id",
-];
+/// A field that only the runtime itself needs.
+fn is_routing(key: &str) -> bool {
+    matches!(
+        key,
+        "type" | "subtype" | "uuid" | "session_id" | "parent_tool_use_id"
+    )
+}
 
 /// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
 /// only passed on is not taken apart.
@@ -42,13 +41,13 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
     let text = |key: &str| fields.text(key);
     let named = fields.list("tools");
     let tools: Vec<Cow<'_, str>> = named.iter().filter_map(|tool| codec::text(tool)).collect();
+    let all_named = named.len() == tools.len();
     // What has another type than a turn's start can say is passed on with the rest.
     let told = |key: &str| match key {
-        "tools" => named.len() == tools.len(),
+        "tools" => all_named,
         "model" | "session_id" | "cwd" => text(key).is_some(),
         _ => key == dialect.version && text(key).is_some(),
     };
-    let rest = rest(fields, |key| !open && told(key));
     if !open {
         let started = TurnStarted {
             runtime: dialect.runtime.into(),
@@ -66,52 +65,42 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
         message: open.then_some("the session goes on"),
         ..Notice::default()
     };
-    match rest {
-        Some(rest) => guard.status_raw(now, &notice, &rest),
-        None if open => guard.status(now, &notice),
-        None => {}
+    if !say_rest(now, &notice, fields, |key| !open && told(key), guard) && open {
+        guard.status(now, &notice);
     }
 }
 
 /// `system/thinking_tokens`, a counter at a high rate.
 pub(super) fn thinking(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
-    if let Some(rest) = rest(fields, |_| false) {
-        let notice = Notice {
-            kind: "progress",
-            message: Some("thinking"),
-            ..Notice::default()
-        };
-        guard.status_raw(now, &notice, &rest);
-    }
+    let notice = Notice {
+        kind: "progress",
+        message: Some("thinking"),
+        ..Notice::default()
+    };
+    say_rest(now, &notice, fields, |_| false, guard);
 }
 
-/// The object of the fields that are neither routing nor null nor `told`; nothing if none is left.
-fn rest(fields: &Fields<'_>, told: impl Fn(&str) -> bool) -> Option<String> {
-    let kept = fields
-        .0
-        .iter()
-        .filter(|(key, value)| *value != "null" && !ROUTING.contains(&key.as_ref()) && !told(key));
-    let size: usize = fields
-        .0
-        .iter()
-        .map(|(key, value)| key.len() + value.len() + 4)
-        .sum();
-    let mut object = String::with_capacity(size + 2);
-    for (key, value) in kept {
-        object.push(if object.is_empty() { '{' } else { ',' });
-        if key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
-            object.extend(["\"", key.as_ref(), "\":"]);
-        } else {
-            object.push_str(&codec::to_json(key.as_ref()));
-            object.push(':');
+/// Says a status of which the data is the fields that are neither routing nor null nor `told`. If none is left nothing is
+/// said, and the answer is `false`.
+fn say_rest(
+    now: Time,
+    notice: &Notice<'_>,
+    fields: &Fields<'_>,
+    told: impl Fn(&str) -> bool,
+    guard: &mut Guard,
+) -> bool {
+    let left =
+        |(key, value): &&(Cow<'_, str>, &str)| *value != "null" && !is_routing(key) && !told(key);
+    let mut rest = fields.0.iter().filter(left).peekable();
+    if rest.peek().is_none() {
+        return false;
+    }
+    guard.status_of(now, notice, |data| {
+        for (key, value) in rest {
+            data.member(key, value);
         }
-        object.push_str(value);
-    }
-    if object.is_empty() {
-        return None;
-    }
-    object.push('}');
-    Some(object)
+    });
+    true
 }
 
 /// What an `assistant` line says beside its content.
@@ -172,9 +161,8 @@ impl Notices {
         };
         if kind == "info" && type_ != "system" {
             guard.status_raw(now, &notice, line);
-        } else {
-            let rest = rest(fields, |_| false);
-            guard.status_raw(now, &notice, rest.as_deref().unwrap_or("{}"));
+        } else if !say_rest(now, &notice, fields, |_| false, guard) {
+            guard.status_raw(now, &notice, "{}");
         }
     }
 

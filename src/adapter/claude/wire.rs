@@ -79,7 +79,7 @@ impl<'a> Message<'a> {
 
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
-        let (mut body, mut event) = (None, None);
+        let (mut body, mut event, mut type_, mut parent) = (None, None, None, None);
         at.members(|at, key| {
             let raw;
             match &*key {
@@ -87,16 +87,20 @@ impl<'a> Message<'a> {
                 "event" => (raw, event) = at.part(StreamEvent::pull)?,
                 _ => raw = at.raw()?,
             }
+            match &*key {
+                "type" => type_ = codec::text(raw),
+                "parent_tool_use_id" => parent = codec::text(raw),
+                _ => {}
+            }
             fields.push((key, raw));
             Some(())
         })?;
-        let fields = Fields(fields);
         Some(Self {
+            fields: Fields(fields),
             body,
             event,
-            type_: fields.text("type").unwrap_or_default(),
-            parent: fields.text("parent_tool_use_id"),
-            fields,
+            type_: type_.unwrap_or_default(),
+            parent,
         })
     }
 }
