@@ -89,7 +89,17 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub fn members(
         &mut self,
-        mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>,
+        each: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>,
+    ) -> Option<()> {
+        self.pairs(Self::inside, each)
+    }
+
+    /// The same, where `key` reads a key behind its opening quote.
+    #[inline(always)]
+    fn pairs<K>(
+        &mut self,
+        key: impl Fn(&mut Self) -> Option<K>,
+        mut each: impl FnMut(&mut Self, K) -> Option<()>,
     ) -> Option<()> {
         self.literal("{")?;
         self.spaces();
@@ -99,7 +109,7 @@ impl<'a> Cursor<'a> {
         self.depth += 1;
         loop {
             self.literal("\"")?;
-            let key = self.inside()?;
+            let key = key(self)?;
             self.spaces();
             self.literal(":")?;
             self.spaces();
@@ -201,7 +211,7 @@ impl<'a> Cursor<'a> {
     fn value(&mut self) -> Option<()> {
         match self.peek()? {
             b'{' | b'[' if self.depth >= MAX_DEPTH => self.deep(),
-            b'{' => self.members(|at, _| at.skip()),
+            b'{' => self.pairs(Self::string, |at, _| at.skip()),
             b'[' => self.elements(Self::skip),
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
