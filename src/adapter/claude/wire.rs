@@ -80,12 +80,16 @@ impl<'a> Message<'a> {
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event, mut type_, mut parent) = (None, None, None, None);
+        let mut twice = false;
         at.members(|at, key| {
             let raw;
             match &*key {
-                "message" => (raw, body) = at.part(Body::pull)?,
-                "event" => (raw, event) = at.part(StreamEvent::pull)?,
-                _ => raw = at.raw()?,
+                "message" if body.is_none() => (raw, body) = at.part(Body::pull)?,
+                "event" if event.is_none() => (raw, event) = at.part(StreamEvent::pull)?,
+                key => {
+                    raw = at.raw()?;
+                    twice |= matches!(key, "message" | "event");
+                }
             }
             match &*key {
                 "type" => type_ = codec::text(raw),
@@ -97,8 +101,8 @@ impl<'a> Message<'a> {
         })?;
         Some(Self {
             fields: Fields(fields),
-            body,
-            event,
+            body: body.filter(|_| !twice),
+            event: event.filter(|_| !twice),
             type_: type_.unwrap_or_default(),
             parent,
         })
@@ -110,9 +114,12 @@ impl<'a> Body<'a> {
         let mut body = Self::default();
         at.members(|at, key| {
             match &*key {
-                "id" => body.id = at.optional(Cursor::text)?,
-                "content" => body.content = Content::pull(at)?,
-                "usage" => body.usage = at.optional(Cursor::raw)?,
+                "id" => text(at, &mut body.id)?,
+                "content" if matches!(body.content, Content::None) => {
+                    body.content = Content::pull(at)?;
+                }
+                "content" => return None,
+                "usage" => raw(at, &mut body.usage)?,
                 _ => drop(at.raw()?),
             }
             Some(())
@@ -132,6 +139,21 @@ impl<'a> Content<'a> {
     }
 }
 
+fn text<'a>(at: &mut Cursor<'a>, field: &mut Option<Cow<'a, str>>) -> Option<()> {
+    once(field, at.optional(Cursor::text)?)
+}
+
+fn raw<'a>(at: &mut Cursor<'a>, field: &mut Option<&'a str>) -> Option<()> {
+    once(field, at.optional(Cursor::raw)?)
+}
+
+/// Takes a field of an object. One that stands twice leaves the choice to nobody: the object is of no known shape.
+fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
+    let first = field.is_none();
+    *field = value;
+    first.then_some(())
+}
+
 /// A list of blocks.
 pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<Block<'a>>> {
     let mut blocks = Vec::new();
@@ -148,13 +170,13 @@ impl<'a> Block<'a> {
         at.members(|at, key| {
             match &*key {
                 "type" => block.type_ = at.text()?,
-                "text" => block.text = at.optional(Cursor::text)?,
-                "thinking" => block.thinking = at.optional(Cursor::text)?,
-                "id" => block.id = at.optional(Cursor::text)?,
-                "name" => block.name = at.optional(Cursor::text)?,
-                "input" => block.input = at.optional(Cursor::raw)?,
-                "tool_use_id" => block.tool_use_id = at.optional(Cursor::text)?,
-                "content" => block.content = at.optional(Cursor::raw)?,
+                "text" => text(at, &mut block.text)?,
+                "thinking" => text(at, &mut block.thinking)?,
+                "id" => text(at, &mut block.id)?,
+                "name" => text(at, &mut block.name)?,
+                "input" => raw(at, &mut block.input)?,
+                "tool_use_id" => text(at, &mut block.tool_use_id)?,
+                "content" => raw(at, &mut block.content)?,
                 "is_error" => block.is_error = at.raw()? == "true",
                 _ => drop(at.raw()?),
             }
@@ -171,9 +193,9 @@ impl<'a> StreamEvent<'a> {
             match &*key {
                 "type" => event.type_ = at.text()?,
                 "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
-                "delta" => event.delta = at.optional(Delta::pull)?,
-                "content_block" => event.content_block = at.optional(Block::pull)?,
-                "message" => event.message = at.optional(begun)?.flatten(),
+                "delta" => once(&mut event.delta, at.optional(Delta::pull)?)?,
+                "content_block" => once(&mut event.content_block, at.optional(Block::pull)?)?,
+                "message" => once(&mut event.message, at.optional(begun)?.flatten())?,
                 _ => drop(at.raw()?),
             }
             Some(())
@@ -201,13 +223,55 @@ impl<'a> Delta<'a> {
         at.members(|at, key| {
             match &*key {
                 "type" => delta.type_ = at.optional(Cursor::text)?.unwrap_or_default(),
-                "text" => delta.text = at.optional(Cursor::text)?,
-                "thinking" => delta.thinking = at.optional(Cursor::text)?,
-                "partial_json" => delta.partial_json = at.optional(Cursor::text)?,
+                "text" => text(at, &mut delta.text)?,
+                "thinking" => text(at, &mut delta.thinking)?,
+                "partial_json" => text(at, &mut delta.partial_json)?,
                 _ => drop(at.raw()?),
             }
             Some(())
         })?;
         Some(delta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a message was read, and whether a partial one was.
+    fn read(line: &str) -> (bool, bool) {
+        let message = Message::read(line).unwrap();
+        assert!(message.fields.get("type").is_some());
+        (message.body.is_some(), message.event.is_some())
+    }
+
+    #[test]
+    fn odd_values_are_left_alone_where_nothing_is_said() {
+        let line = r#"{"message":{"content":[{"type":"text","text":"a","x":[1,{"text":2}]}],"id":null},"type":"user"}"#;
+        assert_eq!(read(line), (true, false));
+        let line = r#"{"type":"stream_event","event":{"type":"ping","index":null},"message":7}"#;
+        assert_eq!(read(line), (false, true));
+    }
+
+    #[test]
+    fn what_stands_twice_is_not_chosen_from() {
+        for line in [
+            r#"{"type":"assistant","message":{"content":[{"type":"text","text":"a","text":"b"}]}}"#,
+            r#"{"type":"assistant","message":{"content":[],"content":"b"}}"#,
+            r#"{"type":"assistant","message":{"content":[]},"message":{"content":"b"}}"#,
+            r#"{"type":"stream_event","event":{"type":"x","delta":{"text":"a","text":"b"}}}"#,
+            r#"{"type":"stream_event","event":{"type":"x"},"event":{"type":"y"}}"#,
+        ] {
+            assert_eq!(read(line), (false, false), "{line}");
+        }
+    }
+
+    #[test]
+    fn half_a_character_makes_a_text_of_no_known_shape() {
+        let line =
+            r#"{"type":"assistant","message":{"content":[{"type":"text","text":"\ud83d"}]}}"#;
+        assert_eq!(read(line), (false, false));
+        let line = r#"{"type":"assistant","message":{"content":[{"type":"tool_use","input":{"\ud83d":"\ud83d"}}]}}"#;
+        assert_eq!(read(line), (true, false));
     }
 }
