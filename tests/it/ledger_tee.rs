@@ -67,7 +67,7 @@ fn what_is_in_doubt_is_held_until_a_person_decides() {
     let held =
         "137\n1\nunknown\t\ts/1\nplanned\t\ts/1/b1/0\nplanned\t\ts/1/b1/1\nplanned\t\ts/1/b1/2\n";
     let message = [
-        "1 in doubt, 4 still owed",
+        "4 still owed, 1 of them in doubt",
         "s/1 is unknown, and its stream waits: `spile ledger retry d.db s/1` sends it again, `spile ledger forget d.db s/1` lets it be",
     ];
     says(
@@ -138,7 +138,7 @@ fn a_refused_delivery_holds_its_stream() {
     says(
         "post 'exit 3'; send 'cmd:./post'; echo $?; spile ledger list --json d.db | grep -o '\"note\":\"[^\"]*\"' | head -1",
         "1\n\"note\":\"exited with status 3\"\n",
-        &["1 refused, 4 still owed"],
+        &["4 still owed, 1 of them refused"],
     );
 }
 

@@ -296,13 +296,14 @@ impl Books {
             let owed = self.store.lock().owed(lane.number).unwrap_or_default();
             let counts = account.counts;
             let mut parts = Vec::new();
+            // What is refused or in doubt waits for a person, and is owed until then.
             for (count, what) in [
-                (counts.failed, "refused"),
-                (counts.unknown, "in doubt"),
                 (counts.resent, "sent again though in doubt"),
                 (counts.expired, "too old to be sent"),
                 (account.dropped, "not in the ledger and not sent"),
                 (owed, "still owed"),
+                (counts.failed, "of them refused"),
+                (counts.unknown, "of them in doubt"),
             ] {
                 if count > 0 {
                     parts.push(format!("{count} {what}"));
