@@ -182,9 +182,7 @@ impl Guard {
 
     /// Says a status, in the open turn if there is one.
     pub fn status(&mut self, now: Time, notice: &Notice<'_>) {
-        self.emit(now, (Type::Status, notice.parent, false), |body| {
-            body.text("kind", notice.kind);
-            body.text_if("message", notice.message);
+        self.status_with(now, notice, |body| {
             body.value_if("data", notice.data.as_ref());
         });
     }
@@ -196,20 +194,20 @@ impl Guard {
         notice: &Notice<'_>,
         data: impl FnOnce(&mut Object<'_>),
     ) {
-        self.emit(now, (Type::Status, notice.parent, false), |body| {
-            body.text("kind", notice.kind);
-            body.text_if("message", notice.message);
-            body.object("data", data);
-        });
+        self.status_with(now, notice, |body| body.object("data", data));
     }
 
     /// As [`Guard::status`], with data as the runtime wrote it, for what is only passed on: `data` is one JSON value, or put
     /// together from such.
     pub fn status_raw(&mut self, now: Time, notice: &Notice<'_>, data: &str) {
+        self.status_with(now, notice, |body| body.json("data", data));
+    }
+
+    fn status_with(&mut self, now: Time, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
         self.emit(now, (Type::Status, notice.parent, false), |body| {
             body.text("kind", notice.kind);
             body.text_if("message", notice.message);
-            body.json("data", data);
+            data(body);
         });
     }
 
@@ -288,23 +286,18 @@ impl Guard {
         act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
     ) {
         let mut blocks = std::mem::take(&mut self.lane.blocks);
-        act(&mut blocks, &mut |parent, said| match said {
-            block::Said::Delta(said) => {
-                self.emit(now, (Type::TextDelta, parent, false), |body| {
-                    body.text("block", said.block);
-                    body.text("kind", said.kind);
-                    body.text("text", said.text);
-                });
-            }
-            block::Said::Final(said) => {
-                self.emit(now, (Type::BlockFinal, parent, synthetic), |body| {
-                    body.text("block", said.block);
-                    body.text("kind", said.kind);
-                    body.text("text", said.text);
-                    body.text_if("supersedes", said.supersedes);
-                    body.text_if("continues", said.continues);
-                });
-            }
+        act(&mut blocks, &mut |parent, said| {
+            let (head, words) = match said {
+                block::Said::Delta(words) => ((Type::TextDelta, parent, false), words),
+                block::Said::Final(words) => ((Type::BlockFinal, parent, synthetic), words),
+            };
+            self.emit(now, head, |body| {
+                body.text("block", words.block);
+                body.text("kind", words.kind);
+                body.text("text", words.text);
+                body.text_if("supersedes", words.supersedes);
+                body.text_if("continues", words.continues);
+            });
         });
         self.lane.blocks = blocks;
     }

@@ -5,7 +5,6 @@
 mod tests;
 
 use std::borrow::Cow;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -128,6 +128,8 @@ impl Claude {
         }
     }
 
+    /// Says what a line says.
+    ///
     /// # Errors
     /// That the line is no JSON, or holds an escape which serde_json refuses.
     fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {

@@ -7,7 +7,7 @@ use super::special;
 use super::write::Writer;
 use crate::event::Envelope;
 
-/// An object that is being written. No key needs an escape.
+/// An object that is being written. No key needs an escape but those of [`Object::member`].
 #[derive(Debug)]
 pub struct Object<'b> {
     buf: &'b mut Vec<u8>,
@@ -26,11 +26,17 @@ impl<'b> Object<'b> {
         buf.push(b'}');
     }
 
+    /// What stands before a field, if it is not the first.
     #[inline(always)]
-    fn key(&mut self, key: &str) {
+    fn comma(&mut self) {
         if self.buf.last() != Some(&b'{') {
             self.buf.push(b',');
         }
+    }
+
+    #[inline(always)]
+    fn key(&mut self, key: &str) {
+        self.comma();
         self.buf.push(b'"');
         self.buf.extend_from_slice(key.as_bytes());
         self.buf.extend_from_slice(b"\":");
@@ -72,9 +78,7 @@ impl<'b> Object<'b> {
 
     /// The same under a key that is somebody else's, and may need an escape.
     pub fn member(&mut self, key: &str, json: &str) {
-        if self.buf.last() != Some(&b'{') {
-            self.buf.push(b',');
-        }
+        self.comma();
         self.string(key);
         self.buf.push(b':');
         self.raw(json);

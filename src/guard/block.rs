@@ -15,7 +15,7 @@ pub(super) enum Said<'a> {
     Final(Words<'a>),
 }
 
-/// The fields of either; a delta has the first three.
+/// The fields of either; of a delta the last two are none.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Words<'a> {
     pub block: &'a str,

@@ -86,15 +86,18 @@ impl<'a> Message<'a> {
             match &*key {
                 "message" if body.is_none() => (raw, body) = at.part(Body::pull)?,
                 "event" if event.is_none() => (raw, event) = at.part(StreamEvent::pull)?,
+                "type" => {
+                    raw = at.raw()?;
+                    type_ = codec::text(raw);
+                }
+                "parent_tool_use_id" => {
+                    raw = at.raw()?;
+                    parent = codec::text(raw);
+                }
                 key => {
                     raw = at.raw()?;
                     twice |= matches!(key, "message" | "event");
                 }
-            }
-            match &*key {
-                "type" => type_ = codec::text(raw),
-                "parent_tool_use_id" => parent = codec::text(raw),
-                _ => {}
             }
             fields.push((key, raw));
             Some(())
