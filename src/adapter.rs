@@ -172,34 +172,22 @@ pub const TEXT: &Spec = &text::SPEC;
 /// The adapter with this name or alias.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Spec> {
-    ADAPTERS
-        .iter()
-        .copied()
-        .find(|s| s.name == name || s.aliases.contains(&name))
+    ADAPTERS.iter().copied().find(|s| s.name == name || s.aliases.contains(&name))
 }
 
 /// The adapter for which this command is known, and whether its arguments ask for the output that the adapter reads.
 #[must_use]
 pub fn by_command(argv: &[String]) -> Option<(&'static Spec, bool)> {
     let name = argv.first()?.rsplit('/').next()?;
-    let spec = ADAPTERS
-        .iter()
-        .copied()
-        .find(|s| s.commands.contains(&name))?;
-    Some((
-        spec,
-        argv.iter()
-            .any(|arg| spec.flags.iter().any(|f| arg.contains(f))),
-    ))
+    let spec = ADAPTERS.iter().copied().find(|s| s.commands.contains(&name))?;
+    Some((spec, argv.iter().any(|arg| spec.flags.iter().any(|f| arg.contains(f)))))
 }
 
 /// The adapter that recognises this value, and how surely; of equals the first in the table.
 #[must_use]
 pub fn by_content(value: &Value) -> Option<(&'static Spec, Match)> {
     let all = ADAPTERS.iter().copied().map(|s| (s, (s.detect)(value)));
-    all.rev()
-        .max_by_key(|(_, sure)| *sure)
-        .filter(|(_, sure)| *sure > Match::No)
+    all.rev().max_by_key(|(_, sure)| *sure).filter(|(_, sure)| *sure > Match::No)
 }
 
 #[cfg(test)]
@@ -227,11 +215,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let mut names: Vec<&str> = ADAPTERS
-            .iter()
-            .flat_map(|s| s.aliases.iter().chain([&s.name]))
-            .copied()
-            .collect();
+        let mut names: Vec<&str> =
+            ADAPTERS.iter().flat_map(|s| s.aliases.iter().chain([&s.name])).copied().collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

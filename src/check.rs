@@ -60,24 +60,12 @@ impl Check {
     /// A checker that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let mode = if options.partial {
-            Mode::Partial
-        } else {
-            Mode::Whole
-        };
-        Self {
-            lines: Lines::new(options.reading.max_line),
-            rules: Rules::new(mode),
-            options,
-        }
+        let mode = if options.partial { Mode::Partial } else { Mode::Whole };
+        Self { lines: Lines::new(options.reading.max_line), rules: Rules::new(mode), options }
     }
 
     fn write(&mut self, io: &mut Io) {
-        let out = if self.options.pass {
-            &mut io.err
-        } else {
-            &mut io.out
-        };
+        let out = if self.options.pass { &mut io.err } else { &mut io.out };
         self.rules.report.write(out);
     }
 }
@@ -145,31 +133,17 @@ impl Rules {
 
     fn piece(&mut self, piece: Piece<'_>) {
         match piece {
-            Piece::Line {
-                number,
-                bytes,
-                text,
-                ended,
-                ..
-            } => {
+            Piece::Line { number, bytes, text, ended, .. } => {
                 let text = text.map_or_else(|| codec::utf8(bytes), Ok);
                 if let Err(why) = text.and_then(|line| self.line(number, line)) {
                     self.malformed(number, &why, bytes);
                 }
                 if !ended {
-                    let place = Place {
-                        line: number,
-                        column: bytes.len() + 1,
-                    };
+                    let place = Place { line: number, column: bytes.len() + 1 };
                     self.report.note(place, "the last line has no line feed");
                 }
             }
-            Piece::Long {
-                number,
-                bytes,
-                first: true,
-                ..
-            } => {
+            Piece::Long { number, bytes, first: true, .. } => {
                 let why = Malformed::new(0, "the line is too long to look at (see --max-line)");
                 self.malformed(number, &why, bytes);
             }
@@ -238,12 +212,8 @@ impl Rules {
     /// Reports a line that is no event. Its stream misses an event, so that a gap there is no second violation.
     fn malformed(&mut self, number: u64, why: &Malformed, bytes: &[u8]) {
         self.malformed += 1;
-        let place = Place {
-            line: number,
-            column: why.offset + 1,
-        };
-        self.report
-            .violation(place, Rule::C1, format_args!("{}", why.reason));
+        let place = Place { line: number, column: why.offset + 1 };
+        self.report.violation(place, Rule::C1, format_args!("{}", why.reason));
         match stream_of(bytes) {
             Some(name) => {
                 if !self.streams.contains_key(name) {
@@ -288,9 +258,7 @@ fn stream_of(bytes: &[u8]) -> Option<&str> {
     let start = memchr::memmem::find(bytes, KEY)? + KEY.len();
     let rest = bytes.get(start..)?;
     let name = rest.get(..memchr::memchr(b'"', rest)?)?;
-    std::str::from_utf8(name)
-        .ok()
-        .filter(|name| codec::is_stream_id(name))
+    std::str::from_utf8(name).ok().filter(|name| codec::is_stream_id(name))
 }
 
 #[cfg(test)]

@@ -139,11 +139,7 @@ fn tree() -> clap::Command {
 fn refuse(error: &clap::Error) -> Exit {
     // Help that nobody reads to its end is no failure.
     let _ = error.print();
-    if error.use_stderr() {
-        Exit::Usage
-    } else {
-        Exit::Success
-    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Success }
 }
 
 /// Says what is wrong with the command line.

@@ -40,10 +40,7 @@ pub struct Malformed {
 
 impl Malformed {
     pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
-        Self {
-            offset,
-            reason: reason.into(),
-        }
+        Self { offset, reason: reason.into() }
     }
 }
 
@@ -131,9 +128,7 @@ pub fn pull<'a, T>(
 /// A serde_json error as a place in a line and a reason without serde_json's own place.
 pub(crate) fn malformed(error: &serde_json::Error, line: &str) -> Malformed {
     let text = error.to_string();
-    let reason = text
-        .rfind(" at line ")
-        .map_or(text.as_str(), |at| &text[..at]);
+    let reason = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
     // serde_json counts columns from 1 and, at the end of input, names the last byte.
     let offset = error.column().saturating_sub(1).min(line.len());
     Malformed::new(offset, reason)
@@ -157,8 +152,7 @@ pub fn is_stream_id(id: &str) -> bool {
     let b = id.as_bytes();
     (1..=64).contains(&b.len())
         && b[0].is_ascii_alphanumeric()
-        && b.iter()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
+        && b.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
 }
 
 /// `bytes` as text for a JSON field, or the reason to carry them as base64.
@@ -166,10 +160,7 @@ pub(crate) fn text_or_base64(bytes: &[u8]) -> (&'static str, Cow<'_, str>) {
     use base64::Engine;
     match std::str::from_utf8(bytes) {
         Ok(text) => ("text", Cow::Borrowed(text)),
-        Err(_) => (
-            "base64",
-            Cow::Owned(base64::engine::general_purpose::STANDARD.encode(bytes)),
-        ),
+        Err(_) => ("base64", Cow::Owned(base64::engine::general_purpose::STANDARD.encode(bytes))),
     }
 }
 

@@ -20,14 +20,8 @@ pub use presets::{Preset, presets};
 /// with one value.
 pub const TUNABLE: &[(&str, &[&str])] = &[
     ("wrap", &["max-line", "max-block"]),
-    (
-        "coalesce",
-        &["max", "min", "idle", "within", "by", "first", "max-line"],
-    ),
-    (
-        "chunk",
-        &["for", "max", "unit", "max-lines", "min", "max-line"],
-    ),
+    ("coalesce", &["max", "min", "idle", "within", "by", "first", "max-line"]),
+    ("chunk", &["for", "max", "unit", "max-lines", "min", "max-line"]),
     ("heartbeat", &["every", "stall-after", "max-line"]),
     ("merge", &["max-line"]),
     ("tee", &["queue", "spool-max", "linger", "max-line"]),
@@ -88,9 +82,7 @@ pub fn path(xdg_config_home: Option<&OsStr>, home: Option<&OsStr>) -> Option<Pat
 /// The variable that sets an option: `SPILE_COALESCE_MAX`.
 #[must_use]
 pub fn variable(command: &str, option: &str) -> String {
-    format!("SPILE_{command}_{option}")
-        .replace('-', "_")
-        .to_ascii_uppercase()
+    format!("SPILE_{command}_{option}").replace('-', "_").to_ascii_uppercase()
 }
 
 /// Every option of [`TUNABLE`] with its value, without regard to flags. `file` is the file's place and text, `env` looks up
@@ -130,9 +122,7 @@ pub fn resolve(
         }
         let name = variable(command, option);
         if let Some(value) = env(&name).filter(|v| !v.is_empty()) {
-            let value = value
-                .into_string()
-                .map_err(|_| format!("{name}: it is not UTF-8"))?;
+            let value = value.into_string().map_err(|_| format!("{name}: it is not UTF-8"))?;
             accepts(arg, &value).map_err(|why| format!("{name}: {why}"))?;
             setting.value = Some(value);
             setting.origin = Origin::Env(name);
@@ -164,16 +154,12 @@ pub fn apply(tree: Command, settings: &[Setting]) -> Command {
 /// The argument of the tree that a row of [`TUNABLE`] names.
 #[must_use]
 pub fn find<'t>(tree: &'t Command, command: &str, option: &str) -> Option<&'t Arg> {
-    tree.find_subcommand(command)?
-        .get_arguments()
-        .find(|arg| arg.get_long() == Some(option))
+    tree.find_subcommand(command)?.get_arguments().find(|arg| arg.get_long() == Some(option))
 }
 
 /// The rows of [`TUNABLE`], one option each.
 pub fn tunable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    TUNABLE
-        .iter()
-        .flat_map(|(command, options)| options.iter().map(|option| (*command, *option)))
+    TUNABLE.iter().flat_map(|(command, options)| options.iter().map(|option| (*command, *option)))
 }
 
 /// A key of the file that may be there.
@@ -248,10 +234,7 @@ fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
                 return Err(refused(at, why));
             }
             let value = scalar(value).ok_or_else(|| {
-                refused(
-                    at,
-                    format!("{command}.{option}: write a string or a number"),
-                )
+                refused(at, format!("{command}.{option}: write a string or a number"))
             })?;
             keys.push(Key {
                 command: command.to_string(),
@@ -280,10 +263,7 @@ fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
     let alone = Arg::new(arg.get_id().clone())
         .long(arg.get_long().unwrap_or_default().to_owned())
         .value_parser(arg.get_value_parser().clone());
-    let probe = Command::new("spile")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        .arg(alone);
+    let probe = Command::new("spile").no_binary_name(true).disable_help_flag(true).arg(alone);
     let Err(error) = probe.try_get_matches_from([flag]) else {
         return Ok(());
     };

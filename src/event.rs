@@ -71,19 +71,13 @@ impl Type {
     /// The name on the wire; empty for [`Type::Other`], whose name only its line knows.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(t, _)| *t == self)
-            .map_or("", |(_, name)| name)
+        Self::NAMES.iter().find(|(t, _)| *t == self).map_or("", |(_, name)| name)
     }
 
     /// Whether it ends a turn.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled
-        )
+        matches!(self, Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled)
     }
 }
 

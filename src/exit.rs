@@ -43,62 +43,26 @@ pub struct Row {
 
 /// The exit statuses as the manual shows them; where several apply, the first row wins and the last turn counts.
 pub const TABLE: &[Row] = &[
-    Row {
-        status: "2",
-        meaning: "usage error",
-    },
-    Row {
-        status: "125",
-        meaning: "spile itself failed",
-    },
-    Row {
-        status: "126",
-        meaning: "the agent's command is not executable",
-    },
-    Row {
-        status: "127",
-        meaning: "the agent's command was not found",
-    },
+    Row { status: "2", meaning: "usage error" },
+    Row { status: "125", meaning: "spile itself failed" },
+    Row { status: "126", meaning: "the agent's command is not executable" },
+    Row { status: "127", meaning: "the agent's command was not found" },
     Row {
         status: "128+n",
         meaning: "death by signal n, re-raised so that the shell sees a real signal death",
     },
-    Row {
-        status: "130",
-        meaning: "the turn was cancelled by name or by a filter",
-    },
-    Row {
-        status: "124",
-        meaning: "a timeout ended the turn",
-    },
-    Row {
-        status: "75",
-        meaning: "the agent is rate limited: retry later",
-    },
-    Row {
-        status: "other",
-        meaning: "wrap: the child's own non-zero status",
-    },
-    Row {
-        status: "65",
-        meaning: "malformed input under --strict",
-    },
-    Row {
-        status: "69",
-        meaning: "an endpoint is unavailable",
-    },
-    Row {
-        status: "73",
-        meaning: "output cannot be written",
-    },
+    Row { status: "130", meaning: "the turn was cancelled by name or by a filter" },
+    Row { status: "124", meaning: "a timeout ended the turn" },
+    Row { status: "75", meaning: "the agent is rate limited: retry later" },
+    Row { status: "other", meaning: "wrap: the child's own non-zero status" },
+    Row { status: "65", meaning: "malformed input under --strict" },
+    Row { status: "69", meaning: "an endpoint is unavailable" },
+    Row { status: "73", meaning: "output cannot be written" },
     Row {
         status: "1",
         meaning: "the turn failed (also where the child exits 0), check found violations, or something is owed",
     },
-    Row {
-        status: "0",
-        meaning: "all is well",
-    },
+    Row { status: "0", meaning: "all is well" },
 ];
 
 impl Exit {
@@ -146,11 +110,7 @@ impl Exit {
     /// Of two reasons the one that comes first in [`TABLE`].
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        if other.rank() < self.rank() {
-            other
-        } else {
-            self
-        }
+        if other.rank() < self.rank() { other } else { self }
     }
 
     /// What the status of another spile means.

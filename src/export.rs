@@ -49,11 +49,7 @@ pub fn stage(format: Format, reading: Reading) -> Box<dyn Stage> {
     let lines = Lines::new(reading.max_line);
     Box::new(Exporter {
         lines,
-        each: Each {
-            export,
-            strict: reading.strict,
-            complaints: Complaints::default(),
-        },
+        each: Each { export, strict: reading.strict, complaints: Complaints::default() },
     })
 }
 
@@ -78,13 +74,8 @@ impl Each {
                     self.complaints.say(io, number, why.offset, &why.reason);
                 }
             }
-            Piece::Long {
-                number,
-                first: true,
-                ..
-            } => {
-                self.complaints
-                    .say(io, number, 0, "line too long to export (see --max-line)");
+            Piece::Long { number, first: true, .. } => {
+                self.complaints.say(io, number, 0, "line too long to export (see --max-line)");
             }
             Piece::Long { .. } => {}
         }

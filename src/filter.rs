@@ -53,10 +53,7 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     /// The end of the line: events become lines in `bytes`.
     pub fn bytes(bytes: &'a mut Vec<u8>) -> Self {
-        Self {
-            rest: &mut [],
-            bytes,
-        }
+        Self { rest: &mut [], bytes }
     }
 
     /// Passes an event on, as it came.
@@ -66,14 +63,7 @@ impl<'a> Out<'a> {
                 self.bytes.extend_from_slice(event.line.as_bytes());
                 self.bytes.push(b'\n');
             }
-            Some((next, rest)) => next.on_event(
-                now,
-                event,
-                &mut Out {
-                    rest,
-                    bytes: self.bytes,
-                },
-            ),
+            Some((next, rest)) => next.on_event(now, event, &mut Out { rest, bytes: self.bytes }),
         }
     }
 
@@ -140,11 +130,7 @@ impl Chain {
     /// Takes one event at `now`, after whatever was due until then.
     pub fn on_event(&mut self, now: Time, event: &Event<'_>, bytes: &mut Vec<u8>) {
         self.settle(now, bytes);
-        Out {
-            rest: &mut self.filters,
-            bytes,
-        }
-        .pass(now, event);
+        Out { rest: &mut self.filters, bytes }.pass(now, event);
     }
 
     /// The earliest deadline of all.

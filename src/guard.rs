@@ -147,12 +147,7 @@ impl Guard {
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
     pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
         if self.turn_open() {
-            if !self
-                .lane
-                .turn
-                .as_ref()
-                .is_some_and(|turn| turn.tools.is_open(tool.id))
-            {
+            if !self.lane.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
                 // It starts and finishes at once, and its start closes blocks like any other.
                 self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
             }
@@ -161,22 +156,15 @@ impl Guard {
         }
         let mut data =
             serde_json::json!({"id": tool.id, "name": tool.name, "outcome": tool.outcome});
-        if let Some(output) = tool
-            .output
-            .as_ref()
-            .and_then(|output| serde_json::from_str(output).ok())
+        if let Some(output) =
+            tool.output.as_ref().and_then(|output| serde_json::from_str(output).ok())
         {
             data["output"] = output;
         }
         let message = "a tool finished after its turn had ended";
         self.status(
             now,
-            &Notice {
-                kind: "log",
-                message: Some(message),
-                data: Some(data),
-                parent: tool.parent,
-            },
+            &Notice { kind: "log", message: Some(message), data: Some(data), parent: tool.parent },
         );
     }
 
@@ -218,18 +206,12 @@ impl Guard {
         if let Some(over) = self.stderr_tail.len().checked_sub(STDERR_TAIL) {
             let cut =
                 (over..self.stderr_tail.len()).find(|&i| self.stderr_tail.is_char_boundary(i));
-            self.stderr_tail
-                .drain(..cut.unwrap_or(self.stderr_tail.len()));
+            self.stderr_tail.drain(..cut.unwrap_or(self.stderr_tail.len()));
         }
         let data = serde_json::json!({"from": "stderr"});
         self.status(
             now,
-            &Notice {
-                kind: "log",
-                message: Some(line),
-                data: Some(data),
-                parent: None,
-            },
+            &Notice { kind: "log", message: Some(line), data: Some(data), parent: None },
         );
     }
 
@@ -246,14 +228,7 @@ impl Guard {
     fn ensure_turn(&mut self, now: Time) {
         if self.lane.turn.is_none() {
             let runtime = self.runtime.clone();
-            self.open(
-                now,
-                &TurnStarted {
-                    runtime,
-                    ..TurnStarted::default()
-                },
-                true,
-            );
+            self.open(now, &TurnStarted { runtime, ..TurnStarted::default() }, true);
         }
     }
 

@@ -72,11 +72,8 @@ pub enum Mark {
 }
 
 impl Mark {
-    const NAMES: [(Mark, &'static str); 3] = [
-        (Mark::None, ""),
-        (Mark::Resent, "resent"),
-        (Mark::Skipped, "skipped"),
-    ];
+    const NAMES: [(Mark, &'static str); 3] =
+        [(Mark::None, ""), (Mark::Resent, "resent"), (Mark::Skipped, "skipped")];
 
     /// The name in the ledger; empty for none.
     #[must_use]
@@ -92,10 +89,7 @@ impl Mark {
 }
 
 fn name<T: PartialEq>(names: &[(T, &'static str)], value: T) -> &'static str {
-    names
-        .iter()
-        .find(|(v, _)| *v == value)
-        .map_or("", |(_, n)| n)
+    names.iter().find(|(v, _)| *v == value).map_or("", |(_, n)| n)
 }
 
 fn named<T: Copy>(names: &[(T, &'static str)], text: &str) -> Option<T> {
@@ -152,11 +146,7 @@ impl Options {
     /// What holds at a sink of this ability unless it is said otherwise.
     #[must_use]
     pub fn new(ability: Ability) -> Self {
-        let batch = if ability == Ability::Blind {
-            1
-        } else {
-            Self::BATCH
-        };
+        let batch = if ability == Ability::Blind { 1 } else { Self::BATCH };
         Self {
             ability,
             in_doubt: InDoubt::default(),

@@ -123,12 +123,7 @@ impl Lifecycle {
     /// A process that was started at `now`, with both its pipes open.
     #[must_use]
     pub fn new(now: Time, limits: Limits) -> Self {
-        let view = View {
-            phase: Phase::Starting,
-            ended: 0,
-            tool_since: None,
-            behind: None,
-        };
+        let view = View { phase: Phase::Starting, ended: 0, tool_since: None, behind: None };
         Self {
             limits,
             has_terminal: false,
@@ -272,11 +267,7 @@ impl Lifecycle {
             return (!climb.rest.is_empty()).then_some(climb.next);
         }
         // What the adapter has not read yet could lift its own limits, and no time that passes changes that.
-        let seen = self
-            .view
-            .behind
-            .is_none()
-            .then(|| [self.tool_limit(), self.after_result()]);
+        let seen = self.view.behind.is_none().then(|| [self.tool_limit(), self.after_result()]);
         let seen = seen.into_iter().flatten().flatten();
         let heard = [self.total(), self.silence().map(|(at, ..)| at)];
         heard.into_iter().flatten().chain(seen).min()
@@ -310,12 +301,7 @@ impl Lifecycle {
         if self.has_terminal && first == SIGINT {
             rest.push_front(Rung::Key);
         }
-        self.climb = Some(Climb {
-            rest,
-            next: now,
-            step: self.limits.grace,
-            interrupted: None,
-        });
+        self.climb = Some(Climb { rest, next: now, step: self.limits.grace, interrupted: None });
     }
 
     fn start_cancel(&mut self, now: Time, cancel: Cancel) {

@@ -84,13 +84,8 @@ impl Merge {
         let Some(input) = inputs.get_mut(source) else {
             return;
         };
-        let from = From {
-            number: source,
-            label: input.label.as_ref(),
-        };
-        input
-            .lines
-            .feed(bytes, |piece| common.piece(now, from, piece, io));
+        let from = From { number: source, label: input.label.as_ref() };
+        input.lines.feed(bytes, |piece| common.piece(now, from, piece, io));
     }
 
     /// A source has ended; `broken` says why it could not be read to its end.
@@ -123,10 +118,7 @@ impl Merge {
             return;
         };
         input.live = false;
-        let from = From {
-            number: source,
-            label: input.label.as_ref(),
-        };
+        let from = From { number: source, label: input.label.as_ref() };
         input.lines.end(|piece| common.piece(now, from, piece, io));
         if common.holder.is_some_and(|(holder, _)| holder == source) {
             common.release(io);
@@ -143,19 +135,9 @@ impl Merge {
     /// The worst that happened to any stream or source.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        let Common {
-            streams,
-            complaints,
-            strict,
-            trouble,
-            ..
-        } = &self.common;
+        let Common { streams, complaints, strict, trouble, .. } = &self.common;
         let exit = streams.exit().or(*trouble);
-        if *strict && complaints.count() > 0 {
-            exit.or(Exit::Malformed)
-        } else {
-            exit
-        }
+        if *strict && complaints.count() > 0 { exit.or(Exit::Malformed) } else { exit }
     }
 }
 
@@ -178,13 +160,7 @@ impl Common {
 
     fn piece(&mut self, now: Time, from: From<'_>, piece: Piece<'_>, io: &mut Io) {
         match piece {
-            Piece::Line {
-                number,
-                offset,
-                bytes,
-                text,
-                ..
-            } => {
+            Piece::Line { number, offset, bytes, text, .. } => {
                 if self.holder.is_some() {
                     self.release(io);
                 }
@@ -193,21 +169,12 @@ impl Common {
                     Err(why) => {
                         self.complain(from.number, (number, why.offset), &why.reason, io);
                         let line = number;
-                        let place = Place {
-                            line,
-                            offset,
-                            bytes,
-                        };
+                        let place = Place { line, offset, bytes };
                         diagnostic(from, &place, &why, io);
                     }
                 }
             }
-            Piece::Long {
-                number,
-                bytes,
-                first,
-                ..
-            } => {
+            Piece::Long { number, bytes, first, .. } => {
                 if first {
                     let reason = "line too long to look at, passed as it is (see --max-line)";
                     self.complain(from.number, (number, 0), reason, io);
@@ -240,9 +207,7 @@ impl Common {
 
     fn event(&mut self, from: From<'_>, event: &Event<'_>, io: &mut Io) {
         let owner = match event.stream.as_deref() {
-            Some(stream) => self
-                .streams
-                .take(from.number, from.label, stream, event, io),
+            Some(stream) => self.streams.take(from.number, from.label, stream, event, io),
             // A diagnostic that belongs to no stream belongs to everybody.
             None => from.number,
         };

@@ -45,10 +45,7 @@ impl Outcome {
             self.streams.remove(stream);
             return;
         }
-        let last = Last {
-            order: self.turns,
-            exit,
-        };
+        let last = Last { order: self.turns, exit };
         if let Some(known) = self.streams.get_mut(stream) {
             *known = last;
             return;
@@ -76,11 +73,7 @@ impl Outcome {
             .filter_map(|last| last.exit.map(|exit| (last.order, exit)))
             .max_by_key(|(order, _)| *order)
             .map_or(Exit::Success, |(_, exit)| exit);
-        if all().any(|last| last.exit.is_none()) {
-            last.or(Exit::Failed)
-        } else {
-            last
-        }
+        if all().any(|last| last.exit.is_none()) { last.or(Exit::Failed) } else { last }
     }
 
     fn settle_oldest(&mut self) {
@@ -93,10 +86,7 @@ impl Outcome {
             return;
         };
         // An open turn fails in any case, so it counts as ended here.
-        self.settled = Some(Last {
-            order: last.order,
-            exit: last.exit.or(Some(Exit::Failed)),
-        });
+        self.settled = Some(Last { order: last.order, exit: last.exit.or(Some(Exit::Failed)) });
     }
 }
 

@@ -66,11 +66,7 @@ impl Begin {
     /// The beginning of a source.
     #[must_use]
     pub fn first(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            offset: 0,
-            lines_before: Box::new(|| 0),
-        }
+        Self { name: name.to_owned(), offset: 0, lines_before: Box::new(|| 0) }
     }
 }
 
@@ -86,11 +82,7 @@ impl Replay {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let max_line = options.reading.max_line;
-        Self {
-            lines: Lines::new(max_line),
-            max_line,
-            player: Player::new(options),
-        }
+        Self { lines: Lines::new(max_line), max_line, player: Player::new(options) }
     }
 
     /// The next source begins.

@@ -21,10 +21,8 @@ pub use shrink::shrinks;
 pub fn schema() -> Value {
     let mut envelope = object::<Envelope<'_>>();
     narrow(&mut envelope, "");
-    let bodies: Map<String, Value> = Type::NAMES
-        .iter()
-        .map(|(kind, name)| ((*name).to_owned(), body(*kind, name)))
-        .collect();
+    let bodies: Map<String, Value> =
+        Type::NAMES.iter().map(|(kind, name)| ((*name).to_owned(), body(*kind, name))).collect();
     let branches: Vec<Value> = bodies
         .keys()
         .map(|name| {
@@ -92,9 +90,7 @@ fn object<T: JsonSchema>() -> Value {
         s.inline_subschemas = true;
         s.meta_schema = None;
     });
-    let mut schema = SchemaGenerator::new(settings)
-        .into_root_schema_for::<T>()
-        .to_value();
+    let mut schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();
     tidy(&mut schema);
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("title");
@@ -127,10 +123,9 @@ fn tidy(schema: &mut Value) {
 
 /// The fields of two objects in one.
 fn both(mut first: Value, second: &Value) -> Value {
-    if let (Some(first), Some(second)) = (
-        first["properties"].as_object_mut(),
-        second["properties"].as_object(),
-    ) {
+    if let (Some(first), Some(second)) =
+        (first["properties"].as_object_mut(), second["properties"].as_object())
+    {
         first.extend(second.clone());
     }
     first
@@ -145,10 +140,7 @@ fn narrowed() -> Vec<(&'static str, Value)> {
     let time = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$";
     vec![
         (".v", json!({ "const": VERSION })),
-        (
-            ".stream",
-            json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" }),
-        ),
+        (".stream", json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" })),
         (".turn", number()),
         (".seq", number()),
         (".first_seq", number()),
@@ -195,11 +187,7 @@ mod tests {
         let schema = schema();
         for (path, more) in narrowed() {
             let (name, keys) = path.split_once('.').unwrap();
-            let mut field = if name.is_empty() {
-                &schema
-            } else {
-                &schema["$defs"][name]
-            };
+            let mut field = if name.is_empty() { &schema } else { &schema["$defs"][name] };
             for key in keys.split('.') {
                 field = &field["properties"][key];
             }
@@ -212,9 +200,6 @@ mod tests {
     #[test]
     fn nothing_is_null_and_no_format_is_left() {
         let text = schema().to_string();
-        assert!(
-            !text.contains("null\"") && !text.contains("\"format\""),
-            "{text}"
-        );
+        assert!(!text.contains("null\"") && !text.contains("\"format\""), "{text}");
     }
 }

@@ -84,10 +84,7 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self {
-            max_line: codec::MAX_LINE,
-            strict: false,
-        }
+        Self { max_line: codec::MAX_LINE, strict: false }
     }
 }
 
@@ -116,8 +113,7 @@ impl Complaints {
             io.err
                 .extend_from_slice(format!("{name}:{line}:{}: {reason}\n", column + 1).as_bytes());
         } else if self.count == MAX_COMPLAINTS + 1 {
-            io.err
-                .extend_from_slice(b"spile: more input like this is not listed\n");
+            io.err.extend_from_slice(b"spile: more input like this is not listed\n");
         }
     }
 
@@ -154,10 +150,7 @@ impl FilterStage {
             strict: reading.strict,
             complaints: Complaints::default(),
         };
-        Self {
-            lines: Lines::new(reading.max_line),
-            each,
-        }
+        Self { lines: Lines::new(reading.max_line), each }
     }
 
     /// Gives the filters an event that is no line of the input.
@@ -175,39 +168,22 @@ impl FilterStage {
 impl EachLine {
     fn piece(&mut self, now: Time, piece: Piece<'_>, io: &mut Io) {
         match piece {
-            Piece::Line {
-                number,
-                offset,
-                bytes,
-                text,
-                ..
-            } => match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
-                Ok(event) => {
-                    self.time = match self.clock {
-                        Clock::Wall => now,
-                        Clock::Event => event.time().map_or(self.time, |t| t.max(self.time)),
-                    };
-                    self.chain.on_event(self.time, &event, &mut io.out);
+            Piece::Line { number, offset, bytes, text, .. } => {
+                match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
+                    Ok(event) => {
+                        self.time = match self.clock {
+                            Clock::Wall => now,
+                            Clock::Event => event.time().map_or(self.time, |t| t.max(self.time)),
+                        };
+                        self.chain.on_event(self.time, &event, &mut io.out);
+                    }
+                    Err(why) => {
+                        self.complaints.say(io, number, why.offset, &why.reason);
+                        self.diagnostic(&Place { line: number, offset, bytes }, &why, io);
+                    }
                 }
-                Err(why) => {
-                    self.complaints.say(io, number, why.offset, &why.reason);
-                    self.diagnostic(
-                        &Place {
-                            line: number,
-                            offset,
-                            bytes,
-                        },
-                        &why,
-                        io,
-                    );
-                }
-            },
-            Piece::Long {
-                number,
-                bytes,
-                first,
-                ..
-            } => {
+            }
+            Piece::Long { number, bytes, first, .. } => {
                 if first {
                     self.complaints.say(io, number, 0, TOO_LONG);
                     self.chain.on_flush(self.time, &mut io.out);
@@ -228,11 +204,7 @@ impl EachLine {
 /// The diagnostic that stands for a line that is no event, without a line feed.
 pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
     let mut line = Vec::new();
-    let envelope = Envelope {
-        v: VERSION,
-        type_: "status".into(),
-        ..Envelope::default()
-    };
+    let envelope = Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() };
     Writer::default().event(&mut line, &envelope, &codec::diagnostic(place, why));
     line.pop();
     line
@@ -243,8 +215,7 @@ impl Stage for FilterStage {
         if self.each.clock == Clock::Wall {
             self.each.time = now;
         }
-        self.lines
-            .feed(bytes, |piece| self.each.piece(now, piece, io));
+        self.lines.feed(bytes, |piece| self.each.piece(now, piece, io));
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -262,11 +233,7 @@ impl Stage for FilterStage {
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
         self.lines.end(|piece| self.each.piece(now, piece, io));
-        let now = if self.each.clock == Clock::Wall {
-            now
-        } else {
-            self.each.time
-        };
+        let now = if self.each.clock == Clock::Wall { now } else { self.each.time };
         self.each.chain.on_end(now, &mut io.out);
     }
 

@@ -67,12 +67,7 @@ struct Scan {
 
 impl Scan {
     fn new() -> Self {
-        Self {
-            frames: Frames::new(DECIDE_DOCUMENT),
-            seen: 0,
-            maybe: None,
-            sure: None,
-        }
+        Self { frames: Frames::new(DECIDE_DOCUMENT), seen: 0, maybe: None, sure: None }
     }
 
     fn look(&mut self, frame: &Frame<'_>) {
@@ -95,11 +90,7 @@ impl Scan {
     /// Nothing more is to be waited for once so much is held.
     fn is_enough(&self, held: usize) -> bool {
         // As long as nothing is whole it may be a JSON document that spans lines.
-        let most = if self.seen > 0 {
-            DECIDE_BYTES
-        } else {
-            DECIDE_DOCUMENT
-        };
+        let most = if self.seen > 0 { DECIDE_BYTES } else { DECIDE_DOCUMENT };
         self.sure.is_some() || self.seen >= DECIDE_LINES || held >= most
     }
 }
@@ -116,20 +107,10 @@ impl Tap {
                 guard.set_runtime(spec.name);
                 Source::Known(spec, (spec.new)(&config.argv))
             }
-            None => Source::Held {
-                chunks: Vec::new(),
-                scan: Box::new(Scan::new()),
-            },
+            None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
         let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));
-        Self {
-            guard,
-            source,
-            lines,
-            errors,
-            config,
-            hint: None,
-        }
+        Self { guard, source, lines, errors, config, hint: None }
     }
 
     /// The guard, for what the host itself has to say.
@@ -180,8 +161,7 @@ impl Tap {
     /// Takes the next bytes of the agent's stderr.
     pub fn on_stderr(&mut self, now: Time, bytes: &[u8]) {
         let guard = &mut self.guard;
-        self.errors
-            .feed(bytes, |piece| error_line(now, piece, guard));
+        self.errors.feed(bytes, |piece| error_line(now, piece, guard));
     }
 
     /// Time has passed: what is held of an unknown runtime is plain text.
@@ -210,8 +190,7 @@ impl Tap {
         let Source::Known(_, adapter) = &mut self.source else {
             return;
         };
-        self.lines
-            .end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        self.lines.end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
         let verdict = adapter.on_end(now, ended, guard);
         guard.end(now, &End { ended, verdict });
     }
@@ -230,11 +209,7 @@ impl Tap {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let malformed = self.config.strict && self.guard.diagnostics() > 0;
-        self.guard.exit().or(if malformed {
-            Exit::Malformed
-        } else {
-            Exit::Success
-        })
+        self.guard.exit().or(if malformed { Exit::Malformed } else { Exit::Success })
     }
 
     fn scan(&mut self, bytes: &[u8]) {
@@ -290,17 +265,7 @@ impl Tap {
         let (lines, guard) = (&mut self.lines, &mut self.guard);
         if adapter.framing() == Framing::Chunks {
             let (number, offset) = lines.place();
-            adapter.on_line(
-                now,
-                Line {
-                    bytes,
-                    text: None,
-                    number,
-                    offset,
-                    ended: false,
-                },
-                guard,
-            );
+            adapter.on_line(now, Line { bytes, text: None, number, offset, ended: false }, guard);
             lines.skip(bytes);
             return;
         }
@@ -348,31 +313,10 @@ impl Stage for Tap {
 
 fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &mut Guard) {
     match piece {
-        Piece::Line {
-            number,
-            offset,
-            bytes,
-            text,
-            ended,
-        } => {
-            adapter.on_line(
-                now,
-                Line {
-                    bytes,
-                    text,
-                    number,
-                    offset,
-                    ended,
-                },
-                guard,
-            );
+        Piece::Line { number, offset, bytes, text, ended } => {
+            adapter.on_line(now, Line { bytes, text, number, offset, ended }, guard);
         }
-        Piece::Long {
-            number,
-            offset,
-            bytes,
-            ..
-        } => long(now, (number, offset), bytes, guard),
+        Piece::Long { number, offset, bytes, .. } => long(now, (number, offset), bytes, guard),
     }
 }
 
@@ -380,19 +324,8 @@ fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &
 fn long(now: Time, (number, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
     let mut at = offset;
     for bytes in bytes.chunks(PIECE) {
-        let why = Malformed {
-            offset: 0,
-            reason: "a piece of a line that is too long".into(),
-        };
-        guard.diagnostic(
-            now,
-            &Place {
-                line: number,
-                offset: at,
-                bytes,
-            },
-            &why,
-        );
+        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
+        guard.diagnostic(now, &Place { line: number, offset: at, bytes }, &why);
         at += bytes.len() as u64;
     }
 }

@@ -44,9 +44,7 @@ impl Time {
     pub fn parse(ts: &str) -> Option<Self> {
         parse_canonical(ts.as_bytes()).or_else(|| {
             let parsed: Timestamp = ts.parse().ok()?;
-            u64::try_from(parsed.as_microsecond())
-                .ok()
-                .map(Self::from_micros)
+            u64::try_from(parsed.as_microsecond()).ok().map(Self::from_micros)
         })
     }
 
@@ -62,10 +60,8 @@ impl std::ops::Add<Duration> for Time {
 
     fn add(self, rhs: Duration) -> Self {
         // Not `as_micros`: 128-bit arithmetic, and deadlines are computed for every event.
-        let micros = rhs
-            .as_secs()
-            .saturating_mul(1_000_000)
-            .saturating_add(rhs.subsec_micros().into());
+        let micros =
+            rhs.as_secs().saturating_mul(1_000_000).saturating_add(rhs.subsec_micros().into());
         Self::from_micros(self.0.saturating_add(micros))
     }
 }
@@ -85,44 +81,19 @@ impl fmt::Display for Time {
 /// every line's `ts` is read.
 fn parse_canonical(b: &[u8]) -> Option<Time> {
     let digits = |from: usize, len: usize| {
-        b.get(from..from + len)?.iter().try_fold(0u64, |n, c| {
-            c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0'))
-        })
+        b.get(from..from + len)?
+            .iter()
+            .try_fold(0u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')))
     };
-    let marks = [
-        (4, b'-'),
-        (7, b'-'),
-        (10, b'T'),
-        (13, b':'),
-        (16, b':'),
-        (19, b'.'),
-        (23, b'Z'),
-    ];
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
     if b.len() != 24 || marks.iter().any(|&(at, c)| b[at] != c) {
         return None;
     }
     let (year, month, day) = (digits(0, 4)?, digits(5, 2)?, digits(8, 2)?);
-    let (hour, minute, second, ms) = (
-        digits(11, 2)?,
-        digits(14, 2)?,
-        digits(17, 2)?,
-        digits(20, 3)?,
-    );
+    let (hour, minute, second, ms) =
+        (digits(11, 2)?, digits(14, 2)?, digits(17, 2)?, digits(20, 3)?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_days = [
-        31,
-        if leap { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let month_days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let in_month = *month_days.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
     if year < 1970 || day == 0 || day > in_month || hour > 23 || minute > 59 || second > 59 {
         return None;
@@ -130,13 +101,9 @@ fn parse_canonical(b: &[u8]) -> Option<Time> {
     let years_before = year - 1;
     let leaps = |y: u64| y / 4 - y / 100 + y / 400;
     let days = (year - 1970) * 365 + leaps(years_before) - leaps(1969)
-        + month_days[..usize::try_from(month).ok()? - 1]
-            .iter()
-            .sum::<u64>()
+        + month_days[..usize::try_from(month).ok()? - 1].iter().sum::<u64>()
         + (day - 1);
-    Some(Time::from_millis(
-        (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms,
-    ))
+    Some(Time::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms))
 }
 
 #[cfg(test)]
@@ -146,10 +113,7 @@ mod tests {
 
     #[test]
     fn writes_milliseconds_in_utc() {
-        assert_eq!(
-            Time::from_millis(1_700_000_000_007).to_string(),
-            "2023-11-14T22:13:20.007Z"
-        );
+        assert_eq!(Time::from_millis(1_700_000_000_007).to_string(), "2023-11-14T22:13:20.007Z");
         assert_eq!(Time::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 

@@ -46,20 +46,12 @@ fn detect(value: &Value) -> Match {
             let initialize = method == "initialize" && params.get("clientCapabilities").is_some();
             let ours = ["session/", "fs/", "terminal/"];
             let ours = ours.iter().any(|prefix| method.starts_with(prefix));
-            if ours || initialize {
-                Match::Sure
-            } else {
-                Match::No
-            }
+            if ours || initialize { Match::Sure } else { Match::No }
         }
         Rpc::Result { result, .. } if result.get("agentCapabilities").is_some() => Match::Sure,
         Rpc::Result { result, .. } => {
             let stop = text_at(result, "stopReason").is_some();
-            if stop || result.get("sessionId").is_some() {
-                sure(stop)
-            } else {
-                Match::No
-            }
+            if stop || result.get("sessionId").is_some() { sure(stop) } else { Match::No }
         }
         _ => Match::No,
     }

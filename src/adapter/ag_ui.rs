@@ -81,9 +81,7 @@ impl Protocol for AgUi {
                 guard.fail(now, failure(&value), &spent(&value));
             }
             "TOOL_CALL_START" => self.tool(now, id, &value, guard),
-            "TOOL_CALL_ARGS" => self
-                .held
-                .add(id, text_at(&value, "delta").unwrap_or_default()),
+            "TOOL_CALL_ARGS" => self.held.add(id, text_at(&value, "delta").unwrap_or_default()),
             "TOOL_CALL_END" => self.held.start(now, id, &mut self.calls, guard),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
@@ -126,9 +124,7 @@ impl AgUi {
             "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
             _ => return false,
         };
-        let id = text_at(value, "messageId")
-            .unwrap_or(&self.message)
-            .to_owned();
+        let id = text_at(value, "messageId").unwrap_or(&self.message).to_owned();
         let user =
             ["user", "system", "developer"].contains(&text_at(value, "role").unwrap_or_default());
         if user && self.users.len() < MAX_USERS {

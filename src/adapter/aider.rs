@@ -48,8 +48,7 @@ impl Adapter for Aider {
     fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
         self.text.on_line(now, line, guard);
         let spent = &mut self.spent;
-        self.lines
-            .feed(line.bytes, |piece| footer(piece, spent, guard));
+        self.lines.feed(line.bytes, |piece| footer(piece, spent, guard));
     }
 
     fn on_end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict {
@@ -83,9 +82,7 @@ fn footer(piece: Piece<'_>, spent: &mut Spent, guard: &mut Guard) {
         *place = rounded(number);
     }
     spend(spent, Some(usage), None);
-    let session = cost
-        .split(',')
-        .find_map(|part| part.trim().strip_suffix(" session."));
+    let session = cost.split(',').find_map(|part| part.trim().strip_suffix(" session."));
     let session = session.and_then(|part| part.strip_prefix('$')?.parse().ok());
     spent.cost_usd = session.or(spent.cost_usd);
     guard.note_spent(spent);
@@ -108,22 +105,13 @@ mod tests {
 
     #[test]
     fn the_footer_counts_tokens_and_cost() {
-        let mut guard = Guard::new(crate::guard::Config {
-            stream: "s".into(),
-            label: None,
-            max_block: 1000,
-        });
+        let mut guard =
+            Guard::new(crate::guard::Config { stream: "s".into(), label: None, max_block: 1000 });
         let mut aider = (SPEC.new)(&[]);
         let text = "Hi.\nTokens: 8.6k sent, 59 received. Cost: $0.03 message, $0.03 session.\n\
                     Yes.\nTokens: 400 sent, 1 received. Cost: $0.01 message, $0.04 session.";
         for bytes in text.as_bytes().chunks(7) {
-            let line = Line {
-                text: None,
-                bytes,
-                number: 1,
-                offset: 0,
-                ended: false,
-            };
+            let line = Line { text: None, bytes, number: 1, offset: 0, ended: false };
             aider.on_line(Time::default(), line, &mut guard);
         }
         let verdict = aider.on_end(Time::default(), Ended::Exited(0), &mut guard);

@@ -18,12 +18,8 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(Claude::new(&AMP)),
 };
 
-const AMP: Dialect = Dialect {
-    runtime: "amp",
-    version: "version",
-    ids: Ids::None,
-    errors: Errors::Fatal,
-};
+const AMP: Dialect =
+    Dialect { runtime: "amp", version: "version", ids: Ids::None, errors: Errors::Fatal };
 
 /// Only the ids of its threads tell Amp's messages from Claude Code's.
 fn detect(value: &Value) -> Match {

@@ -35,11 +35,7 @@ fn detect(value: &Value) -> Match {
         "message_delta" | "content_block_stop" | "message_stop" | "ping" => Match::Maybe,
         "error" if !has("timestamp") && value.pointer("/error/type").is_some() => {
             let theirs = text_at(value.get("error").unwrap_or(&Value::Null), "type");
-            if theirs.is_some_and(|t| t.ends_with("_error")) {
-                Match::Sure
-            } else {
-                Match::No
-            }
+            if theirs.is_some_and(|t| t.ends_with("_error")) { Match::Sure } else { Match::No }
         }
         _ => Match::No,
     }
@@ -151,10 +147,8 @@ impl Anthropic {
         let id = text_at(block, "id").unwrap_or_default();
         match type_ {
             "text" | "thinking" => {
-                for (kind, field) in [
-                    (TextKind::Answer, "text"),
-                    (TextKind::Reasoning, "thinking"),
-                ] {
+                for (kind, field) in [(TextKind::Answer, "text"), (TextKind::Reasoning, "thinking")]
+                {
                     let said = text_at(block, field).unwrap_or_default();
                     guard.delta(now, &text(kind, key), said);
                 }
@@ -249,10 +243,7 @@ impl Anthropic {
     }
 
     fn spent(&self) -> Spent {
-        Spent {
-            usage: self.used.then_some(self.usage),
-            ..Spent::default()
-        }
+        Spent { usage: self.used.then_some(self.usage), ..Spent::default() }
     }
 
     /// A body that was not streamed.

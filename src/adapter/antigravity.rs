@@ -21,19 +21,10 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--output-format"],
     has_result: true,
     detect,
-    new: |_| {
-        Box::new(Antigravity {
-            documents: Documents::new(),
-            turn: Turn::default(),
-        })
-    },
+    new: |_| Box::new(Antigravity { documents: Documents::new(), turn: Turn::default() }),
 };
 
-const ANSWER: Text<'_> = Text {
-    key: "response",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -81,10 +72,7 @@ impl Adapter for Antigravity {
 impl Turn {
     fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
         let type_ = text_at(&value, "type").unwrap_or_default();
-        let result = value
-            .get("result")
-            .filter(|r| r.is_object())
-            .unwrap_or(&value);
+        let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
         let piece = ["text", "delta", "data"];
         let piece = piece.iter().find_map(|key| text_at(&value, key));
         match (type_, piece) {

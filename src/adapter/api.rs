@@ -74,13 +74,7 @@ pub fn failure_under(now: Time, head: Option<&Head>, error: &Value) -> Failure<'
 pub fn error_after_turn(now: Time, error: &Value, guard: &mut Guard) -> bool {
     let late = over(guard);
     if late {
-        say_status(
-            now,
-            guard,
-            "error",
-            "an error after the turn",
-            error.clone(),
-        );
+        say_status(now, guard, "error", "an error after the turn", error.clone());
     }
     late
 }
@@ -290,11 +284,7 @@ impl Currents {
 
 /// A text of the main agent.
 pub fn text(kind: TextKind, key: &str) -> Text<'_> {
-    Text {
-        key,
-        kind,
-        parent: None,
-    }
+    Text { key, kind, parent: None }
 }
 
 /// A text that comes again as a whole, longer each time: what is new of it is said.

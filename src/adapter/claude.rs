@@ -227,25 +227,15 @@ impl Claude {
         event: &StreamEvent<'_>,
         guard: &mut Guard,
     ) -> bool {
-        let place = Place {
-            parent,
-            index: event.index,
-        };
+        let place = Place { parent, index: event.index };
         match (&*event.type_, &event.delta, &event.content_block) {
             ("content_block_delta", Some(delta), _) => {
-                match (
-                    &*delta.type_,
-                    &delta.text,
-                    &delta.thinking,
-                    &delta.partial_json,
-                ) {
+                match (&*delta.type_, &delta.text, &delta.thinking, &delta.partial_json) {
                     ("text_delta", Some(text), _, _) => {
-                        self.partial
-                            .delta(now, place, TextKind::Answer, text, guard);
+                        self.partial.delta(now, place, TextKind::Answer, text, guard);
                     }
                     ("thinking_delta", _, Some(text), _) => {
-                        self.partial
-                            .delta(now, place, TextKind::Reasoning, text, guard);
+                        self.partial.delta(now, place, TextKind::Reasoning, text, guard);
                     }
                     ("input_json_delta", _, _, Some(json)) => self.partial.input(place, json),
                     ("signature_delta", ..) => {}
@@ -253,10 +243,8 @@ impl Claude {
                 }
             }
             ("content_block_start", _, Some(block)) => {
-                let said = [
-                    (TextKind::Answer, &block.text),
-                    (TextKind::Reasoning, &block.thinking),
-                ];
+                let said =
+                    [(TextKind::Answer, &block.text), (TextKind::Reasoning, &block.thinking)];
                 for (kind, text) in said {
                     self.partial.delta(
                         now,
@@ -269,8 +257,7 @@ impl Claude {
                 if block.type_.ends_with("tool_use")
                     && let Some(id) = &block.id
                     && let Some(oldest) =
-                        self.partial
-                            .hold(place, id, block.name.as_deref().unwrap_or_default())
+                        self.partial.hold(place, id, block.name.as_deref().unwrap_or_default())
                 {
                     self.start_held(now, &oldest, guard);
                 }

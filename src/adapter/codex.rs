@@ -48,11 +48,7 @@ fn detect(value: &Value) -> Match {
         "item.started" | "item.updated" | "item.completed" if item.is_some() => Match::Sure,
         "turn.started" | "turn.completed" | "turn.failed" if !has("data") => Match::Maybe,
         "error" if text_at(value, "message").is_some() && !has("timestamp") => Match::Maybe,
-        "" if has("id")
-            && value
-                .get("msg")
-                .is_some_and(|m| text_at(m, "type").is_some()) =>
-        {
+        "" if has("id") && value.get("msg").is_some_and(|m| text_at(m, "type").is_some()) => {
             Match::Sure
         }
         "" if has("sandbox") && has("model") => Match::Maybe,
@@ -161,11 +157,7 @@ impl Adapter for Codex {
         {
             guard.fail(now, failure(&error), &Spent::default());
         }
-        if self.open.is_empty() {
-            Verdict::ByExit
-        } else {
-            Verdict::Truncated
-        }
+        if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
     }
 }
 
@@ -177,9 +169,7 @@ impl Codex {
             thread: None,
             calls: Calls::default(),
             open: Vec::new(),
-            usage: Counter {
-                before: (!resumed).then(Usage::default),
-            },
+            usage: Counter { before: (!resumed).then(Usage::default) },
             first: First::default(),
             error: None,
         }
@@ -214,11 +204,7 @@ impl Codex {
             self.start_turn(now, guard);
         }
         let id = item.id.as_deref().unwrap_or_default();
-        let text = |kind| Text {
-            key: id,
-            kind,
-            parent: None,
-        };
+        let text = |kind| Text { key: id, kind, parent: None };
         match (type_.unwrap_or_default(), kind, &item.text) {
             ("item.completed", "agent_message" | "assistant_message", Some(said)) => {
                 guard.finish_block(now, &text(TextKind::Answer), Some(said));
@@ -255,8 +241,7 @@ impl Codex {
         match type_.as_str() {
             "" => {
                 self.generation.get_or_insert(Generation::First);
-                self.first
-                    .value(now, value, guard, &mut self.calls, &mut self.usage);
+                self.first.value(now, value, guard, &mut self.calls, &mut self.usage);
             }
             "thread.started" | "session.created" => {
                 let second = type_ == "session.created";

@@ -78,11 +78,7 @@ impl Adapter for Copilot {
                 guard.fail(now, why(&error), &Spent::default());
             }
         }
-        if self.settled {
-            Verdict::ByExit
-        } else {
-            Verdict::MissingResult
-        }
+        if self.settled { Verdict::ByExit } else { Verdict::MissingResult }
     }
 }
 
@@ -174,11 +170,7 @@ impl Copilot {
             if self.texts.len() >= MAX_MESSAGES {
                 self.texts.pop_front();
             }
-            self.texts.push_back(Streamed {
-                kind,
-                id: id.to_owned(),
-                said: Said::default(),
-            });
+            self.texts.push_back(Streamed { kind, id: id.to_owned(), said: Said::default() });
             self.texts.len() - 1
         });
         self.texts.get_mut(at)
@@ -191,11 +183,7 @@ impl Copilot {
         delta: &str,
         guard: &mut Guard,
     ) {
-        let text = Text {
-            key: id,
-            kind,
-            parent,
-        };
+        let text = Text { key: id, kind, parent };
         if let Some(streamed) = self.place(kind, id).filter(|_| !delta.is_empty()) {
             streamed.said.delta(now, &text, delta, guard);
         }
@@ -208,11 +196,7 @@ impl Copilot {
         whole: &str,
         guard: &mut Guard,
     ) {
-        let text = Text {
-            key: id,
-            kind,
-            parent,
-        };
+        let text = Text { key: id, kind, parent };
         let Some(streamed) = self.place(kind, id).filter(|_| !id.is_empty()) else {
             guard.finish_block(now, &text, Some(whole));
             return;
@@ -245,9 +229,7 @@ impl Copilot {
 
     fn tool_done(&mut self, now: Time, data: &Value, parent: Option<&str>, guard: &mut Guard) {
         let at = |path: &str| data.pointer(path).filter(|v| !v.is_null());
-        let code = at("/error/code")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let code = at("/error/code").and_then(Value::as_str).unwrap_or_default();
         let outcome = match data.get("success").and_then(Value::as_bool) {
             Some(true) => "ok",
             _ if matches!(code, "denied" | "rejected") => "denied",

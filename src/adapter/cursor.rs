@@ -27,17 +27,9 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(Cursor::default()),
 };
 
-const ANSWER: Text<'_> = Text {
-    key: "assistant",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "assistant", kind: TextKind::Answer, parent: None };
 
-const THINKING: Text<'_> = Text {
-    key: "thinking",
-    kind: TextKind::Reasoning,
-    parent: None,
-};
+const THINKING: Text<'_> = Text { key: "thinking", kind: TextKind::Reasoning, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -92,9 +84,8 @@ impl Cursor {
             ("thinking", "completed") => guard.finish_block(now, &THINKING, None),
             ("assistant", _) if said(&value).is_some() => {
                 let whole = said(&value).unwrap_or_default();
-                let piece = value
-                    .get("timestamp_ms")
-                    .filter(|_| value.get("model_call_id").is_none());
+                let piece =
+                    value.get("timestamp_ms").filter(|_| value.get("model_call_id").is_none());
                 let piece = piece.map_or(Piece::Whole, |_| Piece::Delta);
                 self.assistant(now, &whole, piece, guard);
             }
@@ -137,17 +128,9 @@ impl Cursor {
         let body = call.and_then(|call| call.iter().find(|(_, body)| body.is_object()));
         let (key, body) = body.map_or(("", &Value::Null), |(key, body)| (key.as_str(), body));
         let own = text_at(body, "name").filter(|_| key == "function");
-        let (id, name) = (
-            text_at(value, "call_id").unwrap_or_default(),
-            own.unwrap_or(key),
-        );
+        let (id, name) = (text_at(value, "call_id").unwrap_or_default(), own.unwrap_or(key));
         let input = arguments(body.get("args").or_else(|| body.get("arguments")));
-        let tool = Call {
-            id,
-            name,
-            input: input.as_ref(),
-            ..Call::default()
-        };
+        let tool = Call { id, name, input: input.as_ref(), ..Call::default() };
         let started = text_at(value, "subtype") == Some("started");
         if started || (guard.turn_open() && !self.calls.started(id, guard)) {
             start_tool(now, &tool, &mut self.calls, guard);
@@ -157,9 +140,7 @@ impl Cursor {
         }
         let result = body.get("result").and_then(Value::as_object);
         let kind = |(key, body): (&'_ String, &Value)| body.is_object().then(|| key.clone());
-        let kind = result
-            .and_then(|r| r.iter().find_map(kind))
-            .unwrap_or_default();
+        let kind = result.and_then(|r| r.iter().find_map(kind)).unwrap_or_default();
         let output = result.and_then(|r| r.get(&kind));
         let exit_code = output.and_then(|o| o.get("exitCode")?.as_i64());
         let done = Done {
@@ -193,11 +174,8 @@ fn said(value: &Value) -> Option<String> {
     if let Some(text) = content.as_str() {
         return Some(text.to_owned());
     }
-    let texts: Option<Vec<&str>> = content
-        .as_array()?
-        .iter()
-        .map(|part| part.get("text")?.as_str())
-        .collect();
+    let texts: Option<Vec<&str>> =
+        content.as_array()?.iter().map(|part| part.get("text")?.as_str()).collect();
     Some(texts?.concat())
 }
 
@@ -213,11 +191,7 @@ fn result(now: Time, subtype: &str, value: &Value, guard: &mut Guard) {
         let message = text("error").or(text("result")).unwrap_or_default();
         guard.fail(now, failure(message, subtype, None), &spent);
     } else {
-        let stop = if subtype.is_empty() {
-            "success"
-        } else {
-            subtype
-        };
+        let stop = if subtype.is_empty() { "success" } else { subtype };
         guard.complete(now, stop, text("result"), &spent);
     }
 }

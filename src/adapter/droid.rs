@@ -27,11 +27,7 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(Droid::default()),
 };
 
-const ANSWER: Text<'_> = Text {
-    key: "message",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
 
 /// What the other runtimes with a `system/init` say in it and Droid does not.
 const FOREIGN: [&str; 6] = [

@@ -81,21 +81,9 @@ impl Protocol for Events {
                 self.error = Some(data.clone());
             }
             "progress" => {
-                say_status(
-                    now,
-                    guard,
-                    "progress",
-                    words(data).unwrap_or_default(),
-                    data.clone(),
-                );
+                say_status(now, guard, "progress", words(data).unwrap_or_default(), data.clone());
             }
-            _ => say_status(
-                now,
-                guard,
-                "info",
-                words(data).unwrap_or(type_),
-                value.clone(),
-            ),
+            _ => say_status(now, guard, "info", words(data).unwrap_or(type_), value.clone()),
         }
     }
 
@@ -112,11 +100,8 @@ impl Protocol for Events {
 
 /// What people want to see of an event.
 fn words(data: &Value) -> Option<&str> {
-    let keys = [
-        "text", "content", "message", "thought", "result", "summary", "error",
-    ];
-    data.as_str()
-        .or_else(|| keys.into_iter().find_map(|key| text_at(data, key)))
+    let keys = ["text", "content", "message", "thought", "result", "summary", "error"];
+    data.as_str().or_else(|| keys.into_iter().find_map(|key| text_at(data, key)))
 }
 
 /// The first of these fields that is there.
@@ -126,9 +111,7 @@ fn first<'v>(data: &'v Value, keys: &[&str]) -> Option<&'v Value> {
 }
 
 fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
-    first(data, keys)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    first(data, keys).and_then(Value::as_str).unwrap_or_default()
 }
 
 impl Events {
@@ -179,11 +162,7 @@ impl Events {
         let name = string(data, &["name", "tool", "tool_name"]);
         let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
         let found = self.open.iter().rposition(|(theirs, called)| {
-            if id.is_empty() {
-                name.is_empty() || name == called
-            } else {
-                theirs == id
-            }
+            if id.is_empty() { name.is_empty() || name == called } else { theirs == id }
         });
         let open = found.map(|at| self.open.remove(at));
         let (id, name) = open.unwrap_or_else(|| (id.to_owned(), name.to_owned()));
@@ -205,13 +184,7 @@ impl Events {
 
     fn complete(&mut self, now: Time, data: &Value, guard: &mut Guard) {
         if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(
-                now,
-                guard,
-                "log",
-                "the turn had ended already",
-                data.clone(),
-            );
+            return say_status(now, guard, "log", "the turn had ended already", data.clone());
         }
         let failed = data.get("success").and_then(Value::as_bool) == Some(false);
         if failed || first(data, &["error"]).is_some() {

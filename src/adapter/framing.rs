@@ -93,11 +93,7 @@ impl Frames {
     pub fn new(max: usize) -> Self {
         Self {
             cutter: Cutter::new(max),
-            parts: Parts {
-                sse: Sse::new(max),
-                document: Document::new(max),
-                ..Parts::default()
-            },
+            parts: Parts { sse: Sse::new(max), document: Document::new(max), ..Parts::default() },
         }
     }
 
@@ -147,10 +143,7 @@ impl Frames {
 
 /// What is said of a message that the end of the input cut short.
 fn truncated(offset: usize) -> Malformed {
-    Malformed {
-        offset,
-        reason: "truncated: the output ends in the middle of a message".into(),
-    }
+    Malformed { offset, reason: "truncated: the output ends in the middle of a message".into() }
 }
 
 /// Whether a text is one whole JSON value.
@@ -208,8 +201,7 @@ impl Parts {
         if let Some((field, value)) = field(line) {
             self.document.give_up(each);
             self.sent |= !line.is_empty();
-            self.sse
-                .field((field, value), (place.line, place.offset), each);
+            self.sse.field((field, value), (place.line, place.offset), each);
         } else if line.trim().is_empty() {
             if self.document.is_open() {
                 // White space inside a document.
@@ -296,13 +288,7 @@ struct Reader<P> {
 impl<P: Protocol> Framed<P> {
     /// An adapter before its first byte.
     pub fn new(protocol: P) -> Self {
-        Self {
-            frames: Frames::new(MAX),
-            reader: Reader {
-                protocol,
-                refused: None,
-            },
-        }
+        Self { frames: Frames::new(MAX), reader: Reader { protocol, refused: None } }
     }
 }
 
@@ -317,32 +303,21 @@ impl<P: Protocol> Adapter for Framed<P> {
 
     fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
         let reader = &mut self.reader;
-        self.frames
-            .feed(line.bytes, &mut |frame| reader.frame(now, frame, guard));
+        self.frames.feed(line.bytes, &mut |frame| reader.frame(now, frame, guard));
     }
 
     fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
         let reader = &mut self.reader;
-        let tail = self
-            .frames
-            .end(&mut |frame| reader.frame(now, frame, guard));
+        let tail = self.frames.end(&mut |frame| reader.frame(now, frame, guard));
         let verdict = reader.protocol.end(now, tail, guard);
         if let Some(status) = reader.refused
             && guard.turns() == 0
         {
             let status =
                 serde_json::json!({"message": format!("HTTP status {status}"), "status": status});
-            guard.fail(
-                now,
-                super::api::failure(&status),
-                &crate::event::Spent::default(),
-            );
+            guard.fail(now, super::api::failure(&status), &crate::event::Spent::default());
         }
-        if tail == Tail::Cut {
-            Verdict::Truncated
-        } else {
-            verdict
-        }
+        if tail == Tail::Cut { Verdict::Truncated } else { verdict }
     }
 }
 
@@ -351,11 +326,7 @@ impl<P: Protocol> Reader<P> {
         match frame {
             Frame::Message(message) => self.message(now, message, guard),
             Frame::Log(line) => {
-                let notice = Notice {
-                    kind: "log",
-                    message: Some(line),
-                    ..Notice::default()
-                };
+                let notice = Notice { kind: "log", message: Some(line), ..Notice::default() };
                 guard.status(now, &notice);
             }
             Frame::Broken(place, why) => guard.diagnostic(now, &place, &why),
@@ -383,11 +354,7 @@ impl<P: Protocol> Reader<P> {
         if matches!(event, "ping" | "heartbeat" | "keepalive") {
             return;
         }
-        let place = Place {
-            line: message.line,
-            offset: message.offset,
-            bytes: text.as_bytes(),
-        };
+        let place = Place { line: message.line, offset: message.offset, bytes: text.as_bytes() };
         guard.diagnostic(now, &place, &codec::malformed(&error, text));
     }
 }

@@ -26,11 +26,7 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(Gemini::default()),
 };
 
-const ANSWER: Text<'_> = Text {
-    key: "message",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -113,11 +109,7 @@ impl Gemini {
                 finish_tool(now, &done, &mut self.calls, guard);
             }
             ("error", _) => {
-                let kind = if text("severity") == "warning" {
-                    "warning"
-                } else {
-                    "error"
-                };
+                let kind = if text("severity") == "warning" { "warning" } else { "error" };
                 let message = one_line(text("message"));
                 say_status(now, guard, kind, &message, value);
             }

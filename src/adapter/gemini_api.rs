@@ -104,13 +104,7 @@ impl Gemini {
         }
         let feedback = value.get("promptFeedback").unwrap_or(&Value::Null);
         if let Some(reason) = text_at(feedback, "blockReason") {
-            say_status(
-                now,
-                guard,
-                "warning",
-                "the prompt was blocked",
-                feedback.clone(),
-            );
+            say_status(now, guard, "warning", "the prompt was blocked", feedback.clone());
             self.stop = Some(reason.to_owned());
         }
         let candidates = value.get("candidates").and_then(Value::as_array);
@@ -160,11 +154,7 @@ impl Gemini {
         let key = index.to_string();
         if let Some(said) = text_at(part, "text") {
             let thought = part.get("thought").and_then(Value::as_bool) == Some(true);
-            let kind = if thought {
-                TextKind::Reasoning
-            } else {
-                TextKind::Answer
-            };
+            let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
             let current = self.texts.of(index);
             current.delta(now, (kind, &key), said, guard);
         } else if let Some(call) = part.get("functionCall") {
@@ -188,10 +178,7 @@ impl Gemini {
                 ..ToolEnd::default()
             };
             self.calls.finish(now, end, guard);
-        } else if part
-            .as_object()
-            .is_some_and(|p| !p.contains_key("thoughtSignature"))
-        {
+        } else if part.as_object().is_some_and(|p| !p.contains_key("thoughtSignature")) {
             say_status(now, guard, "info", "content of another type", part.clone());
         }
     }

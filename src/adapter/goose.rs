@@ -80,11 +80,7 @@ impl Goose {
     fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match text("type") {
-            "message"
-                if value
-                    .pointer("/message/content")
-                    .is_some_and(Value::is_array) =>
-            {
+            "message" if value.pointer("/message/content").is_some_and(Value::is_array) => {
                 self.message(now, &value, guard);
             }
             "notification" => {
@@ -127,16 +123,8 @@ impl Goose {
             usage.total_tokens = tokens(&["total_tokens"]);
         }
         let usage = Some(usage).filter(|u| *u != Usage::default());
-        let (usage, usage_total) = if self.resumed {
-            (None, usage)
-        } else {
-            (usage, None)
-        };
-        let spent = Spent {
-            usage,
-            usage_total,
-            ..Spent::default()
-        };
+        let (usage, usage_total) = if self.resumed { (None, usage) } else { (usage, None) };
+        let spent = Spent { usage, usage_total, ..Spent::default() };
         self.message = None;
         match self.error.take() {
             Some(error) => guard.fail(now, failure(&error, "", None), &spent),
@@ -152,9 +140,7 @@ impl Goose {
             close(now, guard);
             self.message = Some(id.to_owned());
         }
-        let visible = message
-            .pointer("/metadata/userVisible")
-            .and_then(Value::as_bool);
+        let visible = message.pointer("/metadata/userVisible").and_then(Value::as_bool);
         let parts = message.get("content").and_then(Value::as_array);
         let whose = match (visible, text_at(message, "role")) {
             (Some(false), _) => Whose::Nobodys,
@@ -168,9 +154,7 @@ impl Goose {
 
     fn part(&mut self, now: Time, part: &Value, whose: Whose, guard: &mut Guard) {
         let text = |key| text_at(part, key).unwrap_or_default();
-        let audience = part
-            .pointer("/annotations/audience")
-            .and_then(Value::as_array);
+        let audience = part.pointer("/annotations/audience").and_then(Value::as_array);
         let internal = audience.is_some_and(|all| !all.iter().any(|a| a == "user"));
         match (text("type"), whose) {
             ("text", Whose::Users) => user_said(now, guard, text("text")),
@@ -205,12 +189,7 @@ impl Goose {
         };
         start_tool(now, &tool, &mut self.calls, guard);
         if text_at(call, "status") == Some("error") {
-            let done = Done {
-                id,
-                outcome: "error",
-                output: call.get("error"),
-                ..Done::default()
-            };
+            let done = Done { id, outcome: "error", output: call.get("error"), ..Done::default() };
             finish_tool(now, &done, &mut self.calls, guard);
         }
     }
@@ -243,11 +222,7 @@ enum Whose {
 }
 
 fn block(kind: TextKind) -> Text<'static> {
-    Text {
-        key: "message",
-        kind,
-        parent: None,
-    }
+    Text { key: "message", kind, parent: None }
 }
 
 fn close(now: Time, guard: &mut Guard) {

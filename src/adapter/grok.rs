@@ -24,17 +24,9 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(Grok::default()),
 };
 
-const ANSWER: Text<'_> = Text {
-    key: "text",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
 
-const THOUGHT: Text<'_> = Text {
-    key: "thought",
-    kind: TextKind::Reasoning,
-    parent: None,
-};
+const THOUGHT: Text<'_> = Text { key: "thought", kind: TextKind::Reasoning, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -93,12 +85,8 @@ impl Grok {
             "tool_call" => {
                 let input = arguments(value.get("rawInput"));
                 let name = text_at(&value, "toolName").unwrap_or(text("title"));
-                let call = Call {
-                    id: text("toolCallId"),
-                    name,
-                    input: input.as_ref(),
-                    ..Call::default()
-                };
+                let call =
+                    Call { id: text("toolCallId"), name, input: input.as_ref(), ..Call::default() };
                 start_tool(now, &call, &mut self.calls, guard);
                 self.finish(now, &value, guard);
             }
@@ -177,8 +165,6 @@ impl Grok {
 /// ACP wraps every part of a tool's output once more.
 fn content(content: &Value) -> Value {
     let parts = content.as_array().into_iter().flatten();
-    let parts: Value = parts
-        .map(|p| p.get("content").unwrap_or(p).clone())
-        .collect();
+    let parts: Value = parts.map(|p| p.get("content").unwrap_or(p).clone()).collect();
     plain(&parts)
 }

@@ -65,11 +65,7 @@ fn log_line(now: Time, bytes: &[u8], (number, offset): (u64, u64), guard: &mut G
         diagnostic_of(now, (number, offset), bytes, "invalid UTF-8", guard);
         return;
     };
-    let notice = Notice {
-        kind: "log",
-        message: Some(message),
-        ..Notice::default()
-    };
+    let notice = Notice { kind: "log", message: Some(message), ..Notice::default() };
     guard.status(now, &notice);
 }
 
@@ -80,23 +76,14 @@ fn diagnostic_of(
     reason: &'static str,
     guard: &mut Guard,
 ) {
-    let place = Place {
-        line,
-        offset,
-        bytes,
-    };
-    let why = Malformed {
-        offset: 0,
-        reason: reason.into(),
-    };
+    let place = Place { line, offset, bytes };
+    let why = Malformed { offset: 0, reason: reason.into() };
     guard.diagnostic(now, &place, &why);
 }
 
 /// The line as text if it can be JSON; else it is passed on.
 fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
-    let text = line
-        .text
-        .map_or_else(|| std::str::from_utf8(line.bytes), Ok);
+    let text = line.text.map_or_else(|| std::str::from_utf8(line.bytes), Ok);
     match text.map(str::trim_ascii) {
         Ok("") => None,
         Ok(text) if text.starts_with(['{', '[']) => Some(text),
@@ -105,18 +92,11 @@ fn text<'a>(now: Time, line: Line<'a>, guard: &mut Guard) -> Option<&'a str> {
             None
         }
         Err(e) => {
-            let place = Place {
-                line: line.number,
-                offset: line.offset,
-                bytes: line.bytes,
-            };
+            let place = Place { line: line.number, offset: line.offset, bytes: line.bytes };
             guard.diagnostic(
                 now,
                 &place,
-                &Malformed {
-                    offset: e.valid_up_to(),
-                    reason: "invalid UTF-8".into(),
-                },
+                &Malformed { offset: e.valid_up_to(), reason: "invalid UTF-8".into() },
             );
             None
         }
@@ -131,11 +111,7 @@ fn diagnostic(now: Time, line: Line<'_>, error: &serde_json::Error, guard: &mut 
     }
     guard.diagnostic(
         now,
-        &Place {
-            line: line.number,
-            offset: line.offset,
-            bytes: line.bytes,
-        },
+        &Place { line: line.number, offset: line.offset, bytes: line.bytes },
         &why,
     );
 }
@@ -217,10 +193,7 @@ pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
     };
     let files = ["file_path", "filePath", "absolute_path"];
     let path = files.into_iter().find_map(text);
-    let paths = path
-        .into_iter()
-        .chain(text("notebook_path"))
-        .chain(text("path"));
+    let paths = path.into_iter().chain(text("notebook_path")).chain(text("path"));
     let mut paths: Vec<String> = paths.map(Cow::into_owned).collect();
     paths.dedup();
     let said = ["command", "pattern", "query", "url"];
@@ -268,12 +241,7 @@ pub fn tool_kind(name: &str) -> &'static str {
         ("fetch", &["fetch", "web", "http", "browse", "url"]),
         ("search", &["search", "grep", "glob", "find", "ls", "list"]),
         ("read", &["read", "view", "cat", "open"]),
-        (
-            "execute",
-            &[
-                "bash", "shell", "exec", "execute", "command", "run", "terminal", "kill",
-            ],
-        ),
+        ("execute", &["bash", "shell", "exec", "execute", "command", "run", "terminal", "kill"]),
         ("think", &["think", "plan", "todo", "task", "agent"]),
     ];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
@@ -292,10 +260,7 @@ pub fn tool_kind(name: &str) -> &'static str {
     }
     let whole = name.to_lowercase();
     let known = |known: &&str| whole == *known || words.iter().any(|w| w == known);
-    WORDS
-        .iter()
-        .find(|(_, list)| list.iter().any(known))
-        .map_or("other", |(kind, _)| kind)
+    WORDS.iter().find(|(_, list)| list.iter().any(known)).map_or("other", |(kind, _)| kind)
 }
 
 #[cfg(test)]

@@ -148,10 +148,6 @@ impl Kimi {
 }
 
 fn say(now: Time, kind: TextKind, said: &str, guard: &mut Guard) {
-    let text = Text {
-        key: "assistant",
-        kind,
-        parent: None,
-    };
+    let text = Text { key: "assistant", kind, parent: None };
     guard.finish_block(now, &text, Some(said));
 }

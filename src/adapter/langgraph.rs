@@ -61,9 +61,7 @@ impl Protocol for LangGraph {
         match name {
             "metadata" => self.begin(now, &value, guard),
             "messages/partial" | "messages/complete" | "messages" => {
-                let all = value
-                    .as_array()
-                    .map_or(std::slice::from_ref(&value), Vec::as_slice);
+                let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
                     if self.messages.message(now, name, message, guard) {
                         continue;
@@ -97,11 +95,7 @@ impl Protocol for LangGraph {
         if guard.turn_open() {
             self.messages.release(now, guard);
         }
-        if open {
-            Verdict::MissingResult
-        } else {
-            Verdict::ByExit
-        }
+        if open { Verdict::MissingResult } else { Verdict::ByExit }
     }
 }
 

@@ -31,13 +31,7 @@ fn detect(value: &Value) -> Match {
     }
     match Rpc::of(value) {
         Rpc::Call { method, .. } => {
-            let ours = [
-                "notifications/",
-                "tools/",
-                "resources/",
-                "prompts/",
-                "sampling/",
-            ];
+            let ours = ["notifications/", "tools/", "resources/", "prompts/", "sampling/"];
             if ours.iter().any(|prefix| method.starts_with(prefix)) {
                 Match::Sure
             } else {
@@ -117,9 +111,7 @@ impl Mcp {
             }
             ("notifications/message", _) => {
                 let data = params.get("data").unwrap_or(&Value::Null);
-                let text = data
-                    .as_str()
-                    .map_or_else(|| data.to_string(), str::to_owned);
+                let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
                 let kind = match text_at(params, "level").unwrap_or_default() {
                     "warning" => "warning",
                     "error" | "critical" | "alert" | "emergency" => "error",
@@ -142,12 +134,8 @@ impl Mcp {
     }
 
     fn finish(&mut self, now: Time, id: &Value, outcome: &str, result: &Value, guard: &mut Guard) {
-        let end = ToolEnd {
-            id: &id_of(id),
-            outcome,
-            output: Some(raw(result)),
-            ..ToolEnd::default()
-        };
+        let end =
+            ToolEnd { id: &id_of(id), outcome, output: Some(raw(result)), ..ToolEnd::default() };
         self.calls.finish(now, end, guard);
     }
 }
@@ -155,9 +143,7 @@ impl Mcp {
 /// `50/100 message`, as far as it is known.
 fn progress(params: &Value) -> String {
     let number = |key: &str| params.get(key).filter(|n| n.is_number());
-    let mut text = number("progress")
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let mut text = number("progress").map(ToString::to_string).unwrap_or_default();
     if let Some(total) = number("total") {
         text = format!("{text}/{total}");
     }

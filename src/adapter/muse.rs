@@ -35,11 +35,7 @@ const MAX_TASKS: usize = 4096;
 /// How much of a task's output is kept, in bytes; the tool's result has all of it.
 const MAX_OUTPUT: usize = 1 << 20;
 
-const ANSWER: Text<'_> = Text {
-    key: "output",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "output", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -150,13 +146,7 @@ impl Muse {
             ("failed" | "rejected" | "cancelled", None) => {
                 let reason = one_line(text("reason"));
                 let message = format!("{name} {kind}: {reason}");
-                say_status(
-                    now,
-                    guard,
-                    "warning",
-                    message.trim_end_matches(": "),
-                    event.clone(),
-                );
+                say_status(now, guard, "warning", message.trim_end_matches(": "), event.clone());
             }
             _ => {
                 let message = one_line(text("message"));
@@ -169,17 +159,10 @@ impl Muse {
         if self.tasks.len() >= MAX_TASKS {
             self.tasks.clear();
         }
-        let task = Task {
-            kind: kind.to_owned(),
-            ..Task::default()
-        };
+        let task = Task { kind: kind.to_owned(), ..Task::default() };
         self.tasks.insert(id.to_owned(), task);
         if let Some(name) = kind.strip_prefix("tool.") {
-            let call = Call {
-                id,
-                name,
-                ..Call::default()
-            };
+            let call = Call { id, name, ..Call::default() };
             self.said = Said::default();
             start_tool(now, &call, &mut self.calls, guard);
         } else {
@@ -196,11 +179,7 @@ impl Muse {
     ) {
         let printed = self.tasks.remove(id).map(|t| t.output).unwrap_or_default();
         let reason = text_at(event, "reason").unwrap_or_default();
-        self.output = if printed.is_empty() {
-            reason.to_owned()
-        } else {
-            printed
-        };
+        self.output = if printed.is_empty() { reason.to_owned() } else { printed };
         let output = Value::from(self.output.as_str());
         let done = Done {
             id,

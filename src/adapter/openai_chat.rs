@@ -81,11 +81,7 @@ impl Protocol for Chat {
         }
         if let Some(error) = error {
             self.held.start_all(now, &mut self.calls, guard);
-            guard.fail(
-                now,
-                failure_under(now, self.head.as_ref(), error),
-                &self.spent,
-            );
+            guard.fail(now, failure_under(now, self.head.as_ref(), error), &self.spent);
             self.close();
         }
     }
@@ -195,23 +191,11 @@ impl Chat {
                     self.parts(now, (index, key), TextKind::Reasoning, thinking, guard);
                 }
                 (_, Some(said)) => self.texts.of(index).delta(now, (kind, key), said, guard),
-                _ => say_status(
-                    now,
-                    guard,
-                    "info",
-                    "content of an unknown type",
-                    part.clone(),
-                ),
+                _ => say_status(now, guard, "info", "content of an unknown type", part.clone()),
             }
         }
         if !content.is_array() && !content.is_null() {
-            say_status(
-                now,
-                guard,
-                "info",
-                "content of an unknown shape",
-                content.clone(),
-            );
+            say_status(now, guard, "info", "content of an unknown shape", content.clone());
         }
     }
 
@@ -223,8 +207,7 @@ impl Chat {
         let id = text_at(tool, "id").unwrap_or_default();
         if !self.held.has(&key) {
             let calls = &mut self.calls;
-            self.held
-                .start_under(now, &format!("{choice}/"), calls, guard);
+            self.held.start_under(now, &format!("{choice}/"), calls, guard);
             self.texts.of(choice).finish(now, guard);
         }
         let nothing = Value::Null;

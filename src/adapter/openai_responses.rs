@@ -34,11 +34,7 @@ fn detect(value: &Value) -> Match {
         Match::Sure
     } else if type_.starts_with("response.") || (type_ == "error" && has("sequence_number")) {
         // Of its errors only the number tells them from others'.
-        if has("sequence_number") {
-            Match::Sure
-        } else {
-            Match::Maybe
-        }
+        if has("sequence_number") { Match::Sure } else { Match::Maybe }
     } else {
         Match::No
     }
@@ -98,13 +94,9 @@ impl Protocol for Responses {
             _ if type_ == "error" || value.get("error").is_some_and(Value::is_object) => {
                 self.fail(now, &value, guard);
             }
-            kind => items::other(
-                now,
-                kind,
-                value.clone(),
-                (&mut self.held, &mut self.calls),
-                guard,
-            ),
+            kind => {
+                items::other(now, kind, value.clone(), (&mut self.held, &mut self.calls), guard)
+            }
         }
     }
 
@@ -239,10 +231,7 @@ impl Responses {
         }
         let output = response.get("output").and_then(Value::as_array);
         for (at, item) in output.into_iter().flatten().enumerate() {
-            let texts = [
-                ("content", TextKind::Answer),
-                ("summary", TextKind::Reasoning),
-            ];
+            let texts = [("content", TextKind::Answer), ("summary", TextKind::Reasoning)];
             for (field, kind) in texts {
                 let parts = item.get(field).and_then(Value::as_array);
                 for (index, part) in parts.into_iter().flatten().enumerate() {

@@ -20,11 +20,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--json"],
     has_result: true,
     detect,
-    new: |_| {
-        Box::new(Openclaw {
-            documents: Documents::new(),
-        })
-    },
+    new: |_| Box::new(Openclaw { documents: Documents::new() }),
 };
 
 fn detect(value: &Value) -> Match {
@@ -61,18 +57,12 @@ impl Adapter for Openclaw {
 }
 
 fn document(now: Time, value: Value, guard: &mut Guard) {
-    let body = value
-        .get("result")
-        .filter(|r| r.is_object())
-        .unwrap_or(&value);
+    let body = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
     let failed = value.get("error").filter(|e| !e.is_null());
     let known = body.get("meta").is_some() || body.get("payloads").is_some() || failed.is_some();
     if !known || over(guard) {
-        let message = if known {
-            "the turn had ended already"
-        } else {
-            "a document of an unknown kind"
-        };
+        let message =
+            if known { "the turn had ended already" } else { "a document of an unknown kind" };
         say_status(now, guard, "info", message, value);
         return;
     }
@@ -94,11 +84,7 @@ fn document(now: Time, value: Value, guard: &mut Guard) {
             error = error.or(payload.get("text"));
         } else if let Some(said) = text_at(payload, "text") {
             let key = at.to_string();
-            let text = Text {
-                key: &key,
-                kind: TextKind::Answer,
-                parent: None,
-            };
+            let text = Text { key: &key, kind: TextKind::Answer, parent: None };
             guard.finish_block(now, &text, Some(said));
         }
         let media = |key: &str| payload.get(key).filter(|m| !m.is_null());
@@ -122,11 +108,7 @@ fn end(now: Time, (meta, agent): (&Value, &Value), error: Option<&Value>, guard:
     } else if let Some(error) = error {
         let message = error.as_str().or(text_at(error, "message"));
         let kind = text_at(error, "kind").unwrap_or_default();
-        guard.fail(
-            now,
-            failure(message.unwrap_or_default(), kind, None),
-            &spent,
-        );
+        guard.fail(now, failure(message.unwrap_or_default(), kind, None), &spent);
     } else {
         let whole = text_at(meta, "finalAssistantVisibleText");
         guard.complete(now, stop.unwrap_or("completed"), whole, &spent);

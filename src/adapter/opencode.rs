@@ -197,11 +197,7 @@ impl Run {
 }
 
 fn text(part: &Value, kind: TextKind) -> Text<'_> {
-    Text {
-        key: text_at(part, "id").unwrap_or_default(),
-        kind,
-        parent: None,
-    }
+    Text { key: text_at(part, "id").unwrap_or_default(), kind, parent: None }
 }
 
 /// `{name, data: {message, statusCode}}`, or a string.

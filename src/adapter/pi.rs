@@ -130,11 +130,7 @@ impl Pi {
         } else {
             TextKind::Answer
         };
-        let text = Text {
-            key: &key,
-            kind,
-            parent: None,
-        };
+        let text = Text { key: &key, kind, parent: None };
         match (&*event.type_, &event.delta, &event.content) {
             ("text_delta" | "thinking_delta", Some(delta), _) => {
                 if let Some(block) = self.block(index).filter(|_| !delta.is_empty()) {
@@ -158,11 +154,7 @@ impl Pi {
             if self.blocks.len() >= MAX_BLOCKS {
                 self.blocks.remove(0);
             }
-            self.blocks.push(Block {
-                index,
-                said: Said::default(),
-                done: false,
-            });
+            self.blocks.push(Block { index, said: Said::default(), done: false });
             self.blocks.len() - 1
         });
         self.blocks.get_mut(at)
@@ -267,11 +259,7 @@ impl Pi {
                 _ => continue,
             };
             let key = format!("{}/{index}", self.message);
-            let text = Text {
-                key: &key,
-                kind,
-                parent: None,
-            };
+            let text = Text { key: &key, kind, parent: None };
             self.whole(now, &text, index, said, guard);
         }
         // A message may come without its start.
@@ -351,10 +339,7 @@ impl Pi {
 /// The text of the last message, for releases that say it nowhere else.
 fn last_text(value: &Value) -> Option<String> {
     let all = value.get("messages").and_then(Value::as_array)?;
-    let last = all
-        .iter()
-        .rev()
-        .find(|m| text_at(m, "role") == Some("assistant"))?;
+    let last = all.iter().rev().find(|m| text_at(m, "role") == Some("assistant"))?;
     let parts = last.get("content").and_then(Value::as_array)?;
     let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
     Some(texts.concat()).filter(|text| !text.is_empty())
@@ -362,10 +347,7 @@ fn last_text(value: &Value) -> Option<String> {
 
 fn other(now: Time, type_: &str, value: &Value, guard: &mut Guard) {
     let said = ["errorMessage", "finalError", "error", "message", "toolName"];
-    let said = said
-        .iter()
-        .find_map(|key| text_at(value, key))
-        .map(one_line);
+    let said = said.iter().find_map(|key| text_at(value, key)).map(one_line);
     let kind = match type_ {
         t if t.contains("retry") => "retry",
         t if t.contains("compaction") => "compaction",

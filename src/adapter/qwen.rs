@@ -31,9 +31,5 @@ fn detect(value: &Value) -> Match {
     let kinds = ["goal_state", "active_goal"];
     let event = value.get("event").unwrap_or(&Value::Null);
     let own = text_at(event, "type").is_some_and(|t| kinds.contains(&t));
-    if value.get("qwen_code_version").is_some() || own {
-        Match::Sure
-    } else {
-        Match::No
-    }
+    if value.get("qwen_code_version").is_some() || own { Match::Sure } else { Match::No }
 }

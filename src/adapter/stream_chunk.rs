@@ -267,9 +267,7 @@ fn id_of(params: &Value) -> String {
 /// The text of a chunk: a string, or an object that has one.
 fn text_of(chunk: &Value) -> String {
     let keys = ["text", "content", "delta", "data"];
-    let text = chunk
-        .as_str()
-        .or_else(|| keys.into_iter().find_map(|key| text_at(chunk, key)));
+    let text = chunk.as_str().or_else(|| keys.into_iter().find_map(|key| text_at(chunk, key)));
     match text {
         Some(text) => text.to_owned(),
         None if chunk.is_null() => String::new(),

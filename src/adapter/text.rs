@@ -19,11 +19,7 @@ pub(super) const SPEC: Spec = Spec {
     new: |_| Box::new(PlainText::new("text")),
 };
 
-const BLOCK: Text<'_> = Text {
-    key: "stdout",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const BLOCK: Text<'_> = Text { key: "stdout", kind: TextKind::Answer, parent: None };
 
 /// Plain output of a runtime.
 pub(super) struct PlainText {
@@ -36,11 +32,7 @@ pub(super) struct PlainText {
 impl PlainText {
     /// An adapter before the first byte.
     pub(super) fn new(runtime: &'static str) -> Self {
-        Self {
-            runtime,
-            begun: Vec::new(),
-            started: false,
-        }
+        Self { runtime, begun: Vec::new(), started: false }
     }
 
     fn start(&mut self, now: Time, guard: &mut Guard) {
@@ -48,10 +40,7 @@ impl PlainText {
             self.started = true;
             guard.start_turn(
                 now,
-                &TurnStarted {
-                    runtime: self.runtime.into(),
-                    ..TurnStarted::default()
-                },
+                &TurnStarted { runtime: self.runtime.into(), ..TurnStarted::default() },
             );
         }
     }
@@ -83,19 +72,8 @@ impl PlainText {
         if invalid {
             let offset =
                 (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
-            let place = Place {
-                line: place.number,
-                offset,
-                bytes,
-            };
-            guard.diagnostic(
-                now,
-                &place,
-                &Malformed {
-                    offset: 0,
-                    reason: "invalid UTF-8".into(),
-                },
-            );
+            let place = Place { line: place.number, offset, bytes };
+            guard.diagnostic(now, &place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
         }
     }
 }
@@ -121,18 +99,11 @@ impl Adapter for PlainText {
         if !self.begun.is_empty() {
             let bytes = std::mem::take(&mut self.begun);
             guard.delta(now, &BLOCK, "\u{fffd}");
-            let place = Place {
-                line: 0,
-                offset: 0,
-                bytes: &bytes,
-            };
+            let place = Place { line: 0, offset: 0, bytes: &bytes };
             guard.diagnostic(
                 now,
                 &place,
-                &Malformed {
-                    offset: 0,
-                    reason: "the output ends inside a character".into(),
-                },
+                &Malformed { offset: 0, reason: "the output ends inside a character".into() },
             );
         }
         Verdict::ByExit

@@ -73,8 +73,7 @@ impl Protocol for Vercel {
             "reasoning-end" => guard.finish_block(now, &text(TextKind::Reasoning, id), None),
             "tool-input-start" => {
                 let name = text_at(&value, "toolName").unwrap_or_default();
-                self.held
-                    .begin(now, call, (call, name), &mut self.calls, guard);
+                self.held.begin(now, call, (call, name), &mut self.calls, guard);
             }
             "tool-input-delta" => {
                 let piece = text_at(&value, "inputTextDelta").unwrap_or_default();
@@ -113,10 +112,7 @@ impl Vercel {
     fn start(&mut self, now: Time, guard: &mut Guard) {
         self.give_in(now, guard);
         self.step = false;
-        let started = TurnStarted {
-            runtime: SPEC.name.into(),
-            ..TurnStarted::default()
-        };
+        let started = TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() };
         guard.start_turn(now, &started);
     }
 
@@ -142,13 +138,7 @@ impl Vercel {
             return self.give_in(now, guard);
         }
         if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(
-                now,
-                guard,
-                "log",
-                "the turn had ended already",
-                value.clone(),
-            );
+            return say_status(now, guard, "log", "the turn had ended already", value.clone());
         }
         self.held.start_all(now, &mut self.calls, guard);
         let stop = text_at(value, "finishReason").unwrap_or("finish");
@@ -199,12 +189,7 @@ impl Vercel {
         };
         self.held.start(now, id, &mut self.calls, guard);
         let output = value.get("output").or_else(|| value.get("errorText"));
-        let end = ToolEnd {
-            id,
-            outcome,
-            output: output.map(raw),
-            ..ToolEnd::default()
-        };
+        let end = ToolEnd { id, outcome, output: output.map(raw), ..ToolEnd::default() };
         self.calls.finish(now, end, guard);
     }
 }

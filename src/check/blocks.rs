@@ -177,11 +177,7 @@ impl Blocks {
                 Act::Final(_) => (Rule::C6, "a block_final", true),
                 Act::Part(_) => (Rule::C9, "a part", seen.flag("last") == Some(true)),
             };
-            report.violation(
-                at,
-                rule,
-                format_args!("block b{number} is closed, and {what} came"),
-            );
+            report.violation(at, rule, format_args!("block b{number} is closed, and {what} came"));
             if ends {
                 self.closed.insert(number);
                 return None;
@@ -328,20 +324,14 @@ fn check_part(seen: &Seen<'_, '_>, part: u64, report: &mut Report) {
             report.violation(seen.at("part"), Rule::C9, what);
         }
     }
-    if let (Some(id), Some(block), Some(turn), Some(stream)) = (
-        seen.text("delivery_id"),
-        seen.text("block"),
-        seen.turn.value(),
-        &seen.stream,
-    ) {
+    if let (Some(id), Some(block), Some(turn), Some(stream)) =
+        (seen.text("delivery_id"), seen.text("block"), seen.turn.value(), &seen.stream)
+    {
         let want = format!("{stream}/{turn}/{}/{part}", unescape(block.0));
         let id = unescape(id.0);
         if id != want {
-            let what = format_args!(
-                "delivery_id must be {}, and {} came",
-                Quoted(&want),
-                Quoted(&id)
-            );
+            let what =
+                format_args!("delivery_id must be {}, and {} came", Quoted(&want), Quoted(&id));
             report.violation(seen.at("delivery_id"), Rule::C9, what);
         }
     }
@@ -350,15 +340,9 @@ fn check_part(seen: &Seen<'_, '_>, part: u64, report: &mut Report) {
     };
     let edge = |key: &str| seen.text(key).map_or_else(Vec::new, |raw| units(raw.0));
     let (text, open, close) = (units(text.0), edge("open"), edge("close"));
-    let fits = text
-        .strip_prefix(open.as_slice())
-        .is_some_and(|rest| rest.ends_with(&close));
+    let fits = text.strip_prefix(open.as_slice()).is_some_and(|rest| rest.ends_with(&close));
     if !fits {
-        let key = if text.starts_with(&open) {
-            "close"
-        } else {
-            "open"
-        };
+        let key = if text.starts_with(&open) { "close" } else { "open" };
         let what = format_args!("the text must begin with open and end with close");
         report.violation(seen.at(key), Rule::C9, what);
     }

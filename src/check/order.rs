@@ -74,11 +74,7 @@ impl Order {
             self.unnumbered = 0;
             self.repeats = 0;
             self.lost = false;
-            self.last = Some(Last {
-                seq,
-                ts: seen.ts,
-                part: seen.has("part"),
-            });
+            self.last = Some(Last { seq, ts: seen.ts, part: seen.has("part") });
         }
         step
     }
@@ -103,10 +99,7 @@ impl Order {
             return Step::Skip;
         }
         // What follows a repeated run of events was cut from elsewhere.
-        let rerun = self
-            .again
-            .take()
-            .is_some_and(|(from, to)| from < to && to == last);
+        let rerun = self.again.take().is_some_and(|(from, to)| from < to && to == last);
         let expected = last.saturating_add(1);
         if first > expected {
             return self.gap(seen, (expected, first), mode, report);
@@ -116,11 +109,7 @@ impl Order {
             report.violation(seen.at("first_seq"), Rule::C3, what);
             return Step::Gap(Sight::Blind);
         }
-        if rerun {
-            Step::Gap(Sight::Blind)
-        } else {
-            Step::Next
-        }
+        if rerun { Step::Gap(Sight::Blind) } else { Step::Next }
     }
 
     fn gap(
@@ -141,21 +130,14 @@ impl Order {
             return Step::Gap(if started { Sight::Gaps } else { Sight::Blind });
         }
         self.missing = Some((expected, first - 1));
-        let key = if seen.first_seq.is_some() {
-            "first_seq"
-        } else {
-            "seq"
-        };
+        let key = if seen.first_seq.is_some() { "first_seq" } else { "seq" };
         let what = format_args!("the next number is {expected}, and {first} came");
         report.violation(seen.at(key), Rule::C3, what);
         Step::Gap(Sight::Blind)
     }
 
     fn repeated(&mut self, seen: &Seen<'_, '_>, seq: u64, last: u64, report: &mut Report) {
-        if self
-            .missing
-            .is_some_and(|(from, to)| (from..=to).contains(&seq))
-        {
+        if self.missing.is_some_and(|(from, to)| (from..=to).contains(&seq)) {
             return;
         }
         let first = seen.first_seq.unwrap_or(seq);

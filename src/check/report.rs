@@ -50,11 +50,7 @@ impl Report {
         self.violations += 1;
         if self.violations <= MAX_REPORTED {
             // Writing to a string cannot fail.
-            let _ = writeln!(
-                self.text,
-                "<stdin>:{}:{}: {rule:?}: {what}",
-                at.line, at.column
-            );
+            let _ = writeln!(self.text, "<stdin>:{}:{}: {rule:?}: {what}", at.line, at.column);
         } else if self.violations == MAX_REPORTED + 1 {
             let _ = writeln!(
                 self.text,

@@ -27,10 +27,7 @@ impl Source<'_> {
                 (at < self.line.len() && !v.is_empty()).then_some(at + 1)
             })
             .unwrap_or(1);
-        Place {
-            line: self.number,
-            column,
-        }
+        Place { line: self.number, column }
     }
 }
 
@@ -210,8 +207,7 @@ impl<'r, 'a> Seen<'r, 'a> {
 
     /// Where the value of `key` stands.
     pub(super) fn at(&self, key: &str) -> Place {
-        self.source
-            .place(self.fields.get(key).unwrap_or_default(), "")
+        self.source.place(self.fields.get(key).unwrap_or_default(), "")
     }
 }
 

@@ -38,9 +38,8 @@ enum Shape {
 /// Kinds of text.
 pub(crate) const TEXT_KINDS: &[&str] = &["answer", "reasoning"];
 /// Kinds of tools.
-pub(crate) const TOOL_KINDS: &[&str] = &[
-    "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other",
-];
+pub(crate) const TOOL_KINDS: &[&str] =
+    &["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"];
 /// Outcomes of tools.
 pub(crate) const OUTCOMES: &[&str] = &["ok", "error", "denied", "cancelled", "unknown"];
 /// By whom a turn is cancelled.
@@ -133,19 +132,15 @@ const SPENT: &[Field] = &[
     Field("cost_usd", Shape::Number, Optional),
     Field("duration_ms", Shape::Count, Optional),
 ];
-const TURN_COMPLETED: &[Field] = &[
-    Field("stop", Shape::Text, Required),
-    Field("result", Shape::Text, Optional),
-];
+const TURN_COMPLETED: &[Field] =
+    &[Field("stop", Shape::Text, Required), Field("result", Shape::Text, Optional)];
 const ERROR: &[Field] = &[
     Field("code", Shape::OneOf(CODES), Required),
     Field("message", Shape::Text, Required),
     Field("retry_at", Shape::Text, Optional),
 ];
-const EXIT: &[Field] = &[
-    Field("code", Shape::Integer, Optional),
-    Field("signal", Shape::Integer, Optional),
-];
+const EXIT: &[Field] =
+    &[Field("code", Shape::Integer, Optional), Field("signal", Shape::Integer, Optional)];
 const TURN_FAILED: &[Field] = &[
     Field("error", Shape::Object(ERROR), Required),
     Field("exit", Shape::Object(EXIT), Optional),

@@ -29,10 +29,7 @@ fn report(input: &str) -> String {
 }
 
 fn partial(input: &str) -> String {
-    let options = Options {
-        partial: true,
-        ..Options::default()
-    };
+    let options = Options { partial: true, ..Options::default() };
     run_in(&options, input.as_bytes(), 4096).0
 }
 
@@ -82,9 +79,7 @@ fn valid_streams_are_clean() {
     keeps(&session_with(|_| ()));
     keeps(session_with(|_| ()).trim_end());
     keeps(&session_with(|e| {
-        e[13]
-            .body
-            .push_str(r#","supersedes":"b2","synthetic":true,"x":[1]"#);
+        e[13].body.push_str(r#","supersedes":"b2","synthetic":true,"x":[1]"#);
         e.insert(9, Ev::new("news", 1, r#""what":{"a":[null]}"#));
         e.insert(
             3,
@@ -120,9 +115,7 @@ fn valid_streams_are_clean() {
     // Merged deltas stand for a range, and what a later filter says has no number.
     let mut lines = render(&session());
     lines.remove(2);
-    lines[2] = lines[2]
-        .replace("\"seq\":4", "\"seq\":4,\"first_seq\":3")
-        .replace("llo", "Hello");
+    lines[2] = lines[2].replace("\"seq\":4", "\"seq\":4,\"first_seq\":3").replace("llo", "Hello");
     for (at, extra) in [
         (
             4,
@@ -132,10 +125,7 @@ fn valid_streams_are_clean() {
             7,
             r#"{"kind":"gap","ts":"2020-11-14T22:00:00.000Z","stream":"s","type":"status" , "v":1}"#,
         ),
-        (
-            1,
-            r#"{"v":1,"type":"status","kind":"diagnostic","data":{"line":3}}"#,
-        ),
+        (1, r#"{"v":1,"type":"status","kind":"diagnostic","data":{"line":3}}"#),
     ] {
         lines.insert(at, extra.into());
     }
@@ -148,12 +138,8 @@ fn other_key_orders_are_clean() {
         .iter()
         .map(|line| {
             let fields = Fields::parse(line).unwrap();
-            let all: Vec<_> = fields
-                .0
-                .iter()
-                .rev()
-                .map(|(k, v)| format!(" \"{k}\" : {v}"))
-                .collect();
+            let all: Vec<_> =
+                fields.0.iter().rev().map(|(k, v)| format!(" \"{k}\" : {v}")).collect();
             format!("{{{}}}\r", all.join(" ,"))
         })
         .collect();
@@ -185,45 +171,23 @@ fn partial_accepts_what_filters_leave_out() {
             assert!(cited(&report).is_empty(), "{from}..{to}: {report}");
         }
     }
-    for kind in [
-        "turn_",
-        "block_final",
-        "tool_finished",
-        "tool_",
-        "text_",
-        "status",
-    ] {
-        let only: Vec<_> = lines
-            .iter()
-            .filter(|l| l.contains(&format!("\"type\":\"{kind}")))
-            .cloned()
-            .collect();
+    for kind in ["turn_", "block_final", "tool_finished", "tool_", "text_", "status"] {
+        let only: Vec<_> =
+            lines.iter().filter(|l| l.contains(&format!("\"type\":\"{kind}"))).cloned().collect();
         let report = partial(&text(&only));
         assert!(cited(&report).is_empty(), "{kind}: {report}");
     }
     // What is there must still be right.
-    assert_eq!(
-        cited(&partial(&session_with(|e| drop(e.remove(11))))),
-        ["C5"]
-    );
-    assert_eq!(
-        cited(&partial(&session_with(|e| e.insert(3, e[3].clone())))),
-        ["C6"]
-    );
+    assert_eq!(cited(&partial(&session_with(|e| drop(e.remove(11))))), ["C5"]);
+    assert_eq!(cited(&partial(&session_with(|e| e.insert(3, e[3].clone())))), ["C6"]);
     assert_eq!(cited(&partial(&session_with(|_| ()).repeat(2))), ["C3"]);
 }
 
 #[test]
 fn exit_statuses() {
     let status = |options: &Options, input: &str| run_in(options, input.as_bytes(), 4096).1;
-    let whole = Options {
-        exit_from_stream: true,
-        ..Options::default()
-    };
-    let open_end = Options {
-        partial: true,
-        ..whole.clone()
-    };
+    let whole = Options { exit_from_stream: true, ..Options::default() };
+    let open_end = Options { partial: true, ..whole.clone() };
     let cancelled = session_with(|e| {
         e[16] = Ev::new("turn_cancelled", 2, r#""by":"signal","reason":"SIGINT""#);
     });
@@ -232,23 +196,12 @@ fn exit_statuses() {
     assert_eq!(status(&whole, &cancelled), Exit::Cancelled);
     assert_eq!(status(&whole, &limited), Exit::RateLimited);
     assert_eq!(status(&whole, &session_with(|_| ())), Exit::Failed);
-    assert_eq!(
-        status(&whole, &session_with(|e| e[16] = completed(2))),
-        Exit::Success
-    );
-    assert_eq!(
-        status(&open_end, &session_with(|e| e.truncate(14))),
-        Exit::Failed
-    );
+    assert_eq!(status(&whole, &session_with(|e| e[16] = completed(2))), Exit::Success);
+    assert_eq!(status(&open_end, &session_with(|e| e.truncate(14))), Exit::Failed);
     assert_eq!(status(&open_end, ""), Exit::Failed);
     assert_eq!(status(&Options::default(), ""), Exit::Success);
-    let strict = Options {
-        reading: Reading {
-            strict: true,
-            ..Reading::default()
-        },
-        ..Options::default()
-    };
+    let strict =
+        Options { reading: Reading { strict: true, ..Reading::default() }, ..Options::default() };
     assert_eq!(status(&strict, "what\n"), Exit::Malformed);
     assert_eq!(status(&Options::default(), "what\n"), Exit::Failed);
 }
@@ -267,10 +220,7 @@ fn reports_are_limited_and_streams_forgotten() {
     lines.push(sample::line(&opened(2), 3).replace("\"s\"", "\"s1\""));
     lines.push(sample::line(&completed(2), 4).replace("\"s\"", "\"s1\""));
     let said = report(&text(&lines));
-    assert!(
-        said.contains("20022 events, 10011 turns in 10011 streams: no violations"),
-        "{said}"
-    );
+    assert!(said.contains("20022 events, 10011 turns in 10011 streams: no violations"), "{said}");
 }
 
 #[test]

@@ -105,11 +105,8 @@ impl Tools {
     /// The turn ends: no tool may be open. Those that are stay known until the next turn begins.
     pub(super) fn before_end(&mut self, seen: &Seen<'_, '_>, report: &mut Report) {
         self.by_id.retain(|_, tool| tool.open);
-        let mut open: Vec<_> = self
-            .by_id
-            .iter()
-            .filter(|(_, tool)| tool.gaps == self.gaps)
-            .collect();
+        let mut open: Vec<_> =
+            self.by_id.iter().filter(|(_, tool)| tool.gaps == self.gaps).collect();
         open.sort_by_key(|(id, tool)| (tool.line, id.as_str()));
         for (id, tool) in open {
             let what = format_args!(
@@ -122,12 +119,7 @@ impl Tools {
     }
 
     fn insert(&mut self, id: &str, line: u64, open: Open) {
-        let tool = Tool {
-            line,
-            open: matches!(open, Open::Yes),
-            gaps: self.gaps,
-            twice: false,
-        };
+        let tool = Tool { line, open: matches!(open, Open::Yes), gaps: self.gaps, twice: false };
         self.by_id.insert(key(id).into_owned(), tool);
     }
 }

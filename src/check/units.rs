@@ -14,10 +14,7 @@ impl Units {
     /// The empty text.
     pub(super) fn new() -> Self {
         // FNV-1a, a unit at a time. Nobody gains by a collision here.
-        Self {
-            len: 0,
-            hash: 0xcbf2_9ce4_8422_2325,
-        }
+        Self { len: 0, hash: 0xcbf2_9ce4_8422_2325 }
     }
 
     /// The text of the inside of a JSON string.
@@ -71,9 +68,7 @@ fn escape(s: &str) -> (u16, usize) {
         Some(b'b') => 8,
         Some(b'f') => 12,
         Some(b'u') => {
-            let unit = s
-                .get(2..6)
-                .and_then(|hex| u16::from_str_radix(hex, 16).ok());
+            let unit = s.get(2..6).and_then(|hex| u16::from_str_radix(hex, 16).ok());
             return (unit.unwrap_or(0xFFFD), 6);
         }
         Some(c @ (b'"' | b'\\' | b'/')) => *c,

@@ -85,13 +85,7 @@ fn dollars(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args {
-        named,
-        reason,
-        grace,
-        conditions,
-        reading,
-    } = args;
+    let Args { named, reason, grace, conditions, reading } = args;
     let clock = conditions.clock;
     let options = Options {
         after: conditions.after,

@@ -31,17 +31,7 @@ const EXAMPLES: &str = "Examples:
   spile wrap -- make test | spile check --pass --exit-from-stream >run.ndjson";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args {
-        partial,
-        pass,
-        exit_from_stream,
-        reading,
-    } = args;
-    let options = Options {
-        partial,
-        pass,
-        exit_from_stream,
-        reading: reading.reading(),
-    };
+    let Args { partial, pass, exit_from_stream, reading } = args;
+    let options = Options { partial, pass, exit_from_stream, reading: reading.reading() };
     run::single(&mut Check::new(options), Interrupt::AtEnd)
 }

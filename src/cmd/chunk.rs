@@ -64,19 +64,15 @@ struct Channel {
 
 /// The channels for `--for`; one of the user's own stands for the built-in one of its name.
 fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + use<> {
-    let built_in = PRESETS.iter().map(|preset| Channel {
-        name: preset.name.to_owned(),
-        limits: preset.to_limits(),
-    });
+    let built_in = PRESETS
+        .iter()
+        .map(|preset| Channel { name: preset.name.to_owned(), limits: preset.to_limits() });
     let mut all: Vec<Channel> = built_in.collect();
     for preset in own {
         let limits = preset_limits(&[(preset.unit, preset.max)], preset.lines);
         match all.iter_mut().find(|channel| channel.name == preset.name) {
             Some(channel) => channel.limits = limits,
-            None => all.push(Channel {
-                name: preset.name.clone(),
-                limits,
-            }),
+            None => all.push(Channel { name: preset.name.clone(), limits }),
         }
     }
     let names: Vec<String> = all.iter().map(|channel| channel.name.clone()).collect();
@@ -103,11 +99,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     };
     let chunk = Chunk::new(Options {
         kinds: args.kind,
-        voices: if args.parents {
-            Voices::All
-        } else {
-            Voices::Agent
-        },
+        voices: if args.parents { Voices::All } else { Voices::Agent },
         cut: cut::Options {
             limits,
             min: args.min,
@@ -125,10 +117,7 @@ fn limits(args: &Args) -> std::result::Result<Limits, String> {
         return Err("no limit: say --for CHANNEL or --max N".to_owned());
     }
     let mut limits: Vec<Limit> = Vec::new();
-    limits.extend(args.max.map(|max| Limit {
-        unit: args.unit,
-        max,
-    }));
+    limits.extend(args.max.map(|max| Limit { unit: args.unit, max }));
     let channel = args.channel.iter().flat_map(|channel| &channel.limits);
     for limit in channel.copied() {
         match limits.iter_mut().find(|l| l.unit == limit.unit) {
@@ -147,19 +136,13 @@ fn limits(args: &Args) -> std::result::Result<Limits, String> {
         };
         limits.retain(|l| l.unit != Unit::LineFeeds || l.max < max);
         if !limits.iter().any(|l| l.unit == Unit::LineFeeds) {
-            limits.push(Limit {
-                unit: Unit::LineFeeds,
-                max,
-            });
+            limits.push(Limit { unit: Unit::LineFeeds, max });
         }
     }
     if let (Some(min), Some(first)) = (args.min, limits.first())
         && min > first.max
     {
-        return Err(format!(
-            "--min {min} is more than a part may have: use at most {}",
-            first.max
-        ));
+        return Err(format!("--min {min} is more than a part may have: use at most {}", first.max));
     }
     Ok(Limits::new(&limits))
 }

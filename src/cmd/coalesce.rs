@@ -49,28 +49,9 @@ const EXAMPLES: &str = "Examples:
   spile coalesce --clock event <run.ndjson >merged.ndjson";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args {
-        max,
-        min,
-        idle,
-        within,
-        by,
-        first,
-        clock,
-        reading,
-    } = args;
-    let coalesce = Coalesce::new(Options {
-        max: max.max(1),
-        min,
-        idle,
-        within,
-        by,
-        first,
-    });
-    let mut stage = FilterStage::new(
-        Chain::new(vec![Box::new(coalesce)]),
-        clock,
-        &reading.reading(),
-    );
+    let Args { max, min, idle, within, by, first, clock, reading } = args;
+    let coalesce = Coalesce::new(Options { max: max.max(1), min, idle, within, by, first });
+    let mut stage =
+        FilterStage::new(Chain::new(vec![Box::new(coalesce)]), clock, &reading.reading());
     run::single(&mut stage, Interrupt::AtEnd)
 }

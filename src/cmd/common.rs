@@ -30,10 +30,7 @@ impl ReadingArgs {
     }
 
     pub(super) fn reading(&self) -> Reading {
-        Reading {
-            max_line: self.max_line.clamp(1, codec::MAX_LINE),
-            strict: self.strict,
-        }
+        Reading { max_line: self.max_line.clamp(1, codec::MAX_LINE), strict: self.strict }
     }
 }
 
@@ -63,17 +60,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         ))
     };
     let decimal = || {
-        map(
-            recognize(pair(digit1, opt(preceded(tag("."), digit1)))),
-            |s: &str| s.parse().unwrap_or(f64::NAN),
-        )
+        map(recognize(pair(digit1, opt(preceded(tag("."), digit1)))), |s: &str| {
+            s.parse().unwrap_or(f64::NAN)
+        })
     };
     let part = pair(decimal(), unit());
-    let parts = fold_many1(
-        part,
-        || 0.0,
-        |sum: f64, (n, unit): (f64, f64)| sum + n * unit,
-    );
+    let parts = fold_many1(part, || 0.0, |sum: f64, (n, unit): (f64, f64)| sum + n * unit);
     let parsed: IResult<&str, f64> =
         all_consuming(alt((all_consuming(parts), all_consuming(decimal())))).parse(text);
     parsed

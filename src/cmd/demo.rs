@@ -48,11 +48,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 fn agent(speed: f64) -> Result<Exit> {
     for (pause, line) in SESSION.lines().filter_map(|l| l.split_once('\t')) {
         if speed > 0.0 {
-            let pause = pause
-                .parse::<f64>()
-                .context("the bundled session is broken")?
-                / 1000.0
-                / speed;
+            let pause =
+                pause.parse::<f64>().context("the bundled session is broken")? / 1000.0 / speed;
             if !run::pause(Duration::try_from_secs_f64(pause).unwrap_or_default()) {
                 return Ok(Exit::Signal(SIGPIPE));
             }

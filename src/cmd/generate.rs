@@ -75,24 +75,12 @@ fn shrunk(path: &Path) -> Result<Option<String>> {
 fn files() -> Result<Vec<(String, Vec<u8>)>> {
     let tree = built();
     let mut files = Vec::new();
-    for shell in [
-        Shell::Bash,
-        Shell::Elvish,
-        Shell::Fish,
-        Shell::PowerShell,
-        Shell::Zsh,
-    ] {
+    for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
         files.push(completion(shell));
     }
     files.push(completion(Nushell));
-    files.push((
-        "docs/cli.md".to_owned(),
-        markdown::reference(&tree)?.into_bytes(),
-    ));
-    files.push((
-        "docs/runtimes.md".to_owned(),
-        runtimes::table()?.into_bytes(),
-    ));
+    files.push(("docs/cli.md".to_owned(), markdown::reference(&tree)?.into_bytes()));
+    files.push(("docs/runtimes.md".to_owned(), runtimes::table()?.into_bytes()));
     files.push((SCHEMA.to_owned(), schema::text().into_bytes()));
     for (name, page) in man::pages(&tree)? {
         files.push((format!("docs/man/{name}"), page));
@@ -120,8 +108,5 @@ fn examples(command: &Command) -> Vec<String> {
     let help = command.get_after_long_help().map(ToString::to_string);
     let help = help.unwrap_or_default();
     let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
-    examples
-        .lines()
-        .map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned())
-        .collect()
+    examples.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned()).collect()
 }

@@ -41,12 +41,7 @@ const EXAMPLES: &str = "Examples:
   spile heartbeat --clock event <run.ndjson | jq -c 'select(.kind==\"heartbeat\").data'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args {
-        every,
-        stall_after,
-        clock,
-        reading,
-    } = args;
+    let Args { every, stall_after, clock, reading } = args;
     let heartbeat = Heartbeat::new(Options {
         every,
         stall_after,
@@ -55,10 +50,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             Clock::Event => MOST_BY_EVENT_CLOCK,
         },
     });
-    let mut stage = FilterStage::new(
-        Chain::new(vec![Box::new(heartbeat)]),
-        clock,
-        &reading.reading(),
-    );
+    let mut stage =
+        FilterStage::new(Chain::new(vec![Box::new(heartbeat)]), clock, &reading.reading());
     run::single(&mut stage, Interrupt::AtEnd)
 }

@@ -154,8 +154,7 @@ fn shown(address: &str) -> &str {
     };
     let host = at + 3;
     let end = address.get(host..).and_then(|rest| rest.find(['/', '?']));
-    end.and_then(|end| address.get(..host + end))
-        .unwrap_or(address)
+    end.and_then(|end| address.get(..host + end)).unwrap_or(address)
 }
 
 fn resolve(args: &Args, to: Resolve) -> Result<Exit> {
@@ -166,9 +165,5 @@ fn resolve(args: &Args, to: Resolve) -> Result<Exit> {
         Resolve::Forget => "will not be sent",
     };
     let printed = run::print(format!("{count} {what}\n").as_bytes());
-    Ok(printed.or(if count == 0 {
-        Exit::Failed
-    } else {
-        Exit::Success
-    }))
+    Ok(printed.or(if count == 0 { Exit::Failed } else { Exit::Success }))
 }

@@ -51,9 +51,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.each {
         Some(count) => each(count, &args),
         None if args.command.is_empty() => paths(&args),
-        None => Ok(usage(
-            "say how many agents to start: spile merge --each N -- CMD",
-        )),
+        None => Ok(usage("say how many agents to start: spile merge --each N -- CMD")),
     }
 }
 
@@ -79,10 +77,7 @@ fn paths(args: &Args) -> Result<Exit> {
             None if path == "-" => "<stdin>".into(),
             None => path.to_string_lossy(),
         };
-        sources.push(Source {
-            name: name.into_owned(),
-            label: label.map(str::to_owned),
-        });
+        sources.push(Source { name: name.into_owned(), label: label.map(str::to_owned) });
     }
     let mut merge = Merge::new(sources, &args.reading.reading());
     many::many(&mut merge, inputs, Vec::new())
@@ -91,19 +86,13 @@ fn paths(args: &Args) -> Result<Exit> {
 /// `LABEL=PATH`; what has a slash before the first = is only a path.
 fn named(arg: &OsStr) -> (Option<&str>, &OsStr) {
     let bytes = arg.as_bytes();
-    let split = bytes
-        .iter()
-        .position(|c| *c == b'=')
-        .map(|at| bytes.split_at(at));
+    let split = bytes.iter().position(|c| *c == b'=').map(|at| bytes.split_at(at));
     let labelled = split.and_then(|(label, path)| {
         let label = std::str::from_utf8(label).ok()?;
         (!label.is_empty() && !label.contains('/')).then_some((label, path))
     });
     match labelled {
-        Some((label, path)) => (
-            Some(label),
-            OsStr::from_bytes(path.get(1..).unwrap_or_default()),
-        ),
+        Some((label, path)) => (Some(label), OsStr::from_bytes(path.get(1..).unwrap_or_default())),
         None => (None, arg),
     }
 }
@@ -118,9 +107,7 @@ fn source(path: &OsStr) -> std::io::Result<Input> {
 fn each(count: u16, args: &Args) -> Result<Exit> {
     if !args.labels.is_empty() && args.labels.len() != usize::from(count) {
         let got = args.labels.len();
-        return Ok(usage(&format!(
-            "--each {count} needs {count} labels, not {got}"
-        )));
+        return Ok(usage(&format!("--each {count} needs {count} labels, not {got}")));
     }
     if run::waiting() == Waiting::Bytes {
         return Ok(usage(
@@ -139,10 +126,7 @@ fn each(count: u16, args: &Args) -> Result<Exit> {
         children.push(child);
         inputs.push(input);
         // Its events have the label from wrap.
-        sources.push(Source {
-            name: label,
-            label: None,
-        });
+        sources.push(Source { name: label, label: None });
     }
     let mut merge = Merge::new(sources, &args.reading.reading());
     many::many(&mut merge, inputs, children)

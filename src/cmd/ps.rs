@@ -63,11 +63,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         Heard::Enough
     });
-    let text = if args.json {
-        lines(&runs)
-    } else {
-        table(&runs)
-    };
+    let text = if args.json { lines(&runs) } else { table(&runs) };
     Ok(run::print(text.as_bytes()))
 }
 
@@ -90,9 +86,7 @@ fn lines(runs: &[(Info, Option<Value>)]) -> String {
 }
 
 fn table(runs: &[(Info, Option<Value>)]) -> String {
-    let head = [
-        "STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND",
-    ];
+    let head = ["STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND"];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(runs.iter().map(|(info, state)| row(info, state.as_ref())));
     let last = head.len() - 1;

@@ -80,12 +80,10 @@ A file that cannot be opened is said before anything is played (status 2); an ad
 /// A factor above 0.
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.strip_suffix('x').unwrap_or(text).parse().ok();
-    speed
-        .filter(|x: &f64| (1e-3..=1e6).contains(x))
-        .ok_or_else(|| {
-            "write a factor from 0.001 to 1000000, like 4 or 0.5 (not to wait at all: --instant)"
-                .to_owned()
-        })
+    speed.filter(|x: &f64| (1e-3..=1e6).contains(x)).ok_or_else(|| {
+        "write a factor from 0.001 to 1000000, like 4 or 0.5 (not to wait at all: --instant)"
+            .to_owned()
+    })
 }
 
 /// A time or a duration.
@@ -130,11 +128,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let plan = Plan {
         sources,
         pace: Pace::new(args.speed, args.max_gap),
-        hand: if args.step {
-            Hand::Keys
-        } else {
-            Hand::Recorded
-        },
+        hand: if args.step { Hand::Keys } else { Hand::Recorded },
         options: options(args),
     };
     run::replay::replay(plan)
@@ -154,16 +148,8 @@ fn options(args: Args) -> Options {
             from,
             until: args.until,
         },
-        mode: if args.instant {
-            Mode::AtOnce
-        } else {
-            Mode::Paced
-        },
-        stamp: if args.restamp {
-            Stamp::Now
-        } else {
-            Stamp::Recorded
-        },
+        mode: if args.instant { Mode::AtOnce } else { Mode::Paced },
+        stamp: if args.restamp { Stamp::Now } else { Stamp::Recorded },
         watched: false,
         reading: args.reading.reading(),
     }

@@ -46,10 +46,5 @@ pub(super) fn load(tree: Command) -> Result<Settings, String> {
         None => Vec::new(),
     };
     let all = config::resolve(&chunk::with_presets(tree, &presets), file, &var)?;
-    Ok(Settings {
-        all,
-        presets,
-        path,
-        text,
-    })
+    Ok(Settings { all, presets, path, text })
 }

@@ -135,9 +135,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             };
             let mut all = Vec::new();
             for address in &addresses {
-                let book = args
-                    .ledger
-                    .book(address, || open(address, existing, args.spool_max as u64));
+                let book =
+                    args.ledger.book(address, || open(address, existing, args.spool_max as u64));
                 match book {
                     Some(book) => all.push(book),
                     None => sinks.push(named(address)),
@@ -149,17 +148,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     tee::tee(Tee {
         sinks,
         booked,
-        queue: SpoolLimits {
-            memory: args.queue,
-            file: args.spool_max as u64,
-        },
+        queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
         linger: args.linger,
         on_error: args.output_error.on_error(),
-        interrupts: if args.ignore_interrupts {
-            Interrupts::Ignore
-        } else {
-            Interrupts::AtEnd
-        },
+        interrupts: if args.ignore_interrupts { Interrupts::Ignore } else { Interrupts::AtEnd },
         reading: args.reading.reading(),
         outcome: args.exit_from_stream.then(Outcome::default),
     })

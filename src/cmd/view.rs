@@ -38,9 +38,7 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (terminal, width) = run::terminal();
-    let format = args
-        .format
-        .unwrap_or(if terminal { Format::Tty } else { Format::Plain });
+    let format = args.format.unwrap_or(if terminal { Format::Tty } else { Format::Plain });
     let var = std::env::var_os;
     let options = Options {
         format,
@@ -52,11 +50,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         ),
         width,
         reasoning: args.reasoning,
-        text: if terminal {
-            TextBytes::Sanitised
-        } else {
-            TextBytes::Exact
-        },
+        text: if terminal { TextBytes::Sanitised } else { TextBytes::Exact },
         reading: args.reading.reading(),
         exit_from_stream: args.exit_from_stream,
     };

@@ -87,9 +87,8 @@ impl std::fmt::Debug for From {
 fn from() -> impl TypedValueParser<Value = From> {
     let auto =
         PossibleValue::new("auto").help("whatever the command's name and its first lines say");
-    let named = ADAPTERS
-        .iter()
-        .map(|s| PossibleValue::new(s.name).aliases(s.aliases).help(s.about));
+    let named =
+        ADAPTERS.iter().map(|s| PossibleValue::new(s.name).aliases(s.aliases).help(s.about));
     PossibleValuesParser::new(std::iter::once(auto).chain(named))
         .map(|name| From(adapter::by_name(&name)))
 }
@@ -97,9 +96,7 @@ fn from() -> impl TypedValueParser<Value = From> {
 fn stream(id: &str) -> Result<String, String> {
     let wrong =
         "1 to 64 of A-Z a-z 0-9 . _ : -, the first a letter or digit; for a name use --label";
-    is_stream_id(id)
-        .then(|| id.to_owned())
-        .ok_or_else(|| wrong.to_owned())
+    is_stream_id(id).then(|| id.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
@@ -109,12 +106,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_block: args.max_block,
     };
     let max_line = args.max_line.clamp(1, MAX_LINE);
-    let config = Config {
-        guard,
-        max_line,
-        strict: args.strict,
-        argv: args.command.clone(),
-    };
+    let config = Config { guard, max_line, strict: args.strict, argv: args.command.clone() };
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.command.is_empty() {
@@ -124,9 +116,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             )));
         }
         if args.pty {
-            return Ok(usage(
-                "--pty is for a command that wrap starts: spile wrap --pty -- CMD",
-            ));
+            return Ok(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
         return normalise(&mut tap, args.stdin);
     }

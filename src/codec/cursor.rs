@@ -26,13 +26,7 @@ pub struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A cursor before the first byte of `text`.
     pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            depth: 0,
-            marks: 0,
-            block: text.len(),
-        }
+        Self { text, at: 0, depth: 0, marks: 0, block: text.len() }
     }
 
     /// Reads `text`, which is one value with nothing but white space around it.

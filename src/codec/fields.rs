@@ -22,10 +22,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Malformed`] if it is not one JSON object and nothing else.
     pub fn parse(line: &'a str) -> Result<Self, Malformed> {
-        let Some(start) = line
-            .bytes()
-            .position(|c| !matches!(c, b' ' | b'\t' | b'\r'))
-        else {
+        let Some(start) = line.bytes().position(|c| !matches!(c, b' ' | b'\t' | b'\r')) else {
             return Err(Malformed::new(0, "empty line"));
         };
         if line.as_bytes()[start] != b'{' {
@@ -58,11 +55,7 @@ impl<'a> Fields<'a> {
     /// The value of `key`; of a key that stands twice the last, as most readers have it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(k, _)| k.len() == key.len() && k == key)
-            .map(|(_, v)| *v)
+        self.0.iter().rev().find(|(k, _)| k.len() == key.len() && k == key).map(|(_, v)| *v)
     }
 
     /// The value of `key` as it stands, `null` taken for missing.
@@ -138,10 +131,7 @@ impl<'a> Fields<'a> {
 
 /// The inside of a JSON string, if that is what the value is.
 pub(crate) fn string(value: &str) -> Option<Raw<'_>> {
-    value
-        .strip_prefix('"')
-        .and_then(|v| v.strip_suffix('"'))
-        .map(Raw)
+    value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map(Raw)
 }
 
 /// A JSON string as text.

@@ -51,13 +51,7 @@ impl Lines {
     /// A cutter for the rest of an input, of which the next line has this number and begins at this offset.
     #[must_use]
     pub fn starting(max: usize, number: u64, offset: u64) -> Self {
-        Self {
-            max,
-            held: Vec::new(),
-            long: false,
-            number,
-            offset,
-        }
+        Self { max, held: Vec::new(), long: false, number, offset }
     }
 
     /// The beginning of a line that is held.
@@ -104,12 +98,7 @@ impl Lines {
         let text = simdutf8::basic::from_utf8(lines).ok();
         let mut at = 0;
         for feed in memchr::memchr_iter(b'\n', lines) {
-            self.line(
-                &lines[at..feed],
-                text.and_then(|t| t.get(at..feed)),
-                true,
-                &mut each,
-            );
+            self.line(&lines[at..feed], text.and_then(|t| t.get(at..feed)), true, &mut each);
             at = feed + 1;
         }
         if !tail.is_empty() {
@@ -159,12 +148,7 @@ impl Lines {
     }
 
     fn long_piece(&mut self, bytes: &[u8], complete: bool, each: &mut impl FnMut(Piece<'_>)) {
-        each(Piece::Long {
-            number: self.number,
-            offset: self.offset,
-            bytes,
-            first: !self.long,
-        });
+        each(Piece::Long { number: self.number, offset: self.offset, bytes, first: !self.long });
         self.offset += bytes.len() as u64;
         self.long = !complete;
         self.number += u64::from(complete);
@@ -185,13 +169,7 @@ impl Lines {
             }
             return;
         }
-        each(Piece::Line {
-            number: self.number,
-            offset: self.offset,
-            bytes,
-            text,
-            ended,
-        });
+        each(Piece::Line { number: self.number, offset: self.offset, bytes, text, ended });
         self.offset += bytes.len() as u64 + u64::from(ended);
         self.number += 1;
     }
@@ -207,32 +185,11 @@ mod tests {
         let mut lines = Lines::new(max);
         let mut got = Vec::new();
         let mut each = |piece: Piece<'_>| match piece {
-            Piece::Line {
-                number,
-                offset,
-                bytes,
-                ended,
-                ..
-            } => {
-                got.push((
-                    number,
-                    offset,
-                    bytes.to_vec(),
-                    if ended { 'l' } else { 'e' },
-                ));
+            Piece::Line { number, offset, bytes, ended, .. } => {
+                got.push((number, offset, bytes.to_vec(), if ended { 'l' } else { 'e' }));
             }
-            Piece::Long {
-                number,
-                offset,
-                bytes,
-                first,
-            } => {
-                got.push((
-                    number,
-                    offset,
-                    bytes.to_vec(),
-                    if first { 'L' } else { 'l' },
-                ));
+            Piece::Long { number, offset, bytes, first } => {
+                got.push((number, offset, bytes.to_vec(), if first { 'L' } else { 'l' }));
             }
         };
         for slice in slices {
@@ -245,10 +202,8 @@ mod tests {
     #[test]
     fn cuts_at_line_feeds_alone() {
         let got = cut(100, &[b"a\r\n\nb\xe2\x80\xa8", b"c\nd"]);
-        let texts: Vec<_> = got
-            .iter()
-            .map(|(n, at, b, end)| (*n, *at, b.as_slice(), *end))
-            .collect();
+        let texts: Vec<_> =
+            got.iter().map(|(n, at, b, end)| (*n, *at, b.as_slice(), *end)).collect();
         let want: [(u64, u64, &[u8], char); 4] = [
             (1, 0, b"a\r", 'l'),
             (2, 3, b"", 'l'),

@@ -26,11 +26,8 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     let turn = at.integer()?;
     at.literal(",\"seq\":")?;
     let seq = at.integer()?;
-    let first_seq = if at.literal(",\"first_seq\":").is_some() {
-        Some(at.integer()?)
-    } else {
-        None
-    };
+    let first_seq =
+        if at.literal(",\"first_seq\":").is_some() { Some(at.integer()?) } else { None };
     at.literal(",\"ts\":\"")?;
     let ts = at.plain()?;
     let delta = if kind == Type::TextDelta {

@@ -11,18 +11,8 @@ use super::{Fields, Malformed, is_stream_id};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
 
 /// The keys of an event that belong to the envelope.
-const ENVELOPE: [&str; 10] = [
-    "v",
-    "type",
-    "stream",
-    "turn",
-    "seq",
-    "first_seq",
-    "ts",
-    "label",
-    "parent",
-    "synthetic",
-];
+const ENVELOPE: [&str; 10] =
+    ["v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic"];
 
 /// Fields that the contract does not know, each value as it stands in the line; written as an object of them.
 #[derive(Debug, Clone, Default)]
@@ -72,11 +62,7 @@ impl<'a> Fields<'a> {
             }
             Some("1") => const { assert!(VERSION == 1) },
             Some(v) => {
-                return Err(wrong(
-                    "v",
-                    v,
-                    "1, the contract version that this spile speaks",
-                ));
+                return Err(wrong("v", v, "1, the contract version that this spile speaks"));
             }
         }
         let type_ = text("type")?.ok_or_else(|| Malformed::new(0, "no \"type\""))?;
@@ -116,15 +102,7 @@ impl<'a> Fields<'a> {
             }
             _ => None,
         };
-        Ok(Event {
-            line,
-            kind,
-            stream,
-            turn,
-            seq,
-            ts,
-            delta,
-        })
+        Ok(Event { line, kind, stream, turn, seq, ts, delta })
     }
 
     /// What stands there beside the envelope and the fields `body` of a body, in its order; a key that stands twice is
@@ -132,11 +110,7 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn unknown(&self, body: &[&str]) -> Unknown<'a> {
         let value = |v: &'a str| serde_json::from_str::<&RawValue>(v).ok();
-        Unknown(
-            self.beside(body)
-                .filter_map(|(key, v)| Some((key.clone(), value(v)?)))
-                .collect(),
-        )
+        Unknown(self.beside(body).filter_map(|(key, v)| Some((key.clone(), value(v)?))).collect())
     }
 
     fn beside(&self, body: &[&str]) -> impl Iterator<Item = &(Cow<'a, str>, &'a str)> {

@@ -82,10 +82,7 @@ fn unicode(s: &str) -> (Option<char>, usize) {
 /// The code unit of `\uhhhh` at the start of `s`.
 fn hex(s: &str) -> Option<u32> {
     let digits = s.strip_prefix("\\u")?.get(..4)?;
-    digits
-        .bytes()
-        .all(|c| c.is_ascii_hexdigit())
-        .then(|| u32::from_str_radix(digits, 16).ok())?
+    digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
 /// Walks the escapes of a line of JSON; `lone` says what stands for a lone surrogate. `None` if there is none.

@@ -19,19 +19,11 @@ fn reads_every_field_of_a_delta() {
         (Type::TextDelta, Some("s:1"), Some(1), Some(3))
     );
     assert_eq!(
-        (
-            delta.first_seq,
-            delta.synthetic,
-            delta.block.0,
-            delta.kind.0
-        ),
+        (delta.first_seq, delta.synthetic, delta.block.0, delta.kind.0),
         (Some(2), true, "b1", "answer")
     );
     assert_eq!(
-        (
-            delta.text.decode().as_ref(),
-            delta.label.unwrap().decode().as_ref()
-        ),
+        (delta.text.decode().as_ref(), delta.label.unwrap().decode().as_ref()),
         ("hé\nllo", "a \"b\"")
     );
 }
@@ -54,43 +46,21 @@ fn locates_what_is_no_event() {
             "\"v\" is not 1, the contract version that this spile speaks",
         ),
         (r#"{"v":1}"#, 0, "no \"type\""),
-        (
-            r#"{"v":1,"type":"status","seq":"5"}"#,
-            29,
-            "\"seq\" is not an integer of at least 1",
-        ),
-        (
-            r#"{"v":1,"type":"status","turn":0}"#,
-            30,
-            "\"turn\" is not an integer of at least 1",
-        ),
+        (r#"{"v":1,"type":"status","seq":"5"}"#, 29, "\"seq\" is not an integer of at least 1"),
+        (r#"{"v":1,"type":"status","turn":0}"#, 30, "\"turn\" is not an integer of at least 1"),
         (
             r#"{"v":1,"type":"status","stream":"-x"}"#,
             32,
             "\"stream\" is not 1 to 64 of [A-Za-z0-9._:-]",
         ),
-        (
-            r#"{"v":1,"type":"status","synthetic":false}"#,
-            35,
-            "\"synthetic\" is not true",
-        ),
+        (r#"{"v":1,"type":"status","synthetic":false}"#, 35, "\"synthetic\" is not true"),
     ] {
-        assert_eq!(
-            decode(line.as_bytes()),
-            Err(Malformed::new(offset, reason)),
-            "{line}"
-        );
+        assert_eq!(decode(line.as_bytes()), Err(Malformed::new(offset, reason)), "{line}");
     }
-    assert_eq!(
-        decode(b"{\"v\":1,\xff"),
-        Err(Malformed::new(7, "invalid UTF-8"))
-    );
+    assert_eq!(decode(b"{\"v\":1,\xff"), Err(Malformed::new(7, "invalid UTF-8")));
     let twice = br#"{"v":1,"type":"status","kind":"a","kind":"b"}"#;
     assert!(decode(twice).is_ok());
-    assert_eq!(
-        decode_strict(twice),
-        Err(Malformed::new(0, "key \"kind\" stands twice"))
-    );
+    assert_eq!(decode_strict(twice), Err(Malformed::new(0, "key \"kind\" stands twice")));
 }
 
 #[test]
@@ -110,16 +80,8 @@ fn writes_separators_escaped_and_raw_values_on_one_line() {
     let raw: Box<serde_json::value::RawValue> =
         serde_json::from_str("{\n \"a\":\t\"\u{2028}\",\r\n \"big\": 12345678901234567890.10 }")
             .unwrap();
-    let envelope = Envelope {
-        v: 1,
-        type_: "status".into(),
-        ..Envelope::default()
-    };
-    Writer::default().event(
-        &mut buf,
-        &envelope,
-        &json!({"kind": "x\u{2029}", "data": raw}),
-    );
+    let envelope = Envelope { v: 1, type_: "status".into(), ..Envelope::default() };
+    Writer::default().event(&mut buf, &envelope, &json!({"kind": "x\u{2029}", "data": raw}));
     let text = String::from_utf8(buf).unwrap();
     assert_eq!(text.matches('\n').count(), 1);
     assert!(

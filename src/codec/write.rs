@@ -37,9 +37,7 @@ impl Writer {
     }
 
     pub(super) fn format(self) -> OneLine {
-        OneLine {
-            lone_surrogates: self.lone_surrogates,
-        }
+        OneLine { lone_surrogates: self.lone_surrogates }
     }
 
     pub(super) fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
@@ -96,10 +94,7 @@ impl MergedDelta {
             to.clear();
             to.push_str(from);
         };
-        set(
-            &mut self.stream,
-            event.stream.as_deref().unwrap_or_default(),
-        );
+        set(&mut self.stream, event.stream.as_deref().unwrap_or_default());
         set(&mut self.block, delta.block.0);
         set(&mut self.kind, delta.kind.0);
         set(&mut self.extra, &delta.extra);
@@ -218,10 +213,8 @@ impl Formatter for OneLine {
             return self.write_string_fragment(writer, fragment);
         }
         // A raw line end can only stand between tokens.
-        let one_line: String = fragment
-            .chars()
-            .map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c })
-            .collect();
+        let one_line: String =
+            fragment.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
         self.write_string_fragment(writer, &one_line)
     }
 }

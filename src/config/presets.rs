@@ -38,11 +38,7 @@ pub struct Preset {
 pub fn presets(path: &Path, text: &str) -> Result<Vec<Preset>, String> {
     let file = File { path, text };
     let table = file.table()?;
-    let Some((key, inner)) = table
-        .get_ref()
-        .iter()
-        .find(|(key, _)| key.get_ref() == TABLE)
-    else {
+    let Some((key, inner)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == TABLE) else {
         return Ok(Vec::new());
     };
     let Some(inner) = inner.get_ref().as_table() else {
@@ -106,10 +102,7 @@ fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result
         }
     }
     preset.max = max.ok_or_else(|| {
-        file.refused(
-            at,
-            format!("{TABLE}.{name} has no max: write what fits into a message"),
-        )
+        file.refused(at, format!("{TABLE}.{name} has no max: write what fits into a message"))
     })?;
     Ok(preset)
 }

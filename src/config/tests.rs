@@ -8,10 +8,7 @@ use crate::text::units::Unit;
 /// Two commands with some of the options that [`TUNABLE`] names.
 fn tree() -> Command {
     let number = |name: &'static str, value: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .default_value(value)
-            .value_parser(clap::value_parser!(u32))
+        Arg::new(name).long(name).default_value(value).value_parser(clap::value_parser!(u32))
     };
     let by = PossibleValuesParser::new(["word", "line"]);
     Command::new("spile")
@@ -35,10 +32,7 @@ fn resolved(text: &str, env: &[(&str, &str)]) -> Result<Vec<Setting>, String> {
 #[track_caller]
 fn check(text: &str, env: &[(&str, &str)], name: &str, want: (&str, &str)) {
     let settings = resolved(text, env).unwrap();
-    let found = settings
-        .iter()
-        .find(|s| format!("{}.{}", s.command, s.option) == name)
-        .unwrap();
+    let found = settings.iter().find(|s| format!("{}.{}", s.command, s.option) == name).unwrap();
     let value = found.value.as_deref().unwrap_or("-");
     assert_eq!((value, found.origin.to_string().as_str()), want);
 }
@@ -60,20 +54,11 @@ fn the_nearest_source_wins() {
 
 #[test]
 fn every_way_to_write_it() {
-    for text in [
-        "coalesce.max = 6",
-        "coalesce = { max = 6 }",
-        "[coalesce]\n\"max\" = \"6\"",
-    ] {
+    for text in ["coalesce.max = 6", "coalesce = { max = 6 }", "[coalesce]\n\"max\" = \"6\""] {
         let settings = resolved(text, &[]).unwrap();
         assert_eq!(settings[0].value.as_deref(), Some("6"), "{text}");
     }
-    check(
-        "[check]\nmax-line = 1_000",
-        &[],
-        "check.max-line",
-        ("1000", "spile.toml:2"),
-    );
+    check("[check]\nmax-line = 1_000", &[], "check.max-line", ("1000", "spile.toml:2"));
     let env = [("SPILE_CHECK_MAX_LINE", "7")];
     check("", &env, "check.max-line", ("7", "SPILE_CHECK_MAX_LINE"));
 }
@@ -91,10 +76,7 @@ fn what_may_not_be_there() {
         "[tee]\nsink = \"cmd:rm\"",
         "spile.toml:2: tee.sink cannot be set here, only queue, spool-max, linger, max-line",
     );
-    refused(
-        "max = 3",
-        &format!("spile.toml:1: max cannot be set here, only {commands}"),
-    );
+    refused("max = 3", &format!("spile.toml:1: max cannot be set here, only {commands}"));
     refused(
         "[check]\n\nstrict = true",
         "spile.toml:3: check.strict cannot be set here, only max-line",
@@ -103,10 +85,7 @@ fn what_may_not_be_there() {
         "check = 3",
         "spile.toml:1: check must be a table: write [check], and in it only max-line",
     );
-    refused(
-        "[coalesce]\nmax = true",
-        "spile.toml:2: coalesce.max: write a string or a number",
-    );
+    refused("[coalesce]\nmax = true", "spile.toml:2: coalesce.max: write a string or a number");
     refused(
         "[coalesce]\nby = \"letter\"",
         "spile.toml:2: coalesce.by: \"letter\" does not do: write one of word, line",
@@ -146,10 +125,7 @@ fn the_place_of_the_file() {
         path(xdg.map(OsStr::new), home.map(OsStr::new)).map(|p| p.display().to_string())
     };
     let home = Some("/h/.config/spile/spile.toml".to_owned());
-    assert_eq!(
-        at(Some("/x"), Some("/h")),
-        Some("/x/spile/spile.toml".to_owned())
-    );
+    assert_eq!(at(Some("/x"), Some("/h")), Some("/x/spile/spile.toml".to_owned()));
     assert_eq!(at(None, Some("/h")), home);
     assert_eq!(at(Some(""), Some("/h")), home);
     assert_eq!(at(Some("relative"), Some("/h")), home);
@@ -172,10 +148,7 @@ fn presets_are_channels_of_ones_own() {
     };
     assert_eq!(
         presets,
-        [
-            preset("nostr", 280, Unit::Graphemes, 9, 1),
-            preset("x", 16, Unit::Codepoints, 0, 5)
-        ]
+        [preset("nostr", 280, Unit::Graphemes, 9, 1), preset("x", 16, Unit::Codepoints, 0, 5)]
     );
     assert!(resolved(text, &[]).is_ok());
 }
@@ -193,10 +166,7 @@ fn a_preset_that_does_not_do_is_said_with_its_line() {
         "[presets]\nx = 1",
         "spile.toml:2: presets.x must be a table: write [presets.x], and in it max, unit, max-lines",
     );
-    check(
-        "[presets.x]\nmax = 15",
-        "spile.toml:2: presets.x.max: write a number of at least 16",
-    );
+    check("[presets.x]\nmax = 15", "spile.toml:2: presets.x.max: write a number of at least 16");
     check(
         "[presets.x]\nmax = 20\nunit = \"words\"",
         "spile.toml:3: presets.x.unit: write one of codepoints, utf16, bytes, graphemes",

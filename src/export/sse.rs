@@ -15,11 +15,7 @@ impl Export for Sse {
             out.extend_from_slice(format!("id: {id}\n").as_bytes());
         }
         // A carriage return would end the line for a client.
-        for part in [
-            b"data: ",
-            event.line.trim_end_matches('\r').as_bytes(),
-            b"\n\n",
-        ] {
+        for part in [b"data: ", event.line.trim_end_matches('\r').as_bytes(), b"\n\n"] {
             out.extend_from_slice(part);
         }
         Ok(())
@@ -35,10 +31,7 @@ fn id(event: &Event<'_>) -> Result<Option<String>, Malformed> {
         Type::TextDelta => None,
         Type::BlockFinal => {
             let part: BlockFinal<'_> = body(&crate::codec::without_lone(event.line)).map(owned)?;
-            Some(
-                part.delivery_id
-                    .map_or_else(|| format!("{stream}/{seq}"), String::from),
-            )
+            Some(part.delivery_id.map_or_else(|| format!("{stream}/{seq}"), String::from))
         }
         _ => Some(format!("{stream}/{seq}")),
     })

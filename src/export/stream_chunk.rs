@@ -62,10 +62,7 @@ impl StreamChunk {
         }
         let open = self.open.entry(stream.to_owned()).or_default();
         if open.turn != turn {
-            *open = Open {
-                turn,
-                ..Open::default()
-            };
+            *open = Open { turn, ..Open::default() };
         }
         open
     }
@@ -137,13 +134,9 @@ impl Open {
             return Ok(());
         }
         // Of a part the body and the white space left out at the cut are the block's text; the rest was put around it.
-        let text = part
-            .text
-            .strip_prefix(part.open.as_deref().unwrap_or_default())
-            .unwrap_or(&part.text);
-        let text = text
-            .strip_suffix(part.close.as_deref().unwrap_or_default())
-            .unwrap_or(text);
+        let text =
+            part.text.strip_prefix(part.open.as_deref().unwrap_or_default()).unwrap_or(&part.text);
+        let text = text.strip_suffix(part.close.as_deref().unwrap_or_default()).unwrap_or(text);
         let text = format!("{text}{}", part.glue.as_deref().unwrap_or_default());
         if !text.is_empty() {
             self.chunk(id, Chunk::Text(&text), out);

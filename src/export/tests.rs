@@ -16,10 +16,7 @@ fn export(format: Format, events: &str) -> (String, String) {
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
     stage.on_end(Time::default(), &mut io);
-    (
-        String::from_utf8(io.out).unwrap(),
-        String::from_utf8(io.err).unwrap(),
-    )
+    (String::from_utf8(io.out).unwrap(), String::from_utf8(io.err).unwrap())
 }
 
 fn ending(body: &str) -> String {
@@ -30,15 +27,10 @@ fn ending(body: &str) -> String {
 
 #[test]
 fn chunks_are_numbered_and_say_each_text_once() {
-    let (out, err) = export(
-        Format::StreamChunk,
-        &ending(r#"turn_completed","stop":"end_turn""#),
-    );
+    let (out, err) = export(Format::StreamChunk, &ending(r#"turn_completed","stop":"end_turn""#));
     assert_eq!(err, "");
-    let params: Vec<String> = out
-        .lines()
-        .map(|l| l.split(r#""params":"#).nth(1).unwrap().to_owned())
-        .collect();
+    let params: Vec<String> =
+        out.lines().map(|l| l.split(r#""params":"#).nth(1).unwrap().to_owned()).collect();
     assert_eq!(
         params,
         [
@@ -60,10 +52,8 @@ fn failures_and_cancels_are_told_apart() {
         out.ends_with("\"method\":\"scaffold/streamError\",\"params\":{\"stream_id\":\"s:1\",\"error\":{\"code\":\"auth\",\"message\":\"no\"}}}\n"),
         "{out}"
     );
-    let (out, _) = export(
-        Format::StreamChunk,
-        &ending(r#"turn_cancelled","by":"control","reason":"enough""#),
-    );
+    let (out, _) =
+        export(Format::StreamChunk, &ending(r#"turn_cancelled","by":"control","reason":"enough""#));
     assert!(out.ends_with("\"method\":\"scaffold/streamCancel\",\"params\":{\"stream_id\":\"s:1\",\"reason\":\"enough\"}}\n"), "{out}");
 }
 
@@ -71,10 +61,7 @@ fn failures_and_cancels_are_told_apart() {
 fn server_sent_events_have_ids_where_they_can_be_resumed() {
     let (out, _) = export(Format::Sse, EVENTS);
     let blocks: Vec<&str> = out.split("\n\n").collect();
-    assert!(
-        blocks[0].starts_with("event: turn_started\nid: s/1\ndata: {\"v\":1,"),
-        "{out}"
-    );
+    assert!(blocks[0].starts_with("event: turn_started\nid: s/1\ndata: {\"v\":1,"), "{out}");
     assert!(blocks[1].starts_with("event: text_delta\ndata: {"), "{out}");
     assert!(blocks[6].starts_with("event: status\ndata: {"), "{out}");
     let part = r#"{"v":1,"type":"block_final","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:00.000Z","block":"b3","kind":"answer","text":"x","part":0,"last":true,"delivery_id":"s/1/b3/0"}"#;
@@ -89,8 +76,5 @@ fn text_is_the_answer_alone() {
 #[test]
 fn what_is_no_event_is_said() {
     let (out, err) = export(Format::Sse, "garbage\n");
-    assert_eq!(
-        (out.as_str(), err.as_str()),
-        ("", "<stdin>:1:1: not a JSON object\n")
-    );
+    assert_eq!((out.as_str(), err.as_str()), ("", "<stdin>:1:1: not a JSON object\n"));
 }

@@ -130,14 +130,7 @@ impl Cancel {
     /// A filter that has seen nothing yet; what it wants done lies on `desk`.
     #[must_use]
     pub fn new(options: Options, desk: Rc<RefCell<Desk>>) -> Self {
-        Self {
-            options,
-            desk,
-            lanes: Vec::new(),
-            last: 0,
-            due: None,
-            cut: false,
-        }
+        Self { options, desk, lanes: Vec::new(), last: 0, due: None, cut: false }
     }
 
     /// The lane of a stream, made if it is new.

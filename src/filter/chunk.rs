@@ -89,12 +89,7 @@ impl Chunk {
     /// A filter that holds nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            lanes: Vec::new(),
-            last: 0,
-            clock: 0,
-        }
+        Self { options, lanes: Vec::new(), last: 0, clock: 0 }
     }
 
     fn lane(&mut self, now: Time, stream: &str, out: &mut Out<'_>) -> &mut Lane {
@@ -106,9 +101,7 @@ impl Chunk {
         self.last = known.unwrap_or_else(|| {
             if self.lanes.len() >= MAX_STREAMS {
                 let oldest = self.lanes.iter().enumerate();
-                let at = oldest
-                    .min_by_key(|(_, lane)| lane.used)
-                    .map_or(0, |(i, _)| i);
+                let at = oldest.min_by_key(|(_, lane)| lane.used).map_or(0, |(i, _)| i);
                 self.lanes.swap_remove(at).close(now, out);
             }
             self.lanes.push(Lane {

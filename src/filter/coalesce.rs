@@ -83,19 +83,11 @@ impl Coalesce {
     /// A filter that holds nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            lanes: Vec::new(),
-            last: 0,
-        }
+        Self { options, lanes: Vec::new(), last: 0 }
     }
 
     fn find(&self, stream: &str) -> Option<usize> {
-        if self
-            .lanes
-            .get(self.last)
-            .is_some_and(|lane| lane.stream == stream)
-        {
+        if self.lanes.get(self.last).is_some_and(|lane| lane.stream == stream) {
             return Some(self.last);
         }
         self.lanes.iter().position(|lane| lane.stream == stream)
@@ -107,11 +99,7 @@ impl Coalesce {
         }
         if self.lanes.len() >= MAX_STREAMS {
             // A lane that holds nothing is only a memory of its last block.
-            let oldest = self
-                .lanes
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, lane)| lane.held.since());
+            let oldest = self.lanes.iter().enumerate().min_by_key(|(_, lane)| lane.held.since());
             let at = oldest.map_or(0, |(at, _)| at);
             self.lanes[at].held.flush(now, out);
             self.lanes.remove(at);
@@ -191,11 +179,8 @@ impl Filter for Coalesce {
     }
 
     fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
-        let mut lanes: Vec<&mut Lane> = self
-            .lanes
-            .iter_mut()
-            .filter(|lane| !lane.held.is_empty())
-            .collect();
+        let mut lanes: Vec<&mut Lane> =
+            self.lanes.iter_mut().filter(|lane| !lane.held.is_empty()).collect();
         lanes.sort_by_key(|lane| lane.held.since());
         for lane in lanes {
             lane.held.flush(now, out);

@@ -30,11 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            every: Duration::from_secs(10),
-            stall_after: None,
-            most: u64::MAX,
-        }
+        Self { every: Duration::from_secs(10), stall_after: None, most: u64::MAX }
     }
 }
 
@@ -98,11 +94,7 @@ impl Heartbeat {
         let stall_after = options.stall_after.map(|after| after.max(least));
         Self {
             shortest: stall_after.map_or(every, |after| after.min(every)),
-            options: Options {
-                every,
-                stall_after,
-                most: options.most,
-            },
+            options: Options { every, stall_after, most: options.most },
             lanes: Vec::new(),
             last: 0,
             due: None,
@@ -131,10 +123,7 @@ impl Heartbeat {
             let at = oldest.map_or(0, |(at, _)| at);
             self.lanes.swap_remove(at);
         }
-        self.lanes.push(Lane {
-            stream: stream.to_owned(),
-            ..Lane::default()
-        });
+        self.lanes.push(Lane { stream: stream.to_owned(), ..Lane::default() });
         self.lanes.len() - 1
     }
 }
@@ -202,10 +191,7 @@ impl Lane {
         let stall = options.stall_after.filter(|_| self.stalls == 0);
         let stall = stall.map(|after| (self.last_at + after, Beat::Stalled));
         // At the end of all time nothing moves on any more.
-        beat.into_iter()
-            .chain(stall)
-            .min()
-            .filter(|(at, _)| *at < Time::from_micros(u64::MAX))
+        beat.into_iter().chain(stall).min().filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
     fn say(&mut self, at: Time, beat: Beat, buf: &mut Vec<u8>) {
@@ -215,9 +201,7 @@ impl Lane {
         }
         let Some(turn) = &self.open else { return };
         let state = match turn {
-            Turn {
-                open_tools: 1.., ..
-            } => "tool",
+            Turn { open_tools: 1.., .. } => "tool",
             Turn { said: false, .. } => "waiting",
             _ => "quiet",
         };
@@ -244,11 +228,7 @@ impl Lane {
             Beat::Heartbeat => "heartbeat",
             Beat::Stalled => "stalled",
         };
-        let body = Status {
-            kind: kind.into(),
-            message: None,
-            data: Some(data),
-        };
+        let body = Status { kind: kind.into(), message: None, data: Some(data) };
         Writer::default().event(buf, &envelope, &body);
     }
 }

@@ -180,14 +180,8 @@ mod tests {
 
     #[test]
     fn disorder_costs_nothing_and_a_new_beginning_does_not_wait() {
-        assert_eq!(
-            played(1.0, None, &[500, 520, 510, 530]),
-            [1000, 1020, 1020, 1030]
-        );
-        assert_eq!(
-            played(1.0, None, &[900_000, 900_010, 500, 530]),
-            [1000, 1010, 1010, 1040]
-        );
+        assert_eq!(played(1.0, None, &[500, 520, 510, 530]), [1000, 1020, 1020, 1030]);
+        assert_eq!(played(1.0, None, &[900_000, 900_010, 500, 530]), [1000, 1010, 1010, 1040]);
     }
 
     #[test]

@@ -79,10 +79,7 @@ impl Types {
     pub fn parse(list: &str) -> Option<Self> {
         let patterns: Vec<String> = list.split(',').map(|p| p.trim().to_owned()).collect();
         let name = |c: char| c.is_ascii_alphanumeric() || "_-.*?".contains(c);
-        if patterns
-            .iter()
-            .any(|p| p.is_empty() || !p.chars().all(name))
-        {
+        if patterns.iter().any(|p| p.is_empty() || !p.chars().all(name)) {
             return None;
         }
         let known = Type::NAMES.map(|(_, name)| any(&patterns, name));
@@ -101,9 +98,7 @@ impl Types {
 }
 
 fn any(patterns: &[String], name: &str) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
+    patterns.iter().any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
 }
 
 /// The name of a type that this version does not know.
@@ -262,20 +257,12 @@ impl Select {
             return Place::Perhaps { anew: false };
         }
         self.turn = event.turn;
-        if self.turn.is_some() {
-            Place::Perhaps { anew: true }
-        } else {
-            Place::Before
-        }
+        if self.turn.is_some() { Place::Perhaps { anew: true } } else { Place::Before }
     }
 
     /// What does not count lies where its neighbours lie.
     fn bystander(&self) -> Place {
-        if self.turn.is_some() {
-            Place::Perhaps { anew: false }
-        } else {
-            Place::Before
-        }
+        if self.turn.is_some() { Place::Perhaps { anew: false } } else { Place::Before }
     }
 
     /// Whether an event of the range is wanted. What belongs to no stream belongs to every stream and turn.

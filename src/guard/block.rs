@@ -83,11 +83,7 @@ impl Block {
 
 impl Blocks {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            open: Vec::new(),
-            count: 0,
-            max,
-        }
+        Self { open: Vec::new(), count: 0, max }
     }
 
     pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, say: &mut Say<'_>) {
@@ -129,12 +125,7 @@ impl Blocks {
     fn say_whole(&mut self, text: &Text<'_>, whole: &str, say: &mut Say<'_>) {
         self.count += 1;
         let id = format!("b{}", self.count);
-        let words = Words {
-            block: &id,
-            kind: text.kind.name(),
-            text: whole,
-            ..Words::default()
-        };
+        let words = Words { block: &id, kind: text.kind.name(), text: whole, ..Words::default() };
         say(text.parent, Said::Delta(words));
         say(text.parent, Said::Final(words));
     }
@@ -189,12 +180,8 @@ impl Blocks {
                 cut(&block.text, delta, room)
             });
             if !now.is_empty() {
-                let words = Words {
-                    block: &block.id,
-                    kind: block.kind,
-                    text: now,
-                    ..Words::default()
-                };
+                let words =
+                    Words { block: &block.id, kind: block.kind, text: now, ..Words::default() };
                 say(block.parent.as_deref(), Said::Delta(words));
                 codec::append(&mut block.text, now);
             }
@@ -231,10 +218,7 @@ impl Blocks {
 /// Where to cut `delta`, which is longer than the `room` behind `said`: after its last line that fits; else, if the block
 /// does not end in a line end already, at the last character that fits.
 fn cut(said: &str, delta: &str, room: usize) -> usize {
-    let fits = (0..=room)
-        .rev()
-        .find(|&i| delta.is_char_boundary(i))
-        .unwrap_or(0);
+    let fits = (0..=room).rev().find(|&i| delta.is_char_boundary(i)).unwrap_or(0);
     match delta[..fits].rfind('\n') {
         Some(line) => line + 1,
         None if said.ends_with('\n') => 0,

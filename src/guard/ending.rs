@@ -26,19 +26,9 @@ pub struct TurnEnd {
 /// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
 #[derive(Debug, Clone)]
 enum Terminal<'a> {
-    Completed {
-        stop: &'a str,
-        result: Option<&'a str>,
-    },
-    Failed {
-        error: Failure<'a>,
-        exit: Option<ChildExit>,
-    },
-    Cancelled {
-        by: &'a str,
-        reason: &'a str,
-        stop: Option<&'a str>,
-    },
+    Completed { stop: &'a str, result: Option<&'a str> },
+    Failed { error: Failure<'a>, exit: Option<ChildExit> },
+    Cancelled { by: &'a str, reason: &'a str, stop: Option<&'a str> },
 }
 
 /// How the open turn is to end, whatever the runtime says of it.
@@ -55,11 +45,7 @@ impl Guard {
         if let Some(answer) = result.filter(|r| !r.is_empty())
             && !self.answered()
         {
-            let text = Text {
-                key: "\0result",
-                kind: TextKind::Answer,
-                parent: None,
-            };
+            let text = Text { key: "\0result", kind: TextKind::Answer, parent: None };
             self.finish_block(now, &text, Some(answer));
         }
         self.end_turn(now, Terminal::Completed { stop, result }, spent, false);
@@ -74,16 +60,7 @@ impl Guard {
     /// The runtime's own word that the turn was cancelled.
     pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &Spent) {
         self.ensure_turn(now);
-        self.end_turn(
-            now,
-            Terminal::Cancelled {
-                by: "runtime",
-                reason,
-                stop,
-            },
-            spent,
-            false,
-        );
+        self.end_turn(now, Terminal::Cancelled { by: "runtime", reason, stop }, spent, false);
     }
 
     /// What the open turn has used so far, in case it ends without saying so.
@@ -96,10 +73,7 @@ impl Guard {
     /// From here on the open turn, of every lane, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
     pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        let asked = Asked::Cancel {
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let asked = Asked::Cancel { by: by.to_owned(), reason: reason.to_owned() };
         self.ask(&asked);
     }
 
@@ -120,10 +94,7 @@ impl Guard {
 
     /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
     pub fn ask_fail(&mut self, code: &str, message: &str) {
-        let asked = Asked::Fail {
-            code: code.to_owned(),
-            message: message.to_owned(),
-        };
+        let asked = Asked::Fail { code: code.to_owned(), message: message.to_owned() };
         self.ask(&asked);
     }
 
@@ -154,11 +125,7 @@ impl Guard {
         let spent = Spent::default();
         let exit = end.ended.child_exit();
         let failed = |code: &'static str, message: String| Terminal::Failed {
-            error: Failure {
-                code: code.into(),
-                message: message.into(),
-                retry_at: None,
-            },
+            error: Failure { code: code.into(), message: message.into(), retry_at: None },
             exit,
         };
         let terminal = match (end.verdict, end.ended) {
@@ -168,10 +135,9 @@ impl Guard {
             (Verdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
                 failed("truncated", ended.sentence("in the middle of a message"))
             }
-            (_, Ended::Eof | Ended::Exited(0)) => Terminal::Completed {
-                stop: "end_of_output",
-                result: None,
-            },
+            (_, Ended::Eof | Ended::Exited(0)) => {
+                Terminal::Completed { stop: "end_of_output", result: None }
+            }
             (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
             (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
         };
@@ -182,41 +148,21 @@ impl Guard {
     /// The command could not be started: the run's one turn fails with `spawn_failed`.
     pub fn spawn_failed(&mut self, now: Time, message: &str) {
         self.ensure_turn(now);
-        let error = Failure {
-            code: "spawn_failed".into(),
-            message: message.into(),
-            retry_at: None,
-        };
-        self.end_turn(
-            now,
-            Terminal::Failed { error, exit: None },
-            &Spent::default(),
-            true,
-        );
+        let error =
+            Failure { code: "spawn_failed".into(), message: message.into(), retry_at: None };
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
     }
 
     pub(super) fn fail_missing(&mut self, now: Time, message: &str) {
-        let error = Failure {
-            code: "missing_result".into(),
-            message: message.into(),
-            retry_at: None,
-        };
-        self.end_turn(
-            now,
-            Terminal::Failed { error, exit: None },
-            &Spent::default(),
-            true,
-        );
+        let error =
+            Failure { code: "missing_result".into(), message: message.into(), retry_at: None };
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
     }
 
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
     fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
         let asked = self.lane.asked.take();
-        let noted = self
-            .lane
-            .turn
-            .as_mut()
-            .map(|turn| std::mem::take(&mut turn.spent));
+        let noted = self.lane.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = &with_noted(spent, noted.unwrap_or_default());
         let refused = self.refused(&terminal);
         let terminal = overruled(terminal, asked.as_ref(), refused.as_deref());
@@ -242,11 +188,7 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnFailed, synthetic, body, spent);
             }
             Terminal::Cancelled { by, reason, stop } => {
-                self.lane.exit = if by == "signal" {
-                    Exit::Success
-                } else {
-                    Exit::Cancelled
-                };
+                self.lane.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
                 let body = |body: &mut Object<'_>| {
                     body.text("by", by);
                     body.text("reason", reason);
@@ -304,11 +246,7 @@ fn overruled<'a>(
     refused: Option<&'a str>,
 ) -> Terminal<'a> {
     let failed = |code: &'a str, message: &'a str, exit| Terminal::Failed {
-        error: Failure {
-            code: code.into(),
-            message: message.into(),
-            retry_at: None,
-        },
+        error: Failure { code: code.into(), message: message.into(), retry_at: None },
         exit,
     };
     match (asked, terminal) {

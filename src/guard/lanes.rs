@@ -142,15 +142,13 @@ impl Guard {
     #[must_use]
     pub fn open_turn(&self) -> Option<(&str, u64)> {
         let open = self.lanes().filter(|lane| lane.turn.is_some());
-        open.min_by_key(|lane| lane.number)
-            .map(|lane| (lane.stream.as_str(), lane.turns))
+        open.min_by_key(|lane| lane.number).map(|lane| (lane.stream.as_str(), lane.turns))
     }
 
     /// Whether an open turn was asked to end as cancelled.
     #[must_use]
     pub fn is_cancelling(&self) -> bool {
-        self.lanes()
-            .any(|lane| matches!(lane.asked, Some(Asked::Cancel { .. })))
+        self.lanes().any(|lane| matches!(lane.asked, Some(Asked::Cancel { .. })))
     }
 
     /// The number of the last event of the first lane.
@@ -168,9 +166,7 @@ impl Guard {
     /// How many turns are open in all lanes.
     #[must_use]
     pub fn turns_open(&self) -> u64 {
-        self.lanes()
-            .map(|lane| u64::from(lane.turn.is_some()))
-            .sum()
+        self.lanes().map(|lane| u64::from(lane.turn.is_some())).sum()
     }
 
     /// Whether the main agent has said anything in the open turn.
@@ -191,8 +187,6 @@ impl Guard {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let failed = self.lanes().filter(|lane| lane.exit != Exit::Success);
-        failed
-            .max_by_key(|lane| lane.ended)
-            .map_or(Exit::Success, |lane| lane.exit)
+        failed.max_by_key(|lane| lane.ended).map_or(Exit::Success, |lane| lane.exit)
     }
 }

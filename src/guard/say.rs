@@ -107,14 +107,8 @@ impl Ended {
     pub fn child_exit(self) -> Option<ChildExit> {
         match self {
             Ended::Eof => None,
-            Ended::Exited(code) => Some(ChildExit {
-                code: Some(code),
-                signal: None,
-            }),
-            Ended::Signalled(signal) => Some(ChildExit {
-                code: None,
-                signal: Some(signal),
-            }),
+            Ended::Exited(code) => Some(ChildExit { code: Some(code), signal: None }),
+            Ended::Signalled(signal) => Some(ChildExit { code: None, signal: Some(signal) }),
         }
     }
 
@@ -126,11 +120,7 @@ impl Ended {
             Ended::Exited(code) => format!("the agent exited with status {code}"),
             Ended::Signalled(signal) => format!("the agent died of signal {signal}"),
         };
-        if odd.is_empty() {
-            text
-        } else {
-            format!("{text} {odd}")
-        }
+        if odd.is_empty() { text } else { format!("{text} {odd}") }
     }
 }
 

@@ -12,11 +12,7 @@ use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
 fn guard(max_block: usize) -> Guard {
-    let mut guard = Guard::new(Config {
-        stream: "s".into(),
-        label: None,
-        max_block,
-    });
+    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block });
     guard.set_runtime("test");
     guard
 }
@@ -26,42 +22,25 @@ fn at(millis: u64) -> Time {
 }
 
 fn answer(key: &str) -> Text<'_> {
-    Text {
-        key,
-        kind: TextKind::Answer,
-        parent: None,
-    }
+    Text { key, kind: TextKind::Answer, parent: None }
 }
 
 fn end(verdict: Verdict) -> End {
-    End {
-        ended: Ended::Eof,
-        verdict,
-    }
+    End { ended: Ended::Eof, verdict }
 }
 
 fn events(guard: &mut Guard) -> Vec<Value> {
     let text = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The types, each with what tells it apart.
 fn outline(events: &[Value]) -> String {
     let word = |e: &Value| {
-        let found = [
-            &e["text"],
-            &e["tool"]["id"],
-            &e["error"]["code"],
-            &e["stop"],
-            &e["by"],
-            &e["kind"],
-        ];
-        let word = found
-            .iter()
-            .find_map(|w| w.as_str())
-            .map_or(String::new(), |w| format!("({w})"));
+        let found =
+            [&e["text"], &e["tool"]["id"], &e["error"]["code"], &e["stop"], &e["by"], &e["kind"]];
+        let word =
+            found.iter().find_map(|w| w.as_str()).map_or(String::new(), |w| format!("({w})"));
         let mark = if e["synthetic"] == true { "*" } else { "" };
         format!("{}{word}{mark}", e["type"].as_str().unwrap())
     };
@@ -75,11 +54,7 @@ fn violations(lines: &[u8]) -> String {
     check.on_bytes(at(0), lines, &mut io);
     check.on_end(at(0), &mut io);
     let report = String::from_utf8(io.out).unwrap();
-    if check.exit() == Exit::Success {
-        String::new()
-    } else {
-        report
-    }
+    if check.exit() == Exit::Success { String::new() } else { report }
 }
 
 #[test]
@@ -126,22 +101,10 @@ fn a_final_meets_what_was_said_in_several_blocks() {
 fn a_tool_closes_the_blocks_of_its_parent_alone() {
     let mut g = guard(MAX_BLOCK);
     g.delta(at(0), &answer("a"), "main");
-    g.delta(
-        at(0),
-        &Text {
-            parent: Some("t1"),
-            ..answer("b")
-        },
-        "sub",
-    );
+    g.delta(at(0), &Text { parent: Some("t1"), ..answer("b") }, "sub");
     g.start_tool(
         at(0),
-        &ToolStart {
-            id: "t1",
-            name: "Bash",
-            kind: "execute",
-            ..ToolStart::default()
-        },
+        &ToolStart { id: "t1", name: "Bash", kind: "execute", ..ToolStart::default() },
     );
     let want = "turn_started* text_delta(main) text_delta(sub) block_final(main) tool_started(t1)";
     assert_eq!(outline(&events(&mut g)), want);
@@ -151,30 +114,10 @@ fn a_tool_closes_the_blocks_of_its_parent_alone() {
 fn ids_are_made_unique_and_starts_without_names_are_possible() {
     let mut g = guard(MAX_BLOCK);
     for _ in 0..2 {
-        g.start_tool(
-            at(0),
-            &ToolStart {
-                id: "t",
-                ..ToolStart::default()
-            },
-        );
-        g.finish_tool(
-            at(0),
-            &ToolEnd {
-                id: "t",
-                outcome: "ok",
-                ..ToolEnd::default()
-            },
-        );
+        g.start_tool(at(0), &ToolStart { id: "t", ..ToolStart::default() });
+        g.finish_tool(at(0), &ToolEnd { id: "t", outcome: "ok", ..ToolEnd::default() });
     }
-    g.finish_tool(
-        at(0),
-        &ToolEnd {
-            id: "",
-            outcome: "error",
-            ..ToolEnd::default()
-        },
-    );
+    g.finish_tool(at(0), &ToolEnd { id: "", outcome: "error", ..ToolEnd::default() });
     let want = "turn_started* tool_started(t) tool_finished(t) tool_started(t#2) tool_finished(t#2) \
                 tool_started(tool_3) tool_finished(tool_3)";
     assert_eq!(outline(&events(&mut g)), want);
@@ -183,22 +126,9 @@ fn ids_are_made_unique_and_starts_without_names_are_possible() {
 #[test]
 fn after_the_end_a_late_tool_is_a_log_and_new_text_a_new_turn() {
     let mut g = guard(MAX_BLOCK);
-    g.start_tool(
-        at(0),
-        &ToolStart {
-            id: "t",
-            ..ToolStart::default()
-        },
-    );
+    g.start_tool(at(0), &ToolStart { id: "t", ..ToolStart::default() });
     g.complete(at(0), "end_turn", None, &Spent::default());
-    g.finish_tool(
-        at(1),
-        &ToolEnd {
-            id: "t",
-            outcome: "ok",
-            ..ToolEnd::default()
-        },
-    );
+    g.finish_tool(at(1), &ToolEnd { id: "t", outcome: "ok", ..ToolEnd::default() });
     g.stderr(at(1), "late");
     g.delta(at(2), &answer("a"), "more");
     let said = events(&mut g);
@@ -267,33 +197,13 @@ fn a_stop_reason_fails_if_the_user_says_so() {
 fn how_it_ends_decides_where_there_is_no_result() {
     for (ended, verdict, want) in [
         (Ended::Eof, Verdict::ByExit, "turn_completed(end_of_output)"),
-        (
-            Ended::Exited(0),
-            Verdict::ByExit,
-            "turn_completed(end_of_output)",
-        ),
-        (
-            Ended::Exited(3),
-            Verdict::ByExit,
-            "turn_failed(exit_nonzero)",
-        ),
+        (Ended::Exited(0), Verdict::ByExit, "turn_completed(end_of_output)"),
+        (Ended::Exited(3), Verdict::ByExit, "turn_failed(exit_nonzero)"),
         (Ended::Signalled(9), Verdict::ByExit, "turn_failed(signal)"),
-        (
-            Ended::Exited(0),
-            Verdict::MissingResult,
-            "turn_failed(missing_result)*",
-        ),
-        (
-            Ended::Exited(1),
-            Verdict::MissingResult,
-            "turn_failed(missing_result)*",
-        ),
+        (Ended::Exited(0), Verdict::MissingResult, "turn_failed(missing_result)*"),
+        (Ended::Exited(1), Verdict::MissingResult, "turn_failed(missing_result)*"),
         (Ended::Eof, Verdict::Truncated, "turn_failed(truncated)*"),
-        (
-            Ended::Exited(3),
-            Verdict::Truncated,
-            "turn_failed(exit_nonzero)*",
-        ),
+        (Ended::Exited(3), Verdict::Truncated, "turn_failed(exit_nonzero)*"),
     ] {
         let mut g = guard(MAX_BLOCK);
         g.end(at(0), &End { ended, verdict });
@@ -331,11 +241,7 @@ fn the_tail_of_stderr_is_bounded() {
     g.end(at(0), &end(Verdict::MissingResult));
     let said = events(&mut g);
     let tail = said.last().unwrap()["stderr_tail"].as_str().unwrap();
-    assert!(
-        tail.len() <= 4096 && tail.ends_with("zeile 1999 é\n"),
-        "{}",
-        tail.len()
-    );
+    assert!(tail.len() <= 4096 && tail.ends_with("zeile 1999 é\n"), "{}", tail.len());
 }
 
 #[test]
@@ -345,13 +251,7 @@ fn too_many_open_blocks_and_tools_close_the_oldest() {
         g.delta(at(0), &answer(&format!("k{n}")), "x");
     }
     for n in 0..5000 {
-        g.start_tool(
-            at(0),
-            &ToolStart {
-                id: &format!("t{n}"),
-                ..ToolStart::default()
-            },
-        );
+        g.start_tool(at(0), &ToolStart { id: &format!("t{n}"), ..ToolStart::default() });
     }
     g.end(at(0), &end(Verdict::ByExit));
     assert_eq!(violations(&std::mem::take(&mut g.out)), "");
@@ -394,11 +294,7 @@ fn every_lane_is_a_stream_of_its_own() {
 fn the_last_turn_of_every_lane_counts() {
     let mut g = guard(100);
     let spent = Spent::default();
-    let limited = || Failure {
-        code: "rate_limited".into(),
-        message: "x".into(),
-        retry_at: None,
-    };
+    let limited = || Failure { code: "rate_limited".into(), message: "x".into(), retry_at: None };
     g.fail(at(0), limited(), &spent);
     g.in_lane(1, |g| g.cancelled(at(1), "x", None, &spent));
     assert_eq!(g.exit(), Exit::Cancelled);
@@ -422,11 +318,7 @@ fn a_cancel_is_asked_of_every_lane() {
 
 #[test]
 fn the_id_of_a_lane_is_no_longer_than_an_id() {
-    let mut g = Guard::new(Config {
-        stream: "x".repeat(64),
-        label: None,
-        max_block: 100,
-    });
+    let mut g = Guard::new(Config { stream: "x".repeat(64), label: None, max_block: 100 });
     g.in_lane(MAX_LANES + 7, |g| g.delta(at(0), &answer("a"), "one"));
     let events = events(&mut g);
     let id = events[0]["stream"].as_str().unwrap();

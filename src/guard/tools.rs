@@ -46,10 +46,7 @@ struct Open {
 impl Open {
     fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, say: &mut Say<'_>) {
         let tool = [self.id.as_str(), &self.name, &self.kind];
-        say(
-            self.parent.as_deref(),
-            Said::Finished { tool, outcome, end },
-        );
+        say(self.parent.as_deref(), Said::Finished { tool, outcome, end });
     }
 }
 
@@ -64,16 +61,8 @@ impl Tools {
             self.open.remove(0).finish("unknown", None, say);
         }
         let id = self.unique(tool.id);
-        let kind = if tool.kind.is_empty() {
-            "other"
-        } else {
-            tool.kind
-        };
-        let started = ToolStart {
-            id: &id,
-            kind,
-            ..*tool
-        };
+        let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
+        let started = ToolStart { id: &id, kind, ..*tool };
         say(tool.parent, Said::Started(&started));
         self.open.push(Open {
             theirs: tool.id.to_owned(),
@@ -96,21 +85,17 @@ impl Tools {
     }
 
     pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, say: &mut Say<'_>) {
-        let at = self
-            .open
-            .iter()
-            .position(|t| t.theirs == end.id)
-            .unwrap_or_else(|| {
-                let start = ToolStart {
-                    id: end.id,
-                    name: end.name,
-                    kind: end.kind,
-                    parent: end.parent,
-                    ..ToolStart::default()
-                };
-                self.start(now, &start, say);
-                self.open.len() - 1
-            });
+        let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
+            let start = ToolStart {
+                id: end.id,
+                name: end.name,
+                kind: end.kind,
+                parent: end.parent,
+                ..ToolStart::default()
+            };
+            self.start(now, &start, say);
+            self.open.len() - 1
+        });
         self.open.remove(at).finish(end.outcome, Some(end), say);
     }
 
@@ -123,11 +108,7 @@ impl Tools {
 
     fn unique(&mut self, id: &str) -> String {
         self.count += 1;
-        let mut unique = if id.is_empty() {
-            format!("tool_{}", self.count)
-        } else {
-            id.to_owned()
-        };
+        let mut unique = if id.is_empty() { format!("tool_{}", self.count) } else { id.to_owned() };
         if self.ids.len() >= MAX_IDS {
             return format!("{unique}#{}", self.count);
         }

@@ -64,10 +64,9 @@ impl Kind {
     pub fn of(event: &Event<'_>) -> Self {
         match Entry::of(event) {
             Some(entry) => Kind::Entry(Box::new(entry)),
-            None => Kind::Passing {
-                stream: event.stream.as_deref().map(str::to_owned),
-                seq: event.seq,
-            },
+            None => {
+                Kind::Passing { stream: event.stream.as_deref().map(str::to_owned), seq: event.seq }
+            }
         }
     }
 }
@@ -92,9 +91,7 @@ impl Entry {
             stream: stream.to_owned(),
             turn: event.turn,
             seq,
-            content: part
-                .as_ref()
-                .map_or_else(|| content(&[event.line]), of_part),
+            content: part.as_ref().map_or_else(|| content(&[event.line]), of_part),
             part: part.map(|p| (p.block.0.into_owned(), p.part, p.last)),
             born: event.time(),
         })

@@ -120,12 +120,7 @@ impl Lanes {
     /// Lanes without anything in them.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            lanes: Vec::new(),
-            next_at: Time::default(),
-            dropped: 0,
-        }
+        Self { options, lanes: Vec::new(), next_at: Time::default(), dropped: 0 }
     }
 
     /// The ledger may have more rows of this stream.
@@ -216,11 +211,7 @@ impl Lanes {
             Outcome::Retry(asked, why) => {
                 wait(asked, why, row);
                 if !doubt {
-                    row.state = if row.tries >= tries {
-                        State::Failed
-                    } else {
-                        State::Planned
-                    };
+                    row.state = if row.tries >= tries { State::Failed } else { State::Planned };
                     row.changed = now;
                 }
             }
@@ -233,10 +224,8 @@ impl Lanes {
     /// What the sink, or a command, has answered to [`Step::Ask`].
     pub fn answered(&mut self, now: Time, position: u64, asked: Asked) -> Option<Change> {
         let options = self.options;
-        let lane = self
-            .lanes
-            .iter_mut()
-            .find(|lane| lane.rows.iter().any(|r| r.position == position))?;
+        let lane =
+            self.lanes.iter_mut().find(|lane| lane.rows.iter().any(|r| r.position == position))?;
         let row = lane.rows.iter_mut().find(|r| r.position == position)?;
         let mut note = None;
         row.changed = now;
@@ -246,11 +235,7 @@ impl Lanes {
                 note = Some("found there".to_owned());
             }
             Asked::NotSent => {
-                row.state = if row.tries >= options.tries {
-                    State::Failed
-                } else {
-                    State::Planned
-                };
+                row.state = if row.tries >= options.tries { State::Failed } else { State::Planned };
             }
             Asked::Unknown(why) => {
                 note = Some(why);
@@ -284,11 +269,8 @@ impl Lanes {
         if !changes.is_empty() {
             return Step::Change(changes);
         }
-        let asks: Vec<u64> = self
-            .lanes
-            .iter()
-            .flat_map(|lane| lane.doubtful(now, &options))
-            .collect();
+        let asks: Vec<u64> =
+            self.lanes.iter().flat_map(|lane| lane.doubtful(now, &options)).collect();
         if !asks.is_empty() {
             return Step::Ask(asks);
         }

@@ -70,13 +70,11 @@ impl Planner {
     /// What the ledger has stored of a stream that this run has not seen yet.
     pub fn stored(&mut self, stream: &str, stored: Stored) {
         let before = stored.seen;
-        self.streams
-            .entry(stream.to_owned())
-            .or_insert_with(|| Stream {
-                stored,
-                before,
-                ..Stream::default()
-            });
+        self.streams.entry(stream.to_owned()).or_insert_with(|| Stream {
+            stored,
+            before,
+            ..Stream::default()
+        });
     }
 
     /// Takes note of the next event with an id. `true`: its stream is refused from here on, and that is to be said.
@@ -139,10 +137,7 @@ impl Planner {
         self.streams
             .get(stream)
             .filter(|s| !s.refused)
-            .map(|s| Stored {
-                first: s.stored.first,
-                seen: s.reached.max(s.before),
-            })
+            .map(|s| Stored { first: s.stored.first, seen: s.reached.max(s.before) })
     }
 
     fn stream(&mut self, stream: &str) -> &mut Stream {

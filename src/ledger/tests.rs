@@ -40,12 +40,7 @@ impl World {
             };
             (position, ((*stream).to_owned(), head))
         });
-        Self {
-            options,
-            rows: rows.collect(),
-            now,
-            given: Vec::new(),
-        }
+        Self { options, rows: rows.collect(), now, given: Vec::new() }
     }
 
     fn row(&mut self, position: u64) -> &mut Head {
@@ -179,10 +174,7 @@ fn the_wait_doubles_up_to_five_minutes() {
     let mut lanes = world.start();
     world.drive(&mut lanes, 1000, |_| retry());
     let times: Vec<Time> = world.given.iter().map(|(at, _)| *at).collect();
-    let waits: Vec<u64> = times
-        .windows(2)
-        .map(|w| w[1].since(w[0]).as_secs())
-        .collect();
+    let waits: Vec<u64> = times.windows(2).map(|w| w[1].since(w[0]).as_secs()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     assert_eq!(world.positions(), [1; 13], "what stands behind it waits");
     assert_eq!(world.states()[0], (State::Failed, Mark::None));

@@ -27,10 +27,7 @@ struct Life {
 
 impl Life {
     fn new(limits: Limits) -> Self {
-        Self {
-            life: Lifecycle::new(at(0), limits),
-            said: Vec::new(),
-        }
+        Self { life: Lifecycle::new(at(0), limits), said: Vec::new() }
     }
 
     fn collect(&mut self, now: u64) {
@@ -86,15 +83,11 @@ fn limits() -> Limits {
 #[test]
 fn it_exits_and_its_pipes_close() {
     let mut life = Life::new(limits());
-    life.then(10, Lifecycle::output)
-        .then(20, Lifecycle::exited)
-        .then(21, Lifecycle::pipes_closed);
+    life.then(10, Lifecycle::output).then(20, Lifecycle::exited).then(21, Lifecycle::pipes_closed);
     assert!(!life.life.killed());
     life.said("21:finish");
     let mut life = Life::new(limits());
-    life.then(5, Lifecycle::pipes_closed)
-        .then(9000, Lifecycle::exited)
-        .said("9000:finish");
+    life.then(5, Lifecycle::pipes_closed).then(9000, Lifecycle::exited).said("9000:finish");
 }
 
 #[test]
@@ -124,8 +117,7 @@ fn a_signal_starts_the_ladder_at_itself() {
         (SIGHUP, "10:SIGHUP 5010:SIGTERM 10010:tree"),
     ] {
         let mut life = Life::new(limits());
-        life.then(10, |life, now| life.stop(now, Stop::Signal(signal)))
-            .said(want);
+        life.then(10, |life, now| life.stop(now, Stop::Signal(signal))).said(want);
         assert!(life.life.killed());
     }
 }
@@ -133,14 +125,8 @@ fn a_signal_starts_the_ladder_at_itself() {
 #[test]
 fn at_a_terminal_an_interrupt_is_typed_first() {
     for (stop, want) in [
-        (
-            Stop::Cancel(Cancel::default()),
-            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
-        ),
-        (
-            Stop::Signal(SIGINT),
-            "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree",
-        ),
+        (Stop::Cancel(Cancel::default()), "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree"),
+        (Stop::Signal(SIGINT), "10:^C 5010:SIGINT 10010:SIGTERM 15010:tree"),
         (Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
     ] {
         let mut life = Life::new(limits());
@@ -203,25 +189,16 @@ fn a_result_without_an_exit_is_ended() {
 
 #[test]
 fn each_timeout_has_its_own_name() {
-    let total = Limits {
-        total: Some(SECOND),
-        ..limits()
-    };
+    let total = Limits { total: Some(SECOND), ..limits() };
     Life::new(total)
         .then(999, Lifecycle::output)
         .said("1000:timeout_total 1000:SIGINT 6000:SIGTERM 11000:tree");
-    let idle = Limits {
-        idle: Some(SECOND),
-        ..limits()
-    };
+    let idle = Limits { idle: Some(SECOND), ..limits() };
     Life::new(idle.clone())
         .then(800, Lifecycle::output)
         .said("1800:timeout_idle 1800:SIGINT 6800:SIGTERM 11800:tree");
     Life::new(idle.clone()).said("1000:timeout_idle 1000:SIGINT 6000:SIGTERM 11000:tree");
-    let first = Limits {
-        first_output: Some(3 * SECOND),
-        ..idle
-    };
+    let first = Limits { first_output: Some(3 * SECOND), ..idle };
     Life::new(first.clone()).said("3000:timeout_first_output 3000:SIGINT 8000:SIGTERM 13000:tree");
     Life::new(first)
         .then(2000, Lifecycle::output)
@@ -230,10 +207,7 @@ fn each_timeout_has_its_own_name() {
 
 #[test]
 fn silence_is_no_failure_where_nothing_is_asked() {
-    let idle = Limits {
-        idle: Some(SECOND),
-        ..limits()
-    };
+    let idle = Limits { idle: Some(SECOND), ..limits() };
     for phase in [Phase::Between, Phase::Done] {
         Life::new(idle.clone())
             .then(10, Lifecycle::output)
@@ -246,23 +220,14 @@ fn silence_is_no_failure_where_nothing_is_asked() {
 
 #[test]
 fn a_tool_that_takes_too_long() {
-    let tool = Limits {
-        tool: Some(SECOND),
-        ..limits()
-    };
-    let open = |since| View {
-        tool_since: Some(at(since)),
-        ..view(Phase::InTurn)
-    };
+    let tool = Limits { tool: Some(SECOND), ..limits() };
+    let open = |since| View { tool_since: Some(at(since)), ..view(Phase::InTurn) };
     Life::new(tool.clone())
         .then(100, |life, now| life.seen(now, open(100)))
         .then(500, Lifecycle::output)
         .said("1100:timeout_tool 1100:SIGINT 6100:SIGTERM 11100:tree");
     // Its end has come and waits unread: the limit is looked at by the adapter's time.
-    let late = |since, behind| View {
-        behind: Some(at(behind)),
-        ..open(since)
-    };
+    let late = |since, behind| View { behind: Some(at(behind)), ..open(since) };
     Life::new(tool.clone())
         .then(100, |life, now| life.seen(now, late(100, 200)))
         .then(5000, Lifecycle::tick)
@@ -277,10 +242,7 @@ fn a_tool_that_takes_too_long() {
 
 #[test]
 fn a_timeout_does_not_climb_a_ladder_that_is_climbed() {
-    let total = Limits {
-        total: Some(SECOND),
-        ..limits()
-    };
+    let total = Limits { total: Some(SECOND), ..limits() };
     Life::new(total)
         .then(500, |life, now| {
             life.stop(now, Stop::Cancel(Cancel::default()));
@@ -290,10 +252,7 @@ fn a_timeout_does_not_climb_a_ladder_that_is_climbed() {
 
 #[test]
 fn an_agent_that_we_hold_back_is_not_silent_and_not_drained() {
-    let idle = Limits {
-        idle: Some(SECOND),
-        ..limits()
-    };
+    let idle = Limits { idle: Some(SECOND), ..limits() };
     Life::new(idle.clone())
         .then(10, |life, _| life.hold())
         .then(9000, Lifecycle::release)
@@ -307,23 +266,11 @@ fn an_agent_that_we_hold_back_is_not_silent_and_not_drained() {
 
 /// A cancel of an agent that can be interrupted.
 fn interrupt(life: &mut Lifecycle, now: Time) {
-    life.stop(
-        now,
-        Stop::Cancel(Cancel {
-            interrupt: true,
-            within: None,
-        }),
-    );
+    life.stop(now, Stop::Cancel(Cancel { interrupt: true, within: None }));
 }
 
 fn ended(life: &mut Lifecycle, now: Time, ended: u64, phase: Phase) {
-    life.seen(
-        now,
-        View {
-            ended,
-            ..view(phase)
-        },
-    );
+    life.seen(now, View { ended, ..view(phase) });
 }
 
 #[test]
@@ -374,12 +321,7 @@ fn the_rungs_share_the_grace_of_a_cancel() {
         (false, "10:SIGINT 310:SIGTERM 610:tree"),
         (true, "10:interrupt 210:SIGINT 410:SIGTERM 610:tree"),
     ] {
-        let cancel = Cancel {
-            interrupt,
-            within: Some(Duration::from_millis(600)),
-        };
-        Life::new(limits())
-            .then(10, |life, now| life.stop(now, Stop::Cancel(cancel)))
-            .said(want);
+        let cancel = Cancel { interrupt, within: Some(Duration::from_millis(600)) };
+        Life::new(limits()).then(10, |life, now| life.stop(now, Stop::Cancel(cancel))).said(want);
     }
 }

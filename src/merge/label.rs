@@ -35,10 +35,7 @@ impl Label {
 
     /// Writes the event's line, without a line feed, with the label in it.
     pub(super) fn put(&self, event: &Event<'_>, buf: &mut Vec<u8>) {
-        let (head, rest) = match self
-            .place(event)
-            .and_then(|at| event.line.split_at_checked(at))
-        {
+        let (head, rest) = match self.place(event).and_then(|at| event.line.split_at_checked(at)) {
             Some((head, rest)) => (head, rest),
             None => (event.line, ""),
         };

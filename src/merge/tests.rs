@@ -14,10 +14,7 @@ fn merge(labels: &[&str], max_line: usize) -> Merge {
         name: format!("source {n}"),
         label: (!label.is_empty()).then(|| (*label).to_owned()),
     });
-    let reading = Reading {
-        max_line,
-        strict: false,
-    };
+    let reading = Reading { max_line, strict: false };
     Merge::new(sources.collect(), &reading)
 }
 
@@ -53,18 +50,11 @@ fn completed(stream: &str) -> String {
 
 /// The closing statuses: stream, label and word.
 fn endings(out: &str) -> Vec<String> {
-    let events = out
-        .lines()
-        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let events = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
     let closing = events.filter(|e| !e["data"]["ended"].is_null());
     let words = closing.map(|e| {
         let word = |v: &Value| v.as_str().unwrap_or("-").to_owned();
-        format!(
-            "{} {} {}",
-            word(&e["stream"]),
-            word(&e["label"]),
-            word(&e["message"])
-        )
+        format!("{} {} {}", word(&e["stream"]), word(&e["label"]), word(&e["message"]))
     });
     words.collect()
 }
@@ -125,36 +115,20 @@ fn a_stream_of_another_source_is_refused() {
         err,
         "spile: source 1: stream s is already that of source 0: left out (give each run its own id: wrap --stream)\n"
     );
-    assert_eq!(
-        out.matches(r#""type":"turn_started","stream":"s""#).count(),
-        1
-    );
-    assert_eq!(
-        endings(&out),
-        ["s a completed", "t b truncated: turn 1 has no end"]
-    );
+    assert_eq!(out.matches(r#""type":"turn_started","stream":"s""#).count(), 1);
+    assert_eq!(endings(&out), ["s a completed", "t b truncated: turn 1 has no end"]);
     assert_eq!(exit, Exit::Failed);
 }
 
 #[test]
 fn how_each_stream_ended_is_said_and_the_worst_is_the_status() {
     let failed = |code: &str| {
-        event(
-            "f",
-            2,
-            "turn_failed",
-            &format!(r#","error":{{"code":"{code}","message":"m"}}"#),
-        )
+        event("f", 2, "turn_failed", &format!(r#","error":{{"code":"{code}","message":"m"}}"#))
     };
     let cancelled = event("c", 2, "turn_cancelled", r#","by":"signal","reason":"m""#);
     let ok = completed("o");
-    let (out, err, exit) = run(
-        &["", ""],
-        &[
-            &(failed("rate_limited") + &cancelled),
-            &(ok.clone() + &started("open")),
-        ],
-    );
+    let (out, err, exit) =
+        run(&["", ""], &[&(failed("rate_limited") + &cancelled), &(ok.clone() + &started("open"))]);
     assert_eq!(
         endings(&out),
         [
@@ -165,10 +139,7 @@ fn how_each_stream_ended_is_said_and_the_worst_is_the_status() {
         ]
     );
     assert_eq!((err.as_str(), exit), ("", Exit::Cancelled));
-    assert_eq!(
-        run(&["", ""], &[&failed("timeout_idle"), &ok]).2,
-        Exit::Timeout
-    );
+    assert_eq!(run(&["", ""], &[&failed("timeout_idle"), &ok]).2, Exit::Timeout);
     assert_eq!(run(&["", ""], &[&failed("auth"), &ok]).2, Exit::Failed);
     // What comes after an end opens nothing; a later turn counts alone.
     let late = event("o", 3, "status", r#","kind":"log""#);
@@ -181,10 +152,7 @@ fn how_each_stream_ended_is_said_and_the_worst_is_the_status() {
 fn a_source_without_a_turn_and_a_broken_one_are_told() {
     let ok = completed("o");
     let (_, err, exit) = run(&["", ""], &[&ok, ""]);
-    assert_eq!(
-        (err.as_str(), exit),
-        ("spile: source 1: no turn came from it\n", Exit::Failed)
-    );
+    assert_eq!((err.as_str(), exit), ("spile: source 1: no turn came from it\n", Exit::Failed));
     let (mut merge, mut io) = (merge(&[""], 1000), Io::default());
     merge.on_bytes(Time::default(), 0, ok.as_bytes(), &mut io);
     merge.on_source_end(Time::default(), 0, Some("cannot read: gone"), &mut io);
@@ -213,28 +181,15 @@ fn a_line_too_long_is_cut_only_where_another_speaks() {
     };
     let y = "y".repeat(200);
     assert_eq!(say(1, 0, &y), (String::new(), None));
-    assert_eq!(
-        say(2, 0, &y),
-        (y.repeat(2), Some((0, Time::from_millis(2))))
-    );
-    assert_eq!(
-        say(3, 0, "y"),
-        ("y".into(), Some((0, Time::from_millis(2))))
-    );
+    assert_eq!(say(2, 0, &y), (y.repeat(2), Some((0, Time::from_millis(2)))));
+    assert_eq!(say(3, 0, "y"), ("y".into(), Some((0, Time::from_millis(2)))));
     let (out, holder) = say(4, 1, &completed("s"));
-    assert!(
-        out.starts_with("\n{") && out.contains(r#""label":"b""#) && holder.is_none(),
-        "{out}"
-    );
+    assert!(out.starts_with("\n{") && out.contains(r#""label":"b""#) && holder.is_none(), "{out}");
     assert_eq!(say(5, 0, "z"), ("z".into(), Some((0, Time::default()))));
     assert_eq!(say(6, 0, "z\n"), ("z\n".into(), None));
     say(7, 0, &y.repeat(2));
     say(8, 1, &completed("s"));
-    assert_eq!(
-        say(9, 0, "\n"),
-        (String::new(), None),
-        "it has had its line feed"
-    );
+    assert_eq!(say(9, 0, "\n"), (String::new(), None), "it has had its line feed");
     say(10, 0, &y.repeat(2));
     merge.on_source_end(Time::default(), 0, None, &mut io);
     assert_eq!(io.out, b"\n");
@@ -244,22 +199,13 @@ fn a_line_too_long_is_cut_only_where_another_speaks() {
 fn more_streams_than_are_followed_are_closed_early() {
     let count = super::streams::MAX_STREAMS + 5;
     let input: String = (0..count)
-        .map(|n| {
-            if n == 3 {
-                started("s3")
-            } else {
-                completed(&format!("s{n}"))
-            }
-        })
+        .map(|n| if n == 3 { started("s3") } else { completed(&format!("s{n}")) })
         .collect();
     let (out, _, exit) = run(&[""], &[&input]);
     let endings = endings(&out);
     assert_eq!(endings.len(), count);
     assert_eq!(endings[0], "s0 - completed");
-    assert_eq!(
-        endings[999], "s1000 - completed",
-        "an open turn is kept longer"
-    );
+    assert_eq!(endings[999], "s1000 - completed", "an open turn is kept longer");
     assert_eq!(endings[1000], "s3 - truncated: turn 1 has no end");
     assert_eq!(exit, Exit::Failed);
 }

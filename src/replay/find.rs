@@ -85,22 +85,15 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     let ours = |event: &Event<'_>| event.stream.as_deref() == Some(stream.as_str());
     let number = |event: &Event<'_>| event.seq.filter(|_| ours(event));
     let near = bound(book, &number, wanted, 0)?;
-    let (at, turn) = walk(book, near, &mut |event| {
-        (number(event)? >= wanted).then_some(event.turn)
-    })?;
-    let start = |offset| Start {
-        offset,
-        jump: Jump::There,
-        first,
-    };
+    let (at, turn) =
+        walk(book, near, &mut |event| (number(event)? >= wanted).then_some(event.turn))?;
+    let start = |offset| Start { offset, jump: Jump::There, first };
     let Some(turn) = turn else {
         return Some(start(at));
     };
     let turn_of = |event: &Event<'_>| event.seq.and(event.turn).filter(|_| ours(event));
     let near = bound(book, &turn_of, turn, 0)?;
-    let (at, _) = walk(book, near, &mut |event| {
-        (turn_of(event)? == turn).then_some(())
-    })?;
+    let (at, _) = walk(book, near, &mut |event| (turn_of(event)? == turn).then_some(()))?;
     Some(start(at))
 }
 

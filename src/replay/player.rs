@@ -104,30 +104,17 @@ impl Player {
             return;
         }
         match piece {
-            Piece::Line {
-                number,
-                offset,
-                bytes,
-                text,
-                ..
-            } => {
-                let place = Place {
-                    line: number,
-                    offset,
-                    bytes,
-                };
+            Piece::Line { number, offset, bytes, text, .. } => {
+                let place = Place { line: number, offset, bytes };
                 match self.format {
                     Format::Raw => self.entry(&place, io),
                     Format::Events => self.line(&place, text, io),
                     Format::Unknown => self.first_line(&place, text, io),
                 }
             }
-            Piece::Long {
-                number,
-                offset,
-                bytes,
-                first,
-            } => self.long((number, offset), bytes, first, io),
+            Piece::Long { number, offset, bytes, first } => {
+                self.long((number, offset), bytes, first, io)
+            }
         }
     }
 
@@ -145,13 +132,7 @@ impl Player {
         }
         // What the agent says first comes as long after its start as it did.
         let gap = self.gap(Some(Time::default()));
-        self.queue.push(
-            Mark {
-                gap,
-                ..Mark::joined(place.offset)
-            },
-            &[],
-        );
+        self.queue.push(Mark { gap, ..Mark::joined(place.offset) }, &[]);
     }
 
     /// An entry of a raw recording.
@@ -192,11 +173,8 @@ impl Player {
             }
             select::Place::Perhaps { anew } => {
                 if anew {
-                    self.kept = Kept {
-                        bytes: Vec::new(),
-                        number: place.line,
-                        offset: place.offset,
-                    };
+                    self.kept =
+                        Kept { bytes: Vec::new(), number: place.line, offset: place.offset };
                 }
                 return self.keep(place.bytes, io);
             }
@@ -214,9 +192,7 @@ impl Player {
             return;
         }
         let paced = self.options.mode == Mode::Paced;
-        let time = (paced || self.options.watched)
-            .then(|| event.time())
-            .flatten();
+        let time = (paced || self.options.watched).then(|| event.time()).flatten();
         let mark = Mark {
             gap: self.gap(time),
             time,
@@ -241,10 +217,7 @@ impl Player {
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
         self.complain(place.line, why.offset, &why.reason, io);
         let line = diagnostic_line(
-            &Place {
-                line: place.line + (self.begin.lines_before)(),
-                ..*place
-            },
+            &Place { line: place.line + (self.begin.lines_before)(), ..*place },
             why,
         );
         if let Ok(event) = codec::decode(&line) {
@@ -268,10 +241,7 @@ impl Player {
         }
         self.passing = bytes.last() != Some(&b'\n');
         let gap = if first { self.gap(None) } else { Gap::Joined };
-        let mark = Mark {
-            gap,
-            ..Mark::joined(offset + bytes.len() as u64)
-        };
+        let mark = Mark { gap, ..Mark::joined(offset + bytes.len() as u64) };
         self.queue.push(mark, &[bytes]);
     }
 
@@ -330,10 +300,7 @@ fn end_of(place: &Place<'_>) -> u64 {
 fn stamp(event: &Event<'_>) -> Option<(usize, usize)> {
     event.ts.as_ref()?;
     let within = |part: &str| {
-        let at = part
-            .as_ptr()
-            .addr()
-            .checked_sub(event.line.as_ptr().addr())?;
+        let at = part.as_ptr().addr().checked_sub(event.line.as_ptr().addr())?;
         (at + part.len() <= event.line.len()).then_some((at, part.len()))
     };
     if let Some(std::borrow::Cow::Borrowed(ts)) = event.ts {

@@ -167,10 +167,7 @@ mod tests {
     use std::time::Duration;
 
     fn after(ms: u64) -> Mark {
-        Mark {
-            gap: Gap::After(Duration::from_millis(ms)),
-            ..Mark::joined(0)
-        }
+        Mark { gap: Gap::After(Duration::from_millis(ms)), ..Mark::joined(0) }
     }
 
     #[test]

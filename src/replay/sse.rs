@@ -43,10 +43,7 @@ struct Seen {
 
 impl Default for Sse {
     fn default() -> Self {
-        Self {
-            lines: Lines::new(MAX_LINE),
-            frame: Frame::default(),
-        }
+        Self { lines: Lines::new(MAX_LINE), frame: Frame::default() }
     }
 }
 
@@ -229,10 +226,7 @@ mod tests {
     fn what_comes_again_is_told_apart() {
         let (mut sse, mut out) = (Sse::default(), Vec::new());
         let data = |type_, seq| format!("data: {}\n\n", event(type_, seq));
-        sse.feed(
-            (data("turn_started", 1) + &data("status", 2)).as_bytes(),
-            &mut out,
-        );
+        sse.feed((data("turn_started", 1) + &data("status", 2)).as_bytes(), &mut out);
         sse.feed(b"data: {\"v\":1,", &mut out);
         sse.reconnect();
         out.clear();

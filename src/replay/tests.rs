@@ -56,10 +56,7 @@ fn play(options: Options, inputs: &[&str], step: usize) -> (String, String, Exit
 }
 
 fn from(from: From) -> select::Options {
-    select::Options {
-        from,
-        ..select::Options::default()
-    }
+    select::Options { from, ..select::Options::default() }
 }
 
 #[test]
@@ -67,10 +64,7 @@ fn what_is_not_touched_leaves_as_it_came() {
     let text = recording(50).replace("\"kind\"", "\"new\": 1e400, \"kind\"");
     for mode in [Mode::AtOnce, Mode::Paced] {
         for step in [1, 7, 1 << 20] {
-            let options = Options {
-                mode,
-                ..options(select::Options::default())
-            };
+            let options = Options { mode, ..options(select::Options::default()) };
             let (out, err, exit) = play(options, &[&text, &text], step);
             assert_eq!((out, err.as_str()), (text.repeat(2), ""));
             assert_eq!(exit, Exit::Success);
@@ -96,23 +90,12 @@ fn garbage_is_named_and_goes_on_as_a_diagnostic_where_it_is_wanted() {
     assert_eq!(err, "f0:15:1: not a JSON object\n");
     assert_eq!(exit, Exit::Success);
     assert_eq!(out.lines().count(), 20);
-    assert!(
-        out.lines().nth(4).unwrap().contains("\"line\":15,"),
-        "{out}"
-    );
+    assert!(out.lines().nth(4).unwrap().contains("\"line\":15,"), "{out}");
     let (out, err, _) = play(options(from(From::Seq(28))), &[&text], 9);
     assert_eq!((out.lines().count(), err.as_str()), (10, ""));
-    let only = select::Options {
-        only: Types::parse("turn_*"),
-        ..select::Options::default()
-    };
-    let strict = Options {
-        reading: Reading {
-            strict: true,
-            ..Reading::default()
-        },
-        ..options(only)
-    };
+    let only = select::Options { only: Types::parse("turn_*"), ..select::Options::default() };
+    let strict =
+        Options { reading: Reading { strict: true, ..Reading::default() }, ..options(only) };
     let (out, _, exit) = play(strict, &[&text], 9);
     assert_eq!((out.lines().count(), exit), (6, Exit::Malformed));
 }
@@ -121,13 +104,8 @@ fn garbage_is_named_and_goes_on_as_a_diagnostic_where_it_is_wanted() {
 fn a_long_line_passes_as_it_is_where_it_is_wanted() {
     let long = format!("{}\n", "y".repeat(3000));
     let text = recording(15) + &long + &line(2, 16, "status");
-    let small = |select| Options {
-        reading: Reading {
-            max_line: 1000,
-            strict: false,
-        },
-        ..options(select)
-    };
+    let small =
+        |select| Options { reading: Reading { max_line: 1000, strict: false }, ..options(select) };
     for step in [100, 1 << 20] {
         let (out, err, _) = play(small(select::Options::default()), &[&text], step);
         assert_eq!(out, text);
@@ -151,11 +129,7 @@ fn raw_recordings_are_told_apart_and_parts_keep_their_order() {
     let mut got = Vec::new();
     let mut out = Vec::new();
     while let Some(mark) = replay.queue().pop(Time::default(), &mut out) {
-        got.push((
-            mark.gap,
-            mark.to,
-            String::from_utf8(std::mem::take(&mut out)).unwrap(),
-        ));
+        got.push((mark.gap, mark.to, String::from_utf8(std::mem::take(&mut out)).unwrap()));
     }
     let after = |ms| Gap::After(Duration::from_millis(ms));
     let want = [
@@ -182,10 +156,7 @@ fn a_new_stamp_is_all_that_changes() {
         "{}{{\"v\":1,\"type\":\"status\",\"kind\":\"info\"}}\n{{\"kind\":\"info\",\"t\\u0073\":\"2026-01-01T00:00:00\\u005a\",\"v\":1,\"type\":\"status\"}}\n",
         recording(3)
     );
-    let now = Options {
-        stamp: Stamp::Now,
-        ..options(select::Options::default())
-    };
+    let now = Options { stamp: Stamp::Now, ..options(select::Options::default()) };
     let (out, err, _) = play(now, &[&text], 1 << 20);
     assert_eq!(err, "");
     for (new, old) in out.lines().zip(text.lines()) {
@@ -224,11 +195,7 @@ impl Book for Memory<'_> {
             return Found::End;
         };
         self.looked += end + 1 - from;
-        Found::Line {
-            start: start as u64,
-            next: end as u64 + 1,
-            bytes: &self.text[start..end],
-        }
+        Found::Line { start: start as u64, next: end as u64 + 1, bytes: &self.text[start..end] }
     }
 }
 
@@ -237,10 +204,7 @@ fn a_place_in_a_long_recording_is_found_without_reading_it() {
     let text = recording(100_000);
     let lines: Vec<&str> = text.lines().collect();
     for wanted in [1, 2, 10, 11, 500, 49_999, 50_000, 99_991, 100_000] {
-        let mut book = Memory {
-            text: text.as_bytes(),
-            looked: 0,
-        };
+        let mut book = Memory { text: text.as_bytes(), looked: 0 };
         let start = find(&mut book, &from(From::Seq(wanted))).unwrap();
         let first = usize::try_from((wanted - 1) / 10 * 10).unwrap();
         let rest = &text[usize::try_from(start.offset).unwrap()..];
@@ -248,23 +212,14 @@ fn a_place_in_a_long_recording_is_found_without_reading_it() {
         assert_eq!(start.jump, Jump::There);
         assert!(book.looked < text.len() / 20, "{}", book.looked);
         let moment = Moment::After(Duration::from_millis((wanted - 1) * 10));
-        let mut book = Memory {
-            text: text.as_bytes(),
-            looked: 0,
-        };
+        let mut book = Memory { text: text.as_bytes(), looked: 0 };
         let start = find(&mut book, &from(From::Since(moment))).unwrap();
         assert!(book.looked < text.len() / 20, "{}", book.looked);
         let mut replay = Replay::new(options(from(From::Since(moment))));
         let mut io = Io::default();
-        replay.on_source(Begin {
-            offset: start.offset,
-            ..Begin::first("f")
-        });
+        replay.on_source(Begin { offset: start.offset, ..Begin::first("f") });
         replay.jump(start.jump, start.first);
-        replay.on_bytes(
-            &text.as_bytes()[usize::try_from(start.offset).unwrap()..],
-            &mut io,
-        );
+        replay.on_bytes(&text.as_bytes()[usize::try_from(start.offset).unwrap()..], &mut io);
         replay.queue().pop(Time::default(), &mut io.out);
         let want = lines[usize::try_from(wanted - 1).unwrap()];
         assert_eq!(io.out, format!("{want}\n").as_bytes());
@@ -275,15 +230,9 @@ fn a_place_in_a_long_recording_is_found_without_reading_it() {
 fn what_is_not_sorted_is_read_from_the_start() {
     let text = recording(3000);
     let mixed = format!("{text}{text}{text}");
-    let mut book = Memory {
-        text: mixed.as_bytes(),
-        looked: 0,
-    };
+    let mut book = Memory { text: mixed.as_bytes(), looked: 0 };
     assert_eq!(find(&mut book, &from(From::Seq(2900))), None);
     assert_eq!(find(&mut book, &from(From::Seq(9999))), None);
-    let mut empty = Memory {
-        text: b"",
-        looked: 0,
-    };
+    let mut empty = Memory { text: b"", looked: 0 };
     assert_eq!(find(&mut empty, &from(From::Seq(1))), None);
 }

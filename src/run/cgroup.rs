@@ -61,11 +61,7 @@ pub(super) fn go_in(door: RawFd) {
 
 /// Does what a guardian that was killed cannot do any more.
 pub(super) fn clear_of(guardian: u32) {
-    if let Some(folder) = i32::try_from(guardian)
-        .ok()
-        .and_then(of)
-        .filter(|f| f.exists())
-    {
+    if let Some(folder) = i32::try_from(guardian).ok().and_then(of).filter(|f| f.exists()) {
         clear(&folder);
     }
 }

@@ -53,16 +53,12 @@ impl SpawnError {
     fn new(program: &str, e: &io::Error) -> Self {
         let (exit, reason) = match e.kind() {
             io::ErrorKind::NotFound => (Exit::NotFound, "command not found".into()),
-            io::ErrorKind::PermissionDenied => (
-                Exit::NotExecutable,
-                "permission denied: is it executable?".into(),
-            ),
+            io::ErrorKind::PermissionDenied => {
+                (Exit::NotExecutable, "permission denied: is it executable?".into())
+            }
             _ => (Exit::NotExecutable, e.to_string()),
         };
-        Self {
-            exit,
-            message: format!("cannot start {program}: {reason}"),
-        }
+        Self { exit, message: format!("cannot start {program}: {reason}") }
     }
 }
 
@@ -158,9 +154,7 @@ fn start_guardian(
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let me = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
     let mut command = Command::new(me);
-    command
-        .args([guardian::WORD, &numbers.join(",")])
-        .args(argv);
+    command.args([guardian::WORD, &numbers.join(",")]).args(argv);
     match wires {
         Wires::Pipes(stdin) => command
             .stdin(match stdin {
@@ -172,10 +166,7 @@ fn start_guardian(
             .stderr(Stdio::piped())
             .process_group(0),
         Wires::Terminal(Pty { slave, .. }) => {
-            command
-                .stdin(slave.try_clone()?)
-                .stdout(slave.try_clone()?)
-                .stderr(slave.try_clone()?);
+            command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave.try_clone()?);
             // The guardian leads the session, not the agent: when a leader ends, the system hangs the terminal up and
             // throws away what was not read of it.
             // SAFETY: it makes system calls only, allocates nothing and takes no lock.

@@ -15,9 +15,7 @@ impl Clock {
     /// A clock that starts at the time of day.
     #[must_use]
     pub fn start() -> Self {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             wall: Time::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
             started: Instant::now(),

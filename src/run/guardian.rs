@@ -66,14 +66,7 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     let agent = command.spawn();
     drop(command);
     forget_stdio();
-    let mut guardian = Guardian {
-        control,
-        signals,
-        terminal,
-        agent: None,
-        exited: false,
-        cgroup,
-    };
+    let mut guardian = Guardian { control, signals, terminal, agent: None, exited: false, cgroup };
     match agent {
         Ok(child) => {
             let pid = i32::try_from(child.id()).unwrap_or_default();

@@ -218,15 +218,10 @@ impl<'a> Host<'a> {
 
     fn deadline(&self) -> Option<Time> {
         let tap = self.tap.deadline().filter(|_| self.spool.is_empty());
-        let finish = self
-            .finish_by
-            .filter(|_| !self.said_end && self.spool.is_empty());
+        let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
-        [tap, self.life.deadline(), finish, console]
-            .into_iter()
-            .flatten()
-            .min()
+        [tap, self.life.deadline(), finish, console].into_iter().flatten().min()
     }
 
     fn on_signals(&mut self) {
@@ -349,12 +344,7 @@ impl<'a> Host<'a> {
         };
         let ended = guard.all_turns() - guard.turns_open();
         let tool_since = guard.tool_since();
-        let view = View {
-            phase,
-            ended,
-            tool_since,
-            behind,
-        };
+        let view = View { phase, ended, tool_since, behind };
         self.life.seen(self.clock.now(), view);
     }
 

@@ -71,9 +71,5 @@ pub fn waiting() -> Waiting {
     let readable = poll(&mut fds, Some(&Timespec::default())).unwrap_or_default() > 0
         && fds[0].revents().contains(PollFlags::IN)
         && rustix::io::ioctl_fionread(stdin).unwrap_or_default() > 0;
-    if readable {
-        Waiting::Bytes
-    } else {
-        Waiting::Nothing
-    }
+    if readable { Waiting::Bytes } else { Waiting::Nothing }
 }

@@ -147,9 +147,8 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub fn owed(&self, sink: i64) -> Result<u64> {
-        let mut count = self
-            .db
-            .prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
+        let mut count =
+            self.db.prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
         let owed: i64 = count.query_row([sink], |row| row.get(0))?;
         Ok(u64::try_from(owed).unwrap_or_default())
     }
@@ -167,9 +166,7 @@ impl Store {
         if let Some(why) = &self.broken {
             bail!("{}: {why}", self.path.display());
         }
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
         let done = tx.map_err(anyhow::Error::from).and_then(|tx| {
             let done = what(&tx)?;
             tx.commit()?;

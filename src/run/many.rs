@@ -144,11 +144,8 @@ impl<'a> Many<'a> {
         // files, FIFOs and process substitutions we are the source.
         let person = rustix::termios::isatty(rustix::stdio::stdin());
         let filter = inputs.iter().any(|input| input.0.is_none()) && !person;
-        let caught: &[i32] = if filter || !children.is_empty() {
-            &[SIGINT, SIGTERM]
-        } else {
-            &[SIGTERM]
-        };
+        let caught: &[i32] =
+            if filter || !children.is_empty() { &[SIGINT, SIGTERM] } else { &[SIGTERM] };
         let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
         Ok(Self {
             merge,
@@ -196,9 +193,7 @@ impl<'a> Many<'a> {
         let now = self.clock.now();
         let awaited = self.favoured(now);
         let held_back = self.output.pending() > MAX_PENDING;
-        let timeout = awaited
-            .filter(|_| !held_back)
-            .map(|(_, until)| until.since(now));
+        let timeout = awaited.filter(|_| !held_back).map(|(_, until)| until.since(now));
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let out_events = match self.output.pending() {
             0 => PollFlags::empty(),
@@ -212,11 +207,7 @@ impl<'a> Many<'a> {
             input.as_ref().filter(|_| welcome).map(|input| (n, input))
         });
         let (numbers, inputs): (Vec<usize>, Vec<&Input>) = live.unzip();
-        fds.extend(
-            inputs
-                .iter()
-                .map(|input| PollFd::from_borrowed_fd(input.fd(), PollFlags::IN)),
-        );
+        fds.extend(inputs.iter().map(|input| PollFd::from_borrowed_fd(input.fd(), PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
@@ -225,15 +216,8 @@ impl<'a> Many<'a> {
         let signal = events.next().is_some_and(|events| !events.is_empty());
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let reader_gone = events.next().is_some_and(|events| events.intersects(gone));
-        let ready = numbers
-            .into_iter()
-            .zip(events)
-            .filter(|(_, events)| !events.is_empty());
-        Ok(Ready {
-            signal,
-            reader_gone,
-            inputs: ready.map(|(n, _)| n).collect(),
-        })
+        let ready = numbers.into_iter().zip(events).filter(|(_, events)| !events.is_empty());
+        Ok(Ready { signal, reader_gone, inputs: ready.map(|(n, _)| n).collect() })
     }
 
     /// The input whose line, too long to look at, is not to be cut yet.

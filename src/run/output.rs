@@ -76,12 +76,7 @@ impl Output {
         } else {
             SURE
         };
-        Self {
-            own,
-            most,
-            pending: Vec::new(),
-            written: 0,
-        }
+        Self { own, most, pending: Vec::new(), written: 0 }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

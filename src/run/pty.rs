@@ -52,11 +52,7 @@ impl Pty {
         }
         tcsetattr(&slave, OptionalActions::Now, &modes)?;
         tcsetwinsize(&slave, size)?;
-        Ok(Self {
-            master,
-            slave,
-            name,
-        })
+        Ok(Self { master, slave, name })
     }
 
     /// Tells later what was typed and not read.

@@ -28,11 +28,7 @@ impl Record {
     pub fn create(now: Time, path: &Path, argv: &[String]) -> io::Result<Self> {
         let mut options = File::options();
         let file = options.write(true).create(true).truncate(true).mode(0o600);
-        let mut record = Self {
-            file: file.open(path)?,
-            started: now,
-            failed: None,
-        };
+        let mut record = Self { file: file.open(path)?, started: now, failed: None };
         let header = json!({"spile": "raw", "v": 1, "argv": argv, "started": now.to_string()});
         record.line(&header);
         match record.failed.take() {

@@ -180,10 +180,8 @@ impl Player {
         }
         match Reader::start(source) {
             Ok(reader) => self.reading = Some(reader),
-            Err(e) => self.end_source(Some(Trouble {
-                why: format!("cannot read: {e}"),
-                exit: Exit::Failed,
-            })),
+            Err(e) => self
+                .end_source(Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed })),
         }
     }
 
@@ -191,9 +189,7 @@ impl Player {
         let trouble = trouble.as_ref().map(|t| (t.why.as_str(), t.exit));
         self.replay.on_source_end(trouble, &mut self.io);
         if self.reading.is_none() && self.waiting.is_empty() && !self.replay.has_begun() {
-            self.io
-                .err
-                .extend_from_slice(b"spile: nothing is recorded at or after that place\n");
+            self.io.err.extend_from_slice(b"spile: nothing is recorded at or after that place\n");
         }
     }
 
@@ -223,10 +219,7 @@ impl Player {
                 return;
             }
             Ok(Read::End) => None,
-            Err(e) => Some(Trouble {
-                why: format!("cannot read: {e}"),
-                exit: Exit::Failed,
-            }),
+            Err(e) => Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed }),
         };
         let reader = self.reading.take();
         let trouble = trouble.or_else(|| reader.and_then(Reader::end));

@@ -16,11 +16,8 @@ use crate::exit::Exit;
 /// That there is no shell.
 pub fn shell(line: &str, me: &Path) -> Result<Exit> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = me
-        .parent()
-        .map(Path::to_path_buf)
-        .into_iter()
-        .chain(std::env::split_paths(&path));
+    let folders =
+        me.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
     let path = std::env::join_paths(folders).context("cannot put spile on the PATH")?;
     let status = Command::new("sh")
         .arg("-c")
@@ -43,10 +40,7 @@ pub fn terminal() -> (bool, Option<u16>) {
         return (false, None);
     }
     let size = rustix::termios::tcgetwinsize(stdout).ok();
-    (
-        true,
-        size.map(|size| size.ws_col).filter(|columns| *columns > 0),
-    )
+    (true, size.map(|size| size.ws_col).filter(|columns| *columns > 0))
 }
 
 /// Waits, for a command that is itself the source. `false`: our reader has gone meanwhile.
@@ -68,15 +62,9 @@ pub fn pause(time: Duration) -> bool {
 /// An id for a run that was given none: the time in milliseconds and the process, in base 36.
 #[must_use]
 pub fn new_stream_id() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = u64::try_from(since.as_nanos()).unwrap_or_default();
-    format!(
-        "r{}-{}",
-        base36(nanos / 1000),
-        base36(u64::from(std::process::id()))
-    )
+    format!("r{}-{}", base36(nanos / 1000), base36(u64::from(std::process::id())))
 }
 
 fn base36(mut n: u64) -> String {

@@ -20,19 +20,14 @@ impl Signals {
     /// than SIGCHLD comes and `last` is `Default`, it has its default effect even if the loop is stuck in a write.
     pub(super) fn catch(signals: &[i32], second: Second) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
-        let wanted: Vec<i32> = signals
-            .iter()
-            .copied()
-            .filter(|s| *s == SIGCHLD || !ignored(*s))
-            .collect();
+        let wanted: Vec<i32> =
+            signals.iter().copied().filter(|s| *s == SIGCHLD || !ignored(*s)).collect();
         for &signal in wanted.iter().filter(|_| second == Second::Default) {
             let seen = Arc::new(AtomicBool::new(false));
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&seen))?;
             signal_hook::flag::register(signal, seen)?;
         }
-        Ok(Self {
-            delivery: SignalDelivery::with_pipe(read, write, SignalOnly, wanted)?,
-        })
+        Ok(Self { delivery: SignalDelivery::with_pipe(read, write, SignalOnly, wanted)? })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

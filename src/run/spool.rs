@@ -206,10 +206,7 @@ impl<T: Stored> Spool<T> {
     fn refill(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.read < self.written) else {
             let tail = std::mem::take(&mut self.tail);
-            self.in_memory += tail
-                .iter()
-                .map(|f| f.bytes().len() + OVERHEAD)
-                .sum::<usize>();
+            self.in_memory += tail.iter().map(|f| f.bytes().len() + OVERHEAD).sum::<usize>();
             self.memory = tail;
             return Ok(());
         };
@@ -236,11 +233,7 @@ impl<T: Stored> Spool<T> {
 impl Spool<Frame> {
     /// Adds a frame behind all others.
     pub(super) fn push(&mut self, at: Time, source: Source, bytes: &[u8]) {
-        let own = || Frame {
-            at,
-            source,
-            bytes: bytes.to_vec(),
-        };
+        let own = || Frame { at, source, bytes: bytes.to_vec() };
         self.put(head(at, source), bytes, own);
     }
 }
@@ -284,17 +277,10 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_in_order() {
-        let mut spool = Spool::new(SpoolLimits {
-            memory: 1000,
-            file: 1 << 20,
-        });
+        let mut spool = Spool::new(SpoolLimits { memory: 1000, file: 1 << 20 });
         let frame = |n: u64| Frame {
             at: Time::from_micros(n),
-            source: if n.is_multiple_of(3) {
-                Source::Stderr
-            } else {
-                Source::Stdout
-            },
+            source: if n.is_multiple_of(3) { Source::Stderr } else { Source::Stdout },
             bytes: vec![u8::try_from(n % 256).unwrap(); usize::try_from(n % 300).unwrap()],
         };
         let (mut next_in, mut next_out) = (0, 0);
@@ -322,10 +308,7 @@ mod tests {
 
     #[test]
     fn it_says_when_it_is_full() {
-        let mut spool = Spool::new(SpoolLimits {
-            memory: 100,
-            file: 100,
-        });
+        let mut spool = Spool::new(SpoolLimits { memory: 100, file: 100 });
         let now = Time::default();
         let mut pushed = 0;
         while !spool.is_full() {

@@ -79,11 +79,7 @@ impl Loop {
         if tee.interrupts == Interrupts::Ignore {
             ignore(SIGINT);
         }
-        let caught: &[i32] = if person {
-            &[SIGTERM]
-        } else {
-            &[SIGINT, SIGTERM]
-        };
+        let caught: &[i32] = if person { &[SIGTERM] } else { &[SIGINT, SIGTERM] };
         let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
         // A file at the limit of its size is as good as a full disk.
         super::signal::survive(libc::SIGXFSZ).context("cannot catch signals")?;
@@ -395,11 +391,7 @@ impl Loop {
             (None, false, true) => Exit::Signal(SIGPIPE),
             (None, false, false) => Exit::Success,
         };
-        let sinks = if self.failed {
-            Exit::Failed
-        } else {
-            Exit::Success
-        };
+        let sinks = if self.failed { Exit::Failed } else { Exit::Success };
         own.or(sinks).or(self.intake.exit())
     }
 }

@@ -12,20 +12,11 @@ use rustix::termios::{
 };
 
 /// The size of a terminal where nobody looks: 80 columns, 24 lines.
-const NOBODYS: Winsize = Winsize {
-    ws_row: 24,
-    ws_col: 80,
-    ws_xpixel: 0,
-    ws_ypixel: 0,
-};
+const NOBODYS: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// The size of the person's terminal, or of none.
 pub(super) fn size() -> Winsize {
-    let stdio = [
-        rustix::stdio::stdin(),
-        rustix::stdio::stderr(),
-        rustix::stdio::stdout(),
-    ];
+    let stdio = [rustix::stdio::stdin(), rustix::stdio::stderr(), rustix::stdio::stdout()];
     let mut sizes = stdio.into_iter().filter_map(|fd| tcgetwinsize(fd).ok());
     let known = sizes.find(|size| size.ws_row > 0 && size.ws_col > 0);
     known.unwrap_or(NOBODYS)
@@ -53,12 +44,7 @@ impl Terminal {
         let saved = tcgetattr(stdin).ok()?;
         // Where the events go to the same terminal, they and the agent's screen cannot both be read.
         let shows = !is_same(stdin, rustix::stdio::stdout());
-        Some(Self {
-            fd,
-            saved,
-            raw: false,
-            shows,
-        })
+        Some(Self { fd, saved, raw: false, shows })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

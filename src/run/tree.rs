@@ -42,38 +42,30 @@ pub(super) fn job() -> Vec<Pid> {
     let group = rustix::process::getpgrp().as_raw_pid();
     let all: Vec<Below> = all().collect();
     let mut above = vec![me];
-    while let Some(parent) = all
-        .iter()
-        .find(|p| Some(&p.pid.as_raw_pid()) == above.last())
-    {
+    while let Some(parent) = all.iter().find(|p| Some(&p.pid.as_raw_pid()) == above.last()) {
         if above.contains(&parent.parent) {
             break;
         }
         above.push(parent.parent);
     }
-    let ours = all
-        .iter()
-        .filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
+    let ours = all.iter().filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
     ours.map(|p| p.pid).collect()
 }
 
 /// Every process of the system; none where there is no /proc.
 fn all() -> impl Iterator<Item = Below> {
-    std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The name before the last parenthesis may hold anything.
-            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
-            Some(Below {
-                pid: Pid::from_raw(pid)?,
-                parent: fields.next()?.parse().ok()?,
-                group: fields.next()?.parse().ok()?,
-                session: fields.next()?.parse().ok()?,
-            })
+    std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+        let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name before the last parenthesis may hold anything.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
+        Some(Below {
+            pid: Pid::from_raw(pid)?,
+            parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+            session: fields.next()?.parse().ok()?,
         })
+    })
 }
 
 /// The processes that are our children by now.
@@ -82,8 +74,7 @@ pub(super) fn children() -> Vec<Pid> {
     let path = format!("/proc/self/task/{me}/children");
     let list = std::fs::read_to_string(path).unwrap_or_default();
     let pids = list.split_whitespace();
-    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-        .collect()
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 /// Collects every child that has ended by now. `false`: there is no child left.
@@ -104,10 +95,8 @@ pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) {
     // The usual case: nothing was left behind, and /proc need not be read.
     while reap(reaped) {
         let tree = below(spare);
-        let killed: Vec<Below> = tree
-            .into_iter()
-            .filter(|p| kill_process(p.pid, Signal::KILL).is_ok())
-            .collect();
+        let killed: Vec<Below> =
+            tree.into_iter().filter(|p| kill_process(p.pid, Signal::KILL).is_ok()).collect();
         if killed.is_empty() {
             return;
         }

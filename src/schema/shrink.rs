@@ -133,10 +133,7 @@ fn collect(schema: &Value, path: &str, required: bool, found: &mut BTreeMap<Stri
 }
 
 fn texts(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 #[cfg(test)]
@@ -167,22 +164,17 @@ mod tests {
     #[test]
     fn growing_is_no_shrinking() {
         let none = [""; 0];
-        assert_eq!(
-            said(|s| s["properties"]["mood"] = json!({"type": "string"})),
-            none
-        );
+        assert_eq!(said(|s| s["properties"]["mood"] = json!({"type": "string"})), none);
         assert_eq!(
             said(|s| s["$defs"]["retried"] =
                 json!({"type": "object", "required": ["why"], "properties": {"why": {}}})),
             none
         );
         assert_eq!(
-            said(
-                |s| s["$defs"]["tool_finished"]["properties"]["outcome"]["enum"]
-                    .as_array_mut()
-                    .unwrap()
-                    .push("skipped".into())
-            ),
+            said(|s| s["$defs"]["tool_finished"]["properties"]["outcome"]["enum"]
+                .as_array_mut()
+                .unwrap()
+                .push("skipped".into())),
             none
         );
         assert_eq!(said(|s| s["description"] = "other words".into()), none);
@@ -192,10 +184,7 @@ mod tests {
     fn a_field_that_is_gone() {
         let wrong = said(|s| {
             let usage = &mut s["$defs"]["turn_completed"]["properties"]["usage"];
-            usage["properties"]
-                .as_object_mut()
-                .unwrap()
-                .remove("total_tokens");
+            usage["properties"].as_object_mut().unwrap().remove("total_tokens");
         });
         assert_eq!(wrong, ["turn_completed.usage.total_tokens is gone"]);
     }
@@ -215,10 +204,8 @@ mod tests {
             [r#"label was "string", and is "integer""#]
         );
         assert_eq!(
-            said(
-                |s| s["$defs"]["turn_started"]["properties"]["tools"]["items"]["type"] =
-                    "object".into()
-            ),
+            said(|s| s["$defs"]["turn_started"]["properties"]["tools"]["items"]["type"] =
+                "object".into()),
             [r#"turn_started.tools[] was "string", and is "object""#]
         );
     }
@@ -261,10 +248,7 @@ mod tests {
             ["status.kind was any value, and is one of a list"]
         );
         let wrong = said(|s| s["properties"]["turn"]["minimum"] = 2.into());
-        assert_eq!(
-            wrong,
-            [r#"turn was held to {"minimum":1}, and is to {"minimum":2}"#]
-        );
+        assert_eq!(wrong, [r#"turn was held to {"minimum":1}, and is to {"minimum":2}"#]);
     }
 
     #[test]

@@ -80,10 +80,7 @@ impl Selection {
     }
 
     fn parse(patterns: &[&str]) -> Result<Self, String> {
-        let mut selection = Self {
-            types: [false; TYPES.len()],
-            parts: false,
-        };
+        let mut selection = Self { types: [false; TYPES.len()], parts: false };
         for pattern in patterns {
             if *pattern == "chunks" {
                 selection.parts = true;
@@ -131,11 +128,7 @@ impl Address {
                 "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself".to_owned(),
             );
         };
-        let mut address = Self {
-            place: Place::parse(&place)?,
-            only: None,
-            to: Payload::Event,
-        };
+        let mut address = Self { place: Place::parse(&place)?, only: None, to: Payload::Event };
         for (key, value) in options.unwrap_or_default() {
             match (key, value) {
                 ("only", patterns) => {
@@ -273,14 +266,10 @@ fn word(input: &str) -> IResult<&str, String> {
         '\n' => String::new(),
         c => c.to_string(),
     });
-    fold_many1(
-        alt((single, double, escaped, plain)),
-        String::new,
-        |mut all, piece: String| {
-            all.push_str(&piece);
-            all
-        },
-    )
+    fold_many1(alt((single, double, escaped, plain)), String::new, |mut all, piece: String| {
+        all.push_str(&piece);
+        all
+    })
     .parse(input)
 }
 
@@ -292,14 +281,10 @@ fn double(input: &str) -> IResult<&str, String> {
         c => format!("\\{c}"),
     });
     let plain = map(is_not("\"\\"), str::to_owned);
-    let inside = fold_many0(
-        alt((plain, escaped)),
-        String::new,
-        |mut all, piece: String| {
-            all.push_str(&piece);
-            all
-        },
-    );
+    let inside = fold_many0(alt((plain, escaped)), String::new, |mut all, piece: String| {
+        all.push_str(&piece);
+        all
+    });
     delimited(char('"'), inside, char('"')).parse(input)
 }
 
@@ -322,14 +307,8 @@ mod tests {
         assert_eq!(place("./cmd:x"), Place::File("./cmd:x".into()));
         assert_eq!(place("a##b###only=status"), Place::File("a#b#".into()));
         assert_eq!(place("unix:/tmp/s"), Place::Unix("/tmp/s".into()));
-        assert_eq!(
-            place("http://h/p?q=1#only=chunks"),
-            Place::Http("http://h/p?q=1".into())
-        );
-        assert_eq!(
-            place("cmd:  jq -r '.a b'  "),
-            Place::Command(strings(&["jq", "-r", ".a b"]))
-        );
+        assert_eq!(place("http://h/p?q=1#only=chunks"), Place::Http("http://h/p?q=1".into()));
+        assert_eq!(place("cmd:  jq -r '.a b'  "), Place::Command(strings(&["jq", "-r", ".a b"])));
         assert_eq!(
             place("pipe:x '' \"a \\\" \\n $b\"c\\ d"),
             Place::Pipe(strings(&["x", "", "a \" \\n $bc d"]))
@@ -365,10 +344,7 @@ mod tests {
     #[test]
     fn a_name_keeps_the_secret() {
         let name = |text| Address::parse(text).unwrap().name();
-        assert_eq!(
-            name("https://u:p@h.example:8/api/TOKEN?x"),
-            "https://h.example:8"
-        );
+        assert_eq!(name("https://u:p@h.example:8/api/TOKEN?x"), "https://h.example:8");
         assert_eq!(name("cmd:curl -H secret"), "cmd:curl");
     }
 
@@ -384,14 +360,8 @@ mod tests {
                 r#"{{"v":1,"type":"{kind}","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z"{rest}}}"#
             )
         };
-        assert!(takes(
-            "turn_*,status",
-            &event("turn_started", r#","runtime":"x""#)
-        ));
-        assert!(takes(
-            "turn_*,status",
-            &event("status", r#","kind":"info""#)
-        ));
+        assert!(takes("turn_*,status", &event("turn_started", r#","runtime":"x""#)));
+        assert!(takes("turn_*,status", &event("status", r#","kind":"info""#)));
         assert!(!takes("turn_*,status", &event("tool_started", "")));
         assert!(takes("*", &event("news", "")));
         assert!(!takes("t*", &event("news", "")));

@@ -40,36 +40,25 @@ impl CommandSink {
         };
         if let Some(mut stdin) = child.stdin.take() {
             // One that does not read its input may be content all the same: its status says so.
-            let _ = stdin
-                .write_all(delivery.bytes)
-                .and_then(|()| stdin.write_all(b"\n"));
+            let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
         }
         match child.wait() {
             Ok(status) if status.success() => Outcome::Sent { receipt: None },
-            Ok(status) if status.signal().is_some() => Outcome::Unknown {
-                after: None,
-                why: ended(status),
-            },
-            Ok(status) if status.code() == Some(TEMPFAIL) => Outcome::Retry {
-                after: None,
-                why: ended(status),
-            },
+            Ok(status) if status.signal().is_some() => {
+                Outcome::Unknown { after: None, why: ended(status) }
+            }
+            Ok(status) if status.code() == Some(TEMPFAIL) => {
+                Outcome::Retry { after: None, why: ended(status) }
+            }
             Ok(status) => Outcome::Failed { why: ended(status) },
-            Err(e) => Outcome::Unknown {
-                after: None,
-                why: e.to_string(),
-            },
+            Err(e) => Outcome::Unknown { after: None, why: e.to_string() },
         }
     }
 }
 
 impl Sink for CommandSink {
     fn needs(&self) -> Needs {
-        Needs {
-            form: Form::Event,
-            batch: 1,
-            idempotent: false,
-        }
+        Needs { form: Form::Event, batch: 1, idempotent: false }
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
@@ -99,10 +88,7 @@ pub(super) fn not_startable(error: &io::Error) -> Outcome {
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
             Outcome::Retry { after: None, why }
         }
-        _ => Outcome::Gone {
-            gone: Gone::Broken,
-            why,
-        },
+        _ => Outcome::Gone { gone: Gone::Broken, why },
     }
 }
 
@@ -119,9 +105,7 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
         return Err("names no command".to_owned());
     };
     command.arg(id).env(ID, id).stdout(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|e| format!("cannot be started: {e}"))?;
+    let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // It need not read it.
         let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
@@ -137,11 +121,7 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
         Err(e) => return Err(e.to_string()),
     }
     let answer = String::from_utf8_lossy(&answer);
-    Ok(answer
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned())
+    Ok(answer.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
 /// How a process ended that should not have ended so.
@@ -158,12 +138,7 @@ mod tests {
 
     fn outcome(script: &str, id: Option<&str>) -> Outcome {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let delivery = Delivery {
-            id,
-            stream: "s",
-            bytes: b"{}",
-            form: Form::Event,
-        };
+        let delivery = Delivery { id, stream: "s", bytes: b"{}", form: Form::Event };
         CommandSink::new(words).send(&[delivery]).remove(0)
     }
 

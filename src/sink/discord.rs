@@ -24,10 +24,7 @@ impl DiscordSink {
     /// # Errors
     /// That it is no URL.
     pub fn new(url: &str) -> Result<Self, String> {
-        Ok(Self {
-            poster: Poster::new(&waiting(url))?,
-            not_before: None,
-        })
+        Ok(Self { poster: Poster::new(&waiting(url))?, not_before: None })
     }
 
     fn deliver(&mut self, delivery: &Delivery<'_>) -> Outcome {
@@ -59,13 +56,10 @@ impl DiscordSink {
                 gone: Gone::Broken,
                 why: format!("there is no such webhook (status {})", answer.status),
             },
-            (429, Outcome::Retry { after, why }) => Outcome::Retry {
-                after: limit(&answer.body).or(after),
-                why,
-            },
-            (_, Outcome::Sent { .. }) => Outcome::Sent {
-                receipt: message_id(&answer.body),
-            },
+            (429, Outcome::Retry { after, why }) => {
+                Outcome::Retry { after: limit(&answer.body).or(after), why }
+            }
+            (_, Outcome::Sent { .. }) => Outcome::Sent { receipt: message_id(&answer.body) },
             (_, outcome) => outcome,
         }
     }
@@ -195,10 +189,7 @@ mod tests {
         for (url, want) in [
             ("https://h/x", "https://h/x?wait=true"),
             ("https://h/x?", "https://h/x?wait=true"),
-            (
-                "https://h/x?thread_id=1",
-                "https://h/x?thread_id=1&wait=true",
-            ),
+            ("https://h/x?thread_id=1", "https://h/x?thread_id=1&wait=true"),
             ("https://h/x?wait=false", "https://h/x?wait=false"),
         ] {
             assert_eq!(waiting(url), want);

@@ -47,13 +47,7 @@ impl FileSink {
         let file = match descriptor {
             Some(fd) => Some(duplicate(fd)?),
             None if fifo() => None,
-            None => Some(
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .mode(0o600)
-                    .open(path)?,
-            ),
+            None => Some(OpenOptions::new().append(true).create(true).mode(0o600).open(path)?),
         };
         let regular = match &file {
             Some(file) => file.metadata()?.is_file(),
@@ -62,12 +56,7 @@ impl FileSink {
         if regular && existing == Existing::Truncate && descriptor.is_none() {
             file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            regular,
-            buffer: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, regular, buffer: Vec::new() })
     }
 
     /// Writes all of `bytes`, or says how much of it and why no more.
@@ -86,10 +75,8 @@ impl FileSink {
                 Ok(n) => bytes = &bytes[n..],
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    let mut fds = [rustix::event::PollFd::new(
-                        &*file,
-                        rustix::event::PollFlags::OUT,
-                    )];
+                    let mut fds =
+                        [rustix::event::PollFd::new(&*file, rustix::event::PollFlags::OUT)];
                     let _ = rustix::event::poll(&mut fds, None);
                 }
                 Err(e) => return Err((all - bytes.len(), e)),
@@ -135,11 +122,7 @@ fn duplicate(fd: i32) -> io::Result<File> {
 
 impl Sink for FileSink {
     fn needs(&self) -> Needs {
-        Needs {
-            form: Form::Bulk,
-            batch: BATCH,
-            idempotent: false,
-        }
+        Needs { form: Form::Bulk, batch: BATCH, idempotent: false }
     }
 
     fn is_prompt(&self) -> bool {
@@ -205,12 +188,7 @@ mod tests {
     use super::*;
 
     fn line(bytes: &[u8]) -> Delivery<'_> {
-        Delivery {
-            id: Some("s/1"),
-            stream: "s",
-            bytes,
-            form: Form::Event,
-        }
+        Delivery { id: Some("s/1"), stream: "s", bytes, form: Form::Event }
     }
 
     #[test]
@@ -234,12 +212,6 @@ mod tests {
     fn a_full_device_is_no_disk_that_empties() {
         let mut sink = FileSink::open("/dev/full", Existing::Truncate).unwrap();
         let outcomes = sink.send(&[line(b"a")]);
-        assert!(matches!(
-            outcomes.as_slice(),
-            [Outcome::Gone {
-                gone: Gone::Broken,
-                ..
-            }]
-        ));
+        assert!(matches!(outcomes.as_slice(), [Outcome::Gone { gone: Gone::Broken, .. }]));
     }
 }

@@ -30,27 +30,19 @@ impl HttpSink {
     /// # Errors
     /// That it is no URL.
     pub fn new(url: &str) -> Result<Self, String> {
-        Ok(Self {
-            poster: Poster::new(url)?,
-        })
+        Ok(Self { poster: Poster::new(url)? })
     }
 }
 
 impl Sink for HttpSink {
     fn needs(&self) -> Needs {
-        Needs {
-            form: Form::Event,
-            batch: 1,
-            idempotent: true,
-        }
+        Needs { form: Form::Event, batch: 1, idempotent: true }
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
-        one_by_one(batch, |delivery| {
-            match self.poster.post(delivery.bytes, delivery.id) {
-                Ok(answer) => answer.outcome(),
-                Err(outcome) => outcome,
-            }
+        one_by_one(batch, |delivery| match self.poster.post(delivery.bytes, delivery.id) {
+            Ok(answer) => answer.outcome(),
+            Err(outcome) => outcome,
         })
     }
 }
@@ -83,18 +75,12 @@ impl Poster {
             .timeout_global(Some(ANSWER))
             .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self {
-            agent: config.new_agent(),
-            url,
-        })
+        Ok(Self { agent: config.new_agent(), url })
     }
 
     /// Posts JSON. `Err` is what the lack of an answer means.
     pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, Outcome> {
-        let mut request = self
-            .agent
-            .post(&self.url)
-            .header("Content-Type", "application/json");
+        let mut request = self.agent.post(&self.url).header("Content-Type", "application/json");
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
@@ -131,11 +117,7 @@ fn unanswered(error: &Error) -> Outcome {
         _ => false,
     };
     let (after, why) = (None, error.to_string());
-    if not_sent {
-        Outcome::Retry { after, why }
-    } else {
-        Outcome::Unknown { after, why }
-    }
+    if not_sent { Outcome::Retry { after, why } } else { Outcome::Unknown { after, why } }
 }
 
 impl Answer {
@@ -143,9 +125,7 @@ impl Answer {
         let why = || format!("status {}", self.status);
         let after = self.retry_after();
         match self.status {
-            200..=299 => Outcome::Sent {
-                receipt: self.header("location").map(str::to_owned),
-            },
+            200..=299 => Outcome::Sent { receipt: self.header("location").map(str::to_owned) },
             429 => Outcome::Retry { after, why: why() },
             503 if after.is_some() => Outcome::Retry { after, why: why() },
             500..=599 => Outcome::Unknown { after, why: why() },
@@ -175,15 +155,9 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, headers: &[(&'static str, &str)]) -> Outcome {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Answer {
-            status,
-            headers: headers.collect(),
-            body: Vec::new(),
-        }
-        .outcome()
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Answer { status, headers: headers.collect(), body: Vec::new() }.outcome()
     }
 
     #[test]

@@ -21,11 +21,7 @@ impl PipeSink {
     /// A sink that starts `words`, the program first.
     #[must_use]
     pub fn new(words: Vec<String>) -> Self {
-        Self {
-            words,
-            child: None,
-            buffer: Vec::new(),
-        }
+        Self { words, child: None, buffer: Vec::new() }
     }
 
     /// The stdin of the process, which is started if it has not been.
@@ -62,11 +58,7 @@ impl PipeSink {
 
 impl Sink for PipeSink {
     fn needs(&self) -> Needs {
-        Needs {
-            form: Form::Bulk,
-            batch: BATCH,
-            idempotent: false,
-        }
+        Needs { form: Form::Bulk, batch: BATCH, idempotent: false }
     }
 
     fn begin(&mut self) {
@@ -94,17 +86,13 @@ impl Sink for PipeSink {
         };
         self.buffer = buffer;
         match result {
-            Ok(()) => batch
-                .iter()
-                .map(|_| Outcome::Sent { receipt: None })
-                .collect(),
+            Ok(()) => batch.iter().map(|_| Outcome::Sent { receipt: None }).collect(),
             Err(e) => vec![self.gone(&e)],
         }
     }
 
     fn finish(&mut self) -> Result<(), String> {
-        self.stdin()
-            .map_err(|e| format!("cannot be started: {e}"))?;
+        self.stdin().map_err(|e| format!("cannot be started: {e}"))?;
         let Some((mut child, stdin)) = self.child.take() else {
             return Ok(());
         };

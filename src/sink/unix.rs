@@ -73,13 +73,7 @@ impl UnixSink {
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         listen(&socket, 16)?;
         let listener = UnixListener::from(socket);
-        let state = State {
-            start: 0,
-            end: 0,
-            closed: false,
-            readers: 0,
-            progress: Instant::now(),
-        };
+        let state = State { start: 0, end: 0, closed: false, readers: 0, progress: Instant::now() };
         let log = Arc::new(Log {
             file: unnamed()?,
             limit: limit.max(1),
@@ -98,9 +92,7 @@ fn clear(path: &Path) -> io::Result<()> {
         return Ok(());
     };
     if !there.file_type().is_socket() {
-        return Err(io::Error::other(
-            "there is a file that is no socket: remove it",
-        ));
+        return Err(io::Error::other("there is a file that is no socket: remove it"));
     }
     match UnixStream::connect(path) {
         Ok(_) => Err(io::Error::other("somebody listens there already")),
@@ -111,11 +103,7 @@ fn clear(path: &Path) -> io::Result<()> {
 
 impl Sink for UnixSink {
     fn needs(&self) -> Needs {
-        Needs {
-            form: Form::Bulk,
-            batch: 1,
-            idempotent: false,
-        }
+        Needs { form: Form::Bulk, batch: 1, idempotent: false }
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
@@ -225,12 +213,7 @@ fn accept(listener: &UnixListener, log: &Arc<Log>) {
             continue;
         }
         state.readers += 1;
-        let reader = Reader {
-            socket,
-            log: Arc::clone(log),
-            at: state.start,
-            half: false,
-        };
+        let reader = Reader { socket, log: Arc::clone(log), at: state.start, half: false };
         drop(state);
         // Without a thread it is let go, and its end says so.
         let _ = std::thread::Builder::new().spawn(move || reader.run());
@@ -308,16 +291,8 @@ impl Reader {
         if self.half {
             line.push(b'\n');
         }
-        let envelope = Envelope {
-            v: VERSION,
-            type_: "status".into(),
-            ..Envelope::default()
-        };
-        let body = Status {
-            kind: "gap".into(),
-            message: Some(message.into()),
-            data: None,
-        };
+        let envelope = Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() };
+        let body = Status { kind: "gap".into(), message: Some(message.into()), data: None };
         Writer::default().event(&mut line, &envelope, &body);
         self.socket.write_all(&line)
     }
@@ -329,12 +304,7 @@ mod tests {
     use std::io::Read;
 
     fn bulk(bytes: &[u8]) -> Delivery<'_> {
-        Delivery {
-            id: None,
-            stream: "",
-            bytes,
-            form: Form::Bulk,
-        }
+        Delivery { id: None, stream: "", bytes, form: Form::Bulk }
     }
 
     #[test]

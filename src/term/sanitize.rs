@@ -120,10 +120,7 @@ mod tests {
     fn shows_what_would_be_obeyed() {
         assert_eq!(clean("a\x1b[31mb\x07\x7f\0"), "a^[[31mb^G^?^@");
         assert_eq!(clean("\u{9b}2J\u{85}"), "<U+009B>2J<U+0085>");
-        assert_eq!(
-            clean("\u{202e}x\u{2069}\u{2028}"),
-            "<U+202E>x<U+2069><U+2028>"
-        );
+        assert_eq!(clean("\u{202e}x\u{2069}\u{2028}"), "<U+202E>x<U+2069><U+2028>");
         assert_eq!(clean("Grüße 😀\n\tend"), "Grüße 😀\n\tend");
     }
 
@@ -141,13 +138,7 @@ mod tests {
     fn bytes_that_are_no_text_show_as_such() {
         let mut cleaner = Sanitizer::default();
         let mut out = String::new();
-        for piece in [
-            &b"a\xff\xe2"[..],
-            b"\x82",
-            b"\xac b\xe2\x82",
-            b"c\xc2",
-            b"\x9b",
-        ] {
+        for piece in [&b"a\xff\xe2"[..], b"\x82", b"\xac b\xe2\x82", b"c\xc2", b"\x9b"] {
             cleaner.push_bytes(piece, &mut out);
         }
         assert_eq!(out, "a\u{fffd}€ b\u{fffd}c<U+009B>");

@@ -91,12 +91,9 @@ impl Look {
             Look::Bad => style.bold().red(),
             Look::File => style.bold().yellow(),
             Look::Mark => style.cyan(),
-            Look::Label(n) => style.bold().color(
-                LABELS
-                    .get(usize::from(n))
-                    .copied()
-                    .unwrap_or(AnsiColors::Cyan),
-            ),
+            Look::Label(n) => {
+                style.bold().color(LABELS.get(usize::from(n)).copied().unwrap_or(AnsiColors::Cyan))
+            }
         }
     }
 }

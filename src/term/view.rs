@@ -115,12 +115,7 @@ impl Each {
                     }
                 }
             }
-            Piece::Long {
-                number,
-                bytes,
-                first,
-                ..
-            } => {
+            Piece::Long { number, bytes, first, .. } => {
                 if first {
                     let reason = "line too long to look at (see --max-line)";
                     self.complaints.say(io, number, 0, reason);
@@ -190,15 +185,7 @@ impl Stage for View {
 
     fn exit(&self) -> Exit {
         let malformed = self.each.strict && self.each.complaints.count() > 0;
-        let outcome = self
-            .each
-            .outcome
-            .as_ref()
-            .map_or(Exit::Success, Outcome::exit);
-        outcome.or(if malformed {
-            Exit::Malformed
-        } else {
-            Exit::Success
-        })
+        let outcome = self.each.outcome.as_ref().map_or(Exit::Success, Outcome::exit);
+        outcome.or(if malformed { Exit::Malformed } else { Exit::Success })
     }
 }

@@ -73,12 +73,7 @@ impl Cutter {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let lines = Lines::new(options.limits.clone());
-        Self {
-            options,
-            lines,
-            open: Some(String::new()),
-            next_try: 0,
-        }
+        Self { options, lines, open: Some(String::new()), next_try: 0 }
     }
 
     /// Takes more of the text, and says the parts that no later text can change.

@@ -59,8 +59,7 @@ impl Escapes {
     fn parse(&mut self, bytes: &[u8]) {
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
-            self.parser
-                .advance(&mut self.line, chunk.valid().as_bytes());
+            self.parser.advance(&mut self.line, chunk.valid().as_bytes());
             let wrong = chunk.invalid();
             let begun = std::str::from_utf8(wrong).is_err_and(|e| e.error_len().is_none());
             if begun && chunks.peek().is_none() {

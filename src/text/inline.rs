@@ -52,9 +52,7 @@ pub(super) fn pieces<F: Fn(&str) -> bool>(
     let fits = |start: usize| text.len() - start <= most.bytes && (most.fits)(&text[start..]);
     let mut found = seek.pieces;
     found.unended.extend(seek.brackets);
-    found
-        .unended
-        .retain(|start| !complete && *start < upto && fits(*start));
+    found.unended.retain(|start| !complete && *start < upto && fits(*start));
     // What begins before `upto` may turn out to be a URL a few bytes behind it.
     let soon = !complete && text.len() < upto + "https://".len();
     found.unended.extend(upto.checked_sub(1).filter(|_| soon));
@@ -130,10 +128,8 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         let horizon = self.horizon(start);
         self.at = start + len;
         let mut at = self.at;
-        while let Some(found) = self
-            .bytes
-            .get(at..horizon)
-            .and_then(|rest| memchr::memchr(b'`', rest))
+        while let Some(found) =
+            self.bytes.get(at..horizon).and_then(|rest| memchr::memchr(b'`', rest))
         {
             let from = at + found;
             let other = run(from);
@@ -181,9 +177,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
     }
 
     fn url(&mut self, colon: usize) {
-        let scheme = SCHEMES
-            .iter()
-            .find(|scheme| self.bytes[..colon].ends_with(scheme.as_bytes()));
+        let scheme = SCHEMES.iter().find(|scheme| self.bytes[..colon].ends_with(scheme.as_bytes()));
         // Inside of a link's text it ends no later than the link.
         let Some(scheme) = scheme.map(|s| s.len()).filter(|_| self.brackets.is_empty()) else {
             return;
@@ -261,11 +255,7 @@ pub(super) fn breaks<'a>(
                 && (next > end || !spaced)
                 && spaces.is_none_or(|len| next == end + len || len > most)
             {
-                return Some(Break {
-                    end,
-                    next,
-                    sentence,
-                });
+                return Some(Break { end, next, sentence });
             }
         }
         None
@@ -282,9 +272,7 @@ pub(super) fn floor(text: &str, at: usize) -> usize {
 }
 
 fn ceil(text: &str, at: usize) -> usize {
-    (at..text.len())
-        .find(|i| text.is_char_boundary(*i))
-        .unwrap_or(text.len())
+    (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
 }
 
 /// Whether a sentence ends with `text`, if `next` follows: marks and closing quotes before white space; the full-width

@@ -163,11 +163,8 @@ impl Scanner {
                 }
             };
             let lazy = continues && kind == Kind::Text;
-            let mut found = Found::new(
-                kind,
-                at.pos + pad,
-                if lazy { self.containers.len() } else { matched },
-            );
+            let mut found =
+                Found::new(kind, at.pos + pad, if lazy { self.containers.len() } else { matched });
             found.starts = !pushed.is_empty()
                 || matches!(kind, Kind::Heading | Kind::Rule | Kind::Opener)
                 || (matched < self.containers.len() && !lazy);
@@ -241,10 +238,7 @@ impl Scanner {
         self.cells = found.cells;
         self.table = matches!(found.kind, Kind::Delimiter | Kind::Row);
         self.fence = match found.kind {
-            Kind::Opener => Some(OpenFence {
-                marker: found.marker,
-                depth: self.containers.len(),
-            }),
+            Kind::Opener => Some(OpenFence { marker: found.marker, depth: self.containers.len() }),
             Kind::Code => self.fence,
             _ => None,
         };
@@ -286,10 +280,7 @@ fn container(
         _ => return Some(None),
     };
     let behind = &rest[len..];
-    let spaces = behind
-        .iter()
-        .take_while(|c| matches!(c, b' ' | b'\t'))
-        .count();
+    let spaces = behind.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
     match behind.get(spaces) {
         None if !whole => None,
         None | Some(b'\r') if same => Some(None),
@@ -297,11 +288,7 @@ fn container(
         Some(_) if spaces == 0 => Some(None),
         // Five spaces or more are one, and an indented code block.
         Some(_) => {
-            let width = if spaces > 4 || behind[..spaces].contains(&b'\t') {
-                1
-            } else {
-                spaces
-            };
+            let width = if spaces > 4 || behind[..spaces].contains(&b'\t') { 1 } else { spaces };
             Some(Some((Container::Item(columns + len + width), len)))
         }
     }
@@ -362,20 +349,14 @@ struct At<'a> {
 
 impl<'a> At<'a> {
     fn new(line: &'a str) -> Self {
-        Self {
-            bytes: line.as_bytes(),
-            pos: 0,
-            column: 0,
-        }
+        Self { bytes: line.as_bytes(), pos: 0, column: 0 }
     }
 
     /// The white space here: bytes and columns.
     fn indent(&self) -> (usize, usize) {
         let mut column = self.column;
         let rest = &self.bytes[self.pos..];
-        let blank = rest
-            .iter()
-            .take_while(|c| matches!(c, b' ' | b'\t' | b'\r' | 0x0B | 0x0C));
+        let blank = rest.iter().take_while(|c| matches!(c, b' ' | b'\t' | b'\r' | 0x0B | 0x0C));
         let mut bytes = 0;
         for c in blank {
             column += if *c == b'\t' { 4 - column % 4 } else { 1 };
@@ -403,8 +384,5 @@ impl<'a> At<'a> {
 /// What stands before a line's text, to be put before another line of the same containers: quote marks stay, a list's
 /// marker becomes space.
 pub(super) fn prefix(before: &str) -> String {
-    before
-        .chars()
-        .map(|c| if matches!(c, '>' | '\t') { c } else { ' ' })
-        .collect()
+    before.chars().map(|c| if matches!(c, '>' | '\t') { c } else { ' ' }).collect()
 }

@@ -81,10 +81,7 @@ impl Limits {
         if !list.iter().any(|l| solid(&l)) {
             let graphemes = list.iter().find(|l| l.unit == Unit::Graphemes);
             let max = graphemes.map_or(1 << 20, |l| l.max.saturating_mul(GRAPHEME_BYTES));
-            list.push(Limit {
-                unit: Unit::Bytes,
-                max,
-            });
+            list.push(Limit { unit: Unit::Bytes, max });
         }
         Self(list)
     }
@@ -137,10 +134,7 @@ impl Limits {
             let head = &text[..end];
             end = match limit.unit {
                 Unit::LineFeeds => end,
-                Unit::Graphemes => head
-                    .grapheme_indices(true)
-                    .nth(*room)
-                    .map_or(end, |(at, _)| at),
+                Unit::Graphemes => head.grapheme_indices(true).nth(*room).map_or(end, |(at, _)| at),
                 unit => units_prefix(head, unit, *room),
             };
         }
@@ -187,9 +181,7 @@ pub fn is_boundary(text: &str, at: usize) -> bool {
         (Some(a), Some(b)) if a.is_ascii() && b.is_ascii() => !(*a == b'\r' && *b == b'\n'),
         _ => {
             text.is_char_boundary(at)
-                && GraphemeCursor::new(at, text.len(), true)
-                    .is_boundary(text, 0)
-                    .unwrap_or(true)
+                && GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
         }
     }
 }
@@ -200,11 +192,7 @@ pub fn boundary_before(text: &str, at: usize) -> usize {
     if is_boundary(text, at) {
         return at;
     }
-    GraphemeCursor::new(at, text.len(), true)
-        .prev_boundary(text, 0)
-        .ok()
-        .flatten()
-        .unwrap_or(0)
+    GraphemeCursor::new(at, text.len(), true).prev_boundary(text, 0).ok().flatten().unwrap_or(0)
 }
 
 #[cfg(test)]

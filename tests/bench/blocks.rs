@@ -37,8 +37,7 @@ fn blocks(count: usize) -> PathBuf {
         for _ in 0..text {
             out.write_all(DELTA.as_bytes()).unwrap();
         }
-        out.write_all(if text > 0 { b"\"}\n" } else { b"}\n" })
-            .unwrap();
+        out.write_all(if text > 0 { b"\"}\n" } else { b"}\n" }).unwrap();
     };
     say("turn_started", "\"runtime\":\"bench\"", 0);
     let deltas = TEXT / count / DELTA.len();

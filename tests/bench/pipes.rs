@@ -21,19 +21,9 @@ const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
     ("pass-through / cat", &["heartbeat"], PAIRS, 0.7),
     ("chunk / cat", &["chunk", "--for", "discord"], PAIRS, 0.15),
     ("merge - / cat", &["merge", "-"], 3, 0.0),
-    (
-        "replay --instant / cat",
-        &["replay", "--instant"],
-        PAIRS,
-        0.6,
-    ),
+    ("replay --instant / cat", &["replay", "--instant"], PAIRS, 0.6),
     ("check / cat", &["check"], 3, 0.0),
-    (
-        "view --format plain / cat",
-        &["view", "--format", "plain"],
-        3,
-        0.0,
-    ),
+    ("view --format plain / cat", &["view", "--format", "plain"], 3, 0.0),
 ];
 
 fn main() {
@@ -44,10 +34,7 @@ fn main() {
     if std::env::args().any(|a| a == "stopped") {
         return tee::stopped(Duration::from_secs(60), 5);
     }
-    let events: u64 = std::env::args()
-        .skip(1)
-        .find_map(|a| a.parse().ok())
-        .unwrap_or(100_000);
+    let events: u64 = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(100_000);
     let Some(file) = generated(events) else {
         println!("skipped: the generator of events is not there (../shared/bench/gen_events.py)");
         return;
@@ -63,12 +50,7 @@ fn main() {
         let command: Vec<&str> = [&[SPILE], *args].concat();
         throughput(name, &file, &command, cat, *pairs, *want);
     }
-    if Command::new("jq")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok()
-    {
+    if Command::new("jq").arg("--version").stdout(Stdio::null()).status().is_ok() {
         // jq needs minutes for the whole file: the ratio is taken on a tenth of it.
         let tenth = generated((events / 10).max(1)).unwrap();
         throughput(
@@ -79,27 +61,13 @@ fn main() {
             3,
             25.0,
         );
-        throughput(
-            "check / jq -c .",
-            &tenth,
-            &[SPILE, "check"],
-            &["jq", "-c", "."],
-            7,
-            10.0,
-        );
+        throughput("check / jq -c .", &tenth, &[SPILE, "check"], &["jq", "-c", "."], 7, 10.0);
     } else {
         println!("skipped: jq is not installed");
     }
     if let Some(file) = recorded(events / 5) {
         let name = "wrap --from claude / cat";
-        throughput(
-            name,
-            &file,
-            &[SPILE, "wrap", "--from", "claude"],
-            cat,
-            31,
-            0.3,
-        );
+        throughput(name, &file, &[SPILE, "wrap", "--from", "claude"], cat, 31, 0.3);
     }
     for (name, args) in [
         ("coalesce", vec!["coalesce"]),
@@ -153,16 +121,11 @@ fn generated(events: u64) -> Option<PathBuf> {
 /// Recordings of Claude Code one after the other until they are so many kilobytes (200 MB for a million events).
 fn recorded(kilobytes: u64) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings/claude-code");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .map(|e| e.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).ok()?.map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
-    let round: Vec<u8> = files
-        .iter()
-        .flat_map(|f| std::fs::read(f).unwrap())
-        .collect();
+    let round: Vec<u8> = files.iter().flat_map(|f| std::fs::read(f).unwrap()).collect();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("claude.jsonl");
     let mut out = File::create(&path).unwrap();
     for _ in 0..=kilobytes * 1000 / round.len() as u64 {
@@ -176,11 +139,7 @@ fn recorded(kilobytes: u64) -> Option<PathBuf> {
 /// `cat FILE | COMMAND | cat >/dev/null`, in seconds.
 fn piped(file: &Path, command: &[&str]) -> f64 {
     let started = Instant::now();
-    let mut source = Command::new("cat")
-        .arg(file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut source = Command::new("cat").arg(file).stdout(Stdio::piped()).spawn().unwrap();
     let mut stage = Command::new(command[0])
         .args(&command[1..])
         .stdin(source.stdout.take().unwrap())
@@ -213,11 +172,7 @@ fn throughput(name: &str, file: &Path, command: &[&str], peer: &[&str], pairs: u
         })
         .collect();
     let ratio = median(ratios);
-    let verdict = if want == 0.0 {
-        String::new()
-    } else {
-        format!("  (wanted: at least {want})")
-    };
+    let verdict = if want == 0.0 { String::new() } else { format!("  (wanted: at least {want})") };
     println!("{name:<28} {ratio:>8.2}{verdict}");
 }
 
@@ -235,10 +190,7 @@ fn latency(name: &str, args: &[&str]) {
         let stdout = child.stdout.take().unwrap();
         let started = Instant::now();
         let reader = std::thread::spawn(move || {
-            BufReader::new(stdout)
-                .split(b'\n')
-                .map(|_| started.elapsed())
-                .collect::<Vec<_>>()
+            BufReader::new(stdout).split(b'\n').map(|_| started.elapsed()).collect::<Vec<_>>()
         });
         let mut written = Vec::new();
         for seq in 1..=2000u64 {
@@ -282,14 +234,10 @@ fn lateness() {
     let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let mut lines = BufReader::new(stdout).lines();
     // The first line is for warming up: a turn that has ended.
-    stdin
-        .write_all(event("turn_completed", "s0", 1).as_bytes())
-        .unwrap();
+    stdin.write_all(event("turn_completed", "s0", 1).as_bytes()).unwrap();
     lines.next();
     let started = Instant::now();
-    stdin
-        .write_all(event("turn_started", "s1", 1).as_bytes())
-        .unwrap();
+    stdin.write_all(event("turn_started", "s1", 1).as_bytes()).unwrap();
     lines.next();
     let late = (1..=100).map(|n| {
         let line = lines.next().unwrap().unwrap();
@@ -340,14 +288,7 @@ fn merged(stuck: &str) -> f64 {
     let started = Instant::now();
     let reader = std::thread::spawn(move || {
         let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let number = |line: &str| {
-            line.split("\"seq\":")
-                .nth(1)?
-                .split(',')
-                .next()?
-                .parse()
-                .ok()
-        };
+        let number = |line: &str| line.split("\"seq\":").nth(1)?.split(',').next()?.parse().ok();
         lines
             .filter_map(|line| Some((number(&line)?, started.elapsed())))
             .collect::<Vec<(usize, Duration)>>()
@@ -363,9 +304,7 @@ fn merged(stuck: &str) -> f64 {
     drop(writers);
     let read = reader.join().unwrap();
     let _ = child.wait();
-    let times = read
-        .iter()
-        .filter_map(|(seq, at)| Some(at.saturating_sub(*written.get(*seq)?)));
+    let times = read.iter().filter_map(|(seq, at)| Some(at.saturating_sub(*written.get(*seq)?)));
     percentile(times.map(|time| time.as_secs_f64() * 1e6).collect(), 99)
 }
 
@@ -388,11 +327,7 @@ fn memory(args: &[&str], events: u64) {
         let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/bench/gen_events.py");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{count}.ndjson"));
         let mut source = if file.exists() {
-            Command::new("cat")
-                .arg(file)
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
+            Command::new("cat").arg(file).stdout(Stdio::piped()).spawn().unwrap()
         } else {
             // Too large to keep: read as it is made.
             Command::new("python3")

@@ -42,10 +42,7 @@ pub fn slept() -> bool {
 }
 
 fn now() -> libc::timespec {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid place for the answer.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
     now
@@ -75,12 +72,7 @@ pub fn timing() {
             };
             median(pairs.iter().map(ratio).collect())
         };
-        let ours = median(
-            pairs
-                .iter()
-                .map(|(o, _)| percentile(o.clone(), 50))
-                .collect(),
-        );
+        let ours = median(pairs.iter().map(|(o, _)| percentile(o.clone(), 50)).collect());
         println!(
             "{:<28} {:>8.2} p50, {:.2} p99 of a bare sleeper's; p50 {ours:.0} us  (wanted: at most 2)",
             format!("timing of replay, speed {speed}"),

@@ -39,10 +39,7 @@ pub fn throughput(input: &Path) {
     };
     let into_pipe = |command: &[&str]| piped(input, command);
     let nowhere: Seconds<'_> = &into_nothing;
-    let ways = [
-        ("tee FILE >/dev/null / GNU tee", nowhere),
-        ("tee FILE | / GNU tee", &into_pipe),
-    ];
+    let ways = [("tee FILE >/dev/null / GNU tee", nowhere), ("tee FILE | / GNU tee", &into_pipe)];
     for (name, seconds) in ways {
         let pair = |_| {
             // Both begin with a file that has to be made: to truncate one costs more the longer it was.
@@ -97,9 +94,7 @@ enum Stops {
 fn run(stop: Duration, stops: Stops) -> (Vec<f64>, u64) {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let folder = tempfile::TempDir::new().unwrap();
-    let paths: Vec<PathBuf> = (0..SINKS)
-        .map(|n| folder.path().join(n.to_string()))
-        .collect();
+    let paths: Vec<PathBuf> = (0..SINKS).map(|n| folder.path().join(n.to_string())).collect();
     for path in &paths {
         mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     }
@@ -139,10 +134,7 @@ fn run(stop: Duration, stops: Stops) -> (Vec<f64>, u64) {
     let mut delays = Vec::new();
     for (n, reader) in readers.into_iter().enumerate() {
         let got = reader.join().unwrap();
-        assert!(
-            got.sum == sum,
-            "sink {n} has not got exactly what was written"
-        );
+        assert!(got.sum == sum, "sink {n} has not got exactly what was written");
         let delay = |(at, w): (&Duration, &Duration)| at.saturating_sub(*w).as_secs_f64() * 1e6;
         // Only what is written during the stop: to catch up may cost, and afterwards.
         let times = got.times.iter().zip(&written);
@@ -180,10 +172,7 @@ impl Sum {
 /// Reads all; one that halts reads nothing between its first line after the warming up and the word to go on.
 fn reader(fifo: File, mut halt: Option<mpsc::Receiver<()>>, started: Instant) -> Got {
     let mut lines = BufReader::new(fifo);
-    let mut got = Got {
-        times: Vec::new(),
-        sum: Sum::default(),
-    };
+    let mut got = Got { times: Vec::new(), sum: Sum::default() };
     let mut line = Vec::new();
     while lines.by_ref().read_until(b'\n', &mut line).unwrap() > 0 {
         got.times.push(started.elapsed());

@@ -17,39 +17,27 @@ impl Group {
         let point = Path::new(mount.split(' ').nth(4)?);
         let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let ours = groups.lines().find_map(|g| g.strip_prefix("0::/"))?;
-        let folder = point
-            .join(ours)
-            .join(format!("test-{}-{name}", std::process::id()));
+        let folder = point.join(ours).join(format!("test-{}-{name}", std::process::id()));
         std::fs::create_dir(&folder).ok()?;
         let group = Self(folder);
         if !group.0.join("cgroup.kill").exists() {
             return None;
         }
         let folder = &group.0;
-        rustix::fs::setxattr(
-            folder,
-            "user.delegate",
-            b"1",
-            rustix::fs::XattrFlags::empty(),
-        )
-        .ok()?;
+        rustix::fs::setxattr(folder, "user.delegate", b"1", rustix::fs::XattrFlags::empty())
+            .ok()?;
         Some(group)
     }
 
     /// A shell command line in it.
     fn line(&self, command: &str) -> String {
-        format!(
-            "echo 0 >{}/cgroup.procs && exec {command}",
-            self.0.display()
-        )
+        format!("echo 0 >{}/cgroup.procs && exec {command}", self.0.display())
     }
 
     /// The groups that spile made in it.
     fn inside(&self) -> usize {
         let entries = std::fs::read_dir(&self.0).unwrap();
-        entries
-            .filter(|e| e.as_ref().unwrap().path().is_dir())
-            .count()
+        entries.filter(|e| e.as_ref().unwrap().path().is_dir()).count()
     }
 }
 
@@ -109,17 +97,10 @@ fn a_guardian_that_is_killed_leaves_no_group() {
     let lines = live.until("/spile-").concat();
     let guardian = lines.split("/spile-").nth(1).unwrap();
     let digits: String = guardian.chars().take_while(char::is_ascii_digit).collect();
-    kill_process(
-        Pid::from_raw(digits.parse().unwrap()).unwrap(),
-        Signal::KILL,
-    )
-    .unwrap();
+    kill_process(Pid::from_raw(digits.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
     live.end();
     assert_eq!(group.inside(), 0);
-    assert_eq!(
-        std::fs::read_to_string(group.0.join("cgroup.procs")).unwrap(),
-        ""
-    );
+    assert_eq!(std::fs::read_to_string(group.0.join("cgroup.procs")).unwrap(), "");
 }
 
 #[test]

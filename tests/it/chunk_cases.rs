@@ -11,11 +11,7 @@ fn cases(file: &str) -> Option<Vec<Value>> {
     let path = format!("{}/../shared/cases/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).ok()?;
     let mut value: Value = serde_json::from_str(&spile::codec::without_lone(&text)).unwrap();
-    let list = if value.is_array() {
-        value
-    } else {
-        value["cases"].take()
-    };
+    let list = if value.is_array() { value } else { value["cases"].take() };
     Some(list.as_array().unwrap().clone())
 }
 
@@ -47,15 +43,9 @@ fn options(case: &Value) -> Options {
         _ => Unit::Utf16,
     };
     // Nothing is cut smaller than 16.
-    let mut limits = vec![Limit {
-        unit,
-        max: max.unwrap_or(2000).max(16),
-    }];
+    let mut limits = vec![Limit { unit, max: max.unwrap_or(2000).max(16) }];
     if let Some(lines) = number(&[("ref_config", "max_lines"), ("config", "maxLines")]) {
-        limits.push(Limit {
-            unit: Unit::LineFeeds,
-            max: lines.saturating_sub(1),
-        });
+        limits.push(Limit { unit: Unit::LineFeeds, max: lines.saturating_sub(1) });
     }
     Options {
         limits: Limits::new(&limits),
@@ -133,12 +123,8 @@ fn cases_of_other_projects() {
                 exact += 1;
                 let parts = cut::cut(&text(case).unwrap(), &options(case));
                 let got: Vec<String> = parts.iter().map(sent).collect();
-                let want: Vec<&str> = case["expected"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .collect();
+                let want: Vec<&str> =
+                    case["expected"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
                 if got == want {
                     same += 1;
                 } else if !ARGUED.contains(&name) {

@@ -26,9 +26,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &[
-    "adapters", "demo", "schema", "generate", "config", "ledger", "ps",
-];
+const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger", "ps"];
 
 /// A whole event.
 pub const EVENT: &str = concat!(
@@ -53,27 +51,18 @@ fn every_command_is_listed() {
         .skip(1)
         .take_while(|l| !l.is_empty())
         .filter(|l| !l.starts_with("    "));
-    let names: Vec<&str> = listed
-        .filter_map(|l| l.split_whitespace().next())
-        .filter(|n| *n != "help")
-        .collect();
+    let names: Vec<&str> =
+        listed.filter_map(|l| l.split_whitespace().next()).filter(|n| *n != "help").collect();
     assert!(names.len() > 3, "{help}");
     for name in names {
         let known = FILTERS.iter().any(|(args, _)| args[0] == name) || SOURCES.contains(&name);
-        assert!(
-            known,
-            "{name} is in neither FILTERS nor SOURCES: its streaming is not tested"
-        );
+        assert!(known, "{name} is in neither FILTERS nor SOURCES: its streaming is not tested");
     }
 }
 
 #[test]
 fn help_has_a_pipeline() {
-    for name in FILTERS
-        .iter()
-        .map(|(args, _)| args[0])
-        .chain(SOURCES.iter().copied())
-    {
+    for name in FILTERS.iter().map(|(args, _)| args[0]).chain(SOURCES.iter().copied()) {
         spile(&[name, "--help"]).run().then(|help| {
             let examples = help
                 .split("Examples:")

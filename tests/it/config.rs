@@ -66,23 +66,11 @@ fn flag_then_environment_then_file_then_built_in() {
     let config: &[&str] = &["config"];
     let flag = &["config", "--", "coalesce", "--max", "600"];
     assert_eq!(home.row("coalesce.max ", flag, &env), "600 flag");
-    assert_eq!(
-        home.row("coalesce.max ", config, &env),
-        "700 SPILE_COALESCE_MAX"
-    );
-    assert_eq!(
-        home.row("coalesce.max ", config, &[]),
-        format!("800 {file}:3")
-    );
+    assert_eq!(home.row("coalesce.max ", config, &env), "700 SPILE_COALESCE_MAX");
+    assert_eq!(home.row("coalesce.max ", config, &[]), format!("800 {file}:3"));
     let empty = [("SPILE_COALESCE_MAX", "")];
-    assert_eq!(
-        home.row("coalesce.max ", config, &empty),
-        format!("800 {file}:3")
-    );
-    assert_eq!(
-        home.row("coalesce.idle ", config, &env),
-        format!("90ms {file}:4")
-    );
+    assert_eq!(home.row("coalesce.max ", config, &empty), format!("800 {file}:3"));
+    assert_eq!(home.row("coalesce.idle ", config, &env), format!("90ms {file}:4"));
     assert_eq!(home.row("coalesce.within ", config, &env), "1s default");
     assert_eq!(home.row("coalesce.by ", config, &env), "- default");
 }
@@ -160,15 +148,9 @@ fn a_preset_is_a_channel_for_chunk() {
 
     let (stdout, stderr, status) = home.run(&["chunk", "--for", "fax"], &[]);
     assert_eq!((stdout.as_str(), status), ("", 2));
-    assert!(
-        stderr.contains("discord, ") && stderr.contains("pager"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("discord, ") && stderr.contains("pager"), "{stderr}");
     let said = home.wrong(&[("SPILE_CHUNK_FOR", "fax")]);
-    assert!(
-        said.contains("SPILE_CHUNK_FOR") && said.contains("pager"),
-        "{said}"
-    );
+    assert!(said.contains("SPILE_CHUNK_FOR") && said.contains("pager"), "{said}");
 }
 
 #[test]
@@ -176,10 +158,7 @@ fn what_is_set_wrong_is_said_although_it_hides_a_channel() {
     let home = Home::new("[presets.mine]\nmax = 50\n[coalesce]\nfoo = 1\n");
     let (stdout, stderr, status) = home.run(&["chunk", "--for", "mine"], &[]);
     assert_eq!((stdout.as_str(), status), ("", 2));
-    assert!(
-        stderr.contains("spile.toml:4: coalesce.foo cannot be set here"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("spile.toml:4: coalesce.foo cannot be set here"), "{stderr}");
 }
 
 #[test]
@@ -228,10 +207,7 @@ fn where_the_file_is() {
     let relative = format!("HOME={path} XDG_CONFIG_HOME=here");
     assert_eq!(first(&relative), at_home);
     let both = format!("HOME={path} XDG_CONFIG_HOME={path}/c");
-    assert_eq!(
-        first(&both),
-        format!("# {path}/c/spile/spile.toml (not there)")
-    );
+    assert_eq!(first(&both), format!("# {path}/c/spile/spile.toml (not there)"));
     let none = "# no file: neither XDG_CONFIG_HOME nor HOME is set";
     assert_eq!(first("env -u HOME"), none);
     std::fs::create_dir_all(folder.path().join("c/spile")).unwrap();

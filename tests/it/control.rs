@@ -60,20 +60,15 @@ impl Room {
     /// The files of running wraps.
     fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.folder.path().join("spile"));
-        let mut files: Vec<PathBuf> = entries
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+        let mut files: Vec<PathBuf> =
+            entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
     }
 
     fn socket(&self) -> PathBuf {
         let mut files = self.files().into_iter();
-        files
-            .find(|f| f.extension().is_some_and(|e| e == "sock"))
-            .expect("a socket")
+        files.find(|f| f.extension().is_some_and(|e| e == "sock")).expect("a socket")
     }
 }
 
@@ -126,11 +121,7 @@ const HI: &str = "echo hi; exec sleep 1000";
 
 #[test]
 fn a_turn_is_cancelled_by_name_and_the_proof_is_printed() {
-    for name in [
-        &["run-1"][..],
-        &["--label", "docs"],
-        &["--all", "--reason", "enough"],
-    ] {
+    for name in [&["run-1"][..], &["--label", "docs"], &["--all", "--reason", "enough"]] {
         let room = Room::new();
         let options = ["--stream", "run-1", "--label", "docs"];
         let (live, mut lines) = room.wrap(&options, HI, "text_delta");
@@ -141,15 +132,8 @@ fn a_turn_is_cancelled_by_name_and_the_proof_is_printed() {
         assert_eq!((shell_code(output.status), status), (0, 130), "{proof}");
         assert_eq!(terminals(&lines), [proof.as_str()]);
         assert!(proof.contains(r#""by":"control""#), "{proof}");
-        let reason = if name.len() > 2 {
-            "enough"
-        } else {
-            "spile cancel"
-        };
-        assert!(
-            proof.contains(&format!(r#""reason":"{reason}""#)),
-            "{proof}"
-        );
+        let reason = if name.len() > 2 { "enough" } else { "spile cancel" };
+        assert!(proof.contains(&format!(r#""reason":"{reason}""#)), "{proof}");
         assert!(output.stderr.is_empty());
         assert_eq!(room.files(), Vec::<PathBuf>::new(), "nothing is left");
     }
@@ -159,12 +143,9 @@ fn a_turn_is_cancelled_by_name_and_the_proof_is_printed() {
 fn nobody_by_that_name() {
     let room = Room::new();
     let (live, _) = room.wrap(&["--stream", "one"], HI, "text_delta");
-    for (name, want) in [
-        (&["two"][..], 69),
-        (&["--label", "one"], 69),
-        (&["one"], 0),
-        (&["--all"], 0),
-    ] {
+    for (name, want) in
+        [(&["two"][..], 69), (&["--label", "one"], 69), (&["one"], 0), (&["--all"], 0)]
+    {
         let output = room.run(&[&["cancel"], name].concat());
         assert_eq!(shell_code(output.status), want, "{name:?}");
         if name == ["one"] {
@@ -201,14 +182,8 @@ fn a_condition_and_a_name_are_two_things() {
     let room = Room::new();
     for (args, want) in [
         (&["cancel"][..], "say what to cancel"),
-        (
-            &["cancel", "s", "--after", "1s"],
-            "a condition is for the filter",
-        ),
-        (
-            &["cancel", "--after", "1s", "--then", "x"],
-            "--then is for a turn",
-        ),
+        (&["cancel", "s", "--after", "1s"], "a condition is for the filter"),
+        (&["cancel", "--after", "1s", "--then", "x"], "--then is for a turn"),
         (&["cancel", "s", "--label", "x"], "cannot be used with"),
         (&["cancel", "--match", "("], "regex"),
         (&["cancel", "--max-cost=-1"], "--max-cost"),
@@ -229,22 +204,14 @@ fn ps_says_what_runs() {
     let (live, _) = room.wrap(&options, HI, "text_delta");
     let table = String::from_utf8(room.run(&["ps"]).stdout).unwrap();
     let row = table.lines().nth(1).unwrap();
-    for cell in [
-        "run-1 ",
-        " a^[[31m ",
-        " turn ",
-        "sh -c echo hi; exec sleep 1000",
-    ] {
+    for cell in ["run-1 ", " a^[[31m ", " turn ", "sh -c echo hi; exec sleep 1000"] {
         assert!(row.contains(cell), "{cell:?} in {table}");
     }
     let runs = events(&room.run(&["ps", "--json"]).stdout);
     assert_eq!(runs.len(), 1);
     let run = &runs[0];
     assert_eq!((&run["stream"], &run["turn"]), (&"run-1".into(), &1.into()));
-    assert_eq!(
-        (&run["open"], &run["answers"]),
-        (&true.into(), &true.into())
-    );
+    assert_eq!((&run["open"], &run["answers"]), (&true.into(), &true.into()));
     assert_eq!(run["pid"], live.child.id());
     assert!(run["idle_ms"].is_u64() && run["seq"] == 3, "{run}");
     room.run(&["cancel", "--all"]);
@@ -331,10 +298,7 @@ fn a_wrong_request_is_refused_and_the_run_goes_on() {
     let socket = room.socket();
     for (request, code) in [
         (r#"{"spile":1,"ask":"cancel","stream":"t"}"#, "not_here"),
-        (
-            r#"{"spile":1,"ask":"cancel","stream":"s","control":"x"}"#,
-            "not_here",
-        ),
+        (r#"{"spile":1,"ask":"cancel","stream":"s","control":"x"}"#, "not_here"),
         (r#"{"spile":1,"ask":"cancel","turn":2}"#, "other_turn"),
         (r#"{"spile":1,"ask":"cancel","then":"x"}"#, "no_redirect"),
         (r#"{"spile":1,"ask":"redirect","prompt":"x"}"#, "not_now"),
@@ -362,9 +326,7 @@ fn a_client_that_is_slow_or_never_stops_harms_nobody() {
     let (live, _) = room.wrap(&["--stream", "s"], HI, "text_delta");
     let socket = room.socket();
     // Some that say nothing, and more than there is room for.
-    let silent: Vec<UnixStream> = (0..40)
-        .map(|_| UnixStream::connect(&socket).unwrap())
-        .collect();
+    let silent: Vec<UnixStream> = (0..40).map(|_| UnixStream::connect(&socket).unwrap()).collect();
     // One whose request never ends.
     let mut endless = UnixStream::connect(&socket).unwrap();
     let _ = endless.write_all(&vec![b'x'; 1 << 20]);
@@ -416,11 +378,7 @@ fn several_wait_for_one_end_and_asked_twice_it_climbs_at_once() {
 fn a_reader_that_is_stuck_does_not_keep_a_turn_alive() {
     let room = Room::new();
     let mut command = room.command(&["wrap", "--stream", "s", "--", "yes", "much too much"]);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     // It writes until nothing fits any more, and then waits; the agent is told nevertheless.
     let mut some = vec![0; 1 << 16];

@@ -7,10 +7,7 @@ fn it_prints_its_line_and_the_answer() {
     let (stdout, stderr, status) = bash("spile demo");
     assert_eq!((stderr.as_str(), status), ("", 0));
     let line = stdout.lines().next().unwrap();
-    assert!(
-        line.starts_with("$ spile wrap -- spile demo --agent | "),
-        "{stdout}"
-    );
+    assert!(line.starts_with("$ spile wrap -- spile demo --agent | "), "{stdout}");
     for word in [
         "[RUNNING] claude",
         "cargo test --quiet",
@@ -25,16 +22,9 @@ fn it_prints_its_line_and_the_answer() {
 #[test]
 fn its_session_keeps_the_contract() {
     let (session, _, _) = bash("spile demo --agent --speed 0");
-    let events = spile(&["wrap"])
-        .stdin(&session)
-        .pipe(&["coalesce"])
-        .pipe(&["check"])
-        .run();
+    let events = spile(&["wrap"]).stdin(&session).pipe(&["coalesce"]).pipe(&["check"]).run();
     events.then(|report| {
-        assert!(
-            report.ends_with("events, 1 turn in 1 stream: no violations\n"),
-            "{report}"
-        );
+        assert!(report.ends_with("events, 1 turn in 1 stream: no violations\n"), "{report}");
     });
 }
 

@@ -20,10 +20,7 @@ fn blocks(text: &str) -> Vec<Block> {
     for line in text.lines() {
         match (line.strip_prefix("```"), inside) {
             (Some(language), false) => {
-                blocks.push(Block {
-                    language: language.to_owned(),
-                    text: String::new(),
-                });
+                blocks.push(Block { language: language.to_owned(), text: String::new() });
                 inside = true;
             }
             (Some(_), true) => inside = false,
@@ -41,14 +38,8 @@ fn blocks(text: &str) -> Vec<Block> {
 /// The lines of the `sh` blocks, continued lines joined.
 fn lines(text: &str) -> Vec<String> {
     let sh = blocks(text).into_iter().filter(|b| b.language == "sh");
-    sh.flat_map(|b| {
-        b.text
-            .replace("\\\n", "")
-            .lines()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    })
-    .collect()
+    sh.flat_map(|b| b.text.replace("\\\n", "").lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Agents and the network are played by stand-ins; nothing else of a line is changed.
@@ -98,21 +89,12 @@ fn every_line_of_the_readme_runs() {
     let mut script = STAND_INS.to_owned();
     for line in &lines {
         let shown = line.replace(['"', '$', '`', '\\'], "");
-        script.push_str(&format!(
-            "echo \"== {shown}\"\n{line}\necho \"README status $?\"\n"
-        ));
+        script.push_str(&format!("echo \"== {shown}\"\n{line}\necho \"README status $?\"\n"));
     }
     let (stdout, stderr, status) = bash(&script);
     assert_eq!((stderr.as_str(), status), ("", 0), "{stdout}");
-    assert_eq!(
-        stdout.matches("README status 0\n").count(),
-        lines.len(),
-        "{stdout}"
-    );
-    assert!(
-        stdout.contains("[COMPLETED") && stdout.contains("it failed"),
-        "{stdout}"
-    );
+    assert_eq!(stdout.matches("README status 0\n").count(), lines.len(), "{stdout}");
+    assert!(stdout.contains("[COMPLETED") && stdout.contains("it failed"), "{stdout}");
 }
 
 /// One script of all blocks, in order and in one folder; a `text` block is the end of what the block before it prints.
@@ -144,9 +126,8 @@ fn every_block_of_the_guide_runs() {
     let mut rest = stdout.as_str();
     for block in 0..count {
         let marker = format!("GUIDE block {block} status 0\n");
-        let (printed, after) = rest
-            .split_once(&marker)
-            .unwrap_or_else(|| panic!("block {block} failed:\n{rest}"));
+        let (printed, after) =
+            rest.split_once(&marker).unwrap_or_else(|| panic!("block {block} failed:\n{rest}"));
         for (_, text) in wanted.iter().filter(|(of, _)| *of == block) {
             assert!(
                 printed.ends_with(text.as_str()),
@@ -165,16 +146,11 @@ fn every_command_is_in_the_table() {
     let mut rows = 0;
     for page in std::fs::read_dir(man).unwrap() {
         let page = page.unwrap().file_name().into_string().unwrap();
-        let name = page
-            .strip_prefix("spile-")
-            .and_then(|p| p.strip_suffix(".1"));
+        let name = page.strip_prefix("spile-").and_then(|p| p.strip_suffix(".1"));
         let Some(name) = name.filter(|name| !name.contains('-')) else {
             continue;
         };
-        assert!(
-            readme.contains(&format!("| `{name}` |")),
-            "the README lacks {name}"
-        );
+        assert!(readme.contains(&format!("| `{name}` |")), "the README lacks {name}");
         rows += 1;
     }
     assert!(rows > 15, "{rows}");
@@ -192,10 +168,8 @@ fn the_exit_table_is_the_codes() {
 #[test]
 fn the_two_commands_are_there_and_ci_calls_the_second() {
     let readme = document("README.md");
-    let commands: Vec<String> = lines(&readme)
-        .into_iter()
-        .filter(|l| l.starts_with("cargo "))
-        .collect();
+    let commands: Vec<String> =
+        lines(&readme).into_iter().filter(|l| l.starts_with("cargo ")).collect();
     assert_eq!(commands, ["cargo run --release -- demo", "cargo test"]);
     let ci = document(".ci/run");
     assert!(ci.lines().any(|l| l == commands[1]), "{ci}");

@@ -112,10 +112,5 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let length: usize = length.map_or(0, |(_, n)| n.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request {
-        at: Instant::now(),
-        path,
-        headers,
-        body: String::from_utf8(body).unwrap(),
-    })
+    Some(Request { at: Instant::now(), path, headers, body: String::from_utf8(body).unwrap() })
 }

@@ -20,10 +20,7 @@ fn exits(script: &str, status: i32) {
 /// Runs `view` and `check` on these events with `--exit-from-stream`.
 #[track_caller]
 fn exits_from_stream(events: &str, status: i32) {
-    exits(
-        &format!("spile view --exit-from-stream <<'E' >/dev/null\n{events}\nE"),
-        status,
-    );
+    exits(&format!("spile view --exit-from-stream <<'E' >/dev/null\n{events}\nE"), status);
     exits(
         &format!(
             "spile check --pass --partial --exit-from-stream <<'E' >/dev/null 2>&1\n{events}\nE"
@@ -42,10 +39,7 @@ fn success_is_0() {
 #[test]
 fn a_failed_turn_is_1_even_if_the_child_exits_0() {
     let lie = r#"{"type":"result","subtype":"success","is_error":true,"result":"no"}"#;
-    exits(
-        &format!("spile wrap --from claude -- echo '{lie}' >/dev/null"),
-        1,
-    );
+    exits(&format!("spile wrap --from claude -- echo '{lie}' >/dev/null"), 1);
     exits("spile wrap --from claude -- true >/dev/null", 1);
     exits_from_stream(&failed("runtime_error"), 1);
     exits_from_stream(STARTED, 1);
@@ -108,10 +102,7 @@ fn a_cancelled_turn_is_130() {
 #[test]
 fn the_childs_own_status_is_passed_on() {
     for status in [1, 3, 64, 200] {
-        exits(
-            &format!("spile wrap -- sh -c 'exit {status}' >/dev/null"),
-            status,
-        );
+        exits(&format!("spile wrap -- sh -c 'exit {status}' >/dev/null"), status);
     }
 }
 
@@ -119,13 +110,7 @@ fn the_childs_own_status_is_passed_on() {
 fn a_signal_is_a_real_death() {
     // Only a real death is told to a parent as a signal: bash says so, and `wait` cannot be fooled by an exit of 128+n.
     let (_, stderr, status) = bash("spile wrap -- sh -c 'kill -SEGV $$' >/dev/null; echo $? >&2");
-    assert!(
-        stderr.contains("Segmentation fault") && stderr.ends_with("139\n"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("Segmentation fault") && stderr.ends_with("139\n"), "{stderr}");
     assert_eq!(status, 0);
-    exits(
-        "spile wrap -- sh -c 'echo hi; exec sleep 100' | true; exit ${PIPESTATUS[0]}",
-        141,
-    );
+    exits("spile wrap -- sh -c 'echo hi; exec sleep 100' | true; exit ${PIPESTATUS[0]}", 141);
 }

@@ -15,11 +15,7 @@ use spile::time::Time;
 /// A tap whose stream is `test` and that finds out by itself what it reads.
 pub fn tap() -> Tap {
     let config = Config {
-        guard: guard::Config {
-            stream: "test".into(),
-            label: None,
-            max_block: guard::MAX_BLOCK,
-        },
+        guard: guard::Config { stream: "test".into(), label: None, max_block: guard::MAX_BLOCK },
         max_line: spile::codec::MAX_LINE,
         strict: false,
         argv: Vec::new(),

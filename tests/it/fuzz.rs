@@ -120,10 +120,7 @@ fn drive(dice: &mut Dice, stage: &mut dyn Stage, bytes: &[u8]) -> Io {
     while !rest.is_empty() {
         let (head, tail) = rest.split_at((1 + dice.below(3000)).min(rest.len()));
         now += dice.below(300) as u64;
-        if stage
-            .deadline()
-            .is_some_and(|at| at <= Time::from_millis(now))
-        {
+        if stage.deadline().is_some_and(|at| at <= Time::from_millis(now)) {
             stage.on_tick(Time::from_millis(now), &mut io);
         }
         stage.on_bytes(Time::from_millis(now), head, &mut io);
@@ -134,29 +131,14 @@ fn drive(dice: &mut Dice, stage: &mut dyn Stage, bytes: &[u8]) -> Io {
 }
 
 fn tap(from: Option<&'static spile::adapter::Spec>) -> Tap {
-    let guard = guard::Config {
-        stream: "s".into(),
-        label: None,
-        max_block: 1 << 20,
-    };
-    Tap::new(
-        TapConfig {
-            guard,
-            max_line: 1 << 20,
-            strict: false,
-            argv: Vec::new(),
-        },
-        from,
-    )
+    let guard = guard::Config { stream: "s".into(), label: None, max_block: 1 << 20 };
+    Tap::new(TapConfig { guard, max_line: 1 << 20, strict: false, argv: Vec::new() }, from)
 }
 
 #[test]
 fn no_input_makes_anything_panic_or_break_the_contract() {
     let seeds = seeds();
-    let seed: u64 = std::env::var("SPILE_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(1);
+    let seed: u64 = std::env::var("SPILE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     let mut dice = Dice(seed);
     let (started, mut rounds) = (Instant::now(), 0);
     while started.elapsed() < duration() {
@@ -184,36 +166,17 @@ fn no_input_makes_anything_panic_or_break_the_contract() {
             input = dice.stream(&[input, bytes]);
         }
         let chain = Chain::new(vec![Box::new(Coalesce::new(Options::default()))]);
-        let clock = if dice.below(2) == 0 {
-            Clock::Wall
-        } else {
-            Clock::Event
-        };
+        let clock = if dice.below(2) == 0 { Clock::Wall } else { Clock::Event };
+        drive(&mut dice, &mut FilterStage::new(chain, clock, &Reading::default()), &input);
         drive(
             &mut dice,
-            &mut FilterStage::new(chain, clock, &Reading::default()),
-            &input,
-        );
-        drive(
-            &mut dice,
-            &mut Check::new(check::Options {
-                partial: true,
-                ..check::Options::default()
-            }),
+            &mut Check::new(check::Options { partial: true, ..check::Options::default() }),
             &input,
         );
         for format in [view::Format::Tty, view::Format::Plain, view::Format::Text] {
-            let options = view::Options {
-                format,
-                colour: true,
-                ..view::Options::default()
-            };
+            let options = view::Options { format, colour: true, ..view::Options::default() };
             drive(&mut dice, &mut View::new(&options), &input);
         }
     }
-    println!(
-        "fuzz: {rounds} rounds in {:?} from {} seeds",
-        duration(),
-        seeds.len()
-    );
+    println!("fuzz: {rounds} rounds in {:?} from {} seeds", duration(), seeds.len());
 }

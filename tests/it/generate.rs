@@ -9,18 +9,13 @@ use crate::harness::{bash, spile};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What completes, and one of the words that must be offered. Every shell must offer it.
-const COMPLETIONS: [(&str, &str); 3] = [
-    ("spile wr", "wrap"),
-    ("spile wrap --fr", "--from"),
-    ("spile wrap --from cl", "claude"),
-];
+const COMPLETIONS: [(&str, &str); 3] =
+    [("spile wr", "wrap"), ("spile wrap --fr", "--from"), ("spile wrap --from cl", "claude")];
 
 fn contents(root: &Path, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let files = folders.iter().flat_map(|f| tree(&root.join(f)));
     let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
-    files
-        .map(|path| (name(&path), std::fs::read(&path).unwrap()))
-        .collect()
+    files.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
 }
 
 /// The generated files in a folder of their own.
@@ -43,10 +38,7 @@ fn what_is_committed_is_what_is_made() {
     let new = contents(folder.path(), &["completions", "docs"]);
     let mut old = contents(Path::new(ROOT), &["completions", "docs/man"]);
     for name in ["docs/cli.md", "docs/event.schema.json", "docs/runtimes.md"] {
-        old.insert(
-            name.into(),
-            std::fs::read(Path::new(ROOT).join(name)).unwrap_or_default(),
-        );
+        old.insert(name.into(), std::fs::read(Path::new(ROOT).join(name)).unwrap_or_default());
     }
     let mut wrong: Vec<&String> = new.keys().filter(|n| old.get(*n) != new.get(*n)).collect();
     wrong.extend(old.keys().filter(|n| !new.contains_key(*n)));

@@ -31,10 +31,7 @@ pub fn command(program: &str, args: &[&str]) -> Command {
 
 /// `spile` with these arguments.
 pub fn spile(args: &[&str]) -> Pipeline {
-    Pipeline {
-        stages: vec![args.iter().map(|a| (*a).to_owned()).collect()],
-        stdin: Vec::new(),
-    }
+    Pipeline { stages: vec![args.iter().map(|a| (*a).to_owned()).collect()], stdin: Vec::new() }
 }
 
 /// Several spiles in a row.
@@ -46,8 +43,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Adds another spile behind the last.
     pub fn pipe(mut self, args: &[&str]) -> Self {
-        self.stages
-            .push(args.iter().map(|a| (*a).to_owned()).collect());
+        self.stages.push(args.iter().map(|a| (*a).to_owned()).collect());
         self
     }
 
@@ -67,13 +63,7 @@ impl Pipeline {
                 None => command.stdin(Stdio::piped()),
                 Some(before) => command.stdin(Stdio::from(before.stdout.take().unwrap())),
             };
-            children.push(
-                command
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap(),
-            );
+            children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         }
         let mut stdin = children[0].stdin.take().unwrap();
         let bytes = self.stdin;
@@ -92,32 +82,12 @@ impl Pipeline {
             })
             .collect();
         let mut stdout = Vec::new();
-        children
-            .last_mut()
-            .unwrap()
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_end(&mut stdout)
-            .unwrap();
+        children.last_mut().unwrap().stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
         feeder.join().unwrap();
-        let statuses = children
-            .iter_mut()
-            .map(|child| child.wait().unwrap())
-            .collect();
-        let stderr = errors
-            .into_iter()
-            .map(|e| e.join().unwrap())
-            .collect::<Vec<_>>()
-            .concat();
+        let statuses = children.iter_mut().map(|child| child.wait().unwrap()).collect();
+        let stderr = errors.into_iter().map(|e| e.join().unwrap()).collect::<Vec<_>>().concat();
         let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
-        Finished {
-            statuses,
-            stdout,
-            stderr,
-            status: 0,
-            want_stderr: String::new(),
-        }
+        Finished { statuses, stdout, stderr, status: 0, want_stderr: String::new() }
     }
 }
 
@@ -133,9 +103,7 @@ pub struct Finished {
 
 /// The number by which a shell knows a status.
 pub fn shell_code(status: ExitStatus) -> i32 {
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 impl Finished {
@@ -154,18 +122,9 @@ impl Finished {
     /// Compares all of it; stdout by a look at it.
     #[track_caller]
     pub fn then(self, look: impl FnOnce(&str)) {
-        assert_eq!(
-            self.stderr, self.want_stderr,
-            "stderr; stdout was:\n{}",
-            self.stdout
-        );
+        assert_eq!(self.stderr, self.want_stderr, "stderr; stdout was:\n{}", self.stdout);
         let last = *self.statuses.last().unwrap();
-        assert_eq!(
-            shell_code(last),
-            self.status,
-            "status; stdout was:\n{}",
-            self.stdout
-        );
+        assert_eq!(shell_code(last), self.status, "status; stdout was:\n{}", self.stdout);
         look(&self.stdout);
     }
 
@@ -203,29 +162,19 @@ impl Live {
             let mut reader = BufReader::new(stdout);
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                if sender
-                    .send(String::from_utf8_lossy(&line).into_owned())
-                    .is_err()
-                {
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                     return;
                 }
                 line.clear();
             }
         });
-        Self {
-            child,
-            stdin,
-            lines,
-        }
+        Self { child, stdin, lines }
     }
 
     /// Writes to its stdin.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().unwrap();
-        stdin
-            .write_all(bytes.as_ref())
-            .and_then(|()| stdin.flush())
-            .unwrap();
+        stdin.write_all(bytes.as_ref()).and_then(|()| stdin.flush()).unwrap();
     }
 
     /// Closes its stdin.
@@ -248,9 +197,7 @@ impl Live {
     pub fn until(&mut self, text: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
-            let Some(line) = self.line() else {
-                panic!("no line with {text:?} in {seen:#?}")
-            };
+            let Some(line) = self.line() else { panic!("no line with {text:?} in {seen:#?}") };
             let found = line.contains(text);
             seen.push(line);
             if found {
@@ -304,19 +251,14 @@ pub fn bash(script: &str) -> (String, String, i32) {
 
 /// How much of the full count a stress test does: 1 of 20, or what `SPILE_STRESS` says (20 is all of it).
 pub fn stress(full: u64) -> u64 {
-    let twentieths = std::env::var("SPILE_STRESS")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(1);
+    let twentieths = std::env::var("SPILE_STRESS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     (full * twentieths / 20).max(1)
 }
 
 /// The lines of an output as JSON.
 pub fn events(stdout: &[u8]) -> Vec<serde_json::Value> {
     let text = std::str::from_utf8(stdout).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The text of all answers.

@@ -33,10 +33,7 @@ fn it_beats_while_the_agent_is_silent_and_stops_with_the_turn() {
         assert!(line.contains(r#""stream":"t""#), "{line}");
     }
     let (rest, status) = live.end();
-    assert!(
-        rest.iter().all(|line| line.contains("heartbeat")),
-        "{rest:?}"
-    );
+    assert!(rest.iter().all(|line| line.contains("heartbeat")), "{rest:?}");
     assert_eq!(status, 0);
 }
 
@@ -47,16 +44,10 @@ fn with_the_clock_of_the_events_it_is_a_function_of_its_input() {
     run().run().then(|stdout| {
         let lines: Vec<&str> = stdout.split_inclusive('\n').collect();
         assert_eq!((lines[0], lines[3], lines.len()), (STARTED, COMPLETED, 4));
-        assert!(
-            lines[1].contains(r#""ts":"2026-01-01T00:00:25.000Z""#),
-            "{stdout}"
-        );
+        assert!(lines[1].contains(r#""ts":"2026-01-01T00:00:25.000Z""#), "{stdout}");
         run().run().stdout(stdout);
     });
-    run()
-        .pipe(&["check"])
-        .run()
-        .stdout("4 events, 1 turn in 1 stream: no violations\n");
+    run().pipe(&["check"]).run().stdout("4 events, 1 turn in 1 stream: no violations\n");
 }
 
 #[test]

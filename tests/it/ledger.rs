@@ -77,10 +77,7 @@ impl World {
 
     pub fn blind(in_doubt: InDoubt) -> Self {
         let options = Options::new(Ability::Blind);
-        Self::new(Options {
-            in_doubt,
-            ..options
-        })
+        Self::new(Options { in_doubt, ..options })
     }
 
     pub fn start(&self) -> Process {
@@ -220,9 +217,7 @@ pub fn status(stream: &str, seq: u64, message: &str) -> String {
 
 /// The plan of the cases: c0, c1 and c2.
 pub fn plan(stream: &str) -> Vec<String> {
-    (0..3)
-        .map(|n| part(stream, n, &format!("text {n} of {stream}"), n == 2))
-        .collect()
+    (0..3).map(|n| part(stream, n, &format!("text {n} of {stream}"), n == 2)).collect()
 }
 
 /// The delivery id of `c<n>`.
@@ -269,16 +264,12 @@ fn crash(world: &mut World, instant: &str) {
         "after the response, before sent(c0) is durable" => {
             world.channel.apply(world.now, &parcels[0]);
             let position = parcels[0].position.unwrap();
-            process
-                .desk
-                .outcome(world.now, position, Outcome::Sent(None));
+            process.desk.outcome(world.now, position, Outcome::Sent(None));
         }
         "after sent(c0) durable, before sending(c1)" => {
             world.channel.apply(world.now, &parcels[0]);
             let position = parcels[0].position.unwrap();
-            process
-                .desk
-                .outcome(world.now, position, Outcome::Sent(None));
+            process.desk.outcome(world.now, position, Outcome::Sent(None));
             process.desk.commit().unwrap();
         }
         other => panic!("no such instant: {other}"),
@@ -295,9 +286,7 @@ fn worlds(case: &serde_json::Value) -> Vec<World> {
         "skip" => return vec![World::blind(InDoubt::Skip)],
         other => panic!("no such policy: {other}"),
     };
-    [1, 64]
-        .map(|batch| World::new(Options { batch, ..options }))
-        .into()
+    [1, 64].map(|batch| World::new(Options { batch, ..options })).into()
 }
 
 fn short(id: &str) -> String {
@@ -342,12 +331,8 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
             }
             "reconcile_calls" => {
                 let first = world.asked.first().map(|id| short(id));
-                let want: Vec<&str> = want
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|c| c.as_str().unwrap())
-                    .collect();
+                let want: Vec<&str> =
+                    want.as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect();
                 if world.options.batch == 1 {
                     let all: Vec<String> = world.asked.iter().map(|id| short(id)).collect();
                     assert_eq!(all, want, "{case:#}");
@@ -393,11 +378,7 @@ fn a_person_decides(world: &mut World) {
     let before = world.channel.order.len();
     world.run(&plan("s"));
     assert_eq!(world.channel.order.len(), before, "it waits for a person");
-    let to = if before == 0 {
-        Resolve::Retry
-    } else {
-        Resolve::Forget
-    };
+    let to = if before == 0 { Resolve::Retry } else { Resolve::Forget };
     let mut store = Store::open(&world.path).unwrap();
     assert_eq!(store.resolve(world.now, &[id("s", 0)], to).unwrap(), 1);
     drop(store);

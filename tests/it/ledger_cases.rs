@@ -16,66 +16,33 @@ type Play = fn();
 /// The scenarios by name; one that is missing here fails.
 const PLAYS: &[(&str, Play)] = &[
     ("second chunk fails after the first was sent", second_fails),
-    (
-        "failure proven before connect (DNS, refused) clears send evidence",
-        proven_failure,
-    ),
-    (
-        "failure marked by the provider as not dispatched (4xx body, 429)",
-        rate_limited,
-    ),
-    (
-        "a best-effort batch sent in part is not acked",
-        second_fails,
-    ),
+    ("failure proven before connect (DNS, refused) clears send evidence", proven_failure),
+    ("failure marked by the provider as not dispatched (4xx body, 429)", rate_limited),
+    ("a best-effort batch sent in part is not acked", second_fails),
     ("max retries", max_retries),
     ("permanent error stops retries at once", permanent_error),
     ("replay is paced", paced),
-    (
-        "recovery has a time budget, tail is deferred without raising its retry count",
-        budget,
-    ),
-    (
-        "an entry in backoff does not block the ready ones behind it (other lane)",
-        backoff_of_lanes,
-    ),
-    (
-        "an entry in backoff DOES block later chunks of its own lane",
-        backoff_of_lanes,
-    ),
+    ("recovery has a time budget, tail is deferred without raising its retry count", budget),
+    ("an entry in backoff does not block the ready ones behind it (other lane)", backoff_of_lanes),
+    ("an entry in backoff DOES block later chunks of its own lane", backoff_of_lanes),
     ("deadline overflow (huge max-recovery) is clamped", overflow),
     ("ack is idempotent", acked_twice),
     ("stale ack does not remove a failed entry", stale_ack),
     ("status and entry are updated atomically", atomic),
     ("second process on the same ledger", second_process),
-    (
-        "startup snapshot is stale: another drain already sent it",
-        stale_snapshot,
-    ),
-    (
-        "reconnect drain does not bypass backoff for ordinary errors",
-        backoff_after_restart,
-    ),
-    (
-        "torn last record (truncate at every byte)",
-        crate::ledger_damage::torn,
-    ),
+    ("startup snapshot is stale: another drain already sent it", stale_snapshot),
+    ("reconnect drain does not bypass backoff for ordinary errors", backoff_after_restart),
+    ("torn last record (truncate at every byte)", crate::ledger_damage::torn),
     ("bit flip in the middle", crate::ledger_damage::flipped_row),
     ("fsync fails (EIO)", disk_fails_while_sending),
     ("disk full on sending checkpoint", disk_fails_while_sending),
     ("disk full on sent checkpoint", disk_fails_when_sent),
     ("same delivery id with other content", ids::other_content),
-    (
-        "config changed between runs (limit 2000 -> 4096)",
-        ids::other_configuration,
-    ),
+    ("config changed between runs (limit 2000 -> 4096)", ids::other_configuration),
     ("chunk older than --max-age", ids::too_old),
     ("clock goes backwards", ids::clock_back),
     ("replay of a turn already complete", ids::replayed),
-    (
-        "input replayed from the start after a crash (at-least-once source)",
-        ids::replayed,
-    ),
+    ("input replayed from the start after a crash (at-least-once source)", ids::replayed),
     ("identical text in two chunks of one turn", ids::same_text),
 ];
 
@@ -119,9 +86,7 @@ fn step(world: &mut World, process: &mut Process, outcomes: &[Outcome]) -> Vec<S
         if matches!(outcome, Outcome::Sent(_)) {
             world.channel.apply(world.now, parcel);
         }
-        process
-            .desk
-            .outcome(world.now, parcel.position.unwrap(), outcome);
+        process.desk.outcome(world.now, parcel.position.unwrap(), outcome);
     }
     process.desk.commit().unwrap();
     parcels.into_iter().filter_map(|p| p.id).collect()
@@ -130,11 +95,7 @@ fn step(world: &mut World, process: &mut Process, outcomes: &[Outcome]) -> Vec<S
 fn second_fails() {
     let mut world = idempotent();
     let mut process = begin(&world, &plan("s"));
-    step(
-        &mut world,
-        &mut process,
-        &[Outcome::Sent(None), retry().unwrap()],
-    );
+    step(&mut world, &mut process, &[Outcome::Sent(None), retry().unwrap()]);
     let states = [0, 1, 2].map(|n| world.state(&id("s", n)));
     assert_eq!(states, [State::Sent, State::Planned, State::Planned]);
     assert_eq!(world.row(&id("s", 2)).tries, 0, "it was not tried");
@@ -165,19 +126,13 @@ fn rate_limited() {
     step(&mut world, &mut process, &[limited]);
     let row = world.row(&id("s", 0));
     assert_eq!((row.state, row.tries), (State::Planned, 0));
-    assert_eq!(
-        process.desk.next(world.now).unwrap(),
-        Task::Wait(world.now + wait)
-    );
+    assert_eq!(process.desk.next(world.now).unwrap(), Task::Wait(world.now + wait));
 }
 
 fn max_retries() {
     for (outcome, state) in [
         (retry().unwrap(), State::Failed),
-        (
-            Outcome::Unknown(None, "no answer".to_owned()),
-            State::Unknown,
-        ),
+        (Outcome::Unknown(None, "no answer".to_owned()), State::Unknown),
     ] {
         let mut world = idempotent();
         let mut process = begin(&world, &plan("s"));
@@ -218,12 +173,7 @@ fn paced() {
     world.options.pace = Duration::from_millis(250);
     world.run(&plan("s"));
     let times: Vec<Time> = world.channel.arrived.iter().map(|(t, _)| *t).collect();
-    assert!(
-        times
-            .windows(2)
-            .all(|w| w[1].since(w[0]) >= Duration::from_millis(250)),
-        "{times:?}"
-    );
+    assert!(times.windows(2).all(|w| w[1].since(w[0]) >= Duration::from_millis(250)), "{times:?}");
     rate_limited();
 }
 
@@ -240,31 +190,17 @@ fn budget() {
 
 fn backoff_of_lanes() {
     let mut world = idempotent();
-    let lines: Vec<String> = plan("s")
-        .into_iter()
-        .zip(plan("t"))
-        .flat_map(|(a, b)| [a, b])
-        .collect();
+    let lines: Vec<String> =
+        plan("s").into_iter().zip(plan("t")).flat_map(|(a, b)| [a, b]).collect();
     let mut process = begin(&world, &lines);
     step(&mut world, &mut process, &[retry().unwrap()]);
     let sent = step(
         &mut world,
         &mut process,
-        &[
-            Outcome::Sent(None),
-            Outcome::Sent(None),
-            Outcome::Sent(None),
-        ],
+        &[Outcome::Sent(None), Outcome::Sent(None), Outcome::Sent(None)],
     );
-    assert_eq!(
-        sent,
-        [0, 1, 2].map(|n| id("t", n)),
-        "the other lane goes, its own waits"
-    );
-    assert!(matches!(
-        process.desk.next(world.now).unwrap(),
-        Task::Wait(_)
-    ));
+    assert_eq!(sent, [0, 1, 2].map(|n| id("t", n)), "the other lane goes, its own waits");
+    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Wait(_)));
 }
 
 fn overflow() {
@@ -275,10 +211,7 @@ fn overflow() {
     let mut process = begin(&world, &plan("s"));
     let endless = Outcome::Retry(Some(Duration::MAX), "later".to_owned());
     step(&mut world, &mut process, &[endless]);
-    assert!(matches!(
-        process.desk.next(world.now).unwrap(),
-        Task::Wait(_)
-    ));
+    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Wait(_)));
 }
 
 fn change(world: &World, id: &str, state: State) -> Change {
@@ -307,11 +240,7 @@ fn acked_twice() {
 fn stale_ack() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(
-        &mut world,
-        &mut process,
-        &[Outcome::Refused("400".to_owned())],
-    );
+    step(&mut world, &mut process, &[Outcome::Refused("400".to_owned())]);
     drop(process);
     let ack = change(&world, &id("s", 0), State::Sent);
     let mut store = Store::open(&world.path).unwrap();
@@ -320,11 +249,7 @@ fn stale_ack() {
     assert_eq!(store.resolve(world.now, &[], Resolve::Retry).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
-    assert_eq!(
-        world.state(&id("s", 0)),
-        State::Sent,
-        "by a person's word only"
-    );
+    assert_eq!(world.state(&id("s", 0)), State::Sent, "by a person's word only");
 }
 
 fn atomic() {
@@ -334,10 +259,7 @@ fn atomic() {
     let changes = [0, 1].map(|n| change(&world, &id("s", n), State::Expired));
     let mut store = Store::open(&world.path).unwrap();
     assert!(store.apply(&changes).is_err());
-    assert_eq!(
-        [0, 1].map(|n| world.state(&id("s", n))),
-        [State::Planned; 2]
-    );
+    assert_eq!([0, 1].map(|n| world.state(&id("s", n))), [State::Planned; 2]);
 }
 
 fn second_process() {
@@ -359,10 +281,7 @@ fn stale_snapshot() {
     let mut process = world.start();
     // It has looked at its rows, and is about to send; then another one's work appears in the ledger.
     process.desk.pass("s", 0, "{}".to_owned());
-    assert!(matches!(
-        process.desk.next(world.now).unwrap(),
-        Task::Send(_)
-    ));
+    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Send(_)));
     let mut theirs = other.start();
     step(&mut other, &mut theirs, &[Outcome::Sent(None)]);
     drop(theirs);
@@ -373,11 +292,7 @@ fn stale_snapshot() {
         other.path.display()
     ));
     world.drive(&mut process, |_| None);
-    assert_eq!(
-        world.channel.order,
-        [1, 2].map(|n| id("s", n)),
-        "c0 is not sent again"
-    );
+    assert_eq!(world.channel.order, [1, 2].map(|n| id("s", n)), "c0 is not sent again");
 }
 
 fn backoff_after_restart() {
@@ -399,10 +314,7 @@ fn disk_fails_while_sending() {
     assert!(process.desk.next(world.now).is_err());
     world.mend_disk();
     let again = process.desk.next(world.now).unwrap_err();
-    assert!(
-        format!("{again:#}").contains("nothing more is sent"),
-        "{again:#}"
-    );
+    assert!(format!("{again:#}").contains("nothing more is sent"), "{again:#}");
     assert_eq!(world.channel.order.len(), 1);
     drop(process);
     world.run(&plan("s"));
@@ -412,20 +324,13 @@ fn disk_fails_while_sending() {
 fn disk_fails_when_sent() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    let Task::Send(parcels) = process.desk.next(world.now).unwrap() else {
-        panic!()
-    };
+    let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
     world.channel.apply(world.now, &parcels[0]);
-    process
-        .desk
-        .outcome(world.now, parcels[0].position.unwrap(), Outcome::Sent(None));
+    process.desk.outcome(world.now, parcels[0].position.unwrap(), Outcome::Sent(None));
     world.break_disk("NEW.state = 'sent'");
     assert!(process.desk.next(world.now).is_err());
     world.mend_disk();
-    assert!(
-        process.desk.next(world.now).is_err(),
-        "nothing more is sent"
-    );
+    assert!(process.desk.next(world.now).is_err(), "nothing more is sent");
     assert_eq!(world.state(&id("s", 0)), State::Sending);
     drop(process);
     world.run(&plan("s"));

@@ -28,12 +28,7 @@ impl Dice {
 fn lines() -> Vec<String> {
     let mut lines = vec![status("s", 1, "begin")];
     lines.extend((0..120).map(|n| {
-        part(
-            "s",
-            n,
-            &format!("the text of part {n} {}", "x".repeat(n as usize * 7)),
-            n == 119,
-        )
+        part("s", n, &format!("the text of part {n} {}", "x".repeat(n as usize * 7)), n == 119)
     }));
     lines.extend((0..40).map(|n| status("t", n + 1, &format!("message {n}"))));
     lines
@@ -72,10 +67,7 @@ fn side_files(path: &Path) {
 fn play(bytes: &[u8], lines: &[String], tally: &mut Tally) {
     let options = Options::new(Ability::Idempotent(WINDOW));
     let in_doubt = InDoubt::Skip;
-    let mut world = World::new(Options {
-        in_doubt,
-        ..options
-    });
+    let mut world = World::new(Options { in_doubt, ..options });
     // A ledger that had been there has its lock beside it.
     drop(world.start());
     side_files(&world.path);
@@ -114,9 +106,7 @@ fn send_all(world: &mut World, process: &mut Process, lines: &[String]) -> anyho
                 for parcel in parcels {
                     world.channel.apply(world.now, &parcel);
                     if let Some(position) = parcel.position {
-                        process
-                            .desk
-                            .outcome(world.now, position, Outcome::Sent(None));
+                        process.desk.outcome(world.now, position, Outcome::Sent(None));
                     }
                 }
             }
@@ -206,9 +196,5 @@ pub fn flipped_row() {
     assert_eq!(world.channel.order, [0, 2].map(|n| id("s", n)));
     let store = process.shared.lock();
     assert_eq!(store.damage().len(), 1, "{:?}", store.damage());
-    assert!(
-        store.damage()[0].contains("s/1/b1/1"),
-        "{:?}",
-        store.damage()
-    );
+    assert!(store.damage()[0].contains("s/1/b1/1"), "{:?}", store.damage());
 }

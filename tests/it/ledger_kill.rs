@@ -93,10 +93,7 @@ fn serve(stream: &TcpStream, state: &Mutex<Heard>) {
             return;
         }
         drop(heard);
-        if (&*stream)
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .is_err()
-        {
+        if (&*stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
             return;
         }
     }
@@ -145,10 +142,8 @@ struct Run {
 impl Run {
     fn start(folder: &Path, args: &[String]) -> Self {
         let rec = folder.join("rec.ndjson");
-        let script = format!(
-            "spile replay '{}' --instant | spile chunk --for discord",
-            rec.display()
-        );
+        let script =
+            format!("spile replay '{}' --instant | spile chunk --for discord", rec.display());
         let mut feeder = command("bash", &["-c", &script])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -156,11 +151,7 @@ impl Run {
             .process_group(0)
             .spawn()
             .unwrap();
-        let said = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join("stderr"))
-            .unwrap();
+        let said = File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut tee: Command = command(bin(), &args);
         let mut tee = tee
@@ -177,12 +168,7 @@ impl Run {
             let _ = std::io::copy(&mut stdout, &mut std::io::sink());
             let _ = ended.send(Wake::Ended);
         });
-        Self {
-            feeder,
-            tee,
-            wake,
-            sender,
-        }
+        Self { feeder, tee, wake, sender }
     }
 
     /// Its end, or its death at this instant: the status if it ended by itself.
@@ -279,12 +265,7 @@ fn killed_at_any_instant_nothing_is_lost_or_doubled() {
     let want = by_stream(want_file.lines());
     assert!(want["one"].len() > 50 && want["two"].len() > 50);
     let total = stress(2000);
-    let mut kills = Kills {
-        dice: Dice(7),
-        left: total,
-        whole,
-        all: 0,
-    };
+    let mut kills = Kills { dice: Dice(7), left: total, whole, all: 0 };
     let begun = Instant::now();
     let (mut sessions, mut fuses) = (0, 0);
     while kills.left > 0 {
@@ -351,21 +332,14 @@ fn rows(folder: &Path) -> Vec<(String, State, Mark)> {
 fn a_sink_that_cannot_tell_has_one_in_doubt_for_a_kill() {
     for policy in ["resend", "skip"] {
         let total = stress(400);
-        let mut kills = Kills {
-            dice: Dice(11),
-            left: total,
-            whole: Duration::ZERO,
-            all: 0,
-        };
+        let mut kills = Kills { dice: Dice(11), left: total, whole: Duration::ZERO, all: 0 };
         let (mut marked, mut doubled, mut missing, mut sessions) = (0, 0, 0, 0);
         while kills.left > 0 {
             let folder = folder();
             // Ten bytes and a process: what is in doubt is mostly there or mostly not.
             let out = folder.path().join("ids");
-            let sink = format!(
-                "cmd:sh -c 'echo \"$SPILE_DELIVERY_ID\" >>{}'#only=chunks",
-                out.display()
-            );
+            let sink =
+                format!("cmd:sh -c 'echo \"$SPILE_DELIVERY_ID\" >>{}'#only=chunks", out.display());
             let args = tee(folder.path(), &[sink], &["--in-doubt", policy]);
             let mut killed = 0;
             loop {
@@ -393,10 +367,7 @@ fn a_sink_that_cannot_tell_has_one_in_doubt_for_a_kill() {
             }
             let rows = rows(folder.path());
             assert_eq!(rows.len(), 20);
-            let in_doubt: Vec<_> = rows
-                .iter()
-                .filter(|(.., mark)| *mark != Mark::None)
-                .collect();
+            let in_doubt: Vec<_> = rows.iter().filter(|(.., mark)| *mark != Mark::None).collect();
             for stream in ["one/", "two/"] {
                 let ours = in_doubt.iter().filter(|(id, ..)| id.starts_with(stream));
                 assert!(ours.count() <= killed, "{killed} kills: {in_doubt:?}");

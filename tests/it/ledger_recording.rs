@@ -13,29 +13,21 @@ pub fn recording() -> String {
         };
         say("turn_started", r#""runtime":"text""#);
         for block in 1..=5 {
-            let thought = format!(
-                r#""block":"b{}","kind":"reasoning","text":"hm {block}""#,
-                block * 2 - 1
-            );
+            let thought =
+                format!(r#""block":"b{}","kind":"reasoning","text":"hm {block}""#, block * 2 - 1);
             say("text_delta", &thought);
             say("block_final", &thought);
             let mut text = String::new();
             for n in 0..60 {
                 let piece =
                     format!("Sentence {n} of block {block} in {stream}, of which there are many. ");
-                let body = format!(
-                    r#""block":"b{}","kind":"answer","text":"{piece}""#,
-                    block * 2
-                );
+                let body = format!(r#""block":"b{}","kind":"answer","text":"{piece}""#, block * 2);
                 say("text_delta", &body);
                 text.push_str(&piece);
             }
             say(
                 "block_final",
-                &format!(
-                    r#""block":"b{}","kind":"answer","text":"{text}""#,
-                    block * 2
-                ),
+                &format!(r#""block":"b{}","kind":"answer","text":"{text}""#, block * 2),
             );
             for n in 0..5 {
                 let tool =

@@ -126,11 +126,7 @@ fn a_stored_plan_wins_over_other_options() {
 
 #[test]
 fn what_is_too_old_is_said_and_not_sent() {
-    says(
-        "send --max-age 1h 'cmd:./post'; echo $?; ls out",
-        "0\n",
-        &["4 too old to be sent"],
-    );
+    says("send --max-age 1h 'cmd:./post'; echo $?; ls out", "0\n", &["4 too old to be sent"]);
 }
 
 #[test]
@@ -161,19 +157,12 @@ fn an_input_that_ended_too_early_is_taken_up_where_it_ended() {
     assert_eq!(send("-0", "whole"), (String::new(), 0));
     let whole = out("whole");
     let want = by_stream(whole.lines());
-    let (all, cuts) = (
-        recording.lines().count(),
-        usize::try_from(stress(200)).unwrap(),
-    );
+    let (all, cuts) = (recording.lines().count(), usize::try_from(stress(200)).unwrap());
     let mut held = 0;
     for cut in 1..=cuts {
         let name = format!("cut{cut}");
         let (stderr, status) = send(&(all * cut / (cuts + 1)).to_string(), &name);
-        assert_eq!(
-            stderr.contains("the input ended inside a turn"),
-            status == 1,
-            "{stderr}"
-        );
+        assert_eq!(stderr.contains("the input ended inside a turn"), status == 1, "{stderr}");
         held += usize::from(status == 1);
         assert_eq!(send("-0", &name), (String::new(), 0));
         let file = out(&name);
@@ -198,10 +187,7 @@ fn a_ledger_that_cannot_be_used_is_known_before_the_first_send() {
     for (what, message) in [
         ("echo hello >d.db", "cannot use d.db as a ledger"),
         ("mkdir d.db", "cannot open the ledger d.db"),
-        (
-            "send 'cmd:./post'; rm out; : >d.db",
-            "the ledger d.db is empty though it was in use",
-        ),
+        ("send 'cmd:./post'; rm out; : >d.db", "the ledger d.db is empty though it was in use"),
         (
             // As long as its log is there, what counts stands in that: the last one to use it tidies up, if it gets to it.
             "send 'cmd:./post'; while test -s d.db-wal; do send 'cmd:./post'; done; rm out; printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=d.db conv=notrunc bs=1 seek=4096 2>/dev/null",
@@ -209,9 +195,8 @@ fn a_ledger_that_cannot_be_used_is_known_before_the_first_send() {
         ),
         ("exec 9>d.db.lock; flock 9", "the ledger d.db is in use"),
     ] {
-        let (stdout, stderr, _) = bash(&script(&format!(
-            "{what}; send 'cmd:./post'; echo $?; ls out 2>/dev/null"
-        )));
+        let (stdout, stderr, _) =
+            bash(&script(&format!("{what}; send 'cmd:./post'; echo $?; ls out 2>/dev/null")));
         assert_eq!(stdout, "73\n", "{what}: {stderr}");
         assert!(stderr.contains(message), "{what}: {stderr}");
     }
@@ -219,21 +204,9 @@ fn a_ledger_that_cannot_be_used_is_known_before_the_first_send() {
 
 #[test]
 fn usage_is_said() {
-    says(
-        "spile ledger list d.db s/1; echo $?",
-        "2\n",
-        &["delivery ids with retry and forget"],
-    );
-    says(
-        "spile tee --in-doubt skip x <run >/dev/null; echo $?",
-        "2\n",
-        &["--ledger"],
-    );
-    says(
-        "spile ledger stat d.db; echo $?",
-        "125\n",
-        &["cannot open the ledger d.db"],
-    );
+    says("spile ledger list d.db s/1; echo $?", "2\n", &["delivery ids with retry and forget"]);
+    says("spile tee --in-doubt skip x <run >/dev/null; echo $?", "2\n", &["--ledger"]);
+    says("spile ledger stat d.db; echo $?", "125\n", &["cannot open the ledger d.db"]);
 }
 
 #[test]

@@ -119,11 +119,7 @@ fn order_is_kept_with_real_pipes_in_random_schedules() {
                 let name = format!("s{n}");
                 let lines = (1..=next(20) as u64 + 1)
                     .map(|seq| delta(&name, seq, &"t".repeat(seq as usize * 9)));
-                (
-                    open(&paths[n]),
-                    lines.collect::<String>() + &completed(&name, 99),
-                    0,
-                )
+                (open(&paths[n]), lines.collect::<String>() + &completed(&name, 99), 0)
             })
             .collect();
         let want: Vec<String> = writers.iter().map(|(_, text, _)| text.clone()).collect();
@@ -157,30 +153,22 @@ fn order_is_kept_with_real_pipes_in_random_schedules() {
 #[test]
 fn each_starts_agents_that_differ_by_number_and_label() {
     let command = "echo \"agent $SPILE_INDEX\"; test $SPILE_INDEX != 2 || exit 7";
-    spile(&[
-        "merge", "--each", "3", "--labels", "a,b,-c", "--", "sh", "-c", command,
-    ])
-    .run()
-    .status(7)
-    .then(|stdout| {
-        for (label, text) in [("a", "agent 1"), ("b", "agent 2"), ("-c", "agent 3")] {
-            let said =
-                format!(r#""label":"{label}","block":"b1","kind":"answer","text":"{text}\n""#);
-            assert!(stdout.contains(&said), "{stdout}");
-        }
-        assert_eq!(
-            stdout.matches(r#""ended":"completed""#).count(),
-            2,
-            "{stdout}"
-        );
-        assert_eq!(
-            stdout
-                .matches(r#""message":"failed: exit_nonzero""#)
-                .count(),
-            1,
-            "{stdout}"
-        );
-    });
+    spile(&["merge", "--each", "3", "--labels", "a,b,-c", "--", "sh", "-c", command])
+        .run()
+        .status(7)
+        .then(|stdout| {
+            for (label, text) in [("a", "agent 1"), ("b", "agent 2"), ("-c", "agent 3")] {
+                let said =
+                    format!(r#""label":"{label}","block":"b1","kind":"answer","text":"{text}\n""#);
+                assert!(stdout.contains(&said), "{stdout}");
+            }
+            assert_eq!(stdout.matches(r#""ended":"completed""#).count(), 2, "{stdout}");
+            assert_eq!(
+                stdout.matches(r#""message":"failed: exit_nonzero""#).count(),
+                1,
+                "{stdout}"
+            );
+        });
     spile(&["merge", "--each", "2", "--", "true"])
         .run()
         .then(|stdout| assert!(stdout.contains(r#""label":"2""#), "{stdout}"));
@@ -192,30 +180,14 @@ fn each_starts_agents_that_differ_by_number_and_label() {
 
 #[test]
 fn each_passes_on_how_its_agents_are_read() {
-    let garbage = [
-        "merge", "--each", "1", "--from", "text", "--strict", "--", "printf", "\\377",
-    ];
-    spile(&garbage)
-        .run()
-        .status(65)
-        .then(|stdout| assert!(stdout.contains("base64"), "{stdout}"));
+    let garbage = ["merge", "--each", "1", "--from", "text", "--strict", "--", "printf", "\\377"];
+    spile(&garbage).run().status(65).then(|stdout| assert!(stdout.contains("base64"), "{stdout}"));
     let (_, stderr, status) = bash("spile merge --each 2 -- ./no/such/agent >/dev/null");
-    assert_eq!(
-        (stderr.matches("cannot start").count(), status),
-        (2, 127),
-        "{stderr}"
-    );
+    assert_eq!((stderr.matches("cannot start").count(), status), (2, 127), "{stderr}");
 }
 
-const SLEEPERS: [&str; 7] = [
-    "merge",
-    "--each",
-    "2",
-    "--",
-    "sh",
-    "-c",
-    "echo working; exec sleep 1000",
-];
+const SLEEPERS: [&str; 7] =
+    ["merge", "--each", "2", "--", "sh", "-c", "echo working; exec sleep 1000"];
 
 #[test]
 fn a_term_signal_is_passed_on_and_the_agents_are_heard_to_their_end() {
@@ -225,11 +197,7 @@ fn a_term_signal_is_passed_on_and_the_agents_are_heard_to_their_end() {
     live.signal(Signal::TERM);
     let (rest, status) = live.end();
     let rest = rest.concat();
-    assert_eq!(
-        rest.matches(r#""type":"turn_cancelled""#).count(),
-        2,
-        "{rest}"
-    );
+    assert_eq!(rest.matches(r#""type":"turn_cancelled""#).count(), 2, "{rest}");
     assert_eq!(rest.matches(r#""ended":"cancelled""#).count(), 2, "{rest}");
     assert_eq!(status, 143);
 }
@@ -272,10 +240,7 @@ fn what_is_wrong_with_the_command_line_is_said() {
         ("spile merge a=no/such/file", "cannot open no/such/file"),
         ("spile merge /", "cannot open /: Is a directory"),
         ("spile merge - x=-", "only once"),
-        (
-            "spile merge --each 2 --labels a -- true",
-            "needs 2 labels, not 1",
-        ),
+        ("spile merge --each 2 --labels a -- true", "needs 2 labels, not 1"),
         ("spile merge --each 2", "CMD"),
         ("spile merge --each 0 -- true", "1..=256"),
         ("spile merge - -- true", "--each"),

@@ -19,9 +19,7 @@ struct Tmux {
 impl Tmux {
     /// `None`, said aloud, where there is no tmux.
     fn start(columns: u16, rows: u16) -> Option<Self> {
-        let tmux = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let tmux = Self { folder: tempfile::tempdir().unwrap() };
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let shell = ["bash", "--norc", "--noprofile", "-i"];
         let mut args = vec!["new-session", "-d", "-x", &columns, "-y", &rows];
@@ -39,15 +37,7 @@ impl Tmux {
     #[track_caller]
     fn tell(&self, args: &[&str]) -> String {
         let limit = LIMIT.as_secs().to_string();
-        let mut all = vec![
-            limit.as_str(),
-            "tmux",
-            "-L",
-            "spile",
-            "-f",
-            "/dev/null",
-            "-u",
-        ];
+        let mut all = vec![limit.as_str(), "tmux", "-L", "spile", "-f", "/dev/null", "-u"];
         all.extend(args);
         let output = command("timeout", &all)
             .env("TMUX_TMPDIR", self.folder.path())
@@ -90,9 +80,7 @@ impl Tmux {
     /// Waits until this is the last line of the screen.
     #[track_caller]
     fn last(&self, line: &str) {
-        self.until(line, |screen| {
-            screen.trim_end().lines().last() == Some(line)
-        });
+        self.until(line, |screen| screen.trim_end().lines().last() == Some(line));
     }
 
     #[track_caller]
@@ -103,10 +91,7 @@ impl Tmux {
             if is_so(&screen) {
                 return;
             }
-            assert!(
-                since.elapsed() < LIMIT,
-                "no {what:?} on the screen:\n{screen}"
-            );
+            assert!(since.elapsed() < LIMIT, "no {what:?} on the screen:\n{screen}");
         }
     }
 
@@ -195,10 +180,7 @@ fn a_person_uses_a_program() {
     assert_eq!(tmux.file("before"), tmux.file("after"));
     let events = tmux.events();
     let said = answer(&events);
-    assert!(
-        said.contains("\nred42\n") && said.contains("inner> "),
-        "{said}"
-    );
+    assert!(said.contains("\nred42\n") && said.contains("inner> "), "{said}");
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!said.contains(control), "{said:?}");
     assert_eq!(verdict(&events), "turn_failed");
@@ -210,9 +192,7 @@ fn a_new_size_is_passed_on() {
         return;
     };
     let script = "trap \"stty size\" WINCH; echo up; while :; do sleep 0.05; done";
-    tmux.line(&format!(
-        "spile wrap --stdin inherit -- sh -c '{script}' >events"
-    ));
+    tmux.line(&format!("spile wrap --stdin inherit -- sh -c '{script}' >events"));
     tmux.see("\nup\n");
     tmux.tell(&["resize-window", "-x", "70", "-y", "20"]);
     tmux.see("\n20 70\n");
@@ -259,9 +239,7 @@ fn two_ctrl_c_are_the_ladder() {
         return;
     };
     let script = "trap \"\" INT TERM; echo up; while :; do read -r x; done";
-    tmux.line(&format!(
-        "spile wrap --pty --grace 50ms -- sh -c '{script}' >events"
-    ));
+    tmux.line(&format!("spile wrap --pty --grace 50ms -- sh -c '{script}' >events"));
     tmux.see("\nup\n");
     // In one go, so that both come within the second whatever else the machine does.
     tmux.tell(&["send-keys", "C-c", "C-c"]);
@@ -276,14 +254,10 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
     };
     tmux.run("stty -a >before");
     let script = "echo up; while read -r x; do echo \"got $x\"; done";
-    tmux.line(&format!(
-        "spile wrap --pty -- bash -c '{script}' | spile coalesce >events"
-    ));
+    tmux.line(&format!("spile wrap --pty -- bash -c '{script}' | spile coalesce >events"));
     tmux.see("\nup\n");
     wait_for("the first event", || tmux.file("events").contains('\n'));
-    let agent = agent(&events(
-        tmux.file("events").lines().next().unwrap().as_bytes(),
-    ));
+    let agent = agent(&events(tmux.file("events").lines().next().unwrap().as_bytes()));
     for word in ["one", "two"] {
         tmux.press("C-z");
         wait_for("the agent stops", || state(agent) == Some('T'));
@@ -291,9 +265,7 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
         tmux.run(&format!("stty -a >{word}"));
         assert_eq!(tmux.file("before"), tmux.file(word));
         tmux.line("fg");
-        wait_for("the agent goes on", || {
-            state(agent).is_some_and(|s| s != 'T')
-        });
+        wait_for("the agent goes on", || state(agent).is_some_and(|s| s != 'T'));
         tmux.line(word);
         tmux.see(&format!("got {word}"));
     }

@@ -12,24 +12,18 @@ use crate::supervise::{mark, marked, survivors};
 #[test]
 fn the_agent_has_a_terminal() {
     let script = "test -t 0 && test -t 1 && test -t 2 && echo tty; stty size; exit 3";
-    spile(&["wrap", "--pty", "--", "sh", "-c", script])
-        .run()
-        .status(3)
-        .then(|stdout| {
-            let events = events(stdout.as_bytes());
-            assert_eq!(answer(&events), "tty\n24 80\n");
-            assert_eq!(verdict(&events), "turn_failed");
-        });
+    spile(&["wrap", "--pty", "--", "sh", "-c", script]).run().status(3).then(|stdout| {
+        let events = events(stdout.as_bytes());
+        assert_eq!(answer(&events), "tty\n24 80\n");
+        assert_eq!(verdict(&events), "turn_failed");
+    });
 }
 
 #[test]
 fn statuses_are_those_without_it() {
-    for (script, status) in [
-        ("exit 0", 0),
-        ("exit 7", 7),
-        ("kill -TERM $$", 143),
-        ("kill -INT $$", 130),
-    ] {
+    for (script, status) in
+        [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -INT $$", 130)]
+    {
         let said = bash(&format!("spile wrap --pty -- sh -c '{script}' >/dev/null"));
         assert_eq!(said.2, status, "{script}: {said:?}");
     }
@@ -53,24 +47,22 @@ fn a_runtime_is_found_behind_a_terminal() {
     let script = r#"printf '\033[?25l'; echo '{"type":"thread.started","thread_id":"t"}'; echo '{"type":"turn.started"}'
 echo '{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"hi"}}'
 echo '{"type":"turn.completed","usage":{"input_tokens":1,"output_tokens":1}}'"#;
-    spile(&["wrap", "--pty", "--", "sh", "-c", script])
-        .run()
-        .then(|stdout| {
-            assert!(stdout.contains(r#""runtime":"codex""#), "{stdout}");
-            assert_eq!(answer(&events(stdout.as_bytes())), "hi");
-        });
+    spile(&["wrap", "--pty", "--", "sh", "-c", script]).run().then(|stdout| {
+        assert!(stdout.contains(r#""runtime":"codex""#), "{stdout}");
+        assert_eq!(answer(&events(stdout.as_bytes())), "hi");
+    });
 }
 
 #[test]
 fn all_of_a_fast_end_is_read() {
     for _ in 0..stress(200) {
         let script = "seq 5000; sleep 1000 & exit 0";
-        spile(&["wrap", "--pty", "--drain", "20ms", "--", "sh", "-c", script])
-            .run()
-            .then(|stdout| {
+        spile(&["wrap", "--pty", "--drain", "20ms", "--", "sh", "-c", script]).run().then(
+            |stdout| {
                 let events = events(stdout.as_bytes());
                 assert_eq!(answer(&events).lines().count(), 5000);
-            });
+            },
+        );
     }
 }
 
@@ -83,13 +75,10 @@ fn what_is_piped_is_typed() {
     let shell = ["bash", "--norc", "--noprofile", "-i"];
     let mut args = vec!["wrap", "--pty", "--stdin", "pipe", "--"];
     args.extend(shell);
-    spile(&args)
-        .stdin("echo sum$((40+2))\n")
-        .run()
-        .then(|stdout| {
-            let events = events(stdout.as_bytes());
-            assert!(answer(&events).contains("sum42\n"), "{stdout}");
-        });
+    spile(&args).stdin("echo sum$((40+2))\n").run().then(|stdout| {
+        let events = events(stdout.as_bytes());
+        assert!(answer(&events).contains("sum42\n"), "{stdout}");
+    });
 }
 
 #[test]
@@ -108,17 +97,12 @@ fn the_recording_is_raw() {
     let path = folder.path().join("run.raw");
     let record = path.to_str().unwrap();
     let script = r"printf '\033[1mhi\033[0m\n'";
-    spile(&[
-        "wrap", "--pty", "--record", record, "--", "sh", "-c", script,
-    ])
-    .run()
-    .then(|stdout| assert_eq!(answer(&events(stdout.as_bytes())), "hi\n"));
+    spile(&["wrap", "--pty", "--record", record, "--", "sh", "-c", script])
+        .run()
+        .then(|stdout| assert_eq!(answer(&events(stdout.as_bytes())), "hi\n"));
     let lines = events(&std::fs::read(&path).unwrap());
-    let raw: String = lines[1..]
-        .iter()
-        .filter(|l| l[1] == "o")
-        .map(|l| l[2].as_str().unwrap())
-        .collect();
+    let raw: String =
+        lines[1..].iter().filter(|l| l[1] == "o").map(|l| l[2].as_str().unwrap()).collect();
     assert_eq!(raw, "\x1b[1mhi\x1b[0m\r\n");
 }
 
@@ -126,17 +110,12 @@ fn the_recording_is_raw() {
 fn a_signal_is_a_typed_interrupt_first() {
     // Only the terminal sends it to the jobs of a shell; a signal to the agent's group does not reach them.
     let script = "set -m; trap 'echo shell; exit 9' INT; (trap 'echo typed; exit 0' INT; echo ready; while :; do sleep 0.1; done); echo $?; trap '' INT; sleep 1000";
-    let mut live = Live::start(&[
-        "wrap", "--pty", "--grace", "200ms", "--", "bash", "-c", script,
-    ]);
+    let mut live = Live::start(&["wrap", "--pty", "--grace", "200ms", "--", "bash", "-c", script]);
     live.until("text_delta");
     live.signal(Signal::INT);
     let (rest, status) = live.end();
     let rest = rest.concat();
-    assert!(
-        rest.contains("typed") && rest.contains("turn_cancelled"),
-        "{rest}"
-    );
+    assert!(rest.contains("typed") && rest.contains("turn_cancelled"), "{rest}");
     assert_eq!(status, 130);
 }
 
@@ -151,15 +130,10 @@ fn nothing_survives_it_either() {
     for signal in [Signal::TERM, Signal::KILL] {
         for _ in 0..stress(40) {
             let script = "trap '' HUP TERM; setsid sh -c 'trap \"\" HUP TERM; echo one; sleep 1000' & sleep 1000 & wait; wait; wait";
-            let args = [
-                "wrap", "--pty", "--grace", "20ms", "--", "bash", "-c", script,
-            ];
+            let args = ["wrap", "--pty", "--grace", "20ms", "--", "bash", "-c", script];
             let mark = mark();
-            let mut child = marked(&mark, &args)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
+            let mut child =
+                marked(&mark, &args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             lines.find(|l| l.as_ref().unwrap().contains("text_delta"));
             kill_process(Pid::from_child(&child), signal).unwrap();

@@ -56,10 +56,7 @@ pub fn recordings(folder: &Path) -> Vec<(PathBuf, Value)> {
         let value = std::fs::read(&expect).expect("an expectation can be read");
         Some((raw?, serde_json::from_slice(&value).expect("it is JSON")))
     };
-    files(folder, ".expect.json")
-        .into_iter()
-        .filter_map(with_raw)
-        .collect()
+    files(folder, ".expect.json").into_iter().filter_map(with_raw).collect()
 }
 
 /// What came out, in the words of an expectation.
@@ -121,10 +118,8 @@ impl Seen {
         differ("turns", &expect["turns"], self.outcomes.len().into());
         // A clean end without a word of the runtime completes a turn of which the stream itself says nothing.
         let wanted = expect["outcomes"].as_array().cloned().unwrap_or_default();
-        let outcomes = self
-            .outcomes
-            .iter()
-            .zip(wanted.iter().chain(std::iter::repeat(&Value::Null)));
+        let outcomes =
+            self.outcomes.iter().zip(wanted.iter().chain(std::iter::repeat(&Value::Null)));
         let outcomes: Value = outcomes
             .map(|(got, want)| match (*got, want.as_str()) {
                 ("inferred", Some("none")) => "none",
@@ -134,11 +129,7 @@ impl Seen {
             .collect();
         differ("outcomes", &expect["outcomes"], outcomes);
         let want = expect["tools"].as_array().cloned().unwrap_or_default();
-        differ(
-            "number of tools",
-            &want.len().into(),
-            self.tools.len().into(),
-        );
+        differ("number of tools", &want.len().into(), self.tools.len().into());
         for (want, (id, name, outcome)) in want.iter().zip(&self.tools) {
             // Where the runtime has no ids, ours are any.
             if !want["id"].is_null() {
@@ -242,10 +233,7 @@ fn cut_everywhere(path: &Path) -> usize {
 fn all() -> Vec<(String, Vec<PathBuf>)> {
     let recorded = FOLDERS.iter().filter_map(|(name, _)| {
         let files = recordings(&folder(name)?);
-        Some((
-            (*name).to_owned(),
-            files.into_iter().map(|(raw, _)| raw).collect(),
-        ))
+        Some(((*name).to_owned(), files.into_iter().map(|(raw, _)| raw).collect()))
     });
     let mut all: Vec<_> = recorded.collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

@@ -20,17 +20,10 @@ pub fn event(stream: &str, seq: u64, ms: u64) -> String {
     let (type_, body) = match seq % 10 {
         1 => ("turn_started", r#""runtime":"x""#.to_owned()),
         0 => ("turn_completed", r#""stop":"end_turn""#.to_owned()),
-        9 => (
-            "block_final",
-            format!(
-                r#""block":"b{}","kind":"answer","text":"text""#,
-                seq / 10 + 1
-            ),
-        ),
-        _ => (
-            "status",
-            format!(r#""kind":"info","message":"{}""#, "m".repeat(50)),
-        ),
+        9 => {
+            ("block_final", format!(r#""block":"b{}","kind":"answer","text":"text""#, seq / 10 + 1))
+        }
+        _ => ("status", format!(r#""kind":"info","message":"{}""#, "m".repeat(50))),
     };
     format!(
         "{{\"v\":1,\"type\":\"{type_}\",\"stream\":\"{stream}\",\"turn\":{},\"seq\":{seq},\"ts\":\"2026-01-01T00:{:02}:{:02}.{:03}Z\",{body}}}\n",
@@ -78,24 +71,14 @@ fn what_is_recorded_leaves_as_it_came_every_time() {
     let text =
         recording("s", 300).replace(r#""kind":"info""#, r#""new":{"n":1e400},"kind":"info""#);
     let file = folder.put("run.ndjson", &text);
-    for options in [
-        &["--instant"][..],
-        &["--speed", "100"],
-        &["--max-gap", "0ms"],
-    ] {
+    for options in [&["--instant"][..], &["--speed", "100"], &["--max-gap", "0ms"]] {
         for _ in 0..2 {
             let args = [&["replay", file.as_str()], options].concat();
             spile(&args).run().stdout(&text);
         }
     }
-    spile(&["replay", "--instant"])
-        .stdin(&text)
-        .run()
-        .stdout(&text);
-    spile(&["replay", "--instant", &file, "-", &file])
-        .stdin(&text)
-        .run()
-        .stdout(&text.repeat(3));
+    spile(&["replay", "--instant"]).stdin(&text).run().stdout(&text);
+    spile(&["replay", "--instant", &file, "-", &file]).stdin(&text).run().stdout(&text.repeat(3));
     spile(&["replay", "--instant", &file])
         .pipe(&["check"])
         .run()
@@ -106,21 +89,13 @@ fn what_is_recorded_leaves_as_it_came_every_time() {
 fn packed_recordings_are_unpacked() {
     let folder = Folder::new();
     let text = recording("s", 2000);
-    let (gz, zst) = (
-        gzip(text.as_bytes()),
-        zstd::encode_all(text.as_bytes(), 3).unwrap(),
-    );
+    let (gz, zst) = (gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 3).unwrap());
     // Two members, and a name that does not say it.
     let twice = folder.put("twice", [gz.as_slice(), &gz].concat());
     let packed = folder.put("run.ndjson.zst", &zst);
-    spile(&["replay", "--instant", &twice, &packed])
-        .run()
-        .stdout(&text.repeat(3));
+    spile(&["replay", "--instant", &twice, &packed]).run().stdout(&text.repeat(3));
     for bytes in [&gz, &zst] {
-        spile(&["replay", "--instant"])
-            .stdin(bytes)
-            .run()
-            .stdout(&text);
+        spile(&["replay", "--instant"]).stdin(bytes).run().stdout(&text);
     }
     spile(&["replay", "--instant", "--from-seq", "1234", &packed])
         .run()
@@ -131,18 +106,12 @@ fn packed_recordings_are_unpacked() {
 fn of_a_truncated_one_nothing_before_the_cut_is_lost() {
     let folder = Folder::new();
     let text = recording("s", 2000);
-    let packings = [
-        gzip(text.as_bytes()),
-        zstd::encode_all(text.as_bytes(), 1).unwrap(),
-    ];
+    let packings = [gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 1).unwrap()];
     for (n, bytes) in packings.iter().enumerate() {
         let cut = &bytes[..bytes.len() - 5];
         let file = folder.put("cut", cut);
         let (stdout, stderr, status) = bash(&format!("spile replay --instant {file}"));
-        assert!(
-            stderr.contains("cut: the compressed recording is truncated\n"),
-            "{stderr}"
-        );
+        assert!(stderr.contains("cut: the compressed recording is truncated\n"), "{stderr}");
         assert_eq!(status, 1);
         if n == 0 {
             let mut decoder = flate2::write::GzDecoder::new(Vec::new());
@@ -155,10 +124,7 @@ fn of_a_truncated_one_nothing_before_the_cut_is_lost() {
     }
     let file = folder.put("broken", b"\x1f\x8bnothing of the kind");
     let (stdout, stderr, status) = bash(&format!("spile replay --instant {file}"));
-    assert!(
-        stderr.contains("the compressed recording is broken"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("the compressed recording is broken"), "{stderr}");
     assert_eq!((stdout.as_str(), status), ("", 1));
 }
 
@@ -180,9 +146,7 @@ fn a_range_begins_with_a_turn_or_a_moment() {
     ] {
         let want = part(&text, first, last);
         // Found in the file, and met on the way.
-        spile(&[&from(options)[..], &[&file]].concat())
-            .run()
-            .stdout(&want);
+        spile(&[&from(options)[..], &[&file]].concat()).run().stdout(&want);
         spile(&from(options)).stdin(&text).run().stdout(&want);
     }
     for file in [file.as_str(), "-"] {
@@ -202,35 +166,21 @@ fn what_is_wrong_is_named_by_its_line_wherever_reading_began() {
     let file = folder.put("run.ndjson", lines.join("\n"));
     for source in [file.as_str(), "-"] {
         let name = if source == "-" { "<stdin>" } else { source };
-        spile(&[
-            "replay",
-            "--instant",
-            "--strict",
-            "--from-seq",
-            "15003",
-            source,
-        ])
-        .stdin(lines.join("\n"))
-        .run()
-        .status(65)
-        .stderr(&format!("{name}:15005:1: not a JSON object\n"))
-        .then(|stdout| {
-            let diagnostic = stdout.lines().nth(4).unwrap();
-            assert!(diagnostic.contains(r#""line":15005,"#), "{diagnostic}");
-            assert!(diagnostic.contains(r#""text":"garbage""#), "{diagnostic}");
-            assert_eq!(stdout.lines().count(), 5000);
-        });
-        spile(&[
-            "replay",
-            "--instant",
-            "--strict",
-            "--from-seq",
-            "15013",
-            source,
-        ])
-        .stdin(lines.join("\n"))
-        .run()
-        .then(|stdout| assert_eq!(stdout.lines().count(), 4990));
+        spile(&["replay", "--instant", "--strict", "--from-seq", "15003", source])
+            .stdin(lines.join("\n"))
+            .run()
+            .status(65)
+            .stderr(&format!("{name}:15005:1: not a JSON object\n"))
+            .then(|stdout| {
+                let diagnostic = stdout.lines().nth(4).unwrap();
+                assert!(diagnostic.contains(r#""line":15005,"#), "{diagnostic}");
+                assert!(diagnostic.contains(r#""text":"garbage""#), "{diagnostic}");
+                assert_eq!(stdout.lines().count(), 5000);
+            });
+        spile(&["replay", "--instant", "--strict", "--from-seq", "15013", source])
+            .stdin(lines.join("\n"))
+            .run()
+            .then(|stdout| assert_eq!(stdout.lines().count(), 4990));
     }
 }
 
@@ -238,11 +188,7 @@ fn what_is_wrong_is_named_by_its_line_wherever_reading_began() {
 fn streams_turns_and_types_are_chosen() {
     let folder = Folder::new();
     let (a, b) = (recording("a", 30), recording("b", 30));
-    let mixed: String = a
-        .lines()
-        .zip(b.lines())
-        .map(|(a, b)| format!("{a}\n{b}\n"))
-        .collect();
+    let mixed: String = a.lines().zip(b.lines()).map(|(a, b)| format!("{a}\n{b}\n")).collect();
     let file = folder.put("run.ndjson", &mixed);
     let play = |options: &[&str]| spile(&[&["replay", "--instant", &file], options].concat()).run();
     play(&["--stream", "b"]).stdout(&b);
@@ -281,12 +227,8 @@ fn pauses_are_kept_scaled_and_capped() {
     let started = Instant::now();
     spile(&["replay", &second_file]).run().stdout(&second);
     assert!(started.elapsed() >= Duration::from_secs(1));
-    spile(&["replay", &hour_file, "--max-gap", "20ms"])
-        .run()
-        .stdout(&hour);
-    spile(&["replay", &hour_file, "--speed", "100000"])
-        .run()
-        .stdout(&hour);
+    spile(&["replay", &hour_file, "--max-gap", "20ms"]).run().stdout(&hour);
+    spile(&["replay", &hour_file, "--speed", "100000"]).run().stdout(&hour);
     // Between two recordings lies no time.
     let started = Instant::now();
     let slow = ["replay", &second_file, &hour_file, "--max-gap", "500ms"];
@@ -304,9 +246,8 @@ fn a_pause_is_left_at_once_by_a_signal_and_when_the_reader_goes() {
         live.signal(signal);
         assert_eq!(shell_code(live.child.wait().unwrap()), status);
     }
-    let (stdout, stderr, _) = bash(&format!(
-        "spile replay {file} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
-    ));
+    let (stdout, stderr, _) =
+        bash(&format!("spile replay {file} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"));
     assert_eq!((stdout.as_str(), stderr.as_str()), ("141\n", ""));
     // As a filter it says what it has, and waits for nothing.
     let mut live = Live::start(&["replay", "-"]);
@@ -323,10 +264,7 @@ fn what_cannot_be_played_is_said_before_anything_is() {
     let folder = Folder::new();
     let file = folder.put("run", recording("s", 1));
     for (args, word) in [
-        (
-            format!("{file} no/such/file"),
-            "cannot open no/such/file: No such file",
-        ),
+        (format!("{file} no/such/file"), "cannot open no/such/file: No such file"),
         ("/".to_owned(), "cannot open /: Is a directory"),
         ("- -".to_owned(), "only once"),
         (format!("{file} --speed 0"), "--instant"),
@@ -378,16 +316,11 @@ fn an_agent_that_died_of_a_signal_dies_of_it_again() {
         "{cd}; spile wrap --record r.raw -- sh -c 'exit 143' >/dev/null; spile wrap -- spile replay r.raw | grep -c exit_nonzero"
     ));
     assert_eq!(stdout, "1\n");
-    let raw = folder.put(
-        "cut.raw",
-        "{\"spile\":\"raw\",\"v\":1}\n[0,\"o\",\"all\\n\"]\n[0,\"o\",\"no",
-    );
+    let raw =
+        folder.put("cut.raw", "{\"spile\":\"raw\",\"v\":1}\n[0,\"o\",\"all\\n\"]\n[0,\"o\",\"no");
     let (stdout, stderr, status) = bash(&format!("spile replay {raw}"));
     assert_eq!((stdout.as_str(), status), ("all\n", 1));
-    assert!(
-        stderr.contains("cut.raw:3:") && stderr.contains("cut short"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("cut.raw:3:") && stderr.contains("cut short"), "{stderr}");
     let (stdout, stderr, status) = bash(&format!("spile replay --turn 1 {raw}"));
     assert_eq!((stdout.as_str(), status), ("", 2));
     assert!(stderr.contains("raw recording"), "{stderr}");
@@ -399,8 +332,5 @@ fn what_is_played_reads_the_same() {
         "cd \"$(mktemp -d)\"; spile wrap -- spile demo --agent --speed 0 | spile tee run.ndjson | spile view --format text >seen
          spile replay run.ndjson --speed 10 | spile view --format text | cmp - seen && test -s seen && echo same",
     );
-    assert_eq!(
-        (stdout.as_str(), stderr.as_str(), status),
-        ("same\n", "", 0)
-    );
+    assert_eq!((stdout.as_str(), stderr.as_str(), status), ("same\n", "", 0));
 }

@@ -48,11 +48,7 @@ fn answer(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn sse(body: &str) -> Vec<u8> {
-    answer(
-        "200 OK",
-        "text/event-stream; charset=utf-8",
-        body.as_bytes(),
-    )
+    answer("200 OK", "text/event-stream; charset=utf-8", body.as_bytes())
 }
 
 /// Lines as server-sent events, numbered from `first`.
@@ -74,14 +70,9 @@ fn a_broken_connection_is_taken_up_where_it_broke() {
         sse(&frames(&lines[6..15], 7)),
         sse(&frames(&lines[15..], 16)),
     ]);
-    spile(&["replay", "--instant", &server.url])
-        .run()
-        .stdout(&text);
+    spile(&["replay", "--instant", &server.url]).run().stdout(&text);
     let requests = server.requests();
-    assert!(
-        requests[0].contains("accept: text/event-stream"),
-        "{requests:?}"
-    );
+    assert!(requests[0].contains("accept: text/event-stream"), "{requests:?}");
     assert!(!requests[0].contains("last-event-id"), "{requests:?}");
     let asked: Vec<bool> = ["7", "7", "15"]
         .iter()
@@ -99,9 +90,7 @@ fn a_server_that_says_there_is_no_more_is_believed() {
         sse(&format!("retry: 1\n{}", frames(&lines, 1))),
         answer("204 No Content", "text/plain", b""),
     ]);
-    spile(&["replay", "--instant", &server.url])
-        .run()
-        .stdout(&text);
+    spile(&["replay", "--instant", &server.url]).run().stdout(&text);
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -123,9 +112,7 @@ fn a_body_of_lines_is_played_packed_or_not() {
     let packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
     for body in [text.as_bytes(), &packed] {
         let server = Server::start(vec![answer("200 OK", "application/x-ndjson", body)]);
-        spile(&["replay", "--instant", &server.url])
-            .run()
-            .stdout(&text);
+        spile(&["replay", "--instant", &server.url]).run().stdout(&text);
         assert_eq!(server.requests().len(), 1);
     }
 }
@@ -150,10 +137,7 @@ fn an_event_leaves_before_the_next_one_comes() {
 
 #[test]
 fn what_does_not_answer_is_unavailable() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (stdout, stderr, status) = bash(&format!("spile replay http://{port}/"));
     assert_eq!((stdout.as_str(), status), ("", 69));
     assert!(stderr.contains("refused"), "{stderr}");
@@ -174,9 +158,7 @@ fn a_silent_server_holds_up_neither_a_signal_nor_a_reader_that_goes() {
     let mut live = Live::start(&["replay", &url]);
     let (mut stream, _) = listener.accept().unwrap();
     request(&stream);
-    stream
-        .write_all(&sse(&frames(&[text.trim_end()], 1)))
-        .unwrap();
+    stream.write_all(&sse(&frames(&[text.trim_end()], 1))).unwrap();
     assert_eq!(live.line(), Some(text));
     live.signal(rustix::process::Signal::INT);
     let status = live.child.wait().unwrap();

@@ -27,18 +27,12 @@ fn keys_step_play_and_quit() {
     terminal.until("seen 2");
     terminal.press(b"+++q");
     let shown = end(terminal);
-    assert!(
-        shown.contains("status 0") && !shown.contains("seen 3"),
-        "{shown}"
-    );
+    assert!(shown.contains("status 0") && !shown.contains("seen 3"), "{shown}");
     let mut terminal = Terminal::run(&stepped);
     terminal.until("q: quit");
     terminal.press(b"p");
     let shown = end(terminal);
-    assert!(
-        shown.contains("seen 40") && shown.contains("status 0"),
-        "{shown}"
-    );
+    assert!(shown.contains("seen 40") && shown.contains("status 0"), "{shown}");
     let mut terminal = Terminal::run(&format!("trap : INT; {stepped}"));
     terminal.until("q: quit");
     terminal.press(b" \x03");
@@ -60,18 +54,12 @@ fn progress_is_shown_where_it_is_in_nobodys_way() {
         shown
     };
     let shown = run(&format!("spile replay {file} >out"));
-    assert!(
-        shown.contains("2026-01-01T00:00:00.010Z +0:00:00"),
-        "{shown}"
-    );
+    assert!(shown.contains("2026-01-01T00:00:00.010Z +0:00:00"), "{shown}");
     assert!(shown.contains('%'), "{shown}");
     let shown = run(&format!("spile replay {file} | spile view --format text"));
     assert!(shown.contains("text"), "{shown}");
     let shown = run(&format!("spile replay --instant {file}"));
-    assert!(
-        !shown.contains('%') && shown.contains("turn_completed"),
-        "{shown}"
-    );
+    assert!(!shown.contains('%') && shown.contains("turn_completed"), "{shown}");
 }
 
 #[test]

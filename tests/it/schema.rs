@@ -26,10 +26,8 @@ fn validator() -> Validator {
 
 #[track_caller]
 fn valid(validator: &Validator, event: &Value, of: &Path) {
-    let wrong: Vec<String> = validator
-        .iter_errors(event)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
+    let wrong: Vec<String> =
+        validator.iter_errors(event).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(wrong.is_empty(), "{}: {wrong:#?} in {event}", of.display());
 }
 
@@ -38,10 +36,7 @@ fn it_takes_every_fixture() {
     let validator = validator();
     let fixtures = tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
     let mut count = 0;
-    for path in fixtures
-        .iter()
-        .filter(|p| p.extension().is_some_and(|e| e == "events"))
-    {
+    for path in fixtures.iter().filter(|p| p.extension().is_some_and(|e| e == "events")) {
         for event in parse(&std::fs::read(path).unwrap()) {
             valid(&validator, &event, path);
             count += 1;
@@ -77,32 +72,17 @@ fn it_takes_what_recordings_become() {
 fn smallest() -> Vec<Value> {
     let bodies = [
         ("turn_started", json!({"runtime": "claude"})),
-        (
-            "text_delta",
-            json!({"block": "b1", "kind": "answer", "text": "x"}),
-        ),
-        (
-            "block_final",
-            json!({"block": "b1", "kind": "reasoning", "text": ""}),
-        ),
-        (
-            "tool_started",
-            json!({"tool": {"id": "t", "name": "Read", "kind": "read"}}),
-        ),
+        ("text_delta", json!({"block": "b1", "kind": "answer", "text": "x"})),
+        ("block_final", json!({"block": "b1", "kind": "reasoning", "text": ""})),
+        ("tool_started", json!({"tool": {"id": "t", "name": "Read", "kind": "read"}})),
         (
             "tool_finished",
             json!({"tool": {"id": "t", "name": "Read", "kind": "read"}, "outcome": "ok"}),
         ),
         ("status", json!({"kind": "log"})),
         ("turn_completed", json!({"stop": "end_turn"})),
-        (
-            "turn_failed",
-            json!({"error": {"code": "auth", "message": "who?"}}),
-        ),
-        (
-            "turn_cancelled",
-            json!({"by": "signal", "reason": "SIGINT"}),
-        ),
+        ("turn_failed", json!({"error": {"code": "auth", "message": "who?"}})),
+        ("turn_cancelled", json!({"by": "signal", "reason": "SIGINT"})),
         ("retried", json!({"anything": null})),
     ];
     bodies.map(|(kind, body)| event(kind, body)).into()
@@ -112,9 +92,7 @@ fn event(kind: &str, body: Value) -> Value {
     let mut event = json!({
         "v": 1, "type": kind, "stream": "s", "turn": 1, "seq": 2, "ts": "2026-01-01T00:00:00.000Z",
     });
-    let Value::Object(body) = body else {
-        panic!("a body is an object")
-    };
+    let Value::Object(body) = body else { panic!("a body is an object") };
     event.as_object_mut().unwrap().extend(body);
     event
 }
@@ -125,11 +103,7 @@ fn it_takes_the_smallest_events_and_what_it_does_not_know() {
     for mut event in smallest() {
         valid(&validator, &event, Path::new("smallest"));
         event["mood"] = json!({"not": ["known"]});
-        valid(
-            &validator,
-            &event,
-            Path::new("with a field that is not known"),
-        );
+        valid(&validator, &event, Path::new("with a field that is not known"));
     }
     let free = json!({"v": 1, "type": "status", "kind": "diagnostic"});
     valid(&validator, &free, Path::new("a diagnostic of no stream"));
@@ -141,16 +115,9 @@ fn it_takes_the_smallest_events_and_what_it_does_not_know() {
 
 /// Whether `check` takes this line, alone as it is.
 fn checked(event: &Value) -> bool {
-    let options = Options {
-        partial: true,
-        ..Options::default()
-    };
+    let options = Options { partial: true, ..Options::default() };
     let mut check = Check::new(options);
-    check.on_bytes(
-        Time::default(),
-        format!("{event}\n").as_bytes(),
-        &mut Io::default(),
-    );
+    check.on_bytes(Time::default(), format!("{event}\n").as_bytes(), &mut Io::default());
     check.on_end(Time::default(), &mut Io::default());
     check.exit() == Exit::Success
 }
@@ -175,44 +142,20 @@ fn broken_envelopes() -> Vec<(&'static str, Value)> {
 /// Types with bodies that they may not have.
 fn broken_bodies() -> Vec<(&'static str, Value)> {
     vec![
-        (
-            "turn_started",
-            json!({"runtime": "claude", "tools": ["Read", 1]}),
-        ),
-        (
-            "text_delta",
-            json!({"block": "b1", "kind": "answer", "text": ""}),
-        ),
-        (
-            "text_delta",
-            json!({"block": "b1", "kind": "thought", "text": "x"}),
-        ),
-        (
-            "tool_started",
-            json!({"tool": {"id": "", "name": "Read", "kind": "read"}}),
-        ),
-        (
-            "tool_started",
-            json!({"tool": {"id": "t", "name": "Read", "kind": "Read"}}),
-        ),
+        ("turn_started", json!({"runtime": "claude", "tools": ["Read", 1]})),
+        ("text_delta", json!({"block": "b1", "kind": "answer", "text": ""})),
+        ("text_delta", json!({"block": "b1", "kind": "thought", "text": "x"})),
+        ("tool_started", json!({"tool": {"id": "", "name": "Read", "kind": "read"}})),
+        ("tool_started", json!({"tool": {"id": "t", "name": "Read", "kind": "Read"}})),
         ("tool_started", json!({"tool": {"id": "t", "name": "Read"}})),
         (
             "tool_finished",
             json!({"tool": {"id": "t", "name": "Read", "kind": "read"}, "outcome": "fine"}),
         ),
         ("status", json!({"kind": ""})),
-        (
-            "turn_completed",
-            json!({"stop": "end_turn", "usage": {"input_tokens": -1}}),
-        ),
-        (
-            "turn_completed",
-            json!({"stop": "end_turn", "cost_usd": "1"}),
-        ),
-        (
-            "turn_failed",
-            json!({"error": {"code": "because", "message": ""}}),
-        ),
+        ("turn_completed", json!({"stop": "end_turn", "usage": {"input_tokens": -1}})),
+        ("turn_completed", json!({"stop": "end_turn", "cost_usd": "1"})),
+        ("turn_failed", json!({"error": {"code": "because", "message": ""}})),
         ("turn_failed", json!({"error": {"code": "auth"}})),
         ("turn_cancelled", json!({"by": "me", "reason": ""})),
     ]
@@ -223,10 +166,7 @@ fn it_takes_no_broken_event_and_neither_does_check() {
     let validator = validator();
     let mut count = 0;
     let mut refused = |what: &str, event: &Value| {
-        assert!(
-            !validator.is_valid(event),
-            "the schema takes {what}: {event}"
-        );
+        assert!(!validator.is_valid(event), "the schema takes {what}: {event}");
         assert!(!checked(event), "check takes {what}: {event}");
         count += 1;
     };
@@ -283,9 +223,5 @@ fn what_is_committed_does_not_shrink() {
         "readers of docs/event.schema.json rely on what is taken away: {wrong:#?}\nthis needs a new major version of the \
          contract: raise VERSION in src/event.rs, or keep the fields as they were"
     );
-    assert_eq!(
-        committed,
-        schema(),
-        "it only grows: run cargo run -- generate"
-    );
+    assert_eq!(committed, schema(), "it only grows: run cargo run -- generate");
 }

@@ -55,9 +55,8 @@ const LINE: &str = "the quick brown fox jumps over the lazy dog, and then it doe
 
 #[test]
 fn a_reader_that_is_stopped_does_not_stop_the_agent() {
-    let mut ratios: Vec<f64> = (0..stress(60).div_ceil(20))
-        .map(|_| with_a_stopped_reader())
-        .collect();
+    let mut ratios: Vec<f64> =
+        (0..stress(60).div_ceil(20)).map(|_| with_a_stopped_reader()).collect();
     ratios.sort_by(f64::total_cmp);
     // Of a few megabytes most would be the time to start.
     let median = ratios[ratios.len() / 2];
@@ -111,10 +110,7 @@ fn with_a_stopped_reader() -> f64 {
         "{bytes} bytes: {wrapped:?} with a stopped reader, {alone:?} into cat: {ratio:.2}; {} KiB at most",
         most >> 10
     );
-    assert!(
-        (1..64 << 20).contains(&most),
-        "{most} bytes of memory at most"
-    );
+    assert!((1..64 << 20).contains(&most), "{most} bytes of memory at most");
     ratio
 }
 
@@ -175,21 +171,12 @@ fn a_recording_has_every_byte() {
     let path = folder.path().join("run.raw");
     let name = path.to_str().unwrap();
     let script = r"echo hi; printf '\377'; echo oops >&2; exit 3";
-    spile(&["wrap", "--record", name, "--", "bash", "-c", script])
-        .run()
-        .status(3)
-        .then(|_| {});
+    spile(&["wrap", "--record", name, "--", "bash", "-c", script]).run().status(3).then(|_| {});
     let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     let lines = events(&std::fs::read(&path).unwrap());
-    assert_eq!(
-        (&lines[0]["spile"], &lines[0]["v"]),
-        (&"raw".into(), &1.into())
-    );
-    assert!(
-        lines.iter().any(|l| l[1] == "e" && l[2] == "oops\n"),
-        "{lines:?}"
-    );
+    assert_eq!((&lines[0]["spile"], &lines[0]["v"]), (&"raw".into(), &1.into()));
+    assert!(lines.iter().any(|l| l[1] == "e" && l[2] == "oops\n"), "{lines:?}");
     assert!(lines.iter().any(|l| l[1] == "o"), "{lines:?}");
     let last = lines.last().unwrap();
     assert_eq!((&last[1], &last[2]), (&"x".into(), &3.into()));

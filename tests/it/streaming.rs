@@ -24,11 +24,7 @@ fn a_reader_that_goes_ends_a_silent_pipeline() {
             args.join(" ")
         );
         let (stdout, stderr, _) = bash(&script);
-        assert_eq!(
-            (stdout.as_str(), stderr.as_str()),
-            ("141\n", ""),
-            "{args:?}"
-        );
+        assert_eq!((stdout.as_str(), stderr.as_str()), ("141\n", ""), "{args:?}");
     }
 }
 
@@ -67,10 +63,7 @@ fn an_ignored_signal_stays_ignored() {
             args.join(" ")
         );
         let (stdout, _, _) = bash(&script);
-        assert!(
-            ["0\n", "1\n"].contains(&stdout.as_str()),
-            "{args:?}: {stdout}"
-        );
+        assert!(["0\n", "1\n"].contains(&stdout.as_str()), "{args:?}: {stdout}");
     }
 }
 
@@ -78,18 +71,9 @@ fn an_ignored_signal_stays_ignored() {
 fn crlf_and_a_missing_last_newline_are_read() {
     let crlf = EVENT.replace('\n', "\r\n");
     spile(&["coalesce"]).stdin(&crlf).run().stdout(&crlf);
-    spile(&["coalesce"])
-        .stdin(EVENT.trim_end())
-        .run()
-        .stdout(EVENT);
-    spile(&["view", "--format", "text"])
-        .stdin(&crlf)
-        .run()
-        .stdout("hello\n");
-    spile(&["view", "--format", "text"])
-        .stdin(EVENT.trim_end())
-        .run()
-        .stdout("hello\n");
+    spile(&["coalesce"]).stdin(EVENT.trim_end()).run().stdout(EVENT);
+    spile(&["view", "--format", "text"]).stdin(&crlf).run().stdout("hello\n");
+    spile(&["view", "--format", "text"]).stdin(EVENT.trim_end()).run().stdout("hello\n");
     spile(&["check", "--partial", "--pass"])
         .stdin(&crlf)
         .run()
@@ -105,21 +89,16 @@ fn crlf_and_a_missing_last_newline_are_read() {
 #[test]
 fn garbage_becomes_a_diagnostic_with_its_place() {
     let stderr = "<stdin>:2:1: not a JSON object\n";
-    spile(&["coalesce"])
-        .stdin(format!("{EVENT}garbage\n{EVENT}"))
-        .run()
-        .stderr(stderr)
-        .then(|stdout| {
+    spile(&["coalesce"]).stdin(format!("{EVENT}garbage\n{EVENT}")).run().stderr(stderr).then(
+        |stdout| {
             let lines: Vec<&str> = stdout.lines().collect();
             assert_eq!(lines[0], EVENT.trim_end());
             assert!(lines[1].contains(r#""kind":"diagnostic""#), "{stdout}");
             let offset = EVENT.len();
-            assert!(
-                lines[1].contains(&format!(r#""line":2,"offset":{offset},"#)),
-                "{stdout}"
-            );
+            assert!(lines[1].contains(&format!(r#""line":2,"offset":{offset},"#)), "{stdout}");
             assert!(lines[1].contains(r#""text":"garbage""#), "{stdout}");
-        });
+        },
+    );
     spile(&["coalesce", "--strict"])
         .stdin("garbage\n")
         .run()
@@ -152,10 +131,7 @@ fn a_huge_line_stays_under_64_mib() {
         let (count, status) = stdout.trim_end().split_once('\n').unwrap();
         assert!(["0", "1"].contains(&status), "{args:?}: {status} {stderr}");
         // check reports, and the answer alone is no place for garbage.
-        let kept = !matches!(
-            args,
-            ["check"] | ["view", "--format", "text"] | ["export", ..]
-        );
+        let kept = !matches!(args, ["check"] | ["view", "--format", "text"] | ["export", ..]);
         assert!(
             !kept || count.trim().parse::<u64>().unwrap() >= bytes,
             "{args:?} lost some of the line: {count}"

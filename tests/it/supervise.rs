@@ -69,14 +69,11 @@ enum Way {
 /// Runs a stubborn agent until it has said all it says, then ends wrap in this way. The processes that are left.
 fn end_stubborn(way: Way) -> HashSet<i32> {
     let mark = mark();
-    let mut child = marked(
-        &mark,
-        &["wrap", "--grace", "20ms", "--", "bash", "-c", STUBBORN],
-    )
-    .stdin(Stdio::null())
-    .stdout(Stdio::piped())
-    .spawn()
-    .unwrap();
+    let mut child = marked(&mark, &["wrap", "--grace", "20ms", "--", "bash", "-c", STUBBORN])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (mut one, mut two) = (false, false);
     while !(one && two) {
@@ -136,13 +133,10 @@ fn nothing_survives_a_normal_end() {
         let mark = mark();
         let script =
             "setsid sleep 1000 & nohup sleep 1000 >/dev/null 2>&1 & ( sleep 1000 & ) ; echo done";
-        let output = marked(
-            &mark,
-            &["wrap", "--drain", "20ms", "--", "bash", "-c", script],
-        )
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        let output = marked(&mark, &["wrap", "--drain", "20ms", "--", "bash", "-c", script])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert_eq!(shell_code(output.status), 0);
         assert_eq!(survivors(&mark, Duration::ZERO), HashSet::new());
     }
@@ -159,10 +153,7 @@ fn a_guardian_that_is_killed_takes_the_agent_with_it() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines
-            .find(|l| l.as_ref().unwrap().contains("text_delta"))
-            .unwrap()
-            .unwrap();
+        let line = lines.find(|l| l.as_ref().unwrap().contains("text_delta")).unwrap().unwrap();
         let event: serde_json::Value = serde_json::from_str(&line).unwrap();
         let guardian: i32 = event["text"].as_str().unwrap().trim().parse().unwrap();
         kill_process(Pid::from_raw(guardian).unwrap(), Signal::KILL).unwrap();
@@ -192,9 +183,7 @@ fn timed_out(options: &[&str], from: &str, script: &str) -> String {
     let output = marked(&mark, &args).stdin(Stdio::null()).output().unwrap();
     let events = events(&output.stdout);
     let last = events.iter().rfind(|e| {
-        e["type"]
-            .as_str()
-            .is_some_and(|t| t.starts_with("turn_") && t != "turn_started")
+        e["type"].as_str().is_some_and(|t| t.starts_with("turn_") && t != "turn_started")
     });
     let last = last.unwrap();
     assert_eq!(shell_code(output.status), 124, "{last}");
@@ -211,30 +200,15 @@ fn every_timeout_has_its_name_and_124() {
     let rounds = stress(50);
     let tool = format!("{TOOL} while :; do echo >&2; sleep 0.01; done");
     for (options, from, script, code) in [
-        (
-            ["--timeout", "50ms"],
-            "text",
-            "while :; do echo; sleep 0.01; done",
-            "timeout_total",
-        ),
-        (
-            ["--idle-timeout", "50ms"],
-            "text",
-            "echo hi; sleep 1000",
-            "timeout_idle",
-        ),
+        (["--timeout", "50ms"], "text", "while :; do echo; sleep 0.01; done", "timeout_total"),
+        (["--idle-timeout", "50ms"], "text", "echo hi; sleep 1000", "timeout_idle"),
         (
             ["--first-output-timeout", "50ms"],
             "text",
             "trap 'echo bye; exit 0' INT; while :; do sleep 0.01; done",
             "timeout_first_output",
         ),
-        (
-            ["--tool-timeout", "50ms"],
-            "codex",
-            tool.as_str(),
-            "timeout_tool",
-        ),
+        (["--tool-timeout", "50ms"], "codex", tool.as_str(), "timeout_tool"),
     ] {
         for _ in 0..rounds {
             assert_eq!(timed_out(&options, from, script), code);
@@ -270,36 +244,22 @@ echo '{"type":"turn.completed","usage":{"input_tokens":1,"output_tokens":1}}'; s
 #[test]
 fn a_stop_reason_can_fail() {
     let options = ["--fail-on-stop", "max_tokens,end_of_output"];
-    spile(&["wrap", options[0], options[1], "--", "echo", "hi"])
-        .run()
-        .status(1)
-        .then(|stdout| {
-            assert!(
-                stdout.contains("the turn stopped with end_of_output"),
-                "{stdout}"
-            );
-        });
+    spile(&["wrap", options[0], options[1], "--", "echo", "hi"]).run().status(1).then(|stdout| {
+        assert!(stdout.contains("the turn stopped with end_of_output"), "{stdout}");
+    });
 }
 
 #[test]
 fn a_key_lets_only_one_run_start() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(
-        folder.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o700),
-    )
-    .unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .unwrap();
     let start = |script: &str| {
         let mut command = command(bin(), &["wrap", "--once", "a/b", "--", "sh", "-c", script]);
-        command
-            .env("XDG_RUNTIME_DIR", folder.path())
-            .stdin(Stdio::null());
+        command.env("XDG_RUNTIME_DIR", folder.path()).stdin(Stdio::null());
         command
     };
-    let mut first = start("echo up; exec sleep 1000")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut first = start("echo up; exec sleep 1000").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
     lines.find(|l| l.as_ref().unwrap().contains("text_delta"));
     let second = start("true").output().unwrap();

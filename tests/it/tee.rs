@@ -31,15 +31,7 @@ pub fn read(path: &str) -> String {
 fn every_byte_passes_and_is_kept() {
     let (_folder, path) = place("x");
     let long = "y".repeat(300_000);
-    for input in [
-        "",
-        "\n\n",
-        "no line feed",
-        "a\nb",
-        "not\tan event\r\n",
-        &long,
-        &statuses(3000),
-    ] {
+    for input in ["", "\n\n", "no line feed", "a\nb", "not\tan event\r\n", &long, &statuses(3000)] {
         for limit in ["16M", "1k"] {
             let args = ["tee", "--max-line", limit, &path];
             spile(&args).stdin(input).run().stdout(input);
@@ -53,16 +45,10 @@ fn a_file_is_truncated_or_appended_to_and_private() {
     let (_folder, path) = place("x");
     spile(&["tee", &path]).stdin("a\n").run().stdout("a\n");
     spile(&["tee", &path]).stdin("b\n").run().stdout("b\n");
-    spile(&["tee", "-a", &path])
-        .stdin("c\n")
-        .run()
-        .stdout("c\n");
+    spile(&["tee", "-a", &path]).stdin("c\n").run().stdout("c\n");
     assert_eq!(read(&path), "b\nc\n");
     let meta = std::fs::metadata(&path).unwrap();
-    assert_eq!(
-        std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777,
-        0o600
-    );
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777, 0o600);
 }
 
 #[test]
@@ -90,14 +76,8 @@ fn a_sink_gets_the_events_that_it_wants() {
     let lines: Vec<&str> = events.split_inclusive('\n').collect();
     let (turns, parts) = (at("turns#1"), at("parts"));
     let escaped = turns.replace('#', "##");
-    let (first, second) = (
-        format!("{escaped}#only=turn_*,status"),
-        format!("{parts}#only=chunks"),
-    );
-    spile(&["tee", &first, &second])
-        .stdin(events)
-        .run()
-        .stdout(events);
+    let (first, second) = (format!("{escaped}#only=turn_*,status"), format!("{parts}#only=chunks"));
+    spile(&["tee", &first, &second]).stdin(events).run().stdout(events);
     assert_eq!(read(&turns), [lines[0], lines[2]].concat());
     assert_eq!(read(&parts), lines[1]);
 }
@@ -121,10 +101,8 @@ fn a_command_runs_for_each_event_and_knows_its_id() {
 fn what_a_sink_prints_does_not_come_between_the_events() {
     let input = statuses(3);
     let want = format!("3\n{input}");
-    let (stdout, stderr, status) = bash(&format!(
-        "printf '{}' | spile tee 'pipe:wc -l' 'cmd:cat'",
-        input.escape_default()
-    ));
+    let (stdout, stderr, status) =
+        bash(&format!("printf '{}' | spile tee 'pipe:wc -l' 'cmd:cat'", input.escape_default()));
     assert_eq!((stdout, status), (input.clone(), 0));
     let mut lines: Vec<&str> = stderr.lines().collect();
     let mut wanted: Vec<&str> = want.lines().collect();
@@ -153,10 +131,7 @@ fn a_command_that_fails_at_the_nth_event_costs_that_event_alone() {
             ))
             .stdout(&input);
         assert_eq!(read(&path), input);
-        let want: String = (1..=60)
-            .filter(|i| *i != n)
-            .map(|i| format!("s/{i}\n"))
-            .collect();
+        let want: String = (1..=60).filter(|i| *i != n).map(|i| format!("s/{i}\n")).collect();
         assert_eq!(read(&got), want);
     }
 }
@@ -184,10 +159,7 @@ fn a_pipe_is_one_process() {
     spile(&["tee", &sink]).stdin(&input).run().stdout(&input);
     assert_eq!(read(&path), input);
     // One that has seen enough, as head, is no failure; one that fails is.
-    spile(&["tee", "pipe:sh -c 'head -1 >/dev/null'"])
-        .stdin(&input)
-        .run()
-        .stdout(&input);
+    spile(&["tee", "pipe:sh -c 'head -1 >/dev/null'"]).stdin(&input).run().stdout(&input);
     spile(&["tee", "pipe:sh -c 'cat >/dev/null; exit 3'"])
         .stdin(&input)
         .run()
@@ -281,11 +253,7 @@ fn the_stream_says_the_status() {
     let (_folder, path) = place("x");
     let failed = r#"{"v":1,"type":"turn_failed","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","error":{"code":"rate_limited","message":"m"}}"#;
     let input = format!("{failed}\n");
-    spile(&["tee", "--exit-from-stream", &path])
-        .stdin(&input)
-        .run()
-        .status(75)
-        .stdout(&input);
+    spile(&["tee", "--exit-from-stream", &path]).stdin(&input).run().status(75).stdout(&input);
     spile(&["tee", &path]).stdin(&input).run().stdout(&input);
     spile(&["tee", "--strict", &path])
         .stdin("garbage\n")

@@ -14,15 +14,9 @@ fn each_event_is_a_request_with_its_id() {
     let server = Endpoint::start(|_, _| OK);
     let delta = crate::commands::EVENT;
     let input = format!("{}garbage\n{delta}", status(7, "a"));
-    spile(&["tee", &server.url])
-        .stdin(&input)
-        .run()
-        .stdout(&input);
+    spile(&["tee", &server.url]).stdin(&input).run().stdout(&input);
     let seen = server.seen();
-    let got: Vec<_> = seen
-        .iter()
-        .map(|r| (r.header("idempotency-key"), r.body.as_str()))
-        .collect();
+    let got: Vec<_> = seen.iter().map(|r| (r.header("idempotency-key"), r.body.as_str())).collect();
     let want = [(Some("s/7"), status(7, "a")), (None, delta.to_owned())];
     let want: Vec<_> = want.iter().map(|(id, l)| (*id, l.trim_end())).collect();
     assert_eq!(got, want);
@@ -64,13 +58,7 @@ fn an_endpoint_that_fails_at_the_nth_request_gets_all_the_same() {
 
 #[test]
 fn what_is_refused_costs_itself_alone() {
-    let server = Endpoint::start(|i, _| {
-        if i == 2 {
-            Reply::Status(400, "", "")
-        } else {
-            OK
-        }
-    });
+    let server = Endpoint::start(|i, _| if i == 2 { Reply::Status(400, "", "") } else { OK });
     let input = statuses(3);
     spile(&["tee", &server.url])
         .stdin(&input)
@@ -86,18 +74,10 @@ fn what_is_refused_costs_itself_alone() {
 
 #[test]
 fn retry_after_is_obeyed() {
-    let server = Endpoint::start(|i, _| {
-        if i == 1 {
-            Reply::Status(429, "Retry-After: 1", "")
-        } else {
-            OK
-        }
-    });
+    let server =
+        Endpoint::start(|i, _| if i == 1 { Reply::Status(429, "Retry-After: 1", "") } else { OK });
     let input = statuses(2);
-    spile(&["tee", &server.url])
-        .stdin(&input)
-        .run()
-        .stdout(&input);
+    spile(&["tee", &server.url]).stdin(&input).run().stdout(&input);
     let seen = server.seen();
     assert_eq!(seen.len(), 3);
     assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
@@ -186,16 +166,11 @@ fn a_discord_webhook_gets_messages_at_the_pace_that_it_asks_for() {
     assert!(seen.iter().all(|r| r.path == "/hook?wait=true"));
     assert!(seen[1].at - seen[0].at >= Duration::from_millis(400));
     assert!(seen[2].at - seen[1].at >= Duration::from_millis(590));
-    let bodies: Vec<BTreeMap<String, serde_json::Value>> = seen
-        .iter()
-        .map(|r| serde_json::from_str(&r.body).unwrap())
-        .collect();
+    let bodies: Vec<BTreeMap<String, serde_json::Value>> =
+        seen.iter().map(|r| serde_json::from_str(&r.body).unwrap()).collect();
     assert_eq!(bodies[0], bodies[1], "the same message again");
     assert_eq!(bodies[0]["content"], "one @everyone");
-    assert_eq!(
-        bodies[0]["allowed_mentions"]["parse"],
-        serde_json::json!([])
-    );
+    assert_eq!(bodies[0]["allowed_mentions"]["parse"], serde_json::json!([]));
     assert_eq!(bodies[0]["enforce_nonce"], true);
     assert_eq!(bodies[0]["nonce"].as_str().unwrap().len(), 25);
     assert_eq!(bodies[2]["content"], "two");

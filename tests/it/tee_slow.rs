@@ -87,10 +87,7 @@ fn a_sink_whose_spool_is_full_is_given_up_and_keeps_what_it_has() {
     assert!(got.len() > 64 << 10);
     assert_eq!(shell_code(child.wait().unwrap()), 1);
     let lost = input.lines().count() - got.lines().count();
-    assert_eq!(
-        said(&mut stderr),
-        format!("spile: {path}: events: {lost} not sent\n")
-    );
+    assert_eq!(said(&mut stderr), format!("spile: {path}: events: {lost} not sent\n"));
     assert_eq!(said(&mut stderr), "");
 }
 
@@ -120,10 +117,7 @@ fn a_full_disk_is_waited_for_and_holds_no_half_line() {
     }
     drop(stdin);
     let pid = Pid::from_child(&child);
-    let unlimited = Rlimit {
-        current: None,
-        maximum: None,
-    };
+    let unlimited = Rlimit { current: None, maximum: None };
     rustix::process::prlimit(Some(pid), Resource::Fsize, unlimited).unwrap();
     assert_eq!(shell_code(child.wait().unwrap()), 0);
     assert_eq!(read(&path), input);
@@ -138,10 +132,7 @@ fn a_file_that_fails_within_the_nth_line_holds_those_before_it_and_then_all() {
         let (_folder, path) = place("x");
         let (mut child, mut stderr) = start(&format!("exec spile tee {path}"));
         let pid = Pid::from_child(&child);
-        let limit = |current| Rlimit {
-            current,
-            maximum: None,
-        };
+        let limit = |current| Rlimit { current, maximum: None };
         let before: usize = input.lines().take(n - 1).map(|line| line.len() + 1).sum();
         let within = u64::try_from(before + 20).unwrap();
         rustix::process::prlimit(Some(pid), Resource::Fsize, limit(Some(within))).unwrap();
@@ -174,10 +165,8 @@ fn a_small_file_system_that_gets_room_gets_everything() {
          | spile tee small/x 2>said >/dev/null; \
          echo ${{PIPESTATUS[1]}}; cmp small/x <(seq 1 30000) && cat said"
     );
-    let (stdout, stderr, _) = bash(&format!(
-        "unshare -rm bash -c '{}'",
-        script.replace('\'', r"'\''")
-    ));
+    let (stdout, stderr, _) =
+        bash(&format!("unshare -rm bash -c '{}'", script.replace('\'', r"'\''")));
     if !stdout.starts_with("mounted\n") {
         eprintln!("skipped: a file system cannot be mounted here: {stderr}");
         return;
@@ -317,11 +306,8 @@ fn five_sinks_and_one_stopped_stay_small() {
     let paths: Vec<String> = (0..4).map(|n| at(&n.to_string())).collect();
     let mut args = vec!["tee", stopped.as_str()];
     args.extend(paths.iter().map(String::as_str));
-    let mut child = command(bin(), &args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(bin(), &args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut reader = std::fs::File::open(&stopped).unwrap();
     let input = statuses(stress(1_000_000));
     let mut stdin = child.stdin.take().unwrap();
@@ -336,10 +322,7 @@ fn five_sinks_and_one_stopped_stay_small() {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let peak = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
     let kib: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
-    eprintln!(
-        "{} bytes for five sinks, one stopped: {kib} KiB",
-        input.len()
-    );
+    eprintln!("{} bytes for five sinks, one stopped: {kib} KiB", input.len());
     assert!(kib < 64 << 10, "{kib} KiB");
     let mut got = Vec::new();
     reader.read_to_end(&mut got).unwrap();

@@ -28,19 +28,11 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let open = || -> OwnedFd {
             let path = std::path::Path::new(name.to_str().unwrap());
-            File::options()
-                .read(true)
-                .write(true)
-                .open(path)
-                .unwrap()
-                .into()
+            File::options().read(true).write(true).open(path).unwrap().into()
         };
         // setsid --ctty makes the terminal the controlling one of a session of its own.
         let mut shell = command("setsid", &["--ctty", "--wait", "bash", "-c", script]);
-        shell
-            .stdin(Stdio::from(open()))
-            .stdout(Stdio::from(open()))
-            .stderr(Stdio::from(open()));
+        shell.stdin(Stdio::from(open())).stdout(Stdio::from(open())).stderr(Stdio::from(open()));
         let child = shell.spawn().unwrap();
         drop(shell);
         let keys = File::from(master);
@@ -54,12 +46,7 @@ impl Terminal {
                 }
             }
         });
-        Self {
-            child,
-            keys,
-            screen,
-            seen: String::new(),
-        }
+        Self { child, keys, screen, seen: String::new() }
     }
 
     /// Waits until the screen has shown `text`.
@@ -104,16 +91,9 @@ fn ctrl_c_cancels_and_stops_the_loop_around_it() {
         terminal.until("work1");
         terminal.press(CTRL_C);
         let (status, shown) = terminal.end();
-        let said = if stages.contains("view") {
-            "[CANCELLED"
-        } else {
-            "turn_cancelled"
-        };
+        let said = if stages.contains("view") { "[CANCELLED" } else { "turn_cancelled" };
         assert!(shown.contains(said), "{stages}: {shown}");
-        assert!(
-            !shown.contains("round 2") && !shown.contains("survived"),
-            "{stages}: {shown}"
-        );
+        assert!(!shown.contains("round 2") && !shown.contains("survived"), "{stages}: {shown}");
         assert_eq!(status, 130, "{stages}: {shown}");
     }
 }
@@ -125,10 +105,7 @@ fn ctrl_c_with_an_agent_in_the_pipe_cancels_too() {
     terminal.until("work1");
     terminal.press(CTRL_C);
     let (status, shown) = terminal.end();
-    assert!(
-        shown.contains("[CANCELLED") && !shown.contains("round 2"),
-        "{shown}"
-    );
+    assert!(shown.contains("[CANCELLED") && !shown.contains("round 2"), "{shown}");
     assert_eq!(status, 130, "{shown}");
 }
 
@@ -159,10 +136,7 @@ fn a_filter_that_reads_the_terminal_dies_at_once() {
 #[test]
 fn wrap_without_a_command_at_a_terminal_is_a_usage_error() {
     let (status, shown) = Terminal::run("spile wrap").end();
-    assert!(
-        shown.contains("pipe an agent's output into `spile wrap`"),
-        "{shown}"
-    );
+    assert!(shown.contains("pipe an agent's output into `spile wrap`"), "{shown}");
     assert_eq!(status, 2);
 }
 

@@ -47,14 +47,7 @@ fn what_is_pure_names_no_io_and_no_clock() {
     let mut wrong = Vec::new();
     for file in files(&root().join("src"), "rs") {
         let place = file.strip_prefix(root().join("src")).unwrap().to_owned();
-        let first = place
-            .components()
-            .next()
-            .unwrap()
-            .as_os_str()
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let first = place.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
         if impure.contains(&first.as_str())
             || folders.contains(&first.as_str())
             || place.ends_with("tests.rs")
@@ -83,11 +76,7 @@ fn every_file_says_what_it_is_for() {
     for folder in ["src", "tests"] {
         for file in files(&root().join(folder), "rs") {
             let text = std::fs::read_to_string(&file).unwrap();
-            assert!(
-                text.starts_with("//! "),
-                "{} must open with a `//!` sentence",
-                file.display()
-            );
+            assert!(text.starts_with("//! "), "{} must open with a `//!` sentence", file.display());
         }
     }
 }
@@ -97,11 +86,7 @@ fn no_file_outgrows_its_room() {
     for folder in ["src", "tests"] {
         for file in files(&root().join(folder), "rs") {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-            assert!(
-                lines <= 450,
-                "{} has {lines} lines: split it",
-                file.display()
-            );
+            assert!(lines <= 450, "{} has {lines} lines: split it", file.display());
         }
     }
 }
@@ -122,16 +107,8 @@ fn every_test_file_is_a_module() {
 
 #[test]
 fn the_root_holds_what_was_agreed() {
-    let agreed = [
-        "Cargo.toml",
-        "Cargo.lock",
-        "src",
-        "tests",
-        "docs",
-        "completions",
-        "README.md",
-        "target",
-    ];
+    let agreed =
+        ["Cargo.toml", "Cargo.lock", "src", "tests", "docs", "completions", "README.md", "target"];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(

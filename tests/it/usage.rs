@@ -8,20 +8,8 @@ use crate::recordings::{folder, recordings};
 /// A folder, the `type` of the message that says it (empty: any), where its input and output tokens stand, and whether
 /// the numbers count the whole conversation.
 const SAID: &[Row] = &[
-    (
-        "claude-code",
-        "result",
-        &["/usage/input_tokens"],
-        &["/usage/output_tokens"],
-        Counts::Turn,
-    ),
-    (
-        "amp",
-        "result",
-        &["/usage/input_tokens"],
-        &["/usage/output_tokens"],
-        Counts::Turn,
-    ),
+    ("claude-code", "result", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
+    ("amp", "result", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
     (
         "codex",
         "turn.completed",
@@ -29,34 +17,10 @@ const SAID: &[Row] = &[
         &["/usage/output_tokens"],
         Counts::Thread,
     ),
-    (
-        "gemini-cli",
-        "result",
-        &["/stats/input_tokens"],
-        &["/stats/output_tokens"],
-        Counts::Turn,
-    ),
-    (
-        "grok",
-        "end",
-        &["/usage/input_tokens"],
-        &["/usage/output_tokens"],
-        Counts::Turn,
-    ),
-    (
-        "antigravity",
-        "",
-        &["/usage/input_tokens"],
-        &["/usage/output_tokens"],
-        Counts::Turn,
-    ),
-    (
-        "sse-openai-chat",
-        "",
-        &["/usage/prompt_tokens"],
-        &["/usage/completion_tokens"],
-        Counts::Last,
-    ),
+    ("gemini-cli", "result", &["/stats/input_tokens"], &["/stats/output_tokens"], Counts::Turn),
+    ("grok", "end", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
+    ("antigravity", "", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
+    ("sse-openai-chat", "", &["/usage/prompt_tokens"], &["/usage/completion_tokens"], Counts::Last),
     (
         "sse-openai-responses",
         "response.completed",
@@ -64,21 +28,12 @@ const SAID: &[Row] = &[
         &["/response/usage/output_tokens"],
         Counts::Turn,
     ),
-    (
-        "sse-anthropic",
-        "message_delta",
-        &[],
-        &["/usage/output_tokens"],
-        Counts::Last,
-    ),
+    ("sse-anthropic", "message_delta", &[], &["/usage/output_tokens"], Counts::Last),
     (
         "sse-gemini",
         "",
         &["/usageMetadata/promptTokenCount"],
-        &[
-            "/usageMetadata/candidatesTokenCount",
-            "/usageMetadata/thoughtsTokenCount",
-        ],
+        &["/usageMetadata/candidatesTokenCount", "/usageMetadata/thoughtsTokenCount"],
         Counts::Last,
     ),
 ];
@@ -101,10 +56,7 @@ enum Counts {
 
 /// The sum of what stands at these places, if anything does.
 fn sum(message: &Value, places: &[&str]) -> Option<u64> {
-    let numbers: Vec<u64> = places
-        .iter()
-        .filter_map(|at| message.pointer(at)?.as_u64())
-        .collect();
+    let numbers: Vec<u64> = places.iter().filter_map(|at| message.pointer(at)?.as_u64()).collect();
     (!numbers.is_empty()).then(|| numbers.iter().sum())
 }
 
@@ -136,18 +88,12 @@ fn usage_is_what_the_terminal_message_says() {
             }
             let (_, lines) = events(&bytes);
             let got = parse(&lines).into_iter().filter(|e| {
-                e["type"]
-                    .as_str()
-                    .is_some_and(|t| t.starts_with("turn_") && t != "turn_started")
+                e["type"].as_str().is_some_and(|t| t.starts_with("turn_") && t != "turn_started")
             });
-            let got: Vec<Value> = got
-                .map(|e| e["usage"].clone())
-                .filter(|u| !u.is_null())
-                .collect();
+            let got: Vec<Value> =
+                got.map(|e| e["usage"].clone()).filter(|u| !u.is_null()).collect();
             for (at, [input, output]) in said.iter().enumerate() {
-                let usage = got
-                    .get(at)
-                    .unwrap_or_else(|| panic!("{}: no usage", raw.display()));
+                let usage = got.get(at).unwrap_or_else(|| panic!("{}: no usage", raw.display()));
                 for (key, want) in [("input_tokens", input), ("output_tokens", output)] {
                     if let Some(want) = want {
                         assert_eq!(usage[key].as_u64(), Some(*want), "{}: {key}", raw.display());

@@ -11,9 +11,8 @@ use crate::time::Time;
 const MAX_OPEN: usize = 4096;
 
 /// The kinds of the protocol that the contract has as well.
-const KINDS: [&str; 9] = [
-    "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other",
-];
+const KINDS: [&str; 9] =
+    ["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"];
 
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
@@ -80,9 +79,7 @@ impl ToolCalls {
             guard.status(now, &notice);
         }
         if over {
-            self.open
-                .remove(at)
-                .finish(now, status, &mut self.calls, guard);
+            self.open.remove(at).finish(now, status, &mut self.calls, guard);
         }
     }
 
@@ -114,10 +111,7 @@ impl ToolCalls {
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
         }
-        self.open.push(Call {
-            id: id.to_owned(),
-            ..Call::default()
-        });
+        self.open.push(Call { id: id.to_owned(), ..Call::default() });
         self.open.len() - 1
     }
 }
@@ -128,9 +122,7 @@ impl Call {
         let meta = update.pointer("/_meta/claudeCode/toolName");
         let title = text_at(update, "title").unwrap_or_default();
         if self.name.is_empty() {
-            meta.and_then(Value::as_str)
-                .unwrap_or(title)
-                .clone_into(&mut self.name);
+            meta.and_then(Value::as_str).unwrap_or(title).clone_into(&mut self.name);
         }
         if !title.is_empty() {
             self.title = one_line(title);
@@ -142,13 +134,7 @@ impl Call {
         if let Some(input) = update.get("rawInput").filter(|i| !empty(i)) {
             self.input = Some(input.clone());
         }
-        let list = |key: &str| {
-            update
-                .get(key)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
+        let list = |key: &str| update.get(key).and_then(Value::as_array).into_iter().flatten();
         for place in list("locations").chain(list("content")) {
             if let Some(path) = text_at(place, "path")
                 && !self.paths.iter().any(|p| p == path)
@@ -158,10 +144,7 @@ impl Call {
             }
         }
         let output = update.get("rawOutput").filter(|o| !o.is_null());
-        self.output = output
-            .cloned()
-            .or_else(|| texts(update))
-            .or(self.output.take());
+        self.output = output.cloned().or_else(|| texts(update)).or(self.output.take());
         self.parent = parent(update).map(str::to_owned).or(self.parent.take());
     }
 
@@ -216,9 +199,7 @@ impl Call {
 /// The texts of a call's content, if there are any.
 fn texts(update: &Value) -> Option<Value> {
     let parts = update.get("content").and_then(Value::as_array)?;
-    let texts = parts
-        .iter()
-        .filter_map(|p| text_at(p.get("content")?, "text"));
+    let texts = parts.iter().filter_map(|p| text_at(p.get("content")?, "text"));
     let texts: Vec<&str> = texts.collect();
     (!texts.is_empty()).then(|| texts.join("\n").into())
 }

@@ -32,9 +32,7 @@ pub(super) fn say(now: Time, kind: &str, update: &Value, guard: &mut Guard) {
 
 /// The cost of the session so far, in US dollars.
 pub(super) fn cost(update: &Value) -> Option<f64> {
-    let cost = update
-        .get("cost")
-        .filter(|c| text_at(c, "currency") == Some("USD"))?;
+    let cost = update.get("cost").filter(|c| text_at(c, "currency") == Some("USD"))?;
     cost.get("amount").and_then(Value::as_f64)
 }
 

@@ -54,11 +54,7 @@ struct Cost {
 
 impl Session {
     pub(super) fn new(agent: Option<String>, history: History) -> Self {
-        Self {
-            agent,
-            history,
-            ..Self::default()
-        }
+        Self { agent, history, ..Self::default() }
     }
 
     /// A session that was made on this connection: nothing has come before.
@@ -210,11 +206,7 @@ impl Session {
         if let Some(parent) = calls::parent(update) {
             let key = format!("{parent}/{key}");
             let parent = Some(parent);
-            let text = Text {
-                key: &key,
-                kind,
-                parent,
-            };
+            let text = Text { key: &key, kind, parent };
             return guard.delta(now, &text, said);
         }
         self.current.switch(now, (kind, key), guard);
@@ -228,9 +220,7 @@ impl Session {
         let Some(content) = update.get("content") else {
             return;
         };
-        let parts = content
-            .as_array()
-            .map_or(std::slice::from_ref(content), Vec::as_slice);
+        let parts = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
         let mut whole = String::new();
         for part in parts {
             match text_at(part, "text") {
@@ -249,9 +239,7 @@ impl Session {
 
     fn with_message(&mut self, key: &str, act: impl FnOnce(&mut Snapshot)) {
         let known = self.messages.iter().position(|(k, _)| k == key);
-        let mut message = known
-            .map(|at| self.messages.remove(at).1)
-            .unwrap_or_default();
+        let mut message = known.map(|at| self.messages.remove(at).1).unwrap_or_default();
         act(&mut message);
         if self.messages.len() >= MAX_MESSAGES {
             self.messages.remove(0);
@@ -261,13 +249,7 @@ impl Session {
 
     fn other_content(&mut self, now: Time, content: &Value, guard: &mut Guard) {
         if !content.is_null() {
-            say_status(
-                now,
-                guard,
-                "info",
-                "content of another type",
-                content.clone(),
-            );
+            say_status(now, guard, "info", "content of another type", content.clone());
         }
     }
 

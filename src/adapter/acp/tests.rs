@@ -6,28 +6,16 @@ use crate::guard::{Config, End, Ended};
 
 /// What becomes of the messages: stream, type, and text or stop of every event but the statuses.
 fn run(messages: &[&str]) -> Vec<String> {
-    let mut guard = Guard::new(Config {
-        stream: "s".into(),
-        label: None,
-        max_block: 1000,
-    });
+    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block: 1000 });
     let mut adapter = (SPEC.new)(&[]);
     let text: String = messages.iter().map(|m| format!("{m}\n")).collect();
-    let line = Line {
-        text: None,
-        bytes: text.as_bytes(),
-        number: 1,
-        offset: 0,
-        ended: true,
-    };
+    let line = Line { text: None, bytes: text.as_bytes(), number: 1, offset: 0, ended: true };
     adapter.on_line(Time::default(), line, &mut guard);
     let verdict = adapter.on_end(Time::default(), Ended::Eof, &mut guard);
     let ended = Ended::Eof;
     guard.end(Time::default(), &End { ended, verdict });
     let out = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
-    let events = out
-        .lines()
-        .map(|line| -> Value { serde_json::from_str(line).unwrap() });
+    let events = out.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
     let events = events.filter(|e| e["type"] != "status" && e["type"] != "text_delta");
     let word = |e: Value| {
         let said = [&e["text"], &e["stop"], &e["error"]["code"], &e["session"]];
@@ -84,13 +72,7 @@ fn a_prompt_that_was_seen_says_whose_turn_ends() {
 #[test]
 fn where_the_prompts_were_not_seen_the_last_to_speak_has_ended() {
     check(
-        &[
-            chunk("a", "one"),
-            chunk("b", "two"),
-            stop(2),
-            chunk("a", " more"),
-            stop(1),
-        ],
+        &[chunk("a", "one"), chunk("b", "two"), stop(2), chunk("a", " more"), stop(1)],
         &[
             "s turn_started a",
             "s:2 turn_started b",

@@ -9,20 +9,10 @@ use crate::tap::{self, Tap};
 fn outline(name: &str, input: &str) -> String {
     let spec = by_name(name).unwrap();
     let mut adapter = (spec.new)(&[]);
-    let mut guard = Guard::new(Config {
-        stream: "s".into(),
-        label: None,
-        max_block: MAX_BLOCK,
-    });
+    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block: MAX_BLOCK });
     guard.set_runtime(spec.name);
     let now = Time::default();
-    let line = Line {
-        text: None,
-        bytes: input.as_bytes(),
-        number: 1,
-        offset: 0,
-        ended: false,
-    };
+    let line = Line { text: None, bytes: input.as_bytes(), number: 1, offset: 0, ended: false };
     adapter.on_line(now, line, &mut guard);
     let ended = Ended::Eof;
     let verdict = adapter.on_end(now, ended, &mut guard);
@@ -84,14 +74,8 @@ fn chat_completions_end_with_the_body() {
                  {\"id\":\"b\",\"choices\":[{\"message\":{\"content\":\"y\"},\"finish_reason\":\"length\"}]}\n",
                 "( \"x\" )stop ( \"y\" )length",
             ),
-            (
-                "HTTP/2 502 \nserver: x\n\n<html>bad gateway</html>\n",
-                "info log ( )runtime_error",
-            ),
-            (
-                "HTTP/2 429 \n\n{\"detail\":\"slow\"}\n",
-                "info info ( )rate_limited",
-            ),
+            ("HTTP/2 502 \nserver: x\n\n<html>bad gateway</html>\n", "info log ( )runtime_error"),
+            ("HTTP/2 429 \n\n{\"detail\":\"slow\"}\n", "info info ( )rate_limited"),
             ("", "( )missing_result"),
         ],
     );
@@ -126,23 +110,11 @@ fn anthropic_messages_may_be_spliced_or_cut() {
         "anthropic",
         &[
             (
-                &[
-                    &start("a"),
-                    text,
-                    &start("a"),
-                    text,
-                    &start("b"),
-                    text,
-                    stop,
-                ]
-                .concat(),
+                &[&start("a"), text, &start("a"), text, &start("b"), text, stop].concat(),
                 "( \"xx\" \"x\" )end_turn",
             ),
             (&[&start("a"), text].concat(), "( \"x\" )missing_result"),
-            (
-                &[&start("a"), text, "event: content_blo"].concat(),
-                "( \"x\" )truncated",
-            ),
+            (&[&start("a"), text, "event: content_blo"].concat(), "( \"x\" )truncated"),
             (
                 "{\"type\":\"message\",\"id\":\"a\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}],\"stop_reason\":\"max_tokens\"}",
                 "( \"x\" )max_tokens",
@@ -161,25 +133,13 @@ fn gemini_ends_with_the_body() {
     check(
         "gemini-api",
         &[
+            (&format!("{}{}", chunk("a", "x"), chunk("a", "y")), "( \"xy\" )STOP"),
+            (&format!("{}{}", chunk("a", "x"), chunk("b", "y")), "( \"x\" )STOP ( \"y\" )STOP"),
             (
-                &format!("{}{}", chunk("a", "x"), chunk("a", "y")),
-                "( \"xy\" )STOP",
-            ),
-            (
-                &format!("{}{}", chunk("a", "x"), chunk("b", "y")),
-                "( \"x\" )STOP ( \"y\" )STOP",
-            ),
-            (
-                &format!(
-                    "[{}{{\"error\":{{\"code\":503,\"message\":\"no\"}}}}]",
-                    chunk("a", "x")
-                ),
+                &format!("[{}{{\"error\":{{\"code\":503,\"message\":\"no\"}}}}]", chunk("a", "x")),
                 "( \"x\" )runtime_error",
             ),
-            (
-                &format!("[{},", chunk("a", "x").trim()),
-                "( \"x\" )truncated",
-            ),
+            (&format!("[{},", chunk("a", "x").trim()), "( \"x\" )truncated"),
         ],
     );
 }
@@ -210,14 +170,8 @@ fn vercel_errors_win() {
     check(
         "vercel",
         &[
-            (
-                &[rest, error, rest, finish].concat(),
-                "( error \"xx\" )runtime_error",
-            ),
-            (
-                &[error, "data: [DONE]\n\n"].concat(),
-                "error ( )runtime_error",
-            ),
+            (&[rest, error, rest, finish].concat(), "( error \"xx\" )runtime_error"),
+            (&[error, "data: [DONE]\n\n"].concat(), "error ( )runtime_error"),
             (&[rest, finish, finish].concat(), "( \"x\" )stop log"),
         ],
     );
@@ -256,12 +210,7 @@ fn a_stream_of_chunks_gives_up_what_never_comes() {
         "stream-chunk",
         &[
             (
-                &[
-                    chunk("a", 0, false),
-                    chunk("a", 2, true),
-                    chunk("b", 0, true),
-                ]
-                .concat(),
+                &[chunk("a", 0, false), chunk("a", 2, true), chunk("b", 0, true)].concat(),
                 "( gap gap \"02\" )done ( \"0\" )done",
             ),
             (
@@ -279,38 +228,20 @@ fn a_stream_of_chunks_gives_up_what_never_comes() {
 #[test]
 fn each_protocol_is_recognised_by_its_first_message() {
     let cases = [
-        (
-            "{\"object\":\"chat.completion.chunk\",\"choices\":[]}",
-            "openai-chat",
-        ),
+        ("{\"object\":\"chat.completion.chunk\",\"choices\":[]}", "openai-chat"),
         (
             "{\"error\":{\"message\":\"no\",\"type\":\"t\",\"param\":null,\"code\":null}}",
             "openai-chat",
         ),
-        (
-            "{\"type\":\"response.created\",\"response\":{}}",
-            "openai-responses",
-        ),
-        (
-            "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"no\"}}",
-            "anthropic",
-        ),
+        ("{\"type\":\"response.created\",\"response\":{}}", "openai-responses"),
+        ("{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"no\"}}", "anthropic"),
         (
             "{\"error\":{\"code\":400,\"message\":\"no\",\"status\":\"INVALID_ARGUMENT\"}}",
             "gemini-api",
         ),
-        (
-            "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"agentCapabilities\":{}}}",
-            "acp",
-        ),
-        (
-            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}",
-            "mcp",
-        ),
-        (
-            "{\"jsonrpc\":\"2.0\",\"method\":\"scaffold/streamCancel\"}",
-            "stream-chunk",
-        ),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"agentCapabilities\":{}}}", "acp"),
+        ("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}", "mcp"),
+        ("{\"jsonrpc\":\"2.0\",\"method\":\"scaffold/streamCancel\"}", "stream-chunk"),
         ("{\"type\":\"RUN_STARTED\",\"runId\":\"r\"}", "ag-ui"),
         ("{\"type\":\"start-step\"}", "vercel"),
         ("{\"run_id\":\"r\",\"attempt\":1}", "langgraph"),
@@ -318,11 +249,7 @@ fn each_protocol_is_recognised_by_its_first_message() {
     ];
     for (text, name) in cases {
         let value = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            by_content(&value).map(|(spec, _)| spec.name),
-            Some(name),
-            "{text}"
-        );
+        assert_eq!(by_content(&value).map(|(spec, _)| spec.name), Some(name), "{text}");
     }
 }
 
@@ -330,23 +257,13 @@ fn each_protocol_is_recognised_by_its_first_message() {
 fn failures_have_codes() {
     let cases = [
         ("{\"message\":\"x\",\"code\":429}", "rate_limited"),
-        (
-            "{\"error\":{\"message\":\"x\",\"type\":\"authentication_error\"}}",
-            "auth",
-        ),
-        (
-            "{\"message\":\"x\",\"code\":\"context_length_exceeded\"}",
-            "context_window",
-        ),
+        ("{\"error\":{\"message\":\"x\",\"type\":\"authentication_error\"}}", "auth"),
+        ("{\"message\":\"x\",\"code\":\"context_length_exceeded\"}", "context_window"),
         ("\"just a text\"", "runtime_error"),
         ("null", "runtime_error"),
     ];
     for (text, code) in cases {
-        assert_eq!(
-            failure(&serde_json::from_str(text).unwrap()).code,
-            code,
-            "{text}"
-        );
+        assert_eq!(failure(&serde_json::from_str(text).unwrap()).code, code, "{text}");
     }
 }
 
@@ -354,11 +271,7 @@ fn failures_have_codes() {
 fn comments_do_not_make_a_stream_plain_text() {
     let mut tap = Tap::new(
         tap::Config {
-            guard: Config {
-                stream: "s".into(),
-                label: None,
-                max_block: MAX_BLOCK,
-            },
+            guard: Config { stream: "s".into(), label: None, max_block: MAX_BLOCK },
             max_line: MAX_LINE,
             strict: false,
             argv: Vec::new(),

@@ -30,19 +30,13 @@ impl Claude {
             self.tally.count(id, usage, guard);
         }
         for (at, block) in blocks.iter().enumerate() {
-            let text = |kind| Text {
-                key: "",
-                kind,
-                parent,
-            };
+            let text = |kind| Text { key: "", kind, parent };
             match (&*block.type_, &block.text, &block.thinking) {
                 ("text", Some(said), _) => {
-                    self.partial
-                        .whole(now, &text(TextKind::Answer), id, said, guard);
+                    self.partial.whole(now, &text(TextKind::Answer), id, said, guard);
                 }
                 ("thinking", _, Some(said)) => {
-                    self.partial
-                        .whole(now, &text(TextKind::Reasoning), id, said, guard);
+                    self.partial.whole(now, &text(TextKind::Reasoning), id, said, guard);
                 }
                 _ => self.block(now, line, (at, block), message, guard),
             }
@@ -92,12 +86,7 @@ impl Claude {
         guard: &mut Guard,
     ) {
         self.results.note_user(text);
-        let notice = Notice {
-            kind: "info",
-            message: Some("user message"),
-            data: None,
-            parent,
-        };
+        let notice = Notice { kind: "info", message: Some("user message"), data: None, parent };
         guard.status_of(now, &notice, |data| data.text("text", text));
     }
 

@@ -13,9 +13,7 @@ use crate::event::Raw;
 pub(super) fn sentence(error: &Value) -> String {
     let inner = error.get("error").unwrap_or(error);
     let text = inner.as_str().or_else(|| text_at(inner, "message"));
-    text.or_else(|| text_at(error, "message"))
-        .unwrap_or("the runtime reported an error")
-        .to_owned()
+    text.or_else(|| text_at(error, "message")).unwrap_or("the runtime reported an error").to_owned()
 }
 
 /// The texts of a result, if it is nothing but text.

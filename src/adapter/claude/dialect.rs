@@ -51,11 +51,7 @@ pub(super) fn detect(value: &Value) -> Match {
     let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };
     let amp = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"));
     if amp || has("qwen_code_version") || has("timestamp_ms") {
-        return if has("message") || has("subtype") {
-            Match::Maybe
-        } else {
-            Match::No
-        };
+        return if has("message") || has("subtype") { Match::Maybe } else { Match::No };
     }
     let subtype = text_at(value, "subtype").unwrap_or_default();
     match text_at(value, "type").unwrap_or_default() {
@@ -64,10 +60,7 @@ pub(super) fn detect(value: &Value) -> Match {
         "system" => sure(
             subtype.starts_with("hook_")
                 || subtype.starts_with("task_")
-                || matches!(
-                    subtype,
-                    "thinking_tokens" | "api_retry" | "compact_boundary"
-                ),
+                || matches!(subtype, "thinking_tokens" | "api_retry" | "compact_boundary"),
         ),
         "assistant" | "user" => match value.get("message") {
             Some(message) if message.is_object() => {

@@ -28,10 +28,7 @@ pub(super) struct Notices {
 
 /// A field that only the runtime itself needs.
 fn is_routing(key: &str) -> bool {
-    matches!(
-        key,
-        "type" | "subtype" | "uuid" | "session_id" | "parent_tool_use_id"
-    )
+    matches!(key, "type" | "subtype" | "uuid" | "session_id" | "parent_tool_use_id")
 }
 
 /// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
@@ -72,11 +69,7 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
 
 /// `system/thinking_tokens`, a counter at a high rate.
 pub(super) fn thinking(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
-    let notice = Notice {
-        kind: "progress",
-        message: Some("thinking"),
-        ..Notice::default()
-    };
+    let notice = Notice { kind: "progress", message: Some("thinking"), ..Notice::default() };
     say_rest(now, &notice, fields, |_| false, guard);
 }
 
@@ -107,35 +100,15 @@ fn say_rest(
 pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
     let parent = message.parent.as_deref();
     let mut say = |kind: &str, text: &str, data: Option<Value>| {
-        let notice = Notice {
-            kind,
-            message: Some(text),
-            data,
-            parent,
-        };
+        let notice = Notice { kind, message: Some(text), data, parent };
         guard.status(now, &notice);
     };
-    if let Some(old) = message
-        .fields
-        .read_as::<Value>("supersedes")
-        .filter(|v| !v.is_null())
-    {
+    if let Some(old) = message.fields.read_as::<Value>("supersedes").filter(|v| !v.is_null()) {
         let data = serde_json::json!({"supersedes": old});
-        say(
-            "retracted",
-            "the next text replaces an earlier one",
-            Some(data),
-        );
+        say("retracted", "the next text replaces an earlier one", Some(data));
     }
-    if let Some(error) = message
-        .fields
-        .read_as::<Value>("error")
-        .filter(|v| !v.is_null())
-    {
-        let text = error
-            .as_str()
-            .unwrap_or("the API answered with an error")
-            .to_owned();
+    if let Some(error) = message.fields.read_as::<Value>("error").filter(|v| !v.is_null()) {
+        let text = error.as_str().unwrap_or("the API answered with an error").to_owned();
         say("error", &text, Some(serde_json::json!({"error": error})));
     }
     if message.fields.get("aborted") == Some("true") {
@@ -185,19 +158,12 @@ impl Notices {
             }
             "task_started" if text("task_type").contains("bash") => {
                 remember(&mut self.commands, text("task_id"));
-                (
-                    "progress",
-                    format!("in the background: {}", text("description")),
-                )
+                ("progress", format!("in the background: {}", text("description")))
             }
             "task_started" => ("subagent_started", text("description")),
             "task_notification" => {
                 let command = self.commands.remove(&text("task_id"));
-                let kind = if command {
-                    "progress"
-                } else {
-                    "subagent_finished"
-                };
+                let kind = if command { "progress" } else { "subagent_finished" };
                 (kind, format!("{}: {}", text("status"), text("summary")))
             }
             "task_progress" | "task_updated" | "background_tasks_changed" => {
@@ -207,10 +173,9 @@ impl Notices {
                 remember(&mut self.denied, text("tool_use_id"));
                 ("permission", format!("denied: {}", text("tool_name")))
             }
-            "model_refusal_fallback" if !fields.list("retracted_message_uuids").is_empty() => (
-                "retracted",
-                "the model refused; what it had said is withdrawn".into(),
-            ),
+            "model_refusal_fallback" if !fields.list("retracted_message_uuids").is_empty() => {
+                ("retracted", "the model refused; what it had said is withdrawn".into())
+            }
             "model_refusal_fallback" | "model_refusal_no_fallback" => {
                 ("warning", "the model refused".into())
             }
@@ -246,16 +211,10 @@ impl Notices {
         let meta = meta.as_ref().and_then(|all| all.iter().find(of_this));
         let why = meta.and_then(|m| text_at(m, "non_execution_kind"));
         let why = why.unwrap_or_default();
-        if ["interrupt", "abort", "cancel"]
-            .iter()
-            .any(|w| why.contains(w))
-        {
+        if ["interrupt", "abort", "cancel"].iter().any(|w| why.contains(w)) {
             return Some("cancelled");
         }
-        if ["reject", "denied", "deny", "permission"]
-            .iter()
-            .any(|w| why.contains(w))
-        {
+        if ["reject", "denied", "deny", "permission"].iter().any(|w| why.contains(w)) {
             return Some("denied");
         }
         if text.starts_with("[Request interrupted by user") {
@@ -277,10 +236,7 @@ fn stream(fields: &Fields<'_>) -> (&'static str, String) {
         "error" => {
             let error = event.and_then(|event| event.object("error"));
             let message = error.and_then(|error| error.text("message"));
-            (
-                "error",
-                message.unwrap_or("error in the stream".into()).into(),
-            )
+            ("error", message.unwrap_or("error in the stream".into()).into())
         }
         other => ("info", format!("stream event {other:?}")),
     }
@@ -293,10 +249,7 @@ fn plain(type_: &str, fields: &Fields<'_>) -> (&'static str, String) {
         "rate_limit_event" => {
             let info = inner("rate_limit_info");
             let at = |key| info.text(key).unwrap_or_default();
-            (
-                "rate_limit",
-                format!("{} limit: {}", at("rateLimitType"), at("status")),
-            )
+            ("rate_limit", format!("{} limit: {}", at("rateLimitType"), at("status")))
         }
         "control_request" => {
             let request = inner("request");

@@ -54,11 +54,7 @@ struct Streamed {
 
 impl Streamed {
     fn text(&self) -> Text<'_> {
-        Text {
-            key: &self.key,
-            kind: self.kind,
-            parent: self.parent.as_deref(),
-        }
+        Text { key: &self.key, kind: self.kind, parent: self.parent.as_deref() }
     }
 }
 
@@ -84,11 +80,7 @@ impl Partial {
     pub fn message(&mut self, parent: Option<&str>, id: &str) {
         self.count += 1;
         let number = self.count;
-        if let Some(message) = self
-            .messages
-            .iter_mut()
-            .find(|m| m.parent.as_deref() == parent)
-        {
+        if let Some(message) = self.messages.iter_mut().find(|m| m.parent.as_deref() == parent) {
             message.number = number;
             message.id.clear();
             message.id.push_str(id);
@@ -110,10 +102,7 @@ impl Partial {
             .iter()
             .find(|m| m.parent.as_deref() == place.parent)
             .map_or(0, |m| m.number);
-        At {
-            message,
-            index: place.index,
-        }
+        At { message, index: place.index }
     }
 
     /// A piece of a text.
@@ -135,11 +124,7 @@ impl Partial {
             .rposition(|s| s.at == at && s.kind == kind && s.parent.as_deref() == place.parent);
         let found = found.unwrap_or_else(|| self.open(at, place.parent, kind));
         if let Some(streamed) = self.texts.get_mut(found) {
-            let text = Text {
-                key: &streamed.key,
-                kind,
-                parent: place.parent,
-            };
+            let text = Text { key: &streamed.key, kind, parent: place.parent };
             streamed.said.delta(now, &text, delta, guard);
         }
     }
@@ -179,10 +164,7 @@ impl Partial {
         match found {
             Some(at) => {
                 let streamed = self.texts.remove(at);
-                let text = Text {
-                    key: &streamed.key,
-                    ..*text
-                };
+                let text = Text { key: &streamed.key, ..*text };
                 // The signature of a thought comes with an empty text; what was streamed of it stands.
                 if whole.is_empty() {
                     guard.finish_block(now, &text, None);
@@ -192,10 +174,7 @@ impl Partial {
             }
             None if whole.is_empty() => {}
             None => {
-                let text = Text {
-                    key: WHOLE,
-                    ..*text
-                };
+                let text = Text { key: WHOLE, ..*text };
                 guard.finish_block(now, &text, Some(whole));
             }
         }
@@ -211,10 +190,8 @@ impl Partial {
                 streamed.said = said;
             }
         }
-        let held = self
-            .tools
-            .iter()
-            .position(|h| h.at == at && h.parent.as_deref() == place.parent)?;
+        let held =
+            self.tools.iter().position(|h| h.at == at && h.parent.as_deref() == place.parent)?;
         Some(self.tools.remove(held))
     }
 
@@ -234,10 +211,8 @@ impl Partial {
     /// A piece of a tool's input; what grows past [`MAX_LINE`] is cut off, and so no JSON any more.
     pub fn input(&mut self, place: Place<'_>, json: &str) {
         let at = self.at(place);
-        let held = self
-            .tools
-            .iter_mut()
-            .find(|h| h.at == at && h.parent.as_deref() == place.parent);
+        let held =
+            self.tools.iter_mut().find(|h| h.at == at && h.parent.as_deref() == place.parent);
         if let Some(held) = held.filter(|h| h.input.len() + json.len() <= MAX_LINE) {
             held.input.push_str(json);
         }

@@ -93,11 +93,8 @@ impl Results {
         let failed = is_error || said.subtype.starts_with("error");
         let result = said.result.as_deref();
         if !failed && !guard.turn_open() && result.is_some() && self.last.as_deref() == result {
-            let notice = Notice {
-                kind: "log",
-                message: Some("the result came again"),
-                ..Notice::default()
-            };
+            let notice =
+                Notice { kind: "log", message: Some("the result came again"), ..Notice::default() };
             guard.status_raw(now, &notice, line);
             return;
         }
@@ -130,10 +127,7 @@ impl Results {
     fn failure(&self, fields: &Fields<'_>, said: &Said<'_>) -> Failure<'static> {
         let errors = fields.texts("errors");
         let error: Value = fields.read_as("error").unwrap_or_default();
-        let error = error
-            .as_str()
-            .or_else(|| text_at(&error, "message"))
-            .filter(|e| !e.is_empty());
+        let error = error.as_str().or_else(|| text_at(&error, "message")).filter(|e| !e.is_empty());
         let subtype = Some(&*said.subtype).filter(|s| !s.is_empty());
         let message = said
             .result
@@ -147,16 +141,8 @@ impl Results {
         let retry_at = (code == "rate_limited")
             .then(|| self.resets_at.or_else(|| reset_in(&message)))
             .flatten()
-            .map(|seconds| {
-                Time::from_millis(seconds.saturating_mul(1000))
-                    .to_string()
-                    .into()
-            });
-        Failure {
-            code: code.into(),
-            message: message.into(),
-            retry_at,
-        }
+            .map(|seconds| Time::from_millis(seconds.saturating_mul(1000)).to_string().into());
+        Failure { code: code.into(), message: message.into(), retry_at }
     }
 
     fn code(&self, status: Option<u64>, said: &Said<'_>, message: &str) -> &'static str {
@@ -213,11 +199,7 @@ impl Results {
             return None;
         }
         self.cost = total;
-        let cost = if total >= before {
-            total - before
-        } else {
-            total
-        };
+        let cost = if total >= before { total - before } else { total };
         // The difference of two sums has digits that nobody counted.
         Some((cost * 1e9).round() / 1e9)
     }
@@ -243,11 +225,7 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
         let turns = fields.get("num_turns").unwrap_or("null");
         let names: Vec<&str> = names.0.iter().map(|(name, _)| &**name).collect();
         let message = one_line(&names.join(", "));
-        let notice = Notice {
-            kind: "usage",
-            message: Some(&message),
-            ..Notice::default()
-        };
+        let notice = Notice { kind: "usage", message: Some(&message), ..Notice::default() };
         guard.status_of(now, &notice, |data| {
             data.json("modelUsage", models);
             data.json("num_turns", turns);

@@ -59,10 +59,7 @@ impl Tally {
             total_tokens: None,
         };
         let usage = Some(sum(self.before, self.last));
-        guard.note_spent(&Spent {
-            usage,
-            ..Spent::default()
-        });
+        guard.note_spent(&Spent { usage, ..Spent::default() });
     }
 
     /// The turn is over.

@@ -10,11 +10,7 @@ use crate::time::Time;
 /// What a run prints becomes these events, each as `type` and the fields that matter.
 fn run(lines: &[Value]) -> Vec<Value> {
     let config = Config {
-        guard: guard::Config {
-            stream: "t".into(),
-            label: None,
-            max_block: guard::MAX_BLOCK,
-        },
+        guard: guard::Config { stream: "t".into(), label: None, max_block: guard::MAX_BLOCK },
         max_line: crate::codec::MAX_LINE,
         strict: false,
         argv: Vec::new(),
@@ -60,10 +56,7 @@ fn text(id: &str, text: &str) -> Value {
 
 fn tool(id: &str) -> Value {
     let input = json!({"command": "true"});
-    assistant(
-        "m",
-        json!({"type": "tool_use", "id": id, "name": "Bash", "input": input}),
-    )
+    assistant("m", json!({"type": "tool_use", "id": id, "name": "Bash", "input": input}))
 }
 
 fn tool_result(id: &str, content: Value, is_error: Value) -> Value {
@@ -124,13 +117,7 @@ fn three_copies_of_a_text_are_one() {
 
 #[test]
 fn a_copy_after_the_block_ended_is_no_new_text() {
-    let events = run(&[
-        init(),
-        delta(0, "ab"),
-        stop(0),
-        text("", "ab"),
-        result(json!({})),
-    ]);
+    let events = run(&[init(), delta(0, "ab"), stop(0), text("", "ab"), result(json!({}))]);
     assert_eq!(finals(&events), ["ab"]);
 }
 
@@ -151,12 +138,7 @@ fn the_whole_adds_what_the_deltas_lack_and_supersedes_what_it_contradicts() {
 
 #[test]
 fn the_same_words_in_two_messages_are_said_twice() {
-    let events = run(&[
-        init(),
-        text("m1", "ok"),
-        text("m2", "ok"),
-        result(json!({})),
-    ]);
+    let events = run(&[init(), text("m1", "ok"), text("m2", "ok"), result(json!({}))]);
     assert_eq!(finals(&events), ["ok", "ok"]);
 }
 
@@ -181,12 +163,7 @@ fn a_tool_waits_for_its_input() {
 
 #[test]
 fn a_tool_whose_input_is_cut_off_is_still_a_tool() {
-    let events = run(&[
-        init(),
-        message_start("m"),
-        tool_begins("t1"),
-        input("{\"co"),
-    ]);
+    let events = run(&[init(), message_start("m"), tool_begins("t1"), input("{\"co")]);
     assert_eq!(of(&events, "tool_started")[0]["tool"]["input"], Value::Null);
     assert_eq!(of(&events, "tool_finished")[0]["outcome"], "unknown");
     let failed = of(&events, "turn_failed");
@@ -211,11 +188,7 @@ fn denied_is_told_from_a_program_that_says_the_same() {
         tool("t3"),
         rejected,
         tool("t4"),
-        tool_result(
-            "t4",
-            json!("[Request interrupted by user for tool use]"),
-            json!(true),
-        ),
+        tool_result("t4", json!("[Request interrupted by user for tool use]"), json!(true)),
         result(json!({})),
     ]);
     let finished = of(&events, "tool_finished");
@@ -244,24 +217,10 @@ fn a_second_result_of_a_tool_and_a_late_one_are_only_noted() {
 #[test]
 fn cost_is_the_turns_own() {
     let cost = |total: f64| result(json!({"total_cost_usd": total}));
-    let events = run(&[
-        init(),
-        cost(0.1),
-        init(),
-        cost(0.3),
-        init(),
-        cost(0.0),
-        init(),
-        cost(0.35),
-    ]);
-    let costs: Vec<&Value> = of(&events, "turn_completed")
-        .iter()
-        .map(|e| &e["cost_usd"])
-        .collect();
-    assert_eq!(
-        costs,
-        [&json!(0.1), &json!(0.2), &Value::Null, &json!(0.05)]
-    );
+    let events =
+        run(&[init(), cost(0.1), init(), cost(0.3), init(), cost(0.0), init(), cost(0.35)]);
+    let costs: Vec<&Value> = of(&events, "turn_completed").iter().map(|e| &e["cost_usd"]).collect();
+    assert_eq!(costs, [&json!(0.1), &json!(0.2), &Value::Null, &json!(0.05)]);
 }
 
 #[test]
@@ -273,32 +232,14 @@ fn the_error_decides_and_not_the_subtype() {
         last["error"]["code"].as_str().unwrap().to_owned()
     };
     let cases = [
-        (
-            json!({"is_error": true, "result": "Not logged in. Please run /login"}),
-            "auth",
-        ),
+        (json!({"is_error": true, "result": "Not logged in. Please run /login"}), "auth"),
         (json!({"is_error": true, "api_error_status": 401}), "auth"),
-        (
-            json!({"is_error": true, "api_error_status": 404}),
-            "runtime_error",
-        ),
-        (
-            json!({"is_error": true, "result": "Prompt is too long"}),
-            "context_window",
-        ),
-        (
-            json!({"is_error": true, "api_error_status": 429}),
-            "rate_limited",
-        ),
+        (json!({"is_error": true, "api_error_status": 404}), "runtime_error"),
+        (json!({"is_error": true, "result": "Prompt is too long"}), "context_window"),
+        (json!({"is_error": true, "api_error_status": 429}), "rate_limited"),
         (json!({"subtype": "error_max_turns"}), "max_turns"),
-        (
-            json!({"subtype": "error_max_budget_usd", "is_error": true}),
-            "budget",
-        ),
-        (
-            json!({"subtype": "error_during_execution", "errors": ["x"]}),
-            "runtime_error",
-        ),
+        (json!({"subtype": "error_max_budget_usd", "is_error": true}), "budget"),
+        (json!({"subtype": "error_during_execution", "errors": ["x"]}), "runtime_error"),
     ];
     for (fields, code) in cases {
         assert_eq!(fail(fields.clone()), code, "{fields}");
@@ -334,13 +275,7 @@ fn a_retraction_is_a_status_and_the_text_stays() {
     replaced["supersedes"] = json!(["u1"]);
     let fallback = json!({"type": "system", "subtype": "model_refusal_fallback",
         "retracted_message_uuids": ["u1"]});
-    let events = run(&[
-        init(),
-        text("m1", "old"),
-        fallback,
-        replaced,
-        result(json!({})),
-    ]);
+    let events = run(&[init(), text("m1", "old"), fallback, replaced, result(json!({}))]);
     assert_eq!(status(&events, "retracted").len(), 2);
     assert_eq!(finals(&events), ["old", "new"]);
 }
@@ -353,10 +288,7 @@ fn notices_after_the_result_belong_to_no_turn() {
         "task_type": "local_bash", "description": "sleep"});
     let events = run(&[init(), started, result(json!({"result": "ok"})), late]);
     let last = events.last().unwrap();
-    assert_eq!(
-        (&last["kind"], &last["turn"]),
-        (&json!("progress"), &Value::Null)
-    );
+    assert_eq!((&last["kind"], &last["turn"]), (&json!("progress"), &Value::Null));
     assert_eq!(finals(&events), ["ok"]);
 }
 
@@ -374,12 +306,7 @@ fn the_same_result_again_is_no_turn_and_another_one_is() {
 fn the_texts_of_a_sub_agent_carry_its_parent() {
     let mut theirs = text("m", "inner");
     theirs["parent_tool_use_id"] = json!("t1");
-    let events = run(&[
-        init(),
-        tool("t1"),
-        theirs,
-        result(json!({"result": "outer"})),
-    ]);
+    let events = run(&[init(), tool("t1"), theirs, result(json!({"result": "outer"}))]);
     let blocks = of(&events, "block_final");
     let parents: Vec<&Value> = blocks.iter().map(|e| &e["parent"]).collect();
     assert_eq!(parents, [&json!("t1"), &Value::Null]);
@@ -388,11 +315,7 @@ fn the_texts_of_a_sub_agent_carry_its_parent() {
 
 #[test]
 fn the_array_of_the_plain_json_format_is_read_too() {
-    let events = run(&[json!([
-        init(),
-        text("m", "hi"),
-        result(json!({"result": "hi"}))
-    ])]);
+    let events = run(&[json!([init(), text("m", "hi"), result(json!({"result": "hi"}))])]);
     assert_eq!(finals(&events), ["hi"]);
     assert_eq!(of(&events, "turn_completed").len(), 1);
 }
@@ -435,8 +358,5 @@ fn a_turn_without_a_result_still_says_what_it_used() {
     let said = run(&[message("m1", 1), message("m1", 4), message("m2", 2)]);
     let last = said.last().unwrap();
     assert_eq!(last["error"]["code"], "missing_result");
-    assert_eq!(
-        last["usage"],
-        serde_json::json!({"input_tokens": 20, "output_tokens": 6})
-    );
+    assert_eq!(last["usage"], serde_json::json!({"input_tokens": 20, "output_tokens": 6}));
 }

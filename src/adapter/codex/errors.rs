@@ -43,14 +43,7 @@ fn code(status: Option<u64>, words: &str) -> &'static str {
     match status {
         Some(429) => "rate_limited",
         Some(401 | 403) => "auth",
-        _ if is(&[
-            "usage limit",
-            "usage_limit",
-            "rate limit",
-            "rate_limit",
-            "status 429",
-        ]) =>
-        {
+        _ if is(&["usage limit", "usage_limit", "rate limit", "rate_limit", "status 429"]) => {
             "rate_limited"
         }
         _ if is(&[

@@ -12,17 +12,9 @@ use crate::event::{TurnStarted, Usage};
 use crate::guard::{Guard, Text, TextKind, ToolEnd, ToolStart};
 use crate::time::Time;
 
-const ANSWER: Text<'_> = Text {
-    key: "message",
-    kind: TextKind::Answer,
-    parent: None,
-};
+const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
 
-const REASONING: Text<'_> = Text {
-    key: "reasoning",
-    kind: TextKind::Reasoning,
-    parent: None,
-};
+const REASONING: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, parent: None };
 
 /// What is known before a turn begins, and what is being streamed.
 #[derive(Debug, Default)]
@@ -44,11 +36,7 @@ impl First {
         calls: &mut Calls,
         counter: &mut Counter,
     ) {
-        let Some(msg) = value
-            .get_mut("msg")
-            .filter(|m| m.is_object())
-            .map(Value::take)
-        else {
+        let Some(msg) = value.get_mut("msg").filter(|m| m.is_object()).map(Value::take) else {
             self.echo(now, value, guard);
             return;
         };
@@ -167,10 +155,7 @@ impl First {
             None => name.to_owned(),
         };
         if begins {
-            for said in [&mut self.answer, &mut self.reasoning]
-                .into_iter()
-                .flatten()
-            {
+            for said in [&mut self.answer, &mut self.reasoning].into_iter().flatten() {
                 said.close();
             }
             start(now, (id, &name, kind), msg, calls, guard);
@@ -201,22 +186,15 @@ impl First {
             "stream_error" => ("retry", readable(&msg)),
             "session_configured" => {
                 self.config = msg.clone();
-                (
-                    "session",
-                    text_at(&msg, "session_id").unwrap_or_default().to_owned(),
-                )
+                ("session", text_at(&msg, "session_id").unwrap_or_default().to_owned())
             }
-            "plan_update" => (
-                "plan",
-                text_at(&msg, "explanation").unwrap_or_default().to_owned(),
-            ),
+            "plan_update" => ("plan", text_at(&msg, "explanation").unwrap_or_default().to_owned()),
             "exec_approval_request" | "apply_patch_approval_request" => {
                 ("permission", "waits for approval".to_owned())
             }
-            "background_event" => (
-                "info",
-                text_at(&msg, "message").map(one_line).unwrap_or_default(),
-            ),
+            "background_event" => {
+                ("info", text_at(&msg, "message").map(one_line).unwrap_or_default())
+            }
             "exec_command_output_delta" | "agent_reasoning_section_break" => {
                 ("progress", type_.replace('_', " "))
             }
@@ -244,10 +222,7 @@ fn start(
     }
     let command = msg.get("command").or_else(|| msg.get("query")).map(raw);
     let changes = msg.get("changes").and_then(Value::as_object);
-    let paths: Vec<String> = changes
-        .into_iter()
-        .flat_map(|c| c.keys().cloned())
-        .collect();
+    let paths: Vec<String> = changes.into_iter().flat_map(|c| c.keys().cloned()).collect();
     let title = words(command.as_deref()).or_else(|| paths.first().cloned());
     let input = input.as_ref().map(raw);
     let tool = ToolStart {
@@ -264,10 +239,7 @@ fn start(
 
 fn outcome(msg: &Value) -> &'static str {
     let flag = |key: &str| msg.pointer(key).and_then(Value::as_bool);
-    let failed = msg
-        .get("exit_code")
-        .and_then(Value::as_i64)
-        .is_some_and(|c| c != 0)
+    let failed = msg.get("exit_code").and_then(Value::as_i64).is_some_and(|c| c != 0)
         || flag("/success") == Some(false)
         || msg.pointer("/result/Err").is_some()
         || flag("/result/Ok/isError") == Some(true)
@@ -276,17 +248,10 @@ fn outcome(msg: &Value) -> &'static str {
 }
 
 fn output(msg: &Value) -> Option<&Value> {
-    let result = msg
-        .pointer("/result/Ok")
-        .or_else(|| msg.pointer("/result/Err"));
+    let result = msg.pointer("/result/Ok").or_else(|| msg.pointer("/result/Err"));
     let aggregated = msg.get("aggregated_output").filter(|o| *o != "");
-    let stderr = msg
-        .get("stderr")
-        .filter(|o| *o != "" && outcome(msg) == "error");
-    result
-        .or(aggregated)
-        .or(stderr)
-        .or_else(|| msg.get("stdout"))
+    let stderr = msg.get("stderr").filter(|o| *o != "" && outcome(msg) == "error");
+    result.or(aggregated).or(stderr).or_else(|| msg.get("stdout"))
 }
 
 /// Milliseconds of `{secs, nanos}`.

@@ -16,13 +16,8 @@ use crate::time::Time;
 
 /// The item types that are tools; every other, known or not, is none.
 pub(super) fn is_tool(kind: &str) -> bool {
-    let tools = [
-        "command_execution",
-        "file_change",
-        "mcp_tool_call",
-        "web_search",
-        "collab_tool_call",
-    ];
+    let tools =
+        ["command_execution", "file_change", "mcp_tool_call", "web_search", "collab_tool_call"];
     tools.contains(&kind)
 }
 
@@ -142,9 +137,7 @@ pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, 
 /// A string, or the last of a list of strings, as a title.
 pub(super) fn words(json: Option<&str>) -> Option<String> {
     let json = json?;
-    let one = codec::string(json)
-        .and_then(Raw::whole)
-        .map(Cow::into_owned);
+    let one = codec::string(json).and_then(Raw::whole).map(Cow::into_owned);
     one.or_else(|| serde_json::from_str::<Vec<String>>(json).ok()?.pop())
         .map(|text| one_line(&text))
         .filter(|title| !title.is_empty())
@@ -166,10 +159,9 @@ pub(super) fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
     let (status, message) = match kind {
         Some("todo_list") => ("plan", plan(item)),
         Some("error") => ("warning", readable(item)),
-        Some("agent_message" | "assistant_message" | "reasoning") => (
-            "progress",
-            text_at(item, "text").map(one_line).unwrap_or_default(),
-        ),
+        Some("agent_message" | "assistant_message" | "reasoning") => {
+            ("progress", text_at(item, "text").map(one_line).unwrap_or_default())
+        }
         Some(kind) => ("info", format!("item of type {kind:?}")),
         None => ("info", format!("message of type {type_:?}")),
     };
@@ -182,11 +174,7 @@ fn plan(item: &Value) -> String {
     let items = item.get("items").and_then(Value::as_array);
     let items = items.map(Vec::as_slice).unwrap_or_default();
     let done = |i: &&Value| i.get("completed").and_then(Value::as_bool) == Some(true);
-    format!(
-        "{} of {} done",
-        items.iter().filter(done).count(),
-        items.len()
-    )
+    format!("{} of {} done", items.iter().filter(done).count(), items.len())
 }
 
 /// A message without its type, which the status says in its own way.

@@ -9,11 +9,7 @@ use crate::time::Time;
 
 fn run_as(argv: &[&str], lines: &[Value], ended: Ended) -> Vec<Value> {
     let config = Config {
-        guard: guard::Config {
-            stream: "t".into(),
-            label: None,
-            max_block: guard::MAX_BLOCK,
-        },
+        guard: guard::Config { stream: "t".into(), label: None, max_block: guard::MAX_BLOCK },
         max_line: crate::codec::MAX_LINE,
         strict: false,
         argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
@@ -58,10 +54,8 @@ fn command(id: &str, status: &str, exit: Value) -> Value {
 #[test]
 fn usage_is_the_turns_own() {
     let events = run(&[turn(), done(100), turn(), done(130), turn(), done(20)]);
-    let inputs: Vec<&Value> = of(&events, "turn_completed")
-        .iter()
-        .map(|e| &e["usage"]["input_tokens"])
-        .collect();
+    let inputs: Vec<&Value> =
+        of(&events, "turn_completed").iter().map(|e| &e["usage"]["input_tokens"]).collect();
     assert_eq!(inputs, [100, 30, 20]);
 }
 
@@ -86,17 +80,9 @@ fn outcomes_follow_status_and_exit_code() {
         ("in_progress", Value::Null, "unknown"),
     ];
     for (status, exit, outcome) in cases {
-        let events = run(&[
-            turn(),
-            item("completed", command("i", status, exit)),
-            done(1),
-        ]);
+        let events = run(&[turn(), item("completed", command("i", status, exit)), done(1)]);
         assert_eq!(of(&events, "tool_started").len(), 1);
-        assert_eq!(
-            of(&events, "tool_finished")[0]["outcome"],
-            outcome,
-            "{status}"
-        );
+        assert_eq!(of(&events, "tool_finished")[0]["outcome"], outcome, "{status}");
     }
 }
 
@@ -137,19 +123,13 @@ fn without_its_end_a_turn_fails_except_in_the_second_generation() {
         item("completed", answer)
     };
     let third = run(&[turn(), answer("type", "agent_message")]);
-    assert_eq!(
-        of(&third, "turn_failed")[0]["error"]["code"],
-        "missing_result"
-    );
+    assert_eq!(of(&third, "turn_failed")[0]["error"]["code"], "missing_result");
     let created = || json!({"type": "session.created", "session_id": "s"});
     let second = || [created(), answer("item_type", "assistant_message")];
     let ended = run(&second());
     assert_eq!(of(&ended, "turn_completed")[0]["stop"], "end_of_output");
     let killed = run_as(&[], &second(), Ended::Exited(1));
-    assert_eq!(
-        of(&killed, "turn_failed")[0]["error"]["code"],
-        "exit_nonzero"
-    );
+    assert_eq!(of(&killed, "turn_failed")[0]["error"]["code"], "exit_nonzero");
     let begun = json!({"id": "i", "item_type": "command_execution", "command": "x"});
     let cut = run(&[created(), item("started", begun)]);
     assert_eq!(of(&cut, "turn_failed")[0]["error"]["code"], "truncated");
@@ -182,11 +162,7 @@ fn lone_surrogates_survive() {
     let line =
         r#"{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"x\ud83d"}}"#;
     let config = Config {
-        guard: guard::Config {
-            stream: "t".into(),
-            label: None,
-            max_block: guard::MAX_BLOCK,
-        },
+        guard: guard::Config { stream: "t".into(), label: None, max_block: guard::MAX_BLOCK },
         max_line: crate::codec::MAX_LINE,
         strict: false,
         argv: Vec::new(),
@@ -202,22 +178,10 @@ fn each_generation_is_recognised() {
     let found = |value: Value| by_content(&value).map(|(spec, sure)| (spec.name, sure));
     let sure = Some(("codex", Match::Sure));
     let maybe = Some(("codex", Match::Maybe));
-    assert_eq!(
-        found(json!({"id": "1", "msg": {"type": "task_started"}})),
-        sure
-    );
-    assert_eq!(
-        found(json!({"type": "session.created", "session_id": "s"})),
-        sure
-    );
-    assert_eq!(
-        found(json!({"type": "thread.started", "thread_id": "t"})),
-        sure
-    );
+    assert_eq!(found(json!({"id": "1", "msg": {"type": "task_started"}})), sure);
+    assert_eq!(found(json!({"type": "session.created", "session_id": "s"})), sure);
+    assert_eq!(found(json!({"type": "thread.started", "thread_id": "t"})), sure);
     assert_eq!(found(json!({"type": "error", "message": "no"})), maybe);
-    assert_eq!(
-        found(json!({"type": "error", "timestamp": 1, "message": "no"})),
-        None
-    );
+    assert_eq!(found(json!({"type": "error", "timestamp": 1, "message": "no"})), None);
     assert_eq!(found(json!({"jsonrpc": "2.0", "id": 1})), None);
 }

@@ -9,47 +9,19 @@ use crate::codec::Place;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cut<'a> {
     /// A line without its end.
-    Line {
-        bytes: &'a [u8],
-        line: u64,
-        offset: u64,
-    },
+    Line { bytes: &'a [u8], line: u64, offset: u64 },
     /// A piece of a line that is too long.
-    Long {
-        bytes: &'a [u8],
-        line: u64,
-        offset: u64,
-    },
+    Long { bytes: &'a [u8], line: u64, offset: u64 },
     /// A body that was asked for; at the end of the input what there is of it.
-    Body {
-        bytes: &'a [u8],
-        line: u64,
-        offset: u64,
-    },
+    Body { bytes: &'a [u8], line: u64, offset: u64 },
 }
 
 impl<'a> Cut<'a> {
     pub(super) fn place(&self) -> Place<'a> {
-        let (Cut::Line {
-            bytes,
-            line,
-            offset,
-        }
-        | Cut::Long {
-            bytes,
-            line,
-            offset,
-        }
-        | Cut::Body {
-            bytes,
-            line,
-            offset,
-        }) = *self;
-        Place {
-            line,
-            offset,
-            bytes,
-        }
+        let (Cut::Line { bytes, line, offset }
+        | Cut::Long { bytes, line, offset }
+        | Cut::Body { bytes, line, offset }) = *self;
+        Place { line, offset, bytes }
     }
 }
 
@@ -73,15 +45,7 @@ pub(super) struct Cutter {
 
 impl Cutter {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            max,
-            held: Vec::new(),
-            body: None,
-            after_cr: false,
-            long: false,
-            line: 1,
-            offset: 0,
-        }
+        Self { max, held: Vec::new(), body: None, after_cr: false, long: false, line: 1, offset: 0 }
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut Take<'_>) {
@@ -102,17 +66,9 @@ impl Cutter {
         let held = std::mem::take(&mut self.held);
         let (bytes, line, offset) = (held.as_slice(), self.line, self.offset);
         if self.body.take().is_some() {
-            take(Cut::Body {
-                bytes,
-                line,
-                offset,
-            });
+            take(Cut::Body { bytes, line, offset });
         } else if !held.is_empty() {
-            take(Cut::Line {
-                bytes,
-                line,
-                offset,
-            });
+            take(Cut::Line { bytes, line, offset });
         }
     }
 
@@ -122,11 +78,7 @@ impl Cutter {
         if self.held.len() == length {
             let held = std::mem::take(&mut self.held);
             self.body = None;
-            take(Cut::Body {
-                bytes: &held,
-                line: self.line,
-                offset: self.offset,
-            });
+            take(Cut::Body { bytes: &held, line: self.line, offset: self.offset });
             self.offset += length as u64;
         }
         later
@@ -162,19 +114,11 @@ impl Cutter {
         let (line, offset) = (self.line, self.offset);
         self.offset += (self.held.len() + now.len()) as u64;
         if self.held.is_empty() {
-            return take(Cut::Line {
-                bytes: now,
-                line,
-                offset,
-            });
+            return take(Cut::Line { bytes: now, line, offset });
         }
         let mut held = std::mem::take(&mut self.held);
         held.extend_from_slice(now);
-        take(Cut::Line {
-            bytes: &held,
-            line,
-            offset,
-        })
+        take(Cut::Line { bytes: &held, line, offset })
     }
 
     fn long(&mut self, now: &[u8], take: &mut Take<'_>) {
@@ -182,11 +126,7 @@ impl Cutter {
         let held = std::mem::take(&mut self.held);
         for bytes in [held.as_slice(), now] {
             for bytes in bytes.chunks(64 << 10) {
-                take(Cut::Long {
-                    bytes,
-                    line: self.line,
-                    offset: self.offset,
-                });
+                take(Cut::Long { bytes, line: self.line, offset: self.offset });
                 self.offset += bytes.len() as u64;
             }
         }

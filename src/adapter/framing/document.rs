@@ -20,10 +20,7 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            max,
-            ..Self::default()
-        }
+        Self { max, ..Self::default() }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -94,10 +91,7 @@ impl Document {
     /// What has begun will never be whole.
     pub(super) fn give_up(&mut self, each: &mut Each<'_>) {
         self.give(
-            Malformed {
-                offset: self.held.len(),
-                reason: "a JSON value that does not end".into(),
-            },
+            Malformed { offset: self.held.len(), reason: "a JSON value that does not end".into() },
             each,
         );
     }
@@ -105,12 +99,7 @@ impl Document {
     fn give(&mut self, why: Malformed, each: &mut Each<'_>) {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            broken(
-                held.trim_end_matches('\n'),
-                (self.line, self.offset),
-                why,
-                each,
-            );
+            broken(held.trim_end_matches('\n'), (self.line, self.offset), why, each);
         }
         self.clear();
     }
@@ -129,20 +118,11 @@ impl Document {
 }
 
 fn message(text: &str, (line, offset): (u64, u64), each: &mut Each<'_>) {
-    each(Frame::Message(Message {
-        event: "",
-        text,
-        line,
-        offset,
-    }));
+    each(Frame::Message(Message { event: "", text, line, offset }));
 }
 
 fn broken(text: &str, (line, offset): (u64, u64), why: Malformed, each: &mut Each<'_>) {
     let bytes = text.as_bytes();
-    let place = Place {
-        line,
-        offset,
-        bytes,
-    };
+    let place = Place { line, offset, bytes };
     each(Frame::Broken(place, why));
 }

@@ -20,9 +20,7 @@ pub(super) fn is_data(line: &str) -> bool {
 
 /// Whether these bytes at the end of the input are the beginning of a field's name.
 pub(super) fn is_begun(bytes: &[u8]) -> bool {
-    FIELDS
-        .iter()
-        .any(|field| field.as_bytes().starts_with(bytes))
+    FIELDS.iter().any(|field| field.as_bytes().starts_with(bytes))
 }
 
 /// The event that has begun.
@@ -39,10 +37,7 @@ pub(super) struct Sse {
 
 impl Sse {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            max,
-            ..Self::default()
-        }
+        Self { max, ..Self::default() }
     }
 
     /// Takes a field that stands at this place.
@@ -127,11 +122,7 @@ impl Sse {
     }
 
     fn give_up(&mut self, why: Malformed, each: &mut Each<'_>) {
-        let place = Place {
-            line: self.line,
-            offset: self.offset,
-            bytes: self.data.as_bytes(),
-        };
+        let place = Place { line: self.line, offset: self.offset, bytes: self.data.as_bytes() };
         each(Frame::Broken(place, why));
         self.clear();
     }

@@ -42,17 +42,11 @@ fn server_sent_events_follow_the_standard() {
         ("\u{feff}data:{\"a\":1}\r\n\r\n", "1: {\"a\":1}"),
         ("data: x\rdata: y\r\r", "1: x\ny"),
         (": comment\n\n:\nid: 7\nretry: 10\ndata: 1\n\n", "6: 1"),
-        (
-            "event: error\ndata: {}\n\ndata: {}\n\n",
-            "2: error={}|4: {}",
-        ),
+        ("event: error\ndata: {}\n\ndata: {}\n\n", "2: error={}|4: {}"),
         ("event: gone\n\ndata: 1\n\n", "3: 1"),
         ("data:\n\n", ""),
         ("data:  two spaces\n\n", "1:  two spaces"),
-        (
-            "data: data: {\"a\":1}\n\ndata: data: [DONE]\n\n",
-            "1: {\"a\":1}|3: [DONE]",
-        ),
+        ("data: data: {\"a\":1}\n\ndata: data: [DONE]\n\n", "1: {\"a\":1}|3: [DONE]"),
     ];
     for (input, want) in cases {
         assert_eq!(all(input), want, "{input:?}");
@@ -63,14 +57,8 @@ fn server_sent_events_follow_the_standard() {
 fn gateways_and_cut_connections_are_forgiven() {
     let cases = [
         // No blank lines between events.
-        (
-            "data: {\"a\":1}\ndata: {\"b\":2}\n\n",
-            "1: {\"a\":1}|2: {\"b\":2}",
-        ),
-        (
-            "event: a\ndata: {}\nevent: b\ndata: {}\n",
-            "2: a={}|4: b={}",
-        ),
+        ("data: {\"a\":1}\ndata: {\"b\":2}\n\n", "1: {\"a\":1}|2: {\"b\":2}"),
+        ("event: a\ndata: {}\nevent: b\ndata: {}\n", "2: a={}|4: b={}"),
         // JSON over several data lines is one event.
         ("data: {\ndata: \"a\":1}\n\n", "1: {\n\"a\":1}"),
         // The end of the body dispatches what is whole, and says what is not.
@@ -91,16 +79,10 @@ fn documents_and_lines_of_json() {
     let cases = [
         ("{\"a\":1}\n{\"b\":2}\n", "1: {\"a\":1}|2: {\"b\":2}"),
         ("{\n  \"a\": [\n1]\n}\n", "1: {\n  \"a\": [\n1]\n}"),
-        (
-            "[{\"a\":1}\n,\n{\"b\":[{}]}\n]\n",
-            "1: {\"a\":1}|3: {\"b\":[{}]}",
-        ),
+        ("[{\"a\":1}\n,\n{\"b\":[{}]}\n]\n", "1: {\"a\":1}|3: {\"b\":[{}]}"),
         ("[1,2]\n", "1: [1,2]"),
         ("{\"a\":\n{\"b\":2}\n", "broken 1@0 {\"a\":|2: {\"b\":2}"),
-        (
-            "{\"a\": \"x\n{\"b\":2}\n",
-            "broken 1@0 {\"a\": \"x|2: {\"b\":2}",
-        ),
+        ("{\"a\": \"x\n{\"b\":2}\n", "broken 1@0 {\"a\": \"x|2: {\"b\":2}"),
         ("[12:00] hello\n", "broken 1@0 [12:00] hello"),
         ("{\"a\":1} {\"b\":2}\n", "1: {\"a\":1}|1: {\"b\":2}"),
         ("{\n\"a\":1", "broken 1@0 {\n\"a\":1|cut"),
@@ -117,10 +99,7 @@ fn documents_and_lines_of_json() {
 #[test]
 fn headers_and_lengths() {
     let cases = [
-        (
-            "HTTP/2 200 \r\nA: b:c\r\n\r\ndata: 1\r\n\r\n",
-            "head 200 Some(\"b:c\")|4: 1",
-        ),
+        ("HTTP/2 200 \r\nA: b:c\r\n\r\ndata: 1\r\n\r\n", "head 200 Some(\"b:c\")|4: 1"),
         (
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oh\r\ncontent-length: 2\r\n\r\n{}\n",
             "head 100 None|head 500 None|6: {}",
@@ -142,10 +121,7 @@ fn headers_and_lengths() {
 #[test]
 fn what_is_too_long_leaves_in_pieces() {
     let long = "x".repeat(300);
-    assert_eq!(
-        all(&format!("{long}\nok\n")),
-        format!("broken 1@0 {long}|log ok")
-    );
+    assert_eq!(all(&format!("{long}\nok\n")), format!("broken 1@0 {long}|log ok"));
     let event = format!("data: {}\n", &long[..150]).repeat(2);
     assert!(all(&event).starts_with("broken 1@0 x"));
     let document = format!("{{\n\"{}\":\n\"{}\"", &long[..120], &long[..120]);

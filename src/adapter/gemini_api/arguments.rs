@@ -52,9 +52,8 @@ impl Partial {
                     Value::String(_) => {}
                     other => *other = text.into(),
                 }
-            } else if let Some(value) = ["numberValue", "boolValue"]
-                .iter()
-                .find_map(|k| part.get(k))
+            } else if let Some(value) =
+                ["numberValue", "boolValue"].iter().find_map(|k| part.get(k))
             {
                 *place = value.clone();
             } else {

@@ -25,9 +25,7 @@ impl Calls {
     /// Whether this call was started in the turn that is open.
     #[must_use]
     pub fn started(&self, id: &str, guard: &Guard) -> bool {
-        self.known
-            .get(id)
-            .is_some_and(|call| guard.turn_open() && call.turn == guard.turns())
+        self.known.get(id).is_some_and(|call| guard.turn_open() && call.turn == guard.turns())
     }
 
     /// Starts a tool once: a repeat in the same turn is nothing new.
@@ -77,12 +75,8 @@ impl Calls {
         };
         let output = end.output.as_deref().map(|o| super::value_of(o, guard));
         let data = serde_json::json!({"id": end.id, "outcome": end.outcome, "output": output});
-        let notice = Notice {
-            kind: "log",
-            message: Some(message),
-            data: Some(data),
-            parent: end.parent,
-        };
+        let notice =
+            Notice { kind: "log", message: Some(message), data: Some(data), parent: end.parent };
         guard.status(now, &notice);
         self.note(end.id, call.map_or(0, |c| c.turn), true);
     }

@@ -29,10 +29,7 @@ struct Held {
 impl Documents {
     /// Before the first byte.
     pub fn new() -> Self {
-        Self {
-            lines: Lines::new(MAX_LINE),
-            held: Held::default(),
-        }
+        Self { lines: Lines::new(MAX_LINE), held: Held::default() }
     }
 
     /// Takes the next bytes, and hands every document that is whole to `each`.
@@ -44,15 +41,13 @@ impl Documents {
         mut each: impl FnMut(Value, &mut Guard),
     ) {
         let held = &mut self.held;
-        self.lines
-            .feed(bytes, |piece| held.piece(now, piece, guard, &mut each));
+        self.lines.feed(bytes, |piece| held.piece(now, piece, guard, &mut each));
     }
 
     /// The output has ended: what is held is as much as will ever come.
     pub fn end(&mut self, now: Time, guard: &mut Guard, mut each: impl FnMut(Value, &mut Guard)) {
         let held = &mut self.held;
-        self.lines
-            .end(|piece| held.piece(now, piece, guard, &mut each));
+        self.lines.end(|piece| held.piece(now, piece, guard, &mut each));
         held.release(now, guard);
     }
 }
@@ -66,29 +61,12 @@ impl Held {
         each: &mut impl FnMut(Value, &mut Guard),
     ) {
         let (bytes, number, offset, ended) = match piece {
-            Piece::Line {
-                bytes,
-                number,
-                offset,
-                ended,
-                ..
-            } => (bytes, number, offset, ended),
-            Piece::Long {
-                bytes,
-                number,
-                offset,
-                ..
-            } => {
+            Piece::Line { bytes, number, offset, ended, .. } => (bytes, number, offset, ended),
+            Piece::Long { bytes, number, offset, .. } => {
                 self.release(now, guard);
                 for (at, bytes) in bytes.chunks(PIECE).enumerate() {
                     let offset = offset + (at * PIECE) as u64;
-                    diagnostic_of(
-                        now,
-                        (number, offset),
-                        bytes,
-                        "a line that is too long",
-                        guard,
-                    );
+                    diagnostic_of(now, (number, offset), bytes, "a line that is too long", guard);
                 }
                 return;
             }

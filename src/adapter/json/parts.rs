@@ -85,10 +85,7 @@ pub fn finish_tool(now: Time, done: &Done<'_>, calls: &mut Calls, guard: &mut Gu
         name: done.name,
         kind: tool_kind(done.name),
         outcome: done.outcome,
-        output: done
-            .output
-            .filter(|o| !o.is_null())
-            .map(|o| codec::to_json(o).into()),
+        output: done.output.filter(|o| !o.is_null()).map(|o| codec::to_json(o).into()),
         exit_code: done.exit_code,
         duration_ms: done.duration_ms,
         parent: done.parent,
@@ -172,11 +169,7 @@ pub fn usage(value: &Value) -> Option<Usage> {
             ..Usage::default()
         })
     };
-    if usage == Usage::default() {
-        total()
-    } else {
-        Some(usage)
-    }
+    if usage == Usage::default() { total() } else { Some(usage) }
 }
 
 /// Two counts together.
@@ -212,11 +205,7 @@ pub fn spend(spent: &mut Spent, used: Option<Usage>, cost: Option<f64>) {
 #[must_use]
 pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'static> {
     let message = if message.is_empty() { words } else { message };
-    let message = if message.is_empty() {
-        "the turn failed without a reason"
-    } else {
-        message
-    };
+    let message = if message.is_empty() { "the turn failed without a reason" } else { message };
     let all = format!("{words} {message}").to_lowercase();
     let is = |list: &[&str]| list.iter().any(|w| all.contains(w));
     let code = match status {
@@ -259,11 +248,7 @@ pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'stat
         _ if is(&["max_turns", "maximum session turns", "turnlimited"]) => "max_turns",
         _ => "runtime_error",
     };
-    Failure {
-        code: code.into(),
-        message: message.to_owned().into(),
-        retry_at: None,
-    }
+    Failure { code: code.into(), message: message.to_owned().into(), retry_at: None }
 }
 
 #[cfg(test)]
@@ -274,10 +259,7 @@ mod tests {
     fn counts_in_any_words() {
         let of = |json| usage(&serde_json::from_str(json).unwrap());
         let seen = of(r#"{"input":1,"output":2,"cache":{"read":3,"write":4},"total":9}"#).unwrap();
-        assert_eq!(
-            (seen.cache_read_tokens, seen.cache_write_tokens),
-            (Some(3), Some(4))
-        );
+        assert_eq!((seen.cache_read_tokens, seen.cache_write_tokens), (Some(3), Some(4)));
         assert_eq!(seen.total_tokens, None);
         assert_eq!(of(r#"{"total_tokens":9}"#).unwrap().total_tokens, Some(9));
         assert_eq!(of("{}"), None);
@@ -287,10 +269,7 @@ mod tests {
     fn texts_join_and_other_content_stays() {
         let plain = |json| plain(&serde_json::from_str(json).unwrap()).to_string();
         assert_eq!(plain(r#"[{"text":"a"},{"text":"b"}]"#), r#""a\nb""#);
-        assert_eq!(
-            plain(r#"[{"text":"a"},{"data":1}]"#),
-            r#"[{"text":"a"},{"data":1}]"#
-        );
+        assert_eq!(plain(r#"[{"text":"a"},{"data":1}]"#), r#"[{"text":"a"},{"data":1}]"#);
         assert_eq!(plain("[]"), "[]");
     }
 

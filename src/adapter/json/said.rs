@@ -57,11 +57,7 @@ impl Said {
     /// A text that was said as a whole.
     #[must_use]
     pub fn whole(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            lost: false,
-            closed: true,
-        }
+        Self { text: text.to_owned(), lost: false, closed: true }
     }
 
     /// The guard closed its block.

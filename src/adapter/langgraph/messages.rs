@@ -126,8 +126,7 @@ impl Messages {
             let key = format!("{id}/{index}");
             let named = |key| text_at(piece, key).unwrap_or_default();
             let calls = &mut self.calls;
-            self.held
-                .begin(now, &key, (named("id"), named("name")), calls, guard);
+            self.held.begin(now, &key, (named("id"), named("name")), calls, guard);
             self.held.add(&key, named("args"));
         }
         self.stop(now, message, guard);

@@ -48,13 +48,7 @@ pub(super) fn event(now: Time, value: &Value, messages: &mut Messages, guard: &m
         "on_tool_start" => {
             messages.release(now, guard);
             let input = data.get("input").map(raw);
-            start_tool(
-                now,
-                (id, name),
-                input.as_deref(),
-                &mut messages.calls,
-                guard,
-            );
+            start_tool(now, (id, name), input.as_deref(), &mut messages.calls, guard);
         }
         "on_tool_end" | "on_tool_error" => {
             let failed = kind == "on_tool_error";

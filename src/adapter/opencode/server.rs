@@ -140,11 +140,7 @@ impl Server {
         }
         let delta = said_at(now, props, "delta", guard);
         let part = self.known(get("partID"));
-        let text = Text {
-            key: get("partID"),
-            kind: part.kind,
-            parent: None,
-        };
+        let text = Text { key: get("partID"), kind: part.kind, parent: None };
         if !part.done && !delta.is_empty() {
             part.said.delta(now, &text, delta, guard);
         }

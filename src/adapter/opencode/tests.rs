@@ -4,20 +4,10 @@ use super::*;
 use crate::guard::Config;
 
 fn run(raw: &str) -> String {
-    let mut guard = Guard::new(Config {
-        stream: "s".into(),
-        label: None,
-        max_block: 1000,
-    });
+    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block: 1000 });
     let mut adapter = (SPEC.new)(&[]);
     for line in raw.lines() {
-        let line = Line {
-            text: None,
-            bytes: line.as_bytes(),
-            number: 1,
-            offset: 0,
-            ended: true,
-        };
+        let line = Line { text: None, bytes: line.as_bytes(), number: 1, offset: 0, ended: true };
         adapter.on_line(Time::default(), line, &mut guard);
     }
     String::from_utf8(std::mem::take(&mut guard.out)).unwrap()
@@ -32,10 +22,7 @@ fn a_curl_of_the_server_is_read_too() {
         "\n\n",
         r#"data: {"type":"session.idle","properties":{"sessionID":"s"}}"#,
     ));
-    assert!(
-        out.contains(r#""type":"block_final","stream":"s","turn":1"#),
-        "{out}"
-    );
+    assert!(out.contains(r#""type":"block_final","stream":"s","turn":1"#), "{out}");
     assert!(out.contains(r#""type":"turn_completed""#), "{out}");
     assert!(!out.contains("diagnostic"), "{out}");
 }

@@ -52,28 +52,19 @@ fn c1_tells_the_place() {
     let mut bytes = session_with(|_| ()).into_bytes();
     bytes[10] = 0xFF;
     let (report, _) = run_in(&Options::default(), &bytes, 7);
-    assert!(
-        report.starts_with("<stdin>:1:11: C1: invalid UTF-8"),
-        "{report}"
-    );
+    assert!(report.starts_with("<stdin>:1:11: C1: invalid UTF-8"), "{report}");
     assert_eq!(cited(&report), ["C1"]);
 }
 
 #[test]
 fn c1_long_lines() {
     let mut events = session();
-    events.insert(
-        7,
-        Ev::new("status", 1, &format!(r#""kind":"{}""#, "x".repeat(900))),
-    );
+    events.insert(7, Ev::new("status", 1, &format!(r#""kind":"{}""#, "x".repeat(900))));
     let input = text(&render(&events));
     for (strict, exit) in [(false, Exit::Failed), (true, Exit::Malformed)] {
         let options = Options {
             pass: true,
-            reading: Reading {
-                max_line: 500,
-                strict,
-            },
+            reading: Reading { max_line: 500, strict },
             ..Options::default()
         };
         for step in [3, 100_000] {
@@ -187,10 +178,7 @@ fn c6_blocks() {
             session_with(|e| e.insert(5, whole(1, 1, "Hello"))),
             session_with(|e| e.insert(5, delta(1, 1, "more"))),
             session_with(|e| {
-                e.splice(
-                    5..5,
-                    [delta(1, 1, "more"), delta(1, 1, "!"), whole(1, 1, "more!")],
-                );
+                e.splice(5..5, [delta(1, 1, "more"), delta(1, 1, "!"), whole(1, 1, "more!")]);
             }),
             session_with(|e| e[13] = whole(2, 5, "jump")),
             session_with(|e| e[13] = whole(2, 1, "direct")),
@@ -244,20 +232,8 @@ fn c8_times() {
 /// A turn whose block left in three parts that share a number.
 fn parts(change: impl FnOnce(&mut Vec<Ev>)) -> String {
     let mut all = vec![
-        part(
-            1,
-            1,
-            0,
-            "false",
-            r#""text":"a\n```","close":"\n```","glue":"\n""#,
-        ),
-        part(
-            1,
-            1,
-            1,
-            "false",
-            r#""text":"```\nb\n```","open":"```\n","close":"\n\u0060``""#,
-        ),
+        part(1, 1, 0, "false", r#""text":"a\n```","close":"\n```","glue":"\n""#),
+        part(1, 1, 1, "false", r#""text":"```\nb\n```","open":"```\n","close":"\n\u0060``""#),
         part(1, 1, 2, "true", r#""text":"```\nc","open":"```\u000a""#),
     ];
     change(&mut all);

@@ -12,12 +12,7 @@ pub(super) struct Ev {
 
 impl Ev {
     pub(super) fn new(kind: &'static str, turn: u64, body: &str) -> Self {
-        Self {
-            stream: "s",
-            kind,
-            turn,
-            body: body.into(),
-        }
+        Self { stream: "s", kind, turn, body: body.into() }
     }
 }
 
@@ -27,15 +22,9 @@ pub(super) fn line(ev: &Ev, seq: u64) -> String {
         0 => String::new(),
         n => format!(r#""turn":{n},"#),
     };
-    let Ev {
-        stream, kind, body, ..
-    } = ev;
-    let ts = format!(
-        "2023-11-14T22:{:02}:{:02}.{:03}Z",
-        seq / 600 % 60,
-        seq / 10 % 60,
-        seq % 10 * 100
-    );
+    let Ev { stream, kind, body, .. } = ev;
+    let ts =
+        format!("2023-11-14T22:{:02}:{:02}.{:03}Z", seq / 600 % 60, seq / 10 % 60, seq % 10 * 100);
     format!(r#"{{"v":1,"type":"{kind}","stream":"{stream}",{turn}"seq":{seq},"ts":"{ts}",{body}}}"#)
 }
 
@@ -57,19 +46,11 @@ pub(super) fn text(lines: &[String]) -> String {
 }
 
 pub(super) fn delta(turn: u64, block: u64, text: &str) -> Ev {
-    Ev::new(
-        "text_delta",
-        turn,
-        &format!(r#""block":"b{block}","kind":"answer","text":"{text}""#),
-    )
+    Ev::new("text_delta", turn, &format!(r#""block":"b{block}","kind":"answer","text":"{text}""#))
 }
 
 pub(super) fn whole(turn: u64, block: u64, text: &str) -> Ev {
-    Ev::new(
-        "block_final",
-        turn,
-        &format!(r#""block":"b{block}","kind":"answer","text":"{text}""#),
-    )
+    Ev::new("block_final", turn, &format!(r#""block":"b{block}","kind":"answer","text":"{text}""#))
 }
 
 pub(super) fn started(turn: u64, id: &str) -> Ev {
@@ -93,11 +74,7 @@ pub(super) fn finished(turn: u64, id: &str) -> Ev {
 }
 
 pub(super) fn opened(turn: u64) -> Ev {
-    Ev::new(
-        "turn_started",
-        turn,
-        r#""runtime":"test","tools":["a","b"]"#,
-    )
+    Ev::new("turn_started", turn, r#""runtime":"test","tools":["a","b"]"#)
 }
 
 pub(super) fn completed(turn: u64) -> Ev {
@@ -141,11 +118,7 @@ pub(super) fn session() -> Vec<Ev> {
         whole(2, 3, "direct"),
         started(2, "t1"),
         finished(2, "t1"),
-        Ev::new(
-            "turn_failed",
-            2,
-            r#""error":{"code":"auth","message":"no"},"exit":{"code":1}"#,
-        ),
+        Ev::new("turn_failed", 2, r#""error":{"code":"auth","message":"no"},"exit":{"code":1}"#),
         status(0, "exit"),
     ]
 }
@@ -164,15 +137,7 @@ impl Rng {
 
 /// A valid stream: turns of blocks with deltas (some of half a surrogate pair), tools side by side, sub-agents, statuses.
 pub(super) fn random(rng: &mut Rng, stream: &'static str) -> Vec<Ev> {
-    const WORDS: [&str; 7] = [
-        "a",
-        "\\n",
-        "é",
-        "\\ud83d",
-        "\\ude00",
-        "\\u00e9 \\\"x\\\"",
-        "😀",
-    ];
+    const WORDS: [&str; 7] = ["a", "\\n", "é", "\\ud83d", "\\ude00", "\\u00e9 \\\"x\\\"", "😀"];
     let mut events = vec![status(0, "session")];
     let mut block = 0;
     for turn in 1..=1 + rng.below(4) {
@@ -207,11 +172,7 @@ pub(super) fn random(rng: &mut Rng, stream: &'static str) -> Vec<Ev> {
         events.push(match rng.below(3) {
             0 => completed(turn),
             1 => Ev::new("turn_cancelled", turn, r#""by":"signal","reason":"SIGINT""#),
-            _ => Ev::new(
-                "turn_failed",
-                turn,
-                r#""error":{"code":"truncated","message":""}"#,
-            ),
+            _ => Ev::new("turn_failed", turn, r#""error":{"code":"truncated","message":""}"#),
         });
     }
     events.push(status(0, "exit"));
@@ -226,10 +187,8 @@ pub(super) fn random_all(seed: u64) -> Vec<Ev> {
     let mut rng = Rng(seed | 1);
     let names = ["s", "t.1", "u:2"];
     let count = 1 + rng.below(3) as usize;
-    let mut streams: Vec<_> = names[..count]
-        .iter()
-        .map(|name| random(&mut rng, name).into_iter())
-        .collect();
+    let mut streams: Vec<_> =
+        names[..count].iter().map(|name| random(&mut rng, name).into_iter()).collect();
     let mut events = Vec::new();
     while !streams.is_empty() {
         let at = rng.below(streams.len() as u64) as usize;

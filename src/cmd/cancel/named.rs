@@ -62,11 +62,7 @@ impl Named {
         if found.is_empty() {
             complain(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
             // All of nothing has stopped.
-            return Ok(if self.all {
-                Exit::Success
-            } else {
-                Exit::Unavailable
-            });
+            return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
         let asked: Vec<(Found, Request)> = found
             .into_iter()
@@ -82,18 +78,14 @@ impl Named {
             })
             .collect();
         let (mut exit, mut printed) = (Exit::Success, Exit::Success);
-        ask_all(
-            asked,
-            grace.saturating_add(PATIENCE),
-            &mut |found, answer| {
-                let (heard, status) = self.hear(&found.info.stream, &answer);
-                exit = exit.or(status);
-                if let Answer::Ended(line) = answer {
-                    printed = printed.or(run::print(format!("{line}\n").as_bytes()));
-                }
-                heard
-            },
-        );
+        ask_all(asked, grace.saturating_add(PATIENCE), &mut |found, answer| {
+            let (heard, status) = self.hear(&found.info.stream, &answer);
+            exit = exit.or(status);
+            if let Answer::Ended(line) = answer {
+                printed = printed.or(run::print(format!("{line}\n").as_bytes()));
+            }
+            heard
+        });
         Ok(printed.or(exit))
     }
 

@@ -75,9 +75,7 @@ fn clean(text: &str) -> String {
 fn main_sections(roff: &mut Roff, command: &Command) {
     examples_section(roff, command);
     roff.control("SH", ["EXIT STATUS"]);
-    roff.text([roman(
-        "The first that applies; of several turns the last one counts.",
-    )]);
+    roff.text([roman("The first that applies; of several turns the last one counts.")]);
     for row in exit::TABLE {
         entry(roff, row.status, row.meaning);
     }

@@ -12,10 +12,7 @@ use crate::{config, exit};
 pub(super) fn reference(tree: &Command) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "# The command line\n")?;
-    writeln!(
-        text,
-        "Made by `cargo run -- generate`; `spile COMMAND --help` says the same.\n"
-    )?;
+    writeln!(text, "Made by `cargo run -- generate`; `spile COMMAND --help` says the same.\n")?;
     about(tree, &mut text)?;
     writeln!(text, "| command | what it does |\n| --- | --- |")?;
     for command in shown(tree) {
@@ -31,10 +28,7 @@ pub(super) fn reference(tree: &Command) -> Result<String> {
         section(command, 2, &mut text)?;
     }
     writeln!(text, "## Exit statuses\n")?;
-    writeln!(
-        text,
-        "The first that applies; of several turns the last one counts.\n"
-    )?;
+    writeln!(text, "The first that applies; of several turns the last one counts.\n")?;
     writeln!(text, "| status | meaning |\n| --- | --- |")?;
     for row in exit::TABLE {
         writeln!(text, "| {} | {} |", row.status, cell(row.meaning))?;
@@ -64,10 +58,7 @@ fn section(command: &Command, level: usize, text: &mut String) -> Result<()> {
             .filter(|a| a.get_id() != "help" && a.get_id() != "version")
     };
     if args(true).chain(args(false)).next().is_some() {
-        writeln!(
-            text,
-            "| option | default | what it does |\n| --- | --- | --- |"
-        )?;
+        writeln!(text, "| option | default | what it does |\n| --- | --- | --- |")?;
         for arg in args(true).chain(args(false)) {
             row(arg, text)?;
         }
@@ -82,11 +73,7 @@ fn section(command: &Command, level: usize, text: &mut String) -> Result<()> {
 
 fn about(command: &Command, text: &mut String) -> Result<()> {
     let about = command.get_long_about().or_else(|| command.get_about());
-    for paragraph in about
-        .map(ToString::to_string)
-        .unwrap_or_default()
-        .split("\n\n")
-    {
+    for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         writeln!(text, "{}\n", escaped(paragraph.trim_end()))?;
     }
     Ok(())
@@ -95,10 +82,8 @@ fn about(command: &Command, text: &mut String) -> Result<()> {
 fn row(arg: &Arg, text: &mut String) -> Result<()> {
     let names = arg.get_value_names().unwrap_or_default().join(" ");
     let takes = arg.get_action().takes_values() && !names.is_empty();
-    let flags = [
-        arg.get_short().map(|c| format!("-{c}")),
-        arg.get_long().map(|l| format!("--{l}")),
-    ];
+    let flags =
+        [arg.get_short().map(|c| format!("-{c}")), arg.get_long().map(|l| format!("--{l}"))];
     let flags: Vec<String> = flags.into_iter().flatten().collect();
     let mut name = flags.join(", ");
     if takes {
@@ -106,23 +91,14 @@ fn row(arg: &Arg, text: &mut String) -> Result<()> {
         name = format!("{name}{space}{names}");
     }
     let defaults = arg.get_default_values().iter();
-    let default: Vec<_> = defaults
-        .map(|v| format!("`{}`", v.to_string_lossy()))
-        .collect();
-    let default = if takes {
-        default.join(" ")
-    } else {
-        String::new()
-    };
+    let default: Vec<_> = defaults.map(|v| format!("`{}`", v.to_string_lossy())).collect();
+    let default = if takes { default.join(" ") } else { String::new() };
     let help = arg.get_long_help().or_else(|| arg.get_help());
     let mut help = cell(&help.map(ToString::to_string).unwrap_or_default());
     let values = arg.get_possible_values();
     let values: Vec<_> = values.iter().filter(|v| !v.is_hide_set()).collect();
     if takes && !values.is_empty() {
-        let names: Vec<_> = values
-            .iter()
-            .map(|v| format!("`{}`", v.get_name()))
-            .collect();
+        let names: Vec<_> = values.iter().map(|v| format!("`{}`", v.get_name())).collect();
         write!(help, ": {}", names.join(" "))?;
     }
     writeln!(text, "| `{}` | {} | {help} |", cell(&name), cell(&default))?;
@@ -144,16 +120,10 @@ fn configuration(text: &mut String) -> Result<()> {
         "A flag wins, then the environment, then `$XDG_CONFIG_HOME/spile/spile.toml` (else `~/.config/spile/spile.toml`), then \
          what is built in. Only these can be set; anything else in the file is refused. `spile config` shows what holds.\n"
     )?;
-    writeln!(
-        text,
-        "| option | environment | `spile.toml` |\n| --- | --- | --- |"
-    )?;
+    writeln!(text, "| option | environment | `spile.toml` |\n| --- | --- | --- |")?;
     for (command, option) in config::tunable() {
         let variable = config::variable(command, option);
-        writeln!(
-            text,
-            "| `spile {command} --{option}` | `{variable}` | `{command}.{option}` |"
-        )?;
+        writeln!(text, "| `spile {command} --{option}` | `{variable}` | `{command}.{option}` |")?;
     }
     Ok(())
 }

@@ -59,10 +59,7 @@ impl Supervise {
             (self.once.is_some(), "--once"),
             (self.timeout.is_some(), "--timeout"),
             (self.idle_timeout.is_some(), "--idle-timeout"),
-            (
-                self.first_output_timeout.is_some(),
-                "--first-output-timeout",
-            ),
+            (self.first_output_timeout.is_some(), "--first-output-timeout"),
             (self.tool_timeout.is_some(), "--tool-timeout"),
         ];
         let given = all.into_iter().find(|(given, _)| *given);

@@ -66,11 +66,7 @@ pub(super) enum Refusal {
 
 impl Lane {
     pub(super) fn new(stream: &str) -> Self {
-        Self {
-            stream: stream.to_owned(),
-            live: true,
-            ..Self::default()
-        }
+        Self { stream: stream.to_owned(), live: true, ..Self::default() }
     }
 
     /// What is remembered longest.
@@ -132,11 +128,7 @@ impl Lane {
         if let Some(label) = head(event.line, |head| head.label.map(|l| l.0.into_owned())) {
             self.label = Some(label);
         }
-        self.turn = Some(Turn {
-            number,
-            since: now,
-            ..Turn::default()
-        });
+        self.turn = Some(Turn { number, since: now, ..Turn::default() });
     }
 
     fn end(&mut self, number: u64) {
@@ -172,12 +164,8 @@ impl Lane {
         if self.cut || turn.state != State::Watched {
             return None;
         }
-        let after = options
-            .after
-            .map(|after| (turn.since + after, Silence::After(after)));
-        let idle = options
-            .when_idle
-            .map(|idle| (self.last_at + idle, Silence::Idle(idle)));
+        let after = options.after.map(|after| (turn.since + after, Silence::After(after)));
+        let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
         // At the end of all time nothing moves on any more.
         due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))
@@ -203,11 +191,7 @@ impl Lane {
         }
         let (kind, why, data) = head(event.line, |head| {
             let why = head.message.map(|m| m.0.into_owned());
-            Some((
-                head.kind?.0.into_owned(),
-                why.unwrap_or_default(),
-                head.data,
-            ))
+            Some((head.kind?.0.into_owned(), why.unwrap_or_default(), head.data))
         })?;
         let code = data.as_ref().and_then(|d| d.get("code")?.as_str());
         (kind == "cancel_refused").then(|| match code.unwrap_or_default() {
@@ -247,11 +231,7 @@ impl Lane {
     }
 
     fn say(&self, now: Time, (kind, message): (&str, &str), data: Value, buf: &mut Vec<u8>) {
-        let body = Status {
-            kind: kind.into(),
-            message: Some(message.into()),
-            data: Some(data),
-        };
+        let body = Status { kind: kind.into(), message: Some(message.into()), data: Some(data) };
         let envelope = self.envelope(now, Type::Status, None);
         Writer::default().event(buf, &envelope, &body);
     }
@@ -277,10 +257,7 @@ impl Lane {
         let Some(mut turn) = self.turn.take() else {
             return;
         };
-        let (blocks, tools) = (
-            std::mem::take(&mut turn.blocks),
-            std::mem::take(&mut turn.tools),
-        );
+        let (blocks, tools) = (std::mem::take(&mut turn.blocks), std::mem::take(&mut turn.tools));
         let reason = match std::mem::take(&mut turn.state) {
             State::Asked(reason) => reason,
             _ => "cancelled".to_owned(),
@@ -302,11 +279,7 @@ impl Lane {
         }
         self.seq += 1;
         let envelope = self.envelope(now, Type::TurnCancelled, Some(self.seq));
-        let body = TurnCancelled {
-            by: "filter".into(),
-            reason: reason.into(),
-            stop: None,
-        };
+        let body = TurnCancelled { by: "filter".into(), reason: reason.into(), stop: None };
         out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
         self.turn = None;
         (self.cut, self.live) = (true, false);

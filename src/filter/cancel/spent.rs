@@ -17,28 +17,19 @@ pub(super) enum Tokens {
 /// The tokens that were used.
 pub(super) fn tokens(data: &Value) -> Option<Tokens> {
     let count = find(data, MAX_DEPTH, &|object| {
-        let at = |keys: [&str; 2]| {
-            keys.iter()
-                .find_map(|key| object.get(*key).and_then(Value::as_u64))
-        };
+        let at =
+            |keys: [&str; 2]| keys.iter().find_map(|key| object.get(*key).and_then(Value::as_u64));
         let input = at(["input_tokens", "inputTokens"]);
         let output = at(["output_tokens", "outputTokens"]);
-        let parts = input
-            .or(output)
-            .map(|_| input.unwrap_or(0).saturating_add(output.unwrap_or(0)));
-        parts
-            .or_else(|| at(["total_tokens", "totalTokens"]))
-            .or_else(|| at(["used", "used"]))
+        let parts =
+            input.or(output).map(|_| input.unwrap_or(0).saturating_add(output.unwrap_or(0)));
+        parts.or_else(|| at(["total_tokens", "totalTokens"])).or_else(|| at(["used", "used"]))
     })?;
     let type_ = |path: &str| data.pointer(path).and_then(Value::as_str);
     let one = type_("/event/type") == Some("message_delta")
         || type_("/type") == Some("message_delta")
         || type_("/type") == Some("assistant.usage");
-    Some(if one {
-        Tokens::More(count)
-    } else {
-        Tokens::Total(count)
-    })
+    Some(if one { Tokens::More(count) } else { Tokens::Total(count) })
 }
 
 /// The cost in US dollars, of the session as a rule.

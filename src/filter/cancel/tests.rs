@@ -145,10 +145,7 @@ fn case(options: &Options, feed: impl FnOnce(&mut Script), want: &[&str], why: &
         event[key].clone()
     };
     assert_eq!(said("cancel_requested", "message"), why);
-    assert_eq!(
-        said("cancel_requested", "data"),
-        json!({"condition": why, "asks": false})
-    );
+    assert_eq!(said("cancel_requested", "data"), json!({"condition": why, "asks": false}));
     assert_eq!(said("turn_cancelled", "reason"), why);
     assert_eq!(said("turn_cancelled", "by"), "filter");
     assert_eq!(said("turn_cancelled", "synthetic"), true);
@@ -163,10 +160,7 @@ fn untouched(options: &Options, feed: impl FnOnce(&mut Script)) {
     let (chain, desk) = cancel(options);
     assert_eq!(drive(chain, &script.lines), script.lines);
     let desk = desk.borrow();
-    assert_eq!(
-        (desk.wishes.len(), desk.cancelled, desk.over),
-        (0, 0, false)
-    );
+    assert_eq!((desk.wishes.len(), desk.cancelled, desk.over), (0, 0, false));
 }
 
 #[test]
@@ -207,12 +201,7 @@ fn when_nothing_comes() {
         "900 final a",
         "900 turn_cancelled",
     ];
-    case(
-        &options,
-        feed,
-        &want,
-        "nothing came for 500ms (--when-idle)",
-    );
+    case(&options, feed, &want, "nothing came for 500ms (--when-idle)");
     untouched(&only(|o| o.when_idle = ms(50_001)), |s| {
         s.answer(50_000, "a");
     });
@@ -261,12 +250,8 @@ fn a_match_in_an_answer() {
         let body = r#""block":"b1","kind":"answer","text":"a fatal error""#;
         s.say(1, "s", "block_final", body);
     };
-    let want = [
-        "0 turn_started",
-        "1 final a fatal error",
-        "1 cancel_requested",
-        "1 turn_cancelled",
-    ];
+    let want =
+        ["0 turn_started", "1 final a fatal error", "1 cancel_requested", "1 turn_cancelled"];
     case(&options, whole, &want, why);
     untouched(&options, |s| {
         s.text(1, "s", ("b1", "answer"), "fatal ");
@@ -349,13 +334,7 @@ fn too_many_tokens() {
         s.usage(2, &one);
         s.answer(3, "x");
     };
-    let want = [
-        "0 turn_started",
-        "1 usage",
-        "2 usage",
-        "2 cancel_requested",
-        "2 turn_cancelled",
-    ];
+    let want = ["0 turn_started", "1 usage", "2 usage", "2 cancel_requested", "2 turn_cancelled"];
     let why = "more than 100 tokens (--max-tokens)";
     case(&options, feed, &want, why);
     // Totals do not add up.
@@ -371,12 +350,7 @@ fn too_much_money() {
         s.usage(1, &json!({"cost_usd": 9.0}));
         s.answer(2, "x");
     };
-    let want = [
-        "0 turn_started",
-        "1 usage",
-        "1 cancel_requested",
-        "1 turn_cancelled",
-    ];
+    let want = ["0 turn_started", "1 usage", "1 cancel_requested", "1 turn_cancelled"];
     let why = "more than 0.5 US dollars (--max-cost)";
     case(&options, feed, &want, why);
     // A runtime counts the whole session; the turn is what counts.

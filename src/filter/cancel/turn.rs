@@ -226,11 +226,7 @@ impl Tail {
     /// Whether the pattern is in it; then, or else, only the end of it is kept.
     fn matches(&mut self, pattern: &Regex) -> bool {
         // What was cut off is no beginning of a text: of what is left the first character only stands before the rest.
-        let start = if self.cut {
-            self.text.chars().next().map_or(0, char::len_utf8)
-        } else {
-            0
-        };
+        let start = if self.cut { self.text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         let found = pattern.is_match_at(&self.text, start);
         if self.text.len() > 2 * MAX_TAIL {
             let from = self.text.len() - MAX_TAIL;

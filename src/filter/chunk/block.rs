@@ -96,10 +96,7 @@ struct Said {
 }
 
 impl Said {
-    const NOTHING: Self = Self {
-        bytes: 0,
-        sum: 0xCBF2_9CE4_8422_2325,
-    };
+    const NOTHING: Self = Self { bytes: 0, sum: 0xCBF2_9CE4_8422_2325 };
 
     /// Goes on with FNV-1a, which does not mind how a text is sliced.
     fn add(&mut self, text: &str) {
@@ -307,9 +304,7 @@ impl Block {
         envelope.synthetic = synthetic;
         let nothing = Unknown::default();
         let extra = if part.last { &ending.extra } else { &nothing };
-        let writer = Writer {
-            lone_surrogates: self.mended,
-        };
+        let writer = Writer { lone_surrogates: self.mended };
         out.say(now, |buf| {
             writer.say(buf, &envelope, |object| {
                 object.fields_of(&body);
@@ -331,14 +326,9 @@ impl Block {
             block: &'a str,
         }
         let envelope = self.envelope("status");
-        let data = serde_json::to_value(Data {
-            block: &self.head.block,
-        });
-        let body = Status {
-            kind: "diagnostic".into(),
-            message: Some(what.into()),
-            data: data.ok(),
-        };
+        let data = serde_json::to_value(Data { block: &self.head.block });
+        let body =
+            Status { kind: "diagnostic".into(), message: Some(what.into()), data: data.ok() };
         out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
     }
 }

@@ -26,15 +26,9 @@ impl Preset {
 /// Limits that all hold, with the most lines of a part; 0 is any number.
 #[must_use]
 pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
-    let limit = |(unit, max): &(Unit, usize)| Limit {
-        unit: *unit,
-        max: *max,
-    };
+    let limit = |(unit, max): &(Unit, usize)| Limit { unit: *unit, max: *max };
     let mut limits: Vec<Limit> = limits.iter().map(limit).collect();
-    limits.extend(lines.checked_sub(1).map(|max| Limit {
-        unit: Unit::LineFeeds,
-        max,
-    }));
+    limits.extend(lines.checked_sub(1).map(|max| Limit { unit: Unit::LineFeeds, max }));
     limits
 }
 

@@ -16,10 +16,7 @@ fn options(max: usize) -> Options {
         kinds: Kinds::Answer,
         voices: Voices::Agent,
         cut: cut::Options {
-            limits: Limits::new(&[Limit {
-                unit: Unit::Codepoints,
-                max,
-            }]),
+            limits: Limits::new(&[Limit { unit: Unit::Codepoints, max }]),
             min: None,
             pace: Pace::Full,
         },
@@ -45,17 +42,11 @@ impl Stream {
     }
 
     fn delta(&mut self, text: &str) -> String {
-        self.event(
-            "text_delta",
-            json!({"block": "b1", "kind": "answer", "text": text}),
-        )
+        self.event("text_delta", json!({"block": "b1", "kind": "answer", "text": text}))
     }
 
     fn last(&mut self, text: &str) -> String {
-        self.event(
-            "block_final",
-            json!({"block": "b1", "kind": "answer", "text": text}),
-        )
+        self.event("block_final", json!({"block": "b1", "kind": "answer", "text": text}))
     }
 }
 
@@ -127,10 +118,8 @@ fn a_part_leaves_with_the_event_that_decides_it() {
         s.last("A first paragraph.\n\nAnd a second paragraph, which does not fit."),
     ];
     let out = run(options(30), &lines);
-    let seqs: Vec<Value> = out
-        .iter()
-        .map(|l| serde_json::from_str::<Value>(l).unwrap()["seq"].clone())
-        .collect();
+    let seqs: Vec<Value> =
+        out.iter().map(|l| serde_json::from_str::<Value>(l).unwrap()["seq"].clone()).collect();
     assert_eq!(seqs, [1, 3, 3, 4]);
     assert!(out[1].contains(r#""ts":"2026-01-01T00:00:00.003Z""#));
     assert!(out[1].contains(r#""text":"A first paragraph.","part":0,"last":false,"delivery_id":"s/1/b1/0","glue":"\n\n"}"#), "{}", out[1]);
@@ -150,20 +139,13 @@ fn what_is_not_chosen_passes_as_it_came() {
         s.event("text_delta", child.clone()),
         s.event("block_final", child),
         s.event("block_final", part),
-        s.event(
-            "status",
-            json!({"kind": "info", "message": "a gap in nothing"}),
-        ),
+        s.event("status", json!({"kind": "info", "message": "a gap in nothing"})),
         s.event("turn_completed", json!({"stop": "end_turn"})),
         s.event("x_unknown", json!({"a": 1.50})),
     ];
     assert_eq!(run(options(30), &lines), lines);
 
-    let all = Options {
-        kinds: Kinds::All,
-        voices: Voices::All,
-        ..options(30)
-    };
+    let all = Options { kinds: Kinds::All, voices: Voices::All, ..options(30) };
     let out = run(all, &lines);
     let (cut, others) = parts(&out);
     assert_eq!(others.len(), 4);
@@ -173,17 +155,9 @@ fn what_is_not_chosen_passes_as_it_came() {
     // What was cut before is cut no further.
     assert_eq!(cut.iter().filter(|p| p["block"] == "b4").count(), 1);
 
-    let only = Options {
-        kinds: Kinds::Reasoning,
-        ..options(30)
-    };
+    let only = Options { kinds: Kinds::Reasoning, ..options(30) };
     let out = run(only, &lines);
-    assert!(
-        parts(&out)
-            .0
-            .iter()
-            .all(|p| p["kind"] == "reasoning" || p["block"] == "b4")
-    );
+    assert!(parts(&out).0.iter().all(|p| p["kind"] == "reasoning" || p["block"] == "b4"));
 }
 
 #[test]
@@ -196,10 +170,7 @@ fn a_stream_joined_in_the_middle_waits_for_the_final() {
     ];
     let out = run(options(30), &lines);
     let (cut, others) = parts(&out);
-    assert_eq!(
-        texts(&cut),
-        ["The beginning, the middle of a", "text, end."]
-    );
+    assert_eq!(texts(&cut), ["The beginning, the middle of a", "text, end."]);
     assert!(others.is_empty());
 }
 
@@ -218,11 +189,7 @@ fn after_a_gap_the_final_brings_what_was_missed() {
     assert_eq!(others.len(), 2);
     assert_eq!(
         texts(&cut),
-        [
-            "A beginning that is heard.",
-            "And something missed, and the",
-            "end."
-        ]
+        ["A beginning that is heard.", "And something missed, and the", "end."]
     );
 
     // The block that begins after it is cut from its final, and trust returns with the next turn.
@@ -235,11 +202,7 @@ fn after_a_gap_the_final_brings_what_was_missed() {
 #[test]
 fn a_final_that_says_something_else_does_not_unsay() {
     let mut s = Stream(0);
-    let lines = [
-        s.start(),
-        s.delta("What was said."),
-        s.last("What was never said."),
-    ];
+    let lines = [s.start(), s.delta("What was said."), s.last("What was never said.")];
     let out = run(options(30), &lines);
     let (cut, others) = parts(&out);
     assert_eq!(texts(&cut), ["What was said."]);
@@ -247,10 +210,7 @@ fn a_final_that_says_something_else_does_not_unsay() {
 
     let mut s = Stream(0);
     let lines = [s.start(), s.delta("What was"), s.last("What was said.")];
-    assert_eq!(
-        texts(&parts(&run(options(30), &lines)).0),
-        ["What was said."]
-    );
+    assert_eq!(texts(&parts(&run(options(30), &lines)).0), ["What was said."]);
 }
 
 #[test]
@@ -260,26 +220,17 @@ fn what_is_held_is_said_when_the_input_is_cut_short() {
     let out = run(options(30), &lines);
     let (cut, _) = parts(&out);
     assert_eq!(texts(&cut), ["```rs\nlet a = 1;\n```"]);
-    assert_eq!(
-        (&cut[0]["last"], &cut[0]["synthetic"]),
-        (&json!(true), &json!(true))
-    );
+    assert_eq!((&cut[0]["last"], &cut[0]["synthetic"]), (&json!(true), &json!(true)));
 
     // Or when its turn ends without its final.
     let mut s = Stream(0);
     let lines = [
         s.start(),
         s.delta("Half"),
-        s.event(
-            "turn_failed",
-            json!({"error": {"code": "truncated", "message": "m"}}),
-        ),
+        s.event("turn_failed", json!({"error": {"code": "truncated", "message": "m"}})),
     ];
     let out = run(options(30), &lines);
-    assert!(
-        out[1].contains(r#""text":"Half""#) && out[2].contains("turn_failed"),
-        "{out:?}"
-    );
+    assert!(out[1].contains(r#""text":"Half""#) && out[2].contains("turn_failed"), "{out:?}");
 
     // Deltas without their beginning cannot be parts: that is said.
     let mut s = Stream(5);
@@ -333,14 +284,8 @@ fn every_preset_can_be_cut_by() {
     for preset in PRESETS {
         let limits = Limits::new(&preset.to_limits());
         assert!(preset.limits.iter().all(|(_, max)| *max >= 16) && !preset.source.is_empty());
-        let options = Options {
-            cut: cut::Options {
-                limits,
-                min: None,
-                pace: Pace::Full,
-            },
-            ..options(30)
-        };
+        let options =
+            Options { cut: cut::Options { limits, min: None, pace: Pace::Full }, ..options(30) };
         let mut s = Stream(0);
         let out = run(options, &[s.start(), s.last(&TEXT.repeat(400))]);
         assert!(out.len() > 2, "{}", preset.name);

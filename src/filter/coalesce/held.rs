@@ -52,24 +52,14 @@ impl Held {
 
     /// When the first held delta came; the beginning of time if nothing is held.
     pub(super) fn since(&self) -> Time {
-        if self.is_empty() {
-            Time::default()
-        } else {
-            self.first_at
-        }
+        if self.is_empty() { Time::default() } else { self.first_at }
     }
 
     /// When it must leave.
     pub(super) fn due(&self) -> Option<Time> {
         let within = self.first_at + self.within;
         let idle = self.last_at + self.idle;
-        (!self.is_empty()).then(|| {
-            if self.idle_may_flush {
-                within.min(idle)
-            } else {
-                within
-            }
-        })
+        (!self.is_empty()).then(|| if self.idle_may_flush { within.min(idle) } else { within })
     }
 
     /// Whether a delta continues what is held: next in number, of the same block, the same in all else.
@@ -128,14 +118,8 @@ impl Held {
         self.last_line.push_str(event.line);
         if is_border(by, ending) {
             let (len, ts) = (m.text.len(), m.ts.clone());
-            self.cut = Some(Cut {
-                len,
-                chars: self.chars,
-                seq,
-                ts,
-                count: self.count,
-                next_at: None,
-            });
+            self.cut =
+                Some(Cut { len, chars: self.chars, seq, ts, count: self.count, next_at: None });
         }
     }
 
@@ -201,9 +185,8 @@ fn is_border(by: Border, ending: Ending) -> bool {
         Border::Paragraph => ending == Ending::Paragraph,
         Border::Line => matches!(ending, Ending::Line | Ending::Paragraph),
         Border::Sentence => matches!(ending, Ending::Sentence | Ending::Line | Ending::Paragraph),
-        Border::Word => matches!(
-            ending,
-            Ending::Word | Ending::Sentence | Ending::Line | Ending::Paragraph
-        ),
+        Border::Word => {
+            matches!(ending, Ending::Word | Ending::Sentence | Ending::Line | Ending::Paragraph)
+        }
     }
 }

@@ -31,11 +31,7 @@ pub(in crate::filter) fn chars(raw: &str) -> usize {
         let low = matches!(unit, Some(0xDC00..=0xDFFF));
         count += usize::from(!(low && high));
         high = matches!(unit, Some(0xD800..=0xDBFF));
-        let len = if rest.as_bytes().get(at + 1) == Some(&b'u') {
-            6
-        } else {
-            2
-        };
+        let len = if rest.as_bytes().get(at + 1) == Some(&b'u') { 6 } else { 2 };
         rest = rest.get(at + len..).unwrap_or_default();
     }
     count + points(rest)
@@ -54,11 +50,7 @@ pub(super) fn ending(raw: &str) -> Ending {
         Some('\r' | '\u{200D}' | HALF) => Ending::Awaits,
         Some('\n') => {
             let before = back.find(|c| *c != '\r');
-            if before == Some('\n') {
-                Ending::Paragraph
-            } else {
-                Ending::Line
-            }
+            if before == Some('\n') { Ending::Paragraph } else { Ending::Line }
         }
         Some(c) if is_flag_half(c) => {
             if back.take_while(|c| is_flag_half(*c)).count() % 2 == 0 {
@@ -110,11 +102,7 @@ impl Back<'_> {
     fn escape(&self) -> Option<(char, usize)> {
         let bytes = self.rest.as_bytes();
         let escaped = |at: usize| {
-            let slashes = bytes[..at]
-                .iter()
-                .rev()
-                .take_while(|b| **b == b'\\')
-                .count();
+            let slashes = bytes[..at].iter().rev().take_while(|b| **b == b'\\').count();
             slashes % 2 == 1
         };
         let n = bytes.len();
@@ -140,12 +128,8 @@ impl Back<'_> {
 
     /// The pair of which `low` is the second half.
     fn pair(&self, low: u32) -> (char, usize) {
-        let high = self
-            .rest
-            .len()
-            .checked_sub(12)
-            .and_then(|at| self.rest.get(at..))
-            .and_then(unit);
+        let high =
+            self.rest.len().checked_sub(12).and_then(|at| self.rest.get(at..)).and_then(unit);
         match high {
             Some(high @ 0xD800..=0xDBFF) => {
                 let c = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);

@@ -36,26 +36,15 @@ fn run(options: &Options, input: &[Timed]) -> Vec<Timed> {
 fn said(line: &str) -> Option<(String, String, String)> {
     let event = codec::decode(line.as_bytes()).unwrap();
     let delta = event.delta?;
-    Some((
-        event.stream.unwrap().into_owned(),
-        delta.block.0.to_owned(),
-        delta.text.0.to_owned(),
-    ))
+    Some((event.stream.unwrap().into_owned(), delta.block.0.to_owned(), delta.text.0.to_owned()))
 }
 
 fn texts(lines: &[Timed]) -> Vec<String> {
-    lines
-        .iter()
-        .filter_map(|(_, line)| said(line))
-        .map(|(_, _, text)| text)
-        .collect()
+    lines.iter().filter_map(|(_, line)| said(line)).map(|(_, _, text)| text).collect()
 }
 
 fn at_zero(texts: &[&str]) -> Vec<Timed> {
-    (1..)
-        .zip(texts)
-        .map(|(seq, text)| (0, delta("s", seq, "b1", text)))
-        .collect()
+    (1..).zip(texts).map(|(seq, text)| (0, delta("s", seq, "b1", text))).collect()
 }
 
 #[test]
@@ -64,9 +53,7 @@ fn the_first_passes_at_once_and_the_rest_is_merged() {
     assert_eq!(texts(&out), ["Hel", "lo world"]);
     assert_eq!(out[0].1, delta("s", 1, "b1", "Hel"));
     assert!(
-        out[1]
-            .1
-            .contains(r#""seq":3,"first_seq":2,"ts":"2026-01-01T00:00:00.003Z","block""#),
+        out[1].1.contains(r#""seq":3,"first_seq":2,"ts":"2026-01-01T00:00:00.003Z","block""#),
         "{}",
         out[1].1
     );
@@ -76,11 +63,7 @@ fn the_first_passes_at_once_and_the_rest_is_merged() {
 #[test]
 fn a_lone_delta_leaves_as_it_came() {
     let odd = r#"{ "text":"x","v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","big":12345678901234567890}"#;
-    let input = [
-        (0, delta("s", 1, "b1", "a")),
-        (0, odd.to_owned()),
-        (0, delta("s", 3, "b1", "c")),
-    ];
+    let input = [(0, delta("s", 1, "b1", "a")), (0, odd.to_owned()), (0, delta("s", 3, "b1", "c"))];
     let out = run(&Options::default(), &input);
     assert_eq!(
         out.iter().map(|(_, l)| l.as_str()).collect::<Vec<_>>(),
@@ -99,67 +82,37 @@ fn another_event_of_the_stream_flushes_and_an_injected_one_does_not() {
         (0, status("s", Some(4))),
     ];
     let out = run(&Options::default(), &input);
-    let kinds: Vec<String> = out
-        .iter()
-        .map(|(_, l)| said(l).map_or_else(|| "status".into(), |(_, _, t)| t))
-        .collect();
+    let kinds: Vec<String> =
+        out.iter().map(|(_, l)| said(l).map_or_else(|| "status".into(), |(_, _, t)| t)).collect();
     assert_eq!(kinds, ["a", "status", "status", "bc", "status"]);
 }
 
 #[test]
 fn max_is_never_passed_by_merging() {
-    let options = Options {
-        max: 5,
-        first: 0,
-        ..Options::default()
-    };
-    let out = run(
-        &options,
-        &at_zero(&["abc", "de", "f", "0123456789", "g", "😀😀😀😀😀"]),
-    );
+    let options = Options { max: 5, first: 0, ..Options::default() };
+    let out = run(&options, &at_zero(&["abc", "de", "f", "0123456789", "g", "😀😀😀😀😀"]));
     assert_eq!(texts(&out), ["abcde", "f", "0123456789", "g", "😀😀😀😀😀"]);
 }
 
 #[test]
 fn a_preferred_border_is_where_it_cuts() {
     let cut = |by, texts_in: &[&str], max| {
-        let options = Options {
-            by,
-            first: 0,
-            max,
-            ..Options::default()
-        };
+        let options = Options { by, first: 0, max, ..Options::default() };
         texts(&run(&options, &at_zero(texts_in)))
     };
     assert_eq!(
-        cut(
-            Some(Border::Word),
-            &["one ", "two ", "thr", "ee f", "our"],
-            12
-        ),
+        cut(Some(Border::Word), &["one ", "two ", "thr", "ee f", "our"], 12),
         ["one two ", "three four"]
     );
-    assert_eq!(
-        cut(Some(Border::Line), &["a\n", "b", "c"], 4),
-        ["a\\n", "bc"]
-    );
-    assert_eq!(
-        cut(Some(Border::Sentence), &["One. ", "Two"], 100),
-        ["One. ", "Two"]
-    );
-    assert_eq!(
-        cut(Some(Border::Paragraph), &["a\n\n", "b\n", "c"], 5),
-        ["a\\n\\n", "b\\nc"]
-    );
+    assert_eq!(cut(Some(Border::Line), &["a\n", "b", "c"], 4), ["a\\n", "bc"]);
+    assert_eq!(cut(Some(Border::Sentence), &["One. ", "Two"], 100), ["One. ", "Two"]);
+    assert_eq!(cut(Some(Border::Paragraph), &["a\n\n", "b\n", "c"], 5), ["a\\n\\n", "b\\nc"]);
     assert_eq!(cut(None, &["one ", "two ", "thr"], 9), ["one two ", "thr"]);
 }
 
 #[test]
 fn half_a_character_waits_for_its_other_half() {
-    let options = Options {
-        first: 0,
-        ..Options::default()
-    };
+    let options = Options { first: 0, ..Options::default() };
     for (halves, whole) in [
         ([r"\ud83d", r"\ude00"], r"\ud83d\ude00"),
         (["👩\u{200d}", "👧"], "👩\u{200d}👧"),
@@ -167,10 +120,7 @@ fn half_a_character_waits_for_its_other_half() {
         ([r"a\r", r"\n"], r"a\r\n"),
     ] {
         let line = |seq, raw: &str| delta("s", seq, "b1", "§").replace('§', raw);
-        let out = run(
-            &options,
-            &[(0, line(1, halves[0])), (500, line(2, halves[1]))],
-        );
+        let out = run(&options, &[(0, line(1, halves[0])), (500, line(2, halves[1]))]);
         assert_eq!(
             texts(&out),
             [whole],
@@ -183,18 +133,10 @@ fn half_a_character_waits_for_its_other_half() {
 
 #[test]
 fn little_text_waits_longer() {
-    let options = Options {
-        min: 4,
-        first: 0,
-        ..Options::default()
-    };
+    let options = Options { min: 4, first: 0, ..Options::default() };
     assert_eq!(run(&options, &at_zero(&["abc"]))[0].0, 1000);
     assert_eq!(run(&options, &at_zero(&["abcd"]))[0].0, 150);
-    assert_eq!(
-        run(&options, &at_zero(&["a\n"]))[0].0,
-        150,
-        "a line end is worth showing"
-    );
+    assert_eq!(run(&options, &at_zero(&["a\n"]))[0].0, 150, "a line end is worth showing");
 }
 
 #[test]
@@ -207,10 +149,7 @@ fn equal_texts_are_all_kept() {
 fn unknown_fields_that_differ_are_not_merged() {
     let with = |seq, x: &str| delta("s", seq, "b1", "t").replace('}', &format!(r#","x":{x}}}"#));
     let out = run(
-        &Options {
-            first: 0,
-            ..Options::default()
-        },
+        &Options { first: 0, ..Options::default() },
         &[(0, with(1, "1")), (0, with(2, "1")), (0, with(3, "2"))],
     );
     assert_eq!(texts(&out), ["tt", "t"]);
@@ -220,13 +159,9 @@ fn unknown_fields_that_differ_are_not_merged() {
 
 #[test]
 fn a_stream_too_many_flushes_the_one_that_held_longest() {
-    let options = Options {
-        first: 0,
-        ..Options::default()
-    };
-    let input: Vec<Timed> = (0..=1024u64)
-        .map(|n| (n / 1000, delta(&format!("s{n}"), 1, "b1", "x")))
-        .collect();
+    let options = Options { first: 0, ..Options::default() };
+    let input: Vec<Timed> =
+        (0..=1024u64).map(|n| (n / 1000, delta(&format!("s{n}"), 1, "b1", "x"))).collect();
     let out = run(&options, &input);
     assert_eq!(out.len(), 1025);
     assert!(out[0].1.contains(r#""stream":"s0""#));
@@ -238,12 +173,7 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
         6 => "[a-c .\n]{1,8}",
         1 => prop::sample::select(vec!["👩\u{200d}", "👧", "🇩", "🇪", "\r", "\n", "e\u{301}", "。", "好"]).prop_map(str::to_owned),
     ];
-    let step = (
-        prop_oneof![4 => 0u64..20, 1 => 100u64..1500],
-        0usize..3,
-        0u8..12,
-        text,
-    );
+    let step = (prop_oneof![4 => 0u64..20, 1 => 100u64..1500], 0usize..3, 0u8..12, text);
     prop::collection::vec(step, 1..60).prop_map(|steps| {
         let (mut now, mut seqs, mut blocks) = (0, [0u64; 3], [1u64; 3]);
         let mut lines = Vec::new();
@@ -259,10 +189,7 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
                 }
                 _ => {
                     seqs[at] += 1;
-                    lines.push((
-                        now,
-                        delta(&stream, seqs[at], &format!("b{}", blocks[at]), &text),
-                    ));
+                    lines.push((now, delta(&stream, seqs[at], &format!("b{}", blocks[at]), &text)));
                 }
             }
         }
@@ -296,10 +223,8 @@ fn story(lines: &[Timed]) -> Vec<(String, Vec<String>)> {
     let mut last: [Option<String>; 3] = [const { None }; 3];
     for (_, line) in lines {
         let event = codec::decode(line.as_bytes()).unwrap();
-        let at = streams
-            .iter()
-            .position(|(s, _)| Some(s.as_str()) == event.stream.as_deref())
-            .unwrap();
+        let at =
+            streams.iter().position(|(s, _)| Some(s.as_str()) == event.stream.as_deref()).unwrap();
         match said(line) {
             Some((_, block, text)) if last[at].as_ref() == Some(&block) => {
                 streams[at].1.last_mut().unwrap().push_str(&text);

@@ -45,10 +45,7 @@ fn completed(seq: u64) -> String {
 }
 
 fn every(seconds: u64) -> Options {
-    Options {
-        every: Duration::from_secs(seconds),
-        ..Options::default()
-    }
+    Options { every: Duration::from_secs(seconds), ..Options::default() }
 }
 
 fn run(options: &Options, input: &[Timed], until: u64) -> Vec<Timed> {
@@ -70,8 +67,7 @@ fn beats(lines: &[Timed]) -> Vec<(u64, String, Value)> {
 
 fn states(lines: &[Timed]) -> Vec<(u64, String)> {
     let all = beats(lines).into_iter();
-    all.map(|(at, _, data)| (at, data["state"].as_str().unwrap().to_owned()))
-        .collect()
+    all.map(|(at, _, data)| (at, data["state"].as_str().unwrap().to_owned())).collect()
 }
 
 #[test]
@@ -79,13 +75,7 @@ fn waiting_until_something_is_said() {
     let status = event(2, "status", r#","kind":"log""#);
     let input = [(0, started(1)), (4_000, status)];
     let out = run(&every(10), &input, 25_000);
-    assert_eq!(
-        states(&out),
-        [
-            (14_000, "waiting".to_owned()),
-            (24_000, "waiting".to_owned())
-        ]
-    );
+    assert_eq!(states(&out), [(14_000, "waiting".to_owned()), (24_000, "waiting".to_owned())]);
     let data = json!({"state": "waiting", "elapsed_ms": 24_000, "idle_ms": 20_000, "events": 2, "chars": 0, "open_tools": 0});
     assert_eq!(beats(&out)[1].2, data);
 }
@@ -119,18 +109,10 @@ fn it_belongs_to_the_stream_and_has_no_number() {
 fn never_after_the_end_of_the_turn() {
     let late = event(3, "status", r#","kind":"log""#);
     let exit = r#"{"v":1,"type":"status","stream":"s","seq":4,"ts":"2023-11-14T22:13:20.007Z","kind":"exit"}"#;
-    let input = [
-        (0, started(1)),
-        (9_999, completed(2)),
-        (10_000, late),
-        (20_000, exit.to_owned()),
-    ];
+    let input = [(0, started(1)), (9_999, completed(2)), (10_000, late), (20_000, exit.to_owned())];
     assert_eq!(run(&every(10), &input, 100_000), input);
     let mut again = input.to_vec();
-    again.push((
-        30_000,
-        event_of("s", 2, 5, "turn_started", r#","runtime":"x""#),
-    ));
+    again.push((30_000, event_of("s", 2, 5, "turn_started", r#","runtime":"x""#)));
     assert_eq!(states(&run(&every(10), &again, 40_000)).len(), 1);
 }
 
@@ -145,18 +127,10 @@ fn an_agent_that_was_started_is_waited_for_before_its_first_turn() {
     let waited = run(&every(10), &[session.clone(), (15_000, started(2))], 20_000);
     assert_eq!(states(&waited), [(10_000, "waiting".to_owned())]);
     assert!(!waited[1].1.contains("\"turn\""), "{}", waited[1].1);
-    let over = [
-        session,
-        (5_000, started(2)),
-        (6_000, completed(3)),
-        (7_000, status(4, "session")),
-    ];
+    let over = [session, (5_000, started(2)), (6_000, completed(3)), (7_000, status(4, "session"))];
     assert_eq!(states(&run(&every(10), &over, 60_000)), []);
     // A log has no agent behind it that could be waited for.
-    assert_eq!(
-        states(&run(&every(10), &[(0, status(1, "log"))], 60_000)),
-        []
-    );
+    assert_eq!(states(&run(&every(10), &[(0, status(1, "log"))], 60_000)), []);
 }
 
 #[test]
@@ -178,10 +152,7 @@ fn what_a_filter_injects_is_no_sign_of_life() {
 #[test]
 fn stalled_is_said_once_a_silence() {
     for after in [25, 20, 3] {
-        let options = Options {
-            stall_after: Some(Duration::from_secs(after)),
-            ..every(10)
-        };
+        let options = Options { stall_after: Some(Duration::from_secs(after)), ..every(10) };
         let input = [(0, started(1)), (45_000, text(2, "x"))];
         let out = beats(&run(&options, &input, 75_000));
         let stalls = out.iter().filter(|(_, kind, _)| kind == "stalled");
@@ -193,10 +164,7 @@ fn stalled_is_said_once_a_silence() {
 
 #[test]
 fn one_silence_has_a_limit_of_heartbeats_where_that_is_asked() {
-    let options = Options {
-        most: 2,
-        ..every(10)
-    };
+    let options = Options { most: 2, ..every(10) };
     let input = [(0, started(1)), (100_000, text(2, "x"))];
     assert_eq!(states(&run(&options, &input, 110_000)).len(), 3);
 }
@@ -204,42 +172,21 @@ fn one_silence_has_a_limit_of_heartbeats_where_that_is_asked() {
 #[test]
 fn a_stream_too_many_forgets_one_without_a_turn_first() {
     let mut input: Vec<Timed> = (0..MAX_STREAMS as u64)
-        .map(|n| {
-            (
-                n,
-                event_of(&format!("s{n}"), 1, 1, "turn_started", r#","runtime":"x""#),
-            )
-        })
+        .map(|n| (n, event_of(&format!("s{n}"), 1, 1, "turn_started", r#","runtime":"x""#)))
         .collect();
-    input.push((
-        1_500,
-        event_of("s7", 1, 2, "turn_completed", r#","stop":"x""#),
-    ));
-    input.push((
-        2_000,
-        event_of("new", 1, 1, "turn_started", r#","runtime":"x""#),
-    ));
+    input.push((1_500, event_of("s7", 1, 2, "turn_completed", r#","stop":"x""#)));
+    input.push((2_000, event_of("new", 1, 1, "turn_started", r#","runtime":"x""#)));
     let out = run(&every(10), &input, 12_000);
     assert_eq!(states(&out).len(), MAX_STREAMS);
-    input.push((
-        2_000,
-        event_of("newer", 1, 1, "turn_started", r#","runtime":"x""#),
-    ));
+    input.push((2_000, event_of("newer", 1, 1, "turn_started", r#","runtime":"x""#)));
     let out = run(&every(10), &input, 12_000);
     assert_eq!(states(&out).len(), MAX_STREAMS);
-    assert!(
-        !out.iter()
-            .any(|(at, line)| *at > 2_000 && line.contains(r#""stream":"s0""#))
-    );
+    assert!(!out.iter().any(|(at, line)| *at > 2_000 && line.contains(r#""stream":"s0""#)));
 }
 
 /// A schedule over three streams: gaps in milliseconds, stream, what comes. Broken on purpose: things after an end.
 fn schedule() -> impl Strategy<Value = Vec<Timed>> {
-    let step = (
-        prop_oneof![3 => 0u64..40, 1 => 100u64..2500],
-        0usize..3,
-        0u8..12,
-    );
+    let step = (prop_oneof![3 => 0u64..40, 1 => 100u64..2500], 0usize..3, 0u8..12);
     prop::collection::vec(step, 1..60).prop_map(|steps| {
         let (mut now, mut seqs, mut turns) = (0, [0u64; 3], [1u64; 3]);
         let mut lines = Vec::new();
@@ -305,9 +252,7 @@ fn model(options: &Options, input: &[Timed], until: u64) -> Vec<(u64, String, &'
             if event.seq.is_none() {
                 continue;
             }
-            let entry = streams
-                .entry(event.stream.unwrap().into_owned())
-                .or_insert((0, None, 0));
+            let entry = streams.entry(event.stream.unwrap().into_owned()).or_insert((0, None, 0));
             entry.0 = now;
             match event.kind {
                 Type::TurnCompleted => {

@@ -4,11 +4,7 @@ use super::*;
 use crate::codec;
 
 fn line(stream: &str, type_: &str, turn: u64, seq: u64) -> String {
-    let turn = if turn == 0 {
-        String::new()
-    } else {
-        format!("\"turn\":{turn},")
-    };
+    let turn = if turn == 0 { String::new() } else { format!("\"turn\":{turn},") };
     format!(
         "{{\"v\":1,\"type\":\"{type_}\",\"stream\":\"{stream}\",{turn}\"seq\":{seq},\"ts\":\"2026-01-01T00:00:{seq:02}.000Z\",\"kind\":\"info\"}}"
     )
@@ -28,9 +24,7 @@ fn recording() -> Vec<String> {
         ("status", 0),
     ];
     let numbered = (1u64..).zip(types);
-    numbered
-        .map(|(seq, (type_, turn))| line("s", type_, turn, seq))
-        .collect()
+    numbered.map(|(seq, (type_, turn))| line("s", type_, turn, seq)).collect()
 }
 
 /// The numbers of the events that are wanted.
@@ -64,10 +58,7 @@ fn wanted(options: Options, lines: &[String]) -> Vec<u64> {
 }
 
 fn from(from: From) -> Options {
-    Options {
-        from,
-        ..Options::default()
-    }
+    Options { from, ..Options::default() }
 }
 
 #[test]
@@ -78,16 +69,7 @@ fn all_unless_it_is_said() {
 
 #[test]
 fn a_number_begins_with_its_turn() {
-    for (number, first) in [
-        (1, 1),
-        (2, 2),
-        (3, 2),
-        (4, 2),
-        (5, 5),
-        (6, 6),
-        (8, 6),
-        (9, 9),
-    ] {
+    for (number, first) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 5), (6, 6), (8, 6), (9, 9)] {
         let got = wanted(from(From::Seq(number)), &recording());
         let want: Vec<u64> = (first..=9).collect();
         assert_eq!(got, want, "from {number}");
@@ -99,10 +81,7 @@ fn a_number_begins_with_its_turn() {
 fn numbers_are_those_of_one_stream() {
     let mut lines = vec![line("other", "turn_started", 1, 20)];
     lines.extend(recording());
-    let options = Options {
-        stream: Some("s".into()),
-        ..from(From::Seq(8))
-    };
+    let options = Options { stream: Some("s".into()), ..from(From::Seq(8)) };
     assert_eq!(wanted(options, &lines), [6, 7, 8, 9]);
 }
 
@@ -126,10 +105,7 @@ fn moments_are_times_or_count_from_the_first_event() {
     let at =
         |seconds| Moment::At(Time::parse(&format!("2026-01-01T00:00:{seconds:02}.000Z")).unwrap());
     let after = |seconds| Moment::After(Duration::from_secs(seconds));
-    let range = |since, until| Options {
-        until: Some(until),
-        ..from(From::Since(since))
-    };
+    let range = |since, until| Options { until: Some(until), ..from(From::Since(since)) };
     assert_eq!(wanted(range(at(3), at(5)), &recording()), [3, 4, 5]);
     assert_eq!(wanted(range(after(2), after(4)), &recording()), [3, 4, 5]);
     assert!(wanted(range(at(50), at(55)), &recording()).is_empty());
@@ -137,15 +113,9 @@ fn moments_are_times_or_count_from_the_first_event() {
 
 #[test]
 fn turns_and_types() {
-    let turn = Options {
-        turn: Some(2),
-        ..Options::default()
-    };
+    let turn = Options { turn: Some(2), ..Options::default() };
     assert_eq!(wanted(turn, &recording()), [6, 7, 8]);
-    let only = |list| Options {
-        only: Types::parse(list),
-        ..Options::default()
-    };
+    let only = |list| Options { only: Types::parse(list), ..Options::default() };
     assert_eq!(wanted(only("turn_*"), &recording()), [2, 4, 6, 8]);
     assert_eq!(wanted(only("turn_failed,new*"), &recording()), [7, 8]);
     assert_eq!(wanted(only("?tatus"), &recording()), [1, 3, 5, 9]);
@@ -164,10 +134,6 @@ fn stars_match_what_they_must() {
         ("", "", true),
         ("", "a", false),
     ] {
-        assert_eq!(
-            glob(pattern.as_bytes(), name.as_bytes()),
-            want,
-            "{pattern} {name}"
-        );
+        assert_eq!(glob(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
     }
 }

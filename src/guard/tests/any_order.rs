@@ -42,38 +42,22 @@ fn say(g: &mut Guard, now: Time, saying: &Saying) {
     const PARENTS: [Option<&str>; 3] = [None, Some("t0"), Some("t1")];
     let spent = Spent::default();
     let kind = |reasoning: bool| {
-        if reasoning {
-            TextKind::Reasoning
-        } else {
-            TextKind::Answer
-        }
+        if reasoning { TextKind::Reasoning } else { TextKind::Answer }
     };
     let parent = |n: u8| PARENTS[usize::from(n)];
     match saying {
-        Saying::Start => g.start_turn(
-            now,
-            &TurnStarted {
-                runtime: "test".into(),
-                ..TurnStarted::default()
-            },
-        ),
+        Saying::Start => {
+            g.start_turn(now, &TurnStarted { runtime: "test".into(), ..TurnStarted::default() })
+        }
         Saying::Delta(key, reasoning, p, text) => {
             g.delta(
                 now,
-                &Text {
-                    key: &key.to_string(),
-                    kind: kind(*reasoning),
-                    parent: parent(*p),
-                },
+                &Text { key: &key.to_string(), kind: kind(*reasoning), parent: parent(*p) },
                 text,
             );
         }
         Saying::Finish(key, reasoning, p, text) => {
-            let block = Text {
-                key: &key.to_string(),
-                kind: kind(*reasoning),
-                parent: parent(*p),
-            };
+            let block = Text { key: &key.to_string(), kind: kind(*reasoning), parent: parent(*p) };
             g.finish_block(now, &block, text.as_deref());
         }
         Saying::ToolStart(id, p) => {
@@ -99,21 +83,12 @@ fn say(g: &mut Guard, now: Time, saying: &Saying) {
                 },
             );
         }
-        Saying::Status => g.status(
-            now,
-            &Notice {
-                kind: "info",
-                ..Notice::default()
-            },
-        ),
+        Saying::Status => g.status(now, &Notice { kind: "info", ..Notice::default() }),
         Saying::Stderr(line) => g.stderr(now, line),
         Saying::Complete(result) => g.complete(now, "end_turn", result.as_deref(), &spent),
         Saying::Fail => {
-            let error = Failure {
-                code: "runtime_error".into(),
-                message: "x".into(),
-                retry_at: None,
-            };
+            let error =
+                Failure { code: "runtime_error".into(), message: "x".into(), retry_at: None };
             g.fail(now, error, &spent);
         }
         Saying::Cancelled => g.cancelled(now, "x", None, &spent),

@@ -77,10 +77,7 @@ impl Sink {
         fates: &mut impl Iterator<Item = Fate>,
     ) -> bool {
         self.last = Some(self.world.now);
-        let fates: Vec<Fate> = items
-            .iter()
-            .map(|_| fates.next().unwrap_or(Fate::Sent))
-            .collect();
+        let fates: Vec<Fate> = items.iter().map(|_| fates.next().unwrap_or(Fate::Sent)).collect();
         if fates.iter().any(|fate| matches!(fate, Fate::Lost)) {
             return false;
         }

@@ -23,10 +23,7 @@ fn held_until_a_person_decides() {
     let (mut world, mut lanes) = killed(blind(), secs(1));
     assert_eq!(all_sent(&mut world, &mut lanes), [3], "other streams go on");
     let planned = (State::Planned, Mark::None);
-    assert_eq!(
-        world.states(),
-        [(State::Unknown, Mark::None), planned, SENT]
-    );
+    assert_eq!(world.states(), [(State::Unknown, Mark::None), planned, SENT]);
     let held: Vec<(&str, u64)> = lanes.held().map(|(s, row)| (s, row.position)).collect();
     assert_eq!(held, [("s", 1)]);
     assert_eq!(world.next(&mut lanes), Step::Idle, "no time changes that");
@@ -59,15 +56,10 @@ fn let_be_and_marked() {
 
 #[test]
 fn a_sink_that_knows_the_id_gets_it_again_within_its_window() {
-    for (in_doubt, after) in [
-        (InDoubt::Hold, &[3][..]),
-        (InDoubt::Resend, &[1, 2, 3]),
-        (InDoubt::Skip, &[2, 3]),
-    ] {
-        let options = Options {
-            in_doubt,
-            ..idempotent()
-        };
+    for (in_doubt, after) in
+        [(InDoubt::Hold, &[3][..]), (InDoubt::Resend, &[1, 2, 3]), (InDoubt::Skip, &[2, 3])]
+    {
+        let options = Options { in_doubt, ..idempotent() };
         let (mut world, mut lanes) = killed(options, secs(3600));
         assert_eq!(all_sent(&mut world, &mut lanes), [1, 2, 3]);
         assert_eq!(world.states(), [SENT; 3], "there is no doubt about it");
@@ -79,10 +71,7 @@ fn a_sink_that_knows_the_id_gets_it_again_within_its_window() {
 #[test]
 fn a_sink_that_can_be_asked_is_asked_first() {
     let asked = |answer: Asked, in_doubt| {
-        let options = Options {
-            in_doubt,
-            ..Options::new(Ability::Asked)
-        };
+        let options = Options { in_doubt, ..Options::new(Ability::Asked) };
         let (mut world, mut lanes) = killed(options, secs(1));
         assert_eq!(world.next(&mut lanes), Step::Ask(vec![1]));
         let change = lanes.answered(world.now, 1, answer).unwrap();
@@ -116,10 +105,9 @@ fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
 
 #[test]
 fn what_was_refused_holds_its_stream_or_is_skipped() {
-    for (in_doubt, want, mark) in [
-        (InDoubt::Hold, &[1, 3][..], Mark::None),
-        (InDoubt::Skip, &[1, 2, 3], Mark::Skipped),
-    ] {
+    for (in_doubt, want, mark) in
+        [(InDoubt::Hold, &[1, 3][..], Mark::None), (InDoubt::Skip, &[1, 2, 3], Mark::Skipped)]
+    {
         let mut options = blind();
         options.in_doubt = in_doubt;
         let mut world = World::new(options, &["s", "s", "t"]);
@@ -173,17 +161,8 @@ fn a_clock_that_went_back_makes_nothing_wait_for_ever() {
     let hour = world.now + MAX_RETRY_AFTER;
     assert_eq!(world.next(&mut lanes), Step::Wait(hour));
     world.now = hour;
-    assert_eq!(
-        all_sent(&mut world, &mut lanes),
-        [] as [u64; 0],
-        "an hour is too old"
-    );
-    assert!(
-        world
-            .states()
-            .iter()
-            .all(|(state, _)| *state != State::Planned)
-    );
+    assert_eq!(all_sent(&mut world, &mut lanes), [] as [u64; 0], "an hour is too old");
+    assert!(world.states().iter().all(|(state, _)| *state != State::Planned));
 }
 
 #[test]
@@ -199,18 +178,9 @@ fn tries_that_are_used_up_end_it() {
         (first, world.states()[0])
     };
     let unknown = Outcome::Unknown(None, "cut off".to_owned());
-    let (hold, skip) = (
-        idempotent(),
-        Options {
-            in_doubt: InDoubt::Skip,
-            ..idempotent()
-        },
-    );
+    let (hold, skip) = (idempotent(), Options { in_doubt: InDoubt::Skip, ..idempotent() });
     assert_eq!(ends(hold, retry()), (5, (State::Failed, Mark::None)));
     assert_eq!(ends(skip, retry()), (5, (State::Failed, Mark::Skipped)));
-    assert_eq!(
-        ends(hold, unknown.clone()),
-        (5, (State::Unknown, Mark::None))
-    );
+    assert_eq!(ends(hold, unknown.clone()), (5, (State::Unknown, Mark::None)));
     assert_eq!(ends(skip, unknown), (5, (State::Unknown, Mark::Skipped)));
 }

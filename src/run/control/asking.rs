@@ -34,12 +34,7 @@ impl Asking {
     /// The filter in `stage` lays its wishes on `desk`; an agent that does not obey is killed after `grace`.
     #[must_use]
     pub fn new(stage: FilterStage, desk: Rc<RefCell<Desk>>, grace: Duration) -> Self {
-        Self {
-            stage,
-            desk,
-            grace,
-            asked: Vec::new(),
-        }
+        Self { stage, desk, grace, asked: Vec::new() }
     }
 
     fn carry_out(&mut self, now: Time, io: &mut Io) {
@@ -52,11 +47,7 @@ impl Asking {
                 match self.ask(&wish) {
                     Ok(client) => {
                         let until = now + ANSWER_WITHIN;
-                        self.asked.push(Asked {
-                            wish,
-                            client,
-                            until,
-                        });
+                        self.asked.push(Asked { wish, client, until });
                     }
                     Err((code, why)) => self.refuse(now, &wish, code, &why, io),
                 }
@@ -153,10 +144,6 @@ impl Stage for Asking {
 
     fn exit(&self) -> Exit {
         let cancelled = self.desk.borrow().cancelled > 0;
-        self.stage.exit().or(if cancelled {
-            Exit::Cancelled
-        } else {
-            Exit::Success
-        })
+        self.stage.exit().or(if cancelled { Exit::Cancelled } else { Exit::Success })
     }
 }

@@ -127,9 +127,7 @@ pub fn ask_all(
         let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
         asked.retain_mut(|(found, _)| {
             let answers = found.client.hear();
-            answers
-                .into_iter()
-                .all(|answer| hear(found, answer) == Heard::More)
+            answers.into_iter().all(|answer| hear(found, answer) == Heard::More)
         });
     }
 }
@@ -191,10 +189,9 @@ fn answer(line: &[u8]) -> Answer {
     };
     match (said.answer.as_str(), said.event) {
         ("accepted", _) => Answer::Accepted,
-        ("refused", _) => Answer::Refused(
-            said.code.unwrap_or_default(),
-            said.reason.unwrap_or_default(),
-        ),
+        ("refused", _) => {
+            Answer::Refused(said.code.unwrap_or_default(), said.reason.unwrap_or_default())
+        }
         ("ended", Some(event)) => Answer::Ended(event.get().to_owned()),
         ("redirected", _) => Answer::Redirected,
         ("state", _) => Answer::State(line.trim_end().to_owned()),
@@ -247,10 +244,7 @@ fn connect(folder: &Path, pid: u32) -> Option<Client> {
     match UnixStream::connect(socket(folder, pid)) {
         Ok(stream) => {
             stream.set_nonblocking(true).ok()?;
-            Some(Client {
-                stream,
-                heard: Vec::new(),
-            })
+            Some(Client { stream, heard: Vec::new() })
         }
         Err(e) => {
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;

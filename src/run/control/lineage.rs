@@ -92,10 +92,7 @@ fn processes() -> Option<Vec<Process>> {
         let Ok(fds) = fs::read_dir(entry.path().join("fd")) else {
             continue;
         };
-        let mut process = Process {
-            pid,
-            ..Process::default()
-        };
+        let mut process = Process { pid, ..Process::default() };
         for fd in fds.flatten() {
             let path = fd.path();
             // The mode of the link says how the file was opened.
@@ -121,10 +118,7 @@ fn processes() -> Option<Vec<Process>> {
 
 fn identity(path: &Path) -> Option<(Id, FileType)> {
     let meta = fs::metadata(path).ok()?;
-    Some((
-        (meta.dev(), meta.ino()),
-        FileType::from_raw_mode(meta.mode()),
-    ))
+    Some(((meta.dev(), meta.ino()), FileType::from_raw_mode(meta.mode())))
 }
 
 #[cfg(test)]

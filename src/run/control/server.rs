@@ -55,10 +55,7 @@ pub(in crate::run) fn new_word() -> String {
     // Its keys come from the operating system's source of randomness.
     let random = RandomState::new();
     let more = RandomState::new();
-    format!(
-        "{:016x}",
-        random.hash_one(std::process::id()) ^ more.hash_one(0u8).rotate_left(1)
-    )
+    format!("{:016x}", random.hash_one(std::process::id()) ^ more.hash_one(0u8).rotate_left(1))
 }
 
 impl Server {
@@ -87,13 +84,7 @@ impl Server {
         });
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
-        Ok(Self {
-            listener,
-            socket,
-            info: about,
-            clients: Vec::new(),
-            count: 0,
-        })
+        Ok(Self { listener, socket, info: about, clients: Vec::new(), count: 0 })
     }
 
     /// What it waits for.
@@ -198,8 +189,7 @@ impl Server {
     }
 
     fn forget(&mut self) {
-        self.clients
-            .retain(|c| !(c.gone || c.silent && c.unsaid.is_empty() && c.waits.is_none()));
+        self.clients.retain(|c| !(c.gone || c.silent && c.unsaid.is_empty() && c.waits.is_none()));
     }
 }
 
@@ -265,10 +255,7 @@ impl Client {
 }
 
 fn is_later(e: &io::Error) -> bool {
-    matches!(
-        e.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {
@@ -282,11 +269,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
     let _ = std::fs::remove_file(path);
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text)?;
     file.write_all(b"\n")
 }

@@ -92,11 +92,7 @@ impl Host<'_> {
         if request.stream.as_deref().is_some_and(|s| s != stream) {
             return Some("this run has another stream");
         }
-        if request
-            .control
-            .as_deref()
-            .is_some_and(|w| w != self.asked.word)
-        {
+        if request.control.as_deref().is_some_and(|w| w != self.asked.word) {
             return Some("this is another run of the stream");
         }
         None
@@ -226,10 +222,8 @@ impl Host<'_> {
     fn state(&mut self) -> Value {
         let now = self.clock.now();
         let guard = self.tap.guard();
-        let tools: Vec<Value> = guard
-            .open_tools()
-            .map(|(id, name)| json!({"id": id, "name": name}))
-            .collect();
+        let tools: Vec<Value> =
+            guard.open_tools().map(|(id, name)| json!({"id": id, "name": name})).collect();
         json!({
             "spile": 1,
             "answer": "state",

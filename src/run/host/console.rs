@@ -31,10 +31,7 @@ const MAX_TYPED: usize = 64 << 10;
 const MAX_SHOWN: usize = 1 << 20;
 
 /// How long the person's terminal may take for the last of the screen.
-const SHOW_WITHIN: Timespec = Timespec {
-    tv_sec: 2,
-    tv_nsec: 0,
-};
+const SHOW_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// How often a job in the background looks whether it has come to the front without being told, and whether an agent
 /// whose input has ended has read that.
@@ -131,11 +128,7 @@ impl Console {
 
     /// What the agent wrote: seen by the person, and as text.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
-        if self
-            .person
-            .as_ref()
-            .is_some_and(|p| p.shows() && p.is_raw())
-        {
+        if self.person.as_ref().is_some_and(|p| p.shows() && p.is_raw()) {
             self.shown.extend_from_slice(bytes);
             self.pass_on();
         }

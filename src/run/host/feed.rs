@@ -31,13 +31,7 @@ impl Feed {
     /// That the pipe cannot be made non-blocking.
     pub(super) fn new(to: OwnedFd) -> std::io::Result<Self> {
         rustix::io::ioctl_fionbio(&to, true)?;
-        Ok(Self {
-            to,
-            held: Vec::new(),
-            lines: Vec::new(),
-            mid_line: false,
-            ended: false,
-        })
+        Ok(Self { to, held: Vec::new(), lines: Vec::new(), mid_line: false, ended: false })
     }
 
     pub(super) fn wants(&self) -> Wants {

@@ -50,17 +50,8 @@ impl Host<'_> {
         message: Option<&str>,
         data: Option<serde_json::Value>,
     ) {
-        let now = if self.spool.is_empty() {
-            self.clock.now()
-        } else {
-            self.seen_at
-        };
-        let notice = Notice {
-            kind,
-            message,
-            data,
-            parent: None,
-        };
+        let now = if self.spool.is_empty() { self.clock.now() } else { self.seen_at };
+        let notice = Notice { kind, message, data, parent: None };
         self.tap.guard().status(now, &notice);
     }
 

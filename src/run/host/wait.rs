@@ -47,21 +47,14 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
     if !host.reader_gone {
-        let out = if host.output.pending() > 0 {
-            PollFlags::OUT
-        } else {
-            PollFlags::empty()
-        };
+        let out = if host.output.pending() > 0 { PollFlags::OUT } else { PollFlags::empty() };
         fds.push((host.output.fd(), out, Whose::Reader));
     }
     if matches!(host.agent.guarded(), Guarded::Yes | Guarded::Finishing) {
         fds.push((host.agent.fd(), PollFlags::IN, Whose::Guardian));
     }
     if !host.held_back {
-        let pipes = [
-            (&host.agent.stdout, Whose::Stdout),
-            (&host.agent.stderr, Whose::Stderr),
-        ];
+        let pipes = [(&host.agent.stdout, Whose::Stdout), (&host.agent.stderr, Whose::Stderr)];
         for (fd, whose) in pipes {
             fds.extend(fd.as_ref().map(|fd| (as_fd(fd), PollFlags::IN, whose)));
         }
@@ -82,10 +75,8 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
     fds.extend(host.console.iter().flat_map(Console::fds));
-    let mut polled: Vec<PollFd<'_>> = fds
-        .iter()
-        .map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events))
-        .collect();
+    let mut polled: Vec<PollFd<'_>> =
+        fds.iter().map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events)).collect();
     match poll(&mut polled, timeout.as_ref()) {
         Ok(_) => {}
         Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),

@@ -94,13 +94,7 @@ impl Desk {
         for stream in streams {
             lanes.more(&stream);
         }
-        Ok(Self {
-            store,
-            sink,
-            lanes,
-            ended: Vec::new(),
-            counts: Counts::default(),
-        })
+        Ok(Self { store, sink, lanes, ended: Vec::new(), counts: Counts::default() })
     }
 
     /// New rows of this stream are in the ledger.
@@ -201,9 +195,7 @@ impl Desk {
 
     /// The streams that wait for a person, each with the delivery for which it waits and its state.
     pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
-        self.lanes
-            .held()
-            .map(|(stream, head)| (stream, head.id.as_str(), head.state.name()))
+        self.lanes.held().map(|(stream, head)| (stream, head.id.as_str(), head.state.name()))
     }
 
     /// How many deltas and unnumbered events were dropped because too many waited.
@@ -236,11 +228,7 @@ impl Desk {
         let mut parcels = Vec::new();
         for item in items {
             match item {
-                Item::Passing(bytes) => parcels.push(Parcel {
-                    position: None,
-                    id: None,
-                    bytes,
-                }),
+                Item::Passing(bytes) => parcels.push(Parcel { position: None, id: None, bytes }),
                 Item::Row(change) => match texts.next().flatten() {
                     Some((id, line)) => parcels.push(Parcel {
                         position: Some(change.position),

@@ -67,10 +67,7 @@ impl Look {
         let mut all: Vec<Tally> = self
             .sinks
             .iter()
-            .map(|(_, sink)| Tally {
-                sink: sink.clone(),
-                counts: [0; State::NAMES.len()],
-            })
+            .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::NAMES.len()] })
             .collect();
         let mut damaged = 0;
         self.every(|found| {
@@ -80,10 +77,7 @@ impl Look {
             };
             let at = State::NAMES.iter().position(|(s, _)| *s == row.state);
             let tally = all.iter_mut().find(|t| t.sink == row.sink);
-            if let Some(count) = tally
-                .zip(at)
-                .and_then(|(tally, at)| tally.counts.get_mut(at))
-            {
+            if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
                 *count += 1;
             }
             Ok(())

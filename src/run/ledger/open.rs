@@ -213,9 +213,7 @@ fn verify(store: &mut Store) -> Result<()> {
     })?;
     let given: i64 = store
         .db
-        .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))
         .context("it has lost its own table: move it away and begin a new one")?;
     let given = u64::try_from(given).unwrap_or_default();
     if count != given.max(last) {

@@ -64,11 +64,7 @@ impl Planning {
     /// Begins a run.
     #[must_use]
     pub fn new(store: Shared) -> Self {
-        Self {
-            store,
-            planner: Planner::default(),
-            warned: Vec::new(),
-        }
+        Self { store, planner: Planner::default(), warned: Vec::new() }
     }
 
     /// Makes rows of those events that have an id and are not there yet, durably.
@@ -82,19 +78,13 @@ impl Planning {
         for line in lines {
             self.line(&mut store, now, line, &mut batch)?;
         }
-        let Batch {
-            rows,
-            streams,
-            mut planned,
-        } = batch;
+        let Batch { rows, streams, mut planned } = batch;
         if rows.is_empty() && planned.passing.is_empty() {
             return Ok(planned);
         }
         let last = store.last + u64::try_from(rows.len()).unwrap_or_default();
-        let stored: Vec<(&String, Stored)> = streams
-            .iter()
-            .filter_map(|s| Some((s, self.planner.to_store(s)?)))
-            .collect();
+        let stored: Vec<(&String, Stored)> =
+            streams.iter().filter_map(|s| Some((s, self.planner.to_store(s)?))).collect();
         store.write(|tx| {
             for (sink, row) in &rows {
                 rows::put(tx, *sink, row)?;
@@ -137,15 +127,12 @@ impl Planning {
             Kind::Passing { stream, seq } => {
                 if self.planner.passes(stream.as_deref(), seq) {
                     let after = store.last + u64::try_from(batch.rows.len()).unwrap_or_default();
-                    batch
-                        .planned
-                        .passing
-                        .extend(line.sinks.iter().map(|sink| Passing {
-                            sink: *sink,
-                            stream: stream.clone().unwrap_or_default(),
-                            after,
-                            line: line.event.line.to_owned(),
-                        }));
+                    batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
+                        sink: *sink,
+                        stream: stream.clone().unwrap_or_default(),
+                        after,
+                        line: line.event.line.to_owned(),
+                    }));
                 }
             }
         }
@@ -168,10 +155,7 @@ impl Planning {
             ));
         }
         for sink in &line.sinks {
-            let in_batch = batch
-                .rows
-                .iter()
-                .rfind(|(s, row)| s == sink && row.id == entry.id);
+            let in_batch = batch.rows.iter().rfind(|(s, row)| s == sink && row.id == entry.id);
             let known = match in_batch {
                 Some((_, row)) => Some(row.content),
                 None => known(store, *sink, entry)?,
@@ -262,15 +246,11 @@ fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Ro
 /// What this id stands for at this sink, if it is there. Of a damaged row nothing is known but that it was there, so what
 /// it may have stood for is not sent.
 fn known(store: &mut Store, sink: i64, entry: &Entry) -> Result<Option<[u8; 32]>> {
-    let mut known = store.db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"
-    ))?;
-    let row = known.query_row(params![sink, entry.id], |row| {
-        Ok(rows::checked(row, &store.sinks))
-    });
-    Ok(row
-        .optional()?
-        .map(|row| row.map_or(entry.content, |row| row.content)))
+    let mut known = store
+        .db
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
+    let row = known.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
+    Ok(row.optional()?.map(|row| row.map_or(entry.content, |row| row.content)))
 }
 
 fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {
@@ -278,19 +258,15 @@ fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {
     let mut found = store
         .db
         .prepare_cached("SELECT first_seq, first, seen, hash FROM stream WHERE stream = ?1")?;
-    let found = found.query_row([stream], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    });
+    let found =
+        found.query_row([stream], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
     let Some((seq, first, seen, hash)): Option<Found> = found.optional()? else {
         return Ok(Stored::default());
     };
     let first = seq
         .zip(first.and_then(|first| <[u8; 32]>::try_from(first).ok()))
         .map(|(seq, first)| (to_u64(seq), first));
-    let stored = Stored {
-        first,
-        seen: to_u64(seen),
-    };
+    let stored = Stored { first, seen: to_u64(seen) };
     if hash != stream_hash(stream, &stored) {
         store.damage.push(format!(
             "what the ledger knew of the beginning of stream {stream} is damaged: whether this is the same run is not known"

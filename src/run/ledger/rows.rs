@@ -23,12 +23,7 @@ pub(super) struct Damaged {
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id: String = self.id.chars().take(80).collect();
-        write!(
-            f,
-            "row {} ({}) is damaged",
-            self.position,
-            id.escape_default()
-        )
+        write!(f, "row {} ({}) is damaged", self.position, id.escape_default())
     }
 }
 
@@ -45,10 +40,7 @@ pub(super) fn checked(
     sinks: &[(i64, String)],
 ) -> std::result::Result<Row, Damaged> {
     let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
-    let damaged = || Damaged {
-        position,
-        id: row.get::<_, String>(2).unwrap_or_default(),
-    };
+    let damaged = || Damaged { position, id: row.get::<_, String>(2).unwrap_or_default() };
     let (found, open, hash) = read(row, sinks).ok().flatten().ok_or_else(damaged)?;
     if hash[..] != found.hash() || open != i64::from(found.is_open()) {
         return Err(damaged());
@@ -65,17 +57,12 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     };
     let content: Vec<u8> = row.get(9)?;
     let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
-    let (Ok(content), Some(state), Some(mark)) = (
-        <[u8; 32]>::try_from(content),
-        State::parse(&state),
-        Mark::parse(&mark),
-    ) else {
+    let (Ok(content), Some(state), Some(mark)) =
+        (<[u8; 32]>::try_from(content), State::parse(&state), Mark::parse(&mark))
+    else {
         return Ok(None);
     };
-    let time = |n: usize| {
-        row.get::<_, i64>(n)
-            .map(|micros| Time::from_micros(to_u64(micros)))
-    };
+    let time = |n: usize| row.get::<_, i64>(n).map(|micros| Time::from_micros(to_u64(micros)));
     let found = Row {
         position: row.get::<_, i64>(0).map(to_u64)?,
         sink: address.clone(),
@@ -120,9 +107,8 @@ pub(super) fn one(
     sinks: &[(i64, String)],
     position: u64,
 ) -> Result<Option<std::result::Result<Row, Damaged>>> {
-    let mut one = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM delivery WHERE position = ?1"
-    ))?;
+    let mut one =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE position = ?1"))?;
     let row = one.query_row([to_i64(position)], |row| Ok(checked(row, sinks)));
     Ok(row.optional()?)
 }

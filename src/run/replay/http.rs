@@ -91,10 +91,7 @@ fn pause(wanted: Option<Duration>, failures: u32) -> Duration {
 }
 
 fn unavailable(why: String) -> Trouble {
-    Trouble {
-        why,
-        exit: Exit::Unavailable,
-    }
+    Trouble { why, exit: Exit::Unavailable }
 }
 
 fn get(agent: &Agent, url: &str, last_id: Option<&str>) -> Result<Body, No> {

@@ -44,11 +44,7 @@ impl Keys {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty())?;
         let saved = tcgetattr(&terminal)?;
-        let keys = Self {
-            terminal,
-            saved,
-            begun: Vec::new(),
-        };
+        let keys = Self { terminal, saved, begun: Vec::new() };
         keys.take()?;
         Ok(keys)
     }
@@ -60,8 +56,7 @@ impl Keys {
     /// Each key at once and unseen; Ctrl-C and Ctrl-Z stay signals.
     pub(super) fn take(&self) -> io::Result<()> {
         let mut raw = self.saved.clone();
-        raw.local_modes
-            .remove(LocalModes::ICANON | LocalModes::ECHO);
+        raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(&self.terminal, OptionalActions::Now, &raw)?;
@@ -137,14 +132,7 @@ mod tests {
     #[test]
     fn keys_are_read_in_any_slices() {
         let mut sent = b"x \x1b[C\x1bOB+-\x1b[Aq\x1b".to_vec();
-        let want = [
-            Key::Next,
-            Key::Next,
-            Key::Skip,
-            Key::Faster,
-            Key::Slower,
-            Key::Quit,
-        ];
+        let want = [Key::Next, Key::Next, Key::Skip, Key::Faster, Key::Slower, Key::Quit];
         assert_eq!(keys(&mut sent), want);
         assert_eq!(sent, b"\x1b");
         sent.extend_from_slice(b"[");

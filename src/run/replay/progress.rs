@@ -134,9 +134,7 @@ fn shared() -> bool {
     let Some(ours) = place("self", 2) else {
         return false;
     };
-    tree::job()
-        .iter()
-        .any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
+    tree::job().iter().any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
 }
 
 fn bar(length: Option<u64>) -> Option<ProgressBar> {
@@ -152,10 +150,5 @@ fn bar(length: Option<u64>) -> Option<ProgressBar> {
 /// Hours, minutes and seconds.
 fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    format!(
-        "{}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

@@ -27,12 +27,7 @@ pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
     if Reader::is_packed(head.get(..n)?) {
         return None;
     }
-    let mut book = OpenBook {
-        fd,
-        len,
-        at: 0,
-        block: Vec::new(),
-    };
+    let mut book = OpenBook { fd, len, at: 0, block: Vec::new() };
     let start = find(&mut book, options)?;
     rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(start.offset)).ok()?;
     Some(start)
@@ -136,11 +131,7 @@ impl Book for OpenBook<'_> {
         let start_at = self.at + start as u64;
         let next = self.at + end as u64 + 1;
         match self.block.get(start..end) {
-            Some(bytes) => Found::Line {
-                start: start_at,
-                next,
-                bytes,
-            },
+            Some(bytes) => Found::Line { start: start_at, next, bytes },
             None => Found::Lost,
         }
     }

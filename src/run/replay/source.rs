@@ -37,10 +37,7 @@ impl Source {
     /// Our stdin.
     #[must_use]
     pub fn stdin() -> Self {
-        Source::Input {
-            name: "<stdin>".to_owned(),
-            input: many::stdin(),
-        }
+        Source::Input { name: "<stdin>".to_owned(), input: many::stdin() }
     }
 
     /// Opens a file, a FIFO or a process substitution.
@@ -48,10 +45,7 @@ impl Source {
     /// # Errors
     /// Those of `open(2)`, and that it is a folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Source::Input {
-            name: path.display().to_string(),
-            input: many::open(path)?,
-        })
+        Ok(Source::Input { name: path.display().to_string(), input: many::open(path)? })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -115,11 +109,7 @@ impl Reader {
                 (input, vec![worker])
             }
         };
-        Ok(Self {
-            input,
-            workers,
-            head: Some(Vec::new()),
-        })
+        Ok(Self { input, workers, head: Some(Vec::new()) })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -200,10 +190,7 @@ impl Reader {
     pub(super) fn end(self) -> Option<Trouble> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
-                Err(Trouble {
-                    why: "reading it failed".to_owned(),
-                    exit: Exit::Internal,
-                })
+                Err(Trouble { why: "reading it failed".to_owned(), exit: Exit::Internal })
             })
         });
         // The first in the row is the cause of what the others say.
@@ -221,10 +208,8 @@ enum Packing {
 
 /// By the magic number (RFC 1952, RFC 8878); `None`: too little has come.
 fn packing(head: &[u8]) -> Option<Packing> {
-    let magic: [(&[u8], Packing); 2] = [
-        (&[0x1f, 0x8b], Packing::Gzip),
-        (&[0x28, 0xb5, 0x2f, 0xfd], Packing::Zstd),
-    ];
+    let magic: [(&[u8], Packing); 2] =
+        [(&[0x1f, 0x8b], Packing::Gzip), (&[0x28, 0xb5, 0x2f, 0xfd], Packing::Zstd)];
     let found = magic.iter().find(|(magic, _)| head.starts_with(magic));
     match found {
         Some((_, packing)) => Some(*packing),

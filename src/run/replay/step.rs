@@ -31,12 +31,7 @@ pub(super) enum Wish {
 impl Stepping {
     /// Takes the terminal over.
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self {
-            keys: Keys::open()?,
-            halted: true,
-            steps: 0,
-            skipping: false,
-        })
+        Ok(Self { keys: Keys::open()?, halted: true, steps: 0, skipping: false })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

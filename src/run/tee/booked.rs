@@ -65,10 +65,7 @@ pub(super) struct Account {
 
 impl Mail {
     fn new() -> Self {
-        Self {
-            state: Mutex::new(MailState::default()),
-            more: Condvar::new(),
-        }
+        Self { state: Mutex::new(MailState::default()), more: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, MailState> {
@@ -145,12 +142,7 @@ impl Books {
                     let mail = Arc::new(Mail::new());
                     let shared = Arc::clone(&mail);
                     ready.push((sink, b.options, b.ask, shared, number, b.name.clone()));
-                    lanes.push(Lane {
-                        name: b.name,
-                        number,
-                        only: b.only,
-                        mail,
-                    });
+                    lanes.push(Lane { name: b.name, number, only: b.only, mail });
                 }
                 Err(why) => {
                     said.push_str(&format!("spile: {}: {why}\n", b.name));
@@ -194,12 +186,7 @@ impl Books {
     /// Takes note of an event that has been read.
     pub(super) fn offer(&mut self, event: &Event<'_>) {
         let wants = |lane: &&Lane| lane.only.is_none_or(|only| only.takes(event));
-        let sinks: Vec<i64> = self
-            .lanes
-            .iter()
-            .filter(wants)
-            .map(|lane| lane.number)
-            .collect();
+        let sinks: Vec<i64> = self.lanes.iter().filter(wants).map(|lane| lane.number).collect();
         // An event that no sink wants can still show that its stream is another run.
         let line = (event.line.to_owned(), sinks);
         self.unsure.take(event, line, &mut self.waiting);
@@ -223,8 +210,7 @@ impl Books {
             Ok(planned) => self.tell(planned, io),
             Err(e) => {
                 (self.broken, self.failed) = (true, true);
-                io.err
-                    .extend_from_slice(format!("spile: {e:#}\n").as_bytes());
+                io.err.extend_from_slice(format!("spile: {e:#}\n").as_bytes());
             }
         }
     }
@@ -232,15 +218,11 @@ impl Books {
     fn tell(&mut self, planned: Planned, io: &mut Io) {
         self.failed |= planned.refused > 0 && !planned.said.iter().all(|s| s.contains("warning:"));
         for text in planned.said {
-            io.err
-                .extend_from_slice(format!("spile: {}: {text}\n", self.path).as_bytes());
+            io.err.extend_from_slice(format!("spile: {}: {text}\n", self.path).as_bytes());
         }
         let mut passing = planned.passing;
         for lane in &self.lanes {
-            let streams = planned
-                .grown
-                .iter()
-                .filter(|(sink, _)| *sink == lane.number);
+            let streams = planned.grown.iter().filter(|(sink, _)| *sink == lane.number);
             let grown: Vec<String> = streams.map(|(_, stream)| stream.clone()).collect();
             let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == lane.number).collect();
             if !grown.is_empty() || !ours.is_empty() {
@@ -270,9 +252,7 @@ impl Books {
 
     /// Whether a sink is still at work.
     pub(super) fn working(&self) -> bool {
-        self.lanes
-            .iter()
-            .any(|lane| !lane.mail.lock().account.finished)
+        self.lanes.iter().any(|lane| !lane.mail.lock().account.finished)
     }
 
     /// Whether anything that is read may still arrive.

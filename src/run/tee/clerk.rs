@@ -135,8 +135,7 @@ impl Clerk {
         for question in questions {
             let nobody = || Asked::Unknown("nobody can be asked".to_owned());
             let answer = answers.next().unwrap_or_else(nobody);
-            self.desk
-                .answered(self.clock.now(), question.position, answer);
+            self.desk.answered(self.clock.now(), question.position, answer);
         }
     }
 
@@ -168,8 +167,7 @@ impl Clerk {
             }
         }
         for parcel in rest.iter().filter_map(|parcel| parcel.position) {
-            self.desk
-                .outcome(self.clock.now(), parcel, Outcome::NotTried);
+            self.desk.outcome(self.clock.now(), parcel, Outcome::NotTried);
         }
         if let Ask::File(path) = &self.ask {
             // What the ledger calls sent must be there after a power cut too.
@@ -230,12 +228,7 @@ impl Clerk {
 }
 
 fn delivery(parcel: &Parcel) -> Delivery<'_> {
-    Delivery {
-        id: parcel.id.as_deref(),
-        stream: "",
-        bytes: &parcel.bytes,
-        form: Form::Event,
-    }
+    Delivery { id: parcel.id.as_deref(), stream: "", bytes: &parcel.bytes, form: Form::Event }
 }
 
 /// Takes away half a line of ours that a kill left at the end of a file, and ends one that is not ours.
@@ -256,10 +249,7 @@ fn mend(path: &Path) -> io::Result<()> {
         piece.append(&mut tail);
         tail = piece;
     }
-    let end = tail
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |at| at + 1);
+    let end = tail.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let half = tail.get(end..).unwrap_or_default();
     let head: &[u8] = br#"{"v":"#;
     if half.is_empty() {

@@ -21,12 +21,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(name: String, queue: Arc<Queue>, only: Option<Selection>) -> Self {
-        Self {
-            name,
-            queue,
-            only,
-            selected: Vec::new(),
-        }
+        Self { name, queue, only, selected: Vec::new() }
     }
 }
 
@@ -116,11 +111,7 @@ impl Intake {
     /// The status as far as the events and their form decide.
     pub(super) fn exit(&self) -> Exit {
         let malformed = self.reading.strict && self.complaints.count() > 0;
-        let exit = if malformed {
-            Exit::Malformed
-        } else {
-            Exit::Success
-        };
+        let exit = if malformed { Exit::Malformed } else { Exit::Success };
         exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
     }
 
@@ -175,9 +166,7 @@ impl Intake {
                             }
                         }
                     }
-                    Err(why) => self
-                        .complaints
-                        .say(io, self.number, why.offset, &why.reason),
+                    Err(why) => self.complaints.say(io, self.number, why.offset, &why.reason),
                 }
             }
             self.number += 1;

@@ -19,10 +19,7 @@ impl Chunk {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         let feeds = memchr::memchr_iter(b'\n', &bytes).count() as u64;
         let open = bytes.last().is_some_and(|b| *b != b'\n');
-        Self {
-            bytes: Arc::new(bytes),
-            lines: feeds + u64::from(open),
-        }
+        Self { bytes: Arc::new(bytes), lines: feeds + u64::from(open) }
     }
 }
 
@@ -41,10 +38,7 @@ impl Stored for Chunk {
 
     fn restore(head: Head, bytes: Vec<u8>) -> Self {
         let [l0, l1, l2, l3, l4, l5, l6, l7, _] = head;
-        Self {
-            bytes: Arc::new(bytes),
-            lines: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
-        }
+        Self { bytes: Arc::new(bytes), lines: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]) }
     }
 }
 
@@ -113,12 +107,7 @@ impl Queue {
             given_up: false,
             account: Account::default(),
         };
-        Self {
-            state: Mutex::new(state),
-            more: Condvar::new(),
-            room: Condvar::new(),
-            prompt,
-        }
+        Self { state: Mutex::new(state), more: Condvar::new(), room: Condvar::new(), prompt }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -180,10 +169,7 @@ impl Queue {
                 }
                 Ok(None) if state.closed => return None,
                 Ok(None) => {
-                    state = self
-                        .more
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 Err(e) => {
                     // What lay in the file cannot be had again.

@@ -55,11 +55,7 @@ mod tests {
     use super::*;
 
     fn part(stream: &str, seq: u64, synthetic: bool) -> String {
-        let synthetic = if synthetic {
-            r#","synthetic":true"#
-        } else {
-            ""
-        };
+        let synthetic = if synthetic { r#","synthetic":true"# } else { "" };
         format!(
             r#"{{"v":1,"type":"block_final","stream":"{stream}","turn":1,"seq":{seq},"ts":"2026-01-01T00:00:00.000Z"{synthetic},"block":"b1","kind":"answer","text":"x","part":0,"last":true}}"#
         )

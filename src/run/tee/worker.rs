@@ -181,8 +181,7 @@ impl Worker {
     /// Says, once, that a sink is tried again and again.
     fn failing(&self, why: &str) {
         let already = self.queue.account().failing.is_some();
-        self.queue
-            .note(|account| account.failing = Some(why.to_owned()));
+        self.queue.note(|account| account.failing = Some(why.to_owned()));
         if !already {
             self.say(&format!("{why} (it is tried again)"));
             self.bell.ring();

@@ -71,10 +71,8 @@ impl Human {
 
     /// Any other event.
     pub(super) fn event(&mut self, event: &Event<'_>, body: &Fields<'_>) {
-        let flow = Flow::new(
-            self.streams.flow_id(),
-            look_of(&body.text("kind").unwrap_or_default()),
-        );
+        let flow =
+            Flow::new(self.streams.flow_id(), look_of(&body.text("kind").unwrap_or_default()));
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
         let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.time());
@@ -109,10 +107,7 @@ impl Human {
     pub(super) fn malformed(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         self.last = None;
-        self.page.line(
-            &Who::default(),
-            &[(Look::Warn, "? "), (Look::Dim, text.trim_end())],
-        );
+        self.page.line(&Who::default(), &[(Look::Warn, "? "), (Look::Dim, text.trim_end())]);
     }
 
     /// A piece of a line that is too long to be looked at.
@@ -147,11 +142,7 @@ impl Human {
 
 /// How text of this kind looks.
 fn look_of(kind: &str) -> Look {
-    if kind == "reasoning" {
-        Look::Dim
-    } else {
-        Look::Plain
-    }
+    if kind == "reasoning" { Look::Dim } else { Look::Plain }
 }
 
 /// One event on its way to the page.
@@ -178,9 +169,7 @@ impl Entry<'_> {
     }
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
-        self.stream.turn = Some(Turn {
-            began: self.stream.now,
-        });
+        self.stream.turn = Some(Turn { began: self.stream.now });
         self.forget_open();
         let mut head = String::from(" ");
         for part in ["runtime", "model"].iter().filter_map(|k| body.text(k)) {
@@ -190,9 +179,7 @@ impl Entry<'_> {
         let session = body
             .text("session")
             .map_or_else(String::new, |s| format!(" session {}", one_line(&s, None)));
-        let turn = turn
-            .filter(|n| *n > 1)
-            .map_or_else(String::new, |n| format!("  (turn {n})"));
+        let turn = turn.filter(|n| *n > 1).map_or_else(String::new, |n| format!("  (turn {n})"));
         self.say(&[
             (Look::Good, "[RUNNING]"),
             (Look::Plain, head.trim_end()),
@@ -209,9 +196,8 @@ impl Entry<'_> {
         let id = body.text("block").unwrap_or_default();
         let text = body.text("text").unwrap_or_default();
         *self.last = None;
-        let replaces = body
-            .text("supersedes")
-            .map(|b| format!("(replaces {})", one_line(&b, None)));
+        let replaces =
+            body.text("supersedes").map(|b| format!("(replaces {})", one_line(&b, None)));
         let (part, seen) = (body.raw("part").is_some(), self.stream.block(&id).is_some());
         if let (Some(note), false) = (&replaces, seen) {
             self.say(&[(Look::Dim, note)]);
@@ -222,11 +208,7 @@ impl Entry<'_> {
         let Some(mut block) = self.stream.close_block(&id) else {
             return;
         };
-        let missing = if part {
-            Missing::Tail(text.as_ref())
-        } else {
-            block.missing(&text)
-        };
+        let missing = if part { Missing::Tail(text.as_ref()) } else { block.missing(&text) };
         let rest = match missing {
             Missing::Nothing => "",
             Missing::Tail(tail) => tail,
@@ -257,23 +239,14 @@ impl Entry<'_> {
         let kind = tool.text("kind").unwrap_or_default();
         let changes = matches!(kind.as_ref(), "edit" | "delete" | "move") && !files.is_empty();
         let (look, what) = if changes {
-            let look = if kind == "delete" {
-                Look::Bad
-            } else {
-                Look::File
-            };
+            let look = if kind == "delete" { Look::Bad } else { Look::File };
             (look, files)
         } else {
             (Look::Plain, title(&tool))
         };
         let what = one_line(&what, self.room(width(&name) + 3));
         let gap = if what.is_empty() { "" } else { " " };
-        self.say(&[
-            (Look::Mark, "→ "),
-            (Look::Name, &name),
-            (Look::Plain, gap),
-            (look, &what),
-        ]);
+        self.say(&[(Look::Mark, "→ "), (Look::Name, &name), (Look::Plain, gap), (look, &what)]);
         *self.last = Some(Last::Tool(self.name.to_owned(), id.into_owned()));
     }
 
@@ -331,8 +304,7 @@ impl Entry<'_> {
     /// How long the turn took, in milliseconds: as the runtime says, else by `ts`.
     fn turn_took(&self, body: &Fields<'_>) -> Option<u64> {
         let began = self.stream.turn.and_then(|t| t.began);
-        body.count("duration_ms")
-            .or_else(|| self.stream.since(began))
+        body.count("duration_ms").or_else(|| self.stream.since(began))
     }
 
     fn end_turn(&mut self, verdict: &Verdict, body: &Fields<'_>) {
@@ -371,9 +343,5 @@ fn last_lines(body: &Fields<'_>) -> String {
     };
     let lines: Vec<&str> = output.lines().filter(|l| !l.trim().is_empty()).collect();
     let from = lines.len().saturating_sub(MAX_OUTPUT);
-    lines
-        .iter()
-        .skip(from)
-        .map(|l| format!("\n{}", one_line(l.trim_end(), None)))
-        .collect()
+    lines.iter().skip(from).map(|l| format!("\n{}", one_line(l.trim_end(), None))).collect()
 }

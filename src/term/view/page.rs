@@ -28,12 +28,7 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(id: u64, look: Look) -> Self {
-        Self {
-            id,
-            look,
-            clean: Sanitizer::default(),
-            mid_line: false,
-        }
+        Self { id, look, clean: Sanitizer::default(), mid_line: false }
     }
 }
 
@@ -50,12 +45,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(paint: Paint) -> Self {
-        Self {
-            paint,
-            ready: String::new(),
-            open: None,
-            scratch: String::new(),
-        }
+        Self { paint, ready: String::new(), open: None, scratch: String::new() }
     }
 
     /// Adds text to a flow. One that was interrupted goes on in a line of its own.
@@ -126,8 +116,7 @@ impl Page {
             if self.open.is_none() {
                 self.start_line(who);
             }
-            self.paint
-                .put(flow.look, body.unwrap_or(part), &mut self.ready);
+            self.paint.put(flow.look, body.unwrap_or(part), &mut self.ready);
             self.open = body.is_none().then_some(flow.id);
             if body.is_some() {
                 self.ready.push('\n');
@@ -138,8 +127,7 @@ impl Page {
 
     fn start_line(&mut self, who: &Who) {
         if let Some(label) = &who.label {
-            self.paint
-                .put(Look::of_label(label), label, &mut self.ready);
+            self.paint.put(Look::of_label(label), label, &mut self.ready);
             self.ready.push_str(" | ");
         }
         if who.nested {

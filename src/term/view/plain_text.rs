@@ -37,10 +37,8 @@ impl PlainText {
 
     /// A `text_delta`.
     pub(super) fn delta(&mut self, event: &Event<'_>, io: &mut Io) {
-        let Some(delta) = event
-            .delta
-            .as_ref()
-            .filter(|d| d.parent.is_none() && d.kind.decode() == "answer")
+        let Some(delta) =
+            event.delta.as_ref().filter(|d| d.parent.is_none() && d.kind.decode() == "answer")
         else {
             return;
         };

@@ -64,9 +64,7 @@ fn general(kind: &str, message: &str, data: Option<&str>) -> String {
 
 fn heartbeat(data: &Fields<'_>) -> String {
     let ms = |key: &str| data.count(key).map(silence);
-    let silent = ms("idle_ms")
-        .or_else(|| ms("elapsed_ms"))
-        .unwrap_or_default();
+    let silent = ms("idle_ms").or_else(|| ms("elapsed_ms")).unwrap_or_default();
     let text = match data.text("state").as_deref() {
         Some("waiting") => {
             let waited = ms("elapsed_ms").unwrap_or(silent);
@@ -81,9 +79,8 @@ fn heartbeat(data: &Fields<'_>) -> String {
 }
 
 fn stalled(data: &Fields<'_>) -> String {
-    data.count("idle_ms").map_or_else(String::new, |ms| {
-        format!("stalled: nothing for {}", silence(ms))
-    })
+    data.count("idle_ms")
+        .map_or_else(String::new, |ms| format!("stalled: nothing for {}", silence(ms)))
 }
 
 fn diagnostic(data: &Fields<'_>, message: &str) -> String {

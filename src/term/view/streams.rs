@@ -65,9 +65,7 @@ pub(super) struct OpenTool {
 
 /// As much of a foreign id as is remembered.
 fn key(id: &str) -> &str {
-    let end = (0..=MAX_KEY.min(id.len()))
-        .rev()
-        .find(|at| id.is_char_boundary(*at));
+    let end = (0..=MAX_KEY.min(id.len())).rev().find(|at| id.is_char_boundary(*at));
     &id[..end.unwrap_or(0)]
 }
 
@@ -105,15 +103,10 @@ impl Streams {
 
     /// Who speaks in every stream whose turn is open, in the order in which they came, and for how long.
     pub(super) fn unfinished(&self) -> Vec<(Who, Option<u64>)> {
-        let mut open: Vec<_> = self
-            .by_id
-            .values()
-            .filter_map(|s| s.turn.map(|turn| (s.born, s, turn)))
-            .collect();
+        let mut open: Vec<_> =
+            self.by_id.values().filter_map(|s| s.turn.map(|turn| (s.born, s, turn))).collect();
         open.sort_by_key(|(born, ..)| *born);
-        open.into_iter()
-            .map(|(_, s, turn)| (s.who(self.many), s.since(turn.began)))
-            .collect()
+        open.into_iter().map(|(_, s, turn)| (s.who(self.many), s.since(turn.began))).collect()
     }
 
     fn add(&mut self, id: &str) {
@@ -143,10 +136,7 @@ impl Stream {
             Some((_, shown)) => Some(shown.clone()),
             None => self.id.clone().filter(|_| many),
         };
-        Who {
-            label,
-            nested: false,
-        }
+        Who { label, nested: false }
     }
 
     /// Milliseconds from `began` to the stream's last `ts`.
@@ -184,10 +174,7 @@ impl Stream {
         if self.tools.len() >= MAX_OPEN {
             self.tools.remove(0);
         }
-        self.tools.push(OpenTool {
-            id: key(id).to_owned(),
-            began: self.now,
-        });
+        self.tools.push(OpenTool { id: key(id).to_owned(), began: self.now });
     }
 
     /// How long the tool ran by the stream's own time, in milliseconds.
@@ -226,20 +213,12 @@ const FNV: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, which does not care how a text was sliced.
 fn hash(seed: u64, text: &str) -> u64 {
-    text.bytes().fold(seed, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Block {
     pub(super) fn new(id: &str, flow: Flow) -> Self {
-        Self {
-            id: key(id).to_owned(),
-            flow,
-            said: 0,
-            hash: FNV,
-            half: String::new(),
-        }
+        Self { id: key(id).to_owned(), flow, said: 0, hash: FNV, half: String::new() }
     }
 
     /// The text of a delta; a half of a surrogate pair at its end waits for the next one.
@@ -284,11 +263,7 @@ fn split_half(raw: &str) -> (&str, &str) {
     let high = matches!(tail, [b'\\', b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'b' | b'A'..=b'B', x, y]
         if x.is_ascii_hexdigit() && y.is_ascii_hexdigit());
     let slashes = head.iter().rev().take_while(|b| **b == b'\\').count();
-    if high && slashes.is_multiple_of(2) {
-        raw.split_at(at)
-    } else {
-        (raw, "")
-    }
+    if high && slashes.is_multiple_of(2) { raw.split_at(at) } else { (raw, "") }
 }
 
 #[cfg(test)]

@@ -42,11 +42,7 @@ fn stream(id: &str, label: &str, events: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn plain() -> Options {
-    Options {
-        format: Format::Plain,
-        reasoning: true,
-        ..Options::default()
-    }
+    Options { format: Format::Plain, reasoning: true, ..Options::default() }
 }
 
 fn show(options: &Options, lines: &[String]) -> String {
@@ -59,10 +55,7 @@ fn page(events: &[(&str, &str)]) -> String {
     show(&plain(), &stream("s", "", events))
 }
 
-const START: (&str, &str) = (
-    "turn_started",
-    r#""runtime":"claude","model":"claude-opus-5""#,
-);
+const START: (&str, &str) = ("turn_started", r#""runtime":"claude","model":"claude-opus-5""#);
 const STARTED: &str = "[RUNNING] claude claude-opus-5\n";
 const DONE: (&str, &str) = ("turn_completed", r#""stop":"end_turn""#);
 
@@ -90,10 +83,7 @@ fn a_simple_turn() {
             "turn_completed",
             r#""stop":"end_turn","usage":{"input_tokens":1234,"output_tokens":567},"cost_usd":0.0123,"duration_ms":12345"#,
         ),
-        (
-            "status",
-            r#""kind":"exit","data":{"code":0,"killed":false}"#,
-        ),
+        ("status", r#""kind":"exit","data":{"code":0,"killed":false}"#),
     ]);
     assert_eq!(
         got,
@@ -110,18 +100,10 @@ fn a_simple_turn() {
 
 #[test]
 fn text_is_shown_as_it_comes() {
-    let lines = stream(
-        "s",
-        "",
-        &[START, ("text_delta", &delta("b1", "answer", "Hel"))],
-    );
+    let lines = stream("s", "", &[START, ("text_delta", &delta("b1", "answer", "Hel"))]);
     let mut view = View::new(&plain());
     let mut io = Io::default();
-    view.on_bytes(
-        Time::default(),
-        (lines.join("\n") + "\n").as_bytes(),
-        &mut io,
-    );
+    view.on_bytes(Time::default(), (lines.join("\n") + "\n").as_bytes(), &mut io);
     assert_eq!(String::from_utf8_lossy(&io.out), format!("{STARTED}Hel"));
 }
 
@@ -133,14 +115,8 @@ fn reasoning_can_be_left_out() {
         ("block_final", &delta("b1", "reasoning", "Hm.")),
         DONE,
     ];
-    let options = Options {
-        reasoning: false,
-        ..plain()
-    };
-    assert_eq!(
-        show(&options, &stream("s", "", &events)),
-        format!("{STARTED}[COMPLETED 3.0s]\n")
-    );
+    let options = Options { reasoning: false, ..plain() };
+    assert_eq!(show(&options, &stream("s", "", &events)), format!("{STARTED}[COMPLETED 3.0s]\n"));
 }
 
 #[test]
@@ -166,10 +142,7 @@ fn tools_are_a_line_each() {
         ("tool_started", read),
         ("tool_finished", &end("t2", "Edit", r#""outcome":"ok""#)),
         ("tool_finished", &end("t3", "Read", r#""outcome":"denied""#)),
-        (
-            "tool_started",
-            r#""tool":{"id":"t4","name":"Wait","kind":"other"}"#,
-        ),
+        ("tool_started", r#""tool":{"id":"t4","name":"Wait","kind":"other"}"#),
         (
             "tool_finished",
             &(r#""synthetic":true,"#.to_owned() + &end("t4", "Wait", r#""outcome":"unknown""#)),
@@ -197,10 +170,7 @@ fn tools_are_a_line_each() {
 fn titles_fit_the_width() {
     let bash =
         r#""tool":{"id":"t1","name":"Bash","kind":"execute","title":"a very long command indeed"}"#;
-    let options = Options {
-        width: Some(24),
-        ..plain()
-    };
+    let options = Options { width: Some(24), ..plain() };
     let got = show(&options, &stream("s", "me", &[("tool_started", bash)]));
     assert_eq!(got, "me | → Bash a very long…\n");
     assert_eq!(words::width(got.trim_end()), 24);
@@ -228,10 +198,7 @@ fn how_a_turn_can_end() {
         "[CANCELLED 2.0s] by signal: SIGINT\n"
     );
     assert_eq!(
-        end(
-            "turn_completed",
-            r#""stop":"max_tokens","usage":{"total_tokens":12345}"#
-        ),
+        end("turn_completed", r#""stop":"max_tokens","usage":{"total_tokens":12345}"#),
         "[COMPLETED 1.0s] stop: max_tokens  12,345 tokens\n"
     );
     assert_eq!(
@@ -299,10 +266,7 @@ fn a_sub_agent_is_marked() {
         START,
         ("text_delta", &delta("b1", "answer", "main")),
         ("text_delta", &sub(&delta("b2", "answer", "sub\\nagent"))),
-        (
-            "tool_started",
-            &sub(r#""tool":{"id":"t2","name":"Read","kind":"read","paths":["a"]}"#),
-        ),
+        ("tool_started", &sub(r#""tool":{"id":"t2","name":"Read","kind":"read","paths":["a"]}"#)),
         ("text_delta", &delta("b1", "answer", " goes on")),
         DONE,
     ]);
@@ -320,15 +284,9 @@ fn a_final_says_what_was_not_said() {
         ("block_final", &delta("b2", "answer", "No deltas.")),
         ("text_delta", &delta("b3", "answer", "Some")),
         ("block_final", &delta("b3", "answer", "Some more")),
-        (
-            "block_final",
-            &(delta("b4", "answer", "Better") + r#","supersedes":"b3""#),
-        ),
+        ("block_final", &(delta("b4", "answer", "Better") + r#","supersedes":"b3""#)),
         ("text_delta", &delta("b5", "answer", "wrong")),
-        (
-            "block_final",
-            &(delta("b5", "answer", "right") + r#","supersedes":"b4""#),
-        ),
+        ("block_final", &(delta("b5", "answer", "right") + r#","supersedes":"b4""#)),
         ("text_delta", &delta("b6", "answer", "a\\ud83d")),
         ("text_delta", &delta("b6", "answer", "\\ude00")),
         ("block_final", &delta("b6", "answer", "a😀")),
@@ -347,37 +305,18 @@ fn a_final_says_what_was_not_said() {
 #[test]
 fn parts_are_shown_one_by_one() {
     let part = |n: u32, text: &str, rest: &str| {
-        format!(
-            r#"{},"part":{n},"delivery_id":"s/1/b1/{n}"{rest}"#,
-            delta("b1", "answer", text)
-        )
+        format!(r#"{},"part":{n},"delivery_id":"s/1/b1/{n}"{rest}"#, delta("b1", "answer", text))
     };
     let events = [
         START,
-        (
-            "block_final",
-            &part(
-                0,
-                "```\\na\\n```",
-                r#","last":false,"close":"\n```","glue":"\n""#,
-            ),
-        ),
-        (
-            "block_final",
-            &part(1, "```\\nb\\n```", r#","last":true,"open":"```\n""#),
-        ),
+        ("block_final", &part(0, "```\\na\\n```", r#","last":false,"close":"\n```","glue":"\n""#)),
+        ("block_final", &part(1, "```\\nb\\n```", r#","last":true,"open":"```\n""#)),
         DONE,
     ];
-    assert_eq!(
-        page(&events),
-        format!("{STARTED}```\na\n```\n```\nb\n```\n[COMPLETED 3.0s]\n")
-    );
+    assert_eq!(page(&events), format!("{STARTED}```\na\n```\n```\nb\n```\n[COMPLETED 3.0s]\n"));
     assert_eq!(show(&text(), &stream("s", "", &events)), "```\na\nb\n```\n");
 }
 
 fn text() -> Options {
-    Options {
-        format: Format::Text,
-        ..Options::default()
-    }
+    Options { format: Format::Text, ..Options::default() }
 }

@@ -6,14 +6,7 @@ use crate::event::Type;
 use crate::term::style::Look;
 
 /// Reasons to stop of which nobody needs to hear.
-const USUAL: [&str; 6] = [
-    "",
-    "end_turn",
-    "end_of_output",
-    "stop",
-    "success",
-    "completed",
-];
+const USUAL: [&str; 6] = ["", "end_turn", "end_of_output", "stop", "success", "completed"];
 
 /// How a turn ended, in words.
 #[derive(Debug)]

@@ -63,11 +63,7 @@ pub(super) fn spent(body: &Fields<'_>) -> String {
         parts.push(format!("{tokens} so far"));
     }
     if let Some(cost) = body.number("cost_usd") {
-        parts.push(if cost.abs() < 1.0 {
-            format!("${cost:.4}")
-        } else {
-            format!("${cost:.2}")
-        });
+        parts.push(if cost.abs() < 1.0 { format!("${cost:.4}") } else { format!("${cost:.2}") });
     }
     parts.join("  ")
 }
@@ -78,18 +74,12 @@ pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
         .count("cache_read_tokens")
         .filter(|n| *n > 0)
         .map_or(String::new(), |n| format!(" ({} cached)", count(n)));
-    let input = usage
-        .count("input_tokens")
-        .map(|n| format!("{} in{cached}", count(n)));
-    let output = usage
-        .count("output_tokens")
-        .map(|n| format!("{} out", count(n)));
+    let input = usage.count("input_tokens").map(|n| format!("{} in{cached}", count(n)));
+    let output = usage.count("output_tokens").map(|n| format!("{} out", count(n)));
     match (input, output) {
         (Some(i), Some(o)) => Some(format!("{i} / {o} tokens")),
         (Some(one), None) | (None, Some(one)) => Some(format!("{one} tokens")),
-        (None, None) => usage
-            .count("total_tokens")
-            .map(|n| format!("{} tokens", count(n))),
+        (None, None) => usage.count("total_tokens").map(|n| format!("{} tokens", count(n))),
     }
 }
 
@@ -100,10 +90,7 @@ pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
     let more = first.len() < text.len();
     let columns = columns.unwrap_or(MAX_TITLE).max(8);
     // Cleaning makes nothing shorter, so a prefix of this many characters can fill the columns; marks without width cost little.
-    let end = first
-        .char_indices()
-        .nth(columns.saturating_mul(4))
-        .map_or(first.len(), |(at, _)| at);
+    let end = first.char_indices().nth(columns.saturating_mul(4)).map_or(first.len(), |(at, _)| at);
     let cleaned = clean(&first[..end]).replace('\t', " ");
     let (mut width, mut cut, mut fits) = (0, cleaned.len(), true);
     for (at, c) in cleaned.char_indices() {
@@ -119,11 +106,7 @@ pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
     if fits && !more && end == first.len() {
         return cleaned;
     }
-    let kept = if fits && width < columns {
-        cleaned.as_str()
-    } else {
-        &cleaned[..cut]
-    };
+    let kept = if fits && width < columns { cleaned.as_str() } else { &cleaned[..cut] };
     format!("{kept}…")
 }
 
@@ -143,28 +126,18 @@ pub(super) fn title(tool: &Fields<'_>) -> String {
         match codec::text(value) {
             Some(text) => Some(text.into_owned()),
             // Codex gives a command as its arguments.
-            None => Some(codec::list(value)).filter(|l| !l.is_empty()).map(|l| {
-                l.into_iter()
-                    .filter_map(codec::text)
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            }),
+            None => Some(codec::list(value))
+                .filter(|l| !l.is_empty())
+                .map(|l| l.into_iter().filter_map(codec::text).collect::<Vec<_>>().join(" ")),
         }
     });
-    telling
-        .filter(|t| !t.trim().is_empty())
-        .unwrap_or_else(|| paths(tool))
+    telling.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| paths(tool))
 }
 
 /// The files that a tool names, at most three of them.
 pub(super) fn paths(tool: &Fields<'_>) -> String {
     let paths = tool.texts("paths");
-    let mut shown = paths
-        .iter()
-        .take(3)
-        .map(AsRef::as_ref)
-        .collect::<Vec<&str>>()
-        .join(", ");
+    let mut shown = paths.iter().take(3).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
     if let Some(more) = paths.len().checked_sub(3).filter(|n| *n > 0) {
         shown.push_str(&format!(" and {more} more"));
     }
@@ -180,14 +153,9 @@ mod tests {
         let got = [0, 12, 999, 1000, 3260, 59_999, 60_000, 125_000, 3_720_000].map(duration);
         assert_eq!(
             got,
-            [
-                "0ms", "12ms", "999ms", "1.0s", "3.2s", "59.9s", "1m00s", "2m05s", "1h02m"
-            ]
+            ["0ms", "12ms", "999ms", "1.0s", "3.2s", "59.9s", "1m00s", "2m05s", "1h02m"]
         );
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(count),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -114,11 +114,7 @@ pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Verdict {
     let fits = (view.total - view.at).within(view.room);
     if fits && !lines.ended() {
         let more = slack.0.iter().zip(limits.list()).map(|(n, _)| n + 1).min();
-        return Verdict::Wait(if options.pace == Pace::Eager {
-            1
-        } else {
-            more.unwrap_or(1)
-        });
+        return Verdict::Wait(if options.pace == Pace::Eager { 1 } else { more.unwrap_or(1) });
     }
     match view.rest().and_then(|rest| match rest {
         Some(cut) => Ok(cut),
@@ -170,14 +166,11 @@ impl View<'_> {
 
     /// The fence that a part must close if it ends in this line, behind an opener's marker.
     fn open_fence(&self, line: &Line) -> Option<&Group> {
-        matches!(line.kind, Kind::Opener | Kind::Code)
-            .then(|| self.fence(line))
-            .flatten()
+        matches!(line.kind, Kind::Opener | Kind::Code).then(|| self.fence(line)).flatten()
     }
 
     fn close_size(&self, line: &Line) -> Size {
-        self.open_fence(line)
-            .map_or(Size::default(), |fence| self.limits.size(&fence.close))
+        self.open_fence(line).map_or(Size::default(), |fence| self.limits.size(&fence.close))
     }
 
     /// The white space behind a cut that is looked at, in bytes.
@@ -207,19 +200,12 @@ impl View<'_> {
             return Ok(size.within(max));
         }
         // The line that has not ended may stand behind it.
-        let inside = self
-            .tail
-            .as_ref()
-            .filter(|(line, _)| line.kind == Kind::Code);
+        let inside = self.tail.as_ref().filter(|(line, _)| line.kind == Kind::Code);
         let so_far = match inside {
             Some(_) => self.total,
             None => self.lines.at_tail(),
         };
-        if (so_far - group.at).within(max) {
-            Err(Wait)
-        } else {
-            Ok(false)
-        }
+        if (so_far - group.at).within(max) { Err(Wait) } else { Ok(false) }
     }
 
     fn cut_at(&self, place: Place) -> Cut {
@@ -265,10 +251,7 @@ impl View<'_> {
         }
         let whole = self.lines.whole();
         let Some(last) = whole.back() else {
-            return Ok(Some(Cut {
-                last: true,
-                ..Cut::default()
-            }));
+            return Ok(Some(Cut { last: true, ..Cut::default() }));
         };
         let close = self.open_fence(last).map_or("", |fence| &fence.close);
         // A body that ends in a line feed brings the one that the end of a fence stands behind.

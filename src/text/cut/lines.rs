@@ -294,9 +294,7 @@ impl Lines {
             // A header of which a piece is gone is not repeated.
             let delimiter = self.lines.get(1).filter(|l| l.kind == Kind::Delimiter);
             if let Some(table) = delimiter.and_then(|l| l.group) {
-                self.group_mut(table)
-                    .into_iter()
-                    .for_each(|table| table.open.clear());
+                self.group_mut(table).into_iter().for_each(|table| table.open.clear());
             }
             if let Some(front) = self.lines.front_mut() {
                 *front = rest;

@@ -14,10 +14,7 @@ pub(crate) struct Random {
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            state: seed.wrapping_mul(0xD1B5_4A32_D192_ED03) | 1,
-            closes: true,
-        }
+        Self { state: seed.wrapping_mul(0xD1B5_4A32_D192_ED03) | 1, closes: true }
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {
@@ -98,10 +95,7 @@ fn block(r: &mut Random, indent: &str, depth: usize) -> String {
         1 => lines.extend([words(r, 5), r.of(&["===", "---", "-"]).to_owned()]),
         2 | 3 => {
             let mark = r.of(&["```", "~~~", "````"]);
-            lines.push(format!(
-                "{mark}{}",
-                r.of(&["", "rust", "js title=\"a b\"", " py"])
-            ));
+            lines.push(format!("{mark}{}", r.of(&["", "rust", "js title=\"a b\"", " py"])));
             for _ in 0..r.below(9) {
                 lines.push(match r.below(6) {
                     0 => String::new(),
@@ -124,18 +118,10 @@ fn block(r: &mut Random, indent: &str, depth: usize) -> String {
         5 | 6 => lines.extend((0..1 + r.below(3)).map(|_| words(r, 25))),
         7 => {
             for n in 0..1 + r.below(4) {
-                let mark = if r.below(2) == 0 {
-                    "- ".to_owned()
-                } else {
-                    format!("{}. ", n + 1)
-                };
+                let mark = if r.below(2) == 0 { "- ".to_owned() } else { format!("{}. ", n + 1) };
                 let inner = block(r, "", depth + 1);
                 for (i, line) in inner.lines().enumerate() {
-                    let before = if i == 0 {
-                        mark.clone()
-                    } else {
-                        " ".repeat(mark.len())
-                    };
+                    let before = if i == 0 { mark.clone() } else { " ".repeat(mark.len()) };
                     lines.push(format!("{before}{line}"));
                 }
             }
@@ -181,30 +167,17 @@ fn options(r: &mut Random) -> Options {
     let units = [Unit::Codepoints, Unit::Utf16, Unit::Bytes, Unit::Graphemes];
     let size = [30, 120, 700][r.below(3)];
     let max = 16 + r.below(size);
-    let mut limits = vec![Limit {
-        unit: units[r.below(4)],
-        max,
-    }];
+    let mut limits = vec![Limit { unit: units[r.below(4)], max }];
     if r.below(4) == 0 {
-        limits.push(Limit {
-            unit: Unit::Bytes,
-            max: 20 + r.below(300),
-        });
+        limits.push(Limit { unit: Unit::Bytes, max: 20 + r.below(300) });
     }
     if r.below(4) == 0 {
-        limits.push(Limit {
-            unit: Unit::LineFeeds,
-            max: r.below(12),
-        });
+        limits.push(Limit { unit: Unit::LineFeeds, max: r.below(12) });
     }
     Options {
         limits: Limits::new(&limits),
         min: (r.below(3) == 0).then(|| r.below(60)),
-        pace: if r.below(4) == 0 {
-            Pace::Eager
-        } else {
-            Pace::Full
-        },
+        pace: if r.below(4) == 0 { Pace::Eager } else { Pace::Full },
     }
 }
 
@@ -298,11 +271,7 @@ fn fences_are_balanced_in_every_part() {
             _ => 60 + r.below(400),
         };
         let limits = Limits::new(&[Limit { unit, max }]);
-        let options = Options {
-            limits: limits.clone(),
-            min: None,
-            pace: Pace::Full,
-        };
+        let options = Options { limits: limits.clone(), min: None, pace: Pace::Full };
         for part in cut(&text, &options) {
             let sent = format!("{}{}{}", part.open, part.body, part.close);
             cuts += usize::from(!part.close.is_empty());
@@ -322,14 +291,9 @@ fn fences_are_balanced_in_every_part() {
 
 #[test]
 fn parts_are_a_function_of_text_and_options() {
-    let from = std::option_env!("SEED")
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(1);
+    let from = std::option_env!("SEED").and_then(|s| s.parse().ok()).unwrap_or(1);
     for seed in from..=10_000u64 {
-        let mut r = Random {
-            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            closes: false,
-        };
+        let mut r = Random { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, closes: false };
         let text = document(&mut r);
         let options = options(&mut r);
         let parts = cut(&text, &options);
@@ -348,15 +312,8 @@ fn parts_are_a_function_of_text_and_options() {
 #[test]
 fn neither_a_heading_nor_a_table_header_is_taken_apart_while_its_line_fits() {
     let bodies = |text: &str, limits: &[(Unit, usize)]| {
-        let limits: Vec<Limit> = limits
-            .iter()
-            .map(|&(unit, max)| Limit { unit, max })
-            .collect();
-        let options = Options {
-            limits: Limits::new(&limits),
-            min: None,
-            pace: Pace::Full,
-        };
+        let limits: Vec<Limit> = limits.iter().map(|&(unit, max)| Limit { unit, max }).collect();
+        let options = Options { limits: Limits::new(&limits), min: None, pace: Pace::Full };
         let parts = cut(text, &options);
         parts.into_iter().map(|part| part.body).collect::<Vec<_>>()
     };

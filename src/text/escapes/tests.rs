@@ -21,14 +21,8 @@ fn lines_end_in_a_line_feed() {
 #[test]
 fn escapes_go() {
     assert_eq!(text(b"\x1b[1;31mred\x1b[0m \x1b[?25lx\x1b(By"), "red xy");
-    assert_eq!(
-        text(b"\x1b]0;title\x07a\x1b]8;;http://x\x1b\\link"),
-        "alink"
-    );
-    assert_eq!(
-        text(b"\x1bPq#0;2;0\x1b\\a\x1b_apc\x1b\\b\x1b^pm\x1b\\c"),
-        "abc"
-    );
+    assert_eq!(text(b"\x1b]0;title\x07a\x1b]8;;http://x\x1b\\link"), "alink");
+    assert_eq!(text(b"\x1bPq#0;2;0\x1b\\a\x1b_apc\x1b\\b\x1b^pm\x1b\\c"), "abc");
     assert_eq!(text(b"a\x00\x07\x7f\x0e\xc2\x9bb"), "ab");
 }
 
@@ -64,10 +58,7 @@ fn a_line_is_edited() {
 
 #[test]
 fn another_line_is_another_line() {
-    assert_eq!(
-        text(b"one\x1b[5;1Htwo\x1b[Athree\x1b[2Jfour"),
-        "one\ntwo\nthree\nfour"
-    );
+    assert_eq!(text(b"one\x1b[5;1Htwo\x1b[Athree\x1b[2Jfour"), "one\ntwo\nthree\nfour");
     assert_eq!(text(b"\x1b[2J\x1b[Hone\n\x1b[A\x1b[Btwo\n"), "one\ntwo\n");
 }
 

@@ -19,10 +19,7 @@ fn cancelled(room: &Room, script: &str) -> Vec<Value> {
     let ends = terminals(&all);
     assert_eq!(ends.len(), 1, "{stdout}");
     let end: Value = serde_json::from_str(&ends[0]).unwrap();
-    assert_eq!(
-        (&end["type"], &end["by"]),
-        (&"turn_cancelled".into(), &"filter".into())
-    );
+    assert_eq!((&end["type"], &end["by"]), (&"turn_cancelled".into(), &"filter".into()));
     spile(&["check"])
         .stdin(&stdout)
         .run()
@@ -46,14 +43,8 @@ fn every_condition_ends_a_live_turn() {
         ("--max-text 2 --reason enough", "enough"),
     ] {
         let all = cancelled(&room, &format!("{wrap} | spile cancel {condition}"));
-        let asked = all
-            .iter()
-            .find(|e| e["kind"] == "cancel_requested")
-            .unwrap();
-        assert!(
-            asked["message"].as_str().unwrap().contains(reason),
-            "{asked}"
-        );
+        let asked = all.iter().find(|e| e["kind"] == "cancel_requested").unwrap();
+        assert!(asked["message"].as_str().unwrap().contains(reason), "{asked}");
         assert_eq!(asked["data"]["asks"], true);
         assert_eq!(asked["seq"], Value::Null);
         let end = all.iter().find(|e| e["type"] == "turn_cancelled").unwrap();
@@ -142,10 +133,7 @@ fn a_recording_never_touches_a_live_run() {
         assert!(kinds.contains(&&"cancel_requested".into()), "{stdout}");
         assert!(kinds.contains(&&"cancel_refused".into()), "{stdout}");
         let end = all.last().unwrap();
-        assert_eq!(
-            (&end["type"], &end["synthetic"]),
-            (&"turn_cancelled".into(), &true.into())
-        );
+        assert_eq!((&end["type"], &end["synthetic"]), (&"turn_cancelled".into(), &true.into()));
         spile(&["check"])
             .stdin(&stdout)
             .run()
@@ -158,10 +146,7 @@ fn a_recording_never_touches_a_live_run() {
     let request = serde_json::json!({"spile": 1, "ask": "cancel", "stream": "s", "turn": 1,
         "by": "filter", "control": word["data"]["control"]["word"]});
     let answer = Talk::to(&room.socket()).ask(&request.to_string());
-    assert_eq!(
-        (&answer["answer"], &answer["code"]),
-        (&"refused".into(), &"not_here".into())
-    );
+    assert_eq!((&answer["answer"], &answer["code"]), (&"refused".into(), &"not_here".into()));
     assert!(is_untouched(&room));
     room.run(&["cancel", "s"]);
     live.end();
@@ -188,14 +173,8 @@ fn where_nobody_answers_it_ends_the_turn_itself_and_stops_reading() {
         .iter()
         .map(|e| e["type"].as_str().unwrap().to_owned())
         .collect();
-    let want = [
-        "turn_started",
-        "text_delta",
-        "text_delta",
-        "status",
-        "block_final",
-        "turn_cancelled",
-    ];
+    let want =
+        ["turn_started", "text_delta", "text_delta", "status", "block_final", "turn_cancelled"];
     assert_eq!(kinds, want);
     // Its stdin is still open: it has ended by itself.
     assert_eq!(live.line(), None);
@@ -222,8 +201,5 @@ fn a_wrap_that_was_killed_leaves_no_open_turn_behind() {
     let (stdout, _) = room.bash(script);
     let ends = terminals(&lines(&stdout));
     assert_eq!(ends.len(), 1, "{stdout}");
-    assert!(
-        ends[0].contains("turn_cancelled") && ends[0].contains("synthetic"),
-        "{stdout}"
-    );
+    assert!(ends[0].contains("turn_cancelled") && ends[0].contains("synthetic"), "{stdout}");
 }

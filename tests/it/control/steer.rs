@@ -83,10 +83,7 @@ fn claude_is_interrupted_and_goes_on() {
     let output = room.run(&["cancel", "s"]);
     assert_eq!(shell_code(output.status), 0);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        (&proof["type"], &proof["by"]),
-        (&"turn_cancelled".into(), &"control".into())
-    );
+    assert_eq!((&proof["type"], &proof["by"]), (&"turn_cancelled".into(), &"control".into()));
     live.write(format!("{FINISH}\n"));
     lines.extend(live.until("turn_completed"));
     let lines = finish(live, lines, &["turn_cancelled", "turn_completed"]);
@@ -124,10 +121,7 @@ fn the_order_stands_between_two_lines_of_what_is_passed_on() {
     while !room.asked_for("s") {}
     live.write(format!("{second}\n"));
     let proof = cancel.line().unwrap();
-    assert!(
-        proof.contains("turn_cancelled") || proof.contains("turn_failed"),
-        "{proof}"
-    );
+    assert!(proof.contains("turn_cancelled") || proof.contains("turn_failed"), "{proof}");
     assert_eq!(cancel.end().1, 0);
     let heard = |text: &str| format!("heard {}", text.replace('"', "\\\""));
     lines.extend(live.until(&heard(r#"{"type":"control_request""#)));
@@ -160,15 +154,8 @@ exec sleep 1000"#;
     let lines = live.until("turn_started");
     let output = room.run(&["cancel", "s", "--grace", "90ms", "--then", "finish"]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.contains("did not obey") || said.contains("has ended"),
-        "{said}"
-    );
-    assert!(
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .contains("turn_cancelled")
-    );
+    assert!(said.contains("did not obey") || said.contains("has ended"), "{said}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("turn_cancelled"));
     assert_ne!(shell_code(output.status), 0);
     let (rest, status) = live.end();
     assert_eq!(status, 130);
@@ -193,10 +180,7 @@ fn who_takes_no_prompts_is_not_even_cancelled_for_one() {
         assert_eq!(shell_code(output.status), 1);
         assert!(output.stdout.is_empty());
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            said.contains("--stdin pipe") || said.contains("takes no prompts"),
-            "{said}"
-        );
+        assert!(said.contains("--stdin pipe") || said.contains("takes no prompts"), "{said}");
         let state = super::Talk::to(&room.socket()).ask(r#"{"spile":1,"ask":"query"}"#);
         assert_eq!(state["answer"], "state", "it runs on");
         room.run(&["cancel", "s"]);

@@ -51,21 +51,15 @@ impl Instance {
             Instance::MidText(_) | Instance::Twice => {
                 ("text", "while :; do echo line; done".into(), "text_delta")
             }
-            Instance::OpenTool => (
-                "codex",
-                format!("{CODEX}; {OPEN}; exec sleep 1000"),
-                "tool_started",
-            ),
-            Instance::AfterResult => (
-                "codex",
-                format!("{CODEX}; {RESULT}; exec sleep 1000"),
-                "turn_completed",
-            ),
-            Instance::RacingTheEnd => (
-                "codex",
-                format!("{CODEX}; {OPEN}; {RESULT}"),
-                "turn_started",
-            ),
+            Instance::OpenTool => {
+                ("codex", format!("{CODEX}; {OPEN}; exec sleep 1000"), "tool_started")
+            }
+            Instance::AfterResult => {
+                ("codex", format!("{CODEX}; {RESULT}; exec sleep 1000"), "turn_completed")
+            }
+            Instance::RacingTheEnd => {
+                ("codex", format!("{CODEX}; {OPEN}; {RESULT}"), "turn_started")
+            }
             Instance::Stubborn => {
                 let script = "trap '' INT TERM; echo up; while :; do sleep 1000; done";
                 ("text", script.into(), r#""text":"up"#)
@@ -77,16 +71,7 @@ impl Instance {
 /// Cancels one run: how long that took, from the question to the proof.
 fn cancel(room: &Room, instance: Instance) -> Duration {
     let (from, script, until) = instance.agent();
-    let options = [
-        "--stream",
-        "s",
-        "--from",
-        from,
-        "--after-result",
-        "50ms",
-        "--drain",
-        "20ms",
-    ];
+    let options = ["--stream", "s", "--from", from, "--after-result", "50ms", "--drain", "20ms"];
     let (mut live, mut lines) = room.wrap(&options, &script, until);
     if let Instance::MidText(count) = instance {
         for _ in 0..count {
@@ -122,10 +107,7 @@ fn cancel(room: &Room, instance: Instance) -> Duration {
     for (proof, code) in &proofs {
         // Nobody was there any more, or no turn, or the proof is what the stream says.
         let gone = proof.is_empty() && [0, 69].contains(code);
-        assert!(
-            gone || (*proof == ends[0] && *code == 0),
-            "{instance:?}: {proof} {code} {ends:?}"
-        );
+        assert!(gone || (*proof == ends[0] && *code == 0), "{instance:?}: {proof} {code} {ends:?}");
     }
     let acknowledged = proofs.iter().any(|(proof, _)| !proof.is_empty());
     let cancelled = ends[0].contains(r#""type":"turn_cancelled""#);

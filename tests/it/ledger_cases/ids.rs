@@ -15,11 +15,7 @@ pub fn other_content() {
     world.run(&[first.clone(), status("s", 2, "one")]);
     let planned = world.run(&[first, status("s", 2, "another")]);
     assert_eq!(planned.refused, 1);
-    assert!(
-        planned.said[0].contains("s/2: the ledger has another event"),
-        "{:?}",
-        planned.said
-    );
+    assert!(planned.said[0].contains("s/2: the ledger has another event"), "{:?}", planned.said);
     assert_eq!(world.channel.order, ["s/1", "s/2"]);
 }
 
@@ -30,23 +26,10 @@ pub fn other_configuration() {
     drop(process);
     // Fewer and longer parts of the same block, then a block that is new.
     let new = part("s", 0, "a later block", true).replace("b1", "b2");
-    let other = [
-        part("s", 0, "text 0 of s, and 1", false),
-        part("s", 1, "and 2", true),
-        new,
-    ];
+    let other = [part("s", 0, "text 0 of s, and 1", false), part("s", 1, "and 2", true), new];
     let planned = world.run(&other);
-    assert_eq!(
-        (planned.said.len(), planned.refused),
-        (1, 2),
-        "{:?}",
-        planned.said
-    );
-    assert!(
-        planned.said[0].contains("was cut otherwise"),
-        "{:?}",
-        planned.said
-    );
+    assert_eq!((planned.said.len(), planned.refused), (1, 2), "{:?}", planned.said);
+    assert!(planned.said[0].contains("was cut otherwise"), "{:?}", planned.said);
     let texts: Vec<&String> = world.channel.arrived.iter().map(|(_, text)| text).collect();
     assert_eq!(texts.len(), 4);
     for (text, want) in texts.iter().zip(plan("s")) {
@@ -102,16 +85,8 @@ pub fn same_text() {
 fn an_id_of_another_run_is_refused() {
     let mut world = idempotent();
     world.run(&[status("s", 1, "Monday"), status("s", 2, "x")]);
-    let planned = world.run(&[
-        status("s", 1, "Tuesday"),
-        status("s", 2, "y"),
-        status("t", 1, "z"),
-    ]);
-    assert!(
-        planned.said[0].contains("stream id was used by another run"),
-        "{:?}",
-        planned.said
-    );
+    let planned = world.run(&[status("s", 1, "Tuesday"), status("s", 2, "y"), status("t", 1, "z")]);
+    assert!(planned.said[0].contains("stream id was used by another run"), "{:?}", planned.said);
     assert_eq!((planned.said.len(), planned.refused), (1, 2));
     assert_eq!(world.channel.order, ["s/1", "s/2", "t/1"]);
 }
@@ -128,22 +103,13 @@ fn what_is_not_in_the_ledger_keeps_its_place_and_goes_once() {
         let world = idempotent();
         let world = if run == 0 { world } else { continue };
         let mut process = begin(&world, &lines);
-        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else {
-            panic!()
-        };
-        let sent: Vec<String> = parcels
-            .iter()
-            .map(|p| String::from_utf8(p.bytes.clone()).unwrap())
-            .collect();
+        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
+        let sent: Vec<String> =
+            parcels.iter().map(|p| String::from_utf8(p.bytes.clone()).unwrap()).collect();
         assert_eq!(sent, lines);
         drop(process);
         let mut process = begin(&world, &lines);
-        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else {
-            panic!()
-        };
-        assert!(
-            parcels.iter().all(|p| p.id.is_some()),
-            "a delta is not given twice"
-        );
+        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
+        assert!(parcels.iter().all(|p| p.id.is_some()), "a delta is not given twice");
     }
 }

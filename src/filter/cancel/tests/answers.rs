@@ -16,10 +16,7 @@ fn wish() -> Wish {
         stream: "s".into(),
         turn: 1,
         reason: "more than 1 characters (--max-text)".into(),
-        control: Control {
-            pid: 7,
-            word: "w".into(),
-        },
+        control: Control { pid: 7, word: "w".into() },
     }
 }
 
@@ -104,12 +101,7 @@ fn an_answer_that_is_too_late_is_not_said() {
     let (options, mut script) = asked();
     let other = Wish { turn: 2, ..wish() };
     script.lines.push((3, refusal(&other, "gone", "")));
-    script.say(
-        4,
-        "s",
-        "block_final",
-        r#""block":"b1","kind":"answer","text":"ab""#,
-    );
+    script.say(4, "s", "block_final", r#""block":"b1","kind":"answer","text":"ab""#);
     script.complete(5, "s");
     script.lines.push((6, refusal(&wish(), "gone", "")));
     let (chain, desk) = cancel(&options);
@@ -117,11 +109,7 @@ fn an_answer_that_is_too_late_is_not_said() {
     let want = ["2 cancel_requested", "4 final ab", "5 turn_completed"];
     assert_eq!(shorts(&out)[3..], want);
     assert_eq!(desk.borrow().cancelled, 0);
-    assert_eq!(
-        laws::violations(&out),
-        None,
-        "nothing is said of a turn that has ended"
-    );
+    assert_eq!(laws::violations(&out), None, "nothing is said of a turn that has ended");
 }
 
 #[test]
@@ -161,9 +149,7 @@ fn what_was_ended_stays_ended_and_other_streams_pass() {
     script.complete(2, "s");
     script.start(3, "s");
     script.complete(4, "s");
-    script
-        .lines
-        .push((4, r#"{"v":1,"type":"status","kind":"info"}"#.into()));
+    script.lines.push((4, r#"{"v":1,"type":"status","kind":"info"}"#.into()));
     script.text(5, "t", ("b", "answer"), "x");
     let (chain, desk) = cancel(&only(|o| o.max_text = Some(1)));
     let out = drive_until(chain, &script.lines, 6);
@@ -194,17 +180,9 @@ fn what_is_said_of_a_recording_belongs_to_its_day_and_goes_on_in_number() {
     let input: Vec<Timed> = (1000..).zip(lines.map(str::to_owned)).collect();
     let out = run(&only(|o| o.when_idle = ms(500)), &input);
     let tail: Vec<&str> = out[2..].iter().map(|(_, line)| line.as_str()).collect();
-    assert!(
-        tail[0].contains(r#""ts":"2020-02-02T10:00:01.500Z","label":"l""#),
-        "{}",
-        tail[0]
-    );
+    assert!(tail[0].contains(r#""ts":"2020-02-02T10:00:01.500Z","label":"l""#), "{}", tail[0]);
     assert!(tail[1].contains(r#""turn":4,"seq":72,"#) && tail[1].contains(r#""parent":"p""#));
-    assert!(
-        tail[1].ends_with(r#""text":"\ud83d"}"#),
-        "half a character stays: {}",
-        tail[1]
-    );
+    assert!(tail[1].ends_with(r#""text":"\ud83d"}"#), "half a character stays: {}", tail[1]);
     assert!(tail[2].contains(r#""turn":4,"seq":73,"#), "{}", tail[2]);
 }
 

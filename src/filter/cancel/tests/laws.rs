@@ -29,21 +29,13 @@ impl Open {
             (format!("b{}", self.blocks), String::new())
         });
         whole.push_str(text);
-        let kind = if block.ends_with('3') {
-            "reasoning"
-        } else {
-            "answer"
-        };
+        let kind = if block.ends_with('3') { "reasoning" } else { "answer" };
         script.text(at, stream, (block, kind), text);
     }
 
     fn close(&mut self, script: &mut Script, at: u64, stream: &str) {
         if let Some((block, text)) = self.block.take() {
-            let kind = if block.ends_with('3') {
-                "reasoning"
-            } else {
-                "answer"
-            };
+            let kind = if block.ends_with('3') { "reasoning" } else { "answer" };
             let body = format!(r#""block":"{block}","kind":"{kind}","text":"{text}""#);
             script.say(at, stream, "block_final", &body);
         }
@@ -58,10 +50,8 @@ impl Open {
             return;
         }
         self.tools += 1;
-        let (id, name) = (
-            format!("t{}", self.tools),
-            ["n", "m"][usize::from(self.tools.is_multiple_of(4))],
-        );
+        let (id, name) =
+            (format!("t{}", self.tools), ["n", "m"][usize::from(self.tools.is_multiple_of(4))]);
         let body = format!(r#""tool":{{"id":"{id}","name":"{name}","kind":"other"}}"#);
         script.say(at, stream, "tool_started", &body);
         self.tool = Some(id);
@@ -104,11 +94,7 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
                 1 => script.beside(now, &name),
                 2 => {
                     let (turn, control) = (script.state(&name).2, wish_of(&name).control);
-                    let wish = Wish {
-                        turn,
-                        control,
-                        ..wish_of(&name)
-                    };
+                    let wish = Wish { turn, control, ..wish_of(&name) };
                     let code = ["gone", "no_turn", ""][text.len() % 3];
                     script.lines.push((now, refusal(&wish, code, "why")));
                 }
@@ -137,10 +123,7 @@ fn wish_of(stream: &str) -> Wish {
         stream: stream.to_owned(),
         turn: 0,
         reason: String::new(),
-        control: Control {
-            pid: 7,
-            word: "w".into(),
-        },
+        control: Control { pid: 7, word: "w".into() },
     }
 }
 

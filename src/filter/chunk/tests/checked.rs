@@ -14,10 +14,7 @@ use crate::time::Time;
 
 /// What `spile check --partial` says of the lines, and whether it is content.
 fn check(lines: &[String]) -> (Exit, String) {
-    let mut check = Check::new(CheckOptions {
-        partial: true,
-        ..CheckOptions::default()
-    });
+    let mut check = Check::new(CheckOptions { partial: true, ..CheckOptions::default() });
     let mut io = Io::default();
     for line in lines {
         check.on_bytes(Time::default(), format!("{line}\n").as_bytes(), &mut io);
@@ -86,11 +83,7 @@ fn every_document_keeps_the_contract_at_every_channel() {
                 }
                 *cut_at += usize::from(event["last"] == false);
                 let sent = of(&event, "text");
-                assert!(
-                    limits.size(sent).within(limits.max()),
-                    "{}\n{line}",
-                    preset.name
-                );
+                assert!(limits.size(sent).within(limits.max()), "{}\n{line}", preset.name);
                 let body = sent
                     .strip_prefix(of(&event, "open"))
                     .and_then(|rest| rest.strip_suffix(of(&event, "close")));

@@ -10,25 +10,16 @@ fn the_answer_alone() {
         ("text_delta", &delta("b2", "answer", "A\\u001b\\r")),
         ("text_delta", &delta("b2", "answer", "\\nB\\n")),
         ("block_final", &delta("b2", "answer", "A\\u001b\\r\\nB\\n")),
-        (
-            "text_delta",
-            &(r#""parent":"t","#.to_owned() + &delta("b3", "answer", "sub")),
-        ),
+        ("text_delta", &(r#""parent":"t","#.to_owned() + &delta("b3", "answer", "sub"))),
         ("block_final", &delta("b4", "answer", "C")),
         ("block_final", &delta("b5", "answer", "D")),
-        (
-            "turn_failed",
-            r#""error":{"code":"budget","message":"spent"}"#,
-        ),
+        ("turn_failed", r#""error":{"code":"budget","message":"spent"}"#),
     ];
     let input = stream("s", "", &events).join("\n");
     let (out, err) = show_bytes(&text(), input.as_bytes());
     assert_eq!(out, "A\x1b\r\nB\nC\nD\n");
     assert_eq!(err, "[FAILED 8.0s] budget: spent\n");
-    let safe = Options {
-        text: TextBytes::Sanitised,
-        ..text()
-    };
+    let safe = Options { text: TextBytes::Sanitised, ..text() };
     let (out, _) = show_bytes(&safe, input.as_bytes());
     assert_eq!(out, "A^[\nB\nC\nD\n");
 }
@@ -69,9 +60,6 @@ fn a_lone_carriage_return_is_shown_where_deltas_meet() {
         ("text_delta", &delta("b1", "answer", "b\\r")),
         ("text_delta", &delta("b1", "answer", "\\nc")),
     ];
-    let safe = Options {
-        text: TextBytes::Sanitised,
-        ..text()
-    };
+    let safe = Options { text: TextBytes::Sanitised, ..text() };
     assert_eq!(show(&safe, &stream("s", "", &events)), "a^Mb\nc\n");
 }

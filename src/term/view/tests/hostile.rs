@@ -22,10 +22,7 @@ fn without_styles(text: &str) -> String {
     for part in parts {
         let (codes, rest) = part.split_once('m').expect("a style ends in m");
         let codes = codes.strip_prefix('[').expect("a style begins with [");
-        assert!(
-            codes.bytes().all(|b| b.is_ascii_digit() || b == b';'),
-            "{codes}"
-        );
+        assert!(codes.bytes().all(|b| b.is_ascii_digit() || b == b';'), "{codes}");
         out.push_str(rest);
     }
     out
@@ -41,10 +38,7 @@ fn no_field_of_an_event_reaches_the_terminal_raw() {
         ),
         ("text_delta", delta(e, "answer", e)),
         ("text_delta", delta(e, "reasoning", e)),
-        (
-            "block_final",
-            delta("b9", e, e) + &format!(r#","supersedes":"{e}""#),
-        ),
+        ("block_final", delta("b9", e, e) + &format!(r#","supersedes":"{e}""#)),
         (
             "tool_started",
             format!(r#""tool":{{"id":"{e}","name":"{e}","kind":"{e}","title":"{e}"}}"#),
@@ -59,28 +53,13 @@ fn no_field_of_an_event_reaches_the_terminal_raw() {
                 r#""tool":{{"id":"z","name":"y","kind":"edit","input":{{"command":["{e}"]}}}}"#
             ),
         ),
-        (
-            "tool_finished",
-            format!(r#""tool":{{"id":"{e}","name":"{e}"}},"outcome":"{e}""#),
-        ),
-        (
-            "tool_finished",
-            format!(r#""tool":{{"id":"x"}},"outcome":"error","output":"{e}\n{e}""#),
-        ),
+        ("tool_finished", format!(r#""tool":{{"id":"{e}","name":"{e}"}},"outcome":"{e}""#)),
+        ("tool_finished", format!(r#""tool":{{"id":"x"}},"outcome":"error","output":"{e}\n{e}""#)),
         ("status", format!(r#""kind":"{e}","message":"{e}""#)),
         ("status", format!(r#""kind":"{e}","data":{{"x":"{e}"}}"#)),
-        (
-            "status",
-            format!(r#""kind":"heartbeat","data":{{"state":"{e}"}}"#),
-        ),
-        (
-            "status",
-            format!(r#""kind":"session","data":{{"pid":1,"argv":["{e}"]}}"#),
-        ),
-        (
-            "status",
-            format!(r#""kind":"diagnostic","data":{{"reason":"{e}","text":"{e}"}}"#),
-        ),
+        ("status", format!(r#""kind":"heartbeat","data":{{"state":"{e}"}}"#)),
+        ("status", format!(r#""kind":"session","data":{{"pid":1,"argv":["{e}"]}}"#)),
+        ("status", format!(r#""kind":"diagnostic","data":{{"reason":"{e}","text":"{e}"}}"#)),
         (
             "status",
             format!(
@@ -105,10 +84,7 @@ fn no_field_of_an_event_reaches_the_terminal_raw() {
         assert_eq!(out.contains('\x1b'), colour);
         assert_clean(&without_styles(&out));
         assert_clean(&err);
-        assert_eq!(
-            without_styles(&out),
-            show_bytes(&plain(), input.as_bytes()).0
-        );
+        assert_eq!(without_styles(&out), show_bytes(&plain(), input.as_bytes()).0);
     }
     assert_clean(&show_bytes(&text(), input.as_bytes()).1);
 }
@@ -119,20 +95,11 @@ fn a_deep_or_half_understood_event_is_still_shown() {
     let tool = format!(r#""tool":{{"id":1,"name":"T","kind":[],"input":{deep},"title":null}}"#);
     assert_eq!(page(&[("tool_started", &tool)]), "→ T\n");
     assert_eq!(
-        page(&[(
-            "tool_finished",
-            r#""tool":7,"outcome":{},"duration_ms":"x""#
-        )]),
+        page(&[("tool_finished", r#""tool":7,"outcome":{},"duration_ms":"x""#)]),
         "← - outcome unknown\n"
     );
-    assert_eq!(
-        page(&[("turn_failed", r#""error":"\ud83d""#)]),
-        "[FAILED]\n"
-    );
-    assert_eq!(
-        page(&[("status", r#""kind":"info","message":"\ud83d""#)]),
-        "info: \u{fffd}\n"
-    );
+    assert_eq!(page(&[("turn_failed", r#""error":"\ud83d""#)]), "[FAILED]\n");
+    assert_eq!(page(&[("status", r#""kind":"info","message":"\ud83d""#)]), "info: \u{fffd}\n");
 }
 
 fn any_event() -> impl Strategy<Value = String> {

@@ -15,32 +15,17 @@ fn statuses_in_words() {
             "… tool running, quiet for 1m10s\n",
         ),
         (r#""kind":"heartbeat""#, "heartbeat\n"),
-        (
-            r#""kind":"stalled","data":{"idle_ms":120000}"#,
-            "stalled: nothing for 2m00s\n",
-        ),
-        (
-            r#""kind":"log","message":"a\nb","data":{"from":"stderr"}"#,
-            "stderr: a\n    b\n",
-        ),
+        (r#""kind":"stalled","data":{"idle_ms":120000}"#, "stalled: nothing for 2m00s\n"),
+        (r#""kind":"log","message":"a\nb","data":{"from":"stderr"}"#, "stderr: a\n    b\n"),
         (r#""kind":"log","message":"a""#, "log: a\n"),
-        (
-            r#""kind":"rate_limit","message":"80 % used""#,
-            "rate limit: 80 % used\n",
-        ),
+        (r#""kind":"rate_limit","message":"80 % used""#, "rate limit: 80 % used\n"),
         (r#""kind":"retracted","message":"b3""#, "retracted: b3\n"),
-        (
-            r#""kind":"gap","data":{"from":3,"to":9}"#,
-            "gap: {\"from\":3,\"to\":9}\n",
-        ),
+        (r#""kind":"gap","data":{"from":3,"to":9}"#, "gap: {\"from\":3,\"to\":9}\n"),
         (
             r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#,
             "usage: 5 in / 6 out tokens\n",
         ),
-        (
-            r#""kind":"exit","data":{"signal":9,"killed":true}"#,
-            "ended by signal 9 (killed)\n",
-        ),
+        (r#""kind":"exit","data":{"signal":9,"killed":true}"#, "ended by signal 9 (killed)\n"),
         (
             r#""kind":"diagnostic","message":"no","data":{"line":1,"offset":0,"reason":"not JSON","base64":"/xs="}"#,
             "unreadable output (not JSON): \u{fffd}^[\n",
@@ -64,13 +49,7 @@ fn what_is_no_event_is_shown_and_complained_of() {
     assert_eq!(out, "? hello ^[[2J\u{fffd}\n? {\"v\":1}\n");
     assert_eq!(err.lines().count(), 2);
     assert!(err.starts_with("<stdin>:1:11: invalid UTF-8"), "{err}");
-    let strict = Options {
-        reading: Reading {
-            strict: true,
-            ..Reading::default()
-        },
-        ..plain()
-    };
+    let strict = Options { reading: Reading { strict: true, ..Reading::default() }, ..plain() };
     let mut view = View::new(&strict);
     view.on_bytes(Time::default(), b"x\n", &mut Io::default());
     assert_eq!(view.exit(), Exit::Malformed);
@@ -78,22 +57,13 @@ fn what_is_no_event_is_shown_and_complained_of() {
 
 #[test]
 fn a_line_that_is_too_long_is_shown_in_pieces() {
-    let options = Options {
-        reading: Reading {
-            max_line: 200,
-            ..Reading::default()
-        },
-        ..plain()
-    };
+    let options = Options { reading: Reading { max_line: 200, ..Reading::default() }, ..plain() };
     let long = "x".repeat(300) + "\x1b";
     let input = format!("{long}\n{}\n", stream("s", "", &[START]).concat());
     let (out, err) = show_bytes(&options, input.as_bytes());
     let notice = "? a line too long to look at, as it is:\n";
     let cut = "[TRUNCATED 0ms] the input ended before the turn did\n";
-    assert_eq!(
-        out,
-        format!("{notice}{}^[\n{STARTED}{cut}", "x".repeat(300))
-    );
+    assert_eq!(out, format!("{notice}{}^[\n{STARTED}{cut}", "x".repeat(300)));
     assert_eq!(err.lines().count(), 1);
 }
 
@@ -108,8 +78,5 @@ fn the_same_progress_is_said_once() {
     );
     let mut lines = stream("a", "ann", &[thinking, thinking]);
     lines.extend(stream("b", "bob", &[thinking]));
-    assert_eq!(
-        show(&plain(), &lines),
-        "ann | progress: thinking\nbob | progress: thinking\n"
-    );
+    assert_eq!(show(&plain(), &lines), "ann | progress: thinking\nbob | progress: thinking\n");
 }

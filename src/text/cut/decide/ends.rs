@@ -104,16 +104,9 @@ impl View<'_> {
             let seen =
                 code == Code::Seen && behind.kind == Kind::Code && behind.group == line.group;
             let hurts = self.group_fits(fence)? || !seen;
-            let place = Place {
-                end: line.end,
-                next: line.next,
-                fence: Some(i),
-            };
+            let place = Place { end: line.end, next: line.next, fence: Some(i) };
             if !fence.close.is_empty() {
-                return Ok(Some((
-                    if hurts { Class::Hurting } else { Class::Line },
-                    place,
-                )));
+                return Ok(Some((if hurts { Class::Hurting } else { Class::Line }, place)));
             }
         }
         let adjacent = next == i + 1;
@@ -128,29 +121,20 @@ impl View<'_> {
             () if ends || behind.starts => Class::Block,
             () => Class::Line,
         };
-        let place = Place {
-            end: line.trimmed,
-            next: behind.start,
-            fence: Some(i),
-        };
+        let place = Place { end: line.trimmed, next: behind.start, fence: Some(i) };
         Ok(Some((class, place)))
     }
 
     /// Whether the next line, blank or not, is inside the same fence.
     fn goes_on(&self, i: usize, line: &Line) -> bool {
-        self.get(i + 1)
-            .is_some_and(|next| next.group == line.group && line.group.is_some())
+        self.get(i + 1).is_some_and(|next| next.group == line.group && line.group.is_some())
     }
 
     /// What comes behind the end of line `i`.
     fn behind(&self, i: usize, line: &Line) -> Result<Behind, Wait> {
         for j in i + 1.. {
             let Some(next) = self.get(j) else {
-                return if self.lines.ended() {
-                    Ok(Behind::Nothing)
-                } else {
-                    Err(Wait)
-                };
+                return if self.lines.ended() { Ok(Behind::Nothing) } else { Err(Wait) };
             };
             let indent = next.start + self.lines.look() <= next.next
                 && self

@@ -38,11 +38,7 @@ impl View<'_> {
         let seen = &text[..floor(text, far)];
         let complete = seen.len() == text.len() && (!self.is_tail(i) || self.lines.ended());
         let pieces = inline::pieces(seen, complete, upto, &most);
-        if pieces.unended.is_empty() {
-            Ok((seen, pieces))
-        } else {
-            Err(Wait)
-        }
+        if pieces.unended.is_empty() { Ok((seen, pieces)) } else { Err(Wait) }
     }
 
     /// The last places inside lines: the end of a sentence, the end of a word.
@@ -63,11 +59,7 @@ impl View<'_> {
                 if end <= self.base {
                     break;
                 }
-                let place = Place {
-                    end,
-                    next: line.start + found.next,
-                    fence: None,
-                };
+                let place = Place { end, next: line.start + found.next, fence: None };
                 let used = || line.at + self.limits.size(&text[..found.end]) - self.at;
                 if row {
                     places.row.get_or_insert(place);
@@ -127,16 +119,8 @@ impl View<'_> {
                 }
             }
             if end > self.base && (len > 0 || i == 0) {
-                let next = if end == line.end && !self.is_tail(i) {
-                    line.next
-                } else {
-                    end
-                };
-                return Ok(self.cut_at(Place {
-                    end,
-                    next,
-                    fence: Some(i),
-                }));
+                let next = if end == line.end && !self.is_tail(i) { line.next } else { end };
+                return Ok(self.cut_at(Place { end, next, fence: Some(i) }));
             }
         }
         self.breaking()
@@ -149,11 +133,7 @@ impl View<'_> {
         };
         if line.start == line.end {
             // Not even a line feed fits: it is left out, behind a part of nothing.
-            return Ok(Cut {
-                next: line.next - self.base,
-                bare: true,
-                ..Cut::default()
-            });
+            return Ok(Cut { next: line.next - self.base, bare: true, ..Cut::default() });
         }
         let text = self.lines.slice(line.start, line.end);
         let cluster = text.graphemes(true).next().unwrap_or(text);
@@ -180,11 +160,7 @@ impl View<'_> {
         }
         Ok(Cut {
             broken: true,
-            ..self.cut_at(Place {
-                end: line.start + end,
-                next: line.start + end,
-                fence: Some(0),
-            })
+            ..self.cut_at(Place { end: line.start + end, next: line.start + end, fence: Some(0) })
         })
     }
 }

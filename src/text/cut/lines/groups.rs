@@ -49,9 +49,7 @@ impl Lines {
 
     pub(super) fn fence(&self, line: &Line, found: &Found) -> Group {
         let before = prefix(self.slice(line.start, line.content));
-        let mark = char::from(found.marker.0)
-            .to_string()
-            .repeat(found.marker.1);
+        let mark = char::from(found.marker.0).to_string().repeat(found.marker.1);
         let opener = format!("{before}{}\n", self.slice(line.content, line.trimmed));
         let close = format!("\n{before}{mark}");
         let quoted = if before.contains('>') { &before } else { "" };
@@ -89,10 +87,7 @@ impl Lines {
         let header = self.lines.back().filter(|header| !header.cut);
         let text = |line: &Line| {
             let before = prefix(self.slice(line.start, line.content.min(line.trimmed)));
-            format!(
-                "{before}{}\n",
-                self.slice(line.content.min(line.trimmed), line.trimmed)
-            )
+            format!("{before}{}\n", self.slice(line.content.min(line.trimmed), line.trimmed))
         };
         let header = header.map_or(String::new(), |header| text(header) + &text(line));
         let fits = room_for(&self.limits, &header, &header).is_some();
@@ -110,8 +105,7 @@ impl Lines {
 
     /// What closes a group that nothing in the text closes.
     pub(super) fn close_of(&self, number: usize) -> String {
-        self.group(number)
-            .map_or(String::new(), |group| group.close.clone())
+        self.group(number).map_or(String::new(), |group| group.close.clone())
     }
 
     /// The end of a group is known; `close` has to be said behind it.
