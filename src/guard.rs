@@ -300,13 +300,14 @@ impl Guard {
                     });
                 });
             }
-            tools::Said::Finished { tool, outcome, end } => {
+            tools::Said::Finished { tool, title, outcome, end } => {
                 let head = (Type::ToolFinished, parent, end.is_none());
                 self.emit(now, head, |body| {
                     body.object("tool", |body| {
                         for (key, text) in ["id", "name", "kind"].into_iter().zip(tool) {
                             body.text(key, text);
                         }
+                        body.text_if("title", title);
                     });
                     body.text("outcome", outcome);
                     if let Some(output) = end.and_then(|end| end.output.as_deref()) {

@@ -104,6 +104,7 @@ const FINISHED_TOOL: &[Field] = &[
     Field("id", Shape::Said, Required),
     Field("name", Shape::Text, Required),
     Field("kind", Shape::OneOf(TOOL_KINDS), Required),
+    Field("title", Shape::Text, Optional),
 ];
 const TOOL_STARTED: &[Field] = &[Field("tool", Shape::Object(STARTED_TOOL), Required)];
 const TOOL_FINISHED: &[Field] = &[

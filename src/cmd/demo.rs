@@ -18,31 +18,42 @@ pub(super) struct Args {
     #[arg(long)]
     agent: bool,
     /// How many times faster than life the agent is; 0 does not wait at all
-    #[arg(long, value_name = "X", default_value_t = 1.0, requires = "agent")]
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     speed: f64,
+}
+
+/// A number of times faster than life: 0 or more.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
+    speed.ok_or_else(|| "give a number of 0 or more, such as 2 or 0.5".to_owned())
 }
 
 const EXAMPLES: &str = "Examples:
   spile demo
+  spile demo --speed 5
   spile demo --agent --speed 4 | spile wrap | spile coalesce | spile view --format plain
   spile demo --agent --speed 0 | spile wrap | spile check";
 
 /// The session: a pause in milliseconds, a tab, and a line as the agent prints it.
 const SESSION: &str = include_str!("demo/session.tsv");
 
-/// What the demo runs; it works for the reader as it stands.
-const PIPELINE: &str = "spile wrap -- spile demo --agent | spile coalesce | spile view";
+/// The shell line that the demo prints and runs.
+fn pipeline(speed: f64) -> String {
+    let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
+    format!("spile wrap -- spile demo --agent{faster} | spile coalesce | spile view")
+}
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     if args.agent {
         return agent(args.speed);
     }
-    let shown = run::print(format!("$ {PIPELINE}\n").as_bytes());
+    let pipeline = pipeline(args.speed);
+    let shown = run::print(format!("$ {pipeline}\n").as_bytes());
     if shown != Exit::Success {
         return Ok(shown);
     }
     let me = std::env::current_exe().context("cannot find the spile that is running")?;
-    run::shell(PIPELINE, &me)
+    run::shell(&pipeline, &me)
 }
 
 fn agent(speed: f64) -> Result<Exit> {

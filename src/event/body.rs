@@ -85,7 +85,7 @@ pub struct BlockFinal<'a> {
     pub glue: Option<Cow<'a, str>>,
 }
 
-/// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name` and `kind`.
+/// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name`, `kind` and `title`.
 #[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Tool<'a> {
     /// The runtime's id, made unique in its turn.
@@ -109,6 +109,19 @@ pub struct Tool<'a> {
     pub paths: Vec<Cow<'a, str>>,
 }
 
+impl Tool<'_> {
+    /// The longest title that `tool_finished` repeats, in bytes.
+    pub const MAX_TITLE: usize = 4096;
+
+    /// The beginning of a title that fits [`Tool::MAX_TITLE`].
+    #[must_use]
+    pub fn short_title(title: &str) -> &str {
+        let end =
+            (0..=Self::MAX_TITLE.min(title.len())).rev().find(|at| title.is_char_boundary(*at));
+        &title[..end.unwrap_or(0)]
+    }
+}
+
 /// Body of `tool_started`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ToolStarted<'a> {
@@ -120,7 +133,7 @@ pub struct ToolStarted<'a> {
 /// Body of `tool_finished`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ToolFinished<'a> {
-    /// The tool: id, name and kind.
+    /// The tool: id, name, kind and the title of its start.
     #[serde(borrow)]
     pub tool: Tool<'a>,
     /// `ok` `error` `denied` `cancelled` `unknown`.

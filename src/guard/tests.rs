@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::check::{Check, Options};
-use crate::event::{Failure, Spent};
+use crate::event::{Failure, Spent, Tool};
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
@@ -121,6 +121,25 @@ fn ids_are_made_unique_and_starts_without_names_are_possible() {
     let want = "turn_started* tool_started(t) tool_finished(t) tool_started(t#2) tool_finished(t#2) \
                 tool_started(tool_3) tool_finished(tool_3)";
     assert_eq!(outline(&events(&mut g)), want);
+}
+
+#[test]
+fn the_end_of_a_tool_repeats_its_title() {
+    let mut g = guard(MAX_BLOCK);
+    let long = "é".repeat(Tool::MAX_TITLE);
+    for (id, title) in [("a", "cargo test"), ("b", &long), ("c", "never ends")] {
+        g.start_tool(at(0), &ToolStart { id, title: Some(title), ..ToolStart::default() });
+    }
+    g.finish_tool(at(0), &ToolEnd { id: "a", outcome: "error", ..ToolEnd::default() });
+    g.finish_tool(at(0), &ToolEnd { id: "b", outcome: "ok", ..ToolEnd::default() });
+    g.finish_tool(at(0), &ToolEnd { id: "untitled", outcome: "ok", ..ToolEnd::default() });
+    g.complete(at(0), "end_turn", None, &Spent::default());
+    let said = events(&mut g);
+    let ends: Vec<_> = said.iter().filter(|e| e["type"] == "tool_finished").collect();
+    assert_eq!(ends[0]["tool"]["title"], "cargo test");
+    assert_eq!(ends[1]["tool"]["title"], "é".repeat(Tool::MAX_TITLE / 2));
+    assert!(ends[2]["tool"]["title"].is_null());
+    assert_eq!(ends[3]["tool"]["title"], "never ends");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::say::{ToolEnd, ToolStart};
+use crate::event::Tool;
 use crate::time::Time;
 
 /// How many tools may be open at once; past that the oldest is closed as unknown.
@@ -16,6 +17,8 @@ pub(super) enum Said<'a> {
     Finished {
         /// Id, name and kind.
         tool: [&'a str; 3],
+        /// The title of its start, at most [`Tool::MAX_TITLE`] bytes of it.
+        title: Option<&'a str>,
         outcome: &'a str,
         /// What the runtime says of it; nothing if the turn ended first.
         end: Option<&'a ToolEnd<'a>>,
@@ -40,13 +43,15 @@ struct Open {
     id: String,
     name: String,
     kind: String,
+    title: Option<String>,
     parent: Option<String>,
 }
 
 impl Open {
     fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, say: &mut Say<'_>) {
         let tool = [self.id.as_str(), &self.name, &self.kind];
-        say(self.parent.as_deref(), Said::Finished { tool, outcome, end });
+        let title = self.title.as_deref();
+        say(self.parent.as_deref(), Said::Finished { tool, title, outcome, end });
     }
 }
 
@@ -70,6 +75,7 @@ impl Tools {
             id,
             name: tool.name.to_owned(),
             kind: kind.to_owned(),
+            title: tool.title.map(|title| Tool::short_title(title).to_owned()),
             parent: tool.parent.map(str::to_owned),
         });
     }

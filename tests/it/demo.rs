@@ -20,6 +20,16 @@ fn it_prints_its_line_and_the_answer() {
 }
 
 #[test]
+fn it_can_be_played_faster() {
+    let (stdout, stderr, status) = bash("spile demo --speed 0");
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    let line = stdout.lines().next().unwrap();
+    assert!(line.starts_with("$ spile wrap -- spile demo --agent --speed 0 | "), "{stdout}");
+    assert!(stdout.contains("[COMPLETED"), "{stdout}");
+    assert_eq!(bash("spile demo --speed=-1").2, 2);
+}
+
+#[test]
 fn its_session_keeps_the_contract() {
     let (session, _, _) = bash("spile demo --agent --speed 0");
     let events = spile(&["wrap"]).stdin(&session).pipe(&["coalesce"]).pipe(&["check"]).run();

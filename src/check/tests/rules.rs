@@ -94,6 +94,7 @@ fn c2_bodies() {
             line_with(5, "\"tool\":{", "\"x\":{"),
             line_with(7, "\"id\":\"t1\",", ""),
             line_with(7, "\"ok\"", "\"fine\""),
+            line_with(7, "\"kind\"", "\"title\":7,\"kind\""),
             line_with(7, "\"output\"", "\"duration_ms\":-1,\"output\""),
             line_with(6, "\"kind\":\"progress\"", "\"kind\":7"),
             line_with(11, "\"stop\"", "\"stopp\""),

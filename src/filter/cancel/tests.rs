@@ -296,6 +296,18 @@ fn a_tool_that_starts() {
 }
 
 #[test]
+fn the_end_of_a_cancelled_tool_repeats_its_title() {
+    let mut script = Script::default();
+    script.start(0, "s");
+    let tool = r#""tool":{"id":"t","name":"sudo","kind":"other","title":"sudo make me"}"#;
+    script.say(1, "s", "tool_started", tool);
+    let said = run(&only(|o| o.tools = vec!["sudo".into()]), &script.lines);
+    let end = said.iter().find(|(_, line)| line.contains("tool_finished")).unwrap();
+    let end: Value = serde_json::from_str(&end.1).unwrap();
+    assert_eq!(end["tool"]["title"], "sudo make me");
+}
+
+#[test]
 fn too_much_text() {
     let options = only(|o| o.max_text = Some(4));
     let feed = |s: &mut Script| {

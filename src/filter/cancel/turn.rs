@@ -63,6 +63,7 @@ pub(super) struct Open {
     id: String,
     name: String,
     kind: String,
+    title: Option<String>,
     pub parent: Option<String>,
 }
 
@@ -100,6 +101,7 @@ impl Turn {
                     id: tool.id.to_string(),
                     name: tool.name.to_string(),
                     kind: tool.kind.to_string(),
+                    title: tool.title.map(|title| Tool::short_title(&title).to_owned()),
                     parent: head.parent.map(|p| p.0.into_owned()),
                 });
                 let named = options.tools.iter().any(|name| *name == tool.name);
@@ -208,6 +210,7 @@ impl Open {
                 id: self.id.as_str().into(),
                 name: self.name.as_str().into(),
                 kind: self.kind.as_str().into(),
+                title: self.title.as_deref().map(Into::into),
                 ..Tool::default()
             },
             outcome: "unknown".into(),
