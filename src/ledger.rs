@@ -13,8 +13,9 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::backoff::{Backoff, MAX_ASKED};
 pub use entry::{Entry, Kind, content};
-pub use lane::{Asked, Change, Item, Lanes, Outcome, Step};
+pub use lane::{Asked, Change, Held, Item, Lanes, Outcome, Step};
 pub use plan::{Planner, Stored, Verdict};
 pub use row::{Head, Row};
 
@@ -27,7 +28,7 @@ pub enum State {
     Sending,
     /// The sink has it. Nothing follows.
     Sent,
-    /// The sink refused it, or every try failed, and nothing of it is there. Only a person lets it go on.
+    /// The sink refused it, and nothing of it is there. Only a person lets it go on.
     Failed,
     /// It may be there or not, and nobody can tell.
     Unknown,
@@ -133,7 +134,7 @@ pub struct Options {
     pub max_age: Option<Duration>,
     /// The least time between the beginnings of two deliveries; with any at all they go one by one.
     pub pace: Duration,
-    /// Tries before a delivery has failed, at least 1.
+    /// Answers that are no success before a delivery has failed, or waits for the next run, at least 1.
     pub tries: u32,
 }
 
@@ -156,19 +157,14 @@ impl Options {
             tries: Self::TRIES,
         }
     }
+
+    fn is_idempotent(&self) -> bool {
+        matches!(self.ability, Ability::Idempotent(_))
+    }
 }
 
-/// The wait after the first try that failed; each further one doubles it.
-const BACKOFF: Duration = Duration::from_secs(1);
+/// Between two tries of a delivery that failed.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
-/// The longest wait between two tries that we choose ourselves.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
-
-/// The longest wait that a sink can ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// How long to wait after so many tries.
-fn backoff(tries: u32) -> Duration {
-    let doublings = tries.saturating_sub(1).min(16);
-    BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
-}
+/// Between two calls of a sink that cannot be reached or asks to be left alone.
+const SINK_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));

@@ -5,6 +5,7 @@
 //! several streams made one, `replay` a recorded one played again, `run` the only code that waits, `term` what people see, `cmd` the commands.
 
 pub mod adapter;
+pub mod backoff;
 pub mod check;
 pub mod cmd;
 pub mod codec;

@@ -17,8 +17,7 @@ pub use http::HttpSink;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;
 
-use std::time::Duration;
-
+use crate::backoff::Wait;
 use crate::codec;
 use crate::event::{Event, Type};
 
@@ -56,8 +55,8 @@ pub enum Outcome {
     /// It is certain that nothing of it is there, and the next try may succeed: a full disk, no connection, a rate limit.
     /// The caller tries the same delivery again, whether it has an id or not.
     Retry {
-        /// How long the sink asked to be left alone; `None`: it failed, and the caller backs off as it likes.
-        after: Option<Duration>,
+        /// What that says about the next try.
+        wait: Wait,
         /// For a person.
         why: String,
     },
@@ -69,8 +68,8 @@ pub enum Outcome {
     /// It may be there or not: no answer came, or one that does not say (a 5xx, a process killed by a signal). To be sent
     /// again only to a sink that is [`Needs::idempotent`] and only with an id; else by what the person has said of doubt.
     Unknown {
-        /// How long the sink asked to be left alone, if it did.
-        after: Option<Duration>,
+        /// What that says about the next try.
+        wait: Wait,
         /// For a person.
         why: String,
     },

@@ -3,46 +3,66 @@
 //! Between two calls of [`Lanes::next`] everything that was under way has its outcome; so a delivery that stands in
 //! [`State::Sending`] then is one whose end nobody has seen, in this run or in one that was killed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap};
 
-use super::row::is_open;
-use super::{Ability, Head, InDoubt, MAX_RETRY_AFTER, Mark, Options, State, backoff};
+use super::{BACKOFF, Head, InDoubt, Mark, Options, SINK_BACKOFF, State};
+use crate::backoff::Wait;
 use crate::time::Time;
+use one::Lane;
 
+mod one;
 mod pick;
 
 /// Rows of one lane in memory; the rest waits in the ledger.
 const WINDOW: usize = 256;
 
-/// Text that may wait in one lane without being in the ledger, in bytes; what is more is dropped and counted.
-const MAX_PASSING: usize = 1 << 20;
+/// Rows of all lanes in memory, as long as each has at least [`LEAST`].
+const ROWS: usize = 1 << 16;
 
-/// One sink's lanes.
+/// Rows that each lane may have in memory, however many lanes there are.
+const LEAST: usize = 4;
+
+/// One sink's lanes. Each is looked at when something has happened to it or its time has come, so that the work of a step
+/// does not grow with the number of streams.
 #[derive(Debug)]
 pub struct Lanes {
     options: Options,
     lanes: Vec<Lane>,
+    /// Where each stream's lane is.
+    names: HashMap<String, usize>,
+    /// Lanes that have nothing any more.
+    free: Vec<usize>,
+    /// Lanes of which something is new, which may need rows.
+    fresh: BTreeSet<usize>,
+    /// Lanes that have their rows and are to be looked at.
+    loaded: BTreeSet<usize>,
+    /// Lanes with deliveries that must be asked for.
+    doubtful: BTreeSet<usize>,
+    /// Lanes that can give something now, the next to go first.
+    ready: BTreeSet<(Rank, usize)>,
+    /// Lanes that wait for a time.
+    waiting: BTreeSet<(Time, usize)>,
+    /// Lanes that go no further in this run.
+    held: BTreeSet<usize>,
+    /// The lanes of deliveries that have been handed out or asked for.
+    handed: HashMap<u64, usize>,
     /// No delivery begins before this.
     next_at: Time,
+    /// Calls in a row in which the sink was not in order.
+    failures: u32,
     dropped: u64,
 }
 
-#[derive(Debug)]
-struct Lane {
-    stream: String,
-    /// In order of position; the first is the next to go.
-    rows: VecDeque<Head>,
-    /// The highest position that was asked for.
-    loaded: u64,
-    /// Whether the ledger may have more than that.
-    more: bool,
-    /// It waits for a person.
-    held: bool,
-    /// What is never in the ledger, behind the row of this position.
-    passing: VecDeque<(u64, Vec<u8>)>,
-    passing_bytes: usize,
-    /// Rows that have begun, as they stood before.
-    begun: Vec<Head>,
+/// The order in which lanes give: those that failed less often in a row first, then what is older.
+type Rank = (u32, u64, u8);
+
+/// Why a lane goes no further in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A person must decide.
+    Person,
+    /// Its first delivery has had its tries; the next run tries it again.
+    NextRun,
 }
 
 /// A transition: to be made durable before anything else happens.
@@ -95,12 +115,12 @@ pub enum Step {
 pub enum Outcome {
     /// It is there.
     Sent(Option<String>),
-    /// Nothing of it is there; another try may succeed, not before so long if the sink said so.
-    Retry(Option<std::time::Duration>, String),
+    /// Nothing of it is there; another try may succeed.
+    Retry(Wait, String),
     /// The sink will never take it.
     Refused(String),
     /// It may be there or not.
-    Unknown(Option<std::time::Duration>, String),
+    Unknown(Wait, String),
     /// It was not tried at all.
     NotTried,
 }
@@ -120,23 +140,38 @@ impl Lanes {
     /// Lanes without anything in them.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, lanes: Vec::new(), next_at: Time::default(), dropped: 0 }
+        Self {
+            options,
+            lanes: Vec::new(),
+            names: HashMap::new(),
+            free: Vec::new(),
+            fresh: BTreeSet::new(),
+            loaded: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            held: BTreeSet::new(),
+            handed: HashMap::new(),
+            next_at: Time::default(),
+            failures: 0,
+            dropped: 0,
+        }
     }
 
     /// The ledger may have more rows of this stream.
     pub fn more(&mut self, stream: &str) {
-        self.lane(stream).more = true;
+        let n = self.lane(stream);
+        self.lanes[n].more = true;
+        self.touch(n);
     }
 
     /// Bytes that are never in the ledger, to be given behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, bytes: Vec<u8>) {
-        let lane = self.lane(stream);
-        if lane.passing_bytes + bytes.len() > MAX_PASSING {
+        let n = self.lane(stream);
+        if !self.lanes[n].put_passing(after, bytes) {
             self.dropped += 1;
-            return;
         }
-        lane.passing_bytes += bytes.len();
-        lane.passing.push_back((after, bytes));
+        self.touch(n);
     }
 
     /// How many were dropped because too many waited.
@@ -145,87 +180,104 @@ impl Lanes {
         self.dropped
     }
 
-    /// The streams that wait for a person, with the delivery for which they wait.
-    pub fn held(&self) -> impl Iterator<Item = (&str, &Head)> {
-        let held = self.lanes.iter().filter(|lane| lane.held);
-        held.filter_map(|lane| Some((lane.stream.as_str(), lane.rows.front()?)))
+    /// How many streams go no further in this run.
+    #[must_use]
+    pub fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many streams are in memory.
+    #[cfg(test)]
+    pub(super) fn lanes_in_use(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The streams that go no further in this run, with the delivery for which they wait, and why.
+    pub fn held(&self) -> impl Iterator<Item = (&str, &Head, Held)> {
+        let held = self.held.iter().filter_map(|n| self.lanes.get(*n));
+        held.filter_map(|lane| Some((lane.stream.as_str(), lane.rows.front()?, lane.held?)))
     }
 
     /// The answer to [`Step::Load`]: open rows in order of position. Fewer than were asked for are all there are.
     pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<Head>) {
-        let lane = self.lane(stream);
-        lane.more = rows.len() >= asked;
-        for mut row in rows {
-            if row.position <= lane.loaded {
-                continue;
-            }
-            lane.loaded = row.position;
-            // A clock that went back must not make anything wait for ever.
-            row.born = row.born.min(now);
-            row.changed = row.changed.min(now);
-            row.not_before = row.not_before.min(now + MAX_RETRY_AFTER);
-            lane.rows.push_back(row);
-        }
+        let n = self.lane(stream);
+        self.lanes[n].take_rows(now, asked, rows);
+        self.touch(n);
     }
 
     /// A row that cannot be sent after all, because it is not what it was: it waits for nobody and nobody for it.
     pub fn forget(&mut self, position: u64) {
-        for lane in &mut self.lanes {
-            lane.rows.retain(|row| row.position != position);
-            lane.begun.retain(|row| row.position != position);
-        }
+        let Some(n) = self.handed.remove(&position) else {
+            return;
+        };
+        self.lanes[n].rows.retain(|row| row.position != position);
+        self.lanes[n].begun.retain(|row| row.position != position);
+        self.touch(n);
     }
 
     /// What has become of a row; `None` if it is not under way. To be called for every row of a [`Step::Send`].
     pub fn outcome(&mut self, now: Time, position: u64, outcome: Outcome) -> Option<Change> {
-        let tries = self.options.tries;
-        let (lane, before) = self.lanes.iter_mut().find_map(|lane| {
-            let at = lane.begun.iter().position(|b| b.position == position)?;
-            let before = lane.begun.remove(at);
-            Some((lane, before))
-        })?;
+        let n = self.handed.remove(&position)?;
+        self.touch(n);
+        let options = self.options;
+        let lane = &mut self.lanes[n];
+        let at = lane.begun.iter().position(|b| b.position == position)?;
+        let before = lane.begun.remove(at);
         let row = lane.rows.iter_mut().find(|r| r.position == position)?;
         // What was in doubt before stays so until the sink has said that it has it.
         let doubt = before.state == State::Sending;
-        let mut note = None;
-        let mut wait = |asked: Option<std::time::Duration>, why: String, row: &mut Head| {
-            note = Some(why);
-            // A sink that asks to be left alone has not failed; nor has one in whose call we were killed.
-            row.tries = row.tries.saturating_add(u32::from(asked.is_none()));
-            let own = backoff(row.tries);
-            row.not_before = now + asked.map_or(own, |a| a.min(MAX_RETRY_AFTER));
-        };
-        match outcome {
+        let (note, failed) = match outcome {
             Outcome::Sent(receipt) => {
-                row.state = State::Sent;
-                row.changed = now;
-                note = receipt.or(Some(String::new()));
+                (row.state, row.changed) = (State::Sent, now);
+                (Some(receipt.unwrap_or_default()), None)
             }
             Outcome::Refused(why) => {
-                row.state = State::Failed;
-                row.changed = now;
-                note = Some(why);
+                (row.state, row.changed) = (State::Failed, now);
+                (Some(why), None)
             }
-            Outcome::NotTried => *row = before,
-            Outcome::Unknown(asked, why) => wait(asked, why, row),
-            Outcome::Retry(asked, why) => {
-                wait(asked, why, row);
+            Outcome::NotTried => {
+                *row = before;
+                let change = Change::of(row, None);
+                return Some(change);
+            }
+            Outcome::Unknown(wait, why) => (Some(why), Some(wait)),
+            Outcome::Retry(wait, why) => {
                 if !doubt {
-                    row.state = if row.tries >= tries { State::Failed } else { State::Planned };
-                    row.changed = now;
+                    (row.state, row.changed) = (State::Planned, now);
+                }
+                (Some(why), Some(wait))
+            }
+        };
+        match failed {
+            None => (lane.failures, self.failures) = (0, 0),
+            Some(wait) => {
+                lane.failures = lane.failures.saturating_add(1);
+                // Where the sink may have it twice, sending again is a try whatever it failed of.
+                let risk = row.state == State::Sending && !options.is_idempotent();
+                if wait == Wait::Failed || risk {
+                    row.tries = row.tries.saturating_add(1);
+                    row.fails = row.fails.saturating_add(1);
+                }
+                if wait == Wait::Failed {
+                    row.not_before = now + BACKOFF.after(row.fails);
+                } else {
+                    self.failures = self.failures.saturating_add(1);
+                    row.not_before = now + wait.at_least(SINK_BACKOFF.after(self.failures));
+                    self.next_at = self.next_at.max(row.not_before);
                 }
             }
         }
-        let change = Change::of(row, note);
+        let change = lane.tried(position, &options).map(|row| Change::of(row, note));
         lane.close();
-        Some(change)
+        change
     }
 
     /// What the sink, or a command, has answered to [`Step::Ask`].
     pub fn answered(&mut self, now: Time, position: u64, asked: Asked) -> Option<Change> {
+        let n = self.handed.remove(&position)?;
+        self.touch(n);
         let options = self.options;
-        let lane =
-            self.lanes.iter_mut().find(|lane| lane.rows.iter().any(|r| r.position == position))?;
+        let lane = &mut self.lanes[n];
         let row = lane.rows.iter_mut().find(|r| r.position == position)?;
         let mut note = None;
         row.changed = now;
@@ -234,57 +286,130 @@ impl Lanes {
                 row.state = State::Sent;
                 note = Some("found there".to_owned());
             }
-            Asked::NotSent => {
-                row.state = if row.tries >= options.tries { State::Failed } else { State::Planned };
-            }
+            Asked::NotSent => row.state = State::Planned,
             Asked::Unknown(why) => {
                 note = Some(why);
                 match options.in_doubt {
-                    InDoubt::Resend if row.tries >= options.tries => doubt(InDoubt::Skip, row),
+                    InDoubt::Resend if row.fails >= options.tries => doubt(InDoubt::Skip, row),
                     policy => doubt(policy, row),
                 }
-                lane.held |= row.state == State::Unknown && row.mark == Mark::None;
             }
         }
-        let change = Change::of(row, note);
+        let change = lane.tried(position, &options).map(|row| Change::of(row, note));
         lane.close();
-        Some(change)
+        change
     }
 
     /// What is to be done now. Spurious calls do no harm; the order of the steps is the order of the rules: first what is in
     /// doubt is settled, then what is too old goes, then deliveries begin.
     pub fn next(&mut self, now: Time) -> Step {
-        if let Some(lane) = self.lanes.iter().find(|lane| lane.wants()) {
-            return Step::Load(
-                lane.stream.clone(),
-                lane.loaded,
-                WINDOW - lane.rows.len().min(WINDOW),
-            );
+        loop {
+            while let Some((at, n)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
+                self.waiting.remove(&(at, n));
+                self.touch(n);
+            }
+            let window = (ROWS / self.names.len().max(1)).clamp(LEAST, WINDOW);
+            while let Some(n) = self.fresh.first().copied() {
+                let lane = &self.lanes[n];
+                if lane.wants(window) {
+                    let most = window - lane.rows.len().min(window);
+                    return Step::Load(lane.stream.clone(), lane.loaded, most);
+                }
+                self.fresh.remove(&n);
+                self.loaded.insert(n);
+            }
+            let changes = self.settle(now);
+            if !changes.is_empty() {
+                return Step::Change(changes);
+            }
+            let asks = self.asks(now);
+            if !asks.is_empty() {
+                return Step::Ask(asks);
+            }
+            if let Some(step) = self.pick(now) {
+                return step;
+            }
         }
-        let options = self.options;
-        let mut changes = Vec::new();
-        for lane in &mut self.lanes {
-            lane.settle(now, &options, &mut changes);
-        }
-        if !changes.is_empty() {
-            return Step::Change(changes);
-        }
-        let asks: Vec<u64> =
-            self.lanes.iter().flat_map(|lane| lane.doubtful(now, &options)).collect();
-        if !asks.is_empty() {
-            return Step::Ask(asks);
-        }
-        self.pick(now)
     }
 
-    fn lane(&mut self, stream: &str) -> &mut Lane {
-        let at = self.lanes.iter().position(|lane| lane.stream == stream);
-        let at = at.unwrap_or_else(|| {
-            self.lanes.push(Lane::new(stream));
-            self.lanes.len() - 1
-        });
-        &mut self.lanes[at]
+    /// Settles what can be settled in the lanes that have their rows, and sorts the others by what they wait for.
+    fn settle(&mut self, now: Time) -> Vec<Change> {
+        let options = self.options;
+        let mut changes = Vec::new();
+        while let Some(n) = self.loaded.pop_first() {
+            let before = changes.len();
+            let lane = &mut self.lanes[n];
+            lane.settle(now, &options, &mut changes);
+            if changes.len() > before {
+                self.touch(n);
+                continue;
+            }
+            if lane.held.is_some() {
+                self.held.insert(n);
+            } else if lane.asks(now, &options).next().is_some() {
+                self.doubtful.insert(n);
+            } else if let Some(rank) = lane.rank(now, &options, 0) {
+                self.ready.insert((rank, n));
+                lane.place = Some(Place::Ready(rank));
+            } else if let Some(until) = lane.until(now) {
+                self.waiting.insert((until, n));
+                lane.place = Some(Place::Waiting(until));
+            } else if lane.is_done() {
+                self.names.remove(&lane.stream);
+                *lane = Lane::new("");
+                self.free.push(n);
+            }
+        }
+        changes
     }
+
+    fn asks(&mut self, now: Time) -> Vec<u64> {
+        let mut asks = Vec::new();
+        for n in std::mem::take(&mut self.doubtful) {
+            let before = asks.len();
+            asks.extend(self.lanes[n].asks(now, &self.options));
+            self.handed.extend(asks.iter().skip(before).map(|position| (*position, n)));
+        }
+        asks
+    }
+
+    /// Something has happened to a lane: it is to be looked at again.
+    fn touch(&mut self, n: usize) {
+        match self.lanes[n].place.take() {
+            Some(Place::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
+            Some(Place::Waiting(until)) => drop(self.waiting.remove(&(until, n))),
+            None => {}
+        }
+        self.loaded.remove(&n);
+        self.doubtful.remove(&n);
+        self.fresh.insert(n);
+    }
+
+    fn lane(&mut self, stream: &str) -> usize {
+        if let Some(n) = self.names.get(stream) {
+            return *n;
+        }
+        let lane = Lane::new(stream);
+        let n = match self.free.pop() {
+            Some(n) => {
+                self.lanes[n] = lane;
+                n
+            }
+            None => {
+                self.lanes.push(lane);
+                self.lanes.len() - 1
+            }
+        };
+        self.names.insert(stream.to_owned(), n);
+        n
+    }
+}
+
+/// Where a lane waits for its turn.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Ready(Rank),
+    Waiting(Time),
 }
 
 /// What the person has said is done with a delivery that nobody can tell about.
@@ -313,81 +438,5 @@ impl Change {
             not_before: row.not_before,
             note,
         }
-    }
-}
-
-impl Lane {
-    fn new(stream: &str) -> Self {
-        Self {
-            stream: stream.to_owned(),
-            rows: VecDeque::new(),
-            loaded: 0,
-            more: true,
-            held: false,
-            passing: VecDeque::new(),
-            passing_bytes: 0,
-            begun: Vec::new(),
-        }
-    }
-
-    fn wants(&self) -> bool {
-        self.more && !self.held && self.rows.len() < WINDOW / 2
-    }
-
-    /// Lets go of rows that nothing more can happen to.
-    fn close(&mut self) {
-        self.rows.retain(|row| is_open(row.state, row.mark));
-    }
-
-    /// Decides about the first row until it can go, must wait or must be asked for.
-    fn settle(&mut self, now: Time, options: &Options, changes: &mut Vec<Change>) {
-        while let Some(row) = self.rows.front_mut().filter(|_| !self.held) {
-            let old = options.max_age.is_some_and(|age| now.since(row.born) > age);
-            let tried_out = row.tries >= options.tries;
-            let mut note = None;
-            match (row.state, options.ability) {
-                (State::Planned, _) if old => {
-                    row.state = State::Expired;
-                    note = Some("too old to be sent".to_owned());
-                }
-                (State::Sending | State::Unknown, Ability::Asked) => {
-                    row.state = State::Sending;
-                    return;
-                }
-                (State::Sending, Ability::Idempotent(window))
-                    if !old && !tried_out && now.since(row.changed) <= window =>
-                {
-                    return;
-                }
-                (State::Sending, _) if old => doubt(InDoubt::Skip, row),
-                (State::Sending, _) if tried_out => match options.in_doubt {
-                    InDoubt::Hold => row.state = State::Unknown,
-                    InDoubt::Resend | InDoubt::Skip => doubt(InDoubt::Skip, row),
-                },
-                (State::Sending, _) => doubt(options.in_doubt, row),
-                (State::Unknown | State::Failed, _) if options.in_doubt == InDoubt::Hold => {
-                    self.held = true;
-                    return;
-                }
-                (State::Unknown, _) if options.in_doubt == InDoubt::Resend && !old => {
-                    doubt(InDoubt::Resend, row);
-                    row.tries = 0;
-                }
-                (State::Unknown | State::Failed, _) => row.mark = Mark::Skipped,
-                (State::Planned | State::Sent | State::Expired, _) => return,
-            }
-            row.changed = now;
-            changes.push(Change::of(row, note));
-            self.close();
-        }
-    }
-
-    /// The rows from the first on that must be asked for.
-    fn doubtful(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
-        let asked = options.ability == Ability::Asked && !self.held;
-        self.rows
-            .iter()
-            .take_while(move |row| asked && row.state == State::Sending && row.not_before <= now)
-            .map(|row| row.position)
     }
 }

@@ -92,6 +92,7 @@ impl Row {
             state: self.state,
             mark: self.mark,
             tries: self.tries,
+            fails: 0,
             born: self.born,
             changed: self.changed,
             not_before: self.not_before,
@@ -121,6 +122,8 @@ pub struct Head {
     pub mark: Mark,
     /// As [`Row::tries`].
     pub tries: u32,
+    /// Those of them that this run has made.
+    pub fails: u32,
     /// As [`Row::born`].
     pub born: Time,
     /// As [`Row::changed`].

@@ -2,13 +2,15 @@
 
 mod any_outcome;
 mod doubt;
+mod outage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::lane::{Asked, Change, Item, Lanes, Outcome, Step};
 use super::row::is_open;
-use super::{Ability, Head, InDoubt, MAX_BACKOFF, MAX_RETRY_AFTER, Mark, Options, State, backoff};
+use super::{Ability, Head, InDoubt, MAX_ASKED, Mark, Options, State};
+use crate::backoff::Wait;
 use crate::time::Time;
 
 /// Long after the beginning of time, in milliseconds.
@@ -34,6 +36,7 @@ impl World {
                 state: State::Planned,
                 mark: Mark::None,
                 tries: 0,
+                fails: 0,
                 born: now,
                 changed: now,
                 not_before: Time::default(),
@@ -163,7 +166,7 @@ fn idempotent() -> Options {
 }
 
 fn retry() -> Outcome {
-    Outcome::Retry(None, "busy".to_owned())
+    Outcome::Retry(Wait::Failed, "busy".to_owned())
 }
 
 #[test]
@@ -177,9 +180,7 @@ fn the_wait_doubles_up_to_five_minutes() {
     let waits: Vec<u64> = times.windows(2).map(|w| w[1].since(w[0]).as_secs()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     assert_eq!(world.positions(), [1; 13], "what stands behind it waits");
-    assert_eq!(world.states()[0], (State::Failed, Mark::None));
-    assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
-    assert_eq!(backoff(0), backoff(1));
+    assert_eq!(world.states()[0], (State::Planned, Mark::None), "the next run tries it again");
 }
 
 #[test]
@@ -188,16 +189,19 @@ fn who_asks_to_be_left_alone_has_not_failed() {
     options.tries = 1;
     let mut world = World::new(options, &["s"]);
     let mut lanes = world.start();
-    let asks = [secs(40), Duration::ZERO, secs(7200), Duration::MAX];
-    for ask in asks {
+    // Never sooner than our own wait, and an hour is the most that a sink can ask for.
+    for (ask, wait) in [
+        (secs(40), 40),
+        (Duration::ZERO, 2),
+        (secs(1), 4),
+        (secs(7200), 3600),
+        (Duration::MAX, 3600),
+    ] {
         assert_eq!(world.send(&mut lanes), [1]);
-        world.end(&mut lanes, 1, Outcome::Retry(Some(ask), "429".to_owned()));
+        world.end(&mut lanes, 1, Outcome::Retry(Wait::Asked(ask), "429".to_owned()));
         assert_eq!(world.row(1).tries, 0);
-        // An hour is the most that a sink can ask for.
-        let until = world.now + ask.min(MAX_RETRY_AFTER);
-        if ask > Duration::ZERO {
-            assert_eq!(world.next(&mut lanes), Step::Wait(until));
-        }
+        let until = world.now + secs(wait);
+        assert_eq!(world.next(&mut lanes), Step::Wait(until));
         world.now = until;
     }
     assert_eq!(world.send(&mut lanes), [1]);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::ledger::{Change, Head};
 use crate::time::Time;
@@ -151,6 +151,17 @@ impl Store {
             self.db.prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
         let owed: i64 = count.query_row([sink], |row| row.get(0))?;
         Ok(u64::try_from(owed).unwrap_or_default())
+    }
+
+    /// Why the oldest open delivery at this sink that has been tried was not sent, as the sink gave it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn reason(&self, sink: i64) -> Result<Option<String>> {
+        let mut found = self.db.prepare_cached(
+            "SELECT note FROM delivery WHERE sink = ?1 AND open = 1 AND note <> '' ORDER BY position LIMIT 1",
+        )?;
+        Ok(found.query_row([sink], |row| row.get(0)).optional()?)
     }
 
     /// Lets failed and unknown deliveries be sent again (`Planned`), or lets them be so that what follows them goes on

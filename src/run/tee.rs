@@ -372,7 +372,7 @@ impl Loop {
             if parts.is_empty() {
                 continue;
             }
-            let why = account.failing.map(|why| format!(" ({why})"));
+            let why = account.reason.or(account.failing).map(|why| format!(" ({why})"));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
             text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));
         }

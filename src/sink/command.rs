@@ -6,6 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 
 use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use crate::backoff::Wait;
 
 /// The variable that holds the delivery id; an event without one has none.
 pub const ID: &str = "SPILE_DELIVERY_ID";
@@ -45,13 +46,13 @@ impl CommandSink {
         match child.wait() {
             Ok(status) if status.success() => Outcome::Sent { receipt: None },
             Ok(status) if status.signal().is_some() => {
-                Outcome::Unknown { after: None, why: ended(status) }
+                Outcome::Unknown { wait: Wait::Failed, why: ended(status) }
             }
             Ok(status) if status.code() == Some(TEMPFAIL) => {
-                Outcome::Retry { after: None, why: ended(status) }
+                Outcome::Retry { wait: Wait::Failed, why: ended(status) }
             }
             Ok(status) => Outcome::Failed { why: ended(status) },
-            Err(e) => Outcome::Unknown { after: None, why: e.to_string() },
+            Err(e) => Outcome::Unknown { wait: Wait::Failed, why: e.to_string() },
         }
     }
 }
@@ -86,7 +87,7 @@ pub(super) fn not_startable(error: &io::Error) -> Outcome {
     match error.kind() {
         // No room for another process now.
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
-            Outcome::Retry { after: None, why }
+            Outcome::Retry { wait: Wait::Down, why }
         }
         _ => Outcome::Gone { gone: Gone::Broken, why },
     }

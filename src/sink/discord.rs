@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::http::Poster;
 use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use crate::backoff::Wait;
 use crate::codec::{self, Str};
 
 /// Longest message, in code points (Create Message: "up to 2000 characters").
@@ -36,8 +37,7 @@ impl DiscordSink {
         };
         if let Some(left) = self.must_wait() {
             let why = "its rate limit is used up".to_owned();
-            let after = Some(left);
-            return Outcome::Retry { after, why };
+            return Outcome::Retry { wait: Wait::Asked(left), why };
         }
         let body = message(&content, delivery.id);
         let answer = match self.poster.post(body.as_bytes(), delivery.id) {
@@ -56,8 +56,8 @@ impl DiscordSink {
                 gone: Gone::Broken,
                 why: format!("there is no such webhook (status {})", answer.status),
             },
-            (429, Outcome::Retry { after, why }) => {
-                Outcome::Retry { after: limit(&answer.body).or(after), why }
+            (429, Outcome::Retry { wait, why }) => {
+                Outcome::Retry { wait: limit(&answer.body).map_or(wait, Wait::Asked), why }
             }
             (_, Outcome::Sent { .. }) => Outcome::Sent { receipt: message_id(&answer.body) },
             (_, outcome) => outcome,

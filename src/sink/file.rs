@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use rustix::io::Errno;
 
 use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use crate::backoff::Wait;
 
 /// Lines that are written with one call where each is to be accounted for.
 const BATCH: usize = 64;
@@ -100,7 +101,7 @@ impl FileSink {
         let errno = Errno::from_io_error(error);
         let full = matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG));
         if self.regular && full {
-            return Outcome::Retry { after: None, why };
+            return Outcome::Retry { wait: Wait::Down, why };
         }
         let gone = match error.kind() {
             io::ErrorKind::BrokenPipe => Gone::Reader,
@@ -173,7 +174,7 @@ impl Sink for FileSink {
             refused => match self.take_back(half) {
                 Ok(()) => refused,
                 Err(e) => Outcome::Unknown {
-                    after: None,
+                    wait: Wait::Failed,
                     why: format!("{error}, and half a line may have stayed: {e}"),
                 },
             },

@@ -8,6 +8,7 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
 use super::{Delivery, Form, Needs, Outcome, Sink, one_by_one};
+use crate::backoff::Wait;
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -116,19 +117,25 @@ fn unanswered(error: &Error) -> Outcome {
         ),
         _ => false,
     };
-    let (after, why) = (None, error.to_string());
-    if not_sent { Outcome::Retry { after, why } } else { Outcome::Unknown { after, why } }
+    let (wait, why) = (Wait::Down, error.to_string());
+    if not_sent { Outcome::Retry { wait, why } } else { Outcome::Unknown { wait, why } }
 }
 
 impl Answer {
     pub(super) fn outcome(&self) -> Outcome {
         let why = || format!("status {}", self.status);
-        let after = self.retry_after();
+        let asked = self.retry_after().map(Wait::Asked);
+        let wait = asked.unwrap_or(match self.status {
+            429 | 502..=504 => Wait::Down,
+            _ => Wait::Failed,
+        });
         match self.status {
             200..=299 => Outcome::Sent { receipt: self.header("location").map(str::to_owned) },
-            429 => Outcome::Retry { after, why: why() },
-            503 if after.is_some() => Outcome::Retry { after, why: why() },
-            500..=599 => Outcome::Unknown { after, why: why() },
+            // The request did not arrive whole (RFC 9110, 15.5.9), or is to come again later (RFC 8470, 5.2; RFC 6585, 4).
+            408 | 425 | 429 => Outcome::Retry { wait, why: why() },
+            503 if asked.is_some() => Outcome::Retry { wait, why: why() },
+            // The same key is being worked on (draft-ietf-httpapi-idempotency-key-header, 2.7).
+            409 | 500..=599 => Outcome::Unknown { wait, why: why() },
             _ => Outcome::Failed { why: why() },
         }
     }
@@ -141,7 +148,8 @@ impl Answer {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let text = self.header("retry-after")?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).ok();
+            // What is no time at all is too long a time.
+            return Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
         }
         let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -166,14 +174,16 @@ mod tests {
         let created = answer(201, &[("location", "/events/1")]);
         assert_eq!(created, Outcome::Sent { receipt });
         let after = |outcome| match outcome {
-            Outcome::Retry { after, .. } => after,
+            Outcome::Retry { wait, .. } => wait,
             other => panic!("{other:?}"),
         };
         let seconds = after(answer(429, &[("retry-after", "1.5")]));
-        assert_eq!(seconds, Some(Duration::from_millis(1500)));
+        assert_eq!(seconds, Wait::Asked(Duration::from_millis(1500)));
         let past = [("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
-        assert_eq!(after(answer(429, &past)), Some(Duration::ZERO));
-        assert_eq!(after(answer(429, &[])), None);
+        assert_eq!(after(answer(429, &past)), Wait::Asked(Duration::ZERO));
+        assert_eq!(after(answer(429, &[])), Wait::Down);
+        let endless = after(answer(429, &[("retry-after", "1e300")]));
+        assert_eq!(endless, Wait::Asked(Duration::MAX));
         assert!(matches!(answer(503, &[]), Outcome::Unknown { .. }));
         assert!(matches!(answer(302, &[]), Outcome::Failed { .. }));
         assert!(matches!(answer(400, &[]), Outcome::Failed { .. }));

@@ -17,6 +17,7 @@ use rustix::net::{
 };
 
 use super::{Delivery, Form, Needs, Outcome, Sink};
+use crate::backoff::Wait;
 use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
 use crate::run::{complain, give_back, unnamed};
@@ -117,7 +118,7 @@ impl Sink for UnixSink {
                 Ok(()) => outcomes.push(Outcome::Sent { receipt: None }),
                 Err(e) => {
                     outcomes.push(Outcome::Retry {
-                        after: None,
+                        wait: Wait::Down,
                         why: format!("cannot keep it for readers: {e}"),
                     });
                     break;

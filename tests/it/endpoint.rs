@@ -43,7 +43,14 @@ pub struct Endpoint {
 impl Endpoint {
     /// Starts one that answers the n-th request, from 1, as `reply` says.
     pub fn start(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), reply)
+    }
+
+    /// As [`Endpoint::start`], where this listens.
+    pub fn on(
+        listener: TcpListener,
+        reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (shared, reply) = (Arc::clone(&seen), Arc::new(reply));

@@ -325,7 +325,7 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
                 }
             }
             "exit" => {
-                let held: Vec<&str> = process.desk.held().map(|(_, id, _)| id).collect();
+                let held: Vec<&str> = process.desk.held().map(|(_, id, ..)| id).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
                 assert!(process.desk.owed().unwrap() > 0);
             }

@@ -5,7 +5,8 @@ mod ids;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use spile::ledger::{Ability, Change, InDoubt, Mark, Options, Outcome, State};
+use spile::backoff::Wait;
+use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, Outcome, State};
 use spile::run::ledger::{Resolve, Store, Task};
 use spile::time::Time;
 
@@ -72,7 +73,7 @@ fn begin(world: &World, lines: &[String]) -> Process {
 }
 
 fn retry() -> Option<Outcome> {
-    Some(Outcome::Retry(None, "no connection".to_owned()))
+    Some(Outcome::Retry(Wait::Failed, "no connection".to_owned()))
 }
 
 /// One step: what is sent, with these outcomes; the ids.
@@ -122,7 +123,7 @@ fn rate_limited() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
     let wait = Duration::from_secs(40);
-    let limited = Outcome::Retry(Some(wait), "429".to_owned());
+    let limited = Outcome::Retry(Wait::Asked(wait), "429".to_owned());
     step(&mut world, &mut process, &[limited]);
     let row = world.row(&id("s", 0));
     assert_eq!((row.state, row.tries), (State::Planned, 0));
@@ -131,8 +132,8 @@ fn rate_limited() {
 
 fn max_retries() {
     for (outcome, state) in [
-        (retry().unwrap(), State::Failed),
-        (Outcome::Unknown(None, "no answer".to_owned()), State::Unknown),
+        (retry().unwrap(), State::Planned),
+        (Outcome::Unknown(Wait::Failed, "no answer".to_owned()), State::Sending),
     ] {
         let mut world = idempotent();
         let mut process = begin(&world, &plan("s"));
@@ -145,6 +146,8 @@ fn max_retries() {
         let row = world.row(&id("s", 0));
         assert_eq!(row.state, state);
         assert!(row.note.starts_with("no "), "{}", row.note);
+        let held: Vec<Held> = process.desk.held().map(|(.., why)| why).collect();
+        assert_eq!(held, [Held::NextRun], "and the next run tries it again");
     }
 }
 
@@ -209,7 +212,7 @@ fn overflow() {
     world.options.pace = Duration::MAX;
     world.options.tries = u32::MAX;
     let mut process = begin(&world, &plan("s"));
-    let endless = Outcome::Retry(Some(Duration::MAX), "later".to_owned());
+    let endless = Outcome::Retry(Wait::Asked(Duration::MAX), "later".to_owned());
     step(&mut world, &mut process, &[endless]);
     assert!(matches!(process.desk.next(world.now).unwrap(), Task::Wait(_)));
 }

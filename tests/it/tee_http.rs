@@ -192,3 +192,139 @@ fn a_webhook_that_is_not_there_is_given_up() {
         .stdout(&input);
     assert_eq!(server.seen().len(), 1);
 }
+
+/// The times in seconds at which a sink is called that fails from the beginning, until `end`.
+fn calls(first: f64, longest: f64, end: f64) -> Vec<f64> {
+    let (mut at, mut wait, mut all) = (0.0, first, Vec::new());
+    while at < end {
+        all.push(at);
+        at += wait;
+        wait = f64::min(wait * 2.0, longest);
+    }
+    all
+}
+
+/// Without a ledger a sink is called again after 100 ms, with one after 1 s, doubling to 5 s.
+const WAITS: [(&str, f64); 2] = [("", 0.1), ("--ledger d.db", 1.0)];
+
+#[test]
+fn an_outage_is_caught_up_when_it_ends_with_and_without_a_ledger() {
+    let outage = Duration::from_secs(stress(60));
+    let bad = [
+        Reply::Close,
+        Reply::Status(503, "", ""),
+        Reply::Status(429, "", ""),
+        Reply::Status(503, "Retry-After: 0", ""),
+        Reply::Status(429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", ""),
+    ];
+    std::thread::scope(|scope| {
+        for reply in &bad {
+            for (ledger, first) in WAITS {
+                scope.spawn(move || {
+                    let begin = std::sync::OnceLock::new();
+                    let (bad, input) = (reply.clone(), statuses(20));
+                    let server = Endpoint::start(move |_, request| {
+                        let begin = *begin.get_or_init(|| request.at);
+                        if request.at - begin < outage { bad.clone() } else { OK }
+                    });
+                    let (_, stderr, status) = bash(&format!(
+                        "cd \"$(mktemp -d)\"; spile tee --linger 10m {ledger} {} <<'E' >/dev/null\n{}\nE",
+                        server.url,
+                        input.trim_end()
+                    ));
+                    assert_eq!(status, 0, "{reply:?} {ledger}: {stderr}");
+                    let seen = server.seen();
+                    let from = seen[0].at;
+                    let late = seen.iter().position(|r| r.at - from >= outage).unwrap();
+                    let most = calls(first, 5.0, outage.as_secs_f64()).len();
+                    assert!(late <= most, "{reply:?} {ledger}: {late} calls, {most} allowed");
+                    assert!(seen[late].at - from <= outage + Duration::from_secs(7));
+                    let keys: Vec<&str> =
+                        seen[late..].iter().map(|r| r.header("idempotency-key").unwrap()).collect();
+                    let want: Vec<String> = (1..=20).map(|i| format!("s/{i}")).collect();
+                    assert_eq!(keys, want, "{reply:?} {ledger}");
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn a_discord_webhook_that_asks_for_no_time_at_all_is_not_flooded() {
+    let server = Endpoint::start(|i, _| match i {
+        1..=3 => Reply::Status(429, "", r#"{"retry_after":0}"#),
+        _ => Reply::Status(200, "", r#"{"id":"1"}"#),
+    });
+    let input = part(0, "one");
+    spile(&["tee", &format!("{}#to=discord-webhook", server.url)])
+        .stdin(&input)
+        .run()
+        .stdout(&input);
+    let seen = server.seen();
+    let waits: Vec<_> = seen.windows(2).map(|w| w[1].at - w[0].at).collect();
+    assert_eq!(waits.len(), 3);
+    for (wait, least) in waits.iter().zip([100, 200, 400]) {
+        assert!(*wait >= Duration::from_millis(least), "{waits:?}");
+    }
+}
+
+#[test]
+fn an_unreachable_endpoint_is_tried_again_by_the_next_run() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let folder = tempfile::tempdir().unwrap();
+    let script = |linger: &str| {
+        let input = statuses(3);
+        bash(&format!(
+            "cd {}; spile tee --ledger d.db --tries 1 --linger {linger} http://{address}/hook <<'E' >/dev/null\n{}\nE",
+            folder.path().display(),
+            input.trim_end()
+        ))
+    };
+    let (_, stderr, status) = script("2500ms");
+    assert_eq!(status, 1);
+    assert!(stderr.contains("events: 3 still owed (io: Connection refused"), "{stderr}");
+    let server = Endpoint::on(std::net::TcpListener::bind(address).unwrap(), |_, _| OK);
+    assert_eq!(script("30s"), (String::new(), String::new(), 0));
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[test]
+fn what_was_not_heard_or_is_under_way_is_sent_again_with_the_same_key() {
+    for ledger in ["", "--ledger d.db"] {
+        for status in [408, 409, 425] {
+            let server =
+                Endpoint::start(
+                    move |i, _| if i == 1 { Reply::Status(status, "", "") } else { OK },
+                );
+            let input = statuses(1);
+            let (_, stderr, exit) = bash(&format!(
+                "cd \"$(mktemp -d)\"; spile tee {ledger} {} <<'E' >/dev/null\n{}\nE",
+                server.url,
+                input.trim_end()
+            ));
+            assert_eq!(exit, 0, "{status} {ledger}: {stderr}");
+            let seen = server.seen();
+            let keys: Vec<_> = seen.iter().map(|r| r.header("idempotency-key")).collect();
+            assert_eq!(keys, [Some("s/1"); 2], "{status} {ledger}");
+        }
+    }
+}
+
+#[test]
+fn a_sink_that_asks_to_be_left_alone_for_long_is_reported() {
+    for ledger in ["", "--ledger d.db"] {
+        let server = Endpoint::start(|_, _| Reply::Status(429, "Retry-After: 1e18", ""));
+        let input = statuses(1);
+        let (_, stderr, exit) = bash(&format!(
+            "cd \"$(mktemp -d)\"; spile tee --linger 1s {ledger} {} <<'E' >/dev/null\n{}\nE",
+            server.url,
+            input.trim_end()
+        ));
+        assert_eq!((exit, server.seen().len()), (1, 1));
+        let asked = "status 429: it asks to be left alone for 1000000000000000000 s, and is left alone for 3600 s";
+        assert!(stderr.contains(asked), "{stderr}");
+        assert!(stderr.contains("1 still owed (status 429)"), "{stderr}");
+    }
+}

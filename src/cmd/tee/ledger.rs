@@ -35,7 +35,8 @@ pub(super) struct LedgerArgs {
     /// Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
     #[arg(long, value_name = "N", default_value_t = 64, requires = "ledger", value_parser = clap::value_parser!(u16).range(1..=64))]
     batch: u16,
-    /// Tries before a delivery has failed, the waits between them doubling from a second
+    /// Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot
+    /// be reached does not count
     #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
 }

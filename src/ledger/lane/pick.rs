@@ -1,16 +1,13 @@
-//! The next deliveries: of all that may go the oldest first, within a lane never one before another.
+//! The next deliveries: of all that may go the oldest first, within a lane never one before another. A lane whose deliveries
+//! fail comes behind the others, so that it does not hold them up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Change, Item, Lane, Lanes, Step};
+use super::one::Lane;
+use super::{Change, Item, Lanes, Place, Rank, Step};
 use crate::ledger::{Ability, Head, Options, State};
 use crate::time::Time;
-
-/// How far a lane has come in the batch that is being made.
-#[derive(Debug, Clone, Copy)]
-struct Cursor {
-    rows: usize,
-}
 
 /// What a lane could give next, by its place in the ledger: bytes stand behind the row of their position.
 enum Next {
@@ -18,64 +15,65 @@ enum Next {
     Passing(u64),
 }
 
-impl Next {
-    fn rank(&self) -> (u64, u8) {
-        match self {
-            Next::Row(position) => (*position, 0),
-            Next::Passing(after) => (*after, 1),
-        }
-    }
-}
-
 impl Lanes {
-    /// Begins what may begin now.
-    pub(super) fn pick(&mut self, now: Time) -> Step {
+    /// Begins what may begin now; `None`: a lane has to be looked at first.
+    pub(super) fn pick(&mut self, now: Time) -> Option<Step> {
+        let waits = self.waiting.first().map(|(at, _)| *at);
+        if self.ready.is_empty() {
+            return Some(waits.map_or(Step::Idle, |at| Step::Wait(at.max(self.next_at))));
+        }
+        if now < self.next_at {
+            return Some(Step::Wait(self.next_at));
+        }
         let options = self.options;
         let one_by_one = options.ability == Ability::Blind || options.pace > Duration::ZERO;
         let most = if one_by_one { 1 } else { options.batch.max(1) };
-        if now < self.next_at && self.lanes.iter().any(Lane::waits) {
-            return Step::Wait(self.next_at);
-        }
-        let mut cursors = vec![Cursor { rows: 0 }; self.lanes.len()];
+        // How many rows of each lane have begun.
+        let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
         let mut items = Vec::new();
-        while items.len() < most {
-            let ready = self.lanes.iter().zip(&cursors).enumerate();
-            let ready =
-                ready.filter_map(|(n, (lane, at))| Some((n, lane.next(now, &options, *at)?)));
-            let Some((n, next)) = ready.min_by_key(|(_, next)| next.rank()) else {
-                break;
-            };
-            let (Some(lane), Some(cursor)) = (self.lanes.get_mut(n), cursors.get_mut(n)) else {
-                break;
-            };
-            match next {
-                Next::Row(_) => {
-                    items.extend(lane.begin(now, cursor.rows).map(Item::Row));
-                    cursor.rows += 1;
+        while items.len() < most
+            && let Some((_, n)) = self.ready.pop_first()
+        {
+            let (at, lane) = (begun.entry(n).or_default(), &mut self.lanes[n]);
+            lane.place = None;
+            match lane.next(now, &options, *at) {
+                None => continue,
+                Some(Next::Passing(_)) => items.extend(lane.take_passing().map(Item::Passing)),
+                Some(Next::Row(position)) => {
+                    items.extend(lane.begin(now, *at).map(Item::Row));
+                    self.handed.insert(position, n);
+                    *at += 1;
                 }
-                Next::Passing(_) => items.extend(lane.take_passing().map(Item::Passing)),
+            }
+            if let Some(rank) = lane.rank(now, &options, *at) {
+                lane.place = Some(Place::Ready(rank));
+                self.ready.insert((rank, n));
             }
         }
-        if !items.is_empty() {
-            self.next_at = now + options.pace;
-            return Step::Send(items);
+        // What follows what has begun waits for its outcome.
+        begun.into_keys().for_each(|n| self.touch(n));
+        if items.is_empty() {
+            return None;
         }
-        let waits = self.lanes.iter().filter_map(|lane| lane.until(now));
-        waits.min().map_or(Step::Idle, Step::Wait)
+        self.next_at = now + options.pace;
+        Some(Step::Send(items))
     }
 }
 
 impl Lane {
-    /// Whether there is anything that a pace could hold up.
-    fn waits(&self) -> bool {
-        !(self.held || self.rows.is_empty() && self.passing.is_empty())
+    /// When this lane's turn is, if it can give something behind its first `at` rows.
+    pub(super) fn rank(&self, now: Time, options: &Options, at: usize) -> Option<Rank> {
+        Some(match self.next(now, options, at)? {
+            Next::Row(position) => (self.failures, position, 0),
+            Next::Passing(after) => (self.failures, after, 1),
+        })
     }
 
-    fn next(&self, now: Time, options: &Options, at: Cursor) -> Option<Next> {
-        if self.held {
+    fn next(&self, now: Time, options: &Options, at: usize) -> Option<Next> {
+        if self.held.is_some() {
             return None;
         }
-        let row = self.rows.get(at.rows);
+        let row = self.rows.get(at);
         if let Some((after, _)) = self.passing.front()
             && row.map_or(!self.more, |row| *after < row.position)
         {
@@ -96,15 +94,9 @@ impl Lane {
         Some(Change::of(row, None))
     }
 
-    fn take_passing(&mut self) -> Option<Vec<u8>> {
-        let (_, bytes) = self.passing.pop_front()?;
-        self.passing_bytes = self.passing_bytes.saturating_sub(bytes.len());
-        Some(bytes)
-    }
-
     /// When the first row may go, if that is only a matter of time.
-    fn until(&self, now: Time) -> Option<Time> {
-        let row = self.rows.front().filter(|_| !self.held)?;
+    pub(super) fn until(&self, now: Time) -> Option<Time> {
+        let row = self.rows.front().filter(|_| self.held.is_none())?;
         Some(row.not_before).filter(|t| *t > now)
     }
 }
@@ -113,7 +105,7 @@ fn may_begin(now: Time, options: &Options, row: &Head) -> bool {
     let state = match (row.state, options.ability) {
         (State::Planned, _) => true,
         (State::Sending, Ability::Idempotent(window)) => {
-            row.tries < options.tries && now.since(row.changed) <= window
+            row.fails < options.tries && now.since(row.changed) <= window
         }
         _ => false,
     };

@@ -9,10 +9,10 @@ use super::*;
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Sent,
-    Retry(Option<Duration>),
+    Retry(Wait),
     Refused,
     /// Nobody sees how it ends; whether it is there.
-    Unknown(bool),
+    Unknown(bool, Wait),
     NotTried,
     /// We are killed, before or after it is there.
     Killed(bool),
@@ -91,14 +91,14 @@ impl Sink {
         changes.iter().for_each(|change| self.world.store(change));
         for (change, fate) in changes.iter().zip(fates) {
             let at = change.position;
-            if matches!(fate, Fate::Sent | Fate::Unknown(true) | Fate::Killed(true)) {
+            if matches!(fate, Fate::Sent | Fate::Unknown(true, _) | Fate::Killed(true)) {
                 self.there.entry(at).or_insert(self.world.now);
             }
             let outcome = match fate {
                 Fate::Sent => Outcome::Sent(None),
-                Fate::Retry(ask) => Outcome::Retry(ask, String::new()),
+                Fate::Retry(wait) => Outcome::Retry(wait, String::new()),
                 Fate::Refused => Outcome::Refused(String::new()),
-                Fate::Unknown(_) => Outcome::Unknown(None, String::new()),
+                Fate::Unknown(_, wait) => Outcome::Unknown(wait, String::new()),
                 Fate::NotTried => Outcome::NotTried,
                 Fate::Killed(_) | Fate::Lost => return false,
             };
@@ -110,19 +110,27 @@ impl Sink {
     /// An honest answer, or none.
     fn answer(&self, at: u64, fate: Fate) -> Asked {
         match fate {
-            Fate::Unknown(_) | Fate::Refused => Asked::Unknown(String::new()),
+            Fate::Unknown(..) | Fate::Refused => Asked::Unknown(String::new()),
             _ if self.there.contains_key(&at) => Asked::Sent,
             _ => Asked::NotSent,
         }
     }
 }
 
+fn wait() -> impl Strategy<Value = Wait> {
+    prop_oneof![
+        Just(Wait::Failed),
+        Just(Wait::Down),
+        (0u64..5000).prop_map(|s| Wait::Asked(secs(s))),
+    ]
+}
+
 fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         4 => Just(Fate::Sent),
-        2 => prop::option::of(0u64..5000).prop_map(|s| Fate::Retry(s.map(secs))),
+        2 => wait().prop_map(Fate::Retry),
         1 => Just(Fate::Refused),
-        2 => any::<bool>().prop_map(Fate::Unknown),
+        2 => (any::<bool>(), wait()).prop_map(|(there, wait)| Fate::Unknown(there, wait)),
         1 => Just(Fate::NotTried),
         2 => any::<bool>().prop_map(Fate::Killed),
         1 => Just(Fate::Lost),
@@ -188,7 +196,7 @@ proptest! {
             }
         }
         // What is left stands in a stream that waits for a person.
-        let held: Vec<String> = lanes.held().map(|(stream, _)| stream.to_owned()).collect();
+        let held: Vec<String> = lanes.held().map(|(stream, ..)| stream.to_owned()).collect();
         prop_assert!(held.is_empty() || options.in_doubt == InDoubt::Hold);
         for (at, (stream, row)) in &sink.world.rows {
             let settled = !is_open(row.state, row.mark);

@@ -1,5 +1,6 @@
 //! What becomes of a delivery whose end nobody has seen, of one that failed, and of one that has become too old.
 
+use super::super::lane::Held;
 use super::*;
 
 /// A run that was killed while the first row of `s` was on its way, so long ago.
@@ -24,8 +25,8 @@ fn held_until_a_person_decides() {
     assert_eq!(all_sent(&mut world, &mut lanes), [3], "other streams go on");
     let planned = (State::Planned, Mark::None);
     assert_eq!(world.states(), [(State::Unknown, Mark::None), planned, SENT]);
-    let held: Vec<(&str, u64)> = lanes.held().map(|(s, row)| (s, row.position)).collect();
-    assert_eq!(held, [("s", 1)]);
+    let held: Vec<_> = lanes.held().map(|(s, row, why)| (s, row.position, why)).collect();
+    assert_eq!(held, [("s", 1, Held::Person)]);
     assert_eq!(world.next(&mut lanes), Step::Idle, "no time changes that");
     // The next run knows it too; a person has then said `forget`.
     let mut lanes = world.start();
@@ -96,7 +97,7 @@ fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
     let mut world = World::new(Options::new(Ability::Asked), &["s"]);
     let mut lanes = world.start();
     assert_eq!(world.send(&mut lanes), [1]);
-    let unknown = Outcome::Unknown(None, "cut off".to_owned());
+    let unknown = Outcome::Unknown(Wait::Failed, "cut off".to_owned());
     world.end(&mut lanes, 1, unknown);
     assert_eq!(world.next(&mut lanes), Step::Wait(world.now + secs(1)));
     world.now = world.now + secs(1);
@@ -134,7 +135,7 @@ fn what_is_too_old_is_not_sent() {
         // The limit itself is not too old.
         assert_eq!(world.send(&mut lanes), [1]);
         world.now = world.now + secs(1);
-        world.end(&mut lanes, 1, Outcome::Unknown(None, "cut off".to_owned()));
+        world.end(&mut lanes, 1, Outcome::Unknown(Wait::Failed, "cut off".to_owned()));
         assert_eq!(all_sent(&mut world, &mut lanes), [1, 3]);
         let want = [
             // It may be there; nobody sends it again, and nobody waits for it.
@@ -158,7 +159,7 @@ fn a_clock_that_went_back_makes_nothing_wait_for_ever() {
     }
     world.row(1).state = State::Sending;
     let mut lanes = world.start();
-    let hour = world.now + MAX_RETRY_AFTER;
+    let hour = world.now + MAX_ASKED;
     assert_eq!(world.next(&mut lanes), Step::Wait(hour));
     world.now = hour;
     assert_eq!(all_sent(&mut world, &mut lanes), [] as [u64; 0], "an hour is too old");
@@ -177,10 +178,11 @@ fn tries_that_are_used_up_end_it() {
         let first = world.positions().iter().filter(|at| **at == 1).count();
         (first, world.states()[0])
     };
-    let unknown = Outcome::Unknown(None, "cut off".to_owned());
+    let unknown = Outcome::Unknown(Wait::Failed, "cut off".to_owned());
     let (hold, skip) = (idempotent(), Options { in_doubt: InDoubt::Skip, ..idempotent() });
-    assert_eq!(ends(hold, retry()), (5, (State::Failed, Mark::None)));
+    // Where a person is waited for, the next run tries again.
+    assert_eq!(ends(hold, retry()), (5, (State::Planned, Mark::None)));
     assert_eq!(ends(skip, retry()), (5, (State::Failed, Mark::Skipped)));
-    assert_eq!(ends(hold, unknown.clone()), (5, (State::Unknown, Mark::None)));
+    assert_eq!(ends(hold, unknown.clone()), (5, (State::Sending, Mark::None)));
     assert_eq!(ends(skip, unknown), (5, (State::Unknown, Mark::Skipped)));
 }

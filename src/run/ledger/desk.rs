@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Shared;
-use crate::ledger::{Asked, Change, Item, Lanes, Mark, Options, Outcome, State, Step};
+use crate::ledger::{Asked, Change, Held, Item, Lanes, Mark, Options, Outcome, State, Step};
 use crate::time::Time;
 
 /// One sink's desk. Whoever drives it asks [`Desk::next`] what to do, does it, and says what came of it.
@@ -193,9 +193,16 @@ impl Desk {
         self.store.lock().owed(self.sink)
     }
 
-    /// The streams that wait for a person, each with the delivery for which it waits and its state.
-    pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
-        self.lanes.held().map(|(stream, head)| (stream, head.id.as_str(), head.state.name()))
+    /// How many streams go no further in this run.
+    #[must_use]
+    pub fn held_count(&self) -> usize {
+        self.lanes.held_count()
+    }
+
+    /// The streams that go no further in this run, each with the delivery for which it waits, its state, and why it waits.
+    pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
+        let held = self.lanes.held();
+        held.map(|(stream, head, why)| (stream, head.id.as_str(), head.state.name(), why))
     }
 
     /// How many deltas and unnumbered events were dropped because too many waited.

@@ -12,7 +12,7 @@ use super::unsure::Unsure;
 use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
-use crate::ledger::Options;
+use crate::ledger::{Held, Options};
 use crate::run::ledger::{Counts, Desk, Line, Passing, Planned, Planning, Shared, Store};
 use crate::sink::Sink;
 use crate::sink::address::Selection;
@@ -54,9 +54,13 @@ pub(super) struct Account {
     pub counts: Counts,
     /// Events that are given at most once and were not.
     pub dropped: u64,
-    /// The deliveries for which streams wait, and their states.
-    pub held: Vec<(String, &'static str)>,
+    /// How many streams go no further.
+    pub held: usize,
+    /// The delivery for which the first of them waits, its state, and why.
+    pub first_held: Option<(String, &'static str, Held)>,
     pub failing: Option<String>,
+    /// Why the last delivery did not succeed, also where that is no complaint.
+    pub reason: Option<String>,
     /// The exit status is to show something.
     pub trouble: bool,
     pub over: bool,
@@ -265,7 +269,7 @@ impl Books {
         let account = |lane: &Lane| lane.mail.lock().account.clone();
         self.failed
             || self.lanes.iter().map(account).any(|account| {
-                account.trouble || account.failing.is_some() || !account.held.is_empty()
+                account.trouble || account.failing.is_some() || account.held > 0
             })
     }
 
@@ -293,26 +297,40 @@ impl Books {
             if parts.is_empty() {
                 continue;
             }
-            let why = account.failing.map(|why| format!(" ({why})"));
+            let why = account.reason.or(account.failing);
+            let why = why.or_else(|| self.store.lock().reason(lane.number).ok().flatten());
+            let why = why.filter(|_| owed > 0).map(|why| format!(" ({why})"));
             let mut text = format!(
                 "spile: {}: events: {}{}\n",
                 lane.name,
                 parts.join(", "),
                 why.unwrap_or_default()
             );
-            if let [(id, state), rest @ ..] = account.held.as_slice() {
-                let more = match rest.len() {
-                    0 => String::new(),
-                    n => format!(" and {n} more"),
-                };
+            if let Some(first) = &account.first_held {
                 text.push_str(&format!(
-                    "spile: {}: {id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, \
-                     `spile ledger forget {path} {id}` lets it be\n",
+                    "spile: {}: {}\n",
                     lane.name,
-                    path = self.path
+                    waits(&self.path, first, account.held)
                 ));
             }
             io.err.extend_from_slice(text.as_bytes());
         }
+    }
+}
+
+/// The report of streams that go no further, with the commands by which a person decides.
+fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> String {
+    let more = match count.saturating_sub(1) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let forget = format!("`spile ledger forget {path} {id}` lets it be");
+    match held {
+        Held::Person => format!(
+            "{id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, {forget}"
+        ),
+        Held::NextRun => format!(
+            "{id} has had its tries{more}, and its stream waits for the next run, which tries it again: {forget}"
+        ),
     }
 }

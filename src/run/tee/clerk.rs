@@ -12,7 +12,9 @@ use super::super::clock::Clock;
 use super::super::output::complain;
 use super::bell::Bell;
 use super::booked::Mail;
+use super::worker::complaint;
 use super::{OnError, Pipes};
+use crate::backoff::Wait;
 use crate::ledger::{Asked, Outcome};
 use crate::run::ledger::{Desk, Parcel, Question, Task};
 use crate::sink::{self, Delivery, Form, Gone, Sink};
@@ -112,11 +114,12 @@ impl Clerk {
     }
 
     fn account(&mut self) {
-        let held = self.desk.held();
-        let held = held.map(|(_, id, state)| (id.to_owned(), state)).collect();
+        let held = self.desk.held_count();
         let account = &mut self.mail.lock().account;
         let news = account.held != held;
         account.held = held;
+        account.first_held =
+            self.desk.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
         account.counts = self.desk.counts();
         account.dropped = self.desk.dropped();
         if news {
@@ -182,22 +185,21 @@ impl Clerk {
         let outcome = match outcome {
             None => Outcome::NotTried,
             Some(sink::Outcome::Sent { receipt }) => {
-                self.mail.lock().account.failing = None;
+                let account = &mut self.mail.lock().account;
+                (account.failing, account.reason) = (None, None);
                 Outcome::Sent(receipt)
             }
-            Some(sink::Outcome::Retry { after, why }) => {
-                if after.is_none() {
-                    self.failing(&why);
-                }
-                Outcome::Retry(after, why)
+            Some(sink::Outcome::Retry { wait, why }) => {
+                self.failing(wait, &why);
+                Outcome::Retry(wait, why)
             }
             Some(sink::Outcome::Failed { why }) => {
-                self.failing(&why);
+                self.failing(Wait::Failed, &why);
                 Outcome::Refused(why)
             }
-            Some(sink::Outcome::Unknown { after, why }) => {
-                self.failing(&why);
-                Outcome::Unknown(after, why)
+            Some(sink::Outcome::Unknown { wait, why }) => {
+                self.failing(wait, &why);
+                Outcome::Unknown(wait, why)
             }
             Some(sink::Outcome::Gone { gone, why }) => {
                 let trouble = gone == Gone::Broken || self.on_error.pipes == Pipes::Count;
@@ -214,10 +216,14 @@ impl Clerk {
     }
 
     /// Says, once until it goes well again, what is wrong with the sink.
-    fn failing(&mut self, why: &str) {
+    fn failing(&mut self, wait: Wait, why: &str) {
+        self.mail.lock().account.reason = Some(why.to_owned());
+        let Some(text) = complaint(wait, why) else {
+            return;
+        };
         let said = self.mail.lock().account.failing.replace(why.to_owned());
         if said.is_none() {
-            self.say(why);
+            self.say(&text);
             self.bell.ring();
         }
     }

@@ -55,6 +55,8 @@ pub(super) struct Account {
     pub lost: u64,
     /// What it has to complain of now, while it is tried again.
     pub failing: Option<String>,
+    /// Why the last try was none that succeeded, also where that is no complaint.
+    pub reason: Option<String>,
     /// It takes nothing more, and nobody tries it again.
     pub over: bool,
     /// It has done something that the exit status is to show.

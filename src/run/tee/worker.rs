@@ -8,14 +8,12 @@ use super::super::output::complain;
 use super::bell::Bell;
 use super::queue::{Chunk, Queue};
 use super::{OnError, Pipes};
+use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
 use crate::sink::{Delivery, Form, Gone, Needs, Outcome, Sink, delivery_id};
 
-/// Between two tries: the first pause, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// How long a sink that asks to be left alone is left alone at most.
-const MAX_ASKED: Duration = Duration::from_secs(3600);
+/// Between two tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 pub(super) struct Worker {
     pub name: String,
@@ -38,7 +36,7 @@ struct Piece {
 enum Next {
     Go,
     /// Nothing of the next piece is there.
-    Again(Option<Duration>),
+    Again(Wait),
     End,
 }
 
@@ -74,7 +72,7 @@ impl Worker {
             }],
             Form::Event => self.events(chunk),
         };
-        let (mut done, mut backoff) = (0, BACKOFF.0);
+        let (mut done, mut failures) = (0, 0);
         while done < pieces.len() {
             let end = pieces.len().min(done + needs.batch.max(1));
             let rest = &pieces[done..end];
@@ -89,20 +87,20 @@ impl Worker {
                     break;
                 }
                 done += 1;
-                backoff = BACKOFF.0;
+                failures = 0;
             }
             match next {
                 Next::Go => {}
                 Next::End => return false,
                 // A bulk of lines goes line by line where it gets tight, so that as many as fit are there.
-                Next::Again(None) if pieces[done].lines > 1 => {
+                Next::Again(_) if pieces[done].lines > 1 => {
                     pieces = lines(chunk);
                     done = 0;
                 }
-                Next::Again(asked) => {
-                    let time = asked.map_or(backoff, |time| time.min(MAX_ASKED));
-                    self.queue.pause(time, asked.is_some());
-                    backoff = (backoff * 2).min(BACKOFF.1);
+                Next::Again(wait) => {
+                    failures += 1;
+                    let time = wait.at_least(BACKOFF.after(failures));
+                    self.queue.pause(time, matches!(wait, Wait::Asked(_)));
                 }
             }
         }
@@ -135,20 +133,19 @@ impl Worker {
             Outcome::Sent { .. } => {
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
-                    account.failing = None;
+                    (account.failing, account.reason) = (None, None);
                 });
                 Next::Go
             }
-            Outcome::Retry { after, why } => {
-                // A sink that says when to come again has not failed.
-                if after.is_none() && piece.lines <= 1 {
-                    self.failing(&why);
+            Outcome::Retry { wait, why } => {
+                if piece.lines <= 1 {
+                    self.failing(wait, why);
                 }
-                Next::Again(after)
+                Next::Again(wait)
             }
-            Outcome::Unknown { after, why } if needs.idempotent && piece.id.is_some() => {
-                self.failing(&why);
-                Next::Again(after)
+            Outcome::Unknown { wait, why } if needs.idempotent && piece.id.is_some() => {
+                self.failing(wait, why);
+                Next::Again(wait)
             }
             Outcome::Unknown { why, .. } => {
                 let first = self.queue.account().doubtful == 0;
@@ -179,11 +176,12 @@ impl Worker {
     }
 
     /// Says, once, that a sink is tried again and again.
-    fn failing(&self, why: &str) {
+    fn failing(&self, wait: Wait, why: String) {
         let already = self.queue.account().failing.is_some();
-        self.queue.note(|account| account.failing = Some(why.to_owned()));
-        if !already {
-            self.say(&format!("{why} (it is tried again)"));
+        self.queue.note(|account| account.reason = Some(why.clone()));
+        if let (Some(text), false) = (complaint(wait, &why), already) {
+            self.queue.note(|account| account.failing = Some(why));
+            self.say(&format!("{text} (it is tried again)"));
             self.bell.ring();
         }
     }
@@ -198,6 +196,22 @@ impl Worker {
 
     fn say(&self, what: &str) {
         complain(format!("spile: {}: {what}\n", self.name).as_bytes());
+    }
+}
+
+/// A sink that asks to be left alone for longer than this is reported; for less it is at work.
+const LONG: Duration = Duration::from_secs(10);
+
+/// The report of a sink that is tried again; `None`: it is at work, and has asked for a little time.
+pub(super) fn complaint(wait: Wait, why: &str) -> Option<String> {
+    match wait {
+        Wait::Failed | Wait::Down => Some(why.to_owned()),
+        Wait::Asked(time) if time <= LONG => None,
+        Wait::Asked(time) => Some(format!(
+            "{why}: it asks to be left alone for {} s, and is left alone for {} s",
+            time.as_secs(),
+            time.min(MAX_ASKED).as_secs()
+        )),
     }
 }
 

@@ -1,0 +1,74 @@
+//! Waits between two tries: what a failure says about the next try, and how the waits grow. Pure.
+
+use std::time::Duration;
+
+/// The longest wait that a sink can ask for.
+pub const MAX_ASKED: Duration = Duration::from_secs(3600);
+
+/// What a failure says about the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The delivery failed: it is one of its tries.
+    Failed,
+    /// The sink cannot be reached or is out of order: no try of this delivery, and every other delivery would fare the same.
+    Down,
+    /// The sink asks to be left alone for so long: no try of this delivery either.
+    Asked(Duration),
+}
+
+impl Wait {
+    /// How long to wait where our own wait would be `own`: what the sink asks for, but never less than `own` and never more
+    /// than [`MAX_ASKED`].
+    #[must_use]
+    pub fn at_least(self, own: Duration) -> Duration {
+        match self {
+            Wait::Failed | Wait::Down => own,
+            Wait::Asked(time) => time.min(MAX_ASKED).max(own),
+        }
+    }
+}
+
+/// Waits that double from failure to failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// The first wait and the longest.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
+    }
+
+    /// The wait after so many failures in a row, counted from 1.
+    #[must_use]
+    pub fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_wait_doubles_up_to_the_longest() {
+        let backoff = Backoff::new(SECOND, 5 * SECOND);
+        let waits: Vec<u64> = (0..6).map(|n| backoff.after(n).as_secs()).collect();
+        assert_eq!(waits, [1, 1, 2, 4, 5, 5]);
+        assert_eq!(backoff.after(u32::MAX), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_sink_cannot_ask_for_less_than_our_own_wait_nor_for_more_than_an_hour() {
+        assert_eq!(Wait::Asked(Duration::ZERO).at_least(SECOND), SECOND);
+        assert_eq!(Wait::Asked(2 * SECOND).at_least(SECOND), 2 * SECOND);
+        assert_eq!(Wait::Asked(Duration::MAX).at_least(SECOND), MAX_ASKED);
+        assert_eq!(Wait::Down.at_least(SECOND), SECOND);
+    }
+}

@@ -1,0 +1,174 @@
+//! One stream's open deliveries in their order.
+
+use std::collections::VecDeque;
+
+use super::{Change, Held, Place, doubt};
+use crate::ledger::row::is_open;
+use crate::ledger::{Ability, Head, InDoubt, MAX_ASKED, Mark, Options, State};
+use crate::time::Time;
+
+/// Text that may wait in one lane without being in the ledger, in bytes; what is more is dropped and counted.
+const MAX_PASSING: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) stream: String,
+    /// In order of position; the first is the next to go.
+    pub(super) rows: VecDeque<Head>,
+    /// The highest position that was asked for.
+    pub(super) loaded: u64,
+    /// Whether the ledger may have more than that.
+    pub(super) more: bool,
+    /// It goes no further in this run.
+    pub(super) held: Option<Held>,
+    /// What is never in the ledger, behind the row of this position.
+    pub(super) passing: VecDeque<(u64, Vec<u8>)>,
+    passing_bytes: usize,
+    /// Rows that have begun, as they stood before.
+    pub(super) begun: Vec<Head>,
+    /// Deliveries in a row that failed.
+    pub(super) failures: u32,
+    pub(super) place: Option<Place>,
+}
+
+impl Lane {
+    pub(super) fn new(stream: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            rows: VecDeque::new(),
+            loaded: 0,
+            more: true,
+            held: None,
+            passing: VecDeque::new(),
+            passing_bytes: 0,
+            begun: Vec::new(),
+            failures: 0,
+            place: None,
+        }
+    }
+
+    /// Whether it is to have more of its rows in memory, of which so many may be there.
+    pub(super) fn wants(&self, window: usize) -> bool {
+        self.more && self.held.is_none() && self.rows.len() < window.div_ceil(2)
+    }
+
+    /// Whether nothing is left in it.
+    pub(super) fn is_done(&self) -> bool {
+        let empty = self.rows.is_empty() && self.passing.is_empty() && self.begun.is_empty();
+        empty && !self.more && self.held.is_none()
+    }
+
+    /// Rows from the ledger; fewer than were asked for are all there are.
+    pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<Head>) {
+        self.more = rows.len() >= asked;
+        for mut row in rows {
+            if row.position <= self.loaded {
+                continue;
+            }
+            self.loaded = row.position;
+            row.fails = 0;
+            // A clock that went back must not make anything wait for ever.
+            row.born = row.born.min(now);
+            row.changed = row.changed.min(now);
+            row.not_before = row.not_before.min(now + MAX_ASKED);
+            self.rows.push_back(row);
+        }
+    }
+
+    /// `false`: too much waits already.
+    pub(super) fn put_passing(&mut self, after: u64, bytes: Vec<u8>) -> bool {
+        if self.passing_bytes + bytes.len() > MAX_PASSING {
+            return false;
+        }
+        self.passing_bytes += bytes.len();
+        self.passing.push_back((after, bytes));
+        true
+    }
+
+    pub(super) fn take_passing(&mut self) -> Option<Vec<u8>> {
+        let (_, bytes) = self.passing.pop_front()?;
+        self.passing_bytes = self.passing_bytes.saturating_sub(bytes.len());
+        Some(bytes)
+    }
+
+    /// Lets go of rows that nothing more can happen to.
+    pub(super) fn close(&mut self) {
+        self.rows.retain(|row| is_open(row.state, row.mark));
+    }
+
+    /// A row whose outcome is known: if that was the last of its tries and nothing of it is there, it has failed, or waits for
+    /// the next run.
+    pub(super) fn tried(&mut self, position: u64, options: &Options) -> Option<&Head> {
+        let row = self.rows.iter_mut().find(|row| row.position == position)?;
+        if row.state == State::Planned && row.mark != Mark::Skipped && row.fails >= options.tries {
+            match options.in_doubt {
+                InDoubt::Hold => self.held = Some(Held::NextRun),
+                InDoubt::Resend | InDoubt::Skip => row.state = State::Failed,
+            }
+        }
+        if row.state == State::Unknown && row.mark == Mark::None {
+            self.held = Some(Held::Person);
+        }
+        Some(row)
+    }
+
+    /// Decides about the first row until it can go, must wait or must be asked for.
+    pub(super) fn settle(&mut self, now: Time, options: &Options, changes: &mut Vec<Change>) {
+        while let Some(row) = self.rows.front_mut().filter(|_| self.held.is_none()) {
+            let old = options.max_age.is_some_and(|age| now.since(row.born) > age);
+            let tried_out = row.fails >= options.tries;
+            let mut note = None;
+            match (row.state, options.ability) {
+                (State::Planned, _) if old => {
+                    row.state = State::Expired;
+                    note = Some("too old to be sent".to_owned());
+                }
+                (State::Sending | State::Unknown, Ability::Asked) => {
+                    row.state = State::Sending;
+                    return;
+                }
+                (State::Sending, Ability::Idempotent(window))
+                    if !old && now.since(row.changed) <= window && !tried_out =>
+                {
+                    return;
+                }
+                (State::Sending, Ability::Idempotent(window))
+                    if !old
+                        && now.since(row.changed) <= window
+                        && options.in_doubt == InDoubt::Hold =>
+                {
+                    self.held = Some(Held::NextRun);
+                    return;
+                }
+                (State::Sending, _) if old => doubt(InDoubt::Skip, row),
+                (State::Sending, _) if tried_out => match options.in_doubt {
+                    InDoubt::Hold => row.state = State::Unknown,
+                    InDoubt::Resend | InDoubt::Skip => doubt(InDoubt::Skip, row),
+                },
+                (State::Sending, _) => doubt(options.in_doubt, row),
+                (State::Unknown | State::Failed, _) if options.in_doubt == InDoubt::Hold => {
+                    self.held = Some(Held::Person);
+                    return;
+                }
+                (State::Unknown, _) if options.in_doubt == InDoubt::Resend && !old => {
+                    doubt(InDoubt::Resend, row);
+                    row.fails = 0;
+                }
+                (State::Unknown | State::Failed, _) => row.mark = Mark::Skipped,
+                (State::Planned | State::Sent | State::Expired, _) => return,
+            }
+            row.changed = now;
+            changes.push(Change::of(row, note));
+            self.close();
+        }
+    }
+
+    /// The rows from the first on that must be asked for.
+    pub(super) fn asks(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
+        let asked = options.ability == Ability::Asked && self.held.is_none();
+        self.rows
+            .iter()
+            .take_while(move |row| asked && row.state == State::Sending && row.not_before <= now)
+            .map(|row| row.position)
+    }
+}
