@@ -294,10 +294,9 @@ fn an_unreachable_endpoint_is_tried_again_by_the_next_run() {
 fn what_was_not_heard_or_is_under_way_is_sent_again_with_the_same_key() {
     for ledger in ["", "--ledger d.db"] {
         for status in [408, 409, 425] {
-            let server =
-                Endpoint::start(
-                    move |i, _| if i == 1 { Reply::Status(status, "", "") } else { OK },
-                );
+            let server = Endpoint::start(
+                move |i, _| if i == 1 { Reply::Status(status, "", "") } else { OK },
+            );
             let input = statuses(1);
             let (_, stderr, exit) = bash(&format!(
                 "cd \"$(mktemp -d)\"; spile tee {ledger} {} <<'E' >/dev/null\n{}\nE",

@@ -268,9 +268,11 @@ impl Books {
     pub(super) fn trouble(&self) -> bool {
         let account = |lane: &Lane| lane.mail.lock().account.clone();
         self.failed
-            || self.lanes.iter().map(account).any(|account| {
-                account.trouble || account.failing.is_some() || account.held > 0
-            })
+            || self
+                .lanes
+                .iter()
+                .map(account)
+                .any(|account| account.trouble || account.failing.is_some() || account.held > 0)
     }
 
     /// What each sink is owed, in words; and whether the exit status is to show it.
