@@ -157,7 +157,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Do not send what is older than this by its own time')
             [CompletionResult]::new('--pace', '--pace', [CompletionResultType]::ParameterName, 'Least time between two deliveries to a sink')
             [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash')
-            [CompletionResult]::new('--tries', '--tries', [CompletionResultType]::ParameterName, 'Tries before a delivery has failed, the waits between them doubling from a second')
+            [CompletionResult]::new('--tries', '--tries', [CompletionResultType]::ParameterName, 'Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is looked at; a longer one is handed on as it is')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')
             [CompletionResult]::new('--append', '--append', [CompletionResultType]::ParameterName, 'Append to files instead of truncating them')

@@ -146,7 +146,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --max-age 'Do not send what is older than this by its own time'
             cand --pace 'Least time between two deliveries to a sink'
             cand --batch 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash'
-            cand --tries 'Tries before a delivery has failed, the waits between them doubling from a second'
+            cand --tries 'Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand -a 'Append to files instead of truncating them'
             cand --append 'Append to files instead of truncating them'

@@ -184,7 +184,7 @@ complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Comman
 complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l batch -d 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -l tries -d 'Tries before a delivery has failed, the waits between them doubling from a second' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l tries -d 'Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -s a -l append -d 'Append to files instead of truncating them'
 complete -c spile -n "__fish_spile_using_subcommand tee" -s i -l ignore-interrupts -d 'Ignore SIGINT'

@@ -167,7 +167,7 @@ module completions {
     --max-age: string         # Do not send what is older than this by its own time
     --pace: string            # Least time between two deliveries to a sink
     --batch: string           # Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
-    --tries: string           # Tries before a delivery has failed, the waits between them doubling from a second
+    --tries: string           # Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
