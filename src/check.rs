@@ -54,6 +54,8 @@ pub struct Check {
     options: Options,
     lines: Lines,
     rules: Rules,
+    /// The last byte that came ended no line.
+    in_line: bool,
 }
 
 impl Check {
@@ -61,7 +63,8 @@ impl Check {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let mode = if options.partial { Mode::Partial } else { Mode::Whole };
-        Self { lines: Lines::new(options.reading.max_line), rules: Rules::new(mode), options }
+        let lines = Lines::new(options.reading.max_line);
+        Self { lines, rules: Rules::new(mode), in_line: false, options }
     }
 
     fn write(&mut self, io: &mut Io) {
@@ -74,10 +77,22 @@ impl Stage for Check {
     fn on_bytes(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
         if self.options.pass {
             io.out.extend_from_slice(bytes);
+            self.in_line = bytes.last().is_some_and(|last| *last != b'\n');
         }
         let Self { lines, rules, .. } = self;
         lines.feed(bytes, |piece| rules.piece(piece));
         self.write(io);
+    }
+
+    fn on_source(&mut self, _now: Time, name: &str, io: &mut Io) {
+        let Self { lines, rules, .. } = self;
+        lines.restart(|piece| rules.piece(piece));
+        self.write(io);
+        self.rules.report.set_source(name);
+        if self.options.pass && self.in_line {
+            io.out.push(b'\n');
+            self.in_line = false;
+        }
     }
 
     fn on_end(&mut self, _now: Time, io: &mut Io) {

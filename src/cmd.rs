@@ -21,6 +21,8 @@ mod tee;
 mod view;
 mod wrap;
 
+use std::io::Write;
+
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -41,9 +43,12 @@ struct Cli {
 const SHORT: &str = "Try `spile demo`. `spile help COMMAND` says more, with pipelines.";
 
 const LONG: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose | spile view
-  codex exec --json 'explain this repo' | spile wrap | spile coalesce | spile view
-  spile wrap -- sh -c 'make 2>&1' | spile check --pass --exit-from-stream >run.ndjson";
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
+    | spile view
+  codex exec --json 'explain this repo' </dev/null | spile wrap | spile coalesce \\
+    | spile view
+  spile wrap -- sh -c 'make 2>&1' \\
+    | spile check --pass --exit-from-stream >run.ndjson";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -120,13 +125,17 @@ fn parse() -> Result<Cli, Exit> {
         Ok(settings) => (settings.apply(tree()), None),
         Err(message) => (tree(), Some(message)),
     };
-    let parsed = tree.try_get_matches();
+    let parsed = keep_examples_whole(tree).try_get_matches();
     // Help is there even if a setting is wrong; what else is refused may be so for want of that setting.
     let help = parsed.as_ref().is_err_and(|e| !e.use_stderr());
     if let Some(message) = wrong.filter(|_| !help) {
         return Err(usage(&message));
     }
-    let matches = parsed.map_err(|e| refuse(&e))?;
+    let matches = parsed.map_err(|e| {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        let message = if help { None } else { merge::lacks_dashes(&words) };
+        message.map_or_else(|| refuse(&e), |message| usage(&message))
+    })?;
     Cli::from_arg_matches(&matches).map_err(|e| refuse(&e))
 }
 
@@ -135,10 +144,29 @@ fn tree() -> clap::Command {
     Cli::command()
 }
 
+/// Stands for a space at which clap must not wrap; a private code point that no help text has.
+const NO_BREAK: &str = "\u{E000}";
+
+/// The command and all below it, their examples protected from clap's wrapping: a line that a person copies is one line.
+/// [`refuse`] prints the spaces again.
+fn keep_examples_whole(command: clap::Command) -> clap::Command {
+    let help = command.get_after_long_help().map(ToString::to_string);
+    let command = match help {
+        Some(help) => command.after_long_help(help.replace(' ', NO_BREAK)),
+        None => command,
+    };
+    command.mut_subcommands(keep_examples_whole)
+}
+
 /// Prints what clap has to say: help, or what is wrong with the command line.
 fn refuse(error: &clap::Error) -> Exit {
+    let text = error.render().ansi().to_string().replace(NO_BREAK, " ");
     // Help that nobody reads to its end is no failure.
-    let _ = error.print();
+    let _ = if error.use_stderr() {
+        anstream::stderr().write_all(text.as_bytes())
+    } else {
+        anstream::stdout().write_all(text.as_bytes())
+    };
     if error.use_stderr() { Exit::Usage } else { Exit::Success }
 }
 

@@ -18,7 +18,7 @@ use serde::Deserialize;
 pub use cursor::Cursor;
 pub(crate) use fields::string;
 pub use fields::{Fields, list, text};
-pub use lines::{Lines, Piece};
+pub use lines::{Cut, Lines, Piece};
 pub use object::Object;
 pub use slow::Unknown;
 pub use surrogate::{append, beyond, mend_lone, unescape};

@@ -87,6 +87,11 @@ impl Stage for Exporter {
         self.lines.feed(bytes, |piece| self.each.piece(piece, io));
     }
 
+    fn on_source(&mut self, _: Time, name: &str, io: &mut Io) {
+        self.lines.restart(|piece| self.each.piece(piece, io));
+        self.each.complaints.set_source(name);
+    }
+
     fn on_end(&mut self, _: Time, io: &mut Io) {
         self.lines.end(|piece| self.each.piece(piece, io));
     }

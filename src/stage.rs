@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
+use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
 use crate::exit::Exit;
 use crate::filter::Chain;
@@ -21,6 +21,11 @@ pub struct Io {
 pub trait Stage {
     /// Takes the next bytes of the input.
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io);
+
+    /// What follows is the input of this name, from its beginning; what came before it has ended.
+    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
+        let _ = (now, name, io);
+    }
 
     /// When it must be called although nothing came; asked again after every call.
     fn deadline(&self) -> Option<Time> {
@@ -88,6 +93,9 @@ impl Default for Reading {
     }
 }
 
+/// The name of our stdin among the inputs.
+pub(crate) const STDIN: &str = "<stdin>";
+
 /// How many complaints are written to stderr before the rest is only counted.
 const MAX_COMPLAINTS: u64 = 10;
 
@@ -98,12 +106,17 @@ pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (se
 #[derive(Debug, Default)]
 pub struct Complaints {
     count: u64,
+    /// The input's name; empty for stdin.
+    name: String,
 }
 
 impl Complaints {
     /// Says that the input has something at `line`, byte `column` of it (from 0), that is wrong.
     pub fn say(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
-        self.say_of("<stdin>", io, line, column, reason);
+        let name = std::mem::take(&mut self.name);
+        let shown = if name.is_empty() { STDIN } else { &name };
+        self.say_of(shown, io, line, column, reason);
+        self.name = name;
     }
 
     /// As [`Complaints::say`], where there are several inputs: of the one with this name.
@@ -115,6 +128,11 @@ impl Complaints {
         } else if self.count == MAX_COMPLAINTS + 1 {
             io.err.extend_from_slice(b"spile: more input like this is not listed\n");
         }
+    }
+
+    /// What comes now is the input of this name.
+    pub fn set_source(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
     }
 
     /// How many there were.
@@ -216,6 +234,13 @@ impl Stage for FilterStage {
             self.each.time = now;
         }
         self.lines.feed(bytes, |piece| self.each.piece(now, piece, io));
+    }
+
+    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
+        if self.lines.restart(|piece| self.each.piece(now, piece, io)) == Cut::InLongLine {
+            io.out.push(b'\n');
+        }
+        self.each.complaints.set_source(name);
     }
 
     fn deadline(&self) -> Option<Time> {

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
+use crate::stage::STDIN;
+
 /// How many violations are reported; the rest is only counted.
 pub(super) const MAX_REPORTED: u64 = 1000;
 /// How many different notes are given.
@@ -43,28 +45,38 @@ pub(super) struct Report {
     text: String,
     violations: u64,
     noted: HashSet<String>,
+    /// The input's name; empty for stdin.
+    source: String,
 }
 
 impl Report {
+    /// What comes now is the input of this name.
+    pub(super) fn set_source(&mut self, name: &str) {
+        name.clone_into(&mut self.source);
+    }
+
     pub(super) fn violation(&mut self, at: Place, rule: Rule, what: fmt::Arguments<'_>) {
         self.violations += 1;
-        if self.violations <= MAX_REPORTED {
-            // Writing to a string cannot fail.
-            let _ = writeln!(self.text, "<stdin>:{}:{}: {rule:?}: {what}", at.line, at.column);
-        } else if self.violations == MAX_REPORTED + 1 {
-            let _ = writeln!(
-                self.text,
-                "<stdin>:{}:{}: note: violations from here on are only counted",
-                at.line, at.column
-            );
+        match self.violations {
+            ..=MAX_REPORTED => self.line(at, format_args!("{rule:?}: {what}")),
+            n if n == MAX_REPORTED + 1 => {
+                self.line(at, format_args!("note: violations from here on are only counted"));
+            }
+            _ => {}
         }
     }
 
     /// Says something that breaks no rule, once.
     pub(super) fn note(&mut self, at: Place, what: &str) {
         if self.noted.len() < MAX_NOTES && self.noted.insert(what.to_owned()) {
-            let _ = writeln!(self.text, "<stdin>:{}:{}: note: {what}", at.line, at.column);
+            self.line(at, format_args!("note: {what}"));
         }
+    }
+
+    fn line(&mut self, at: Place, what: fmt::Arguments<'_>) {
+        let name = if self.source.is_empty() { STDIN } else { &self.source };
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{name}:{}:{}: {what}", at.line, at.column);
     }
 
     pub(super) fn summary(&mut self, what: fmt::Arguments<'_>) {

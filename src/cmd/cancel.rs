@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::cancel::{Cancel, Desk, Options};
 use crate::run::control::Asking;
-use crate::run::{self, Interrupt, Waiting};
+use crate::run::{self, Inputs, Interrupt, Waiting};
 use crate::stage::{Clock, FilterStage};
 use named::Named;
 
@@ -97,26 +97,35 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_cost: conditions.max_cost,
         reason: reason.clone(),
     };
-    match (named.is_said(), options.is_any()) {
-        (true, true) => Ok(usage(
+    let is_named = named.is_said() || !named.words().is_empty();
+    match (is_named, options.is_any()) {
+        (_, true) if named.is_said() => Ok(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
         )),
         (true, false) => named.run(reason, grace),
         (false, false) => Ok(usage(
             "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
-        (false, true) if named.needs_name() => Ok(usage(
+        (_, true) if named.needs_name() => Ok(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
         )),
         (false, true) if run::waiting() == Waiting::Terminal => Ok(usage(
             "nothing to read: a condition is for the filter, behind `spile wrap` in a pipe",
         )),
-        (false, true) => {
+        (_, true) => {
+            let inputs = match Inputs::open(named.words()) {
+                Ok(inputs) => inputs,
+                Err(why) => {
+                    return Ok(usage(&format!(
+                        "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
+                    )));
+                }
+            };
             let desk = Rc::new(RefCell::new(Desk::default()));
             let filter = Cancel::new(options, Rc::clone(&desk));
             let chain = Chain::new(vec![Box::new(filter)]);
             let stage = FilterStage::new(chain, clock, &reading.reading());
-            run::single(&mut Asking::new(stage, desk, grace), Interrupt::AtEnd)
+            run::single(&mut Asking::new(stage, desk, grace), inputs, Interrupt::AtEnd)
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use super::common::ReadingArgs;
+use super::common::{FileArgs, ReadingArgs};
 use crate::check::{Check, Options};
 use crate::exit::Exit;
-use crate::run::{self, Interrupt};
 
 /// Hold a stream of events against the contract, one line a violation
 ///
@@ -13,6 +12,8 @@ use crate::run::{self, Interrupt};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// Accept left-out numbers, a late start and an open end, as chunk, --only and seeking leave them
     #[arg(long)]
     partial: bool,
@@ -27,11 +28,11 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile check <run.ndjson
+  spile check run.ndjson
   spile wrap -- make test | spile check --pass --exit-from-stream >run.ndjson";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args { partial, pass, exit_from_stream, reading } = args;
+    let Args { files, partial, pass, exit_from_stream, reading } = args;
     let options = Options { partial, pass, exit_from_stream, reading: reading.reading() };
-    run::single(&mut Check::new(options), Interrupt::AtEnd)
+    files.run(&mut Check::new(options))
 }

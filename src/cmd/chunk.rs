@@ -4,13 +4,12 @@ use anyhow::Result;
 use clap::Command;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::common::ReadingArgs;
+use super::common::{FileArgs, ReadingArgs};
 use super::usage;
 use crate::config;
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::chunk::{Chunk, Kinds, Options, PRESETS, Voices, preset_limits};
-use crate::run::{self, Interrupt};
 use crate::stage::{Clock, FilterStage};
 use crate::text::cut::{self, MIN_MAX, Pace};
 use crate::text::units::{Limit, Limits, Unit};
@@ -22,6 +21,8 @@ use crate::text::units::{Limit, Limits, Unit};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml
     #[arg(long = "for", value_name = "CHANNEL", value_parser = channels(&[]))]
     channel: Option<Channel>,
@@ -51,9 +52,12 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  codex exec --json 'explain this repo' | spile wrap | spile chunk --for telegram >parts.ndjson
-  spile chunk --max 280 --unit graphemes <run.ndjson | jq -r 'select(.part).text'
-  spile chunk --for discord --max-lines 20 --eager <run.ndjson | spile check --partial --pass";
+  codex exec --json 'explain this repo' </dev/null \\
+    | spile wrap | spile chunk --for telegram >parts.ndjson
+  spile chunk --max 280 --unit graphemes run.ndjson \\
+    | jq -r 'select(.part).text'
+  spile chunk --for discord --max-lines 20 --eager run.ndjson \\
+    | spile check --partial --pass";
 
 /// What `--for` names: limits of which all hold.
 #[derive(Debug, Clone)]
@@ -108,7 +112,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     });
     let chain = Chain::new(vec![Box::new(chunk)]);
     let mut stage = FilterStage::new(chain, Clock::Wall, &args.reading.reading());
-    run::single(&mut stage, Interrupt::AtEnd)
+    args.files.run(&mut stage)
 }
 
 /// The limits of the channel and those that were said, all of which hold.

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ReadingArgs};
+use super::common::{self, FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::coalesce::{Border, Coalesce, Options};
-use crate::run::{self, Interrupt};
 use crate::stage::{Clock, FilterStage};
 
 /// Merge many small text deltas into few good ones
@@ -18,6 +17,8 @@ use crate::stage::{Clock, FilterStage};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// Most code points of a merged delta; one longer delta passes whole
     #[arg(long, value_name = "N", default_value_t = 1200)]
     max: usize,
@@ -46,12 +47,12 @@ pub(super) struct Args {
 const EXAMPLES: &str = "Examples:
   claude -p hi --output-format stream-json --verbose --include-partial-messages \\
     | spile wrap | spile coalesce --by sentence | spile view
-  spile coalesce --clock event <run.ndjson >merged.ndjson";
+  spile coalesce --clock event run.ndjson >merged.ndjson";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args { max, min, idle, within, by, first, clock, reading } = args;
+    let Args { files, max, min, idle, within, by, first, clock, reading } = args;
     let coalesce = Coalesce::new(Options { max: max.max(1), min, idle, within, by, first });
     let mut stage =
         FilterStage::new(Chain::new(vec![Box::new(coalesce)]), clock, &reading.reading());
-    run::single(&mut stage, Interrupt::AtEnd)
+    files.run(&mut stage)
 }

@@ -1,7 +1,9 @@
 //! What the commands' arguments share: sizes, durations, how events are read.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::ValueHint;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::{digit1, u64 as number};
@@ -10,8 +12,11 @@ use nom::multi::fold_many1;
 use nom::sequence::{pair, preceded};
 use nom::{IResult, Parser};
 
+use super::usage;
 use crate::codec;
-use crate::stage::Reading;
+use crate::exit::Exit;
+use crate::run::{self, Inputs, Interrupt};
+use crate::stage::{Reading, Stage};
 
 /// How a filter reads its events.
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,24 @@ impl ReadingArgs {
 
     pub(super) fn reading(&self) -> Reading {
         Reading { max_line: self.max_line.clamp(1, codec::MAX_LINE), strict: self.strict }
+    }
+}
+
+/// The files that a filter reads.
+#[derive(Debug, clap::Args)]
+pub(super) struct FileArgs {
+    /// Files to read, one after another; - is stdin [default: -]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<OsString>,
+}
+
+impl FileArgs {
+    /// Runs `stage` over the files. A Ctrl-C is noted as long as an upstream may still have something to say.
+    pub(super) fn run(&self, stage: &mut dyn Stage) -> anyhow::Result<Exit> {
+        match Inputs::open(&self.files) {
+            Ok(inputs) => run::single(stage, inputs, Interrupt::AtEnd),
+            Err(why) => Ok(usage(&why)),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::run;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// A command line whose flags are to count, without `spile`
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     line: Vec<String>,
 }
 

@@ -31,7 +31,8 @@ fn speed(text: &str) -> Result<f64, String> {
 const EXAMPLES: &str = "Examples:
   spile demo
   spile demo --speed 5
-  spile demo --agent --speed 4 | spile wrap | spile coalesce | spile view --format plain
+  spile demo --agent --speed 4 | spile wrap | spile coalesce \\
+    | spile view --format plain
   spile demo --agent --speed 0 | spile wrap | spile check";
 
 /// The session: a pause in milliseconds, a tab, and a line as the agent prints it.

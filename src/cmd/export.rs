@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use super::common::ReadingArgs;
+use super::common::{FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::export::{self, Format};
-use crate::run::{self, Interrupt};
 
 /// Turn events into another format
 ///
@@ -14,6 +13,8 @@ use crate::run::{self, Interrupt};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: Format,
@@ -22,11 +23,13 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p hi --output-format stream-json --verbose | spile export --to sse
-  spile export --to text <run.ndjson >answer.md
-  spile export --to stream-chunk <run.ndjson | spile wrap --from stream-chunk | spile view";
+  spile wrap -- claude -p hi --output-format stream-json --verbose \\
+    | spile export --to sse
+  spile export --to text run.ndjson >answer.md
+  spile export --to stream-chunk run.ndjson \\
+    | spile wrap --from stream-chunk | spile view";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let mut stage = export::stage(args.to, args.reading.reading());
-    run::single(stage.as_mut(), Interrupt::AtEnd)
+    args.files.run(stage.as_mut())
 }

@@ -32,7 +32,8 @@ pub(super) struct Args {
 const EXAMPLES: &str = "Examples:
   cargo run -- generate
   spile generate --out ~/.local/share/spile
-  spile generate --out build | grep '[.]1$' | xargs -I{} install -Dm644 -t ~/.local/share/man/man1 build/{}";
+  spile generate --out build | grep '[.]1$' \\
+    | xargs -I{} install -Dm644 -t ~/.local/share/man/man1 build/{}";
 
 /// Where the schema is committed.
 const SCHEMA: &str = "docs/event.schema.json";
@@ -103,7 +104,7 @@ fn completion(shell: impl Generator) -> (String, Vec<u8>) {
     (name, bytes)
 }
 
-/// The lines of the examples in a help text, without their indent.
+/// The lines of the examples in a help text, without their indent. Nothing but commands stands there.
 fn examples(command: &Command) -> Vec<String> {
     let help = command.get_after_long_help().map(ToString::to_string);
     let help = help.unwrap_or_default();

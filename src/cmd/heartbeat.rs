@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ReadingArgs};
+use super::common::{self, FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::heartbeat::{Heartbeat, Options};
-use crate::run::{self, Interrupt};
 use crate::stage::{Clock, FilterStage};
 
 /// Heartbeats in one silence with an event clock: a `ts` may lie years after the last.
@@ -22,6 +21,8 @@ const MOST_BY_EVENT_CLOCK: u64 = 1000;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// Say a heartbeat after each such time without an event
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = common::duration)]
     every: Duration,
@@ -38,10 +39,11 @@ pub(super) struct Args {
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
     | spile heartbeat --every 15s --stall-after 2m | spile coalesce | spile view
-  spile heartbeat --clock event <run.ndjson | jq -c 'select(.kind==\"heartbeat\").data'";
+  spile heartbeat --clock event run.ndjson \\
+    | jq -c 'select(.kind==\"heartbeat\").data'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args { every, stall_after, clock, reading } = args;
+    let Args { files, every, stall_after, clock, reading } = args;
     let heartbeat = Heartbeat::new(Options {
         every,
         stall_after,
@@ -52,5 +54,5 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     });
     let mut stage =
         FilterStage::new(Chain::new(vec![Box::new(heartbeat)]), clock, &reading.reading());
-    run::single(&mut stage, Interrupt::AtEnd)
+    files.run(&mut stage)
 }

@@ -50,7 +50,8 @@ enum Action {
 const EXAMPLES: &str = "Examples:
   spile ledger stat d.db
   spile ledger list --pending d.db | cut -f3
-  spile ledger list --json d.db | jq -r 'select(.state == \"unknown\").id' | xargs spile ledger retry d.db";
+  spile ledger list --json d.db | jq -r 'select(.state == \"unknown\").id' \\
+    | xargs -r spile ledger retry d.db";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let acts = matches!(args.action, Action::Retry | Action::Forget);

@@ -43,8 +43,10 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile merge --each 3 -- claude -p 'find a bug' --output-format stream-json --verbose | spile view
-  spile merge docs=<(spile wrap -- make docs) test=<(spile wrap -- make test) | spile view
+  spile merge --each 3 -- claude -p 'find a bug' --output-format stream-json \\
+    --verbose | spile view
+  bash -c 'spile merge docs=<(spile wrap -- make docs) \\
+    test=<(spile wrap -- make test)' | spile view
   spile merge monday=a.ndjson tuesday=b.ndjson | spile check --partial";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
@@ -53,6 +55,22 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         None if args.command.is_empty() => paths(&args),
         None => Ok(usage("say how many agents to start: spile merge --each N -- CMD")),
     }
+}
+
+/// A message for a command line that lacks the `--` in front of the agent's command. `words` are all behind `spile`.
+pub(super) fn lacks_dashes(words: &[OsString]) -> Option<String> {
+    let each = |word: &OsString| word.as_bytes().starts_with(b"--each");
+    if words.first()? != "merge" || words.iter().any(|w| w == "--") || !words.iter().any(each) {
+        return None;
+    }
+    let mut at = 1;
+    while words.get(at)?.as_bytes().starts_with(b"-") {
+        let alone = words[at] == "--strict" || words[at].as_bytes().contains(&b'=');
+        at += if alone { 1 } else { 2 };
+    }
+    let line = |words: &[OsString]| words.join(OsStr::new(" ")).to_string_lossy().into_owned();
+    let (before, agent) = words.split_at(at);
+    Some(format!("write -- in front of the agent: spile {} -- {}", line(before), line(agent)))
 }
 
 fn paths(args: &Args) -> Result<Exit> {

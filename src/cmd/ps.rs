@@ -32,7 +32,8 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "Examples:
   spile ps
-  spile ps --json | jq -r 'select(.idle_ms > 60000).stream' | xargs -n1 spile cancel";
+  spile ps --json | jq -r 'select(.idle_ms > 60000).stream' \\
+    | xargs -r -n1 spile cancel";
 
 /// What a run says of itself.
 #[derive(Debug, Default, Deserialize)]

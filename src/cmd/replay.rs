@@ -24,6 +24,9 @@ use crate::time::Time;
 /// the agent again: its stdout, its stderr, its pauses, its exit status or the signal it died of. A range is a place to
 /// begin and a place to end: what is not sorted by time in between is played as it stands. In a long file the place is
 /// found without reading what is before it.
+///
+/// If a file cannot be opened, replay reports it before it plays anything, with status 2. An address that does not answer
+/// is status 69.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -73,9 +76,7 @@ const EXAMPLES: &str = "Examples:
   spile replay run.ndjson --speed 4 --max-gap 2s | spile view
   spile replay run.ndjson --instant | spile check
   spile replay run.ndjson --step --from-seq 1200 | spile view --format plain
-  spile wrap -- spile replay run.raw | spile view
-
-A file that cannot be opened is said before anything is played (status 2); an address that does not answer is status 69.";
+  spile wrap -- spile replay run.raw | spile view";
 
 /// A factor above 0.
 fn speed(text: &str) -> Result<f64, String> {

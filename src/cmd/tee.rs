@@ -76,11 +76,16 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p hi --output-format stream-json --verbose | spile tee run.ndjson | spile view
-  spile replay run.ndjson --instant | spile chunk --for discord | spile tee --ledger d.db \"$WEBHOOK#to=discord-webhook&only=chunks\"
-  spile chunk --for discord <run.ndjson | spile tee \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
-  spile wrap -- make test | spile tee -a all.ndjson 'pipe:jq -c .type' 'cmd:notify-send -- done#only=turn_*' >/dev/null
-  spile wrap -- make test | spile tee unix:/tmp/make.sock >/dev/null   # elsewhere: nc -U /tmp/make.sock | spile view";
+  spile wrap -- claude -p hi --output-format stream-json --verbose \\
+    | spile tee run.ndjson | spile view
+  spile replay run.ndjson --instant | spile chunk --for discord \\
+    | spile tee --ledger d.db \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
+  spile chunk --for discord run.ndjson \\
+    | spile tee \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
+  spile wrap -- make test | spile tee -a all.ndjson 'pipe:jq -c .type' \\
+    'cmd:notify-send -- done#only=turn_*' >/dev/null
+  spile wrap -- make test | spile tee unix:make.sock >/dev/null
+  nc -U make.sock | spile view   # elsewhere, while the run goes on";
 
 /// Modes of `--output-error`, by the names of GNU tee.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

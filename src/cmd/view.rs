@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::common::ReadingArgs;
+use super::common::{FileArgs, ReadingArgs};
 use crate::exit::Exit;
-use crate::run::{self, Interrupt};
+use crate::run;
 use crate::term::style::{ColourFlag, colour_choice};
 use crate::term::view::{Format, Options, TextBytes, View};
 
@@ -15,6 +15,8 @@ use crate::term::view::{Format, Options, TextBytes, View};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
     /// What the output is for [default: tty in a terminal, else plain]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -32,9 +34,11 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose | spile view
-  spile view --format text <run.ndjson >answer.md
-  codex exec --json 'fix it' </dev/null | spile wrap | spile view --format plain --exit-from-stream";
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
+    | spile view
+  spile view --format text run.ndjson >answer.md
+  codex exec --json 'fix it' </dev/null | spile wrap \\
+    | spile view --format plain --exit-from-stream";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (terminal, width) = run::terminal();
@@ -54,5 +58,5 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         reading: args.reading.reading(),
         exit_from_stream: args.exit_from_stream,
     };
-    run::single(&mut View::new(&options), Interrupt::AtEnd)
+    args.files.run(&mut View::new(&options))
 }

@@ -2,6 +2,8 @@
 
 mod supervise;
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::Result;
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -12,12 +14,12 @@ use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
-use crate::run::{self, Interrupt, Stdin, Waiting};
+use crate::run::{self, Inputs, Interrupt, Stdin, Waiting};
 use crate::tap::{Config, Tap};
 
 /// Drive a spile into an agent: start it, or read what it prints, and write canonical events
 ///
-/// With a command after `--` wrap starts it, gives it no stdin, reads both its outputs and says how it ended; without one
+/// With a command wrap starts it, gives it no stdin, reads both its outputs and says how it ended; without one
 /// it reads what an agent prints on stdin. Every turn gets exactly one terminal event, whatever the agent does.
 ///
 /// When wrap ends, whichever way, nothing of the agent is left. On Linux a guardian adopts what the agent leaves behind, also
@@ -63,14 +65,16 @@ pub(super) struct Args {
     fail_on_stop: Vec<String>,
     #[command(flatten)]
     supervise: supervise::Supervise,
-    /// The agent to start
-    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    /// The agent to start, with its arguments; a -- in front of it is allowed everywhere
+    #[arg(trailing_var_arg = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<String>,
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose | spile view
-  codex exec --json 'explain this repo' </dev/null | spile wrap --label docs | spile view
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
+    | spile view
+  codex exec --json 'explain this repo' </dev/null \\
+    | spile wrap --label docs | spile view
   spile wrap -- make test | spile view --format plain";
 
 /// A choice for `--from`.
@@ -109,6 +113,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let config = Config { guard, max_line, strict: args.strict, argv: args.command.clone() };
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
+    if let [word] = args.command.as_slice()
+        && is_output(word)
+    {
+        return Ok(usage(&format!(
+            "{word} is a file and no command: to read what an agent printed, spile wrap <{word}"
+        )));
+    }
     if args.command.is_empty() {
         if let Some(flag) = args.supervise.needs_command() {
             return Ok(usage(&format!(
@@ -140,6 +151,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     run::host(&mut tap, plan)
 }
 
+/// Whether a word, meant as a command, is the name of a file here that cannot be one.
+fn is_output(word: &str) -> bool {
+    let executable = |meta: &std::fs::Metadata| meta.permissions().mode() & 0o111 != 0;
+    !word.contains('/')
+        && std::fs::metadata(word).is_ok_and(|meta| meta.is_file() && !executable(&meta))
+}
+
 /// What comes on stdin is what the agent prints.
 fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
     if stdin.is_some() {
@@ -152,5 +170,5 @@ fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    run::single(tap, Interrupt::AtEnd)
+    run::single(tap, Inputs::stdin(), Interrupt::AtEnd)
 }

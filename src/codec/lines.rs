@@ -31,6 +31,15 @@ pub enum Piece<'a> {
     },
 }
 
+/// Where an input ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// In a line too long to look at, whose pieces lack the line feed.
+    InLongLine,
+    /// Elsewhere: every line was handed on.
+    Whole,
+}
+
 /// The cutter. It holds at most `max` bytes, the beginning of one line.
 #[derive(Debug)]
 pub struct Lines {
@@ -113,6 +122,14 @@ impl Lines {
             self.line(&held, None, false, &mut each);
         }
         self.long = false;
+    }
+
+    /// Ends the input and begins another one, with line 1.
+    pub fn restart(&mut self, each: impl FnMut(Piece<'_>)) -> Cut {
+        let cut = if self.long { Cut::InLongLine } else { Cut::Whole };
+        self.end(each);
+        *self = Self::new(self.max);
+        cut
     }
 
     /// More of the line that has begun: `bytes` has at most one line feed, as its last byte.

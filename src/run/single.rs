@@ -1,4 +1,4 @@
-//! The loop of every command with one input: one blocking thread that reads a chunk, handles every complete line of it and
+//! The loop of every command that reads one input after another: one blocking thread that reads a chunk, handles every complete line of it and
 //! writes all there is to say before it waits again.
 
 use std::io;
@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
+use super::inputs::Inputs;
 use super::output::{complain, write_all};
 use super::signal::{Second, Signals};
 use crate::exit::Exit;
@@ -24,12 +25,12 @@ pub enum Interrupt {
     AtOnce,
 }
 
-/// Runs `stage` from our stdin to our stdout.
+/// Runs `stage` from `inputs` to our stdout.
 ///
 /// # Errors
-/// That stdin cannot be read or stdout cannot be written; a reader that has gone is no error but [`SIGPIPE`].
-pub fn single(stage: &mut dyn Stage, interrupt: Interrupt) -> Result<Exit> {
-    let mut run = Single::new(stage, interrupt)?;
+/// That an input cannot be read or stdout cannot be written; a reader that has gone is no error but [`SIGPIPE`].
+pub fn single(stage: &mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Result<Exit> {
+    let mut run = Single::new(stage, inputs, interrupt)?;
     match run.run() {
         Err(e) => match e.downcast_ref::<CannotWrite>() {
             Some(CannotWrite(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
@@ -59,9 +60,12 @@ impl std::error::Error for CannotWrite {}
 
 struct Single<'a> {
     stage: &'a mut dyn Stage,
+    inputs: Inputs,
     signals: Signals,
     clock: Clock,
     io: Io,
+    /// The input's name for error messages.
+    name: String,
     widened: bool,
     /// The signal of which the process dies when all is said.
     dies_of: Option<i32>,
@@ -75,37 +79,41 @@ enum Next {
 }
 
 impl<'a> Single<'a> {
-    fn new(stage: &'a mut dyn Stage, interrupt: Interrupt) -> Result<Self> {
-        let person = rustix::termios::isatty(rustix::stdio::stdin());
+    fn new(stage: &'a mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Result<Self> {
+        // A person who types, or files: there is no upstream that has something to say.
+        let alone = rustix::termios::isatty(inputs.fd()) || inputs.are_at_rest();
         let caught: &[i32] = match interrupt {
-            Interrupt::AtEnd if !person => &[SIGINT, SIGTERM],
+            Interrupt::AtEnd if !alone => &[SIGINT, SIGTERM],
             _ => &[SIGTERM],
         };
         let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
         Ok(Self {
             stage,
+            inputs,
             signals,
             clock: Clock::start(),
             io: Io::default(),
+            name: "stdin".to_owned(),
             widened: false,
             dies_of: None,
         })
     }
 
     fn run(&mut self) -> Result<Exit> {
-        let stdin = rustix::stdio::stdin();
         let mut buf = vec![0; input::CHUNK];
+        self.begin_input()?;
         while !self.stage.is_over() {
             match self.wait()? {
                 Next::Wait => {}
                 Next::End => break,
-                Next::Read => match input::read(stdin, &mut buf).context("cannot read stdin")? {
+                Next::Read => match self.read(&mut buf)? {
                     Read::Later => {}
+                    Read::End if self.inputs.next() => self.begin_input()?,
                     Read::End => break,
                     Read::Bytes(n) => {
                         if n == buf.len() && !self.widened {
                             self.widened = true;
-                            input::widen(stdin);
+                            input::widen(self.inputs.fd());
                             input::widen(rustix::stdio::stdout());
                         }
                         let now = self.clock.now();
@@ -125,15 +133,28 @@ impl<'a> Single<'a> {
         Ok(self.dies_of.map_or_else(|| self.stage.exit(), Exit::Signal))
     }
 
+    /// Tells the stage which input comes now, if it has a name.
+    fn begin_input(&mut self) -> Result<()> {
+        if let Some(name) = self.inputs.take_name() {
+            self.stage.on_source(self.clock.now(), &name, &mut self.io);
+            self.name = name;
+        }
+        self.write()
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> Result<Read> {
+        input::read(self.inputs.fd(), buf).with_context(|| format!("cannot read {}", self.name))
+    }
+
     /// Waits for input, a deadline, a signal, or that our reader goes away.
     fn wait(&mut self) -> Result<Next> {
         let now = self.clock.now();
         let timeout = self.stage.deadline().map(|at| at.since(now));
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
+        let stdout = rustix::stdio::stdout();
         let signal_fd = self.signals.fd();
         let mut fds = vec![
-            PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.inputs.fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
             PollFd::from_borrowed_fd(signal_fd, PollFlags::IN),
         ];

@@ -174,6 +174,11 @@ impl Stage for View {
         self.lines.feed(bytes, |piece| self.each.piece(piece, io));
     }
 
+    fn on_source(&mut self, _now: Time, name: &str, io: &mut Io) {
+        self.lines.restart(|piece| self.each.piece(piece, io));
+        self.each.complaints.set_source(name);
+    }
+
     fn on_end(&mut self, _now: Time, io: &mut Io) {
         self.lines.end(|piece| self.each.piece(piece, io));
         match &mut self.each.face {

@@ -11,6 +11,7 @@ mod endpoint;
 mod exits;
 mod exported;
 mod feed;
+mod files;
 mod fixtures;
 mod fuzz;
 mod generate;

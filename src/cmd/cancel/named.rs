@@ -1,8 +1,10 @@
 //! `spile cancel` by name: asks the runs, waits for the ends of their turns, and exits by these.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::ValueHint;
 
 use crate::cmd::usage;
 use crate::codec;
@@ -21,9 +23,9 @@ const MAX_PROMPT: usize = 128 << 10;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "By name")]
 pub(super) struct Named {
-    /// The stream whose turn is to end; see `spile ps`
-    #[arg(value_name = "STREAM", conflicts_with_all = ["label", "all"])]
-    stream: Option<String>,
+    /// The streams whose turns are to end; see `spile ps`. As a filter: files to read, - is stdin
+    #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all"])]
+    streams: Vec<OsString>,
     /// Every run with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "all")]
     label: Option<String>,
@@ -36,9 +38,14 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Whether a run was named.
+    /// Whether runs were named in a way that no filter knows.
     pub(super) fn is_said(&self) -> bool {
-        self.stream.is_some() || self.label.is_some() || self.all
+        self.label.is_some() || self.all
+    }
+
+    /// The streams, or for the filter the files.
+    pub(super) fn words(&self) -> &[OsString] {
+        &self.streams
     }
 
     /// Whether something is said that only fits a run that was named.
@@ -47,10 +54,9 @@ impl Named {
     }
 
     fn means(&self, info: &Info) -> bool {
-        let stream = self.stream.as_ref();
         let label = self.label.as_ref();
         self.all
-            || stream.is_some_and(|s| *s == info.stream)
+            || self.streams.iter().any(|s| *s == *info.stream)
             || label.is_some_and(|l| info.label.as_ref() == Some(l))
     }
 

@@ -101,7 +101,8 @@ fn row(arg: &Arg, text: &mut String) -> Result<()> {
         let names: Vec<_> = values.iter().map(|v| format!("`{}`", v.get_name())).collect();
         write!(help, ": {}", names.join(" "))?;
     }
-    writeln!(text, "| `{}` | {} | {help} |", cell(&name), cell(&default))?;
+    let name = cell(&format!("`{name}`"));
+    writeln!(text, "| {name} | {} | {help} |", cell(&default))?;
     Ok(())
 }
 
@@ -133,7 +134,11 @@ fn cell(text: &str) -> String {
     escaped(text).replace('|', "\\|").replace('\n', " ")
 }
 
-/// Text in which nothing is taken for HTML.
+/// Text in which nothing is taken for HTML. In a code span nothing is.
 fn escaped(text: &str) -> String {
-    text.replace('<', "&lt;")
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| {
+        if at % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }
+    });
+    parts.collect::<Vec<_>>().join("`")
 }

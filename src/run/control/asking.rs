@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::client::{Answer, Client, find_word};
-use super::lineage::{Lineage, of_stdin};
+use super::lineage::{self, Lineage};
 use super::protocol::{Ask, Request};
 use crate::exit::Exit;
 use crate::filter::cancel::{Desk, Wish, refusal};
-use crate::stage::{FilterStage, Io, Stage};
+use crate::stage::{FilterStage, Io, STDIN, Stage};
 use crate::time::Time;
 
 /// How long a wrap may take to say whether it will end a turn.
@@ -22,6 +23,8 @@ pub struct Asking {
     desk: Rc<RefCell<Desk>>,
     grace: Duration,
     asked: Vec<Asked>,
+    /// The file that is read; `None`: our stdin.
+    source: Option<PathBuf>,
 }
 
 struct Asked {
@@ -34,7 +37,7 @@ impl Asking {
     /// The filter in `stage` lays its wishes on `desk`; an agent that does not obey is killed after `grace`.
     #[must_use]
     pub fn new(stage: FilterStage, desk: Rc<RefCell<Desk>>, grace: Duration) -> Self {
-        Self { stage, desk, grace, asked: Vec::new() }
+        Self { stage, desk, grace, asked: Vec::new(), source: None }
     }
 
     fn carry_out(&mut self, now: Time, io: &mut Io) {
@@ -56,7 +59,7 @@ impl Asking {
     }
 
     fn ask(&self, wish: &Wish) -> Result<Client, (&'static str, String)> {
-        if of_stdin(wish.control.pid) == Lineage::Another {
+        if lineage::of(self.source.as_deref(), wish.control.pid) == Lineage::Another {
             let why = "these events do not come from the run itself: a recording of it";
             return Err(("recording", why.into()));
         }
@@ -109,6 +112,12 @@ impl Asking {
 impl Stage for Asking {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.stage.on_bytes(now, bytes, io);
+        self.carry_out(now, io);
+    }
+
+    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
+        self.stage.on_source(now, name, io);
+        self.source = (name != STDIN).then(|| name.into());
         self.carry_out(now, io);
     }
 

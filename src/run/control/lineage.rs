@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 /// Pipes that are looked at on the way up.
 const MAX_PIPES: usize = 256;
 
-/// Where our stdin leads.
+/// Where an input leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lineage {
     /// To the process.
@@ -33,10 +33,10 @@ struct Process {
     writes: Vec<Id>,
 }
 
-/// Whether our stdin comes from the stdout of `pid`.
-pub(super) fn of_stdin(pid: u32) -> Lineage {
-    let Some(stdin) = identity(Path::new("/proc/self/fd/0")) else {
-        return Lineage::Unknown;
+/// Whether `input`, a file or else our stdin, comes from the stdout of `pid`.
+pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
+    let Some(stdin) = identity(input.unwrap_or(Path::new("/proc/self/fd/0"))) else {
+        return if input.is_some() { Lineage::Another } else { Lineage::Unknown };
     };
     let Some(source) = identity(Path::new(&format!("/proc/{pid}/fd/1"))) else {
         return Lineage::Unknown;

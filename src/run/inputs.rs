@@ -1,0 +1,95 @@
+//! The inputs of a command that reads one after another: our stdin, or the files of its command line.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use rustix::fs::FileType;
+
+use super::many::{self, Input};
+use crate::stage::STDIN;
+
+/// At least one input, in the order in which they are read.
+pub struct Inputs {
+    now: Input,
+    /// The first one's name has not been taken yet.
+    name: Option<String>,
+    rest: VecDeque<(String, Input)>,
+}
+
+impl Inputs {
+    /// Our stdin alone.
+    #[must_use]
+    pub fn stdin() -> Self {
+        Self { now: many::stdin(), name: None, rest: VecDeque::new() }
+    }
+
+    /// The files of a command line, `-` for our stdin; our stdin if there are none. All are opened before any is read.
+    ///
+    /// # Errors
+    /// A message for the user: which file cannot be opened and why, or which must not be read.
+    pub fn open(paths: &[OsString]) -> Result<Self, String> {
+        if paths.iter().filter(|path| *path == "-").count() > 1 {
+            return Err("stdin (-) can be read only once".to_owned());
+        }
+        let mut all = VecDeque::new();
+        for path in paths {
+            if path == "-" {
+                all.push_back((STDIN.to_owned(), many::stdin()));
+                continue;
+            }
+            let path = Path::new(path);
+            let input = many::open(path)
+                .map_err(|e| format!("cannot open {}: {e}", path.display()))?;
+            if is_our_output(input.fd()) {
+                let path = path.display();
+                return Err(format!("{path} is the output, too: write to another file"));
+            }
+            all.push_back((path.display().to_string(), input));
+        }
+        Ok(match all.pop_front() {
+            Some((name, now)) => Self { now, name: Some(name), rest: all },
+            None => Self::stdin(),
+        })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.now.fd()
+    }
+
+    /// The name of the input that comes now, once; `None` for our stdin where no file was named.
+    pub(super) fn take_name(&mut self) -> Option<String> {
+        self.name.take()
+    }
+
+    /// Goes on to the next input; `false` if this was the last.
+    pub(super) fn next(&mut self) -> bool {
+        let Some((name, input)) = self.rest.pop_front() else {
+            return false;
+        };
+        (self.name, self.now) = (Some(name), input);
+        true
+    }
+
+    /// Whether nobody writes to them while we read: they are files, named on the command line.
+    pub(super) fn are_at_rest(&self) -> bool {
+        let all = std::iter::once(&self.now).chain(self.rest.iter().map(|(_, input)| input));
+        let is_file = |fd| {
+            rustix::fs::fstat(fd)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+        };
+        all.into_iter().all(|input| !input.is_stdin() && is_file(input.fd()))
+    }
+}
+
+/// Whether what we write to a file would come back as input.
+fn is_our_output(fd: BorrowedFd<'_>) -> bool {
+    let (Ok(input), Ok(output)) =
+        (rustix::fs::fstat(fd), rustix::fs::fstat(rustix::stdio::stdout()))
+    else {
+        return false;
+    };
+    FileType::from_raw_mode(output.st_mode) == FileType::RegularFile
+        && (input.st_dev, input.st_ino) == (output.st_dev, output.st_ino)
+}
