@@ -43,10 +43,10 @@ struct Cli {
 const SHORT: &str = "Try `spile demo`. `spile help COMMAND` says more, with pipelines.";
 
 const LONG: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
-    | spile view
-  codex exec --json 'explain this repo' </dev/null | spile wrap | spile coalesce \\
-    | spile view
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
+    --verbose | spile view
+  codex exec --json 'explain this repo' </dev/null \\
+    | spile wrap | spile coalesce | spile view
   spile wrap -- sh -c 'make 2>&1' \\
     | spile check --pass --exit-from-stream >run.ndjson";
 

@@ -23,8 +23,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p hi --output-format stream-json --verbose \\
-    | spile export --to sse
+  spile wrap -- claude -p hi --output-format stream-json \\
+    --verbose | spile export --to sse
   spile export --to text run.ndjson >answer.md
   spile export --to stream-chunk run.ndjson \\
     | spile wrap --from stream-chunk | spile view";

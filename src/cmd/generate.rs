@@ -76,10 +76,18 @@ fn shrunk(path: &Path) -> Result<Option<String>> {
 fn files() -> Result<Vec<(String, Vec<u8>)>> {
     let tree = built();
     let mut files = Vec::new();
-    for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
-        files.push(completion(shell));
+    for (shell, more) in [
+        (Shell::Bash, more_bash as fn(String) -> String),
+        (Shell::Elvish, |text| text),
+        (Shell::Fish, |text| text + include_str!("generate/more.fish")),
+        (Shell::PowerShell, |text| text),
+        (Shell::Zsh, more_zsh),
+    ] {
+        let (name, text) = completion(shell)?;
+        files.push((name, more(text).into_bytes()));
     }
-    files.push(completion(Nushell));
+    let (name, text) = completion(Nushell)?;
+    files.push((name, text.into_bytes()));
     files.push(("docs/cli.md".to_owned(), markdown::reference(&tree)?.into_bytes()));
     files.push(("docs/runtimes.md".to_owned(), runtimes::table()?.into_bytes()));
     files.push((SCHEMA.to_owned(), schema::text().into_bytes()));
@@ -97,11 +105,37 @@ fn built() -> Command {
     tree
 }
 
-fn completion(shell: impl Generator) -> (String, Vec<u8>) {
+/// What bash completes beyond the options, in front of the line that registers the function.
+fn more_bash(text: String) -> String {
+    let text = text.replacen("_spile() {", "_spile_known() {", 1);
+    let registered = text.rfind("\nif [[ ").unwrap_or(text.len());
+    let (known, register) = text.split_at(registered);
+    format!("{known}{}{register}", include_str!("generate/more.bash"))
+}
+
+/// What zsh completes beyond the options: functions, and the places of `cancel` and `merge` that call them.
+fn more_zsh(text: String) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        if line.starts_with("'*::streams --") {
+            line.replace(":_files'", ":_spile_streams'")
+        } else if line.starts_with("'*::sources -- What to merge") {
+            line.replace(":_files'", ":_spile_sources'")
+        } else if line.starts_with("'(--all)--label=") {
+            line.replace(":_default'", ":_spile_labels'")
+        } else if line.starts_with("if [ \"$funcstack[1]\"") {
+            format!("{}{line}", include_str!("generate/more.zsh"))
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect()
+}
+
+fn completion(shell: impl Generator) -> Result<(String, String)> {
     let name = format!("completions/{}", shell.file_name("spile"));
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut tree(), "spile", &mut bytes);
-    (name, bytes)
+    Ok((name, String::from_utf8(bytes)?))
 }
 
 /// The lines of the examples in a help text, without their indent. Nothing but commands stands there.

@@ -23,7 +23,7 @@ use crate::run::{self, Waiting};
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// What to merge; `./a=b` is a file with = in its name
-    #[arg(value_name = "[LABEL=]PATH")]
+    #[arg(value_name = "[LABEL=]PATH", value_hint = clap::ValueHint::FilePath)]
     sources: Vec<OsString>,
     /// Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N
     #[arg(long, value_name = "N", requires = "command", conflicts_with = "sources",
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "each")]
     labels: Vec<String>,
     /// Their runtime, as for wrap
-    #[arg(long, value_name = "NAME", requires = "each")]
+    #[arg(long, value_name = "NAME", requires = "each", value_parser = super::wrap::runtimes())]
     from: Option<String>,
     #[command(flatten)]
     reading: ReadingArgs,

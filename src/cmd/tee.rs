@@ -76,8 +76,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p hi --output-format stream-json --verbose \\
-    | spile tee run.ndjson | spile view
+  spile wrap -- claude -p hi --output-format stream-json \\
+    --verbose | spile tee run.ndjson | spile view
   spile replay run.ndjson --instant | spile chunk --for discord \\
     | spile tee --ledger d.db \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
   spile chunk --for discord run.ndjson \\

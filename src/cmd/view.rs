@@ -34,8 +34,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
-    | spile view
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
+    --verbose | spile view
   spile view --format text run.ndjson >answer.md
   codex exec --json 'fix it' </dev/null | spile wrap \\
     | spile view --format plain --exit-from-stream";

@@ -71,8 +71,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  spile wrap -- claude -p 'fix the tests' --output-format stream-json --verbose \\
-    | spile view
+  spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
+    --verbose | spile view
   codex exec --json 'explain this repo' </dev/null \\
     | spile wrap --label docs | spile view
   spile wrap -- make test | spile view --format plain";
@@ -88,13 +88,16 @@ impl std::fmt::Debug for From {
 }
 
 /// The names of the adapters, their aliases unseen, so that completions know them.
-fn from() -> impl TypedValueParser<Value = From> {
+pub(super) fn runtimes() -> PossibleValuesParser {
     let auto =
         PossibleValue::new("auto").help("whatever the command's name and its first lines say");
     let named =
         ADAPTERS.iter().map(|s| PossibleValue::new(s.name).aliases(s.aliases).help(s.about));
     PossibleValuesParser::new(std::iter::once(auto).chain(named))
-        .map(|name| From(adapter::by_name(&name)))
+}
+
+fn from() -> impl TypedValueParser<Value = From> {
+    runtimes().map(|name| From(adapter::by_name(&name)))
 }
 
 fn stream(id: &str) -> Result<String, String> {

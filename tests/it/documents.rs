@@ -5,16 +5,16 @@ use std::path::Path;
 use crate::harness::{bash, bin};
 
 /// A fenced block: its language and its text.
-struct Block {
-    language: String,
-    text: String,
+pub struct Block {
+    pub language: String,
+    pub text: String,
 }
 
-fn document(name: &str) -> String {
+pub fn document(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-fn blocks(text: &str) -> Vec<Block> {
+pub fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
     for line in text.lines() {
@@ -45,7 +45,8 @@ fn lines(text: &str) -> Vec<String> {
 /// Agents and the network are played by stand-ins; nothing else of a line is changed.
 const STAND_INS: &str = r#"
 cd "$(mktemp -d)"
-mkdir bin
+mkdir bin home
+HOME=$PWD/home
 cat >bin/claude <<'E'
 #!/bin/sh
 exec spile demo --agent --speed 0
@@ -108,7 +109,7 @@ fn every_block_of_the_guide_runs() {
     let mut count = 0;
     for Block { language, text } in blocks(&document("docs/GUIDE.md")) {
         match language.as_str() {
-            "sh" => script.push_str(&format!("{text}echo \"GUIDE block {count} status $?\"\n")),
+            "sh" | "bash" => script.push_str(&format!("{text}echo \"GUIDE block {count} status $?\"\n")),
             "make" => script.push_str(&format!(
                 "mkdir project{count}; cat >project{count}/Makefile <<'MAKE'\n{text}MAKE\n\
                  make --no-print-directory -s -C project{count}; echo \"GUIDE block {count} status $?\"\n"
@@ -170,7 +171,8 @@ fn the_two_commands_are_there_and_ci_calls_the_second() {
     let readme = document("README.md");
     let commands: Vec<String> =
         lines(&readme).into_iter().filter(|l| l.starts_with("cargo ")).collect();
-    assert_eq!(commands, ["cargo run --release -- demo", "cargo test"]);
+    let install = "cargo install --locked --path .";
+    assert_eq!(commands, ["cargo run --release -- demo", "cargo test", install]);
     let ci = document(".ci/run");
     assert!(ci.lines().any(|l| l == commands[1]), "{ci}");
 }

@@ -52,17 +52,15 @@ fn several_files_and_stdin_are_read_in_order() {
     // Without a last line feed: the next file begins a line of its own.
     std::fs::write(name("c"), status("third").trim_end()).unwrap();
     std::fs::write(name("d"), status("fourth")).unwrap();
-    let all = ["first", "second", "third", "fourth"].map(status).concat();
+    std::fs::write(name("b"), status("second")).unwrap();
+    std::fs::write(name("all"), ["first", "second", "third", "fourth"].map(status).concat()).unwrap();
     for args in [&["coalesce"][..], &["check", "--pass", "--partial"], &["export", "--to", "sse"]] {
         let (a, c, d) = (name("a"), name("c"), name("d"));
         let line = format!("spile {}", args.join(" "));
         let folder = folder.path().display();
-        std::fs::write(name("all"), &all).unwrap();
-        std::fs::write(name("b"), status("second")).unwrap();
         let (want, _, _) = bash(&format!("{line} <{folder}/all 2>/dev/null"));
         let (got, _, _) = bash(&format!("{line} {a} - {c} {d} <{folder}/b 2>/dev/null"));
         assert_eq!(got, want, "{args:?}");
-        assert_eq!(got.matches("hello").count(), 0);
     }
 }
 

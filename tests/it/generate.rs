@@ -1,16 +1,26 @@
 //! What is made from the code and committed: it is what would be made now, shells can load it, and the manual renders.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::feed::tree;
-use crate::harness::{bash, spile};
+use crate::harness::{Live, bash, bin, command, spile};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What completes, and one of the words that must be offered. Every shell must offer it.
-const COMPLETIONS: [(&str, &str); 3] =
-    [("spile wr", "wrap"), ("spile wrap --fr", "--from"), ("spile wrap --from cl", "claude")];
+const COMPLETIONS: [(&str, &str); 9] = [
+    ("spile wr", "wrap"),
+    ("spile wrap --fr", "--from"),
+    ("spile wrap --from cl", "claude"),
+    ("spile merge --each 2 --from cl", "claude"),
+    ("spile wrap -- mkf", "mkfifo"),
+    ("spile wrap --label x -- mkf", "mkfifo"),
+    ("spile merge --each 3 -- mkf", "mkfifo"),
+    ("spile cancel runn", "running-1"),
+    ("spile cancel --label te", "tests"),
+];
 
 fn contents(root: &Path, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let files = folders.iter().flat_map(|f| tree(&root.join(f)));
@@ -106,16 +116,30 @@ fn there(program: &str, what: &str) -> bool {
     status == 0
 }
 
+/// A run whose stream and label complete: the variables under which it is found, and what keeps it running.
+fn running() -> (tempfile::TempDir, String, Live) {
+    let mine = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(mine).tempdir().unwrap();
+    let runtime = folder.path().display().to_string();
+    let args = ["wrap", "--label", "tests", "--stream", "running-1", "--stdin", "pipe", "--", "cat"];
+    let mut wrap = command(bin(), &args);
+    let mut live = Live::spawn(wrap.env("XDG_RUNTIME_DIR", &runtime));
+    live.until("\"session\"");
+    (folder, format!("export XDG_RUNTIME_DIR={runtime}\n"), live)
+}
+
 fn offered(shell: &str, script: &dyn Fn(&str) -> String) {
     if !there(shell, "its completion is not tried") {
         return;
     }
+    let (_folder, variables, live) = running();
     for (line, word) in COMPLETIONS {
-        let (stdout, stderr, status) = bash(&script(line));
+        let (stdout, stderr, status) = bash(&(variables.clone() + &script(line)));
         assert_eq!((stderr.as_str(), status), ("", 0), "{shell}: {line}");
         let mut words = stdout.lines().filter_map(|l| l.split_whitespace().next());
         assert!(words.any(|w| w == word), "{shell}: {line}: {stdout}");
     }
+    drop(live);
 }
 
 #[test]
@@ -123,11 +147,27 @@ fn bash_completes() {
     offered("bash", &|line| {
         format!(
             "source {ROOT}/completions/spile.bash
+            complete -p spile | grep -q -- '-F _spile '
             COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
             _spile spile \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"
             printf '%s\\n' \"${{COMPREPLY[@]}}\""
         )
     });
+}
+
+#[test]
+fn bash_completes_values_behind_an_equals_sign() {
+    for (words, cur, prev) in [("=", "", "--from"), ("= cl", "cl", "=")] {
+        let script = format!(
+            "source {ROOT}/completions/spile.bash
+            COMP_WORDS=(spile wrap --from {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+            _spile spile \"{cur}\" \"{prev}\"
+            printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let (stdout, stderr, status) = bash(&script);
+        assert_eq!((stderr.as_str(), status), ("", 0));
+        assert!(stdout.lines().any(|l| l == "claude"), "{words}: {stdout}");
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod ledger_kill;
 mod ledger_recording;
 mod ledger_tee;
 mod merge;
+mod paste;
 mod person;
 mod pty;
 mod recordings;
