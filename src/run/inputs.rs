@@ -40,8 +40,8 @@ impl Inputs {
                 continue;
             }
             let path = Path::new(path);
-            let input = many::open(path)
-                .map_err(|e| format!("cannot open {}: {e}", path.display()))?;
+            let input =
+                many::open(path).map_err(|e| format!("cannot open {}: {e}", path.display()))?;
             if is_our_output(input.fd()) {
                 let path = path.display();
                 return Err(format!("{path} is the output, too: write to another file"));

@@ -53,7 +53,8 @@ fn several_files_and_stdin_are_read_in_order() {
     std::fs::write(name("c"), status("third").trim_end()).unwrap();
     std::fs::write(name("d"), status("fourth")).unwrap();
     std::fs::write(name("b"), status("second")).unwrap();
-    std::fs::write(name("all"), ["first", "second", "third", "fourth"].map(status).concat()).unwrap();
+    std::fs::write(name("all"), ["first", "second", "third", "fourth"].map(status).concat())
+        .unwrap();
     for args in [&["coalesce"][..], &["check", "--pass", "--partial"], &["export", "--to", "sse"]] {
         let (a, c, d) = (name("a"), name("c"), name("d"));
         let line = format!("spile {}", args.join(" "));
@@ -118,7 +119,11 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
 
 #[test]
 fn stdin_is_read_only_once() {
-    spile(&["view", "-", "-"]).run().status(2).stderr("spile: stdin (-) can be read only once\n").stdout("");
+    spile(&["view", "-", "-"])
+        .run()
+        .status(2)
+        .stderr("spile: stdin (-) can be read only once\n")
+        .stdout("");
 }
 
 #[test]
@@ -137,7 +142,8 @@ fn fifos_and_process_substitutions_are_files() {
     let want = bash(&format!("spile view --format text {path}"));
     assert_eq!(bash(&format!("spile view --format text <(cat {path})")), want);
     let fifo = format!("{path}.fifo");
-    let script = format!("mkfifo {fifo}; cat {path} >{fifo} & spile view --format text {fifo}; wait");
+    let script =
+        format!("mkfifo {fifo}; cat {path} >{fifo} & spile view --format text {fifo}; wait");
     assert_eq!(bash(&script), want);
 }
 
@@ -160,9 +166,11 @@ fn a_line_of_a_fifo_is_handled_at_once() {
 #[test]
 fn cancel_by_a_condition_reads_files_and_by_name_cancels_several() {
     let (_folder, path) = recording();
-    spile(&["cancel", "--max-text", "1", "--clock", "event", &path]).run().status(130).then(|out| {
-        assert!(out.contains("\"type\":\"turn_cancelled\""), "{out}");
-    });
+    spile(&["cancel", "--max-text", "1", "--clock", "event", &path]).run().status(130).then(
+        |out| {
+            assert!(out.contains("\"type\":\"turn_cancelled\""), "{out}");
+        },
+    );
     let message = "spile: cannot open run-42: No such file or directory (os error 2) (with a condition the arguments are files to read; a stream is cancelled by name without one)\n";
     spile(&["cancel", "run-42", "--after", "5m"]).run().status(2).stderr(message).stdout("");
     let nobody = "spile: nothing runs by that name; `spile ps` lists what runs\n";

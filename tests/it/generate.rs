@@ -121,7 +121,8 @@ fn running() -> (tempfile::TempDir, String, Live) {
     let mine = std::fs::Permissions::from_mode(0o700);
     let folder = tempfile::Builder::new().permissions(mine).tempdir().unwrap();
     let runtime = folder.path().display().to_string();
-    let args = ["wrap", "--label", "tests", "--stream", "running-1", "--stdin", "pipe", "--", "cat"];
+    let args =
+        ["wrap", "--label", "tests", "--stream", "running-1", "--stdin", "pipe", "--", "cat"];
     let mut wrap = command(bin(), &args);
     let mut live = Live::spawn(wrap.env("XDG_RUNTIME_DIR", &runtime));
     live.until("\"session\"");

@@ -229,8 +229,7 @@ fn run(example: &str, webhook: &str) -> Result<(), String> {
 
 #[test]
 fn every_example_of_help_runs() {
-    if let Some(tool) =
-        ["jq", "make"].into_iter().find(|t| bash(&format!("command -v {t}")).2 != 0)
+    if let Some(tool) = ["jq", "make"].into_iter().find(|t| bash(&format!("command -v {t}")).2 != 0)
     {
         eprintln!("SKIPPED: the examples use {tool}, which is not installed");
         return;

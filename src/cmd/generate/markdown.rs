@@ -137,8 +137,10 @@ fn cell(text: &str) -> String {
 /// Text in which nothing is taken for HTML. In a code span nothing is.
 fn escaped(text: &str) -> String {
     let parts = text.split('`').enumerate();
-    let parts = parts.map(|(at, part)| {
-        if at % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }
-    });
+    let parts = parts.map(
+        |(at, part)| {
+            if at % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }
+        },
+    );
     parts.collect::<Vec<_>>().join("`")
 }
