@@ -146,7 +146,36 @@ complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l strict -d 'Exi
 complete -c spile -n "__fish_spile_using_subcommand heartbeat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand merge" -l each -d 'Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N' -r
 complete -c spile -n "__fish_spile_using_subcommand merge" -l labels -d 'Names of the agents that --each starts [default: 1 to N]' -r
-complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their runtime, as for wrap' -r
+complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their runtime, as for wrap' -r -f -a "auto\t'whatever the command\'s name and its first lines say'
+claude\t'Claude Code, stream-json'
+codex\t'Codex CLI, exec --json'
+gemini\t'Gemini CLI, stream-json'
+cursor\t'Cursor\'s agent, stream-json'
+opencode\t'opencode, run --format json, and its server\'s events'
+amp\t'Amp, stream-json'
+qwen\t'Qwen Code, stream-json'
+goose\t'Goose, stream-json'
+kimi\t'Kimi Code, stream-json'
+copilot\t'GitHub Copilot CLI, json'
+pi\t'pi, mode json'
+muse\t'Muse, its log of records'
+grok\t'Grok CLI, streaming-json'
+antigravity\t'Antigravity CLI, json'
+openclaw\t'OpenClaw, json'
+droid\t'Factory\'s Droid, stream-json'
+aider\t'Aider, its plain output'
+openai-chat\t'OpenAI Chat Completions, raw body'
+openai-responses\t'OpenAI Responses API, raw body'
+anthropic\t'Anthropic Messages API, raw body'
+gemini-api\t'Gemini API, raw body'
+stream-chunk\t'numbered chunks over JSON-RPC, scaffold/streamChunk'
+acp\t'Agent Client Protocol'
+mcp\t'Model Context Protocol, a server\'s messages'
+ag-ui\t'AG-UI events'
+vercel\t'Vercel AI SDK, UI message stream'
+langgraph\t'LangGraph and LangChain streams'
+events\t'generic events: type, data, timestamp'
+text\t'any command\'s plain output'"
 complete -c spile -n "__fish_spile_using_subcommand merge" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand merge" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -258,3 +287,28 @@ complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_su
 complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write completions, manual pages, the reference and the event schema'
 complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting, its value and where it comes from'
 complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+
+# Behind what clap knows: streams and labels that run now, and the commands that spile starts.
+
+# The streams or labels of the running agents, one a line.
+function __fish_spile_running
+    spile ps --json 2>/dev/null | string replace -rf '^[^[]*"'$argv[1]'":"([^"\\\\]*)".*' '$1'
+end
+
+function __fish_spile_behind_dashes
+    __fish_spile_using_subcommand wrap merge
+    and contains -- -- (commandline -opc)
+end
+
+# What the command behind the dashes completes.
+function __fish_spile_agent
+    set -l words (commandline -opc)
+    set -l at (contains -i -- -- $words)
+    or return
+    set -e words[1..$at]
+    complete -C "$(string join ' ' -- (string escape -- $words) (commandline -ct))"
+end
+
+complete -c spile -n "__fish_spile_using_subcommand cancel" -a "(__fish_spile_running stream)" -d 'A running stream'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -x -a "(__fish_spile_running label)"
+complete -c spile -n __fish_spile_behind_dashes -x -a "(__fish_spile_agent)"

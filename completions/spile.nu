@@ -37,6 +37,7 @@ module completions {
     --record: path            # Record the agent's raw output with its times, as NDJSON that only you can read
     --once: string            # Start nothing if another run with this key is still there
     --help(-h)                # Print help (see more with '--help')
+    ...command: string        # The agent to start, with its arguments; a -- in front of it is allowed everywhere
   ]
 
   def "nu-complete spile coalesce by" [] {
@@ -59,6 +60,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   def "nu-complete spile chunk channel" [] {
@@ -86,6 +88,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   def "nu-complete spile heartbeat clock" [] {
@@ -100,17 +103,22 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
+
+  def "nu-complete spile merge from" [] {
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "stream-chunk" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
+  }
 
   # Make several streams one, in the order in which their lines come
   export extern "spile merge" [
     --each: string            # Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N
     --labels: string          # Names of the agents that --each starts [default: 1 to N]
-    --from: string            # Their runtime, as for wrap
+    --from: string@"nu-complete spile merge from" # Their runtime, as for wrap
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
-    ...sources: string        # What to merge; `./a=b` is a file with = in its name
+    ...sources: path          # What to merge; `./a=b` is a file with = in its name
   ]
 
   def "nu-complete spile cancel clock" [] {
@@ -135,7 +143,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
-    stream?: string           # The stream whose turn is to end; see `spile ps`
+    ...streams: path          # The streams whose turns are to end; see `spile ps`. As a filter: files to read, - is stdin
   ]
 
   # List the agents that run under `spile wrap`
@@ -210,6 +218,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   # Hold a stream of events against the contract, one line a violation
@@ -220,6 +229,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   def "nu-complete spile export to" [] {
@@ -232,6 +242,7 @@ module completions {
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   def "nu-complete spile ledger action" [] {
@@ -274,6 +285,7 @@ module completions {
   # Show every setting, its value and where it comes from
   export extern "spile config" [
     --help(-h)                # Print help (see more with '--help')
+    ...line: string           # A command line whose flags are to count, without `spile`
   ]
 
   # Print this message or the help of the given subcommand(s)
