@@ -4,6 +4,7 @@
 //! The body structs are what spile writes itself and what it reads when a filter needs more than the view.
 
 mod body;
+mod id;
 
 use std::borrow::Cow;
 
@@ -16,6 +17,8 @@ pub use body::{
     BlockFinal, ChildExit, Failure, Spent, Status, TextDelta, Tool, ToolFinished, ToolStarted,
     TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Usage,
 };
+
+pub use id::{event_id, part_id, part_ids};
 
 /// The contract's major version, the value of `v`.
 pub const VERSION: u64 = 1;

@@ -19,7 +19,7 @@ pub use unix::UnixSink;
 
 use crate::backoff::Wait;
 use crate::codec;
-use crate::event::{Event, Type};
+use crate::event::{Event, Type, event_id, part_id};
 
 /// One thing to deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,9 +157,9 @@ pub fn delivery_id(event: &Event<'_>) -> Option<String> {
         return None;
     }
     if let (Some(turn), Some((block, part))) = (event.turn, part(event)) {
-        return Some(format!("{stream}/{turn}/{block}/{part}"));
+        return Some(part_id(stream, turn, &block, part));
     }
-    event.seq.map(|seq| format!("{stream}/{seq}"))
+    event.seq.map(|seq| event_id(stream, seq))
 }
 
 /// The block and the number of a part; `None` for an event that is none.

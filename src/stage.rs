@@ -6,6 +6,7 @@ use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
 use crate::exit::Exit;
 use crate::filter::Chain;
+use crate::term::quoted;
 use crate::time::Time;
 
 /// What a stage wants written: to stdout, and for a person to stderr.
@@ -122,6 +123,7 @@ impl Complaints {
     /// As [`Complaints::say`], where there are several inputs: of the one with this name.
     pub fn say_of(&mut self, name: &str, io: &mut Io, line: u64, column: usize, reason: &str) {
         self.count += 1;
+        let (name, reason) = (quoted(name), quoted(reason));
         if self.count <= MAX_COMPLAINTS {
             io.err
                 .extend_from_slice(format!("{name}:{line}:{}: {reason}\n", column + 1).as_bytes());

@@ -4,3 +4,5 @@
 pub mod sanitize;
 pub mod style;
 pub mod view;
+
+pub use sanitize::{quoted, shell_word};

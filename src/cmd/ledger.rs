@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::ledger::{Row, State};
 use crate::run::ledger::{Look, Lookup, Resolve, Store};
 use crate::run::{self, Clock};
+use crate::term::quoted;
 
 /// Look into a delivery ledger, and decide what waits for a person
 ///
@@ -83,7 +84,7 @@ fn stat(args: &Args) -> Result<Exit> {
             writeln!(text, "{object}")?;
         } else {
             let counts: Vec<String> = counts.map(|((_, name), n)| format!("{n} {name}")).collect();
-            writeln!(text, "{sink}\t{}", counts.join(", "))?;
+            writeln!(text, "{}\t{}", quoted(sink), counts.join(", "))?;
         }
     }
     let printed = run::print(text.as_bytes());
@@ -122,15 +123,14 @@ fn complain_of(damaged: u64) -> Exit {
 }
 
 fn line(row: &Row) -> String {
-    let plain = |text: &str| text.replace(char::is_control, " ");
     [
         row.state.name().to_owned(),
         row.mark.name().to_owned(),
-        plain(&row.id),
-        plain(shown(&row.sink)),
+        quoted(&row.id),
+        quoted(shown(&row.sink)),
         row.tries.to_string(),
         row.changed.to_string(),
-        plain(&row.note),
+        quoted(&row.note),
     ]
     .join("\t")
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::codec::{self, Str};
-use crate::event::{Event, Type};
+use crate::event::{Event, Type, event_id, part_id};
 use crate::time::Time;
 
 /// What a line of the input is to the ledger.
@@ -83,8 +83,8 @@ impl Entry {
         let maybe = event.kind == Type::BlockFinal && line.contains("\"part\"");
         let part = maybe.then(|| codec::body::<Part<'_>>(&line).ok()).flatten();
         let id = match (event.turn, &part) {
-            (Some(turn), Some(p)) => format!("{stream}/{turn}/{}/{}", &*p.block, p.part),
-            _ => format!("{stream}/{seq}"),
+            (Some(turn), Some(p)) => part_id(stream, turn, &p.block, p.part),
+            _ => event_id(stream, seq),
         };
         Some(Self {
             id,

@@ -26,6 +26,7 @@ use super::signal::{Second, Signals, ignore};
 use crate::exit::Exit;
 use crate::sink::Sink;
 use crate::stage::Io;
+use crate::term::quoted;
 use bell::{Ear, bell};
 use booked::Books;
 use intake::{Intake, Lane};
@@ -93,7 +94,7 @@ impl Loop {
                     open.push((named.name, sink));
                 }
                 Err(why) => {
-                    complain(format!("spile: {}: {why}\n", named.name).as_bytes());
+                    complain(format!("spile: {}: {}\n", named.name, quoted(&why)).as_bytes());
                     failed = true;
                 }
             }
@@ -372,7 +373,8 @@ impl Loop {
             if parts.is_empty() {
                 continue;
             }
-            let why = account.reason.or(account.failing).map(|why| format!(" ({why})"));
+            let why = account.reason.or(account.failing);
+            let why = why.map(|why| format!(" ({})", quoted(&why)));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
             text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));
         }

@@ -85,6 +85,8 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
 pub(super) fn not_startable(error: &io::Error) -> Outcome {
     let why = format!("cannot be started: {error}");
     match error.kind() {
+        // Of this delivery alone: its id is no environment.
+        io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => Outcome::Failed { why },
         // No room for another process now.
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
             Outcome::Retry { wait: Wait::Down, why }

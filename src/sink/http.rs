@@ -118,6 +118,10 @@ fn unanswered(error: &Error) -> Outcome {
         _ => false,
     };
     let (wait, why) = (Wait::Down, error.to_string());
+    if let Error::Http(_) = error {
+        // No request can be made of it.
+        return Outcome::Failed { why };
+    }
     if not_sent { Outcome::Retry { wait, why } } else { Outcome::Unknown { wait, why } }
 }
 

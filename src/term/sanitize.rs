@@ -87,6 +87,39 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// Longest text from the input that a message quotes, in characters.
+const MAX_QUOTED: usize = 400;
+
+/// A text from the input, from a sink or from a file of somebody else, as a message on stderr quotes it: cleaned, on one line,
+/// and shortened where it is very long.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(MAX_QUOTED));
+    for (n, c) in text.chars().enumerate() {
+        if n == MAX_QUOTED {
+            out.push_str("...");
+            break;
+        }
+        if is_hidden(c) || matches!(c, '\n' | '\t') {
+            show(c, &mut out);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A text as one word of a command line that a message suggests: bare where that is safe, else in single quotes. What could not
+/// be pasted is shown cleaned.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || "._:-%/=@+,".contains(c);
+    if !text.is_empty() && text.chars().all(bare) {
+        return text.to_owned();
+    }
+    format!("'{}'", quoted(text).replace('\'', "'\\''"))
+}
+
 /// Whether a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, the
 /// embeddings, overrides and isolates of UAX #9, and the line separators that only some programs break at.
 fn is_hidden(c: char) -> bool {
@@ -122,6 +155,20 @@ mod tests {
         assert_eq!(clean("\u{9b}2J\u{85}"), "<U+009B>2J<U+0085>");
         assert_eq!(clean("\u{202e}x\u{2069}\u{2028}"), "<U+202E>x<U+2069><U+2028>");
         assert_eq!(clean("Grüße 😀\n\tend"), "Grüße 😀\n\tend");
+    }
+
+    #[test]
+    fn what_a_message_quotes_is_one_line_that_tells_a_terminal_nothing() {
+        assert_eq!(quoted("a\n\x1b]0;x\x07\tb\u{202e}"), "a^J^[]0;x^G^Ib<U+202E>");
+        assert_eq!(quoted(&"x".repeat(500)).len(), 403);
+    }
+
+    #[test]
+    fn a_suggested_command_runs_nothing_of_the_input() {
+        assert_eq!(shell_word("s/1/b1/0"), "s/1/b1/0");
+        assert_eq!(shell_word("b1;touch x"), "'b1;touch x'");
+        assert_eq!(shell_word("it's\n$(x)"), r"'it'\''s^J$(x)'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `tee --ledger` and `spile ledger` as a person uses them.
 
+use crate::endpoint::{Endpoint, Reply};
 use crate::harness::{bash, stress};
 use crate::ledger::{part, status};
 use crate::ledger_kill::by_stream;
@@ -215,4 +216,74 @@ fn the_promise_is_in_the_help() {
     let help: Vec<&str> = help.split_whitespace().collect();
     let promise = "at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or can be asked.";
     assert!(help.join(" ").contains(promise));
+}
+
+/// Events of somebody else: a block whose name is `name`, written as in JSON, and behind it another stream.
+fn foreign(name: &str, last: bool) -> String {
+    let good = [part("good", 0, "one", false), part("good", 1, "two", true)];
+    let bad = part("s", 0, "bad", last).replace("\"b1\"", &format!("\"{name}\""));
+    format!("{bad}\n{}\n", good.join("\n"))
+}
+
+#[test]
+fn a_delivery_id_is_made_of_checked_parts_and_holds_no_other_stream() {
+    let server = Endpoint::start(|_, _| Reply::Status(200, "", ""));
+    let long = "x".repeat(200_000);
+    for (name, id) in [
+        ("b1;touch pwned;#", "s/1/b1%3Btouch%20pwned%3B%23/0"),
+        ("b1\\n", "s/1/b1%0A/0"),
+        ("b1\\u0000", "s/1/b1%00/0"),
+        ("b\\u00fc", "s/1/b%C3%BC/0"),
+        (long.as_str(), "s/1/xxxxxxxx"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("run"), foreign(name, true)).unwrap();
+        for ledger in ["", "--ledger d.db"] {
+            let before = server.seen().len();
+            let (out, err, status) = bash(&format!(
+                "cd {}; rm -f out d.db*; spile tee {ledger} {} 'cmd:sh -c \"read -r l; printenv SPILE_DELIVERY_ID >>out\"' \
+                 <run >/dev/null; echo $?; cat out",
+                folder.path().display(),
+                server.url,
+            ));
+            assert_eq!((err.as_str(), status), ("", 0), "{name:.40}");
+            let keys: Vec<String> = server.seen()[before..]
+                .iter()
+                .map(|r| r.header("idempotency-key").unwrap().to_owned())
+                .collect();
+            assert_eq!(keys.len(), 3, "{name:.40}");
+            assert!(keys[0].starts_with(id) && keys[0].len() < 200, "{}", keys[0]);
+            assert_eq!(keys[1..], ["good/1/b1/0", "good/1/b1/1"]);
+            assert_eq!(out, format!("0\n{}\n", keys.join("\n")));
+        }
+    }
+}
+
+#[test]
+fn a_suggested_command_can_be_pasted_whatever_the_input_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run"), foreign("b1;touch pwned;#", true)).unwrap();
+    let (out, err, _) = bash(&format!(
+        "cd {}; spile tee --ledger 'my ledger;touch pwned' 'cmd:sh -c \"kill -9 \\$\\$\"' <run >/dev/null 2>err
+         grep -o '`[^`]*`' err | tr -d '`' | head -1 >commands; sh commands; ls",
+        folder.path().display()
+    ));
+    assert!(out.starts_with("1 will be sent again\n"), "{out}{err}");
+    assert!(!out.lines().any(|line| line == "pwned"), "{out}");
+}
+
+#[test]
+fn what_a_message_quotes_of_the_input_tells_the_terminal_nothing() {
+    let name = "b1\\u001b]0;pwned\\u0007\\nspile: forged";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("one"), foreign(name, false)).unwrap();
+    let other = foreign(name, false).replace("bad", "other");
+    std::fs::write(folder.path().join("two"), other).unwrap();
+    let (_, err, _) = bash(&format!(
+        "cd {}; spile tee --ledger d.db out <one >/dev/null; spile tee --ledger d.db out <two >/dev/null",
+        folder.path().display()
+    ));
+    assert!(err.contains("block b1^[]0;pwned^G^Jspile: forged was cut otherwise"), "{err}");
+    assert!(err.lines().all(|line| !line.starts_with("spile: forged")), "{err}");
+    assert!(!err.contains(|c: char| c.is_control() && c != '\n'), "{err:?}");
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Fields, Str, Unknown, Writer};
-use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION};
+use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION, part_id};
 use crate::filter::Out;
 use crate::text::cut::{Cutter, Options, Part};
 use crate::time::Time;
@@ -279,7 +279,7 @@ impl Block {
         self.parts += 1;
         let head = &self.head;
         let turn = head.turn.unwrap_or(0);
-        let id = format!("{}/{turn}/{}/{number}", head.stream, head.block);
+        let id = part_id(&head.stream, turn, &head.block, number);
         let said = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
         let text = if part.open.is_empty() && part.close.is_empty() {
             Cow::Borrowed(&*part.body)

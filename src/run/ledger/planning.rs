@@ -1,12 +1,15 @@
 //! From events to rows: one transaction for all that a read gave, before any of it may be sent.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{self, COLUMNS, to_i64, to_u64};
 use super::{Shared, Store};
-use crate::event::Event;
+use crate::event::{Event, part_ids};
 use crate::ledger::{self, Entry, Kind, Mark, Planner, Row, State, Stored, Verdict};
+use crate::term::quoted;
 use crate::time::Time;
 
 /// An event and the sinks that want it.
@@ -49,14 +52,16 @@ pub struct Planning {
     store: Shared,
     planner: Planner,
     /// Sinks and streams of which a changed configuration has been said.
-    warned: Vec<(i64, String)>,
+    warned: HashSet<(i64, String)>,
 }
 
 /// What one call has to write.
 #[derive(Default)]
 struct Batch {
     rows: Vec<(i64, Row)>,
-    streams: Vec<String>,
+    /// What the ids of those rows stand for.
+    ids: HashMap<(i64, String), [u8; 32]>,
+    streams: BTreeSet<String>,
     planned: Planned,
 }
 
@@ -64,7 +69,7 @@ impl Planning {
     /// Begins a run.
     #[must_use]
     pub fn new(store: Shared) -> Self {
-        Self { store, planner: Planner::default(), warned: Vec::new() }
+        Self { store, planner: Planner::default(), warned: HashSet::new() }
     }
 
     /// Makes rows of those events that have an id and are not there yet, durably.
@@ -78,7 +83,7 @@ impl Planning {
         for line in lines {
             self.line(&mut store, now, line, &mut batch)?;
         }
-        let Batch { rows, streams, mut planned } = batch;
+        let Batch { rows, streams, mut planned, .. } = batch;
         if rows.is_empty() && planned.passing.is_empty() {
             return Ok(planned);
         }
@@ -97,12 +102,9 @@ impl Planning {
             Ok(())
         })?;
         store.last = last;
-        for (sink, row) in rows {
-            let grown = (sink, row.stream);
-            if !planned.grown.contains(&grown) {
-                planned.grown.push(grown);
-            }
-        }
+        let grown: BTreeSet<(i64, String)> =
+            rows.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
+        planned.grown = grown.into_iter().collect();
         Ok(planned)
     }
 
@@ -118,8 +120,8 @@ impl Planning {
                 let stored = stream_of(store, stream)?;
                 self.planner.stored(stream, stored);
             }
-            if !batch.streams.iter().any(|s| s == stream) {
-                batch.streams.push(stream.to_owned());
+            if !batch.streams.contains(stream) {
+                batch.streams.insert(stream.to_owned());
             }
         }
         match Kind::of(&line.event) {
@@ -151,13 +153,12 @@ impl Planning {
             batch.planned.said.push(format!(
                 "stream {}: stream id was used by another run: nothing of it is sent; name this run with another --stream, or use \
                  another ledger",
-                entry.stream
+                quoted(&entry.stream)
             ));
         }
         for sink in &line.sinks {
-            let in_batch = batch.rows.iter().rfind(|(s, row)| s == sink && row.id == entry.id);
-            let known = match in_batch {
-                Some((_, row)) => Some(row.content),
+            let known = match batch.ids.get(&(*sink, entry.id.clone())) {
+                Some(content) => Some(*content),
                 None => known(store, *sink, entry)?,
             };
             match self.planner.verdict(*sink, entry, known) {
@@ -167,6 +168,7 @@ impl Planning {
                     let address = store.sinks.iter().find(|(n, _)| n == sink);
                     if let Some((_, address)) = address {
                         let row = row(now, position, address, entry, line.event.line);
+                        batch.ids.insert((*sink, entry.id.clone()), entry.content);
                         batch.rows.push((*sink, row));
                     }
                 }
@@ -194,27 +196,27 @@ impl Planning {
         let Some((block, ..)) = &entry.part else {
             return Ok(None);
         };
-        let mut whole = store.db.prepare_cached(
-            "SELECT max(last) FROM delivery WHERE sink = ?1 AND stream = ?2 AND block = ?3",
-        )?;
-        let whole: Option<i64> =
-            whole.query_row(params![sink, entry.stream, block], |row| row.get(0))?;
+        let (stream, name) = (quoted(&entry.stream), quoted(block));
+        // By their ids, of which there is an index; "0" comes behind "/".
+        let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);
+        let end = format!("{}0", ids.trim_end_matches('/'));
+        let mut whole = store
+            .db
+            .prepare_cached("SELECT max(last) FROM delivery WHERE sink = ?1 AND id >= ?2 AND id < ?3")?;
+        let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
         if whole != Some(1) {
             return Ok(Some(format!(
-                "stream {}: block {block} was cut otherwise when it was planned, and not to its end: its rest is not sent; \
-                 run this again with the chunk options of the first run",
-                entry.stream
+                "stream {stream}: block {name} was cut otherwise when it was planned, and not to its end: its rest is not \
+                 sent; run this again with the chunk options of the first run"
             )));
         }
         let what = (sink, entry.stream.clone());
-        if self.warned.contains(&what) {
+        if !self.warned.insert(what) {
             return Ok(None);
         }
-        self.warned.push(what);
         Ok(Some(format!(
-            "stream {}: warning: block {block} was cut otherwise when it was planned (other chunk options?): it is sent as the \
-             ledger has it, and so are others like it",
-            entry.stream
+            "stream {stream}: warning: block {name} was cut otherwise when it was planned (other chunk options?): it is sent as the \
+             ledger has it, and so are others like it"
         )))
     }
 }
@@ -269,7 +271,8 @@ fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {
     let stored = Stored { first, seen: to_u64(seen) };
     if hash != stream_hash(stream, &stored) {
         store.damage.push(format!(
-            "what the ledger knew of the beginning of stream {stream} is damaged: whether this is the same run is not known"
+            "what the ledger knew of the beginning of stream {} is damaged: whether this is the same run is not known",
+            quoted(stream)
         ));
         return Ok(Stored::default());
     }

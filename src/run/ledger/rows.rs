@@ -6,6 +6,7 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use crate::ledger::{Mark, Row, State};
+use crate::term::quoted;
 use crate::time::Time;
 
 /// The columns in the order in which they are read.
@@ -22,8 +23,7 @@ pub(super) struct Damaged {
 
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: String = self.id.chars().take(80).collect();
-        write!(f, "row {} ({}) is damaged", self.position, id.escape_default())
+        write!(f, "row {} ({}) is damaged", self.position, quoted(&self.id))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::run::ledger::{Counts, Desk, Line, Passing, Planned, Planning, Shared,
 use crate::sink::Sink;
 use crate::sink::address::Selection;
 use crate::stage::Io;
+use crate::term::{quoted, shell_word};
 
 /// A sink whose deliveries are kept in the ledger.
 pub struct Booked {
@@ -133,7 +134,7 @@ impl Books {
         let mut failed = !store.damage().is_empty();
         let path = store.path().display().to_string();
         for damage in store.damage() {
-            said.push_str(&format!("spile: {path}: {damage}\n"));
+            said.push_str(&format!("spile: {path}: {}\n", quoted(damage)));
         }
         let (mut lanes, mut ready): (Vec<Lane>, Vec<Ready>) = (Vec::new(), Vec::new());
         for b in booked {
@@ -149,7 +150,7 @@ impl Books {
                     lanes.push(Lane { name: b.name, number, only: b.only, mail });
                 }
                 Err(why) => {
-                    said.push_str(&format!("spile: {}: {why}\n", b.name));
+                    said.push_str(&format!("spile: {}: {}\n", b.name, quoted(&why)));
                     failed = true;
                 }
             }
@@ -243,9 +244,10 @@ impl Books {
         for stream in self.unsure.streams() {
             self.failed = true;
             let text = format!(
-                "spile: {}: stream {stream}: the input ended inside a turn: what was said last is not sent, for with the rest \
+                "spile: {}: stream {}: the input ended inside a turn: what was said last is not sent, for with the rest \
                  of it it would be cut otherwise\n",
-                self.path
+                self.path,
+                quoted(&stream)
             );
             io.err.extend_from_slice(text.as_bytes());
         }
@@ -301,7 +303,7 @@ impl Books {
             }
             let why = account.reason.or(account.failing);
             let why = why.or_else(|| self.store.lock().reason(lane.number).ok().flatten());
-            let why = why.filter(|_| owed > 0).map(|why| format!(" ({why})"));
+            let why = why.filter(|_| owed > 0).map(|why| format!(" ({})", quoted(&why)));
             let mut text = format!(
                 "spile: {}: events: {}{}\n",
                 lane.name,
@@ -326,6 +328,7 @@ fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> 
         0 => String::new(),
         n => format!(" and {n} more"),
     };
+    let (path, id) = (shell_word(path), shell_word(id));
     let forget = format!("`spile ledger forget {path} {id}` lets it be");
     match held {
         Held::Person => format!(

@@ -17,6 +17,7 @@ use super::{OnError, Pipes};
 use crate::backoff::Wait;
 use crate::ledger::{Asked, Outcome};
 use crate::run::ledger::{Desk, Parcel, Question, Task};
+use crate::term::quoted;
 use crate::sink::{self, Delivery, Form, Gone, Sink};
 
 /// Who can tell whether a sink has a delivery.
@@ -229,7 +230,7 @@ impl Clerk {
     }
 
     fn say(&self, what: &str) {
-        complain(format!("spile: {}: {what}\n", self.name).as_bytes());
+        complain(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
     }
 }
 

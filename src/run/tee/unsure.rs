@@ -1,6 +1,8 @@
 //! Parts of a block that was closed because its end never came. If the stream goes on it had come to its end; if the input
 //! ends there, whoever wrote it may have been killed, and the same ids will stand for longer texts when it is played again.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::codec;
@@ -11,28 +13,27 @@ type Wanted = (String, Vec<i64>);
 
 /// The parts, by stream, that wait for what follows.
 #[derive(Debug, Default)]
-pub(super) struct Unsure(Vec<(String, Wanted)>);
+pub(super) struct Unsure(HashMap<String, Vec<Wanted>>);
 
 impl Unsure {
     /// Passes an event on to `sure`, or keeps it; what was kept of its stream goes first if it shows that the stream goes on.
     pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
         let stream = event.stream.as_deref().unwrap_or_default();
         if is_closed_early(event) {
-            self.0.push((stream.to_owned(), line));
+            self.0.entry(stream.to_owned()).or_default().push(line);
             return;
         }
         // Without a number it may be a remark on the very part.
         if event.seq.is_some() && !self.0.is_empty() {
-            let ours = self.0.extract_if(.., |(kept, _)| kept == stream);
-            sure.extend(ours.map(|(_, line)| line));
+            sure.extend(self.0.remove(stream).unwrap_or_default());
         }
         sure.push(line);
     }
 
     /// The streams of which something is left.
     pub(super) fn streams(&self) -> Vec<String> {
-        let mut streams: Vec<String> = self.0.iter().map(|(stream, _)| stream.clone()).collect();
-        streams.dedup();
+        let mut streams: Vec<String> = self.0.keys().cloned().collect();
+        streams.sort();
         streams
     }
 }

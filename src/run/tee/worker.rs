@@ -10,6 +10,7 @@ use super::queue::{Chunk, Queue};
 use super::{OnError, Pipes};
 use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
+use crate::term::quoted;
 use crate::sink::{Delivery, Form, Gone, Needs, Outcome, Sink, delivery_id};
 
 /// Between two tries.
@@ -195,7 +196,7 @@ impl Worker {
     }
 
     fn say(&self, what: &str) {
-        complain(format!("spile: {}: {what}\n", self.name).as_bytes());
+        complain(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
     }
 }
 
