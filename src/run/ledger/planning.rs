@@ -200,9 +200,9 @@ impl Planning {
         // By their ids, of which there is an index; "0" comes behind "/".
         let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);
         let end = format!("{}0", ids.trim_end_matches('/'));
-        let mut whole = store
-            .db
-            .prepare_cached("SELECT max(last) FROM delivery WHERE sink = ?1 AND id >= ?2 AND id < ?3")?;
+        let mut whole = store.db.prepare_cached(
+            "SELECT max(last) FROM delivery WHERE sink = ?1 AND id >= ?2 AND id < ?3",
+        )?;
         let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
         if whole != Some(1) {
             return Ok(Some(format!(

@@ -17,8 +17,8 @@ use super::{OnError, Pipes};
 use crate::backoff::Wait;
 use crate::ledger::{Asked, Outcome};
 use crate::run::ledger::{Desk, Parcel, Question, Task};
-use crate::term::quoted;
 use crate::sink::{self, Delivery, Form, Gone, Sink};
+use crate::term::quoted;
 
 /// Who can tell whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

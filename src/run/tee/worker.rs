@@ -10,8 +10,8 @@ use super::queue::{Chunk, Queue};
 use super::{OnError, Pipes};
 use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
-use crate::term::quoted;
 use crate::sink::{Delivery, Form, Gone, Needs, Outcome, Sink, delivery_id};
+use crate::term::quoted;
 
 /// Between two tries.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
