@@ -99,6 +99,8 @@ impl Command {
 
 /// Parses the command line, runs the command and ends the process.
 pub fn main() -> ! {
+    run::mend_inherited();
+    run::mend_stdout();
     // No command for people: wrap starts itself again, and what is not parsed starts faster.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == run::GUARDIAN) {

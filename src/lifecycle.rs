@@ -14,6 +14,10 @@ use crate::time::Time;
 
 pub use limits::{DRAIN_MOST, Limits};
 
+/// Signals that come within this time of the first are one wish to stop, and so is a reader that goes beside a signal: one
+/// stop often arrives as several.
+pub const ONE_WISH: Duration = Duration::from_secs(1);
+
 /// One way to make the agent stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
@@ -30,9 +34,9 @@ pub enum Rung {
 /// Who wants the agent to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// A signal that was sent to us. It is passed on first; the second one kills the tree.
+    /// A signal that was sent to us. It is passed on first; one that comes after [`ONE_WISH`] kills the tree.
     Signal(i32),
-    /// Somebody who asked for a cancel; asked again, the next rung is climbed at once.
+    /// Somebody who asked for a cancel; asked again, the next rung is climbed at once, unless a signal has just come.
     Cancel(Cancel),
     /// Nobody reads what the agent says any more.
     ReaderGone,
@@ -117,6 +121,10 @@ struct Climb {
     step: Duration,
     /// Only the runtime's interrupt was tried so far, when so many turns had ended.
     interrupted: Option<u64>,
+    /// When the climb began, or a signal asked for it.
+    asked: Time,
+    /// Whether a signal did.
+    signalled: bool,
 }
 
 impl Lifecycle {
@@ -204,19 +212,16 @@ impl Lifecycle {
         if self.exited.is_some() {
             return;
         }
-        // An agent that was only interrupted would go on: whoever wants the run to end begins a ladder of his own.
-        let climb = self.climb.as_mut();
-        let only_interrupted = climb.as_ref().is_some_and(|c| c.interrupted.is_some());
-        match (climb, stop) {
+        match (&mut self.climb, stop) {
             (None, Stop::Cancel(cancel)) => self.start_cancel(now, cancel),
+            (Some(climb), stop) if climb.interrupted.is_none() => climb.again(now, stop),
             (Some(climb), Stop::Cancel(_)) => climb.next = now,
-            (Some(climb), Stop::Signal(_)) if !only_interrupted => {
-                climb.rest = VecDeque::from([Rung::Tree]);
-                climb.next = now;
-            }
-            (Some(_), Stop::ReaderGone) if !only_interrupted => {}
+            // An agent that was only interrupted would go on: whoever wants the run to end begins a ladder of his own.
             (_, Stop::Signal(signal)) => self.start_climb(now, signal),
             (_, Stop::ReaderGone) => self.start_climb(now, SIGINT),
+        }
+        if let (Some(climb), Stop::Signal(_)) = (&mut self.climb, stop) {
+            climb.signalled = true;
         }
         self.tick(now);
     }
@@ -301,7 +306,14 @@ impl Lifecycle {
         if self.has_terminal && first == SIGINT {
             rest.push_front(Rung::Key);
         }
-        self.climb = Some(Climb { rest, next: now, step: self.limits.grace, interrupted: None });
+        self.climb = Some(Climb {
+            rest,
+            next: now,
+            step: self.limits.grace,
+            interrupted: None,
+            asked: now,
+            signalled: false,
+        });
     }
 
     fn start_cancel(&mut self, now: Time, cancel: Cancel) {
@@ -319,6 +331,25 @@ impl Lifecycle {
     fn fail(&mut self, now: Time, code: &'static str, message: String) {
         self.actions.push_back(Action::Fail(code, message));
         self.start_climb(now, SIGINT);
+    }
+}
+
+impl Climb {
+    /// Somebody wants the stop that is under way.
+    fn again(&mut self, now: Time, stop: Stop) {
+        let one_wish = now < self.asked + ONE_WISH;
+        match stop {
+            Stop::ReaderGone => {}
+            Stop::Signal(_) if one_wish => {}
+            Stop::Cancel(_) if one_wish && self.signalled => {}
+            Stop::Signal(_) => {
+                if self.signalled {
+                    self.rest = VecDeque::from([Rung::Tree]);
+                }
+                (self.next, self.asked) = (now, now);
+            }
+            Stop::Cancel(_) => self.next = now,
+        }
     }
 }
 

@@ -161,12 +161,44 @@ fn asked_twice_it_climbs_at_once() {
         .said("10:SIGINT 20:SIGTERM 5020:tree");
     Life::new(limits())
         .then(10, |life, now| life.stop(now, Stop::Signal(SIGINT)))
-        .then(20, |life, now| life.stop(now, Stop::Signal(SIGINT)))
-        .said("10:SIGINT 20:tree");
-    Life::new(limits())
-        .then(10, |life, now| life.stop(now, Stop::Signal(SIGINT)))
-        .then(20, |life, now| life.stop(now, Stop::ReaderGone))
-        .said("10:SIGINT 5010:SIGTERM 10010:tree");
+        .then(1010, |life, now| life.stop(now, Stop::Signal(SIGINT)))
+        .said("10:SIGINT 1010:tree");
+}
+
+#[test]
+fn a_stop_that_arrives_as_several_is_one_wish() {
+    let cancel = Stop::Cancel(Cancel::default());
+    for (first, second, want) in [
+        (Stop::Signal(SIGTERM), Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
+        (Stop::Signal(SIGTERM), Stop::Signal(SIGHUP), "10:SIGTERM 5010:tree"),
+        (Stop::Signal(SIGTERM), Stop::ReaderGone, "10:SIGTERM 5010:tree"),
+        (Stop::Signal(SIGTERM), cancel, "10:SIGTERM 5010:tree"),
+        (Stop::ReaderGone, Stop::Signal(SIGTERM), "10:SIGINT 5010:SIGTERM 10010:tree"),
+        (cancel, Stop::Signal(SIGTERM), "10:SIGINT 5010:SIGTERM 10010:tree"),
+    ] {
+        let mut life = Life::new(limits());
+        life.then(10, |life, now| life.stop(now, first));
+        for again in [10, 11, 500, 1009] {
+            life.then(again, |life, now| life.stop(now, second));
+        }
+        life.said(want);
+    }
+}
+
+#[test]
+fn the_first_signal_never_kills() {
+    for first in [Stop::ReaderGone, Stop::Cancel(Cancel::default())] {
+        Life::new(limits())
+            .then(10, |life, now| life.stop(now, first))
+            .then(2000, |life, now| life.stop(now, Stop::Signal(SIGTERM)))
+            .then(2010, |life, now| life.stop(now, Stop::Signal(SIGTERM)))
+            .said("10:SIGINT 2000:SIGTERM 7000:tree");
+        Life::new(limits())
+            .then(10, |life, now| life.stop(now, first))
+            .then(2000, |life, now| life.stop(now, Stop::Signal(SIGTERM)))
+            .then(3000, |life, now| life.stop(now, Stop::Signal(SIGTERM)))
+            .said("10:SIGINT 2000:SIGTERM 3000:tree");
+    }
 }
 
 #[test]

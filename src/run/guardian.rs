@@ -15,12 +15,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGCHLD;
 
 use super::cgroup::{self, Cgroup};
 use super::message::{Message, Reader, SIZE};
 use super::pty;
-use super::signal::{Second, Signals};
+use super::signal::{ENDS, Second, Signals};
 use super::tree;
 use crate::exit::Exit;
 
@@ -41,7 +41,7 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
         return Exit::Usage;
     };
     // Caught, for what is ignored stays ignored in the agent: a Ctrl-C that reaches us is wrap's business.
-    let Ok(signals) = Signals::catch(&[SIGINT, SIGTERM, SIGHUP, SIGCHLD], Second::Report) else {
+    let Ok(signals) = Signals::catch(&[&ENDS[..], &[SIGCHLD]].concat(), Second::Report) else {
         return Exit::Internal;
     };
     tree::adopt_orphans();

@@ -14,14 +14,14 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::output::{Output, complain, print};
 use super::record::Record;
-use super::signal::{Second, Signals};
+use super::signal::{Death, ENDS, Second, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::exit::Exit;
 use crate::guard::Ended;
@@ -66,11 +66,12 @@ pub struct Plan {
 /// That the loop itself cannot wait or read.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     let (wires, console) = console::wire(&plan)?;
-    let caught: &[i32] = match console {
-        Some(_) => &[SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGTSTP, SIGWINCH],
-        None => &[SIGINT, SIGTERM, SIGHUP],
+    let job: &[i32] = match console {
+        Some(_) => &[SIGCONT, SIGTSTP, SIGWINCH],
+        None => &[],
     };
-    let signals = Signals::catch(caught, Second::Report).context("cannot catch signals")?;
+    let caught = [&ENDS, job].concat();
+    let signals = Signals::catch(&caught, Second::Report).context("cannot catch signals")?;
     match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
         Ok(agent) => {
             let argv = std::mem::take(&mut plan.argv);
@@ -114,8 +115,7 @@ struct Host<'a> {
     cannot_write: bool,
     signals: Signals,
     clock: Clock,
-    /// The signal that we were sent.
-    dies_of: Option<i32>,
+    dies_of: Death,
     /// Whether the pipes were closed although somebody held them.
     detached: bool,
     finish_by: Option<Time>,
@@ -157,7 +157,7 @@ impl<'a> Host<'a> {
             cannot_write: false,
             signals,
             clock,
-            dies_of: None,
+            dies_of: Death::default(),
             detached: false,
             finish_by: None,
             said_end: false,
@@ -231,10 +231,13 @@ impl<'a> Host<'a> {
             }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             self.ask(Source::Cancel, name);
-            let again = self.dies_of.replace(signal).is_some();
+            let now = self.clock.now();
+            let again = self.dies_of.ask(now, signal);
             // Nothing is left to stop, and whoever reads us does not: that must not make us immortal.
             self.abandoned |= again && self.life.finished();
-            self.life.stop(self.clock.now(), Stop::Signal(signal));
+            // What any other means to the agent, if anything, is not known.
+            let known = [SIGINT, SIGHUP, SIGQUIT].contains(&signal);
+            self.life.stop(now, Stop::Signal(if known { signal } else { SIGTERM }));
             self.act();
         }
     }

@@ -14,12 +14,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::SIGPIPE;
 
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::output::{Output, complain};
-use super::signal::{Second, Signals};
+use super::signal::{ENDS, Second, Signals, Stopping};
+use super::tree;
 use crate::exit::Exit;
 use crate::merge::Merge;
 use crate::stage::Io;
@@ -121,8 +122,7 @@ struct Many<'a> {
     io: Io,
     signals: Signals,
     clock: Clock,
-    /// The signal of which the process dies when all is said.
-    dies_of: Option<i32>,
+    stopping: Stopping,
     reader_gone: bool,
     cannot_write: bool,
     said_end: bool,
@@ -140,13 +140,7 @@ struct Ready {
 
 impl<'a> Many<'a> {
     fn new(merge: &'a mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Result<Self> {
-        // Upstream of a pipe on our stdin somebody has something to say after an interrupt, and so have our children. Of
-        // files, FIFOs and process substitutions we are the source.
-        let person = rustix::termios::isatty(rustix::stdio::stdin());
-        let filter = inputs.iter().any(|input| input.0.is_none()) && !person;
-        let caught: &[i32] =
-            if filter || !children.is_empty() { &[SIGINT, SIGTERM] } else { &[SIGTERM] };
-        let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
+        let signals = Signals::catch(&ENDS, Second::Default).context("cannot catch signals")?;
         Ok(Self {
             merge,
             widened: vec![false; inputs.len()],
@@ -156,7 +150,7 @@ impl<'a> Many<'a> {
             io: Io::default(),
             signals,
             clock: Clock::start(),
-            dies_of: None,
+            stopping: Stopping::default(),
             reader_gone: false,
             cannot_write: false,
             said_end: false,
@@ -179,6 +173,9 @@ impl<'a> Many<'a> {
             if ready.signal {
                 self.on_signals();
             }
+            if self.deadline().is_some_and(|at| at <= self.clock.now()) {
+                self.stop_reading();
+            }
             if ready.reader_gone {
                 self.lose_reader();
             } else {
@@ -193,7 +190,8 @@ impl<'a> Many<'a> {
         let now = self.clock.now();
         let awaited = self.favoured(now);
         let held_back = self.output.pending() > MAX_PENDING;
-        let timeout = awaited.filter(|_| !held_back).map(|(_, until)| until.since(now));
+        let awaited_until = awaited.filter(|_| !held_back).map(|(_, until)| until);
+        let timeout = awaited_until.into_iter().chain(self.deadline()).min().map(|at| at.since(now));
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let out_events = match self.output.pending() {
             0 => PollFlags::empty(),
@@ -275,31 +273,54 @@ impl<'a> Many<'a> {
     }
 
     fn on_signals(&mut self) {
+        let now = self.clock.now();
         for signal in self.signals.take() {
-            self.dies_of.get_or_insert(signal);
-            // Ctrl-C has reached the children too, as part of our job; SIGTERM is for us alone.
-            if signal == SIGTERM {
-                self.dies_of = Some(signal);
-                self.stop();
+            let job = self.live().any(|input| tree::is_fed_by_job(input.fd()));
+            self.stopping.ask(now, signal, || job);
+            match Signal::from_named_raw(signal) {
+                // It has reached our children too if it was meant for our job; twice is one wish to them.
+                Some(signal @ (Signal::INT | Signal::HUP)) => {
+                    self.pass_on(signal);
+                    // Whoever writes into a pipe of ours has something to say after that, and so have our children. Of
+                    // files, and of FIFOs that nobody of our job writes, we are the source.
+                    let person = rustix::termios::isatty(rustix::stdio::stdin());
+                    let filter = self.live().any(Input::is_stdin) && !person;
+                    if !job && !filter && self.children.is_empty() {
+                        self.stop_reading();
+                    }
+                }
+                _ => self.pass_on(Signal::TERM),
             }
         }
     }
 
-    /// Our children are told to stop and heard to their end; anything else is not read any more.
-    fn stop(&mut self) {
-        if self.children.is_empty() {
-            self.inputs.fill_with(|| None);
-        }
+    /// When nothing more is to be read. Children are heard to their end.
+    fn deadline(&self) -> Option<Time> {
+        let reads = self.children.is_empty() && self.live().next().is_some();
+        self.stopping.deadline().filter(|_| reads)
+    }
+
+    /// The inputs that have not ended.
+    fn live(&self) -> impl Iterator<Item = &Input> {
+        self.inputs.iter().flatten()
+    }
+
+    fn stop_reading(&mut self) {
+        self.inputs.fill_with(|| None);
+    }
+
+    /// Tells our children.
+    fn pass_on(&self, signal: Signal) {
         for child in &self.children {
-            let _ = kill_process(Pid::from_child(child), Signal::TERM);
+            let _ = kill_process(Pid::from_child(child), signal);
         }
     }
 
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
-            self.stop();
-            self.inputs.fill_with(|| None);
+            self.pass_on(Signal::TERM);
+            self.stop_reading();
         }
     }
 
@@ -325,15 +346,17 @@ impl<'a> Many<'a> {
     /// Waits for the children's ends and weighs all.
     fn exit(mut self) -> Exit {
         let mut exit = self.merge.exit();
+        // Agents that we have stopped for it say nothing of their own.
+        let unwritten = if self.children.is_empty() { exit } else { Exit::Success };
         for child in &mut self.children {
             if let Ok(status) = child.wait() {
                 let code = u8::try_from(status.code().unwrap_or_default()).unwrap_or(u8::MAX);
                 exit = exit.or(status.signal().map_or(Exit::of_spile(code), Exit::Signal));
             }
         }
-        match (self.dies_of, self.cannot_write, self.reader_gone) {
+        match (self.stopping.signal(), self.cannot_write, self.reader_gone) {
             (Some(signal), ..) => Exit::Signal(signal),
-            (None, true, _) => Exit::CannotWrite,
+            (None, true, _) => unwritten.or(Exit::CannotWrite),
             (None, false, true) => Exit::Signal(SIGPIPE),
             (None, false, false) => exit,
         }

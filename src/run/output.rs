@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -52,6 +53,32 @@ pub fn complain(bytes: &[u8]) {
     }
 }
 
+/// Whether our stdout was closed when the process started. Rust's runtime opens /dev/null in its place before `main`, where
+/// all would be lost in silence.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before Rust's runtime.
+extern "C" fn look_at_stdout() {
+    // SAFETY: it asks for the flags of a descriptor, which need not be open.
+    CLOSED.store(unsafe { libc::fcntl(1, libc::F_GETFD) } == -1, Ordering::Relaxed);
+}
+
+// SAFETY: the section holds functions that the system calls at the start of a program, with arguments that need not be
+// taken.
+#[used]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
+
+/// If our stdout was closed, every write to it fails from here on.
+pub fn mend_stdout() {
+    if CLOSED.load(Ordering::Relaxed)
+        && let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())
+    {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
 /// Our stdout for a loop that must not block in it.
 pub(super) struct Output {
     own: Option<OwnedFd>,
@@ -66,7 +93,9 @@ impl Output {
     pub(super) fn open() -> Self {
         let stdout = rustix::stdio::stdout();
         let kind = rustix::fs::fstat(stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        let reopen = matches!(kind, Ok(FileType::Fifo | FileType::CharacterDevice));
+        let writable = rustix::fs::fcntl_getfl(stdout)
+            .is_ok_and(|flags| flags.intersects(OFlags::WRONLY | OFlags::RDWR));
+        let reopen = writable && matches!(kind, Ok(FileType::Fifo | FileType::CharacterDevice));
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let own = reopen
             .then(|| rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok())

@@ -14,12 +14,12 @@ use std::io;
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::output::{Output, complain};
-use super::signal::{Second, Signals};
+use super::signal::{ENDS, Second, Signals};
 use crate::exit::Exit;
 use crate::filter::pace::{Gap, Pace};
 use crate::filter::select;
@@ -104,10 +104,9 @@ impl Player {
         };
         let signals = if stepping.is_some() {
             // Each of them would leave the terminal as nobody wants it.
-            let caught = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
-            Signals::catch(&caught, Second::Report)
+            Signals::catch(&[&ENDS[..], &[SIGTSTP]].concat(), Second::Report)
         } else {
-            Signals::catch(&[SIGINT, SIGTERM], Second::Default)
+            Signals::catch(&ENDS, Second::Default)
         };
         let lengths: Option<Vec<u64>> = plan.sources.iter().map(Source::length).collect();
         Ok(Self {
@@ -345,7 +344,7 @@ impl Player {
         for signal in self.signals.take() {
             match signal {
                 SIGTSTP => self.stop(),
-                SIGINT if self.upstream && self.stepping.is_none() => {
+                SIGINT | SIGHUP if self.upstream && self.stepping.is_none() => {
                     self.dies_of.get_or_insert(signal);
                     self.hurried = true;
                 }
@@ -356,7 +355,7 @@ impl Player {
                     self.replay.queue().clear();
                 }
                 signal => {
-                    self.dies_of = Some(signal);
+                    self.dies_of.get_or_insert(signal);
                     self.quit = true;
                 }
             }
@@ -410,7 +409,7 @@ impl Player {
     fn exit(self) -> Exit {
         match (self.dies_of, self.cannot_write, self.reader_gone) {
             (Some(signal), ..) => Exit::Signal(signal),
-            (None, true, _) => Exit::CannotWrite,
+            (None, true, _) => self.replay.exit().or(Exit::CannotWrite),
             (None, false, true) => Exit::Signal(SIGPIPE),
             (None, false, false) => self.replay.exit(),
         }

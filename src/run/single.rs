@@ -6,20 +6,22 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::inputs::Inputs;
 use super::output::{complain, write_all};
-use super::signal::{Second, Signals};
+use super::signal::{ENDS, Second, Signals, Stopping};
+use super::tree;
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
 /// What the first SIGINT does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupt {
-    /// It is noted, and the process dies of it at the end of the input: the upstream still has something to say.
+    /// It is noted, and the process dies of it at the end of the input: the upstream still has something to say. So is a
+    /// SIGHUP.
     AtEnd,
     /// It ends the process at once.
     AtOnce,
@@ -38,7 +40,7 @@ pub fn single(stage: &mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Re
             }
             Some(why) => {
                 complain(format!("spile: {why}\n").as_bytes());
-                Ok(Exit::CannotWrite)
+                Ok(run.stage.exit().or(Exit::CannotWrite))
             }
             None => Err(e),
         },
@@ -67,8 +69,7 @@ struct Single<'a> {
     /// The input's name for error messages.
     name: String,
     widened: bool,
-    /// The signal of which the process dies when all is said.
-    dies_of: Option<i32>,
+    stopping: Stopping,
 }
 
 /// What to do after a wait.
@@ -83,7 +84,7 @@ impl<'a> Single<'a> {
         // A person who types, or files: there is no upstream that has something to say.
         let alone = rustix::termios::isatty(inputs.fd()) || inputs.are_at_rest();
         let caught: &[i32] = match interrupt {
-            Interrupt::AtEnd if !alone => &[SIGINT, SIGTERM],
+            Interrupt::AtEnd if !alone => &ENDS,
             _ => &[SIGTERM],
         };
         let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
@@ -95,7 +96,7 @@ impl<'a> Single<'a> {
             io: Io::default(),
             name: "stdin".to_owned(),
             widened: false,
-            dies_of: None,
+            stopping: Stopping::default(),
         })
     }
 
@@ -130,7 +131,7 @@ impl<'a> Single<'a> {
         self.hear_signals();
         self.stage.on_end(self.clock.now(), &mut self.io);
         self.write()?;
-        Ok(self.dies_of.map_or_else(|| self.stage.exit(), Exit::Signal))
+        Ok(self.stopping.signal().map_or_else(|| self.stage.exit(), Exit::Signal))
     }
 
     /// Tells the stage which input comes now, if it has a name.
@@ -149,7 +150,8 @@ impl<'a> Single<'a> {
     /// Waits for input, a deadline, a signal, or that our reader goes away.
     fn wait(&mut self) -> Result<Next> {
         let now = self.clock.now();
-        let timeout = self.stage.deadline().map(|at| at.since(now));
+        let deadline = self.stage.deadline().into_iter().chain(self.stopping.deadline()).min();
+        let timeout = deadline.map(|at| at.since(now));
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let stdout = rustix::stdio::stdout();
         let signal_fd = self.signals.fd();
@@ -169,10 +171,10 @@ impl<'a> Single<'a> {
         drop(fds);
         if !signal.is_empty() {
             self.hear_signals();
-            if self.dies_of == Some(SIGTERM) {
-                return Ok(Next::End);
-            }
             self.write()?;
+        }
+        if self.stopping.is_due(self.clock.now()) {
+            return Ok(Next::End);
         }
         if reader.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
             return Err(CannotWrite(io::ErrorKind::BrokenPipe.into()).into());
@@ -195,11 +197,9 @@ impl<'a> Single<'a> {
     /// Tells the stage of the signals that have come by now.
     fn hear_signals(&mut self) {
         for signal in self.signals.take() {
-            if signal == SIGTERM {
-                self.dies_of = Some(signal);
-            }
-            self.dies_of.get_or_insert(signal);
-            self.stage.on_signal(self.clock.now(), signal, &mut self.io);
+            let now = self.clock.now();
+            self.stopping.ask(now, signal, || tree::is_fed_by_job(self.inputs.fd()));
+            self.stage.on_signal(now, signal, &mut self.io);
         }
     }
 

@@ -20,9 +20,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 
+use super::clock::Clock;
 use super::input::{self, Read};
 use super::output::{Output, complain};
-use super::signal::{Second, Signals, ignore};
+use super::signal::{ENDS, Second, Signals, Stopping, ignore};
+use super::tree;
 use crate::exit::Exit;
 use crate::sink::Sink;
 use crate::stage::Io;
@@ -62,8 +64,8 @@ struct Loop {
     io: Io,
     linger: Duration,
     on_error: OnError,
-    /// The signal of which the process dies when all is said.
-    dies_of: Option<i32>,
+    clock: Clock,
+    stopping: Stopping,
     reader_gone: bool,
     cannot_write: bool,
     /// A sink or an output has done what the status is to show.
@@ -80,10 +82,8 @@ impl Loop {
         if tee.interrupts == Interrupts::Ignore {
             ignore(SIGINT);
         }
-        let caught: &[i32] = if person { &[SIGTERM] } else { &[SIGINT, SIGTERM] };
+        let caught: &[i32] = if person { &[SIGTERM] } else { &ENDS };
         let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
-        // A file at the limit of its size is as good as a full disk.
-        super::signal::survive(libc::SIGXFSZ).context("cannot catch signals")?;
         let (bell, ear) = bell().context("cannot make a socket pair")?;
         let (mut lanes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
         for named in tee.sinks {
@@ -113,7 +113,8 @@ impl Loop {
             io: Io::default(),
             linger: tee.linger,
             on_error: tee.on_error,
-            dies_of: None,
+            clock: Clock::start(),
+            stopping: Stopping::default(),
             reader_gone: false,
             cannot_write: false,
             failed,
@@ -180,16 +181,17 @@ impl Loop {
     /// Waits for whatever comes first: whether stdin is readable, or `None`: it is not to be read any more.
     fn wait(&mut self) -> Result<Option<bool>> {
         let pending = self.stdout.as_ref().map_or(0, Output::pending);
-        let (signals, bell, out, input) = self.poll(pending == 0, None)?;
+        let left = self.stopping.deadline().map(|at| at.since(self.clock.now()));
+        let (signals, bell, out, input) = self.poll(pending == 0, left)?;
         if bell {
             self.ear.hush();
             self.look_at_sinks();
         }
         if signals {
             self.hear_signals();
-            if self.dies_of == Some(SIGTERM) {
-                return Ok(None);
-            }
+        }
+        if self.stopping.is_due(self.clock.now()) {
+            return Ok(None);
         }
         self.flush(out);
         if self.stop || (self.stdout.is_none() && !self.anybody_takes()) {
@@ -254,10 +256,8 @@ impl Loop {
 
     fn hear_signals(&mut self) {
         for signal in self.signals.take() {
-            if signal == SIGTERM {
-                self.dies_of = Some(signal);
-            }
-            self.dies_of.get_or_insert(signal);
+            let now = self.clock.now();
+            self.stopping.ask(now, signal, || tree::is_fed_by_job(rustix::stdio::stdin()));
         }
     }
 
@@ -308,7 +308,7 @@ impl Loop {
         for lane in &self.intake.lanes {
             lane.queue.close();
         }
-        let before = self.dies_of;
+        let before = self.stopping.signal();
         let until = Instant::now().checked_add(self.linger);
         while !self.stop {
             let owed = self.stdout.as_ref().is_some_and(|out| out.pending() > 0);
@@ -328,7 +328,7 @@ impl Loop {
             if signals {
                 self.hear_signals();
                 // One that comes while nothing more is read is meant for the waiting.
-                if self.dies_of != before {
+                if self.stopping.signal() != before {
                     break;
                 }
             }
@@ -387,7 +387,7 @@ impl Loop {
     }
 
     fn exit(&self) -> Exit {
-        let own = match (self.dies_of, self.cannot_write, self.reader_gone) {
+        let own = match (self.stopping.signal(), self.cannot_write, self.reader_gone) {
             (Some(signal), ..) => Exit::Signal(signal),
             (None, true, _) => Exit::CannotWrite,
             (None, false, true) => Exit::Signal(SIGPIPE),

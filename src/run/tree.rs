@@ -1,5 +1,9 @@
 //! The processes below this one: found by walking /proc, and killed until none is left.
 
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::FileType;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
 
 /// A process below us.
@@ -50,6 +54,45 @@ pub(super) fn job() -> Vec<Pid> {
     }
     let ours = all.iter().filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
     ours.map(|p| p.pid).collect()
+}
+
+/// Whether a process of our job writes the pipe `fd`: our upstream in a pipeline, or in a process substitution, and then
+/// perhaps the spile above us.
+pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
+    let Ok(pipe) = rustix::fs::fstat(fd) else {
+        return false;
+    };
+    if FileType::from_raw_mode(pipe.st_mode) != FileType::Fifo {
+        return false;
+    }
+    let job = job().into_iter().chain(spiles_above());
+    job.into_iter().any(|pid| writes(pid, (pipe.st_dev, pipe.st_ino)))
+}
+
+/// The other spiles of our process group that are above us.
+fn spiles_above() -> Vec<Pid> {
+    let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let me = rustix::process::getpid().as_raw_pid();
+    let group = rustix::process::getpgrp().as_raw_pid();
+    let all: Vec<Below> = all().collect();
+    let (mut found, mut at) = (Vec::new(), me);
+    while let Some(process) = all.iter().find(|p| p.pid.as_raw_pid() == at) {
+        at = process.parent;
+        let parent = all.iter().find(|p| p.pid.as_raw_pid() == at && p.group == group);
+        found.extend(parent.filter(|_| program(at) == program(me)).map(|p| p.pid));
+    }
+    found
+}
+
+/// Whether a process has the file of this device and number open for writing.
+fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid()));
+    folder.into_iter().flatten().flatten().any(|fd| {
+        let same = std::fs::metadata(fd.path())
+            .is_ok_and(|file| file.dev() == device && file.ino() == inode);
+        // The mode of the link says how the file was opened.
+        same && fd.path().symlink_metadata().is_ok_and(|link| link.mode() & 0o200 != 0)
+    })
 }
 
 /// Every process of the system; none where there is no /proc.

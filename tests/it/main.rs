@@ -34,6 +34,7 @@ mod replay_http;
 mod replay_keys;
 mod schema;
 mod spool;
+mod stops;
 mod streaming;
 mod supervise;
 mod tee;

@@ -1,5 +1,7 @@
 //! wrap with a command: what it starts, how it ends, what its reader and its signals do.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::harness::{Live, bash, spile};
@@ -106,18 +108,18 @@ fn a_signal_cancels_and_is_passed_on() {
 }
 
 #[test]
-fn the_second_signal_kills() {
-    let mut live = Live::start(&[
-        "wrap",
-        "--",
-        "bash",
-        "-c",
-        "trap '' INT TERM; echo hi; while :; do read -t 1000 <> <(:); done",
-    ]);
+fn a_signal_after_more_than_a_second_kills() {
+    let script = "trap '' INT TERM; echo hi; while :; do read -t 1000 <> <(:); done";
+    let mut live = Live::start(&["wrap", "--grace", "1h", "--", "bash", "-c", script]);
     live.until("text_delta");
     live.signal(Signal::INT);
-    // The agent ignores it; wrap has nothing to say until the second.
-    live.signal(Signal::TERM);
+    let first = Instant::now();
+    // The agent ignores it, and wrap has nothing to say until the one that counts.
+    while live.child.try_wait().unwrap().is_none() {
+        live.signal(Signal::TERM);
+        std::thread::yield_now();
+    }
+    assert!(first.elapsed() >= Duration::from_secs(1));
     let (rest, code) = live.end();
     assert!(outline(&rest.concat()).contains("turn_cancelled:signal"), "{rest:?}");
     assert_eq!(code, 143);

@@ -266,7 +266,7 @@ impl Host<'_> {
                 if twice || self.life.killed() {
                     self.ask(Source::Cancel, "^C");
                     // As if it had been sent to us, which it would have been without a terminal between.
-                    self.dies_of.get_or_insert(SIGINT);
+                    self.dies_of.ask(now, SIGINT);
                     // The first rung is this very key.
                     self.life.stop(now, Stop::Cancel(Cancel::default()));
                     self.act();

@@ -81,7 +81,7 @@ impl Host<'_> {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        if let Some(signal) = self.dies_of {
+        if let Some(signal) = self.dies_of.signal() {
             return Exit::Signal(signal);
         }
         let child = match self.agent.ended() {
@@ -92,10 +92,11 @@ impl Host<'_> {
             Some(Ended::Signalled(signal)) => Exit::Signal(signal),
             _ => Exit::Success,
         };
+        let said = child.or(self.tap.exit());
         match (self.reader_gone, self.cannot_write) {
-            (_, true) => Exit::CannotWrite,
+            (_, true) => said.or(Exit::CannotWrite),
             (true, _) => Exit::Signal(SIGPIPE),
-            _ => child.or(self.tap.exit()),
+            _ => said,
         }
     }
 }
