@@ -191,7 +191,8 @@ impl<'a> Many<'a> {
         let awaited = self.favoured(now);
         let held_back = self.output.pending() > MAX_PENDING;
         let awaited_until = awaited.filter(|_| !held_back).map(|(_, until)| until);
-        let timeout = awaited_until.into_iter().chain(self.deadline()).min().map(|at| at.since(now));
+        let timeout =
+            awaited_until.into_iter().chain(self.deadline()).min().map(|at| at.since(now));
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         let out_events = match self.output.pending() {
             0 => PollFlags::empty(),

@@ -20,8 +20,7 @@ use crate::time::Time;
 /// The signals that ask a process to end, or end it if it does not care for them (signal(7)). Those of a fault, and the
 /// real-time ones, are not among them.
 pub(super) const ENDS: [i32; 11] = [
-    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
-    SIGIO,
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO,
 ];
 
 /// How long the upstream of a filter may take for its end when both are told to stop: the grace that `wrap` gives its agent

@@ -74,7 +74,9 @@ fn stopped(form: &str, (agents, stop): (usize, Stop), one_cpu: bool) -> (bool, b
     // The last of a pipeline is up when it passes on what the agents say.
     for _ in 0..agents {
         if form.ends_with("rec") {
-            wait_for("the recording", || folder.path().join("rec").metadata().is_ok_and(|m| m.len() > 0));
+            wait_for("the recording", || {
+                folder.path().join("rec").metadata().is_ok_and(|m| m.len() > 0)
+            });
         } else {
             live.until("go");
         }
@@ -98,7 +100,8 @@ fn stopped(form: &str, (agents, stop): (usize, Stop), one_cpu: bool) -> (bool, b
 /// The turns that a recording says have ended, or the agents if it is a raw one.
 fn ends(recording: &Path) -> usize {
     let text = std::fs::read_to_string(recording).unwrap_or_default();
-    let is_end = |line: &&str| line.contains(r#""type":"turn_cancelled""#) || line.contains(r#","x","#);
+    let is_end =
+        |line: &&str| line.contains(r#""type":"turn_cancelled""#) || line.contains(r#","x","#);
     text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(is_end).count()
 }
 
@@ -114,7 +117,9 @@ fn however_a_stop_arrives_the_agent_cleans_up_and_the_recording_has_its_end() {
                 ended += usize::from(end);
             }
             let cpus = if one_cpu { "one CPU" } else { "all CPUs" };
-            eprintln!("{form}, {stop:?}, {cpus}: of {rounds} {tidied} cleaned up, {ended} have their end");
+            eprintln!(
+                "{form}, {stop:?}, {cpus}: of {rounds} {tidied} cleaned up, {ended} have their end"
+            );
             assert_eq!((tidied, ended), (rounds, rounds), "{form}, {stop:?}, {cpus}");
         }
     }
@@ -123,7 +128,8 @@ fn however_a_stop_arrives_the_agent_cleans_up_and_the_recording_has_its_end() {
 #[test]
 fn two_signals_at_once_are_one_and_the_first_is_died_of() {
     for (first, second) in [(Signal::TERM, Signal::TERM), (Signal::TERM, Signal::HUP)] {
-        let script = "trap 'sleep 0.1; echo tidied; exit 0' TERM; echo go; while :; do sleep 0.05; done";
+        let script =
+            "trap 'sleep 0.1; echo tidied; exit 0' TERM; echo go; while :; do sleep 0.05; done";
         let mut live = Live::start(&["wrap", "--", "sh", "-c", script]);
         live.until("text_delta");
         live.signal(first);
@@ -233,7 +239,14 @@ fn a_containers_first_process_ends_with_the_status_of_its_signal() {
 
 #[test]
 fn the_only_core_is_the_agents() {
-    let mut wrap = command("bash", &["-c", "ulimit -c unlimited; exec \"$0\" wrap -- sh -c 'ulimit -c 0; kill -SEGV $$'", bin()]);
+    let mut wrap = command(
+        "bash",
+        &[
+            "-c",
+            "ulimit -c unlimited; exec \"$0\" wrap -- sh -c 'ulimit -c 0; kill -SEGV $$'",
+            bin(),
+        ],
+    );
     let folder = tempfile::tempdir().unwrap();
     let status = wrap.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap().status;
     assert_eq!((status.signal(), status.core_dumped()), (Some(11), false));
