@@ -2,6 +2,7 @@
 //! (docs/EVENTS.md). Adapters speak to it in their own order; it opens, numbers, closes and never says a thing twice.
 
 mod block;
+mod calls;
 mod ending;
 mod lanes;
 mod say;

@@ -8,12 +8,7 @@ mod http;
 pub mod jsonrpc;
 mod sse;
 
-use serde_json::Value;
-
-use super::{Adapter, Framing, Line, Order};
-use crate::codec::{self, Malformed, Place};
-use crate::guard::{Ended, Guard, Notice, Verdict};
-use crate::time::Time;
+use crate::codec::{Malformed, Place};
 
 use cut::{Cut, Cutter};
 use document::Document;
@@ -21,9 +16,6 @@ pub use http::Head;
 use http::is_header;
 use sse::Sse;
 pub(crate) use sse::field;
-
-/// A line or a message that grows past this is no message, in bytes.
-const MAX: usize = codec::MAX_LINE;
 
 /// What was found.
 pub enum Frame<'a> {
@@ -101,6 +93,20 @@ impl Frames {
     #[must_use]
     pub fn is_sent(&self) -> bool {
         self.parts.sent
+    }
+
+    /// Whether no message has begun, so that a line of JSON is one of its own.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let parts = &self.parts;
+        parts.head.is_none() && !parts.document.is_open() && !parts.sse.is_begun()
+    }
+
+    /// Takes a line that was cut off elsewhere, without its line feed.
+    pub fn line(&mut self, place: Place<'_>, each: &mut Each<'_>) {
+        let Place { line, offset, bytes } = place;
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        self.parts.take(Cut::Line { bytes, line, offset }, each);
     }
 
     /// Takes the next bytes and hands on every frame that they complete.
@@ -250,112 +256,6 @@ impl Parts {
         } else {
             Tail::Clean
         }
-    }
-}
-
-/// What a protocol makes of the messages; the framing is not its business.
-pub trait Protocol {
-    /// Takes a message; `event` is the name of a server-sent event, or empty.
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard);
-
-    /// `[DONE]`: the body is over.
-    fn done(&mut self, _: Time, _: &mut Guard) {}
-
-    /// The header block of an HTTP response.
-    fn head(&mut self, _: Time, _: &Head) {}
-
-    /// The input has ended, see [`Adapter::on_end`].
-    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict;
-
-    /// See [`Adapter::order`].
-    fn order(&self, _: Order<'_>, _: u64) -> Option<String> {
-        None
-    }
-}
-
-/// An adapter of a protocol.
-pub struct Framed<P> {
-    frames: Frames,
-    reader: Reader<P>,
-}
-
-struct Reader<P> {
-    protocol: P,
-    /// The HTTP status of the last response, if it was an error.
-    refused: Option<u16>,
-}
-
-impl<P: Protocol> Framed<P> {
-    /// An adapter before its first byte.
-    pub fn new(protocol: P) -> Self {
-        Self { frames: Frames::new(MAX), reader: Reader { protocol, refused: None } }
-    }
-}
-
-impl<P: Protocol> Adapter for Framed<P> {
-    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
-        self.reader.protocol.order(order, number)
-    }
-
-    fn framing(&self) -> Framing {
-        Framing::Chunks
-    }
-
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        let reader = &mut self.reader;
-        self.frames.feed(line.bytes, &mut |frame| reader.frame(now, frame, guard));
-    }
-
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        let reader = &mut self.reader;
-        let tail = self.frames.end(&mut |frame| reader.frame(now, frame, guard));
-        let verdict = reader.protocol.end(now, tail, guard);
-        if let Some(status) = reader.refused
-            && guard.turns() == 0
-        {
-            let status =
-                serde_json::json!({"message": format!("HTTP status {status}"), "status": status});
-            guard.fail(now, super::api::failure(&status), &crate::event::Spent::default());
-        }
-        if tail == Tail::Cut { Verdict::Truncated } else { verdict }
-    }
-}
-
-impl<P: Protocol> Reader<P> {
-    fn frame(&mut self, now: Time, frame: Frame<'_>, guard: &mut Guard) {
-        match frame {
-            Frame::Message(message) => self.message(now, message, guard),
-            Frame::Log(line) => {
-                let notice = Notice { kind: "log", message: Some(line), ..Notice::default() };
-                guard.status(now, &notice);
-            }
-            Frame::Broken(place, why) => guard.diagnostic(now, &place, &why),
-            Frame::Head(head) => {
-                self.refused = Some(head.status).filter(|status| *status >= 400);
-                self.protocol.head(now, head);
-                super::say_status(now, guard, "info", &head.line, head.data());
-            }
-        }
-    }
-
-    fn message(&mut self, now: Time, message: Message<'_>, guard: &mut Guard) {
-        let Message { event, text, .. } = message;
-        if text.trim() == "[DONE]" {
-            return self.protocol.done(now, guard);
-        }
-        let error = match serde_json::from_str(text) {
-            Ok(value) => return self.protocol.message(now, event, value, guard),
-            Err(error) => error,
-        };
-        if let Some(value) = codec::mend_lone(text).and_then(|m| serde_json::from_str(&m).ok()) {
-            guard.expect_lone_surrogates();
-            return self.protocol.message(now, event, value, guard);
-        }
-        if matches!(event, "ping" | "heartbeat" | "keepalive") {
-            return;
-        }
-        let place = Place { line: message.line, offset: message.offset, bytes: text.as_bytes() };
-        guard.diagnostic(now, &place, &codec::malformed(&error, text));
     }
 }
 

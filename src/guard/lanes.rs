@@ -2,6 +2,7 @@
 //! speaks in one lane at a time; whoever has one session never sees another.
 
 use super::block::Blocks;
+use super::calls::Calls;
 use super::ending::Asked;
 use super::{Config, Guard, Turn};
 use crate::exit::Exit;
@@ -23,6 +24,7 @@ pub(super) struct Lane {
     pub turns: u64,
     pub turn: Option<Turn>,
     pub blocks: Blocks,
+    pub calls: Calls,
     pub asked: Option<Asked>,
     /// How its last turn would have the process end.
     pub exit: Exit,
@@ -39,6 +41,7 @@ impl Lane {
             turns: 0,
             turn: None,
             blocks: Blocks::new(config.max_block.max(16)),
+            calls: Calls::default(),
             asked: None,
             exit: Exit::Success,
             ended: 0,

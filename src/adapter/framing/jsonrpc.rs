@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::super::text_at;
-use super::MAX;
+use crate::codec::MAX_LINE;
 
 /// The length of the body that a header announces, in bytes.
 pub(super) fn content_length(line: &str) -> Option<usize> {
     let (name, value) = line.split_once(':')?;
     let ours = name.eq_ignore_ascii_case("content-length");
     let length = ours.then(|| value.trim().parse().ok())??;
-    (length <= MAX).then_some(length)
+    (length <= MAX_LINE).then_some(length)
 }
 
 /// What a message is.

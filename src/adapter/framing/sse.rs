@@ -40,6 +40,11 @@ impl Sse {
         Self { max, ..Self::default() }
     }
 
+    /// Whether an event has begun.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun || !self.event.is_empty()
+    }
+
     /// Takes a field that stands at this place.
     pub(super) fn field(
         &mut self,

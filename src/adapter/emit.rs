@@ -1,0 +1,253 @@
+//! The context of an adapter: the guard of its stream at the time at which the bytes came. Adapters emit through it and
+//! never see a clock.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::failure::{failure_of, status_code};
+use super::framing::Head;
+use super::json::{describe, one_line, text_at, tool_kind};
+use crate::codec::{self, Malformed, Object, Place};
+use crate::event::{Failure, Spent, TurnStarted};
+use crate::guard::{Guard, Notice, Text, ToolEnd, ToolStart};
+use crate::time::Time;
+
+/// The guard, at a time. What a guard answers is asked of it directly.
+pub struct Emit<'a> {
+    /// When the bytes came.
+    pub now: Time,
+    /// The head of the HTTP response that is being read.
+    pub head: Option<&'a Head>,
+    guard: &'a mut Guard,
+}
+
+/// A tool that begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Call<'a> {
+    /// The runtime's id; empty if it has none.
+    pub id: &'a str,
+    /// Its name, verbatim.
+    pub name: &'a str,
+    /// The arguments.
+    pub input: Option<&'a Value>,
+    /// A line for people, where the runtime says one.
+    pub title: Option<&'a str>,
+    /// The tool call under which a sub-agent calls it.
+    pub parent: Option<&'a str>,
+}
+
+/// A tool that has finished.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Done<'a> {
+    /// The id by which it was started.
+    pub id: &'a str,
+    /// Its name, for a tool that was never started.
+    pub name: &'a str,
+    /// `ok` `error` `denied` `cancelled` `unknown`.
+    pub outcome: &'a str,
+    /// Its result.
+    pub output: Option<&'a Value>,
+    /// Its exit status.
+    pub exit_code: Option<i64>,
+    /// Milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The tool call under which a sub-agent called it.
+    pub parent: Option<&'a str>,
+}
+
+impl Deref for Emit<'_> {
+    type Target = Guard;
+
+    fn deref(&self) -> &Guard {
+        self.guard
+    }
+}
+
+impl DerefMut for Emit<'_> {
+    fn deref_mut(&mut self) -> &mut Guard {
+        self.guard
+    }
+}
+
+impl<'a> Emit<'a> {
+    /// The context of bytes that came at this time.
+    pub fn new(now: Time, guard: &'a mut Guard) -> Self {
+        Self { now, head: None, guard }
+    }
+
+    /// Opens a turn, see [`Guard::start_turn`].
+    pub fn start_turn(&mut self, started: &TurnStarted<'_>) {
+        self.guard.start_turn(self.now, started);
+    }
+
+    /// Opens a turn of `runtime`; if one is open, a status says how the session goes on. `value` has `model`, `session_id`
+    /// and `cwd`.
+    pub fn open_turn(&mut self, runtime: &str, value: &Value) {
+        if self.turn_open() {
+            return self.status("session", "the session goes on", value.clone());
+        }
+        let text = |key| text_at(value, key).map(Into::into);
+        self.start_turn(&TurnStarted {
+            runtime: runtime.into(),
+            model: text("model"),
+            session: text("session_id"),
+            cwd: text("cwd"),
+            ..TurnStarted::default()
+        });
+    }
+
+    /// Adds text to a block, see [`Guard::delta`].
+    pub fn delta(&mut self, text: &Text<'_>, delta: &str) {
+        self.guard.delta(self.now, text, delta);
+    }
+
+    /// Closes a block, see [`Guard::finish_block`].
+    pub fn finish_block(&mut self, text: &Text<'_>, whole: Option<&str>) {
+        self.guard.finish_block(self.now, text, whole);
+    }
+
+    /// Starts a tool, once.
+    pub fn start_tool(&mut self, call: &Call<'_>) {
+        let input = call.input.filter(|i| !i.is_null()).map(codec::to_json);
+        self.start_named(call, input.as_deref());
+    }
+
+    /// Starts a tool whose arguments are JSON text, once; the `input` of `call` is not read.
+    pub fn start_named(&mut self, call: &Call<'_>, input: Option<&str>) {
+        let (title, paths) = describe(input);
+        let named = call.title.map(one_line).filter(|t| !t.is_empty());
+        let title = named.or(title);
+        self.start_call(&ToolStart {
+            id: call.id,
+            name: call.name,
+            kind: tool_kind(call.name),
+            title: title.as_deref(),
+            input,
+            paths: &paths,
+            parent: call.parent,
+        });
+    }
+
+    /// Starts a tool, once; see [`Guard::start_call`].
+    pub fn start_call(&mut self, tool: &ToolStart<'_>) {
+        self.guard.start_call(self.now, tool);
+    }
+
+    /// Finishes a tool, once.
+    pub fn finish_tool(&mut self, done: &Done<'_>) {
+        let output = done.output.filter(|o| !o.is_null());
+        self.finish_call(&ToolEnd {
+            id: done.id,
+            name: done.name,
+            kind: tool_kind(done.name),
+            outcome: done.outcome,
+            output: output.map(|o| codec::to_json(o).into()),
+            exit_code: done.exit_code,
+            duration_ms: done.duration_ms,
+            parent: done.parent,
+        });
+    }
+
+    /// Finishes a tool, once; see [`Guard::finish_call`].
+    pub fn finish_call(&mut self, end: &ToolEnd<'_>) {
+        self.guard.finish_call(self.now, end);
+    }
+
+    /// The runtime's result, see [`Guard::complete`].
+    pub fn complete(&mut self, stop: &str, result: Option<&str>, spent: &Spent) {
+        self.guard.complete(self.now, stop, result, spent);
+    }
+
+    /// The turn failed, see [`Guard::fail`].
+    pub fn fail(&mut self, error: Failure<'_>, spent: &Spent) {
+        self.guard.fail(self.now, error, spent);
+    }
+
+    /// The turn failed with an error of any shape, see [`Emit::failure`].
+    pub fn fail_with(&mut self, error: &Value, spent: &Spent) {
+        let failure = self.failure(error);
+        self.fail(failure, spent);
+    }
+
+    /// The runtime reports that the turn was cancelled, see [`Guard::cancelled`].
+    pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &Spent) {
+        self.guard.cancelled(self.now, reason, stop, spent);
+    }
+
+    /// A turn has ended, and none has begun since.
+    #[must_use]
+    pub fn over(&self) -> bool {
+        !self.turn_open() && self.turns() > 0
+    }
+
+    /// The failure that an error of any shape reports, with what the head of the response adds: the HTTP status where the
+    /// error has no code of its own, and the time of `Retry-After`.
+    #[must_use]
+    pub fn failure(&self, error: &Value) -> Failure<'static> {
+        let mut failure = failure_of(error);
+        if let Some(head) = self.head {
+            if failure.code == "runtime_error" {
+                failure.code = status_code(head.status.into()).unwrap_or("runtime_error").into();
+            }
+            if failure.code == "rate_limited" && failure.retry_at.is_none() {
+                let seconds = head.get("retry-after").and_then(|s| s.parse::<u32>().ok());
+                let at = seconds.map(|s| self.now + Duration::from_secs(s.into()));
+                failure.retry_at = at.map(|at| at.to_string().into());
+            }
+        }
+        failure
+    }
+
+    /// Emits an error for which there is no turn any more; `false` if there is one that it can end.
+    pub fn error_after_turn(&mut self, error: &Value) -> bool {
+        let late = self.over();
+        if late {
+            self.status("error", "an error after the turn", error.clone());
+        }
+        late
+    }
+
+    /// Emits a status.
+    pub fn notice(&mut self, notice: &Notice<'_>) {
+        self.guard.status(self.now, notice);
+    }
+
+    /// Emits a status with a message for people and data for programs; an empty message is none.
+    pub fn status(&mut self, kind: &str, message: &str, data: Value) {
+        let message = Some(message).filter(|m| !m.is_empty());
+        self.notice(&Notice { kind, message, data: Some(data), parent: None });
+    }
+
+    /// See [`Guard::status_of`].
+    pub fn status_of(&mut self, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
+        self.guard.status_of(self.now, notice, data);
+    }
+
+    /// See [`Guard::status_raw`].
+    pub fn status_raw(&mut self, notice: &Notice<'_>, data: &str) {
+        self.guard.status_raw(self.now, notice, data);
+    }
+
+    /// A line that is no message, as a log.
+    pub fn log(&mut self, line: &str) {
+        self.notice(&Notice { kind: "log", message: Some(line), ..Notice::default() });
+    }
+
+    /// A prompt, or the echo of one.
+    pub fn user(&mut self, text: &str) {
+        self.status("info", "user message", serde_json::json!({"text": text}));
+    }
+
+    /// Bytes that cannot be read, see [`Guard::diagnostic`].
+    pub fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed) {
+        self.guard.diagnostic(self.now, place, why);
+    }
+
+    /// Emits in another stream of the input, see [`Guard::in_lane`].
+    pub fn in_lane<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
+        let (now, head) = (self.now, self.head);
+        self.guard.in_lane(number, |guard| act(&mut Emit { now, head, guard }))
+    }
+}

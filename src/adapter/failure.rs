@@ -1,0 +1,247 @@
+//! The failures of all runtimes: which code of the contract an error has, by its HTTP status and by the words that runtimes
+//! and providers use. One table, so that one trouble has one code whoever reports it.
+
+use serde_json::Value;
+
+use super::json::text_at;
+use crate::codec;
+use crate::event::Failure;
+use crate::time::Time;
+
+/// Levels of JSON text inside a string that are unwrapped.
+const MAX_DEPTH: usize = 4;
+
+/// The message of a failure that has none.
+const NO_REASON: &str = "the turn failed without a reason";
+
+/// The codes by words, in lower case; the first row with a word that occurs decides.
+const WORDS: [(&str, &[&str]); 6] = [
+    (
+        "budget",
+        &[
+            "insufficient_quota",
+            "insufficient credit",
+            "insufficient_credit",
+            "insufficient balance",
+            "insufficient funds",
+            "credit balance",
+            "out of credit",
+            "no credit",
+            "billing",
+            "payment required",
+            "max_budget",
+            "budget_exceeded",
+            "budget exceeded",
+            "spending limit",
+        ],
+    ),
+    (
+        "rate_limited",
+        &[
+            "rate limit",
+            "rate_limit",
+            "ratelimit",
+            "rate-limit",
+            "usage limit",
+            "usage_limit",
+            "usagelimit",
+            "hit your limit",
+            "quota",
+            "too many requests",
+            "resource_exhausted",
+            "resource exhausted",
+            "throttl",
+            "overloaded",
+            "status 429",
+        ],
+    ),
+    (
+        "auth",
+        &[
+            "unauthorized",
+            "authentication",
+            "unauthenticated",
+            "permission_denied",
+            "permission_error",
+            "api key",
+            "api_key",
+            "apikey",
+            "accessdenied",
+            "not logged in",
+            "not signed in",
+            "please run /login",
+            "providerautherror",
+        ],
+    ),
+    (
+        "context_window",
+        &[
+            "context window",
+            "context_window",
+            "contextwindow",
+            "context length",
+            "context_length",
+            "contextlength",
+            "maximum context",
+            "contextoverflow",
+            "prompt is too long",
+            "prompt too long",
+            "prompt_too_long",
+            "input is too long",
+            "input token count",
+            "request_too_large",
+        ],
+    ),
+    (
+        "max_turns",
+        &[
+            "max_turns",
+            "max turns",
+            "maxturns",
+            "maximum session turns",
+            "maximum number of turns",
+            "turnlimit",
+            "turn limit",
+            "max_iterations",
+            "max_steps",
+        ],
+    ),
+    (
+        "refused",
+        &[
+            "content_filter",
+            "content filter",
+            "contentfilter",
+            "content policy",
+            "content_policy",
+            "content management policy",
+            "prohibited_content",
+            "refusal",
+            "safety",
+            "moderation",
+        ],
+    ),
+];
+
+/// The code of an HTTP status that has one.
+pub fn status_code(status: u64) -> Option<&'static str> {
+    match status {
+        429 | 529 => Some("rate_limited"),
+        401 | 403 => Some("auth"),
+        402 => Some("budget"),
+        413 => Some("context_window"),
+        _ => None,
+    }
+}
+
+/// The contract's code by the HTTP status and the words of an error.
+#[must_use]
+pub fn code(words: &str, status: Option<u64>) -> &'static str {
+    let words = words.to_lowercase();
+    let row = WORDS.iter().find(|(_, list)| list.iter().any(|word| words.contains(word)));
+    let by_words = row.map(|(code, _)| *code);
+    // A spent account comes with the status of a rate limit, but waiting does not mend it.
+    let spent = by_words.filter(|code| *code == "budget");
+    spent.or_else(|| status.and_then(status_code)).or(by_words).unwrap_or("runtime_error")
+}
+
+/// A failure with a message, other words that name its kind, and an HTTP status.
+#[must_use]
+pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'static> {
+    let message = if message.is_empty() { words } else { message };
+    let message = if message.is_empty() { NO_REASON } else { message };
+    let code = code(&format!("{words} {message}"), status);
+    Failure { code: code.into(), message: message.to_owned().into(), retry_at: None }
+}
+
+/// The failure that an error reports: a message, JSON text inside a string, an object, or an object with either inside.
+#[must_use]
+pub fn failure_of(error: &Value) -> Failure<'static> {
+    let (mut status, mut resets_at, mut words) = (None, None, String::new());
+    let message = innermost(error, &mut |part| {
+        let number = |key: &str| part.get(key).and_then(Value::as_u64);
+        status = status.or(["status", "status_code", "statusCode", "code"].into_iter().find_map(number));
+        resets_at = resets_at.or(number("resets_at"));
+        for key in ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"] {
+            words.push_str(text_at(part, key).unwrap_or_default());
+            words.push(' ');
+        }
+    });
+    let inner = error.get("error").filter(|e| !e.is_null()).unwrap_or(error);
+    let message = message.unwrap_or_else(|| match inner {
+        Value::Object(_) => codec::to_json(inner),
+        _ => String::new(),
+    });
+    let mut failure = failure(&message, "", None);
+    failure.code = code(&format!("{words} {message}"), status).into();
+    let at = resets_at.filter(|_| failure.code == "rate_limited");
+    failure.retry_at =
+        at.map(|s| Time::from_millis(s.saturating_mul(1000)).to_string().into());
+    failure
+}
+
+/// The sentence in an error of any shape.
+#[must_use]
+pub fn sentence(error: &Value) -> String {
+    innermost(error, &mut |_| {}).unwrap_or_else(|| NO_REASON.into())
+}
+
+/// The innermost message of an error; `each` sees every object on the way to it.
+fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
+    let mut part = error.clone();
+    let mut message = None;
+    for _ in 0..MAX_DEPTH {
+        let next = match &part {
+            Value::String(text) => {
+                message = Some(text.clone());
+                serde_json::from_str(text).ok().filter(Value::is_object)
+            }
+            Value::Object(fields) => {
+                each(&part);
+                let inner = fields.get("error").filter(|e| e.is_object() || e.is_string());
+                let keys = ["message", "errorText", "detail"];
+                inner.or_else(|| keys.iter().find_map(|key| fields.get(*key).filter(|m| !m.is_null()))).cloned()
+            }
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        part = next;
+    }
+    if let Value::String(text) = part {
+        message = Some(text);
+    }
+    message.filter(|m| !m.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_any_shape_has_its_innermost_message_and_a_code() {
+        let cases = [
+            (r#""boom""#, "boom", "runtime_error"),
+            (r#"{"message":"Rate limit exceeded"}"#, "Rate limit exceeded", "rate_limited"),
+            (r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "Overloaded", "rate_limited"),
+            (r#"{"error":{"code":429,"message":"x"}}"#, "x", "rate_limited"),
+            (r#"{"error":{"code":429,"message":"x","type":"insufficient_quota"}}"#, "x", "budget"),
+            (r#"{"code":"context_length_exceeded","message":"x"}"#, "x", "context_window"),
+            (r#"{"message":"{\"error\":{\"type\":\"authentication_error\",\"message\":\"no\"}}"}"#, "no", "auth"),
+            (r#"{"odd":1}"#, r#"{"odd":1}"#, "runtime_error"),
+            ("null", NO_REASON, "runtime_error"),
+        ];
+        for (error, message, code) in cases {
+            let failure = failure_of(&serde_json::from_str(error).unwrap());
+            assert_eq!((&*failure.message, &*failure.code), (message, code), "{error}");
+        }
+    }
+
+    #[test]
+    fn words_and_statuses_have_a_code() {
+        let code = |m, w, s| failure(m, w, s).code.into_owned();
+        assert_eq!(code("x", "", Some(429)), "rate_limited");
+        assert_eq!(code("Authentication failed", "", None), "auth");
+        assert_eq!(code("connection refused", "", None), "runtime_error");
+        assert_eq!(code("", "", None), "runtime_error");
+    }
+}

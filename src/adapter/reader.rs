@@ -1,0 +1,154 @@
+//! An agent's bytes to the messages of its runtime, whichever way they are framed: JSON lines, server-sent events,
+//! documents over several lines, `Content-Length` frames. A line that is no message becomes a log, what cannot be read a
+//! diagnostic; no byte is dropped.
+
+use super::framing::{Frame, Frames, Head, Message, Tail};
+use super::{Emit, Framing, Line, Order, Runtime, Spec};
+use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
+use crate::event::Spent;
+use crate::guard::{Ended, Guard, Verdict};
+use crate::time::Time;
+
+/// A line that cannot be a message leaves in pieces from this length on, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// The reader of one agent's stdout.
+pub struct Reader {
+    framing: Framing,
+    lines: Lines,
+    frames: Frames,
+    messages: Messages,
+}
+
+/// The messages on their way to the runtime's adapter.
+struct Messages {
+    runtime: Box<dyn Runtime>,
+    /// The head of the HTTP response that is being read.
+    head: Option<Head>,
+}
+
+impl Reader {
+    /// A reader before the first byte, for a command with these arguments; a line over `max_line` bytes is no message.
+    #[must_use]
+    pub fn new(spec: &Spec, argv: &[String], max_line: usize) -> Self {
+        Self {
+            framing: spec.framing,
+            lines: Lines::new(max_line),
+            frames: Frames::new(MAX_LINE),
+            messages: Messages { runtime: (spec.new)(argv), head: None },
+        }
+    }
+
+    /// The line by which the runtime takes an order on its stdin; see [`Runtime::order`].
+    #[must_use]
+    pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
+        self.messages.runtime.order(order, number)
+    }
+
+    /// Takes the next bytes.
+    pub fn feed(&mut self, now: Time, bytes: &[u8], guard: &mut Guard) {
+        let Self { framing, lines, frames, messages } = self;
+        match framing {
+            Framing::Bytes => {
+                let (number, offset) = lines.place();
+                let line = Line { bytes, number, offset };
+                messages.runtime.on_bytes(line, &mut Emit::new(now, guard));
+                lines.skip(bytes);
+            }
+            Framing::Frames => frames.feed(bytes, &mut |frame| messages.frame(now, frame, guard)),
+            Framing::Lines => {
+                lines.feed(bytes, |piece| messages.piece(now, piece, frames, guard));
+                // No message begins like this, so nothing is gained by waiting for its end.
+                let begun = lines.held().trim_ascii_start();
+                let may_be = matches!(begun.first(), Some(b'{' | b'[')) || begun.starts_with(b"data:");
+                if lines.held().len() >= PIECE && !may_be {
+                    lines.release(|piece| messages.piece(now, piece, frames, guard));
+                }
+            }
+        }
+    }
+
+    /// The output has ended.
+    pub fn end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict {
+        let Self { framing, lines, frames, messages } = self;
+        lines.end(|piece| messages.piece(now, piece, frames, guard));
+        let tail = frames.end(&mut |frame| messages.frame(now, frame, guard));
+        let emit = &mut Emit { head: messages.head.as_ref(), ..Emit::new(now, guard) };
+        let verdict = messages.runtime.on_end(tail, emit);
+        let refused = messages.head.as_ref().map(|head| head.status);
+        if let Some(status) = refused.filter(|status| *status >= 400 && emit.turns() == 0) {
+            let message = format!("HTTP status {status}");
+            let failure = super::failure::failure(&message, "", Some(status.into()));
+            emit.fail(failure, &Spent::default());
+        }
+        let _ = ended;
+        if tail == Tail::Cut && *framing == Framing::Frames { Verdict::Truncated } else { verdict }
+    }
+}
+
+impl Messages {
+    fn piece(&mut self, now: Time, piece: Piece<'_>, frames: &mut Frames, guard: &mut Guard) {
+        let (bytes, line, offset, text) = match piece {
+            Piece::Line { bytes, number, offset, text, .. } => (bytes, number, offset, text),
+            Piece::Long { bytes, number, offset, .. } => {
+                return long(now, (number, offset), bytes, guard);
+            }
+        };
+        let text = text.or_else(|| std::str::from_utf8(bytes).ok());
+        if let Some(text) = text.map(str::trim_ascii)
+            && text.starts_with('{')
+            && frames.is_idle()
+            && self.message(now, "", text, guard).is_ok()
+        {
+            return;
+        }
+        frames.line(Place { line, offset, bytes }, &mut |frame| self.frame(now, frame, guard));
+    }
+
+    fn frame(&mut self, now: Time, frame: Frame<'_>, guard: &mut Guard) {
+        match frame {
+            Frame::Message(message) => {
+                let Message { event, text, line, offset } = message;
+                if let Err(error) = self.message(now, event, text, guard)
+                    && !matches!(event, "ping" | "heartbeat" | "keepalive")
+                {
+                    let place = Place { line, offset, bytes: text.as_bytes() };
+                    guard.diagnostic(now, &place, &codec::malformed(&error, text));
+                }
+            }
+            Frame::Log(line) => Emit::new(now, guard).log(line),
+            Frame::Broken(place, why) => guard.diagnostic(now, &place, &why),
+            Frame::Head(head) => {
+                self.head = Some(head.clone());
+                Emit::new(now, guard).status("info", &head.line, head.data());
+            }
+        }
+    }
+
+    /// Hands on the text of a message. A lone surrogate escape, which serde_json refuses, survives as a stand-in.
+    fn message(&mut self, now: Time, event: &str, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
+        let emit = &mut Emit { head: self.head.as_ref(), ..Emit::new(now, guard) };
+        if text.trim_ascii() == "[DONE]" {
+            self.runtime.on_done(emit);
+            return Ok(());
+        }
+        let Err(error) = self.runtime.on_text(event, text, emit) else {
+            return Ok(());
+        };
+        let Some(mended) = codec::mend_lone(text) else {
+            return Err(error);
+        };
+        emit.expect_lone_surrogates();
+        self.runtime.on_text(event, &mended, emit).map_err(|_| error)
+    }
+}
+
+/// A line that is too long to be a message is kept as diagnostics, piece by piece.
+fn long(now: Time, (line, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
+    let mut offset = offset;
+    for bytes in bytes.chunks(PIECE) {
+        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
+        guard.diagnostic(now, &Place { line, offset, bytes }, &why);
+        offset += bytes.len() as u64;
+    }
+}
