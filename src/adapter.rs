@@ -13,7 +13,9 @@ mod codex;
 mod copilot;
 mod cursor;
 mod droid;
+mod emit;
 mod events;
+mod failure;
 pub(crate) mod framing;
 mod gemini;
 mod gemini_api;
@@ -30,56 +32,90 @@ mod openclaw;
 mod opencode;
 mod pi;
 mod qwen;
+mod reader;
 mod stream_chunk;
 mod text;
 mod vercel;
 
 use serde_json::Value;
 
-use crate::guard::{Ended, Guard, Verdict};
-use crate::time::Time;
+use crate::guard::Verdict;
 
-use json::{
-    Calls, Said, describe, lines_of, one_line, said_at, say_status, text_at, user_said, value_of,
-};
-pub use json::{lenient, read, tool_kind};
+pub use emit::Emit;
+use framing::Tail;
+pub use json::{lenient, tool_kind};
+pub use reader::Reader;
 
-/// One line of the agent's stdout, or one chunk of it if the adapter asks for chunks.
+/// Names that nearly every adapter uses.
+mod prelude {
+    pub use serde_json::Value;
+
+    pub use super::api::{Current, Currents, HeldTools, Snapshot, raw, text};
+    pub use super::emit::{Call, Done, Emit};
+    pub use super::failure::{failure, failure_of, sentence};
+    pub use super::framing::Tail;
+    pub use super::framing::jsonrpc::{Rpc, is_rpc};
+    pub use super::json::{
+        Said, arguments, count, describe, lenient, one_line, plain, said_at, spend, sum, text_at,
+        tool_kind, usage, value_of,
+    };
+    pub use super::{Framing, Line, Match, Order, Runtime, Spec};
+    pub use crate::event::{Failure, Spent, TurnStarted, Usage};
+    pub use crate::guard::{MAX_LANES, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
+}
+
+/// Bytes of the agent's stdout as they came, for an adapter that reads no lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
-    /// Without the line feed.
+    /// The bytes.
     pub bytes: &'a [u8],
-    /// The same as text, where it has been checked already.
-    pub text: Option<&'a str>,
-    /// The number of the line, from 1.
+    /// The number of the line in which they begin, from 1.
     pub number: u64,
-    /// Where it begins in the agent's output, in bytes.
+    /// Where they begin in the agent's output, in bytes.
     pub offset: u64,
-    /// `false` for a last line without a line feed, which may be cut short.
-    pub ended: bool,
 }
 
-/// How an adapter wants the agent's stdout.
+/// The framing of the agent's stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// Line by line.
+    /// One message a line; server-sent events and documents over several lines are read as well.
     Lines,
-    /// As it comes.
-    Chunks,
+    /// Server-sent events by their standard, JSON lines and documents, `Content-Length` frames. A body that ends inside a
+    /// message was cut off.
+    Frames,
+    /// No messages: bytes as they come.
+    Bytes,
 }
 
-/// Turns what one runtime prints into what the guard understands.
-pub trait Adapter {
-    /// How it wants the output.
-    fn framing(&self) -> Framing {
-        Framing::Lines
+/// One runtime's messages in the guard's terms.
+pub trait Runtime {
+    /// Takes the next message; `event` is the name of its server-sent event, or empty.
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
+        let _ = (event, value, emit);
     }
 
-    /// Takes the next line (or chunk) of stdout.
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard);
+    /// Takes the next message as JSON text.
+    ///
+    /// # Errors
+    /// That it cannot be read; then nothing of it was emitted.
+    fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
+        self.on_message(event, serde_json::from_str(text)?, emit);
+        Ok(())
+    }
 
-    /// The output has ended: say what is still held, and what that means for an open turn.
-    fn on_end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict;
+    /// Takes the next bytes, under [`Framing::Bytes`].
+    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
+        let _ = (line, emit);
+    }
+
+    /// `[DONE]`: the body is over.
+    fn on_done(&mut self, _: &mut Emit<'_>) {}
+
+    /// The output has ended: emit what is still held. The answer is what that means for an open turn.
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+        let _ = (tail, emit);
+        Verdict::MissingResult
+    }
 
     /// The line, without its line feed, by which the runtime takes an order on its stdin; `None` if it takes none there.
     /// `number` is another for each order.
@@ -129,8 +165,10 @@ pub struct Spec {
     pub has_result: bool,
     /// Whether a JSON value is one of its lines.
     pub detect: fn(&Value) -> Match,
+    /// How it is framed.
+    pub framing: Framing,
     /// A new adapter for a command with these arguments.
-    pub new: fn(&[String]) -> Box<dyn Adapter>,
+    pub new: fn(&[String]) -> Box<dyn Runtime>,
 }
 
 /// Every runtime that spile understands, in the order in which `auto` asks them.
@@ -190,13 +228,29 @@ pub fn by_content(value: &Value) -> Option<(&'static Spec, Match)> {
     all.rev().max_by_key(|(_, sure)| *sure).filter(|(_, sure)| *sure > Match::No)
 }
 
+/// The events that an adapter makes of an input in slices, one a line.
+#[cfg(test)]
+pub(crate) fn emitted(spec: &Spec, slices: &[&[u8]]) -> String {
+    use crate::guard::{Config, End, Ended, Guard, MAX_BLOCK};
+    let config = Config { stream: "s".into(), label: None, max_block: MAX_BLOCK };
+    let (mut guard, now) = (Guard::new(config), crate::time::Time::default());
+    guard.set_runtime(spec.name);
+    let mut reader = Reader::new(spec, &[], crate::codec::MAX_LINE);
+    for slice in slices {
+        reader.feed(now, slice, &mut guard);
+    }
+    let verdict = reader.end(now, &mut guard);
+    guard.end(now, &End { ended: Ended::Eof, verdict });
+    String::from_utf8(guard.out).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_table_is_the_folder() {
-        let shared = ["api.rs", "framing.rs", "json.rs"];
+        let shared = ["api.rs", "emit.rs", "failure.rs", "framing.rs", "json.rs", "reader.rs"];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()

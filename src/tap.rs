@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::adapter::framing::{Frame, Frames};
-use crate::adapter::{self, Adapter, Framing, Line, Match, Order, Spec};
-use crate::codec::{self, Lines, Malformed, Piece, Place};
+use crate::adapter::{self, Match, Order, Reader, Spec};
+use crate::codec::{self, Lines, Piece};
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
 use crate::stage::{Io, Stage};
@@ -22,7 +22,7 @@ const DECIDE_BYTES: usize = 256 << 10;
 /// How many bytes may be held while a JSON document that spans lines is not whole.
 const DECIDE_DOCUMENT: usize = 4 << 20;
 
-/// A line that cannot be a message is carried in pieces from this length on, in bytes.
+/// A line of stderr is carried in pieces from this length on, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// How to read an agent's output.
@@ -42,7 +42,6 @@ pub struct Config {
 pub struct Tap {
     guard: Guard,
     source: Source,
-    lines: Lines,
     errors: Lines,
     config: Config,
     hint: Option<String>,
@@ -54,7 +53,7 @@ enum Source {
         chunks: Vec<(Time, Vec<u8>)>,
         scan: Box<Scan>,
     },
-    Known(&'static Spec, Box<dyn Adapter>),
+    Known(&'static Spec, Box<Reader>),
 }
 
 /// What the held output looks like so far.
@@ -105,12 +104,11 @@ impl Tap {
         let source = match from.or(promised) {
             Some(spec) => {
                 guard.set_runtime(spec.name);
-                Source::Known(spec, (spec.new)(&config.argv))
+                Source::Known(spec, Box::new(Reader::new(spec, &config.argv, config.max_line)))
             }
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
-        let (lines, errors) = (Lines::new(config.max_line), Lines::new(PIECE));
-        Self { guard, source, lines, errors, config, hint: None }
+        Self { guard, source, errors: Lines::new(PIECE), config, hint: None }
     }
 
     /// The guard, for what the host itself has to say.
@@ -133,12 +131,12 @@ impl Tap {
         matches!(&self.source, Source::Known(spec, _) if spec.has_result)
     }
 
-    /// The line by which the runtime takes an order on its stdin; see [`Adapter::order`].
+    /// The line by which the runtime takes an order on its stdin; see [`adapter::Runtime::order`].
     #[must_use]
     pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         match &self.source {
             Source::Held { .. } => None,
-            Source::Known(_, adapter) => adapter.order(order, number),
+            Source::Known(_, reader) => reader.order(order, number),
         }
     }
 
@@ -187,11 +185,10 @@ impl Tap {
         self.decide();
         let guard = &mut self.guard;
         self.errors.end(|piece| error_line(now, piece, guard));
-        let Source::Known(_, adapter) = &mut self.source else {
+        let Source::Known(_, reader) = &mut self.source else {
             return;
         };
-        self.lines.end(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
-        let verdict = adapter.on_end(now, ended, guard);
+        let verdict = reader.end(now, guard);
         guard.end(now, &End { ended, verdict });
     }
 
@@ -243,7 +240,8 @@ impl Tap {
             ));
         }
         self.guard.set_runtime(spec.name);
-        self.source = Source::Known(spec, (spec.new)(&self.config.argv));
+        let reader = Reader::new(spec, &self.config.argv, self.config.max_line);
+        self.source = Source::Known(spec, Box::new(reader));
         for (at, bytes) in chunks {
             self.read(at, &bytes);
         }
@@ -259,23 +257,8 @@ impl Tap {
     }
 
     fn read(&mut self, now: Time, bytes: &[u8]) {
-        let Source::Known(_, adapter) = &mut self.source else {
-            return;
-        };
-        let (lines, guard) = (&mut self.lines, &mut self.guard);
-        if adapter.framing() == Framing::Chunks {
-            let (number, offset) = lines.place();
-            adapter.on_line(now, Line { bytes, text: None, number, offset, ended: false }, guard);
-            lines.skip(bytes);
-            return;
-        }
-        lines.feed(bytes, |piece| {
-            stdout_piece(now, piece, adapter.as_mut(), guard);
-        });
-        // No message begins like this, so nothing is gained by waiting for its end.
-        let begun = lines.held().trim_ascii_start();
-        if lines.held().len() >= PIECE && !matches!(begun.first(), Some(b'{' | b'[')) {
-            lines.release(|piece| stdout_piece(now, piece, adapter.as_mut(), guard));
+        if let Source::Known(_, reader) = &mut self.source {
+            reader.feed(now, bytes, &mut self.guard);
         }
     }
 }
@@ -308,25 +291,6 @@ impl Stage for Tap {
 
     fn exit(&self) -> Exit {
         Tap::exit(self)
-    }
-}
-
-fn stdout_piece(now: Time, piece: Piece<'_>, adapter: &mut dyn Adapter, guard: &mut Guard) {
-    match piece {
-        Piece::Line { number, offset, bytes, text, ended } => {
-            adapter.on_line(now, Line { bytes, text, number, offset, ended }, guard);
-        }
-        Piece::Long { number, offset, bytes, .. } => long(now, (number, offset), bytes, guard),
-    }
-}
-
-/// A line that is too long to be a message is kept as diagnostics, piece by piece.
-fn long(now: Time, (number, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
-    let mut at = offset;
-    for bytes in bytes.chunks(PIECE) {
-        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
-        guard.diagnostic(now, &Place { line: number, offset: at, bytes }, &why);
-        at += bytes.len() as u64;
     }
 }
 

@@ -11,15 +11,9 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Value, json};
+use super::prelude::*;
 
-use super::api::failure;
-use super::framing::jsonrpc::{Rpc, is_rpc};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Order, Spec, say_status, text_at};
-use crate::event::Spent;
-use crate::guard::{Guard, MAX_LANES, Verdict};
-use crate::time::Time;
+use serde_json::{Value, json};
 
 use session::{History, Session};
 
@@ -33,7 +27,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Acp::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Acp::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -78,7 +73,7 @@ struct Acp {
     answered: Option<Value>,
 }
 
-impl Protocol for Acp {
+impl Runtime for Acp {
     /// Source: the protocol's schema, `session/cancel` and `session/prompt`.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         // Who asks names the connection, whose stream is that of the first session.
@@ -94,47 +89,35 @@ impl Protocol for Acp {
         Some(message.to_string())
     }
 
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
-        if let Value::Array(values) = value {
-            for value in values {
-                self.rpc(now, &value, guard);
-            }
-        } else {
-            self.rpc(now, &value, guard);
-        }
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.rpc(&value, emit);
     }
 
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         for (lane, session) in self.sessions.iter_mut().enumerate() {
-            guard.in_lane(lane, |guard| session.end(now, guard));
+            emit.in_lane(lane, |emit| session.end(emit));
         }
         if let Some(error) = self.error.take()
-            && guard.all_turns() == 0
+            && emit.all_turns() == 0
         {
-            guard.fail(now, failure(&error), &Spent::default());
+            emit.fail(failure_of(&error), &Spent::default());
         }
         Verdict::MissingResult
     }
 }
 
 impl Acp {
-    fn rpc(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn rpc(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.messages += 1;
         match Rpc::of(value) {
-            Rpc::Call { id, method, params } => self.call(now, (id, method), params, guard),
-            Rpc::Result { id, result } => self.result(now, id, result, guard),
-            Rpc::Error { id, error } => self.failed(now, id, error, guard),
-            Rpc::Other => self.note(now, "info", "an unknown message", value, guard),
+            Rpc::Call { id, method, params } => self.call((id, method), params, emit),
+            Rpc::Result { id, result } => self.result(id, result, emit),
+            Rpc::Error { id, error } => self.failed(id, error, emit),
+            Rpc::Other => self.note("info", "an unknown message", value, emit),
         }
     }
 
-    fn call(
-        &mut self,
-        now: Time,
-        (id, method): (Option<&Value>, &str),
-        params: &Value,
-        guard: &mut Guard,
-    ) {
+    fn call(&mut self, (id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
         let ours = [
             "session/update",
             "session/request_permission",
@@ -144,24 +127,24 @@ impl Acp {
         ];
         if !ours.contains(&method) {
             self.last = self.known(params).unwrap_or(self.last);
-            return self.note(now, "progress", method, params, guard);
+            return self.note("progress", method, params, emit);
         }
         let Some(lane) = self.speaks(params) else {
-            return self.note(now, "info", "another session", params, guard);
+            return self.note("info", "another session", params, emit);
         };
         let Some(session) = self.sessions.get_mut(lane) else {
             return;
         };
-        guard.in_lane(lane, |guard| match method {
+        emit.in_lane(lane, |emit| match method {
             "session/update" => {
                 let update = params.get("update").unwrap_or(&Value::Null);
-                session.update(now, update, guard);
+                session.update(update, emit);
             }
-            "session/request_permission" => session.permission(now, params, guard),
-            "session/prompt" => session.prompted(now, id, params, guard),
+            "session/request_permission" => session.permission(params, emit),
+            "session/prompt" => session.prompted(id, params, emit),
             _ => {
                 session.history = History::Replayed(id.cloned());
-                say_status(now, guard, "session", method, params.clone());
+                emit.status("session", method, params.clone());
             }
         });
     }
@@ -215,9 +198,9 @@ impl Acp {
         Some(lane)
     }
 
-    fn result(&mut self, now: Time, id: &Value, result: &Value, guard: &mut Guard) {
+    fn result(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
         if text_at(result, "stopReason").is_some() {
-            return self.stopped(now, id, result, guard);
+            return self.stopped(id, result, emit);
         }
         for session in &mut self.sessions {
             match &session.history {
@@ -231,24 +214,24 @@ impl Acp {
             let name = agent.and_then(|a| text_at(a, "name"));
             self.agent = name.map(str::to_owned);
             self.history = History::Expected;
-            self.note(now, "info", name.unwrap_or_default(), result, guard);
+            self.note("info", name.unwrap_or_default(), result, emit);
         } else if let Some(session) = text_at(result, "sessionId") {
             if self.made.len() >= MAX_MADE {
                 self.made.remove(0);
             }
             self.made.push(session.to_owned());
-            self.note(now, "session", session, result, guard);
+            self.note("session", session, result, emit);
         } else if result.as_object().is_some_and(|r| !r.is_empty()) {
-            self.note(now, "info", "response", result, guard);
+            self.note("info", "response", result, emit);
         }
     }
 
     /// A prompt was answered. If several turns are open and the prompt was not seen, nothing says which one it was.
-    fn stopped(&mut self, now: Time, id: &Value, result: &Value, guard: &mut Guard) {
-        let lane = match self.prompted(id, guard) {
+    fn stopped(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
+        let lane = match self.prompted(id, emit) {
             Some(lane) => lane,
-            None if self.answered.as_ref() == Some(id) && guard.all_turns() > 0 => {
-                return self.note(now, "log", "a second response", result, guard);
+            None if self.answered.as_ref() == Some(id) && emit.all_turns() > 0 => {
+                return self.note("log", "a second response", result, emit);
             }
             None => {
                 let Some(lane) = self.begin(None) else {
@@ -260,27 +243,27 @@ impl Acp {
         self.last = lane;
         self.answered = Some(id.clone());
         if let Some(session) = self.sessions.get_mut(lane) {
-            guard.in_lane(lane, |guard| session.answered(now, result, guard));
+            emit.in_lane(lane, |emit| session.answered(result, emit));
         }
     }
 
     /// A request has failed: the prompt if that is known or a turn is open, else somebody's.
-    fn failed(&mut self, now: Time, id: &Value, error: &Value, guard: &mut Guard) {
-        let Some(lane) = self.prompted(id, guard) else {
+    fn failed(&mut self, id: &Value, error: &Value, emit: &mut Emit<'_>) {
+        let Some(lane) = self.prompted(id, emit) else {
             let message = text_at(error, "message").unwrap_or_default();
             self.error = Some(error.clone());
-            return self.note(now, "error", message, error, guard);
+            return self.note("error", message, error, emit);
         };
         if let Some(session) = self.sessions.get_mut(lane) {
-            guard.in_lane(lane, |guard| session.failed(now, error, guard));
+            emit.in_lane(lane, |emit| session.failed(error, emit));
         }
     }
 
     /// The session with an open turn whose prompt a response answers. Where the prompt was not seen: the only one; of
     /// several the one that spoke last and waits for no tool, for its response follows what it says last.
-    fn prompted(&self, id: &Value, guard: &mut Guard) -> Option<usize> {
+    fn prompted(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
         let open = self.sessions.iter().enumerate();
-        let open = open.filter(|(lane, _)| guard.in_lane(*lane, |guard| guard.turn_open()));
+        let open = open.filter(|(lane, _)| emit.in_lane(*lane, |emit| emit.turn_open()));
         let open: Vec<(usize, &Session)> = open.collect();
         let asked = open.iter().find(|(_, s)| s.prompt.as_ref() == Some(id));
         let unseen = open.iter().filter(|(_, s)| s.prompt.is_none());
@@ -289,9 +272,9 @@ impl Acp {
     }
 
     /// Says a status where the last message was said.
-    fn note(&self, now: Time, kind: &str, message: &str, data: &Value, guard: &mut Guard) {
-        guard.in_lane(self.last, |guard| {
-            say_status(now, guard, kind, message, data.clone());
+    fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
+        emit.in_lane(self.last, |emit| {
+            emit.status(kind, message, data.clone());
         });
     }
 }

@@ -3,15 +3,7 @@
 //! Source: recordings of the .NET server, the fixtures of the SDKs and the protocol's documentation. `TOOL_CALL_END` ends
 //! a tool's arguments; the tool itself ends with its result, which has no status, or never.
 
-use serde_json::Value;
-
-use super::api::{HeldTools, failure, raw, text};
-use super::framing::{Framed, Protocol, Tail};
-use super::json::over;
-use super::{Calls, Match, Spec, said_at, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "ag-ui",
@@ -23,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(AgUi::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(AgUi::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -52,62 +45,61 @@ struct AgUi {
     message: String,
     tool: String,
     held: HeldTools,
-    calls: Calls,
 }
 
 /// How many messages of users are remembered.
 const MAX_USERS: usize = 256;
 
-impl Protocol for AgUi {
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+impl Runtime for AgUi {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
         let id = text_at(&value, "toolCallId").unwrap_or_default();
         match type_.as_str() {
             "RUN_STARTED" => {
-                self.release(now, guard);
+                self.release(emit);
                 let started = TurnStarted {
                     runtime: SPEC.name.into(),
                     session: text_at(&value, "threadId").map(Into::into),
                     ..TurnStarted::default()
                 };
-                guard.start_turn(now, &started);
+                emit.start_turn(&started);
             }
-            "RUN_FINISHED" | "RUN_ERROR" if over(guard) => {
-                say_status(now, guard, "log", "the run had ended already", value);
+            "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
+                emit.status("log", "the run had ended already", value);
             }
-            "RUN_FINISHED" => self.finish(now, &value, guard),
+            "RUN_FINISHED" => self.finish(&value, emit),
             "RUN_ERROR" => {
-                self.release(now, guard);
-                guard.fail(now, failure(&value), &spent(&value));
+                self.release(emit);
+                emit.fail(failure_of(&value), &spent(&value));
             }
-            "TOOL_CALL_START" => self.tool(now, id, &value, guard),
+            "TOOL_CALL_START" => self.tool(id, &value, emit),
             "TOOL_CALL_ARGS" => self.held.add(id, text_at(&value, "delta").unwrap_or_default()),
-            "TOOL_CALL_END" => self.held.start(now, id, &mut self.calls, guard),
+            "TOOL_CALL_END" => self.held.start(id, emit),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
-                    self.tool(now, id, &value, guard);
+                    self.tool(id, &value, emit);
                 }
                 let arguments = text_at(&value, "delta").unwrap_or_default();
                 self.held.add(&self.tool, arguments);
             }
             "TOOL_CALL_RESULT" => {
-                self.held.start(now, id, &mut self.calls, guard);
+                self.held.start(id, emit);
                 let end = ToolEnd {
                     id,
                     outcome: "unknown",
                     output: value.get("content").map(raw),
                     ..ToolEnd::default()
                 };
-                self.calls.finish(now, end, guard);
+                emit.finish_call(&end);
             }
-            _ if self.text(now, &type_, &value, guard) => {}
-            _ => other(now, &type_, value, guard),
+            _ if self.text(&type_, &value, emit) => {}
+            _ => other(&type_, value, emit),
         }
     }
 
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
-        if guard.turn_open() {
-            self.release(now, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.release(emit);
         }
         Verdict::MissingResult
     }
@@ -115,7 +107,7 @@ impl Protocol for AgUi {
 
 impl AgUi {
     /// Says what a message of text says; `false` if it is none.
-    fn text(&mut self, now: Time, type_: &str, value: &Value, guard: &mut Guard) -> bool {
+    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
         let Some((of, what)) = type_.rsplit_once('_') else {
             return false;
         };
@@ -130,57 +122,57 @@ impl AgUi {
         if user && self.users.len() < MAX_USERS {
             self.users.push(id.clone());
         }
-        let said = said_at(now, value, "delta", guard);
+        let said = said_at(value, "delta", emit);
         let block = text(kind, &id);
         match what {
             "START" => {}
             "CHUNK" | "CONTENT" if self.users.contains(&id) => {
                 let data = serde_json::json!({"text": said});
-                say_status(now, guard, "info", "user message", data);
+                emit.status("info", "user message", data);
             }
             "CHUNK" if id != self.message => {
-                self.held.start_all(now, &mut self.calls, guard);
-                guard.finish_block(now, &text(kind, &self.message), None);
-                guard.delta(now, &block, said);
+                self.held.start_all(emit);
+                emit.finish_block(&text(kind, &self.message), None);
+                emit.delta(&block, said);
             }
-            "CHUNK" | "CONTENT" => guard.delta(now, &block, said),
-            "END" => guard.finish_block(now, &block, None),
+            "CHUNK" | "CONTENT" => emit.delta(&block, said),
+            "END" => emit.finish_block(&block, None),
             _ => return false,
         }
         self.message = id;
         true
     }
 
-    fn tool(&mut self, now: Time, id: &str, value: &Value, guard: &mut Guard) {
+    fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
         let name = text_at(value, "toolCallName").unwrap_or_default();
         if self.held.has(&self.tool) && text_at(value, "type") == Some("TOOL_CALL_CHUNK") {
-            self.held.start(now, &self.tool, &mut self.calls, guard);
+            self.held.start(&self.tool, emit);
         }
-        self.held.begin(now, id, (id, name), &mut self.calls, guard);
+        self.held.begin(id, (id, name), emit);
         id.clone_into(&mut self.tool);
     }
 
-    fn finish(&mut self, now: Time, value: &Value, guard: &mut Guard) {
-        self.release(now, guard);
+    fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        self.release(emit);
         let outcome = value.get("outcome").unwrap_or(&Value::Null);
         let outcome = outcome.as_str().or_else(|| text_at(outcome, "type"));
         let stop = match outcome {
             // The run waits for the user; what it waits for is in the message.
             Some("interrupt") => {
                 let message = "the run waits for an answer";
-                say_status(now, guard, "permission", message, value.clone());
+                emit.status("permission", message, value.clone());
                 "needs_input"
             }
             Some(outcome) => outcome,
             None => "finished",
         };
         let result = value.get("result").and_then(Value::as_str);
-        guard.complete(now, stop, result, &spent(value));
+        emit.complete(stop, result, &spent(value));
     }
 
     /// Starts the tools that wait for arguments.
-    fn release(&mut self, now: Time, guard: &mut Guard) {
-        self.held.start_all(now, &mut self.calls, guard);
+    fn release(&mut self, emit: &mut Emit<'_>) {
+        self.held.start_all(emit);
     }
 }
 
@@ -208,14 +200,14 @@ fn spent(value: &Value) -> Spent {
     }
 }
 
-fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
+fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
     let name = text_at(&value, "stepName").or_else(|| text_at(&value, "name"));
     let message = name.unwrap_or(type_).to_owned();
     match type_ {
         "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => {
-            say_status(now, guard, "progress", &message, value);
+            emit.status("progress", &message, value);
         }
         "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
-        _ => say_status(now, guard, "info", &message, value),
+        _ => emit.status("info", &message, value),
     }
 }

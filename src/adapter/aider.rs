@@ -1,15 +1,9 @@
 //! Aider: `aider --message PROMPT --yes --no-pretty --no-fancy-input`. It has no machine format, so everything that it
 //! prints is answer text and the way it ends decides; the line that counts the tokens of each reply is read beside that.
 
-use serde_json::Value;
-
-use super::json::spend;
+use super::prelude::*;
 use super::text::PlainText;
-use super::{Adapter, Framing, Line, Match, Spec};
 use crate::codec::{Lines, Piece};
-use crate::event::{Spent, Usage};
-use crate::guard::{Ended, Guard, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "aider",
@@ -22,6 +16,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[""],
     has_result: false,
     detect: |_: &Value| Match::No,
+    framing: Framing::Bytes,
     new: |_| {
         Box::new(Aider {
             text: PlainText::new("aider"),
@@ -40,26 +35,22 @@ struct Aider {
     spent: Spent,
 }
 
-impl Adapter for Aider {
-    fn framing(&self) -> Framing {
-        Framing::Chunks
+impl Runtime for Aider {
+    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
+        self.text.on_bytes(line, emit);
+        let spent = &mut self.spent;
+        self.lines.feed(line.bytes, |piece| footer(piece, spent, emit));
     }
 
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        self.text.on_line(now, line, guard);
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
         let spent = &mut self.spent;
-        self.lines.feed(line.bytes, |piece| footer(piece, spent, guard));
-    }
-
-    fn on_end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict {
-        let spent = &mut self.spent;
-        self.lines.end(|piece| footer(piece, spent, guard));
-        self.text.on_end(now, ended, guard)
+        self.lines.end(|piece| footer(piece, spent, emit));
+        self.text.on_end(tail, emit)
     }
 }
 
 /// `Tokens: 8.6k sent, 59 received. Cost: $0.03 message, $0.06 session.`: the tokens of a message and the cost of the run.
-fn footer(piece: Piece<'_>, spent: &mut Spent, guard: &mut Guard) {
+fn footer(piece: Piece<'_>, spent: &mut Spent, emit: &mut Emit<'_>) {
     let Piece::Line { bytes, .. } = piece else {
         return;
     };
@@ -85,7 +76,7 @@ fn footer(piece: Piece<'_>, spent: &mut Spent, guard: &mut Guard) {
     let session = cost.split(',').find_map(|part| part.trim().strip_suffix(" session."));
     let session = session.and_then(|part| part.strip_prefix('$')?.parse().ok());
     spent.cost_usd = session.or(spent.cost_usd);
-    guard.note_spent(spent);
+    emit.note_spent(spent);
 }
 
 /// `597`, `8.6k` or `1.2M`, which is as exact as it is said.
@@ -105,19 +96,10 @@ mod tests {
 
     #[test]
     fn the_footer_counts_tokens_and_cost() {
-        let mut guard =
-            Guard::new(crate::guard::Config { stream: "s".into(), label: None, max_block: 1000 });
-        let mut aider = (SPEC.new)(&[]);
         let text = "Hi.\nTokens: 8.6k sent, 59 received. Cost: $0.03 message, $0.03 session.\n\
                     Yes.\nTokens: 400 sent, 1 received. Cost: $0.01 message, $0.04 session.";
-        for bytes in text.as_bytes().chunks(7) {
-            let line = Line { text: None, bytes, number: 1, offset: 0, ended: false };
-            aider.on_line(Time::default(), line, &mut guard);
-        }
-        let verdict = aider.on_end(Time::default(), Ended::Exited(0), &mut guard);
-        let ended = Ended::Exited(0);
-        guard.end(Time::default(), &crate::guard::End { ended, verdict });
-        let out = String::from_utf8_lossy(&guard.out).into_owned();
+        let slices: Vec<&[u8]> = text.as_bytes().chunks(7).collect();
+        let out = crate::adapter::emitted(&SPEC, &slices);
         let last = out.lines().last().unwrap_or_default();
         assert!(
             last.contains(r#""usage":{"input_tokens":9000,"output_tokens":60},"cost_usd":0.04"#),

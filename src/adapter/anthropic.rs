@@ -3,14 +3,7 @@
 //! Source: recordings of the API and of its SDKs' fixtures, and Anthropic's API reference. `message_stop` ends a turn, an
 //! `error` fails it. The tools that run on Anthropic's side finish with their `*_tool_result` block, the others never.
 
-use serde_json::Value;
-
-use super::api::{HeldTools, error_after_turn, failure_under, raw, text};
-use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, said_at, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "anthropic",
@@ -22,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Anthropic::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Anthropic::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -43,7 +37,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Anthropic {
-    head: Option<Head>,
     /// The message that is being read, and how many there were.
     id: String,
     count: u64,
@@ -51,54 +44,49 @@ struct Anthropic {
     usage: Usage,
     used: bool,
     held: HeldTools,
-    calls: Calls,
 }
 
-impl Protocol for Anthropic {
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Anthropic {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let index = value.get("index").and_then(Value::as_u64).unwrap_or(0);
         let key = format!("{}/{index}", self.count);
         match text_at(&value, "type").unwrap_or(event) {
             "message_start" => {
                 let message = value.get("message").unwrap_or(&Value::Null);
-                self.begin(now, message, guard);
+                self.begin(message, emit);
             }
             "content_block_start" => {
                 let block = value.get("content_block").unwrap_or(&Value::Null);
-                self.block(now, &key, block, guard);
+                self.block(&key, block, emit);
             }
             "content_block_delta" => {
                 let delta = value.get("delta").unwrap_or(&Value::Null);
-                self.delta(now, &key, delta, guard);
+                self.delta(&key, delta, emit);
             }
-            "content_block_stop" => self.stop_block(now, &key, guard),
-            "message_delta" => self.message_delta(now, &value, guard),
+            "content_block_stop" => self.stop_block(&key, emit),
+            "message_delta" => self.message_delta(&value, emit),
             "message_stop" => {
-                if guard.turn_open() {
+                if emit.turn_open() {
                     let stop = self.stop.take();
-                    self.complete(now, stop.as_deref().unwrap_or("message_stop"), guard);
+                    self.complete(stop.as_deref().unwrap_or("message_stop"), emit);
                 }
             }
-            "message" => self.whole(now, &value, guard),
-            "error" => self.fail(now, &value, guard),
+            "message" => self.whole(&value, emit),
+            "error" => self.fail(&value, emit),
             "ping" => {}
-            _ if value.get("error").is_some() => self.fail(now, &value, guard),
+            _ if value.get("error").is_some() => self.fail(&value, emit),
             type_ => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 
-    fn head(&mut self, _: Time, head: &Head) {
-        self.head = Some(head.clone());
-    }
-
-    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
-        if guard.turn_open() {
-            self.held.start_all(now, &mut self.calls, guard);
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.held.start_all(emit);
             if let Some(stop) = self.stop.take().filter(|_| tail == Tail::Clean) {
-                self.complete(now, &stop, guard);
+                self.complete(&stop, emit);
             }
         }
         Verdict::MissingResult
@@ -107,42 +95,39 @@ impl Protocol for Anthropic {
 
 impl Anthropic {
     /// A message begins. Proxies repeat the line, and splice another message in: that one goes on in the same turn.
-    fn begin(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+    fn begin(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let id = text_at(message, "id").unwrap_or_default();
-        if guard.turn_open() {
+        if emit.turn_open() {
             if id == self.id {
                 return;
             }
-            self.held.start_all(now, &mut self.calls, guard);
-            self.finish_texts(now, guard);
+            self.held.start_all(emit);
+            self.finish_texts(emit);
         } else {
             (self.stop, self.usage, self.used) = (None, Usage::default(), false);
             let model = text_at(message, "model").filter(|m| !m.is_empty());
-            guard.start_turn(
-                now,
-                &TurnStarted {
-                    runtime: SPEC.name.into(),
-                    model: model.map(Into::into),
-                    ..TurnStarted::default()
-                },
-            );
+            emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                model: model.map(Into::into),
+                ..TurnStarted::default()
+            });
         }
         self.count += 1;
         id.clone_into(&mut self.id);
-        self.count_usage(message.get("usage"), guard);
+        self.count_usage(message.get("usage"), emit);
     }
 
     /// Closes what the message before this one left open.
-    fn finish_texts(&self, now: Time, guard: &mut Guard) {
+    fn finish_texts(&self, emit: &mut Emit<'_>) {
         for index in 0..16 {
             let key = format!("{}/{index}", self.count);
             for kind in [TextKind::Answer, TextKind::Reasoning] {
-                guard.finish_block(now, &text(kind, &key), None);
+                emit.finish_block(&text(kind, &key), None);
             }
         }
     }
 
-    fn block(&mut self, now: Time, key: &str, block: &Value, guard: &mut Guard) {
+    fn block(&mut self, key: &str, block: &Value, emit: &mut Emit<'_>) {
         let type_ = text_at(block, "type").unwrap_or_default();
         let id = text_at(block, "id").unwrap_or_default();
         match type_ {
@@ -150,29 +135,28 @@ impl Anthropic {
                 for (kind, field) in [(TextKind::Answer, "text"), (TextKind::Reasoning, "thinking")]
                 {
                     let said = text_at(block, field).unwrap_or_default();
-                    guard.delta(now, &text(kind, key), said);
+                    emit.delta(&text(kind, key), said);
                 }
             }
             "redacted_thinking" | "compaction" => {}
             _ if type_.ends_with("tool_use") => {
                 let name = text_at(block, "name").unwrap_or_default();
-                let calls = &mut self.calls;
-                self.held.begin(now, key, (id, name), calls, guard);
+                self.held.begin(key, (id, name), emit);
                 let input = block.get("input");
                 if let Some(input) = input.filter(|i| i.as_object().is_some_and(|o| !o.is_empty()))
                 {
                     self.held.add(key, &crate::codec::to_json(input));
                 }
             }
-            _ if type_.ends_with("tool_result") => self.tool_result(now, block, guard),
+            _ if type_.ends_with("tool_result") => self.tool_result(block, emit),
             _ => {
                 let message = format!("content of type {type_:?}");
-                say_status(now, guard, "info", &message, block.clone());
+                emit.status("info", &message, block.clone());
             }
         }
     }
 
-    fn tool_result(&mut self, now: Time, block: &Value, guard: &mut Guard) {
+    fn tool_result(&mut self, block: &Value, emit: &mut Emit<'_>) {
         let content = block.get("content");
         let kind = content.and_then(|c| text_at(c, "type"));
         let error = block.get("is_error").and_then(Value::as_bool) == Some(true)
@@ -183,54 +167,54 @@ impl Anthropic {
             output: content.map(raw),
             ..ToolEnd::default()
         };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 
-    fn delta(&mut self, now: Time, key: &str, delta: &Value, guard: &mut Guard) {
+    fn delta(&mut self, key: &str, delta: &Value, emit: &mut Emit<'_>) {
         let said = |field: &str| text_at(delta, field).unwrap_or_default();
         match text_at(delta, "type").unwrap_or_default() {
             "text_delta" => {
-                let said = said_at(now, delta, "text", guard);
-                guard.delta(now, &text(TextKind::Answer, key), said);
+                let said = said_at(delta, "text", emit);
+                emit.delta(&text(TextKind::Answer, key), said);
             }
             "thinking_delta" => {
-                let said = said_at(now, delta, "thinking", guard);
-                guard.delta(now, &text(TextKind::Reasoning, key), said);
+                let said = said_at(delta, "thinking", emit);
+                emit.delta(&text(TextKind::Reasoning, key), said);
             }
             "input_json_delta" => self.held.add(key, said("partial_json")),
             "signature_delta" => {}
             "compaction_delta" => {
                 let data = serde_json::json!({"content": delta.get("content")});
-                say_status(now, guard, "compaction", "", data);
+                emit.status("compaction", "", data);
             }
             type_ => {
                 let message = format!("delta of type {type_:?}");
-                say_status(now, guard, "info", &message, delta.clone());
+                emit.status("info", &message, delta.clone());
             }
         }
     }
 
-    fn stop_block(&mut self, now: Time, key: &str, guard: &mut Guard) {
+    fn stop_block(&mut self, key: &str, emit: &mut Emit<'_>) {
         for kind in [TextKind::Answer, TextKind::Reasoning] {
-            guard.finish_block(now, &text(kind, key), None);
+            emit.finish_block(&text(kind, key), None);
         }
-        self.held.start(now, key, &mut self.calls, guard);
+        self.held.start(key, emit);
     }
 
-    fn message_delta(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn message_delta(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let delta = value.get("delta").unwrap_or(&Value::Null);
         if let Some(stop) = text_at(delta, "stop_reason") {
             self.stop = Some(stop.to_owned());
         }
         if let Some(details) = delta.get("stop_details").filter(|d| d.is_object()) {
             let why = text_at(details, "explanation").unwrap_or_default();
-            say_status(now, guard, "info", why, details.clone());
+            emit.status("info", why, details.clone());
         }
-        self.count_usage(value.get("usage"), guard);
+        self.count_usage(value.get("usage"), emit);
     }
 
     /// Counts of a message go up to the last ones; what a line leaves out stays.
-    fn count_usage(&mut self, usage: Option<&Value>, guard: &mut Guard) {
+    fn count_usage(&mut self, usage: Option<&Value>, emit: &mut Emit<'_>) {
         let Some(usage) = usage else { return };
         let count = |key: &str| usage.get(key).and_then(Value::as_u64);
         let now = &mut self.usage;
@@ -239,7 +223,7 @@ impl Anthropic {
         now.cache_read_tokens = count("cache_read_input_tokens").or(now.cache_read_tokens);
         now.cache_write_tokens = count("cache_creation_input_tokens").or(now.cache_write_tokens);
         self.used = true;
-        guard.note_spent(&self.spent());
+        emit.note_spent(&self.spent());
     }
 
     fn spent(&self) -> Spent {
@@ -247,31 +231,31 @@ impl Anthropic {
     }
 
     /// A body that was not streamed.
-    fn whole(&mut self, now: Time, value: &Value, guard: &mut Guard) {
-        self.begin(now, value, guard);
+    fn whole(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        self.begin(value, emit);
         let blocks = value.get("content").and_then(Value::as_array);
         for (index, block) in blocks.into_iter().flatten().enumerate() {
             let key = format!("{}/{index}", self.count);
-            self.block(now, &key, block, guard);
-            self.stop_block(now, &key, guard);
+            self.block(&key, block, emit);
+            self.stop_block(&key, emit);
         }
         let stop = text_at(value, "stop_reason").unwrap_or("message");
-        self.complete(now, stop, guard);
+        self.complete(stop, emit);
     }
 
-    fn complete(&mut self, now: Time, stop: &str, guard: &mut Guard) {
-        self.held.start_all(now, &mut self.calls, guard);
-        guard.complete(now, stop, None, &self.spent());
+    fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
+        self.held.start_all(emit);
+        emit.complete(stop, None, &self.spent());
         (self.usage, self.used) = (Usage::default(), false);
     }
 
-    fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
-        if error_after_turn(now, error, guard) {
+    fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
+        if emit.error_after_turn(error) {
             return;
         }
-        self.held.start_all(now, &mut self.calls, guard);
-        let failure = failure_under(now, self.head.as_ref(), error);
-        guard.fail(now, failure, &self.spent());
+        self.held.start_all(emit);
+        let failure = emit.failure(error);
+        emit.fail(failure, &self.spent());
         self.stop = None;
     }
 }

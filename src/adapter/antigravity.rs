@@ -3,13 +3,7 @@
 //!
 //! Source: a recording of the document; of the stream only reports exist, so its messages are read by what they hold.
 
-use serde_json::Value;
-
-use super::json::{Documents, failure, over, usage};
-use super::{Adapter, Framing, Line, Match, Said, Spec, one_line, said_at, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "antigravity",
@@ -21,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--output-format"],
     has_result: true,
     detect,
-    new: |_| Box::new(Antigravity { documents: Documents::new(), turn: Turn::default() }),
+    framing: Framing::Lines,
+    new: |_| Box::new(Antigravity::default()),
 };
 
 const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent: None };
@@ -38,79 +33,55 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-struct Antigravity {
-    documents: Documents,
-    turn: Turn,
-}
-
 #[derive(Default)]
-struct Turn {
+struct Antigravity {
     said: Said,
 }
 
-impl Adapter for Antigravity {
-    fn framing(&self) -> Framing {
-        Framing::Chunks
-    }
-
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        let turn = &mut self.turn;
-        self.documents.feed(now, line.bytes, guard, |value, guard| {
-            turn.value(now, value, guard);
-        });
-    }
-
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        let turn = &mut self.turn;
-        self.documents.end(now, guard, |value, guard| {
-            turn.value(now, value, guard);
-        });
-        Verdict::MissingResult
-    }
-}
-
-impl Turn {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+impl Runtime for Antigravity {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let type_ = text_at(&value, "type").unwrap_or_default();
         let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
         let piece = ["text", "delta", "data"];
         let piece = piece.iter().find_map(|key| text_at(&value, key));
         match (type_, piece) {
-            ("text_delta", Some(delta)) => self.said.delta(now, &ANSWER, delta, guard),
+            ("text_delta", Some(delta)) => self.said.delta(&ANSWER, delta, emit),
             ("" | "result", _) if text_at(result, "status").is_some() => {
-                if over(guard) && type_ == "result" {
-                    say_status(now, guard, "log", "the turn had ended already", value);
+                if emit.over() && type_ == "result" {
+                    emit.status("log", "the turn had ended already", value);
                 } else {
-                    self.result(now, result, guard);
+                    self.result(result, emit);
                 }
             }
             _ => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
+}
 
-    fn result(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+impl Antigravity {
+    fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(value, key).unwrap_or_default();
-        if !guard.turn_open() {
+        if !emit.turn_open() {
             let started = TurnStarted {
                 runtime: "antigravity".into(),
                 session: text_at(value, "conversation_id").map(Into::into),
                 ..TurnStarted::default()
             };
-            guard.start_turn(now, &started);
+            emit.start_turn(&started);
         }
         let denied = value.get("denied_actions").and_then(Value::as_array);
         if let Some(denied) = denied.filter(|d| !d.is_empty()) {
             let message = format!("denied tool calls: {}", denied.len());
             let data = serde_json::json!({"denied_actions": denied});
-            say_status(now, guard, "permission", &message, data);
+            emit.status("permission", &message, data);
         }
         let said = std::mem::take(&mut self.said);
-        let response = said_at(now, value, "response", guard);
+        let response = said_at(value, "response", emit);
         if !response.is_empty() {
-            said.confirm(now, &ANSWER, response, guard);
+            said.confirm(&ANSWER, response, emit);
         }
         let seconds = value.get("duration_seconds").and_then(Value::as_f64);
         let spent = Spent {
@@ -123,12 +94,12 @@ impl Turn {
         let error = error.map(|e| e.as_str().or(text_at(e, "message")).unwrap_or_default());
         match text("status") {
             "SUCCESS" | "success" if error.is_none_or(str::is_empty) => {
-                guard.complete(now, text("status"), None, &spent);
+                emit.complete(text("status"), None, &spent);
             }
-            "CANCELLED" | "CANCELED" => guard.cancelled(now, text("status"), None, &spent),
+            "CANCELLED" | "CANCELED" => emit.cancelled(text("status"), None, &spent),
             status => {
                 let message = one_line(error.unwrap_or_default());
-                guard.fail(now, failure(&message, status, None), &spent);
+                emit.fail(failure(&message, status, None), &spent);
             }
         }
     }

@@ -14,15 +14,8 @@ mod tally;
 mod tests;
 mod wire;
 
-use serde_json::Value;
-use serde_json::value::RawValue;
-
-use super::json::{failure, over};
-use super::{Adapter, Calls, Line, Order, Spec, read, value_of};
+use super::prelude::*;
 use crate::codec::{self, Fields};
-use crate::event::Spent;
-use crate::guard::{Ended, Guard, TextKind, Verdict};
-use crate::time::Time;
 
 use content::sentence;
 use dialect::{CLAUDE, detect};
@@ -43,6 +36,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |argv| Box::new(Claude::new(&CLAUDE).taking_orders(argv)),
 };
 
@@ -56,35 +50,23 @@ pub(super) struct Claude {
     /// The last message of type `error`, where that can end a turn.
     error: Option<Value>,
     partial: Partial,
-    calls: Calls,
     notices: Notices,
     results: Results,
     tally: Tally,
 }
 
-impl Adapter for Claude {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        read(now, line, guard, |text, guard| {
-            if text.starts_with('[') {
-                // All of it must be readable before any of it is said.
-                serde_json::from_str::<Vec<Value>>(text)?;
-                let messages: Vec<&RawValue> = serde_json::from_str(text)?;
-                for message in messages {
-                    self.message(now, message.get(), guard)?;
-                }
-                return Ok(());
-            }
-            self.message(now, text, guard)
-        });
+impl Runtime for Claude {
+    fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
+        self.message(text, emit)
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        self.release(now, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.release(emit);
         if let Some(error) = self.error.take()
-            && !over(guard)
+            && !emit.over()
         {
             let (message, words) = (sentence(&error), error.to_string());
-            guard.fail(now, failure(&message, &words, None), &Spent::default());
+            emit.fail(failure(&message, &words, None), &Spent::default());
         }
         Verdict::MissingResult
     }
@@ -121,7 +103,6 @@ impl Claude {
             unnamed: 0,
             error: None,
             partial: Partial::default(),
-            calls: Calls::default(),
             notices: Notices::default(),
             results: Results::default(),
             tally: Tally::default(),
@@ -132,55 +113,55 @@ impl Claude {
     ///
     /// # Errors
     /// That the line is no JSON, or holds an escape which serde_json refuses.
-    fn message(&mut self, now: Time, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
+    fn message(&mut self, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         if !text.starts_with('{') {
             // An element of an array that is no object.
-            self.notice(now, text, &Fields(Vec::new()), guard);
+            self.notice(text, &Fields(Vec::new()), emit);
             return Ok(());
         }
         let message = Message::read(text)?;
         let fields = &message.fields;
         let known = match &*message.type_ {
             "assistant" | "user" | "stream_event" => {
-                let said = self.said(now, text, &message, guard);
+                let said = self.said(text, &message, emit);
                 if !said && codec::mend_lone(text).is_some() {
                     // It may be no more than half a character that makes it look odd.
                     serde_json::from_str::<Value>(text)?;
                 }
                 said
             }
-            "system" => self.system(now, fields, guard),
+            "system" => self.system(fields, emit),
             "result" => {
-                self.result(now, &Outcome::read(text, fields)?, guard);
+                self.result(&Outcome::read(text, fields)?, emit);
                 true
             }
             _ => false,
         };
         if !known {
-            self.notice(now, text, fields, guard);
+            self.notice(text, fields, emit);
         }
         Ok(())
     }
 
     /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
-    fn said(&mut self, now: Time, line: &str, message: &Message<'_>, guard: &mut Guard) -> bool {
+    fn said(&mut self, line: &str, message: &Message<'_>, emit: &mut Emit<'_>) -> bool {
         let parent = message.parent.as_deref();
         let content = message.body.as_ref().map(|body| (body, &body.content));
         match (&*message.type_, content) {
             ("assistant", Some((body, Content::Blocks(blocks)))) => {
-                self.assistant(now, line, (message, body, blocks), guard);
+                self.assistant(line, (message, body, blocks), emit);
             }
             ("user", Some((_, Content::Blocks(blocks)))) => {
                 for (at, block) in blocks.iter().enumerate() {
-                    self.block(now, line, (at, block), message, guard);
+                    self.block(line, (at, block), message, emit);
                 }
             }
-            ("user", Some((_, Content::Text(said)))) => self.prompt(now, said, parent, guard),
+            ("user", Some((_, Content::Text(said)))) => self.prompt(said, parent, emit),
             ("stream_event", _) => {
                 return message
                     .event
                     .as_ref()
-                    .is_some_and(|event| self.stream_event(now, parent, event, guard));
+                    .is_some_and(|event| self.stream_event(parent, event, emit));
             }
             _ => return false,
         }
@@ -188,54 +169,53 @@ impl Claude {
     }
 
     /// The two kinds of `system` lines that are long or many; `false` for every other.
-    fn system(&mut self, now: Time, fields: &Fields<'_>, guard: &mut Guard) -> bool {
+    fn system(&mut self, fields: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
         match fields.text("subtype").as_deref() {
-            Some("init") => notices::init(now, self.dialect, fields, guard),
-            Some("thinking_tokens") => notices::thinking(now, fields, guard),
+            Some("init") => notices::init(self.dialect, fields, emit),
+            Some("thinking_tokens") => notices::thinking(fields, emit),
             _ => return false,
         }
         true
     }
 
     /// The end of a turn.
-    fn result(&mut self, now: Time, outcome: &Outcome<'_>, guard: &mut Guard) {
-        self.release(now, guard);
-        self.results.result(now, outcome, guard);
+    fn result(&mut self, outcome: &Outcome<'_>, emit: &mut Emit<'_>) {
+        self.release(emit);
+        self.results.result(outcome, emit);
         self.partial.clear();
         self.tally.clear();
         self.error = None;
     }
 
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
-    fn notice(&mut self, now: Time, line: &str, fields: &Fields<'_>, guard: &mut Guard) {
+    fn notice(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let event = fields.object("event");
         if let Some(usage) = event.and_then(|event| tally::usage(event.get("usage")?)) {
-            self.tally.count("", usage, guard);
+            self.tally.count("", usage, emit);
         }
         self.results.note(fields);
         if fields.text("type").as_deref() == Some("error") && self.dialect.errors == Errors::Fatal {
-            self.error = Some(value_of(line, guard));
+            self.error = Some(value_of(line, emit));
         }
-        self.notices.say(now, line, fields, guard);
+        self.notices.say(line, fields, emit);
     }
 
     /// Says what a partial message says; `false` if it is of an unknown kind.
     fn stream_event(
         &mut self,
-        now: Time,
         parent: Option<&str>,
         event: &StreamEvent<'_>,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) -> bool {
         let place = Place { parent, index: event.index };
         match (&*event.type_, &event.delta, &event.content_block) {
             ("content_block_delta", Some(delta), _) => {
                 match (&*delta.type_, &delta.text, &delta.thinking, &delta.partial_json) {
                     ("text_delta", Some(text), _, _) => {
-                        self.partial.delta(now, place, TextKind::Answer, text, guard);
+                        self.partial.delta(place, TextKind::Answer, text, emit);
                     }
                     ("thinking_delta", _, Some(text), _) => {
-                        self.partial.delta(now, place, TextKind::Reasoning, text, guard);
+                        self.partial.delta(place, TextKind::Reasoning, text, emit);
                     }
                     ("input_json_delta", _, _, Some(json)) => self.partial.input(place, json),
                     ("signature_delta", ..) => {}
@@ -246,25 +226,19 @@ impl Claude {
                 let said =
                     [(TextKind::Answer, &block.text), (TextKind::Reasoning, &block.thinking)];
                 for (kind, text) in said {
-                    self.partial.delta(
-                        now,
-                        place,
-                        kind,
-                        text.as_deref().unwrap_or_default(),
-                        guard,
-                    );
+                    self.partial.delta(place, kind, text.as_deref().unwrap_or_default(), emit);
                 }
                 if block.type_.ends_with("tool_use")
                     && let Some(id) = &block.id
                     && let Some(oldest) =
                         self.partial.hold(place, id, block.name.as_deref().unwrap_or_default())
                 {
-                    self.start_held(now, &oldest, guard);
+                    self.start_held(&oldest, emit);
                 }
             }
             ("content_block_stop", ..) => {
-                if let Some(held) = self.partial.stop(now, place, guard) {
-                    self.start_held(now, &held, guard);
+                if let Some(held) = self.partial.stop(place, emit) {
+                    self.start_held(&held, emit);
                 }
             }
             ("message_start", ..) => {

@@ -3,21 +3,14 @@
 //! Source: recordings of 0.46 to 0.142 and of two generations before, and `exec_events.rs`. The first generation wraps
 //! everything in `{id, msg}`, the second calls an item's type `item_type` and has no terminal event, the third is today's.
 
-mod errors;
 mod first;
 mod items;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use serde_json::Value;
+use super::prelude::*;
 
-use super::{Adapter, Calls, Line, Match, Spec, read, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
-
-use errors::{failure, readable};
 use first::First;
 use wire::{Item, Message};
 
@@ -31,6 +24,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--json", "--experimental-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |argv| Box::new(Codex::new(argv)),
 };
 
@@ -67,7 +61,6 @@ enum Generation {
 struct Codex {
     generation: Option<Generation>,
     thread: Option<String>,
-    calls: Calls,
     /// Items of this turn that were started and have not been completed.
     open: Vec<String>,
     usage: Counter,
@@ -133,29 +126,27 @@ fn usage(value: &Value) -> Option<Usage> {
     })
 }
 
-impl Adapter for Codex {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        read(now, line, guard, |text, guard| {
-            if let Ok(message) = serde_json::from_str::<Message<'_>>(text)
-                && let Some(item) = &message.item
-                && self.item(now, (message.type_.as_deref(), item), guard)
-            {
-                return Ok(());
-            }
-            self.value(now, serde_json::from_str(text)?, guard);
-            Ok(())
-        });
+impl Runtime for Codex {
+    fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
+        if let Ok(message) = serde_json::from_str::<Message<'_>>(text)
+            && let Some(item) = &message.item
+            && self.item((message.type_.as_deref(), item), emit)
+        {
+            return Ok(());
+        }
+        self.value(serde_json::from_str(text)?, emit);
+        Ok(())
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         if self.generation != Some(Generation::Second) {
             return Verdict::MissingResult;
         }
         // It exits with 0 even where it could not log in: its own last word decides.
         if let Some(error) = self.error.take()
-            && (guard.turn_open() || guard.turns() == 0)
+            && (emit.turn_open() || emit.turns() == 0)
         {
-            guard.fail(now, failure(&error), &Spent::default());
+            emit.fail(failure_of(&error), &Spent::default());
         }
         if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
     }
@@ -167,7 +158,6 @@ impl Codex {
         Self {
             generation: None,
             thread: None,
-            calls: Calls::default(),
             open: Vec::new(),
             usage: Counter { before: (!resumed).then(Usage::default) },
             first: First::default(),
@@ -175,23 +165,18 @@ impl Codex {
         }
     }
 
-    fn start_turn(&mut self, now: Time, guard: &mut Guard) {
+    fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.open.clear();
         let started = TurnStarted {
             runtime: "codex".into(),
             session: self.thread.as_deref().map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
     /// Says an item; `false` if it is of an unknown kind.
-    fn item(
-        &mut self,
-        now: Time,
-        (type_, item): (Option<&str>, &Item<'_>),
-        guard: &mut Guard,
-    ) -> bool {
+    fn item(&mut self, (type_, item): (Option<&str>, &Item<'_>), emit: &mut Emit<'_>) -> bool {
         self.error = None;
         if item.item_type.is_some() {
             self.generation = Some(Generation::Second);
@@ -200,48 +185,48 @@ impl Codex {
         let kind = item.type_.as_ref().or(item.item_type.as_ref());
         let kind = kind.map(|k| &**k).unwrap_or_default();
         // The second generation does not say when a turn begins.
-        if self.generation == Some(Generation::Second) && kind != "error" && !guard.turn_open() {
-            self.start_turn(now, guard);
+        if self.generation == Some(Generation::Second) && kind != "error" && !emit.turn_open() {
+            self.start_turn(emit);
         }
         let id = item.id.as_deref().unwrap_or_default();
         let text = |kind| Text { key: id, kind, parent: None };
         match (type_.unwrap_or_default(), kind, &item.text) {
             ("item.completed", "agent_message" | "assistant_message", Some(said)) => {
-                guard.finish_block(now, &text(TextKind::Answer), Some(said));
+                emit.finish_block(&text(TextKind::Answer), Some(said));
             }
             ("item.completed", "reasoning", Some(said)) => {
-                guard.finish_block(now, &text(TextKind::Reasoning), Some(said));
+                emit.finish_block(&text(TextKind::Reasoning), Some(said));
             }
             (type_, kind, _) if items::is_tool(kind) => {
-                self.tool(now, (type_, kind), item, guard);
+                self.tool((type_, kind), item, emit);
             }
             _ => return false,
         }
         true
     }
 
-    fn tool(&mut self, now: Time, (type_, kind): (&str, &str), item: &Item<'_>, guard: &mut Guard) {
+    fn tool(&mut self, (type_, kind): (&str, &str), item: &Item<'_>, emit: &mut Emit<'_>) {
         let id = item.id.as_deref().unwrap_or_default();
-        let late = type_ == "item.completed" && !guard.turn_open() && guard.turns() > 0;
+        let late = type_ == "item.completed" && !emit.turn_open() && emit.turns() > 0;
         if !late {
-            items::start(now, kind, item, &mut self.calls, guard);
+            items::start(kind, item, emit);
         }
         if type_ == "item.completed" {
             self.open.retain(|open| open != id);
-            items::finish(now, kind, item, &mut self.calls, guard);
+            items::finish(kind, item, emit);
         } else if self.open.len() < MAX_OPEN && !self.open.iter().any(|open| open == id) {
             self.open.push(id.to_owned());
         }
     }
 
     /// A message that is neither text nor tool, or one of the first generation.
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
-        let over = !guard.turn_open() && guard.turns() > 0;
+        let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
             "" => {
                 self.generation.get_or_insert(Generation::First);
-                self.first.value(now, value, guard, &mut self.calls, &mut self.usage);
+                self.first.value(value, emit, &mut self.usage);
             }
             "thread.started" | "session.created" => {
                 let second = type_ == "session.created";
@@ -253,34 +238,34 @@ impl Codex {
                 let id = text_at(&value, "thread_id").or_else(|| text_at(&value, "session_id"));
                 self.thread = id.map(str::to_owned);
                 let message = id.unwrap_or_default().to_owned();
-                say_status(now, guard, "session", &message, items::strip(value));
+                emit.status("session", &message, items::strip(value));
             }
             "turn.started" => {
                 self.generation.get_or_insert(Generation::Third);
-                self.start_turn(now, guard);
+                self.start_turn(emit);
             }
             "turn.completed" if !over => {
                 let total = value.get("usage").and_then(usage);
                 let spent = self.usage.spent(total);
-                guard.complete(now, "completed", None, &spent);
+                emit.complete("completed", None, &spent);
                 self.open.clear();
             }
             "turn.failed" if !over => {
                 let spent = self.usage.spent(value.get("usage").and_then(usage));
-                guard.fail(now, failure(value.get("error").unwrap_or(&value)), &spent);
+                emit.fail(failure_of(value.get("error").unwrap_or(&value)), &spent);
                 self.open.clear();
             }
             "turn.completed" | "turn.failed" => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+                emit.status("log", "the turn had ended already", value);
             }
             "error" => {
-                let message = readable(&value);
+                let message = sentence(&value);
                 if self.generation == Some(Generation::Second) {
                     self.error = Some(value.clone());
                 }
-                say_status(now, guard, "error", &message, items::strip(value));
+                emit.status("error", &message, items::strip(value));
             }
-            _ => items::other(now, &type_, value, guard),
+            _ => items::other(&type_, value, emit),
         }
     }
 }

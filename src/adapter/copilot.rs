@@ -3,15 +3,8 @@
 //!
 //! Source: RUNTIMES' captures of 1.0.63 to 1.0.80; `result` may be missing.
 
+use super::prelude::*;
 use std::collections::VecDeque;
-
-use serde_json::Value;
-
-use super::json::{Call, Done, arguments, failure, finish_tool, over, spend, start_tool, usage};
-use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Notice, Text, TextKind, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "copilot",
@@ -23,6 +16,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--output-format"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Copilot::default()),
 };
 
@@ -45,7 +39,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Copilot {
-    calls: Calls,
     session: Option<String>,
     texts: VecDeque<Streamed>,
     spent: Spent,
@@ -63,19 +56,17 @@ struct Streamed {
     said: Said,
 }
 
-impl Adapter for Copilot {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
+impl Runtime for Copilot {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        if !over(guard) {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if !emit.over() {
             if let Some(reason) = self.aborted.take() {
-                guard.cancelled(now, &reason, None, &Spent::default());
+                emit.cancelled(&reason, None, &Spent::default());
             } else if let Some(error) = self.error.take() {
-                guard.fail(now, why(&error), &Spent::default());
+                emit.fail(why(&error), &Spent::default());
             }
         }
         if self.settled { Verdict::ByExit } else { Verdict::MissingResult }
@@ -83,7 +74,7 @@ impl Adapter for Copilot {
 }
 
 impl Copilot {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let data = value.get("data").unwrap_or(&Value::Null);
         let text = |key| text_at(data, key).unwrap_or_default();
         let parent = text_at(data, "parentToolCallId").or_else(|| text_at(&value, "agentId"));
@@ -94,56 +85,56 @@ impl Copilot {
         match type_ {
             "session.start" => {
                 self.session = text_at(data, "sessionId").map(str::to_owned);
-                say_status(now, guard, "session", text("sessionId"), data.clone());
+                emit.status("session", text("sessionId"), data.clone());
             }
-            "user.message" if parent.is_none() => self.prompt(now, data, guard),
-            "assistant.turn_start" | "assistant.message_start" => self.open(now, guard, None),
+            "user.message" if parent.is_none() => self.prompt(data, emit),
+            "assistant.turn_start" | "assistant.message_start" => self.open(emit, None),
             "assistant.message_delta" => {
                 let place = (TextKind::Answer, text("messageId"), parent);
-                self.delta(now, place, text("deltaContent"), guard);
+                self.delta(place, text("deltaContent"), emit);
             }
             "assistant.reasoning_delta" => {
                 let place = (TextKind::Reasoning, text("reasoningId"), parent);
-                self.delta(now, place, text("deltaContent"), guard);
+                self.delta(place, text("deltaContent"), emit);
             }
             "assistant.message" => {
                 self.error = None;
                 let place = (TextKind::Answer, text("messageId"), parent);
-                self.whole(now, place, text("content"), guard);
+                self.whole(place, text("content"), emit);
                 let wants = data.get("toolRequests").and_then(Value::as_array);
                 self.settled = parent.is_none() && wants.is_none_or(Vec::is_empty);
             }
             "assistant.reasoning" => {
                 let place = (TextKind::Reasoning, text("reasoningId"), parent);
-                self.whole(now, place, text("content"), guard);
+                self.whole(place, text("content"), emit);
             }
-            "assistant.turn_end" => self.settled = self.error.is_none() && guard.answered(),
+            "assistant.turn_end" => self.settled = self.error.is_none() && emit.answered(),
             "assistant.usage" if parent.is_none() => {
                 spend(&mut self.spent, usage(data), None);
-                guard.note_spent(&self.spent);
+                emit.note_spent(&self.spent);
             }
-            "tool.execution_start" => self.tool(now, data, parent, guard),
-            "tool.execution_complete" => self.tool_done(now, data, parent, guard),
-            "result" if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            "tool.execution_start" => self.tool(data, parent, emit),
+            "tool.execution_complete" => self.tool_done(data, parent, emit),
+            "result" if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
-            "result" => self.result(now, &value, guard),
+            "result" => self.result(&value, emit),
             "abort" => {
                 let reason = text_at(data, "reason").unwrap_or("abort").to_owned();
-                say_status(now, guard, "info", &reason, value);
+                emit.status("info", &reason, value);
                 self.aborted = Some(reason);
             }
             "session.error" => {
                 let message = one_line(text("message"));
                 self.error = Some(data.clone());
-                say_status(now, guard, "error", &message, value);
+                emit.status("error", &message, value);
             }
-            _ => other(now, type_, parent, &value, guard),
+            _ => other(type_, parent, &value, emit),
         }
     }
 
-    fn open(&mut self, now: Time, guard: &mut Guard, prompt: Option<&str>) {
-        if guard.turn_open() {
+    fn open(&mut self, emit: &mut Emit<'_>, prompt: Option<&str>) {
+        if emit.turn_open() {
             return;
         }
         let started = TurnStarted {
@@ -152,15 +143,15 @@ impl Copilot {
             prompt: prompt.map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
-    fn prompt(&mut self, now: Time, data: &Value, guard: &mut Guard) {
+    fn prompt(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let said = text_at(data, "content");
-        if guard.turn_open() {
-            super::user_said(now, guard, said.unwrap_or_default());
+        if emit.turn_open() {
+            emit.user(said.unwrap_or_default());
         } else {
-            self.open(now, guard, said);
+            self.open(emit, said);
         }
     }
 
@@ -178,41 +169,39 @@ impl Copilot {
 
     fn delta(
         &mut self,
-        now: Time,
         (kind, id, parent): (TextKind, &str, Option<&str>),
         delta: &str,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         let text = Text { key: id, kind, parent };
         if let Some(streamed) = self.place(kind, id).filter(|_| !delta.is_empty()) {
-            streamed.said.delta(now, &text, delta, guard);
+            streamed.said.delta(&text, delta, emit);
         }
     }
 
     fn whole(
         &mut self,
-        now: Time,
         (kind, id, parent): (TextKind, &str, Option<&str>),
         whole: &str,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         let text = Text { key: id, kind, parent };
         let Some(streamed) = self.place(kind, id).filter(|_| !id.is_empty()) else {
-            guard.finish_block(now, &text, Some(whole));
+            emit.finish_block(&text, Some(whole));
             return;
         };
         let mut said = std::mem::take(&mut streamed.said);
         // A tool's turn has an empty text or none.
         if whole.is_empty() {
-            said.stop(now, &text, guard);
+            said.stop(&text, emit);
             streamed.said = said;
         } else {
-            said.confirm(now, &text, whole, guard);
+            said.confirm(&text, whole, emit);
             streamed.said = Said::whole(whole);
         }
     }
 
-    fn tool(&mut self, now: Time, data: &Value, parent: Option<&str>, guard: &mut Guard) {
+    fn tool(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
         for streamed in &mut self.texts {
             streamed.said.close();
         }
@@ -224,10 +213,10 @@ impl Copilot {
             parent,
             ..Call::default()
         };
-        start_tool(now, &call, &mut self.calls, guard);
+        emit.start_tool(&call);
     }
 
-    fn tool_done(&mut self, now: Time, data: &Value, parent: Option<&str>, guard: &mut Guard) {
+    fn tool_done(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
         let at = |path: &str| data.pointer(path).filter(|v| !v.is_null());
         let code = at("/error/code").and_then(Value::as_str).unwrap_or_default();
         let outcome = match data.get("success").and_then(Value::as_bool) {
@@ -245,39 +234,39 @@ impl Copilot {
             parent,
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 
-    fn result(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let totals = value.get("usage").unwrap_or(&Value::Null);
         if totals.is_object() {
-            say_status(now, guard, "usage", "", totals.clone());
+            emit.status("usage", "", totals.clone());
         }
         let mut spent = std::mem::take(&mut self.spent);
         spent.duration_ms = totals.get("sessionDurationMs").and_then(Value::as_u64);
         let exit = value.get("exitCode").and_then(Value::as_i64);
         self.settled = false;
         if let Some(reason) = self.aborted.take() {
-            guard.cancelled(now, &reason, None, &spent);
+            emit.cancelled(&reason, None, &spent);
         } else if exit.is_some_and(|code| code != 0) {
             let error = self.error.take().unwrap_or(Value::Null);
-            guard.fail(now, why(&error), &spent);
+            emit.fail(why(&error), &spent);
         } else {
-            guard.complete(now, "result", None, &spent);
+            emit.complete("result", None, &spent);
         }
         self.texts.clear();
         self.error = None;
     }
 }
 
-fn why(error: &Value) -> crate::event::Failure<'static> {
+fn why(error: &Value) -> Failure<'static> {
     let text = |key| text_at(error, key).unwrap_or_default();
     let status = error.get("statusCode").and_then(Value::as_u64);
     failure(text("message"), text("errorType"), status)
 }
 
 /// A message that is neither text nor tool nor the end of a turn.
-fn other(now: Time, type_: &str, parent: Option<&str>, value: &Value, guard: &mut Guard) {
+fn other(type_: &str, parent: Option<&str>, value: &Value, emit: &mut Emit<'_>) {
     let data = value.get("data").unwrap_or(value);
     let said = text_at(data, "message").map(one_line);
     let kind = match type_ {
@@ -299,5 +288,5 @@ fn other(now: Time, type_: &str, parent: Option<&str>, value: &Value, guard: &mu
         data: Some(if kind == "info" { value } else { data }.clone()),
         parent,
     };
-    guard.status(now, &notice);
+    emit.notice(&notice);
 }

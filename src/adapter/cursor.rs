@@ -4,15 +4,7 @@
 //! Source: RUNTIMES' captures; no recording of the partial mode exists, so a whole that does not continue what was streamed
 //! is taken for a text of its own.
 
-use serde_json::Value;
-
-use super::json::{
-    Call, Done, arguments, failure, finish_tool, open_turn, over, start_tool, usage,
-};
-use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, say_status, text_at, user_said};
-use crate::event::Spent;
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "cursor",
@@ -24,6 +16,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Cursor::default()),
 };
 
@@ -51,77 +44,70 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Cursor {
-    calls: Calls,
     /// What was streamed since the last whole text.
     said: Said,
     /// A tool has begun since.
     border: bool,
 }
 
-impl Adapter for Cursor {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
-    }
-
-    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
-        Verdict::MissingResult
+impl Runtime for Cursor {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 }
 
 impl Cursor {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match (text("type"), text("subtype")) {
-            ("system", "init") => open_turn(now, SPEC.name, &value, guard),
+            ("system", "init") => emit.open_turn(SPEC.name, &value),
             ("user", _) => {
                 if let Some(said) = said(&value) {
-                    user_said(now, guard, &said);
+                    emit.user(&said);
                 }
             }
-            ("thinking", "delta") => guard.delta(now, &THINKING, text("text")),
-            ("thinking", "completed") => guard.finish_block(now, &THINKING, None),
+            ("thinking", "delta") => emit.delta(&THINKING, text("text")),
+            ("thinking", "completed") => emit.finish_block(&THINKING, None),
             ("assistant", _) if said(&value).is_some() => {
                 let whole = said(&value).unwrap_or_default();
                 let piece =
                     value.get("timestamp_ms").filter(|_| value.get("model_call_id").is_none());
                 let piece = piece.map_or(Piece::Whole, |_| Piece::Delta);
-                self.assistant(now, &whole, piece, guard);
+                self.assistant(&whole, piece, emit);
             }
-            ("tool_call", "started" | "completed") => self.tool(now, &value, guard),
-            ("result", _) if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            ("tool_call", "started" | "completed") => self.tool(&value, emit),
+            ("result", _) if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
             ("result", subtype) => {
                 self.said = Said::default();
-                result(now, subtype, &value, guard);
+                result(subtype, &value, emit);
             }
             (type_, subtype) => {
                 let message = format!("message of type {type_:?} {subtype}");
-                say_status(now, guard, "info", message.trim_end(), value);
+                emit.status("info", message.trim_end(), value);
             }
         }
     }
 
-    fn assistant(&mut self, now: Time, text: &str, piece: Piece, guard: &mut Guard) {
+    fn assistant(&mut self, text: &str, piece: Piece, emit: &mut Emit<'_>) {
         if piece == Piece::Delta {
             if std::mem::take(&mut self.border) {
                 self.said = Said::default();
             }
-            self.said.delta(now, &ANSWER, text, guard);
+            self.said.delta(&ANSWER, text, emit);
             return;
         }
         let mut said = std::mem::take(&mut self.said);
         if said.begins(text) {
-            said.confirm(now, &ANSWER, text, guard);
+            said.confirm(&ANSWER, text, emit);
         } else {
-            said.stop(now, &ANSWER, guard);
-            guard.finish_block(now, &ANSWER, Some(text));
+            said.stop(&ANSWER, emit);
+            emit.finish_block(&ANSWER, Some(text));
         }
     }
 
-    fn tool(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn tool(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.border = true;
         self.said.close();
         let call = value.get("tool_call").and_then(Value::as_object);
@@ -132,8 +118,8 @@ impl Cursor {
         let input = arguments(body.get("args").or_else(|| body.get("arguments")));
         let tool = Call { id, name, input: input.as_ref(), ..Call::default() };
         let started = text_at(value, "subtype") == Some("started");
-        if started || (guard.turn_open() && !self.calls.started(id, guard)) {
-            start_tool(now, &tool, &mut self.calls, guard);
+        if started || (emit.turn_open() && !emit.call_started(id)) {
+            emit.start_tool(&tool);
         }
         if started {
             return;
@@ -157,7 +143,7 @@ impl Cursor {
             duration_ms: output.and_then(|o| o.get("executionTime")?.as_u64()),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 }
 
@@ -179,7 +165,7 @@ fn said(value: &Value) -> Option<String> {
     Some(texts?.concat())
 }
 
-fn result(now: Time, subtype: &str, value: &Value, guard: &mut Guard) {
+fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
     let text = |key| text_at(value, key).filter(|t| !t.is_empty());
     let spent = Spent {
         usage: value.get("usage").and_then(usage),
@@ -189,9 +175,9 @@ fn result(now: Time, subtype: &str, value: &Value, guard: &mut Guard) {
     let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
     if failed || subtype.starts_with("error") {
         let message = text("error").or(text("result")).unwrap_or_default();
-        guard.fail(now, failure(message, subtype, None), &spent);
+        emit.fail(failure(message, subtype, None), &spent);
     } else {
         let stop = if subtype.is_empty() { "success" } else { subtype };
-        guard.complete(now, stop, text("result"), &spent);
+        emit.complete(stop, text("result"), &spent);
     }
 }

@@ -4,15 +4,7 @@
 //! Source: the event types of Droid SDKs and of programs that read them. By their reports some versions leave out the id of
 //! a tool's result; then it is taken for the oldest open call, of the same tool if one is open.
 
-use serde_json::Value;
-
-use super::json::{Call, Done, failure, finish_tool, open_turn, over, start_tool, usage};
-use super::{
-    Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
-};
-use crate::event::Spent;
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "droid",
@@ -24,6 +16,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Droid::default()),
 };
 
@@ -59,21 +52,18 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Droid {
-    calls: Calls,
     /// The last error, in case no completion follows.
     error: Option<String>,
 }
 
-impl Adapter for Droid {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
+impl Runtime for Droid {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        if !over(guard) {
-            self.fail(now, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if !emit.over() {
+            self.fail(emit);
         }
         Verdict::MissingResult
     }
@@ -81,27 +71,27 @@ impl Adapter for Droid {
 
 impl Droid {
     /// No completion has followed the last error: it is why the turn failed.
-    fn fail(&mut self, now: Time, guard: &mut Guard) {
+    fn fail(&mut self, emit: &mut Emit<'_>) {
         if let Some(error) = self.error.take() {
-            guard.fail(now, failure(&error, "", None), &Spent::default());
+            emit.fail(failure(&error, "", None), &Spent::default());
         }
     }
 
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match (text("type"), text("subtype"), text("role")) {
             ("system", "init", _) => {
-                if guard.turn_open() {
-                    self.fail(now, guard);
+                if emit.turn_open() {
+                    self.fail(emit);
                 }
                 self.error = None;
-                open_turn(now, SPEC.name, &value, guard);
+                emit.open_turn(SPEC.name, &value);
             }
             ("message", _, "assistant") if text_at(&value, "text").is_some() => {
-                guard.finish_block(now, &ANSWER, Some(text("text")));
+                emit.finish_block(&ANSWER, Some(text("text")));
             }
             ("message", _, "user") if text_at(&value, "text").is_some() => {
-                user_said(now, guard, text("text"));
+                emit.user(text("text"));
             }
             ("tool_call", ..) => {
                 let call = Call {
@@ -110,16 +100,16 @@ impl Droid {
                     input: value.get("parameters"),
                     ..Call::default()
                 };
-                start_tool(now, &call, &mut self.calls, guard);
+                emit.start_tool(&call);
             }
-            ("tool_result", ..) => self.tool_result(now, &value, guard),
+            ("tool_result", ..) => self.tool_result(&value, emit),
             ("error", ..) => {
                 self.error = Some(text("message").to_owned());
                 let message = one_line(text("message"));
-                say_status(now, guard, "error", &message, value);
+                emit.status("error", &message, value);
             }
-            ("completion", ..) if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            ("completion", ..) if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
             ("completion", ..) => {
                 self.error = None;
@@ -129,19 +119,19 @@ impl Droid {
                     ..Spent::default()
                 };
                 let said = text_at(&value, "finalText");
-                guard.complete(now, "completion", said, &spent);
+                emit.complete("completion", said, &spent);
             }
             (type_, subtype, _) => {
                 let message = format!("message of type {type_:?} {subtype}");
-                say_status(now, guard, "info", message.trim_end(), value);
+                emit.status("info", message.trim_end(), value);
             }
         }
     }
 
-    fn tool_result(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn tool_result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let name = tool_name(value);
         let id = text_at(value, "id").map(str::to_owned);
-        let id = id.or_else(|| oldest(name, guard)).unwrap_or_default();
+        let id = id.or_else(|| oldest(name, emit)).unwrap_or_default();
         let failed = value.get("isError").and_then(Value::as_bool) == Some(true);
         // A call that failed has an `error` with a message where another has its value.
         let error = value.pointer("/error/message").or(value.get("error"));
@@ -152,7 +142,7 @@ impl Droid {
             output: value.get("value").or(error),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 }
 
@@ -163,8 +153,8 @@ fn tool_name(value: &Value) -> &str {
 }
 
 /// The open call that was started first, of this tool if there is one.
-fn oldest(name: &str, guard: &Guard) -> Option<String> {
-    let mut open = guard.open_tools();
-    let same = guard.open_tools().find(|(_, open)| *open == name);
+fn oldest(name: &str, emit: &Emit<'_>) -> Option<String> {
+    let mut open = emit.open_tools();
+    let same = emit.open_tools().find(|(_, open)| *open == name);
     same.or_else(|| open.next()).map(|(id, _)| id.to_owned())
 }

@@ -1,14 +1,7 @@
 //! A generic stream of events, as many small agents print it: `{"type", "data", "timestamp"}`, as lines or as server-sent
 //! events. The fields of `data` have many names; an error ends the turn only if nothing follows it.
 
-use serde_json::Value;
-
-use super::api::{failure, raw, start_tool, text};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "events",
@@ -20,7 +13,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Events::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Events::default()),
 };
 
 const TYPES: [&str; 8] = [
@@ -50,49 +44,48 @@ struct Events {
     error: Option<Value>,
     /// Tools without a result: id and name.
     open: Vec<(String, String)>,
-    calls: Calls,
     count: u64,
 }
 
 /// How many tools without a result are remembered.
 const MAX_OPEN: usize = 1024;
 
-impl Protocol for Events {
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Events {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let data = value.get("data").unwrap_or(&Value::Null);
         let type_ = text_at(&value, "type").unwrap_or(event);
         if type_ != "error" {
             self.error = None;
         }
         match type_ {
-            "session_start" => self.start(now, data, guard),
+            "session_start" => self.start(data, emit),
             "thought" | "thinking" | "reasoning" => {
-                self.whole(now, TextKind::Reasoning, data, guard);
+                self.whole(TextKind::Reasoning, data, emit);
             }
             "text" | "message" | "answer" | "response" | "output" => {
-                self.whole(now, TextKind::Answer, data, guard);
+                self.whole(TextKind::Answer, data, emit);
             }
-            "tool_use" | "tool_call" => self.tool_use(now, data, guard),
-            "tool_result" => self.tool_result(now, data, guard),
-            "complete" => self.complete(now, data, guard),
+            "tool_use" | "tool_call" => self.tool_use(data, emit),
+            "tool_result" => self.tool_result(data, emit),
+            "complete" => self.complete(data, emit),
             "error" => {
                 let message = words(data).unwrap_or_default();
-                say_status(now, guard, "error", message, data.clone());
+                emit.status("error", message, data.clone());
                 self.error = Some(data.clone());
             }
             "progress" => {
-                say_status(now, guard, "progress", words(data).unwrap_or_default(), data.clone());
+                emit.status("progress", words(data).unwrap_or_default(), data.clone());
             }
-            _ => say_status(now, guard, "info", words(data).unwrap_or(type_), value.clone()),
+            _ => emit.status("info", words(data).unwrap_or(type_), value.clone()),
         }
     }
 
-    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
         if let Some(error) = self.error.take()
             && tail == Tail::Clean
-            && (guard.turn_open() || guard.turns() == 0)
+            && (emit.turn_open() || emit.turns() == 0)
         {
-            guard.fail(now, failure(&error), &Spent::default());
+            emit.fail(failure_of(&error), &Spent::default());
         }
         Verdict::MissingResult
     }
@@ -115,7 +108,7 @@ fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
 }
 
 impl Events {
-    fn start(&mut self, now: Time, data: &Value, guard: &mut Guard) {
+    fn start(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let some = |keys: &[&str]| Some(string(data, keys)).filter(|s| !s.is_empty());
         let started = TurnStarted {
             runtime: SPEC.name.into(),
@@ -125,22 +118,22 @@ impl Events {
             prompt: some(&["prompt", "task"]).map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
         self.open.clear();
     }
 
-    fn whole(&mut self, now: Time, kind: TextKind, data: &Value, guard: &mut Guard) {
+    fn whole(&mut self, kind: TextKind, data: &Value, emit: &mut Emit<'_>) {
         match words(data) {
             Some(said) => {
                 self.count += 1;
                 let key = self.count.to_string();
-                guard.finish_block(now, &text(kind, &key), Some(said));
+                emit.finish_block(&text(kind, &key), Some(said));
             }
-            None => say_status(now, guard, "info", "", data.clone()),
+            None => emit.status("info", "", data.clone()),
         }
     }
 
-    fn tool_use(&mut self, now: Time, data: &Value, guard: &mut Guard) {
+    fn tool_use(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let name = string(data, &["name", "tool", "tool_name"]);
         let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
         self.count += 1;
@@ -150,7 +143,7 @@ impl Events {
         };
         let input = first(data, &["input", "args", "arguments", "parameters"]);
         let input = input.map(raw);
-        start_tool(now, (&id, name), input.as_deref(), &mut self.calls, guard);
+        emit.start_named(&Call { id: &id, name: name, ..Call::default() }, input.as_deref());
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
         }
@@ -158,7 +151,7 @@ impl Events {
     }
 
     /// A result names its call, or the tool, or neither: then it is the last call's.
-    fn tool_result(&mut self, now: Time, data: &Value, guard: &mut Guard) {
+    fn tool_result(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let name = string(data, &["name", "tool", "tool_name"]);
         let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
         let found = self.open.iter().rposition(|(theirs, called)| {
@@ -179,22 +172,22 @@ impl Events {
             output: output.or(data.as_str().map(|_| data)).map(raw),
             ..ToolEnd::default()
         };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 
-    fn complete(&mut self, now: Time, data: &Value, guard: &mut Guard) {
-        if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(now, guard, "log", "the turn had ended already", data.clone());
+    fn complete(&mut self, data: &Value, emit: &mut Emit<'_>) {
+        if !emit.turn_open() && emit.turns() > 0 {
+            return emit.status("log", "the turn had ended already", data.clone());
         }
         let failed = data.get("success").and_then(Value::as_bool) == Some(false);
         if failed || first(data, &["error"]).is_some() {
-            return guard.fail(now, failure(data), &Spent::default());
+            return emit.fail(failure_of(data), &Spent::default());
         }
         let spent = Spent {
             cost_usd: data.get("cost_usd").and_then(Value::as_f64),
             duration_ms: data.get("duration_ms").and_then(Value::as_u64),
             ..Spent::default()
         };
-        guard.complete(now, "complete", words(data), &spent);
+        emit.complete("complete", words(data), &spent);
     }
 }

@@ -160,9 +160,12 @@ pub fn failure_of(error: &Value) -> Failure<'static> {
     let (mut status, mut resets_at, mut words) = (None, None, String::new());
     let message = innermost(error, &mut |part| {
         let number = |key: &str| part.get(key).and_then(Value::as_u64);
-        status = status.or(["status", "status_code", "statusCode", "code"].into_iter().find_map(number));
+        status =
+            status.or(["status", "status_code", "statusCode", "code"].into_iter().find_map(number));
         resets_at = resets_at.or(number("resets_at"));
-        for key in ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"] {
+        for key in
+            ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"]
+        {
             words.push_str(text_at(part, key).unwrap_or_default());
             words.push(' ');
         }
@@ -175,8 +178,7 @@ pub fn failure_of(error: &Value) -> Failure<'static> {
     let mut failure = failure(&message, "", None);
     failure.code = code(&format!("{words} {message}"), status).into();
     let at = resets_at.filter(|_| failure.code == "rate_limited");
-    failure.retry_at =
-        at.map(|s| Time::from_millis(s.saturating_mul(1000)).to_string().into());
+    failure.retry_at = at.map(|s| Time::from_millis(s.saturating_mul(1000)).to_string().into());
     failure
 }
 
@@ -200,7 +202,11 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
                 each(&part);
                 let inner = fields.get("error").filter(|e| e.is_object() || e.is_string());
                 let keys = ["message", "errorText", "detail"];
-                inner.or_else(|| keys.iter().find_map(|key| fields.get(*key).filter(|m| !m.is_null()))).cloned()
+                inner
+                    .or_else(|| {
+                        keys.iter().find_map(|key| fields.get(*key).filter(|m| !m.is_null()))
+                    })
+                    .cloned()
             }
             _ => None,
         };
@@ -222,11 +228,19 @@ mod tests {
         let cases = [
             (r#""boom""#, "boom", "runtime_error"),
             (r#"{"message":"Rate limit exceeded"}"#, "Rate limit exceeded", "rate_limited"),
-            (r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "Overloaded", "rate_limited"),
+            (
+                r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                "Overloaded",
+                "rate_limited",
+            ),
             (r#"{"error":{"code":429,"message":"x"}}"#, "x", "rate_limited"),
             (r#"{"error":{"code":429,"message":"x","type":"insufficient_quota"}}"#, "x", "budget"),
             (r#"{"code":"context_length_exceeded","message":"x"}"#, "x", "context_window"),
-            (r#"{"message":"{\"error\":{\"type\":\"authentication_error\",\"message\":\"no\"}}"}"#, "no", "auth"),
+            (
+                r#"{"message":"{\"error\":{\"type\":\"authentication_error\",\"message\":\"no\"}}"}"#,
+                "no",
+                "auth",
+            ),
             (r#"{"odd":1}"#, r#"{"odd":1}"#, "runtime_error"),
             ("null", NO_REASON, "runtime_error"),
         ];

@@ -3,15 +3,7 @@
 //!
 //! Source: the unit-test snapshots of gemini-cli and `packages/core/src/output/types.ts`.
 
-use serde_json::Value;
-
-use super::json::{Call, Done, failure, finish_tool, over, start_tool, usage};
-use super::{
-    Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
-};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "gemini",
@@ -23,6 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Gemini::default()),
 };
 
@@ -46,24 +39,16 @@ fn detect(value: &Value) -> Match {
 }
 
 #[derive(Default)]
-struct Gemini {
-    calls: Calls,
-}
+struct Gemini {}
 
-impl Adapter for Gemini {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
-    }
-
-    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
-        Verdict::MissingResult
+impl Runtime for Gemini {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 }
 
 impl Gemini {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match (text("type"), text("role")) {
             ("init", _) => {
@@ -73,17 +58,17 @@ impl Gemini {
                     session: text_at(&value, "session_id").map(Into::into),
                     ..TurnStarted::default()
                 };
-                guard.start_turn(now, &started);
+                emit.start_turn(&started);
             }
             ("message", "assistant") if text_at(&value, "content").is_some() => {
                 if value.get("delta").and_then(Value::as_bool) == Some(true) {
-                    guard.delta(now, &ANSWER, text("content"));
+                    emit.delta(&ANSWER, text("content"));
                 } else {
-                    guard.finish_block(now, &ANSWER, None);
-                    guard.finish_block(now, &ANSWER, Some(text("content")));
+                    emit.finish_block(&ANSWER, None);
+                    emit.finish_block(&ANSWER, Some(text("content")));
                 }
             }
-            ("message", "user") => user_said(now, guard, text("content")),
+            ("message", "user") => emit.user(text("content")),
             ("tool_use", _) => {
                 let call = Call {
                     id: text("tool_id"),
@@ -91,7 +76,7 @@ impl Gemini {
                     input: value.get("parameters"),
                     ..Call::default()
                 };
-                start_tool(now, &call, &mut self.calls, guard);
+                emit.start_tool(&call);
             }
             ("tool_result", _) => {
                 let error = value.pointer("/error/message");
@@ -106,31 +91,31 @@ impl Gemini {
                         .or(value.get("output")),
                     ..Done::default()
                 };
-                finish_tool(now, &done, &mut self.calls, guard);
+                emit.finish_tool(&done);
             }
             ("error", _) => {
                 let kind = if text("severity") == "warning" { "warning" } else { "error" };
                 let message = one_line(text("message"));
-                say_status(now, guard, kind, &message, value);
+                emit.status(kind, &message, value);
             }
-            ("result", _) if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            ("result", _) if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
-            ("result", _) => result(now, &value, guard),
+            ("result", _) => result(&value, emit),
             (type_, _) => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 }
 
 /// Ends the turn. An error that was reported before does not count where the result says success.
-fn result(now: Time, value: &Value, guard: &mut Guard) {
+fn result(value: &Value, emit: &mut Emit<'_>) {
     let stats = value.get("stats").unwrap_or(&Value::Null);
     let models = stats.get("models").and_then(Value::as_object);
     if models.is_some_and(|m| !m.is_empty()) {
-        say_status(now, guard, "usage", "", stats.clone());
+        emit.status("usage", "", stats.clone());
     }
     let spent = Spent {
         usage: usage(stats),
@@ -141,13 +126,13 @@ fn result(now: Time, value: &Value, guard: &mut Guard) {
     let error = value.get("error").unwrap_or(&Value::Null);
     let kind = text_at(error, "type").unwrap_or_default();
     if status == "success" && error.is_null() {
-        guard.complete(now, status, None, &spent);
+        emit.complete(status, None, &spent);
     } else if kind.contains("Cancel") {
-        guard.cancelled(now, kind, None, &spent);
+        emit.cancelled(kind, None, &spent);
     } else {
         let message = error.as_str().or_else(|| text_at(error, "message"));
         let code = error.get("code").and_then(Value::as_u64);
         let message = message.unwrap_or_default();
-        guard.fail(now, failure(message, kind, code), &spent);
+        emit.fail(failure(message, kind, code), &spent);
     }
 }

@@ -4,14 +4,8 @@
 //! `finishReason` in each of them: a turn ends with the body, or where another response begins.
 
 mod arguments;
-use serde_json::Value;
 
-use super::api::{Currents, failure_under, raw, start_tool};
-use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 use arguments::Partial;
 
@@ -25,7 +19,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Gemini::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Gemini::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -47,37 +42,25 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Gemini {
-    head: Option<Head>,
     id: String,
     stop: Option<String>,
     spent: Spent,
     texts: Currents,
     partial: Partial,
-    calls: Calls,
     /// How many pieces of code were run, which have no ids.
     code: u64,
 }
 
-impl Protocol for Gemini {
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
-        if let Value::Array(values) = value {
-            for value in values {
-                self.response(now, &value, guard);
-            }
-        } else {
-            self.response(now, &value, guard);
-        }
+impl Runtime for Gemini {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.response(&value, emit);
     }
 
-    fn head(&mut self, _: Time, head: &Head) {
-        self.head = Some(head.clone());
-    }
-
-    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
-        if guard.turn_open() {
-            self.release(now, guard);
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.release(emit);
             if tail == Tail::Clean {
-                self.complete(now, guard);
+                self.complete(emit);
             }
         }
         Verdict::MissingResult
@@ -85,60 +68,57 @@ impl Protocol for Gemini {
 }
 
 impl Gemini {
-    fn response(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn response(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
-            self.release(now, guard);
-            let failure = failure_under(now, self.head.as_ref(), error);
-            guard.fail(now, failure, &self.spent);
+            self.release(emit);
+            let failure = emit.failure(error);
+            emit.fail(failure, &self.spent);
             self.close();
             return;
         }
         let ours = ["candidates", "usageMetadata", "promptFeedback"];
         if !ours.iter().any(|key| value.get(key).is_some()) {
-            return say_status(now, guard, "info", "an unknown message", value.clone());
+            return emit.status("info", "an unknown message", value.clone());
         }
-        self.begin(now, value, guard);
+        self.begin(value, emit);
         if let Some(usage) = value.get("usageMetadata").and_then(usage) {
             self.spent.usage = Some(usage);
-            guard.note_spent(&self.spent);
+            emit.note_spent(&self.spent);
         }
         let feedback = value.get("promptFeedback").unwrap_or(&Value::Null);
         if let Some(reason) = text_at(feedback, "blockReason") {
-            say_status(now, guard, "warning", "the prompt was blocked", feedback.clone());
+            emit.status("warning", "the prompt was blocked", feedback.clone());
             self.stop = Some(reason.to_owned());
         }
         let candidates = value.get("candidates").and_then(Value::as_array);
         for candidate in candidates.into_iter().flatten() {
-            self.candidate(now, candidate, guard);
+            self.candidate(candidate, emit);
         }
     }
 
-    fn begin(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let id = text_at(value, "responseId").unwrap_or_default();
-        if guard.turn_open() {
+        if emit.turn_open() {
             if id.is_empty() || id == self.id || self.stop.is_none() {
                 return;
             }
-            self.complete(now, guard);
+            self.complete(emit);
         }
         self.close();
         id.clone_into(&mut self.id);
         let model = text_at(value, "modelVersion");
-        guard.start_turn(
-            now,
-            &TurnStarted {
-                runtime: SPEC.name.into(),
-                model: model.map(Into::into),
-                ..TurnStarted::default()
-            },
-        );
+        emit.start_turn(&TurnStarted {
+            runtime: SPEC.name.into(),
+            model: model.map(Into::into),
+            ..TurnStarted::default()
+        });
     }
 
-    fn candidate(&mut self, now: Time, candidate: &Value, guard: &mut Guard) {
+    fn candidate(&mut self, candidate: &Value, emit: &mut Emit<'_>) {
         let index = candidate.get("index").and_then(Value::as_u64).unwrap_or(0);
         let parts = candidate.pointer("/content/parts");
         for part in parts.and_then(Value::as_array).into_iter().flatten() {
-            self.part(now, index, part, guard);
+            self.part(index, part, emit);
         }
         if let Some(stop) = text_at(candidate, "finishReason")
             && (self.stop.is_none() || index == 0)
@@ -146,27 +126,27 @@ impl Gemini {
             self.stop = Some(stop.to_owned());
         }
         if let Some(grounding) = candidate.get("groundingMetadata") {
-            say_status(now, guard, "info", "grounding", grounding.clone());
+            emit.status("info", "grounding", grounding.clone());
         }
     }
 
-    fn part(&mut self, now: Time, index: u64, part: &Value, guard: &mut Guard) {
+    fn part(&mut self, index: u64, part: &Value, emit: &mut Emit<'_>) {
         let key = index.to_string();
         if let Some(said) = text_at(part, "text") {
             let thought = part.get("thought").and_then(Value::as_bool) == Some(true);
             let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
             let current = self.texts.of(index);
-            current.delta(now, (kind, &key), said, guard);
+            current.delta((kind, &key), said, emit);
         } else if let Some(call) = part.get("functionCall") {
-            self.texts.of(index).finish(now, guard);
-            self.function(now, call, guard);
+            self.texts.of(index).finish(emit);
+            self.function(call, emit);
         } else if let Some(code) = part.get("executableCode") {
-            self.texts.of(index).finish(now, guard);
+            self.texts.of(index).finish(emit);
             self.code += 1;
             let id = format!("code_{}", self.code);
             let input = raw(code);
-            let named = (id.as_str(), "code_execution");
-            start_tool(now, named, Some(&input), &mut self.calls, guard);
+            let call = Call { id: &id, name: "code_execution", ..Call::default() };
+            emit.start_named(&call, Some(&input));
         } else if let Some(result) = part.get("codeExecutionResult") {
             let ok = text_at(result, "outcome") == Some("OUTCOME_OK");
             let end = ToolEnd {
@@ -177,43 +157,43 @@ impl Gemini {
                 output: result.get("output").map(raw),
                 ..ToolEnd::default()
             };
-            self.calls.finish(now, end, guard);
+            emit.finish_call(&end);
         } else if part.as_object().is_some_and(|p| !p.contains_key("thoughtSignature")) {
-            say_status(now, guard, "info", "content of another type", part.clone());
+            emit.status("info", "content of another type", part.clone());
         }
     }
 
     /// A call comes whole, or in pieces that end with an empty one. It has an id only on some of Google's endpoints.
-    fn function(&mut self, now: Time, call: &Value, guard: &mut Guard) {
+    fn function(&mut self, call: &Value, emit: &mut Emit<'_>) {
         let more = call.get("willContinue").and_then(Value::as_bool) == Some(true);
         if more || self.partial.is_open() {
             if call.get("name").is_some() {
-                self.release(now, guard);
+                self.release(emit);
             }
             self.partial.add(call);
             if !more {
-                self.release(now, guard);
+                self.release(emit);
             }
             return;
         }
         let id = text_at(call, "id").unwrap_or_default();
         let name = text_at(call, "name").unwrap_or_default();
         let input = call.get("args").map(raw);
-        start_tool(now, (id, name), input.as_deref(), &mut self.calls, guard);
+        emit.start_named(&Call { id: id, name: name, ..Call::default() }, input.as_deref());
     }
 
     /// Starts the call whose arguments are being put together.
-    fn release(&mut self, now: Time, guard: &mut Guard) {
+    fn release(&mut self, emit: &mut Emit<'_>) {
         if let Some((id, name, input)) = self.partial.take() {
             let input = raw(&input);
-            start_tool(now, (&id, &name), Some(&input), &mut self.calls, guard);
+            emit.start_named(&Call { id: &id, name: &name, ..Call::default() }, Some(&input));
         }
     }
 
-    fn complete(&mut self, now: Time, guard: &mut Guard) {
-        self.release(now, guard);
+    fn complete(&mut self, emit: &mut Emit<'_>) {
+        self.release(emit);
         if let Some(stop) = self.stop.take() {
-            guard.complete(now, &stop, None, &self.spent);
+            emit.complete(&stop, None, &self.spent);
             self.close();
         }
     }

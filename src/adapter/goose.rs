@@ -3,15 +3,7 @@
 //!
 //! Source: `StreamEvent` in goose-cli and fixtures of its users; no recording of the bytes exists.
 
-use serde_json::Value;
-
-use super::json::{Call, Done, arguments, count, failure, finish_tool, over, plain, start_tool};
-use super::{
-    Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
-};
-use crate::event::{Spent, Usage};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "goose",
@@ -23,6 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |argv| {
         Box::new(Goose {
             resumed: argv.iter().any(|arg| arg == "--resume" || arg == "-r"),
@@ -50,7 +43,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Goose {
-    calls: Calls,
     /// The id of the message that is being said; `None` before the first.
     message: Option<String>,
     /// The last word, if it was an error.
@@ -59,60 +51,58 @@ struct Goose {
     resumed: bool,
 }
 
-impl Adapter for Goose {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
+impl Runtime for Goose {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         if let Some(error) = self.error.take()
-            && !over(guard)
+            && !emit.over()
         {
-            guard.fail(now, failure(&error, "", None), &Spent::default());
+            emit.fail(failure(&error, "", None), &Spent::default());
         }
         Verdict::MissingResult
     }
 }
 
 impl Goose {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match text("type") {
             "message" if value.pointer("/message/content").is_some_and(Value::is_array) => {
-                self.message(now, &value, guard);
+                self.message(&value, emit);
             }
             "notification" => {
                 let inner = |at: &str| value.pointer(at).and_then(Value::as_str);
                 let said = inner("/message").or(inner("/log/message"));
                 let said = said.or(inner("/progress/message")).unwrap_or_default();
                 let said = one_line(said);
-                say_status(now, guard, "progress", &said, value);
+                emit.status("progress", &said, value);
             }
             "model_change" => {
-                say_status(now, guard, "session", text("model"), value.clone());
+                emit.status("session", text("model"), value.clone());
             }
-            "error" if text("error") == INTERRUPTED && !over(guard) => {
-                guard.cancelled(now, INTERRUPTED, None, &Spent::default());
+            "error" if text("error") == INTERRUPTED && !emit.over() => {
+                emit.cancelled(INTERRUPTED, None, &Spent::default());
             }
             "error" => {
                 let message = text("error").to_owned();
-                say_status(now, guard, "error", &one_line(&message), value);
+                emit.status("error", &one_line(&message), value);
                 self.error = Some(message);
             }
-            "complete" if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            "complete" if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
-            "complete" => self.complete(now, &value, guard),
+            "complete" => self.complete(&value, emit),
             type_ => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 
-    fn complete(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn complete(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let tokens = |keys| count(value, keys).filter(|n| *n > 0);
         let mut usage = Usage {
             input_tokens: tokens(&["input_tokens"]),
@@ -127,17 +117,17 @@ impl Goose {
         let spent = Spent { usage, usage_total, ..Spent::default() };
         self.message = None;
         match self.error.take() {
-            Some(error) => guard.fail(now, failure(&error, "", None), &spent),
-            None => guard.complete(now, "complete", None, &spent),
+            Some(error) => emit.fail(failure(&error, "", None), &spent),
+            None => emit.complete("complete", None, &spent),
         }
     }
 
-    fn message(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn message(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.error = None;
         let message = value.get("message").unwrap_or(&Value::Null);
         let id = text_at(message, "id").unwrap_or_default();
         if self.message.as_deref() != Some(id) {
-            close(now, guard);
+            close(emit);
             self.message = Some(id.to_owned());
         }
         let visible = message.pointer("/metadata/userVisible").and_then(Value::as_bool);
@@ -148,35 +138,35 @@ impl Goose {
             _ => Whose::Agents,
         };
         for part in parts.into_iter().flatten() {
-            self.part(now, part, whose, guard);
+            self.part(part, whose, emit);
         }
     }
 
-    fn part(&mut self, now: Time, part: &Value, whose: Whose, guard: &mut Guard) {
+    fn part(&mut self, part: &Value, whose: Whose, emit: &mut Emit<'_>) {
         let text = |key| text_at(part, key).unwrap_or_default();
         let audience = part.pointer("/annotations/audience").and_then(Value::as_array);
         let internal = audience.is_some_and(|all| !all.iter().any(|a| a == "user"));
         match (text("type"), whose) {
-            ("text", Whose::Users) => user_said(now, guard, text("text")),
+            ("text", Whose::Users) => emit.user(text("text")),
             ("text", Whose::Agents) if !internal => {
-                guard.finish_block(now, &block(TextKind::Reasoning), None);
-                guard.delta(now, &block(TextKind::Answer), text("text"));
+                emit.finish_block(&block(TextKind::Reasoning), None);
+                emit.delta(&block(TextKind::Answer), text("text"));
             }
             ("thinking" | "reasoning", Whose::Agents) => {
                 let said = text_at(part, "thinking").unwrap_or(text("text"));
-                guard.finish_block(now, &block(TextKind::Answer), None);
-                guard.delta(now, &block(TextKind::Reasoning), said);
+                emit.finish_block(&block(TextKind::Answer), None);
+                emit.delta(&block(TextKind::Reasoning), said);
             }
-            ("toolRequest", _) => self.request(now, part, guard),
-            ("toolResponse", _) => self.response(now, part, guard),
+            ("toolRequest", _) => self.request(part, emit),
+            ("toolResponse", _) => self.response(part, emit),
             (type_, _) => {
                 let message = format!("content of type {type_:?}");
-                say_status(now, guard, "info", &message, part.clone());
+                emit.status("info", &message, part.clone());
             }
         }
     }
 
-    fn request(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+    fn request(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let call = part.get("toolCall").unwrap_or(&Value::Null);
         let body = call.get("value").unwrap_or(call);
         let id = text_at(part, "id").unwrap_or_default();
@@ -187,15 +177,15 @@ impl Goose {
             input: input.as_ref(),
             ..Call::default()
         };
-        start_tool(now, &tool, &mut self.calls, guard);
+        emit.start_tool(&tool);
         if text_at(call, "status") == Some("error") {
             let done = Done { id, outcome: "error", output: call.get("error"), ..Done::default() };
-            finish_tool(now, &done, &mut self.calls, guard);
+            emit.finish_tool(&done);
         }
     }
 
     /// A failed tool is a result with the status `error`, or a successful one whose value is an error.
-    fn response(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+    fn response(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let result = part.get("toolResult").unwrap_or(&Value::Null);
         let body = result.get("value").unwrap_or(result);
         let failed = text_at(result, "status") == Some("error")
@@ -208,7 +198,7 @@ impl Goose {
             output: Some(&output),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 }
 
@@ -225,7 +215,7 @@ fn block(kind: TextKind) -> Text<'static> {
     Text { key: "message", kind, parent: None }
 }
 
-fn close(now: Time, guard: &mut Guard) {
-    guard.finish_block(now, &block(TextKind::Answer), None);
-    guard.finish_block(now, &block(TextKind::Reasoning), None);
+fn close(emit: &mut Emit<'_>) {
+    emit.finish_block(&block(TextKind::Answer), None);
+    emit.finish_block(&block(TextKind::Reasoning), None);
 }

@@ -1,15 +1,7 @@
 //! Grok CLI: `grok -p PROMPT --output-format streaming-json`. Every message is `{type, data}` or an ACP update without
 //! its frame; `end` comes last, and an `error` before it decides. `--output-format json` prints one object.
 
-use serde_json::Value;
-
-use super::json::{
-    Call, Done, arguments, failure, finish_tool, over, plain, spend, start_tool, usage,
-};
-use super::{Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at};
-use crate::event::Spent;
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "grok",
@@ -21,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["streaming-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Grok::default()),
 };
 
@@ -47,83 +40,80 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Grok {
-    calls: Calls,
     spent: Spent,
     error: Option<Value>,
 }
 
-impl Adapter for Grok {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
+impl Runtime for Grok {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         if let Some(error) = self.error.take()
-            && !over(guard)
+            && !emit.over()
         {
             let message = text_at(&error, "message").unwrap_or_default();
-            guard.fail(now, failure(message, "", None), &Spent::default());
+            emit.fail(failure(message, "", None), &Spent::default());
         }
         Verdict::MissingResult
     }
 }
 
 impl Grok {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         match text("type") {
             "text" if text_at(&value, "data").is_some() => {
-                guard.finish_block(now, &THOUGHT, None);
-                guard.delta(now, &ANSWER, text("data"));
+                emit.finish_block(&THOUGHT, None);
+                emit.delta(&ANSWER, text("data"));
             }
             "thought" if text_at(&value, "data").is_some() => {
-                guard.finish_block(now, &ANSWER, None);
-                guard.delta(now, &THOUGHT, text("data"));
+                emit.finish_block(&ANSWER, None);
+                emit.delta(&THOUGHT, text("data"));
             }
             "tool_call" => {
                 let input = arguments(value.get("rawInput"));
                 let name = text_at(&value, "toolName").unwrap_or(text("title"));
                 let call =
                     Call { id: text("toolCallId"), name, input: input.as_ref(), ..Call::default() };
-                start_tool(now, &call, &mut self.calls, guard);
-                self.finish(now, &value, guard);
+                emit.start_tool(&call);
+                self.finish(&value, emit);
             }
-            "tool_call_update" => self.finish(now, &value, guard),
+            "tool_call_update" => self.finish(&value, emit),
             "usage" => {
                 let used = value.get("usage").and_then(usage);
                 spend(&mut self.spent, used, None);
-                guard.note_spent(&self.spent);
+                emit.note_spent(&self.spent);
             }
             "error" => {
                 let message = one_line(text("message"));
                 self.error = Some(value.clone());
-                say_status(now, guard, "error", &message, value);
+                emit.status("error", &message, value);
             }
             "available_commands" => {
-                say_status(now, guard, "session", "available commands", value);
+                emit.status("session", "available commands", value);
             }
             "max_turns_reached" => {
                 let message = "the limit of turns was reached";
-                say_status(now, guard, "warning", message, value);
+                emit.status("warning", message, value);
             }
-            "end" if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            "end" if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
-            "end" => self.end(now, &value, None, guard),
+            "end" => self.end(&value, None, emit),
             "" if text_at(&value, "text").is_some() && value.get("stopReason").is_some() => {
-                self.end(now, &value, text_at(&value, "text"), guard);
+                self.end(&value, text_at(&value, "text"), emit);
             }
             type_ => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 
     /// Finishes a tool if an update says that it has ended.
-    fn finish(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let outcome = match text_at(value, "status").unwrap_or_default() {
             "completed" => "ok",
             "failed" => "error",
@@ -140,10 +130,10 @@ impl Grok {
             output: output.or(content.as_ref()),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 
-    fn end(&mut self, now: Time, value: &Value, whole: Option<&str>, guard: &mut Guard) {
+    fn end(&mut self, value: &Value, whole: Option<&str>, emit: &mut Emit<'_>) {
         let known = std::mem::take(&mut self.spent);
         let spent = Spent {
             usage: value.get("usage").and_then(usage).or(known.usage),
@@ -153,11 +143,11 @@ impl Grok {
         let stop = text_at(value, "stopReason").unwrap_or("end");
         if let Some(error) = self.error.take() {
             let message = text_at(&error, "message").unwrap_or_default();
-            guard.fail(now, failure(message, stop, None), &spent);
+            emit.fail(failure(message, stop, None), &spent);
         } else if matches!(stop.to_lowercase().as_str(), "cancelled" | "canceled") {
-            guard.cancelled(now, stop, None, &spent);
+            emit.cancelled(stop, None, &spent);
         } else {
-            guard.complete(now, stop, whole, &spent);
+            emit.complete(stop, whole, &spent);
         }
     }
 }

@@ -1,15 +1,7 @@
 //! Kimi Code: `kimi --print --output-format stream-json`. Every line is a message in OpenAI's roles; tools say no status, and
 //! a hint how to resume the session comes last. Older releases print no `meta` lines at all.
 
-use serde_json::Value;
-
-use super::json::{Call, Done, arguments, finish_tool, plain, start_tool};
-use super::{
-    Adapter, Calls, Line, Match, Spec, lines_of, one_line, say_status, text_at, user_said,
-};
-use crate::event::Spent;
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "kimi",
@@ -21,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Kimi::default()),
 };
 
@@ -40,22 +33,19 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Kimi {
-    calls: Calls,
     /// It prints `meta` lines, so that the last of them must come.
     meta: bool,
     /// Calls without a result.
     open: Vec<String>,
 }
 
-impl Adapter for Kimi {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
+impl Runtime for Kimi {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 
-    fn on_end(&mut self, _: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        if self.meta || !guard.turn_open() {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if self.meta || !emit.turn_open() {
             Verdict::MissingResult
         } else if self.open.is_empty() {
             Verdict::ByExit
@@ -66,11 +56,11 @@ impl Adapter for Kimi {
 }
 
 impl Kimi {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         let content = value.get("content").unwrap_or(&Value::Null);
         match (text("role"), text("type")) {
-            ("assistant", _) => self.assistant(now, &value, guard),
+            ("assistant", _) => self.assistant(&value, emit),
             ("tool", _) => {
                 let id = text("tool_call_id");
                 self.open.retain(|open| open != id);
@@ -80,17 +70,17 @@ impl Kimi {
                     output: Some(&plain(content)),
                     ..Done::default()
                 };
-                finish_tool(now, &done, &mut self.calls, guard);
+                emit.finish_tool(&done);
             }
             ("user", _) => {
                 let said = plain(content);
-                user_said(now, guard, said.as_str().unwrap_or_default());
+                emit.user(said.as_str().unwrap_or_default());
             }
-            ("meta", "session.resume_hint") if guard.turn_open() => {
+            ("meta", "session.resume_hint") if emit.turn_open() => {
                 self.meta = true;
                 self.open.clear();
-                say_status(now, guard, "session", text("session_id"), value.clone());
-                guard.complete(now, "completed", None, &Spent::default());
+                emit.status("session", text("session_id"), value.clone());
+                emit.complete("completed", None, &Spent::default());
             }
             ("meta", type_) => {
                 self.meta = true;
@@ -100,28 +90,28 @@ impl Kimi {
                     _ => "info",
                 };
                 let message = one_line(content.as_str().unwrap_or(type_));
-                say_status(now, guard, kind, &message, value);
+                emit.status(kind, &message, value);
             }
             (role, _) => {
                 let message = format!("message of role {role:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 
-    fn assistant(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn assistant(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if let Some(said) = text_at(value, "reasoning_content") {
-            say(now, TextKind::Reasoning, said, guard);
+            say(TextKind::Reasoning, said, emit);
         }
         match value.get("content") {
-            Some(Value::String(said)) => say(now, TextKind::Answer, said, guard),
+            Some(Value::String(said)) => say(TextKind::Answer, said, emit),
             Some(Value::Array(parts)) => {
                 for part in parts {
                     match (text_at(part, "text"), text_at(part, "think")) {
-                        (Some(said), _) => say(now, TextKind::Answer, said, guard),
-                        (_, Some(said)) => say(now, TextKind::Reasoning, said, guard),
+                        (Some(said), _) => say(TextKind::Answer, said, emit),
+                        (_, Some(said)) => say(TextKind::Reasoning, said, emit),
                         _ => {
-                            say_status(now, guard, "info", "content that is no text", part.clone());
+                            emit.status("info", "content that is no text", part.clone());
                         }
                     }
                 }
@@ -139,7 +129,7 @@ impl Kimi {
                 input: input.as_ref(),
                 ..Call::default()
             };
-            start_tool(now, &tool, &mut self.calls, guard);
+            emit.start_tool(&tool);
             if self.open.len() < MAX_OPEN {
                 self.open.push(id.to_owned());
             }
@@ -147,7 +137,7 @@ impl Kimi {
     }
 }
 
-fn say(now: Time, kind: TextKind, said: &str, guard: &mut Guard) {
+fn say(kind: TextKind, said: &str, emit: &mut Emit<'_>) {
     let text = Text { key: "assistant", kind, parent: None };
-    guard.finish_block(now, &text, Some(said));
+    emit.finish_block(&text, Some(said));
 }

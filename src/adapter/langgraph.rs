@@ -5,14 +5,8 @@
 
 mod messages;
 mod runs;
-use serde_json::Value;
 
-use super::api::{error_after_turn, failure};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Spec, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Guard, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 use messages::Messages;
 
@@ -26,7 +20,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: false,
     detect,
-    new: |_| Box::new(Framed::new(LangGraph::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(LangGraph::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -51,75 +46,75 @@ struct LangGraph {
     spent: Spent,
 }
 
-impl Protocol for LangGraph {
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+impl Runtime for LangGraph {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         // Events of a sub-graph have its path behind their name.
         let name = event.split('|').next().unwrap_or_default();
         if text_at(&value, "event").is_some_and(|e| e.starts_with("on_")) {
-            return runs::event(now, &value, &mut self.messages, guard);
+            return runs::event(&value, &mut self.messages, emit);
         }
         match name {
-            "metadata" => self.begin(now, &value, guard),
+            "metadata" => self.begin(&value, emit),
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
-                    if self.messages.message(now, name, message, guard) {
+                    if self.messages.message(name, message, emit) {
                         continue;
                     }
                     // The second half of a tuple says where the message comes from.
                     if name != "messages" {
-                        say_status(now, guard, "info", name, message.clone());
+                        emit.status("info", name, message.clone());
                     }
                 }
             }
-            "messages/metadata" => say_status(now, guard, "info", name, value),
-            "error" => self.fail(now, &value, guard),
+            "messages/metadata" => emit.status("info", name, value),
+            "error" => self.fail(&value, emit),
             "end" => {
-                self.messages.release(now, guard);
-                if guard.turn_open() {
-                    guard.complete(now, "end", None, &self.spent);
+                self.messages.release(emit);
+                if emit.turn_open() {
+                    emit.complete("end", None, &self.spent);
                 }
             }
             "" if value.get("error").is_some() || value.get("detail").is_some() => {
-                self.fail(now, &value, guard);
+                self.fail(&value, emit);
             }
             _ => {
-                self.messages.step(now, &value, guard);
-                say_status(now, guard, "info", event, value);
+                self.messages.step(&value, emit);
+                emit.status("info", event, value);
             }
         }
     }
 
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         let open = self.messages.is_open();
-        if guard.turn_open() {
-            self.messages.release(now, guard);
+        if emit.turn_open() {
+            self.messages.release(emit);
         }
         if open { Verdict::MissingResult } else { Verdict::ByExit }
     }
 }
 
 impl LangGraph {
-    fn begin(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.messages = Messages::default();
         let started = TurnStarted {
             runtime: SPEC.name.into(),
             session: text_at(value, "run_id").map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
-    fn fail(&mut self, now: Time, value: &Value, guard: &mut Guard) {
-        if error_after_turn(now, value, guard) {
+    fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        if emit.error_after_turn(value) {
             return;
         }
-        self.messages.release(now, guard);
+        self.messages.release(emit);
         // `{"error": "TypeError", "message": "..."}`: the name alone says little.
         let error = match text_at(value, "message") {
             Some(message) => serde_json::json!({"message": message, "type": value.get("error")}),
             None => value.clone(),
         };
-        guard.fail(now, failure(&error), &self.spent);
+        emit.fail(failure_of(&error), &self.spent);
     }
 }

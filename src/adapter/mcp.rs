@@ -3,14 +3,7 @@
 //!
 //! Source: the protocol's specification, 2025-06-18.
 
-use serde_json::Value;
-
-use super::api::{raw, start_tool};
-use super::framing::jsonrpc::{Rpc, is_rpc};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
-use crate::guard::{Guard, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "mcp",
@@ -22,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: false,
     detect,
-    new: |_| Box::new(Framed::new(Mcp::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Mcp::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -48,22 +42,14 @@ fn detect(value: &Value) -> Match {
 }
 
 #[derive(Default)]
-struct Mcp {
-    calls: Calls,
-}
+struct Mcp {}
 
-impl Protocol for Mcp {
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
-        if let Value::Array(values) = value {
-            for value in values {
-                self.rpc(now, &value, guard);
-            }
-        } else {
-            self.rpc(now, &value, guard);
-        }
+impl Runtime for Mcp {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.rpc(&value, emit);
     }
 
-    fn end(&mut self, _: Time, _: Tail, _: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
         Verdict::ByExit
     }
 }
@@ -74,40 +60,34 @@ fn id_of(id: &Value) -> String {
 }
 
 impl Mcp {
-    fn rpc(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn rpc(&mut self, value: &Value, emit: &mut Emit<'_>) {
         match Rpc::of(value) {
-            Rpc::Call { id, method, params } => self.call(now, (id, method), params, guard),
+            Rpc::Call { id, method, params } => self.call((id, method), params, emit),
             Rpc::Result { id, result } => {
-                let tool = self.calls.started(&id_of(id), guard);
+                let tool = emit.call_started(&id_of(id));
                 if tool || result.get("content").is_some_and(Value::is_array) {
                     let failed = result.get("isError").and_then(Value::as_bool) == Some(true);
                     let outcome = if failed { "error" } else { "ok" };
-                    self.finish(now, id, outcome, result, guard);
+                    self.finish(id, outcome, result, emit);
                 } else {
-                    say_status(now, guard, "info", "response", value.clone());
+                    emit.status("info", "response", value.clone());
                 }
             }
-            Rpc::Error { id, error } if self.calls.started(&id_of(id), guard) => {
-                self.finish(now, id, "error", error, guard);
+            Rpc::Error { id, error } if emit.call_started(&id_of(id)) => {
+                self.finish(id, "error", error, emit);
             }
             Rpc::Error { error, .. } => {
                 let message = text_at(error, "message").unwrap_or_default();
-                say_status(now, guard, "error", message, error.clone());
+                emit.status("error", message, error.clone());
             }
-            Rpc::Other => say_status(now, guard, "info", "an unknown message", value.clone()),
+            Rpc::Other => emit.status("info", "an unknown message", value.clone()),
         }
     }
 
-    fn call(
-        &mut self,
-        now: Time,
-        (id, method): (Option<&Value>, &str),
-        params: &Value,
-        guard: &mut Guard,
-    ) {
+    fn call(&mut self, (id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
         match (method, id) {
             ("notifications/progress", _) => {
-                say_status(now, guard, "progress", &progress(params), params.clone());
+                emit.status("progress", &progress(params), params.clone());
             }
             ("notifications/message", _) => {
                 let data = params.get("data").unwrap_or(&Value::Null);
@@ -117,26 +97,29 @@ impl Mcp {
                     "error" | "critical" | "alert" | "emergency" => "error",
                     _ => "log",
                 };
-                say_status(now, guard, kind, &text, params.clone());
+                emit.status(kind, &text, params.clone());
             }
             ("tools/call", Some(id)) => {
                 let name = text_at(params, "name").unwrap_or_default();
                 let input = params.get("arguments").map(raw);
                 let id = id_of(id);
-                start_tool(now, (&id, name), input.as_deref(), &mut self.calls, guard);
+                emit.start_named(
+                    &Call { id: &id, name: name, ..Call::default() },
+                    input.as_deref(),
+                );
             }
             ("elicitation/create" | "sampling/createMessage", _) => {
                 let message = text_at(params, "message").unwrap_or(method);
-                say_status(now, guard, "permission", message, params.clone());
+                emit.status("permission", message, params.clone());
             }
-            _ => say_status(now, guard, "info", method, params.clone()),
+            _ => emit.status("info", method, params.clone()),
         }
     }
 
-    fn finish(&mut self, now: Time, id: &Value, outcome: &str, result: &Value, guard: &mut Guard) {
+    fn finish(&mut self, id: &Value, outcome: &str, result: &Value, emit: &mut Emit<'_>) {
         let end =
             ToolEnd { id: &id_of(id), outcome, output: Some(raw(result)), ..ToolEnd::default() };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 }
 

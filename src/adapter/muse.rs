@@ -4,17 +4,8 @@
 //! Source: recordings. A record's payload says its kind; the result of a tool names the call and not the task, and repeats
 //! what the task has printed.
 
+use super::prelude::*;
 use std::collections::HashMap;
-
-use serde_json::Value;
-
-use super::json::{Call, Done, failure, finish_tool, over, start_tool};
-use super::{
-    Adapter, Calls, Line, Match, Said, Spec, lines_of, one_line, said_at, say_status, text_at,
-};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "muse",
@@ -26,6 +17,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Muse::default()),
 };
 
@@ -48,7 +40,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Muse {
-    calls: Calls,
     model: Option<String>,
     tasks: HashMap<String, Task>,
     said: Said,
@@ -64,26 +55,20 @@ struct Task {
     full: bool,
 }
 
-impl Adapter for Muse {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        lines_of(now, line, guard, |value, guard| {
-            self.value(now, value, guard);
-        });
-    }
-
-    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
-        Verdict::MissingResult
+impl Runtime for Muse {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        self.value(value, emit);
     }
 }
 
 impl Muse {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let payload = value.get("payload").unwrap_or(&Value::Null);
         let text = |key| text_at(payload, key).unwrap_or_default();
         match text("kind") {
             "run_model_configured" => {
                 self.model = text_at(payload, "model_id").map(str::to_owned);
-                say_status(now, guard, "session", text("model_id"), payload.clone());
+                emit.status("session", text("model_id"), payload.clone());
             }
             "run_started" => {
                 let session = value.pointer("/stream/id").and_then(Value::as_str);
@@ -95,36 +80,36 @@ impl Muse {
                     ..TurnStarted::default()
                 };
                 self.said = Said::default();
-                guard.start_turn(now, &started);
+                emit.start_turn(&started);
             }
             // The run says its prompt again when it begins.
             "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
             "run_output_delta" => {
-                let said = said_at(now, payload, "text", guard);
-                self.said.delta(now, &ANSWER, said, guard);
+                let said = said_at(payload, "text", emit);
+                self.said.delta(&ANSWER, said, emit);
             }
-            "task_lifecycle" => self.task(now, payload, guard),
+            "task_lifecycle" => self.task(payload, emit),
             "tool_result" if !self.output.is_empty() && text("text").ends_with(&self.output) => {}
-            "run_terminal" if over(guard) => {
+            "run_terminal" if emit.over() => {
                 let message = "the turn had ended already";
-                say_status(now, guard, "log", message, payload.clone());
+                emit.status("log", message, payload.clone());
             }
-            "run_terminal" => self.terminal(now, payload, guard),
+            "run_terminal" => self.terminal(payload, emit),
             kind => {
                 let message = format!("record of kind {kind:?}");
                 let known = kind == "command_accepted" || kind == "tool_result";
                 let data = if known { payload } else { &value };
-                say_status(now, guard, "info", &message, data.clone());
+                emit.status("info", &message, data.clone());
             }
         }
     }
 
-    fn task(&mut self, now: Time, payload: &Value, guard: &mut Guard) {
+    fn task(&mut self, payload: &Value, emit: &mut Emit<'_>) {
         let event = payload.get("event").unwrap_or(&Value::Null);
         let text = |key| text_at(event, key).unwrap_or_default();
         let (id, kind) = (text("task_id"), text("kind"));
         if kind == "proposed" {
-            self.propose(now, id, text("task_kind"), guard);
+            self.propose(id, text("task_kind"), emit);
             return;
         }
         let task = self.tasks.get_mut(id);
@@ -140,22 +125,22 @@ impl Muse {
                 }
             }
             ("completed" | "failed" | "cancelled" | "rejected", Some(tool)) => {
-                self.finish(now, (id, tool, kind), event, guard);
+                self.finish((id, tool, kind), event, emit);
             }
             ("completed", None) => {}
             ("failed" | "rejected" | "cancelled", None) => {
                 let reason = one_line(text("reason"));
                 let message = format!("{name} {kind}: {reason}");
-                say_status(now, guard, "warning", message.trim_end_matches(": "), event.clone());
+                emit.status("warning", message.trim_end_matches(": "), event.clone());
             }
             _ => {
                 let message = one_line(text("message"));
-                say_status(now, guard, "progress", &message, event.clone());
+                emit.status("progress", &message, event.clone());
             }
         }
     }
 
-    fn propose(&mut self, now: Time, id: &str, kind: &str, guard: &mut Guard) {
+    fn propose(&mut self, id: &str, kind: &str, emit: &mut Emit<'_>) {
         if self.tasks.len() >= MAX_TASKS {
             self.tasks.clear();
         }
@@ -164,19 +149,13 @@ impl Muse {
         if let Some(name) = kind.strip_prefix("tool.") {
             let call = Call { id, name, ..Call::default() };
             self.said = Said::default();
-            start_tool(now, &call, &mut self.calls, guard);
+            emit.start_tool(&call);
         } else {
-            say_status(now, guard, "progress", kind, Value::Null);
+            emit.status("progress", kind, Value::Null);
         }
     }
 
-    fn finish(
-        &mut self,
-        now: Time,
-        (id, name, kind): (&str, &str, &str),
-        event: &Value,
-        guard: &mut Guard,
-    ) {
+    fn finish(&mut self, (id, name, kind): (&str, &str, &str), event: &Value, emit: &mut Emit<'_>) {
         let printed = self.tasks.remove(id).map(|t| t.output).unwrap_or_default();
         let reason = text_at(event, "reason").unwrap_or_default();
         self.output = if printed.is_empty() { reason.to_owned() } else { printed };
@@ -193,24 +172,24 @@ impl Muse {
             output: Some(&output).filter(|_| !self.output.is_empty()),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 
-    fn terminal(&mut self, now: Time, payload: &Value, guard: &mut Guard) {
+    fn terminal(&mut self, payload: &Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(payload, key).unwrap_or_default();
         let (terminal, reason) = (text("terminal"), text("reason"));
         let said = std::mem::take(&mut self.said);
         if said.begins(text("text")) {
-            said.confirm(now, &ANSWER, text("text"), guard);
+            said.confirm(&ANSWER, text("text"), emit);
         }
         let spent = Spent::default();
         match terminal {
-            "completed" => guard.complete(now, terminal, text_at(payload, "text"), &spent),
+            "completed" => emit.complete(terminal, text_at(payload, "text"), &spent),
             "cancelled" | "canceled" | "interrupted" => {
                 let reason = if reason.is_empty() { terminal } else { reason };
-                guard.cancelled(now, reason, Some(terminal), &spent);
+                emit.cancelled(reason, Some(terminal), &spent);
             }
-            _ => guard.fail(now, failure(reason, terminal, None), &spent),
+            _ => emit.fail(failure(reason, terminal, None), &spent),
         }
         self.tasks.clear();
     }

@@ -3,14 +3,7 @@
 //! Source: recordings of OpenAI, Azure, Groq and OpenRouter, and OpenAI's API reference. A turn ends at `[DONE]` or at the
 //! end of the body, never at a `finish_reason`: an error may still come. A tool that the client is to run never finishes.
 
-use serde_json::Value;
-
-use super::api::{Currents, HeldTools, failure_under};
-use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "openai-chat",
@@ -22,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Chat::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Chat::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -48,7 +42,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Chat {
-    head: Option<Head>,
     /// The response that is being read, and the one whose turn has ended.
     id: String,
     over: Option<String>,
@@ -56,52 +49,47 @@ struct Chat {
     spent: Spent,
     texts: Currents,
     held: HeldTools,
-    calls: Calls,
 }
 
-impl Protocol for Chat {
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Chat {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let error = value.get("error").filter(|e| !e.is_null());
         let choices = value.get("choices").and_then(Value::as_array);
         if choices.is_none() && error.is_none() {
-            return say_status(now, guard, "info", "an unknown message", value);
+            return emit.status("info", "an unknown message", value);
         }
         let id = text_at(&value, "id").unwrap_or_default();
-        if !guard.turn_open() && self.over.as_deref() == Some(id) {
-            return say_status(now, guard, "log", "the turn had ended already", value);
+        if !emit.turn_open() && self.over.as_deref() == Some(id) {
+            return emit.status("log", "the turn had ended already", value);
         }
-        self.begin(now, id, &value, guard);
+        self.begin(id, &value, emit);
         let usage = value.get("usage").filter(|u| u.is_object());
         if let Some(usage) = usage.or_else(|| value.pointer("/x_groq/usage")) {
             self.spent = spent(usage);
-            guard.note_spent(&self.spent);
+            emit.note_spent(&self.spent);
         }
         for choice in choices.into_iter().flatten() {
-            self.choice(now, choice, guard);
+            self.choice(choice, emit);
         }
         if let Some(error) = error {
-            self.held.start_all(now, &mut self.calls, guard);
-            guard.fail(now, failure_under(now, self.head.as_ref(), error), &self.spent);
+            self.held.start_all(emit);
+            emit.fail_with(error, &self.spent);
             self.close();
         }
     }
 
-    fn done(&mut self, now: Time, guard: &mut Guard) {
-        if guard.turn_open() {
+    fn on_done(&mut self, emit: &mut Emit<'_>) {
+        if emit.turn_open() {
             let stop = self.stop.take().unwrap_or_else(|| "done".into());
-            self.complete(now, &stop, guard);
+            self.complete(&stop, emit);
         }
     }
 
-    fn head(&mut self, _: Time, head: &Head) {
-        self.head = Some(head.clone());
-    }
-
-    fn end(&mut self, now: Time, tail: Tail, guard: &mut Guard) -> Verdict {
-        if guard.turn_open() {
-            self.held.start_all(now, &mut self.calls, guard);
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.held.start_all(emit);
             if let Some(stop) = self.stop.take().filter(|_| tail == Tail::Clean) {
-                self.complete(now, &stop, guard);
+                self.complete(&stop, emit);
             }
         }
         Verdict::MissingResult
@@ -110,14 +98,14 @@ impl Protocol for Chat {
 
 impl Chat {
     /// Opens the turn of a response; Azure's first chunk names neither it nor the model.
-    fn begin(&mut self, now: Time, id: &str, value: &Value, guard: &mut Guard) {
-        if guard.turn_open() && !id.is_empty() && id != self.id && !self.id.is_empty() {
+    fn begin(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
+        if emit.turn_open() && !id.is_empty() && id != self.id && !self.id.is_empty() {
             // Another response behind one that did not say that it was done.
             match self.stop.take() {
-                Some(stop) => self.complete(now, &stop, guard),
+                Some(stop) => self.complete(&stop, emit),
                 None => self.close(),
             }
-        } else if guard.turn_open() {
+        } else if emit.turn_open() {
             return;
         }
         let model = text_at(value, "model").filter(|m| !m.is_empty());
@@ -127,17 +115,14 @@ impl Chat {
         }
         self.close();
         id.clone_into(&mut self.id);
-        guard.start_turn(
-            now,
-            &TurnStarted {
-                runtime: SPEC.name.into(),
-                model: model.map(Into::into),
-                ..TurnStarted::default()
-            },
-        );
+        emit.start_turn(&TurnStarted {
+            runtime: SPEC.name.into(),
+            model: model.map(Into::into),
+            ..TurnStarted::default()
+        });
     }
 
-    fn choice(&mut self, now: Time, choice: &Value, guard: &mut Guard) {
+    fn choice(&mut self, choice: &Value, emit: &mut Emit<'_>) {
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
         let key = index.to_string();
         let delta = choice.get("delta").or_else(|| choice.get("message"));
@@ -151,24 +136,23 @@ impl Chat {
             ];
             for (kind, said) in texts {
                 let said = said.unwrap_or_default();
-                self.texts.of(index).delta(now, (kind, &key), said, guard);
+                self.texts.of(index).delta((kind, &key), said, emit);
             }
             if let Some(content) = delta.get("content").filter(|c| !c.is_string()) {
-                self.parts(now, (index, &key), TextKind::Answer, content, guard);
+                self.parts((index, &key), TextKind::Answer, content, emit);
             }
             let tools = delta.get("tool_calls").and_then(Value::as_array);
             for (at, tool) in tools.into_iter().flatten().enumerate() {
-                self.tool(now, (index, at), tool, guard);
+                self.tool((index, at), tool, emit);
             }
             if let Some(function) = delta.get("function_call").filter(|f| f.is_object()) {
-                self.function(now, &format!("{key}/f"), "", function, guard);
+                self.function(&format!("{key}/f"), "", function, emit);
             }
         }
         let stop = text_at(choice, "finish_reason").filter(|r| !r.is_empty());
         if let Some(stop) = stop {
-            self.texts.of(index).finish(now, guard);
-            let calls = &mut self.calls;
-            self.held.start_under(now, &format!("{key}/"), calls, guard);
+            self.texts.of(index).finish(emit);
+            self.held.start_under(&format!("{key}/"), emit);
             // Of several choices the first one speaks for the turn.
             if self.stop.is_none() || index == 0 {
                 self.stop = Some(stop.to_owned());
@@ -179,53 +163,50 @@ impl Chat {
     /// Content that is no string: a list of parts, as models print it that think in the content; what is unknown is kept.
     fn parts(
         &mut self,
-        now: Time,
         (index, key): (u64, &str),
         kind: TextKind,
         content: &Value,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         for part in content.as_array().into_iter().flatten() {
             match (part.get("thinking"), text_at(part, "text")) {
                 (Some(thinking), _) if thinking.is_array() => {
-                    self.parts(now, (index, key), TextKind::Reasoning, thinking, guard);
+                    self.parts((index, key), TextKind::Reasoning, thinking, emit);
                 }
-                (_, Some(said)) => self.texts.of(index).delta(now, (kind, key), said, guard),
-                _ => say_status(now, guard, "info", "content of an unknown type", part.clone()),
+                (_, Some(said)) => self.texts.of(index).delta((kind, key), said, emit),
+                _ => emit.status("info", "content of an unknown type", part.clone()),
             }
         }
         if !content.is_array() && !content.is_null() {
-            say_status(now, guard, "info", "content of an unknown shape", content.clone());
+            emit.status("info", "content of an unknown shape", content.clone());
         }
     }
 
     /// A piece of a tool call, or a whole one; the one before it has all of its arguments.
-    fn tool(&mut self, now: Time, (choice, at): (u64, usize), tool: &Value, guard: &mut Guard) {
+    fn tool(&mut self, (choice, at): (u64, usize), tool: &Value, emit: &mut Emit<'_>) {
         let index = tool.get("index").and_then(Value::as_u64);
         let index = index.unwrap_or(at as u64);
         let key = format!("{choice}/{index}");
         let id = text_at(tool, "id").unwrap_or_default();
         if !self.held.has(&key) {
-            let calls = &mut self.calls;
-            self.held.start_under(now, &format!("{choice}/"), calls, guard);
-            self.texts.of(choice).finish(now, guard);
+            self.held.start_under(&format!("{choice}/"), emit);
+            self.texts.of(choice).finish(emit);
         }
         let nothing = Value::Null;
         let function = tool.get("function").or_else(|| tool.get("custom"));
-        self.function(now, &key, id, function.unwrap_or(&nothing), guard);
+        self.function(&key, id, function.unwrap_or(&nothing), emit);
     }
 
-    fn function(&mut self, now: Time, key: &str, id: &str, function: &Value, guard: &mut Guard) {
+    fn function(&mut self, key: &str, id: &str, function: &Value, emit: &mut Emit<'_>) {
         let name = text_at(function, "name").unwrap_or_default();
-        let calls = &mut self.calls;
-        self.held.begin(now, key, (id, name), calls, guard);
+        self.held.begin(key, (id, name), emit);
         let arguments = text_at(function, "arguments").or_else(|| text_at(function, "input"));
         self.held.add(key, arguments.unwrap_or_default());
     }
 
-    fn complete(&mut self, now: Time, stop: &str, guard: &mut Guard) {
-        self.held.start_all(now, &mut self.calls, guard);
-        guard.complete(now, stop, None, &self.spent);
+    fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
+        self.held.start_all(emit);
+        emit.complete(stop, None, &self.spent);
         self.close();
     }
 

@@ -4,14 +4,8 @@
 //! `response.completed`, `.incomplete`, `.failed` or a top-level `error` ends a turn, whichever comes first.
 
 mod items;
-use serde_json::Value;
 
-use super::api::{HeldTools, Snapshot, error_after_turn, failure_under, text};
-use super::framing::{Framed, Head, Protocol, Tail};
-use super::{Calls, Match, Spec, said_at, say_status, text_at};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "openai-responses",
@@ -23,7 +17,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Responses::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Responses::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -42,7 +37,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Responses {
-    head: Option<Head>,
     id: String,
     /// The number of the last event: a stream that is resumed repeats what it had said.
     number: Option<u64>,
@@ -51,18 +45,17 @@ struct Responses {
     /// Keys of the texts and ids of the items that are complete.
     whole: std::collections::HashSet<String>,
     held: HeldTools,
-    calls: Calls,
 }
 
 /// How many texts may be open, and how many complete ones are remembered.
 const MAX_OPEN: usize = 64;
 const MAX_WHOLE: usize = 65_536;
 
-impl Protocol for Responses {
-    fn message(&mut self, now: Time, event: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Responses {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
         if type_ == "response.created" {
-            return self.begin(now, value.get("response").unwrap_or(&Value::Null), guard);
+            return self.begin(value.get("response").unwrap_or(&Value::Null), emit);
         }
         let number = value.get("sequence_number").and_then(Value::as_u64);
         if let (Some(number), Some(last)) = (number, self.number)
@@ -72,50 +65,44 @@ impl Protocol for Responses {
         }
         self.number = number.or(self.number);
         if text_at(&value, "object") == Some("response") {
-            self.begin(now, &value, guard);
-            return self.terminal(now, &value, guard);
+            self.begin(&value, emit);
+            return self.terminal(&value, emit);
         }
-        if self.text(now, &type_, &value, guard) {
+        if self.text(&type_, &value, emit) {
             return;
         }
         match type_.strip_prefix("response.").unwrap_or(&type_) {
             "completed" | "incomplete" | "failed" | "cancelled" => {
                 let nothing = Value::Null;
-                self.terminal(now, value.get("response").unwrap_or(&nothing), guard);
+                self.terminal(value.get("response").unwrap_or(&nothing), emit);
             }
-            "output_item.added" => self.item_added(now, &value, guard),
+            "output_item.added" => self.item_added(&value, emit),
             "output_item.done" => {
                 if let Some(item) = value.get("item") {
-                    self.item_done(now, item, guard);
+                    self.item_done(item, emit);
                 }
             }
             "in_progress" | "content_part.added" | "content_part.done" => {}
             "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
             _ if type_ == "error" || value.get("error").is_some_and(Value::is_object) => {
-                self.fail(now, &value, guard);
+                self.fail(&value, emit);
             }
-            kind => {
-                items::other(now, kind, value.clone(), (&mut self.held, &mut self.calls), guard)
-            }
+            kind => items::other(kind, value.clone(), &mut self.held, emit),
         }
     }
 
-    fn head(&mut self, _: Time, head: &Head) {
-        self.head = Some(head.clone());
-    }
-
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
-        if guard.turn_open() {
-            self.held.start_all(now, &mut self.calls, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.held.start_all(emit);
         }
         Verdict::MissingResult
     }
 }
 
 impl Responses {
-    fn begin(&mut self, now: Time, response: &Value, guard: &mut Guard) {
+    fn begin(&mut self, response: &Value, emit: &mut Emit<'_>) {
         let id = text_at(response, "id").unwrap_or_default();
-        if guard.turn_open() && id == self.id {
+        if emit.turn_open() && id == self.id {
             return;
         }
         id.clone_into(&mut self.id);
@@ -124,18 +111,15 @@ impl Responses {
         self.whole.clear();
         self.held = HeldTools::default();
         let model = text_at(response, "model").filter(|m| !m.is_empty());
-        guard.start_turn(
-            now,
-            &TurnStarted {
-                runtime: SPEC.name.into(),
-                model: model.map(Into::into),
-                ..TurnStarted::default()
-            },
-        );
+        emit.start_turn(&TurnStarted {
+            runtime: SPEC.name.into(),
+            model: model.map(Into::into),
+            ..TurnStarted::default()
+        });
     }
 
     /// A piece of a text or the whole of it; `false` if the message is neither.
-    fn text(&mut self, now: Time, type_: &str, value: &Value, guard: &mut Guard) -> bool {
+    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
         let (kind, place) = match type_.rsplit_once('.').unwrap_or_default().0 {
             "response.output_text" | "response.refusal" => (TextKind::Answer, "content_index"),
             "response.reasoning_text" => (TextKind::Reasoning, "content_index"),
@@ -146,9 +130,9 @@ impl Responses {
         // Some gateways give an item another id in each event.
         let key = format!("{}/{}", number("output_index"), number(place));
         if type_.ends_with(".delta") {
-            let delta = said_at(now, value, "delta", guard);
+            let delta = said_at(value, "delta", emit);
             if !delta.is_empty() {
-                self.piece(now, (kind, &key), delta, guard);
+                self.piece((kind, &key), delta, emit);
             }
             return true;
         }
@@ -156,15 +140,15 @@ impl Responses {
         if !type_.ends_with(".done") {
             return false;
         }
-        self.say_whole(now, (kind, &key), whole.unwrap_or_default(), guard);
+        self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
         true
     }
 
     /// Says a piece of the text under this key.
-    fn piece(&mut self, now: Time, (kind, key): (TextKind, &str), delta: &str, guard: &mut Guard) {
+    fn piece(&mut self, (kind, key): (TextKind, &str), delta: &str, emit: &mut Emit<'_>) {
         let known = self.said.iter().position(|(k, _)| k == key);
         let mut said = known.map(|at| self.said.remove(at).1).unwrap_or_default();
-        said.delta(now, &text(kind, key), delta, guard);
+        said.delta(&text(kind, key), delta, emit);
         if self.said.len() >= MAX_OPEN {
             self.said.remove(0);
         }
@@ -172,22 +156,16 @@ impl Responses {
     }
 
     /// The whole of a text, once.
-    fn say_whole(
-        &mut self,
-        now: Time,
-        (kind, key): (TextKind, &str),
-        whole: &str,
-        guard: &mut Guard,
-    ) {
+    fn say_whole(&mut self, (kind, key): (TextKind, &str), whole: &str, emit: &mut Emit<'_>) {
         if self.whole.contains(key) {
             return;
         }
         let at = self.said.iter().position(|(k, _)| k == key);
         let mut said = at.map(|at| self.said.remove(at).1).unwrap_or_default();
         if !whole.is_empty() {
-            said.whole(now, &text(kind, key), whole, guard);
+            said.whole(&text(kind, key), whole, emit);
         }
-        guard.finish_block(now, &text(kind, key), None);
+        emit.finish_block(&text(kind, key), None);
         self.remember(key);
     }
 
@@ -199,34 +177,33 @@ impl Responses {
         self.whole.insert(key.to_owned())
     }
 
-    fn item_added(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn item_added(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let item = value.get("item").unwrap_or(&Value::Null);
         if let Some((id, name)) = items::tool(item) {
             let key = text_at(item, "id").unwrap_or(id);
-            let calls = &mut self.calls;
-            self.held.begin(now, key, (id, &name), calls, guard);
+            self.held.begin(key, (id, &name), emit);
             if !items::has_arguments(item) {
-                self.held.start(now, key, &mut self.calls, guard);
+                self.held.start(key, emit);
             }
         }
     }
 
     /// An item is complete: a tool at least has its arguments, one that OpenAI runs is over.
-    fn item_done(&mut self, now: Time, item: &Value, guard: &mut Guard) {
+    fn item_done(&mut self, item: &Value, emit: &mut Emit<'_>) {
         let id = text_at(item, "id").unwrap_or_default();
         if !self.remember(&format!("item {id}")) && !id.is_empty() {
             return;
         }
         if items::tool(item).is_some() {
-            items::done(now, item, (&mut self.held, &mut self.calls), guard);
+            items::done(item, &mut self.held, emit);
         } else if let Some((status, message)) = items::notice(item) {
-            say_status(now, guard, status, message, item.clone());
+            emit.status(status, message, item.clone());
         }
     }
 
     /// The response as a whole, which ends the turn. What of it nobody has said yet is said first.
-    fn terminal(&mut self, now: Time, response: &Value, guard: &mut Guard) {
-        if !guard.turn_open() && guard.turns() > 0 {
+    fn terminal(&mut self, response: &Value, emit: &mut Emit<'_>) {
+        if !emit.turn_open() && emit.turns() > 0 {
             return;
         }
         let output = response.get("output").and_then(Value::as_array);
@@ -239,35 +216,35 @@ impl Responses {
                     let reasoning = text_at(item, "type") == Some("reasoning");
                     let kind = if reasoning { TextKind::Reasoning } else { kind };
                     let key = format!("{at}/{index}");
-                    self.say_whole(now, (kind, &key), whole.unwrap_or_default(), guard);
+                    self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
                 }
             }
-            self.item_done(now, item, guard);
+            self.item_done(item, emit);
         }
-        self.held.start_all(now, &mut self.calls, guard);
+        self.held.start_all(emit);
         let spent = spent(response);
         let reason = response.pointer("/incomplete_details/reason");
         let error = response.get("error").filter(|e| !e.is_null());
         match text_at(response, "status").unwrap_or("completed") {
             "failed" => {
                 let error = error.unwrap_or(&Value::Null);
-                guard.fail(now, failure_under(now, self.head.as_ref(), error), &spent);
+                emit.fail_with(error, &spent);
             }
-            "cancelled" => guard.cancelled(now, "cancelled", Some("cancelled"), &spent),
+            "cancelled" => emit.cancelled("cancelled", Some("cancelled"), &spent),
             status => {
                 let stop = reason.and_then(Value::as_str).unwrap_or(status);
-                guard.complete(now, stop, None, &spent);
+                emit.complete(stop, None, &spent);
             }
         }
     }
 
-    fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
-        if error_after_turn(now, error, guard) {
+    fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
+        if emit.error_after_turn(error) {
             return;
         }
-        self.held.start_all(now, &mut self.calls, guard);
-        let failure = failure_under(now, self.head.as_ref(), error);
-        guard.fail(now, failure, &Spent::default());
+        self.held.start_all(emit);
+        let failure = emit.failure(error);
+        emit.fail(failure, &Spent::default());
     }
 }
 

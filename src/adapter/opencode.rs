@@ -8,13 +8,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
-
-use super::json::{Call, Done, failure, finish_tool, spend, start_tool, usage};
-use super::{Adapter, Calls, Line, Match, Said, Spec, lines_of, say_status, text_at};
-use crate::event::{Failure, Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 use sessions::Sessions;
 
@@ -28,6 +22,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--format"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Opencode::default()),
 };
 
@@ -59,105 +54,94 @@ struct Opencode {
 /// What both forms have: the tools and the costs of the turn.
 #[derive(Default)]
 struct Run {
-    calls: Calls,
     spent: Spent,
 }
 
-impl Adapter for Opencode {
-    fn on_line(&mut self, now: Time, mut line: Line<'_>, guard: &mut Guard) {
-        // `curl -N` of the server prints every event as one such line.
-        if let Some(data) = line.bytes.strip_prefix(b"data:") {
-            line.bytes = data;
+impl Runtime for Opencode {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        let event = value.get("payload").unwrap_or(&value);
+        if event.get("properties").is_some_and(Value::is_object) {
+            self.server.event(event, emit);
+        } else {
+            self.run.value(value, emit);
         }
-        lines_of(now, line, guard, |value, guard| {
-            let event = value.get("payload").unwrap_or(&value);
-            if event.get("properties").is_some_and(Value::is_object) {
-                self.server.event(now, event, guard);
-            } else {
-                self.run.value(now, value, guard);
-            }
-        });
-    }
-
-    fn on_end(&mut self, _: Time, _: Ended, _: &mut Guard) -> Verdict {
-        Verdict::MissingResult
     }
 }
 
 impl Run {
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let part = value.get("part").unwrap_or(&Value::Null);
         let type_ = text_at(&value, "type").unwrap_or_default();
         match (type_, text_at(part, "text")) {
             ("step_start", _) => {
-                if !guard.turn_open() {
-                    self.start(now, &value, guard);
+                if !emit.turn_open() {
+                    self.start(&value, emit);
                 }
             }
             ("text", Some(said)) => {
-                guard.finish_block(now, &text(part, TextKind::Answer), Some(said));
+                emit.finish_block(&text(part, TextKind::Answer), Some(said));
             }
             ("reasoning", Some(said)) => {
-                guard.finish_block(now, &text(part, TextKind::Reasoning), Some(said));
+                emit.finish_block(&text(part, TextKind::Reasoning), Some(said));
             }
             ("tool_use", _) if part.is_object() => {
-                self.start_tool(now, part, guard);
-                self.finish_tool(now, part, guard);
+                self.start_tool(part, emit);
+                self.finish_tool(part, emit);
             }
-            ("step_finish", _) if guard.turn_open() => {
-                self.step(part, guard);
+            ("step_finish", _) if emit.turn_open() => {
+                self.step(part, emit);
                 match text_at(part, "reason") {
                     None => {
                         let message = "the step ended without a reason";
-                        say_status(now, guard, "warning", message, value);
+                        emit.status("warning", message, value);
                     }
                     Some("tool-calls") => {}
-                    Some(reason) => self.complete(now, reason, guard),
+                    Some(reason) => self.complete(reason, emit),
                 }
             }
             ("error", _) => {
                 let error = value.get("error").unwrap_or(&value);
-                self.fail(now, error, guard);
+                self.fail(error, emit);
             }
             _ => {
                 let message = format!("message of type {type_:?}");
-                say_status(now, guard, "info", &message, value);
+                emit.status("info", &message, value);
             }
         }
     }
 
-    fn start(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn start(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.spent = Spent::default();
         let started = TurnStarted {
             runtime: "opencode".into(),
             session: text_at(value, "sessionID").map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
     /// What a step of the turn used.
-    fn step(&mut self, part: &Value, guard: &mut Guard) {
+    fn step(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let cost = part.get("cost").and_then(Value::as_f64);
         spend(&mut self.spent, part.get("tokens").and_then(usage), cost);
-        guard.note_spent(&self.spent);
+        emit.note_spent(&self.spent);
     }
 
-    fn complete(&mut self, now: Time, reason: &str, guard: &mut Guard) {
+    fn complete(&mut self, reason: &str, emit: &mut Emit<'_>) {
         let spent = std::mem::take(&mut self.spent);
-        guard.complete(now, reason, None, &spent);
+        emit.complete(reason, None, &spent);
     }
 
-    fn fail(&mut self, now: Time, error: &Value, guard: &mut Guard) {
+    fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
         let spent = std::mem::take(&mut self.spent);
         if text_at(error, "name") == Some("MessageAbortedError") {
-            guard.cancelled(now, "MessageAbortedError", None, &spent);
+            emit.cancelled("MessageAbortedError", None, &spent);
         } else {
-            guard.fail(now, why(error), &spent);
+            emit.fail(why(error), &spent);
         }
     }
 
-    fn start_tool(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+    fn start_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let state = part.get("state").unwrap_or(&Value::Null);
         let call = Call {
             id: text_at(part, "callID").unwrap_or_default(),
@@ -166,10 +150,10 @@ impl Run {
             title: text_at(state, "title"),
             ..Call::default()
         };
-        start_tool(now, &call, &mut self.calls, guard);
+        emit.start_tool(&call);
     }
 
-    fn finish_tool(&mut self, now: Time, part: &Value, guard: &mut Guard) {
+    fn finish_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let state = part.get("state").unwrap_or(&Value::Null);
         let error = text_at(state, "error").unwrap_or_default();
         let exit = ["/metadata/exit", "/metadata/exitCode"];
@@ -192,7 +176,7 @@ impl Run {
             duration_ms: time("/time/end").and_then(took),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 }
 

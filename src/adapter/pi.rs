@@ -3,19 +3,11 @@
 //!
 //! Source: recordings of 0.73.1 and fixtures of its users. `turn_start` and `turn_end` are one call of the model.
 
+use super::prelude::*;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::json::{Call, Done, failure, finish_tool, over, plain, spend, start_tool, usage};
-use super::{
-    Adapter, Calls, Line, Match, Said, Spec, lenient, one_line, read, say_status, text_at,
-    user_said,
-};
 use crate::codec::Str;
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "pi",
@@ -27,6 +19,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--mode"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Pi::default()),
 };
 
@@ -79,7 +72,6 @@ struct Event<'a> {
 
 #[derive(Default)]
 struct Pi {
-    calls: Calls,
     session: Option<Value>,
     message: u64,
     blocks: Vec<Block>,
@@ -99,30 +91,28 @@ struct Block {
     done: bool,
 }
 
-impl Adapter for Pi {
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        read(now, line, guard, |text, guard| {
-            if let Ok(update) = serde_json::from_str::<Update<'_>>(text)
-                && update.type_.as_deref() == Some("message_update")
-                && let Some(event) = lenient(update.event)
-                && self.update(now, &event, guard)
-            {
-                return Ok(());
-            }
-            self.value(now, serde_json::from_str(text)?, guard);
-            Ok(())
-        });
+impl Runtime for Pi {
+    fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
+        if let Ok(update) = serde_json::from_str::<Update<'_>>(text)
+            && update.type_.as_deref() == Some("message_update")
+            && let Some(event) = lenient(update.event)
+            && self.update(&event, emit)
+        {
+            return Ok(());
+        }
+        self.value(serde_json::from_str(text)?, emit);
+        Ok(())
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        self.end(now, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.end(emit);
         Verdict::MissingResult
     }
 }
 
 impl Pi {
     /// Says an update; `false` if it is of an unknown kind.
-    fn update(&mut self, now: Time, event: &Event<'_>, guard: &mut Guard) -> bool {
+    fn update(&mut self, event: &Event<'_>, emit: &mut Emit<'_>) -> bool {
         let index = event.index.unwrap_or(0);
         let key = format!("{}/{index}", self.message);
         let kind = if event.type_.starts_with("thinking") {
@@ -134,11 +124,11 @@ impl Pi {
         match (&*event.type_, &event.delta, &event.content) {
             ("text_delta" | "thinking_delta", Some(delta), _) => {
                 if let Some(block) = self.block(index).filter(|_| !delta.is_empty()) {
-                    block.said.delta(now, &text, delta, guard);
+                    block.said.delta(&text, delta, emit);
                 }
             }
             ("text_end" | "thinking_end", _, Some(whole)) => {
-                self.whole(now, &text, index, whole, guard);
+                self.whole(&text, index, whole, emit);
             }
             // What these frame is said by the deltas, by the message's end and by the tools themselves.
             ("start" | "done" | "text_start" | "thinking_start", ..) => {}
@@ -161,14 +151,14 @@ impl Pi {
     }
 
     /// A text as a whole: at the end of its block, and again at the end of its message.
-    fn whole(&mut self, now: Time, text: &Text<'_>, index: usize, whole: &str, guard: &mut Guard) {
+    fn whole(&mut self, text: &Text<'_>, index: usize, whole: &str, emit: &mut Emit<'_>) {
         if let Some(block) = self.block(index).filter(|block| !block.done) {
             block.done = true;
-            std::mem::take(&mut block.said).confirm(now, text, whole, guard);
+            std::mem::take(&mut block.said).confirm(text, whole, emit);
         }
     }
 
-    fn value(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
         let type_ = text("type");
         let again = value.get("willRetry").and_then(Value::as_bool) == Some(true);
@@ -176,34 +166,34 @@ impl Pi {
             "auto_retry_start" => self.retry(),
             "auto_compaction_end" | "compaction_end" if again => self.retry(),
             "auto_compaction_start" | "compaction_start" | "agent_settled" => {}
-            _ => self.end(now, guard),
+            _ => self.end(emit),
         }
         match type_ {
             "session" => {
-                say_status(now, guard, "session", text("id"), value.clone());
+                emit.status("session", text("id"), value.clone());
                 self.session = Some(value);
             }
-            "agent_start" => self.start(now, guard),
+            "agent_start" => self.start(emit),
             "turn_start" | "turn_end" => {}
             "message_start" => {
                 self.message += 1;
                 self.blocks.clear();
             }
-            "message_end" => self.message_end(now, &value, guard),
-            "tool_execution_start" => self.tool(now, &value, guard),
-            "tool_execution_end" => self.tool_done(now, &value, guard),
-            "agent_end" if over(guard) => {
-                say_status(now, guard, "log", "the turn had ended already", value);
+            "message_end" => self.message_end(&value, emit),
+            "tool_execution_start" => self.tool(&value, emit),
+            "tool_execution_end" => self.tool_done(&value, emit),
+            "agent_end" if emit.over() => {
+                emit.status("log", "the turn had ended already", value);
             }
             "agent_end" if again => self.retry(),
             "agent_end" => {
                 let failed = self.note_last(&value) == "error";
                 self.ending = Some(value);
                 if !failed {
-                    self.end(now, guard);
+                    self.end(emit);
                 }
             }
-            _ => other(now, type_, &value, guard),
+            _ => other(type_, &value, emit),
         }
     }
 
@@ -213,8 +203,8 @@ impl Pi {
         self.retrying = true;
     }
 
-    fn start(&mut self, now: Time, guard: &mut Guard) {
-        if std::mem::take(&mut self.retrying) && guard.turn_open() {
+    fn start(&mut self, emit: &mut Emit<'_>) {
+        if std::mem::take(&mut self.retrying) && emit.turn_open() {
             return;
         }
         self.spent = Spent::default();
@@ -227,30 +217,30 @@ impl Pi {
             cwd: text("cwd"),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
-    fn message_end(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn message_end(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let message = value.get("message").unwrap_or(&Value::Null);
         let content = message.get("content").unwrap_or(&Value::Null);
         match text_at(message, "role").unwrap_or_default() {
-            "assistant" => self.assistant(now, message, guard),
+            "assistant" => self.assistant(message, emit),
             "user" => {
                 let said = plain(content);
                 let parts = content.as_array().into_iter().flatten();
                 let first = parts.filter_map(|part| text_at(part, "text")).next();
-                user_said(now, guard, said.as_str().or(first).unwrap_or_default());
+                emit.user(said.as_str().or(first).unwrap_or_default());
             }
             // The end of the tool has said it.
             "toolResult" => {}
             role => {
                 let text = format!("message of role {role:?}");
-                say_status(now, guard, "info", &text, message.clone());
+                emit.status("info", &text, message.clone());
             }
         }
     }
 
-    fn assistant(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+    fn assistant(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let content = message.get("content").and_then(Value::as_array);
         for (index, part) in content.into_iter().flatten().enumerate() {
             let (kind, said) = match (text_at(part, "text"), text_at(part, "thinking")) {
@@ -260,7 +250,7 @@ impl Pi {
             };
             let key = format!("{}/{index}", self.message);
             let text = Text { key: &key, kind, parent: None };
-            self.whole(now, &text, index, said, guard);
+            self.whole(&text, index, said, emit);
         }
         // A message may come without its start.
         self.message += 1;
@@ -268,7 +258,7 @@ impl Pi {
         let used = message.get("usage").unwrap_or(&Value::Null);
         let cost = used.pointer("/cost/total").and_then(Value::as_f64);
         spend(&mut self.spent, usage(used), cost);
-        guard.note_spent(&self.spent);
+        emit.note_spent(&self.spent);
         self.note(message);
     }
 
@@ -287,7 +277,7 @@ impl Pi {
         &self.last.0
     }
 
-    fn tool(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn tool(&mut self, value: &Value, emit: &mut Emit<'_>) {
         for block in &mut self.blocks {
             block.said.close();
         }
@@ -297,10 +287,10 @@ impl Pi {
             input: value.get("args"),
             ..Call::default()
         };
-        start_tool(now, &call, &mut self.calls, guard);
+        emit.start_tool(&call);
     }
 
-    fn tool_done(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn tool_done(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let result = value.get("result").unwrap_or(&Value::Null);
         let failed = value.get("isError").and_then(Value::as_bool) == Some(true);
         let output = plain(result.get("content").unwrap_or(result));
@@ -313,11 +303,11 @@ impl Pi {
             exit_code: exit.iter().find_map(|key| result.pointer(key)?.as_i64()),
             ..Done::default()
         };
-        finish_tool(now, &done, &mut self.calls, guard);
+        emit.finish_tool(&done);
     }
 
     /// Ends the turn, if its last `agent_end` is still held.
-    fn end(&mut self, now: Time, guard: &mut Guard) {
+    fn end(&mut self, emit: &mut Emit<'_>) {
         let Some(value) = self.ending.take() else {
             return;
         };
@@ -325,12 +315,12 @@ impl Pi {
         let (stop, error) = std::mem::take(&mut self.last);
         self.retrying = false;
         match stop.as_str() {
-            "error" => guard.fail(now, failure(&error, "", None), &spent),
-            "aborted" => guard.cancelled(now, "aborted", Some("aborted"), &spent),
+            "error" => emit.fail(failure(&error, "", None), &spent),
+            "aborted" => emit.cancelled("aborted", Some("aborted"), &spent),
             _ => {
                 let stop = if stop.is_empty() { "agent_end" } else { &stop };
                 let result = last_text(&value);
-                guard.complete(now, stop, result.as_deref(), &spent);
+                emit.complete(stop, result.as_deref(), &spent);
             }
         }
     }
@@ -345,7 +335,7 @@ fn last_text(value: &Value) -> Option<String> {
     Some(texts.concat()).filter(|text| !text.is_empty())
 }
 
-fn other(now: Time, type_: &str, value: &Value, guard: &mut Guard) {
+fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     let said = ["errorMessage", "finalError", "error", "message", "toolName"];
     let said = said.iter().find_map(|key| text_at(value, key)).map(one_line);
     let kind = match type_ {
@@ -366,5 +356,5 @@ fn other(now: Time, type_: &str, value: &Value, guard: &mut Guard) {
         "message_update" => value.get("assistantMessageEvent").unwrap_or(value).clone(),
         _ => value.clone(),
     };
-    say_status(now, guard, kind, &message, data);
+    emit.status(kind, &message, data);
 }

@@ -1,9 +1,7 @@
 //! Qwen Code: `qwen --output-format stream-json`, Claude Code's messages with a version of its own.
 
-use serde_json::Value;
-
 use super::claude::{Claude, Dialect, Errors, Ids};
-use super::{Match, Spec, text_at};
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "qwen",
@@ -15,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     has_result: true,
     detect,
+    framing: Framing::Lines,
     new: |_| Box::new(Claude::new(&QWEN)),
 };
 

@@ -2,11 +2,13 @@
 //! documents over several lines, `Content-Length` frames. A line that is no message becomes a log, what cannot be read a
 //! diagnostic; no byte is dropped.
 
+use serde_json::value::RawValue;
+
 use super::framing::{Frame, Frames, Head, Message, Tail};
 use super::{Emit, Framing, Line, Order, Runtime, Spec};
 use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
 use crate::event::Spent;
-use crate::guard::{Ended, Guard, Verdict};
+use crate::guard::{Guard, Verdict};
 use crate::time::Time;
 
 /// A line that cannot be a message leaves in pieces from this length on, in bytes.
@@ -60,7 +62,8 @@ impl Reader {
                 lines.feed(bytes, |piece| messages.piece(now, piece, frames, guard));
                 // No message begins like this, so nothing is gained by waiting for its end.
                 let begun = lines.held().trim_ascii_start();
-                let may_be = matches!(begun.first(), Some(b'{' | b'[')) || begun.starts_with(b"data:");
+                let may_be =
+                    matches!(begun.first(), Some(b'{' | b'[')) || begun.starts_with(b"data:");
                 if lines.held().len() >= PIECE && !may_be {
                     lines.release(|piece| messages.piece(now, piece, frames, guard));
                 }
@@ -69,11 +72,12 @@ impl Reader {
     }
 
     /// The output has ended.
-    pub fn end(&mut self, now: Time, ended: Ended, guard: &mut Guard) -> Verdict {
+    pub fn end(&mut self, now: Time, guard: &mut Guard) -> Verdict {
         let Self { framing, lines, frames, messages } = self;
         lines.end(|piece| messages.piece(now, piece, frames, guard));
         let tail = frames.end(&mut |frame| messages.frame(now, frame, guard));
-        let emit = &mut Emit { head: messages.head.as_ref(), ..Emit::new(now, guard) };
+        let emit = &mut Emit::new(now, guard);
+        emit.head = messages.head.as_ref();
         let verdict = messages.runtime.on_end(tail, emit);
         let refused = messages.head.as_ref().map(|head| head.status);
         if let Some(status) = refused.filter(|status| *status >= 400 && emit.turns() == 0) {
@@ -81,7 +85,6 @@ impl Reader {
             let failure = super::failure::failure(&message, "", Some(status.into()));
             emit.fail(failure, &Spent::default());
         }
-        let _ = ended;
         if tail == Tail::Cut && *framing == Framing::Frames { Verdict::Truncated } else { verdict }
     }
 }
@@ -126,10 +129,25 @@ impl Messages {
     }
 
     /// Hands on the text of a message. A lone surrogate escape, which serde_json refuses, survives as a stand-in.
-    fn message(&mut self, now: Time, event: &str, text: &str, guard: &mut Guard) -> serde_json::Result<()> {
-        let emit = &mut Emit { head: self.head.as_ref(), ..Emit::new(now, guard) };
-        if text.trim_ascii() == "[DONE]" {
-            self.runtime.on_done(emit);
+    fn message(
+        &mut self,
+        now: Time,
+        event: &str,
+        text: &str,
+        guard: &mut Guard,
+    ) -> serde_json::Result<()> {
+        let emit = &mut Emit::new(now, guard);
+        emit.head = self.head.as_ref();
+        if text.starts_with('[') {
+            if text.trim_ascii() == "[DONE]" {
+                self.runtime.on_done(emit);
+                return Ok(());
+            }
+            // All of a batch must be readable before any of it is emitted.
+            let values: Vec<&RawValue> = serde_json::from_str(text)?;
+            for value in values {
+                self.message(now, event, value.get(), guard)?;
+            }
             return Ok(());
         }
         let Err(error) = self.runtime.on_text(event, text, emit) else {

@@ -2,17 +2,10 @@
 //! `scaffold/streamCancel`; as lines or with `Content-Length`. Chunks that come early wait a little for those before them.
 //! One after another the streams are turns of one stream of events; those that overlap have streams of their own.
 
+use super::prelude::*;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-
-use super::api::{failure, text};
-use super::framing::jsonrpc::{Rpc, is_rpc};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Match, Spec, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Guard, MAX_LANES, TextKind, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "stream-chunk",
@@ -24,7 +17,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Lanes::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Lanes::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -68,38 +62,38 @@ struct Chunk {
 
 const KEY: &str = "chunk";
 
-impl Protocol for Lanes {
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Lanes {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         match Rpc::of(&value) {
-            Rpc::Call { method, params, .. } => self.call(now, method, params, guard),
+            Rpc::Call { method, params, .. } => self.call(method, params, emit),
             Rpc::Error { error, .. } => {
                 let message = text_at(error, "message").unwrap_or_default();
-                self.note(now, "error", message, error, guard);
+                self.note("error", message, error, emit);
             }
-            _ => self.note(now, "info", "a message of another kind", &value, guard),
+            _ => self.note("info", "a message of another kind", &value, emit),
         }
     }
 
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         for (lane, chunks) in self.lanes.iter_mut().enumerate() {
-            guard.in_lane(lane, |guard| chunks.release(now, guard));
+            emit.in_lane(lane, |emit| chunks.release(emit));
         }
         Verdict::MissingResult
     }
 }
 
 impl Lanes {
-    fn call(&mut self, now: Time, method: &str, params: &Value, guard: &mut Guard) {
+    fn call(&mut self, method: &str, params: &Value, emit: &mut Emit<'_>) {
         let id = id_of(params);
         let known = self.lanes.iter().position(|lane| lane.is(&id));
-        let open = known.filter(|lane| guard.in_lane(*lane, |guard| guard.turn_open()));
+        let open = known.filter(|lane| emit.in_lane(*lane, |emit| emit.turn_open()));
         let method = method.strip_prefix("scaffold/").unwrap_or(method);
         let (lane, missed) = match method {
             "streamChunk" => {
                 if known.is_none() {
-                    self.give_up(now, guard);
+                    self.give_up(emit);
                 }
-                let free = || self.free(guard);
+                let free = || self.free(emit);
                 (known.or_else(free), ("info", "another stream"))
             }
             "streamCancel" => (open, ("info", "another stream was cancelled")),
@@ -107,7 +101,7 @@ impl Lanes {
             _ => (None, ("info", method)),
         };
         let Some(lane) = lane else {
-            return self.note(now, missed.0, missed.1, params, guard);
+            return self.note(missed.0, missed.1, params, emit);
         };
         if lane == self.lanes.len() {
             self.lanes.push(Chunks::default());
@@ -116,34 +110,34 @@ impl Lanes {
         let Some(chunks) = self.lanes.get_mut(lane) else {
             return;
         };
-        guard.in_lane(lane, |guard| match method {
-            "streamCancel" => chunks.cancel(now, params, guard),
-            "streamError" => chunks.fail(now, params, guard),
-            _ => chunks.chunk(now, id, params, guard),
+        emit.in_lane(lane, |emit| match method {
+            "streamCancel" => chunks.cancel(params, emit),
+            "streamError" => chunks.fail(params, emit),
+            _ => chunks.chunk(id, params, emit),
         });
     }
 
     /// A stream whose last chunk has come does not wait any longer for one before it once another begins.
-    fn give_up(&mut self, now: Time, guard: &mut Guard) {
+    fn give_up(&mut self, emit: &mut Emit<'_>) {
         for (lane, chunks) in self.lanes.iter_mut().enumerate() {
             if chunks.early.values().any(|chunk| chunk.done) {
-                guard.in_lane(lane, |guard| chunks.release(now, guard));
+                emit.in_lane(lane, |emit| chunks.release(emit));
             }
         }
     }
 
     /// The first lane in which no turn is open; `None` if there are too many.
-    fn free(&self, guard: &mut Guard) -> Option<usize> {
+    fn free(&self, emit: &mut Emit<'_>) -> Option<usize> {
         let mut lanes = 0..=self.lanes.len();
         lanes
-            .find(|lane| *lane == self.lanes.len() || !guard.in_lane(*lane, |g| g.turn_open()))
+            .find(|lane| *lane == self.lanes.len() || !emit.in_lane(*lane, |g| g.turn_open()))
             .filter(|lane| *lane < MAX_LANES)
     }
 
     /// Says a status where the last message was said.
-    fn note(&self, now: Time, kind: &str, message: &str, data: &Value, guard: &mut Guard) {
-        guard.in_lane(self.last, |guard| {
-            say_status(now, guard, kind, message, data.clone());
+    fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
+        emit.in_lane(self.last, |emit| {
+            emit.status(kind, message, data.clone());
         });
     }
 }
@@ -153,19 +147,19 @@ impl Chunks {
         self.stream.as_deref() == Some(stream)
     }
 
-    fn chunk(&mut self, now: Time, stream: String, params: &Value, guard: &mut Guard) {
+    fn chunk(&mut self, stream: String, params: &Value, emit: &mut Emit<'_>) {
         let number = params.get("sequence").and_then(Value::as_u64);
-        if !guard.turn_open() {
+        if !emit.turn_open() {
             if self.is(&stream) {
                 let message = "the turn had ended already";
-                return say_status(now, guard, "log", message, params.clone());
+                return emit.status("log", message, params.clone());
             }
             let started = TurnStarted {
                 runtime: SPEC.name.into(),
                 session: Some(stream.as_str().into()),
                 ..TurnStarted::default()
             };
-            guard.start_turn(now, &started);
+            emit.start_turn(&started);
             *self = Self {
                 stream: Some(stream),
                 // A stream begins with 0 or with 1.
@@ -178,84 +172,84 @@ impl Chunks {
             done: params.get("done").and_then(Value::as_bool) == Some(true),
         };
         match (number, self.next) {
-            (Some(number), Some(next)) if number > next => self.wait(now, number, chunk, guard),
+            (Some(number), Some(next)) if number > next => self.wait(number, chunk, emit),
             (Some(number), Some(next)) if number < next => {
                 let message = "a chunk that came too late, or twice";
                 let data = json!({"sequence": number, "expected": next, "chunk": chunk.text});
-                say_status(now, guard, "gap", message, data);
+                emit.status("gap", message, data);
             }
             _ => {
                 self.next = number.map_or(self.next, |n| n.checked_add(1));
-                self.say(now, &chunk, guard);
-                self.say_ready(now, guard);
+                self.say(&chunk, emit);
+                self.say_ready(emit);
             }
         }
     }
 
     /// Keeps a chunk that came before its turn; too many of them are said without what is missing.
-    fn wait(&mut self, now: Time, number: u64, chunk: Chunk, guard: &mut Guard) {
+    fn wait(&mut self, number: u64, chunk: Chunk, emit: &mut Emit<'_>) {
         if self.early.contains_key(&number) {
             let data = json!({"sequence": number, "expected": self.next, "chunk": chunk.text});
-            return say_status(now, guard, "gap", "a chunk that came twice", data);
+            return emit.status("gap", "a chunk that came twice", data);
         }
         let data = json!({"sequence": number, "expected": self.next});
-        say_status(now, guard, "gap", "chunks came out of order", data);
+        emit.status("gap", "chunks came out of order", data);
         self.early_bytes += chunk.text.len();
         self.early.insert(number, chunk);
         if self.early.len() > MAX_EARLY || self.early_bytes > MAX_EARLY_BYTES {
-            self.skip(now, guard);
-            self.say_ready(now, guard);
+            self.skip(emit);
+            self.say_ready(emit);
         }
     }
 
     /// Says the chunks that have waited and are due.
-    fn say_ready(&mut self, now: Time, guard: &mut Guard) {
+    fn say_ready(&mut self, emit: &mut Emit<'_>) {
         while let Some(next) = self.next
             && let Some(chunk) = self.early.remove(&next)
         {
             self.early_bytes = self.early_bytes.saturating_sub(chunk.text.len());
             self.next = next.checked_add(1);
-            self.say(now, &chunk, guard);
+            self.say(&chunk, emit);
         }
     }
 
     /// Gives up the chunks before the first that waits.
-    fn skip(&mut self, now: Time, guard: &mut Guard) {
+    fn skip(&mut self, emit: &mut Emit<'_>) {
         if let (Some(next), Some((&first, _))) = (self.next, self.early.first_key_value()) {
             let data = json!({"missing_from": next, "missing_to": first.saturating_sub(1)});
-            say_status(now, guard, "gap", "chunks are missing", data);
+            emit.status("gap", "chunks are missing", data);
             self.next = Some(first);
         }
     }
 
     /// Says all that has waited, with its gaps.
-    fn release(&mut self, now: Time, guard: &mut Guard) {
-        while guard.turn_open() && !self.early.is_empty() {
-            self.skip(now, guard);
-            self.say_ready(now, guard);
+    fn release(&mut self, emit: &mut Emit<'_>) {
+        while emit.turn_open() && !self.early.is_empty() {
+            self.skip(emit);
+            self.say_ready(emit);
         }
         self.early.clear();
         self.early_bytes = 0;
     }
 
-    fn say(&mut self, now: Time, chunk: &Chunk, guard: &mut Guard) {
-        guard.delta(now, &text(TextKind::Answer, KEY), &chunk.text);
+    fn say(&mut self, chunk: &Chunk, emit: &mut Emit<'_>) {
+        emit.delta(&text(TextKind::Answer, KEY), &chunk.text);
         if chunk.done {
-            guard.finish_block(now, &text(TextKind::Answer, KEY), None);
-            guard.complete(now, "done", None, &Spent::default());
+            emit.finish_block(&text(TextKind::Answer, KEY), None);
+            emit.complete("done", None, &Spent::default());
             self.early.clear();
         }
     }
 
-    fn cancel(&mut self, now: Time, params: &Value, guard: &mut Guard) {
-        self.release(now, guard);
+    fn cancel(&mut self, params: &Value, emit: &mut Emit<'_>) {
+        self.release(emit);
         let reason = text_at(params, "reason").unwrap_or("cancelled");
-        guard.cancelled(now, reason, Some("streamCancel"), &Spent::default());
+        emit.cancelled(reason, Some("streamCancel"), &Spent::default());
     }
 
-    fn fail(&mut self, now: Time, params: &Value, guard: &mut Guard) {
-        self.release(now, guard);
-        guard.fail(now, failure(params), &Spent::default());
+    fn fail(&mut self, params: &Value, emit: &mut Emit<'_>) {
+        self.release(emit);
+        emit.fail(failure_of(params), &Spent::default());
     }
 }
 

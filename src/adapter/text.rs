@@ -1,10 +1,7 @@
 //! Any command's plain output: every chunk is answer text as soon as it comes, one turn for the run.
 
-use super::{Adapter, Framing, Line, Match, Spec};
+use super::prelude::*;
 use crate::codec::{Malformed, Place};
-use crate::event::TurnStarted;
-use crate::guard::{Ended, Guard, Text, TextKind, Verdict};
-use crate::time::Time;
 
 pub(super) const SPEC: Spec = Spec {
     name: "text",
@@ -16,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: false,
     detect: |_| Match::No,
+    framing: Framing::Bytes,
     new: |_| Box::new(PlainText::new("text")),
 };
 
@@ -35,17 +33,17 @@ impl PlainText {
         Self { runtime, begun: Vec::new(), started: false }
     }
 
-    fn start(&mut self, now: Time, guard: &mut Guard) {
+    fn start(&mut self, emit: &mut Emit<'_>) {
         if !self.started {
             self.started = true;
-            guard.start_turn(
-                now,
-                &TurnStarted { runtime: self.runtime.into(), ..TurnStarted::default() },
-            );
+            emit.start_turn(&TurnStarted {
+                runtime: self.runtime.into(),
+                ..TurnStarted::default()
+            });
         }
     }
 
-    fn say(&mut self, now: Time, bytes: &[u8], place: Line<'_>, guard: &mut Guard) {
+    fn say(&mut self, bytes: &[u8], place: Line<'_>, emit: &mut Emit<'_>) {
         let mut invalid = false;
         let mut rest = bytes;
         let mut text = String::with_capacity(bytes.len());
@@ -68,40 +66,35 @@ impl PlainText {
                 }
             }
         }
-        guard.delta(now, &BLOCK, &text);
+        emit.delta(&BLOCK, &text);
         if invalid {
             let offset =
                 (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
             let place = Place { line: place.number, offset, bytes };
-            guard.diagnostic(now, &place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
+            emit.diagnostic(&place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
         }
     }
 }
 
-impl Adapter for PlainText {
-    fn framing(&self) -> Framing {
-        Framing::Chunks
-    }
-
-    fn on_line(&mut self, now: Time, line: Line<'_>, guard: &mut Guard) {
-        self.start(now, guard);
+impl Runtime for PlainText {
+    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
+        self.start(emit);
         if self.begun.is_empty() {
-            self.say(now, line.bytes, line, guard);
+            self.say(line.bytes, line, emit);
         } else {
             let mut bytes = std::mem::take(&mut self.begun);
             bytes.extend_from_slice(line.bytes);
-            self.say(now, &bytes, line, guard);
+            self.say(&bytes, line, emit);
         }
     }
 
-    fn on_end(&mut self, now: Time, _: Ended, guard: &mut Guard) -> Verdict {
-        self.start(now, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.start(emit);
         if !self.begun.is_empty() {
             let bytes = std::mem::take(&mut self.begun);
-            guard.delta(now, &BLOCK, "\u{fffd}");
+            emit.delta(&BLOCK, "\u{fffd}");
             let place = Place { line: 0, offset: 0, bytes: &bytes };
-            guard.diagnostic(
-                now,
+            emit.diagnostic(
                 &place,
                 &Malformed { offset: 0, reason: "the output ends inside a character".into() },
             );

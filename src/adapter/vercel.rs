@@ -3,14 +3,7 @@
 //! Source: recordings of its tests, and its documentation. An `error` fails the turn, although the stream goes on to its
 //! `finish`; a stream without `finish` ends at `[DONE]`, and completes there if its last step had ended.
 
-use serde_json::Value;
-
-use super::api::{HeldTools, failure, raw, text};
-use super::framing::{Framed, Protocol, Tail};
-use super::{Calls, Match, Spec, said_at, say_status, text_at};
-use crate::event::{Spent, TurnStarted};
-use crate::guard::{Guard, TextKind, ToolEnd, Verdict};
-use crate::time::Time;
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "vercel",
@@ -22,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[],
     has_result: true,
     detect,
-    new: |_| Box::new(Framed::new(Vercel::default())),
+    framing: Framing::Frames,
+    new: |_| Box::new(Vercel::default()),
 };
 
 fn detect(value: &Value) -> Match {
@@ -46,150 +40,148 @@ struct Vercel {
     /// What the stream called an error; it wins over what follows.
     error: Option<Value>,
     held: HeldTools,
-    calls: Calls,
 }
 
-impl Protocol for Vercel {
-    fn message(&mut self, now: Time, _: &str, value: Value, guard: &mut Guard) {
+impl Runtime for Vercel {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let id = text_at(&value, "id").unwrap_or_default();
         let call = text_at(&value, "toolCallId").unwrap_or_default();
         match text_at(&value, "type").unwrap_or_default() {
-            "start" => self.start(now, guard),
+            "start" => self.start(emit),
             "start-step" => {
-                self.ensure(now, guard);
+                self.ensure(emit);
                 self.step = true;
             }
             "finish-step" => self.step = false,
             "text-start" | "reasoning-start" => {}
             "text-delta" => {
-                let said = said_at(now, &value, "delta", guard);
-                guard.delta(now, &text(TextKind::Answer, id), said);
+                let said = said_at(&value, "delta", emit);
+                emit.delta(&text(TextKind::Answer, id), said);
             }
             "reasoning-delta" => {
-                let said = said_at(now, &value, "delta", guard);
-                guard.delta(now, &text(TextKind::Reasoning, id), said);
+                let said = said_at(&value, "delta", emit);
+                emit.delta(&text(TextKind::Reasoning, id), said);
             }
-            "text-end" => guard.finish_block(now, &text(TextKind::Answer, id), None),
-            "reasoning-end" => guard.finish_block(now, &text(TextKind::Reasoning, id), None),
+            "text-end" => emit.finish_block(&text(TextKind::Answer, id), None),
+            "reasoning-end" => emit.finish_block(&text(TextKind::Reasoning, id), None),
             "tool-input-start" => {
                 let name = text_at(&value, "toolName").unwrap_or_default();
-                self.held.begin(now, call, (call, name), &mut self.calls, guard);
+                self.held.begin(call, (call, name), emit);
             }
             "tool-input-delta" => {
                 let piece = text_at(&value, "inputTextDelta").unwrap_or_default();
                 self.held.add(call, piece);
             }
-            "finish" => self.finish(now, &value, guard),
-            "abort" => self.abort(now, &value, guard),
+            "finish" => self.finish(&value, emit),
+            "abort" => self.abort(&value, emit),
             "error" => {
                 let message = text_at(&value, "errorText").unwrap_or_default();
-                say_status(now, guard, "error", message, value.clone());
+                emit.status("error", message, value.clone());
                 self.error.get_or_insert(value);
             }
-            type_ if type_.starts_with("tool-") => self.tool(now, (type_, call), &value, guard),
-            type_ => say_status(now, guard, "info", type_, value.clone()),
+            type_ if type_.starts_with("tool-") => self.tool((type_, call), &value, emit),
+            type_ => emit.status("info", type_, value.clone()),
         }
     }
 
-    fn done(&mut self, now: Time, guard: &mut Guard) {
-        self.give_in(now, guard);
-        if guard.turn_open() && !self.step {
-            self.held.start_all(now, &mut self.calls, guard);
-            guard.complete(now, "end_of_output", None, &Spent::default());
+    fn on_done(&mut self, emit: &mut Emit<'_>) {
+        self.give_in(emit);
+        if emit.turn_open() && !self.step {
+            self.held.start_all(emit);
+            emit.complete("end_of_output", None, &Spent::default());
         }
     }
 
-    fn end(&mut self, now: Time, _: Tail, guard: &mut Guard) -> Verdict {
-        self.give_in(now, guard);
-        if guard.turn_open() {
-            self.held.start_all(now, &mut self.calls, guard);
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.give_in(emit);
+        if emit.turn_open() {
+            self.held.start_all(emit);
         }
         Verdict::MissingResult
     }
 }
 
 impl Vercel {
-    fn start(&mut self, now: Time, guard: &mut Guard) {
-        self.give_in(now, guard);
+    fn start(&mut self, emit: &mut Emit<'_>) {
+        self.give_in(emit);
         self.step = false;
         let started = TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
-    fn ensure(&mut self, now: Time, guard: &mut Guard) {
-        if !guard.turn_open() {
-            self.start(now, guard);
+    fn ensure(&mut self, emit: &mut Emit<'_>) {
+        if !emit.turn_open() {
+            self.start(emit);
         }
     }
 
     /// Fails the turn if there was an error, whatever the stream said since.
-    fn give_in(&mut self, now: Time, guard: &mut Guard) {
+    fn give_in(&mut self, emit: &mut Emit<'_>) {
         if let Some(error) = self.error.take()
-            && (guard.turn_open() || guard.turns() == 0)
+            && (emit.turn_open() || emit.turns() == 0)
         {
-            self.held.start_all(now, &mut self.calls, guard);
-            guard.fail(now, failure(&error), &Spent::default());
+            self.held.start_all(emit);
+            emit.fail(failure_of(&error), &Spent::default());
         }
     }
 
-    fn finish(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.step = false;
         if self.error.is_some() {
-            return self.give_in(now, guard);
+            return self.give_in(emit);
         }
-        if !guard.turn_open() && guard.turns() > 0 {
-            return say_status(now, guard, "log", "the turn had ended already", value.clone());
+        if !emit.turn_open() && emit.turns() > 0 {
+            return emit.status("log", "the turn had ended already", value.clone());
         }
-        self.held.start_all(now, &mut self.calls, guard);
+        self.held.start_all(emit);
         let stop = text_at(value, "finishReason").unwrap_or("finish");
         if stop == "error" {
             let why = serde_json::json!({"message": "the stream finished with an error"});
-            return guard.fail(now, failure(&why), &Spent::default());
+            return emit.fail(failure_of(&why), &Spent::default());
         }
-        guard.complete(now, stop, None, &Spent::default());
+        emit.complete(stop, None, &Spent::default());
     }
 
-    fn abort(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    fn abort(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if self.error.is_some() {
-            return self.give_in(now, guard);
+            return self.give_in(emit);
         }
-        if guard.turn_open() || guard.turns() == 0 {
-            self.held.start_all(now, &mut self.calls, guard);
+        if emit.turn_open() || emit.turns() == 0 {
+            self.held.start_all(emit);
             let reason = text_at(value, "reason").unwrap_or("abort");
-            guard.cancelled(now, reason, Some("abort"), &Spent::default());
+            emit.cancelled(reason, Some("abort"), &Spent::default());
         }
     }
 
-    fn tool(&mut self, now: Time, (type_, id): (&str, &str), value: &Value, guard: &mut Guard) {
+    fn tool(&mut self, (type_, id): (&str, &str), value: &Value, emit: &mut Emit<'_>) {
         let preliminary = value.get("preliminary").and_then(Value::as_bool) == Some(true);
         let outcome = match type_ {
             "tool-input-available" | "tool-input-error" => {
                 let name = text_at(value, "toolName").unwrap_or_default();
-                let calls = &mut self.calls;
-                self.held.begin(now, id, (id, name), calls, guard);
+                self.held.begin(id, (id, name), emit);
                 if let Some(input) = value.get("input") {
                     self.held.set(id, &crate::codec::to_json(input));
                 }
-                self.held.start(now, id, &mut self.calls, guard);
+                self.held.start(id, emit);
                 if type_ == "tool-input-available" {
                     return;
                 }
                 "error"
             }
             "tool-output-available" if preliminary => {
-                return say_status(now, guard, "progress", type_, value.clone());
+                return emit.status("progress", type_, value.clone());
             }
             "tool-output-available" => "ok",
             "tool-output-error" => "error",
             "tool-output-denied" => "denied",
             "tool-approval-request" => {
-                return say_status(now, guard, "permission", type_, value.clone());
+                return emit.status("permission", type_, value.clone());
             }
-            _ => return say_status(now, guard, "info", type_, value.clone()),
+            _ => return emit.status("info", type_, value.clone()),
         };
-        self.held.start(now, id, &mut self.calls, guard);
+        self.held.start(id, emit);
         let output = value.get("output").or_else(|| value.get("errorText"));
         let end = ToolEnd { id, outcome, output: output.map(raw), ..ToolEnd::default() };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 }

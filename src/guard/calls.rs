@@ -65,8 +65,7 @@ impl Guard {
                 return self.lane.calls.note(end.id, turn, true);
             }
         };
-        let notice =
-            Notice { kind: "log", message: Some(message), data: None, parent: end.parent };
+        let notice = Notice { kind: "log", message: Some(message), data: None, parent: end.parent };
         self.status_of(now, &notice, |data| {
             data.text("id", end.id);
             data.text("outcome", end.outcome);

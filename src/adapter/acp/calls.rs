@@ -1,11 +1,6 @@
 //! The tool calls of a session: a call comes as patches, and starts when its input is there or when it runs.
 
-use serde_json::Value;
-
-use super::super::api::raw;
-use super::super::{Calls, describe, one_line, say_status, text_at, tool_kind};
-use crate::guard::{Guard, Notice, ToolEnd, ToolStart};
-use crate::time::Time;
+use super::super::prelude::*;
 
 /// How many calls may be open; past that the oldest is forgotten.
 const MAX_OPEN: usize = 4096;
@@ -17,7 +12,6 @@ const KINDS: [&str; 9] =
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
     open: Vec<Call>,
-    calls: Calls,
 }
 
 /// A call as its patches have made it.
@@ -47,15 +41,15 @@ impl ToolCalls {
     }
 
     /// Whether an update says of something that has not been said; a late patch is no reason for a new turn.
-    pub(super) fn is_news(&self, update: &Value, guard: &Guard) -> bool {
+    pub(super) fn is_news(&self, update: &Value, emit: &Emit<'_>) -> bool {
         let new = text_at(update, "sessionUpdate") == Some("tool_call");
-        new || guard.turns() == 0
+        new || emit.turns() == 0
     }
 
-    pub(super) fn update(&mut self, now: Time, update: &Value, guard: &mut Guard) {
-        if !guard.turn_open() {
+    pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
+        if !emit.turn_open() {
             let message = "a tool after its turn had ended";
-            return say_status(now, guard, "log", message, update.clone());
+            return emit.status("log", message, update.clone());
         }
         let id = text_at(update, "toolCallId").unwrap_or_default();
         let at = self.open(id);
@@ -67,7 +61,7 @@ impl ToolCalls {
         let over = ["completed", "failed", "cancelled"].contains(&status);
         if !call.started {
             if over || status == "in_progress" || call.input.is_some() {
-                call.start(now, &mut self.calls, guard);
+                call.start(emit);
             }
         } else if !over {
             let notice = Notice {
@@ -76,26 +70,26 @@ impl ToolCalls {
                 data: Some(update.clone()),
                 parent: call.parent.as_deref(),
             };
-            guard.status(now, &notice);
+            emit.notice(&notice);
         }
         if over {
-            self.open.remove(at).finish(now, status, &mut self.calls, guard);
+            self.open.remove(at).finish(status, emit);
         }
     }
 
     /// A call for which a permission is asked: it has all of its input.
-    pub(super) fn start_asked(&mut self, now: Time, call: &Value, guard: &mut Guard) {
+    pub(super) fn start_asked(&mut self, call: &Value, emit: &mut Emit<'_>) {
         let at = self.open(text_at(call, "toolCallId").unwrap_or_default());
         if let Some(open) = self.open.get_mut(at) {
             open.patch(call);
-            open.start(now, &mut self.calls, guard);
+            open.start(emit);
         }
     }
 
     /// Something else goes on: the calls that wait for their input have what they will get.
-    pub(super) fn start_all(&mut self, now: Time, guard: &mut Guard) {
+    pub(super) fn start_all(&mut self, emit: &mut Emit<'_>) {
         for call in &mut self.open {
-            call.start(now, &mut self.calls, guard);
+            call.start(emit);
         }
     }
 
@@ -156,7 +150,7 @@ impl Call {
         }
     }
 
-    fn start(&mut self, now: Time, calls: &mut Calls, guard: &mut Guard) {
+    fn start(&mut self, emit: &mut Emit<'_>) {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
@@ -173,10 +167,10 @@ impl Call {
             paths: &self.paths,
             parent: self.parent.as_deref(),
         };
-        calls.start(now, &tool, guard);
+        emit.start_call(&tool);
     }
 
-    fn finish(self, now: Time, status: &str, calls: &mut Calls, guard: &mut Guard) {
+    fn finish(self, status: &str, emit: &mut Emit<'_>) {
         let code = |key: &str| self.output.as_ref()?.get(key)?.as_i64();
         let end = ToolEnd {
             id: &self.id,
@@ -192,7 +186,7 @@ impl Call {
             duration_ms: None,
             parent: self.parent.as_deref(),
         };
-        calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 }
 

@@ -1,15 +1,10 @@
 //! What a session says beside texts and tools: plans, usage, modes; and the protocol's words for prompts and tokens.
 
-use serde_json::Value;
-
-use super::super::{one_line, text_at};
+use super::super::prelude::*;
 use super::calls::parent;
-use crate::event::Usage;
-use crate::guard::{Guard, Notice};
-use crate::time::Time;
 
 /// Says an update of another kind.
-pub(super) fn say(now: Time, kind: &str, update: &Value, guard: &mut Guard) {
+pub(super) fn say(kind: &str, update: &Value, emit: &mut Emit<'_>) {
     let (status, message) = match kind {
         "plan" | "plan_update" => ("plan", plan(update)),
         "usage_update" => ("usage", String::new()),
@@ -27,7 +22,7 @@ pub(super) fn say(now: Time, kind: &str, update: &Value, guard: &mut Guard) {
         data: Some(update.clone()),
         parent: parent(update),
     };
-    guard.status(now, &notice);
+    emit.notice(&notice);
 }
 
 /// The cost of the session so far, in US dollars.

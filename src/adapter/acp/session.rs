@@ -1,15 +1,9 @@
 //! One session: its turns, its texts and what is known of its past.
 
-use serde_json::Value;
-
-use super::super::api::{Current, Snapshot, failure, text};
-use super::super::{say_status, text_at};
+use super::super::prelude::*;
 use super::SPEC;
 use super::calls::{self, ToolCalls};
 use super::notices::{self, prompt_of, usage};
-use crate::event::{Spent, TurnStarted, Usage};
-use crate::guard::{Guard, Text, TextKind};
-use crate::time::Time;
 
 /// How many messages are remembered that may be replaced.
 const MAX_MESSAGES: usize = 64;
@@ -69,64 +63,58 @@ impl Session {
     }
 
     /// The prompt has failed.
-    pub(super) fn failed(&mut self, now: Time, error: &Value, guard: &mut Guard) {
-        self.calls.start_all(now, guard);
+    pub(super) fn failed(&mut self, error: &Value, emit: &mut Emit<'_>) {
+        self.calls.start_all(emit);
         let spent = self.spent(None);
         // The code of a request that was cancelled, in the Language Server Protocol as well.
         if error.get("code").and_then(Value::as_i64) == Some(-32800) {
             let reason = text_at(error, "message").unwrap_or("cancelled");
-            guard.cancelled(now, reason, None, &spent);
+            emit.cancelled(reason, None, &spent);
         } else {
-            guard.fail(now, failure(error), &spent);
+            emit.fail(failure_of(error), &spent);
         }
         self.close();
     }
 
     /// A permission is asked for.
-    pub(super) fn permission(&mut self, now: Time, params: &Value, guard: &mut Guard) {
+    pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
         let call = params.get("toolCall").unwrap_or(&Value::Null);
         let title = text_at(call, "title").unwrap_or_default();
         if call.get("toolCallId").is_some() {
-            self.start(now, guard);
-            self.calls.start_asked(now, call, guard);
+            self.start(emit);
+            self.calls.start_asked(call, emit);
         }
-        say_status(now, guard, "permission", title, params.clone());
+        emit.status("permission", title, params.clone());
     }
 
     /// A prompt is sent.
-    pub(super) fn prompted(
-        &mut self,
-        now: Time,
-        id: Option<&Value>,
-        params: &Value,
-        guard: &mut Guard,
-    ) {
+    pub(super) fn prompted(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {
         self.history = History::Over;
         self.prompt = id.cloned();
-        self.start_with(now, prompt_of(params), guard);
+        self.start_with(prompt_of(params), emit);
     }
 
     /// The prompt was answered: the turn has ended.
-    pub(super) fn answered(&mut self, now: Time, result: &Value, guard: &mut Guard) {
+    pub(super) fn answered(&mut self, result: &Value, emit: &mut Emit<'_>) {
         let stop = text_at(result, "stopReason").unwrap_or_default();
         let usage = result.get("usage").and_then(usage);
-        self.finish(now, stop, usage, guard);
+        self.finish(stop, usage, emit);
     }
 
     /// The input has ended.
-    pub(super) fn end(&mut self, now: Time, guard: &mut Guard) {
-        if guard.turn_open() {
-            self.calls.start_all(now, guard);
+    pub(super) fn end(&mut self, emit: &mut Emit<'_>) {
+        if emit.turn_open() {
+            self.calls.start_all(emit);
         }
     }
 
-    fn start(&mut self, now: Time, guard: &mut Guard) {
-        if !guard.turn_open() {
-            self.start_with(now, None, guard);
+    fn start(&mut self, emit: &mut Emit<'_>) {
+        if !emit.turn_open() {
+            self.start_with(None, emit);
         }
     }
 
-    fn start_with(&mut self, now: Time, prompt: Option<String>, guard: &mut Guard) {
+    fn start_with(&mut self, prompt: Option<String>, emit: &mut Emit<'_>) {
         let started = TurnStarted {
             runtime: SPEC.name.into(),
             session: self.id.clone().map(Into::into),
@@ -134,16 +122,16 @@ impl Session {
             prompt: prompt.map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
-    fn finish(&mut self, now: Time, stop: &str, usage: Option<Usage>, guard: &mut Guard) {
-        self.start(now, guard);
-        self.calls.start_all(now, guard);
+    fn finish(&mut self, stop: &str, usage: Option<Usage>, emit: &mut Emit<'_>) {
+        self.start(emit);
+        self.calls.start_all(emit);
         let spent = self.spent(usage);
         match stop {
-            "cancelled" => guard.cancelled(now, "cancelled", Some(stop), &spent),
-            _ => guard.complete(now, stop, None, &spent),
+            "cancelled" => emit.cancelled("cancelled", Some(stop), &spent),
+            _ => emit.complete(stop, None, &spent),
         }
         self.close();
     }
@@ -167,56 +155,56 @@ impl Session {
         self.calls.forget();
     }
 
-    pub(super) fn update(&mut self, now: Time, update: &Value, guard: &mut Guard) {
+    pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
         let kind = text_at(update, "sessionUpdate").unwrap_or_default();
         let user = kind.starts_with("user_message");
-        if user && !guard.turn_open() && self.history == History::Expected {
+        if user && !emit.turn_open() && self.history == History::Expected {
             self.history = History::Replayed(None);
         }
-        if matches!(self.history, History::Replayed(_)) && !guard.turn_open() {
-            return say_status(now, guard, "info", "history", update.clone());
+        if matches!(self.history, History::Replayed(_)) && !emit.turn_open() {
+            return emit.status("info", "history", update.clone());
         }
         match kind {
-            "agent_message_chunk" => self.chunk(now, TextKind::Answer, update, guard),
-            "agent_thought_chunk" => self.chunk(now, TextKind::Reasoning, update, guard),
-            "agent_message" => self.whole(now, TextKind::Answer, update, guard),
-            "agent_thought" => self.whole(now, TextKind::Reasoning, update, guard),
+            "agent_message_chunk" => self.chunk(TextKind::Answer, update, emit),
+            "agent_thought_chunk" => self.chunk(TextKind::Reasoning, update, emit),
+            "agent_message" => self.whole(TextKind::Answer, update, emit),
+            "agent_thought" => self.whole(TextKind::Reasoning, update, emit),
             "tool_call" | "tool_call_update" => {
-                if self.calls.is_news(update, guard) {
-                    self.start(now, guard);
+                if self.calls.is_news(update, emit) {
+                    self.start(emit);
                 }
-                self.calls.update(now, update, guard);
+                self.calls.update(update, emit);
             }
-            "state_update" => self.state(now, update, guard),
-            _ => self.notice(now, kind, update, guard),
+            "state_update" => self.state(update, emit),
+            _ => self.notice(kind, update, emit),
         }
     }
 
-    fn chunk(&mut self, now: Time, kind: TextKind, update: &Value, guard: &mut Guard) {
+    fn chunk(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
         let content = update.get("content").unwrap_or(&Value::Null);
         let Some(said) = text_at(content, "text") else {
-            return self.other_content(now, content, guard);
+            return self.other_content(content, emit);
         };
         if said.is_empty() {
             return;
         }
-        self.start(now, guard);
-        self.calls.start_all(now, guard);
+        self.start(emit);
+        self.calls.start_all(emit);
         let key = text_at(update, "messageId").unwrap_or_default();
         if let Some(parent) = calls::parent(update) {
             let key = format!("{parent}/{key}");
             let parent = Some(parent);
             let text = Text { key: &key, kind, parent };
-            return guard.delta(now, &text, said);
+            return emit.delta(&text, said);
         }
-        self.current.switch(now, (kind, key), guard);
+        self.current.switch((kind, key), emit);
         self.with_message(key, |message| {
-            message.delta(now, &text(kind, key), said, guard);
+            message.delta(&text(kind, key), said, emit);
         });
     }
 
-    /// Version 2: the message as it stands now, whatever its chunks said.
-    fn whole(&mut self, now: Time, kind: TextKind, update: &Value, guard: &mut Guard) {
+    /// Version 2: the message as it stands whatever its chunks said.
+    fn whole(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
         let Some(content) = update.get("content") else {
             return;
         };
@@ -225,15 +213,15 @@ impl Session {
         for part in parts {
             match text_at(part, "text") {
                 Some(said) => whole.push_str(said),
-                None => self.other_content(now, part, guard),
+                None => self.other_content(part, emit),
             }
         }
-        self.start(now, guard);
-        self.calls.start_all(now, guard);
+        self.start(emit);
+        self.calls.start_all(emit);
         let key = text_at(update, "messageId").unwrap_or_default();
-        self.current.switch(now, (kind, key), guard);
+        self.current.switch((kind, key), emit);
         self.with_message(key, |message| {
-            message.whole(now, &text(kind, key), &whole, guard);
+            message.whole(&text(kind, key), &whole, emit);
         });
     }
 
@@ -247,32 +235,32 @@ impl Session {
         self.messages.push((key.to_owned(), message));
     }
 
-    fn other_content(&mut self, now: Time, content: &Value, guard: &mut Guard) {
+    fn other_content(&mut self, content: &Value, emit: &mut Emit<'_>) {
         if !content.is_null() {
-            say_status(now, guard, "info", "content of another type", content.clone());
+            emit.status("info", "content of another type", content.clone());
         }
     }
 
     /// Version 2: what the session is doing.
-    fn state(&mut self, now: Time, update: &Value, guard: &mut Guard) {
+    fn state(&mut self, update: &Value, emit: &mut Emit<'_>) {
         match text_at(update, "state").unwrap_or_default() {
-            "running" => self.start(now, guard),
-            "idle" if guard.turn_open() || text_at(update, "stopReason").is_some() => {
+            "running" => self.start(emit),
+            "idle" if emit.turn_open() || text_at(update, "stopReason").is_some() => {
                 let stop = text_at(update, "stopReason").unwrap_or("idle");
                 let usage = update.get("usage").and_then(usage);
-                self.finish(now, stop, usage, guard);
+                self.finish(stop, usage, emit);
             }
             "requires_action" => {
-                say_status(now, guard, "permission", "requires_action", update.clone());
+                emit.status("permission", "requires_action", update.clone());
             }
-            state => say_status(now, guard, "info", state, update.clone()),
+            state => emit.status("info", state, update.clone()),
         }
     }
 
-    fn notice(&mut self, now: Time, kind: &str, update: &Value, guard: &mut Guard) {
+    fn notice(&mut self, kind: &str, update: &Value, emit: &mut Emit<'_>) {
         if kind == "usage_update" {
             self.cost.now = notices::cost(update).or(self.cost.now);
         }
-        notices::say(now, kind, update, guard);
+        notices::say(kind, update, emit);
     }
 }

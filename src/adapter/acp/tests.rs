@@ -1,20 +1,11 @@
 //! Several sessions on one connection, which no recording has.
 
 use super::*;
-use crate::adapter::Line;
-use crate::guard::{Config, End, Ended};
 
-/// What becomes of the messages: stream, type, and text or stop of every event but the statuses.
+/// The stream, type, and text or stop of every event but the statuses.
 fn run(messages: &[&str]) -> Vec<String> {
-    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block: 1000 });
-    let mut adapter = (SPEC.new)(&[]);
     let text: String = messages.iter().map(|m| format!("{m}\n")).collect();
-    let line = Line { text: None, bytes: text.as_bytes(), number: 1, offset: 0, ended: true };
-    adapter.on_line(Time::default(), line, &mut guard);
-    let verdict = adapter.on_end(Time::default(), Ended::Eof, &mut guard);
-    let ended = Ended::Eof;
-    guard.end(Time::default(), &End { ended, verdict });
-    let out = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
+    let out = crate::adapter::emitted(&SPEC, &[text.as_bytes()]);
     let events = out.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
     let events = events.filter(|e| e["type"] != "status" && e["type"] != "text_delta");
     let word = |e: Value| {

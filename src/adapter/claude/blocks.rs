@@ -1,24 +1,21 @@
 //! The blocks of a whole message: texts, thoughts, tools and their results.
 
-use super::super::value_of;
+use super::super::prelude::*;
 use super::content::{error_text, exit_code, output};
 use super::partial::Held;
 use super::wire::{Block, Body, Message};
 use super::{Claude, Ids, notices, tally};
 use crate::codec;
-use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd};
-use crate::time::Time;
 
 impl Claude {
     pub(super) fn assistant(
         &mut self,
-        now: Time,
         line: &str,
         (message, body, blocks): (&Message<'_>, &Body<'_>, &[Block<'_>]),
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         let parent = message.parent.as_deref();
-        notices::marks(now, message, guard);
+        notices::marks(message, emit);
         self.results.note_assistant(message);
         let id = body.id.as_deref().unwrap_or_default();
         if let Some(usage) = body.usage.and_then(tally::usage) {
@@ -27,18 +24,18 @@ impl Claude {
                 format!("line {}", self.unnamed)
             });
             let id = unnamed.as_deref().unwrap_or(id);
-            self.tally.count(id, usage, guard);
+            self.tally.count(id, usage, emit);
         }
         for (at, block) in blocks.iter().enumerate() {
             let text = |kind| Text { key: "", kind, parent };
             match (&*block.type_, &block.text, &block.thinking) {
                 ("text", Some(said), _) => {
-                    self.partial.whole(now, &text(TextKind::Answer), id, said, guard);
+                    self.partial.whole(&text(TextKind::Answer), id, said, emit);
                 }
                 ("thinking", _, Some(said)) => {
-                    self.partial.whole(now, &text(TextKind::Reasoning), id, said, guard);
+                    self.partial.whole(&text(TextKind::Reasoning), id, said, emit);
                 }
-                _ => self.block(now, line, (at, block), message, guard),
+                _ => self.block(line, (at, block), message, emit),
             }
         }
     }
@@ -46,25 +43,24 @@ impl Claude {
     /// A block that is no text of the assistant's.
     pub(super) fn block(
         &mut self,
-        now: Time,
         line: &str,
         (at, block): (usize, &Block<'_>),
         message: &Message<'_>,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         let parent = message.parent.as_deref();
         match (&*block.type_, &block.text, &block.id, &block.tool_use_id) {
-            ("text", Some(text), ..) => self.prompt(now, text, parent, guard),
+            ("text", Some(text), ..) => self.prompt(text, parent, emit),
             (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
                 let name = block.name.as_deref().unwrap_or_default();
                 drop(self.partial.take(id));
-                self.start_tool(now, (id, name), block.input, parent, guard);
+                self.start_tool((id, name), block.input, parent, emit);
             }
             (type_, _, _, Some(_)) if type_.ends_with("tool_result") => {
-                self.tool_result(now, block, message, guard);
+                self.tool_result(block, message, emit);
             }
             (type_, ..) => {
-                let value = value_of(line, guard);
+                let value = value_of(line, emit);
                 let data = value.pointer(&format!("/message/content/{at}")).cloned();
                 let notice = Notice {
                     kind: "info",
@@ -72,59 +68,46 @@ impl Claude {
                     data,
                     parent,
                 };
-                guard.status(now, &notice);
+                emit.notice(&notice);
             }
         }
     }
 
     /// What a user says is no answer: a prompt, an echo, a note that the request was interrupted.
-    pub(super) fn prompt(
-        &mut self,
-        now: Time,
-        text: &str,
-        parent: Option<&str>,
-        guard: &mut Guard,
-    ) {
+    pub(super) fn prompt(&mut self, text: &str, parent: Option<&str>, emit: &mut Emit<'_>) {
         self.results.note_user(text);
         let notice = Notice { kind: "info", message: Some("user message"), data: None, parent };
-        guard.status_of(now, &notice, |data| data.text("text", text));
+        emit.status_of(&notice, |data| data.text("text", text));
     }
 
     fn start_tool(
         &mut self,
-        now: Time,
-        named: (&str, &str),
+        (id, name): (&str, &str),
         input: Option<&str>,
         parent: Option<&str>,
-        guard: &mut Guard,
+        emit: &mut Emit<'_>,
     ) {
         self.partial.close_of(parent);
-        self.calls.start_named(now, named, input, parent, guard);
+        emit.start_named(&Call { id, name, parent, ..Call::default() }, input);
     }
 
-    pub(super) fn start_held(&mut self, now: Time, held: &Held, guard: &mut Guard) {
+    pub(super) fn start_held(&mut self, held: &Held, emit: &mut Emit<'_>) {
         let input = Some(held.input.as_str()).filter(|input| codec::is_json(input));
         let named = (held.id.as_str(), held.name.as_str());
-        self.start_tool(now, named, input, held.parent.as_deref(), guard);
+        self.start_tool(named, input, held.parent.as_deref(), emit);
     }
 
     /// Starts the tools whose input never became complete.
-    pub(super) fn release(&mut self, now: Time, guard: &mut Guard) {
+    pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
         for held in self.partial.take_all() {
-            self.start_held(now, &held, guard);
+            self.start_held(&held, emit);
         }
     }
 
-    fn tool_result(
-        &mut self,
-        now: Time,
-        block: &Block<'_>,
-        message: &Message<'_>,
-        guard: &mut Guard,
-    ) {
+    fn tool_result(&mut self, block: &Block<'_>, message: &Message<'_>, emit: &mut Emit<'_>) {
         let id = block.tool_use_id.as_deref().unwrap_or_default();
         if let Some(held) = self.partial.take(id) {
-            self.start_held(now, &held, guard);
+            self.start_held(&held, emit);
         }
         let error = block.is_error;
         let text = block.content.filter(|_| error).and_then(error_text);
@@ -144,6 +127,6 @@ impl Claude {
             parent: message.parent.as_deref(),
             ..ToolEnd::default()
         };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 }

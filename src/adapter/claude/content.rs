@@ -1,10 +1,8 @@
 //! What is inside of results and errors: texts, and what a text alone says.
 
+use super::super::prelude::*;
 use std::borrow::Cow;
 
-use serde_json::Value;
-
-use super::super::text_at;
 use super::wire;
 use crate::codec::{self, Cursor};
 use crate::event::Raw;

@@ -1,8 +1,6 @@
 //! Claude Code's messages and those of the runtimes that print the same: in what they differ, and which are its own.
 
-use serde_json::Value;
-
-use super::super::{Match, text_at};
+use super::super::prelude::*;
 
 pub(super) const CLAUDE: Dialect = Dialect {
     runtime: "claude",

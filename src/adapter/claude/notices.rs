@@ -1,18 +1,13 @@
 //! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
 //! out whole.
 
+use super::super::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde_json::Value;
-
-use super::super::{one_line, text_at};
 use super::Dialect;
 use super::wire::Message;
 use crate::codec::{self, Fields};
-use crate::event::TurnStarted;
-use crate::guard::{Guard, Notice};
-use crate::time::Time;
 
 /// How many ids of background commands and denied calls are remembered.
 const MAX_IDS: usize = 4096;
@@ -33,8 +28,8 @@ fn is_routing(key: &str) -> bool {
 
 /// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
 /// only passed on is not taken apart.
-pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mut Guard) {
-    let open = guard.turn_open();
+pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) {
+    let open = emit.turn_open();
     let text = |key: &str| fields.text(key);
     let named = fields.list("tools");
     let tools: Vec<Cow<'_, str>> = named.iter().filter_map(|tool| codec::text(tool)).collect();
@@ -55,32 +50,31 @@ pub(super) fn init(now: Time, dialect: &Dialect, fields: &Fields<'_>, guard: &mu
             agent: text(dialect.version),
             tools,
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
     let notice = Notice {
         kind: "session",
         message: open.then_some("the session goes on"),
         ..Notice::default()
     };
-    if !say_rest(now, &notice, fields, |key| !open && told(key), guard) && open {
-        guard.status(now, &notice);
+    if !say_rest(&notice, fields, |key| !open && told(key), emit) && open {
+        emit.notice(&notice);
     }
 }
 
 /// `system/thinking_tokens`, a counter at a high rate.
-pub(super) fn thinking(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
+pub(super) fn thinking(fields: &Fields<'_>, emit: &mut Emit<'_>) {
     let notice = Notice { kind: "progress", message: Some("thinking"), ..Notice::default() };
-    say_rest(now, &notice, fields, |_| false, guard);
+    say_rest(&notice, fields, |_| false, emit);
 }
 
 /// Says a status of which the data is the fields that are neither routing nor null nor `told`. If none is left nothing is
 /// said, and the answer is `false`.
 fn say_rest(
-    now: Time,
     notice: &Notice<'_>,
     fields: &Fields<'_>,
     told: impl Fn(&str) -> bool,
-    guard: &mut Guard,
+    emit: &mut Emit<'_>,
 ) -> bool {
     let left =
         |(key, value): &&(Cow<'_, str>, &str)| *value != "null" && !is_routing(key) && !told(key);
@@ -88,7 +82,7 @@ fn say_rest(
     if rest.peek().is_none() {
         return false;
     }
-    guard.status_of(now, notice, |data| {
+    emit.status_of(notice, |data| {
         for (key, value) in rest {
             data.member(key, value);
         }
@@ -97,11 +91,11 @@ fn say_rest(
 }
 
 /// What an `assistant` line says beside its content.
-pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
+pub(super) fn marks(message: &Message<'_>, emit: &mut Emit<'_>) {
     let parent = message.parent.as_deref();
     let mut say = |kind: &str, text: &str, data: Option<Value>| {
         let notice = Notice { kind, message: Some(text), data, parent };
-        guard.status(now, &notice);
+        emit.notice(&notice);
     };
     if let Some(old) = message.fields.read_as::<Value>("supersedes").filter(|v| !v.is_null()) {
         let data = serde_json::json!({"supersedes": old});
@@ -118,7 +112,7 @@ pub(super) fn marks(now: Time, message: &Message<'_>, guard: &mut Guard) {
 
 impl Notices {
     /// Says a message as the status that fits it.
-    pub(super) fn say(&mut self, now: Time, line: &str, fields: &Fields<'_>, guard: &mut Guard) {
+    pub(super) fn say(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let type_ = fields.text("type").unwrap_or_default();
         let parent = fields.text("parent_tool_use_id");
         let (kind, message) = match &*type_ {
@@ -133,9 +127,9 @@ impl Notices {
             parent: parent.as_deref(),
         };
         if kind == "info" && type_ != "system" {
-            guard.status_raw(now, &notice, line);
-        } else if !say_rest(now, &notice, fields, |_| false, guard) {
-            guard.status_raw(now, &notice, "{}");
+            emit.status_raw(&notice, line);
+        } else if !say_rest(&notice, fields, |_| false, emit) {
+            emit.status_raw(&notice, "{}");
         }
     }
 

@@ -1,10 +1,8 @@
 //! Partial messages: every text comes as deltas and again as a whole, every tool's input in pieces. What was streamed is
 //! kept here until its whole comes, so that nothing is said twice and no tool starts without its input.
 
-use super::super::Said;
+use super::super::prelude::*;
 use crate::codec::MAX_LINE;
-use crate::guard::{Guard, Text, TextKind};
-use crate::time::Time;
 
 /// How many streamed texts may wait for their whole; past that the oldest is forgotten.
 const MAX_WAITING: usize = 256;
@@ -106,14 +104,7 @@ impl Partial {
     }
 
     /// A piece of a text.
-    pub fn delta(
-        &mut self,
-        now: Time,
-        place: Place<'_>,
-        kind: TextKind,
-        delta: &str,
-        guard: &mut Guard,
-    ) {
+    pub fn delta(&mut self, place: Place<'_>, kind: TextKind, delta: &str, emit: &mut Emit<'_>) {
         if delta.is_empty() {
             return;
         }
@@ -125,7 +116,7 @@ impl Partial {
         let found = found.unwrap_or_else(|| self.open(at, place.parent, kind));
         if let Some(streamed) = self.texts.get_mut(found) {
             let text = Text { key: &streamed.key, kind, parent: place.parent };
-            streamed.said.delta(now, &text, delta, guard);
+            streamed.said.delta(&text, delta, emit);
         }
     }
 
@@ -146,14 +137,7 @@ impl Partial {
     }
 
     /// A text as a whole: it confirms what was streamed of it, or is new.
-    pub fn whole(
-        &mut self,
-        now: Time,
-        text: &Text<'_>,
-        message: &str,
-        whole: &str,
-        guard: &mut Guard,
-    ) {
+    pub fn whole(&mut self, text: &Text<'_>, message: &str, whole: &str, emit: &mut Emit<'_>) {
         let same = |s: &Streamed| s.kind == text.kind && s.parent.as_deref() == text.parent;
         let exact = self.texts.iter().position(|s| same(s) && s.said.is(whole));
         // Ids are missing or alike in redacted output, so the text itself comes first.
@@ -167,26 +151,26 @@ impl Partial {
                 let text = Text { key: &streamed.key, ..*text };
                 // The signature of a thought comes with an empty text; what was streamed of it stands.
                 if whole.is_empty() {
-                    guard.finish_block(now, &text, None);
+                    emit.finish_block(&text, None);
                 } else {
-                    streamed.said.confirm(now, &text, whole, guard);
+                    streamed.said.confirm(&text, whole, emit);
                 }
             }
             None if whole.is_empty() => {}
             None => {
                 let text = Text { key: WHOLE, ..*text };
-                guard.finish_block(now, &text, Some(whole));
+                emit.finish_block(&text, Some(whole));
             }
         }
     }
 
     /// A block is over; the tool that it was, if nobody has taken it yet.
-    pub fn stop(&mut self, now: Time, place: Place<'_>, guard: &mut Guard) -> Option<Held> {
+    pub fn stop(&mut self, place: Place<'_>, emit: &mut Emit<'_>) -> Option<Held> {
         let at = self.at(place);
         for streamed in &mut self.texts {
             if streamed.at == at && streamed.parent.as_deref() == place.parent {
                 let mut said = std::mem::take(&mut streamed.said);
-                said.stop(now, &streamed.text(), guard);
+                said.stop(&streamed.text(), emit);
                 streamed.said = said;
             }
         }
@@ -229,7 +213,7 @@ impl Partial {
         std::mem::take(&mut self.tools)
     }
 
-    /// A tool of this parent starts, so the guard closes its texts.
+    /// A tool of this parent starts, so the emit closes its texts.
     pub fn close_of(&mut self, parent: Option<&str>) {
         for streamed in &mut self.texts {
             if streamed.parent.as_deref() == parent {

@@ -1,17 +1,13 @@
 //! The `result` message: how a turn ended, what it used, and why it failed. The runtime's own error decides, whatever the
 //! subtype says; a stop reason never makes a turn fail.
 
+use super::super::prelude::*;
+use crate::time::Time;
 use std::borrow::Cow;
 
-use serde_json::Value;
-
-use super::super::{one_line, say_status, text_at};
 use super::tally;
 use super::wire::Message;
 use crate::codec::{self, Cursor, Fields};
-use crate::event::{Failure, Spent};
-use crate::guard::{Guard, Notice};
-use crate::time::Time;
 
 /// What a result is read with: the marks of its turn and the sums of the process.
 #[derive(Debug, Default)]
@@ -87,18 +83,18 @@ impl Results {
     }
 
     /// Ends the turn.
-    pub(super) fn result(&mut self, now: Time, message: &Outcome<'_>, guard: &mut Guard) {
+    pub(super) fn result(&mut self, message: &Outcome<'_>, emit: &mut Emit<'_>) {
         let Outcome { line, fields, said } = message;
         let is_error = fields.get("is_error") == Some("true");
         let failed = is_error || said.subtype.starts_with("error");
         let result = said.result.as_deref();
-        if !failed && !guard.turn_open() && result.is_some() && self.last.as_deref() == result {
+        if !failed && !emit.turn_open() && result.is_some() && self.last.as_deref() == result {
             let notice =
                 Notice { kind: "log", message: Some("the result came again"), ..Notice::default() };
-            guard.status_raw(now, &notice, line);
+            emit.status_raw(&notice, line);
             return;
         }
-        report(now, fields, guard);
+        report(fields, emit);
         let spent = self.spent(fields);
         let reason = said.reason.as_deref();
         // Older releases do not name the reason; that a user interrupted is said in a message of its own.
@@ -106,18 +102,18 @@ impl Results {
             || (failed && reason.is_none() && self.interrupted);
         if aborted {
             let word = reason.unwrap_or("interrupted");
-            guard.cancelled(now, word, said.stop.as_deref(), &spent);
+            emit.cancelled(word, said.stop.as_deref(), &spent);
         } else if failed {
             let error = self.failure(fields, said);
-            guard.fail(now, error, &spent);
+            emit.fail(error, &spent);
         } else {
             let stop = said.stop.as_deref().or(reason).unwrap_or(&said.subtype);
             if stop == "tool_use" && result.is_none() {
                 let message = "the turn ended while the model wanted a tool, without a result";
-                say_status(now, guard, "warning", message, Value::Null);
+                emit.status("warning", message, Value::Null);
             }
             let stop = if stop.is_empty() { "completed" } else { stop };
-            guard.complete(now, stop, result, &spent);
+            emit.complete(stop, result, &spent);
             self.last = result.map(str::to_owned);
         }
         self.error = None;
@@ -206,7 +202,7 @@ impl Results {
 }
 
 /// What a result says beside the end of the turn.
-fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
+fn report(fields: &Fields<'_>, emit: &mut Emit<'_>) {
     let denials = fields.list("permission_denials");
     if !denials.is_empty() {
         let notice = Notice {
@@ -215,7 +211,7 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
             ..Notice::default()
         };
         let denials = fields.get("permission_denials").unwrap_or_default();
-        guard.status_of(now, &notice, |data| {
+        emit.status_of(&notice, |data| {
             data.json("permission_denials", denials);
         });
     }
@@ -226,7 +222,7 @@ fn report(now: Time, fields: &Fields<'_>, guard: &mut Guard) {
         let names: Vec<&str> = names.0.iter().map(|(name, _)| &**name).collect();
         let message = one_line(&names.join(", "));
         let notice = Notice { kind: "usage", message: Some(&message), ..Notice::default() };
-        guard.status_of(now, &notice, |data| {
+        emit.status_of(&notice, |data| {
             data.json("modelUsage", models);
             data.json("num_turns", turns);
         });

@@ -1,9 +1,7 @@
 //! The tokens of a turn that has no result yet: the last count of each message, added up. A result's own count replaces it.
 
-use super::super::json::sum;
+use super::super::prelude::*;
 use crate::codec::Cursor;
-use crate::event::{Spent, Usage};
-use crate::guard::Guard;
 
 /// The counts as the runtime prints them, under any message or result.
 pub(super) fn usage(json: &str) -> Option<Usage> {
@@ -37,14 +35,14 @@ fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
 pub(super) struct Tally {
     /// The messages before the one that is counted now.
     before: Usage,
-    /// The message that is counted now, and its last count.
+    /// The message that is counted and its last count.
     id: String,
     last: Usage,
 }
 
 impl Tally {
     /// A count of the message `id`, or of the one that was counted last if it has no id.
-    pub(super) fn count(&mut self, id: &str, new: Usage, guard: &mut Guard) {
+    pub(super) fn count(&mut self, id: &str, new: Usage, emit: &mut Emit<'_>) {
         if !id.is_empty() && id != self.id {
             self.before = sum(self.before, self.last);
             self.last = Usage::default();
@@ -59,7 +57,7 @@ impl Tally {
             total_tokens: None,
         };
         let usage = Some(sum(self.before, self.last));
-        guard.note_spent(&Spent { usage, ..Spent::default() });
+        emit.note_spent(&Spent { usage, ..Spent::default() });
     }
 
     /// The turn is over.

@@ -1,16 +1,9 @@
 //! The first generation, until September 2025: every message is `{id, msg: {type, ...}}`, after two lines that echo the
 //! configuration and the prompt.
 
-use serde_json::Value;
-
-use super::super::api::raw;
-use super::super::{Calls, Said, one_line, say_status, text_at, tool_kind};
-use super::errors::{failure, readable};
+use super::super::prelude::*;
 use super::items::{strip, words};
 use super::{Counter, usage};
-use crate::event::{TurnStarted, Usage};
-use crate::guard::{Guard, Text, TextKind, ToolEnd, ToolStart};
-use crate::time::Time;
 
 const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
 
@@ -28,63 +21,54 @@ pub(super) struct First {
 
 impl First {
     /// Says one message.
-    pub(super) fn value(
-        &mut self,
-        now: Time,
-        mut value: Value,
-        guard: &mut Guard,
-        calls: &mut Calls,
-        counter: &mut Counter,
-    ) {
+    pub(super) fn value(&mut self, mut value: Value, emit: &mut Emit<'_>, counter: &mut Counter) {
         let Some(msg) = value.get_mut("msg").filter(|m| m.is_object()).map(Value::take) else {
-            self.echo(now, value, guard);
+            self.echo(value, emit);
             return;
         };
         let type_ = text_at(&msg, "type").unwrap_or_default().to_owned();
-        let over = !guard.turn_open() && guard.turns() > 0;
+        let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
-            "task_started" => self.start_turn(now, guard),
+            "task_started" => self.start_turn(emit),
             "task_complete" if !over => {
                 let spent = counter.spent(self.total.take());
                 let last = text_at(&msg, "last_agent_message");
-                guard.complete(now, "completed", last, &spent);
+                emit.complete("completed", last, &spent);
                 self.clear();
             }
             "turn_aborted" if !over => {
                 let spent = counter.spent(self.total.take());
                 let reason = text_at(&msg, "reason").unwrap_or("aborted");
-                guard.cancelled(now, reason, None, &spent);
+                emit.cancelled(reason, None, &spent);
                 self.clear();
             }
             "error" if !over => {
                 let spent = counter.spent(self.total.take());
-                guard.fail(now, failure(&msg), &spent);
+                emit.fail(failure_of(&msg), &spent);
                 self.clear();
             }
             _ => {
-                if !self.text(now, &type_, &msg, guard)
-                    && !self.tool(now, &type_, &msg, calls, guard)
-                {
-                    self.status(now, &type_, msg, guard);
+                if !self.text(&type_, &msg, emit) && !self.tool(&type_, &msg, emit) {
+                    self.status(&type_, msg, emit);
                 }
             }
         }
     }
 
     /// The first two lines are no messages.
-    fn echo(&mut self, now: Time, value: Value, guard: &mut Guard) {
+    fn echo(&mut self, value: Value, emit: &mut Emit<'_>) {
         if let Some(prompt) = text_at(&value, "prompt") {
             self.prompt = Some(prompt.to_owned());
-            say_status(now, guard, "info", "prompt", value);
+            emit.status("info", "prompt", value);
         } else if value.get("model").is_some() {
             self.config = value.clone();
-            say_status(now, guard, "session", "configuration", value);
+            emit.status("session", "configuration", value);
         } else {
-            say_status(now, guard, "info", "message without a type", value);
+            emit.status("info", "message without a type", value);
         }
     }
 
-    fn start_turn(&mut self, now: Time, guard: &mut Guard) {
+    fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.clear();
         let config = |key| text_at(&self.config, key).map(|t| t.to_owned().into());
         let started = TurnStarted {
@@ -95,14 +79,14 @@ impl First {
             prompt: self.prompt.take().map(Into::into),
             ..TurnStarted::default()
         };
-        guard.start_turn(now, &started);
+        emit.start_turn(&started);
     }
 
     fn clear(&mut self) {
         (self.answer, self.reasoning) = (None, None);
     }
 
-    fn text(&mut self, now: Time, type_: &str, msg: &Value, guard: &mut Guard) -> bool {
+    fn text(&mut self, type_: &str, msg: &Value, emit: &mut Emit<'_>) -> bool {
         let (text, said) = if type_.starts_with("agent_reasoning") {
             (&REASONING, &mut self.reasoning)
         } else {
@@ -116,28 +100,21 @@ impl First {
                 | "agent_reasoning_raw_content_delta",
                 Some(delta),
                 _,
-            ) => said.get_or_insert_default().delta(now, text, delta, guard),
+            ) => said.get_or_insert_default().delta(text, delta, emit),
             (
                 "agent_message" | "agent_reasoning" | "agent_reasoning_raw_content",
                 _,
                 Some(whole),
             ) => {
                 let said = said.take().unwrap_or_default();
-                said.confirm(now, text, whole, guard);
+                said.confirm(text, whole, emit);
             }
             _ => return false,
         }
         true
     }
 
-    fn tool(
-        &mut self,
-        now: Time,
-        type_: &str,
-        msg: &Value,
-        calls: &mut Calls,
-        guard: &mut Guard,
-    ) -> bool {
+    fn tool(&mut self, type_: &str, msg: &Value, emit: &mut Emit<'_>) -> bool {
         let (name, begins) = match type_.rsplit_once('_') {
             Some((name, "begin")) => (name, true),
             Some((name, "end")) => (name, false),
@@ -158,7 +135,7 @@ impl First {
             for said in [&mut self.answer, &mut self.reasoning].into_iter().flatten() {
                 said.close();
             }
-            start(now, (id, &name, kind), msg, calls, guard);
+            start((id, &name, kind), msg, emit);
         } else {
             let end = ToolEnd {
                 id,
@@ -170,20 +147,20 @@ impl First {
                 duration_ms: duration(msg.get("duration")),
                 parent: None,
             };
-            calls.finish(now, end, guard);
+            emit.finish_call(&end);
         }
         true
     }
 
-    fn status(&mut self, now: Time, type_: &str, msg: Value, guard: &mut Guard) {
+    fn status(&mut self, type_: &str, msg: Value, emit: &mut Emit<'_>) {
         let (kind, message) = match type_ {
             "token_count" => {
                 let total = msg.pointer("/info/total_token_usage").unwrap_or(&msg);
                 self.total = usage(total).or(self.total);
                 ("usage", String::new())
             }
-            "error" => ("error", readable(&msg)),
-            "stream_error" => ("retry", readable(&msg)),
+            "error" => ("error", sentence(&msg)),
+            "stream_error" => ("retry", sentence(&msg)),
             "session_configured" => {
                 self.config = msg.clone();
                 ("session", text_at(&msg, "session_id").unwrap_or_default().to_owned())
@@ -201,17 +178,11 @@ impl First {
             _ => ("info", format!("message of type {type_:?}")),
         };
         let data = if kind == "info" { msg } else { strip(msg) };
-        say_status(now, guard, kind, &message, data);
+        emit.status(kind, &message, data);
     }
 }
 
-fn start(
-    now: Time,
-    (id, name, kind): (&str, &str, &str),
-    msg: &Value,
-    calls: &mut Calls,
-    guard: &mut Guard,
-) {
+fn start((id, name, kind): (&str, &str, &str), msg: &Value, emit: &mut Emit<'_>) {
     let mut input = msg.pointer("/invocation/arguments").cloned();
     if input.is_none() {
         let mut fields = msg.clone();
@@ -234,7 +205,7 @@ fn start(
         paths: &paths,
         parent: None,
     };
-    calls.start(now, &tool, guard);
+    emit.start_call(&tool);
 }
 
 fn outcome(msg: &Value) -> &'static str {

@@ -1,18 +1,14 @@
 //! The items of the second and third generation: which are tools and how they look, and what the others become.
 
+use super::super::prelude::*;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::{Calls, lenient, one_line, say_status, text_at, tool_kind};
-use super::errors::readable;
 use super::wire::Item;
 use crate::codec;
 use crate::event::Raw;
-use crate::guard::{Guard, ToolEnd, ToolStart};
-use crate::time::Time;
 
 /// The item types that are tools; every other, known or not, is none.
 pub(super) fn is_tool(kind: &str) -> bool {
@@ -77,9 +73,9 @@ fn kind_of(kind: &str, item: &Item<'_>) -> &'static str {
 }
 
 /// Starts the tool that an item is, once.
-pub(super) fn start(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, guard: &mut Guard) {
+pub(super) fn start(kind: &str, item: &Item<'_>, emit: &mut Emit<'_>) {
     let id = item.id.as_deref().unwrap_or_default();
-    if !id.is_empty() && calls.started(id, guard) {
+    if !id.is_empty() && emit.call_started(id) {
         return;
     }
     let paths = paths(item.changes);
@@ -97,11 +93,11 @@ pub(super) fn start(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, g
         paths: &paths,
         parent: None,
     };
-    calls.start(now, &tool, guard);
+    emit.start_call(&tool);
 }
 
 /// Finishes it.
-pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, guard: &mut Guard) {
+pub(super) fn finish(kind: &str, item: &Item<'_>, emit: &mut Emit<'_>) {
     let error = item.error.filter(|e| e.get() != "null");
     let output = match kind {
         "command_execution" => item.aggregated_output.map(as_it_stands),
@@ -131,7 +127,7 @@ pub(super) fn finish(now: Time, kind: &str, item: &Item<'_>, calls: &mut Calls, 
         duration_ms: None,
         parent: None,
     };
-    calls.finish(now, end, guard);
+    emit.finish_call(&end);
 }
 
 /// A string, or the last of a list of strings, as a title.
@@ -153,12 +149,12 @@ fn paths(changes: Option<&RawValue>) -> Vec<String> {
 }
 
 /// An item or a message that is neither text nor tool nor the end of a turn.
-pub(super) fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
+pub(super) fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
     let item = value.get("item").unwrap_or(&Value::Null);
     let kind = text_at(item, "type").or_else(|| text_at(item, "item_type"));
     let (status, message) = match kind {
         Some("todo_list") => ("plan", plan(item)),
-        Some("error") => ("warning", readable(item)),
+        Some("error") => ("warning", sentence(item)),
         Some("agent_message" | "assistant_message" | "reasoning") => {
             ("progress", text_at(item, "text").map(one_line).unwrap_or_default())
         }
@@ -167,7 +163,7 @@ pub(super) fn other(now: Time, type_: &str, value: Value, guard: &mut Guard) {
     };
     let known = status != "info";
     let data = if known { item.clone() } else { value.clone() };
-    say_status(now, guard, status, &message, data);
+    emit.status(status, &message, data);
 }
 
 fn plan(item: &Value) -> String {

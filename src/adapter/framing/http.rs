@@ -54,7 +54,7 @@ impl Head {
     }
 
     /// All of it for a status, without what is secret.
-    pub(super) fn data(&self) -> Value {
+    pub fn data(&self) -> Value {
         let headers = self.headers.iter();
         let headers: Map<String, Value> = headers
             .filter(|(name, _)| !SECRET.contains(&name.as_str()))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::text_at;
+use super::super::json::text_at;
 use crate::codec::MAX_LINE;
 
 /// The length of the body that a header announces, in bytes.

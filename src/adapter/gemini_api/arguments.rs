@@ -1,8 +1,8 @@
 //! Arguments of a function call that come in pieces: each says by a JSON path where it belongs.
 
+use super::super::prelude::*;
 use serde_json::{Map, Value};
 
-use super::super::text_at;
 use crate::codec::MAX_LINE;
 
 /// How deep a path goes, and how long a list grows, at most.

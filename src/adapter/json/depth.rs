@@ -30,15 +30,6 @@ impl Depth {
         None
     }
 
-    /// Goes on with all of these bytes; `true` if nothing is open behind them.
-    pub fn closes(&mut self, bytes: &[u8]) -> bool {
-        let mut rest = bytes;
-        while let Some(end) = self.end(rest) {
-            rest = rest.get(end..).unwrap_or_default();
-        }
-        !self.is_open()
-    }
-
     /// Whether a brace or a bracket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -58,11 +49,9 @@ mod tests {
 
     #[test]
     fn a_value_is_whole_at_its_last_brace() {
-        let whole = |text: &str| Depth::default().closes(text.as_bytes());
-        assert!(whole(r#"{"a":["}",{"b":"\"}"}]}"#));
-        assert!(!whole(r#"{"a":"}"#));
-        assert!(!whole("{\n"));
-        assert!(whole("{} {}") && !whole("{} {"));
+        let end = |text: &str| Depth::default().end(text.as_bytes());
+        assert_eq!(end(r#"{"a":["}",{"b":"\"}"}]}"#), Some(23));
+        assert_eq!(end(r#"{"a":"}"#), None);
         let mut depth = Depth::default();
         assert_eq!(depth.end(br#"{"a":"\"#), None);
         assert!(depth.is_open() && depth.in_string());

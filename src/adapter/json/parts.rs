@@ -2,96 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::{Calls, describe, one_line, say_status, text_at, tool_kind};
 use crate::codec;
-use crate::event::{Failure, Spent, TurnStarted, Usage};
-use crate::guard::{Guard, ToolEnd, ToolStart};
-use crate::time::Time;
-
-/// A tool that begins.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Call<'a> {
-    /// The runtime's id; empty if it has none.
-    pub id: &'a str,
-    /// Its name, verbatim.
-    pub name: &'a str,
-    /// The arguments.
-    pub input: Option<&'a Value>,
-    /// A line for people, where the runtime says one.
-    pub title: Option<&'a str>,
-    /// The tool call under which a sub-agent calls it.
-    pub parent: Option<&'a str>,
-}
-
-/// A tool that has finished.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Done<'a> {
-    /// The id by which it was started.
-    pub id: &'a str,
-    /// Its name, for a tool that was never started.
-    pub name: &'a str,
-    /// `ok` `error` `denied` `cancelled` `unknown`.
-    pub outcome: &'a str,
-    /// What it gave.
-    pub output: Option<&'a Value>,
-    /// Its exit status.
-    pub exit_code: Option<i64>,
-    /// Milliseconds.
-    pub duration_ms: Option<u64>,
-    /// The tool call under which a sub-agent called it.
-    pub parent: Option<&'a str>,
-}
-
-/// Opens a turn of `runtime`, or says in an open one how the session goes on; `value` has `model`, `session_id` and `cwd`.
-pub fn open_turn(now: Time, runtime: &str, value: &Value, guard: &mut Guard) {
-    if guard.turn_open() {
-        say_status(now, guard, "session", "the session goes on", value.clone());
-        return;
-    }
-    let text = |key| text_at(value, key).map(Into::into);
-    let started = TurnStarted {
-        runtime: runtime.into(),
-        model: text("model"),
-        session: text("session_id"),
-        cwd: text("cwd"),
-        ..TurnStarted::default()
-    };
-    guard.start_turn(now, &started);
-}
-
-/// Starts a tool, once.
-pub fn start_tool(now: Time, call: &Call<'_>, calls: &mut Calls, guard: &mut Guard) {
-    let input = call.input.filter(|i| !i.is_null());
-    let input = input.map(codec::to_json);
-    let (title, paths) = describe(input.as_deref());
-    let named = call.title.map(one_line).filter(|t| !t.is_empty());
-    let title = named.or(title);
-    let tool = ToolStart {
-        id: call.id,
-        name: call.name,
-        kind: tool_kind(call.name),
-        title: title.as_deref(),
-        input: input.as_deref(),
-        paths: &paths,
-        parent: call.parent,
-    };
-    calls.start(now, &tool, guard);
-}
-
-/// Finishes it, once.
-pub fn finish_tool(now: Time, done: &Done<'_>, calls: &mut Calls, guard: &mut Guard) {
-    let end = ToolEnd {
-        id: done.id,
-        name: done.name,
-        kind: tool_kind(done.name),
-        outcome: done.outcome,
-        output: done.output.filter(|o| !o.is_null()).map(|o| codec::to_json(o).into()),
-        exit_code: done.exit_code,
-        duration_ms: done.duration_ms,
-        parent: done.parent,
-    };
-    calls.finish(now, end, guard);
-}
+use crate::event::{Spent, Usage};
 
 /// A list of content parts that are nothing but text, as one text; anything else as it is.
 #[must_use]
@@ -117,12 +29,6 @@ pub fn arguments(value: Option<&Value>) -> Option<Value> {
     let parsed = serde_json::from_str(text).ok();
     let mended = || serde_json::from_str(&codec::mend_lone(text)?).ok();
     Some(parsed.or_else(mended).unwrap_or_else(|| value.clone()))
-}
-
-/// A turn is over, and none has begun since.
-#[must_use]
-pub fn over(guard: &Guard) -> bool {
-    !guard.turn_open() && guard.turns() > 0
 }
 
 /// The first of `keys` that is a count.
@@ -201,56 +107,6 @@ pub fn spend(spent: &mut Spent, used: Option<Usage>, cost: Option<f64>) {
     }
 }
 
-/// Why a turn failed, with the contract's code by an HTTP status and by the words that runtimes use.
-#[must_use]
-pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'static> {
-    let message = if message.is_empty() { words } else { message };
-    let message = if message.is_empty() { "the turn failed without a reason" } else { message };
-    let all = format!("{words} {message}").to_lowercase();
-    let is = |list: &[&str]| list.iter().any(|w| all.contains(w));
-    let code = match status {
-        Some(429) => "rate_limited",
-        Some(401 | 403) => "auth",
-        _ if is(&[
-            "rate limit",
-            "rate_limit",
-            "ratelimit",
-            "usage limit",
-            "quota exceeded",
-            "too many requests",
-            "resource_exhausted",
-        ]) =>
-        {
-            "rate_limited"
-        }
-        _ if is(&[
-            "unauthorized",
-            "authentication",
-            "api key",
-            "api_key",
-            "not logged in",
-            "not signed in",
-            "providerautherror",
-        ]) =>
-        {
-            "auth"
-        }
-        _ if is(&[
-            "context window",
-            "context_window",
-            "context length",
-            "context_length",
-            "prompt is too long",
-        ]) =>
-        {
-            "context_window"
-        }
-        _ if is(&["max_turns", "maximum session turns", "turnlimited"]) => "max_turns",
-        _ => "runtime_error",
-    };
-    Failure { code: code.into(), message: message.to_owned().into(), retry_at: None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,14 +127,5 @@ mod tests {
         assert_eq!(plain(r#"[{"text":"a"},{"text":"b"}]"#), r#""a\nb""#);
         assert_eq!(plain(r#"[{"text":"a"},{"data":1}]"#), r#"[{"text":"a"},{"data":1}]"#);
         assert_eq!(plain("[]"), "[]");
-    }
-
-    #[test]
-    fn failures_have_a_code() {
-        let code = |m, w, s| failure(m, w, s).code.into_owned();
-        assert_eq!(code("x", "", Some(429)), "rate_limited");
-        assert_eq!(code("Rate limit exceeded", "", None), "rate_limited");
-        assert_eq!(code("Authentication failed", "", None), "auth");
-        assert_eq!(code("", "", None), "runtime_error");
     }
 }

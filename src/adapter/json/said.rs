@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::super::Emit;
 use crate::codec::{self, MAX_LINE};
-use crate::guard::{Guard, Text};
-use crate::time::Time;
+use crate::guard::Text;
 
 /// A streamed text whose whole has not come yet.
 #[derive(Debug, Default)]
@@ -12,13 +12,13 @@ pub struct Said {
     text: String,
     /// It grew past [`MAX_LINE`] and is not kept: no line can bring its whole.
     lost: bool,
-    /// The guard has closed its block, because a tool began or its runtime said so.
+    /// The emit has closed its block, because a tool began or its runtime said so.
     closed: bool,
 }
 
 impl Said {
     /// Says a piece under `text`.
-    pub fn delta(&mut self, now: Time, text: &Text<'_>, delta: &str, guard: &mut Guard) {
+    pub fn delta(&mut self, text: &Text<'_>, delta: &str, emit: &mut Emit<'_>) {
         self.lost |= self.text.len() + delta.len() > MAX_LINE;
         if self.lost {
             self.text = String::new();
@@ -26,7 +26,7 @@ impl Said {
             codec::append(&mut self.text, delta);
         }
         self.closed = false;
-        guard.delta(now, text, delta);
+        emit.delta(text, delta);
     }
 
     /// Whether it is exactly this.
@@ -60,28 +60,28 @@ impl Said {
         Self { text: text.to_owned(), lost: false, closed: true }
     }
 
-    /// The guard closed its block.
+    /// The emit closed its block.
     pub fn close(&mut self) {
         self.closed = true;
     }
 
     /// The runtime says that the block is over, without its whole.
-    pub fn stop(&mut self, now: Time, text: &Text<'_>, guard: &mut Guard) {
+    pub fn stop(&mut self, text: &Text<'_>, emit: &mut Emit<'_>) {
         if !self.closed {
-            guard.finish_block(now, text, None);
+            emit.finish_block(text, None);
             self.closed = true;
         }
     }
 
     /// The whole has come: what is missing is said, and a text that differs supersedes what was said.
-    pub fn confirm(self, now: Time, text: &Text<'_>, whole: &str, guard: &mut Guard) {
+    pub fn confirm(self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
         match (self.closed, codec::beyond(whole, &self.text).as_deref()) {
             (true, _) if self.lost => {}
             (true, Some("")) => {}
-            (true, Some(missing)) => guard.finish_block(now, text, Some(missing)),
-            (true, None) => guard.finish_block(now, text, Some(whole)),
-            (false, _) if self.lost || whole.is_empty() => guard.finish_block(now, text, None),
-            (false, _) => guard.finish_block(now, text, Some(whole)),
+            (true, Some(missing)) => emit.finish_block(text, Some(missing)),
+            (true, None) => emit.finish_block(text, Some(whole)),
+            (false, _) if self.lost || whole.is_empty() => emit.finish_block(text, None),
+            (false, _) => emit.finish_block(text, Some(whole)),
         }
     }
 }

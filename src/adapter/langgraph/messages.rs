@@ -1,11 +1,6 @@
 //! LangChain's messages: whole ones that grow, and pieces. A tool starts when its message is complete.
 
-use serde_json::Value;
-
-use super::super::api::{HeldTools, Snapshot, raw, start_tool, text};
-use super::super::{Calls, text_at};
-use crate::guard::{Guard, TextKind, ToolEnd};
-use crate::time::Time;
+use super::super::prelude::*;
 
 /// How many texts are remembered as far as they were said.
 const MAX_TEXTS: usize = 64;
@@ -17,7 +12,6 @@ pub(super) struct Messages {
     /// The message that is growing, and its tools as they stand.
     growing: Option<Growing>,
     held: HeldTools,
-    pub calls: Calls,
 }
 
 #[derive(Debug)]
@@ -50,23 +44,17 @@ fn texts(message: &Value) -> Vec<(TextKind, usize, &str)> {
 
 impl Messages {
     /// Takes a message of an event of this name; `false` if it is none.
-    pub(super) fn message(
-        &mut self,
-        now: Time,
-        event: &str,
-        message: &Value,
-        guard: &mut Guard,
-    ) -> bool {
+    pub(super) fn message(&mut self, event: &str, message: &Value, emit: &mut Emit<'_>) -> bool {
         match text_at(message, "type").unwrap_or_default() {
-            "ai" | "AIMessage" => self.whole(now, message, guard),
-            "AIMessageChunk" if event == "messages" => self.chunk(now, message, guard),
-            "AIMessageChunk" => self.whole(now, message, guard),
-            "tool" | "ToolMessage" => self.tool_result(now, message, guard),
+            "ai" | "AIMessage" => self.whole(message, emit),
+            "AIMessageChunk" if event == "messages" => self.chunk(message, emit),
+            "AIMessageChunk" => self.whole(message, emit),
+            "tool" | "ToolMessage" => self.tool_result(message, emit),
             "human" | "system" | "HumanMessage" | "SystemMessage" => return false,
             _ => return false,
         }
         if event == "messages/complete" {
-            self.release(now, guard);
+            self.release(emit);
         }
         true
     }
@@ -77,9 +65,9 @@ impl Messages {
     }
 
     /// Another message begins: the one before it is over.
-    fn grow(&mut self, now: Time, id: &str, guard: &mut Guard) -> &mut Growing {
+    fn grow(&mut self, id: &str, emit: &mut Emit<'_>) -> &mut Growing {
         if self.growing.as_ref().is_some_and(|g| g.id != id) {
-            self.release(now, guard);
+            self.release(emit);
         }
         self.growing.get_or_insert_with(|| Growing {
             id: id.to_owned(),
@@ -89,9 +77,9 @@ impl Messages {
     }
 
     /// A message as it stands now.
-    fn whole(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+    fn whole(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let id = text_at(message, "id").unwrap_or_default();
-        let growing = self.grow(now, id, guard);
+        let growing = self.grow(id, emit);
         let calls = message.get("tool_calls").and_then(Value::as_array);
         let calls = calls.into_iter().flatten().take(256);
         growing.tools = calls
@@ -103,21 +91,21 @@ impl Messages {
             .collect();
         for (kind, at, said) in texts(message) {
             let key = format!("{id}/{at}");
-            self.say(now, (kind, &key), guard, |snapshot, text, guard| {
-                snapshot.whole(now, text, said, guard);
+            self.say((kind, &key), emit, |snapshot, text, emit| {
+                snapshot.whole(text, said, emit);
             });
         }
-        self.stop(now, message, guard);
+        self.stop(message, emit);
     }
 
     /// A piece of a message.
-    pub(super) fn chunk(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+    pub(super) fn chunk(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let id = text_at(message, "id").unwrap_or_default();
-        self.grow(now, id, guard);
+        self.grow(id, emit);
         for (kind, at, said) in texts(message) {
             let key = format!("{id}/{at}");
-            self.say(now, (kind, &key), guard, |snapshot, text, guard| {
-                snapshot.delta(now, text, said, guard);
+            self.say((kind, &key), emit, |snapshot, text, emit| {
+                snapshot.delta(text, said, emit);
             });
         }
         let pieces = message.get("tool_call_chunks").and_then(Value::as_array);
@@ -125,19 +113,17 @@ impl Messages {
             let index = piece.get("index").unwrap_or(&Value::Null);
             let key = format!("{id}/{index}");
             let named = |key| text_at(piece, key).unwrap_or_default();
-            let calls = &mut self.calls;
-            self.held.begin(now, &key, (named("id"), named("name")), calls, guard);
+            self.held.begin(&key, (named("id"), named("name")), emit);
             self.held.add(&key, named("args"));
         }
-        self.stop(now, message, guard);
+        self.stop(message, emit);
     }
 
     fn say(
         &mut self,
-        now: Time,
         (kind, key): (TextKind, &str),
-        guard: &mut Guard,
-        act: impl FnOnce(&mut Snapshot, &crate::guard::Text<'_>, &mut Guard),
+        emit: &mut Emit<'_>,
+        act: impl FnOnce(&mut Snapshot, &Text<'_>, &mut Emit<'_>),
     ) {
         let known = self.texts.iter().position(|(k, _)| k == key);
         let mut snapshot = known.map(|at| self.texts.remove(at).1).unwrap_or_default();
@@ -147,11 +133,11 @@ impl Messages {
         {
             // A block begins, so the one before it is over.
             for (kind, key) in growing.blocks.drain(..) {
-                guard.finish_block(now, &text(kind, &key), None);
+                emit.finish_block(&text(kind, &key), None);
             }
             growing.blocks.push((kind, key.to_owned()));
         }
-        act(&mut snapshot, &text(kind, key), guard);
+        act(&mut snapshot, &text(kind, key), emit);
         if self.texts.len() >= MAX_TEXTS {
             self.texts.remove(0);
         }
@@ -159,38 +145,38 @@ impl Messages {
     }
 
     /// The message is complete if it says why it stopped.
-    fn stop(&mut self, now: Time, message: &Value, guard: &mut Guard) {
+    fn stop(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let meta = message.get("response_metadata").unwrap_or(&Value::Null);
         let stop = text_at(meta, "stop_reason").or_else(|| text_at(meta, "finish_reason"));
         if stop.is_some_and(|s| !s.is_empty()) {
-            self.release(now, guard);
+            self.release(emit);
         }
     }
 
     /// The graph has gone on: what was growing is complete.
-    pub(super) fn step(&mut self, now: Time, value: &Value, guard: &mut Guard) {
+    pub(super) fn step(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let begun = ["task", "checkpoint"].contains(&text_at(value, "type").unwrap_or_default());
         if !begun {
-            self.release(now, guard);
+            self.release(emit);
         }
     }
 
     /// Closes the texts and starts the tools of the message that was growing.
-    pub(super) fn release(&mut self, now: Time, guard: &mut Guard) {
+    pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
         if let Some(growing) = self.growing.take() {
             for (kind, key) in &growing.blocks {
-                guard.finish_block(now, &text(*kind, key), None);
+                emit.finish_block(&text(*kind, key), None);
             }
             for (id, name, input) in &growing.tools {
                 let input = raw(input);
-                start_tool(now, (id, name), Some(&input), &mut self.calls, guard);
+                emit.start_named(&Call { id: id, name: name, ..Call::default() }, Some(&input));
             }
         }
-        self.held.start_all(now, &mut self.calls, guard);
+        self.held.start_all(emit);
     }
 
-    fn tool_result(&mut self, now: Time, message: &Value, guard: &mut Guard) {
-        self.release(now, guard);
+    fn tool_result(&mut self, message: &Value, emit: &mut Emit<'_>) {
+        self.release(emit);
         let end = ToolEnd {
             id: text_at(message, "tool_call_id").unwrap_or_default(),
             name: text_at(message, "name").unwrap_or_default(),
@@ -202,6 +188,6 @@ impl Messages {
             output: message.get("content").map(raw),
             ..ToolEnd::default()
         };
-        self.calls.finish(now, end, guard);
+        emit.finish_call(&end);
     }
 }

@@ -1,13 +1,7 @@
 //! The items of a response: which of them are tools, and how one looks.
 
+use super::super::prelude::*;
 use std::borrow::Cow;
-
-use serde_json::Value;
-
-use super::super::api::{HeldTools, raw};
-use super::super::{Calls, say_status, text_at, tool_kind};
-use crate::guard::{Guard, ToolEnd};
-use crate::time::Time;
 
 /// What OpenAI itself runs, so that its item finishes it; other tools are the client's to run.
 const HOSTED: [&str; 5] = [
@@ -60,20 +54,15 @@ fn input(item: &Value) -> Option<String> {
 }
 
 /// Starts the tool that a complete item is, and finishes it if OpenAI has run it.
-pub(super) fn done(
-    now: Time,
-    item: &Value,
-    (held, calls): (&mut HeldTools, &mut Calls),
-    guard: &mut Guard,
-) {
+pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
     let Some((id, name)) = tool(item) else { return };
     let key = text_at(item, "id").unwrap_or(id);
-    if !calls.started(id, guard) {
-        held.begin(now, key, (id, &name), calls, guard);
+    if !emit.call_started(id) {
+        held.begin(key, (id, &name), emit);
         if let Some(input) = input(item) {
             held.set(key, &input);
         }
-        held.start(now, key, calls, guard);
+        held.start(key, emit);
     }
     if !HOSTED.contains(&type_of(item)) {
         return;
@@ -96,7 +85,7 @@ pub(super) fn done(
         output: output.map(raw),
         ..ToolEnd::default()
     };
-    calls.finish(now, end, guard);
+    emit.finish_call(&end);
 }
 
 /// What is said of an item that is neither text nor tool.
@@ -111,13 +100,7 @@ pub(super) fn notice(item: &Value) -> Option<(&'static str, &'static str)> {
 }
 
 /// An event of `kind`, without its `response.`, that is neither text nor item nor the end of a turn.
-pub(super) fn other(
-    now: Time,
-    kind: &str,
-    value: Value,
-    (held, calls): (&mut HeldTools, &mut Calls),
-    guard: &mut Guard,
-) {
+pub(super) fn other(kind: &str, value: Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
     let key = text_at(&value, "item_id").unwrap_or_default();
     match kind.rsplit_once('.').unwrap_or((kind, "")) {
         (of, "delta") if of.ends_with("_arguments") || of.ends_with("_input") => {
@@ -126,15 +109,15 @@ pub(super) fn other(
         (of, "done") if of.ends_with("_arguments") || of.ends_with("_input") => {
             let whole = text_at(&value, "arguments").or_else(|| text_at(&value, "input"));
             held.set(key, whole.unwrap_or_default());
-            held.start(now, key, calls, guard);
+            held.start(key, emit);
         }
         (of, _) if kind == "queued" || of.ends_with("_call") || of == "mcp_list_tools" => {
             let data = serde_json::json!({"item_id": value.get("item_id")});
-            say_status(now, guard, "progress", kind, data);
+            emit.status("progress", kind, data);
         }
         _ => {
             let message = format!("event of type {kind:?}");
-            say_status(now, guard, "info", &message, value);
+            emit.status("info", &message, value);
         }
     }
 }

@@ -1,14 +1,9 @@
 //! The events of opencode's server: parts of messages, each said in deltas and again as a whole, until the session is idle.
 
+use super::super::prelude::*;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use super::super::said_at;
-use super::{Run, Said, say_status, text, text_at, why};
-use crate::event::TurnStarted;
-use crate::guard::{Guard, Text, TextKind};
-use crate::time::Time;
+use super::{Run, text, why};
 
 /// How many messages and parts are remembered; past that all are forgotten.
 const MAX_KNOWN: usize = 4096;
@@ -41,46 +36,46 @@ struct Part {
 
 impl Server {
     /// Says what an event says.
-    pub(super) fn event(&mut self, now: Time, event: &Value, run: &mut Run, guard: &mut Guard) {
+    pub(super) fn event(&mut self, event: &Value, run: &mut Run, emit: &mut Emit<'_>) {
         let type_ = text_at(event, "type").unwrap_or_default();
         let props = event.get("properties").unwrap_or(&Value::Null);
         match type_ {
-            "message.updated" => self.message(now, props, run, guard),
-            "message.part.delta" => self.delta(now, props, guard),
-            "message.part.updated" => self.part(now, props, run, guard),
-            "session.idle" => self.idle(now, props, run, guard),
+            "message.updated" => self.message(props, run, emit),
+            "message.part.delta" => self.delta(props, emit),
+            "message.part.updated" => self.part(props, run, emit),
+            "session.idle" => self.idle(props, run, emit),
             "session.status" => {
                 let state = props.pointer("/status/type").and_then(Value::as_str);
                 match state.unwrap_or_default() {
-                    "idle" => self.idle(now, props, run, guard),
-                    "retry" => say_status(now, guard, "retry", "", props.clone()),
-                    state => say_status(now, guard, "progress", state, props.clone()),
+                    "idle" => self.idle(props, run, emit),
+                    "retry" => emit.status("retry", "", props.clone()),
+                    state => emit.status("progress", state, props.clone()),
                 }
             }
             "session.error" => {
                 let error = props.get("error").unwrap_or(props);
-                if guard.turn_open() || guard.turns() == 0 {
-                    run.fail(now, error, guard);
+                if emit.turn_open() || emit.turns() == 0 {
+                    run.fail(error, emit);
                 } else {
                     let message = why(error).message;
-                    say_status(now, guard, "error", &message, props.clone());
+                    emit.status("error", &message, props.clone());
                 }
             }
-            "session.compacted" => say_status(now, guard, "compaction", "", props.clone()),
-            "todo.updated" => say_status(now, guard, "plan", "", props.clone()),
+            "session.compacted" => emit.status("compaction", "", props.clone()),
+            "todo.updated" => emit.status("plan", "", props.clone()),
             t if t.starts_with("permission.") => {
-                say_status(now, guard, "permission", t, props.clone());
+                emit.status("permission", t, props.clone());
             }
-            t if t.starts_with("server.") => say_status(now, guard, "info", t, props.clone()),
-            t if t.starts_with("session.") => say_status(now, guard, "session", t, props.clone()),
+            t if t.starts_with("server.") => emit.status("info", t, props.clone()),
+            t if t.starts_with("session.") => emit.status("session", t, props.clone()),
             t => {
                 let message = format!("message of type {t:?}");
-                say_status(now, guard, "info", &message, event.clone());
+                emit.status("info", &message, event.clone());
             }
         }
     }
 
-    fn message(&mut self, now: Time, props: &Value, run: &mut Run, guard: &mut Guard) {
+    fn message(&mut self, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
         let info = props.get("info").unwrap_or(&Value::Null);
         let id = text_at(info, "id").unwrap_or_default();
         let role = match text_at(info, "role") {
@@ -94,9 +89,9 @@ impl Server {
         if role == Role::User {
             return;
         }
-        if !known && !guard.turn_open() {
+        if !known && !emit.turn_open() {
             let text = |key| text_at(info, key).map(Into::into);
-            run.spent = crate::event::Spent::default();
+            run.spent = Spent::default();
             self.reason = None;
             let cwd = info.pointer("/path/cwd").and_then(Value::as_str);
             let started = TurnStarted {
@@ -106,11 +101,11 @@ impl Server {
                 cwd: cwd.map(Into::into),
                 ..TurnStarted::default()
             };
-            guard.start_turn(now, &started);
+            emit.start_turn(&started);
         }
         if let Some(error) = info.get("error").filter(|e| !e.is_null()) {
             let message = why(error).message;
-            say_status(now, guard, "error", &message, error.clone());
+            emit.status("error", &message, error.clone());
         }
     }
 
@@ -130,32 +125,32 @@ impl Server {
         self.roles.get(message).copied().unwrap_or(Role::Assistant)
     }
 
-    fn delta(&mut self, now: Time, props: &Value, guard: &mut Guard) {
+    fn delta(&mut self, props: &Value, emit: &mut Emit<'_>) {
         let get = |key| text_at(props, key).unwrap_or_default();
         let mine = self.role(get("messageID")) == Role::Assistant && get("field") == "text";
         if !mine {
             let message = format!("a piece of {:?}", get("field"));
-            say_status(now, guard, "progress", &message, props.clone());
+            emit.status("progress", &message, props.clone());
             return;
         }
-        let delta = said_at(now, props, "delta", guard);
+        let delta = said_at(props, "delta", emit);
         let part = self.known(get("partID"));
         let text = Text { key: get("partID"), kind: part.kind, parent: None };
         if !part.done && !delta.is_empty() {
-            part.said.delta(now, &text, delta, guard);
+            part.said.delta(&text, delta, emit);
         }
     }
 
-    fn part(&mut self, now: Time, props: &Value, run: &mut Run, guard: &mut Guard) {
+    fn part(&mut self, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
         let part = props.get("part").unwrap_or(&Value::Null);
         let id = text_at(part, "id").unwrap_or_default();
         let said = text_at(part, "text");
         let role = self.role(text_at(part, "messageID").unwrap_or_default());
         match (text_at(part, "type").unwrap_or_default(), said) {
-            ("text", Some(said)) if role == Role::User => super::super::user_said(now, guard, said),
-            ("text", Some(said)) => self.whole(now, part, (TextKind::Answer, said), guard),
+            ("text", Some(said)) if role == Role::User => emit.user(said),
+            ("text", Some(said)) => self.whole(part, (TextKind::Answer, said), emit),
             ("reasoning", Some(said)) => {
-                self.whole(now, part, (TextKind::Reasoning, said), guard);
+                self.whole(part, (TextKind::Reasoning, said), emit);
             }
             ("tool", _) => {
                 let status = part.pointer("/state/status").and_then(Value::as_str);
@@ -168,35 +163,29 @@ impl Server {
                     part.said.close();
                 }
                 let done = matches!(status, "completed" | "error");
-                if guard.turn_open() || !done {
-                    run.start_tool(now, part, guard);
+                if emit.turn_open() || !done {
+                    run.start_tool(part, emit);
                 }
                 if done && !std::mem::replace(&mut self.known(id).done, true) {
-                    run.finish_tool(now, part, guard);
+                    run.finish_tool(part, emit);
                 }
             }
             ("step-finish", _) => {
                 if !std::mem::replace(&mut self.known(id).done, true) {
-                    run.step(part, guard);
+                    run.step(part, emit);
                     self.reason = text_at(part, "reason").map(str::to_owned);
                 }
             }
             ("step-start", _) => {}
             (type_, _) => {
                 let message = format!("part of type {type_:?}");
-                say_status(now, guard, "info", &message, part.clone());
+                emit.status("info", &message, part.clone());
             }
         }
     }
 
     /// A text so far; with an end time it is whole.
-    fn whole(
-        &mut self,
-        now: Time,
-        part: &Value,
-        (kind, whole): (TextKind, &str),
-        guard: &mut Guard,
-    ) {
+    fn whole(&mut self, part: &Value, (kind, whole): (TextKind, &str), emit: &mut Emit<'_>) {
         let ended = part.pointer("/time/end").is_some_and(|t| !t.is_null());
         let text = text(part, kind);
         let known = self.known(text.key);
@@ -206,25 +195,25 @@ impl Server {
         }
         if ended {
             known.done = true;
-            std::mem::take(&mut known.said).confirm(now, &text, whole, guard);
+            std::mem::take(&mut known.said).confirm(&text, whole, emit);
         } else if known.said.begins(whole) || known.said.is_empty() {
             let missing = known.said.missing(whole).into_owned();
             if !missing.is_empty() {
-                known.said.delta(now, &text, &missing, guard);
+                known.said.delta(&text, &missing, emit);
             }
         }
     }
 
-    fn idle(&mut self, now: Time, props: &Value, run: &mut Run, guard: &mut Guard) {
-        if guard.turn_open() {
+    fn idle(&mut self, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
+        if emit.turn_open() {
             let reason = self.reason.take();
-            run.complete(now, reason.as_deref().unwrap_or("idle"), guard);
+            run.complete(reason.as_deref().unwrap_or("idle"), emit);
             // What the server still repeats of them is nothing new.
             for part in self.parts.values_mut() {
                 part.said.close();
             }
         } else {
-            say_status(now, guard, "session", "idle", props.clone());
+            emit.status("session", "idle", props.clone());
         }
     }
 }

@@ -1,14 +1,11 @@
 //! The sessions of a server: each has a stream of its own. What a sub-agent's session says is only noted, where the
 //! session speaks that it belongs to.
 
+use super::super::prelude::*;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
+use super::Run;
 use super::server::Server;
-use super::{Run, say_status, text_at};
-use crate::guard::{Guard, MAX_LANES};
-use crate::time::Time;
 
 /// How many sessions of sub-agents are remembered; past that all are forgotten.
 const MAX_CHILDREN: usize = 4096;
@@ -33,18 +30,18 @@ enum Route {
 
 impl Sessions {
     /// Says what an event says, in its session's lane.
-    pub(super) fn event(&mut self, now: Time, event: &Value, guard: &mut Guard) {
+    pub(super) fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
         let type_ = text_at(event, "type").unwrap_or_default();
         let props = event.get("properties").unwrap_or(&Value::Null);
         let (lane, said) = match self.route(type_, props) {
             Route::Said(lane) => (lane, self.all.get_mut(lane)),
             Route::Noted(lane) => (lane, None),
         };
-        guard.in_lane(lane, |guard| match said {
-            Some((server, run)) => server.event(now, event, run, guard),
+        emit.in_lane(lane, |emit| match said {
+            Some((server, run)) => server.event(event, run, emit),
             None => {
                 let message = format!("another session: {type_}");
-                say_status(now, guard, "info", &message, props.clone());
+                emit.status("info", &message, props.clone());
             }
         });
     }

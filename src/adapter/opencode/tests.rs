@@ -1,16 +1,9 @@
 //! What recordings of opencode do not show.
 
 use super::*;
-use crate::guard::Config;
 
 fn run(raw: &str) -> String {
-    let mut guard = Guard::new(Config { stream: "s".into(), label: None, max_block: 1000 });
-    let mut adapter = (SPEC.new)(&[]);
-    for line in raw.lines() {
-        let line = Line { text: None, bytes: line.as_bytes(), number: 1, offset: 0, ended: true };
-        adapter.on_line(Time::default(), line, &mut guard);
-    }
-    String::from_utf8(std::mem::take(&mut guard.out)).unwrap()
+    crate::adapter::emitted(&SPEC, &[raw.as_bytes()])
 }
 
 #[test]
