@@ -152,6 +152,13 @@ fn truncated(offset: usize) -> Malformed {
     Malformed { offset, reason: "truncated: the output ends in the middle of a message".into() }
 }
 
+/// Whether a line may begin a JSON value. The word in brackets with which many logs begin is none.
+fn may_be_json(line: &str) -> bool {
+    let line = line.trim_start();
+    let word = |rest: &str| rest.starts_with(char::is_alphabetic);
+    line.starts_with('{') || line.strip_prefix('[').is_some_and(|rest| !word(rest))
+}
+
 /// Whether a text is one whole JSON value.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
@@ -214,7 +221,7 @@ impl Parts {
             } else {
                 self.sse.dispatch(each);
             }
-        } else if self.document.is_open() || line.trim_start().starts_with(['{', '[']) {
+        } else if self.document.is_open() || may_be_json(line) {
             self.document.line(line, (place.line, place.offset), each);
         } else {
             each(Frame::Log(line));
