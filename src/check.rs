@@ -128,8 +128,8 @@ struct Rules {
     malformed: u64,
     /// Streams and turns of those that were forgotten.
     forgotten: (u64, u64),
-    /// A line that is no event names no stream: any new one may begin late.
-    lost_anywhere: bool,
+    /// Lines that are no events and name no stream: any stream may have lost them, and a new one may begin late.
+    lost_anywhere: u64,
 }
 
 impl Rules {
@@ -142,7 +142,7 @@ impl Rules {
             events: 0,
             malformed: 0,
             forgotten: (0, 0),
-            lost_anywhere: false,
+            lost_anywhere: 0,
         }
     }
 
@@ -182,6 +182,7 @@ impl Rules {
         }
         let (mode, report) = (self.mode, &mut self.report);
         if let Some(stream) = self.streams.get_mut(name) {
+            stream.lost_by(self.lost_anywhere);
             stream.on_event(&seen, mode, report);
             return Ok(());
         }
@@ -201,7 +202,8 @@ impl Rules {
         // A stream that was forgotten looks as if it began late.
         let late = self.forgotten.0 > 0;
         let mut stream = Stream::new(if late { Mode::Partial } else { self.mode });
-        if late || self.lost_anywhere {
+        stream.lost_by(self.lost_anywhere);
+        if late {
             stream.lost();
         }
         stream
@@ -239,20 +241,16 @@ impl Rules {
                     stream.lost();
                 }
             }
-            None => {
-                self.lost_anywhere = true;
-                for stream in self.streams.values_mut() {
-                    stream.lost();
-                }
-            }
+            None => self.lost_anywhere += 1,
         }
     }
 
     fn end(&mut self) {
         if self.mode == Mode::Whole {
-            let mut streams: Vec<_> = self.streams.iter().collect();
-            streams.sort_by_key(|(name, stream)| (stream.line, name.as_str()));
+            let mut streams: Vec<_> = self.streams.iter_mut().collect();
+            streams.sort_by(|(a, x), (b, y)| (x.line, a).cmp(&(y.line, b)));
             for (name, stream) in streams {
+                stream.lost_by(self.lost_anywhere);
                 stream.on_end(name, &mut self.report);
             }
         }

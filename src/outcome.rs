@@ -7,8 +7,12 @@ use crate::codec::{self, Str};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 
-/// How many streams whose last turn did not complete are told apart; past that the longest settled is settled for good.
+/// How many streams whose last turn did not complete are told apart; past that those that ended longest ago count as they
+/// are, and then those that are open longest as failed.
 const MAX_STREAMS: usize = 65_536;
+
+/// How many streams are forgotten at once, so that each new one costs the same.
+const FORGOTTEN: usize = MAX_STREAMS / 16;
 
 /// Watches turns begin and end: success if the last turn of every stream completed, else the status of the last one
 /// that did not, [`Exit::Failed`] if a turn is open at the end or there was none.
@@ -16,7 +20,7 @@ const MAX_STREAMS: usize = 65_536;
 pub struct Outcome {
     /// Streams whose last turn is open or did not complete; one that completed needs no memory.
     streams: HashMap<String, Last>,
-    /// What was forgotten of `streams`.
+    /// The latest of the streams that were forgotten.
     settled: Option<Last>,
     turns: u64,
 }
@@ -51,7 +55,7 @@ impl Outcome {
             return;
         }
         if self.streams.len() >= MAX_STREAMS {
-            self.settle_oldest();
+            self.forget_oldest();
         }
         self.streams.insert(stream.to_owned(), last);
     }
@@ -76,17 +80,22 @@ impl Outcome {
         if all().any(|last| last.exit.is_none()) { last.or(Exit::Failed) } else { last }
     }
 
-    fn settle_oldest(&mut self) {
-        let oldest = self
-            .streams
-            .iter()
-            .min_by_key(|(_, last)| (last.exit.is_none(), last.order))
-            .map(|(stream, _)| stream.clone());
-        let Some(last) = oldest.and_then(|stream| self.streams.remove(&stream)) else {
-            return;
-        };
-        // An open turn fails in any case, so it counts as ended here.
-        self.settled = Some(Last { order: last.order, exit: last.exit.or(Some(Exit::Failed)) });
+    fn forget_oldest(&mut self) {
+        let age = |last: &Last| (last.exit.is_none(), last.order);
+        let mut ages: Vec<_> = self.streams.values().map(age).collect();
+        let (_, youngest, _) = ages.select_nth_unstable(FORGOTTEN - 1);
+        let youngest = *youngest;
+        let settled = &mut self.settled;
+        self.streams.retain(|_, last| {
+            if age(last) > youngest {
+                return true;
+            }
+            if settled.is_none_or(|known| known.order < last.order) {
+                // An open turn fails in any case, so it counts as ended here.
+                *settled = Some(Last { order: last.order, exit: last.exit.or(Some(Exit::Failed)) });
+            }
+            false
+        });
     }
 }
 
@@ -144,6 +153,21 @@ mod tests {
         let line = br#"{"v":1,"type":"turn_failed","stream":"s","turn":1,"seq":2,"ts":"2023-11-14T22:13:20.000Z","error":{"code":"rate_limited","message":"x"}}"#;
         let mut outcome = Outcome::default();
         outcome.on_event(&codec::decode(line).unwrap());
+        assert_eq!(outcome.exit(), Exit::RateLimited);
+    }
+
+    #[test]
+    fn the_latest_of_many_that_were_forgotten_counts() {
+        let mut outcome = Outcome::default();
+        outcome.observe("open", Type::TurnStarted, None);
+        for i in 0..2 * MAX_STREAMS {
+            let code = if i == 0 { "auth" } else { "rate_limited" };
+            outcome.observe(&format!("s{i}"), Type::TurnFailed, Some(code));
+            assert!(outcome.streams.len() <= MAX_STREAMS);
+        }
+        for known in outcome.streams.keys().cloned().collect::<Vec<_>>() {
+            outcome.observe(&known, Type::TurnCompleted, None);
+        }
         assert_eq!(outcome.exit(), Exit::RateLimited);
     }
 

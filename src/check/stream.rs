@@ -12,6 +12,8 @@ use crate::event::Type;
 pub(super) struct Stream {
     /// The line of its last event.
     pub(super) line: u64,
+    /// How many lines that name no stream it knows of.
+    lost_anywhere: u64,
     order: Order,
     turns: Turns,
     blocks: Blocks,
@@ -31,6 +33,7 @@ impl Stream {
         }
         Self {
             line: 0,
+            lost_anywhere: 0,
             order: Order::default(),
             turns: Turns::new(sight),
             blocks,
@@ -41,6 +44,14 @@ impl Stream {
     /// A line that could not be read may have been this stream's.
     pub(super) fn lost(&mut self) {
         self.order.lost = true;
+    }
+
+    /// So many lines of the input could not be read and name no stream.
+    pub(super) fn lost_by(&mut self, lines: u64) {
+        if lines > self.lost_anywhere {
+            self.lost_anywhere = lines;
+            self.lost();
+        }
     }
 
     /// How many turns were opened.

@@ -75,7 +75,8 @@ const EXAMPLES: &str = "Examples:
   spile cancel --label docs --reason 'wrong branch'
   spile cancel run-42 --then 'leave the tests alone, only fix the build'
   spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
-    --verbose | spile cancel --after 20m --when-idle 5m --match 'rm -rf' | spile view";
+    --verbose \\
+    | spile cancel --after 20m --when-idle 5m --match 'rm -rf' | spile view";
 
 fn dollars(text: &str) -> Result<f64, String> {
     let amount: Option<f64> = text.parse().ok();

@@ -45,7 +45,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  claude -p hi --output-format stream-json --verbose --include-partial-messages \\
+  claude -p hi --output-format stream-json --verbose \\
+    --include-partial-messages \\
     | spile wrap | spile coalesce --by sentence | spile view
   spile coalesce --clock event run.ndjson >merged.ndjson";
 

@@ -38,7 +38,8 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
-    --verbose | spile heartbeat --every 15s --stall-after 2m | spile coalesce | spile view
+    --verbose | spile heartbeat --every 15s --stall-after 2m \\
+    | spile coalesce | spile view
   spile heartbeat --clock event run.ndjson \\
     | jq -c 'select(.kind==\"heartbeat\").data'";
 

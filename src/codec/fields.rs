@@ -2,6 +2,7 @@
 //! of another type is none, so that one odd field never hides the others.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -11,6 +12,9 @@ use serde_json::value::RawValue;
 use super::cursor::Cursor;
 use super::{Malformed, Str, malformed};
 use crate::event::Raw;
+
+/// Keys of an object that are compared with each other; more of them are hashed.
+const MAX_COMPARED: usize = 64;
 
 /// The fields of an object in their order, each value as it stands in the line.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,6 +119,10 @@ impl<'a> Fields<'a> {
     /// A key that stands twice.
     #[must_use]
     pub fn duplicate(&self) -> Option<&str> {
+        if self.0.len() > MAX_COMPARED {
+            let mut seen = HashSet::with_capacity(self.0.len());
+            return self.0.iter().map(|(key, _)| key.as_ref()).find(|key| !seen.insert(*key));
+        }
         // Keys that differ in length and first letter cannot be the same: most objects need no comparison at all.
         let mut seen = 0u64;
         for (i, (key, _)) in self.0.iter().enumerate() {

@@ -15,6 +15,7 @@ mod files;
 mod fixtures;
 mod fuzz;
 mod generate;
+mod growth;
 mod harness;
 
 mod heartbeat;
