@@ -27,7 +27,10 @@ for seq in range(1, int(sys.argv[1])):
 "#;
 
 fn check(program: &str, count: u64, options: &str) -> (String, i32) {
-    let script = format!("python3 -c '{}' {count} | spile check {options} | tail -n 1; exit ${{PIPESTATUS[1]}}", program.replace('\'', "'\\''"));
+    let script = format!(
+        "python3 -c '{}' {count} | spile check {options} | tail -n 1; exit ${{PIPESTATUS[1]}}",
+        program.replace('\'', "'\\''")
+    );
     let (stdout, stderr, status) = bash(&script);
     assert_eq!(stderr, "");
     (stdout, status)
@@ -43,7 +46,10 @@ fn a_line_with_many_keys() {
 fn many_streams_that_do_not_end() {
     let count = 100_000 + stress(400_000);
     let (summary, status) = check(STREAMS, count, "--exit-from-stream --partial");
-    assert_eq!(summary, format!("{count} events, {count} turns in {count} streams: no violations\n"));
+    assert_eq!(
+        summary,
+        format!("{count} events, {count} turns in {count} streams: no violations\n")
+    );
     assert_eq!(status, 1);
 }
 
