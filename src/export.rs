@@ -9,7 +9,7 @@ use crate::codec::{self, Lines, Malformed, Piece};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::stage::{Complaints, Io, Reading, Stage};
-use crate::term::view::{self, View};
+use crate::term::view::{self, TextBytes, View};
 use crate::time::Time;
 
 /// What events can become.
@@ -32,14 +32,15 @@ trait Export {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed>;
 }
 
-/// A stage that exports to `format`.
+/// A stage that exports to `format`; [`Format::Text`] lets `text` through.
 #[must_use]
-pub fn stage(format: Format, reading: Reading) -> Box<dyn Stage> {
+pub fn stage(format: Format, reading: Reading, text: TextBytes) -> Box<dyn Stage> {
     let export: Box<dyn Export> = match format {
         Format::Text => {
             return Box::new(View::new(&view::Options {
                 format: view::Format::Text,
                 reading,
+                text,
                 ..view::Options::default()
             }));
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use crate::stage::STDIN;
+use crate::term::marks::without_commands;
 
 /// How many violations are reported; the rest is only counted.
 pub(super) const MAX_REPORTED: u64 = 1000;
@@ -92,7 +93,7 @@ impl Report {
 
     /// Moves what was said to `out`.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.text.as_bytes());
+        out.extend_from_slice(without_commands(&self.text).as_bytes());
         self.text.clear();
     }
 }

@@ -17,6 +17,7 @@ use crate::codec;
 use crate::exit::Exit;
 use crate::run::{self, Inputs, Interrupt};
 use crate::stage::{Reading, Stage};
+use crate::term::view::TextBytes;
 
 /// How a filter reads its events.
 #[derive(Debug, clap::Args)]
@@ -53,6 +54,28 @@ impl FileArgs {
         match Inputs::open(&self.files) {
             Ok(inputs) => run::single(stage, inputs, Interrupt::AtEnd),
             Err(why) => Ok(usage(&why)),
+        }
+    }
+}
+
+/// How much of an agent's bytes a text may have.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExactArg {
+    /// With the format text: print the answer byte for byte, for a file or a program
+    ///
+    /// Without it a backslash stands before what a CI system would take for a command, such as ::error::, ##[group] or a line
+    /// that begins with three dashes and a space. A terminal always sees control characters as text.
+    #[arg(long)]
+    exact: bool,
+}
+
+impl ExactArg {
+    pub(super) fn text_bytes(&self) -> TextBytes {
+        let (terminal, _) = run::terminal();
+        match terminal {
+            true => TextBytes::Sanitised,
+            false if self.exact => TextBytes::Exact,
+            false => TextBytes::Harmless,
         }
     }
 }

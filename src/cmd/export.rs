@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::common::{FileArgs, ReadingArgs};
+use super::common::{ExactArg, FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::export::{self, Format};
 
@@ -19,17 +19,19 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: Format,
     #[command(flatten)]
+    exact: ExactArg,
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p hi --output-format stream-json \\
     --verbose | spile export --to sse
-  spile export --to text run.ndjson >answer.md
+  spile export --to text --exact run.ndjson >answer.md
   spile export --to stream-chunk run.ndjson \\
     | spile wrap --from stream-chunk | spile view";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut stage = export::stage(args.to, args.reading.reading());
+    let mut stage = export::stage(args.to, args.reading.reading(), args.exact.text_bytes());
     args.files.run(stage.as_mut())
 }

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 
-use super::common::{FileArgs, ReadingArgs};
+use super::common::{ExactArg, FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::run;
-use crate::term::style::{ColourFlag, colour_choice};
-use crate::term::view::{Format, Options, TextBytes, View};
+use crate::term::style::{ColourFlag, Colours, colour_choice};
+use crate::term::view::{Format, Options, View};
 
 /// Show events to people
 ///
 /// In a terminal with colours; elsewhere plain, one thing a line, for a log. What an agent says is sanitised: no control
-/// character of it reaches the terminal.
+/// character of it reaches the terminal, and what a CI system would take for a command gets a backslash.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// What the output is for [default: tty in a terminal, else plain]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// When to colour; NO_COLOR and CLICOLOR_FORCE are respected
+    /// When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     color: ColourFlag,
     /// Show what the agent thinks, too
@@ -30,13 +30,15 @@ pub(super) struct Args {
     #[arg(long)]
     exit_from_stream: bool,
     #[command(flatten)]
+    exact: ExactArg,
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
     --verbose | spile view
-  spile view --format text run.ndjson >answer.md
+  spile view --format text --exact run.ndjson >answer.md
   codex exec --json 'fix it' </dev/null | spile wrap \\
     | spile view --format plain --exit-from-stream";
 
@@ -44,17 +46,18 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let (terminal, width) = run::terminal();
     let format = args.format.unwrap_or(if terminal { Format::Tty } else { Format::Plain });
     let var = std::env::var_os;
+    let colours = Colours {
+        no_color: var("NO_COLOR"),
+        clicolor_force: var("CLICOLOR_FORCE"),
+        clicolor: var("CLICOLOR"),
+        term: var("TERM"),
+    };
     let options = Options {
         format,
-        colour: colour_choice(
-            args.color,
-            var("NO_COLOR").as_deref(),
-            var("CLICOLOR_FORCE").as_deref(),
-            terminal && format == Format::Tty,
-        ),
+        colour: colour_choice(args.color, &colours, terminal && format == Format::Tty),
         width,
         reasoning: args.reasoning,
-        text: if terminal { TextBytes::Sanitised } else { TextBytes::Exact },
+        text: args.exact.text_bytes(),
         reading: args.reading.reading(),
         exit_from_stream: args.exit_from_stream,
     };

@@ -12,7 +12,7 @@ const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq"
 "#;
 
 fn export(format: Format, events: &str) -> (String, String) {
-    let mut stage = stage(format, Reading::default());
+    let mut stage = stage(format, Reading::default(), TextBytes::Exact);
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
     stage.on_end(Time::default(), &mut io);

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use signal_hook::consts::SIGPIPE;
 
 use crate::exit::Exit;
+use crate::term::marks::without_commands;
 
 /// What a blocking write to a pipe takes without blocking once the pipe is writable (POSIX's PIPE_BUF on Linux).
 const SURE: usize = 4096;
@@ -49,7 +50,9 @@ pub fn print(bytes: &[u8]) -> Exit {
 /// Tells a person something on stderr. That it cannot be told is no reason to stop.
 pub fn complain(bytes: &[u8]) {
     if !bytes.is_empty() {
-        let _ = write_all(rustix::stdio::stderr(), bytes);
+        // A message may quote an agent, and stderr may be a CI system's log.
+        let text = without_commands(&String::from_utf8_lossy(bytes));
+        let _ = write_all(rustix::stdio::stderr(), text.as_bytes());
     }
 }
 

@@ -120,13 +120,16 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", quoted(text).replace('\'', "'\\''"))
 }
 
-/// Whether a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, the
-/// embeddings, overrides and isolates of UAX #9, and the line separators that only some programs break at.
+/// Whether a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, every control
+/// of UAX #9 (marks, embeddings, overrides, isolates, and the deprecated U+206A to U+206F), and the line separators that only
+/// some programs break at.
 fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' => {
+            true
+        }
         _ => false,
     }
 }
@@ -154,6 +157,7 @@ mod tests {
         assert_eq!(clean("a\x1b[31mb\x07\x7f\0"), "a^[[31mb^G^?^@");
         assert_eq!(clean("\u{9b}2J\u{85}"), "<U+009B>2J<U+0085>");
         assert_eq!(clean("\u{202e}x\u{2069}\u{2028}"), "<U+202E>x<U+2069><U+2028>");
+        assert_eq!(clean("a\u{200e}b\u{200f}c\u{61c}d"), "a<U+200E>b<U+200F>c<U+061C>d");
         assert_eq!(clean("Grüße 😀\n\tend"), "Grüße 😀\n\tend");
     }
 

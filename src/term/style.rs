@@ -1,6 +1,6 @@
 //! The few styles that spile uses, and whether to use them at all. Colour never carries what words do not say too.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fmt::Write;
 
 use owo_colors::{AnsiColors, Style};
@@ -17,20 +17,30 @@ pub enum ColourFlag {
     Never,
 }
 
-/// Whether to colour: the flag first, then `NO_COLOR` (no-color.org: set and not empty), then `CLICOLOR_FORCE`
-/// (bixense.com/clicolors: set and neither empty nor `0`), at last whether the output is a terminal.
+/// The variables by which a user asks for colours, or for none.
+#[derive(Debug, Clone, Default)]
+pub struct Colours {
+    /// `NO_COLOR` (no-color.org): none, if set and not empty.
+    pub no_color: Option<OsString>,
+    /// `CLICOLOR_FORCE` (bixense.com/clicolors): always, if set and neither empty nor `0`.
+    pub clicolor_force: Option<OsString>,
+    /// `CLICOLOR` (bixense.com/clicolors): `0` is none.
+    pub clicolor: Option<OsString>,
+    /// `TERM`: a `dumb` terminal has none.
+    pub term: Option<OsString>,
+}
+
+/// Whether to colour: the flag first, then the variables, at last whether the output is a terminal.
 #[must_use]
-pub fn colour_choice(
-    flag: ColourFlag,
-    no_color: Option<&OsStr>,
-    clicolor_force: Option<&OsStr>,
-    is_tty: bool,
-) -> bool {
+pub fn colour_choice(flag: ColourFlag, said: &Colours, is_tty: bool) -> bool {
+    let set = |value: &Option<OsString>| value.as_ref().is_some_and(|v| !v.is_empty());
+    let is = |value: &Option<OsString>, word: &str| value.as_ref().is_some_and(|v| v == word);
     match flag {
         ColourFlag::Always => true,
         ColourFlag::Never => false,
-        ColourFlag::Auto if no_color.is_some_and(|v| !v.is_empty()) => false,
-        ColourFlag::Auto if clicolor_force.is_some_and(|v| !v.is_empty() && v != "0") => true,
+        ColourFlag::Auto if set(&said.no_color) => false,
+        ColourFlag::Auto if set(&said.clicolor_force) && !is(&said.clicolor_force, "0") => true,
+        ColourFlag::Auto if is(&said.clicolor, "0") || is(&said.term, "dumb") => false,
         ColourFlag::Auto => is_tty,
     }
 }
@@ -127,11 +137,15 @@ mod tests {
 
     #[test]
     fn the_flag_comes_first_then_the_environment() {
-        let on = Some(OsStr::new("1"));
-        let (off, empty) = (Some(OsStr::new("0")), Some(OsStr::new("")));
-        let auto = |no, force, tty| colour_choice(ColourFlag::Auto, no, force, tty);
-        assert!(colour_choice(ColourFlag::Always, on, None, false));
-        assert!(!colour_choice(ColourFlag::Never, None, on, true));
+        let (on, off, empty) = (Some("1"), Some("0"), Some(""));
+        let said = |no: Option<&str>, force: Option<&str>| Colours {
+            no_color: no.map(Into::into),
+            clicolor_force: force.map(Into::into),
+            ..Colours::default()
+        };
+        let auto = |no, force, tty| colour_choice(ColourFlag::Auto, &said(no, force), tty);
+        assert!(colour_choice(ColourFlag::Always, &said(on, None), false));
+        assert!(!colour_choice(ColourFlag::Never, &said(None, on), true));
         assert!(auto(None, None, true));
         assert!(!auto(None, None, false));
         assert!(!auto(on, on, true));
@@ -140,6 +154,25 @@ mod tests {
         assert!(!auto(None, off, false));
         assert!(!auto(None, empty, false));
         assert!(auto(None, off, true));
+    }
+
+    #[test]
+    fn a_dumb_terminal_and_clicolor_0_have_no_colours() {
+        let dumb = Colours { term: Some("dumb".into()), ..Colours::default() };
+        let zero = Colours { clicolor: Some("0".into()), ..Colours::default() };
+        for said in [dumb, zero] {
+            assert!(!colour_choice(ColourFlag::Auto, &said, true));
+            assert!(colour_choice(ColourFlag::Always, &said, false));
+            let forced = Colours { clicolor_force: Some("1".into()), ..said };
+            assert!(colour_choice(ColourFlag::Auto, &forced, false));
+        }
+        let usual = Colours {
+            clicolor: Some("1".into()),
+            term: Some("xterm".into()),
+            ..Colours::default()
+        };
+        assert!(colour_choice(ColourFlag::Auto, &usual, true));
+        assert!(!colour_choice(ColourFlag::Auto, &usual, false));
     }
 
     #[test]

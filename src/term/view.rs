@@ -9,8 +9,10 @@ mod page;
 mod plain_text;
 mod status;
 mod streams;
+mod strip;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod verdict;
 mod words;
 
@@ -22,6 +24,7 @@ use crate::stage::{Complaints, Io, Reading, Stage};
 use crate::time::Time;
 
 use human::Human;
+use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
 
@@ -37,13 +40,15 @@ pub enum Format {
     Text,
 }
 
-/// What [`Format::Text`] does with control characters.
+/// How much of the agent's bytes [`Format::Text`] lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TextBytes {
-    /// Nothing: the text is what the agent said, as `jq -rj` would give it. Not for a terminal.
+    /// All: the text is what the agent said. For a file, not for a terminal or a CI system's log.
     #[default]
     Exact,
-    /// It shows them, as the other formats do.
+    /// All but commands of CI systems ([`crate::term::marks`]), which get a backslash.
+    Harmless,
+    /// Nor control characters, which it shows, as the other formats do.
     Sanitised,
 }
 
@@ -58,7 +63,7 @@ pub struct Options {
     pub width: Option<u16>,
     /// Whether to show what the agent thinks.
     pub reasoning: bool,
-    /// What [`Format::Text`] does with control characters; [`TextBytes::Sanitised`] where the output is a terminal.
+    /// What [`Format::Text`] lets through.
     pub text: TextBytes,
     /// How to read the events.
     pub reading: Reading,
@@ -111,7 +116,7 @@ impl Each {
                 if let Err(why) = self.line(bytes, io) {
                     self.complaints.say(io, number, why.offset, &why.reason);
                     if let Face::Human(human) = &mut self.face {
-                        human.malformed(bytes);
+                        human.malformed(bytes, &mut io.out);
                     }
                 }
             }
@@ -121,7 +126,7 @@ impl Each {
                     self.complaints.say(io, number, 0, reason);
                 }
                 if let Face::Human(human) = &mut self.face {
-                    human.long(bytes);
+                    human.long(bytes, &mut io.out);
                 }
             }
         }
@@ -131,7 +136,7 @@ impl Each {
     fn line(&mut self, bytes: &[u8], io: &mut Io) -> Result<(), Malformed> {
         let event = codec::decode(bytes)?;
         if event.kind == Type::TextDelta {
-            return self.delta(&event, io);
+            return self.delta(&event);
         }
         if let Some(outcome) = &mut self.outcome {
             outcome.on_event(&event);
@@ -144,7 +149,7 @@ impl Each {
         Ok(())
     }
 
-    fn delta(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+    fn delta(&mut self, event: &Event<'_>) -> Result<(), Malformed> {
         if event.delta.is_none() {
             return Err(Malformed {
                 offset: 0,
@@ -153,30 +158,48 @@ impl Each {
         }
         match &mut self.face {
             Face::Human(human) => human.delta(event),
-            Face::Text(text) => text.delta(event, io),
+            Face::Text(text) => text.delta(event),
         }
         Ok(())
     }
 
     /// Moves what the page has ready to the output.
     fn hand_on(&mut self, io: &mut Io) {
-        if let Face::Human(human) = &mut self.face {
-            let ready = &mut human.page.ready;
-            io.out.extend_from_slice(ready.as_bytes());
-            ready.clear();
-            ready.shrink_to(1 << 20);
+        self.page().hand_on(&mut io.out);
+    }
+
+    fn page(&mut self) -> &mut Page {
+        match &mut self.face {
+            Face::Human(human) => &mut human.page,
+            Face::Text(text) => &mut text.page,
         }
     }
 }
 
 impl Stage for View {
-    fn on_bytes(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
+    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
+        self.each.page().now = now;
         self.lines.feed(bytes, |piece| self.each.piece(piece, io));
     }
 
-    fn on_source(&mut self, _now: Time, name: &str, io: &mut Io) {
+    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
+        self.each.page().now = now;
         self.lines.restart(|piece| self.each.piece(piece, io));
         self.each.complaints.set_source(name);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match &self.each.face {
+            Face::Human(human) => human.page.deadline(),
+            Face::Text(text) => text.page.deadline(),
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        let page = self.each.page();
+        page.now = now;
+        page.tick();
+        self.each.hand_on(io);
     }
 
     fn on_end(&mut self, _now: Time, io: &mut Io) {

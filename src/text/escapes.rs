@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use vte::{Params, Parser, Perform};
 
 /// A line is held until its end is known, but no more of it than this, in characters: what is longer leaves in pieces.
@@ -14,6 +16,18 @@ const MAX_GAP: usize = 256;
 
 /// What stands for invalid UTF-8.
 const REPLACEMENT: &str = "\u{fffd}";
+
+/// A whole text as a terminal would leave it; text without control characters is the same.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let mut escapes = Escapes::default();
+    let mut out = escapes.feed(text.as_bytes());
+    out.push_str(&escapes.end());
+    Cow::Owned(out)
+}
 
 /// Bytes for a terminal in, text out. The text depends on the bytes alone, not on how they were cut.
 ///

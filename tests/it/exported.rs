@@ -2,6 +2,7 @@
 
 use spile::export::{Format, stage};
 use spile::stage::{Io, Reading};
+use spile::term::view::TextBytes;
 use spile::time::Time;
 
 use crate::feed::{contract, events, parse};
@@ -30,7 +31,7 @@ fn chunks_of_every_recording_come_back() {
     for (name, _) in FOLDERS {
         for (raw, _) in folder(name).iter().flat_map(|f| recordings(f)) {
             let (_, said) = events(&std::fs::read(&raw).unwrap());
-            let mut export = stage(Format::StreamChunk, Reading::default());
+            let mut export = stage(Format::StreamChunk, Reading::default(), TextBytes::Exact);
             let mut io = Io::default();
             export.on_bytes(Time::default(), &said, &mut io);
             export.on_end(Time::default(), &mut io);

@@ -44,4 +44,5 @@ mod tee_slow;
 mod terminal;
 mod tidy;
 mod usage;
+mod view;
 mod wrap;

@@ -151,6 +151,8 @@ fn view_colours_a_terminal_and_respects_no_color() {
     };
     assert!(colours("", ""));
     assert!(!colours("NO_COLOR=1", ""));
+    assert!(!colours("TERM=dumb", ""));
+    assert!(!colours("CLICOLOR=0", ""));
     assert!(!colours("", "--color never"));
     assert!(!colours("", "--format plain"));
 }

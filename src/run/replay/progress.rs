@@ -38,6 +38,7 @@ impl Progress {
     pub(super) fn is_wanted() -> bool {
         rustix::termios::isatty(rustix::stdio::stderr())
             && !rustix::termios::isatty(rustix::stdio::stdout())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
     /// `length` bytes in all, if that is known.

@@ -1,25 +1,24 @@
 //! Events as a page for people: text as it comes, everything else in a line of its own.
 
-use super::page::{Flow, Page, Who};
-use super::streams::{Missing, Stream, Streams, Turn};
+use super::page::{Flow, Layout, PIECE, Pace, Page, Who};
+use super::streams::{Missing, Spoke, Stream, Streams, Turn, voice_of};
 use super::verdict::Verdict;
-use super::words::{duration, one_line, paths, spent, title, width};
-use super::{Options, status};
+use super::words::{duration, one_line, spent, width};
+use super::{Format, Options, TextBytes, status, tool};
 use crate::codec::Fields;
 use crate::event::{Event, Type};
+use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
+use crate::text::escapes;
 
-/// How many lines of a failed tool's output are shown.
-const MAX_OUTPUT: usize = 3;
+/// The columns that the end of a call takes behind its start, at most.
+const VERDICT: usize = 20;
 
-/// What the last line of the page is, where that matters for the next one; with the stream's id.
-#[derive(Debug, PartialEq, Eq)]
-enum Last {
-    /// The start of the tool with this id: its end need not name it.
-    Tool(String, String),
-    /// Progress in these words: it need not be said again.
-    Progress(String, String),
-}
+/// The narrowest terminal in which text is broken at words, in columns.
+const MIN_WRAP: usize = 20;
+
+/// The longest name of a call whose start stands elsewhere, in columns.
+const MAX_SHOWN: usize = 60;
 
 /// The page and what must be known to go on with it.
 #[derive(Debug)]
@@ -28,15 +27,23 @@ pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
-    last: Option<Last>,
+    /// The stream that said the last line, and in these words, if that was progress: it need not be said again.
+    last: Option<(String, String)>,
     /// The line that is too long to be looked at.
     long: Option<Flow>,
 }
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
+        let live = options.format == Format::Tty;
         Self {
-            page: Page::new(Paint::new(options.colour)),
+            page: Page::new(Layout {
+                paint: Paint::new(options.colour),
+                pace: if live { Pace::Live } else { Pace::Lines },
+                wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
+                bytes: TextBytes::Sanitised,
+                forbidden: Forbidden::OwnLines,
+            }),
             streams: Streams::default(),
             columns: options.width.map(usize::from),
             reasoning: options.reasoning,
@@ -58,10 +65,11 @@ impl Human {
         if kind == "reasoning" && !self.reasoning {
             return;
         }
-        who.nested = delta.parent.is_some();
+        who.nests(delta.parent.map(crate::event::Raw::decode).as_deref());
         if stream.block(&id).is_none() {
             stream.open_block(&id, flow);
         }
+        set_apart(&mut self.page, stream, &who, Spoke::Text);
         if let Some(block) = stream.block(&id) {
             let text = block.take(delta.text);
             self.page.flow(&who, &mut block.flow, &text);
@@ -76,12 +84,13 @@ impl Human {
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
         let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.time());
-        who.nested = body.text("parent").is_some();
+        who.nests(body.text("parent").as_deref());
         let mut on = Entry {
             page: &mut self.page,
             last: &mut self.last,
             columns: self.columns,
             name,
+            line: flow.id,
             stream,
             who,
         };
@@ -103,15 +112,21 @@ impl Human {
         }
     }
 
-    /// A line that is no event.
-    pub(super) fn malformed(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
+    /// A line that is no event. It may be long, so that it goes to `out` piece by piece.
+    pub(super) fn malformed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let nobody = Who::default();
+        let mut flow = Flow::new(self.streams.flow_id(), Look::Dim);
         self.last = None;
-        self.page.line(&Who::default(), &[(Look::Warn, "? "), (Look::Dim, text.trim_end())]);
+        self.page.begin(&nobody, flow.id, &[(Look::Warn, "? ")]);
+        for piece in bytes.trim_ascii_end().chunks(PIECE) {
+            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.hand_on(out);
+        }
+        self.page.finish(&nobody, &mut flow);
     }
 
     /// A piece of a line that is too long to be looked at.
-    pub(super) fn long(&mut self, bytes: &[u8]) {
+    pub(super) fn long(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let nobody = Who::default();
         let mut flow = self.long.take().unwrap_or_else(|| {
             let notice = "? a line too long to look at, as it is:";
@@ -119,7 +134,10 @@ impl Human {
             Flow::new(self.streams.flow_id(), Look::Dim)
         });
         self.last = None;
-        self.page.flow_bytes(&nobody, &mut flow, bytes);
+        for piece in bytes.chunks(PIECE) {
+            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.hand_on(out);
+        }
         if bytes.last() == Some(&b'\n') {
             self.page.finish(&nobody, &mut flow);
         } else {
@@ -132,11 +150,19 @@ impl Human {
         if let Some(mut flow) = self.long.take() {
             self.page.finish(&Who::default(), &mut flow);
         }
-        self.page.end_line();
+        self.page.end();
         for (who, took) in self.streams.unfinished() {
             let Verdict { look, mark, rest } = Verdict::truncated(took);
             self.page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
         }
+    }
+}
+
+/// An empty line where a voice's tools follow its text, or its text its tools.
+fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: Spoke) {
+    let (voice, last) = std::mem::replace(&mut stream.spoke, (who.voice.1, next));
+    if voice == who.voice.1 && last != Spoke::Other && last != next {
+        page.blank(who);
     }
 }
 
@@ -148,9 +174,11 @@ fn look_of(kind: &str) -> Look {
 /// One event on its way to the page.
 struct Entry<'a> {
     page: &'a mut Page,
-    last: &'a mut Option<Last>,
+    last: &'a mut Option<(String, String)>,
     columns: Option<usize>,
     name: &'a str,
+    /// A number for a line of the page.
+    line: u64,
     stream: &'a mut Stream,
     who: Who,
 }
@@ -170,6 +198,7 @@ impl Entry<'_> {
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
         self.stream.turn = Some(Turn { began: self.stream.now });
+        self.page.gather(self.who.voice.0, None);
         self.forget_open();
         let mut head = String::from(" ");
         for part in ["runtime", "model"].iter().filter_map(|k| body.text(k)) {
@@ -196,6 +225,9 @@ impl Entry<'_> {
         let id = body.text("block").unwrap_or_default();
         let text = body.text("text").unwrap_or_default();
         *self.last = None;
+        if !text.is_empty() {
+            set_apart(self.page, self.stream, &self.who, Spoke::Text);
+        }
         let replaces =
             body.text("supersedes").map(|b| format!("(replaces {})", one_line(&b, None)));
         let (part, seen) = (body.raw("part").is_some(), self.stream.block(&id).is_some());
@@ -229,58 +261,61 @@ impl Entry<'_> {
     }
 
     fn tool_started(&mut self, body: &Fields<'_>) {
+        set_apart(self.page, self.stream, &self.who, Spoke::Tool);
         let Some(tool) = body.object("tool") else {
-            return self.say(&[(Look::Dim, "→ a tool")]);
+            return self.say(&[(Look::Mark, "→ "), (Look::Name, "tool")]);
         };
         let id = tool.text("id").unwrap_or_default();
-        self.stream.start_tool(&id);
-        let name = tool_name(&tool);
-        let files = paths(&tool);
         let kind = tool.text("kind").unwrap_or_default();
+        let (name, files) = (tool::name(&tool), tool::paths(&tool));
         let changes = matches!(kind.as_ref(), "edit" | "delete" | "move") && !files.is_empty();
-        let (look, what) = if changes {
-            let look = if kind == "delete" { Look::Bad } else { Look::File };
-            (look, files)
-        } else {
-            (Look::Plain, title(&tool))
+        let (look, what) = match kind.as_ref() {
+            "delete" if changes => (Look::Bad, files),
+            _ if changes => (Look::File, files),
+            _ => (Look::Plain, tool::title(&tool)),
         };
-        let what = one_line(&what, self.room(width(&name) + 3));
+        let verdict = self.columns.map_or(0, |columns| VERDICT.min(columns / 4));
+        let what = one_line(&what, self.room(width(&name) + 3 + verdict));
         let gap = if what.is_empty() { "" } else { " " };
-        self.say(&[(Look::Mark, "→ "), (Look::Name, &name), (Look::Plain, gap), (look, &what)]);
-        *self.last = Some(Last::Tool(self.name.to_owned(), id.into_owned()));
+        let shown = one_line(&format!("{name}{gap}{what}"), Some(MAX_SHOWN));
+        self.stream.start_tool(&id, self.line, shown);
+        *self.last = None;
+        let spans = [(Look::Mark, "→ "), (Look::Name, &*name), (Look::Plain, gap), (look, &*what)];
+        self.page.begin(&self.who, self.line, &spans);
     }
 
     fn tool_finished(&mut self, body: &Fields<'_>) {
         let tool = body.object("tool");
         let id = tool.as_ref().and_then(|t| t.text("id")).unwrap_or_default();
-        let took = self.stream.finish_tool(&id);
+        self.page.gather(self.who.voice.0, Some(voice_of(&id)));
+        let started = self.stream.finish_tool(&id);
+        let took = started.as_ref().and_then(|tool| self.stream.ran(tool));
         let took = body.count("duration_ms").or(took);
-        let named =
-            !matches!(self.last, Some(Last::Tool(s, i)) if s.as_str() == self.name && *i == id);
-        let name = match &tool {
-            Some(tool) if named => format!("{} ", tool_name(tool)),
-            _ => String::new(),
-        };
-        let outcome = body.text("outcome").unwrap_or_default();
-        let (look, word) = match (outcome.as_ref(), body.integer("exit_code")) {
-            ("ok", None | Some(0)) => (Look::Good, "ok".into()),
-            ("ok", Some(code)) => (Look::Good, format!("ok (exit {code})")),
-            ("error", Some(code)) => (Look::Bad, format!("✗ exit {code}")),
-            ("error", None) => (Look::Bad, "✗ error".into()),
-            ("denied" | "cancelled", _) => (Look::Warn, format!("- {outcome}")),
-            ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
-                (Look::Warn, "- not finished".into())
-            }
-            ("unknown" | "", _) => (Look::Dim, "- outcome unknown".into()),
-            (other, _) => (Look::Warn, format!("- {}", one_line(other, None))),
-        };
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
-        let output = match outcome.as_ref() {
-            "error" => last_lines(body),
+        let (look, mark, word) = outcome(body);
+        let output = match mark {
+            "✗" => tool::first_lines(body.raw("output"), body.integer("exit_code")),
             _ => String::new(),
+        };
+        *self.last = None;
+        if let Some(started) = &started
+            && self.page.is_open(&self.who, started.line)
+        {
+            let verdict = format!(" {mark}{word}");
+            let spans = [(look, &*verdict), (Look::Dim, &*took), (Look::Dim, &*output)];
+            return self.page.end_with(&self.who, &spans);
+        }
+        set_apart(self.page, self.stream, &self.who, Spoke::Tool);
+        let name = match (started, &tool) {
+            (Some(started), _) => started.shown,
+            (None, Some(tool)) => {
+                let shown = format!("{} {}", tool::name(tool), tool::title(tool));
+                one_line(&shown, Some(MAX_SHOWN))
+            }
+            (None, None) => "tool".to_owned(),
         };
         self.say(&[
-            (Look::Mark, "← "),
+            (look, &format!("{mark} ")),
             (Look::Name, &name),
             (look, &word),
             (Look::Dim, &took),
@@ -294,7 +329,7 @@ impl Entry<'_> {
             return;
         }
         let progress = body.text("kind").as_deref() == Some("progress");
-        let last = progress.then(|| Last::Progress(self.name.to_owned(), text.clone()));
+        let last = progress.then(|| (self.name.to_owned(), text.clone()));
         if last.is_none() || *self.last != last {
             self.say(&[(look, &text)]);
             *self.last = last;
@@ -308,6 +343,7 @@ impl Entry<'_> {
     }
 
     fn end_turn(&mut self, verdict: &Verdict, body: &Fields<'_>) {
+        self.page.gather(self.who.voice.0, None);
         let spent = spent(body);
         let gap = if spent.is_empty() { "" } else { "  " };
         self.say(&[
@@ -317,6 +353,7 @@ impl Entry<'_> {
             (Look::Dim, &spent),
         ]);
         if let Some(tail) = body.text("stderr_tail").filter(|t| !t.trim().is_empty()) {
+            let tail = escapes::plain(&tail);
             self.say(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
         }
         self.stream.turn = None;
@@ -327,21 +364,23 @@ impl Entry<'_> {
     fn forget_open(&mut self) {
         self.stream.blocks.clear();
         self.stream.tools.clear();
+        self.stream.spoke = (0, Spoke::Other);
     }
 }
 
-fn tool_name(tool: &Fields<'_>) -> String {
-    tool.text("name")
-        .filter(|n| !n.trim().is_empty())
-        .map_or_else(|| "tool".to_owned(), |n| one_line(&n, Some(64)))
-}
-
-/// The last lines of what a tool gave, each after a line feed.
-fn last_lines(body: &Fields<'_>) -> String {
-    let Some(output) = body.text("output") else {
-        return String::new();
-    };
-    let lines: Vec<&str> = output.lines().filter(|l| !l.trim().is_empty()).collect();
-    let from = lines.len().saturating_sub(MAX_OUTPUT);
-    lines.iter().skip(from).map(|l| format!("\n{}", one_line(l.trim_end(), None))).collect()
+/// How a call ended: how it looks, its mark, and what is said behind that, with a space before it.
+fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
+    let outcome = body.text("outcome").unwrap_or_default();
+    match (outcome.as_ref(), body.integer("exit_code")) {
+        ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),
+        ("ok", Some(code)) => (Look::Good, "✓", format!(" exit {code}")),
+        ("error", Some(code)) => (Look::Bad, "✗", format!(" exit {code}")),
+        ("error", None) => (Look::Bad, "✗", String::new()),
+        ("denied" | "cancelled", _) => (Look::Warn, "-", format!(" {outcome}")),
+        ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
+            (Look::Warn, "-", " not finished".to_owned())
+        }
+        ("unknown" | "", _) => (Look::Dim, "-", " outcome unknown".to_owned()),
+        (other, _) => (Look::Warn, "-", format!(" {}", one_line(other, None))),
+    }
 }

@@ -1,5 +1,6 @@
 //! A `status` in a few words: what each kind says to people.
 
+use super::tool::compact;
 use super::words::{one_line, silence, tokens};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
@@ -23,9 +24,7 @@ pub(super) fn line(status: &Fields<'_>) -> (Look, String) {
         ("diagnostic", Some(data)) => diagnostic(data, message),
         ("session", Some(data)) => session(data),
         ("exit", Some(data)) => exit(data),
-        ("usage", Some(data)) if message.is_empty() => {
-            tokens(data).map_or_else(String::new, |t| format!("usage: {t}"))
-        }
+        ("usage", Some(data)) => usage(data, message),
         ("log", Some(data)) if data.text("from").as_deref() == Some("stderr") => {
             format!("stderr: {message}")
         }
@@ -52,13 +51,27 @@ fn look(kind: &str) -> Look {
     }
 }
 
-/// The kind and its message; of a kind that has none its data, which is for programs but all there is.
+/// The kind and its message; of a kind that has none its data in a few words, for that is all there is.
 fn general(kind: &str, message: &str, data: Option<&str>) -> String {
     let name = one_line(kind, Some(MAX_DATA)).replace('_', " ");
-    match (message, data) {
-        ("", None) => name,
-        ("", Some(data)) => format!("{name}: {}", one_line(data, Some(MAX_DATA))),
-        (message, _) => format!("{name}: {message}"),
+    let json = message.trim_start().starts_with(['{', '[']) && codec::is_json(message.trim());
+    let text = match (message, data) {
+        ("", None) => String::new(),
+        ("", Some(data)) => one_line(&compact(data), Some(MAX_DATA)),
+        (message, _) if json => one_line(&compact(message.trim()), Some(MAX_DATA)),
+        (message, _) => message.to_owned(),
+    };
+    if text.is_empty() { name } else { format!("{name}: {text}") }
+}
+
+/// Tokens, of whatever the message names.
+fn usage(data: &Fields<'_>, message: &str) -> String {
+    let inner = data.object("usage");
+    let counted = tokens(data).or_else(|| tokens(inner.as_ref()?));
+    match counted {
+        Some(tokens) if message.is_empty() => format!("usage: {tokens}"),
+        Some(tokens) => format!("usage: {message}: {tokens}"),
+        None => String::new(),
     }
 }
 

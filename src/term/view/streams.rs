@@ -47,6 +47,17 @@ pub(super) struct Stream {
     pub(super) turn: Option<Turn>,
     pub(super) blocks: Vec<Block>,
     pub(super) tools: Vec<OpenTool>,
+    /// The voice of its last line, and the kind of that.
+    pub(super) spoke: (u64, Spoke),
+}
+
+/// What a line is, where that matters for the one after it: text and tools are set apart by an empty line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Spoke {
+    #[default]
+    Other,
+    Text,
+    Tool,
 }
 
 /// A turn that is open.
@@ -59,8 +70,17 @@ pub(super) struct Turn {
 /// A tool that runs.
 #[derive(Debug)]
 pub(super) struct OpenTool {
-    pub(super) id: String,
-    pub(super) began: Option<Time>,
+    id: String,
+    began: Option<Time>,
+    /// The number of its line on the page.
+    pub(super) line: u64,
+    /// The tool in a few words.
+    pub(super) shown: String,
+}
+
+/// The number of the voice that speaks under this tool call; the main agent's is 0.
+pub(super) fn voice_of(parent: &str) -> u64 {
+    hash(FNV, key(parent)) | 1
 }
 
 /// As much of a foreign id as is remembered.
@@ -136,7 +156,13 @@ impl Stream {
             Some((_, shown)) => Some(shown.clone()),
             None => self.id.clone().filter(|_| many),
         };
-        Who { label, nested: false }
+        let number = if self.id.is_some() { self.born } else { 0 };
+        Who { label, nested: false, voice: (number, 0) }
+    }
+
+    /// How long a tool ran by the stream's own time, in milliseconds.
+    pub(super) fn ran(&self, tool: &OpenTool) -> Option<u64> {
+        self.since(tool.began)
     }
 
     /// Milliseconds from `began` to the stream's last `ts`.
@@ -170,18 +196,18 @@ impl Stream {
         Some(self.blocks.remove(at))
     }
 
-    pub(super) fn start_tool(&mut self, id: &str) {
+    /// Remembers a tool that runs: its id, the number of its line, and it in a few words.
+    pub(super) fn start_tool(&mut self, id: &str, line: u64, shown: String) {
         if self.tools.len() >= MAX_OPEN {
             self.tools.remove(0);
         }
-        self.tools.push(OpenTool { id: key(id).to_owned(), began: self.now });
+        self.tools.push(OpenTool { id: key(id).to_owned(), began: self.now, line, shown });
     }
 
-    /// How long the tool ran by the stream's own time, in milliseconds.
-    pub(super) fn finish_tool(&mut self, id: &str) -> Option<u64> {
+    /// Forgets a tool, which has ended.
+    pub(super) fn finish_tool(&mut self, id: &str) -> Option<OpenTool> {
         let at = self.tools.iter().position(|t| t.id == key(id))?;
-        let tool = self.tools.remove(at);
-        self.since(tool.began)
+        Some(self.tools.remove(at))
     }
 }
 
@@ -302,7 +328,7 @@ mod tests {
         assert_eq!(key(&("a".to_owned() + &id)).len(), MAX_KEY - 1);
         let mut stream = Stream::default();
         stream.open_block(&id, Flow::new(1, Look::Plain));
-        stream.start_tool(&id);
+        stream.start_tool(&id, 0, String::new());
         assert!(stream.close_block(&id).is_some());
         stream.finish_tool(&id);
         assert!(stream.tools.is_empty());

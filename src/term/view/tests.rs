@@ -3,6 +3,7 @@
 mod answer;
 mod hostile;
 mod lines;
+mod sharing;
 
 use super::*;
 
@@ -153,14 +154,12 @@ fn tools_are_a_line_each() {
         got,
         format!(
             "{STARTED}\
-             → Bash cargo test…\n\
-             ← ✗ exit 101 3.2s\n    b\n    c\n    d\n\
+             → Bash cargo test… ✗ exit 101 3.2s\n    a\n    b\n    c\n    … 1 more line\n\
              → Edit src/a.rs, src/b.rs\n\
-             → Read Read src/main.rs\n\
-             ← Edit ok 2.0s\n\
-             ← Read - denied 2.0s\n\
-             → Wait\n\
-             ← - not finished 1.0s\n\
+             → Read src/main.rs\n\
+             ✓ Edit src/a.rs, src/b.rs 2.0s\n\
+             - Read src/main.rs denied 2.0s\n\
+             → Wait - not finished 1.0s\n\
              [COMPLETED 9.0s]\n"
         )
     );
@@ -172,8 +171,8 @@ fn titles_fit_the_width() {
         r#""tool":{"id":"t1","name":"Bash","kind":"execute","title":"a very long command indeed"}"#;
     let options = Options { width: Some(24), ..plain() };
     let got = show(&options, &stream("s", "me", &[("tool_started", bash)]));
-    assert_eq!(got, "me | → Bash a very long…\n");
-    assert_eq!(words::width(got.trim_end()), 24);
+    assert_eq!(got, "me | → Bash a very…\n");
+    assert!(words::width(got.trim_end()) <= 24);
 }
 
 #[test]
@@ -236,13 +235,12 @@ fn streams_never_share_a_line() {
         show(&plain(), &lines),
         "ann | [RUNNING] claude claude-opus-5\n\
          bob | [RUNNING] claude claude-opus-5\n\
-         ann | one \n\
+         ann | one two\n\
          bob | eins\n\
-         ann | two\n\
-         ann | three\n\
          bob | warning: hot\n\
-         ann | four\n\
+         ann | three\n\
          bob |  zwei\n\
+         ann | four\n\
          ann | [COMPLETED 4.0s]\n\
          bob | [COMPLETED 4.0s]\n"
     );
@@ -272,7 +270,7 @@ fn a_sub_agent_is_marked() {
     ]);
     assert_eq!(
         got,
-        format!("{STARTED}main\n> sub\n> agent\n> → Read a\n goes on\n[COMPLETED 5.0s]\n")
+        format!("{STARTED}main goes on\n> sub\n> agent\n>\n> → Read a\n[COMPLETED 5.0s]\n")
     );
 }
 

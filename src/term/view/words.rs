@@ -2,25 +2,11 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::codec::{self, Fields};
+use crate::codec::Fields;
 use crate::term::sanitize::clean;
 
 /// The longest one-line title in columns where nobody says how wide a line may be.
-const MAX_TITLE: usize = 200;
-
-/// The fields of a tool's input that say best what it does, the best first.
-const TELLING: [&str; 10] = [
-    "command",
-    "cmd",
-    "file_path",
-    "path",
-    "pattern",
-    "query",
-    "url",
-    "description",
-    "prompt",
-    "text",
-];
+pub(super) const MAX_TITLE: usize = 200;
 
 /// A time as a person says it: `12ms`, `3.2s`, `2m05s`, `1h02m`.
 pub(super) fn duration(ms: u64) -> String {
@@ -83,7 +69,11 @@ pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
     }
 }
 
-/// The first line of `text`, cleaned, cut to `columns` with an ellipsis where something was left out.
+/// The longest word that is left out whole where a line is cut, in columns.
+const MAX_CUT: usize = 16;
+
+/// The first line of `text`, cleaned, cut to `columns` with an ellipsis where something was left out: behind a word, if the
+/// last one is not long.
 pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
     let text = text.trim();
     let first = text.lines().next().unwrap_or_default();
@@ -106,42 +96,19 @@ pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
     if fits && !more && end == first.len() {
         return cleaned;
     }
-    let kept = if fits && width < columns { cleaned.as_str() } else { &cleaned[..cut] };
-    format!("{kept}…")
+    if fits && width < columns {
+        return format!("{cleaned}…");
+    }
+    let (kept, rest) = cleaned.split_at(cut);
+    // The ellipsis takes the place of white space, or of a short word that is cut.
+    let word = kept.rfind(' ').filter(|_| !rest.starts_with(' '));
+    let whole = word.filter(|at| self::width(&kept[*at..]) <= MAX_CUT.min(columns / 2));
+    format!("{}…", kept[..whole.unwrap_or(cut)].trim_end())
 }
 
 /// How many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
-}
-
-/// What a tool is about to do, in a line: its title, else what its input tells best, else its files.
-pub(super) fn title(tool: &Fields<'_>) -> String {
-    if let Some(title) = tool.text("title").filter(|t| !t.trim().is_empty()) {
-        return title.into_owned();
-    }
-    let input = tool.object("input");
-    let telling = TELLING.iter().find_map(|key| {
-        let value = input.as_ref()?.raw(key)?;
-        match codec::text(value) {
-            Some(text) => Some(text.into_owned()),
-            // Codex gives a command as its arguments.
-            None => Some(codec::list(value))
-                .filter(|l| !l.is_empty())
-                .map(|l| l.into_iter().filter_map(codec::text).collect::<Vec<_>>().join(" ")),
-        }
-    });
-    telling.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| paths(tool))
-}
-
-/// The files that a tool names, at most three of them.
-pub(super) fn paths(tool: &Fields<'_>) -> String {
-    let paths = tool.texts("paths");
-    let mut shown = paths.iter().take(3).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
-    if let Some(more) = paths.len().checked_sub(3).filter(|n| *n > 0) {
-        shown.push_str(&format!(" and {more} more"));
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -179,7 +146,7 @@ mod tests {
     fn titles_fit_in_their_columns() {
         assert_eq!(one_line("cargo test", Some(20)), "cargo test");
         assert_eq!(one_line("cargo test", Some(10)), "cargo test");
-        assert_eq!(one_line("cargo tests", Some(10)), "cargo tes…");
+        assert_eq!(one_line("cargo tests", Some(10)), "cargo…");
         assert_eq!(one_line("日本語日本語", Some(8)), "日本語…");
         assert_eq!(one_line("one\ntwo", Some(20)), "one…");
         assert_eq!(one_line("\x1b[31m\u{202e}", Some(20)), "^[[31m<U+202E>");

@@ -93,10 +93,10 @@ fn no_field_of_an_event_reaches_the_terminal_raw() {
 fn a_deep_or_half_understood_event_is_still_shown() {
     let deep = "[".repeat(5000) + &"]".repeat(5000);
     let tool = format!(r#""tool":{{"id":1,"name":"T","kind":[],"input":{deep},"title":null}}"#);
-    assert_eq!(page(&[("tool_started", &tool)]), "→ T\n");
+    assert_eq!(page(&[("tool_started", &tool)]), "→ T (1 item)\n");
     assert_eq!(
         page(&[("tool_finished", r#""tool":7,"outcome":{},"duration_ms":"x""#)]),
-        "← - outcome unknown\n"
+        "- tool outcome unknown\n"
     );
     assert_eq!(page(&[("turn_failed", r#""error":"\ud83d""#)]), "[FAILED]\n");
     assert_eq!(page(&[("status", r#""kind":"info","message":"\ud83d""#)]), "info: \u{fffd}\n");

@@ -20,7 +20,7 @@ fn statuses_in_words() {
         (r#""kind":"log","message":"a""#, "log: a\n"),
         (r#""kind":"rate_limit","message":"80 % used""#, "rate limit: 80 % used\n"),
         (r#""kind":"retracted","message":"b3""#, "retracted: b3\n"),
-        (r#""kind":"gap","data":{"from":3,"to":9}"#, "gap: {\"from\":3,\"to\":9}\n"),
+        (r#""kind":"gap","data":{"from":3,"to":9}"#, "gap: from=3 to=9\n"),
         (
             r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#,
             "usage: 5 in / 6 out tokens\n",

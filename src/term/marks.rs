@@ -1,0 +1,268 @@
+//! Text that a CI system would take for a command, or a reader for a line of ours, gets a backslash before it. Nothing is
+//! removed, and no other text changes.
+//!
+//! Sources: GitHub's runner (`ActionCommand.cs`: `::name::` behind white space, `##[name]` anywhere in a line), Azure
+//! Pipelines (`##vso[`, `##[`), TeamCity (service messages, `##teamcity[`), GitLab (`section_start:`, `section_end:`), Travis
+//! (`travis_fold:`), Buildkite (`--- `, `+++ `, `~~~ ` and `^^^ ` at the start of a line).
+
+/// Which marks a text may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Forbidden {
+    /// Those of CI systems.
+    #[default]
+    Commands,
+    /// Those too by which `view` tells its own lines from what the agent says.
+    OwnLines,
+}
+
+/// What must stand behind a mark for it to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Anything,
+    /// White space within the line.
+    Blank,
+    /// Anything but white space.
+    Word,
+}
+
+/// A mark at the start of a line.
+struct Mark(&'static str, Then);
+
+/// Commands that may have white space before them.
+const COMMANDS: [Mark; 1] = [Mark("::", Then::Word)];
+
+/// Commands that begin in the first column.
+const FIRST_COLUMN: [Mark; 4] = [
+    Mark("---", Then::Blank),
+    Mark("+++", Then::Blank),
+    Mark("~~~", Then::Blank),
+    Mark("^^^", Then::Blank),
+];
+
+/// How lines of ours begin.
+const OWN_LINES: [Mark; 14] = [
+    Mark("[RUNNING]", Then::Anything),
+    Mark("[COMPLETED", Then::Anything),
+    Mark("[FAILED", Then::Anything),
+    Mark("[CANCELLED", Then::Anything),
+    Mark("[TRUNCATED", Then::Anything),
+    Mark("→", Then::Blank),
+    Mark("✓", Then::Blank),
+    Mark("✗", Then::Blank),
+    Mark("?", Then::Blank),
+    Mark("started as process", Then::Anything),
+    Mark("started:", Then::Anything),
+    Mark("exited with status", Then::Anything),
+    Mark("ended by signal", Then::Anything),
+    Mark("stderr:", Then::Anything),
+];
+
+/// Words behind which a bracket or a colon makes a command, wherever they stand; in lower case.
+const BRACKETED: [&str; 3] = ["##", "##vso", "##teamcity"];
+const SECTIONS: [&str; 3] = ["section_start", "section_end", "travis_fold"];
+
+/// The longest of those words.
+const MAX_WORD: usize = 13;
+
+/// Follows one output, which may come in pieces, and writes it without such marks.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    place: Place,
+    /// The beginning of the line, as long as it may still become a mark.
+    held: String,
+    /// The end of the last word, in lower case.
+    word: String,
+}
+
+/// Where in its line the text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    #[default]
+    FirstColumn,
+    /// Only white space stands before it.
+    Indented,
+    Within,
+}
+
+impl Marks {
+    /// Adds the next piece of the text to `out`. At most the beginning of a mark is held back.
+    pub fn push(&mut self, forbidden: Forbidden, text: &str, out: &mut String) {
+        for c in text.chars() {
+            self.put(forbidden, c, out);
+        }
+    }
+
+    /// The line has ended, or goes on elsewhere: what is held back leaves.
+    pub fn end_line(&mut self, out: &mut String) {
+        out.push_str(&std::mem::take(&mut self.held));
+        *self = Self::default();
+    }
+
+    /// Whether something is held back.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    fn put(&mut self, forbidden: Forbidden, c: char, out: &mut String) {
+        if matches!(c, '\n' | '\r') {
+            self.end_line(out);
+            out.push(c);
+        } else if self.place == Place::Within {
+            self.put_within(c, out);
+        } else if self.held.is_empty() && is_blank(c) {
+            self.place = Place::Indented;
+            out.push(c);
+        } else {
+            self.put_at_start(forbidden, c, out);
+        }
+    }
+
+    fn put_at_start(&mut self, forbidden: Forbidden, c: char, out: &mut String) {
+        let before = self.held.len();
+        self.held.push(c);
+        let (mut whole, mut begun) = (false, false);
+        for Mark(mark, then) in marks(forbidden, self.place) {
+            let follows = match then {
+                Then::Anything => self.held == *mark,
+                Then::Blank => is_blank(c) && self.held[..before] == **mark,
+                Then::Word => !is_blank(c) && self.held[..before] == **mark,
+            };
+            whole |= follows;
+            begun |= mark.starts_with(&self.held);
+        }
+        if begun && !whole {
+            return;
+        }
+        if whole {
+            out.push('\\');
+        }
+        self.place = Place::Within;
+        for c in std::mem::take(&mut self.held).chars() {
+            self.put_within(c, out);
+        }
+    }
+
+    fn put_within(&mut self, c: char, out: &mut String) {
+        let command = match c {
+            '[' => BRACKETED.iter().any(|word| self.word.ends_with(word)),
+            ':' => SECTIONS.iter().any(|word| self.word.ends_with(word)),
+            _ => false,
+        };
+        if command {
+            out.push('\\');
+        }
+        out.push(c);
+        if c.is_ascii_alphanumeric() || matches!(c, '#' | '_') {
+            if self.word.len() >= MAX_WORD {
+                self.word.remove(0);
+            }
+            self.word.push(c.to_ascii_lowercase());
+        } else {
+            self.word.clear();
+        }
+    }
+}
+
+/// The marks that may stand at this place.
+fn marks(forbidden: Forbidden, place: Place) -> impl Iterator<Item = &'static Mark> {
+    let first = if place == Place::FirstColumn { FIRST_COLUMN.as_slice() } else { &[] };
+    let own = if forbidden == Forbidden::OwnLines { OWN_LINES.as_slice() } else { &[] };
+    COMMANDS.iter().chain(first).chain(own)
+}
+
+/// White space, and what shows as nothing: a line's start may hide behind either.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}')
+}
+
+/// A whole text without commands.
+#[must_use]
+pub fn without_commands(text: &str) -> String {
+    let (mut marks, mut out) = (Marks::default(), String::with_capacity(text.len()));
+    marks.push(Forbidden::Commands, text, &mut out);
+    marks.end_line(&mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn own(text: &str) -> String {
+        let (mut marks, mut out) = (Marks::default(), String::new());
+        marks.push(Forbidden::OwnLines, text, &mut out);
+        marks.end_line(&mut out);
+        out
+    }
+
+    #[test]
+    fn commands_of_ci_systems_get_a_backslash() {
+        let cases = [
+            ("::error file=a,line=1::x", r"\::error file=a,line=1::x"),
+            ("a\n \t\u{a0}::add-mask::x", "a\n \t\u{a0}\\::add-mask::x"),
+            ("a\r::error::x", "a\r\\::error::x"),
+            ("see ##[warning]x", r"see ##\[warning]x"),
+            ("a##vso[task.setvariable]b", r"a##vso\[task.setvariable]b"),
+            ("##TeamCity[message text='x']", r"##TeamCity\[message text='x']"),
+            ("###[x]", r"###\[x]"),
+            ("section_start:1:x", r"section_start\:1:x"),
+            ("travis_fold:start:x", r"travis_fold\:start:x"),
+            ("--- a\n+++ b\n~~~ c\n^^^ +++", "\\--- a\n\\+++ b\n\\~~~ c\n\\^^^ +++"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(without_commands(text), want);
+        }
+    }
+
+    #[test]
+    fn other_text_stays_as_it_is() {
+        for text in [
+            "a ::b:: c",
+            "::",
+            "::\n",
+            ":: x",
+            "std::fmt::Write",
+            "---\ntitle: x\n---\n",
+            "----- x",
+            " --- x",
+            "```sh\n# [x]\n```",
+            "## [x]",
+            "~~~~ x",
+            "- [ ] x",
+            "[COMPLETED] x",
+            "→ x",
+            "--",
+            "#",
+        ] {
+            assert_eq!(without_commands(text), text);
+        }
+    }
+
+    #[test]
+    fn lines_that_look_like_ours_get_a_backslash() {
+        assert_eq!(own("[COMPLETED 1.0s]"), r"\[COMPLETED 1.0s]");
+        assert_eq!(own("ok\n  → Bash rm"), "ok\n  \\→ Bash rm");
+        assert_eq!(own("exited with status 0"), r"\exited with status 0");
+        assert_eq!(own("[link](x) → y"), "[link](x) → y");
+        assert_eq!(own("exited early"), "exited early");
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_no_difference(text in "[:#\\[a-z \\-+\n\r→C]{0,30}(::|##|##vso)?[\\[a-z ]{0,3}", cuts in prop::collection::vec(1usize..4, 0..30)) {
+            let (mut marks, mut out) = (Marks::default(), String::new());
+            let mut rest: Vec<char> = text.chars().collect();
+            for cut in cuts {
+                let piece: String = rest.drain(..cut.min(rest.len())).collect();
+                marks.push(Forbidden::OwnLines, &piece, &mut out);
+            }
+            marks.push(Forbidden::OwnLines, &rest.iter().collect::<String>(), &mut out);
+            marks.end_line(&mut out);
+            prop_assert_eq!(&out, &own(&text));
+            prop_assert_eq!(out.replace('\\', ""), text);
+            prop_assert_eq!(own(&out), out);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The lines of one voice until they stand on the page. It puts the marks before a line, breaks lines at words where the page
+//! says so, and lets no mark through that the page forbids.
+
+use unicode_width::UnicodeWidthChar;
+
+use super::TextBytes;
+use super::page::{Layout, Who};
+use super::words::width;
+use crate::term::marks::{Forbidden, Marks};
+use crate::term::style::Look;
+use crate::time::Time;
+
+/// The columns that are left free for a word to grow before it is held until it ends.
+const GROWTH: usize = 24;
+
+/// The indent of a line that goes on.
+const INDENT: &str = "    ";
+
+#[derive(Debug)]
+pub(super) struct Strip {
+    pub(super) voice: (u64, u64),
+    layout: Layout,
+    /// Lines and the beginning of one.
+    pub(super) out: String,
+    /// The flow or the tool whose line is open.
+    pub(super) open: Option<u64>,
+    /// Since when a tool's line is open.
+    pub(super) tool: Option<Time>,
+    /// The time.
+    pub(super) now: Time,
+    marks: Marks,
+    forbidden: Forbidden,
+    /// Where the line began, in columns, and where it is.
+    margin: usize,
+    column: usize,
+    /// The word that is held until it is known to fit, how it looks and since when.
+    word: String,
+    look: Look,
+    since: Time,
+    /// The white space before that word.
+    gap: String,
+    /// The text that is ready behind the last of `out`, in the same look.
+    run: String,
+    /// Whether the word goes on with one that already stands there.
+    glued: bool,
+    /// The first characters of the line.
+    head: String,
+}
+
+impl Strip {
+    pub(super) fn new(voice: (u64, u64), layout: Layout) -> Self {
+        Self {
+            voice,
+            layout,
+            out: String::new(),
+            open: None,
+            tool: None,
+            now: Time::default(),
+            marks: Marks::default(),
+            forbidden: Forbidden::default(),
+            margin: 0,
+            column: 0,
+            word: String::new(),
+            look: Look::Plain,
+            since: Time::default(),
+            gap: String::new(),
+            run: String::new(),
+            glued: false,
+            head: String::new(),
+        }
+    }
+
+    /// Whether it has nothing to remember.
+    pub(super) fn is_idle(&self) -> bool {
+        self.out.is_empty() && self.open.is_none()
+    }
+
+    /// Since when a word is held.
+    pub(super) fn word_since(&self) -> Option<Time> {
+        (!self.word.is_empty()).then_some(self.since)
+    }
+
+    /// Moves its whole lines to `ready`.
+    pub(super) fn take_lines(&mut self, ready: &mut String) {
+        if let Some(end) = self.out.rfind('\n') {
+            ready.push_str(&self.out[..=end]);
+            self.out.drain(..=end);
+        }
+    }
+
+    /// Ends the line that is open, if one is.
+    pub(super) fn end_line(&mut self) {
+        if self.open.take().is_some() {
+            self.close();
+            self.head.clear();
+        }
+        self.tool = None;
+    }
+
+    fn close(&mut self) {
+        self.release();
+        self.marks.end_line(&mut self.out);
+        self.out.push('\n');
+    }
+
+    /// Begins a line with who says it. [`Strip::end_line`] ends it.
+    pub(super) fn start_line(&mut self, who: &Who) {
+        self.margin = 0;
+        if let Some(label) = &who.label {
+            self.layout.paint.put(Look::of_label(label), label, &mut self.out);
+            self.out.push_str(" | ");
+            self.margin = width(label) + 3;
+        }
+        if who.nested {
+            self.layout.paint.put(Look::Dim, "> ", &mut self.out);
+            self.margin += 2;
+        }
+        (self.column, self.glued) = (self.margin, false);
+        self.open.get_or_insert(0);
+    }
+
+    /// An empty line of this voice.
+    pub(super) fn blank(&mut self, who: &Who) {
+        if let Some(label) = &who.label {
+            self.layout.paint.put(Look::of_label(label), label, &mut self.out);
+            self.out.push_str(" |");
+        }
+        if who.nested {
+            self.out.push_str(if who.label.is_some() { " >" } else { ">" });
+        }
+        self.out.push('\n');
+    }
+
+    /// The line goes on in the next.
+    pub(super) fn break_line(&mut self, who: &Who) {
+        self.close();
+        self.start_line(who);
+    }
+
+    pub(super) fn indent(&mut self) {
+        self.out.push_str(INDENT);
+        self.margin += INDENT.len();
+        self.column = self.margin;
+    }
+
+    /// Adds a piece of one of our own lines.
+    pub(super) fn put_line(&mut self, who: &Who, look: Look, text: &str) {
+        self.forbidden = Forbidden::Commands;
+        match self.layout.wrap {
+            Some(columns) => self.put_wrapped(who, look, text, (columns, Go::Indented)),
+            None => self.put(look, text),
+        }
+    }
+
+    /// Adds text of an agent.
+    pub(super) fn put_flow(
+        &mut self,
+        who: &Who,
+        (look, forbidden): (Look, Forbidden),
+        text: &str,
+        fenced: bool,
+    ) {
+        self.forbidden = forbidden;
+        if self.head.len() < 8 {
+            self.head.extend(text.chars().take(8));
+        }
+        match self.layout.wrap {
+            Some(columns) if !fenced && !self.is_fence() => {
+                self.put_wrapped(who, look, text, (columns, Go::Flush));
+            }
+            _ => self.put(look, text),
+        }
+    }
+
+    /// Whether the line opens or closes a fenced block.
+    pub(super) fn is_fence(&self) -> bool {
+        let head = self.head.trim_start();
+        head.starts_with("```") || head.starts_with("~~~")
+    }
+
+    fn put(&mut self, look: Look, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.layout.bytes == TextBytes::Exact {
+            return self.out.push_str(text);
+        }
+        let mut marked = String::new();
+        self.marks.push(self.forbidden, text, &mut marked);
+        self.layout.paint.put(look, &marked, &mut self.out);
+    }
+
+    /// A line breaks before the word that does not fit.
+    fn put_wrapped(&mut self, who: &Who, look: Look, text: &str, (columns, go): (usize, Go)) {
+        if look != self.look {
+            self.release();
+        }
+        self.look = look;
+        for c in text.chars() {
+            let wide = c.width().unwrap_or(0);
+            if c.is_whitespace() {
+                self.flush_word();
+                self.gap.push(c);
+                self.glued = false;
+                continue;
+            }
+            if wide == 2 {
+                self.flush_word();
+                self.glued = false;
+            }
+            if self.word.is_empty() {
+                self.since = self.now;
+            }
+            self.word.push(c);
+            let end = self.column + spaces(&self.gap) + width(&self.word);
+            if end > columns && self.column > self.margin && !self.glued {
+                let word = std::mem::take(&mut self.word);
+                // The break takes the place of the white space.
+                self.gap.clear();
+                self.break_line(who);
+                if go == Go::Indented {
+                    self.indent();
+                }
+                self.word = word;
+            } else if end > columns {
+                self.flush_word();
+            }
+        }
+        if self.column + spaces(&self.gap) + width(&self.word) + GROWTH <= columns {
+            self.flush_word();
+            if self.column + GROWTH <= columns {
+                self.flush_gap();
+            }
+        }
+        self.flush_run();
+    }
+
+    /// The word that is held goes on the line.
+    fn flush_word(&mut self) {
+        if !self.word.is_empty() {
+            self.column += spaces(&self.gap) + width(&self.word);
+            self.run.push_str(&self.gap);
+            self.run.push_str(&self.word);
+            self.gap.clear();
+            self.word.clear();
+            self.glued = true;
+            // A word that is longer than a line is broken by the terminal.
+            if let Some(columns) = self.layout.wrap.filter(|columns| self.column > *columns) {
+                self.column = (self.column - 1) % columns + 1;
+            }
+        }
+    }
+
+    fn flush_gap(&mut self) {
+        self.column += spaces(&self.gap);
+        self.run.push_str(&self.gap);
+        self.gap.clear();
+    }
+
+    fn flush_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        self.put(self.look, &run);
+    }
+
+    /// Nothing of the line is held any longer.
+    pub(super) fn release(&mut self) {
+        self.flush_word();
+        self.flush_gap();
+        self.flush_run();
+    }
+}
+
+/// The columns of white space.
+fn spaces(gap: &str) -> usize {
+    gap.chars().map(|c| c.width().unwrap_or(1)).sum()
+}
+
+/// How a line goes on after a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Go {
+    Flush,
+    Indented,
+}

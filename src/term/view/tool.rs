@@ -1,0 +1,364 @@
+//! A tool call in a few words: the command itself, compact arguments, the first lines of what a failed call gave.
+
+use std::borrow::Cow;
+
+use super::words::{MAX_TITLE, one_line};
+use crate::codec::{self, Fields};
+use crate::text::escapes;
+
+/// The fields of a tool's input that tell best what it does, the best first.
+const TELLING: [&str; 10] = [
+    "command",
+    "cmd",
+    "file_path",
+    "path",
+    "pattern",
+    "query",
+    "url",
+    "description",
+    "prompt",
+    "text",
+];
+
+/// The longest argument, in columns, where there are several.
+const MAX_ARGUMENT: usize = 40;
+
+/// How many arguments are shown.
+const MAX_ARGUMENTS: usize = 12;
+
+/// How many lines of a failed call's output are shown.
+const MAX_LINES: usize = 3;
+
+/// How much of that output is looked at, in bytes.
+const MAX_OUTPUT: usize = 256 << 10;
+
+/// How deep the text of a tool's output may stand.
+const MAX_DEPTH: usize = 4;
+
+/// The tool's name.
+pub(super) fn name(tool: &Fields<'_>) -> String {
+    tool.text("name")
+        .filter(|n| !n.trim().is_empty())
+        .map_or_else(|| "tool".to_owned(), |n| one_line(&n, Some(64)))
+}
+
+/// The call in a line, without the tool's name: its title, else its arguments, else its files.
+pub(super) fn title(tool: &Fields<'_>) -> String {
+    let title = tool.text("title").unwrap_or_default();
+    let name = tool.text("name").unwrap_or_default();
+    let said = without_name(title.trim(), name.trim());
+    if !said.is_empty() {
+        return command(said).into_owned();
+    }
+    let input = tool.raw("input").map(arguments).unwrap_or_default();
+    if input.is_empty() { paths(tool) } else { input }
+}
+
+/// A title without the tool's name at its beginning.
+fn without_name<'a>(title: &'a str, name: &str) -> &'a str {
+    let rest = title.get(..name.len()).filter(|head| head.eq_ignore_ascii_case(name));
+    match rest.map(|_| &title[name.len()..]) {
+        Some(rest) if rest.is_empty() || rest.starts_with([' ', ':']) => {
+            rest.trim_start_matches(':').trim_start()
+        }
+        _ => title,
+    }
+}
+
+/// The files that a tool names, at most three of them.
+pub(super) fn paths(tool: &Fields<'_>) -> String {
+    let paths = tool.texts("paths");
+    let mut shown = paths.iter().take(3).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+    if let Some(more) = paths.len().checked_sub(3).filter(|n| *n > 0) {
+        shown.push_str(&format!(" and {more} more"));
+    }
+    shown
+}
+
+/// A tool's input: what tells best, then the other arguments; of a command the command alone.
+fn arguments(input: &str) -> String {
+    if let Some(text) = codec::text(input) {
+        // Some runtimes give the arguments as JSON in a string.
+        return if codec::is_json(&text) && text.trim_start().starts_with(['{', '[']) {
+            arguments(text.trim())
+        } else {
+            command(text.trim()).into_owned()
+        };
+    }
+    let Ok(fields) = Fields::parse(input) else {
+        return compact(input);
+    };
+    let Some((key, telling)) =
+        TELLING.iter().find_map(|key| Some((*key, words(fields.raw(key)?)?)))
+    else {
+        return compact(input);
+    };
+    if matches!(key, "command" | "cmd") {
+        return command(telling.trim()).into_owned();
+    }
+    let rest = Fields(fields.0.into_iter().filter(|(k, _)| k.as_ref() != key).collect());
+    format!("{} {}", telling.trim(), pairs(&rest)).trim().to_owned()
+}
+
+/// A string, or a list of strings as a command line.
+fn words(value: &str) -> Option<Cow<'_, str>> {
+    let text = match codec::text(value) {
+        Some(text) => text,
+        None => codec::list(value)
+            .into_iter()
+            .filter_map(codec::text)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .into(),
+    };
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// JSON for people: `city=Paris unit=C`, `a, b, c`, a string without its quotes.
+pub(super) fn compact(json: &str) -> String {
+    match Fields::parse(json) {
+        Ok(fields) => pairs(&fields),
+        Err(_) => value(json, MAX_TITLE),
+    }
+}
+
+/// `key=value` of each field.
+fn pairs(fields: &Fields<'_>) -> String {
+    let known = fields.0.iter().filter(|(_, v)| !matches!(*v, "null" | "\"\"" | "[]" | "{}"));
+    let mut out = Vec::new();
+    for (key, raw) in known.clone().take(MAX_ARGUMENTS) {
+        let mut value = value(raw, MAX_ARGUMENT);
+        if value.contains(' ') && raw.starts_with('"') {
+            value = format!("\"{value}\"");
+        }
+        out.push(format!("{}={value}", one_line(key, Some(MAX_ARGUMENT))));
+    }
+    if known.count() > MAX_ARGUMENTS {
+        out.push("…".to_owned());
+    }
+    out.join(" ")
+}
+
+/// A value in at most so many columns; an object shows its keys only.
+fn value(raw: &str, columns: usize) -> String {
+    if let Some(text) = codec::text(raw) {
+        return one_line(&text, Some(columns));
+    }
+    let shown = match Fields::parse(raw) {
+        Ok(fields) => {
+            let keys = fields.0.iter().take(MAX_ARGUMENTS).map(|(key, _)| key.as_ref());
+            format!("({})", keys.collect::<Vec<_>>().join(" "))
+        }
+        Err(_) => match codec::list(raw).as_slice() {
+            [] => raw.to_owned(),
+            items if items.iter().any(|item| item.starts_with(['{', '['])) => {
+                format!("({} item{})", items.len(), if items.len() == 1 { "" } else { "s" })
+            }
+            items => {
+                let items = items.iter().take(MAX_ARGUMENTS);
+                items.map(|item| value(item, MAX_ARGUMENT)).collect::<Vec<_>>().join(", ")
+            }
+        },
+    };
+    one_line(&shown, Some(columns))
+}
+
+/// A command line without the shell that runs it and without `cd ... &&` before it: `/bin/zsh -lc 'cd /x && make'` is `make`.
+pub(super) fn command(line: &str) -> Cow<'_, str> {
+    let line = match in_shell(line) {
+        Some(script) => Cow::Owned(script),
+        None => Cow::Borrowed(line),
+    };
+    let mut rest = line.as_ref();
+    while let Some(next) = behind_cd(rest) {
+        rest = next;
+    }
+    if rest.len() == line.len() { line } else { Cow::Owned(rest.to_owned()) }
+}
+
+/// The script of `sh -c SCRIPT` in any of its forms.
+fn in_shell(line: &str) -> Option<String> {
+    let (program, mut rest) = line.split_once(' ')?;
+    let program = program.rsplit(['/', '\\']).next().unwrap_or(program).to_ascii_lowercase();
+    let program = program.trim_end_matches(".exe");
+    let known = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "cmd", "powershell", "pwsh"];
+    if program == "env" {
+        return in_shell(rest.trim_start());
+    }
+    if !known.contains(&program) {
+        return None;
+    }
+    loop {
+        let (flag, after) = rest.trim_start().split_once(' ')?;
+        rest = after.trim_start();
+        let flag = flag.to_ascii_lowercase();
+        let script = match flag.strip_prefix(['-', '/'])? {
+            "c" | "command" | "k" => true,
+            flags => !flag.starts_with("--") && flags.ends_with('c') && flags.len() <= 4,
+        };
+        if script {
+            return Some(unquoted(rest));
+        }
+        // Flags with a value of their own.
+        if matches!(flag.as_str(), "-executionpolicy" | "-o") {
+            rest = rest.split_once(' ')?.1;
+        }
+    }
+}
+
+/// The inside of a text that is one quoted word; any other text as it is.
+fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let inside = |quote: char| text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote));
+    if let Some(inside) = inside('\'') {
+        return inside.replace(r"'\''", "'").replace(r#"'"'"'"#, "'");
+    }
+    let Some(inside) = inside('"') else {
+        return text.to_owned();
+    };
+    let (mut out, mut chars) = (String::new(), inside.chars());
+    while let Some(c) = chars.next() {
+        match (c, chars.as_str().chars().next()) {
+            ('\\', Some(next @ ('"' | '\\' | '$' | '`'))) => {
+                out.push(next);
+                chars.next();
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The command behind `cd DIR &&` or `cd DIR;`, if there is one.
+fn behind_cd(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("cd ")?;
+    let mut quote = None;
+    for (at, c) in rest.char_indices() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, '&') if rest[at..].starts_with("&&") => return nonempty(&rest[at + 2..]),
+            (None, ';') => return nonempty(&rest[at + 1..]),
+            (None, '|' | '&' | '\n' | '(' | '`') => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn nonempty(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+/// The first lines of what a failed call gave, each after a line feed; a line that only repeats the exit status is left out.
+pub(super) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> String {
+    let Some(text) = output.and_then(|raw| output_text(raw, MAX_DEPTH)) else {
+        return String::new();
+    };
+    let end = (0..=MAX_OUTPUT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let text = escapes::plain(&text[..end.unwrap_or(0)]);
+    let said = exit_code.map(|code| format!("Exit code {code}"));
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut lines = lines.by_ref().filter(|line| said.as_deref() != Some(line.trim()));
+    let mut shown: String = lines
+        .by_ref()
+        .take(MAX_LINES)
+        .map(|l| format!("\n{}", one_line(l.trim_end(), None)))
+        .collect();
+    match lines.count() {
+        0 => {}
+        1 => shown.push_str("\n… 1 more line"),
+        more => shown.push_str(&format!("\n… {more} more lines")),
+    }
+    shown
+}
+
+/// The text in a tool's output: a string, or what an object or list of content says.
+fn output_text(raw: &str, depth: usize) -> Option<Cow<'_, str>> {
+    if let Some(text) = codec::text(raw) {
+        return Some(text).filter(|text| !text.trim().is_empty());
+    }
+    let depth = depth.checked_sub(1)?;
+    let Ok(fields) = Fields::parse(raw) else {
+        let texts = codec::list(raw).into_iter().filter_map(|item| output_text(item, depth));
+        let text = texts.collect::<Vec<_>>().join("\n");
+        return (!text.is_empty()).then_some(text.into());
+    };
+    ["error", "stderr", "message", "output", "text", "content", "stdout", "result"]
+        .iter()
+        .find_map(|key| output_text(fields.raw(key)?, depth))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_without_the_shell_that_runs_it() {
+        let cases = [
+            (r#"/bin/zsh -lc "cd /home/u/repo && pytest -x -k \"a b\"""#, r#"pytest -x -k "a b""#),
+            ("bash -lc 'cd \"/a b\" && make test'", "make test"),
+            ("/usr/bin/env bash -c make", "make"),
+            ("sh -e -c 'ls; pwd'", "ls; pwd"),
+            ("bash -lc cd /x && cargo test", "cargo test"),
+            ("cd /a && cd b; make", "make"),
+            (r"powershell.exe -NoProfile -Command 'Get-ChildItem'", "Get-ChildItem"),
+            ("cmd.exe /c dir", "dir"),
+            ("bash -c 'echo it'\\''s'", "echo it's"),
+            ("cd /a", "cd /a"),
+            ("cd a || exit", "cd a || exit"),
+            ("bash script.sh -c x", "bash script.sh -c x"),
+            ("make test", "make test"),
+            ("shell -c x", "shell -c x"),
+        ];
+        for (line, want) in cases {
+            assert_eq!(command(line), want, "{line}");
+        }
+    }
+
+    fn said(tool: &str) -> String {
+        title(&Fields::parse(tool).expect("a tool is an object"))
+    }
+
+    #[test]
+    fn a_call_without_a_title_shows_its_arguments() {
+        let cases = [
+            (r#"{"name":"get_weather","input":{"city":"Paris","unit":"C"}}"#, "city=Paris unit=C"),
+            (r#"{"name":"Bash","input":{"command":"cd /x && make","timeout":5}}"#, "make"),
+            (r#"{"name":"shell","input":{"command":["bash","-lc","cd /x && make"]}}"#, "make"),
+            (
+                r#"{"name":"Read","input":{"file_path":"a.rs","offset":10,"limit":null}}"#,
+                "a.rs offset=10",
+            ),
+            (r#"{"name":"f","input":"{\"q\":\"rust async\",\"n\":3}"}"#, r#"q="rust async" n=3"#),
+            (
+                r#"{"name":"f","input":{"edits":[{"a":1}],"tags":["x","y"],"o":{"k":1,"l":2}}}"#,
+                "edits=(1 item) tags=x, y o=(k l)",
+            ),
+            (r#"{"name":"f","input":{},"paths":["a","b"]}"#, "a, b"),
+            (r#"{"name":"f","input":[1,2]}"#, "1, 2"),
+        ];
+        for (tool, want) in cases {
+            assert_eq!(said(tool), want, "{tool}");
+        }
+    }
+
+    #[test]
+    fn a_title_does_not_repeat_the_name() {
+        assert_eq!(said(r#"{"name":"Read","title":"Read src/a.rs"}"#), "src/a.rs");
+        assert_eq!(said(r#"{"name":"Read file","title":"read file"}"#), "");
+        assert_eq!(said(r#"{"name":"Read","title":"Reads"}"#), "Reads");
+        assert_eq!(said(r#"{"name":"é","title":"e"}"#), "e");
+    }
+
+    #[test]
+    fn a_failure_shows_its_first_lines_clean() {
+        let raw = r#""one\r\n 10%\r 50%\r100%\r\n\u001b[31mtwo\u001b[0m\r\n\n3\n4\n5""#;
+        assert_eq!(first_lines(Some(raw), None), "\none\n100%\ntwo\n… 3 more lines");
+        let raw = r#"{"content":[{"type":"text","text":"no such file"}],"is_error":true}"#;
+        assert_eq!(first_lines(Some(raw), None), "\nno such file");
+        assert_eq!(first_lines(Some("{\"a\":1}"), None), "");
+        assert_eq!(first_lines(None, None), "");
+        assert_eq!(first_lines(Some(r#""Exit code 2\nno rule""#), Some(2)), "\nno rule");
+    }
+}

@@ -1,0 +1,159 @@
+//! Agent text on its way to people and to a CI system's log.
+
+use crate::harness::{bash, spile};
+
+fn events(lines: &[&str]) -> String {
+    let mut out = String::new();
+    for (n, line) in lines.iter().enumerate() {
+        out.push_str(&format!(
+            "{{\"v\":1,\"stream\":\"s\",\"turn\":1,\"seq\":{},\"ts\":\"2026-01-01T00:00:{n:02}.000Z\",{line}}}\n",
+            n + 1
+        ));
+    }
+    out
+}
+
+/// Commands of several CI systems wherever an agent can put text.
+fn hostile() -> String {
+    const EVIL: &str = "::error::x\\n \\t::add-mask::x\\n##[group]x and ##vso[task.a b=c]d\\n##teamcity[message]\\n--- x\\n+++ x\\n~~~ x\\nsection_start:1:x";
+    let delta =
+        |text: &str| format!(r#""type":"text_delta","block":"b1","kind":"answer","text":"{text}""#);
+    let lines = [
+        format!(r###""type":"turn_started","runtime":"##[x]","model":"::x::","prompt":"{EVIL}""###),
+        delta(EVIL),
+        delta("\\n:"),
+        delta(":error::split\\n#"),
+        delta("#"),
+        delta("[error]split\\n--"),
+        delta("- split\\n"),
+        format!(r#""type":"block_final","block":"b2","kind":"answer","text":"{EVIL}""#),
+        format!(
+            r#""type":"tool_started","tool":{{"id":"t","name":"::n::","kind":"other","title":"{EVIL}"}}"#
+        ),
+        format!(r#""type":"status","kind":"info","message":"{EVIL}""#),
+        format!(r#""type":"status","kind":"log","message":"{EVIL}","data":{{"from":"stderr"}}"#),
+        format!(
+            r#""type":"status","kind":"diagnostic","data":{{"line":1,"offset":0,"reason":"{EVIL}","text":"{EVIL}"}}"#
+        ),
+        format!(
+            r#""type":"tool_finished","tool":{{"id":"t","name":"n","kind":"other"}},"outcome":"error","output":"{EVIL}""#
+        ),
+        r###""type":"##[x]""###.to_owned(),
+        format!(
+            r#""type":"turn_failed","error":{{"code":"{EVIL}","message":"{EVIL}"}},"stderr_tail":"{EVIL}""#
+        ),
+    ];
+    let mut input = events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    input.push_str("::error::a line that is no event ##[x]\n");
+    input
+}
+
+#[track_caller]
+fn commands_nothing(text: &str) {
+    for line in text.split(['\n', '\r']) {
+        let start = line.trim_start();
+        let bad = start.starts_with("::")
+            || ["##[", "##vso[", "##teamcity[", "section_start:"]
+                .iter()
+                .any(|mark| line.contains(mark))
+            || ["--- ", "+++ ", "~~~ "].iter().any(|mark| line.starts_with(mark));
+        assert!(!bad, "a CI system obeys {line:?}");
+    }
+}
+
+#[test]
+fn agent_text_commands_no_ci_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.ndjson");
+    std::fs::write(&file, hostile()).unwrap();
+    for command in [
+        "view --format plain --reasoning",
+        "view --format tty --color never",
+        "view --format text",
+        "export --to text",
+        "export --to stream-chunk >/dev/null",
+        "coalesce >/dev/null",
+        "check",
+    ] {
+        let (stdout, stderr, _) = bash(&format!("spile {command} <{}", file.display()));
+        commands_nothing(&stdout);
+        commands_nothing(&stderr);
+        if stdout.contains("split") {
+            assert!(stdout.contains("add-mask::x") && stdout.contains("error]split"), "{stdout}");
+        }
+    }
+}
+
+#[test]
+fn exact_text_is_byte_for_byte() {
+    let said = "::error::x\\r\\n--- a\\n\\u001b[1mb";
+    let lines =
+        events(&[&format!(r#""type":"block_final","block":"b1","kind":"answer","text":"{said}""#)]);
+    for args in [&["view", "--format", "text", "--exact"], &["export", "--to", "text", "--exact"]] {
+        spile(args).stdin(&lines).run().stdout("::error::x\r\n--- a\n\x1b[1mb\n");
+    }
+    spile(&["view", "--format", "text"])
+        .stdin(&lines)
+        .run()
+        .stdout("\\::error::x\r\n\\--- a\n\x1b[1mb\n");
+}
+
+#[test]
+fn interleaved_streams_are_shown_a_line_at_a_time() {
+    let mut lines = String::new();
+    for (seq, stream, kind, fields) in [
+        (1, "a", "turn_started", r#""runtime":"claude""#),
+        (1, "b", "turn_started", r#""runtime":"codex""#),
+        (2, "a", "text_delta", r#""block":"b1","kind":"answer","text":"The build ""#),
+        (2, "b", "text_delta", r#""block":"b1","kind":"answer","text":"The docs ""#),
+        (3, "a", "text_delta", r#""block":"b1","kind":"answer","text":"is ""#),
+        (3, "b", "text_delta", r#""block":"b1","kind":"answer","text":"are ""#),
+        (4, "a", "text_delta", r#""block":"b1","kind":"answer","text":"green.""#),
+        (4, "b", "text_delta", r#""block":"b1","kind":"answer","text":"old.""#),
+        (5, "b", "block_final", r#""block":"b1","kind":"answer","text":"The docs are old.""#),
+        (5, "a", "block_final", r#""block":"b1","kind":"answer","text":"The build is green.""#),
+        (6, "a", "turn_completed", r#""stop":"end_turn""#),
+        (6, "b", "turn_completed", r#""stop":"end_turn""#),
+    ] {
+        lines.push_str(&format!(
+            "{{\"v\":1,\"type\":\"{kind}\",\"stream\":\"{stream}\",\"turn\":1,\"seq\":{seq},\"ts\":\"2026-01-01T00:00:00.000Z\",{fields}}}\n"
+        ));
+    }
+    spile(&["view", "--format", "plain"]).stdin(&lines).run().stdout(
+        "[RUNNING] claude\nb | [RUNNING] codex\nb | The docs are old.\na | The build is green.\n\
+         a | [COMPLETED 0ms]\nb | [COMPLETED 0ms]\n",
+    );
+    for args in [&["view", "--format", "text"], &["export", "--to", "text"]] {
+        // The first to speak has the page.
+        let want = "The build is green.\nThe docs are old.\n";
+        spile(args).stdin(&lines).run().stdout(want);
+    }
+}
+
+#[test]
+fn a_call_is_a_line_with_its_command() {
+    let tool = |fields: &str| format!(r#""tool":{{"id":"t","kind":"execute",{fields}}}"#);
+    let lines = [
+        format!(
+            r#""type":"tool_started",{}"#,
+            tool(r#""name":"shell","title":"/bin/zsh -lc \"cd /home/u/repo && make test\"""#)
+        ),
+        format!(
+            r#""type":"tool_finished",{},"outcome":"error","exit_code":2,"output":"\u001b[31mno rule\u001b[0m\r\n 1%\r 99%\r\nb\nc\nd""#,
+            tool(r#""name":"shell""#)
+        ),
+        format!(
+            r#""type":"tool_started",{}"#,
+            tool(r#""name":"weather","input":{"city":"Oslo","days":3}"#)
+        ),
+        format!(r#""type":"tool_finished",{},"outcome":"ok""#, tool(r#""name":"weather""#)),
+        r#""type":"block_final","block":"b1","kind":"answer","text":"It rains.""#.to_owned(),
+        r#""type":"status","kind":"info","data":{"retries":3,"by":"me"}"#.to_owned(),
+        r#""type":"turn_completed","stop":"end_turn""#.to_owned(),
+    ];
+    let lines = events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    spile(&["view", "--format", "plain"]).stdin(lines).run().stdout(
+        "→ shell make test ✗ exit 2 1.0s\n    no rule\n    99%\n    b\n    … 2 more lines\n\
+         → weather city=Oslo days=3 ✓ 1.0s\n\nIt rains.\ninfo: retries=3 by=me\n[COMPLETED]\n",
+    );
+}
