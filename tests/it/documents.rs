@@ -140,6 +140,38 @@ fn every_block_of_the_guide_runs() {
     assert!(Path::new(bin()).exists() && count > 15);
 }
 
+/// A run whose answer has two blocks.
+const TWO_BLOCKS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","runtime":"x"}
+{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"I look."}
+{"v":1,"type":"block_final","stream":"s","turn":1,"seq":3,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"I look."}
+{"v":1,"type":"block_final","stream":"s","turn":1,"seq":4,"ts":"2026-01-01T00:00:00.000Z","block":"b2","kind":"reasoning","text":"Hm."}
+{"v":1,"type":"block_final","stream":"s","turn":1,"seq":5,"ts":"2026-01-01T00:00:00.000Z","block":"b3","kind":"answer","text":"Found it."}
+{"v":1,"type":"turn_completed","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:00.000Z","stop":"end_turn"}
+"#;
+
+#[test]
+fn the_one_liner_for_the_answer_keeps_blocks_apart() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.ndjson"), TWO_BLOCKS).unwrap();
+    let mut count = 0;
+    for name in ["README.md", "docs/GUIDE.md", "docs/EVENTS.md", "docs/chunk.md", "docs/control.md"]
+    {
+        for line in document(name).lines().filter(|line| line.contains(r#".kind=="answer").text"#))
+        {
+            let start = line.find("jq ").unwrap();
+            let end = line.rfind('\'').unwrap();
+            let script =
+                format!("cd {}; {} run.ndjson", folder.path().display(), &line[start..=end]);
+            assert_eq!(bash(&script), ("I look.\nFound it.\n".into(), String::new(), 0), "{name}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3);
+}
+
 #[test]
 fn every_command_is_in_the_table() {
     let readme = document("README.md");
