@@ -369,7 +369,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__export)
-            opts="-h --to --max-line --strict --help"
+            opts="-h --to --exact --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -917,7 +917,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__view)
-            opts="-h --format --color --reasoning --exit-from-stream --max-line --strict --help"
+            opts="-h --format --color --reasoning --exit-from-stream --exact --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

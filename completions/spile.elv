@@ -176,10 +176,11 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;view'= {
             cand --format 'What the output is for [default: tty in a terminal, else plain]'
-            cand --color 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected'
+            cand --color 'When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
             cand --reasoning 'Show what the agent thinks, too'
             cand --exit-from-stream 'Exit by how the streams'' last turns ended'
+            cand --exact 'With the format text: print the answer byte for byte, for a file or a program'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -196,6 +197,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;export'= {
             cand --to 'The format'
             cand --max-line 'Longest line that is looked at; a longer one is handed on as it is'
+            cand --exact 'With the format text: print the answer byte for byte, for a file or a program'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -237,12 +237,13 @@ complete -c spile -n "__fish_spile_using_subcommand replay" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'What the output is for [default: tty in a terminal, else plain]' -r -f -a "tty\t'A terminal: colours, titles cut to its width'
 plain\t'A log: the same words, one thing a line'
 text\t'A program, or a file: the main agent\'s answer and nothing else'"
-complete -c spile -n "__fish_spile_using_subcommand view" -l color -d 'When to colour; NO_COLOR and CLICOLOR_FORCE are respected' -r -f -a "auto\t'If the output is a terminal and the environment does not object'
+complete -c spile -n "__fish_spile_using_subcommand view" -l color -d 'When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected' -r -f -a "auto\t'If the output is a terminal and the environment does not object'
 always\t'Always'
 never\t'Never'"
 complete -c spile -n "__fish_spile_using_subcommand view" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand view" -l reasoning -d 'Show what the agent thinks, too'
 complete -c spile -n "__fish_spile_using_subcommand view" -l exit-from-stream -d 'Exit by how the streams\' last turns ended'
+complete -c spile -n "__fish_spile_using_subcommand view" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'
 complete -c spile -n "__fish_spile_using_subcommand view" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand view" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand check" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
@@ -255,6 +256,7 @@ complete -c spile -n "__fish_spile_using_subcommand export" -l to -d 'The format
 sse\t'Server-sent events: `event` is the type, `id` the delivery id, `data` the line'
 stream-chunk\t'JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn'"
 complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
+complete -c spile -n "__fish_spile_using_subcommand export" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only what is not settled'

@@ -212,9 +212,10 @@ module completions {
   # Show events to people
   export extern "spile view" [
     --format: string@"nu-complete spile view format" # What the output is for [default: tty in a terminal, else plain]
-    --color: string@"nu-complete spile view color" # When to colour; NO_COLOR and CLICOLOR_FORCE are respected
+    --color: string@"nu-complete spile view color" # When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
     --reasoning               # Show what the agent thinks, too
     --exit-from-stream        # Exit by how the streams' last turns ended
+    --exact                   # With the format text: print the answer byte for byte, for a file or a program
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
@@ -239,6 +240,7 @@ module completions {
   # Turn events into another format
   export extern "spile export" [
     --to: string@"nu-complete spile export to" # The format
+    --exact                   # With the format text: print the answer byte for byte, for a file or a program
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
