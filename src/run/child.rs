@@ -7,9 +7,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
 use super::guardian;
@@ -19,6 +21,19 @@ use super::tree;
 use crate::exit::Exit;
 use crate::guard::Ended;
 use crate::lifecycle::Rung;
+use crate::time::Time;
+
+/// How long the guardian may take to start the agent.
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it is continued while that is waited for.
+const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// How long the guardian may take to obey an order.
+const OBEY_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often a guardian that is about to end is continued before it is killed.
+const MAX_NUDGES: u32 = 1000;
 
 /// What the agent gets for its stdin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +91,20 @@ pub(super) struct Agent {
     spare: Vec<Pid>,
     ended: Option<Ended>,
     guarded: Guarded,
+    /// Until when the guardian must have obeyed, and how many orders.
+    owes: Option<(Time, u32)>,
+    /// Whether it did not, and was killed.
+    disobeyed: bool,
+    news: Vec<News>,
+}
+
+/// What the guardian has told of an agent that lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// It was stopped by this signal, and not because we said so.
+    Stopped(i32),
+    /// It goes on.
+    Continued,
 }
 
 /// What has become of the guardian.
@@ -123,7 +152,11 @@ pub(super) fn spawn(
         spare,
         ended: None,
         guarded: Guarded::Yes,
+        owes: None,
+        disobeyed: false,
+        news: Vec::new(),
     };
+    let until = Instant::now() + START_WITHIN;
     loop {
         match agent.reader.next() {
             Some(Message::Started(pid)) => {
@@ -139,6 +172,11 @@ pub(super) fn spawn(
             _ if agent.guarded == Guarded::Lost => {
                 return Err(failed(io::Error::other("its guardian did not start")));
             }
+            // An agent that runs may have stopped it before it could say so.
+            _ if !agent.is_ready(NUDGE_EVERY) => match Instant::now() < until {
+                true => agent.nudge(),
+                false => agent.kill_guardian(),
+            },
             _ => agent.listen(),
         }
     }
@@ -217,25 +255,107 @@ impl Agent {
             match message {
                 Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
                 Message::Died(signal) => self.ended = Some(Ended::Signalled(signal)),
+                Message::Stopped(signal) => self.news.push(News::Stopped(signal)),
+                Message::Continued => self.news.push(News::Continued),
+                Message::Obeyed => {
+                    let owes = self.owes.filter(|(_, orders)| *orders > 1);
+                    self.owes = owes.map(|(until, orders)| (until, orders - 1));
+                }
                 _ => {}
             }
         }
     }
 
+    /// What was told of the agent since the last call.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether the guardian says something within `time`.
+    fn is_ready(&self, time: Timespec) -> bool {
+        let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
+        poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
+    }
+
     /// Has the guardian do what the rung says.
-    pub(super) fn climb(&mut self, rung: Rung) {
-        let message = match rung {
+    pub(super) fn climb(&mut self, now: Time, rung: Rung) {
+        match rung {
             // Said on its stdin, or typed at its terminal, by whoever has that.
-            Rung::Interrupt | Rung::Key => return,
-            Rung::Signal(signal) => Message::Signal(signal),
-            Rung::Tree => Message::KillTree,
-        };
-        let _ = self.control.write_all(&message.bytes());
+            Rung::Interrupt | Rung::Key => {}
+            Rung::Signal(signal) => self.order(now, Message::Signal(signal)),
+            Rung::Tree => self.order(now, Message::KillTree),
+        }
     }
 
     /// Sends the agent a signal that does not end it.
-    pub(super) fn signal(&mut self, signal: i32) {
-        let _ = self.control.write_all(&Message::Signal(signal).bytes());
+    pub(super) fn signal(&mut self, now: Time, signal: i32) {
+        self.order(now, Message::Signal(signal));
+    }
+
+    fn order(&mut self, now: Time, message: Message) {
+        if self.guarded == Guarded::Yes && self.control.write_all(&message.bytes()).is_ok() {
+            let (until, orders) = self.owes.unwrap_or((now + OBEY_WITHIN, 0));
+            self.owes = Some((until, orders + 1));
+            self.nudge();
+        }
+    }
+
+    /// Continues the guardian: an agent can stop it, as any process of its user.
+    fn nudge(&self) {
+        if self.is_guarded() {
+            let _ = kill_process(Pid::from_child(&self.guardian), Signal::CONT);
+        }
+    }
+
+    /// Continues the guardian if it was stopped.
+    pub(super) fn look_after_guardian(&self) {
+        if self.is_guardian_stopped() {
+            self.nudge();
+        }
+    }
+
+    /// Kills the guardian if it is stopped; whether it was.
+    pub(super) fn kill_if_stopped(&mut self) -> bool {
+        let stopped = self.is_guardian_stopped();
+        if stopped {
+            self.kill_guardian();
+        }
+        stopped
+    }
+
+    fn is_guardian_stopped(&self) -> bool {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let guardian = WaitId::Pid(Pid::from_child(&self.guardian));
+        self.is_guarded() && waitid(guardian, options).is_ok_and(|change| change.is_some())
+    }
+
+    fn is_guarded(&self) -> bool {
+        matches!(self.guarded, Guarded::Yes | Guarded::Finishing)
+    }
+
+    fn kill_guardian(&mut self) {
+        if self.is_guarded() {
+            self.disobeyed = true;
+            let _ = kill_process(Pid::from_child(&self.guardian), Signal::KILL);
+        }
+    }
+
+    /// When the guardian must have obeyed.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.owes.map(|(until, _)| until)
+    }
+
+    /// A guardian that has not obeyed in time is killed; see [`Agent::lose_guardian`] for what comes of it.
+    pub(super) fn on_time(&mut self, now: Time) {
+        if self.owes.is_some_and(|(until, _)| until <= now) {
+            self.owes = None;
+            self.kill_guardian();
+        }
+    }
+
+    /// Whether the guardian was killed by us.
+    pub(super) fn has_disobeyed(&self) -> bool {
+        self.disobeyed
     }
 
     /// Has the guardian kill whatever is left, and end.
@@ -243,11 +363,29 @@ impl Agent {
         if self.guarded == Guarded::Yes {
             self.guarded = Guarded::Finishing;
             let _ = self.control.shutdown(Shutdown::Write);
+            self.owes = None;
+            self.nudge();
         }
+    }
+
+    /// Waits until the guardian has ended, though something below it may stop it on its last way.
+    fn see_guardian_out(&self) {
+        let guardian = Pid::from_child(&self.guardian);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        for _ in 0..MAX_NUDGES {
+            match waitid(WaitId::Pid(guardian), options) {
+                Ok(Some(change)) if change.stopped() => self.nudge(),
+                Err(rustix::io::Errno::INTR) => {}
+                _ => return,
+            }
+        }
+        let _ = kill_process(guardian, Signal::KILL);
     }
 
     /// The guardian's end of the socket is closed: it has done its work, or it was killed and its work is ours.
     fn lose_guardian(&mut self) {
+        self.owes = None;
+        self.see_guardian_out();
         let in_order = self.guardian.wait().is_ok_and(|status| status.success());
         if in_order && self.guarded == Guarded::Finishing {
             self.guarded = Guarded::Finished;

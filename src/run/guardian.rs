@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
-use signal_hook::consts::SIGCHLD;
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGSTOP};
 
 use super::cgroup::{self, Cgroup};
 use super::message::{Message, Reader, SIZE};
@@ -48,10 +48,14 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     // Only a wrap that made a terminal for the agent gives us one.
     let terminal = rustix::termios::isatty(rustix::stdio::stdout());
     let mut command = Command::new(program);
-    command.args(args).process_group(0);
+    command.args(args);
     if terminal {
+        command.process_group(0);
         // SAFETY: it makes system calls only, allocates nothing and takes no lock.
         unsafe { command.pre_exec(pty::come_to_the_front) };
+    } else {
+        // SAFETY: as above.
+        unsafe { command.pre_exec(pty::leave_terminal) };
     }
     let cgroup = Cgroup::make();
     if let Some(door) = cgroup.as_ref().map(Cgroup::door) {
@@ -66,7 +70,7 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     let agent = command.spawn();
     drop(command);
     forget_stdio();
-    let mut guardian = Guardian { control, signals, terminal, agent: None, exited: false, cgroup };
+    let mut guardian = Guardian { control, signals, terminal, agent: None, exited: false, stop: Stop::None, cgroup };
     match agent {
         Ok(child) => {
             let pid = i32::try_from(child.id()).unwrap_or_default();
@@ -104,6 +108,17 @@ fn forget_stdio() {
     }
 }
 
+/// Why the agent does not run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// It runs, as far as is known.
+    None,
+    /// Wrap said so.
+    Ours,
+    /// Somebody else has stopped it.
+    Its,
+}
+
 struct Guardian {
     control: UnixStream,
     signals: Signals,
@@ -111,6 +126,7 @@ struct Guardian {
     terminal: bool,
     agent: Option<Pid>,
     exited: bool,
+    stop: Stop,
     /// The agent's own, where there can be one.
     cgroup: Option<Cgroup>,
 }
@@ -139,8 +155,15 @@ impl Guardian {
             }
             while let Some(message) = reader.next() {
                 match message {
-                    Message::Signal(signal) => self.signal(signal),
-                    Message::KillTree => self.kill_all(),
+                    Message::Signal(signal) => {
+                        self.signal(signal);
+                        self.say(Message::Obeyed);
+                    }
+                    Message::KillTree => {
+                        // It may take long, and wrap is not to take that for disobedience.
+                        self.say(Message::Obeyed);
+                        self.kill_all();
+                    }
                     _ => {}
                 }
             }
@@ -153,15 +176,29 @@ impl Guardian {
         let _ = self.control.write_all(&message.bytes());
     }
 
-    fn on_reaped(&mut self, pid: Pid, status: WaitStatus) {
-        if Some(pid) == self.agent {
-            self.exited = true;
-            self.say(status.into());
+    fn on_changed(&mut self, pid: Pid, status: WaitStatus) {
+        if Some(pid) != self.agent {
+            return;
+        }
+        match (status.stopping_signal(), status.continued()) {
+            (Some(signal), _) if self.stop == Stop::None => {
+                self.stop = Stop::Its;
+                self.say(Message::Stopped(signal));
+            }
+            (None, true) if self.stop == Stop::Its => {
+                self.stop = Stop::None;
+                self.say(Message::Continued);
+            }
+            (Some(_), _) | (None, true) => {}
+            (None, false) => {
+                self.exited = true;
+                self.say(status.into());
+            }
         }
     }
 
     fn reap(&mut self) {
-        tree::reap(&mut |pid, status| self.on_reaped(pid, status));
+        tree::changes(&mut |pid, status| self.on_changed(pid, status));
     }
 
     fn kill_all(&mut self) {
@@ -171,12 +208,17 @@ impl Guardian {
         if let Some(agent) = self.agent.filter(|_| !self.exited) {
             let _ = kill_process_group(agent, Signal::KILL);
         }
-        tree::kill_all(&[], &mut |pid, status| self.on_reaped(pid, status));
+        tree::kill_all(&[], &mut |pid, status| self.on_changed(pid, status));
     }
 
     /// Sends a signal to the agent's group; to its whole session if it has a terminal, for its jobs are groups of their
     /// own. After the agent's exit its number may be another's, so that only processes below us are meant.
     fn signal(&mut self, signal: i32) {
+        match signal {
+            SIGSTOP => self.stop = Stop::Ours,
+            SIGCONT if self.stop == Stop::Ours => self.stop = Stop::None,
+            _ => {}
+        }
         let (Some(agent), Some(signal)) = (self.agent, Signal::from_named_raw(signal)) else {
             return;
         };

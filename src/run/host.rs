@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
@@ -67,8 +67,8 @@ pub struct Plan {
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     let (wires, console) = console::wire(&plan)?;
     let job: &[i32] = match console {
-        Some(_) => &[SIGCONT, SIGTSTP, SIGWINCH],
-        None => &[],
+        Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
+        None => &[SIGCHLD, SIGCONT, SIGTSTP],
     };
     let caught = [&ENDS, job].concat();
     let signals = Signals::catch(&caught, Second::Report).context("cannot catch signals")?;
@@ -221,7 +221,7 @@ impl<'a> Host<'a> {
         let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
-        [tap, self.life.deadline(), finish, console].into_iter().flatten().min()
+        [tap, self.life.deadline(), finish, console, self.agent.deadline()].into_iter().flatten().min()
     }
 
     fn on_signals(&mut self) {
@@ -256,12 +256,18 @@ impl<'a> Host<'a> {
         self.agent.listen();
         self.note_exit();
         if self.agent.guarded() == Guarded::Lost && !self.said_end {
-            let message = "the guardian was killed, and the agent with it";
+            let message = match self.agent.has_disobeyed() {
+                true => "the guardian did not obey: it was killed, and the agent with it",
+                false => "the guardian was killed, and the agent with it",
+            };
             self.say("warning", Some(message), None);
         }
     }
 
     fn note_exit(&mut self) {
+        for news in self.agent.take_news() {
+            self.say_news(news);
+        }
         if let Some(ended) = self.agent.ended() {
             self.note_interrupt(ended);
             self.life.exited(self.clock.now());
@@ -323,10 +329,11 @@ impl<'a> Host<'a> {
             self.tap.on_tick(now);
         }
         self.see();
+        self.agent.on_time(now);
         self.life.tick(now);
         self.act();
-        let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost)
-            || self.finish_by.is_some_and(|at| at <= now);
+        let late = self.finish_by.is_some_and(|at| at <= now) && !self.agent.kill_if_stopped();
+        let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost) || late;
         if self.life.finished() && gone && self.spool.is_empty() && !self.said_end {
             self.say_end(now);
         }
@@ -357,7 +364,7 @@ impl<'a> Host<'a> {
             match action {
                 Action::Climb(Rung::Interrupt) => self.interrupt(),
                 Action::Climb(Rung::Key) => self.type_interrupt(),
-                Action::Climb(rung) => self.agent.climb(rung),
+                Action::Climb(rung) => self.agent.climb(self.clock.now(), rung),
                 Action::Fail(code, message) => {
                     self.ask(Source::Fail, &format!("{code}\0{message}"));
                 }

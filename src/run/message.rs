@@ -16,6 +16,12 @@ pub(super) enum Message {
     Exited(i32),
     /// The guardian: the agent has died of this signal.
     Died(i32),
+    /// The guardian: the agent was stopped by this signal, and not because wrap said so.
+    Stopped(i32),
+    /// The guardian: the agent that was stopped goes on.
+    Continued,
+    /// The guardian: one more order has come and is obeyed.
+    Obeyed,
     /// Wrap: send this signal to the agent's process group.
     Signal(i32),
     /// Wrap: kill every process there is.
@@ -40,6 +46,9 @@ impl Message {
             Message::NotStarted(errno) => (b'E', errno),
             Message::Exited(status) => (b'X', status),
             Message::Died(signal) => (b'D', signal),
+            Message::Stopped(signal) => (b'T', signal),
+            Message::Continued => (b'C', 0),
+            Message::Obeyed => (b'O', 0),
             Message::Signal(signal) => (b'S', signal),
             Message::KillTree => (b'K', 0),
         };
@@ -55,6 +64,9 @@ impl Message {
             b'E' => Message::NotStarted(number),
             b'X' => Message::Exited(number),
             b'D' => Message::Died(number),
+            b'T' => Message::Stopped(number),
+            b'C' => Message::Continued,
+            b'O' => Message::Obeyed,
             b'S' => Message::Signal(number),
             b'K' => Message::KillTree,
             _ => return None,
@@ -96,6 +108,9 @@ mod tests {
             Message::NotStarted(2),
             Message::Exited(256),
             Message::Died(9),
+            Message::Stopped(21),
+            Message::Continued,
+            Message::Obeyed,
             Message::Signal(15),
             Message::KillTree,
         ];

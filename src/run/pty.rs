@@ -89,6 +89,14 @@ pub(super) fn lead() -> io::Result<()> {
     Ok(())
 }
 
+/// Leaves the terminal of our session for a session of our own, and with it a process group. An agent that kept it without
+/// being in front could type there (TIOCSTI), and would be stopped for ever by reading from it. For a child before `exec`,
+/// too.
+pub(super) fn leave_terminal() -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(())
+}
+
 /// Makes our process group, of which we are the leader, the one that has the terminal at our stdin. For a child before
 /// `exec`, too.
 pub(super) fn come_to_the_front() -> io::Result<()> {

@@ -131,6 +131,18 @@ pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
+/// As [`reap`], and tells of children that were stopped or go on.
+pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
+    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+    loop {
+        match wait(options) {
+            Ok(Some((pid, status))) => changed(pid, status),
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
 /// Kills everything below us but what is below `spare`, and returns when nothing of it is left, or only what we may not
 /// kill. With orphans adopted that is also what left its group, its session and its parent: whatever the dying leave
 /// behind becomes our child and is found by the next pass.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
 use super::wait::Whose;
 use super::{Host, Plan};
@@ -306,6 +306,7 @@ impl Host<'_> {
     /// Follows a signal that is no reason to end. `false`: it is one.
     pub(super) fn on_job_signal(&mut self, signal: i32) -> bool {
         match signal {
+            SIGCHLD => self.agent.look_after_guardian(),
             SIGCONT => self.resume(),
             SIGWINCH => self.enter(),
             SIGTSTP => self.suspend(Who::Us),
@@ -341,7 +342,7 @@ impl Host<'_> {
             console.leave();
         }
         self.life.hold();
-        self.agent.signal(SIGSTOP);
+        self.agent.signal(self.clock.now(), SIGSTOP);
         terminal::stop(who);
         self.resume();
     }
@@ -355,10 +356,13 @@ impl Host<'_> {
     /// We run again, and so does the agent, which may have a screen to draw anew.
     fn resume(&mut self) {
         self.enter();
-        self.agent.signal(SIGCONT);
-        self.agent.signal(SIGWINCH);
+        let now = self.clock.now();
+        self.agent.signal(now, SIGCONT);
+        if self.console.is_some() {
+            self.agent.signal(now, SIGWINCH);
+        }
         if !self.held_back {
-            self.life.release(self.clock.now());
+            self.life.release(now);
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::io;
 
 use serde_json::json;
-use signal_hook::consts::SIGPIPE;
+use signal_hook::consts::{SIGPIPE, SIGTTIN, SIGTTOU};
 
 use super::Host;
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
-use crate::run::child::Guarded;
+use crate::run::child::{Guarded, News};
 use crate::run::output::complain;
 use crate::time::Time;
 
@@ -41,6 +41,22 @@ impl Host<'_> {
         if let Some(hint) = self.tap.take_hint() {
             complain(format!("spile: hint: {hint}\n").as_bytes());
         }
+    }
+
+    /// Says that the agent stands still, which is all that is seen of it, or goes on.
+    pub(super) fn say_news(&mut self, news: News) {
+        let News::Stopped(signal) = news else {
+            return self.say("continued", Some("the agent goes on"), None);
+        };
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        let pid = self.agent.pid;
+        let message = match signal {
+            SIGTTIN | SIGTTOU => format!(
+                "the agent was stopped by {name}: it wants a terminal that is not its own; wrap --pty gives it one"
+            ),
+            _ => format!("the agent was stopped by {name}; kill -CONT {pid} lets it go on"),
+        };
+        self.say("stopped", Some(&message), Some(json!({"signal": signal})));
     }
 
     /// Says a status of our own, at the time that the tap has reached.

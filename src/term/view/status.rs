@@ -45,7 +45,7 @@ fn look(kind: &str) -> Look {
         "error" => Look::Bad,
         "warning" | "stalled" | "rate_limit" | "retry" | "permission" | "retracted"
         | "diagnostic" | "gap" | "cancel_requested" | "cancel_refused" | "redirected"
-        | "detached_writers" => Look::Warn,
+        | "detached_writers" | "stopped" => Look::Warn,
         "info" | "plan" => Look::Plain,
         _ => Look::Dim,
     }
