@@ -35,6 +35,7 @@ mod replay_http;
 mod replay_keys;
 mod schema;
 mod spool;
+mod stopped;
 mod stops;
 mod streaming;
 mod supervise;

@@ -12,13 +12,13 @@ use serde_json::Value;
 use crate::harness::{LIMIT, answer, command, events, verdict};
 
 /// A terminal with an interactive shell in it; everybody in it has the folder as working directory.
-struct Tmux {
+pub struct Tmux {
     folder: tempfile::TempDir,
 }
 
 impl Tmux {
     /// `None`, said aloud, where there is no tmux.
-    fn start(columns: u16, rows: u16) -> Option<Self> {
+    pub fn start(columns: u16, rows: u16) -> Option<Self> {
         let tmux = Self { folder: tempfile::tempdir().unwrap() };
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let shell = ["bash", "--norc", "--noprofile", "-i"];
@@ -55,13 +55,13 @@ impl Tmux {
 
     /// Types a line and presses Enter.
     #[track_caller]
-    fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         self.tell(&["send-keys", "-l", text]);
         self.press("Enter");
     }
 
     #[track_caller]
-    fn press(&self, key: &str) {
+    pub fn press(&self, key: &str) {
         self.tell(&["send-keys", key]);
     }
 
@@ -73,7 +73,7 @@ impl Tmux {
 
     /// Waits until the shell prompts again after a command with this status: only then is a key for the shell.
     #[track_caller]
-    fn prompt(&self, status: &str) {
+    pub fn prompt(&self, status: &str) {
         self.last(&format!("[{status}] prompt>"));
     }
 
@@ -97,7 +97,7 @@ impl Tmux {
 
     /// Types a command line and waits until it is done.
     #[track_caller]
-    fn run(&self, line: &str) {
+    pub fn run(&self, line: &str) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let tag = NEXT.fetch_add(1, Ordering::Relaxed);
         self.line(&format!("{line}; tmux wait-for -S done{tag}"));
@@ -105,15 +105,15 @@ impl Tmux {
         self.prompt("0");
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn events(&self) -> Vec<Value> {
+    pub fn events(&self) -> Vec<Value> {
         events(self.file("events").as_bytes())
     }
 }
@@ -126,24 +126,24 @@ impl Drop for Tmux {
 }
 
 /// The agent's process id.
-fn agent(events: &[Value]) -> i32 {
+pub fn agent(events: &[Value]) -> i32 {
     i32::try_from(events[0]["data"]["pid"].as_i64().unwrap()).unwrap()
 }
 
 /// The letter of a process's state; `None` once it is gone.
-fn state(pid: i32) -> Option<char> {
+pub fn state(pid: i32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
-fn parent(pid: i32) -> i32 {
+pub fn parent(pid: i32) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let mut fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
     fields.nth(1).unwrap().parse().unwrap()
 }
 
 #[track_caller]
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
