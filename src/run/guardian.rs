@@ -70,7 +70,15 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     let agent = command.spawn();
     drop(command);
     forget_stdio();
-    let mut guardian = Guardian { control, signals, terminal, agent: None, exited: false, stop: Stop::None, cgroup };
+    let mut guardian = Guardian {
+        control,
+        signals,
+        terminal,
+        agent: None,
+        exited: false,
+        stop: Stop::None,
+        cgroup,
+    };
     match agent {
         Ok(child) => {
             let pid = i32::try_from(child.id()).unwrap_or_default();

@@ -221,7 +221,10 @@ impl<'a> Host<'a> {
         let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
-        [tap, self.life.deadline(), finish, console, self.agent.deadline()].into_iter().flatten().min()
+        [tap, self.life.deadline(), finish, console, self.agent.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn on_signals(&mut self) {

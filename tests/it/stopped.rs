@@ -13,17 +13,23 @@ use crate::supervise::{mark, marked, survivors};
 #[test]
 fn an_agent_that_stops_its_guardian_is_ended_as_any_other() {
     let once = "echo hi; kill -STOP $PPID; while :; do echo tick; sleep 0.05; done";
-    let always = "echo hi; (while :; do kill -STOP $PPID; done) & while :; do echo; sleep 0.05; done";
+    let always =
+        "echo hi; (while :; do kill -STOP $PPID; done) & while :; do echo; sleep 0.05; done";
     let at_once = "kill -STOP $PPID; exec sleep 1000";
     for script in [once, always, at_once] {
         for how in ["--stdin=null", "--pty"] {
             let mark = mark();
-            let args = ["wrap", how, "--timeout", "500ms", "--grace", "200ms", "--", "sh", "-c", script];
+            let args =
+                ["wrap", how, "--timeout", "500ms", "--grace", "200ms", "--", "sh", "-c", script];
             let since = Instant::now();
             let output = marked(&mark, &args).stdin(Stdio::null()).output().unwrap();
             assert!(since.elapsed() < LIMIT);
             let said = events(&output.stdout);
-            assert_eq!((shell_code(output.status), verdict(&said)), (124, "turn_failed"), "{script}: {said:?}");
+            assert_eq!(
+                (shell_code(output.status), verdict(&said)),
+                (124, "turn_failed"),
+                "{script}: {said:?}"
+            );
             assert_eq!(survivors(&mark, Duration::ZERO), HashSet::new(), "{script}");
         }
     }
@@ -70,7 +76,8 @@ fn a_suspended_job_takes_its_agent_along_without_a_terminal_of_its_own() {
     };
     let script = "while :; do echo tick; sleep 0.05; done";
     tmux.line(&format!("spile wrap -- sh -c '{script}' | spile tee events >/dev/null"));
-    let has_tick = || std::fs::read_to_string(tmux.path("events")).is_ok_and(|e| e.contains("tick"));
+    let has_tick =
+        || std::fs::read_to_string(tmux.path("events")).is_ok_and(|e| e.contains("tick"));
     wait_for("the agent", has_tick);
     let first = tmux.file("events");
     let agent = agent(&events(first.lines().next().unwrap().as_bytes()));
