@@ -12,7 +12,7 @@ mod unix;
 
 pub use command::{CommandSink, ask};
 pub use discord::DiscordSink;
-pub use file::{Existing, FileSink};
+pub use file::{Existing, FileSink, canonical};
 pub use http::HttpSink;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;

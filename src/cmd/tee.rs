@@ -138,10 +138,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     return Ok(Exit::CannotWrite);
                 }
             };
+            if let Some(name) = belonging(&addresses, &store) {
+                return Ok(usage(&format!("{name} belongs to the ledger: it cannot be a sink")));
+            }
             let mut all = Vec::new();
             for address in &addresses {
                 let book =
-                    args.ledger.book(address, || open(address, existing, args.spool_max as u64));
+                    args.ledger.book(address, || open(address, Existing::Kept, args.spool_max as u64));
                 match book {
                     Some(book) => all.push(book),
                     None => sinks.push(named(address)),
@@ -160,6 +163,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         reading: args.reading.reading(),
         outcome: args.exit_from_stream.then(Outcome::default),
     })
+}
+
+/// The first sink that is a file of the ledger.
+fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
+    let owned = |address: &&Address| match &address.place {
+        Place::File(path) | Place::Unix(path) => store.owns(std::path::Path::new(path)),
+        _ => false,
+    };
+    addresses.iter().find(owned).map(Address::name)
 }
 
 /// The sink at an address, which keeps so many bytes if it has a history; `Err`: why it cannot be opened, for a person.

@@ -8,7 +8,9 @@ mod open;
 mod planning;
 mod rows;
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +18,7 @@ use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::ledger::{Change, Head};
+use crate::sink;
 use crate::time::Time;
 
 pub use desk::{Counts, Desk, Parcel, Question, Task};
@@ -90,6 +93,45 @@ impl Store {
         })?;
         self.sinks.push((number, address.to_owned()));
         Ok(number)
+    }
+
+    /// As [`Store::sink`], for a sink that older ledgers know by another address: the first of `others` that is there.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sink_of(&mut self, address: &str, others: &[String]) -> Result<i64> {
+        let known = |address: &str| self.sinks.iter().find(|(_, a)| a == address).map(|(n, _)| *n);
+        let found = known(address).or_else(|| others.iter().find_map(|other| known(other)));
+        found.map_or_else(|| self.sink(address), Ok)
+    }
+
+    /// Whether this file is the ledger or one of those that belong to it.
+    #[must_use]
+    pub fn owns(&self, path: &Path) -> bool {
+        let ledger = sink::canonical(&self.path).unwrap_or_else(|_| self.path.clone());
+        let place = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+        let names = open::beside(&ledger);
+        names.iter().chain([&ledger]).any(|name| {
+            sink::canonical(path).is_ok_and(|path| path == *name)
+                || place(path).is_some_and(|here| Some(here) == place(name))
+        })
+    }
+
+    /// What was sent to this sink: a digest of the id and of what it stands for.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sent(&self, sink: i64) -> Result<HashSet<Digest>> {
+        let mut found = self.db.prepare_cached(
+            "SELECT id, content FROM delivery WHERE sink = ?1 AND state = 'sent'",
+        )?;
+        let mut found = found.query([sink])?;
+        let mut all = HashSet::new();
+        while let Some(row) = found.next()? {
+            let (id, content): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            all.insert(digest(&id, &content));
+        }
+        Ok(all)
     }
 
     /// The streams of which something is open at this sink, oldest first.
@@ -192,6 +234,16 @@ impl Store {
             ))
         })
     }
+}
+
+/// What an id and what it stands for come to, short.
+pub type Digest = [u8; 16];
+
+/// The digest of an id and of what it stands for.
+#[must_use]
+pub fn digest(id: &str, content: &[u8]) -> Digest {
+    let all = crate::ledger::content(&[id, &format!("{content:?}")]);
+    std::array::from_fn(|n| all[n])
 }
 
 /// What a person has decided of deliveries that wait.

@@ -1,13 +1,13 @@
 //! What `tee` takes for its ledger, and which sinks are in it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cmd::common::duration;
 use crate::ledger::{Ability, InDoubt, Options};
 use crate::run::tee::{Ask, Booked};
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 use crate::sink::address::{Address, Payload, Place, words};
 
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
@@ -65,9 +65,13 @@ impl LedgerArgs {
             Some(words) => (Ability::Asked, Ask::Command(words)),
             None => (Ability::Blind, Ask::Nobody),
         };
+        let mut others = Vec::new();
         let (name, (ability, ask)) = match &address.place {
             Place::File(path) => {
                 let path = regular(path)?;
+                let absolute = std::path::absolute(&path).ok();
+                others.extend(absolute.map(|path| format!("file:{}", path.display())));
+                let path = sink::canonical(&path).unwrap_or(path);
                 let name = format!("file:{}", path.display());
                 (name, (Ability::Asked, Ask::File(path)))
             }
@@ -82,6 +86,7 @@ impl LedgerArgs {
         Some(Booked {
             name: address.name(),
             address: name,
+            others,
             sink: open(),
             only: address.only,
             options: Options {
@@ -97,10 +102,10 @@ impl LedgerArgs {
     }
 }
 
-/// The whole path of a file that keeps what is written to it.
+/// The path of a file that keeps what is written to it.
 fn regular(path: &str) -> Option<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => None,
-        _ => std::path::absolute(Path::new(path)).ok(),
+        _ => Some(PathBuf::from(path)),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags};
 
-use super::rows;
+use super::{open, rows};
 use crate::ledger::{Row, State};
 
 /// A ledger that is only read.
@@ -41,7 +41,12 @@ impl Look {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)
             .with_context(|| format!("cannot open the ledger {}", path.display()))?;
-        let sinks = rows::sinks(&db)
+        let read = || {
+            open::distrust(&db)?;
+            open::same_tables(&db)?;
+            rows::sinks(&db)
+        };
+        let sinks = read()
             .with_context(|| format!("{} cannot be read as a delivery ledger", path.display()))?;
         Ok(Self { db, sinks })
     }
