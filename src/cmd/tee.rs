@@ -25,7 +25,8 @@ use crate::sink::{self, Existing, Sink};
 /// (EX_TEMPFAIL) is tried again, one with any other status but 0 has refused the event.
 ///
 /// Options stand behind a #: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that chunk makes,
-/// #to=discord-webhook sends answer text as messages. A # itself is written ##.
+/// #to=discord-webhook sends answer text as messages, #name=NAME is what messages and the ledger call the sink, so that it stays the
+/// same when its address changes. A # itself is written ##.
 ///
 /// A sink is never waited for: what it does not take yet waits in memory, then in a file without a name, and past that the
 /// sink is given up. At the end the sinks have --linger; the status is 1 if anything is owed.
@@ -115,6 +116,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             Ok(address) => addresses.push(address),
             Err(why) => return Ok(usage(&format!("sink {text:?}: {why}"))),
         }
+    }
+    let mut names: Vec<&String> = addresses.iter().filter_map(|a| a.called.as_ref()).collect();
+    names.sort();
+    if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
+        return Ok(usage(&format!("two sinks have the name {}: give each its own", twice[0])));
     }
     let existing = if args.append || args.ledger.ledger.is_some() {
         Existing::Append

@@ -95,14 +95,18 @@ impl Store {
         Ok(number)
     }
 
-    /// As [`Store::sink`], for a sink that older ledgers know by another address: the first of `others` that is there.
+    /// As [`Store::sink`], for a sink that the ledger may know by another address until now: the first of `others` that is
+    /// there has this address from then on.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn sink_of(&mut self, address: &str, others: &[String]) -> Result<i64> {
-        let known = |address: &str| self.sinks.iter().find(|(_, a)| a == address).map(|(n, _)| *n);
-        let found = known(address).or_else(|| others.iter().find_map(|other| known(other)));
-        found.map_or_else(|| self.sink(address), Ok)
+        let known = |address: &str| self.sinks.iter().position(|(_, a)| a == address);
+        let found = others.iter().find_map(|other| known(other));
+        match (known(address), found) {
+            (None, Some(at)) => books::rename(self, at, address),
+            _ => self.sink(address),
+        }
     }
 
     /// Whether this file is the ledger or one of those that belong to it.
@@ -207,12 +211,12 @@ impl Store {
     }
 
     /// Lets failed and unknown deliveries be sent again (`Planned`), or lets them be so that what follows them goes on
-    /// (`Unknown`). Those with these ids; without any, all of them. How many there were.
+    /// (`Unknown`). How many there were.
     ///
     /// # Errors
     /// As [`Store::apply`].
-    pub fn resolve(&mut self, now: Time, ids: &[String], to: Resolve) -> Result<u64> {
-        books::resolve(self, now, ids, to)
+    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
+        books::resolve(self, now, which, to)
     }
 
     fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -244,6 +248,15 @@ pub type Digest = [u8; 16];
 pub fn digest(id: &str, content: &[u8]) -> Digest {
     let all = crate::ledger::content(&[id, &format!("{content:?}")]);
     std::array::from_fn(|n| all[n])
+}
+
+/// Of which deliveries a person has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All that failed or are in doubt.
+    All,
+    /// Those with these ids.
+    Ids(&'a [String]),
 }
 
 /// What a person has decided of deliveries that wait.

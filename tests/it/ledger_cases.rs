@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use spile::backoff::Wait;
 use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, Outcome, State};
-use spile::run::ledger::{Resolve, Store, Task};
+use spile::run::ledger::{Resolve, Store, Task, Which};
 use spile::time::Time;
 
 use crate::ledger::{Process, WINDOW, World, cases, id, plan};
@@ -249,7 +249,7 @@ fn stale_ack() {
     let mut store = Store::open(&world.path).unwrap();
     store.apply(&[ack]).unwrap();
     assert_eq!(world.state(&id("s", 0)), State::Failed);
-    assert_eq!(store.resolve(world.now, &[], Resolve::Retry).unwrap(), 1);
+    assert_eq!(store.resolve(world.now, Which::All, Resolve::Retry).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     assert_eq!(world.state(&id("s", 0)), State::Sent, "by a person's word only");

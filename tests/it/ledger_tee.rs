@@ -82,7 +82,7 @@ fn what_is_in_doubt_is_held_until_a_person_decides() {
     );
     says(
         &format!(
-            "{begin}spile ledger forget d.db; send 'cmd:./post'; echo $?; cat out; spile ledger list d.db | cut -f1,2,3 | head -1"
+            "{begin}spile ledger forget --all d.db; send 'cmd:./post'; echo $?; cat out; spile ledger list d.db | cut -f1,2,3 | head -1"
         ),
         &format!(
             "{held}1 will not be sent\n0\ns/1/b1/0\ns/1/b1/1\ns/1/b1/2\nunknown\tskipped\ts/1\n"
@@ -398,4 +398,63 @@ fn what_a_ledger_shows_tells_the_terminal_nothing() {
     drop(store);
     let (out, _, _) = bash(&format!("cd {}; spile ledger stat d.db", folder.path().display()));
     assert_eq!(out, "file:^[[2J<U+009B>x^J\t\n");
+}
+
+#[test]
+fn retry_and_forget_without_ids_want_to_be_told_that_all_are_meant() {
+    for action in ["retry", "forget"] {
+        says(
+            &format!(
+                "post 'exit 3'; send 'cmd:./post' 2>/dev/null; spile ledger {action} d.db; echo $?; spile ledger list --pending d.db | wc -l
+                 : | xargs spile ledger {action} d.db; : | xargs -r spile ledger {action} d.db; echo $?
+                 spile ledger {action} --all d.db | cut -d' ' -f1; spile ledger {action} --all d.db s/1; echo $?"
+            ),
+            "2\n4\n0\n1\n2\n",
+            &["name the deliveries by their ids", "or write --all", "name the deliveries by their ids"],
+        );
+    }
+}
+
+#[test]
+fn a_sink_keeps_its_deliveries_under_its_name_when_its_address_changes() {
+    let server = Endpoint::start(|_, _| Reply::Status(200, "", ""));
+    let host = server.url.trim_start_matches("http://");
+    says(
+        &format!(
+            "for url in http://me:old@{host}/T1 http://me:new@{host}/T1 http://{host}/T1 'http://{host}/T1#name=x' \
+             'http://{host}/T2#name=x' 'cmd:./post#name=x'; do send \"$url\" || echo $?; done
+             spile ledger stat d.db | cut -f2; ls out 2>/dev/null; send 'a#name=x' 'b#name=x'; echo $?"
+        ),
+        "4 sent\n2\n",
+        &["two sinks have the name x"],
+    );
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[test]
+fn passwords_and_tokens_of_sinks_are_not_shown() {
+    let server = Endpoint::start(|_, _| Reply::Status(401, "", ""));
+    let host = server.url.trim_start_matches("http://").trim_end_matches("/hook");
+    let (out, err, _) = bash(&script(&format!(
+        "send http://me:PASS@{host}/TOKEN?key=KEY \"cmd:sh -c 'exit 3' SECRET-WORD\" \"pipe:sh -c 'cat >/dev/null' SECRET-WORD\"; spile ledger stat d.db
+         spile ledger list d.db; spile ledger list --json d.db; spile ledger stat --json d.db"
+    )));
+    for secret in ["PASS", "TOKEN", "KEY", "SECRET-WORD"] {
+        assert!(!out.contains(secret) && !err.contains(secret), "{secret}: {out}{err}");
+    }
+    assert!(out.contains(&format!("http://{host}\t")) && out.contains("cmd:sh\t"), "{out}");
+}
+
+#[test]
+fn ten_thousand_streams_are_delivered_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let n = 10_000;
+    let lines: Vec<String> = (0..n).map(|n| status(&format!("s{n}"), 1, "x")).collect();
+    std::fs::write(folder.path().join("run"), lines.join("\n") + "\n").unwrap();
+    let (out, err, _) = bash(&format!(
+        "cd {}; spile tee --linger 10m --ledger d.db file <run >/dev/null; sort file >a; sort run | cmp - a
+         spile ledger stat d.db | cut -f2; spile ledger list d.db | wc -l; spile ledger list d.db | head -1 | cut -f3",
+        folder.path().display()
+    ));
+    assert_eq!((out.as_str(), err.as_str()), ("10000 sent\n10000\ns0/1\n", ""));
 }

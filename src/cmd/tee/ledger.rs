@@ -76,11 +76,25 @@ impl LedgerArgs {
                 (name, (Ability::Asked, Ask::File(path)))
             }
             // What Discord documents of a webhook knows no id.
-            Place::Http(url) if address.to == Payload::Discord => (url.clone(), asked(reconcile)),
-            Place::Http(url) => (url.clone(), (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody)),
+            Place::Http(url) => {
+                // Who sends is not part of where it is sent.
+                others.push(url.clone());
+                let known = match address.to {
+                    Payload::Discord => asked(reconcile),
+                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody),
+                };
+                (without_user(url), known)
+            }
             Place::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
             Place::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
             Place::Unix(_) => return None,
+        };
+        let name = match &address.called {
+            Some(called) => {
+                others.insert(0, name);
+                format!("name:{called}")
+            }
+            None => name,
         };
         let can_tell = matches!(ask, Ask::File(_)) || matches!(ability, Ability::Idempotent(_));
         Some(Booked {
@@ -100,6 +114,17 @@ impl LedgerArgs {
             ask,
         })
     }
+}
+
+/// A URL without user and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}://{}{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
 }
 
 /// The path of a file that keeps what is written to it.

@@ -1,5 +1,7 @@
 //! Looking at a ledger without touching it: also while it is in use, and what can be read of a damaged one.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -51,11 +53,11 @@ impl Look {
         Ok(Self { db, sinks })
     }
 
-    /// Calls with every row in order.
+    /// Calls with every row in order, until it is told to break off.
     ///
     /// # Errors
     /// Those of the disk; what came before stands.
-    pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<()>) -> Result<()> {
+    pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<ControlFlow<()>>) -> Result<()> {
         rows::every(&self.db, &self.sinks, |_, row| {
             each(match row {
                 Ok(row) => Lookup::Row(Box::new(row)),
@@ -74,18 +76,20 @@ impl Look {
             .iter()
             .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::NAMES.len()] })
             .collect();
+        let places: HashMap<String, usize> =
+            all.iter().enumerate().map(|(n, t)| (t.sink.clone(), n)).collect();
         let mut damaged = 0;
         self.every(|found| {
             let Lookup::Row(row) = found else {
                 damaged += 1;
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             };
             let at = State::NAMES.iter().position(|(s, _)| *s == row.state);
-            let tally = all.iter_mut().find(|t| t.sink == row.sink);
+            let tally = places.get(&row.sink).and_then(|n| all.get_mut(*n));
             if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
                 *count += 1;
             }
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok((all, damaged))
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Complaints of SQLite's own check that are shown.
 const COMPLAINTS: usize = 3;
+
+/// Damaged rows that are reported one by one.
+pub(super) const MAX_DAMAGE: usize = 100;
 
 /// How long the lock of a ledger is waited for.
 const LOCK_WITHIN: Duration = Duration::from_secs(1);
@@ -288,16 +292,22 @@ fn damaged(why: &str) -> String {
 
 /// Holds every row against its hash, and the rows against their number.
 fn verify(store: &mut Store) -> Result<()> {
-    let mut damage = Vec::new();
+    let (mut damage, mut bad) = (Vec::new(), 0);
     let (mut count, mut last) = (0u64, 0u64);
     rows::every(&store.db, &store.sinks, |position, row| {
         count += 1;
         last = last.max(position);
         if let Err(damaged) = row {
-            damage.push(format!("{damaged}: it is not sent"));
+            bad += 1;
+            if damage.len() < MAX_DAMAGE {
+                damage.push(format!("{damaged}: it is not sent"));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
+    if bad > damage.len() {
+        damage.push(format!("{} more rows are damaged: they are not sent", bad - damage.len()));
+    }
     let given: i64 = store
         .db
         .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))
