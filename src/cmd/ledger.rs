@@ -66,7 +66,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         ));
     }
     if acts && !args.all && args.ids.is_empty() {
-        return Ok(usage("name the deliveries by their ids (`spile ledger list --pending`), or write --all"));
+        return Ok(usage(
+            "name the deliveries by their ids (`spile ledger list --pending`), or write --all",
+        ));
     }
     match args.action {
         Action::Stat => stat(&args),

@@ -149,8 +149,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             }
             let mut all = Vec::new();
             for address in &addresses {
-                let book =
-                    args.ledger.book(address, || open(address, Existing::Kept, args.spool_max as u64));
+                let book = args
+                    .ledger
+                    .book(address, || open(address, Existing::Kept, args.spool_max as u64));
                 match book {
                     Some(book) => all.push(book),
                     None => sinks.push(named(address)),

@@ -121,7 +121,8 @@ impl Address {
                 "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself".to_owned(),
             );
         };
-        let mut address = Self { place: Place::parse(&place)?, only: None, to: Payload::Event, called: None };
+        let mut address =
+            Self { place: Place::parse(&place)?, only: None, to: Payload::Event, called: None };
         for (key, value) in options.unwrap_or_default() {
             match (key, value) {
                 ("only", patterns) => {

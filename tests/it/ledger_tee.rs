@@ -316,16 +316,23 @@ fn a_file_that_is_removed_or_replaced_while_tee_runs_is_noticed() {
              tail -n +2 run | cmp - b; send file; sort -u file >a; sort run | cmp - a; send file; echo $?"
         )));
         assert_eq!(out, "1\n4 sent\n0\n", "{away}: {err}");
-        assert!(err.contains("file: the file was removed or replaced while it was in use"), "{err}");
+        assert!(
+            err.contains("file: the file was removed or replaced while it was in use"),
+            "{err}"
+        );
         assert!(err.contains("1 events that were sent are not in it"), "{away}: {err}");
     }
 }
 
 #[test]
 fn the_ledgers_own_files_are_no_sinks() {
-    for name in ["d.db", "./d.db", "d.db.lock", "d.db-wal", "d.db-shm", "d.db-journal", "link", "hard"] {
+    for name in
+        ["d.db", "./d.db", "d.db.lock", "d.db-wal", "d.db-shm", "d.db-journal", "link", "hard"]
+    {
         says(
-            &format!("send file; ln -s d.db link; ln d.db hard; send {name}; echo $?; spile ledger stat d.db | cut -f2"),
+            &format!(
+                "send file; ln -s d.db link; ln d.db hard; send {name}; echo $?; spile ledger stat d.db | cut -f2"
+            ),
             "2\n4 sent\n",
             &[&format!("spile: {name} belongs to the ledger")],
         );
@@ -381,7 +388,11 @@ fn a_ledger_of_a_stranger_runs_nothing_and_is_refused() {
         let path = folder.path().join("d.db");
         drop(spile::run::ledger::Store::open(&path).unwrap());
         rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        for command in ["spile ledger stat d.db", "spile ledger list d.db", "spile tee --ledger d.db x </dev/null"] {
+        for command in [
+            "spile ledger stat d.db",
+            "spile ledger list d.db",
+            "spile tee --ledger d.db x </dev/null",
+        ] {
             let (out, err, status) = bash(&format!("cd {}; {command}", folder.path().display()));
             assert!(out.is_empty() && status != 0, "{sql} {command}: {out}");
             assert!(err.contains("it has other tables than a delivery ledger"), "{err}");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::cmd::common::duration;
 use crate::ledger::{Ability, InDoubt, Options};
 use crate::run::tee::{Ask, Booked};
-use crate::sink::{self, Sink};
 use crate::sink::address::{Address, Payload, Place, words};
+use crate::sink::{self, Sink};
 
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use rusqlite::Connection;
 
-use super::rows::{self, COLUMNS, Damaged, to_i64};
 use super::open::MAX_DAMAGE;
+use super::rows::{self, COLUMNS, Damaged, to_i64};
 use super::{Question, Resolve, Store, Which};
 use crate::ledger::{Change, Head, Mark, Row, State};
 use crate::time::Time;
@@ -148,12 +148,7 @@ pub(super) fn read(store: &mut Store, positions: &[u64]) -> Result<Vec<Option<Qu
     Ok(found)
 }
 
-pub(super) fn resolve(
-    store: &mut Store,
-    now: Time,
-    which: Which<'_>,
-    to: Resolve,
-) -> Result<u64> {
+pub(super) fn resolve(store: &mut Store, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
     let sinks = store.sinks.clone();
     let ids: Option<HashSet<&String>> = match which {
         Which::All => None,

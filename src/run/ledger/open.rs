@@ -1,8 +1,8 @@
 //! Opening a ledger: lock, version, checks, a trial write.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::ops::ControlFlow;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -255,7 +255,9 @@ pub(super) fn same_tables(db: &Connection) -> Result<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
     if tables(db)? != tables(&model)? {
-        bail!("it has other tables than a delivery ledger: it was made or changed by another program");
+        bail!(
+            "it has other tables than a delivery ledger: it was made or changed by another program"
+        );
     }
     Ok(())
 }

@@ -84,8 +84,7 @@ impl Mail {
     pub(super) fn wait(&self, most: Option<Duration>) {
         let state = self.lock();
         let new = !state.grown.is_empty() || !state.again.is_empty() || !state.passing.is_empty();
-        if new || (state.closed && most.is_none())
-        {
+        if new || (state.closed && most.is_none()) {
             return;
         }
         match most {
