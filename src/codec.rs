@@ -22,7 +22,7 @@ pub use lines::{Cut, Lines, Piece};
 pub use object::Object;
 pub use slow::Unknown;
 pub use surrogate::{append, beyond, mend_lone, unescape};
-pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, to_json};
+pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, on_one_line, to_json};
 
 use crate::event::Event;
 

@@ -2,6 +2,9 @@
 
 use memchr::{memchr, memrchr};
 
+/// The byte order mark, U+FEFF, in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What the cutter found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -164,6 +167,14 @@ impl Lines {
         self.held.extend_from_slice(bytes);
     }
 
+    /// The length of the byte order mark before a line: at the start of the input, or of an object, where files were put
+    /// together. RFC 8259 (8.1) lets a parser ignore it.
+    fn mark(&self, line: &[u8]) -> usize {
+        let rest = line.strip_prefix(MARK);
+        let ignored = rest.is_some_and(|rest| self.offset == 0 || rest.first() == Some(&b'{'));
+        if ignored { MARK.len() } else { 0 }
+    }
+
     fn long_piece(&mut self, bytes: &[u8], complete: bool, each: &mut impl FnMut(Piece<'_>)) {
         each(Piece::Long { number: self.number, offset: self.offset, bytes, first: !self.long });
         self.offset += bytes.len() as u64;
@@ -186,7 +197,10 @@ impl Lines {
             }
             return;
         }
-        each(Piece::Line { number: self.number, offset: self.offset, bytes, text, ended });
+        let (mark, line) = bytes.split_at(self.mark(bytes));
+        let text = text.and_then(|text| text.get(mark.len()..));
+        let offset = self.offset + mark.len() as u64;
+        each(Piece::Line { number: self.number, offset, bytes: line, text, ended });
         self.offset += bytes.len() as u64 + u64::from(ended);
         self.number += 1;
     }
@@ -228,6 +242,21 @@ mod tests {
             (4, 10, b"d", 'e'),
         ];
         assert_eq!(texts, want);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_line_it_stands_before() {
+        let mark = "\u{feff}";
+        let got = cut(100, &[format!("{mark}a\n{mark}{{}}\n{mark}b\n{mark}{{").as_bytes()]);
+        let got: Vec<_> =
+            got.iter().map(|(n, at, line, _)| (*n, *at, String::from_utf8_lossy(line))).collect();
+        let want = [
+            (1, 3, "a".into()),
+            (2, 8, "{}".into()),
+            (3, 11, format!("{mark}b").into()),
+            (4, 19, "{".into()),
+        ];
+        assert_eq!(got, want);
     }
 
     proptest! {

@@ -91,6 +91,22 @@ fn writes_separators_escaped_and_raw_values_on_one_line() {
 }
 
 #[test]
+fn no_reader_of_what_is_written_sees_another_line_or_a_control() {
+    let text = "a\u{85}b\u{9b}2J\u{80}\u{9f}\u{a0}é\u{2028}";
+    let want = "a\\u0085b\\u009b2J\\u0080\\u009f\u{a0}é\\u2028";
+    let mut buf = Vec::new();
+    Writer::default().say(&mut buf, &Envelope::default(), |object| {
+        object.text("text", text);
+        object.json("data", &format!("[\"{text}\"]"));
+    });
+    let line = String::from_utf8(buf).unwrap();
+    assert_eq!(line.matches(want).count(), 2, "{line}");
+    assert_eq!(on_one_line(text), want);
+    assert_eq!(to_json(text), format!("\"{want}\""));
+    assert!(matches!(on_one_line("é\u{a0}"), Cow::Borrowed(_)));
+}
+
+#[test]
 fn stand_ins_are_written_back_only_where_they_are_expected() {
     let text = format!("a{}", mend_lone(r#""\ud83d""#).unwrap().trim_matches('"'));
     let written = |lone_surrogates| {
@@ -178,7 +194,7 @@ proptest! {
         (label, parent) in (prop::option::of(any::<String>()), prop::option::of(any::<String>())),
         (turn, seq, first_seq) in (prop::option::of(any::<u64>()), prop::option::of(any::<u64>()), prop::option::of(any::<u64>())),
         (lone_surrogates, synthetic) in (any::<bool>(), any::<bool>()),
-        control in "[\\x00-\\x1f\"\\\\a\u{2028}\u{2029}\u{10fa3d}]{0,40}",
+        control in "[\\x00-\\x1f\"\\\\a\u{80}\u{85}\u{9f}\u{a0}\u{2028}\u{2029}\u{10fa3d}]{0,40}",
     ) {
         let cow = |text: Option<String>| text.map(Cow::Owned);
         let envelope = Envelope { v: 1, type_: type_.into(), stream: cow(stream), turn, seq, first_seq, ts: cow(ts),

@@ -1,5 +1,7 @@
-//! Events to bytes: compact JSON in the contract's key order, one line each, with U+2028 and U+2029 escaped.
+//! Events to bytes: compact JSON in the contract's key order, one line each, with every character escaped at which some reader
+//! would end the line.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -107,6 +109,18 @@ impl MergedDelta {
     }
 }
 
+/// The inside of a JSON string from elsewhere, with every character escaped at which some reader would end the line.
+#[must_use]
+pub fn on_one_line(raw: &str) -> Cow<'_, str> {
+    if special(raw, false).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut buf = Vec::with_capacity(raw.len() + 8);
+    // Writing to memory cannot fail.
+    let _ = Writer::default().format().write_string_fragment(&mut buf, raw);
+    Cow::Owned(String::from_utf8(buf).unwrap_or_default())
+}
+
 /// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
 pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u64, ts: &str) {
     let mut put = |part: &str| buf.extend_from_slice(part.as_bytes());
@@ -143,7 +157,7 @@ pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u6
         "\",\"kind\":\"",
         &merged.kind,
         "\",\"text\":\"",
-        text,
+        &on_one_line(text),
         "\"",
         &merged.extra,
         "}\n",
@@ -178,8 +192,9 @@ pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'stat
     }
 }
 
-/// serde_json's compact form, kept on one line for every reader: Node's `readline` also splits at U+2028 and U+2029,
-/// and a raw value may stand over several lines. Stand-ins become the lone surrogates that they stand for.
+/// serde_json's compact form, kept on one line for every reader: Node's `readline` also splits at U+2028 and U+2029, Python's
+/// `splitlines` at U+0085 too, and a raw value may stand over several lines. The other C1 controls (U+0080 to U+009F) go with
+/// it, for some terminals obey them. Stand-ins become the lone surrogates that they stand for.
 pub(super) struct OneLine {
     lone_surrogates: bool,
 }
@@ -194,7 +209,7 @@ impl Formatter for OneLine {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
-        // All of them begin with one of two bytes, which most text does not have.
+        // All of them begin with one of three bytes, which most text does not have.
         while let Some((at, c)) = special(rest, self.lone_surrogates) {
             writer.write_all(&rest.as_bytes()[..at])?;
             let unit = surrogate::stand_in(c).unwrap_or(u32::from(c));
@@ -223,10 +238,10 @@ impl Formatter for OneLine {
 fn special(text: &str, lone_surrogates: bool) -> Option<(usize, char)> {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(found) = memchr::memchr2(0xE2, 0xF4, &bytes[at..]) {
+    while let Some(found) = memchr::memchr3(0xC2, 0xE2, 0xF4, &bytes[at..]) {
         at += found;
         match text[at..].chars().next() {
-            Some(c @ ('\u{2028}' | '\u{2029}')) => return Some((at, c)),
+            Some(c @ ('\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}')) => return Some((at, c)),
             Some(c) if lone_surrogates && surrogate::stand_in(c).is_some() => return Some((at, c)),
             Some(c) => at += c.len_utf8(),
             None => return None,

@@ -198,11 +198,16 @@ pub struct Spent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_total: Option<Usage>,
     /// This turn's cost in US dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_no_cost")]
     pub cost_usd: Option<f64>,
     /// Milliseconds, as the runtime says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+}
+
+/// JSON has no number for what is infinite or none at all.
+fn is_no_cost(cost: &Option<f64>) -> bool {
+    cost.is_none_or(|cost| !cost.is_finite())
 }
 
 /// The first part of the body of `turn_completed`; [`Spent`] follows it in the same object.
@@ -267,4 +272,18 @@ pub struct TurnCancelled<'a> {
     /// What the runtime itself answered, if it did.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Cow<'a, str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_that_is_no_number_is_left_out() {
+        let written =
+            |cost| crate::codec::to_json(&Spent { cost_usd: Some(cost), ..Spent::default() });
+        assert_eq!(written(f64::INFINITY), "{}");
+        assert_eq!(written(f64::NAN), "{}");
+        assert_eq!(written(1e300), r#"{"cost_usd":1e+300}"#);
+    }
 }

@@ -11,13 +11,16 @@ impl Export for Sse {
         if event.kind != Type::Other {
             out.extend_from_slice(format!("event: {}\n", event.kind.name()).as_bytes());
         }
-        if let Some(id) = id(event)? {
+        // A line end or a NUL in an id of somebody else would be another field, or no id.
+        if let Some(id) = id(event)?.filter(|id| !id.contains(['\r', '\n', '\0'])) {
             out.extend_from_slice(format!("id: {id}\n").as_bytes());
         }
-        // A carriage return would end the line for a client.
-        for part in [b"data: ", event.line.trim_end_matches('\r').as_bytes(), b"\n\n"] {
-            out.extend_from_slice(part);
-        }
+        out.extend_from_slice(b"data: ");
+        let start = out.len();
+        out.extend_from_slice(event.line.trim_end_matches('\r').as_bytes());
+        // A carriage return, which can only stand between tokens, would end the line for a client.
+        out[start..].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b' ');
+        out.extend_from_slice(b"\n\n");
         Ok(())
     }
 }

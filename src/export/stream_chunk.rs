@@ -108,7 +108,7 @@ impl Open {
     fn chunk(&mut self, id: &str, chunk: Chunk<'_>, out: &mut Vec<u8>) {
         self.sequence += 1;
         let chunk = match chunk {
-            Chunk::Raw(raw) => format!("\"{raw}\""),
+            Chunk::Raw(raw) => format!("\"{}\"", codec::on_one_line(raw)),
             Chunk::Text(text) => codec::to_json(text),
         };
         let line = format!(

@@ -78,3 +78,15 @@ fn what_is_no_event_is_said() {
     let (out, err) = export(Format::Sse, "garbage\n");
     assert_eq!((out.as_str(), err.as_str()), ("", "<stdin>:1:1: not a JSON object\n"));
 }
+
+#[test]
+fn no_carriage_return_ends_a_line_of_server_sent_events() {
+    let line = "{\"v\":1,\r\"type\":\"block_final\",\r\"stream\":\"s\",\"turn\":1,\"seq\":2,\"ts\":\"2026-01-01T00:00:00.000Z\",\"block\":\"b1\",\"kind\":\"answer\",\"text\":\"a\\rb\",\"part\":0,\"last\":true,\"delivery_id\":\"a\\r\\ndata: evil\"}\r\n";
+    let (out, err) = export(Format::Sse, line);
+    assert_eq!(err, "");
+    assert!(!out.contains('\r') && !out.contains("\nid:"), "{out}");
+    assert_eq!(out.lines().count(), 3, "{out}");
+    let data = out.lines().nth(1).and_then(|line| line.strip_prefix("data: ")).unwrap_or_default();
+    let sent: serde_json::Value = serde_json::from_str(data).expect("an event");
+    assert_eq!(sent, serde_json::from_str::<serde_json::Value>(line).expect("an event"));
+}

@@ -138,3 +138,53 @@ fn a_huge_line_stays_under_64_mib() {
         );
     }
 }
+
+#[test]
+fn a_byte_order_mark_costs_no_command_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, marked) = (folder.path().join("plain"), folder.path().join("marked"));
+    std::fs::write(&plain, EVENT).unwrap();
+    std::fs::write(&marked, format!("\u{feff}{EVENT}")).unwrap();
+    for (args, _) in FILTERS.iter().filter(|(args, _)| args[0] != "wrap") {
+        let run =
+            |file: &std::path::Path| bash(&format!("spile {} <{}", args.join(" "), file.display()));
+        let (stdout, stderr, status) = run(&marked);
+        // As tee(1), tee and check --pass hand on every byte.
+        let stdout = stdout
+            .strip_prefix('\u{feff}')
+            .filter(|_| args[0] == "tee" || args.contains(&"--pass"))
+            .unwrap_or(&stdout);
+        assert_eq!((stdout.to_owned(), stderr, status), run(&plain), "{args:?}");
+    }
+    let agent = concat!(
+        "\u{feff}{\"type\":\"thread.started\",\"thread_id\":\"t\"}\n{\"type\":\"turn.started\"}\n",
+        "{\"type\":\"item.completed\",\"item\":{\"id\":\"i\",\"type\":\"agent_message\",\"text\":\"hello\"}}\n{\"type\":\"turn.completed\"}\n"
+    );
+    for from in ["auto", "codex"] {
+        spile(&["wrap", "--from", from]).stdin(agent).run().then(|events| {
+            assert!(
+                events.contains(r#""runtime":"codex""#) && events.contains(r#""session":"t""#),
+                "{events}"
+            );
+            assert!(
+                !events.contains("diagnostic") && !events.contains(r#""kind":"log""#),
+                "{events}"
+            );
+        });
+    }
+    let script = r#"cd "$(mktemp -d)"; spile wrap --record run.raw -- spile demo --agent --speed 0 >run.ndjson
+        for file in run.ndjson run.raw; do (printf '\357\273\277'; cat $file) >marked.${file#*.}; done
+        for from in '' '--since 0s' '--from-seq 9'; do
+            spile replay --instant $from run.ndjson >want; spile replay --instant $from marked.ndjson | cmp - want
+            gzip -c marked.ndjson | spile replay --instant $from - | cmp - want
+        done
+        spile replay --instant run.raw >want; spile replay --instant marked.raw | cmp - want
+        spile merge a=marked.ndjson | spile check"#;
+    let (stdout, stderr, _) = bash(script);
+    assert_eq!(stderr, "", "{stdout}");
+    assert!(
+        stdout.contains("no violations")
+            && stdout.ends_with("I'll run the tests first, to see what fails.\n"),
+        "{stdout}"
+    );
+}

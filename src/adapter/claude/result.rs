@@ -197,7 +197,8 @@ impl Results {
         self.cost = total;
         let cost = if total >= before { total - before } else { total };
         // The difference of two sums has digits that nobody counted.
-        Some((cost * 1e9).round() / 1e9)
+        let rounded = (cost * 1e9).round() / 1e9;
+        Some(if rounded.is_finite() { rounded } else { cost })
     }
 }
 

@@ -198,7 +198,7 @@ impl Block {
         let end = buf.len().saturating_sub(2).max(start);
         buf.truncate(end);
         buf.extend_from_slice(b",\"text\":\"");
-        buf.extend_from_slice(self.text.as_bytes());
+        buf.extend_from_slice(codec::on_one_line(&self.text).as_bytes());
         buf.extend_from_slice(b"\"}\n");
     }
 }
