@@ -22,6 +22,7 @@ mod gemini_api;
 mod goose;
 mod grok;
 mod json;
+mod keys;
 mod kimi;
 mod langgraph;
 mod mcp;
@@ -99,7 +100,10 @@ pub trait Runtime {
     /// # Errors
     /// That it cannot be read; then nothing of it was emitted.
     fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        self.on_message(event, serde_json::from_str(text)?, emit);
+        let value = serde_json::from_str(text)?;
+        let unknown = emit.unknown(&value);
+        self.on_message(event, value, emit);
+        emit.keep(unknown);
         Ok(())
     }
 
@@ -161,6 +165,8 @@ pub struct Spec {
     pub commands: &'static [&'static str],
     /// An argument that contains one of these means that the command prints it for certain.
     pub flags: &'static [&'static str],
+    /// The keys of its messages that the adapter reads or leaves out on purpose, parted by spaces; see [`keys`].
+    pub keys: &'static str,
     /// Whether the runtime has a result message, so that a turn without one did not complete.
     pub has_result: bool,
     /// Whether a JSON value is one of its lines.
@@ -250,7 +256,8 @@ mod tests {
 
     #[test]
     fn the_table_is_the_folder() {
-        let shared = ["api.rs", "emit.rs", "failure.rs", "framing.rs", "json.rs", "reader.rs"];
+        let shared =
+            ["api.rs", "emit.rs", "failure.rs", "framing.rs", "json.rs", "keys.rs", "reader.rs"];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()

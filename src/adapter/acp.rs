@@ -25,6 +25,13 @@ pub(super) const SPEC: Spec = Spec {
     usage: "claude-agent-acp (JSON-RPC on stdin and stdout)",
     commands: &["claude-agent-acp", "claude-code-acp", "codex-acp"],
     flags: &[],
+    keys: "_meta activeFlags agentCapabilities agentId agentInfo amount availableCommands \
+        canReadOutputFile category claudeCode codex configOptions currency currentValue entries \
+        exit_code file filePath inputTokens isAsync jsonrpc line loadSession locations method \
+        numLines options outputFile outputTokens params protocolVersion resolvedModel \
+        sessionUpdate signal size startLine state stopReason terminalId terminal_exit \
+        terminal_id terminal_info terminal_output_delta threadStatus toolResponse totalLines \
+        update updatedAt used",
     has_result: true,
     detect,
     framing: Framing::Frames,

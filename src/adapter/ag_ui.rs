@@ -13,6 +13,11 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N -d @run.json http://localhost:8000/",
     commands: &[],
     flags: &[],
+    keys: "Address City Conditions Cuisine CurrentTime Location Name Rating Results \
+        TemperatureCelsius Timezone approved cachedInputTokens callId contents finishReason \
+        informationalOnly inputTokens interrupts modelId outcome outputTokens parentMessageId \
+        properties rawEvent reasoningTokens requestId required responseId responseSchema runId \
+        stepName threadId toolCallName totalTokens",
     has_result: true,
     detect,
     framing: Framing::Frames,

@@ -14,6 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["aider"],
     // Whatever it is asked, it prints text.
     flags: &[""],
+    keys: "",
     has_result: false,
     detect: |_: &Value| Match::No,
     framing: Framing::Bytes,

@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "amp --execute PROMPT --stream-json",
     commands: &["amp"],
     flags: &["--stream-json"],
+    keys: "mcp_servers parent_tool_use_id stop_reason",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -13,6 +13,9 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N https://api.anthropic.com/v1/messages -d '{\"stream\":true,...}'",
     commands: &[],
     flags: &[],
+    keys: "cache_creation cache_creation_input_tokens cache_read_input_tokens caller category \
+        content_block encrypted_content explanation inference_geo stop_details stop_reason \
+        stop_sequence url",
     has_result: true,
     detect,
     framing: Framing::Frames,

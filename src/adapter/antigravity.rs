@@ -13,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "agy --output-format json -p PROMPT",
     commands: &["agy", "antigravity"],
     flags: &["--output-format"],
+    keys: "action conversation_id denied_actions duration_seconds response thinking_tokens",
     has_result: true,
     detect,
     framing: Framing::Lines,

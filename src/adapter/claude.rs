@@ -34,6 +34,26 @@ pub(super) const SPEC: Spec = Spec {
     usage: "claude -p --output-format stream-json --verbose --include-partial-messages",
     commands: &["claude"],
     flags: &["stream-json"],
+    keys: "aborted agents analytics_disabled apiKeySource api_error_status attempt auto background \
+        budget by_type cache_creation cache_creation_input_tokens cache_read_input_tokens caller \
+        capabilities claude_code_version completed concurrency_limit content_block \
+        context_management cost_usd depth_limit diagnostics duration_api_ms end_time entrypoint \
+        error_status errors estimated_tokens estimated_tokens_delta event failed \
+        fast_mode_disabled_reason fast_mode_state first_message_read_ms five_hour foreground \
+        hook_event hook_id hook_name hooks_init_ms inference_geo isUsingOverage iterations \
+        killed max_depth max_retries mcp_connect_ms mcp_prewait_ms mcp_servers memory_paths \
+        needs_action node_boot_ms non_execution_kind output_file output_style \
+        output_tokens_details overageDisabledReason overageStatus parent parent_tool_use_id \
+        patch permissionMode permission_denials phase_start_ms phases plugins \
+        product_feedback_disabled queued_turn_count rateLimitType rate_limit_info refused \
+        request requested resetsAt response retry_delay_ms server_tool_use settings_load_ms \
+        seven_day skills skills_load_ms slash_commands source spawned spawned_by_subagents speed \
+        started_in_background startup_timing status_category status_detail still_queued \
+        stop_details stop_reason stop_sequence subagent_stats subagent_type summarizes_uuid \
+        surpassedThreshold system task_description task_id task_type terminal_reason \
+        terminal_slash_commands thinking_tokens time_origin_ms time_to_request_ms tool_name \
+        tool_result_meta tool_uses total_cost_usd ttft_ms ttft_stream_ms unifiedWindows unset \
+        user utilization uuid warm_spare_claimed web_fetch_requests web_search_requests",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -137,9 +157,18 @@ impl Claude {
             }
             _ => false,
         };
+        let told = matches!(&*message.type_, "assistant" | "user" | "stream_event");
+        // Looking for unknown keys costs more than all the rest.
+        let unknown = if known && (message.odd || !told) {
+            let value = value_of(text, emit);
+            emit.unknown(&value)
+        } else {
+            serde_json::Map::new()
+        };
         if !known {
             self.notice(text, fields, emit);
         }
+        emit.keep(unknown);
         Ok(())
     }
 

@@ -22,6 +22,11 @@ pub(super) const SPEC: Spec = Spec {
     usage: "codex exec --json",
     commands: &["codex"],
     flags: &["--json", "--experimental-json"],
+    keys: "Err action agents_states aggregated_output approval cached_input_tokens changes command \
+        completed count diff duration exit_code foo invocation item item_type items \
+        last_agent_message matches msg nanos phase queries query reasoning_output_tokens \
+        receiver_thread_ids sandbox secs sender_thread_id server shape stderr stdout \
+        structured_content thread_id tool workdir worker-thread",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -128,13 +133,14 @@ fn usage(value: &Value) -> Option<Usage> {
 
 impl Runtime for Codex {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        if let Ok(message) = serde_json::from_str::<Message<'_>>(text)
-            && let Some(item) = &message.item
-            && self.item((message.type_.as_deref(), item), emit)
-        {
-            return Ok(());
+        let value = serde_json::from_str(text)?;
+        let unknown = emit.unknown(&value);
+        let message = serde_json::from_str::<Message<'_>>(text).ok();
+        let item = message.as_ref().and_then(|m| Some((m.type_.as_deref(), m.item.as_ref()?)));
+        if !item.is_some_and(|item| self.item(item, emit)) {
+            self.value(value, emit);
         }
-        self.value(serde_json::from_str(text)?, emit);
+        emit.keep(unknown);
         Ok(())
     }
 

@@ -14,6 +14,9 @@ pub(super) const SPEC: Spec = Spec {
     usage: "copilot -p PROMPT --output-format json",
     commands: &["copilot"],
     flags: &["--output-format"],
+    keys: "copilotVersion deltaContent detailedContent ephemeral errorType exitCode inputTokens \
+        outputTokens parentId premiumRequests reasoningId sessionDurationMs statusCode success \
+        toolRequests totalApiDurationMs turnId",
     has_result: true,
     detect,
     framing: Framing::Lines,

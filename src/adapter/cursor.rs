@@ -14,6 +14,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "cursor-agent -p PROMPT --output-format stream-json --stream-partial-output",
     commands: &["cursor-agent"],
     flags: &["stream-json"],
+    keys: "apiKeySource duration_api_ms executionTime exitCode function isBackground model_call_id \
+        permissionMode readToolCall rejected shellToolCall stdout success timestamp_ms tool_call",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -14,6 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "droid exec --output-format stream-json PROMPT",
     commands: &["droid"],
     flags: &["stream-json"],
+    keys: "durationMs finalText numTurns source toolId",
     has_result: true,
     detect,
     framing: Framing::Lines,

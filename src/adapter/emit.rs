@@ -4,11 +4,12 @@
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
 use super::framing::Head;
 use super::json::{describe, one_line, text_at, tool_kind};
+use super::keys::{Kept, Keys};
 use crate::codec::{self, Malformed, Object, Place};
 use crate::event::{Failure, Spent, TurnStarted};
 use crate::guard::{Guard, Notice, Text, ToolEnd, ToolStart};
@@ -20,6 +21,10 @@ pub struct Emit<'a> {
     pub now: Time,
     /// The head of the HTTP response that is being read.
     pub head: Option<&'a Head>,
+    /// The keys that the adapter knows, and the fields that were kept.
+    pub fields: Option<(&'a Keys, &'a mut Kept)>,
+    /// Where the events of the message begin in what the guard holds.
+    start: usize,
     guard: &'a mut Guard,
 }
 
@@ -74,7 +79,7 @@ impl DerefMut for Emit<'_> {
 impl<'a> Emit<'a> {
     /// The context of bytes that came at this time.
     pub fn new(now: Time, guard: &'a mut Guard) -> Self {
-        Self { now, head: None, guard }
+        Self { now, head: None, fields: None, start: guard.out.len(), guard }
     }
 
     /// Opens a turn, see [`Guard::start_turn`].
@@ -230,6 +235,25 @@ impl<'a> Emit<'a> {
         self.guard.status_raw(self.now, notice, data);
     }
 
+    /// The fields of a message that the adapter does not know.
+    #[must_use]
+    pub fn unknown(&self, message: &Value) -> Map<String, Value> {
+        self.fields.as_ref().map(|(keys, _)| keys.unknown(message)).unwrap_or_default()
+    }
+
+    /// Keeps unknown fields as a status, where the events of their message do not hold them.
+    pub fn keep(&mut self, unknown: Map<String, Value>) {
+        if unknown.is_empty() {
+            return;
+        }
+        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
+        let Some((_, kept)) = &mut self.fields else { return };
+        let fields = kept.new_of(unknown, emitted);
+        if !fields.is_empty() {
+            self.status("info", "fields of an unknown meaning", fields.into());
+        }
+    }
+
     /// A line that is no message, as a log.
     pub fn log(&mut self, line: &str) {
         self.notice(&Notice { kind: "log", message: Some(line), ..Notice::default() });
@@ -248,6 +272,6 @@ impl<'a> Emit<'a> {
     /// Emits in another stream of the input, see [`Guard::in_lane`].
     pub fn in_lane<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
         let (now, head) = (self.now, self.head);
-        self.guard.in_lane(number, |guard| act(&mut Emit { now, head, guard }))
+        self.guard.in_lane(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
     }
 }

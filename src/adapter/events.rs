@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "any agent that prints {\"type\":..,\"data\":..,\"timestamp\":..}",
     commands: &[],
     flags: &[],
+    keys: "percent",
     has_result: true,
     detect,
     framing: Framing::Frames,

@@ -13,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "gemini -p PROMPT --output-format stream-json",
     commands: &["gemini"],
     flags: &["stream-json"],
+    keys: "severity tool_id tool_name x",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -17,6 +17,11 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
     commands: &[],
     flags: &[],
+    keys: "blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
+        finishMessage finishReason functionCall jsonPath modality modelVersion numberValue \
+        partialArgs parts promptFeedback promptTokenCount promptTokensDetails responseId \
+        stringValue thought thoughtSignature thoughtsTokenCount tokenCount totalTokenCount \
+        trafficType usageMetadata willContinue",
     has_result: true,
     detect,
     framing: Framing::Frames,

@@ -13,6 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "goose run -q --output-format stream-json -t PROMPT",
     commands: &["goose"],
     flags: &["stream-json"],
+    keys: "created extension_id log metadata mode toolResult userVisible",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "grok -p PROMPT --output-format streaming-json",
     commands: &["grok"],
     flags: &["streaming-json"],
+    keys: "cache_read_input_tokens commands locations requestId stopReason total_cost_usd turns",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "kimi --print -p PROMPT --output-format=stream-json",
     commands: &["kimi"],
     flags: &["stream-json"],
+    keys: "function think tool_call_id tool_calls",
     has_result: true,
     detect,
     framing: Framing::Lines,

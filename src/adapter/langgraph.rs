@@ -18,6 +18,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N -d @run.json http://localhost:2024/runs/stream",
     commands: &[],
     flags: &[],
+    keys: "*",
     has_result: false,
     detect,
     framing: Framing::Frames,

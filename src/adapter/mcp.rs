@@ -13,6 +13,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "an MCP server over stdio",
     commands: &[],
     flags: &[],
+    keys: "capabilities jsonrpc level method params progress progressToken protocolVersion \
+        serverInfo total",
     has_result: false,
     detect,
     framing: Framing::Frames,

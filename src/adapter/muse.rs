@@ -15,6 +15,13 @@ pub(super) const SPEC: Spec = Spec {
     usage: "muse --json PROMPT",
     commands: &["muse"],
     flags: &["--json"],
+    keys: "added attempt bytes_read cancellation_handle causation_id chunk client_id command_id \
+        command_kind correlation_facts detail details display_label durability edit_facts eof \
+        eof_buffer_len error_kind event facets idempotency_key last_wire_event_type max_attempts \
+        model_id operation outcome parent_task_id payload payload_schema_version payload_type \
+        phase policy_decision profile_id provider_id record_type recorded_at response_id \
+        run_stream schema_version sequence source span_id stream system task_id task_kind \
+        task_stream terminal time_to_first_event_ms tool_name wire_events_seen",
     has_result: true,
     detect,
     framing: Framing::Lines,

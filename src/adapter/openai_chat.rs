@@ -13,6 +13,15 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
     commands: &[],
     flags: &[],
+    keys: "accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
+        completion_tokens completion_tokens_details content_filter_results cost_details created \
+        detected failed_generation filtered finish_reason format function hate image_tokens \
+        is_byok jailbreak logprobs native_finish_reason obfuscation object odd \
+        prompt_filter_results prompt_index prompt_time prompt_tokens prompt_tokens_details \
+        queue_time reasoning reasoning_content reasoning_details reasoning_tokens reference_ids \
+        refusal rejected_prediction_tokens seed self_harm severity sexual status_code \
+        system_fingerprint tool_calls total_time upstream_inference_completions_cost \
+        upstream_inference_cost upstream_inference_prompt_cost violence x_groq",
     has_result: true,
     detect,
     framing: Framing::Frames,

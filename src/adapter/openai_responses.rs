@@ -15,6 +15,19 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N https://api.openai.com/v1/responses -d '{\"stream\":true,...}'",
     commands: &[],
     flags: &[],
+    keys: "action additionalProperties allowed_tools approval_request_id background blocked \
+        cached_tokens check_offset completed_at content_filter_offsets content_filter_raw \
+        content_filter_results content_filters content_index context created_at detected effort \
+        encrypted_content end_offset filtered format frequency_penalty generate_summary hate \
+        incomplete_details input_schema input_tokens_details instructions item item_id jailbreak \
+        logprobs max_output_tokens max_tool_calls metadata moderation obfuscation object \
+        output_index output_tokens_details parallel_tool_calls param part presence_penalty \
+        previous_response_id prompt_cache_key prompt_cache_retention properties \
+        protected_material_code protected_material_text query question read_only reasoning \
+        reasoning_tokens repoName require_approval required response safety_identifier self_harm \
+        sequence_number server_description server_label server_url severity sexual source_type \
+        start_offset store strict summary_index temperature tool_choice top_logprobs top_p \
+        truncation user verbosity violence",
     has_result: true,
     detect,
     framing: Framing::Frames,

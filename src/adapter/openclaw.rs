@@ -12,6 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "openclaw agent --message PROMPT --json",
     commands: &["openclaw"],
     flags: &["--json"],
+    keys: "cacheRead cacheWrite total aborted agentMeta durationMs mediaUrl meta payloads schemaChars",
     has_result: true,
     detect,
     framing: Framing::Lines,

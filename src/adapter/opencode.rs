@@ -20,6 +20,11 @@ pub(super) const SPEC: Spec = Spec {
     usage: "opencode run --format json PROMPT",
     commands: &["opencode"],
     flags: &["--format"],
+    keys: "additions agent cache callID completed created deletions diff diffs directory end exit \
+        exitCode field files finish info isRetryable loaded messageID metadata mode modelID \
+        parentID part partID preview projectID properties providerID read reasoning responseBody \
+        responseHeaders root sessionID slug snapshot start state statusCode time tokens tool \
+        total truncated updated variant write x-request-id",
     has_result: true,
     detect,
     framing: Framing::Lines,

@@ -17,6 +17,10 @@ pub(super) const SPEC: Spec = Spec {
     usage: "pi -p --mode json PROMPT",
     commands: &["pi"],
     flags: &["--mode"],
+    keys: "aborted api assistantMessageEvent attempt bytesRead cacheRead cacheWrite contentIndex \
+        delayMs details errorMessage exit_code firstKeptEntryId maxAttempts messages mimeType \
+        modifiedFiles partial partialResult readFiles responseId stopReason success \
+        textSignature tokensBefore toolResults total totalTokens truncated willRetry",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -93,14 +97,15 @@ struct Block {
 
 impl Runtime for Pi {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        if let Ok(update) = serde_json::from_str::<Update<'_>>(text)
-            && update.type_.as_deref() == Some("message_update")
-            && let Some(event) = lenient(update.event)
-            && self.update(&event, emit)
-        {
-            return Ok(());
+        let value = serde_json::from_str(text)?;
+        let unknown = emit.unknown(&value);
+        let update = serde_json::from_str::<Update<'_>>(text).ok();
+        let update = update.filter(|update| update.type_.as_deref() == Some("message_update"));
+        let event = update.and_then(|update| lenient(update.event));
+        if !event.is_some_and(|event| self.update(&event, emit)) {
+            self.value(value, emit);
         }
-        self.value(serde_json::from_str(text)?, emit);
+        emit.keep(unknown);
         Ok(())
     }
 

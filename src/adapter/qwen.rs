@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "qwen -p PROMPT --output-format stream-json --include-partial-messages",
     commands: &["qwen"],
     flags: &["stream-json"],
+    keys: "content_block event goal parent_tool_use_id permission_mode qwen_code_version uuid",
     has_result: true,
     detect,
     framing: Framing::Lines,

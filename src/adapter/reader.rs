@@ -5,6 +5,7 @@
 use serde_json::value::RawValue;
 
 use super::framing::{Frame, Frames, Head, Message, Tail};
+use super::keys::{Kept, Keys};
 use super::{Emit, Framing, Line, Order, Runtime, Spec};
 use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
 use crate::event::Spent;
@@ -25,6 +26,8 @@ pub struct Reader {
 /// The messages on their way to the runtime's adapter.
 struct Messages {
     runtime: Box<dyn Runtime>,
+    keys: Keys,
+    kept: Kept,
     /// The head of the HTTP response that is being read.
     head: Option<Head>,
 }
@@ -37,7 +40,12 @@ impl Reader {
             framing: spec.framing,
             lines: Lines::new(max_line),
             frames: Frames::new(MAX_LINE),
-            messages: Messages { runtime: (spec.new)(argv), head: None },
+            messages: Messages {
+                runtime: (spec.new)(argv),
+                keys: Keys::new(spec.keys),
+                kept: Kept::default(),
+                head: None,
+            },
         }
     }
 
@@ -138,6 +146,7 @@ impl Messages {
     ) -> serde_json::Result<()> {
         let emit = &mut Emit::new(now, guard);
         emit.head = self.head.as_ref();
+        emit.fields = Some((&self.keys, &mut self.kept));
         if text.starts_with('[') {
             if text.trim_ascii() == "[DONE]" {
                 self.runtime.on_done(emit);

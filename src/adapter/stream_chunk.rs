@@ -15,6 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "a JSON-RPC server over stdio",
     commands: &[],
     flags: &[],
+    keys: "chunk done jsonrpc method params sequence stream_id",
     has_result: true,
     detect,
     framing: Framing::Frames,

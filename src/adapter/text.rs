@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "any command",
     commands: &[],
     flags: &[],
+    keys: "",
     has_result: false,
     detect: |_| Match::No,
     framing: Framing::Bytes,

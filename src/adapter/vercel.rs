@@ -13,6 +13,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N -d @chat.json http://localhost:3000/api/chat",
     commands: &[],
     flags: &[],
+    keys: "approvalId approved errorText finishReason inputTextDelta isAutomatic itemId location \
+        mediaType openai providerMetadata redactedData sourceId temperature testProvider url",
     has_result: true,
     detect,
     framing: Framing::Frames,

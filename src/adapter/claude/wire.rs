@@ -15,11 +15,14 @@ pub(super) struct Message<'a> {
     pub type_: Cow<'a, str>,
     /// The tool call under which a sub-agent says it.
     pub parent: Option<Cow<'a, str>>,
+    /// Whether there is a key that no reader of a known message has asked for.
+    pub odd: bool,
 }
 
 /// What an agent or a user says.
 #[derive(Debug, Default)]
 pub(super) struct Body<'a> {
+    pub odd: bool,
     pub id: Option<Cow<'a, str>>,
     pub content: Content<'a>,
     pub usage: Option<&'a str>,
@@ -37,6 +40,7 @@ pub(super) enum Content<'a> {
 /// One block of content, of any type.
 #[derive(Debug, Default)]
 pub(super) struct Block<'a> {
+    pub odd: bool,
     pub type_: Cow<'a, str>,
     pub text: Option<Cow<'a, str>>,
     pub thinking: Option<Cow<'a, str>>,
@@ -51,6 +55,7 @@ pub(super) struct Block<'a> {
 /// An event of the Messages API.
 #[derive(Debug, Default)]
 pub(super) struct StreamEvent<'a> {
+    pub odd: bool,
     pub type_: Cow<'a, str>,
     pub index: u64,
     pub delta: Option<Delta<'a>>,
@@ -62,6 +67,7 @@ pub(super) struct StreamEvent<'a> {
 /// The `delta` of a `content_block_delta`.
 #[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
+    pub odd: bool,
     pub type_: Cow<'a, str>,
     pub text: Option<Cow<'a, str>>,
     pub thinking: Option<Cow<'a, str>>,
@@ -80,7 +86,7 @@ impl<'a> Message<'a> {
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event, mut type_, mut parent) = (None, None, None, None);
-        let mut twice = false;
+        let (mut twice, mut odd) = (false, false);
         at.members(|at, key| {
             let raw;
             match &*key {
@@ -97,12 +103,16 @@ impl<'a> Message<'a> {
                 key => {
                     raw = at.raw()?;
                     twice |= matches!(key, "message" | "event");
+                    odd |= !is_left_out(key);
                 }
             }
             fields.push((key, raw));
             Some(())
         })?;
+        let inner = body.as_ref().is_some_and(|b: &Body<'_>| b.odd)
+            || event.as_ref().is_some_and(|e: &StreamEvent<'_>| e.odd);
         Some(Self {
+            odd: odd || twice || inner,
             fields: Fields(fields),
             body: body.filter(|_| !twice),
             event: event.filter(|_| !twice),
@@ -123,10 +133,11 @@ impl<'a> Body<'a> {
                 }
                 "content" => return None,
                 "usage" => raw(at, &mut body.usage)?,
-                _ => drop(at.raw()?),
+                key => body.odd |= skip(at, key)?,
             }
             Some(())
         })?;
+        body.odd |= body.content.is_odd();
         Some(body)
     }
 }
@@ -140,6 +151,40 @@ impl<'a> Content<'a> {
             _ => None,
         }
     }
+}
+
+impl Content<'_> {
+    fn is_odd(&self) -> bool {
+        matches!(self, Self::Blocks(blocks) if blocks.iter().any(|block| block.odd))
+    }
+}
+
+/// Skips a value; whether its key is one that is not left out on purpose.
+fn skip(at: &mut Cursor<'_>, key: &str) -> Option<bool> {
+    at.raw()?;
+    Some(!is_left_out(key))
+}
+
+/// Whether a key of a message is left out on purpose, or stands in its fields. The list is for speed alone: a message with
+/// any other key is compared with all the keys that the adapter knows.
+fn is_left_out(key: &str) -> bool {
+    matches!(
+        key,
+        "session_id"
+            | "uuid"
+            | "timestamp"
+            | "role"
+            | "model"
+            | "type"
+            | "stop_reason"
+            | "stop_sequence"
+            | "signature"
+            | "usage"
+            | "subtype"
+            | "request_id"
+            | "caller"
+            | "tool_use_result"
+    )
 }
 
 fn text<'a>(at: &mut Cursor<'a>, field: &mut Option<Cow<'a, str>>) -> Option<()> {
@@ -181,7 +226,7 @@ impl<'a> Block<'a> {
                 "tool_use_id" => text(at, &mut block.tool_use_id)?,
                 "content" => raw(at, &mut block.content)?,
                 "is_error" => block.is_error = at.raw()? == "true",
-                _ => drop(at.raw()?),
+                key => block.odd |= skip(at, key)?,
             }
             Some(())
         })?;
@@ -199,10 +244,12 @@ impl<'a> StreamEvent<'a> {
                 "delta" => once(&mut event.delta, at.optional(Delta::pull)?)?,
                 "content_block" => once(&mut event.content_block, at.optional(Block::pull)?)?,
                 "message" => once(&mut event.message, at.optional(begun)?.flatten())?,
-                _ => drop(at.raw()?),
+                key => event.odd |= skip(at, key)?,
             }
             Some(())
         })?;
+        let delta = event.delta.as_ref().is_some_and(|delta| delta.odd);
+        event.odd |= delta || event.content_block.as_ref().is_some_and(|block| block.odd);
         Some(event)
     }
 }
@@ -229,7 +276,7 @@ impl<'a> Delta<'a> {
                 "text" => text(at, &mut delta.text)?,
                 "thinking" => text(at, &mut delta.thinking)?,
                 "partial_json" => text(at, &mut delta.partial_json)?,
-                _ => drop(at.raw()?),
+                key => delta.odd |= skip(at, key)?,
             }
             Some(())
         })?;
