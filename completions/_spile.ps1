@@ -219,7 +219,6 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;ledger' {
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every delivery that failed or is in doubt, for retry and forget')
             [CompletionResult]::new('--pending', '--pending', [CompletionResultType]::ParameterName, 'Only what is not settled')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -722,7 +722,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__ledger)
-            opts="-h --all --pending --json --help stat list retry forget"
+            opts="-h --pending --json --help stat list retry forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -203,7 +203,6 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;ledger'= {
-            cand --all 'Every delivery that failed or is in doubt, for retry and forget'
             cand --pending 'Only what is not settled'
             cand --json 'One JSON object a line'
             cand -h 'Print help (see more with ''--help'')'

@@ -259,7 +259,6 @@ complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Long
 complete -c spile -n "__fish_spile_using_subcommand export" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand ledger" -l all -d 'Every delivery that failed or is in doubt, for retry and forget'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only what is not settled'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l json -d 'One JSON object a line'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -s h -l help -d 'Print help (see more with \'--help\')'

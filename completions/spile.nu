@@ -253,7 +253,6 @@ module completions {
 
   # Look into a delivery ledger, and decide what waits for a person
   export extern "spile ledger" [
-    --all                     # Every delivery that failed or is in doubt, for retry and forget
     --pending                 # Only what is not settled
     --json                    # One JSON object a line
     --help(-h)                # Print help (see more with '--help')

@@ -5,4 +5,5 @@ pub mod cut;
 pub mod escapes;
 mod inline;
 mod markdown;
+mod prefix;
 pub mod units;

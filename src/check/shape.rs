@@ -88,6 +88,7 @@ const BLOCK_FINAL: &[Field] = &[
     Field("part", Shape::Count, Optional),
     Field("last", Shape::Flag, Optional),
     Field("delivery_id", Shape::Text, Optional),
+    Field("lead", Shape::Text, Optional),
     Field("open", Shape::Text, Optional),
     Field("close", Shape::Text, Optional),
     Field("glue", Shape::Text, Optional),

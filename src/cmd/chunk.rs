@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::chunk::{Chunk, Kinds, Options, PRESETS, Voices, preset_limits};
 use crate::stage::{Clock, FilterStage};
-use crate::text::cut::{self, MIN_MAX, Pace};
+use crate::text::cut::{self, Fences, MIN_MAX, Pace};
 use crate::text::units::{Limit, Limits, Unit};
 
 /// Cut text into parts that a channel takes
@@ -64,19 +64,28 @@ const EXAMPLES: &str = "Examples:
 struct Channel {
     name: String,
     limits: Vec<Limit>,
+    fences: Fences,
 }
 
 /// The channels for `--for`; one of the user's own stands for the built-in one of its name.
 fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + use<> {
-    let built_in = PRESETS
-        .iter()
-        .map(|preset| Channel { name: preset.name.to_owned(), limits: preset.to_limits() });
+    let built_in = PRESETS.iter().map(|preset| Channel {
+        name: preset.name.to_owned(),
+        limits: preset.to_limits(),
+        fences: preset.fences,
+    });
     let mut all: Vec<Channel> = built_in.collect();
     for preset in own {
         let limits = preset_limits(&[(preset.unit, preset.max)], preset.lines);
         match all.iter_mut().find(|channel| channel.name == preset.name) {
-            Some(channel) => channel.limits = limits,
-            None => all.push(Channel { name: preset.name.clone(), limits }),
+            Some(channel) => {
+                channel.limits = limits;
+                channel.fences = preset.fences.unwrap_or(channel.fences);
+            }
+            None => {
+                let fences = preset.fences.unwrap_or_default();
+                all.push(Channel { name: preset.name.clone(), limits, fences });
+            }
         }
     }
     let names: Vec<String> = all.iter().map(|channel| channel.name.clone()).collect();
@@ -107,6 +116,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         cut: cut::Options {
             limits,
             min: args.min,
+            fences: args.channel.as_ref().map_or(Fences::default(), |channel| channel.fences),
             pace: if args.eager { Pace::Eager } else { Pace::Full },
         },
     });

@@ -15,7 +15,7 @@ use crate::run;
 ///
 /// A flag wins, then the environment (SPILE_COALESCE_MAX), then spile.toml in $XDG_CONFIG_HOME/spile or ~/.config/spile
 /// ([coalesce] max = 800), then what is built in. Only what is listed can be set: sizes, durations, colours. A table
-/// [presets.NAME] with max, unit and max-lines is a channel of one's own for `chunk --for NAME`.
+/// [presets.NAME] with max, unit, max-lines and fences is a channel of one's own for `chunk --for NAME`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -92,8 +92,10 @@ fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)
         let unit = preset.unit.to_possible_value();
         let unit = unit.map_or(String::new(), |unit| unit.get_name().to_owned());
         let lines = (preset.lines > 0).then(|| ("max-lines", preset.lines.to_string()));
+        let fences = preset.fences.and_then(|fences| fences.to_possible_value());
+        let fences = fences.map(|fences| ("fences", fences.get_name().to_owned()));
         let said = [("max", preset.max.to_string()), ("unit", unit)];
-        said.into_iter().chain(lines).map(move |(key, value)| {
+        said.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
             let origin = Origin::File(path.clone(), preset.line);
             (format!("presets.{}.{key}", preset.name), value, origin)
         })

@@ -1,4 +1,4 @@
-//! Channels of one's own, for `chunk --for`: `[presets.NAME]` with `max`, `unit` and `max-lines`.
+//! Channels of one's own, for `chunk --for`: `[presets.NAME]` with `max`, `unit`, `max-lines` and `fences`.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{File, scalar};
-use crate::text::cut::MIN_MAX;
+use crate::text::cut::{Fences, MIN_MAX};
 use crate::text::units::Unit;
 
 /// The table of the file that holds them.
 pub(super) const TABLE: &str = "presets";
 
 /// What a preset may say. A file may write `_` for `-`.
-const KEYS: &str = "max, unit, max-lines";
+const KEYS: &str = "max, unit, max-lines, fences";
 
 /// A channel that the user has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Preset {
     pub unit: Unit,
     /// Most lines of a part; 0 is any number.
     pub lines: usize,
+    /// How the channel finds fences; if nothing is said, as the built-in one of its name, else at the beginnings of lines.
+    pub fences: Option<Fences>,
     /// The line of the file, from 1.
     pub line: usize,
 }
@@ -71,6 +73,7 @@ fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result
         max: 0,
         unit: Unit::Codepoints,
         lines: 0,
+        fences: None,
         line: file.line(at),
     };
     for (key, value) in table {
@@ -94,6 +97,11 @@ fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result
                 preset.unit = scalar(value)
                     .and_then(|unit| Unit::from_str(&unit, false).ok())
                     .ok_or_else(|| refused(&format!("write one of {}", units.join(", "))))?;
+            }
+            "fences" => {
+                let fences = scalar(value).and_then(|f| Fences::from_str(&f, false).ok());
+                preset.fences =
+                    Some(fences.ok_or_else(|| refused("write one of lines, anywhere"))?);
             }
             _ => {
                 let why = format!("{TABLE}.{name}.{key} cannot be set here, only {KEYS}");

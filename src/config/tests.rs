@@ -144,6 +144,7 @@ fn presets_are_channels_of_ones_own() {
         max,
         unit,
         lines,
+        fences: None,
         line,
     };
     assert_eq!(

@@ -74,6 +74,9 @@ pub struct BlockFinal<'a> {
     /// `stream/turn/block/part`.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<Cow<'a, str>>,
+    /// White space of the text left out before the body, where no part before it could carry it.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<Cow<'a, str>>,
     /// What was put before the body: fence line, table header.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub open: Option<Cow<'a, str>>,

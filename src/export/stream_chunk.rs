@@ -137,7 +137,8 @@ impl Open {
         let text =
             part.text.strip_prefix(part.open.as_deref().unwrap_or_default()).unwrap_or(&part.text);
         let text = text.strip_suffix(part.close.as_deref().unwrap_or_default()).unwrap_or(text);
-        let text = format!("{text}{}", part.glue.as_deref().unwrap_or_default());
+        let [lead, glue] = [&part.lead, &part.glue].map(|s| s.as_deref().unwrap_or_default());
+        let text = format!("{lead}{text}{glue}");
         if !text.is_empty() {
             self.chunk(id, Chunk::Text(&text), out);
         }

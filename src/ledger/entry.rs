@@ -56,6 +56,8 @@ struct Part<'a> {
     close: Option<Str<'a>>,
     #[serde(borrow, default)]
     glue: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    lead: Option<Str<'a>>,
 }
 
 impl Kind {
@@ -100,14 +102,12 @@ impl Entry {
 
 fn of_part(part: &Part<'_>) -> [u8; 32] {
     let text = |s: &Option<Str<'_>>| s.as_deref().unwrap_or_default().to_owned();
-    content(&[
-        &part.text,
-        &text(&part.open),
-        &text(&part.close),
-        &text(&part.glue),
-        &part.part.to_string(),
-        if part.last { "last" } else { "" },
-    ])
+    let (open, close, glue) = (text(&part.open), text(&part.close), text(&part.glue));
+    let (lead, number) = (text(&part.lead), part.part.to_string());
+    let last = if part.last { "last" } else { "" };
+    let texts = [&*part.text, &*open, &*close, &*glue, &*number, last, &*lead];
+    // A part without a lead has the digest that it has in ledgers from before there was one.
+    content(if lead.is_empty() { &texts[..6] } else { &texts })
 }
 
 /// A digest of some texts, each with its length.

@@ -8,7 +8,7 @@ mod lines;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use super::units::{Limits, Size};
+use super::units::{Limits, Size, is_blank, shows};
 use decide::{Cut, Verdict};
 use lines::Lines;
 
@@ -25,6 +25,18 @@ pub struct Options {
     pub min: Option<usize>,
     /// When a part leaves although more would fit.
     pub pace: Pace,
+    /// How the channel finds fences.
+    pub fences: Fences,
+}
+
+/// How a channel finds fences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Fences {
+    /// As CommonMark 0.31.2 (4.5): a line that begins with three backticks or tildes, up to one of nothing else.
+    #[default]
+    Lines,
+    /// Three backticks or more anywhere, up to the next ones anywhere: Discord, Telegram, Slack and WhatsApp.
+    Anywhere,
 }
 
 /// When a part leaves.
@@ -37,16 +49,20 @@ pub enum Pace {
     Eager,
 }
 
-/// One part: `open` + `body` + `close` is what is sent, and the bodies, each followed by its `glue`, are the text.
+/// One part: `open` + `body` + `close` is what is sent, and the bodies, each between its `lead` and its `glue`, are the text.
+///
+/// No body is white space alone, unless the whole text is: then there is one part, which has it as glue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {
+    /// White space of the text that is left out before this part, because no part before it could carry it.
+    pub lead: String,
     /// Put before the body: a fence's opener, a table's header.
     pub open: String,
     /// The text's own.
     pub body: String,
     /// Put behind the body: a fence's end.
     pub close: String,
-    /// White space of the text that is left out behind this part.
+    /// White space of the text that is left out behind this part; of one line a part, NUL and SOH too.
     pub glue: String,
     /// Whether the text ends with it.
     pub last: bool,
@@ -54,11 +70,21 @@ pub struct Part {
     pub broken: bool,
 }
 
+impl Part {
+    /// Whether nothing of it would show: it is all of a text of white space.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.body.is_empty() && self.open.is_empty()
+    }
+}
+
 /// The cutter of one text.
 #[derive(Debug)]
 pub struct Cutter {
     options: Options,
     lines: Lines,
+    /// White space that fits into no part, for the next one.
+    lead: String,
     /// What the next part begins with, once its first line can be told.
     open: Option<String>,
     /// No decision is possible before so many bytes are held.
@@ -72,8 +98,8 @@ impl Cutter {
     /// A cutter that holds nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let lines = Lines::new(options.limits.clone());
-        Self { options, lines, open: Some(String::new()), next_try: 0 }
+        let lines = Lines::new(options.limits.clone(), options.fences);
+        Self { options, lines, lead: String::new(), open: Some(String::new()), next_try: 0 }
     }
 
     /// Takes more of the text, and says the parts that no later text can change.
@@ -90,7 +116,7 @@ impl Cutter {
         }
     }
 
-    /// Ends the text: says the rest, of which the last part is marked. A text of nothing is one empty part.
+    /// Ends the text: says the rest, of which the last part is marked. A text of nothing or of white space is one empty part.
     pub fn finish(mut self, mut each: impl FnMut(Part)) {
         self.lines.end();
         self.next_try = 0;
@@ -111,26 +137,64 @@ impl Cutter {
                 Verdict::Wait(more) => {
                     self.next_try = self.lines.text().len() + more.max(1);
                 }
-                Verdict::Cut(cut) => {
-                    self.next_try = if cut.last { usize::MAX } else { 0 };
-                    each(self.take(cut));
-                }
+                Verdict::Cut(cut) => match self.settled(cut) {
+                    None => self.next_try = self.lines.text().len() + 1,
+                    Some(cut) => {
+                        self.next_try = if cut.last { usize::MAX } else { 0 };
+                        self.take(cut).into_iter().for_each(&mut *each);
+                    }
+                },
             }
         }
     }
 
-    fn take(&mut self, cut: Cut) -> Part {
+    /// The cut, as the last one if white space alone is left behind it; `None` while more may come of that.
+    fn settled(&self, mut cut: Cut) -> Option<Cut> {
+        let (before, rest) = self.lines.text().split_at(cut.next);
+        let blank = rest.find(|c| !is_blank(c)).unwrap_or(rest.len());
+        if cut.last {
+            return Some(cut);
+        }
+        if blank == rest.len() {
+            cut.last = self.lines.ended();
+            cut.next += blank;
+            return cut.last.then_some(cut);
+        }
+        // What is left of the line is white space: it goes with its ending; outside of code blank lines go too.
+        let mut feeds = memchr::memchr_iter(b'\n', &rest.as_bytes()[..blank]);
+        let feed = match (cut.close.is_empty(), before.ends_with('\n')) {
+            (true, _) => feeds.next_back(),
+            (false, true) => None,
+            (false, false) => feeds.next(),
+        };
+        cut.next += feed.map_or(0, |feed| feed + 1);
+        Some(cut)
+    }
+
+    fn take(&mut self, cut: Cut) -> Option<Part> {
         let text = self.lines.text();
+        let body = &text[..cut.end];
+        if !shows(body) {
+            if !cut.last {
+                self.lead.push_str(&text[..cut.next]);
+                self.open = None;
+                self.lines.cut(cut.next);
+                return None;
+            }
+            let glue = std::mem::take(&mut self.lead) + text;
+            return Some(Part { glue, last: true, ..Part::default() });
+        }
         let part = Part {
+            lead: std::mem::take(&mut self.lead),
             open: self.open.take().filter(|_| !cut.bare).unwrap_or_default(),
-            body: text[..cut.end].to_owned(),
+            body: body.to_owned(),
             close: cut.close,
             glue: text[cut.end..cut.next].to_owned(),
             last: cut.last,
             broken: cut.broken,
         };
         self.lines.cut(cut.next);
-        part
+        Some(part)
     }
 }
 

@@ -12,11 +12,20 @@ pub(super) type Piece = Range<usize>;
 pub(super) struct Pieces {
     /// In order; they do not overlap.
     pub whole: Vec<Piece>,
-    /// Where something begins whose end has not come; in a complete line nothing does.
-    pub unended: Vec<usize>,
+    /// Whether something that may still fit begins whose end has not come; in a complete line nothing does.
+    pub unended: bool,
 }
 
-/// Open brackets that are remembered; a deeper one is text.
+impl Pieces {
+    /// Whether a cut at `at` would take a piece apart.
+    pub(super) fn holds(&self, at: usize) -> bool {
+        let before = self.whole.partition_point(|piece| piece.start < at);
+        before.checked_sub(1).is_some_and(|last| at < self.whole[last].end)
+    }
+}
+
+/// Open brackets that are remembered, and how deep parentheses nest in a link's destination; deeper ones are text. It
+/// bounds the search for a link's end, as cmark does.
 const MAX_DEPTH: usize = 32;
 
 /// What a URL begins with, the longer of two that end alike first.
@@ -44,20 +53,24 @@ pub(super) fn pieces<F: Fn(&str) -> bool>(
         most,
         at: 0,
         brackets: Vec::new(),
-        pieces: Pieces::default(),
+        whole: Vec::new(),
+        unended: Vec::new(),
     };
     while seek.at < text.len() && (seek.at < upto || !seek.brackets.is_empty()) {
         seek.step();
     }
-    let fits = |start: usize| text.len() - start <= most.bytes && (most.fits)(&text[start..]);
-    let mut found = seek.pieces;
-    found.unended.extend(seek.brackets);
-    found.unended.retain(|start| !complete && *start < upto && fits(*start));
+    let Seek { mut whole, mut unended, brackets, .. } = seek;
+    unended.extend(brackets);
+    // The last of them is the shortest: if it cannot fit, none can.
+    let last = unended.into_iter().filter(|start| *start < upto).max();
+    let fits = |start: usize| {
+        let rest = &text[floor(text, start)..];
+        rest.len() <= most.bytes && (most.fits)(rest)
+    };
     // What begins before `upto` may turn out to be a URL a few bytes behind it.
-    let soon = !complete && text.len() < upto + "https://".len();
-    found.unended.extend(upto.checked_sub(1).filter(|_| soon));
-    found.whole.retain(|piece| piece.start < upto);
-    found
+    let soon = upto > 0 && text.len() < upto + "https://".len() && fits(upto - 1);
+    whole.retain(|piece| piece.start < upto);
+    Pieces { whole, unended: !complete && (soon || last.is_some_and(fits)) }
 }
 
 struct Seek<'a, F> {
@@ -67,7 +80,9 @@ struct Seek<'a, F> {
     at: usize,
     /// Where brackets have opened.
     brackets: Vec<usize>,
-    pieces: Pieces,
+    whole: Vec<Piece>,
+    /// Where something begins whose end was not found.
+    unended: Vec<usize>,
 }
 
 impl<F: Fn(&str) -> bool> Seek<'_, F> {
@@ -75,7 +90,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         // Most text is nothing of this.
         let Some(found) = self.bytes[self.at..]
             .iter()
-            .position(|c| matches!(c, b'\\' | b'`' | b'[' | b']' | b':'))
+            .position(|c| matches!(c, b'\\' | b'`' | b'[' | b']' | b':' | b'<'))
         else {
             self.at = self.bytes.len();
             return;
@@ -94,6 +109,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             }
             b']' => self.link(here),
             b':' if self.bytes[here..].starts_with(b"://") => self.url(here),
+            b'<' if self.brackets.is_empty() => self.angle(here),
             _ => {}
         }
     }
@@ -104,7 +120,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             return;
         }
         self.at = self.at.max(piece.end);
-        let whole = &mut self.pieces.whole;
+        let whole = &mut self.whole;
         while whole.last().is_some_and(|last| last.start >= piece.start) {
             whole.pop();
         }
@@ -136,13 +152,13 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             at = from + other;
             if at == self.bytes.len() {
                 // The run may go on.
-                self.pieces.unended.push(start);
+                self.unended.push(start);
             }
             if other == len {
                 return self.found(start..at);
             }
         }
-        self.pieces.unended.push(start);
+        self.unended.push(start);
     }
 
     /// A bracket closes: a link if a destination or a label follows.
@@ -154,7 +170,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             Some(b'(') => (b'(', b')'),
             Some(b'[') => (b'[', b']'),
             Some(_) => return,
-            None => return self.pieces.unended.push(start),
+            None => return self.unended.push(start),
         };
         let mut depth = 0usize;
         let mut escaped = false;
@@ -171,9 +187,12 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
                 }
             } else if *c == open {
                 depth += 1;
+                if depth > MAX_DEPTH {
+                    return;
+                }
             }
         }
-        self.pieces.unended.push(start);
+        self.unended.push(start);
     }
 
     fn url(&mut self, colon: usize) {
@@ -193,11 +212,41 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         match self.text[colon..horizon].find(ends) {
             Some(len) => self.found(start..colon + len),
             None => {
-                self.pieces.unended.push(start);
+                self.unended.push(start);
                 self.found(start..horizon);
+                // One that is too long is text, and what looks like a URL inside it too.
+                self.at = self.at.max(horizon);
             }
         }
     }
+
+    /// A link or a mention between angle brackets: `<https://a|label>`, `<@U1|name>`, `<t:1:R>`.
+    fn angle(&mut self, start: usize) {
+        let inner = &self.bytes[start + 1..self.horizon(start).max(start + 1)];
+        let Some(len) = inner.iter().position(|c| matches!(c, b'<' | b'>')) else {
+            if inner.first().is_none_or(|first| is_target(*first)) {
+                self.unended.push(start);
+            }
+            // Nothing behind it ends before the horizon either.
+            return;
+        };
+        let link = inner[..len].first().is_some_and(|first| is_target(*first))
+            && (!inner[0].is_ascii_alphabetic() || has_scheme(&inner[..len]));
+        if inner[len] == b'>' && link {
+            self.found(start..start + len + 2);
+        }
+    }
+}
+
+/// Whether what stands between angle brackets may begin with it: a scheme, or a mark of Slack's or Discord's mentions.
+fn is_target(first: u8) -> bool {
+    first.is_ascii_alphabetic() || matches!(first, b'@' | b'#' | b'!' | b':' | b'/')
+}
+
+/// Whether a URI's scheme stands first (RFC 3986 3.1).
+fn has_scheme(text: &[u8]) -> bool {
+    let scheme = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
+    text.iter().find(|c| !scheme(c)) == Some(&b':')
 }
 
 /// A place where a line may be cut: a part ends at `end`, the next begins at `next`, white space lies between.
@@ -216,13 +265,11 @@ pub(super) fn is_space(c: char) -> bool {
 
 /// The breaks in `text` that end behind `from` and at or before `upto`, the last first; `text` goes on behind `upto`.
 ///
-/// White space at the line's end is no break here, unless there is more of it than `most`, in bytes: that is the line's
-/// own. [`Break::end`] is never in a piece.
+/// White space at the line's end is one too: the caller knows whether the line has ended. [`Break::end`] is never in a piece.
 pub(super) fn breaks<'a>(
     text: &'a str,
     from: usize,
     upto: usize,
-    most: usize,
     pieces: &'a Pieces,
 ) -> impl Iterator<Item = Break> + 'a {
     let mut at = ceil(text, upto);
@@ -240,21 +287,13 @@ pub(super) fn breaks<'a>(
                 continue;
             }
             let sentence = ends_sentence(&text[..end], next);
-            let inside = || pieces.whole.iter().any(|p| p.start < end && end < p.end);
-            if !(spaced || sentence) || inside() {
+            let clause = !sentence && ends_clause(before, next);
+            if !(spaced || sentence || clause) || pieces.holds(end) {
                 continue;
             }
-            let spaces = text[end..].find(|c| !is_space(c));
-            let len = match spaces {
-                Some(len) if len <= most => len,
-                None if text.len() - end <= most => continue,
-                _ => floor(&text[end..], most),
-            };
-            let next = boundary_before(text, end + len);
-            if is_boundary(text, end)
-                && (next > end || !spaced)
-                && spaces.is_none_or(|len| next == end + len || len > most)
-            {
+            let spaces = text[end..].find(|c| !is_space(c)).unwrap_or(text.len() - end);
+            let next = boundary_before(text, end + spaces);
+            if is_boundary(text, end) && (next > end || !spaced) {
                 return Some(Break { end, next, sentence });
             }
         }
@@ -275,8 +314,31 @@ fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
 }
 
+/// Whether `c` goes on closing what a sentence or a clause ends.
+fn goes_on(c: char) -> bool {
+    is_full_stop(c)
+        || is_comma(c)
+        || matches!(c, '…' | '”' | '’' | '」' | '』' | '）' | '】' | '》' | '〉' | '〕' | '］')
+}
+
+/// A mark that ends a sentence without white space behind it: the full-width marks, and danda, Khmer's, Burmese and
+/// Ethiopic full stops.
+fn is_full_stop(c: char) -> bool {
+    matches!(c, '。' | '！' | '？' | '｡' | '．' | '।' | '॥' | '។' | '။' | '።')
+}
+
+/// A mark inside a sentence that needs no white space behind it.
+fn is_comma(c: char) -> bool {
+    matches!(c, '、' | '，' | '；' | '：' | '､' | '၊' | '፣' | '፤')
+}
+
+/// Whether a clause ends with `mark`, if `next` follows.
+fn ends_clause(mark: char, next: char) -> bool {
+    is_comma(mark) && !goes_on(next)
+}
+
 /// Whether a sentence ends with `text`, if `next` follows: marks and closing quotes before white space; the full-width
-/// marks, and an ellipsis before what is not ASCII, before anything that does not go on closing.
+/// marks and their like, and an ellipsis before what is not ASCII, before anything that does not go on closing.
 fn ends_sentence(text: &str, next: char) -> bool {
     let closing = |c: char| {
         matches!(
@@ -297,14 +359,12 @@ fn ends_sentence(text: &str, next: char) -> bool {
                 | '》'
         )
     };
-    let full = |c: char| matches!(c, '。' | '！' | '？' | '｡');
     let Some(mark) = text.chars().rev().take(8).find(|c| !closing(*c)) else {
         return false;
     };
-    let goes_on = full(next) || matches!(next, '…' | '”' | '’' | '」' | '』' | '）' | '】' | '》');
     match mark {
-        '.' | '!' | '?' => is_space(next),
-        '…' => is_space(next) || !(next.is_ascii() || goes_on),
-        c => full(c) && !goes_on,
+        '.' | '!' | '?' | '؟' | '۔' | '։' => is_space(next),
+        '…' => is_space(next) || !(next.is_ascii() || goes_on(next)),
+        c => is_full_stop(c) && !goes_on(next),
     }
 }

@@ -3,6 +3,8 @@
 //! A line is told by its beginning and by what stood before it, so that a line need not be complete to be known. HTML
 //! blocks are not looked for: the channels do not have them, and their fences are fences.
 
+use super::cut::Fences;
+
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -40,6 +42,10 @@ pub(super) struct Found {
     pub content: usize,
     /// An opener's marker: its character and how often.
     pub marker: (u8, usize),
+    /// The quotes that a line of a paragraph goes on with although it lacks their marks.
+    pub lazy: usize,
+    /// How many columns of list items it stands in, inside the innermost quote.
+    pub item: usize,
     /// Whether the next line may continue its paragraph.
     flows: bool,
     matched: usize,
@@ -62,8 +68,11 @@ struct OpenFence {
 }
 
 /// Where a document stands between two lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scanner {
+    fences: Fences,
+    /// How much is looked at of a line, in bytes.
+    most: usize,
     containers: Vec<Container>,
     /// The last line was text that the next one may continue.
     paragraph: bool,
@@ -74,6 +83,25 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
+    pub(super) fn new(fences: Fences, most: usize) -> Self {
+        Self {
+            fences,
+            most,
+            containers: Vec::new(),
+            paragraph: false,
+            cells: None,
+            table: false,
+            fence: None,
+        }
+    }
+
+    /// Code that is found elsewhere stands between two lines.
+    pub(super) fn interrupt(&mut self) {
+        self.paragraph = false;
+        self.cells = None;
+        self.table = false;
+    }
+
     /// What the next line is, of which `head` is the beginning; `whole`: nothing that matters comes behind `head`.
     /// `None`: too little of it is there to tell. More of a line never changes what was told.
     pub(super) fn look(&self, head: &str, whole: bool) -> Option<Found> {
@@ -87,7 +115,12 @@ impl Scanner {
             let kind = fence_line(&at, fence, whole)?;
             return Some(Found::new(kind, at.pos + pad, matched));
         }
-        self.block(at, matched, whole)
+        let mut found = self.block(at, matched, whole)?;
+        // Backticks may stand behind what was looked at of a line: so long, it is inline code rather than a fence.
+        if found.kind == Kind::Opener && found.marker.0 == b'`' && head.len() >= self.most {
+            (found.kind, found.flows) = (Kind::Text, true);
+        }
+        Some(found)
     }
 
     /// How many of the open containers the line stands in.
@@ -170,6 +203,11 @@ impl Scanner {
                 || (matched < self.containers.len() && !lazy);
             if kind == Kind::Opener {
                 found.marker = (*first, run(rest, *first));
+                found.item = item_columns(&self.containers[..matched], &pushed);
+            }
+            if lazy {
+                let open = self.containers[matched..].iter();
+                found.lazy = open.filter(|c| **c == Container::Quote).count();
             }
             // Text that is indented further begins no paragraph: it is code.
             if kind == Kind::Text && (columns < 4 || lazy) {
@@ -213,7 +251,7 @@ impl Scanner {
                     _ => Some(Kind::Text),
                 }
             }
-            b'`' | b'~' => opener(rest, first, whole),
+            b'`' | b'~' if self.fences == Fences::Lines => opener(rest, first, whole),
             b'=' | b'-' | b'_' | b'*' if only(&[first, b' ', b'\t', b'\r']) => {
                 if !whole {
                     return None;
@@ -252,6 +290,8 @@ impl Found {
             starts: false,
             content,
             marker: (0, 0),
+            lazy: 0,
+            item: 0,
             flows: false,
             matched,
             pushed: Vec::new(),
@@ -292,6 +332,16 @@ fn container(
             Some(Some((Container::Item(columns + len + width), len)))
         }
     }
+}
+
+/// How many columns of list items stand inside the innermost quote.
+fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
+    let inner = open.iter().chain(pushed).rev();
+    let items = inner.map_while(|container| match container {
+        Container::Item(width) => Some(*width),
+        Container::Quote => None,
+    });
+    items.sum()
 }
 
 /// Whether a fence opens here: a run of three or more, and behind backticks no backtick.
@@ -379,10 +429,4 @@ impl<'a> At<'a> {
             self.skip(1);
         }
     }
-}
-
-/// What stands before a line's text, to be put before another line of the same containers: quote marks stay, a list's
-/// marker becomes space.
-pub(super) fn prefix(before: &str) -> String {
-    before.chars().map(|c| if matches!(c, '>' | '\t') { c } else { ' ' }).collect()
 }

@@ -107,6 +107,13 @@ impl Limits {
         self.0.first().map_or(0, |l| l.max)
     }
 
+    /// Whether a part is one line, which a carriage return ends too, and which no NUL or SOH may be in: on IRC they end a
+    /// message or begin a command (RFC 2812 2.3.1, CTCP).
+    #[must_use]
+    pub fn one_line(&self) -> bool {
+        self.0.iter().any(|l| l.unit == Unit::LineFeeds && l.max == 0)
+    }
+
     /// The size of `text`.
     #[must_use]
     pub fn size(&self, text: &str) -> Size {
@@ -114,6 +121,7 @@ impl Limits {
         let ascii = text.is_ascii();
         for (n, limit) in size.0.iter_mut().zip(&self.0) {
             *n = match limit.unit {
+                Unit::LineFeeds if limit.max == 0 => text.bytes().filter(|c| ends_line(*c)).count(),
                 Unit::LineFeeds => memchr::memchr_iter(b'\n', text.as_bytes()).count(),
                 Unit::Bytes => text.len(),
                 Unit::Graphemes if ascii => text.len() - crlf(text),
@@ -161,6 +169,21 @@ pub(super) fn units_prefix(text: &str, unit: Unit, room: usize) -> usize {
         left -= units;
     }
     text.len()
+}
+
+/// Whether a part of one line cannot hold this byte.
+pub(super) fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r' | 0 | 1)
+}
+
+/// Whether a text shows something: it has more than white space, NUL and SOH.
+pub(super) fn shows(text: &str) -> bool {
+    text.chars().any(|c| !is_blank(c))
+}
+
+/// White space, or one of the characters that a part of one line leaves out as if it were.
+pub(super) fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\0' | '\u{1}')
 }
 
 fn crlf(text: &str) -> usize {

@@ -125,14 +125,17 @@ fn an_unknown_key_is_refused_and_what_may_be_there_is_said() {
 
 #[test]
 fn a_preset_is_a_channel_for_chunk() {
-    let home = Home::new("[presets.pager]\nmax = 20\nmax_lines = 1\n[chunk]\nfor = \"pager\"\n");
+    let home = Home::new(
+        "[presets.pager]\nmax = 20\nmax_lines = 1\nfences = \"anywhere\"\n[chunk]\nfor = \"pager\"\n",
+    );
     let file = "~/spile/spile.toml";
     let config: &[&str] = &["config"];
     let row = |name: &str| home.row(name, config, &[]);
-    assert_eq!(row("chunk.for "), format!("pager {file}:5"));
+    assert_eq!(row("chunk.for "), format!("pager {file}:6"));
     assert_eq!(row("presets.pager.max "), format!("20 {file}:1"));
     assert_eq!(row("presets.pager.unit "), format!("codepoints {file}:1"));
     assert_eq!(row("presets.pager.max-lines "), format!("1 {file}:1"));
+    assert_eq!(row("presets.pager.fences "), format!("anywhere {file}:1"));
 
     let event = r#"{"v":1,"type":"block_final","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"One short sentence. And one more."}"#;
     let count = |with: &str| {

@@ -2,6 +2,8 @@
 
 mod cgroup;
 mod chunk_cases;
+mod chunk_channels;
+mod chunk_random;
 mod commands;
 mod config;
 mod control;

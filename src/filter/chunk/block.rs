@@ -280,8 +280,12 @@ impl Block {
         let head = &self.head;
         let turn = head.turn.unwrap_or(0);
         let id = part_id(&head.stream, turn, &head.block, number);
+        // A block that shows nothing has no parts: its final is whole.
+        let whole = part.is_blank();
         let said = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
-        let text = if part.open.is_empty() && part.close.is_empty() {
+        let text = if whole {
+            Cow::Borrowed(&*part.glue)
+        } else if part.open.is_empty() && part.close.is_empty() {
             Cow::Borrowed(&*part.body)
         } else {
             Cow::Owned(format!("{}{}{}", part.open, part.body, part.close))
@@ -292,12 +296,13 @@ impl Block {
             text,
             supersedes: ending.supersedes.filter(|_| part.last).map(Into::into),
             continues: ending.continues.filter(|_| part.last).map(Into::into),
-            part: Some(number),
-            last: Some(part.last),
-            delivery_id: Some(id.into()),
+            part: Some(number).filter(|_| !whole),
+            last: Some(part.last).filter(|_| !whole),
+            delivery_id: Some(id.into()).filter(|_| !whole),
+            lead: said(&part.lead),
             open: said(&part.open),
             close: said(&part.close),
-            glue: said(&part.glue),
+            glue: said(&part.glue).filter(|_| !whole),
         };
         let mut envelope = self.envelope("block_final");
         envelope.seq = self.seq;
@@ -335,7 +340,7 @@ impl Block {
 
 /// What a final has beside what the contract says of a final or a part.
 fn extra(line: &str) -> Unknown<'_> {
-    const BODY: [&str; 11] = [
+    const BODY: [&str; 12] = [
         "block",
         "kind",
         "text",
@@ -344,6 +349,7 @@ fn extra(line: &str) -> Unknown<'_> {
         "part",
         "last",
         "delivery_id",
+        "lead",
         "open",
         "close",
         "glue",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Chunk, Kinds, Options, PRESETS, Voices};
 use crate::codec;
 use crate::filter::Chain;
-use crate::text::cut::{self, Pace};
+use crate::text::cut::{self, Fences, Pace};
 use crate::text::units::{Limit, Limits, Unit};
 use crate::time::Time;
 
@@ -19,6 +19,7 @@ fn options(max: usize) -> Options {
             limits: Limits::new(&[Limit { unit: Unit::Codepoints, max }]),
             min: None,
             pace: Pace::Full,
+            fences: Fences::Lines,
         },
     }
 }
@@ -280,12 +281,39 @@ fn half_a_surrogate_pair_waits_for_the_other() {
 }
 
 #[test]
+fn a_block_that_shows_nothing_is_whole_and_has_no_part() {
+    for text in ["", "\n\n"] {
+        let mut s = Stream(0);
+        let lines = [s.start(), s.last(text)];
+        assert_eq!(run(options(30), &lines), lines, "{text:?}");
+    }
+    // Its final never came.
+    let mut s = Stream(0);
+    let out = run(options(30), &[s.start(), s.delta("\n\n")]);
+    let last: Value = serde_json::from_str(&out[1]).unwrap();
+    assert_eq!((&last["text"], &last["synthetic"]), (&json!("\n\n"), &json!(true)));
+    assert!(last.get("part").is_none() && last.get("glue").is_none(), "{last}");
+}
+
+#[test]
+fn white_space_that_no_part_before_it_can_carry_is_the_lead() {
+    let mut s = Stream(0);
+    let text = format!("{}Done.", "\n".repeat(90));
+    let out = run(options(30), &[s.start(), s.last(&text)]);
+    let (cut, _) = parts(&out);
+    assert_eq!(texts(&cut), ["Done."]);
+    assert_eq!(cut[0]["lead"], "\n".repeat(90));
+}
+
+#[test]
 fn every_preset_can_be_cut_by() {
     for preset in PRESETS {
         let limits = Limits::new(&preset.to_limits());
         assert!(preset.limits.iter().all(|(_, max)| *max >= 16) && !preset.source.is_empty());
-        let options =
-            Options { cut: cut::Options { limits, min: None, pace: Pace::Full }, ..options(30) };
+        let options = Options {
+            cut: cut::Options { limits, min: None, pace: Pace::Full, fences: preset.fences },
+            ..options(30)
+        };
         let mut s = Stream(0);
         let out = run(options, &[s.start(), s.last(&TEXT.repeat(400))]);
         assert!(out.len() > 2, "{}", preset.name);

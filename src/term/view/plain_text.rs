@@ -107,12 +107,13 @@ fn nameless(who: &Who) -> Who {
     Who { voice: who.voice, ..Who::default() }
 }
 
-/// The bodies of the parts, each with its glue, are the block's text.
+/// The bodies of the parts, each with its lead and its glue, are the block's text.
 fn part(page: &mut Page, who: &Who, flow: &mut Flow, body: &Fields<'_>) {
     let field = |key| body.text(key).unwrap_or_default();
     let text = field("text");
     let said = text.strip_prefix(field("open").as_ref());
     let said = said.and_then(|t| t.strip_suffix(field("close").as_ref()));
+    page.flow(who, flow, &field("lead"));
     page.flow(who, flow, said.unwrap_or(&text));
     page.flow(who, flow, &field("glue"));
 }

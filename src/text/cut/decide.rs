@@ -4,7 +4,7 @@ mod ends;
 mod inside;
 
 use super::lines::{Group, Line, Lines};
-use super::{Options, Pace};
+use super::{Options, Pace, room_for};
 use crate::text::markdown::Kind;
 use crate::text::units::{Limits, Size};
 use ends::Code;
@@ -48,7 +48,7 @@ enum Class {
     Paragraph,
     Block,
     Line,
-    /// A heading or a table's header would be left last.
+    /// A heading, a table's header or a line that ends in a colon would be left last.
     Lonely,
     /// A fence that fits would be cut, or code without a line would be left.
     Hurting,
@@ -65,19 +65,21 @@ struct Places {
     sentence: Option<(Place, bool)>,
     space: Option<(Place, bool)>,
     row: Option<Place>,
+    /// The end of the last heading or table's header that is left last.
+    heading: usize,
     /// The line in which the room ends.
     cross: usize,
 }
 
 /// What the part that begins with what is held must begin with; `None` if its first line cannot be told yet.
 pub(super) fn open(lines: &Lines) -> Option<String> {
-    let line = match lines.whole().front() {
-        Some(line) => line.clone(),
-        None if lines.has_tail() => lines.tail()?.0,
+    let (line, opened) = match lines.whole().front() {
+        Some(line) => (line.clone(), None),
+        None if lines.has_tail() => lines.tail()?,
         None if lines.ended() => return Some(String::new()),
         None => return None,
     };
-    let group = line.group.and_then(|group| lines.group(group));
+    let group = line.group.and_then(|group| lines.group(group)).or(opened.as_ref());
     Some(match (line.kind, group) {
         (Kind::Code | Kind::Closer, Some(fence)) if line.cut => {
             format!("{}{}", fence.open, fence.line)
@@ -86,7 +88,17 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
             format!("{}{}", fence.bare, fence.line)
         }
         (Kind::Code | Kind::Closer, Some(fence)) => fence.open.clone(),
+        (Kind::Opener, Some(fence)) if !line.cut && !line.mid => Some(&fence.item)
+            .filter(|item| room_for(lines.limits(), item, &fence.close).is_some())
+            .cloned()
+            .unwrap_or_default(),
         (Kind::Row, Some(table)) if !line.cut => table.open.clone(),
+        // A quote goes on where its marks are gone, or were not written.
+        _ if (line.cut || line.lazy || line.mid)
+            && room_for(lines.limits(), &line.quote, "").is_some() =>
+        {
+            line.quote.clone()
+        }
         _ => String::new(),
     })
 }
@@ -173,9 +185,9 @@ impl View<'_> {
         self.open_fence(line).map_or(Size::default(), |fence| self.limits.size(&fence.close))
     }
 
-    /// The white space behind a cut that is looked at, in bytes.
+    /// The most white space that a part begins with, in bytes: more of it is left out with the line ending before it.
     fn max_space(&self) -> usize {
-        self.limits.first()
+        self.limits.first() / 4
     }
 
     /// Whether a part of this size, with what is put before it, is full enough.
@@ -226,7 +238,7 @@ impl View<'_> {
             return None;
         }
         for (i, line) in self.lines.whole().iter().enumerate() {
-            let used = line.at + line.trimmed_size - self.at;
+            let used = line.at + self.end_size(line) - self.at;
             if !(used + self.close_size(line)).within(self.room) {
                 return None;
             }
@@ -246,8 +258,7 @@ impl View<'_> {
         let end = self.lines.end_of_text() - self.base;
         if !self.lines.ended() {
             let fits = (self.lines.total_trimmed() - self.at).within(self.room);
-            let wait = fits && self.lines.has_tail() && self.space_at_end() <= self.max_space();
-            return if wait { Err(Wait) } else { Ok(None) };
+            return if fits && self.lines.has_tail() { Err(Wait) } else { Ok(None) };
         }
         let whole = self.lines.whole();
         let Some(last) = whole.back() else {
@@ -269,12 +280,10 @@ impl View<'_> {
             }));
         }
         let Some(last) = whole.iter().rev().find(|line| !line.blank) else {
-            return Ok(None);
+            return Ok(Some(Cut { next: end, last: true, ..Cut::default() }));
         };
         let used = last.at + last.trimmed_size - self.at + self.close_size(last);
-        let space = self.lines.end_of_text() - last.trimmed;
-        let fits = used.within(self.room) && space <= self.max_space();
-        if !fits || last.trimmed <= self.base {
+        if !used.within(self.room) || last.trimmed <= self.base {
             return Ok(None);
         }
         let close = self.open_fence(last);
@@ -285,12 +294,6 @@ impl View<'_> {
             last: true,
             ..Cut::default()
         }))
-    }
-
-    /// The white space at the end of what is held, in bytes.
-    fn space_at_end(&self) -> usize {
-        let text = self.lines.text();
-        text.len() - text.trim_end().len()
     }
 
     /// The best place to cut; there is more than fits.
@@ -304,9 +307,8 @@ impl View<'_> {
         self.inline_places(&mut places)?;
         // A heading or a table's header is left last rather than taken apart.
         let lonely = places.any[Class::Lonely as usize].map_or(self.base, |place| place.end);
-        let behind = |place: &(Place, bool)| place.0.end > lonely;
-        places.sentence = places.sentence.filter(behind);
-        places.space = places.space.filter(behind);
+        places.sentence = places.sentence.filter(|(place, _)| place.end > places.heading);
+        places.space = places.space.filter(|(place, _)| place.end > lonely);
         let full = |place: Option<(Place, bool)>| place.filter(|(_, full)| *full).map(|(p, _)| p);
         let place = full(places.sentence)
             .or(full(places.space))

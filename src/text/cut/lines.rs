@@ -1,45 +1,22 @@
 //! The lines of what is held: each is looked at once, and keeps what a cut must know of it.
 
 mod groups;
+mod line;
+mod marks;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::Fences;
 use crate::text::markdown::{Found, Kind, Scanner};
-use crate::text::units::{Limits, Size, is_boundary};
+use crate::text::prefix::quote;
+use crate::text::units::{Limits, Size, ends_line, is_boundary};
 pub(super) use groups::Group;
+pub(super) use line::Line;
+use marks::{Inside, Piece, Step};
 
 /// How much of a line is looked at to tell what it is, at least; in bytes.
 const MIN_LOOK: usize = 1024;
-
-/// One line. Offsets count from the beginning of the text that was ever pushed.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub start: usize,
-    /// Behind its last character that is no space.
-    pub trimmed: usize,
-    /// Behind its text, before its line ending.
-    pub end: usize,
-    /// Where the next line begins; `end` for a line whose ending has not come.
-    pub next: usize,
-    /// Size of all text before it, from some beginning.
-    pub at: Size,
-    /// Its size up to `trimmed`, up to `end` and up to `next`.
-    pub trimmed_size: Size,
-    pub size: Size,
-    pub full: Size,
-    pub kind: Kind,
-    /// Whether a block begins with it.
-    pub starts: bool,
-    /// Where its text begins, behind markers and indentation.
-    pub content: usize,
-    /// White space alone.
-    pub blank: bool,
-    /// The fence or table that it belongs to.
-    pub group: Option<usize>,
-    /// Its beginning has left with an earlier part.
-    pub cut: bool,
-}
 
 #[derive(Debug)]
 pub(super) struct Lines {
@@ -61,17 +38,34 @@ pub(super) struct Lines {
     /// What is left of the line whose ending has not come if its beginning has left, and that beginning.
     rest: Option<Line>,
     gone: String,
+    /// How the channel finds fences, and the code that a mark has opened.
+    fences: Fences,
+    inside: Option<Inside>,
+    /// The next piece begins in the middle of a line, of which these are the quote marks.
+    mid: bool,
+    line_quote: String,
+    /// What the line that has not ended is depends on text to come; a backtick is in it.
+    pending: bool,
+    ticks: bool,
     ended: bool,
 }
 
+/// How much of a line is looked at, in bytes.
+fn look(limits: &Limits) -> usize {
+    (2 * limits.first()).max(MIN_LOOK)
+}
+
 impl Lines {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, fences: Fences) -> Self {
+        // In one line no fence can be closed and opened again.
+        let fences = if limits.one_line() { Fences::Lines } else { fences };
+        let scanner = Scanner::new(fences, look(&limits));
         Self {
             limits,
             held: String::new(),
             base: 0,
             lines: VecDeque::new(),
-            scanner: Scanner::default(),
+            scanner,
             groups: VecDeque::new(),
             first_group: 0,
             open_group: None,
@@ -79,8 +73,18 @@ impl Lines {
             at: Size::default(),
             rest: None,
             gone: String::new(),
+            fences,
+            inside: None,
+            mid: false,
+            line_quote: String::new(),
+            pending: false,
+            ticks: false,
             ended: false,
         }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What is held.
@@ -123,17 +127,51 @@ impl Lines {
     pub(super) fn push(&mut self, text: &str) {
         let from = self.held.len();
         self.held.push_str(text);
-        for feed in memchr::memchr_iter(b'\n', text.as_bytes()) {
-            self.complete(self.base + from + feed);
+        if self.limits.one_line() {
+            return self.one_line(from);
         }
+        let waits = self.pending || self.ticks || self.inside.is_some();
+        if waits || memchr::memchr2(b'\n', b'`', text.as_bytes()).is_some() {
+            self.advance();
+        }
+    }
+
+    /// Takes the lines that can be told.
+    fn advance(&mut self) {
+        loop {
+            match self.step() {
+                Step::Piece(piece) => self.complete(&piece),
+                Step::Leave => self.leave(),
+                Step::Tail => break self.pending = false,
+                Step::Pending => break self.pending = true,
+            }
+        }
+        let tail = self.slice(self.tail, self.end_of_text());
+        self.ticks = memchr::memchr(b'`', tail.as_bytes()).is_some();
+    }
+
+    /// As [`Lines::push`] where a carriage return, NUL and SOH end a line too; CR LF are one ending.
+    fn one_line(&mut self, from: usize) {
+        let bytes = self.held.as_bytes();
+        let from = from - usize::from(self.has_tail() && from > 0 && bytes[from - 1] == b'\r');
+        let ends = |at: &usize| match bytes[*at] {
+            b'\r' => bytes.get(at + 1).is_some_and(|next| *next != b'\n'),
+            byte => ends_line(byte),
+        };
+        let feeds: Vec<usize> = (from..bytes.len()).filter(ends).collect();
+        feeds
+            .into_iter()
+            .for_each(|feed| self.complete(&Piece::line(self.base + feed - self.tail, 1)));
     }
 
     /// No more text comes: what is there of the last line is all of it.
     pub(super) fn end(&mut self) {
-        if self.tail < self.end_of_text() {
-            self.complete(self.end_of_text());
-        }
         self.ended = true;
+        if !self.limits.one_line() {
+            self.advance();
+        } else if self.has_tail() {
+            self.complete(&Piece::line(self.end_of_text() - self.tail, 0));
+        }
         if let Some(group) = self.open_group {
             self.close_group(group, self.at, &self.close_of(group));
         }
@@ -142,11 +180,14 @@ impl Lines {
     /// The line whose ending has not come, as far as it is there, and the fence that it opens; `None` if it cannot be told
     /// yet what it is.
     pub(super) fn tail(&self) -> Option<(Line, Option<Group>)> {
-        if self.tail == self.end_of_text() {
+        if self.tail == self.end_of_text() || self.pending {
             return None;
         }
         if let Some(rest) = &self.rest {
             return Some((self.measure(rest.clone(), self.end_of_text()), None));
+        }
+        if let Some(line) = self.plain_tail() {
+            return Some((line, None));
         }
         let head = self.head(self.end_of_text());
         let found = self.scanner.look(&head, head.len() >= self.look())?;
@@ -178,7 +219,7 @@ impl Lines {
 
     /// How much of a line is looked at, in bytes.
     pub(super) fn look(&self) -> usize {
-        (2 * self.limits.first()).max(MIN_LOOK)
+        look(&self.limits)
     }
 
     /// As much of the line up to `end` as is looked at.
@@ -202,25 +243,58 @@ impl Lines {
         }
     }
 
-    /// A line ends before `feed`, which is its line feed or the text's end.
-    fn complete(&mut self, feed: usize) {
-        let Some(found) = self.scanner.look(&self.head(feed), true) else {
-            debug_assert!(false, "a whole line can be told");
-            return;
+    /// The line whose ending has not come, inside code that a mark has opened or behind a mark.
+    fn plain_tail(&self) -> Option<Line> {
+        let kind = match self.inside {
+            Some(_) => Kind::Code,
+            None if self.mid => Kind::Text,
+            None => return None,
+        };
+        Some(self.plain(kind, 0, self.end_of_text()))
+    }
+
+    /// A line, or a piece of one, has ended.
+    fn complete(&mut self, piece: &Piece) {
+        let end = self.tail + piece.len;
+        let found = match self.inside {
+            None if self.limits.one_line() => self.scanner.look(&self.head(end), true),
+            None if !self.mid => self.scanner.look(&self.head(self.line_end()), true),
+            _ => None,
         };
         self.gone.clear();
-        let mut line = match self.rest.take() {
-            Some(rest) => self.measure(rest, feed),
-            None => {
-                let mut line = self.line(&found, feed);
-                self.join_group(&mut line, &found);
+        let goes_on =
+            |rest: &Line| piece.kind.is_none_or(|kind| kind == Kind::Text || kind == rest.kind);
+        let rest = self.rest.take();
+        let middle = self.mid || rest.is_some();
+        match (&rest, &found) {
+            (Some(rest), _) => self.line_quote.clone_from(&rest.quote),
+            (None, Some(found)) => self.line_quote = self.line(found, end).quote,
+            (None, None) => {}
+        }
+        let mut line = match (rest.filter(goes_on), &found, piece.kind) {
+            (Some(rest), _, _) => self.measure(rest, end),
+            (None, Some(found), None | Some(Kind::Text)) => {
+                let mut line = self.line(found, end);
+                self.join_group(&mut line, found);
+                line
+            }
+            (None, _, kind) => {
+                let mut line = self.plain(kind.unwrap_or(Kind::Text), piece.mark.0, end);
+                line.mid = middle;
+                line.starts = line.kind == Kind::Opener && !piece.is_span();
+                self.join_marked(&mut line, piece);
                 line
             }
         };
-        self.scanner.commit(&found);
-        if feed < self.end_of_text() {
-            line.next = feed + 1;
+        if let Some(found) = &found {
+            self.scanner.commit(found);
         }
+        if line.kind == Kind::Opener && self.inside.is_some() {
+            self.scanner.interrupt();
+        }
+        line.next = self.tail + piece.next;
+        line.span = piece.is_span() && piece.next == piece.len;
+        self.mid = piece.next == piece.len && line.next < self.end_of_text();
         line.full = self.limits.size(self.slice(line.end, line.next)) + line.size;
         self.at = line.at + line.full;
         self.tail = line.next;
@@ -228,28 +302,38 @@ impl Lines {
             && let Some(group) = line.group
         {
             self.close_group(group, line.at + line.size, "");
+            self.inside = None;
         }
-        self.lines.push_back(line);
+        match self.lines.back_mut() {
+            // Blank lines are one, however many they are.
+            Some(last) if last.blank && line.blank && last.like(&line) => {
+                last.next = line.next;
+                last.full = last.full + line.full;
+            }
+            _ => self.lines.push_back(line),
+        }
+    }
+
+    /// Where the line that begins at the tail ends, or what is there of it.
+    fn line_end(&self) -> usize {
+        let rest = self.slice(self.tail, self.end_of_text());
+        let feed = memchr::memchr(b'\n', rest.as_bytes());
+        self.tail + feed.unwrap_or(rest.len())
     }
 
     fn line(&self, found: &Found, end: usize) -> Line {
         let inside = matches!(found.kind, Kind::Code | Kind::Closer | Kind::Row);
-        let line = Line {
-            start: self.tail,
-            trimmed: 0,
-            end: 0,
-            next: 0,
-            at: self.at,
-            trimmed_size: Size::default(),
-            size: Size::default(),
-            full: Size::default(),
+        // Where fences are found anywhere, each line of a quote has its mark.
+        let lazy = if self.fences == Fences::Lines { found.lazy } else { 0 };
+        let mut line = Line {
             kind: found.kind,
             starts: found.starts,
             content: self.tail + found.content,
-            blank: false,
             group: self.open_group.filter(|_| inside),
-            cut: false,
+            lazy: lazy > 0,
+            ..Line::new(self.tail, self.at)
         };
+        line.quote = quote(self.slice(line.start, line.content.min(self.end_of_text())), lazy);
         self.measure(line, end)
     }
 
@@ -308,6 +392,8 @@ impl Lines {
         let end = self.end_of_text();
         if let Some(rest) = self.rest.take() {
             self.rest = Some(self.measure(rest, end));
+        } else if let Some(line) = self.plain_tail() {
+            self.rest = Some(line);
         } else if let Some(found) = self.scanner.look(&self.head(end), true) {
             let mut line = self.line(&found, end);
             self.join_group(&mut line, &found);

@@ -1,5 +1,7 @@
 //! Cutting: the same parts for any slicing, limits in every unit, C9 with equality, balanced fences, whole graphemes.
 
+mod examples;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
@@ -178,6 +180,7 @@ fn options(r: &mut Random) -> Options {
         limits: Limits::new(&limits),
         min: (r.below(3) == 0).then(|| r.below(60)),
         pace: if r.below(4) == 0 { Pace::Eager } else { Pace::Full },
+        fences: if r.below(3) == 0 { Fences::Anywhere } else { Fences::Lines },
     }
 }
 
@@ -199,11 +202,12 @@ fn sliced(r: &mut Random, text: &str, options: &Options) -> Vec<Part> {
 }
 
 fn check(text: &str, options: &Options, parts: &[Part]) {
-    let joined: String = parts.iter().flat_map(|p| [&*p.body, &*p.glue]).collect();
+    let joined: String = parts.iter().flat_map(|p| [&*p.lead, &*p.body, &*p.glue]).collect();
     assert_eq!(joined, text, "C9");
     for (i, part) in parts.iter().enumerate() {
         assert_eq!(part.last, i + 1 == parts.len());
-        assert!(part.glue.trim().is_empty(), "{part:#?}");
+        assert!(!shows(&part.glue) && !shows(&part.lead), "{part:#?}");
+        assert!(shows(&part.body) || !shows(text), "nothing shows: {part:#?}");
         let sent = format!("{}{}{}", part.open, part.body, part.close);
         let size = options.limits.size(&sent);
         assert!(size.within(options.limits.max()), "{size:?} {part:#?}");
@@ -211,8 +215,10 @@ fn check(text: &str, options: &Options, parts: &[Part]) {
     let mut cuts = Vec::new();
     let mut at = 0;
     for part in parts {
-        cuts.extend([at + part.body.len(), at + part.body.len() + part.glue.len()]);
-        at += part.body.len() + part.glue.len();
+        for piece in [&part.lead, &part.body, &part.glue] {
+            at += piece.len();
+            cuts.push(at);
+        }
     }
     let mut cuts = cuts.into_iter().peekable();
     for (start, cluster) in text.grapheme_indices(true) {
@@ -271,7 +277,8 @@ fn fences_are_balanced_in_every_part() {
             _ => 60 + r.below(400),
         };
         let limits = Limits::new(&[Limit { unit, max }]);
-        let options = Options { limits: limits.clone(), min: None, pace: Pace::Full };
+        let options =
+            Options { limits: limits.clone(), min: None, pace: Pace::Full, fences: Fences::Lines };
         for part in cut(&text, &options) {
             let sent = format!("{}{}{}", part.open, part.body, part.close);
             cuts += usize::from(!part.close.is_empty());
@@ -307,22 +314,4 @@ fn parts_are_a_function_of_text_and_options() {
             panic!("seed {seed} {options:?}\n{before:?}\n{whole:?}\n{slices:?}\n{text:?}");
         }
     }
-}
-
-#[test]
-fn neither_a_heading_nor_a_table_header_is_taken_apart_while_its_line_fits() {
-    let bodies = |text: &str, limits: &[(Unit, usize)]| {
-        let limits: Vec<Limit> = limits.iter().map(|&(unit, max)| Limit { unit, max }).collect();
-        let options = Options { limits: Limits::new(&limits), min: None, pace: Pace::Full };
-        let parts = cut(text, &options);
-        parts.into_iter().map(|part| part.body).collect::<Vec<_>>()
-    };
-    let one_line = [(Unit::Bytes, 400), (Unit::LineFeeds, 0)];
-    let table = bodies("x\n| name | b |\n|---|---|\n| 1 | 2 |\n", &one_line);
-    assert_eq!(table, ["x", "| name | b |", "|---|---|", "| 1 | 2 |"]);
-    let heading = bodies("A longer heading here\n====\nafter", &one_line);
-    assert_eq!(heading, ["A longer heading here", "====", "after"]);
-    let wide = "| column number one | column number two | three |\n|-------------------|-------------------|-------|\n| 1 | 2 | 3 |\n";
-    let first = wide.lines().next().unwrap();
-    assert_eq!(bodies(wide, &[(Unit::Codepoints, 90)])[0], first);
 }

@@ -68,6 +68,7 @@ fn every_document_keeps_the_contract_at_every_channel() {
                         limits: limits.clone(),
                         min: None,
                         pace: [Pace::Full, Pace::Eager][r.below(2)],
+                        fences: preset.fences,
                     },
                     ..options(30)
                 },
@@ -87,6 +88,7 @@ fn every_document_keeps_the_contract_at_every_channel() {
                 let body = sent
                     .strip_prefix(of(&event, "open"))
                     .and_then(|rest| rest.strip_suffix(of(&event, "close")));
+                joined.push_str(of(&event, "lead"));
                 joined.push_str(body.unwrap());
                 joined.push_str(of(&event, "glue"));
             }

@@ -131,6 +131,7 @@ fn any_event() -> impl Strategy<Value = String> {
                 "open",
                 "close",
                 "glue",
+                "lead",
                 "supersedes",
                 "parent",
                 "label",

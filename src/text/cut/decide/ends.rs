@@ -5,15 +5,6 @@ use crate::text::cut::lines::Line;
 use crate::text::markdown::Kind;
 use crate::text::units::Size;
 
-/// What comes behind the end of a line.
-enum Behind {
-    /// This line, behind blank ones or none.
-    Line(usize),
-    /// So much white space that the next part begins with this line of it.
-    Space(usize),
-    Nothing,
-}
-
 /// Whether code has stood between the opener and here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -38,7 +29,7 @@ impl View<'_> {
             }
             places.cross = i;
             match line.kind {
-                Kind::Opener if !line.cut => code = Code::None,
+                Kind::Opener if !line.cut || self.has_mark(line) => code = Code::None,
                 Kind::Opener | Kind::Code if !line.blank => code = Code::Seen,
                 _ => {}
             }
@@ -51,6 +42,9 @@ impl View<'_> {
             }
             if let Some((class, place)) = self.line_end(i, line, code)? {
                 let n = class as usize;
+                if class == Class::Lonely && line.kind != Kind::Text {
+                    places.heading = place.end;
+                }
                 places.any[n] = Some(place);
                 if self.full(used) {
                     places.full[n] = Some(place);
@@ -60,13 +54,18 @@ impl View<'_> {
         Ok(places)
     }
 
+    /// Whether a cut opener still has its mark.
+    fn has_mark(&self, line: &Line) -> bool {
+        self.fence(line).is_some_and(|fence| line.start < fence.marker)
+    }
+
     /// Whether the line that cannot be told begins in this part.
     fn tail_may_fit(&self) -> bool {
         (self.lines.at_tail() - self.at).within(self.room)
     }
 
     /// Space at the end of a line of code is code.
-    fn end_size(&self, line: &Line) -> Size {
+    pub(super) fn end_size(&self, line: &Line) -> Size {
         match line.kind {
             Kind::Code => line.size,
             _ => line.trimmed_size,
@@ -80,38 +79,32 @@ impl View<'_> {
         line: &Line,
         code: Code,
     ) -> Result<Option<(Class, Place)>, Wait> {
-        if line.end - line.trimmed > self.max_space() {
+        if line.span && line.kind != Kind::Opener && line.kind != Kind::Code {
             return Ok(None);
         }
-        let next = match self.behind(i, line)? {
-            Behind::Nothing => return Ok(None),
-            Behind::Line(next) => next,
-            // More white space than is left out at one cut: what comes behind it does not matter.
-            Behind::Space(next) => {
-                let place = self.get(next).map(|next| Place {
-                    end: line.trimmed,
-                    next: next.start,
-                    fence: Some(i),
-                });
-                return Ok(place.map(|place| (Class::Paragraph, place)));
-            }
+        let Some(next) = self.behind(i)? else {
+            return Ok(None);
         };
         let Some(behind) = self.get(next) else {
             return Ok(None);
         };
         let fence = self.open_fence(line);
         if let Some(fence) = fence.filter(|_| self.goes_on(i, line)) {
-            let seen =
-                code == Code::Seen && behind.kind == Kind::Code && behind.group == line.group;
-            let hurts = self.group_fits(fence)? || !seen;
-            let place = Place { end: line.end, next: line.next, fence: Some(i) };
+            let inside = behind.group == line.group;
+            let seen = code == Code::Seen && behind.kind == Kind::Code && inside;
+            // More blank lines than a part begins with are left out.
+            let far = behind.start - line.next > self.max_space();
+            let hurts = !far && (self.group_fits(fence)? || !seen);
+            let next = if far && inside { behind.start } else { line.next };
+            let place = Place { end: line.end, next, fence: Some(i) };
             if !fence.close.is_empty() {
                 return Ok(Some((if hurts { Class::Hurting } else { Class::Line }, place)));
             }
         }
         let adjacent = next == i + 1;
         let lonely = matches!(line.kind, Kind::Heading | Kind::Underline | Kind::Delimiter)
-            || (adjacent && matches!(behind.kind, Kind::Underline | Kind::Delimiter));
+            || (adjacent && matches!(behind.kind, Kind::Underline | Kind::Delimiter))
+            || self.announces(line);
         let ends = matches!(line.kind, Kind::Closer | Kind::Rule)
             || (line.kind == Kind::Row) != (behind.kind == Kind::Row)
             || fence.is_some();
@@ -121,8 +114,15 @@ impl View<'_> {
             () if ends || behind.starts => Class::Block,
             () => Class::Line,
         };
-        let place = Place { end: line.trimmed, next: behind.start, fence: Some(i) };
+        let next = behind.start + self.left_out(behind);
+        let place = Place { end: line.trimmed, next, fence: Some(i) };
         Ok(Some((class, place)))
+    }
+
+    /// Whether a line of text ends in a colon, marks of emphasis aside: what it announces comes behind it.
+    fn announces(&self, line: &Line) -> bool {
+        let text = self.lines.slice(line.start, line.trimmed.max(line.start));
+        line.kind == Kind::Text && text.trim_end_matches(['*', '_']).ends_with([':', '：'])
     }
 
     /// Whether the next line, blank or not, is inside the same fence.
@@ -130,28 +130,21 @@ impl View<'_> {
         self.get(i + 1).is_some_and(|next| next.group == line.group && line.group.is_some())
     }
 
-    /// What comes behind the end of line `i`.
-    fn behind(&self, i: usize, line: &Line) -> Result<Behind, Wait> {
+    /// How much of its indentation a line loses where a part begins with it: all of it if that is too much.
+    fn left_out(&self, line: &Line) -> usize {
+        let text = self.lines.slice(line.start, line.end);
+        let indent = text.len() - text.trim_start().len();
+        if line.mid || indent > self.max_space() { indent } else { 0 }
+    }
+
+    /// The next line behind line `i` that is not blank; `None` if there is none.
+    fn behind(&self, i: usize) -> Result<Option<usize>, Wait> {
         for j in i + 1.. {
-            let Some(next) = self.get(j) else {
-                return if self.lines.ended() { Ok(Behind::Nothing) } else { Err(Wait) };
-            };
-            let indent = next.start + self.lines.look() <= next.next
-                && self
-                    .lines
-                    .slice(next.start, next.next)
-                    .bytes()
-                    .take(self.lines.look())
-                    .all(|c| c.is_ascii_whitespace());
-            let far = next.blank && next.next - line.trimmed > self.max_space();
-            if indent || (far && !self.is_tail(j)) {
-                return Ok(Behind::Space(j));
-            }
-            if self.is_tail(j) && next.blank {
-                return Err(Wait);
-            }
-            if !next.blank {
-                return Ok(Behind::Line(j));
+            match self.get(j) {
+                Some(next) if next.blank => {}
+                Some(_) => return Ok(Some(j)),
+                None if self.lines.ended() => return Ok(None),
+                None => break,
             }
         }
         Err(Wait)

@@ -6,7 +6,7 @@ use super::{Cut, Place, Places, View, Wait};
 use crate::text::cut::lines::Line;
 use crate::text::inline::{self, Pieces, floor};
 use crate::text::markdown::Kind;
-use crate::text::units::{Unit, boundary_before};
+use crate::text::units::{Size, Unit, boundary_before};
 
 impl View<'_> {
     /// How much of a line fits, in bytes from its beginning.
@@ -38,7 +38,7 @@ impl View<'_> {
         let seen = &text[..floor(text, far)];
         let complete = seen.len() == text.len() && (!self.is_tail(i) || self.lines.ended());
         let pieces = inline::pieces(seen, complete, upto, &most);
-        if pieces.unended.is_empty() { Ok((seen, pieces)) } else { Err(Wait) }
+        if pieces.unended { Err(Wait) } else { Ok((seen, pieces)) }
     }
 
     /// The last places inside lines: the end of a sentence, the end of a word.
@@ -52,9 +52,19 @@ impl View<'_> {
                 continue;
             }
             let upto = self.fitting(line);
-            let (text, pieces) = self.pieces(i, line, upto)?;
+            let (_, pieces) = self.pieces(i, line, upto)?;
+            let text = self.lines.slice(line.start, line.end);
             let from = line.content - line.start;
-            for found in inline::breaks(text, from, upto, self.max_space(), &pieces) {
+            for found in inline::breaks(text, from, upto, &pieces) {
+                if found.next == text.len() {
+                    // The white space may be the line's end.
+                    if self.is_tail(i) && !self.lines.ended() {
+                        return Err(Wait);
+                    }
+                    if line.next > line.end {
+                        continue;
+                    }
+                }
                 let end = line.start + found.end;
                 if end <= self.base {
                     break;
@@ -75,8 +85,21 @@ impl View<'_> {
                     return Ok(());
                 }
             }
+            if !row && places.space.is_none() {
+                places.space = self.behind_code(line);
+            }
         }
         Ok(())
+    }
+
+    /// The white space behind code that ends in the middle of a line.
+    fn behind_code(&self, line: &Line) -> Option<(Place, bool)> {
+        let text = self.lines.slice(line.start, line.end);
+        let space = text.len() - text.trim_start_matches(inline::is_space).len();
+        let used = line.at - self.at;
+        let place = Place { end: line.start, next: line.start + space, fence: None };
+        let fits = line.mid && space > 0 && line.start > self.base && used.within(self.room);
+        fits.then(|| (place, self.full(used)))
     }
 
     /// No place is left but between two graphemes, or for want of one between two code points.
@@ -92,15 +115,26 @@ impl View<'_> {
             if matches!(line.kind, Kind::Text | Kind::Heading | Kind::Row) {
                 let (_, pieces) = self.pieces(i, line, len)?;
                 let piece = pieces.whole.iter().find(|p| p.start < len && len < p.end);
-                if let Some(piece) = piece.filter(|p| line.start + p.start > self.base) {
-                    len = piece.start;
+                match piece {
+                    Some(piece) if line.start + piece.start > self.base => len = piece.start,
+                    // It fits without the quote's marks before it.
+                    Some(piece) if self.open != Size::default() => {
+                        let end = line.start + piece.end - self.base;
+                        return Ok(Cut { end, next: end, bare: true, ..Cut::default() });
+                    }
+                    _ => {}
                 }
             }
             let text = self.lines.slice(line.start, line.end);
+            if len == text.len() && self.is_tail(i) && !self.lines.ended() {
+                // All that is there of it fits: the next character decides.
+                return Err(Wait);
+            }
             if i < cross && len == text.len() && len > 0 && line.kind == Kind::Code {
                 // Something of the code is left for what comes behind.
                 len = boundary_before(text, floor(text, len - 1));
             }
+            len = before_ticks(text, len);
             let end = line.start + len;
             if line.kind == Kind::Opener
                 && let Some(fence) = self.open_fence(line)
@@ -163,4 +197,19 @@ impl View<'_> {
             ..self.cut_at(Place { end: line.start + end, next: line.start + end, fence: Some(0) })
         })
     }
+}
+
+/// The place at or before `at` that is neither inside a run of backticks, which would be other marks, nor between a backslash
+/// and what it escapes; `at` if nothing else stands before it.
+fn before_ticks(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let run = |end: usize, mark: u8| bytes[..end].iter().rev().take_while(|c| **c == mark).count();
+    let mut start = at;
+    if bytes.get(start) == Some(&b'`') {
+        start -= run(start, b'`');
+    }
+    if bytes.get(start).is_some_and(u8::is_ascii_punctuation) && run(start, b'\\') % 2 == 1 {
+        start -= 1;
+    }
+    if start > 0 { start } else { at }
 }

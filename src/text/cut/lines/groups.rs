@@ -2,7 +2,8 @@
 
 use super::{Line, Lines};
 use crate::text::cut::room_for;
-use crate::text::markdown::{Found, Kind, prefix};
+use crate::text::markdown::{Found, Kind};
+use crate::text::prefix::{indent_columns, item_line, item_mark, prefix, quote};
 use crate::text::units::Size;
 
 /// A fence, or a table.
@@ -17,6 +18,8 @@ pub(in crate::text::cut) struct Group {
     pub line: String,
     /// As `open`, with nothing of the opener but its marker.
     pub bare: String,
+    /// Put before a part that begins with the opener, where that is so deep in a list that alone it would be code.
+    pub item: String,
     /// The size of the whole, once its end is known.
     pub size: Option<Size>,
     /// Where the marker ends in the opener.
@@ -41,43 +44,63 @@ impl Lines {
             Kind::Delimiter => self.table(line),
             _ => return,
         };
+        line.group = Some(self.begin_group(group));
+    }
+
+    /// Takes a group that the next line may belong to; says its number.
+    pub(super) fn begin_group(&mut self, group: Group) -> usize {
         self.groups.push_back(group);
         let number = self.first_group + self.groups.len() - 1;
-        line.group = Some(number);
         self.open_group = Some(number);
+        number
     }
 
     pub(super) fn fence(&self, line: &Line, found: &Found) -> Group {
         let before = prefix(self.slice(line.start, line.content));
         let mark = char::from(found.marker.0).to_string().repeat(found.marker.1);
-        let opener = format!("{before}{}\n", self.slice(line.content, line.trimmed));
+        // Alone, so deep an indentation would be code of its own: it stands in a list item again.
+        let columns = indent_columns(&before);
+        let unmarked =
+            self.slice(line.start, line.content).trim_matches(['>', ' ', '\t']).is_empty();
+        let deep = found.item > 0 && columns >= 4;
+        let again = if deep { quote(&before, 0) + &item_mark(columns) } else { before.clone() };
+        let opener = format!("{again}{}\n", self.slice(line.content, line.trimmed));
         let close = format!("\n{before}{mark}");
         let quoted = if before.contains('>') { &before } else { "" };
-        let bare = format!("{before}{mark}\n");
-        let fits = |open: &str, close: &str| {
-            room_for(&self.limits, &format!("{open}{quoted}"), close).is_some()
-        };
-        let mut group = Group {
+        let bare = format!("{again}{mark}\n");
+        let group = Group {
             start: line.start,
             at: line.at,
             open: opener,
             close,
             line: quoted.to_owned(),
             bare,
+            item: if deep && unmarked {
+                quote(&before, 0) + &item_line(found.item)
+            } else {
+                String::new()
+            },
             size: None,
             marker: line.content + found.marker.1,
         };
-        if !fits(&group.bare, &group.close) {
+        self.in_room(group, (format!("{mark}\n"), format!("\n{mark}")))
+    }
+
+    /// The group with as much around a part as leaves room in it; `alone`: its mark without containers, and what closes that.
+    pub(super) fn in_room(&self, mut group: Group, alone: (String, String)) -> Group {
+        let fits = |open: &str, line: &str, close: &str| {
+            room_for(&self.limits, &format!("{open}{line}"), close).is_some()
+        };
+        if !fits(&group.bare, &group.line, &group.close) {
             // The containers go first, then the fence itself: the limit is kept whatever is lost.
-            group.bare = format!("{mark}\n");
-            group.close = format!("\n{mark}");
+            (group.bare, group.close) = alone;
             group.line.clear();
-            if room_for(&self.limits, &group.bare, &group.close).is_none() {
+            if !fits(&group.bare, "", &group.close) {
                 group.bare.clear();
                 group.close.clear();
             }
             group.open = group.bare.clone();
-        } else if !fits(&group.open, &group.close) {
+        } else if !fits(&group.open, &group.line, &group.close) {
             group.open = group.bare.clone();
         }
         group
@@ -98,6 +121,7 @@ impl Lines {
             close: String::new(),
             line: String::new(),
             bare: String::new(),
+            item: String::new(),
             size: None,
             marker: line.start,
         }

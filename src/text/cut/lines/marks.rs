@@ -1,0 +1,398 @@
+//! Code that does not begin and end with lines: fences in the middle of a line, where a channel finds those, and inline code
+//! that is longer than a part. Such a line is told in pieces, each a line without a line ending.
+
+use super::groups::Group;
+use super::{Line, Lines};
+use crate::text::cut::Fences;
+use crate::text::inline::floor;
+use crate::text::markdown::Kind;
+
+/// The longest language behind a fence's mark, in bytes; more is code.
+const MAX_LANGUAGE: usize = 64;
+
+/// Code that a mark has opened and none has closed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inside {
+    /// How many backticks close it: exactly so many of inline code, three or more of a fence.
+    run: usize,
+    form: Form,
+    /// It stands in a quote, and ends with that.
+    quoted: bool,
+}
+
+/// How a piece of code is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A fence whose opener is a line's last, with its language.
+    Line,
+    /// A fence whose code begins behind the mark.
+    Bare,
+    /// Inline code.
+    Span,
+}
+
+/// A piece of a line: all of it, or as far as a mark.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    /// Its length without a line ending, and with it.
+    pub len: usize,
+    pub next: usize,
+    pub kind: Option<Kind>,
+    /// Where the mark stands, and its length.
+    pub mark: (usize, usize),
+    form: Form,
+}
+
+impl Piece {
+    /// A line of so many bytes, with the length of its ending.
+    pub(super) fn line(len: usize, ending: usize) -> Self {
+        Self { next: len + ending, ..part(len, None, (0, 0), Form::Line) }
+    }
+
+    pub(super) fn is_span(&self) -> bool {
+        self.form == Form::Span
+    }
+}
+
+/// What comes next.
+pub(super) enum Step {
+    Piece(Piece),
+    /// The quote that held a fence has ended.
+    Leave,
+    /// The line has not ended; `Pending`: and what it is depends on what comes.
+    Tail,
+    Pending,
+}
+
+/// A mark that opens code.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: usize,
+    run: usize,
+    form: Form,
+    /// The line's text begins with it.
+    first: bool,
+}
+
+/// What was found of marks in a line.
+enum Scan {
+    Nothing,
+    Pending,
+    Mark(Mark),
+}
+
+/// What one run of backticks is.
+enum Found {
+    /// Inline code, or text; the search goes on behind it.
+    Skip(usize),
+    Wait,
+    Opens(Form),
+}
+
+impl Lines {
+    /// How far the end of a mark's code is looked for, in bytes.
+    fn reach(&self) -> usize {
+        (4 * self.limits.first()).max(4096)
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        let max = self.limits.max();
+        text.len() <= 16 || self.limits.size(text).within(max)
+    }
+
+    /// The next piece of what is held behind the last line.
+    pub(super) fn step(&self) -> Step {
+        let all = self.slice(self.tail, self.end_of_text());
+        if all.is_empty() {
+            return Step::Tail;
+        }
+        let feed = memchr::memchr(b'\n', all.as_bytes());
+        let line = &all[..feed.unwrap_or(all.len())];
+        let piece = |kind| {
+            let next = feed.map_or(all.len(), |feed| feed + 1);
+            Step::Piece(Piece { len: line.len(), next, kind, mark: (0, 0), form: Form::Line })
+        };
+        let whole = feed.is_some() || self.ended;
+        if let Some(inside) = self.inside {
+            return self.inner(inside, line, whole).unwrap_or_else(|| piece(Some(Kind::Code)));
+        }
+        match self.scan(all, line, feed) {
+            Scan::Pending => Step::Pending,
+            Scan::Nothing if whole => piece(self.middle().then_some(Kind::Text)),
+            Scan::Nothing => Step::Tail,
+            Scan::Mark(mark) => self.opener(mark, feed),
+        }
+    }
+
+    /// Whether the next piece begins in the middle of a line.
+    pub(super) fn middle(&self) -> bool {
+        self.mid || self.rest.is_some()
+    }
+
+    /// A line inside code, `None` if it is code as far as it goes.
+    fn inner(&self, inside: Inside, line: &str, whole: bool) -> Option<Step> {
+        let indent = line.len() - line.trim_start().len();
+        let mut from = 0;
+        if inside.quoted && !self.middle() {
+            let mut at = indent;
+            match line.as_bytes().get(at) {
+                Some(b'>') => {
+                    while matches!(line.as_bytes().get(at), Some(b'>' | b' ')) {
+                        at += 1;
+                    }
+                    from = at;
+                }
+                None if !whole => return Some(Step::Pending),
+                _ => return Some(Step::Leave),
+            }
+        }
+        let mut at = from;
+        while let Some(found) = memchr::memchr(b'`', &line.as_bytes()[at..]) {
+            let start = at + found;
+            let run = run(line, start);
+            at = start + run;
+            let ends = match inside.form {
+                Form::Span => run == inside.run,
+                Form::Line | Form::Bare => run >= 3,
+            };
+            if at == line.len() && !whole {
+                return Some(Step::Pending);
+            }
+            if !ends {
+                continue;
+            }
+            let alone = !self.middle() && line[from..start].trim().is_empty();
+            if start > 0 && !alone {
+                return Some(Step::Piece(part(start, Some(Kind::Code), (0, 0), inside.form)));
+            }
+            let blank = line[at..].trim().is_empty();
+            if blank && !whole {
+                return Some(Step::Pending);
+            }
+            let len = if blank { line.len() } else { at };
+            let mut piece = part(len, Some(Kind::Closer), (start, run), inside.form);
+            // The line feed is its own if nothing stands before it.
+            piece.next = len + usize::from(blank && self.feeds(len));
+            return Some(Step::Piece(piece));
+        }
+        // Behind white space or quote marks the mark that closes it may come.
+        let blank = line[from..].trim().is_empty();
+        (!whole).then_some(if blank { Step::Pending } else { Step::Tail })
+    }
+
+    /// Whether a line feed stands so far behind the last line.
+    fn feeds(&self, at: usize) -> bool {
+        self.held.as_bytes().get(self.tail - self.base + at) == Some(&b'\n')
+    }
+
+    /// The first mark in `line`, the beginning of `all`, that opens code which is no part of its text.
+    fn scan(&self, all: &str, line: &str, feed: Option<usize>) -> Scan {
+        let anywhere = self.fences == Fences::Anywhere;
+        if memchr::memchr(b'`', line.as_bytes()).is_none() || (!anywhere && self.fits(line)) {
+            return Scan::Nothing;
+        }
+        let whole = feed.is_some() || self.ended;
+        let code = |line: &Line| matches!(line.kind, Kind::Opener | Kind::Code | Kind::Closer);
+        if self.rest.as_ref().is_some_and(code) {
+            return Scan::Nothing;
+        }
+        let mut content = usize::MAX;
+        if !self.middle() {
+            let head = self.head(self.tail + line.len());
+            match self.scanner.look(&head, whole || head.len() >= self.look()) {
+                Some(found) if matches!(found.kind, Kind::Opener | Kind::Code | Kind::Closer) => {
+                    return Scan::Nothing;
+                }
+                Some(found) => content = found.content,
+                None if anywhere => return Scan::Pending,
+                None => return Scan::Nothing,
+            }
+        }
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(b'`', &line.as_bytes()[at..]) {
+            let mut start = at + found;
+            let slashes = line[..start].bytes().rev().take_while(|c| *c == b'\\').count();
+            if slashes % 2 == 1 {
+                start += 1;
+            }
+            let len = run(line, start);
+            if start + len == line.len() && !whole {
+                return if anywhere { Scan::Pending } else { Scan::Nothing };
+            }
+            let found = match len {
+                0 => Found::Skip(start),
+                1 | 2 => self.span(line, start, len, whole),
+                _ if anywhere => self.fence_mark(all, start, len, start == content),
+                _ => self.span(line, start, len, whole),
+            };
+            match found {
+                Found::Skip(to) => at = to,
+                Found::Wait => return Scan::Pending,
+                Found::Opens(form) => {
+                    return Scan::Mark(Mark { at: start, run: len, form, first: start == content });
+                }
+            }
+        }
+        Scan::Nothing
+    }
+
+    /// What a run of backticks at `start` is that may begin inline code, which ends in its line.
+    fn span(&self, line: &str, start: usize, len: usize, whole: bool) -> Found {
+        let mut at = start + len;
+        while let Some(found) = memchr::memchr(b'`', &line.as_bytes()[at..]) {
+            let from = at + found;
+            let other = run(line, from);
+            at = from + other;
+            if other == len && (at < line.len() || whole) {
+                return match self.fits(&line[start..at]) {
+                    true => Found::Skip(at),
+                    false => Found::Opens(Form::Span),
+                };
+            }
+        }
+        let rest = &line[start + len..];
+        if whole || line.len() - start >= self.reach() {
+            return Found::Skip(start + len);
+        }
+        let marks = self.fences == Fences::Anywhere && rest.contains("```");
+        if marks || !self.fits(&line[start..]) { Found::Wait } else { Found::Skip(line.len()) }
+    }
+
+    /// What three backticks or more at `start` are where fences are found anywhere. They are text if nothing closes them.
+    fn fence_mark(&self, all: &str, start: usize, len: usize, first: bool) -> Found {
+        let from = start + len;
+        let reached = all.len() - start >= self.reach();
+        let window = &all[start..floor(all, start + self.reach())];
+        let closer = memchr::memmem::find(&window.as_bytes()[len..], b"```").map(|at| from + at);
+        let feed = memchr::memchr(b'\n', &all.as_bytes()[from..]).map(|at| from + at);
+        let info = all[from..feed.unwrap_or(all.len())].trim_end();
+        let language = info.len() <= MAX_LANGUAGE && info.chars().all(is_language);
+        // Without an end in reach it is code only if it looks like it.
+        let opens = |likely: bool, form: Form| match () {
+            () if closer.is_some() || (reached && likely) => Found::Opens(form),
+            () if self.ended || reached => Found::Skip(from),
+            () => Found::Wait,
+        };
+        let ends_here = |closer: &usize| feed.is_none_or(|feed| *closer < feed);
+        if let Some(closer) = closer.filter(ends_here) {
+            let end = closer + run(all, closer);
+            return match () {
+                () if end == all.len() && !self.ended => Found::Wait,
+                () if self.fits(&all[start..end]) => Found::Skip(end),
+                () => Found::Opens(Form::Bare),
+            };
+        }
+        match feed {
+            None if self.ended => Found::Skip(from),
+            None if language || self.fits(&all[start..]) => Found::Wait,
+            Some(_) if language && first => Found::Opens(Form::Line),
+            Some(_) if language => opens(!info.is_empty(), Form::Line),
+            _ => opens(first, Form::Bare),
+        }
+    }
+
+    /// The piece that a mark opens, or the text before it.
+    fn opener(&self, mark: Mark, feed: Option<usize>) -> Step {
+        if mark.at > 0 && !mark.first {
+            let kind = self.middle().then_some(Kind::Text);
+            return Step::Piece(part(mark.at, kind, (0, 0), mark.form));
+        }
+        let end = mark.at + mark.run;
+        let mut piece = part(end, Some(Kind::Opener), (mark.at, mark.run), mark.form);
+        if let (Form::Line, Some(feed)) = (mark.form, feed) {
+            piece.len = feed;
+            piece.next = feed + 1;
+        }
+        Step::Piece(piece)
+    }
+
+    /// Puts a piece into the code that it opens, or goes on, or ends.
+    pub(super) fn join_marked(&mut self, line: &mut Line, piece: &Piece) {
+        if matches!(line.kind, Kind::Code | Kind::Closer) {
+            line.group = self.open_group;
+            return;
+        }
+        self.leave();
+        if line.kind == Kind::Opener {
+            let group = self.marked(line.start, piece);
+            line.group = Some(self.begin_group(group));
+            let quoted = piece.form != Form::Span && !self.line_quote.is_empty();
+            self.inside = Some(Inside { run: piece.mark.1, form: piece.form, quoted });
+        }
+    }
+
+    /// Code that nothing has closed ends here.
+    pub(super) fn leave(&mut self) {
+        self.inside = None;
+        if let Some(group) = self.open_group {
+            self.close_group(group, self.at, &self.close_of(group));
+        }
+    }
+
+    /// A line of this kind that begins where the last one has ended, in the middle of a line or inside code.
+    pub(super) fn plain(&self, kind: Kind, content: usize, end: usize) -> Line {
+        let code = matches!(kind, Kind::Code | Kind::Closer);
+        let line = Line {
+            kind,
+            content: self.tail + content,
+            mid: self.mid,
+            quote: self.line_quote.clone(),
+            group: self.open_group.filter(|_| code),
+            ..Line::new(self.tail, self.at)
+        };
+        self.measure(line, end)
+    }
+
+    /// What is said again of the code that a mark opens at `start`.
+    fn marked(&self, start: usize, piece: &Piece) -> Group {
+        let quote = &self.line_quote;
+        let (open, bare, close, line) = match piece.form {
+            Form::Span => {
+                let ticks = "`".repeat(piece.mark.1);
+                let open = format!("{quote}{ticks}");
+                (open.clone(), open, ticks, String::new())
+            }
+            form => {
+                let from = start + piece.mark.0 + piece.mark.1;
+                // A longer mark is three backticks, and code.
+                let keeps = form == Form::Line && piece.mark.1 == 3;
+                let info = if keeps { self.slice(from, start + piece.len).trim_end() } else { "" };
+                let bare = format!("{quote}```\n");
+                let open = format!("{quote}```{info}\n");
+                (open, bare, format!("\n{quote}```"), quote.clone())
+            }
+        };
+        let group = Group {
+            start,
+            at: self.at,
+            open,
+            close,
+            line,
+            bare,
+            item: String::new(),
+            size: None,
+            marker: start + piece.mark.0 + piece.mark.1,
+        };
+        let alone = match piece.form {
+            Form::Span => {
+                let ticks = "`".repeat(piece.mark.1);
+                (ticks.clone(), ticks)
+            }
+            _ => ("```\n".to_owned(), "\n```".to_owned()),
+        };
+        self.in_room(group, alone)
+    }
+}
+
+fn part(len: usize, kind: Option<Kind>, mark: (usize, usize), form: Form) -> Piece {
+    Piece { len, next: len, kind, mark, form }
+}
+
+/// A character of a language as Discord takes it: `[a-z0-9_+\-.#]+`, in any case.
+fn is_language(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.' | '#')
+}
+
+fn run(text: &str, at: usize) -> usize {
+    text.bytes().skip(at).take_while(|c| *c == b'`').count()
+}
