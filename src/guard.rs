@@ -12,6 +12,7 @@ mod tools;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::codec::{self, Malformed, Object, Place, Writer};
 use crate::event::{Envelope, Spent, TurnStarted, Type, VERSION};
@@ -50,6 +51,8 @@ pub struct Guard {
     writer: Writer,
     runtime: Cow<'static, str>,
     time: Time,
+    /// How far `ts` is ahead of the time of whoever drives the guard.
+    ahead: Duration,
     stamp: Stamp,
     /// The lane in which it speaks, and the others.
     lane: Lane,
@@ -86,6 +89,7 @@ impl Guard {
             writer: Writer::default(),
             runtime: Cow::Borrowed("unknown"),
             time: Time::default(),
+            ahead: Duration::ZERO,
             stamp: Stamp::default(),
             fail_on_stop: Vec::new(),
             stderr_tail: String::new(),
@@ -97,6 +101,12 @@ impl Guard {
     /// Names the runtime, for turns that open without saying it.
     pub fn set_runtime(&mut self, runtime: &'static str) {
         self.runtime = Cow::Borrowed(runtime);
+    }
+
+    /// The wall clock is this far ahead of the times that are said here, as after a suspend: `ts` follows it. It never goes
+    /// back.
+    pub fn set_ahead(&mut self, ahead: Duration) {
+        self.ahead = self.ahead.max(ahead);
     }
 
     /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
@@ -331,7 +341,7 @@ impl Guard {
     ) {
         self.time = self.time.max(now);
         self.lane.seq += 1;
-        let ts = self.stamp.of(self.time);
+        let ts = self.stamp.of(self.time + self.ahead);
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),

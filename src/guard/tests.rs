@@ -58,6 +58,19 @@ fn violations(lines: &[u8]) -> String {
 }
 
 #[test]
+fn ts_follows_a_wall_clock_that_jumps_ahead_and_never_goes_back() {
+    let mut guard = guard(1000);
+    for (now, ahead) in [(1, 0), (2, 7200), (3, 0), (4, 9000)] {
+        guard.set_ahead(Duration::from_secs(ahead));
+        guard.delta(at(now), &answer("a"), "x");
+    }
+    let events = events(&mut guard);
+    let ts: Vec<Time> =
+        events.iter().skip(1).map(|e| Time::parse(e["ts"].as_str().unwrap()).unwrap()).collect();
+    assert_eq!(ts, [at(1), at(7_200_002), at(7_200_003), at(9_000_004)]);
+}
+
+#[test]
 fn a_final_that_only_adds_gives_one_more_delta() {
     let mut g = guard(MAX_BLOCK);
     g.delta(at(0), &answer("a"), "Hel");

@@ -174,6 +174,7 @@ impl<'a> Host<'a> {
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
+            self.tap.guard().set_ahead(self.clock.ahead());
             if ready.signal {
                 self.on_signals();
             }

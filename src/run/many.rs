@@ -211,6 +211,7 @@ impl<'a> Many<'a> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
         }
+        self.clock.follow();
         let mut events = fds.iter().map(PollFd::revents);
         let signal = events.next().is_some_and(|events| !events.is_empty());
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;

@@ -166,6 +166,7 @@ impl<'a> Single<'a> {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
         }
+        self.clock.follow();
         let (input, reader, signal) = (fds[0].revents(), fds[1].revents(), fds[2].revents());
         let beside = fds[3..].iter().any(|fd| !fd.revents().is_empty());
         drop(fds);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{LIMIT, Live, events, shell_code, verdict};
+use crate::harness::{LIMIT, Live, bash, events, shell_code, verdict};
 use crate::person::{Tmux, agent, state, wait_for};
 use crate::supervise::{mark, marked, survivors};
 
@@ -107,4 +107,28 @@ fn without_a_terminal_of_its_own_an_agent_has_none() {
         assert_eq!(verdict(&tmux.events()), "turn_failed");
         tmux.run("clear");
     }
+}
+
+#[test]
+fn ts_follows_the_wall_clock_and_no_limit_does() {
+    let (preload, _, _) = bash("faketime -f +0 sh -c 'echo $LD_PRELOAD'");
+    if preload.is_empty() {
+        eprintln!("skipped: there is no faketime");
+        return;
+    }
+    let script = format!(
+        "cd \"$(mktemp -d)\"; echo +0 >clock; mkfifo told; \
+         export FAKETIME_TIMESTAMP_FILE=$PWD/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1; \
+         LD_PRELOAD='{}' spile wrap --timeout 1h --idle-timeout 1h -- sh -c \
+         'echo one; read x <told; echo two; read x <told; echo three' >events & \
+         until grep -q 'text_delta.*one' events; do :; done; echo +2h >clock; echo >told; \
+         until grep -q 'text_delta.*two' events; do :; done; echo +1h >clock; echo >told; wait $!; echo $?; \
+         grep text_delta events | jq '.ts[:19] + \"Z\" | fromdate'",
+        preload.trim()
+    );
+    let (stdout, stderr, _) = bash(&script);
+    let lines: Vec<i64> = stdout.lines().map(|line| line.parse().unwrap()).collect();
+    let [status, one, two, three] = lines[..] else { panic!("{stdout}{stderr}") };
+    assert!(status == 0 && (7200..7260).contains(&(two - one)), "{stdout}");
+    assert!((0..60).contains(&(three - two)), "{stdout}");
 }
