@@ -353,6 +353,19 @@ impl Agent {
         }
     }
 
+    /// What is left of the agent after its end, and could not be killed, or not yet: numbers and names.
+    pub(super) fn left(&self) -> Vec<(i32, String)> {
+        let guardian = Pid::from_child(&self.guardian);
+        // What the guardian could not kill is ours when it is gone.
+        let ours = |pid: &Pid| *pid != guardian && !self.spare.contains(pid);
+        if self.guarded != Guarded::Finishing && !tree::children().iter().any(ours) {
+            return Vec::new();
+        }
+        let mut left = tree::alive(&self.spare);
+        left.retain(|(pid, _)| *pid != guardian.as_raw_pid());
+        left
+    }
+
     /// Whether the guardian was killed by us.
     pub(super) fn has_disobeyed(&self) -> bool {
         self.disobeyed

@@ -120,6 +120,8 @@ struct Host<'a> {
     detached: bool,
     finish_by: Option<Time>,
     said_end: bool,
+    /// Whether processes of the agent are left that could not be killed.
+    left: bool,
     /// The reader is not waited for any more.
     abandoned: bool,
     asked: Asked,
@@ -161,6 +163,7 @@ impl<'a> Host<'a> {
             detached: false,
             finish_by: None,
             said_end: false,
+            left: false,
             abandoned: false,
             asked: Asked::default(),
         })

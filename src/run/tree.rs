@@ -111,6 +111,18 @@ fn all() -> impl Iterator<Item = Below> {
     })
 }
 
+/// The processes below us that have not ended, without those below `spare`: numbers and names.
+pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
+    let pids = below(spare).into_iter().map(|p| p.pid.as_raw_pid());
+    let named = pids.filter_map(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (head, rest) = stat.rsplit_once(')')?;
+        let ended = matches!(rest.trim_start().chars().next(), Some('Z' | 'X'));
+        (!ended).then(|| (pid, head.split_once('(').map_or("", |(_, name)| name).to_owned()))
+    });
+    named.collect()
+}
+
 /// The processes that are our children by now.
 pub(super) fn children() -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();

@@ -275,3 +275,22 @@ fn a_key_lets_only_one_run_start() {
         assert!(since.elapsed() < LIMIT);
     }
 }
+
+#[test]
+fn what_cannot_be_killed_is_said() {
+    // A program that becomes root entirely cannot be killed by the user who started it.
+    let script = "folder=$(mktemp -d); cp \"$(command -v setpriv)\" $folder/root && chmod 4755 $folder/root && chmod 755 $folder
+        nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent TMPDIR=/nonexistent \"$@\"; }
+        nobody $folder/root --reuid 0 --regid 0 --clear-groups id -u >&2 || exit 9
+        cp \"$(command -v spile)\" $folder/spile
+        nobody $folder/spile wrap -- sh -c \"$folder/root --reuid 0 --regid 0 --clear-groups sleep 30 >/dev/null 2>&1 &
+            until grep -q sleep /proc/\\$!/comm; do :; done; echo up\" >$folder/out; status=$?
+        pid=$(jq '.data.left.pids[0] // empty' $folder/out); cat /proc/$pid/comm; kill $pid; exit $status";
+    let (stdout, stderr, status) = bash(script);
+    if status == 9 {
+        eprintln!("skipped: nobody can become root here (that takes root and setuid programs)");
+        return;
+    }
+    assert_eq!((stdout.as_str(), status), ("sleep\n", 1), "{stderr}");
+    assert!(stderr.contains("that could not be killed: 1: ") && stderr.contains("(sleep)"), "{stderr}");
+}

@@ -12,6 +12,9 @@ use crate::run::child::{Guarded, News};
 use crate::run::output::complain;
 use crate::time::Time;
 
+/// How many of the processes that are left are named.
+const MAX_LEFT: usize = 16;
+
 impl Host<'_> {
     pub(super) fn say_end(&mut self, now: Time) {
         self.said_end = true;
@@ -23,13 +26,25 @@ impl Host<'_> {
                 "a process that outlives the agent held its output open; it was not waited for";
             self.say("detached_writers", Some(message), None);
         }
-        if self.agent.guarded() == Guarded::Finishing {
-            complain(b"spile: something of the agent cannot be killed; look for its processes\n");
-        }
+        let left = self.agent.left();
+        self.left = !left.is_empty();
         let ended = self.agent.ended().unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
         data["killed"] = json!(self.was_killed());
+        if self.left {
+            let all: Vec<String> =
+                left.iter().map(|(pid, name)| format!("{pid} ({})", name.escape_debug())).collect();
+            let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
+            let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
+            let count = all.len();
+            complain(
+                format!("spile: processes of the agent that could not be killed: {count}: {shown}{more}\n")
+                    .as_bytes(),
+            );
+            let pids: Vec<i32> = left.iter().map(|(pid, _)| *pid).take(MAX_LEFT).collect();
+            data["left"] = json!({"count": count, "pids": pids});
+        }
         self.say("exit", None, Some(data));
         if let Some(record) = &mut self.record {
             record.exit(now, ended);
@@ -108,7 +123,8 @@ impl Host<'_> {
             Some(Ended::Signalled(signal)) => Exit::Signal(signal),
             _ => Exit::Success,
         };
-        let said = child.or(self.tap.exit());
+        let left = if self.left { Exit::Failed } else { Exit::Success };
+        let said = child.or(self.tap.exit()).or(left);
         match (self.reader_gone, self.cannot_write) {
             (_, true) => said.or(Exit::CannotWrite),
             (true, _) => Exit::Signal(SIGPIPE),
