@@ -292,5 +292,8 @@ fn what_cannot_be_killed_is_said() {
         return;
     }
     assert_eq!((stdout.as_str(), status), ("sleep\n", 1), "{stderr}");
-    assert!(stderr.contains("that could not be killed: 1: ") && stderr.contains("(sleep)"), "{stderr}");
+    assert!(
+        stderr.contains("that could not be killed: 1: ") && stderr.contains("(sleep)"),
+        "{stderr}"
+    );
 }
