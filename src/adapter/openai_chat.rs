@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
     commands: &[],
     flags: &[],
-    keys: "accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
+    keys: "audio executed_tools expires_at reasoning_details search_results transcript accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
         completion_tokens completion_tokens_details content_filter_results cost_details created \
         detected failed_generation filtered finish_reason format function hate image_tokens \
         is_byok jailbreak logprobs native_finish_reason obfuscation object odd \
@@ -35,6 +35,9 @@ fn detect(value: &Value) -> Match {
     if choices && object.starts_with("chat.completion") {
         return Match::Sure;
     }
+    if choices && object == "text_completion" {
+        return Match::Sure;
+    }
     let choice = value.pointer("/choices/0");
     let said = choice.is_some_and(|c| c.get("delta").or_else(|| c.get("message")).is_some());
     if said || (choices && has("prompt_filter_results")) {
@@ -53,6 +56,8 @@ fn detect(value: &Value) -> Match {
 struct Chat {
     /// The response that is being read, and the one whose turn has ended.
     id: String,
+    /// The index of the first choice, where each chunk has an id and an index of its own.
+    first: Option<u64>,
     over: Option<String>,
     stop: Option<String>,
     spent: Spent,
@@ -77,10 +82,13 @@ impl Runtime for Chat {
             self.spent = spent(usage);
             emit.note_spent(&self.spent);
         }
+        let rotated = id != self.id;
         for choice in choices.into_iter().flatten() {
-            self.choice(choice, emit);
+            self.choice(choice, rotated, emit);
         }
-        if let Some(error) = error {
+        let choice = |c: &'_ Value| c.get("error").filter(|e| !e.is_null()).cloned();
+        let failed = choices.into_iter().flatten().find_map(choice);
+        if let Some(error) = error.or(failed.as_ref()) {
             self.held.start_all(emit);
             emit.fail_with(error, &self.spent);
             self.close();
@@ -106,14 +114,19 @@ impl Runtime for Chat {
 }
 
 impl Chat {
-    /// Opens the turn of a response; Azure's first chunk names neither it nor the model.
+    /// Opens the turn of a response; Azure's first chunk names neither it nor the model. Some servers give every chunk an id
+    /// of its own, so another id alone does not begin another response.
     fn begin(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        if emit.turn_open() && !id.is_empty() && id != self.id && !self.id.is_empty() {
-            // Another response behind one that did not say that it was done.
-            match self.stop.take() {
-                Some(stop) => self.complete(&stop, emit),
-                None => self.close(),
-            }
+        let begins = value.pointer("/choices/0").is_some_and(|choice| {
+            choice.get("message").is_some() || choice.pointer("/delta/role").is_some()
+        });
+        if emit.turn_open()
+            && begins
+            && id != self.id
+            && let Some(stop) = self.stop.take()
+        {
+            // The response before it did not say that it was done.
+            self.complete(&stop, emit);
         } else if emit.turn_open() {
             return;
         }
@@ -131,15 +144,23 @@ impl Chat {
         });
     }
 
-    fn choice(&mut self, choice: &Value, emit: &mut Emit<'_>) {
+    fn choice(&mut self, choice: &Value, rotated: bool, emit: &mut Emit<'_>) {
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let first = *self.first.get_or_insert(index);
+        let index = if rotated { first } else { index };
         let key = index.to_string();
+        if let Some(said) = text_at(choice, "text") {
+            self.texts.of(index).delta((TextKind::Answer, &key), said, emit);
+        }
         let delta = choice.get("delta").or_else(|| choice.get("message"));
         if let Some(delta) = delta {
             let reasoning = ["reasoning_content", "reasoning"];
             let reasoning = reasoning.into_iter().find_map(|k| text_at(delta, k));
+            let details = details(delta, emit);
+            let transcript = delta.pointer("/audio/transcript").and_then(Value::as_str);
             let texts = [
-                (TextKind::Reasoning, reasoning),
+                (TextKind::Reasoning, reasoning.or(Some(&details).map(String::as_str))),
+                (TextKind::Answer, transcript),
                 (TextKind::Answer, text_at(delta, "content")),
                 (TextKind::Answer, text_at(delta, "refusal")),
             ];
@@ -150,6 +171,10 @@ impl Chat {
             if let Some(content) = delta.get("content").filter(|c| !c.is_string()) {
                 self.parts((index, &key), TextKind::Answer, content, emit);
             }
+            if let Some(data) = delta.pointer("/audio/data") {
+                emit.status("info", "audio", serde_json::json!({"data": data}));
+            }
+            self.executed(delta, index, emit);
             let tools = delta.get("tool_calls").and_then(Value::as_array);
             for (at, tool) in tools.into_iter().flatten().enumerate() {
                 self.tool((index, at), tool, emit);
@@ -165,6 +190,36 @@ impl Chat {
             // Of several choices the first one speaks for the turn.
             if self.stop.is_none() || index == 0 {
                 self.stop = Some(stop.to_owned());
+            }
+        }
+    }
+
+    /// The tools that the server has run (Groq), by their index: first the call, then the same with its output.
+    fn executed(&mut self, delta: &Value, index: u64, emit: &mut Emit<'_>) {
+        let tools = delta.get("executed_tools").and_then(Value::as_array);
+        for (at, tool) in tools.into_iter().flatten().enumerate() {
+            self.texts.of(index).finish(emit);
+            let number = tool.get("index").and_then(Value::as_u64).unwrap_or(at as u64);
+            let (id, name) =
+                (format!("executed_{number}"), text_at(tool, "type").unwrap_or("tool"));
+            let input = arguments(tool.get("arguments"));
+            emit.start_tool(&Call { id: &id, name, input: input.as_ref(), ..Call::default() });
+            if let Some(output) = tool.get("output").filter(|output| !output.is_null()) {
+                let output = Some(output);
+                emit.finish_tool(&Done {
+                    id: &id,
+                    name,
+                    outcome: "unknown",
+                    output,
+                    ..Done::default()
+                });
+            }
+            if let Some(results) = tool.get("search_results").filter(|r| !r.is_null()) {
+                emit.status(
+                    "progress",
+                    name,
+                    serde_json::json!({"id": id, "search_results": results}),
+                );
             }
         }
     }
@@ -222,6 +277,7 @@ impl Chat {
     /// Forgets the turn that has ended.
     fn close(&mut self) {
         self.over = Some(std::mem::take(&mut self.id));
+        self.first = None;
         self.stop = None;
         self.spent = Spent::default();
         self.texts = Currents::default();
@@ -229,16 +285,35 @@ impl Chat {
     }
 }
 
-/// What a response used, in this API's words; the gateways' cost is in US dollars.
+/// OpenRouter's `reasoning_details`: their texts and summaries. What is encrypted is kept as a status.
+fn details(delta: &Value, emit: &mut Emit<'_>) -> String {
+    let mut said = String::new();
+    for detail in delta.get("reasoning_details").and_then(Value::as_array).into_iter().flatten() {
+        match text_at(detail, "text").or(text_at(detail, "summary")) {
+            Some(text) => said.push_str(text),
+            None => emit.status("info", "reasoning of another type", detail.clone()),
+        }
+    }
+    said
+}
+
+/// The usage of a response, in this API's words; the gateways' cost is in US dollars. xAI counts the reasoning beside the
+/// completion and not in it, which its total shows.
 fn spent(usage: &Value) -> Spent {
     let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+    let reasoning = count("/completion_tokens_details/reasoning_tokens");
+    let output = count("/completion_tokens");
+    let sum = count("/prompt_tokens").zip(output).map(|(input, output)| input + output);
+    let beside = sum.zip(reasoning).map(|(sum, reasoning)| sum + reasoning);
+    let apart =
+        reasoning.filter(|n| *n > 0 && beside.is_some() && beside == count("/total_tokens"));
     Spent {
         usage: Some(Usage {
             input_tokens: count("/prompt_tokens"),
-            output_tokens: count("/completion_tokens"),
+            output_tokens: output.map(|output| output + apart.unwrap_or(0)),
             cache_read_tokens: count("/prompt_tokens_details/cached_tokens"),
             cache_write_tokens: None,
-            reasoning_tokens: count("/completion_tokens_details/reasoning_tokens"),
+            reasoning_tokens: reasoning,
             total_tokens: count("/total_tokens").filter(|_| count("/prompt_tokens").is_none()),
         }),
         cost_usd: usage.get("cost").and_then(Value::as_f64),

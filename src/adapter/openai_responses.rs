@@ -53,6 +53,9 @@ struct Responses {
     id: String,
     /// The number of the last event: a stream that is resumed repeats what it had said.
     number: Option<u64>,
+    /// The items with texts: output index and id of each. Some gateways leave the index out, number with gaps, or give an
+    /// item another id in each event.
+    places: Vec<(Option<u64>, String)>,
     /// What of the texts was said, for those that have not come as a whole.
     said: Vec<(String, Snapshot)>,
     /// Keys of the texts and ids of the items that are complete.
@@ -120,6 +123,7 @@ impl Responses {
         }
         id.clone_into(&mut self.id);
         self.number = None;
+        self.places.clear();
         self.said.clear();
         self.whole.clear();
         self.held = HeldTools::default();
@@ -133,15 +137,16 @@ impl Responses {
 
     /// A piece of a text or the whole of it; `false` if the message is neither.
     fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
-        let (kind, place) = match type_.rsplit_once('.').unwrap_or_default().0 {
+        let (kind, part) = match type_.rsplit_once('.').unwrap_or_default().0 {
             "response.output_text" | "response.refusal" => (TextKind::Answer, "content_index"),
             "response.reasoning_text" => (TextKind::Reasoning, "content_index"),
             "response.reasoning_summary_text" => (TextKind::Reasoning, "summary_index"),
             _ => return false,
         };
-        let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-        // Some gateways give an item another id in each event.
-        let key = format!("{}/{}", number("output_index"), number(place));
+        let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        let item = text_at(value, "item_id").unwrap_or_default();
+        let place = self.place(number("output_index"), item);
+        let key = key_of(place, part.trim_end_matches("_index"), number(part).unwrap_or(0));
         if type_.ends_with(".delta") {
             let delta = said_at(value, "delta", emit);
             if !delta.is_empty() {
@@ -155,6 +160,18 @@ impl Responses {
         }
         self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
         true
+    }
+
+    /// The place of an item with texts, by its index if it has one.
+    fn place(&mut self, index: Option<u64>, id: &str) -> usize {
+        let same = |(number, name): &(Option<u64>, String)| match index {
+            Some(_) => *number == index,
+            None => !id.is_empty() && name == id,
+        };
+        self.places.iter().position(same).unwrap_or_else(|| {
+            self.places.push((index, id.to_owned()));
+            self.places.len() - 1
+        })
     }
 
     /// Says a piece of the text under this key.
@@ -207,7 +224,9 @@ impl Responses {
         if !self.remember(&format!("item {id}")) && !id.is_empty() {
             return;
         }
-        if items::tool(item).is_some() {
+        if items::result(item, emit) {
+            // It has finished its tool.
+        } else if items::tool(item).is_some() {
             items::done(item, &mut self.held, emit);
         } else if let Some((status, message)) = items::notice(item) {
             emit.status(status, message, item.clone());
@@ -221,14 +240,18 @@ impl Responses {
         }
         let output = response.get("output").and_then(Value::as_array);
         for (at, item) in output.into_iter().flatten().enumerate() {
+            let id = text_at(item, "id").unwrap_or_default();
+            let known = self.places.iter().position(|(_, name)| !id.is_empty() && name == id);
             let texts = [("content", TextKind::Answer), ("summary", TextKind::Reasoning)];
             for (field, kind) in texts {
-                let parts = item.get(field).and_then(Value::as_array);
-                for (index, part) in parts.into_iter().flatten().enumerate() {
+                let parts = item.get(field).and_then(Value::as_array).filter(|p| !p.is_empty());
+                let Some(parts) = parts else { continue };
+                let place = known.unwrap_or_else(|| self.place(Some(at as u64), id));
+                for (index, part) in parts.iter().enumerate() {
                     let whole = text_at(part, "text").or_else(|| text_at(part, "refusal"));
                     let reasoning = text_at(item, "type") == Some("reasoning");
                     let kind = if reasoning { TextKind::Reasoning } else { kind };
-                    let key = format!("{at}/{index}");
+                    let key = key_of(place, field, index as u64);
                     self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
                 }
             }
@@ -259,6 +282,11 @@ impl Responses {
         let failure = emit.failure(error);
         emit.fail(failure, &Spent::default());
     }
+}
+
+/// The key of a text: its item, and its number among the item's texts or summaries.
+fn key_of(place: usize, list: &str, number: u64) -> String {
+    format!("{place}/{list}/{number}")
 }
 
 fn spent(response: &Value) -> Spent {

@@ -22,7 +22,7 @@ pub(super) fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
     if !type_.ends_with("_call") {
         return None;
     }
-    let id = text_at(item, "call_id").or_else(|| text_at(item, "id"));
+    let id = text_at(item, "call_id").filter(|id| !id.is_empty()).or_else(|| text_at(item, "id"));
     let name = match (text_at(item, "server_label"), text_at(item, "name")) {
         (Some(server), Some(name)) => format!("{server}/{name}").into(),
         (_, Some(name)) => name.into(),
@@ -86,6 +86,36 @@ pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
         ..ToolEnd::default()
     };
     emit.finish_call(&end);
+}
+
+/// Finishes the tool whose result is an item of its own; `false` if the item is none. A shell's output has an exit status
+/// for each command.
+pub(super) fn result(item: &Value, emit: &mut Emit<'_>) -> bool {
+    let Some(name) = type_of(item).strip_suffix("_output").filter(|n| n.ends_with("_call")) else {
+        return false;
+    };
+    let parts = item.get("output").and_then(Value::as_array);
+    let ends = || parts.into_iter().flatten().filter_map(|part| part.get("outcome"));
+    let codes = || ends().filter_map(|end| end.get("exit_code")?.as_i64());
+    let exit_code = codes().find(|code| *code != 0).or_else(|| codes().last());
+    let timeout = ends().any(|end| text_at(end, "type") == Some("timeout"));
+    let status = text_at(item, "status").unwrap_or("completed");
+    let failed = timeout || status == "failed" || exit_code.is_some_and(|code| code != 0);
+    let outcome = match status {
+        _ if failed => "error",
+        "completed" => "ok",
+        _ => "unknown",
+    };
+    let id = text_at(item, "call_id").unwrap_or_default();
+    emit.finish_tool(&Done {
+        id,
+        name,
+        outcome,
+        output: item.get("output"),
+        exit_code,
+        ..Done::default()
+    });
+    true
 }
 
 /// What is said of an item that is neither text nor tool.
