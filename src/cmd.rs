@@ -21,6 +21,7 @@ mod tee;
 mod view;
 mod wrap;
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use anyhow::Result;
@@ -104,9 +105,9 @@ pub fn main() -> ! {
     // No command for people: wrap starts itself again, and what is not parsed starts faster.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == run::GUARDIAN) {
-        let words: Vec<String> = words.filter_map(|w| w.into_string().ok()).collect();
-        let (descriptors, argv) = words.split_first().map_or(("", &[][..]), |(d, a)| (d, a));
-        std::process::exit(run::guardian(descriptors, argv).code().into());
+        let descriptors = words.next().unwrap_or_default();
+        let argv: Vec<OsString> = words.collect();
+        std::process::exit(run::guardian(&descriptors.to_string_lossy(), &argv).code().into());
     }
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
@@ -131,7 +132,11 @@ fn parse() -> Result<Cli, Exit> {
     // Help is there even if a setting is wrong; what else is refused may be so for want of that setting.
     let help = parsed.as_ref().is_err_and(|e| !e.use_stderr());
     if let Some(message) = wrong.filter(|_| !help) {
-        return Err(usage(&message));
+        let command = std::env::args_os().nth(1).unwrap_or_default();
+        if settings::matter_to(&command.to_string_lossy()) {
+            return Err(usage(&message));
+        }
+        run::complain(format!("spile: {message}; it does not matter here\n").as_bytes());
     }
     let matches = parsed.map_err(|e| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();

@@ -25,6 +25,8 @@ pub enum Exit {
     NotExecutable,
     /// The agent's command was not found.
     NotFound,
+    /// Another run holds the key of `--once`.
+    Taken,
     /// The turn was cancelled by name or by a filter.
     Cancelled,
     /// The child's own non-zero status (1 to 255).
@@ -47,6 +49,7 @@ pub const TABLE: &[Row] = &[
     Row { status: "125", meaning: "spile itself failed" },
     Row { status: "126", meaning: "the agent's command is not executable" },
     Row { status: "127", meaning: "the agent's command was not found" },
+    Row { status: "79", meaning: "another run with this --once key is still there; nothing was started" },
     Row {
         status: "128+n",
         meaning: "death by signal n, re-raised so that the shell sees a real signal death",
@@ -77,6 +80,7 @@ impl Exit {
             Exit::Unavailable => 69,
             Exit::CannotWrite => 73,
             Exit::RateLimited => 75,
+            Exit::Taken => 79,
             Exit::Timeout => 124,
             Exit::Internal => 125,
             Exit::NotExecutable => 126,
@@ -94,16 +98,17 @@ impl Exit {
             Exit::Internal => 1,
             Exit::NotExecutable => 2,
             Exit::NotFound => 3,
-            Exit::Signal(_) => 4,
-            Exit::Cancelled => 5,
-            Exit::Timeout => 6,
-            Exit::RateLimited => 7,
-            Exit::Child(_) => 8,
-            Exit::Malformed => 9,
-            Exit::Unavailable => 10,
-            Exit::CannotWrite => 11,
-            Exit::Failed => 12,
-            Exit::Success => 13,
+            Exit::Taken => 4,
+            Exit::Signal(_) => 5,
+            Exit::Cancelled => 6,
+            Exit::Timeout => 7,
+            Exit::RateLimited => 8,
+            Exit::Child(_) => 9,
+            Exit::Malformed => 10,
+            Exit::Unavailable => 11,
+            Exit::CannotWrite => 12,
+            Exit::Failed => 13,
+            Exit::Success => 14,
         }
     }
 
@@ -119,6 +124,7 @@ impl Exit {
         match status {
             0 => Exit::Success,
             75 => Exit::RateLimited,
+            79 => Exit::Taken,
             124 => Exit::Timeout,
             125 => Exit::Internal,
             126 => Exit::NotExecutable,
@@ -159,6 +165,7 @@ mod tests {
             Exit::Internal,
             Exit::NotExecutable,
             Exit::NotFound,
+            Exit::Taken,
             Exit::Signal(2),
             Exit::Cancelled,
             Exit::Timeout,

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod replay;
 pub mod run;
 pub mod schema;
+pub mod secret;
 pub mod sink;
 pub mod stage;
 pub mod tap;

@@ -45,10 +45,10 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "As a filter")]
 struct Conditions {
-    /// The turn has taken so long
+    /// The turn has taken so long; 0 is no limit
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     after: Option<Duration>,
-    /// Nothing has come for so long
+    /// Nothing has come for so long; 0 is no limit
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     when_idle: Option<Duration>,
     /// The answer has a match, also across deltas; of a long block the last 4 KiB are looked at
@@ -88,9 +88,11 @@ fn dollars(text: &str) -> Result<f64, String> {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { named, reason, grace, conditions, reading } = args;
     let clock = conditions.clock;
+    // A limit of 0 is a condition that never holds.
+    let never = conditions.after.or(conditions.when_idle).is_some();
     let options = Options {
-        after: conditions.after,
-        when_idle: conditions.when_idle,
+        after: common::limit(conditions.after),
+        when_idle: common::limit(conditions.when_idle),
         pattern: conditions.pattern,
         tools: conditions.on_tool,
         max_text: conditions.max_text,
@@ -99,7 +101,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         reason: reason.clone(),
     };
     let is_named = named.is_said() || !named.words().is_empty();
-    match (is_named, options.is_any()) {
+    match (is_named, options.is_any() || never) {
         (_, true) if named.is_said() => Ok(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
         )),

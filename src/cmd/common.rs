@@ -120,6 +120,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration like 250ms, 10s, 5m or 1h30m".to_owned())
 }
 
+/// A time limit as it was given: 0 is no limit, as `timeout` has it.
+pub(super) fn limit(given: Option<Duration>) -> Option<Duration> {
+    given.filter(|time| !time.is_zero())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

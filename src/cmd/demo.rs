@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use signal_hook::consts::SIGPIPE;
 
 use crate::exit::Exit;
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if shown != Exit::Success {
         return Ok(shown);
     }
-    let me = std::env::current_exe().context("cannot find the spile that is running")?;
+    let me = run::own_program();
     run::shell(&pipeline, &me)
 }
 

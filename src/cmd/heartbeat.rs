@@ -23,10 +23,10 @@ const MOST_BY_EVENT_CLOCK: u64 = 1000;
 pub(super) struct Args {
     #[command(flatten)]
     files: FileArgs,
-    /// Say a heartbeat after each such time without an event
+    /// Say a heartbeat after each such time without an event; 0 is never
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = common::duration)]
     every: Duration,
-    /// Say `stalled`, once in a silence, when it is this long
+    /// Say `stalled`, once in a silence, when it is this long; 0 is never
     #[arg(long, value_name = "DURATION", value_parser = common::duration)]
     stall_after: Option<Duration>,
     /// Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)
@@ -46,8 +46,8 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { files, every, stall_after, clock, reading } = args;
     let heartbeat = Heartbeat::new(Options {
-        every,
-        stall_after,
+        every: common::limit(Some(every)).unwrap_or(Duration::MAX),
+        stall_after: common::limit(stall_after),
         most: match clock {
             Clock::Wall => u64::MAX,
             Clock::Event => MOST_BY_EVENT_CLOCK,

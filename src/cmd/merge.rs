@@ -128,11 +128,11 @@ fn each(count: u16, args: &Args) -> Result<Exit> {
         return Ok(usage(&format!("--each {count} needs {count} labels, not {got}")));
     }
     if run::waiting() == Waiting::Bytes {
-        return Ok(usage(
-            "there is input on stdin, and the agents would not get it: say </dev/null if that is meant",
-        ));
+        run::complain(
+            b"spile: the agents do not get the input on stdin; say </dev/null if that is meant\n",
+        );
     }
-    let me = std::env::current_exe().context("cannot find spile itself")?;
+    let me = run::own_program();
     let (mut inputs, mut children, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for number in 1..=count {
         let label = match args.labels.get(usize::from(number) - 1) {

@@ -48,7 +48,7 @@ struct State {
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let mut runs: Vec<(Info, Option<Value>)> = Vec::new();
-    let found = find(&|_| true)?;
+    let found = find(&|_| true);
     let asked = found
         .into_iter()
         .map(|found| {
@@ -58,7 +58,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         .collect();
     ask_all(asked, ANSWER_WITHIN, &mut |found, answer| {
         if let Answer::State(line) = answer
-            && let Some((_, state)) = runs.iter_mut().find(|(i, _)| i.pid == found.info.pid)
+            && let Some((_, state)) = runs.iter_mut().find(|(i, _)| i.control == found.info.control)
         {
             *state = serde_json::from_str(&line).ok();
         }

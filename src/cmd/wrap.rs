@@ -2,6 +2,7 @@
 
 mod supervise;
 
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Result;
@@ -67,7 +68,7 @@ pub(super) struct Args {
     supervise: supervise::Supervise,
     /// The agent to start, with its arguments; a -- in front of it is allowed everywhere
     #[arg(trailing_var_arg = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -113,17 +114,22 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_block: args.max_block,
     };
     let max_line = args.max_line.clamp(1, MAX_LINE);
-    let config = Config { guard, max_line, strict: args.strict, argv: args.command.clone() };
+    let argv = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let config = Config { guard, max_line, strict: args.strict, argv };
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
     if let [word] = args.command.as_slice()
         && is_output(word)
     {
         return Ok(usage(&format!(
-            "{word} is a file and no command: to read what an agent printed, spile wrap <{word}"
+            "{0} is a file and no command: to read what an agent printed, spile wrap <{0}",
+            word.display()
         )));
     }
     if args.command.is_empty() {
+        if ends_in_dashes() {
+            return Ok(usage(NO_COMMAND));
+        }
         if let Some(flag) = args.supervise.needs_command() {
             return Ok(usage(&format!(
                 "{flag} is for a command that wrap starts: spile wrap {flag} ... -- CMD"
@@ -135,9 +141,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return normalise(&mut tap, args.stdin);
     }
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
-        return Ok(usage(
-            "there is input on stdin, and the agent would not get it: say --stdin pipe to pass it on, or --stdin null",
-        ));
+        run::complain(NOT_PASSED_ON);
     }
     let at_terminal = run::waiting() == Waiting::Terminal;
     if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
@@ -150,14 +154,29 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    let plan = args.supervise.plan(args.command, (stdin, pty))?;
-    run::host(&mut tap, plan)
+    match args.supervise.plan(args.command, (stdin, pty)) {
+        Ok(plan) => run::host(&mut tap, plan),
+        Err(e) if e.is::<run::Taken>() => {
+            run::complain(format!("spile: {e}\n").as_bytes());
+            Ok(Exit::Taken)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
+
+const NOT_PASSED_ON: &[u8] = b"spile: the agent does not get the input on stdin: pass it on with --stdin pipe, or say --stdin null\n";
+
+/// Whether the command line ends in a `--` with nothing behind it: a command was meant.
+fn ends_in_dashes() -> bool {
+    std::env::args_os().next_back().is_some_and(|word| word == "--")
 }
 
 /// Whether a word, meant as a command, is the name of a file here that cannot be one.
-fn is_output(word: &str) -> bool {
+fn is_output(word: &OsStr) -> bool {
     let executable = |meta: &std::fs::Metadata| meta.permissions().mode() & 0o111 != 0;
-    !word.contains('/')
+    !word.as_encoded_bytes().contains(&b'/')
         && std::fs::metadata(word).is_ok_and(|meta| meta.is_file() && !executable(&meta))
 }
 

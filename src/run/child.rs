@@ -1,11 +1,11 @@
 //! Starting the agent behind a guardian: both outputs in pipes, a stdin that cannot make it hang, orders through a socket.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use super::cgroup;
 use super::guardian;
 use super::message::{Message, Reader, SIZE};
+use super::program;
 use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::Exit;
@@ -58,22 +59,25 @@ pub(super) enum Wires {
 /// Why the agent could not be started.
 #[derive(Debug)]
 pub(super) struct SpawnError {
-    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it.
+    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if spile lacks what it needs.
     pub exit: Exit,
     /// For people, with the command's name.
     pub message: String,
 }
 
 impl SpawnError {
-    fn new(program: &str, e: &io::Error) -> Self {
-        let (exit, reason) = match e.kind() {
-            io::ErrorKind::NotFound => (Exit::NotFound, "command not found".into()),
-            io::ErrorKind::PermissionDenied => {
-                (Exit::NotExecutable, "permission denied: is it executable?".into())
-            }
-            _ => (Exit::NotExecutable, e.to_string()),
-        };
-        Self { exit, message: format!("cannot start {program}: {reason}") }
+    /// The system did not start the program.
+    fn refused(program: &OsStr, e: &io::Error) -> Self {
+        let (exit, reason) = program::refused(program, e);
+        Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
+    }
+
+    /// What spile needs beside the program could not be had.
+    pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
+        // A command line that is too long for the guardian is too long for the agent.
+        let too_long = e.raw_os_error() == Some(libc::E2BIG);
+        let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
+        Self { exit, message: format!("cannot start {}: {what}: {e}", program::shown(program)) }
     }
 }
 
@@ -125,12 +129,12 @@ pub(super) enum Guarded {
 /// # Errors
 /// [`SpawnError`] if the command is not found or cannot be executed, or if there can be no guardian.
 pub(super) fn spawn(
-    argv: &[String],
+    argv: &[OsString],
     wires: Wires,
     held: Option<BorrowedFd<'_>>,
 ) -> Result<Agent, SpawnError> {
-    let program = argv.first().map_or("", String::as_str);
-    let failed = |e: io::Error| SpawnError::new(program, &e);
+    let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
+    let failed = |e: io::Error| SpawnError::ours(program, "spile cannot start its guardian", &e);
     let spare = tree::children();
     // If the guardian alone is killed, its orphans come to us.
     tree::adopt_orphans();
@@ -167,10 +171,10 @@ pub(super) fn spawn(
             }
             Some(Message::NotStarted(errno)) => {
                 let _ = agent.guardian.wait();
-                return Err(failed(io::Error::from_raw_os_error(errno)));
+                return Err(SpawnError::refused(program, &io::Error::from_raw_os_error(errno)));
             }
             _ if agent.guarded == Guarded::Lost => {
-                return Err(failed(io::Error::other("its guardian did not start")));
+                return Err(failed(io::Error::other("it ended at once")));
             }
             // An agent that runs may have stopped it before it could say so.
             _ if !agent.is_ready(NUDGE_EVERY) => match Instant::now() < until {
@@ -183,15 +187,14 @@ pub(super) fn spawn(
 }
 
 fn start_guardian(
-    argv: &[String],
+    argv: &[OsString],
     wires: &Wires,
     control: &UnixStream,
     held: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
     let fds: Vec<BorrowedFd<'_>> = [control.as_fd()].into_iter().chain(held).collect();
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
-    let me = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
-    let mut command = Command::new(me);
+    let mut command = Command::new(program::own());
     command.args([guardian::WORD, &numbers.join(",")]).args(argv);
     match wires {
         Wires::Pipes(stdin) => command

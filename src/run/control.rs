@@ -1,6 +1,9 @@
 //! The control socket: each wrap of a command listens on one, so that `spile ps`, `spile cancel` and others can ask what
 //! runs and stop it. Who asks can neither hold up the run nor make it fail. The protocol is written down in docs/control.md.
 
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
 mod asking;
 mod client;
 mod lineage;
@@ -12,7 +15,62 @@ pub use client::{Answer, Client, Found, Heard, ask_all, find};
 pub use protocol::{Ask, Info, Request};
 pub(super) use server::{Server, new_word};
 
-/// The ending of a socket's name, behind the process id of its wrap.
+/// The name of a run's files without their endings: the process id of its wrap as that sees it, and, where another run of
+/// the folder has that number in a namespace of its own, the run's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name {
+    pid: u32,
+    word: Option<String>,
+}
+
+impl Name {
+    fn parse(text: &str) -> Option<Self> {
+        let (pid, word) = match text.split_once('-') {
+            Some((pid, word)) => (pid, Some(word.to_owned())),
+            None => (text, None),
+        };
+        Some(Self { pid: pid.parse().ok()?, word })
+    }
+
+    fn with(&self, ending: &str) -> String {
+        let Self { pid, word } = self;
+        match word {
+            Some(word) => format!("{pid}-{word}.{ending}"),
+            None => format!("{pid}.{ending}"),
+        }
+    }
+}
+
+/// Who is at the other end of a socket: its user and its process as this process sees it, where the system says so.
+#[cfg(target_os = "linux")]
+fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
+    // Not rustix: it has no room for the process 0, which is one of a namespace that cannot be seen from here.
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).ok()?;
+    // SAFETY: the descriptor is open, and the place is of the type and the size that the option has.
+    let asked = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut size,
+        )
+    };
+    let pid = u32::try_from(peer.pid).ok().filter(|pid| *pid > 0);
+    (asked == 0).then_some((peer.uid, pid))
+}
+
+/// Who is at the other end of a socket: its user.
+#[cfg(not(target_os = "linux"))]
+fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the descriptor is open and both pointers are to places of the right type.
+    let asked = unsafe { libc::getpeereid(stream.as_raw_fd(), &mut user, &mut group) };
+    (asked == 0).then_some((user, None))
+}
+
+/// The ending of a socket's name.
 const SOCKET: &str = "sock";
 
 /// The ending of the file beside it that says whose it is.

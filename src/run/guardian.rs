@@ -5,22 +5,24 @@
 //! It holds nothing of wrap's stdio. Where orphans cannot be adopted (not on Linux) it kills the agent's group. Killing
 //! wrap and guardian at the same instant with SIGKILL is not covered.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGSTOP};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGSTOP};
 
 use super::cgroup::{self, Cgroup};
 use super::message::{Message, Reader, SIZE};
+use super::program;
 use super::pty;
-use super::signal::{ENDS, Second, Signals};
+use super::signal::{self, ENDS, Second, Signals};
 use super::tree;
 use crate::exit::Exit;
 
@@ -30,7 +32,7 @@ pub const WORD: &str = "guardian";
 /// Guards the agent `argv`, with the descriptors of the given numbers: the socket to wrap first, then what is only to be
 /// held as long as the guardian lives. The agent's stdin, stdout and stderr are ours at the start; if they are a terminal,
 /// it is that of our session, and the agent gets the front of it.
-pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
+pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
     let held: Option<Vec<OwnedFd>> = descriptors.split(',').map(inherited).collect();
     let control = held.map(|mut held| {
         let control = UnixStream::from(held.remove(0));
@@ -40,6 +42,9 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
         super::complain(b"spile: the guardian is started by `spile wrap -- CMD`\n");
         return Exit::Usage;
     };
+    // In the background of a shell without job control it would be: then no interrupt reached the agent, which has a group
+    // of its own and gets none from the terminal.
+    signal::heed(&[SIGINT, SIGQUIT]);
     // Caught, for what is ignored stays ignored in the agent: a Ctrl-C that reaches us is wrap's business.
     let Ok(signals) = Signals::catch(&[&ENDS[..], &[SIGCHLD]].concat(), Second::Report) else {
         return Exit::Internal;
@@ -47,28 +52,14 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     tree::adopt_orphans();
     // Only a wrap that made a terminal for the agent gives us one.
     let terminal = rustix::termios::isatty(rustix::stdio::stdout());
-    let mut command = Command::new(program);
-    command.args(args);
-    if terminal {
-        command.process_group(0);
-        // SAFETY: it makes system calls only, allocates nothing and takes no lock.
-        unsafe { command.pre_exec(pty::come_to_the_front) };
-    } else {
-        // SAFETY: as above.
-        unsafe { command.pre_exec(pty::leave_terminal) };
-    }
     let cgroup = Cgroup::make();
-    if let Some(door) = cgroup.as_ref().map(Cgroup::door) {
-        // SAFETY: it makes one system call, allocates nothing and takes no lock.
-        unsafe {
-            command.pre_exec(move || {
-                cgroup::go_in(door);
-                Ok(())
-            })
-        };
-    }
-    let agent = command.spawn();
-    drop(command);
+    let place = Place { terminal, door: cgroup.as_ref().map(Cgroup::door) };
+    let agent = start(program, args, place).or_else(|e| {
+        let bare = e.raw_os_error() == Some(libc::ENOEXEC);
+        let script = program::bare_script(program).filter(|_| bare).ok_or(e)?;
+        let args: Vec<OsString> = [script.into()].into_iter().chain(args.iter().cloned()).collect();
+        start(OsStr::new("/bin/sh"), &args, place)
+    });
     forget_stdio();
     let mut guardian = Guardian {
         control,
@@ -95,6 +86,39 @@ pub fn guardian(descriptors: &str, argv: &[String]) -> Exit {
     // Only now may another run of the same key start.
     drop(held);
     Exit::Success
+}
+
+/// What the agent is started in.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Whether we have a terminal, at the front of which it gets.
+    terminal: bool,
+    /// Where it goes into its control group.
+    door: Option<RawFd>,
+}
+
+/// Starts the agent in a group of its own.
+fn start(program: &OsStr, args: &[OsString], place: Place) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(args);
+    if place.terminal {
+        command.process_group(0);
+        // SAFETY: it makes system calls only, allocates nothing and takes no lock.
+        unsafe { command.pre_exec(pty::come_to_the_front) };
+    } else {
+        // SAFETY: as above.
+        unsafe { command.pre_exec(pty::leave_terminal) };
+    }
+    if let Some(door) = place.door {
+        // SAFETY: it makes one system call, allocates nothing and takes no lock.
+        unsafe {
+            command.pre_exec(move || {
+                cgroup::go_in(door);
+                Ok(())
+            })
+        };
+    }
+    command.spawn()
 }
 
 /// A descriptor that wrap left open for us, and that the agent is not to get.

@@ -9,7 +9,9 @@ mod say;
 mod steer;
 mod wait;
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -45,7 +47,9 @@ const FINISH_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Plan {
     /// The command line of the agent.
-    pub argv: Vec<String>,
+    pub argv: Vec<OsString>,
+    /// The command line as it may be written down, without its secrets.
+    pub shown: Vec<String>,
     /// What it gets for its stdin.
     pub stdin: Stdin,
     /// Whether it gets a terminal for all three, at which its stdin is typed.
@@ -65,18 +69,25 @@ pub struct Plan {
 /// # Errors
 /// That the loop itself cannot wait or read.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    let (wires, console) = console::wire(&plan)?;
+    let program = plan.argv.first().cloned().unwrap_or_default();
+    let ours = |what: &str, e: &io::Error| SpawnError::ours(&program, what, e);
+    let (wires, console) = match console::wire(&plan) {
+        Ok(wired) => wired,
+        Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("there is no terminal for it", &e))),
+    };
     let job: &[i32] = match console {
         Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
         None => &[SIGCHLD, SIGCONT, SIGTSTP],
     };
-    let caught = [&ENDS, job].concat();
-    let signals = Signals::catch(&caught, Second::Report).context("cannot catch signals")?;
+    let signals = match Signals::catch(&[&ENDS, job].concat(), Second::Report) {
+        Ok(signals) => signals,
+        Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("spile cannot catch signals", &e))),
+    };
     match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
         Ok(agent) => {
-            let argv = std::mem::take(&mut plan.argv);
+            let shown = std::mem::take(&mut plan.shown);
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
-            host.begin(&argv);
+            host.begin(shown);
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),

@@ -61,7 +61,8 @@ pub fn waiting() -> Waiting {
         && rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
     {
         let at = rustix::fs::tell(stdin).unwrap_or_default();
-        return if at < u64::try_from(stat.st_size).unwrap_or_default() {
+        // A loop that reads a list has its place in the file: the rest is the loop's.
+        return if at == 0 && at < u64::try_from(stat.st_size).unwrap_or_default() {
             Waiting::Bytes
         } else {
             Waiting::Nothing

@@ -1,20 +1,37 @@
 //! One run at a time for a key: a lock that the kernel drops with the last process that holds it, however it ends.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 /// The longest name of a lock file; a longer key is refused. In bytes.
 const MAX_NAME: usize = 200;
 
+/// Another run holds the lock.
+#[derive(Debug)]
+pub struct Taken {
+    key: String,
+    pid: String,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, pid } = self;
+        write!(f, "another run with --once {key} is still there (process {pid}): let it end, or stop it")
+    }
+}
+
+impl std::error::Error for Taken {}
+
 /// Takes the lock of `key` for as long as the file is open, here or in a process that inherits it.
 ///
 /// # Errors
-/// That another run holds it, or that there is no folder for it that is ours alone.
+/// [`Taken`] if another run holds it, or that there is no folder for it that is ours alone.
 pub fn lock(key: &str) -> Result<File> {
     let path = runtime_folder()?.join(name(key)?);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -26,10 +43,7 @@ pub fn lock(key: &str) -> Result<File> {
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let mut pid = String::new();
             let _ = (&file).take(20).read_to_string(&mut pid);
-            bail!(
-                "another run with --once {key} is still there (process {}): let it end, or stop it",
-                pid.trim()
-            );
+            return Err(Taken { key: key.to_owned(), pid: pid.trim().to_owned() }.into());
         }
         Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
     }
@@ -56,19 +70,36 @@ fn name(key: &str) -> Result<String> {
     Ok(name)
 }
 
-/// The folder for what only this user's running processes need, made if it is not there.
+/// The longest path of the folder, in bytes: that of a socket in it fits into 107.
+const MAX_FOLDER: usize = 77;
+
+/// The folder for what only this user's running processes need, made if it is not there: in XDG_RUNTIME_DIR, else, also
+/// where that one cannot be used, in TMPDIR, else in /tmp.
+///
+/// # Errors
+/// Why the first of them cannot be used, if none can.
 pub(super) fn runtime_folder() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
-    let folder = |name: &str| std::env::var_os(name).filter(|f| !f.is_empty());
-    let base = folder("XDG_RUNTIME_DIR").map_or_else(
-        || {
-            let temporary = folder("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-            temporary.join(format!("spile-{uid}"))
-        },
-        PathBuf::from,
-    );
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|f| f.is_absolute());
+    let temporary = [folder("TMPDIR"), Some(PathBuf::from("/tmp"))].into_iter().flatten();
+    let temporary = temporary.map(|folder| folder.join(format!("spile-{uid}")));
+    let mut first = None;
+    for base in folder("XDG_RUNTIME_DIR").into_iter().chain(temporary) {
+        match make(&base, uid) {
+            Ok(ours) => return Ok(ours),
+            Err(e) => _ = first.get_or_insert(e),
+        }
+    }
+    Err(first.unwrap_or_else(|| anyhow!("there is no folder for it")))
+}
+
+/// Makes our folder in `base`.
+fn make(base: &Path, uid: u32) -> Result<PathBuf> {
     let ours = base.join("spile");
-    for folder in [&base, &ours] {
+    if ours.as_os_str().len() > MAX_FOLDER {
+        bail!("{} is too long a name for a socket: set XDG_RUNTIME_DIR", ours.display());
+    }
+    for folder in [base, &ours] {
         let made = std::fs::DirBuilder::new().mode(0o700).create(folder);
         match made {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {

@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Begins a recording of the command `argv` at `path`, which others cannot read; what was there before is gone.
+    /// Begins a recording of the command `argv`, without its secrets, at `path`, which others cannot read; what was there before is gone.
     ///
     /// # Errors
     /// That the file cannot be written.

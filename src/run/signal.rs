@@ -160,6 +160,13 @@ pub(super) fn ignore(signal: i32) {
     }
 }
 
+/// Lets the children that we start do what these signals ask, where we were started with them ignored.
+pub(super) fn heed(signals: &[i32]) {
+    for signal in signals.iter().filter(|signal| ignored(**signal)) {
+        let _ = survive(*signal);
+    }
+}
+
 /// Lets a signal do nothing to us, but to the children that we start what it always does.
 pub(super) fn survive(signal: i32) -> io::Result<()> {
     signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).map(|_| ())

@@ -237,3 +237,57 @@ fn every_setting_is_an_option_of_its_command() {
         }
     }
 }
+
+#[test]
+fn a_wrong_setting_is_no_hindrance_to_commands_that_have_none() {
+    let room = tempfile::tempdir().unwrap();
+    let env = [("XDG_RUNTIME_DIR", room.path().to_str().unwrap())];
+    let variable = [env[0], ("SPILE_WRAP_MAX_LINE", "many")];
+    let typo = Home::new("[coalesce]\nmaxx = 1\n");
+    let good = Home::new("");
+    for (home, env) in [(&typo, &env[..]), (&good, &variable[..])] {
+        for (args, status) in [(&["ps"][..], 0), (&["cancel", "x"], 69), (&["adapters"], 0)] {
+            let (_, stderr, got) = home.run(args, env);
+            assert_eq!(got, status, "{args:?}: {stderr}");
+            assert!(stderr.contains("; it does not matter here\n"), "{stderr}");
+        }
+        let (_, stderr, status) = home.run(&["ps", "--nosuch"], env);
+        assert_eq!(status, 2);
+        assert!(stderr.contains("--nosuch"), "{stderr}");
+        assert_eq!(home.run(&["wrap", "--", "true"], env).2, 2);
+        assert_eq!(home.run(&["config"], env).2, 2);
+    }
+}
+
+#[test]
+fn what_is_no_file_holds_up_nothing() {
+    let home = Home::new("");
+    std::fs::remove_file(home.file()).unwrap();
+    let (_, _, status) = bash(&format!("mkfifo {}", home.file().display()));
+    assert_eq!(status, 0);
+    assert!(home.run(&["--version"], &[]).0.starts_with("spile "));
+    assert_eq!(home.run(&["adapters"], &[]).2, 0);
+    assert!(home.wrong(&[]).contains("it is no regular file"));
+    std::fs::remove_file(home.file()).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", home.file()).unwrap();
+    assert!(home.wrong(&[]).contains("it is larger than 1M"));
+    std::fs::remove_file(home.file()).unwrap();
+    std::os::unix::fs::symlink("/dev/null", home.file()).unwrap();
+    assert_eq!(home.run(&["check"], &[]), (String::new(), String::new(), 0));
+}
+
+#[test]
+fn a_home_of_somebody_else_is_no_home() {
+    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    if bash(&format!("{nobody} true 2>/dev/null")).2 != 0 {
+        return eprintln!("skipped: needs root and setpriv");
+    }
+    let copy = "d=$(mktemp -d); chmod 755 $TMPDIR $d; cp $(command -v spile) $d; mkdir -p $d/home/spile; \
+                echo '[coalesce]' >$d/home/spile/spile.toml";
+    let run = format!("{nobody} env XDG_CONFIG_HOME=$d/home $d/spile coalesce </dev/null");
+    let (_, stderr, status) = bash(&format!("{copy}; chmod 700 $d/home; {run}"));
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    let (_, stderr, status) = bash(&format!("{copy}; chmod 600 $d/home/spile/spile.toml; {run}"));
+    assert_eq!(status, 2, "a file that is there is meant: {stderr}");
+    assert!(stderr.contains("Permission denied"), "{stderr}");
+}

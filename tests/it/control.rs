@@ -1,6 +1,7 @@
 //! The control socket: what it answers, `spile ps`, `spile cancel` by name, and that nobody can harm a run with it.
 
 mod filter;
+mod folder;
 mod steer;
 mod stress;
 
@@ -245,40 +246,6 @@ fn the_socket_is_ours_alone() {
     assert_eq!(mode & 0o777, 0o700);
     room.run(&["cancel", "s"]);
     live.end();
-}
-
-#[test]
-fn a_run_without_a_socket_is_a_run() {
-    let room = Room::new();
-    let long = room.folder.path().join("x".repeat(100));
-    std::fs::create_dir(&long).unwrap();
-    let open = room.folder.path().join("open");
-    std::fs::create_dir(&open).unwrap();
-    let mode = |path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
-    mode(&long, 0o700);
-    mode(&open, 0o777);
-    for (folder, why) in [
-        (long.as_path(), "cannot listen on"),
-        (&open, "not a folder of yours alone"),
-        (Path::new("/dev/null/x"), "cannot make"),
-    ] {
-        let output = command(bin(), &["wrap", "--", "echo", "hi"])
-            .env("XDG_RUNTIME_DIR", folder)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert_eq!(shell_code(output.status), 0);
-        let all = events(&output.stdout);
-        let kinds: Vec<&str> = all.iter().filter_map(|e| e["kind"].as_str()).collect();
-        assert_eq!(kinds[..2], ["session", "warning"], "{kinds:?}");
-        let message = all[1]["message"].as_str().unwrap();
-        assert!(message.contains(why), "{message}");
-        assert_eq!(all[0]["data"]["control"], Value::Null);
-    }
-    let left = std::fs::read_dir(long.join("spile")).unwrap().count();
-    assert_eq!(left, 0, "nothing is left of a socket that could not be");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_failed_turn_is_1_even_if_the_child_exits_0() {
 fn usage_is_2() {
     exits("spile 2>/dev/null", 2);
     exits("spile wrap --max-line many </dev/null 2>/dev/null", 2);
-    exits("spile wrap -- cat <<<hi 2>/dev/null", 2);
+    exits("spile wrap -- 2>/dev/null", 2);
 }
 
 #[test]
@@ -91,6 +91,16 @@ fn a_timeout_in_the_stream_is_124() {
 fn a_command_that_cannot_start_is_126_or_127() {
     exits("spile wrap -- /etc/passwd >/dev/null 2>&1", 126);
     exits("spile wrap -- ./no/such/agent >/dev/null 2>&1", 127);
+}
+
+#[test]
+fn a_key_that_is_taken_is_79() {
+    exits(
+        "export XDG_RUNTIME_DIR=$(mktemp -d); mkfifo up
+         spile wrap --once k -- sh -c 'echo up >up; exec sleep 1000' >/dev/null & read -r line <up; first=$!
+         spile wrap --once k -- true 2>/dev/null; got=$?; kill $first; wait; exit $got",
+        79,
+    );
 }
 
 #[test]

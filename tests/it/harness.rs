@@ -4,8 +4,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// How long anything may take before it counts as hanging.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -15,8 +19,25 @@ pub fn bin() -> &'static str {
     env!("CARGO_BIN_EXE_spile")
 }
 
+/// Signals that are ignored where tests run under nohup or in a shell's background reach what a test starts: a handler is
+/// no longer there after `exec`, and what is ignored would be.
+fn heed_signals() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+        let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD];
+        for signal in signals.into_iter().filter(|n| ignored.unwrap_or_default() >> (n - 1) & 1 == 1)
+        {
+            signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).unwrap();
+        }
+    });
+}
+
 /// A command in an environment that is the same on every machine.
 pub fn command(program: &str, args: &[&str]) -> Command {
+    heed_signals();
     let mut command = Command::new(program);
     let folder = std::path::Path::new(bin()).parent().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());

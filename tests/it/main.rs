@@ -36,6 +36,7 @@ mod replay;
 mod replay_http;
 mod replay_keys;
 mod schema;
+mod spawn;
 mod spool;
 mod stopped;
 mod stops;

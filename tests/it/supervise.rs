@@ -264,7 +264,7 @@ fn a_key_lets_only_one_run_start() {
     lines.find(|l| l.as_ref().unwrap().contains("text_delta"));
     let second = start("true").output().unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
-    assert_eq!(shell_code(second.status), 125);
+    assert_eq!(shell_code(second.status), 79);
     assert!(said.contains("--once a/b is still there"), "{said}");
     assert!(second.stdout.is_empty());
     first.kill().unwrap();

@@ -64,7 +64,7 @@ impl Named {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Ok(usage("the prompt of --then is too long: 128k at most"));
         }
-        let found = find(&|info| self.means(info))?;
+        let found = find(&|info| self.means(info));
         if found.is_empty() {
             complain(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
             // All of nothing has stopped.

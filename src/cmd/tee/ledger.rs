@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cmd::common::duration;
+use crate::cmd::common::{duration, limit};
 use crate::ledger::{Ability, InDoubt, Options};
 use crate::run::tee::{Ask, Booked};
 use crate::sink::Sink;
@@ -26,7 +26,7 @@ pub(super) struct LedgerArgs {
     /// has it: it prints sent, not_sent or unknown
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
     reconcile: Option<Reconcile>,
-    /// Do not send what is older than this by its own time
+    /// Do not send what is older than this by its own time; 0 is no limit
     #[arg(long, value_name = "TIME", requires = "ledger", value_parser = duration)]
     max_age: Option<Duration>,
     /// Least time between two deliveries to a sink
@@ -88,7 +88,7 @@ impl LedgerArgs {
                 ability,
                 in_doubt: self.in_doubt,
                 batch: if can_tell { self.batch.into() } else { 1 },
-                max_age: self.max_age,
+                max_age: limit(self.max_age),
                 pace: self.pace,
                 tries: self.tries,
             },

@@ -1,5 +1,6 @@
 //! The options of `spile wrap` for an agent that it starts: limits, the spool, the recording, the lock.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::cmd::common;
 use crate::lifecycle::{DRAIN_MOST, Limits};
 use crate::run::{self, Plan, Record, SpoolLimits, Stdin};
+use crate::secret;
 
 /// What is only for a command that wrap starts.
 #[derive(Debug, clap::Args)]
@@ -16,7 +18,7 @@ pub(super) struct Supervise {
     /// Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
     grace: Duration,
-    /// Fail the turn and end the agent if the whole run takes longer
+    /// Fail the turn and end the agent if the whole run takes longer; 0, here and below, is no limit
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     timeout: Option<Duration>,
     /// The same if nothing comes on stdout and stderr for so long
@@ -43,7 +45,7 @@ pub(super) struct Supervise {
     /// Record the agent's raw output with its times, as NDJSON that only you can read
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Start nothing if another run with this key is still there
+    /// Start nothing if another run with this key is still there, and exit with status 79
     #[arg(long, value_name = "KEY")]
     once: Option<String>,
 }
@@ -67,27 +69,30 @@ impl Supervise {
     }
 
     /// What to run. Takes the lock and begins the recording.
-    pub(super) fn plan(self, argv: Vec<String>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
+    pub(super) fn plan(self, argv: Vec<OsString>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
+        let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+        let shown = secret::mask(&words);
         let lock = self.once.as_deref().map(run::lock).transpose()?;
         let record = self
             .record
             .map(|path| {
-                Record::create(run::Clock::start().now(), &path, &argv)
+                Record::create(run::Clock::start().now(), &path, &shown)
                     .with_context(|| format!("cannot record to {}", path.display()))
             })
             .transpose()?;
         Ok(Plan {
             argv,
+            shown,
             stdin,
             pty,
             limits: Limits {
                 grace: self.grace,
                 drain: self.drain.min(DRAIN_MOST),
-                after_result: self.after_result,
-                total: self.timeout,
-                idle: self.idle_timeout,
-                first_output: self.first_output_timeout,
-                tool: self.tool_timeout,
+                after_result: common::limit(Some(self.after_result)).unwrap_or(Duration::MAX),
+                total: common::limit(self.timeout),
+                idle: common::limit(self.idle_timeout),
+                first_output: common::limit(self.first_output_timeout),
+                tool: common::limit(self.tool_timeout),
             },
             spool: SpoolLimits {
                 memory: self.spool_mem.min(MAX_SPOOL_MEM),

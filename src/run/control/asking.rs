@@ -59,14 +59,15 @@ impl Asking {
     }
 
     fn ask(&self, wish: &Wish) -> Result<Client, (&'static str, String)> {
-        if lineage::of(self.source.as_deref(), wish.control.pid) == Lineage::Another {
-            let why = "these events do not come from the run itself: a recording of it";
-            return Err(("recording", why.into()));
-        }
         let found = find_word(wish.control.pid, &wish.control.word);
         let Some(mut found) = found else {
             return Err(("gone", "the run is not there any more".into()));
         };
+        // Its own number for itself is another's here if it is numbered apart.
+        if found.client.pid().is_some_and(|pid| lineage::of(self.source.as_deref(), pid) == Lineage::Another) {
+            let why = "these events do not come from the run itself: a recording of it";
+            return Err(("recording", why.into()));
+        }
         let mut request = Request::new(Ask::Cancel);
         request.stream = Some(wish.stream.clone());
         request.control = Some(wish.control.word.clone());

@@ -4,17 +4,17 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
 use super::protocol::{Info, Request, Said};
-use super::{INFO, SOCKET};
+use super::{INFO, Name, SOCKET, peer};
 use crate::run::once::runtime_folder;
+use crate::run::output::complain;
 
 /// Files in the folder that are looked at.
 const MAX_FILES: usize = 4096;
@@ -70,32 +70,38 @@ pub struct Client {
     heard: Vec<u8>,
 }
 
-/// The runs of this user that `wanted` wants, the oldest first. What runs no more is cleared away.
-///
-/// # Errors
-/// That there is no folder for sockets that is ours alone.
-pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Result<Vec<Found>> {
-    let folder = runtime_folder()?;
+/// The runs of this user that `wanted` wants, the oldest first. What runs no more is cleared away. Where there is no folder
+/// for sockets, so that no run has one, that is said and there are none.
+pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
+    let folder = match runtime_folder() {
+        Ok(folder) => folder,
+        Err(e) => {
+            complain(format!("spile: no run can be found: {e:#}\n").as_bytes());
+            return Vec::new();
+        }
+    };
     sweep(&folder);
     let mut found: Vec<Found> = named(&folder, INFO)
-        .filter_map(|(_, path)| read_info(&path))
-        .filter(wanted)
-        .filter_map(|info| {
-            let client = connect(&folder, info.pid)?;
+        .filter_map(|name| {
+            let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(info))?;
+            let client = connect(&folder, &name)?;
             Some(Found { info, client })
         })
         .collect();
     found.sort_by(|a, b| (&a.info.started, a.info.pid).cmp(&(&b.info.started, b.info.pid)));
-    Ok(found)
+    found
 }
 
-/// The run of this process, if there is one that bears this word.
+/// The run of this process, by its own number for it, that bears this word.
 #[must_use]
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
-    let info = read_info(&folder.join(format!("{pid}.{INFO}")))?;
-    let client = (info.control == word).then(|| connect(&folder, pid))??;
-    Some(Found { info, client })
+    let mut names = named(&folder, INFO).filter(|name| name.pid == pid);
+    names.find_map(|name| {
+        let info = read_info(&folder.join(name.with(INFO))).filter(|i| i.control == word)?;
+        let client = connect(&folder, &name)?;
+        Some(Found { info, client })
+    })
 }
 
 /// Asks all of them at once, and hears their answers until each has said enough; after `limit` they count as lost.
@@ -133,6 +139,12 @@ pub fn ask_all(
 }
 
 impl Client {
+    /// The process id of the run as this process sees it; `None` where it is numbered apart or the system does not say.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        peer(&self.stream)?.1
+    }
+
     /// Sends a request.
     ///
     /// # Errors
@@ -202,10 +214,10 @@ fn answer(line: &[u8]) -> Answer {
 /// Removes what runs left behind that were killed.
 pub(super) fn sweep(folder: &Path) {
     for ending in [SOCKET, INFO] {
-        for (pid, _) in named(folder, ending).filter(|(pid, _)| is_dead(*pid)) {
+        for name in named(folder, ending).filter(|name| is_dead(name.pid)) {
             // Where processes are numbered apart, in a container, it may live nevertheless.
-            if ending == SOCKET || !socket(folder, pid).exists() {
-                connect(folder, pid);
+            if ending == SOCKET || !folder.join(name.with(SOCKET)).exists() {
+                connect(folder, &name);
             }
         }
     }
@@ -216,14 +228,13 @@ fn is_dead(pid: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
-/// The files of a folder whose names are a process id and this ending.
-fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = (u32, PathBuf)> {
+/// The files of a folder that have a run's name and this ending.
+fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = Name> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.take(MAX_FILES).flatten().filter_map(move |entry| {
-        let name = entry.file_name();
-        let (pid, end) = name.to_str()?.split_once('.')?;
-        (end == ending).then_some(())?;
-        Some((pid.parse().ok()?, entry.path()))
+        let file = entry.file_name();
+        let (name, end) = file.to_str()?.split_once('.')?;
+        (end == ending).then(|| Name::parse(name))?
     })
 }
 
@@ -235,22 +246,18 @@ fn read_info(path: &Path) -> Option<Info> {
     serde_json::from_slice(&text).ok()
 }
 
-fn socket(folder: &Path, pid: u32) -> PathBuf {
-    folder.join(format!("{pid}.{SOCKET}"))
-}
-
 /// A connection to the run of this process. Where nobody listens any more, what it left is removed.
-fn connect(folder: &Path, pid: u32) -> Option<Client> {
-    match UnixStream::connect(socket(folder, pid)) {
+fn connect(folder: &Path, name: &Name) -> Option<Client> {
+    match UnixStream::connect(folder.join(name.with(SOCKET))) {
         Ok(stream) => {
             stream.set_nonblocking(true).ok()?;
             Some(Client { stream, heard: Vec::new() })
         }
         Err(e) => {
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;
-            if refused || (e.kind() == io::ErrorKind::NotFound && is_dead(pid)) {
+            if refused || (e.kind() == io::ErrorKind::NotFound && is_dead(name.pid)) {
                 for ending in [SOCKET, INFO] {
-                    let _ = std::fs::remove_file(folder.join(format!("{pid}.{ending}")));
+                    let _ = std::fs::remove_file(folder.join(name.with(ending)));
                 }
             }
             None

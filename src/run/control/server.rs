@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::client::sweep;
 use super::protocol::{Info, Request, VERSION};
-use super::{INFO, SOCKET};
+use super::{INFO, Name, SOCKET, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 
@@ -66,25 +66,25 @@ impl Server {
     pub(in crate::run) fn open(info: &Info) -> Result<Self> {
         let folder = runtime_folder()?;
         sweep(&folder);
-        let name = |ending: &str| folder.join(format!("{}.{ending}", info.pid));
-        let (socket, about) = (name(SOCKET), name(INFO));
-        let fresh = folder.join(format!(".{}.new", info.pid));
-        let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
-        write_own(&fresh, &text)
-            .and_then(|()| std::fs::rename(&fresh, &about))
-            .with_context(|| format!("cannot write {}", about.display()))?;
-        // Under another name first: nobody finds it before it is listened on and ours alone.
-        let listener = listen(&fresh).and_then(|listener| {
-            std::fs::rename(&fresh, &socket)?;
-            Ok(listener)
-        });
-        let listener = listener.inspect_err(|_| {
-            let _ = std::fs::remove_file(&fresh);
-            let _ = std::fs::remove_file(&about);
-        });
+        let mut name = Name { pid: info.pid, word: None };
+        let listener = match listen(&folder, &name, &info.control) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                name.word = Some(info.control.clone());
+                listen(&folder, &name, &info.control)
+            }
+            other => other,
+        };
+        let (socket, about) = (folder.join(name.with(SOCKET)), folder.join(name.with(INFO)));
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
-        Ok(Self { listener, socket, info: about, clients: Vec::new(), count: 0 })
+        // From here on what was made goes with this.
+        let server = Self { listener, socket, info: about, clients: Vec::new(), count: 0 };
+        let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
+        let fresh = folder.join(fresh(&info.control));
+        write_own(&fresh, &text)
+            .and_then(|()| std::fs::rename(&fresh, &server.info))
+            .with_context(|| format!("cannot write {}", server.info.display()))?;
+        Ok(server)
     }
 
     /// What it waits for.
@@ -258,12 +258,24 @@ fn is_later(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+/// A name that no other run's files have while they are made.
+fn fresh(word: &str) -> String {
+    format!(".{word}.new")
+}
+
+/// Listens on the socket of this name. It is listened on and ours alone before anybody can find it.
+///
+/// # Errors
+/// Also that there is one of this name.
+fn listen(folder: &Path, name: &Name, word: &str) -> io::Result<UnixListener> {
+    let fresh = folder.join(fresh(word));
+    let _ = std::fs::remove_file(&fresh);
+    let listener = UnixListener::bind(&fresh)?;
+    let done = std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))
+        .and_then(|()| listener.set_nonblocking(true))
+        .and_then(|()| std::fs::hard_link(&fresh, folder.join(name.with(SOCKET))));
+    let _ = std::fs::remove_file(&fresh);
+    done.map(|()| listener)
 }
 
 fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -275,18 +287,6 @@ fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 /// Whether the other end is a process of the same user.
-#[cfg(target_os = "linux")]
 fn is_ours(stream: &UnixStream) -> bool {
-    rustix::net::sockopt::socket_peercred(stream)
-        .is_ok_and(|peer| peer.uid == rustix::process::getuid())
-}
-
-/// Whether the other end is a process of the same user.
-#[cfg(not(target_os = "linux"))]
-fn is_ours(stream: &UnixStream) -> bool {
-    use std::os::fd::AsRawFd;
-    let (mut user, mut group) = (0, 0);
-    // SAFETY: the descriptor is open and both pointers are to places of the right type.
-    let asked = unsafe { libc::getpeereid(stream.as_raw_fd(), &mut user, &mut group) };
-    asked == 0 && user == rustix::process::getuid().as_raw()
+    peer(stream).is_some_and(|(user, _)| user == rustix::process::getuid().as_raw())
 }

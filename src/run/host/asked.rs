@@ -45,7 +45,7 @@ fn refused(code: &str, reason: &str) -> Value {
 
 impl Host<'_> {
     /// Opens the control socket and says what was started. A run without a socket is a run nevertheless.
-    pub(super) fn begin(&mut self, argv: &[String]) {
+    pub(super) fn begin(&mut self, argv: Vec<String>) {
         let guard = self.tap.guard();
         let info = Info {
             spile: 1,
@@ -54,11 +54,11 @@ impl Host<'_> {
             label: guard.label().map(str::to_owned),
             control: new_word(),
             child: self.agent.pid,
-            argv: argv.to_vec(),
+            argv,
             started: self.clock.now().to_string(),
         };
         let server = Server::open(&info);
-        let mut data = json!({"pid": self.agent.pid, "argv": argv, "adapter": self.tap.adapter()});
+        let mut data = json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
         if server.is_ok() {
             data["control"] = json!({"pid": info.pid, "word": info.control});
         }

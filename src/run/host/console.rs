@@ -1,10 +1,10 @@
 //! The agent's terminal, and the person's in front of it: keys on their way in, the screen on its way out, the job control
 //! between the two.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
@@ -65,13 +65,13 @@ impl Console {
     ///
     /// # Errors
     /// That there can be no terminal.
-    fn open(stdin: Stdin) -> Result<(Wires, Self)> {
+    fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
         let person = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
             Stdin::Null | Stdin::Pipe => None,
         };
         let modes = person.as_ref().map(Terminal::modes);
-        let pty = Pty::open(terminal::size(), modes).context("cannot open a pseudo terminal")?;
+        let pty = Pty::open(terminal::size(), modes)?;
         let console = Self {
             pty: pty.master.try_clone()?,
             queue: pty.queue(),
@@ -194,7 +194,7 @@ impl Console {
 ///
 /// # Errors
 /// That there can be no terminal for it.
-pub(super) fn wire(plan: &Plan) -> Result<(Wires, Option<Console>)> {
+pub(super) fn wire(plan: &Plan) -> io::Result<(Wires, Option<Console>)> {
     if plan.pty {
         let (wires, console) = Console::open(plan.stdin)?;
         return Ok((wires, Some(console)));
