@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use signal_hook::consts::SIGPIPE;
 
 use crate::exit::Exit;
