@@ -278,6 +278,12 @@ impl Lifecycle {
         heard.into_iter().flatten().chain(seen).min()
     }
 
+    /// Whether a turn is over and another may be asked for.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.view.phase == Phase::Between && self.exited.is_none()
+    }
+
     /// How long the agent has written nothing.
     #[must_use]
     pub fn idle(&self, now: Time) -> Duration {

@@ -51,6 +51,9 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         Err(e) => return Err(e),
     };
     let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
     // A link to /dev/null is an empty file.
     if !kind.is_file() && !kind.is_char_device() {
         return Err(io::Error::other("it is no regular file"));

@@ -161,6 +161,7 @@ impl Cancel {
         let Some(lane) = self.lanes.get_mut(at) else {
             return;
         };
+        lane.begin();
         let reason = self.options.reason.as_deref().unwrap_or(condition);
         out.say(now, |buf| lane.say_requested(now, reason, condition, buf));
         match lane.wish(reason) {

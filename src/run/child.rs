@@ -208,6 +208,10 @@ fn start_guardian(
             .process_group(0),
         Wires::Terminal(Pty { slave, .. }) => {
             command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave.try_clone()?);
+            // A terminal has a type, also where wrap was started without one, as by cron.
+            if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
+                command.env("TERM", "xterm-256color");
+            }
             // The guardian leads the session, not the agent: when a leader ends, the system hangs the terminal up and
             // throws away what was not read of it.
             // SAFETY: it makes system calls only, allocates nothing and takes no lock.

@@ -25,6 +25,7 @@ use super::output::{Output, complain, print};
 use super::record::Record;
 use super::signal::{Death, ENDS, Second, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
+use crate::adapter::Order;
 use crate::exit::Exit;
 use crate::guard::Ended;
 use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
@@ -39,6 +40,9 @@ const MAX_PENDING: usize = 1 << 20;
 
 /// Bytes asked for in one read of the agent's output: a whole pipe once it was widened.
 const CHUNK: usize = 256 << 10;
+
+/// How often an agent that waits for another prompt on our stdin is asked after, for that may have ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the guardian may take to kill what the agent left behind. A process in an uninterruptible wait takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
@@ -85,7 +89,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     };
     match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
         Ok(agent) => {
-            let shown = std::mem::take(&mut plan.shown);
+            let shown = plan.shown.clone();
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
             host.run()
@@ -107,6 +111,23 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
     }
 }
 
+/// Whether an agent's command line says that it reads prompts from its stdin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompts {
+    /// As `--input-format stream-json` does.
+    Named,
+    /// Only its adapter may know.
+    Unknown,
+}
+
+impl Prompts {
+    fn of(argv: &[String]) -> Self {
+        let words = ["rpc", "acp", "proto", "app-server", "serve"];
+        let named = |word: &String| word.contains("input") || words.contains(&word.trim_start_matches('-'));
+        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
+    }
+}
+
 struct Host<'a> {
     tap: &'a mut Tap,
     agent: Agent,
@@ -119,8 +140,8 @@ struct Host<'a> {
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
     console: Option<Console>,
-    /// Whether the agent reads our stdin itself, so that more may be asked at any time.
-    stdin_inherited: bool,
+    /// Whether the agent reads our stdin itself, and has words on its command line that speak of prompts there.
+    inherited: Option<Prompts>,
     output: Output,
     reader_gone: bool,
     cannot_write: bool,
@@ -163,7 +184,8 @@ impl<'a> Host<'a> {
             warned: false,
             record: plan.record.as_mut(),
             feed: feed.context("cannot feed the agent's stdin")?,
-            stdin_inherited: plan.stdin == Stdin::Inherit && console.is_none(),
+            inherited: (plan.stdin == Stdin::Inherit && console.is_none())
+                .then(|| Prompts::of(&plan.shown)),
             console,
             output: Output::open(),
             reader_gone: false,
@@ -236,10 +258,11 @@ impl<'a> Host<'a> {
         let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
-        [tap, self.life.deadline(), finish, console, self.agent.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        // Nobody says that a stdin which is not ours to read has ended.
+        let stdin = (self.life.is_between() && self.inherited.is_some())
+            .then(|| self.clock.now() + LOOK_EVERY);
+        let life = [self.life.deadline(), self.agent.deadline()];
+        [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 
     fn on_signals(&mut self) {
@@ -361,8 +384,9 @@ impl<'a> Host<'a> {
     fn see(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
         let typing = self.console.as_ref().is_some_and(Console::is_typing);
-        let more = self.feed.is_some() || self.stdin_inherited || typing;
+        let more = self.feed.is_some() || typing;
         let has_result = self.tap.has_result();
+        let more = more || has_result && self.may_be_asked();
         let guard = self.tap.guard();
         let phase = match (guard.any_turn_open(), guard.all_turns()) {
             (true, _) => Phase::InTurn,
@@ -376,13 +400,29 @@ impl<'a> Host<'a> {
         self.life.seen(self.clock.now(), view);
     }
 
+    fn climb(&mut self, rung: Rung) {
+        match rung {
+            Rung::Interrupt => self.interrupt(),
+            Rung::Key => self.type_interrupt(),
+            Rung::Signal(_) | Rung::Tree => self.agent.climb(self.clock.now(), rung),
+        }
+        // A stopped agent would hear nothing of it.
+        if rung != Rung::Tree {
+            self.agent.signal(SIGCONT);
+        }
+    }
+
+    /// Whether the agent may read another prompt from a stdin that it has from us.
+    fn may_be_asked(&self) -> bool {
+        let takes = |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
+        self.inherited.is_some_and(takes) && !input::has_ended()
+    }
+
     /// Does what the lifecycle says.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {
-                Action::Climb(Rung::Interrupt) => self.interrupt(),
-                Action::Climb(Rung::Key) => self.type_interrupt(),
-                Action::Climb(rung) => self.agent.climb(self.clock.now(), rung),
+                Action::Climb(rung) => self.climb(rung),
                 Action::Fail(code, message) => {
                     self.ask(Source::Fail, &format!("{code}\0{message}"));
                 }

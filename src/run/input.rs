@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 /// Bytes asked for in one read.
@@ -39,6 +40,30 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
     let _ = (fd, PIPE);
 }
 
+/// Whether nothing more can come on our stdin, as far as can be seen without reading it: it is closed, /dev/null, a file at
+/// its end, or a pipe without a writer.
+pub(super) fn has_ended() -> bool {
+    let stdin = rustix::stdio::stdin();
+    let Ok(stat) = rustix::fs::fstat(stdin) else {
+        return true;
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {
+            let at = rustix::fs::tell(stdin).unwrap_or_default();
+            at >= u64::try_from(stat.st_size).unwrap_or_default()
+        }
+        FileType::CharacterDevice => {
+            rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
+        }
+        _ => {
+            let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+            let _ = poll(&mut fds, Some(&Timespec::default()));
+            let unread = rustix::io::ioctl_fionread(stdin).unwrap_or_default();
+            fds[0].revents().contains(PollFlags::HUP) && unread == 0
+        }
+    }
+}
+
 /// What lies on our stdin before anything is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
@@ -58,7 +83,7 @@ pub fn waiting() -> Waiting {
         return Waiting::Terminal;
     }
     if let Ok(stat) = rustix::fs::fstat(stdin)
-        && rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
+        && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
     {
         let at = rustix::fs::tell(stdin).unwrap_or_default();
         // A loop that reads a list has its place in the file: the rest is the loop's.

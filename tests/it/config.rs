@@ -273,7 +273,7 @@ fn what_is_no_file_holds_up_nothing() {
     assert!(home.wrong(&[]).contains("it is larger than 1M"));
     std::fs::remove_file(home.file()).unwrap();
     std::os::unix::fs::symlink("/dev/null", home.file()).unwrap();
-    assert_eq!(home.run(&["check"], &[]), (String::new(), String::new(), 0));
+    assert_eq!(home.run(&["coalesce"], &[]), (String::new(), String::new(), 0));
 }
 
 #[test]

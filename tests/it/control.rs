@@ -183,7 +183,7 @@ fn a_condition_and_a_name_are_two_things() {
     let room = Room::new();
     for (args, want) in [
         (&["cancel"][..], "say what to cancel"),
-        (&["cancel", "s", "--after", "1s"], "a condition is for the filter"),
+        (&["cancel", "s", "--after", "1s"], "with a condition the arguments are files"),
         (&["cancel", "--after", "1s", "--then", "x"], "--then is for a turn"),
         (&["cancel", "s", "--label", "x"], "cannot be used with"),
         (&["cancel", "--match", "("], "regex"),

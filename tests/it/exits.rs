@@ -96,7 +96,7 @@ fn a_command_that_cannot_start_is_126_or_127() {
 #[test]
 fn a_key_that_is_taken_is_79() {
     exits(
-        "export XDG_RUNTIME_DIR=$(mktemp -d); mkfifo up
+        "export XDG_RUNTIME_DIR=$(mktemp -d); cd $TMPDIR; mkfifo up
          spile wrap --once k -- sh -c 'echo up >up; exec sleep 1000' >/dev/null & read -r line <up; first=$!
          spile wrap --once k -- true 2>/dev/null; got=$?; kill $first; wait; exit $got",
         79,

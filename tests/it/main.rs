@@ -27,6 +27,7 @@ mod ledger_damage;
 mod ledger_kill;
 mod ledger_recording;
 mod ledger_tee;
+mod limits;
 mod merge;
 mod paste;
 mod person;

@@ -244,8 +244,6 @@ fn what_is_wrong_with_the_command_line_is_said() {
         ("spile merge --each 2", "CMD"),
         ("spile merge --each 0 -- true", "1..=256"),
         ("spile merge - -- true", "--each"),
-        // A here-string is there before the command is.
-        ("spile merge --each 2 -- true <<<hi", "</dev/null"),
     ] {
         let (stdout, stderr, status) = bash(line);
         assert_eq!((stdout.as_str(), status), ("", 2), "{line}: {stderr}");

@@ -123,10 +123,10 @@ fn without_proc_a_command_runs_all_the_same() {
 #[test]
 fn no_secret_of_a_command_line_is_written_down() {
     let (stdout, stderr, status) = bash(
-        "export XDG_RUNTIME_DIR=$(mktemp -d); cd $TMPDIR; mkfifo up
-         spile wrap --stream s --record raw -- sh -c 'echo got $2 >up; exec sleep 1000' x --api-key hunter2 \
-           -H 'Authorization: Bearer hunter2' https://u:hunter2@h/ OPENAI_API_KEY=hunter2 sk-hunter2 >events & cat up
-         cat raw $XDG_RUNTIME_DIR/spile/*.json; spile ps; spile ps --json; spile cancel s >/dev/null; wait; cat events
+        "export XDG_RUNTIME_DIR=$(mktemp -d); cd $TMPDIR
+         exec 3< <(spile wrap --stream s --record raw -- sh -c 'echo got $2 >got; echo up; exec sleep 1000' x --api-key hunter2 \
+           -H 'Authorization: Bearer hunter2' https://u:hunter2@h/ OPENAI_API_KEY=hunter2 sk-hunter2 | tee events)
+         until [[ $line = *text_delta* ]]; do read -r line <&3; done; cat got raw $XDG_RUNTIME_DIR/spile/*.json; spile ps; spile ps --json; spile cancel s >/dev/null; cat <&3 >/dev/null; cat events
          spile view <events; spile wrap -- replay raw",
     );
     let mut words = stdout.splitn(2, '\n');
@@ -140,10 +140,11 @@ fn no_secret_of_a_command_line_is_written_down() {
 #[test]
 fn an_agent_in_the_background_hears_an_interrupt() {
     let (stdout, _, status) = bash(
-        "export XDG_RUNTIME_DIR=$(mktemp -d); mkfifo $TMPDIR/up
-         trap '' INT QUIT
-         spile wrap --stream s --grace 1000s -- sh -c 'trap \"echo tidied; exit 0\" INT; echo up >$TMPDIR/up; while :; do sleep 0.05; done' &
-         read -r line <$TMPDIR/up; spile cancel --grace 1000s s >/dev/null; wait $!",
+        "export XDG_RUNTIME_DIR=$(mktemp -d); trap '' INT QUIT
+         exec 3< <(exec spile wrap --stream s --grace 1000s -- \
+           sh -c 'trap \"echo tidied; exit 0\" INT; echo up; while :; do sleep 0.05; done'); run=$!
+         until [[ $line = *text_delta* ]]; do read -r line <&3; echo \"$line\"; done
+         spile cancel --grace 1000s s >/dev/null; cat <&3; wait $run",
     );
-    assert_eq!((answer(&events(stdout.as_bytes())).as_str(), status), ("tidied\n", 130));
+    assert_eq!((answer(&events(stdout.as_bytes())).as_str(), status), ("up\ntidied\n", 130));
 }

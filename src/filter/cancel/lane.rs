@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::turn::{State, Turn, head};
 use super::{Control, Options, Wish, is_refusal};
 use crate::codec::Writer;
-use crate::event::{Envelope, Event, Status, TurnCancelled, Type, VERSION};
+use crate::event::{Envelope, Event, Status, TurnCancelled, TurnStarted, Type, VERSION};
 use crate::filter::Out;
 use crate::time::Time;
 
@@ -19,6 +19,10 @@ pub(super) struct Lane {
     label: Option<String>,
     control: Option<Control>,
     turn: Option<Turn>,
+    /// Since when it has been started without a turn: it is at work on its first.
+    starting: Option<Time>,
+    /// The runtime as its `session` names it.
+    runtime: String,
     /// The last turn that has ended.
     ended: u64,
     /// Whether anything may still come of it.
@@ -71,7 +75,7 @@ impl Lane {
 
     /// What is remembered longest.
     pub(super) fn worth(&self) -> (bool, Time) {
-        (self.turn.is_some() || self.cut, self.last_at)
+        (self.turn.is_some() || self.starting.is_some() || self.cut, self.last_at)
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -102,12 +106,15 @@ impl Lane {
             self.ts_at = now;
         }
         let Some(number) = event.turn else {
-            self.outside(event);
+            self.outside(now, event);
             return None;
         };
         if event.kind.is_terminal() {
             self.end(number);
             return None;
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.announced |= turn.number == number;
         }
         if number > self.ended && self.turn.as_ref().is_none_or(|t| t.number != number) {
             self.open(now, number, event);
@@ -125,10 +132,18 @@ impl Lane {
 
     fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
         self.live = true;
+        self.starting = None;
         if let Some(label) = head(event.line, |head| head.label.map(|l| l.0.into_owned())) {
             self.label = Some(label);
         }
-        self.turn = Some(Turn { number, since: now, ..Turn::default() });
+        self.turn = Some(Turn { number, since: now, announced: true, ..Turn::default() });
+    }
+
+    /// A condition holds: what has been started without a word is from here on in its first turn.
+    pub(super) fn begin(&mut self) {
+        if let Some(since) = self.starting.take() {
+            self.turn = Some(Turn { number: 1, since, ..Turn::default() });
+        }
     }
 
     fn end(&mut self, number: u64) {
@@ -140,31 +155,42 @@ impl Lane {
     }
 
     /// What belongs to no turn: the beginning and the end of a run.
-    fn outside(&mut self, event: &Event<'_>) {
+    fn outside(&mut self, now: Time, event: &Event<'_>) {
         if event.kind != Type::Status {
             return;
         }
         let said = head(event.line, |head| {
             let control = head.data.as_ref().and_then(control_of);
-            Some((head.kind?.0.into_owned(), control))
+            let adapter = head.data.as_ref().and_then(|data| data.get("adapter")?.as_str());
+            let runtime = adapter.filter(|name| *name != "auto").unwrap_or("text").to_owned();
+            let label = head.label.map(|l| l.0.into_owned());
+            Some((head.kind?.0.into_owned(), control, runtime, label))
         });
         match said {
-            Some((kind, control)) if kind == "session" => {
+            Some((kind, control, runtime, label)) if kind == "session" => {
                 self.session = true;
                 self.control = control.or(self.control.take());
+                (self.runtime, self.label) = (runtime, label.or(self.label.take()));
+                if self.turn.is_none() && self.ended == 0 {
+                    self.starting = Some(now);
+                }
             }
-            Some((kind, _)) if kind == "exit" => self.live = false,
+            Some((kind, ..)) if kind == "exit" => (self.live, self.starting) = (false, None),
             _ => {}
         }
     }
 
     /// When a condition will hold if nothing comes, and which.
     pub(super) fn deadline(&self, options: &Options) -> Option<(Time, Silence)> {
-        let turn = self.turn.as_ref()?;
-        if self.cut || turn.state != State::Watched {
+        let since = match &self.turn {
+            Some(turn) if turn.state == State::Watched => turn.since,
+            Some(_) => return None,
+            None => self.starting?,
+        };
+        if self.cut {
             return None;
         }
-        let after = options.after.map(|after| (turn.since + after, Silence::After(after)));
+        let after = options.after.map(|after| (since + after, Silence::After(after)));
         let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
         // At the end of all time nothing moves on any more.
@@ -243,7 +269,7 @@ impl Lane {
             v: VERSION,
             type_: type_.name().into(),
             stream: Some(self.stream.as_str().into()),
-            turn: self.turn.as_ref().map(|turn| turn.number),
+            turn: self.turn.as_ref().filter(|turn| turn.announced).map(|turn| turn.number),
             seq,
             ts: Some(ts.to_string().into()),
             label: self.label.as_deref().map(Into::into),
@@ -263,7 +289,14 @@ impl Lane {
             _ => "cancelled".to_owned(),
         };
         // The envelope names the turn.
+        let silent = !std::mem::replace(&mut turn.announced, true);
         self.turn = Some(turn);
+        if silent {
+            self.seq += 1;
+            let envelope = self.envelope(now, Type::TurnStarted, Some(self.seq));
+            let body = TurnStarted { runtime: self.runtime.as_str().into(), ..TurnStarted::default() };
+            out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
+        }
         for block in &blocks {
             self.seq += 1;
             let envelope = self.envelope(now, Type::BlockFinal, Some(self.seq));

@@ -375,3 +375,56 @@ fn too_much_money() {
 }
 
 mod answers;
+
+/// What comes out by `until` of a session of `s` under these options, and how often its first turn is asked for.
+fn started(options: &Options, feed: impl FnOnce(&mut Script), until: u64) -> (Vec<Timed>, usize) {
+    let mut script = Script::default();
+    script.session(0, "s");
+    feed(&mut script);
+    let (chain, desk) = cancel(options);
+    let out = drive_until(chain, &script.lines, until);
+    let wishes = desk.borrow().wishes.iter().filter(|wish| wish.turn == 1).count();
+    (out, wishes)
+}
+
+#[test]
+fn an_agent_that_has_said_nothing_is_at_work_on_its_first_turn() {
+    for (options, at) in
+        [(only(|o| o.after = ms(500)), 500), (only(|o| o.when_idle = ms(300)), 300)]
+    {
+        let (out, asked) = started(&options, |_| (), 2000);
+        assert_eq!(shorts(&out)[..2], ["0 session".to_owned(), format!("{at} cancel_requested")]);
+        assert_eq!(asked, 1);
+        assert!(!out[1].1.contains("\"turn\":"), "no turn is open yet: {}", out[1].1);
+    }
+    // A turn that opens by itself is watched from there; one that was asked for is not asked for again.
+    let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(400, "s"), 800);
+    assert_eq!((shorts(&out).len(), asked), (2, 0));
+    let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(600, "s"), 5000);
+    assert_eq!((&shorts(&out)[1..3], asked), (&["500 cancel_requested".to_owned(), "600 turn_started".to_owned()][..], 1));
+}
+
+#[test]
+fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
+    let options = only(|o| o.when_idle = ms(300));
+    let line = r#"{"v":1,"type":"status","stream":"s","seq":1,"ts":"1970-01-01T00:00:00.000Z","label":"l","kind":"session","data":{"adapter":"codex"}}"#;
+    let (chain, desk) = cancel(&options);
+    let out = drive_until(chain, &[(0, line.to_owned())], 2000);
+    assert_eq!(
+        shorts(&out),
+        ["0 session", "300 cancel_requested", "300 turn_started", "300 turn_cancelled"]
+    );
+    assert!(out[2].1.contains(r#""turn":1,"seq":2"#) && out[2].1.contains(r#""runtime":"codex""#));
+    assert!(out[3].1.contains(r#""turn":1,"seq":3"#) && out[3].1.contains(r#""label":"l""#));
+    assert!(desk.borrow().over);
+}
+
+#[test]
+fn what_has_exited_is_not_waited_for() {
+    let exit = |s: &mut Script| {
+        let line = r#"{"v":1,"type":"status","stream":"s","seq":9,"ts":"1970-01-01T00:00:00.100Z","kind":"exit","data":{"code":0}}"#;
+        s.lines.push((100, line.to_owned()));
+    };
+    let (out, asked) = started(&only(|o| o.when_idle = ms(300)), exit, 2000);
+    assert_eq!((shorts(&out).len(), asked), (2, 0));
+}

@@ -22,6 +22,8 @@ pub(super) struct Turn {
     pub number: u64,
     pub since: Time,
     pub state: State,
+    /// Whether anything of it has been seen.
+    pub announced: bool,
     pub blocks: Vec<Block>,
     pub tools: Vec<Open>,
     pub chars: u64,

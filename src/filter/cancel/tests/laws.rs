@@ -186,6 +186,10 @@ fn bare(options: &Options, input: &[Timed]) -> (Vec<u8>, u64) {
         filter.on_flush(now, &mut out);
     }
     let mut out = Out::bytes(&mut bytes);
+    // Time goes on until nothing is due any more: what was only started has not ended.
+    while let Some(due) = filter.deadline() {
+        filter.on_tick(due, &mut out);
+    }
     filter.on_end(Time::from_millis(u64::MAX), &mut out);
     let cancelled = desk.borrow().cancelled;
     (bytes, cancelled)
