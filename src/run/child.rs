@@ -100,6 +100,8 @@ pub(super) struct Agent {
     /// Whether it did not, and was killed.
     disobeyed: bool,
     news: Vec<News>,
+    /// Processes that cannot be killed by us.
+    unkillable: Vec<i32>,
 }
 
 /// What the guardian has told of an agent that lives.
@@ -159,6 +161,7 @@ pub(super) fn spawn(
         owes: None,
         disobeyed: false,
         news: Vec::new(),
+        unkillable: Vec::new(),
     };
     let until = Instant::now() + START_WITHIN;
     loop {
@@ -268,6 +271,7 @@ impl Agent {
                     let owes = self.owes.filter(|(_, orders)| *orders > 1);
                     self.owes = owes.map(|(until, orders)| (until, orders - 1));
                 }
+                Message::Left(pid) if !self.unkillable.contains(&pid) => self.unkillable.push(pid),
                 _ => {}
             }
         }
@@ -282,6 +286,11 @@ impl Agent {
     fn is_ready(&self, time: Timespec) -> bool {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Whether the agent itself was to be killed and cannot be.
+    pub(super) fn is_immortal(&self) -> bool {
+        self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
     /// Has the guardian do what the rung says.
@@ -414,7 +423,7 @@ impl Agent {
         self.guarded = Guarded::Lost;
         cgroup::clear_of(self.guardian.id());
         let (agent, ended) = (self.pid, &mut self.ended);
-        tree::kill_all(&self.spare, &mut |pid, status| {
+        let left = tree::kill_all(&self.spare, &mut |pid, status| {
             if pid.as_raw_pid() == agent {
                 *ended = Some(match Message::from(status) {
                     Message::Died(signal) => Ended::Signalled(signal),
@@ -423,6 +432,9 @@ impl Agent {
                 });
             }
         });
-        self.ended.get_or_insert(Ended::Signalled(libc::SIGKILL));
+        self.unkillable.extend(left.into_iter().map(Pid::as_raw_pid));
+        if !self.unkillable.contains(&self.pid) {
+            self.ended.get_or_insert(Ended::Signalled(libc::SIGKILL));
+        }
     }
 }

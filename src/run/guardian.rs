@@ -26,6 +26,9 @@ use super::signal::{self, ENDS, Second, Signals};
 use super::tree;
 use crate::exit::Exit;
 
+/// Processes that cannot be killed of which wrap is told.
+const MAX_LEFT: usize = 64;
+
 /// The word by which spile starts itself as a guardian; no command for people.
 pub const WORD: &str = "guardian";
 
@@ -240,7 +243,10 @@ impl Guardian {
         if let Some(agent) = self.agent.filter(|_| !self.exited) {
             let _ = kill_process_group(agent, Signal::KILL);
         }
-        tree::kill_all(&[], &mut |pid, status| self.on_changed(pid, status));
+        let left = tree::kill_all(&[], &mut |pid, status| self.on_changed(pid, status));
+        for pid in left.iter().take(MAX_LEFT) {
+            self.say(Message::Left(pid.as_raw_pid()));
+        }
     }
 
     /// Sends a signal to the agent's group; to its whole session if it has a terminal, for its jobs are groups of their

@@ -152,8 +152,8 @@ struct Host<'a> {
     detached: bool,
     finish_by: Option<Time>,
     said_end: bool,
-    /// Whether processes of the agent are left that could not be killed.
-    left: bool,
+    /// Processes of the agent that are left and could not be killed.
+    left: Vec<i32>,
     /// The reader is not waited for any more.
     abandoned: bool,
     asked: Asked,
@@ -196,7 +196,7 @@ impl<'a> Host<'a> {
             detached: false,
             finish_by: None,
             said_end: false,
-            left: false,
+            left: Vec::new(),
             abandoned: false,
             asked: Asked::default(),
         })
@@ -309,6 +309,11 @@ impl<'a> Host<'a> {
         for news in self.agent.take_news() {
             self.say_news(news);
         }
+        if self.agent.is_immortal() {
+            // Nothing more can be done about it; it is said at the end.
+            self.life.exited(self.clock.now());
+            self.act();
+        }
         if let Some(ended) = self.agent.ended() {
             self.note_interrupt(ended);
             self.life.exited(self.clock.now());
@@ -408,7 +413,7 @@ impl<'a> Host<'a> {
         }
         // A stopped agent would hear nothing of it.
         if rung != Rung::Tree {
-            self.agent.signal(SIGCONT);
+            self.agent.signal(self.clock.now(), SIGCONT);
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) enum Message {
     Continued,
     /// The guardian: one more order has come and is obeyed.
     Obeyed,
+    /// The guardian: this process cannot be killed by us, and still runs.
+    Left(i32),
     /// Wrap: send this signal to the agent's process group.
     Signal(i32),
     /// Wrap: kill every process there is.
@@ -49,6 +51,7 @@ impl Message {
             Message::Stopped(signal) => (b'T', signal),
             Message::Continued => (b'C', 0),
             Message::Obeyed => (b'O', 0),
+            Message::Left(pid) => (b'L', pid),
             Message::Signal(signal) => (b'S', signal),
             Message::KillTree => (b'K', 0),
         };
@@ -67,6 +70,7 @@ impl Message {
             b'T' => Message::Stopped(number),
             b'C' => Message::Continued,
             b'O' => Message::Obeyed,
+            b'L' => Message::Left(number),
             b'S' => Message::Signal(number),
             b'K' => Message::KillTree,
             _ => return None,
@@ -111,6 +115,7 @@ mod tests {
             Message::Stopped(21),
             Message::Continued,
             Message::Obeyed,
+            Message::Left(7),
             Message::Signal(15),
             Message::KillTree,
         ];

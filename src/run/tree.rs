@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::FileType;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
 
 /// A process below us.
@@ -13,6 +14,8 @@ pub(super) struct Below {
     pub parent: i32,
     pub group: i32,
     pub session: i32,
+    /// It has ended, and its parent has not asked how.
+    zombie: bool,
 }
 
 /// From here on orphans below us become our children, not init's. Where the system has no such thing they get away, and
@@ -101,8 +104,10 @@ fn all() -> impl Iterator<Item = Below> {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name before the last parenthesis may hold anything.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let zombie = fields.next()? == "Z";
         Some(Below {
+            zombie,
             pid: Pid::from_raw(pid)?,
             parent: fields.next()?.parse().ok()?,
             group: fields.next()?.parse().ok()?,
@@ -137,7 +142,7 @@ pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => reaped(pid, status),
-            Ok(None) | Err(rustix::io::Errno::INTR) => return true,
+            Ok(None) | Err(Errno::INTR) => return true,
             Err(_) => return false,
         }
     }
@@ -156,29 +161,35 @@ pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
 }
 
 /// Kills everything below us but what is below `spare`, and returns when nothing of it is left, or only what we may not
-/// kill. With orphans adopted that is also what left its group, its session and its parent: whatever the dying leave
+/// kill, which it gives. With orphans adopted that is also what left its group, its session and its parent: whatever the dying leave
 /// behind becomes our child and is found by the next pass.
-pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) {
+pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) -> Vec<Pid> {
+    let me = rustix::process::getpid().as_raw_pid();
     // The usual case: nothing was left behind, and /proc need not be read.
     while reap(reaped) {
-        let tree = below(spare);
-        let killed: Vec<Below> =
-            tree.into_iter().filter(|p| kill_process(p.pid, Signal::KILL).is_ok()).collect();
-        if killed.is_empty() {
-            return;
+        let (mut killed, mut left) = (Vec::new(), Vec::new());
+        for process in below(spare).into_iter().filter(|p| !p.zombie || p.parent == me) {
+            match kill_process(process.pid, Signal::KILL) {
+                Ok(()) => killed.push(process),
+                Err(Errno::PERM) => left.push(process.pid),
+                Err(_) => {}
+            }
         }
-        let me = rustix::process::getpid().as_raw_pid();
+        if killed.is_empty() {
+            return left;
+        }
         for child in killed.iter().filter(|p| p.parent == me) {
             wait_for(child.pid, reaped);
         }
     }
+    Vec::new()
 }
 
 fn wait_for(child: Pid, reaped: &mut dyn FnMut(Pid, WaitStatus)) {
     loop {
         match waitpid(Some(child), WaitOptions::empty()) {
             Ok(Some((pid, status))) => return reaped(pid, status),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             _ => return,
         }
     }

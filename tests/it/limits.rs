@@ -103,3 +103,70 @@ fn a_terminal_has_a_type() {
         assert_eq!((answer(&events(stdout.as_bytes())).trim(), status), (want, 0));
     }
 }
+
+/// A program that nobody but root can kill, started by somebody else: `$as_nobody spile wrap -- $agent SECONDS [fork]`.
+const ROOTED: &str = r#"
+d=$(mktemp -d); chmod 755 $TMPDIR $d; cp $(command -v spile) $d; mkdir -m 700 $d/run; chown 65534 $d/run
+cat >$d/a.c <<'E'
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int c, char **v) {
+    if (setgid(0) || setuid(0)) return 9;
+    printf("up\n"); fflush(stdout);
+    if (c > 2 && fork()) return 0;
+    if (c > 2) { close(0); close(1); close(2); }
+    sleep(atoi(v[1])); return 0;
+}
+E
+gcc -o $d/agent $d/a.c 2>/dev/null && chmod 4755 $d/agent || exit 99
+as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups env XDG_RUNTIME_DIR=$d/run PATH=$d:/usr/bin:/bin"
+[ "$($as_nobody $d/agent 0)" = up ] || exit 99
+agent=$d/agent
+"#;
+
+/// Runs this behind [`ROOTED`], and kills what is left. `None` where that cannot be had.
+fn rooted(script: &str) -> Option<(Vec<serde_json::Value>, String, i32)> {
+    let (stdout, stderr, status) = bash(&format!("{ROOTED} {script}"));
+    if status == 99 {
+        eprintln!("skipped: needs root, gcc and setpriv");
+        return None;
+    }
+    let all = events(stdout.as_bytes());
+    for pid in exit(&all)["left"].as_array().into_iter().flatten() {
+        let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it still runs");
+    }
+    Some((all, stderr, status))
+}
+
+#[test]
+fn an_agent_that_cannot_be_killed_is_said_and_not_waited_for() {
+    let wrap = "$as_nobody spile wrap --timeout 300ms --grace 100ms -- $agent 1000";
+    let Some((all, stderr, status)) = rooted(wrap) else { return };
+    assert!(stderr.contains("cannot be killed and still runs: process "), "{stderr}");
+    assert_eq!((verdict(&all), status), ("turn_failed", 125));
+    assert_eq!(exit(&all)["killed"], false);
+    assert_eq!(exit(&all)["left"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_an_agent_leaves_behind_and_cannot_be_killed_is_said() {
+    let Some((all, stderr, status)) = rooted("$as_nobody spile wrap -- $agent 1000 fork") else {
+        return;
+    };
+    assert!(stderr.contains("cannot be killed and still runs: process "), "{stderr}");
+    assert_eq!((verdict(&all), status), ("turn_completed", 125));
+    assert_eq!(exit(&all)["left"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_cancel_that_leaves_the_agent_alive_is_no_success() {
+    let script = "exec 3< <(exec $as_nobody spile wrap --stream s -- $agent 1000)
+        until [[ $line = *text_delta* ]]; do read -r line <&3; echo \"$line\"; done
+        $as_nobody spile cancel --grace 100ms s >/dev/null; got=$?; cat <&3; exit $got";
+    let Some((all, stderr, status)) = rooted(script) else { return };
+    assert!(stderr.contains("s: the turn has ended, but processes cannot be killed"), "{stderr}");
+    assert_eq!((verdict(&all), status), ("turn_cancelled", 1));
+}

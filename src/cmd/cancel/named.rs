@@ -87,7 +87,7 @@ impl Named {
         ask_all(asked, grace.saturating_add(PATIENCE), &mut |found, answer| {
             let (heard, status) = self.hear(&found.info.stream, &answer);
             exit = exit.or(status);
-            if let Answer::Ended(line) = answer {
+            if let Answer::Ended(line, _) = answer {
                 printed = printed.or(run::print(format!("{line}\n").as_bytes()));
             }
             heard
@@ -101,10 +101,13 @@ impl Named {
         match answer {
             Answer::Accepted | Answer::State(_) => (Heard::More, Exit::Success),
             Answer::Redirected => (Heard::Enough, Exit::Success),
-            Answer::Ended(line) => {
+            Answer::Ended(line, left) => {
                 let cancelled =
                     codec::decode_text(line).is_ok_and(|e| e.kind == Type::TurnCancelled);
-                let exit = if cancelled {
+                let exit = if !left.is_empty() {
+                    say(&format!("the turn has ended, but processes cannot be killed and still run: {left:?}"));
+                    Exit::Failed
+                } else if cancelled {
                     Exit::Success
                 } else {
                     say("the turn ended otherwise");

@@ -44,8 +44,8 @@ pub enum Answer {
     Accepted,
     /// It will not be done: the reason as a word for programs, and in words.
     Refused(String, String),
-    /// The turn has ended, with this event as its line.
-    Ended(String),
+    /// The turn has ended, with this event as its line; these processes of the agent cannot be killed and still run.
+    Ended(String, Vec<i32>),
     /// The next prompt is on its way to the agent.
     Redirected,
     /// What the run is doing: the whole answer.
@@ -204,7 +204,7 @@ fn answer(line: &[u8]) -> Answer {
         ("refused", _) => {
             Answer::Refused(said.code.unwrap_or_default(), said.reason.unwrap_or_default())
         }
-        ("ended", Some(event)) => Answer::Ended(event.get().to_owned()),
+        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), said.left),
         ("redirected", _) => Answer::Redirected,
         ("state", _) => Answer::State(line.trim_end().to_owned()),
         _ => Answer::Lost(said.reason.unwrap_or_default()),

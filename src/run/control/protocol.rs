@@ -120,6 +120,8 @@ pub(super) struct Said<'a> {
     pub reason: Option<String>,
     #[serde(default)]
     pub code: Option<String>,
+    #[serde(default)]
+    pub left: Vec<i32>,
     #[serde(borrow, default)]
     pub event: Option<&'a RawValue>,
 }

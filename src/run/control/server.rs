@@ -147,16 +147,18 @@ impl Server {
         }
     }
 
-    /// A turn has ended with this event: whoever waits for it is told. What was to be said then, and to whom.
-    pub(in crate::run) fn ended(&mut self, end: &TurnEnd) -> Vec<(u64, String)> {
+    /// A turn has ended with this event: whoever waits for it is told, and which processes cannot be killed. What was to be said then, and to whom.
+    pub(in crate::run) fn ended(&mut self, end: &TurnEnd, left: &[i32]) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
             let waits = client.waits.as_ref();
             if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
                 let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
                 // As it is in the stream, byte for byte.
+                let left =
+                    if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
                 client.say(&format!(
-                    r#"{{"spile":{VERSION},"answer":"ended","event":{}}}"#,
+                    r#"{{"spile":{VERSION},"answer":"ended","event":{}{left}}}"#,
                     end.line
                 ));
                 then.extend(prompt.map(|prompt| (client.id, prompt)));

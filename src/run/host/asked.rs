@@ -208,7 +208,7 @@ impl Host<'_> {
             return;
         };
         for end in self.tap.guard().take_ends() {
-            self.asked.then.extend(control.ended(&end));
+            self.asked.then.extend(control.ended(&end, &self.left));
         }
         for (client, prompt) in std::mem::take(&mut self.asked.then) {
             let answer = self

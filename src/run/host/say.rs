@@ -27,12 +27,12 @@ impl Host<'_> {
             self.say("detached_writers", Some(message), None);
         }
         let left = self.agent.left();
-        self.left = !left.is_empty();
+        self.left = left.iter().map(|(pid, _)| *pid).collect();
         let ended = self.agent.ended().unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
-        data["killed"] = json!(self.was_killed());
-        if self.left {
+        data["killed"] = json!(self.was_killed() && !self.agent.is_immortal());
+        if !left.is_empty() {
             let all: Vec<String> =
                 left.iter().map(|(pid, name)| format!("{pid} ({})", name.escape_debug())).collect();
             let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
@@ -42,7 +42,7 @@ impl Host<'_> {
                 format!("spile: processes of the agent that could not be killed: {count}: {shown}{more}\n")
                     .as_bytes(),
             );
-            let pids: Vec<i32> = left.iter().map(|(pid, _)| *pid).take(MAX_LEFT).collect();
+            let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
             data["left"] = json!({"count": count, "pids": pids});
         }
         self.say("exit", None, Some(data));
@@ -123,7 +123,7 @@ impl Host<'_> {
             Some(Ended::Signalled(signal)) => Exit::Signal(signal),
             _ => Exit::Success,
         };
-        let left = if self.left { Exit::Failed } else { Exit::Success };
+        let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
         let said = child.or(self.tap.exit()).or(left);
         match (self.reader_gone, self.cannot_write) {
             (_, true) => said.or(Exit::CannotWrite),
