@@ -84,8 +84,9 @@ fn an_agent_that_never_says_a_word_is_cancelled_by_the_filter() {
         assert_eq!(all.last().unwrap()["kind"], "exit", "the wrap has ended it");
         // Of a recording it is the filter that ends it.
         let (stdout, stderr, status) = bash(&format!(
-            "cd $TMPDIR; mkfifo open; spile wrap -- true | head -1 >r; (cat r; read -r x <open) \
-             | spile cancel {condition} >out; got=$?; spile check out >$TMPDIR/e || cat $TMPDIR/e >&2; cat out; exit $got"
+            "cd $TMPDIR; spile wrap -- true | head -1 >r
+             spile cancel {condition} < <(tail -n +1 --pid=$$ -f r) >out; got=$?
+             spile check out >$TMPDIR/e || cat $TMPDIR/e >&2; cat out; exit $got"
         ));
         assert_eq!((stderr.as_str(), status), ("", 130), "{stdout}");
         assert_eq!(verdict(&events(stdout.as_bytes())), "turn_cancelled");
