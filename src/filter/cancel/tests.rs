@@ -79,6 +79,16 @@ impl Script {
         )));
     }
 
+    /// The end of a run, which belongs to no turn.
+    fn exit(&mut self, at: u64, stream: &str) {
+        let state = self.state(stream);
+        state.1 += 1;
+        let (seq, ts) = (state.1, Time::from_millis(at));
+        self.lines.push((at, format!(
+            r#"{{"v":1,"type":"status","stream":"{stream}","seq":{seq},"ts":"{ts}","kind":"exit","data":{{"code":0}}}}"#
+        )));
+    }
+
     /// What a wrap says first, with its socket.
     fn session(&mut self, at: u64, stream: &str) {
         let state = self.state(stream);
@@ -421,10 +431,7 @@ fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
 
 #[test]
 fn what_has_exited_is_not_waited_for() {
-    let exit = |s: &mut Script| {
-        let line = r#"{"v":1,"type":"status","stream":"s","seq":9,"ts":"1970-01-01T00:00:00.100Z","kind":"exit","data":{"code":0}}"#;
-        s.lines.push((100, line.to_owned()));
-    };
+    let exit = |script: &mut Script| script.exit(100, "s");
     let (out, asked) = started(&only(|o| o.when_idle = ms(300)), exit, 2000);
     assert_eq!((shorts(&out).len(), asked), (2, 0));
 }

@@ -114,6 +114,9 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
         for (n, open) in streams.iter_mut().enumerate() {
             open.end(&mut script, now, &format!("s{n}"));
         }
+        if session {
+            script.exit(now, "s0");
+        }
         script.lines
     })
 }
