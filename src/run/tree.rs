@@ -154,7 +154,7 @@ pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
     loop {
         match wait(options) {
             Ok(Some((pid, status))) => changed(pid, status),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Ok(None) | Err(_) => return,
         }
     }
