@@ -49,7 +49,10 @@ pub const TABLE: &[Row] = &[
     Row { status: "125", meaning: "spile itself failed" },
     Row { status: "126", meaning: "the agent's command is not executable" },
     Row { status: "127", meaning: "the agent's command was not found" },
-    Row { status: "79", meaning: "another run with this --once key is still there; nothing was started" },
+    Row {
+        status: "79",
+        meaning: "another run with this --once key is still there; nothing was started",
+    },
     Row {
         status: "128+n",
         meaning: "death by signal n, re-raised so that the shell sees a real signal death",

@@ -80,7 +80,8 @@ fn mask_word(word: &str) -> String {
         return format!("-H{}", header(value));
     }
     let whole_header = word.split_once(':').map(|(name, _)| name);
-    if whole_header.is_some_and(|name| name.contains('-') || name.eq_ignore_ascii_case("authorization"))
+    if whole_header
+        .is_some_and(|name| name.contains('-') || name.eq_ignore_ascii_case("authorization"))
         && whole_header.is_some_and(is_name)
     {
         return header(word);
@@ -113,15 +114,18 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             Named::Yes,
         ),
         // name=value, quoted or not
-        (
-            r#"(?<keep>(?<name>[\w.-]+)\s?=\s?\\?["'])(?<value>[^"'\\]+)"#,
-            Named::Yes,
-        ),
+        (r#"(?<keep>(?<name>[\w.-]+)\s?=\s?\\?["'])(?<value>[^"'\\]+)"#, Named::Yes),
         (r#"(?<keep>(?<name>[\w.-]+)=)(?<value>[^\s"'\\&;|]+)"#, Named::Yes),
         // ?key=value
-        (r#"(?i)(?<keep>[?&](?<name>key|sig|signature|auth|code|pwd)=)(?<value>[^\s"'&;|#]+)"#, Named::No),
+        (
+            r#"(?i)(?<keep>[?&](?<name>key|sig|signature|auth|code|pwd)=)(?<value>[^\s"'&;|#]+)"#,
+            Named::No,
+        ),
         // --name value
-        (r#"(?<keep>--?(?<name>[A-Za-z][\w-]*)\s+["']?)(?<value>[^\s"'&;|-][^\s"'&;|]*)"#, Named::Yes),
+        (
+            r#"(?<keep>--?(?<name>[A-Za-z][\w-]*)\s+["']?)(?<value>[^\s"'&;|-][^\s"'&;|]*)"#,
+            Named::Yes,
+        ),
         // Bearer value
         (r"(?i)(?<keep>\b(?<name>bearer|basic)\s+)(?<value>[A-Za-z0-9+/_.~=-]{16,})", Named::No),
         // scheme://user:password@
@@ -143,7 +147,8 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"(?<keep>\b(?<name>AIza|ya29\.|eyJ))(?<value>[A-Za-z0-9_.-]{12,})", Named::No),
         (r"(?<keep>-----BEGIN (?<name>[A-Z ]*)PRIVATE KEY-----)(?<value>[^-]+)", Named::No),
     ];
-    let compiled = rules.into_iter().filter_map(|(rule, named)| Some((Regex::new(rule).ok()?, named)));
+    let compiled =
+        rules.into_iter().filter_map(|(rule, named)| Some((Regex::new(rule).ok()?, named)));
     compiled.collect()
 });
 
@@ -191,8 +196,17 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// Words that make any name one of a secret.
-const INSIDE: &[&str] =
-    &["token", "secret", "password", "passwd", "passphrase", "authorization", "credential", "cookie", "bearer"];
+const INSIDE: &[&str] = &[
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "authorization",
+    "credential",
+    "cookie",
+    "bearer",
+];
 
 /// Words that do so at a name's end.
 const LAST: &[&str] = &["key", "auth", "pwd", "pass", "pat"];
@@ -201,7 +215,8 @@ const LAST: &[&str] = &["key", "auth", "pwd", "pass", "pat"];
 const ENDS: &[&str] = &["apikey", "accesskey", "privatekey", "secretkey", "authkey"];
 
 /// Words at a name's end that make it one of something else.
-const PLACES: &[&str] = &["file", "path", "dir", "env", "limit", "budget", "count", "type", "helper", "store"];
+const PLACES: &[&str] =
+    &["file", "path", "dir", "env", "limit", "budget", "count", "type", "helper", "store"];
 
 /// The words of a name, in lower case: `apiKey`, `API_KEY` and `api-key` have the same.
 fn parts(name: &str) -> Vec<String> {

@@ -77,7 +77,9 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     let ours = |what: &str, e: &io::Error| SpawnError::ours(&program, what, e);
     let (wires, console) = match console::wire(&plan) {
         Ok(wired) => wired,
-        Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("there is no terminal for it", &e))),
+        Err(e) => {
+            return Ok(spawn_failed(tap, &mut plan, &ours("there is no terminal for it", &e)));
+        }
     };
     let job: &[i32] = match console {
         Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
@@ -123,7 +125,8 @@ enum Prompts {
 impl Prompts {
     fn of(argv: &[String]) -> Self {
         let words = ["rpc", "acp", "proto", "app-server", "serve"];
-        let named = |word: &String| word.contains("input") || words.contains(&word.trim_start_matches('-'));
+        let named =
+            |word: &String| word.contains("input") || words.contains(&word.trim_start_matches('-'));
         if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
     }
 }
@@ -419,7 +422,8 @@ impl<'a> Host<'a> {
 
     /// Whether the agent may read another prompt from a stdin that it has from us.
     fn may_be_asked(&self) -> bool {
-        let takes = |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
+        let takes =
+            |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
         self.inherited.is_some_and(takes) && !input::has_ended()
     }
 

@@ -22,7 +22,10 @@ pub struct Taken {
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, pid } = self;
-        write!(f, "another run with --once {key} is still there (process {pid}): let it end, or stop it")
+        write!(
+            f,
+            "another run with --once {key} is still there (process {pid}): let it end, or stop it"
+        )
     }
 }
 

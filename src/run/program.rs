@@ -66,9 +66,7 @@ pub(super) fn refused(name: &OsStr, error: &io::Error) -> (Exit, String) {
         Some(Errno::ACCESS) if Path::new(name).is_dir() => {
             (Exit::NotExecutable, "it is a folder".into())
         }
-        Some(Errno::ACCESS) => {
-            (Exit::NotExecutable, "permission denied: is it executable?".into())
-        }
+        Some(Errno::ACCESS) => (Exit::NotExecutable, "permission denied: is it executable?".into()),
         Some(Errno::NOEXEC) => {
             (Exit::NotExecutable, "it is no program for this system, and no script".into())
         }

@@ -28,7 +28,8 @@ fn heed_signals() {
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
         let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD];
-        for signal in signals.into_iter().filter(|n| ignored.unwrap_or_default() >> (n - 1) & 1 == 1)
+        for signal in
+            signals.into_iter().filter(|n| ignored.unwrap_or_default() >> (n - 1) & 1 == 1)
         {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).unwrap();
         }

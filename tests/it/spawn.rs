@@ -70,7 +70,8 @@ fn a_script_without_its_first_line_is_run_by_a_shell() {
     let script = "cd $TMPDIR; echo 'echo ran with $1' >agent; chmod +x agent";
     for how in ["./agent", "--pty -- ./agent", "$TMPDIR/agent", "agent"] {
         let how = if how.starts_with('-') { how.to_owned() } else { format!("-- {how}") };
-        let (stdout, stderr, status) = bash(&format!("{script}; PATH=$PATH:$TMPDIR; spile wrap {how} x"));
+        let (stdout, stderr, status) =
+            bash(&format!("{script}; PATH=$PATH:$TMPDIR; spile wrap {how} x"));
         assert_eq!((stderr.as_str(), status), ("", 0), "{how}");
         assert_eq!(answer(&events(stdout.as_bytes())), "ran with x\n", "{how}");
     }
@@ -107,7 +108,9 @@ fn a_program_without_its_loader_is_not_a_command_not_found() {
 
 #[test]
 fn what_spile_lacks_itself_is_125_and_no_fault_of_the_command() {
-    let (stdout, stderr, status) = bash("exec 2>$TMPDIR/e; ulimit -n 6; spile wrap -- echo hi; got=$?; ulimit -n 6; read -r l <$TMPDIR/e; echo \"$l\"; exit $got");
+    let (stdout, stderr, status) = bash(
+        "exec 2>$TMPDIR/e; ulimit -n 6; spile wrap -- echo hi; got=$?; ulimit -n 6; read -r l <$TMPDIR/e; echo \"$l\"; exit $got",
+    );
     assert_eq!(status, 125, "{stdout}{stderr}");
     assert!(stdout.contains("spawn_failed") && stdout.contains("Too many open files"), "{stdout}");
 }

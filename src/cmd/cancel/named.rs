@@ -105,7 +105,9 @@ impl Named {
                 let cancelled =
                     codec::decode_text(line).is_ok_and(|e| e.kind == Type::TurnCancelled);
                 let exit = if !left.is_empty() {
-                    say(&format!("the turn has ended, but processes cannot be killed and still run: {left:?}"));
+                    say(&format!(
+                        "the turn has ended, but processes cannot be killed and still run: {left:?}"
+                    ));
                     Exit::Failed
                 } else if cancelled {
                     Exit::Success

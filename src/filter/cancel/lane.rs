@@ -294,7 +294,8 @@ impl Lane {
         if silent {
             self.seq += 1;
             let envelope = self.envelope(now, Type::TurnStarted, Some(self.seq));
-            let body = TurnStarted { runtime: self.runtime.as_str().into(), ..TurnStarted::default() };
+            let body =
+                TurnStarted { runtime: self.runtime.as_str().into(), ..TurnStarted::default() };
             out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
         }
         for block in &blocks {

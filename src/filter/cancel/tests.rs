@@ -411,7 +411,10 @@ fn an_agent_that_has_said_nothing_is_at_work_on_its_first_turn() {
     let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(400, "s"), 800);
     assert_eq!((shorts(&out).len(), asked), (2, 0));
     let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(600, "s"), 5000);
-    assert_eq!((&shorts(&out)[1..3], asked), (&["500 cancel_requested".to_owned(), "600 turn_started".to_owned()][..], 1));
+    assert_eq!(
+        (&shorts(&out)[1..3], asked),
+        (&["500 cancel_requested".to_owned(), "600 turn_started".to_owned()][..], 1)
+    );
 }
 
 #[test]

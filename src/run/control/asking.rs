@@ -64,7 +64,11 @@ impl Asking {
             return Err(("gone", "the run is not there any more".into()));
         };
         // Its own number for itself is another's here if it is numbered apart.
-        if found.client.pid().is_some_and(|pid| lineage::of(self.source.as_deref(), pid) == Lineage::Another) {
+        if found
+            .client
+            .pid()
+            .is_some_and(|pid| lineage::of(self.source.as_deref(), pid) == Lineage::Another)
+        {
             let why = "these events do not come from the run itself: a recording of it";
             return Err(("recording", why.into()));
         }

@@ -58,7 +58,8 @@ impl Host<'_> {
             started: self.clock.now().to_string(),
         };
         let server = Server::open(&info);
-        let mut data = json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
+        let mut data =
+            json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
         if server.is_ok() {
             data["control"] = json!({"pid": info.pid, "word": info.control});
         }

@@ -54,7 +54,8 @@ fn where_there_is_no_folder_at_all_a_run_is_a_run_and_nothing_else_fails() {
          spile wrap -- true | grep -c \"cannot be cancelled by name: cannot make /dev/null/x\"
          spile ps; echo $?; spile cancel s; echo $?; spile cancel --all; echo $?; spile wrap --once k -- true; echo $?'",
     );
-    let why = "spile: no run can be found: cannot make /dev/null/x: Not a directory (os error 20)\n";
+    let why =
+        "spile: no run can be found: cannot make /dev/null/x: Not a directory (os error 20)\n";
     let nothing = "spile: nothing runs by that name; `spile ps` lists what runs\n";
     let head = "STREAM  LABEL  PID  AGENT  TURN  STATE  IDLE  MEMORY  COMMAND\n";
     let once = "spile: cannot make /dev/null/x: Not a directory (os error 20)\n125\n";
