@@ -161,11 +161,11 @@ fn a_preset_that_does_not_do_is_said_with_its_line() {
     };
     check(
         "presets = 1",
-        "spile.toml:1: presets must be tables: write [presets.NAME], and in it max, unit, max-lines",
+        "spile.toml:1: presets must be tables: write [presets.NAME], and in it max, unit, max-lines, fences",
     );
     check(
         "[presets]\nx = 1",
-        "spile.toml:2: presets.x must be a table: write [presets.x], and in it max, unit, max-lines",
+        "spile.toml:2: presets.x must be a table: write [presets.x], and in it max, unit, max-lines, fences",
     );
     check("[presets.x]\nmax = 15", "spile.toml:2: presets.x.max: write a number of at least 16");
     check(
@@ -174,7 +174,7 @@ fn a_preset_that_does_not_do_is_said_with_its_line() {
     );
     check(
         "[presets.x]\nmax = 20\nurl = \"y\"",
-        "spile.toml:3: presets.x.url cannot be set here, only max, unit, max-lines",
+        "spile.toml:3: presets.x.url cannot be set here, only max, unit, max-lines, fences",
     );
     check(
         "\n[presets.x]\nmax-lines = 2",
