@@ -18,6 +18,7 @@ use serde::Deserialize;
 pub use cursor::Cursor;
 pub(crate) use fields::string;
 pub use fields::{Fields, list, text};
+pub(crate) use lines::unmarked;
 pub use lines::{Cut, Lines, Piece};
 pub use object::Object;
 pub use slow::Unknown;

@@ -3,6 +3,7 @@
 
 mod block;
 mod calls;
+mod clean;
 mod ending;
 mod lanes;
 mod say;
@@ -60,6 +61,8 @@ pub struct Guard {
     /// How many turns have ended.
     ended: u64,
     fail_on_stop: Vec<String>,
+    /// Whether the outputs of tools keep their escape sequences.
+    raw_outputs: bool,
     stderr_tail: String,
     diagnostics: u64,
     /// The terminal events since somebody asked for them.
@@ -92,6 +95,7 @@ impl Guard {
             ahead: Duration::ZERO,
             stamp: Stamp::default(),
             fail_on_stop: Vec::new(),
+            raw_outputs: false,
             stderr_tail: String::new(),
             diagnostics: 0,
             ends: VecDeque::new(),
@@ -112,6 +116,11 @@ impl Guard {
     /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
     pub fn expect_lone_surrogates(&mut self) {
         self.writer.lone_surrogates = true;
+    }
+
+    /// From here on escape sequences and carriage returns stay in the outputs of tools.
+    pub fn keep_escapes(&mut self) {
+        self.raw_outputs = true;
     }
 
     /// How many diagnostics were said.
@@ -312,7 +321,7 @@ impl Guard {
                 });
             }
             tools::Said::Finished { tool, title, outcome, end } => {
-                let head = (Type::ToolFinished, parent, end.is_none());
+                let (head, raw) = ((Type::ToolFinished, parent, end.is_none()), self.raw_outputs);
                 self.emit(now, head, |body| {
                     body.object("tool", |body| {
                         for (key, text) in ["id", "name", "kind"].into_iter().zip(tool) {
@@ -322,7 +331,9 @@ impl Guard {
                     });
                     body.text("outcome", outcome);
                     if let Some(output) = end.and_then(|end| end.output.as_deref()) {
-                        body.json("output", output);
+                        let clean =
+                            if raw { Cow::Borrowed(output) } else { clean::clean_json(output) };
+                        body.json("output", &clean);
                     }
                     body.value_if("exit_code", end.and_then(|end| end.exit_code.as_ref()));
                     body.value_if("duration_ms", end.and_then(|end| end.duration_ms.as_ref()));

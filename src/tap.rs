@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::adapter::framing::{Frame, Frames};
-use crate::adapter::{self, Match, Order, Reader, Spec};
+use crate::adapter::{self, Framing, Match, Order, Reader, Spec};
 use crate::codec::{self, Lines, Piece};
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
 use crate::stage::{Io, Stage};
+use crate::text::escapes::{self, Plain};
 use crate::time::Time;
 
 /// How long output of an unknown kind is held while it may still turn out to be a known runtime's.
@@ -45,6 +46,8 @@ pub struct Tap {
     errors: Lines,
     config: Config,
     hint: Option<String>,
+    /// The escape sequences of plain output and stderr; `None` keeps them.
+    plain: Option<Plain>,
 }
 
 enum Source {
@@ -108,7 +111,14 @@ impl Tap {
             }
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
-        Self { guard, source, errors: Lines::new(PIECE), config, hint: None }
+        let plain = Some(Plain::default());
+        Self { guard, source, errors: Lines::new(PIECE), config, hint: None, plain }
+    }
+
+    /// From here on escape sequences and carriage returns stay in plain output, stderr and tool outputs.
+    pub fn keep_escapes(&mut self) {
+        self.plain = None;
+        self.guard.keep_escapes();
     }
 
     /// The guard, for what the host itself has to say.
@@ -158,8 +168,8 @@ impl Tap {
 
     /// Takes the next bytes of the agent's stderr.
     pub fn on_stderr(&mut self, now: Time, bytes: &[u8]) {
-        let guard = &mut self.guard;
-        self.errors.feed(bytes, |piece| error_line(now, piece, guard));
+        let (guard, plain) = (&mut self.guard, self.plain.as_ref());
+        self.errors.feed(bytes, |piece| guard.stderr(now, &error_line(piece, plain)));
     }
 
     /// Time has passed: what is held of an unknown runtime is plain text.
@@ -183,11 +193,14 @@ impl Tap {
     /// The agent's output has ended.
     pub fn on_end(&mut self, now: Time, ended: Ended) {
         self.decide();
-        let guard = &mut self.guard;
-        self.errors.end(|piece| error_line(now, piece, guard));
-        let Source::Known(_, reader) = &mut self.source else {
+        let (guard, plain) = (&mut self.guard, self.plain.as_ref());
+        self.errors.end(|piece| guard.stderr(now, &error_line(piece, plain)));
+        let Source::Known(spec, reader) = &mut self.source else {
             return;
         };
+        if let Some(plain) = self.plain.as_mut().filter(|_| spec.framing == Framing::Bytes) {
+            reader.feed(now, &plain.end(), guard);
+        }
         let verdict = reader.end(now, guard);
         guard.end(now, &End { ended, verdict });
     }
@@ -257,8 +270,13 @@ impl Tap {
     }
 
     fn read(&mut self, now: Time, bytes: &[u8]) {
-        if let Source::Known(_, reader) = &mut self.source {
-            reader.feed(now, bytes, &mut self.guard);
+        if let Source::Known(spec, reader) = &mut self.source {
+            match &mut self.plain {
+                Some(plain) if spec.framing == Framing::Bytes => {
+                    reader.feed(now, &plain.feed(bytes), &mut self.guard);
+                }
+                _ => reader.feed(now, bytes, &mut self.guard),
+            }
         }
     }
 }
@@ -294,11 +312,16 @@ impl Stage for Tap {
     }
 }
 
-fn error_line(now: Time, piece: Piece<'_>, guard: &mut Guard) {
+/// A line of stderr, as text where that is wanted.
+fn error_line(piece: Piece<'_>, plain: Option<&Plain>) -> String {
     let bytes = match piece {
         Piece::Line { bytes, .. } | Piece::Long { bytes, .. } => bytes,
     };
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    guard.stderr(now, &String::from_utf8_lossy(bytes));
+    let line = String::from_utf8_lossy(bytes);
+    match plain {
+        Some(_) => escapes::plain(&line).into_owned(),
+        None => line.into_owned(),
+    }
 }

@@ -58,6 +58,12 @@ pub(super) struct Args {
     /// Longest block of text; a longer one goes on in a new block
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = common::size)]
     max_block: usize,
+    /// Keep escape sequences and carriage returns in plain output, stderr and what tools give
+    ///
+    /// Without it they become text as with --pty: colours go, and of a progress bar that comes in one piece its last state
+    /// is left.
+    #[arg(long, conflicts_with = "pty")]
+    keep_escapes: bool,
     /// Exit with status 65 if any output of the agent could not be read
     #[arg(long)]
     strict: bool,
@@ -118,6 +124,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let config = Config { guard, max_line, strict: args.strict, argv };
     let mut tap = Tap::new(config, args.from.0);
     tap.guard().fail_on_stop(args.fail_on_stop);
+    if args.keep_escapes {
+        tap.keep_escapes();
+    }
     if let [word] = args.command.as_slice()
         && is_output(word)
     {

@@ -5,6 +5,11 @@ use memchr::{memchr, memrchr};
 /// The byte order mark, U+FEFF, in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A first line without the byte order mark that may stand before it.
+pub(crate) fn unmarked(line: &[u8]) -> &[u8] {
+    line.strip_prefix(MARK).unwrap_or(line)
+}
+
 /// What the cutter found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {

@@ -108,7 +108,9 @@ fn walk<T>(
         let Found::Line { start, next, bytes } = book.line(at) else {
             return None;
         };
-        if let Some(answer) = codec::decode(bytes).ok().and_then(|event| look(&event)) {
+        if let Some(answer) =
+            codec::decode(codec::unmarked(bytes)).ok().and_then(|event| look(&event))
+        {
             return Some((start, answer));
         }
         at = next;
@@ -164,7 +166,9 @@ fn keyed(
             Found::End => return Some(None),
             Found::Line { start, .. } if start >= to => return Some(None),
             Found::Line { start, next, bytes } => {
-                if let Some(key) = codec::decode(bytes).ok().and_then(|event| key(&event)) {
+                if let Some(key) =
+                    codec::decode(codec::unmarked(bytes)).ok().and_then(|event| key(&event))
+                {
                     return Some(Some((start, next, key)));
                 }
                 at = next;

@@ -1,11 +1,13 @@
 //! What a terminal was told, as lines of text: escape sequences go, what was written over goes, and no control character
 //! but the line feed and the tab is left. One line is followed, not a screen.
 
+mod plain;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
+pub use plain::Plain;
 use vte::{Params, Parser, Perform};
 
 /// A line is held until its end is known, but no more of it than this, in characters: what is longer leaves in pieces.
@@ -52,6 +54,12 @@ struct Line {
     at: usize,
     /// A carriage return was the last movement.
     returned: bool,
+    /// The beginning of the line has left before its end.
+    shown: bool,
+    /// The line was written over after that: it leaves when it ends.
+    busy: bool,
+    /// Whether a carriage return before a line feed stays.
+    keeps_crlf: bool,
     out: String,
 }
 
@@ -84,6 +92,24 @@ impl Escapes {
         }
     }
 
+    /// The line that was begun, unless it is being written over: what comes next goes on behind it.
+    fn flush(&mut self) -> String {
+        let line = &mut self.line;
+        if !line.returned && !line.busy && !line.chars.is_empty() && line.at == line.chars.len() {
+            line.release();
+            line.shown = true;
+        }
+        std::mem::take(&mut self.line.out)
+    }
+
+    /// Whether nothing is held.
+    fn is_idle(&self) -> bool {
+        self.begun.is_empty()
+            && self.line.chars.is_empty()
+            && !self.line.returned
+            && !self.line.busy
+    }
+
     /// Nothing more comes: the line that was begun, and the state is that of the start.
     #[must_use]
     pub fn end(&mut self) -> String {
@@ -92,6 +118,7 @@ impl Escapes {
         }
         self.parser = Parser::new();
         self.line.release();
+        (self.line.shown, self.line.busy) = (false, false);
         std::mem::take(&mut self.line.out)
     }
 }
@@ -101,6 +128,10 @@ impl Line {
         if std::mem::take(&mut self.returned) {
             self.chars.clear();
             self.at = 0;
+            if std::mem::take(&mut self.shown) {
+                self.out.push('\n');
+                self.busy = true;
+            }
         }
         match self.chars.get_mut(self.at) {
             Some(under) => *under = c,
@@ -120,12 +151,13 @@ impl Line {
 
     fn end_line(&mut self) {
         self.release();
+        (self.shown, self.busy) = (false, false);
         self.out.push('\n');
     }
 
     /// The cursor leaves the line.
     fn leave(&mut self) {
-        if !self.chars.is_empty() {
+        if !self.chars.is_empty() || self.shown {
             self.end_line();
         }
     }
@@ -146,6 +178,11 @@ impl Line {
         match c {
             '\t' => self.put('\t'),
             // Line feed, vertical tab, form feed, index, next line.
+            '\n' if self.keeps_crlf && self.returned => {
+                self.release();
+                self.out.push('\r');
+                self.end_line();
+            }
             '\n' | '\x0b' | '\x0c' | '\u{84}' | '\u{85}' => self.end_line(),
             '\r' => (self.at, self.returned) = (0, true),
             '\x08' => self.at = self.at.saturating_sub(1),

@@ -157,3 +157,44 @@ fn a_call_is_a_line_with_its_command() {
          → weather city=Oslo days=3 ✓ 1.0s\n\nIt rains.\ninfo: retries=3 by=me\n[COMPLETED]\n",
     );
 }
+
+#[test]
+fn plain_output_stderr_and_tool_outputs_are_text() {
+    let agent = r"printf '\033[1mbold\033[0m\r\n 10%%\r100%%\n'; printf '\033[31mwarn\033[0m: 1%%\r99%%\r\n' >&2";
+    let values = |flags: &str| {
+        let (stdout, stderr, status) = bash(&format!(
+            "spile wrap {flags} -- sh -c \"{agent}\" | jq -c 'select(.type==\"block_final\" or .kind==\"log\") | .text // .message' | sort",
+        ));
+        assert_eq!((stderr.as_str(), status), ("", 0));
+        stdout
+    };
+    if bash("command -v jq >/dev/null").2 != 0 {
+        eprintln!("skipped: jq is not installed");
+        return;
+    }
+    assert_eq!(values(""), "\"99%\"\n\"bold\\r\\n100%\\n\"\n");
+    let kept = values("--keep-escapes");
+    assert!(
+        kept.contains(r"\u001b[1mbold\u001b[0m\r\n 10%\r100%\n")
+            && kept.contains(r"\u001b[31mwarn"),
+        "{kept}"
+    );
+    let codex = concat!(
+        r#"{"type":"thread.started","thread_id":"t"}"#,
+        "\n",
+        r#"{"type":"turn.started"}"#,
+        "\n",
+        r#"{"type":"item.completed","item":{"id":"i","type":"command_execution","command":"make","aggregated_output":"\u001b[31mred\u001b[0m\r\n","exit_code":2,"status":"failed"}}"#,
+        "\n",
+        r#"{"type":"turn.completed"}"#,
+        "\n"
+    );
+    spile(&["wrap"])
+        .stdin(codex)
+        .run()
+        .then(|events| assert!(events.contains(r#""output":"red\n""#), "{events}"));
+    spile(&["wrap", "--keep-escapes"])
+        .stdin(codex)
+        .run()
+        .then(|events| assert!(events.contains(r"[31mred"), "{events}"));
+}
