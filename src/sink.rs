@@ -10,9 +10,9 @@ mod http;
 mod pipe;
 mod unix;
 
-pub use command::{CommandSink, ask};
+pub use command::{CommandSink, ask, end_commands};
 pub use discord::DiscordSink;
-pub use file::{Existing, FileSink};
+pub use file::{Existing, FileSink, canonical};
 pub use http::HttpSink;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;

@@ -1,6 +1,7 @@
 //! `spile ledger`.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use anyhow::Result;
 use super::usage;
 use crate::exit::Exit;
 use crate::ledger::{Row, State};
-use crate::run::ledger::{Look, Lookup, Resolve, Store};
+use crate::run::ledger::{Look, Lookup, Resolve, Store, Which};
 use crate::run::{self, Clock};
 use crate::term::quoted;
 
@@ -18,8 +19,8 @@ use crate::term::quoted;
 /// failed tries, time and what the sink said. Both also work while tee uses the ledger.
 ///
 /// retry lets deliveries that failed or are in doubt be sent again by the next tee, forget lets them be, so that what waits
-/// behind them goes on; without ids all of them are meant. forget with an id also takes one that was not sent yet. The
-/// status is 1 if there was none.
+/// behind them goes on. Name them by their ids, or all of them with --all. forget with an id also takes one that was not
+/// sent yet. The status is 1 if there was none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// Delivery ids, for retry and forget
     #[arg(value_name = "ID")]
     ids: Vec<String>,
+    /// Every delivery that failed or is in doubt, for retry and forget
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
     /// Only what is not settled
     #[arg(long)]
     pending: bool,
@@ -56,9 +60,14 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let acts = matches!(args.action, Action::Retry | Action::Forget);
-    if acts && (args.pending || args.json) || !acts && !args.ids.is_empty() {
+    if acts && (args.pending || args.json) || !acts && (args.all || !args.ids.is_empty()) {
         return Ok(usage(
-            "--pending and --json go with stat and list, delivery ids with retry and forget",
+            "--pending and --json go with stat and list, --all and delivery ids with retry and forget",
+        ));
+    }
+    if acts && !args.all && args.ids.is_empty() {
+        return Ok(usage(
+            "name the deliveries by their ids (`spile ledger list --pending`), or write --all",
         ));
     }
     match args.action {
@@ -84,7 +93,7 @@ fn stat(args: &Args) -> Result<Exit> {
             writeln!(text, "{object}")?;
         } else {
             let counts: Vec<String> = counts.map(|((_, name), n)| format!("{n} {name}")).collect();
-            writeln!(text, "{}\t{}", quoted(sink), counts.join(", "))?;
+            writeln!(text, "{}\t{}", quoted(&sink), counts.join(", "))?;
         }
     }
     let printed = run::print(text.as_bytes());
@@ -95,11 +104,18 @@ fn settled(state: State) -> bool {
     matches!(state, State::Sent | State::Expired)
 }
 
+/// What is printed at once, in bytes.
+const PIECE: usize = 64 << 10;
+
 fn list(args: &Args) -> Result<Exit> {
-    let mut text = String::new();
-    let mut damaged = 0;
-    Look::open(&args.path)?.every(|found| {
+    let (mut text, mut damaged, mut printed) = (String::new(), 0, Exit::Success);
+    let all = Look::open(&args.path)?.every(|found| {
+        if text.len() >= PIECE {
+            printed = run::print(text.as_bytes());
+            text.clear();
+        }
         match found {
+            _ if printed != Exit::Success => return Ok(ControlFlow::Break(())),
             Lookup::Row(row) if args.pending && !row.is_open() => {}
             Lookup::Row(row) if args.json => writeln!(text, "{}", json(&row))?,
             Lookup::Row(row) => writeln!(text, "{}", line(&row))?,
@@ -108,9 +124,12 @@ fn list(args: &Args) -> Result<Exit> {
                 run::complain(format!("spile: {}: {what}\n", args.path.display()).as_bytes());
             }
         }
-        Ok(())
-    })?;
-    let printed = run::print(text.as_bytes());
+        Ok(ControlFlow::Continue(()))
+    });
+    all?;
+    if printed == Exit::Success {
+        printed = run::print(text.as_bytes());
+    }
     Ok(printed.or(complain_of(damaged)))
 }
 
@@ -127,7 +146,7 @@ fn line(row: &Row) -> String {
         row.state.name().to_owned(),
         row.mark.name().to_owned(),
         quoted(&row.id),
-        quoted(shown(&row.sink)),
+        quoted(&shown(&row.sink)),
         row.tries.to_string(),
         row.changed.to_string(),
         quoted(&row.note),
@@ -148,19 +167,26 @@ fn json(row: &Row) -> serde_json::Value {
     })
 }
 
-/// A sink's address as it may be shown: the path of a URL is often a secret.
-fn shown(address: &str) -> &str {
-    let Some(at) = address.find("://") else {
-        return address;
-    };
-    let host = at + 3;
-    let end = address.get(host..).and_then(|rest| rest.find(['/', '?']));
-    end.and_then(|end| address.get(..host + end)).unwrap_or(address)
+/// A sink's address as it may be shown: a command's arguments, a URL's path and what stands before its host may be secrets.
+fn shown(address: &str) -> String {
+    let command = ["cmd:", "pipe:"].iter().any(|kind| address.starts_with(kind));
+    if command {
+        return address.split(' ').next().unwrap_or_default().to_owned();
+    }
+    let url = ["http:", "https:"].iter().any(|s| address.to_ascii_lowercase().starts_with(s));
+    match address.split_once("://") {
+        Some((scheme, rest)) if url => {
+            let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+            format!("{scheme}://{}", host.rsplit('@').next().unwrap_or_default())
+        }
+        _ => address.to_owned(),
+    }
 }
 
 fn resolve(args: &Args, to: Resolve) -> Result<Exit> {
     let mut store = Store::open(&args.path)?;
-    let count = store.resolve(Clock::start().now(), &args.ids, to)?;
+    let which = if args.all { Which::All } else { Which::Ids(&args.ids) };
+    let count = store.resolve(Clock::start().now(), which, to)?;
     let what = match to {
         Resolve::Retry => "will be sent again",
         Resolve::Forget => "will not be sent",

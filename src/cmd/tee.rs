@@ -25,7 +25,8 @@ use crate::sink::{self, Existing, Sink};
 /// (EX_TEMPFAIL) is tried again, one with any other status but 0 has refused the event.
 ///
 /// Options stand behind a #: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that chunk makes,
-/// #to=discord-webhook sends answer text as messages. A # itself is written ##.
+/// #to=discord-webhook sends answer text as messages, #name=NAME is what messages and the ledger call the sink, so that it stays the
+/// same when its address changes. A # itself is written ##.
 ///
 /// A sink is never waited for: what it does not take yet waits in memory, then in a file without a name, and past that the
 /// sink is given up. At the end the sinks have --linger; the status is 1 if anything is owed.
@@ -116,6 +117,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             Err(why) => return Ok(usage(&format!("sink {text:?}: {why}"))),
         }
     }
+    let mut names: Vec<&String> = addresses.iter().filter_map(|a| a.called.as_ref()).collect();
+    names.sort();
+    if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
+        return Ok(usage(&format!("two sinks have the name {}: give each its own", twice[0])));
+    }
     let existing = if args.append || args.ledger.ledger.is_some() {
         Existing::Append
     } else {
@@ -138,10 +144,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     return Ok(Exit::CannotWrite);
                 }
             };
+            if let Some(name) = belonging(&addresses, &store) {
+                return Ok(usage(&format!("{name} belongs to the ledger: it cannot be a sink")));
+            }
             let mut all = Vec::new();
             for address in &addresses {
-                let book =
-                    args.ledger.book(address, || open(address, existing, args.spool_max as u64));
+                let book = args
+                    .ledger
+                    .book(address, || open(address, Existing::Kept, args.spool_max as u64));
                 match book {
                     Some(book) => all.push(book),
                     None => sinks.push(named(address)),
@@ -160,6 +170,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         reading: args.reading.reading(),
         outcome: args.exit_from_stream.then(Outcome::default),
     })
+}
+
+/// The first sink that is a file of the ledger.
+fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
+    let owned = |address: &&Address| match &address.place {
+        Place::File(path) | Place::Unix(path) => store.owns(std::path::Path::new(path)),
+        _ => false,
+    };
+    addresses.iter().find(owned).map(Address::name)
 }
 
 /// The sink at an address, which keeps so many bytes if it has a history; `Err`: why it cannot be opened, for a person.

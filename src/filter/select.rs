@@ -107,7 +107,7 @@ fn other_name(line: &str) -> Option<String> {
 }
 
 /// Whether a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {

@@ -165,6 +165,16 @@ impl Lanes {
         self.touch(n);
     }
 
+    /// Rows of this stream that had ended are open again, and may stand before those in memory. Not while any is under way.
+    pub fn again(&mut self, stream: &str) {
+        let n = self.lane(stream);
+        if self.lanes[n].begun.is_empty() {
+            self.lanes[n].rows.clear();
+            self.lanes[n].loaded = 0;
+        }
+        self.more(stream);
+    }
+
     /// Bytes that are never in the ledger, to be given behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, bytes: Vec<u8>) {
         let n = self.lane(stream);

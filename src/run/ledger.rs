@@ -8,7 +8,9 @@ mod open;
 mod planning;
 mod rows;
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +18,7 @@ use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::ledger::{Change, Head};
+use crate::sink;
 use crate::time::Time;
 
 pub use desk::{Counts, Desk, Parcel, Question, Task};
@@ -92,6 +95,49 @@ impl Store {
         Ok(number)
     }
 
+    /// As [`Store::sink`], for a sink that the ledger may know by another address until now: the first of `others` that is
+    /// there has this address from then on.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sink_of(&mut self, address: &str, others: &[String]) -> Result<i64> {
+        let known = |address: &str| self.sinks.iter().position(|(_, a)| a == address);
+        let found = others.iter().find_map(|other| known(other));
+        match (known(address), found) {
+            (None, Some(at)) => books::rename(self, at, address),
+            _ => self.sink(address),
+        }
+    }
+
+    /// Whether this file is the ledger or one of those that belong to it.
+    #[must_use]
+    pub fn owns(&self, path: &Path) -> bool {
+        let ledger = sink::canonical(&self.path).unwrap_or_else(|_| self.path.clone());
+        let place = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+        let names = open::beside(&ledger);
+        names.iter().chain([&ledger]).any(|name| {
+            sink::canonical(path).is_ok_and(|path| path == *name)
+                || place(path).is_some_and(|here| Some(here) == place(name))
+        })
+    }
+
+    /// What was sent to this sink: a digest of the id and of what it stands for.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn sent(&self, sink: i64) -> Result<HashSet<Digest>> {
+        let mut found = self.db.prepare_cached(
+            "SELECT id, content FROM delivery WHERE sink = ?1 AND state = 'sent'",
+        )?;
+        let mut found = found.query([sink])?;
+        let mut all = HashSet::new();
+        while let Some(row) = found.next()? {
+            let (id, content): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            all.insert(digest(&id, &content));
+        }
+        Ok(all)
+    }
+
     /// The streams of which something is open at this sink, oldest first.
     ///
     /// # Errors
@@ -165,12 +211,12 @@ impl Store {
     }
 
     /// Lets failed and unknown deliveries be sent again (`Planned`), or lets them be so that what follows them goes on
-    /// (`Unknown`). Those with these ids; without any, all of them. How many there were.
+    /// (`Unknown`). How many there were.
     ///
     /// # Errors
     /// As [`Store::apply`].
-    pub fn resolve(&mut self, now: Time, ids: &[String], to: Resolve) -> Result<u64> {
-        books::resolve(self, now, ids, to)
+    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
+        books::resolve(self, now, which, to)
     }
 
     fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -192,6 +238,25 @@ impl Store {
             ))
         })
     }
+}
+
+/// What an id and what it stands for come to, short.
+pub type Digest = [u8; 16];
+
+/// The digest of an id and of what it stands for.
+#[must_use]
+pub fn digest(id: &str, content: &[u8]) -> Digest {
+    let all = crate::ledger::content(&[id, &format!("{content:?}")]);
+    std::array::from_fn(|n| all[n])
+}
+
+/// Of which deliveries a person has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All that failed or are in doubt.
+    All,
+    /// Those with these ids.
+    Ids(&'a [String]),
 }
 
 /// What a person has decided of deliveries that wait.

@@ -26,7 +26,7 @@ use super::output::{Output, complain};
 use super::signal::{ENDS, Second, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
-use crate::sink::Sink;
+use crate::sink::{Sink, end_commands};
 use crate::stage::Io;
 use crate::term::quoted;
 use bell::{Ear, bell};
@@ -51,8 +51,12 @@ pub fn tee(tee: Tee) -> Result<Exit> {
         run.run()?;
         run.finish()?;
     }
+    end_commands(COMMANDS_END);
     Ok(run.exit())
 }
+
+/// How long commands that have not ended may take to end when they are told to.
+const COMMANDS_END: Duration = Duration::from_secs(1);
 
 struct Loop {
     intake: Intake,

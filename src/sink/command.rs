@@ -1,9 +1,15 @@
 //! A process for each event: the event on its stdin, the delivery id in its environment, its status the answer. It cannot
 //! tell whether it has seen an event before.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
 use crate::backoff::Wait;
@@ -13,6 +19,60 @@ pub const ID: &str = "SPILE_DELIVERY_ID";
 
 /// The status by which a command says that it has not delivered and is to be tried again: `EX_TEMPFAIL` of sysexits.h.
 const TEMPFAIL: i32 = 75;
+
+/// The commands that are at work.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// How often it is looked whether commands have ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Ends the commands that are still at work, with all that they started in their process group: SIGTERM, and SIGKILL after
+/// `grace`. What has become of their deliveries is in doubt.
+pub fn end_commands(grace: Duration) {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let until = Instant::now() + grace;
+        signal_all(signal);
+        while !running().is_empty() && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn signal_all(signal: Signal) {
+    for pid in running().iter() {
+        // It leads its group, and keeps its number until it is waited for, which the lock holds up.
+        if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}
+
+/// A command that is at work.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let mut all = running();
+        let child = command.spawn()?;
+        all.insert(child.id());
+        Ok(Self(child))
+    }
+
+    /// Waits for its end.
+    fn wait(mut self) -> io::Result<ExitStatus> {
+        let pid = self.0.id().cast_signed();
+        if let Some(pid) = Pid::from_raw(pid) {
+            let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), ended) {}
+        }
+        running().remove(&self.0.id());
+        self.0.wait()
+    }
+}
 
 /// The sink.
 #[derive(Debug)]
@@ -35,11 +95,11 @@ impl CommandSink {
             Some(id) => command.env(ID, id),
             None => command.env_remove(ID),
         };
-        let mut child = match command.spawn() {
+        let mut child = match Running::start(&mut command) {
             Ok(child) => child,
             Err(e) => return not_startable(&e),
         };
-        if let Some(mut stdin) = child.stdin.take() {
+        if let Some(mut stdin) = child.0.stdin.take() {
             // One that does not read its input may be content all the same: its status says so.
             let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
         }
@@ -108,15 +168,19 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
         return Err("names no command".to_owned());
     };
     command.arg(id).env(ID, id).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
+    let started = Running::start(&mut command);
+    let mut child = started.map_err(|e| format!("cannot be started: {e}"))?;
+    if let Some(mut stdin) = child.0.stdin.take() {
         // It need not read it.
         let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
     }
     let mut answer = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
+    if let Some(stdout) = child.0.stdout.take() {
         let read = stdout.take(MAX_ANSWER).read_to_end(&mut answer);
-        read.map_err(|e| e.to_string())?;
+        if let Err(e) = read {
+            let _ = child.wait();
+            return Err(e.to_string());
+        }
     }
     match child.wait() {
         Ok(status) if status.success() => {}

@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -20,6 +21,8 @@ pub enum Existing {
     Truncate,
     /// It stays, and what comes is put behind it.
     Append,
+    /// As `Append`, and what counts as sent has reached the disk, in the file that has the name then.
+    Kept,
 }
 
 /// The sink.
@@ -29,6 +32,12 @@ pub struct FileSink {
     /// `None`: a FIFO that has not been opened, since that waits for its reader.
     file: Option<File>,
     regular: bool,
+    /// Whether what is written is to be found under the name.
+    kept: bool,
+    /// Lines that went to a file that had the name before.
+    elsewhere: u64,
+    /// Lines that went to the file at hand.
+    here: u64,
     buffer: Vec<u8>,
 }
 
@@ -57,7 +66,44 @@ impl FileSink {
         if regular && existing == Existing::Truncate && descriptor.is_none() {
             file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
         }
-        Ok(Self { path: path.to_owned(), file, regular, buffer: Vec::new() })
+        let kept = regular && existing == Existing::Kept && descriptor.is_none();
+        let path = path.to_owned();
+        Ok(Self { path, file, regular, kept, elsewhere: 0, here: 0, buffer: Vec::new() })
+    }
+
+    /// Opens the file that has the name now, if that is another one than it was. Nothing that was written counts as sent then.
+    fn follow(&mut self) -> Result<(), Outcome> {
+        let (true, Some(file)) = (self.kept, &self.file) else {
+            return Ok(());
+        };
+        let place = |m: std::fs::Metadata| (m.dev(), m.ino());
+        let here = file.metadata().map(place).ok();
+        if here.is_some() && here == std::fs::metadata(&self.path).map(place).ok() {
+            return Ok(());
+        }
+        let again = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
+        let why = match again {
+            Ok(file) => {
+                self.file = Some(file);
+                self.elsewhere += std::mem::take(&mut self.here);
+                "the file was removed or replaced while it was in use".to_owned()
+            }
+            Err(e) => format!("the file was removed or replaced, and cannot be made again: {e}"),
+        };
+        Err(Outcome::Retry { wait: Wait::Down, why })
+    }
+
+    /// Brings what was written to the disk, into the file that has the name.
+    fn settle(&mut self, lines: usize) -> Result<(), Outcome> {
+        if let (true, Some(file)) = (self.kept, &self.file)
+            && let Err(e) = file.sync_data()
+        {
+            let why = format!("cannot be brought to the disk: {e}");
+            return Err(Outcome::Gone { gone: Gone::Broken, why });
+        }
+        self.follow()?;
+        self.here += lines as u64;
+        Ok(())
     }
 
     /// Writes all of `bytes`, or says how much of it and why no more.
@@ -111,6 +157,32 @@ impl FileSink {
     }
 }
 
+/// The path without links and dots by which a file has one name only; it need not be there.
+///
+/// # Errors
+/// Those of its folder, and a path that names no file.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    // As many links as Linux follows (path_resolution(7)).
+    for _ in 0..40 {
+        match std::fs::canonicalize(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let folder = std::fs::canonicalize(folder)?;
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        match std::fs::read_link(folder.join(name)) {
+            Ok(target) => path = folder.join(target),
+            Err(_) => return Ok(folder.join(name)),
+        }
+    }
+    Err(Errno::LOOP.into())
+}
+
 /// A descriptor of ours once more.
 fn duplicate(fd: i32) -> io::Result<File> {
     if fd < 0 {
@@ -134,8 +206,21 @@ impl Sink for FileSink {
         let _ = self.write(b"");
     }
 
+    fn finish(&mut self) -> Result<(), String> {
+        match self.elsewhere {
+            0 => Ok(()),
+            n => Err(format!(
+                "the file was removed or replaced while it was in use: {n} events that were sent are not in it; run this again \
+                 with the same input to write them again"
+            )),
+        }
+    }
+
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
         let sent = || Outcome::Sent { receipt: None };
+        if let Err(moved) = self.follow() {
+            return vec![moved];
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         let single = match batch {
             [one] if one.form == Form::Bulk => one.bytes,
@@ -154,7 +239,10 @@ impl Sink for FileSink {
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
         let Err((written, error)) = result else {
-            return batch.iter().map(|_| sent()).collect();
+            return match self.settle(batch.len()) {
+                Ok(()) => batch.iter().map(|_| sent()).collect(),
+                Err(outcome) => vec![outcome],
+            };
         };
         // Those that are there whole are there; of the next nothing may stay.
         let mut whole = 0;
@@ -166,6 +254,9 @@ impl Sink for FileSink {
             }
             whole += len;
             outcomes.push(sent());
+        }
+        if let Err(outcome) = self.settle(outcomes.len()) {
+            return vec![outcome];
         }
         let half = written - whole;
         let last = match self.refused(&error) {
@@ -207,6 +298,45 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         FileSink::open(name, Existing::Truncate).unwrap();
         assert_eq!(path.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_counts_as_sent_is_in_the_file_that_has_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut sink = FileSink::open(path.to_str().unwrap(), Existing::Kept).unwrap();
+        let sent = vec![Outcome::Sent { receipt: None }];
+        assert_eq!(sink.send(&[line(b"a")]), sent);
+        for away in [Some("old"), None] {
+            match away {
+                Some(name) => std::fs::rename(&path, folder.path().join(name)).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            assert!(matches!(sink.send(&[line(b"b")])[..], [Outcome::Retry { .. }]));
+            assert_eq!(sink.send(&[line(b"b")]), sent);
+            assert_eq!(std::fs::read(&path).unwrap(), b"b\n");
+        }
+        assert!(sink.finish().unwrap_err().contains("2 events that were sent are not in it"));
+    }
+
+    #[test]
+    fn a_file_has_one_name_by_whatever_path_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = std::fs::canonicalize(folder.path()).unwrap();
+        std::fs::create_dir(real.join("sub")).unwrap();
+        std::os::unix::fs::symlink("x", real.join("link")).unwrap();
+        std::os::unix::fs::symlink(&real, real.join("sub/up")).unwrap();
+        let paths = ["x", "./x", "sub/../x", "link", "sub/up/link"];
+        for there in [false, true] {
+            if there {
+                std::fs::write(real.join("x"), "").unwrap();
+            }
+            for path in paths {
+                assert_eq!(canonical(&real.join(path)).unwrap(), real.join("x"), "{path}");
+            }
+        }
+        std::os::unix::fs::symlink("loop", real.join("loop")).unwrap();
+        assert!(canonical(&real.join("loop")).is_err());
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl World {
             if let Lookup::Row(row) = found {
                 rows.push(*row);
             }
-            Ok(())
+            Ok(std::ops::ControlFlow::Continue(()))
         })
         .unwrap();
         rows
@@ -380,7 +380,10 @@ fn a_person_decides(world: &mut World) {
     assert_eq!(world.channel.order.len(), before, "it waits for a person");
     let to = if before == 0 { Resolve::Retry } else { Resolve::Forget };
     let mut store = Store::open(&world.path).unwrap();
-    assert_eq!(store.resolve(world.now, &[id("s", 0)], to).unwrap(), 1);
+    assert_eq!(
+        store.resolve(world.now, spile::run::ledger::Which::Ids(&[id("s", 0)]), to).unwrap(),
+        1
+    );
     drop(store);
     world.run(&plan("s"));
     let want: Vec<String> = (0..3).map(|n| id("s", n)).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use spile::backoff::Wait;
 use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, Outcome, State};
-use spile::run::ledger::{Resolve, Store, Task};
+use spile::run::ledger::{Resolve, Store, Task, Which};
 use spile::time::Time;
 
 use crate::ledger::{Process, WINDOW, World, cases, id, plan};
@@ -249,7 +249,7 @@ fn stale_ack() {
     let mut store = Store::open(&world.path).unwrap();
     store.apply(&[ack]).unwrap();
     assert_eq!(world.state(&id("s", 0)), State::Failed);
-    assert_eq!(store.resolve(world.now, &[], Resolve::Retry).unwrap(), 1);
+    assert_eq!(store.resolve(world.now, Which::All, Resolve::Retry).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     assert_eq!(world.state(&id("s", 0)), State::Sent, "by a person's word only");
@@ -258,10 +258,11 @@ fn stale_ack() {
 fn atomic() {
     let world = idempotent();
     drop(begin(&world, &plan("s")));
-    world.break_disk("NEW.part = 1");
     let changes = [0, 1].map(|n| change(&world, &id("s", n), State::Expired));
     let mut store = Store::open(&world.path).unwrap();
+    world.break_disk("NEW.part = 1");
     assert!(store.apply(&changes).is_err());
+    world.mend_disk();
     assert_eq!([0, 1].map(|n| world.state(&id("s", n))), [State::Planned; 2]);
 }
 

@@ -322,7 +322,7 @@ fn rows(folder: &Path) -> Vec<(String, State, Mark)> {
             Lookup::Row(row) => rows.push((row.id, row.state, row.mark)),
             Lookup::Damaged(what) => panic!("{what}"),
         }
-        Ok(())
+        Ok(std::ops::ControlFlow::Continue(()))
     })
     .unwrap();
     rows

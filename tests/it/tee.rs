@@ -293,3 +293,15 @@ fn what_is_wrong_with_a_sink_is_said() {
         assert!(stderr.contains(word), "{sink}: {stderr}");
     }
 }
+
+#[test]
+fn a_command_that_hangs_does_not_outlive_tee() {
+    for ledger in ["", "--ledger d.db"] {
+        let (out, err, _) = bash(&format!(
+            "cd \"$(mktemp -d)\"; spile tee --linger 200ms {ledger} \"cmd:sh -c 'echo \\$\\$ >pid; trap : TERM; while :; do sleep 600; done'\" \
+             <<'E' >/dev/null\n{}\nE\necho $?; read -r pid <pid; test -e /proc/$pid && echo alive",
+            statuses(1).trim_end()
+        ));
+        assert_eq!(out, "1\n", "{ledger}: {err}");
+    }
+}

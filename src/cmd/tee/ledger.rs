@@ -1,14 +1,14 @@
 //! What `tee` takes for its ledger, and which sinks are in it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cmd::common::{duration, limit};
 use crate::ledger::{Ability, InDoubt, Options};
 use crate::run::tee::{Ask, Booked};
-use crate::sink::Sink;
 use crate::sink::address::{Address, Payload, Place, words};
+use crate::sink::{self, Sink};
 
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
@@ -65,23 +65,42 @@ impl LedgerArgs {
             Some(words) => (Ability::Asked, Ask::Command(words)),
             None => (Ability::Blind, Ask::Nobody),
         };
+        let mut others = Vec::new();
         let (name, (ability, ask)) = match &address.place {
             Place::File(path) => {
                 let path = regular(path)?;
+                let absolute = std::path::absolute(&path).ok();
+                others.extend(absolute.map(|path| format!("file:{}", path.display())));
+                let path = sink::canonical(&path).unwrap_or(path);
                 let name = format!("file:{}", path.display());
                 (name, (Ability::Asked, Ask::File(path)))
             }
             // What Discord documents of a webhook knows no id.
-            Place::Http(url) if address.to == Payload::Discord => (url.clone(), asked(reconcile)),
-            Place::Http(url) => (url.clone(), (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody)),
+            Place::Http(url) => {
+                // Who sends is not part of where it is sent.
+                others.push(url.clone());
+                let known = match address.to {
+                    Payload::Discord => asked(reconcile),
+                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody),
+                };
+                (without_user(url), known)
+            }
             Place::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
             Place::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
             Place::Unix(_) => return None,
+        };
+        let name = match &address.called {
+            Some(called) => {
+                others.insert(0, name);
+                format!("name:{called}")
+            }
+            None => name,
         };
         let can_tell = matches!(ask, Ask::File(_)) || matches!(ability, Ability::Idempotent(_));
         Some(Booked {
             name: address.name(),
             address: name,
+            others,
             sink: open(),
             only: address.only,
             options: Options {
@@ -97,10 +116,21 @@ impl LedgerArgs {
     }
 }
 
-/// The whole path of a file that keeps what is written to it.
+/// A URL without user and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}://{}{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
+}
+
+/// The path of a file that keeps what is written to it.
 fn regular(path: &str) -> Option<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => None,
-        _ => std::path::absolute(Path::new(path)).ok(),
+        _ => Some(PathBuf::from(path)),
     }
 }

@@ -1,10 +1,14 @@
 //! Transitions of rows: each read, held against its hash, changed and written in one transaction.
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 use rusqlite::Connection;
 
+use super::open::MAX_DAMAGE;
 use super::rows::{self, COLUMNS, Damaged, to_i64};
-use super::{Question, Resolve, Store};
+use super::{Question, Resolve, Store, Which};
 use crate::ledger::{Change, Head, Mark, Row, State};
 use crate::time::Time;
 
@@ -36,7 +40,7 @@ pub(super) fn load(
 
 fn say(damage: &mut Vec<String>, damaged: &Damaged) {
     let text = format!("{damaged}: it is not sent");
-    if !damage.contains(&text) {
+    if damage.len() < MAX_DAMAGE && !damage.contains(&text) {
         damage.push(text);
     }
 }
@@ -144,20 +148,24 @@ pub(super) fn read(store: &mut Store, positions: &[u64]) -> Result<Vec<Option<Qu
     Ok(found)
 }
 
-pub(super) fn resolve(store: &mut Store, now: Time, ids: &[String], to: Resolve) -> Result<u64> {
+pub(super) fn resolve(store: &mut Store, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
     let sinks = store.sinks.clone();
+    let ids: Option<HashSet<&String>> = match which {
+        Which::All => None,
+        Which::Ids(ids) => Some(ids.iter().collect()),
+    };
     let mut waiting = Vec::new();
     rows::every(&store.db, &sinks, |_, row| {
         let meant = |row: &Row| {
             let stuck = match row.state {
                 State::Failed | State::Unknown => true,
-                State::Planned | State::Sending => to == Resolve::Forget && !ids.is_empty(),
+                State::Planned | State::Sending => to == Resolve::Forget && ids.is_some(),
                 State::Sent | State::Expired => false,
             };
-            stuck && (ids.is_empty() && row.is_open() || ids.contains(&row.id))
+            stuck && ids.as_ref().map_or(row.is_open(), |ids| ids.contains(&row.id))
         };
         waiting.extend(row.ok().filter(meant));
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
     let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
     store.write(|tx| {
@@ -187,4 +195,26 @@ pub(super) fn resolve(store: &mut Store, now: Time, ids: &[String], to: Resolve)
         Ok(())
     })?;
     Ok(count)
+}
+
+/// Gives the sink at this place of the list another address, which is part of its rows' hashes. Damaged rows stay so.
+pub(super) fn rename(store: &mut Store, at: usize, address: &str) -> Result<i64> {
+    let sinks = store.sinks.clone();
+    let (number, old) = &sinks[at];
+    store.write(|tx| {
+        let mut positions = tx.prepare("SELECT position FROM delivery WHERE sink = ?1")?;
+        let positions = positions.query_map([number], |row| row.get(0))?;
+        let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
+        for position in positions {
+            if let Some(Ok(row)) = rows::one(tx, &sinks, rows::to_u64(position))? {
+                rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
+            }
+        }
+        tx.execute("UPDATE sink SET address = ?1 WHERE number = ?2", (address, number))?;
+        Ok(())
+    })?;
+    store.sinks.retain(|(_, a)| a != old);
+    store.sinks.push((*number, address.to_owned()));
+    store.sinks.sort();
+    Ok(*number)
 }

@@ -102,6 +102,11 @@ impl Desk {
         self.lanes.more(stream);
     }
 
+    /// Rows of this stream that had ended are open again.
+    pub fn again(&mut self, stream: &str) {
+        self.lanes.again(stream);
+    }
+
     /// Something that is never in the ledger, to go behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, line: String) {
         self.lanes.pass(stream, after, line.into_bytes());

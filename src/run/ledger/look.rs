@@ -1,11 +1,13 @@
 //! Looking at a ledger without touching it: also while it is in use, and what can be read of a damaged one.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags};
 
-use super::rows;
+use super::{open, rows};
 use crate::ledger::{Row, State};
 
 /// A ledger that is only read.
@@ -41,16 +43,21 @@ impl Look {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)
             .with_context(|| format!("cannot open the ledger {}", path.display()))?;
-        let sinks = rows::sinks(&db)
+        let read = || {
+            open::distrust(&db)?;
+            open::same_tables(&db)?;
+            rows::sinks(&db)
+        };
+        let sinks = read()
             .with_context(|| format!("{} cannot be read as a delivery ledger", path.display()))?;
         Ok(Self { db, sinks })
     }
 
-    /// Calls with every row in order.
+    /// Calls with every row in order, until it is told to break off.
     ///
     /// # Errors
     /// Those of the disk; what came before stands.
-    pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<()>) -> Result<()> {
+    pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<ControlFlow<()>>) -> Result<()> {
         rows::every(&self.db, &self.sinks, |_, row| {
             each(match row {
                 Ok(row) => Lookup::Row(Box::new(row)),
@@ -69,18 +76,20 @@ impl Look {
             .iter()
             .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::NAMES.len()] })
             .collect();
+        let places: HashMap<String, usize> =
+            all.iter().enumerate().map(|(n, t)| (t.sink.clone(), n)).collect();
         let mut damaged = 0;
         self.every(|found| {
             let Lookup::Row(row) = found else {
                 damaged += 1;
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             };
             let at = State::NAMES.iter().position(|(s, _)| *s == row.state);
-            let tally = all.iter_mut().find(|t| t.sink == row.sink);
+            let tally = places.get(&row.sink).and_then(|n| all.get_mut(*n));
             if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
                 *count += 1;
             }
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok((all, damaged))
     }

@@ -1,16 +1,19 @@
 //! Opening a ledger: lock, version, checks, a trial write.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::{Store, rows};
+use crate::sink;
 
 /// Marks the file as ours in its header: "SPIL".
 const APPLICATION: i64 = 0x5350_494c;
@@ -23,6 +26,9 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Complaints of SQLite's own check that are shown.
 const COMPLAINTS: usize = 3;
+
+/// Damaged rows that are reported one by one.
+pub(super) const MAX_DAMAGE: usize = 100;
 
 /// How long the lock of a ledger is waited for.
 const LOCK_WITHIN: Duration = Duration::from_secs(1);
@@ -47,8 +53,14 @@ CREATE UNIQUE INDEX delivery_id ON delivery (sink, id);
 CREATE INDEX delivery_open ON delivery (sink, open, stream, position);
 ";
 
-pub(super) fn open(path: &Path) -> Result<Store> {
-    let lock = lock(path)?;
+pub(super) fn open(typed: &Path) -> Result<Store> {
+    // One ledger has one lock, by whatever name it is called.
+    let real = resolved(typed)?;
+    let path = real.as_path();
+    let lock = lock(path, typed)?;
+    for name in beside(path).iter().skip(1) {
+        regular(name)?;
+    }
     let mut made = [0; MADE.len()];
     let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
     let file = OpenOptions::new()
@@ -58,7 +70,7 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .with_context(|| format!("cannot open the ledger {}", path.display()))?;
+        .with_context(|| format!("cannot open the ledger {}", typed.display()))?;
     let empty = file.metadata().is_ok_and(|m| m.len() == 0);
     // SQLite's locks go when any descriptor of the file is closed: so before it opens one.
     drop(file);
@@ -66,7 +78,7 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         bail!(
             "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
              again; remove {path}.lock to begin a new one",
-            path = path.display()
+            path = typed.display()
         );
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -78,24 +90,74 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         }
         _ => e,
     });
-    let store = store.with_context(|| format!("cannot use {} as a ledger", path.display()))?;
+    let mut store = store.with_context(|| format!("cannot use {} as a ledger", typed.display()))?;
+    store.path = typed.to_owned();
     let _ = store._lock.write_all_at(MADE, MADE_AT);
     Ok(store)
 }
 
+/// The path of a ledger without links; it need not be there.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    sink::canonical(path).with_context(|| format!("cannot open the ledger {}", path.display()))
+}
+
+/// The files that belong to a ledger, the lock first.
+pub(super) fn beside(path: &Path) -> [PathBuf; 4] {
+    [".lock", "-wal", "-shm", "-journal"].map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    })
+}
+
+/// Refuses a name that we did not get from a person where something else than a file of this user lies there.
+fn regular(name: &Path) -> Result<()> {
+    let Ok(found) = std::fs::symlink_metadata(name) else {
+        return Ok(());
+    };
+    if !found.is_file() {
+        bail!("{} is no file but a link or something else: remove it", name.display());
+    }
+    let me = rustix::process::geteuid();
+    if found.uid() != me.as_raw() && !me.is_root() {
+        bail!("{} belongs to another user: use a ledger in a folder of yours", name.display());
+    }
+    Ok(())
+}
+
+/// Refuses a lock file that is none: it is written to.
+fn ours(file: &File, name: &Path) -> Result<()> {
+    let found = file.metadata().with_context(|| format!("cannot open {}", name.display()))?;
+    let mut text = [0; MADE_AT as usize + MADE.len() + 1];
+    let len = usize::try_from(found.len()).unwrap_or(usize::MAX);
+    let read = file.read_at(&mut text, 0).unwrap_or_default();
+    let (pid, made) = text.get(..read).unwrap_or_default().split_at(read.min(MADE_AT as usize));
+    let is_pid = match pid {
+        [] => true,
+        [digits @ .., b'\n'] => digits.iter().all(|b| b.is_ascii_digit() || *b == b' '),
+        _ => false,
+    };
+    if found.is_file() && len == read && is_pid && (made.is_empty() || made == MADE) {
+        return Ok(());
+    }
+    bail!("{} is no lock of a ledger: move it away, or use another ledger", name.display())
+}
+
 /// The lock of the ledger, beside it: a second descriptor of the ledger itself would take SQLite's own locks away.
-fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+fn lock(path: &Path, typed: &Path) -> Result<File> {
+    let [name, ..] = beside(path);
+    regular(&name)?;
+    let nofollow = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(nofollow.bits().cast_signed())
         .open(&name)
         .with_context(|| format!("cannot open {}", name.display()))?;
+    ours(&file, &name)?;
     match try_lock(&file) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -103,7 +165,7 @@ fn lock(path: &Path) -> Result<File> {
             let _ = file.read_exact_at(&mut pid, 0);
             bail!(
                 "the ledger {} is in use by process {}: let that end, or use another ledger",
-                path.display(),
+                typed.display(),
                 String::from_utf8_lossy(&pid).trim_matches([' ', '\0'])
             );
         }
@@ -131,6 +193,7 @@ fn try_lock(file: &File) -> rustix::io::Result<()> {
 
 fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
     db.busy_timeout(BUSY)?;
+    distrust(&db)?;
     make(&db)?;
     db.pragma_update(None, "cell_size_check", true)?;
     check(&db)?;
@@ -176,7 +239,37 @@ fn make(db: &Connection) -> Result<()> {
             "it has version {version} and this spile knows version {VERSION}: use the spile that made it"
         );
     }
+    same_tables(db)
+}
+
+/// Nothing that stands in the file is run.
+pub(super) fn distrust(db: &Connection) -> Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     Ok(())
+}
+
+/// Refuses a ledger with other tables, or with anything beside them.
+pub(super) fn same_tables(db: &Connection) -> Result<()> {
+    let model = Connection::open_in_memory()?;
+    model.execute_batch(TABLES)?;
+    if tables(db)? != tables(&model)? {
+        bail!(
+            "it has other tables than a delivery ledger: it was made or changed by another program"
+        );
+    }
+    Ok(())
+}
+
+type Table = (String, String, String, Option<String>);
+
+/// What a file is made of; of too much of it only so much that it differs from ours.
+fn tables(db: &Connection) -> Result<Vec<Table>> {
+    let mut all =
+        db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name LIMIT 100")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    Ok(all.collect::<rusqlite::Result<_>>()?)
 }
 
 /// SQLite's own check of its pages and indexes.
@@ -201,16 +294,22 @@ fn damaged(why: &str) -> String {
 
 /// Holds every row against its hash, and the rows against their number.
 fn verify(store: &mut Store) -> Result<()> {
-    let mut damage = Vec::new();
+    let (mut damage, mut bad) = (Vec::new(), 0);
     let (mut count, mut last) = (0u64, 0u64);
     rows::every(&store.db, &store.sinks, |position, row| {
         count += 1;
         last = last.max(position);
         if let Err(damaged) = row {
-            damage.push(format!("{damaged}: it is not sent"));
+            bad += 1;
+            if damage.len() < MAX_DAMAGE {
+                damage.push(format!("{damaged}: it is not sent"));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
+    if bad > damage.len() {
+        damage.push(format!("{} more rows are damaged: they are not sent", bad - damage.len()));
+    }
     let given: i64 = store
         .db
         .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))

@@ -6,7 +6,7 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{self, COLUMNS, to_i64, to_u64};
-use super::{Shared, Store};
+use super::{Digest, Shared, Store, digest};
 use crate::event::{Event, part_ids};
 use crate::ledger::{self, Entry, Kind, Mark, Planner, Row, State, Stored, Verdict};
 use crate::term::quoted;
@@ -26,6 +26,8 @@ pub struct Line<'a> {
 pub struct Planned {
     /// Sinks and the streams of which they have new rows.
     pub grown: Vec<(i64, String)>,
+    /// Sinks and the streams of which they have old rows again.
+    pub again: Vec<(i64, String)>,
     /// What goes to the sinks at most once.
     pub passing: Vec<Passing>,
     /// For a person.
@@ -51,6 +53,8 @@ pub struct Passing {
 pub struct Planning {
     store: Shared,
     planner: Planner,
+    /// What was sent to a sink and is not there any more.
+    lost: HashSet<(i64, Digest)>,
     /// Sinks and streams of which a changed configuration has been said.
     warned: HashSet<(i64, String)>,
 }
@@ -61,6 +65,8 @@ struct Batch {
     rows: Vec<(i64, Row)>,
     /// What the ids of those rows stand for.
     ids: HashMap<(i64, String), [u8; 32]>,
+    /// Rows that were sent and are planned again.
+    again: Vec<(i64, Row)>,
     streams: BTreeSet<String>,
     planned: Planned,
 }
@@ -69,7 +75,18 @@ impl Planning {
     /// Begins a run.
     #[must_use]
     pub fn new(store: Shared) -> Self {
-        Self { store, planner: Planner::default(), warned: HashSet::new() }
+        Self { store, planner: Planner::default(), lost: HashSet::new(), warned: HashSet::new() }
+    }
+
+    /// These were sent to a sink and are not there any more: what the input brings of them is planned again.
+    pub fn lost(&mut self, sink: i64, what: impl IntoIterator<Item = Digest>) {
+        self.lost.extend(what.into_iter().map(|digest| (sink, digest)));
+    }
+
+    /// How many of them the input has not brought.
+    #[must_use]
+    pub fn still_lost(&self, sink: i64) -> usize {
+        self.lost.iter().filter(|(at, _)| *at == sink).count()
     }
 
     /// Makes rows of those events that have an id and are not there yet, durably.
@@ -83,15 +100,15 @@ impl Planning {
         for line in lines {
             self.line(&mut store, now, line, &mut batch)?;
         }
-        let Batch { rows, streams, mut planned, .. } = batch;
-        if rows.is_empty() && planned.passing.is_empty() {
+        let Batch { rows, again, streams, mut planned, .. } = batch;
+        if rows.is_empty() && again.is_empty() && planned.passing.is_empty() {
             return Ok(planned);
         }
         let last = store.last + u64::try_from(rows.len()).unwrap_or_default();
         let stored: Vec<(&String, Stored)> =
             streams.iter().filter_map(|s| Some((s, self.planner.to_store(s)?))).collect();
         store.write(|tx| {
-            for (sink, row) in &rows {
+            for (sink, row) in rows.iter().chain(&again) {
                 rows::put(tx, *sink, row)?;
             }
             for (stream, stored) in &stored {
@@ -105,6 +122,9 @@ impl Planning {
         let grown: BTreeSet<(i64, String)> =
             rows.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
         planned.grown = grown.into_iter().collect();
+        let again: BTreeSet<(i64, String)> =
+            again.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
+        planned.again = again.into_iter().collect();
         Ok(planned)
     }
 
@@ -172,7 +192,16 @@ impl Planning {
                         batch.rows.push((*sink, row));
                     }
                 }
-                Verdict::Known => {}
+                Verdict::Known => {
+                    if self.lost.remove(&(*sink, digest(&entry.id, &entry.content)))
+                        && let Some(mut row) = stored(store, *sink, entry)?
+                    {
+                        row.line = line.event.line.to_owned();
+                        (row.state, row.mark, row.changed) = (State::Planned, Mark::None, now);
+                        (row.not_before, row.note) = (Time::default(), String::new());
+                        batch.again.push((*sink, row));
+                    }
+                }
                 Verdict::Refused | Verdict::OtherPlanAgain => batch.planned.refused += 1,
                 Verdict::OtherPlan => {
                     batch.planned.refused += 1;
@@ -253,6 +282,15 @@ fn known(store: &mut Store, sink: i64, entry: &Entry) -> Result<Option<[u8; 32]>
         .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
     let row = known.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
     Ok(row.optional()?.map(|row| row.map_or(entry.content, |row| row.content)))
+}
+
+/// The row of this event at this sink.
+fn stored(store: &Store, sink: i64, entry: &Entry) -> Result<Option<Row>> {
+    let mut one = store
+        .db
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
+    let row = one.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
+    Ok(row.optional()?.and_then(Result::ok))
 }
 
 fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {

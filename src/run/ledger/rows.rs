@@ -1,6 +1,7 @@
 //! Rows between SQLite and the program: no row comes in without its hash being held against it.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
@@ -52,7 +53,9 @@ type Parts = (Row, i64, Vec<u8>);
 
 fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Parts>> {
     let sink: i64 = row.get(1)?;
-    let Some((_, address)) = sinks.iter().find(|(number, _)| *number == sink) else {
+    // They come in order of their numbers.
+    let at = sinks.binary_search_by_key(&sink, |(number, _)| *number).ok();
+    let Some((_, address)) = at.and_then(|at| sinks.get(at)) else {
         return Ok(None);
     };
     let content: Vec<u8> = row.get(9)?;
@@ -90,13 +93,15 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
 pub(super) fn every(
     db: &Connection,
     sinks: &[(i64, String)],
-    mut each: impl FnMut(u64, std::result::Result<Row, Damaged>) -> Result<()>,
+    mut each: impl FnMut(u64, std::result::Result<Row, Damaged>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM delivery ORDER BY position"))?;
     let mut all = all.query([])?;
     while let Some(row) = all.next()? {
         let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
-        each(position, checked(row, sinks))?;
+        if each(position, checked(row, sinks))?.is_break() {
+            break;
+        }
     }
     Ok(())
 }

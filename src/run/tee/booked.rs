@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
 use super::bell::Bell;
-use super::clerk::{Ask, Clerk};
+use super::clerk::{self, Ask, Clerk};
 use super::unsure::Unsure;
 use super::{OnError, Others};
 use crate::codec;
@@ -25,6 +25,8 @@ pub struct Booked {
     pub name: String,
     /// By which it is known in the ledger: the same on every run.
     pub address: String,
+    /// By which older ledgers know it.
+    pub others: Vec<String>,
     /// The sink, or why there is none.
     pub sink: Result<Box<dyn Sink>, String>,
     /// Which events it gets; `None`: all.
@@ -44,6 +46,7 @@ pub(super) struct Mail {
 #[derive(Default)]
 pub(super) struct MailState {
     pub grown: Vec<String>,
+    pub again: Vec<String>,
     pub passing: Vec<Passing>,
     pub closed: bool,
     pub account: Account,
@@ -80,8 +83,8 @@ impl Mail {
     /// Waits for something new, at most so long.
     pub(super) fn wait(&self, most: Option<Duration>) {
         let state = self.lock();
-        if !state.grown.is_empty() || !state.passing.is_empty() || (state.closed && most.is_none())
-        {
+        let new = !state.grown.is_empty() || !state.again.is_empty() || !state.passing.is_empty();
+        if new || (state.closed && most.is_none()) {
             return;
         }
         match most {
@@ -137,10 +140,31 @@ impl Books {
             said.push_str(&format!("spile: {path}: {}\n", quoted(damage)));
         }
         let (mut lanes, mut ready): (Vec<Lane>, Vec<Ready>) = (Vec::new(), Vec::new());
+        let mut lost = Vec::new();
         for b in booked {
-            let number = store.sink(&b.address)?;
+            let number = store.sink_of(&b.address, &b.others)?;
             if lanes.iter().any(|lane| lane.number == number) {
                 continue;
+            }
+            if let (Ask::File(path), true) = (&b.ask, b.sink.is_ok()) {
+                let sent = store.sent(number)?;
+                let all = sent.len();
+                match clerk::missing(path, sent) {
+                    Ok(missing) if missing.is_empty() => {}
+                    Ok(missing) => {
+                        said.push_str(&format!(
+                            "spile: {}: {} of the {all} events that were sent are not in the file (was it removed or \
+                             replaced?): what the input brings of them is written again\n",
+                            b.name,
+                            missing.len()
+                        ));
+                        lost.push((number, missing));
+                    }
+                    Err(e) => {
+                        said.push_str(&format!("spile: {}: cannot be read: {e}\n", b.name));
+                        failed = true;
+                    }
+                }
             }
             match b.sink {
                 Ok(sink) => {
@@ -175,8 +199,12 @@ impl Books {
                     .context("cannot start a thread")?;
             }
         }
+        let mut planning = Planning::new(store.clone());
+        for (number, missing) in lost {
+            planning.lost(number, missing);
+        }
         Ok(Self {
-            planning: Planning::new(store.clone()),
+            planning,
             store,
             clock,
             lanes,
@@ -229,10 +257,13 @@ impl Books {
         for lane in &self.lanes {
             let streams = planned.grown.iter().filter(|(sink, _)| *sink == lane.number);
             let grown: Vec<String> = streams.map(|(_, stream)| stream.clone()).collect();
+            let again = planned.again.iter().filter(|(sink, _)| *sink == lane.number);
+            let again: Vec<String> = again.map(|(_, stream)| stream.clone()).collect();
             let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == lane.number).collect();
-            if !grown.is_empty() || !ours.is_empty() {
+            if !grown.is_empty() || !again.is_empty() || !ours.is_empty() {
                 lane.mail.change(|state| {
                     state.grown.extend(grown);
+                    state.again.extend(again);
                     state.passing.extend(ours);
                 });
             }
@@ -282,6 +313,7 @@ impl Books {
         for lane in &self.lanes {
             let account = lane.mail.lock().account.clone();
             let owed = self.store.lock().owed(lane.number).unwrap_or_default();
+            let lost = self.planning.still_lost(lane.number) as u64;
             let counts = account.counts;
             let mut parts = Vec::new();
             // What is refused or in doubt waits for a person, and is owed until then.
@@ -289,6 +321,7 @@ impl Books {
                 (counts.resent, "sent again though in doubt"),
                 (counts.expired, "too old to be sent"),
                 (account.dropped, "not in the ledger and not sent"),
+                (lost, "sent before and not in the file"),
                 (owed, "still owed"),
                 (counts.failed, "of them refused"),
                 (counts.unknown, "of them in doubt"),
@@ -297,7 +330,8 @@ impl Books {
                     parts.push(format!("{count} {what}"));
                 }
             }
-            self.failed |= account.trouble || owed + counts.failed + counts.unknown > 0;
+            let lost = self.planning.still_lost(lane.number) as u64;
+            self.failed |= account.trouble || lost + owed + counts.failed + counts.unknown > 0;
             if parts.is_empty() {
                 continue;
             }

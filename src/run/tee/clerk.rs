@@ -1,5 +1,6 @@
 //! One booked sink's thread: does what its desk says, and says to the desk what came of it.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use super::booked::Mail;
 use super::worker::complaint;
 use super::{OnError, Pipes};
 use crate::backoff::Wait;
-use crate::ledger::{Asked, Outcome};
-use crate::run::ledger::{Desk, Parcel, Question, Task};
+use crate::codec;
+use crate::ledger::{Asked, Entry, Outcome};
+use crate::run::ledger::{Desk, Digest, Parcel, Question, Task, digest};
 use crate::sink::{self, Delivery, Form, Gone, Sink};
 use crate::term::quoted;
 
@@ -108,6 +110,9 @@ impl Clerk {
         for stream in state.grown.drain(..) {
             self.desk.grown(&stream);
         }
+        for stream in state.again.drain(..) {
+            self.desk.again(&stream);
+        }
         for p in state.passing.drain(..) {
             self.desk.pass(&p.stream, p.after, p.line);
         }
@@ -172,11 +177,6 @@ impl Clerk {
         }
         for parcel in rest.iter().filter_map(|parcel| parcel.position) {
             self.desk.outcome(self.clock.now(), parcel, Outcome::NotTried);
-        }
-        if let Ask::File(path) = &self.ask {
-            // What the ledger calls sent must be there after a power cut too.
-            let synced = File::open(path).and_then(|file| file.sync_data());
-            synced.with_context(|| format!("cannot bring {} to the disk", path.display()))?;
         }
         Ok(after)
     }
@@ -267,6 +267,24 @@ fn mend(path: &Path) -> io::Result<()> {
     }
     file.seek(SeekFrom::End(0))?;
     io::Write::write_all(&mut file, b"\n")
+}
+
+/// Those of `sent` that do not stand in the file.
+pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<HashSet<Digest>> {
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sent),
+        file => file?,
+    };
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    while !sent.is_empty() && file.read_until(b'\n', &mut line)? > 0 {
+        let bare = line.strip_suffix(b"\n").unwrap_or(&line);
+        if let Some(entry) = codec::decode(bare).ok().as_ref().and_then(Entry::of) {
+            sent.remove(&digest(&entry.id, &entry.content));
+        }
+        line.clear();
+    }
+    Ok(sent)
 }
 
 /// Which of these stand in the file, each as a line of its own.
