@@ -29,6 +29,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::run;
+use crate::term::sanitize::clean;
 
 use settings::Settings;
 
@@ -111,7 +112,7 @@ pub fn main() -> ! {
     }
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
-            run::complain(format!("spile: {e:#}\n").as_bytes());
+            run::complain(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
             Exit::Internal
         }),
         Err(exit) => exit,
@@ -179,6 +180,6 @@ fn refuse(error: &clap::Error) -> Exit {
 
 /// Says what is wrong with the command line.
 fn usage(message: &str) -> Exit {
-    run::complain(format!("spile: {message}\n").as_bytes());
+    run::complain(format!("spile: {}\n", clean(message)).as_bytes());
     Exit::Usage
 }

@@ -13,6 +13,7 @@ use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, Event, VERSION};
 use crate::exit::Exit;
 use crate::stage::{Complaints, Io, Reading};
+use crate::term::quoted;
 use crate::time::Time;
 use label::Label;
 use streams::Streams;
@@ -226,7 +227,8 @@ impl Common {
         {
             let (name, first) = (self.name(from.number), self.name(owner));
             let message = format!(
-                "spile: {name}: stream {stream} is already that of {first}: left out (give each run its own id: wrap --stream)\n"
+                "spile: {name}: stream {} is already that of {first}: left out (give each run its own id: wrap --stream)\n",
+                quoted(stream)
             );
             io.err.extend_from_slice(message.as_bytes());
         }

@@ -15,6 +15,7 @@ use crate::run::tee::{self, Interrupts, Named, OnError, Others, Pipes, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Payload, Place};
 use crate::sink::{self, Existing, Sink};
+use crate::term::sanitize::clean;
 
 /// Hand events to every sink at once, and pass them on
 ///
@@ -140,7 +141,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             let store = match Store::open(path) {
                 Ok(store) => store,
                 Err(e) => {
-                    run::complain(format!("spile: {e:#}\n").as_bytes());
+                    run::complain(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
                     return Ok(Exit::CannotWrite);
                 }
             };

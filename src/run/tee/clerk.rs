@@ -87,6 +87,7 @@ impl Clerk {
                     if let After::End = self.send(&parcels)? {
                         return self.desk.commit();
                     }
+                    self.account();
                 }
                 Task::Wait(until) => {
                     self.account();
