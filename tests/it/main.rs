@@ -26,6 +26,7 @@ mod ledger_cases;
 mod ledger_damage;
 mod ledger_kill;
 mod ledger_recording;
+mod ledger_sinks;
 mod ledger_tee;
 mod limits;
 mod merge;
