@@ -21,6 +21,7 @@ mod units;
 
 use std::collections::HashMap;
 
+use crate::codec::foreign::Beginning;
 use crate::codec::{self, Fields, Lines, Malformed, Piece};
 use crate::event::Type;
 use crate::exit::Exit;
@@ -56,6 +57,11 @@ pub struct Check {
     rules: Rules,
     /// The last byte that came ended no line.
     in_line: bool,
+    source: String,
+    beginning: Beginning,
+    /// Whether the present input is something else than events, and whether one was.
+    skipping: bool,
+    foreign: bool,
 }
 
 impl Check {
@@ -63,8 +69,24 @@ impl Check {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let mode = if options.partial { Mode::Partial } else { Mode::Whole };
-        let lines = Lines::new(options.reading.max_line);
-        Self { lines, rules: Rules::new(mode), in_line: false, options }
+        Self {
+            lines: Lines::new(options.reading.max_line),
+            rules: Rules::new(mode),
+            in_line: false,
+            source: "<stdin>".to_owned(),
+            beginning: Beginning::default(),
+            skipping: false,
+            foreign: false,
+            options,
+        }
+    }
+
+    /// Refuses the rest of an input whose beginning shows that it holds no events.
+    fn refuse(&mut self, what: Option<&str>, io: &mut Io) {
+        if let Some(what) = what {
+            (self.skipping, self.foreign) = (true, true);
+            io.err.extend_from_slice(format!("spile: {} {what}\n", self.source).as_bytes());
+        }
     }
 
     fn write(&mut self, io: &mut Io) {
@@ -79,15 +101,26 @@ impl Stage for Check {
             io.out.extend_from_slice(bytes);
             self.in_line = bytes.last().is_some_and(|last| *last != b'\n');
         }
+        let what = self.beginning.look(bytes);
+        self.refuse(what, io);
+        if self.skipping {
+            return;
+        }
         let Self { lines, rules, .. } = self;
         lines.feed(bytes, |piece| rules.piece(piece));
         self.write(io);
     }
 
     fn on_source(&mut self, _now: Time, name: &str, io: &mut Io) {
-        let Self { lines, rules, .. } = self;
-        lines.restart(|piece| rules.piece(piece));
-        self.write(io);
+        let what = self.beginning.end();
+        self.refuse(what, io);
+        if !self.skipping {
+            let Self { lines, rules, .. } = self;
+            lines.restart(|piece| rules.piece(piece));
+            self.write(io);
+        }
+        (self.beginning, self.skipping) = (Beginning::default(), false);
+        name.clone_into(&mut self.source);
         self.rules.report.set_source(name);
         if self.options.pass && self.in_line {
             io.out.push(b'\n');
@@ -96,14 +129,21 @@ impl Stage for Check {
     }
 
     fn on_end(&mut self, _now: Time, io: &mut Io) {
+        let what = self.beginning.end();
+        self.refuse(what, io);
+        if self.foreign && self.rules.events == 0 {
+            return;
+        }
         let Self { lines, rules, .. } = self;
-        lines.end(|piece| rules.piece(piece));
+        if !self.skipping {
+            lines.end(|piece| rules.piece(piece));
+        }
         rules.end();
         self.write(io);
     }
 
     fn exit(&self) -> Exit {
-        let mut exit = Exit::Success;
+        let mut exit = if self.foreign { Exit::Malformed } else { Exit::Success };
         if self.rules.report.violations() > 0 {
             exit = exit.or(Exit::Failed);
         }

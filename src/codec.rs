@@ -2,6 +2,7 @@
 
 mod cursor;
 mod fields;
+pub mod foreign;
 mod lines;
 mod object;
 mod scan;

@@ -109,6 +109,13 @@ impl Replay {
         player.on_source_end(broken, io);
     }
 
+    /// The last source has ended: says what was asked for and is not there.
+    pub fn on_end(&mut self, io: &mut Io) {
+        for what in self.player.select.missing() {
+            io.err.extend_from_slice(format!("spile: {what}\n").as_bytes());
+        }
+    }
+
     /// What waits for its time.
     pub fn queue(&mut self) -> &mut Queue {
         &mut self.player.queue

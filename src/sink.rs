@@ -3,17 +3,27 @@
 //! belongs to its caller, which has the queue, the clock and the person's wishes.
 
 pub mod address;
+mod chat;
 mod command;
 mod discord;
 mod file;
 mod http;
+mod mask;
+pub mod own;
 mod pipe;
+mod proxy;
+mod trust;
 mod unix;
+pub mod web;
+mod words;
 
 pub use command::{CommandSink, ask, end_commands};
+pub use chat::{ChatSink, Service};
 pub use discord::DiscordSink;
-pub use file::{Existing, FileSink, canonical};
+pub use file::{Existing, FileSink, Reopening, canonical};
 pub use http::HttpSink;
+pub(crate) use http::retry_after;
+pub use mask::masked;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;
 

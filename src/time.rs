@@ -4,6 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nom::branch::alt;
+use nom::bytes::complete::tag;
+use nom::character::complete::digit1;
+use nom::combinator::{all_consuming, map, opt, recognize, value};
+use nom::multi::fold_many1;
+use nom::sequence::{pair, preceded};
+use nom::{IResult, Parser};
 
 /// Microseconds since the Unix epoch (1970-01-01T00:00:00Z); never negative.
 ///
@@ -106,10 +113,48 @@ fn parse_canonical(b: &[u8]) -> Option<Time> {
     Some(Time::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms))
 }
 
+/// A duration: `250ms`, `10s`, `5m`, `1h30m`, `1.5s`; a bare number is seconds.
+///
+/// # Errors
+/// What to write instead, for a person.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let unit = || {
+        alt((
+            value(1e-3, tag("ms")),
+            value(1.0, tag("s")),
+            value(60.0, tag("m")),
+            value(3600.0, tag("h")),
+        ))
+    };
+    let decimal = || {
+        map(recognize(pair(digit1, opt(preceded(tag("."), digit1)))), |s: &str| {
+            s.parse().unwrap_or(f64::NAN)
+        })
+    };
+    let part = pair(decimal(), unit());
+    let parts = fold_many1(part, || 0.0, |sum: f64, (n, unit): (f64, f64)| sum + n * unit);
+    let parsed: IResult<&str, f64> =
+        all_consuming(alt((all_consuming(parts), all_consuming(decimal())))).parse(text);
+    parsed
+        .ok()
+        .and_then(|(_, seconds)| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a duration like 250ms, 10s, 5m or 1h30m".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
+        assert!(duration("10 s").is_err());
+        assert!(duration("soon").is_err());
+    }
 
     #[test]
     fn writes_milliseconds_in_utc() {

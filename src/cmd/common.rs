@@ -6,10 +6,8 @@ use std::time::Duration;
 use clap::ValueHint;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::character::complete::{digit1, u64 as number};
-use nom::combinator::{all_consuming, map, opt, recognize, value};
-use nom::multi::fold_many1;
-use nom::sequence::{pair, preceded};
+use nom::character::complete::u64 as number;
+use nom::combinator::{all_consuming, opt, value};
 use nom::{IResult, Parser};
 
 use super::usage;
@@ -18,6 +16,7 @@ use crate::exit::Exit;
 use crate::run::{self, Inputs, Interrupt};
 use crate::stage::{Reading, Stage};
 use crate::term::view::TextBytes;
+pub(super) use crate::time::duration;
 
 /// How a filter reads its events.
 #[derive(Debug, clap::Args)]
@@ -95,31 +94,6 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "write a size like 4096, 64k or 16M".to_owned())
 }
 
-/// A duration: `250ms`, `10s`, `5m`, `1h30m`, `1.5s`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let unit = || {
-        alt((
-            value(1e-3, tag("ms")),
-            value(1.0, tag("s")),
-            value(60.0, tag("m")),
-            value(3600.0, tag("h")),
-        ))
-    };
-    let decimal = || {
-        map(recognize(pair(digit1, opt(preceded(tag("."), digit1)))), |s: &str| {
-            s.parse().unwrap_or(f64::NAN)
-        })
-    };
-    let part = pair(decimal(), unit());
-    let parts = fold_many1(part, || 0.0, |sum: f64, (n, unit): (f64, f64)| sum + n * unit);
-    let parsed: IResult<&str, f64> =
-        all_consuming(alt((all_consuming(parts), all_consuming(decimal())))).parse(text);
-    parsed
-        .ok()
-        .and_then(|(_, seconds)| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "write a duration like 250ms, 10s, 5m or 1h30m".to_owned())
-}
-
 /// A time limit as it was given: 0 is no limit, as `timeout` has it.
 pub(super) fn limit(given: Option<Duration>) -> Option<Duration> {
     given.filter(|time| !time.is_zero())
@@ -137,15 +111,5 @@ mod tests {
         assert!(size("4q").is_err());
         assert!(size("").is_err());
         assert!(size("99999999999G").is_err());
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
-        assert!(duration("10 s").is_err());
-        assert!(duration("soon").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! `spile replay`.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,8 +13,10 @@ use crate::exit::Exit;
 use crate::filter::pace::Pace;
 use crate::filter::select::{self, Moment, Types};
 use crate::replay::{Mode, Options, Stamp};
-use crate::run::replay::{Hand, Plan, Source};
+use crate::run::replay::{Follow, Hand, Plan, Source};
 use crate::run::{self, Waiting};
+use crate::sink::masked;
+use crate::sink::web::{Access, Header};
 use crate::time::Time;
 
 /// Play recorded sessions again, as they were or faster
@@ -68,6 +70,22 @@ pub(super) struct Args {
     /// Let `ts` be the time at which an event leaves
     #[arg(long)]
     restamp: bool,
+    /// At the end of the last file, wait for more of it; connect to a server again when its stream has ended
+    #[arg(short = 'F', long)]
+    follow: bool,
+    /// End a source when nothing has come from it for this long [default: wait as long as it takes]
+    #[arg(long, value_name = "DURATION", value_parser = idle)]
+    idle: Option<Duration>,
+    /// Header sent to every address; its value is read from a variable or a file, never from the command line
+    #[arg(long, value_name = "NAME:env:VAR|NAME:file:PATH", value_parser = Header::parse, help_heading = "HTTP")]
+    header: Vec<Header>,
+    /// Bearer token sent to every address
+    #[arg(long, value_name = "env:VAR|file:PATH", value_parser = Header::bearer, help_heading = "HTTP")]
+    bearer: Option<Header>,
+    /// File with the CA certificates (PEM) to trust instead of those of CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR and the
+    /// system
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "HTTP")]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -76,7 +94,8 @@ const EXAMPLES: &str = "Examples:
   spile replay run.ndjson --speed 4 --max-gap 2s | spile view
   spile replay run.ndjson --instant | spile check
   spile replay run.ndjson --step --from-seq 1200 | spile view --format plain
-  spile wrap -- spile replay run.raw | spile view";
+  spile wrap -- spile replay run.raw | spile view
+  spile replay --follow --instant run.ndjson | spile view";
 
 /// A factor above 0.
 fn speed(text: &str) -> Result<f64, String> {
@@ -98,6 +117,16 @@ fn moment(text: &str) -> Result<Moment, String> {
     })
 }
 
+/// A duration above 0.
+fn idle(text: &str) -> Result<Duration, String> {
+    match common::duration(text)? {
+        Duration::ZERO => {
+            Err("write a duration above 0 (not to wait for events: --instant)".to_owned())
+        }
+        idle => Ok(idle),
+    }
+}
+
 fn types(text: &str) -> Result<Types, String> {
     Types::parse(text).ok_or_else(|| "write types like turn_*,block_final".to_owned())
 }
@@ -116,19 +145,23 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if named.iter().filter(|name| *name == "-").count() > 1 {
         return Ok(usage("stdin (-) can be played only once"));
     }
+    let headers = args.header.iter().chain(&args.bearer).cloned().collect();
+    let access = Access { ca: args.ca.clone(), headers };
     let mut sources = Vec::new();
     for name in named {
-        match source(name) {
+        match source(name, &access) {
             Ok(source) => sources.push(source),
             Err(e) => {
-                let path = Path::new(name);
-                return Ok(usage(&format!("cannot open {}: {e}", path.display())));
+                let name = masked(&Path::new(name).display().to_string());
+                return Ok(usage(&format!("cannot open {name}: {e}")));
             }
         }
     }
     let plan = Plan {
         sources,
         pace: Pace::new(args.speed, args.max_gap),
+        follow: if args.follow { Follow::Growing } else { Follow::ToTheEnd },
+        idle: args.idle,
         hand: if args.step { Hand::Keys } else { Hand::Recorded },
         options: options(args),
     };
@@ -156,12 +189,16 @@ fn options(args: Args) -> Options {
     }
 }
 
-fn source(name: &OsStr) -> std::io::Result<Source> {
+fn source(name: &OsStr, access: &Access) -> std::io::Result<Source> {
     match name.to_str() {
         Some("-") => Ok(Source::stdin()),
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Ok(Source::Url(url.to_owned()))
-        }
+        Some(url) if is_url(url) => Ok(Source::Url(url.to_owned(), access.clone())),
         _ => Source::open(Path::new(name)),
     }
+}
+
+/// Whether it is an address; the scheme may be written in any case.
+fn is_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|s| s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("https"))
 }

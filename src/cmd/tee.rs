@@ -11,7 +11,7 @@ use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::ledger::Store;
-use crate::run::tee::{self, Interrupts, Named, OnError, Others, Pipes, Tee};
+use crate::run::tee::{self, Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Payload, Place};
 use crate::sink::{self, Existing, Sink};
@@ -115,7 +115,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     for text in &args.sinks {
         match Address::parse(text) {
             Ok(address) => addresses.push(address),
-            Err(why) => return Ok(usage(&format!("sink {text:?}: {why}"))),
+            Err(why) => return Ok(usage(&format!("sink {:?}: {why}", sink::masked(text)))),
         }
     }
     let mut names: Vec<&String> = addresses.iter().filter_map(|a| a.called.as_ref()).collect();
@@ -161,7 +161,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             booked = Some((store, all));
         }
     }
+    let is_file = |address: &Address| matches!(address.place, Place::File(_));
+    let files = if addresses.iter().any(is_file) { Files::Some } else { Files::None };
     tee::tee(Tee {
+        files,
         sinks,
         booked,
         queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
@@ -190,8 +193,11 @@ fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink
         Place::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
         Place::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
         Place::Http(url) => match address.to {
-            Payload::Event => Box::new(sink::HttpSink::new(url)?),
-            Payload::Discord => Box::new(sink::DiscordSink::new(url)?),
+            Payload::Event => Box::new(sink::HttpSink::new(url, &address.web)?),
+            Payload::Discord => Box::new(sink::DiscordSink::new(url, &address.web)?),
+            Payload::Chat(service) => {
+                Box::new(sink::ChatSink::new(url, &address.web, service, address.chat.clone())?)
+            }
         },
         Place::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
     })

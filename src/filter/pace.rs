@@ -2,12 +2,19 @@
 //!
 //! Deadlines follow each other, not the moments at which events have left: being late once moves nothing behind it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::time::Time;
 
 /// A recording whose times go back by more than this has begun anew; less is the disorder of merged streams.
 const ANEW: Duration = Duration::from_secs(60);
+
+/// A stream that begins more than this behind everything else was recorded at another time: it begins at once.
+const APART: Duration = Duration::from_secs(3600);
+
+/// How many streams have a time of their own; those beyond are placed by the latest event.
+const MAX_STREAMS: usize = 10_000;
 
 /// How fast a key press makes it at most, and how slow: 1/64.
 const FASTEST: f64 = 64.0;
@@ -23,11 +30,27 @@ pub enum Gap {
     Joined,
 }
 
-/// Recorded times to gaps.
+/// Recorded times to gaps. Each stream has a time of its own: what was recorded on different days and merged is played side by
+/// side.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    last: Option<Time>,
+    streams: HashMap<String, Lane>,
+    /// The latest event by its recorded time, of the stream that began last: where a stream that begins now belongs.
+    latest: Option<Lane>,
+    /// How far the schedule is, in microseconds from its start.
+    at: i128,
     begun: bool,
+}
+
+/// Where a stream is.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    /// The recorded time of what was last played of it.
+    last: Time,
+    /// The latest recorded time of it.
+    most: Time,
+    /// Where in the schedule that is.
+    at: i128,
 }
 
 impl Gaps {
@@ -36,28 +59,70 @@ impl Gaps {
         *self = Self::default();
     }
 
-    /// The gap in front of what was recorded at `ts`; without a time it comes with what was before it.
-    pub fn before(&mut self, ts: Option<Time>) -> Gap {
+    /// The gap in front of what was recorded of a stream at `ts`; without a time it comes with what was before it.
+    pub fn before(&mut self, stream: &str, ts: Option<Time>) -> Gap {
         let first = !std::mem::replace(&mut self.begun, true);
-        let gap = match (ts, self.last) {
-            (Some(ts), Some(last)) if ts >= last => {
-                self.last = Some(ts);
-                ts.since(last)
-            }
-            (Some(ts), Some(last)) => {
-                if last.since(ts) > ANEW {
-                    self.last = Some(ts);
-                }
-                Duration::ZERO
-            }
-            (Some(ts), None) => {
-                self.last = Some(ts);
-                Duration::ZERO
-            }
-            (None, _) => Duration::ZERO,
-        };
-        if first { Gap::Start } else { Gap::After(gap) }
+        let before = self.at;
+        if let Some(ts) = ts {
+            let at = self.place(stream, ts);
+            self.at = self.at.max(at);
+        }
+        if first {
+            return Gap::Start;
+        }
+        let gap = u64::try_from(self.at - before).unwrap_or(u64::MAX);
+        Gap::After(Duration::from_micros(gap))
     }
+
+    /// Where in the schedule it belongs.
+    fn place(&mut self, stream: &str, ts: Time) -> i128 {
+        let lane = match self.streams.get(stream) {
+            Some(lane) => lane.then(ts),
+            None => match self.latest {
+                Some(latest) if latest.is_near(ts) => {
+                    let since = micros(ts) - micros(latest.most);
+                    Lane { last: ts, most: ts, at: latest.at + since }
+                }
+                _ => Lane { last: ts, most: ts, at: self.at },
+            },
+        };
+        let room = self.streams.len() < MAX_STREAMS;
+        match self.streams.get_mut(stream) {
+            Some(known) => *known = lane,
+            None if room => {
+                self.streams.insert(stream.to_owned(), lane);
+            }
+            None => {}
+        }
+        if self.latest.is_none_or(|latest| lane.at >= latest.at) {
+            self.latest = Some(lane);
+        }
+        lane.at
+    }
+}
+
+impl Lane {
+    /// The stream goes on at `ts`.
+    fn then(self, ts: Time) -> Self {
+        let gap = match () {
+            () if ts >= self.most => ts.since(self.most),
+            () if ts >= self.last && self.last < self.most => ts.since(self.last),
+            () if self.last.since(ts) > ANEW => Duration::ZERO,
+            // Disorder: it counts for nothing.
+            () => return self,
+        };
+        let at = self.at + i128::try_from(gap.as_micros()).unwrap_or(i128::MAX / 2);
+        Self { last: ts, most: self.most.max(ts), at }
+    }
+
+    /// Whether a stream that begins at `ts` can belong to the same recording.
+    fn is_near(self, ts: Time) -> bool {
+        if ts >= self.most { ts.since(self.most) <= APART } else { self.most.since(ts) <= ANEW }
+    }
+}
+
+fn micros(time: Time) -> i128 {
+    time.as_micros().into()
 }
 
 /// Gaps to deadlines.
@@ -152,11 +217,16 @@ mod tests {
 
     /// When events that were recorded at these milliseconds leave, if the first does at 1000.
     fn played(speed: f64, max_gap: Option<Duration>, recorded: &[u64]) -> Vec<u64> {
+        let of_one: Vec<_> = recorded.iter().map(|at| ("s", *at)).collect();
+        played_streams(speed, max_gap, &of_one)
+    }
+
+    fn played_streams(speed: f64, max_gap: Option<Duration>, recorded: &[(&str, u64)]) -> Vec<u64> {
         let (mut gaps, mut pace) = (Gaps::default(), Pace::new(speed, max_gap));
         let mut now = ms(1000);
         let mut left = Vec::new();
-        for at in recorded {
-            let gap = gaps.before(Some(ms(*at)));
+        for (stream, at) in recorded {
+            let gap = gaps.before(stream, Some(ms(*at)));
             now = pace.due(gap).map_or(now, |due| due.max(now));
             pace.pass(now, gap);
             left.push(now.as_millis());
@@ -182,6 +252,34 @@ mod tests {
     fn disorder_costs_nothing_and_a_new_beginning_does_not_wait() {
         assert_eq!(played(1.0, None, &[500, 520, 510, 530]), [1000, 1020, 1020, 1030]);
         assert_eq!(played(1.0, None, &[900_000, 900_010, 500, 530]), [1000, 1010, 1010, 1040]);
+    }
+
+    #[test]
+    fn streams_of_different_days_are_played_side_by_side() {
+        let day = 86_400_000;
+        let merged = [
+            ("mon", 300),
+            ("tue", day + 300),
+            ("mon", 600),
+            ("tue", day + 600),
+            ("tue", day + 900),
+        ];
+        assert_eq!(played_streams(1.0, None, &merged), [1000, 1000, 1300, 1300, 1600]);
+        let years = [("a", 60 * day), ("b", 0), ("a", 60 * day + 500), ("b", 500)];
+        assert_eq!(played_streams(1.0, None, &years), [1000, 1000, 1500, 1500]);
+        let appended = [("mon", 300), ("mon", 600), ("tue", day + 300), ("tue", day + 900)];
+        assert_eq!(played_streams(1.0, None, &appended), [1000, 1300, 1300, 1900]);
+        // Those that ran side by side keep their time to each other, also the one that begins late.
+        let live =
+            [("a", 0), ("a", 50), ("b", 40), ("b", 70), ("c", 5000), ("a", 5010), ("b", 5005)];
+        assert_eq!(played_streams(1.0, None, &live), [1000, 1050, 1050, 1070, 6000, 6010, 6010]);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_for_a_while_costs_no_pause() {
+        let hour = 3_600_000;
+        let back = [2 * hour, 2 * hour + 1000, hour, hour + 500, 2 * hour + 1200];
+        assert_eq!(played(1.0, None, &back), [1000, 2000, 2000, 2500, 2700]);
     }
 
     #[test]

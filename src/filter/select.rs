@@ -86,6 +86,25 @@ impl Types {
         Some(Self { patterns, known })
     }
 
+    /// Whether a pattern matches a type of this version.
+    fn is_known(pattern: &str) -> bool {
+        Type::NAMES.iter().any(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()))
+    }
+
+    /// As [`Types::matches`]; notes which patterns have matched, as far as they match no type of this version.
+    fn meets(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
+        let matches = self.matches(event);
+        if matches && event.kind == Type::Other {
+            met.resize(self.patterns.len(), false);
+            if let Some(name) = other_name(event.line) {
+                for (met, pattern) in met.iter_mut().zip(&self.patterns) {
+                    *met |= glob(pattern.as_bytes(), name.as_bytes());
+                }
+            }
+        }
+        matches
+    }
+
     /// Whether the event's type matches one of them.
     #[must_use]
     pub fn matches(&self, event: &Event<'_>) -> bool {
@@ -164,7 +183,22 @@ pub struct Select {
     counted: Option<String>,
     /// The turn that may be the one.
     turn: Option<u64>,
+    met: Met,
 }
+
+/// What has come of what was asked for by name.
+#[derive(Debug, Default)]
+struct Met {
+    /// The first streams there are, for whoever mistyped one.
+    streams: Vec<String>,
+    stream: bool,
+    turn: bool,
+    /// By the place of the pattern.
+    types: Vec<bool>,
+}
+
+/// How many streams are listed where the wanted one is missing.
+const LISTED: usize = 5;
 
 impl Select {
     /// Goes through a recording from its beginning.
@@ -176,6 +210,7 @@ impl Select {
             options,
             first: None,
             turn: None,
+            met: Met::default(),
         }
     }
 
@@ -266,17 +301,59 @@ impl Select {
     }
 
     /// Whether an event of the range is wanted. What belongs to no stream belongs to every stream and turn.
-    #[must_use]
-    pub fn keeps(&self, event: &Event<'_>) -> bool {
-        let options = &self.options;
+    pub fn keeps(&mut self, event: &Event<'_>) -> bool {
+        let Self { options, met, .. } = self;
         if options.keeps_all() {
             return true;
         }
-        let ours = event.stream.as_deref().is_none_or(|stream| {
-            options.stream.as_deref().is_none_or(|s| s == stream)
-                && options.turn.is_none_or(|turn| event.turn == Some(turn))
-        });
-        ours && options.only.as_ref().is_none_or(|only| only.matches(event))
+        if let Some(stream) = event.stream.as_deref() {
+            if let Some(wanted) = &options.stream
+                && !met.stream
+            {
+                met.stream = wanted == stream;
+                if met.streams.len() <= LISTED && met.streams.iter().all(|known| known != stream) {
+                    met.streams.push(stream.to_owned());
+                }
+            }
+            if options.stream.as_deref().is_some_and(|wanted| wanted != stream) {
+                return false;
+            }
+            if options.turn.is_some_and(|wanted| event.turn != Some(wanted)) {
+                return false;
+            }
+            met.turn = true;
+        }
+        options.only.as_ref().is_none_or(|only| only.meets(event, &mut met.types))
+    }
+
+    /// What was asked for and did not come, for a person.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let Self { options, met, .. } = self;
+        if !self.begun {
+            return vec!["nothing is recorded at or after that place".to_owned()];
+        }
+        let mut missing = Vec::new();
+        if let Some(stream) = options.stream.as_ref().filter(|_| !met.stream) {
+            let there = match met.streams.as_slice() {
+                [] => "there is none".to_owned(),
+                all if all.len() > LISTED => format!("there are {}, ...", all[..LISTED].join(", ")),
+                all => format!("there are {}", all.join(", ")),
+            };
+            missing.push(format!("--stream {stream:?} is not in what was played: {there}"));
+        } else if let Some(turn) = options.turn.filter(|_| !met.turn) {
+            missing.push(format!("--turn {turn} is not in what was played"));
+        }
+        for (n, pattern) in options.only.iter().flat_map(|only| only.patterns.iter().enumerate()) {
+            if !met.types.get(n).copied().unwrap_or_default() && !Types::is_known(pattern) {
+                let names: Vec<_> = Type::NAMES.iter().map(|(_, name)| *name).collect();
+                missing.push(format!(
+                    "--only {pattern} fits no event of what was played: types are {}",
+                    names.join(", ")
+                ));
+            }
+        }
+        missing
     }
 }
 

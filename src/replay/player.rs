@@ -30,6 +30,8 @@ pub(super) struct Player {
     options: Options,
     pub(super) exit: Exit,
     pub(super) done: bool,
+    /// Whether nothing of the present source can be played.
+    skipped: bool,
     /// Whether the present raw recording says how the agent ended.
     ended: bool,
     /// Whether the last piece of a line too long to look at has been passed on.
@@ -63,6 +65,7 @@ impl Player {
             options,
             exit: Exit::Success,
             done: false,
+            skipped: false,
             ended: false,
             passing: false,
         }
@@ -75,6 +78,7 @@ impl Player {
         };
         self.begin = begin;
         self.ended = false;
+        self.skipped = false;
         self.gaps.restart();
     }
 
@@ -100,7 +104,7 @@ impl Player {
     }
 
     pub(super) fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
-        if self.done {
+        if self.done || self.skipped {
             return;
         }
         match piece {
@@ -122,6 +126,11 @@ impl Player {
         let line = text.or_else(|| std::str::from_utf8(place.bytes).ok());
         if !line.is_some_and(raw::is_header) {
             self.format = Format::Events;
+            if let Some(what) = line.and_then(codec::foreign::first_line) {
+                self.trouble(what, Exit::Malformed, io);
+                self.skipped = true;
+                return;
+            }
             return self.line(place, text, io);
         }
         self.format = Format::Raw;
@@ -131,7 +140,7 @@ impl Player {
             self.done = true;
         }
         // What the agent says first comes as long after its start as it did.
-        let gap = self.gap(Some(Time::default()));
+        let gap = self.gap("", Some(Time::default()));
         self.queue.push(Mark { gap, ..Mark::joined(place.offset) }, &[]);
     }
 
@@ -141,7 +150,7 @@ impl Player {
             Ok(entry) => {
                 self.ended |= matches!(entry.to, To::End(_));
                 let mark = Mark {
-                    gap: self.gap(Some(entry.time)),
+                    gap: self.gap("", Some(entry.time)),
                     to: entry.to,
                     ..Mark::joined(end_of(place))
                 };
@@ -194,7 +203,7 @@ impl Player {
         let paced = self.options.mode == Mode::Paced;
         let time = (paced || self.options.watched).then(|| event.time()).flatten();
         let mark = Mark {
-            gap: self.gap(time),
+            gap: self.gap(event.stream.as_deref().unwrap_or_default(), time),
             time,
             delta: event.kind == Type::TextDelta,
             ..Mark::joined(end_of(place))
@@ -206,10 +215,10 @@ impl Player {
         self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
     }
 
-    fn gap(&mut self, time: Option<Time>) -> Gap {
+    fn gap(&mut self, stream: &str, time: Option<Time>) -> Gap {
         match self.options.mode {
             Mode::AtOnce => Gap::Joined,
-            Mode::Paced => self.gaps.before(time),
+            Mode::Paced => self.gaps.before(stream, time),
         }
     }
 
@@ -240,7 +249,7 @@ impl Player {
             return;
         }
         self.passing = bytes.last() != Some(&b'\n');
-        let gap = if first { self.gap(None) } else { Gap::Joined };
+        let gap = if first { self.gap("", None) } else { Gap::Joined };
         let mark = Mark { gap, ..Mark::joined(offset + bytes.len() as u64) };
         self.queue.push(mark, &[bytes]);
     }

@@ -1,8 +1,14 @@
 //! The lines of a raw recording (`spile wrap --record`): a header, what the agent wrote and when, and how it ended.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::queue::To;
 use crate::codec::{Fields, Malformed};
@@ -22,29 +28,34 @@ pub(super) struct Entry {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Reads `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`; a death by a signal has the signal behind it.
+/// Reads `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`; a death by a signal has the signal behind it. What
+/// stands behind that is skipped without being kept: a line may be long.
 pub(super) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
-    let value: Value = serde_json::from_slice(line).map_err(|e| {
+    let Parts { ms, kind, data, more } = serde_json::from_slice(line).map_err(|e| {
         let text = std::str::from_utf8(line).unwrap_or_default();
         crate::codec::malformed(&e, text)
     })?;
     let wrong = || Malformed::new(0, "no entry of a raw recording");
-    let at = |n: usize| value.get(n).unwrap_or(&Value::Null);
-    let ms = at(0).as_f64().filter(|ms| *ms >= 0.0).ok_or_else(wrong)?;
-    let to = match at(1).as_str() {
-        Some("o") => To::Stdout,
-        Some("e") => To::Stderr,
-        Some("x") => To::End(end(at(2), at(3)).ok_or_else(wrong)?),
+    let ms = ms.and_then(|ms| parsed::<f64>(ms)).filter(|ms| *ms >= 0.0).ok_or_else(wrong)?;
+    let data = data.map_or("", RawValue::get);
+    let to = match kind.map_or("", RawValue::get) {
+        "\"o\"" => To::Stdout,
+        "\"e\"" => To::Stderr,
+        "\"x\"" => {
+            let signal = more.and_then(|more| parsed::<Death>(more)?.signal);
+            To::End(end(serde_json::from_str(data).ok(), signal).ok_or_else(wrong)?)
+        }
         _ => return Err(wrong()),
     };
-    let bytes = match (to, at(2)) {
+    let bytes = match (to, data.as_bytes().first()) {
         (To::End(_), _) => Vec::new(),
-        (_, Value::String(text)) => text.clone().into_bytes(),
-        (_, data) => {
-            let text = data.get("b64").and_then(Value::as_str).ok_or_else(wrong)?;
-            let decoded = STANDARD.decode(text);
+        (_, Some(b'"')) => serde_json::from_str::<String>(data).map_err(|_| wrong())?.into_bytes(),
+        (_, Some(b'{')) => {
+            let packed: Packed<'_> = serde_json::from_str(data).map_err(|_| wrong())?;
+            let decoded = STANDARD.decode(packed.b64.as_bytes());
             decoded.map_err(|_| Malformed::new(0, "b64 is no base64"))?
         }
+        _ => return Err(wrong()),
     };
     Ok(Entry {
         // Beyond the range of a number it is the last moment there is.
@@ -54,14 +65,69 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     })
 }
 
-fn end(status: &Value, more: &Value) -> Option<Exit> {
-    let signal = more.get("signal").and_then(Value::as_i64);
-    if let Some(signal) = signal.and_then(|n| i32::try_from(n).ok()) {
-        return (1..=64).contains(&signal).then_some(Exit::Signal(signal));
+/// The first four parts of an entry, as they stand in the line.
+struct Parts<'a> {
+    ms: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
+    more: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Each<'a> {
+            type Value = Parts<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry of a raw recording")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parts<'a>, A::Error> {
+                let mut next = || seq.next_element::<&'de RawValue>();
+                let parts = Parts { ms: next()?, kind: next()?, data: next()?, more: next()? };
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(parts)
+            }
+        }
+        deserializer.deserialize_seq(Each(PhantomData))
+    }
+}
+
+/// Bytes that are no text.
+#[derive(Deserialize)]
+struct Packed<'a> {
+    #[serde(borrow)]
+    b64: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Death {
+    signal: Option<i32>,
+}
+
+fn parsed<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn end(status: Option<i64>, signal: Option<i32>) -> Option<Exit> {
+    if let Some(signal) = signal {
+        return match signal {
+            // A process does not end of these: whoever played one would stop, or nothing would happen.
+            libc::SIGCHLD
+            | libc::SIGCONT
+            | libc::SIGSTOP
+            | libc::SIGTSTP
+            | libc::SIGTTIN
+            | libc::SIGTTOU
+            | libc::SIGURG
+            | libc::SIGWINCH => None,
+            1..=31 | 34..=64 => Some(Exit::Signal(signal)),
+            _ => None,
+        };
     }
     // As `exit(2)` takes it.
-    let code = status.as_i64()? & 0xff;
-    Some(match u8::try_from(code).ok()? {
+    Some(match u8::try_from(status? & 0xff).ok()? {
         0 => Exit::Success,
         code => Exit::Child(code),
     })
@@ -102,6 +168,11 @@ mod tests {
             r#"[-1,"o","x"]"#,
             r#"[1,"o",{"b64":"?"}]"#,
             r#"[1,"o","x"#,
+            r#"[9,"x",147,{"signal":19}]"#,
+            r#"[9,"x",148,{"signal":20}]"#,
+            r#"[9,"x",145,{"signal":17}]"#,
+            r#"[9,"x",160,{"signal":32}]"#,
+            r#"[9,"x",128,{"signal":0}]"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

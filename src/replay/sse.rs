@@ -16,6 +16,8 @@ const MAX_STREAMS: usize = 1024;
 #[derive(Debug)]
 pub struct Sse {
     lines: Lines,
+    /// Whether the last byte was a carriage return, which ended a line: a line feed behind it is part of that end.
+    returned: bool,
     frame: Frame,
 }
 
@@ -43,20 +45,35 @@ struct Seen {
 
 impl Default for Sse {
     fn default() -> Self {
-        Self { lines: Lines::new(MAX_LINE), frame: Frame::default() }
+        Self { lines: Lines::new(MAX_LINE), returned: false, frame: Frame::default() }
     }
 }
 
 impl Sse {
     /// Takes the next bytes of the connection; whole events are added to `out` as lines.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let Self { lines, frame } = self;
-        lines.feed(bytes, |piece| frame.piece(piece, out));
+        let Self { lines, returned, frame } = self;
+        let ends = std::mem::take(returned);
+        let bytes = if ends { bytes.strip_prefix(b"\n").unwrap_or(bytes) } else { bytes };
+        if bytes.is_empty() {
+            return;
+        }
+        *returned = bytes.last() == Some(&b'\r');
+        // A line ends in CR, LF or both; nothing else has a carriage return in it.
+        let mut rest = bytes;
+        while let Some(at) = memchr::memchr(b'\r', rest) {
+            let (line, behind) = rest.split_at(at);
+            lines.feed(line, |piece| frame.piece(piece, out));
+            lines.feed(b"\n", |piece| frame.piece(piece, out));
+            let behind = behind.get(1..).unwrap_or_default();
+            rest = behind.strip_prefix(b"\n").unwrap_or(behind);
+        }
+        lines.feed(rest, |piece| frame.piece(piece, out));
     }
 
     /// The connection has ended as it should: an event that is whole counts, although the standard would drop it.
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        let Self { lines, frame } = self;
+        let Self { lines, frame, .. } = self;
         lines.end(|piece| frame.piece(piece, out));
         if codec::decode(frame.data.as_bytes()).is_ok() {
             frame.dispatch(out);
@@ -66,16 +83,17 @@ impl Sse {
     /// Another connection begins; what was not whole will come again, and so may what was.
     pub fn reconnect(&mut self) {
         self.lines = Lines::new(MAX_LINE);
+        self.returned = false;
         let frame = &mut self.frame;
         frame.data.clear();
         frame.begun = false;
         frame.again = true;
     }
 
-    /// The last event's id, to be said when connecting again.
+    /// The last event's id, to be said when connecting again; an empty one takes back those before it.
     #[must_use]
     pub fn last_id(&self) -> Option<&str> {
-        self.frame.last_id.as_deref()
+        self.frame.last_id.as_deref().filter(|id| !id.is_empty())
     }
 
     /// How long the server wants us to wait before that.
@@ -102,8 +120,7 @@ impl Frame {
         match piece {
             Piece::Line { bytes, .. } => {
                 let line = String::from_utf8_lossy(bytes);
-                let line = line.strip_suffix('\r').unwrap_or(&line);
-                self.line(line.strip_prefix('\u{feff}').unwrap_or(line), out);
+                self.line(line.strip_prefix('\u{feff}').unwrap_or(&line), out);
             }
             Piece::Long { first, .. } => self.lost += u64::from(first),
         }
@@ -128,7 +145,10 @@ impl Frame {
             }
             Some(("id", value)) if !value.contains('\0') => self.id = Some(value.to_owned()),
             Some(("retry", value)) => {
-                if let Ok(ms) = value.parse() {
+                // Digits alone: a sign is none.
+                if value.bytes().all(|b| b.is_ascii_digit())
+                    && let Ok(ms) = value.parse()
+                {
                     self.retry = Some(Duration::from_millis(ms));
                 }
             }
@@ -219,6 +239,23 @@ mod tests {
             sse.end(&mut out);
             assert!(out.ends_with(format!("{}\n", event("turn_completed", 3)).as_bytes()));
             assert!(!sse.is_open());
+        }
+    }
+
+    #[test]
+    fn lines_end_in_any_of_three_ways() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("id: 1\ndata: {}\n\nid\ndata: {{}}\n\n: x\n", event("status", 1));
+            let text = text.replace('\n', end);
+            for step in [1, 2, 3, 1000] {
+                let (mut sse, mut out) = (Sse::default(), Vec::new());
+                for bytes in text.as_bytes().chunks(step) {
+                    sse.feed(bytes, &mut out);
+                }
+                let want = format!("{}\n{{}}\n", event("status", 1));
+                assert_eq!(String::from_utf8(out).unwrap(), want, "{end:?} {step}");
+                assert_eq!(sse.last_id(), None, "an empty id takes the one before it back");
+            }
         }
     }
 

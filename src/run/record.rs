@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::guard::Ended;
+use crate::sink::own;
 use crate::time::Time;
 
 /// A recording that is being written.
@@ -24,11 +24,18 @@ impl Record {
     /// Begins a recording of the command `argv`, without its secrets, at `path`, which others cannot read; what was there before is gone.
     ///
     /// # Errors
-    /// That the file cannot be written.
+    /// That the file cannot be written, or is not this user's.
     pub fn create(now: Time, path: &Path, argv: &[String]) -> io::Result<Self> {
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(true).mode(0o600);
-        let mut record = Self { file: file.open(path)?, started: now, failed: None };
+        let file = if path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") {
+            // What our caller has opened for it, as `>(gzip)` is.
+            File::options().write(true).open(path)?
+        } else {
+            own::open(path)?
+        };
+        if file.metadata()?.is_file() {
+            file.set_len(0)?;
+        }
+        let mut record = Self { file, started: now, failed: None };
         let header = json!({"spile": "raw", "v": 1, "argv": argv, "started": now.to_string()});
         record.line(&header);
         match record.failed.take() {

@@ -1,20 +1,22 @@
 //! The loop of replay: reads ahead a little, lets each part go when it is due, and waits for all there is at one place:
 //! sources, our reader, signals, keys and the next deadline.
 
+mod follow;
 mod http;
 mod keys;
 mod progress;
 mod seek;
 mod source;
 mod step;
+mod unpack;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGPIPE, SIGTSTP};
 
 use super::clock::Clock;
 use super::input::{self, Read};
@@ -27,10 +29,11 @@ use crate::replay::{Begin, Mark, Options, Replay, To};
 use crate::stage::Io;
 use crate::time::Time;
 
+use follow::Tail;
 use progress::Progress;
 pub use source::Source;
 use source::{Reader, Trouble};
-use step::{Stepping, Wish};
+use step::Stepping;
 
 /// How far is read ahead of what is due, in bytes.
 const AHEAD: usize = 128 << 10;
@@ -48,6 +51,19 @@ pub struct Plan {
     pub pace: Pace,
     /// Who says when.
     pub hand: Hand,
+    /// Whether the last source may grow.
+    pub follow: Follow,
+    /// How long nothing may come from a source before it counts as ended.
+    pub idle: Option<Duration>,
+}
+
+/// What the end of the last source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// The end.
+    ToTheEnd,
+    /// All there is yet: what is appended to a file is played too, and a server is asked again.
+    Growing,
 }
 
 /// Who says when the next event leaves.
@@ -75,6 +91,12 @@ struct Player {
     select: select::Options,
     waiting: VecDeque<Source>,
     reading: Option<Reader>,
+    follow: Follow,
+    /// The file whose end has been reached and that may grow.
+    tail: Option<Tail>,
+    idle: Option<Duration>,
+    /// When something last came.
+    news: Time,
     output: Output,
     io: Io,
     signals: Signals,
@@ -115,6 +137,10 @@ impl Player {
             upstream: plan.sources.iter().any(Source::is_upstream),
             waiting: plan.sources.into(),
             reading: None,
+            follow: plan.follow,
+            tail: None,
+            idle: plan.idle,
+            news: Time::default(),
             output: Output::open(),
             io: Io::default(),
             signals: signals.context("cannot catch signals")?,
@@ -163,7 +189,7 @@ impl Player {
         let Some(source) = self.waiting.pop_front() else {
             return;
         };
-        let mut begin = Begin::first(source.name());
+        let mut begin = Begin::first(&source.name());
         let mut jump = None;
         if let Source::Input { input, .. } = &source
             && !self.replay.has_begun()
@@ -177,7 +203,15 @@ impl Player {
         if let Some(start) = jump {
             self.replay.jump(start.jump, start.first);
         }
-        match Reader::start(source) {
+        let follow = match self.waiting.is_empty() {
+            true => self.follow,
+            false => Follow::ToTheEnd,
+        };
+        if follow == Follow::Growing {
+            self.tail = Tail::of(&source);
+        }
+        self.news = self.clock.now();
+        match Reader::start(source, follow) {
             Ok(reader) => self.reading = Some(reader),
             Err(e) => self
                 .end_source(Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed })),
@@ -187,8 +221,8 @@ impl Player {
     fn end_source(&mut self, trouble: Option<Trouble>) {
         let trouble = trouble.as_ref().map(|t| (t.why.as_str(), t.exit));
         self.replay.on_source_end(trouble, &mut self.io);
-        if self.reading.is_none() && self.waiting.is_empty() && !self.replay.has_begun() {
-            self.io.err.extend_from_slice(b"spile: nothing is recorded at or after that place\n");
+        if self.reading.is_none() && self.waiting.is_empty() {
+            self.replay.on_end(&mut self.io);
         }
     }
 
@@ -200,6 +234,7 @@ impl Player {
         let trouble = match reader.read(buf) {
             Ok(Read::Later) => return,
             Ok(Read::Bytes(n)) => {
+                self.news = self.clock.now();
                 if n == buf.len() && !self.widened {
                     self.widened = true;
                     input::widen(reader.fd());
@@ -217,6 +252,7 @@ impl Player {
                 }
                 return;
             }
+            Ok(Read::End) if self.tail.as_mut().is_some_and(|tail| tail.waits(reader)) => return,
             Ok(Read::End) => None,
             Err(e) => Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed }),
         };
@@ -275,113 +311,6 @@ impl Player {
         }
         if let To::End(exit) = mark.to {
             self.replay.end(exit);
-        }
-    }
-
-    /// Waits for whatever comes first; whether the source can be read.
-    fn wait(&mut self) -> Result<bool> {
-        let now = self.clock.now();
-        let timeout = self.next_due(now).map(|due| due.since(now));
-        let rest = self.progress.rest();
-        let timeout = match (timeout, rest) {
-            (Some(due), Some(rest)) => Some(due.min(rest)),
-            (due, rest) => due.or(rest),
-        };
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
-        let out_events = match self.output.pending() {
-            0 => PollFlags::empty(),
-            _ => PollFlags::OUT,
-        };
-        let mut fds = Vec::with_capacity(4);
-        fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
-        if let Some(at) = &self.stepping {
-            fds.push(PollFd::from_borrowed_fd(at.fd(), PollFlags::IN));
-        }
-        if let Some(reader) = self.reading.as_ref().filter(|_| wanted) {
-            fds.push(PollFd::from_borrowed_fd(reader.fd(), PollFlags::IN));
-        }
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) if rest.is_some() => self.progress.draw(),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
-        }
-        let mut events = fds.iter().map(PollFd::revents);
-        let mut next = || events.next().unwrap_or(PollFlags::empty());
-        let (signal, stdout) = (next(), next());
-        let pressed = match self.stepping {
-            Some(_) => next(),
-            None => PollFlags::empty(),
-        };
-        let readable = next();
-        if !signal.is_empty() {
-            self.on_signals();
-        }
-        if stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
-            self.reader_gone = true;
-        }
-        if !pressed.is_empty() {
-            self.on_keys();
-        }
-        Ok(!readable.is_empty() && !self.quit && !self.reader_gone)
-    }
-
-    /// When the next part is due, unless it waits for something else.
-    fn next_due(&mut self, now: Time) -> Option<Time> {
-        let mark = self.replay.queue().front()?.clone();
-        let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
-        if self.is_held_back(&mark) {
-            None
-        } else if self.is_due(now, &mark) {
-            Some(now)
-        } else {
-            self.pace.due(mark.gap).filter(|_| !halted)
-        }
-    }
-
-    fn on_signals(&mut self) {
-        for signal in self.signals.take() {
-            match signal {
-                SIGTSTP => self.stop(),
-                SIGINT | SIGHUP if self.upstream && self.stepping.is_none() => {
-                    self.dies_of.get_or_insert(signal);
-                    self.hurried = true;
-                }
-                SIGTERM if self.stepping.is_none() => {
-                    self.dies_of = Some(signal);
-                    self.reading = None;
-                    self.waiting.clear();
-                    self.replay.queue().clear();
-                }
-                signal => {
-                    self.dies_of.get_or_insert(signal);
-                    self.quit = true;
-                }
-            }
-        }
-    }
-
-    /// Ctrl-Z: the pause is none of the recording's.
-    fn stop(&mut self) {
-        if let Some(at) = &self.stepping {
-            at.stop();
-        }
-        self.pace.restart(self.clock.now());
-    }
-
-    fn on_keys(&mut self) {
-        let now = self.clock.now();
-        if let Some(at) = &mut self.stepping {
-            self.quit |= at.on_keys(now, &mut self.pace) == Wish::Quit;
-        }
-        self.show_keys();
-    }
-
-    fn show_keys(&mut self) {
-        if let Some(at) = &self.stepping {
-            let state = if at.is_halted() { "halted" } else { "playing" };
-            self.progress.keys(self.pace.speed(), state);
         }
     }
 

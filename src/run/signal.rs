@@ -167,6 +167,12 @@ pub(super) fn heed(signals: &[i32]) {
     }
 }
 
+/// Has SIGHUP do no more than call `hear`, which may do what a signal handler may do.
+pub(super) fn on_hangup(hear: fn()) -> io::Result<()> {
+    // SAFETY: an atomic counter is all that the callers' functions touch.
+    unsafe { signal_hook::low_level::register(SIGHUP, hear) }.map(|_| ())
+}
+
 /// Lets a signal do nothing to us, but to the children that we start what it always does.
 pub(super) fn survive(signal: i32) -> io::Result<()> {
     signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).map(|_| ())

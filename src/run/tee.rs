@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
@@ -26,9 +26,10 @@ use super::output::{Output, complain};
 use super::signal::{ENDS, Second, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
-use crate::sink::{Sink, end_commands};
+use crate::sink::{Reopening, Sink, end_commands};
 use crate::stage::Io;
 use crate::term::quoted;
+use crate::time::Time;
 use bell::{Ear, bell};
 use booked::Books;
 use intake::{Intake, Lane};
@@ -37,7 +38,7 @@ use worker::Worker;
 
 pub use booked::Booked;
 pub use clerk::Ask;
-pub use plan::{Interrupts, Named, OnError, Others, Pipes, Tee};
+pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 
 /// Runs tee from our stdin to our stdout and the sinks.
 ///
@@ -55,6 +56,9 @@ pub fn tee(tee: Tee) -> Result<Exit> {
     Ok(run.exit())
 }
 
+/// How long after a SIGHUP the end of the input shows that the terminal has gone, and the signal did not mean the files.
+const HANGUP: Duration = Duration::from_secs(6);
+
 /// How long commands that have not ended may take to end when they are told to.
 const COMMANDS_END: Duration = Duration::from_secs(1);
 
@@ -70,6 +74,9 @@ struct Loop {
     on_error: OnError,
     clock: Clock,
     stopping: Stopping,
+    /// How often SIGHUP has asked for files to be opened anew, and when last.
+    reopened: usize,
+    hangup: Option<Time>,
     reader_gone: bool,
     cannot_write: bool,
     /// A sink or an output has done what the status is to show.
@@ -86,8 +93,12 @@ impl Loop {
         if tee.interrupts == Interrupts::Ignore {
             ignore(SIGINT);
         }
-        let caught: &[i32] = if person { &[SIGTERM] } else { &ENDS };
-        let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
+        let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
+        if tee.files == Files::Some && !person {
+            caught.retain(|signal| *signal != SIGHUP);
+            super::signal::on_hangup(Reopening::ask).context("cannot catch signals")?;
+        }
+        let signals = Signals::catch(&caught, Second::Default).context("cannot catch signals")?;
         let (bell, ear) = bell().context("cannot make a socket pair")?;
         let (mut lanes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
         for named in tee.sinks {
@@ -119,6 +130,8 @@ impl Loop {
             on_error: tee.on_error,
             clock: Clock::start(),
             stopping: Stopping::default(),
+            reopened: 0,
+            hangup: None,
             reader_gone: false,
             cannot_write: false,
             failed,
@@ -151,7 +164,9 @@ impl Loop {
         let mut widened = false;
         let stdin = rustix::stdio::stdin();
         while !self.stop {
-            let Some(readable) = self.wait()? else {
+            let readable = self.wait()?;
+            self.hear_hangup();
+            let Some(readable) = readable else {
                 break;
             };
             if !readable {
@@ -179,6 +194,11 @@ impl Loop {
         }
         // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
         self.hear_signals();
+        self.hear_hangup();
+        let now = self.clock.now();
+        if self.hangup.is_some_and(|at| now.since(at) < HANGUP) {
+            self.stopping.ask(now, SIGHUP, || false);
+        }
         Ok(())
     }
 
@@ -256,6 +276,14 @@ impl Loop {
         self.failed = true;
         self.cannot_write |= !pipe;
         self.stop |= self.on_error.others == Others::Stop;
+    }
+
+    /// A SIGHUP is for the files; with the end of the input right behind it, a terminal has gone.
+    fn hear_hangup(&mut self) {
+        let asked = Reopening::asked();
+        if asked != self.reopened {
+            (self.reopened, self.hangup) = (asked, Some(self.clock.now()));
+        }
     }
 
     fn hear_signals(&mut self) {
@@ -377,7 +405,8 @@ impl Loop {
             if parts.is_empty() {
                 continue;
             }
-            let why = account.reason.or(account.failing);
+            let silent = || (!account.finished && account.owed > 0).then_some("no answer yet");
+            let why = account.reason.or(account.failing).or_else(|| silent().map(str::to_owned));
             let why = why.map(|why| format!(" ({})", quoted(&why)));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
             text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));

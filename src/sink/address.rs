@@ -3,17 +3,24 @@
 //! `PLACE[#OPTION[&OPTION]...]`. A `#` in the place itself is written `##`, a file whose name begins like another kind of
 //! sink with a folder: `./cmd:x`.
 
+use std::time::Duration;
+
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
-use nom::character::complete::{char, none_of};
-use nom::combinator::{all_consuming, map, opt, value};
-use nom::multi::{fold_many0, fold_many1, separated_list0, separated_list1};
-use nom::sequence::{delimited, preceded, separated_pair};
+use nom::character::complete::char;
+use nom::combinator::{all_consuming, opt, value};
+use nom::multi::{fold_many0, separated_list1};
+use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
+use super::chat::Service;
+use super::mask::masked;
 use super::part;
+use super::web::{Access, Header};
+pub use super::words::words;
 use crate::event::{Event, Type};
 use crate::filter::select::glob;
+use crate::time;
 
 /// A sink as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +33,49 @@ pub struct Address {
     pub to: Payload,
     /// The name by which the ledger and messages know it, whatever its address is.
     pub called: Option<String>,
+    /// The chat of a service that has several behind one address.
+    pub chat: Option<String>,
+    /// How an HTTP endpoint is asked.
+    pub web: Web,
+}
+
+/// How an HTTP endpoint is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Web {
+    /// How the two know each other.
+    pub access: Access,
+    /// How long a request may take in all.
+    pub timeout: Option<Duration>,
+    /// The statuses after which an event is sent again; `None`: those that HTTP documents as temporary.
+    pub retry: Option<Statuses>,
+}
+
+/// HTTP statuses, one by one or by their first digit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<(u16, u16)>);
+
+impl Statuses {
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, status: u16) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
+    }
+
+    /// `429,5xx`.
+    fn parse(list: &str) -> Result<Self, String> {
+        let one = |text: &str| {
+            let (first, last) = match text.strip_suffix("xx") {
+                Some(digit) => (format!("{digit}00"), format!("{digit}99")),
+                None => (text.to_owned(), text.to_owned()),
+            };
+            let range = first.parse().ok().zip(last.parse().ok());
+            range.filter(|(first, last): &(u16, u16)| *first >= 300 && *last <= 599)
+        };
+        let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
+        statuses.map(Self).ok_or_else(|| {
+            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
+        })
+    }
 }
 
 /// Where a sink is.
@@ -51,6 +101,8 @@ pub enum Payload {
     Event,
     /// A message for a Discord webhook.
     Discord,
+    /// A message for another service.
+    Chat(Service),
 }
 
 /// Which events a sink gets.
@@ -121,30 +173,71 @@ impl Address {
                 "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself".to_owned(),
             );
         };
-        let mut address =
-            Self { place: Place::parse(&place)?, only: None, to: Payload::Event, called: None };
+        let mut address = Self {
+            place: Place::parse(&place)?,
+            only: None,
+            to: Payload::Event,
+            called: None,
+            chat: None,
+            web: Web::default(),
+        };
         for (key, value) in options.unwrap_or_default() {
-            match (key, value) {
-                ("only", patterns) => {
-                    let patterns: Vec<&str> = patterns.split(',').collect();
-                    address.only = Some(Selection::parse(&patterns)?);
-                }
-                ("name", name) => address.called = Some(called(name)?),
-                ("to", "discord-webhook") => address.to = Payload::Discord,
-                ("to", other) => {
-                    return Err(format!("to={other} is not known: write to=discord-webhook"));
-                }
-                (key, _) => {
-                    return Err(format!(
-                        "option {key} is not known: write only=..., to=... or name=..., and ## for a # itself"
-                    ));
-                }
-            }
+            address.option(key, value)?;
         }
-        if address.to == Payload::Discord && !matches!(address.place, Place::Http(_)) {
-            return Err("to=discord-webhook wants an http:// or https:// address".to_owned());
+        let is_http = matches!(address.place, Place::Http(_));
+        if address.to != Payload::Event && !is_http {
+            return Err("to= wants an http:// or https:// address".to_owned());
+        }
+        let telegram = address.to == Payload::Chat(Service::Telegram);
+        if telegram != address.chat.is_some() {
+            return Err("to=telegram and chat=ID of the chat belong together".to_owned());
+        }
+        if address.web != Web::default() && !is_http {
+            return Err(
+                "header, bearer, ca, timeout and retry want an http:// or https:// address"
+                    .to_owned(),
+            );
         }
         Ok(address)
+    }
+
+    fn option(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let web = &mut self.web;
+        match (key, value) {
+            ("only", patterns) => {
+                let patterns: Vec<&str> = patterns.split(',').collect();
+                self.only = Some(Selection::parse(&patterns)?);
+            }
+            ("name", name) => self.called = Some(called(name)?),
+            ("to", "discord-webhook") => self.to = Payload::Discord,
+            ("to", "slack-webhook") => self.to = Payload::Chat(Service::Slack),
+            ("to", "teams-webhook" | "teams") => self.to = Payload::Chat(Service::Teams),
+            ("to", "telegram" | "telegram-bot") => self.to = Payload::Chat(Service::Telegram),
+            ("to", other) => {
+                return Err(format!(
+                    "to={other} is not known: write to=discord-webhook, slack-webhook, teams-webhook or telegram"
+                ));
+            }
+            ("chat", chat) => self.chat = Some(chat.to_owned()),
+            ("header", value) => web.access.headers.push(Header::parse(value)?),
+            ("bearer", value) => web.access.headers.push(Header::bearer(value)?),
+            ("ca", path) => web.access.ca = Some(path.into()),
+            ("timeout", text) => {
+                let timeout =
+                    time::duration(text).map_err(|why| format!("timeout={text}: {why}"))?;
+                if timeout.is_zero() {
+                    return Err("timeout=0: no answer is that fast".to_owned());
+                }
+                web.timeout = Some(timeout);
+            }
+            ("retry", list) => web.retry = Some(Statuses::parse(list)?),
+            (key, _) => {
+                return Err(format!(
+                    "option {key} is not known: write only, to, chat, name, header, bearer, ca, timeout or retry, and ## for a # itself"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What a person calls it; the rest of a URL may be a secret.
@@ -157,13 +250,7 @@ impl Address {
             Place::File(path) => path.clone(),
             Place::Command(words) => format!("cmd:{}", words.first().map_or("", String::as_str)),
             Place::Pipe(words) => format!("pipe:{}", words.first().map_or("", String::as_str)),
-            Place::Http(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-                let host = rest.split(['/', '?']).next().unwrap_or_default();
-                // What stands before an @ is a password.
-                let host = host.rsplit('@').next().unwrap_or_default();
-                format!("{scheme}://{host}")
-            }
+            Place::Http(url) => masked(url),
             Place::Unix(path) => format!("unix:{path}"),
         }
     }
@@ -200,7 +287,7 @@ impl Place {
             };
         }
         if let Some((scheme, rest)) = text.split_once("://") {
-            return match scheme {
+            return match scheme.to_ascii_lowercase().as_str() {
                 "http" | "https" if !rest.is_empty() => Ok(Place::Http(text.to_owned())),
                 _ => Err(format!(
                     "{scheme}:// is no kind of sink: write http:// or https:// and a host, or ./ before a path"
@@ -210,7 +297,7 @@ impl Place {
         for later in ["sse:", "nats:"] {
             if text.starts_with(later) {
                 return Err(format!(
-                    "{later} is no kind of sink yet: write ./{text} if it is a file"
+                    "{later} is no kind of sink yet: write ./{later}... if it is a file"
                 ));
             }
         }
@@ -238,61 +325,6 @@ fn options(input: &str) -> IResult<&str, Options<'_>> {
     let key = take_while1(|c: char| c.is_ascii_lowercase() || c == '-');
     let option = separated_pair(key, char('='), is_not("&#"));
     separated_list1(char('&'), option).parse(input)
-}
-
-/// The words of a command line as a POSIX shell splits them: blanks, quotes and backslashes count, nothing is expanded.
-///
-/// # Errors
-/// For a person: something is left open.
-pub fn words(line: &str) -> Result<Vec<String>, String> {
-    let blank = || fold_many0(nom::character::complete::one_of(" \t\n"), || (), |(), _| ());
-    let parsed: IResult<&str, Vec<String>> =
-        all_consuming(delimited(blank(), separated_list0(blank1, word), blank())).parse(line);
-    parsed
-        .map(|(_, words)| words)
-        .map_err(|_| format!("a quote or backslash is left open in {line:?}"))
-}
-
-fn blank1(input: &str) -> IResult<&str, ()> {
-    // A separator is one only if a word follows; what trails is no empty word.
-    let (rest, ()) =
-        fold_many1(nom::character::complete::one_of(" \t\n"), || (), |(), _| ()).parse(input)?;
-    if rest.is_empty() {
-        let kind = nom::error::ErrorKind::Eof;
-        return Err(nom::Err::Error(nom::error::Error::new(input, kind)));
-    }
-    Ok((rest, ()))
-}
-
-fn word(input: &str) -> IResult<&str, String> {
-    let single = delimited(char('\''), opt(is_not("'")), char('\''));
-    let single = map(single, |s: Option<&str>| s.unwrap_or_default().to_owned());
-    let escaped = preceded(char('\\'), none_of(""));
-    let plain = map(is_not(" \t\n'\"\\"), str::to_owned);
-    let escaped = map(escaped, |c: char| match c {
-        '\n' => String::new(),
-        c => c.to_string(),
-    });
-    fold_many1(alt((single, double, escaped, plain)), String::new, |mut all, piece: String| {
-        all.push_str(&piece);
-        all
-    })
-    .parse(input)
-}
-
-/// Between double quotes a backslash is one only before what it could protect.
-fn double(input: &str) -> IResult<&str, String> {
-    let escaped = map(preceded(char('\\'), none_of("")), |c: char| match c {
-        '\n' => String::new(),
-        '"' | '\\' | '$' | '`' => c.to_string(),
-        c => format!("\\{c}"),
-    });
-    let plain = map(is_not("\"\\"), str::to_owned);
-    let inside = fold_many0(alt((plain, escaped)), String::new, |mut all, piece: String| {
-        all.push_str(&piece);
-        all
-    });
-    delimited(char('"'), inside, char('"')).parse(input)
 }
 
 #[cfg(test)]
@@ -333,6 +365,9 @@ mod tests {
             ("a#only=stauts", "fits no event"),
             ("a#to=discord-webhook", "http"),
             ("http://h#to=x", "to=x is not known"),
+            ("http://h#to=telegram", "chat=ID"),
+            ("http://h#to=slack-webhook&chat=1", "chat=ID"),
+            ("a#to=slack-webhook", "http"),
             ("cmd:", "names no command"),
             ("pipe:  ", "names no command"),
             ("cmd:''", "names no command"),
@@ -341,11 +376,30 @@ mod tests {
             ("unix:", "names no socket"),
             ("ftp://x", "no kind of sink"),
             ("http://", "no kind of sink"),
-            ("nats:x", "./nats:x"),
+            ("x#timeout=1s", "http"),
+            ("http://h#timeout=soon", "timeout=soon: write a duration"),
+            ("http://h#timeout=0", "timeout=0"),
+            ("http://h#retry=200", "no list of statuses"),
+            ("http://h#retry=429,", "no list of statuses"),
+            ("http://h#header=Authorization:Bearer SECRET", "never stands on the command line"),
+            ("nats:x", "./nats:"),
         ] {
             let error = Address::parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_is_asked_as_the_options_say() {
+        let address = Address::parse(
+            "https://h/x#header=X-Key:env:KEY&bearer=file:/run/t&ca=ca.pem&timeout=2s&retry=404,5xx",
+        );
+        let web = address.unwrap().web;
+        assert_eq!(web.access.ca, Some("ca.pem".into()));
+        assert_eq!(web.access.headers.len(), 2);
+        assert_eq!(web.timeout, Some(Duration::from_secs(2)));
+        let retry = web.retry.unwrap();
+        assert!(retry.has(404) && retry.has(503) && !retry.has(403) && !retry.has(429));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::address::Web;
 use super::http::Poster;
 use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
 use crate::backoff::Wait;
@@ -24,12 +25,12 @@ impl DiscordSink {
     ///
     /// # Errors
     /// That it is no URL.
-    pub fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { poster: Poster::new(&waiting(url))?, not_before: None })
+    pub fn new(url: &str, web: &Web) -> Result<Self, String> {
+        Ok(Self { poster: Poster::new(&waiting(url), web)?, not_before: None })
     }
 
     fn deliver(&mut self, delivery: &Delivery<'_>) -> Outcome {
-        let content = match content(delivery.bytes) {
+        let content = match content(delivery.bytes, MAX_CONTENT, "discord") {
             Ok(Some(content)) => content,
             // Nothing that a person is to read.
             Ok(None) => return Outcome::Sent { receipt: None },
@@ -51,10 +52,10 @@ impl DiscordSink {
                 .and_then(|s| Duration::try_from_secs_f64(s).ok());
             self.not_before = after.and_then(|after| Instant::now().checked_add(after));
         }
-        match (answer.status, answer.outcome()) {
+        match (answer.status, self.poster.outcome(&answer)) {
             (401 | 403 | 404, _) => Outcome::Gone {
                 gone: Gone::Broken,
-                why: format!("there is no such webhook (status {})", answer.status),
+                why: format!("there is no such webhook ({})", self.poster.clean(&answer.why())),
             },
             (429, Outcome::Retry { wait, why }) => {
                 Outcome::Retry { wait: limit(&answer.body).map_or(wait, Wait::Asked), why }
@@ -100,8 +101,13 @@ fn waiting(url: &str) -> String {
     }
 }
 
-/// What an event is to say: the text of a part or block of an answer, not of a sub-agent. `Err`: it cannot be said.
-fn content(line: &[u8]) -> Result<Option<String>, String> {
+/// What an event is to say: the text of a part or block of an answer, not of a sub-agent. `Err`: it cannot be said, since it
+/// has more than `most` characters; `preset` of chunk makes shorter parts.
+pub(super) fn content(
+    line: &[u8],
+    most: usize,
+    preset: &str,
+) -> Result<Option<String>, String> {
     #[derive(serde::Deserialize)]
     struct Block<'a> {
         #[serde(borrow, rename = "type")]
@@ -125,10 +131,10 @@ fn content(line: &[u8]) -> Result<Option<String>, String> {
         return Ok(None);
     };
     match text.chars().count() {
-        0..=MAX_CONTENT => Ok(Some(text)),
-        long => Err(format!(
-            "{long} characters are more than the {MAX_CONTENT} of a message: put spile chunk --for discord before tee"
+        long if long > most => Err(format!(
+            "{long} characters are more than the {most} of a message: put spile chunk --for {preset} before tee"
         )),
+        _ => Ok(Some(text)),
     }
 }
 
@@ -202,7 +208,7 @@ mod tests {
             let line = format!(
                 r#"{{"v":1,"type":"{type_}","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z",{rest}}}"#
             );
-            content(line.as_bytes())
+            content(line.as_bytes(), MAX_CONTENT, "discord")
         };
         let text = r#""block":"b1","kind":"answer","text":"hi \"you\"""#;
         assert_eq!(event("block_final", text), Ok(Some("hi \"you\"".into())));

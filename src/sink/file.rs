@@ -1,14 +1,15 @@
 //! A file: whole lines at its end, and never half of one. A FIFO, a terminal and `/dev/stderr` are files too.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink, own};
 use crate::backoff::Wait;
 
 /// Lines that are written with one call where each is to be accounted for.
@@ -25,6 +26,26 @@ pub enum Existing {
     Kept,
 }
 
+/// How often the process was asked to open its files anew, as `logrotate` asks with SIGHUP once it has renamed them.
+static REOPENING: AtomicUsize = AtomicUsize::new(0);
+
+/// The wish that files be opened anew, which each does in front of what it writes next.
+#[derive(Debug)]
+pub enum Reopening {}
+
+impl Reopening {
+    /// Asks for it. A signal handler may do so.
+    pub fn ask() {
+        REOPENING.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was asked for.
+    #[must_use]
+    pub fn asked() -> usize {
+        REOPENING.load(Ordering::Relaxed)
+    }
+}
+
 /// The sink.
 #[derive(Debug)]
 pub struct FileSink {
@@ -38,11 +59,15 @@ pub struct FileSink {
     elsewhere: u64,
     /// Lines that went to the file at hand.
     here: u64,
+    /// Whether what is there may end within a line that is not ours.
+    behind: bool,
+    /// How often it had been asked to open files anew when it was opened.
+    asked: usize,
     buffer: Vec<u8>,
 }
 
 impl FileSink {
-    /// Opens or makes the file; a new one is for this user alone (0600). `/dev/stderr`, `/dev/stdout` and `/dev/fd/N` are
+    /// Opens or makes the file, which is for this user alone (0600). `/dev/stderr`, `/dev/stdout` and `/dev/fd/N` are
     /// descriptors that we have, whatever they are.
     ///
     /// # Errors
@@ -57,8 +82,11 @@ impl FileSink {
         let file = match descriptor {
             Some(fd) => Some(duplicate(fd)?),
             None if fifo() => None,
-            None => Some(OpenOptions::new().append(true).create(true).mode(0o600).open(path)?),
+            None => Some(own::open(Path::new(path))?),
         };
+        if file.is_none() {
+            own::is_ours(&std::fs::metadata(path)?)?;
+        }
         let regular = match &file {
             Some(file) => file.metadata()?.is_file(),
             None => false,
@@ -67,8 +95,49 @@ impl FileSink {
             file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
         }
         let kept = regular && existing == Existing::Kept && descriptor.is_none();
-        let path = path.to_owned();
-        Ok(Self { path, file, regular, kept, elsewhere: 0, here: 0, buffer: Vec::new() })
+        let named = regular && descriptor.is_none();
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            regular,
+            kept,
+            elsewhere: 0,
+            here: 0,
+            behind: named,
+            asked: if named { Reopening::asked() } else { usize::MAX },
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Opens the file that has the name now, if that was asked for since the last time.
+    fn reopen(&mut self) -> Result<(), Outcome> {
+        let asked = Reopening::asked();
+        if self.asked == usize::MAX || self.asked == asked {
+            return Ok(());
+        }
+        match own::open(Path::new(&self.path)) {
+            Ok(file) => {
+                (self.file, self.asked) = (Some(file), asked);
+                (self.here, self.behind) = (0, true);
+                Ok(())
+            }
+            Err(e) => {
+                Err(Outcome::Retry { wait: Wait::Down, why: format!("cannot be opened anew: {e}") })
+            }
+        }
+    }
+
+    /// Ends a line that somebody else has left half at the end of the file.
+    fn end_line(&mut self) -> Result<(), (usize, io::Error)> {
+        let (true, Some(file)) = (std::mem::take(&mut self.behind), &mut self.file) else {
+            return Ok(());
+        };
+        let len = file.metadata().map_or(0, |found| found.len());
+        let mut last = [b'\n'];
+        if len > 0 && file.read_at(&mut last, len - 1).is_ok() && last != *b"\n" {
+            file.write_all(b"\n").map_err(|e| (0, e))?;
+        }
+        Ok(())
     }
 
     /// Opens the file that has the name now, if that is another one than it was. Nothing that was written counts as sent then.
@@ -81,10 +150,10 @@ impl FileSink {
         if here.is_some() && here == std::fs::metadata(&self.path).map(place).ok() {
             return Ok(());
         }
-        let again = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
+        let again = own::open(Path::new(&self.path));
         let why = match again {
             Ok(file) => {
-                self.file = Some(file);
+                (self.file, self.behind) = (Some(file), true);
                 self.elsewhere += std::mem::take(&mut self.here);
                 "the file was removed or replaced while it was in use".to_owned()
             }
@@ -111,7 +180,7 @@ impl FileSink {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let fifo = OpenOptions::new().write(true).open(&self.path);
+                let fifo = own::open_fifo(Path::new(&self.path));
                 none.insert(fifo.map_err(|e| (0, e))?)
             }
         };
@@ -218,7 +287,7 @@ impl Sink for FileSink {
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
         let sent = || Outcome::Sent { receipt: None };
-        if let Err(moved) = self.follow() {
+        if let Err(moved) = self.reopen().and_then(|()| self.follow()) {
             return vec![moved];
         }
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -235,7 +304,7 @@ impl Sink for FileSink {
                 &buffer[..]
             }
         };
-        let result = self.write(single);
+        let result = self.end_line().and_then(|()| self.write(single));
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
         let Err((written, error)) = result else {
@@ -337,6 +406,17 @@ mod tests {
         }
         std::os::unix::fs::symlink("loop", real.join("loop")).unwrap();
         assert!(canonical(&real.join("loop")).is_err());
+    }
+
+    #[test]
+    fn half_a_line_of_somebody_else_is_ended_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, "half").unwrap();
+        let mut sink = FileSink::open(path.to_str().unwrap(), Existing::Append).unwrap();
+        sink.send(&[line(b"a")]);
+        sink.send(&[line(b"b")]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"half\na\nb\n");
     }
 
     #[test]

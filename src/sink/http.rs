@@ -2,22 +2,28 @@
 //! (draft-ietf-httpapi-idempotency-key-header), so that a receiver that keeps keys takes nothing twice.
 
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
+use super::address::{Statuses, Web};
+use super::mask::{LONG, masked};
+use super::web::Client;
 use super::{Delivery, Form, Needs, Outcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a request may take in all.
+/// How long a request may take in all, unless the address says otherwise.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// As much of an answer is read, in bytes.
 const MAX_ANSWER: u64 = 1 << 20;
+
+/// As much of an answer is shown, in characters.
+const MAX_SHOWN: usize = 300;
 
 /// The sink.
 #[derive(Debug)]
@@ -29,9 +35,9 @@ impl HttpSink {
     /// A sink that posts to `url`. It connects when there is something to say.
     ///
     /// # Errors
-    /// That it is no URL.
-    pub fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { poster: Poster::new(url)? })
+    /// For a person: it is no URL, or what it needs from the environment or a file is not there.
+    pub fn new(url: &str, web: &Web) -> Result<Self, String> {
+        Ok(Self { poster: Poster::new(url, web)? })
     }
 }
 
@@ -42,7 +48,7 @@ impl Sink for HttpSink {
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
         one_by_one(batch, |delivery| match self.poster.post(delivery.bytes, delivery.id) {
-            Ok(answer) => answer.outcome(),
+            Ok(answer) => self.poster.outcome(&answer),
             Err(outcome) => outcome,
         })
     }
@@ -51,11 +57,12 @@ impl Sink for HttpSink {
 /// What posts, and knows what an error says about whether it was posted.
 #[derive(Debug)]
 pub(super) struct Poster {
-    agent: Agent,
-    url: Uri,
+    client: Client,
+    retry: Option<Statuses>,
 }
 
 /// An answer.
+#[derive(Debug, Default)]
 pub(super) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -63,29 +70,26 @@ pub(super) struct Answer {
 }
 
 impl Poster {
-    pub(super) fn new(url: &str) -> Result<Self, String> {
-        let url: Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
-        if url.host().is_none_or(str::is_empty) {
-            return Err("is no URL: it has no host".to_owned());
-        }
+    pub(super) fn new(url: &str, web: &Web) -> Result<Self, String> {
+        let all = web.timeout.unwrap_or(ANSWER);
         let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Self { agent: config.new_agent(), url })
+            .timeout_connect(Some(CONNECT.min(all)))
+            .timeout_global(Some(all));
+        let client = Client::new(url, &web.access, config)?;
+        Ok(Self { client, retry: web.retry.clone() })
     }
 
     /// Posts JSON. `Err` is what the lack of an answer means.
     pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, Outcome> {
-        let mut request = self.agent.post(&self.url).header("Content-Type", "application/json");
+        let client = &self.client;
+        let mut request = client.agent.post(&client.url).header("Content-Type", "application/json");
+        for (name, value) in &client.headers {
+            request = request.header(name, value);
+        }
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        let response = request.send(body).map_err(|e| unanswered(&e))?;
+        let response = request.send(body).map_err(|e| unanswered(&e, client.reason(&e)))?;
         let (parts, mut body) = response.into_parts();
         // An answer whose end is missing is one all the same: the status was there.
         let body = body.with_config().limit(MAX_ANSWER).read_to_vec();
@@ -95,10 +99,31 @@ impl Poster {
             body: body.unwrap_or_default(),
         })
     }
+
+    /// What an answer says of what was posted.
+    pub(super) fn outcome(&self, answer: &Answer) -> Outcome {
+        let why = self.client.clean(&answer.why());
+        match (answer.outcome(why.clone()), &self.retry) {
+            (sent @ Outcome::Sent { .. }, _) | (sent, None) => sent,
+            (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
+                (_, false) => Outcome::Failed { why },
+                (Outcome::Failed { why }, true) => {
+                    let wait = answer.retry_after().map_or(Wait::Failed, Wait::Asked);
+                    Outcome::Retry { wait, why }
+                }
+                (outcome, true) => outcome,
+            },
+        }
+    }
+
+    /// A text of an answer as it may be shown.
+    pub(super) fn clean(&self, text: &str) -> String {
+        self.client.clean(text)
+    }
 }
 
 /// What an error comes to: nothing was sent, or nobody knows.
-fn unanswered(error: &Error) -> Outcome {
+fn unanswered(error: &Error, why: String) -> Outcome {
     use io::ErrorKind as Kind;
     let not_sent = match error {
         Error::HostNotFound
@@ -117,7 +142,7 @@ fn unanswered(error: &Error) -> Outcome {
         ),
         _ => false,
     };
-    let (wait, why) = (Wait::Down, error.to_string());
+    let wait = Wait::Down;
     if let Error::Http(_) = error {
         // No request can be made of it.
         return Outcome::Failed { why };
@@ -126,8 +151,7 @@ fn unanswered(error: &Error) -> Outcome {
 }
 
 impl Answer {
-    pub(super) fn outcome(&self) -> Outcome {
-        let why = || format!("status {}", self.status);
+    fn outcome(&self, why: String) -> Outcome {
         let asked = self.retry_after().map(Wait::Asked);
         let wait = asked.unwrap_or(match self.status {
             429 | 502..=504 => Wait::Down,
@@ -136,30 +160,68 @@ impl Answer {
         match self.status {
             200..=299 => Outcome::Sent { receipt: self.header("location").map(str::to_owned) },
             // The request did not arrive whole (RFC 9110, 15.5.9), or is to come again later (RFC 8470, 5.2; RFC 6585, 4).
-            408 | 425 | 429 => Outcome::Retry { wait, why: why() },
-            503 if asked.is_some() => Outcome::Retry { wait, why: why() },
+            408 | 425 | 429 => Outcome::Retry { wait, why },
+            503 if asked.is_some() => Outcome::Retry { wait, why },
             // The same key is being worked on (draft-ietf-httpapi-idempotency-key-header, 2.7).
-            409 | 500..=599 => Outcome::Unknown { wait, why: why() },
-            _ => Outcome::Failed { why: why() },
+            409 | 500..=599 => Outcome::Unknown { wait, why },
+            _ => Outcome::Failed { why },
         }
+    }
+
+    /// The status, where a redirect leads, and what the endpoint says of its reason.
+    pub(super) fn why(&self) -> String {
+        let mut why = format!("status {}", self.status);
+        if let (300..=399, Some(location)) = (self.status, self.header("location")) {
+            why.push_str(&format!(" to {} (write that address)", shown(location)));
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        let text: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+        let text = text.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        match text.chars().count() {
+            0 => {}
+            _ if text == "{}" => {}
+            1..=MAX_SHOWN => why.push_str(&format!(": {text}")),
+            _ => {
+                let start: String = text.chars().take(MAX_SHOWN).collect();
+                why.push_str(&format!(": {start}..."));
+            }
+        }
+        why
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.header("retry-after")?.trim();
-        if let Ok(seconds) = text.parse::<f64>() {
-            // What is no time at all is too long a time.
-            return Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
-        }
-        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let at = Duration::try_from_secs_f64(at.as_millisecond() as f64 / 1000.0).ok()?;
-        Some(at.saturating_sub(now))
+        retry_after(&self.headers)
     }
+}
+
+/// `Retry-After`: seconds, or a date in any of HTTP's three forms (RFC 9110, 10.2.3 and 5.6.7).
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("retry-after")?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        // What is no time at all is too long a time.
+        return Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Where a redirect leads, without what may be a secret: a user, a query, long parts of the path.
+fn shown(location: &str) -> String {
+    let (place, query) = match location.split_once('?') {
+        Some((place, _)) => (place, "?..."),
+        None => (location, ""),
+    };
+    let (host, path) = match place.parse::<Uri>() {
+        Ok(url) if url.host().is_some() => (masked(place), url.path().to_owned()),
+        _ => (String::new(), place.to_owned()),
+    };
+    let part = |part: &str| if part.len() < LONG { part.to_owned() } else { "***".to_owned() };
+    let path: Vec<String> = path.split('/').map(part).collect();
+    format!("{host}{}{query}", path.join("/"))
 }
 
 #[cfg(test)]
@@ -169,7 +231,7 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)]) -> Outcome {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Answer { status, headers: headers.collect(), body: Vec::new() }.outcome()
+        Answer { status, headers: headers.collect(), body: Vec::new() }.outcome(String::new())
     }
 
     #[test]
@@ -183,8 +245,18 @@ mod tests {
         };
         let seconds = after(answer(429, &[("retry-after", "1.5")]));
         assert_eq!(seconds, Wait::Asked(Duration::from_millis(1500)));
-        let past = [("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
-        assert_eq!(after(answer(429, &past)), Wait::Asked(Duration::ZERO));
+        for past in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(after(answer(429, &[("retry-after", past)])), Wait::Asked(Duration::ZERO));
+        }
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(600));
+        let Wait::Asked(left) = after(answer(429, &[("retry-after", &later)])) else {
+            panic!("{later}");
+        };
+        assert!((590..=600).contains(&left.as_secs()), "{left:?}");
         assert_eq!(after(answer(429, &[])), Wait::Down);
         let endless = after(answer(429, &[("retry-after", "1e300")]));
         assert_eq!(endless, Wait::Asked(Duration::MAX));
@@ -194,9 +266,34 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_has_its_reason_and_a_redirect_its_place() {
+        let why = |status, headers: &[(&'static str, &str)], body: &str| {
+            let headers =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            Answer { status, headers: headers.collect(), body: body.into() }.why()
+        };
+        assert_eq!(why(400, &[], "invalid_payload"), "status 400: invalid_payload");
+        assert_eq!(
+            why(400, &[], "{\n \"code\": 50035\u{1b}[2J}"),
+            "status 400: { \"code\": 50035 [2J}"
+        );
+        assert_eq!(why(404, &[], ""), "status 404");
+        assert!(why(400, &[], &"x".repeat(9000)).len() < 400);
+        for (location, shown) in [
+            ("/new", "/new"),
+            ("https://u:PASSWORD@h.example:8/x?TOKEN", "https://h.example:8/x?..."),
+            ("https://h/services/T0123456789/x", "https://h/services/***/x"),
+        ] {
+            let said = why(301, &[("location", location)], "");
+            assert_eq!(said, format!("status 301 to {shown} (write that address)"));
+        }
+    }
+
+    #[test]
     fn an_address_is_looked_at_before_the_first_event() {
-        assert!(HttpSink::new("http://").is_err());
-        assert!(HttpSink::new("http://a b").is_err());
-        assert!(HttpSink::new("http://localhost:1/x?y").is_ok());
+        let new = |url| HttpSink::new(url, &Web::default());
+        assert!(new("http://").is_err());
+        assert!(new("http://a b").is_err());
+        assert!(new("http://localhost:1/x?y").is_ok());
     }
 }

@@ -164,3 +164,87 @@ fn a_silent_server_holds_up_neither_a_signal_nor_a_reader_that_goes() {
     let status = live.child.wait().unwrap();
     assert_eq!(crate::harness::shell_code(status), 130);
 }
+
+#[test]
+fn lines_may_end_in_a_carriage_return_and_the_media_type_may_be_written_in_any_case() {
+    let text = recording("s", 10);
+    let lines: Vec<&str> = text.lines().collect();
+    for end in ["\r", "\r\n"] {
+        let body = frames(&lines, 1).replace('\n', end);
+        let server = Server::start(vec![answer(
+            "200 OK",
+            "Text/Event-Stream;charset=UTF-8",
+            body.as_bytes(),
+        )]);
+        spile(&["replay", "--instant", &server.url]).run().stdout(&text);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_reconnect_waits_as_long_as_it_is_told_and_wants_the_same_kind_of_answer() {
+    let text = recording("s", 5);
+    let lines: Vec<&str> = text.lines().collect();
+    let first = sse(&format!("retry: 1\n{}", frames(&lines, 1)));
+    let busy =
+        b"HTTP/1.1 503 x\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let server =
+        Server::start(vec![first, busy.to_vec(), answer("200 OK", "text/html", b"<p>login</p>")]);
+    let started = std::time::Instant::now();
+    let (stdout, stderr, status) = bash(&format!("spile replay --instant {}", server.url));
+    assert_eq!((stdout, status), (text, 69));
+    assert!(stderr.contains("does not send text/event-stream any more"), "{stderr}");
+    assert!(started.elapsed() >= std::time::Duration::from_secs(1));
+    server.requests();
+}
+
+#[test]
+fn an_empty_id_is_not_asked_for() {
+    let text = recording("s", 10);
+    let lines: Vec<&str> = text.lines().collect();
+    let server = Server::start(vec![
+        sse(&format!("retry: 1\nid: 7\ndata: {}\n\nid\ndata: {}\n\n", lines[0], lines[1])),
+        sse(&frames(&lines[2..], 3)),
+    ]);
+    spile(&["replay", "--instant", &server.url]).run().stdout(&text);
+    assert!(!server.requests()[1].contains("last-event-id"));
+}
+
+#[test]
+fn a_silent_server_is_left_after_the_idle_time() {
+    let text = recording("s", 1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let mut live = Live::start(&["replay", "--idle", "300ms", "--instant", &url]);
+    let (mut stream, _) = listener.accept().unwrap();
+    request(&stream);
+    stream.write_all(&sse(&frames(&[text.trim_end()], 1))).unwrap();
+    assert_eq!(live.line(), Some(text));
+    assert_eq!(live.end(), (Vec::new(), 0));
+}
+
+#[test]
+fn who_asks_is_shown_by_a_variable_or_a_file_and_only_to_the_server_that_was_named() {
+    let other = Server::start(vec![answer("200 OK", "application/x-ndjson", b"")]);
+    let moved = format!(
+        "HTTP/1.1 302 x\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        other.url
+    );
+    let here =
+        "HTTP/1.1 307 x\r\nLocation: again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let server = Server::start(vec![here.into(), moved.into_bytes()]);
+    let (_, stderr, status) = bash(&format!(
+        "printf 'two\n' >$TMPDIR/key; ONE=one spile replay --bearer env:ONE --header X-Key:file:$TMPDIR/key {}",
+        server.url
+    ));
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    for request in server.requests() {
+        assert!(
+            request.contains("authorization: bearer one") && request.contains("x-key: two"),
+            "{request}"
+        );
+    }
+    assert!(!other.requests()[0].contains("one"));
+    let (_, stderr, status) = bash("spile replay --bearer SECRET http://h");
+    assert!(status == 2 && stderr.contains("env:VARIABLE"), "{stderr}");
+}

@@ -327,3 +327,54 @@ fn a_sink_that_asks_to_be_left_alone_for_long_is_reported() {
         assert!(stderr.contains("1 still owed (status 429)"), "{stderr}");
     }
 }
+
+#[test]
+fn answers_become_messages_of_each_service_and_a_refusal_says_why() {
+    for (options, body) in [
+        ("to=slack-webhook", r#"{"text":"one"}"#),
+        ("to=telegram&chat=@c", r#"{"chat_id":"@c","text":"one"}"#),
+    ] {
+        let server = Endpoint::start(|_, _| OK);
+        let input = format!("{}{}", part(0, "one"), status(3, "x"));
+        spile(&["tee", &format!("{}#{options}", server.url)]).stdin(&input).run().stdout(&input);
+        let seen: Vec<String> = server.seen().into_iter().map(|r| r.body).collect();
+        assert_eq!(seen, [body]);
+    }
+    for (status, body, said) in [
+        (400, "invalid_payload", "status 400: invalid_payload"),
+        (400, r#"{"code": 50035,  "message": "Invalid Form Body"}"#, r#"50035, "message""#),
+    ] {
+        let server = Endpoint::start(move |_, _| Reply::Status(status, "", body));
+        for to in ["slack-webhook", "discord-webhook", "teams-webhook"] {
+            let (_, stderr, ended) = bash(&format!("spile tee '{}#to={to}' <<'E' >/dev/null\n{}E", server.url, part(0, "one")));
+            assert!(stderr.contains(said) && ended == 1, "{to}: {stderr}");
+        }
+    }
+    let server = Endpoint::start(|_, _| Reply::Status(308, "Location: /new", ""));
+    let (_, stderr, _) = bash(&format!("spile tee {} <<'E' >/dev/null\n{}E", server.url, status(1, "x")));
+    assert!(stderr.contains("status 308 to /new"), "{stderr}");
+}
+
+#[test]
+fn the_address_says_how_long_is_waited_and_what_is_tried_again_and_as_whom() {
+    let server = Endpoint::start(|n, _| match n {
+        1 => Reply::Stall,
+        2 => Reply::Status(404, "", ""),
+        _ => OK,
+    });
+    let input = statuses(1);
+    let (_, stderr, ended) = bash(&format!(
+        "export KEY=one; printf 'two\\n' >$TMPDIR/t; spile tee '{}#timeout=300ms&retry=404&header=X-Key:env:KEY&bearer=file:'$TMPDIR/t <<'E' >/dev/null\n{input}E",
+        server.url
+    ));
+    assert_eq!(ended, 0, "{stderr}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3);
+    for request in &seen {
+        assert_eq!(request.header("x-key"), Some("one"));
+        assert_eq!(request.header("authorization"), Some("Bearer two"));
+        assert_eq!(request.header("idempotency-key"), Some("s/1"));
+    }
+    let (_, stderr, ended) = bash(&format!("spile tee '{}#bearer=env:NOT_SET' </dev/null", server.url));
+    assert!(stderr.contains("NOT_SET is not set") && ended == 1, "{stderr}");
+}

@@ -75,12 +75,12 @@ impl LedgerArgs {
                 let name = format!("file:{}", path.display());
                 (name, (Ability::Asked, Ask::File(path)))
             }
-            // What Discord documents of a webhook knows no id.
+            // What such services document of a message knows no id.
             Place::Http(url) => {
                 // Who sends is not part of where it is sent.
                 others.push(url.clone());
                 let known = match address.to {
-                    Payload::Discord => asked(reconcile),
+                    Payload::Discord | Payload::Chat(_) => asked(reconcile),
                     Payload::Event => (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody),
                 };
                 (without_user(url), known)

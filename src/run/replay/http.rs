@@ -1,88 +1,191 @@
 //! A recording behind an address: server-sent events, which are taken up again where a connection broke, or a body of lines.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use ureq::http::Response;
+use ureq::http::header::{CONTENT_TYPE, LOCATION};
+use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
 use super::super::output::complain;
+use super::Follow;
 use super::source::{Copied, Trouble, copy};
 use crate::exit::Exit;
 use crate::replay::sse::Sse;
+use crate::sink::web::{Access, Client};
+use crate::sink::{masked, retry_after};
 
 /// How long a server may take to accept a connection or to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a server may send nothing at all, not even the comment by which one shows that it is there, until the
+/// connection counts as broken.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// How often in a row a connection is taken up again without anything new coming over it.
 const ATTEMPTS: u32 = 5;
 
-/// The pause before the first of them, unless the server says another; it doubles.
+/// How often an address may lead to another one.
+const REDIRECTS: usize = 10;
+
+/// The pause before the first attempt, unless the server says another; it doubles.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The longest pause.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
+/// The longest pause that a server can ask for with `Retry-After`.
+const MAX_ASKED: Duration = Duration::from_secs(600);
+
 /// Bytes asked for in one read.
 const CHUNK: usize = 16 << 10;
 
+/// What is to be fetched.
+pub(super) struct Fetch {
+    pub(super) url: String,
+    pub(super) access: Access,
+    pub(super) follow: Follow,
+}
+
 /// Why an answer is of no use.
 enum No {
-    /// It may be of use later.
-    Yet(String),
+    /// It may be of use later, after the pause that the server wants.
+    Yet(String, Option<Duration>),
     /// It will not be.
     Ever(String),
     /// There is nothing more.
     More,
 }
 
-/// Writes the events behind `url` into `out` as lines.
-pub(super) fn fetch(url: &str, out: &mut dyn Write) -> Result<(), Trouble> {
+impl Fetch {
+    /// Writes the events behind the address into `out` as lines.
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Trouble> {
+        let (is_sse, mut body) = match self.get(None) {
+            Ok(found) => found,
+            Err(No::More) => return Ok(()),
+            Err(No::Yet(why, _) | No::Ever(why)) => return Err(unavailable(why)),
+        };
+        if !is_sse {
+            return match copy(&mut body.as_reader(), out) {
+                Ok(()) | Err(Copied::Unwanted) => Ok(()),
+                Err(Copied::Broken(e)) => Err(unavailable(broke(&e))),
+            };
+        }
+        let mut sse = Sse::default();
+        let mut failures = 0;
+        loop {
+            match listen(&mut sse, body, out) {
+                Heard::All if self.follow == Follow::ToTheEnd => return Ok(()),
+                Heard::Unwanted => return Ok(()),
+                Heard::All | Heard::Some => failures = 0,
+                Heard::Nothing => {}
+            }
+            let mut asked = None;
+            body = loop {
+                if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
+                    return Err(unavailable(format!(
+                        "the connection broke and {ATTEMPTS} more brought nothing new"
+                    )));
+                }
+                let time = pause(sse.retry(), failures);
+                let asked_for: Option<Duration> = asked.take();
+                std::thread::sleep(asked_for.map_or(time, |asked| asked.min(MAX_ASKED).max(time)));
+                failures += 1;
+                match self.get(sse.last_id()) {
+                    Ok((true, body)) => break body,
+                    Ok((false, _)) => {
+                        let why = "the server does not send text/event-stream any more";
+                        return Err(unavailable(why.to_owned()));
+                    }
+                    Err(No::More) => return Ok(()),
+                    Err(No::Yet(_, after)) => asked = after,
+                    Err(No::Ever(why)) => return Err(unavailable(why)),
+                }
+            };
+            sse.reconnect();
+        }
+    }
+
+    /// Asks for what is behind the address, and where it leads: whether that is server-sent events, and their bytes.
+    fn get(&self, last_id: Option<&str>) -> Result<(bool, Body), No> {
+        let (mut url, mut access) = (self.url.clone(), self.access.clone());
+        for _ in 0..=REDIRECTS {
+            let client = client(&url, &access).map_err(No::Ever)?;
+            let mut request = client.agent.get(&client.url).header("Cache-Control", "no-store");
+            for (name, value) in &client.headers {
+                request = request.header(name, value);
+            }
+            if let Some(id) = last_id {
+                request = request.header("Last-Event-ID", id);
+            }
+            let response = request.call().map_err(|e| match e {
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) => No::Ever(client.reason(&e)),
+                e => No::Yet(client.reason(&e), None),
+            })?;
+            let status = response.status();
+            match status.as_u16() {
+                // "Do not connect again", says the standard of server-sent events.
+                204 => return Err(No::More),
+                200..=299 => return Ok((is_sse(response.headers()), response.into_body())),
+                301 | 302 | 303 | 307 | 308 => {
+                    let next = leads_to(&url, &client.url, response.headers());
+                    let next = next.ok_or_else(|| No::Ever(format!("HTTP {status} to nowhere")))?;
+                    if origin(&next) != origin(&url) {
+                        // What proves who we are is for that server alone.
+                        access.headers.clear();
+                    }
+                    url = next;
+                }
+                408 | 425 | 429 | 500.. => {
+                    let after = retry_after(response.headers());
+                    return Err(No::Yet(format!("HTTP {status}"), after));
+                }
+                _ => return Err(No::Ever(format!("HTTP {status}"))),
+            }
+        }
+        Err(No::Ever(format!("more than {REDIRECTS} redirects")))
+    }
+}
+
+fn client(url: &str, access: &Access) -> Result<Client, String> {
     let config = Agent::config_builder()
-        .http_status_as_error(false)
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
-        .accept("text/event-stream, application/x-ndjson, */*")
-        .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
-        .build();
-    let agent = Agent::new_with_config(config);
-    let mut body = match get(&agent, url, None) {
-        Ok(body) => body,
-        Err(No::More) => return Ok(()),
-        Err(No::Yet(why) | No::Ever(why)) => return Err(unavailable(why)),
+        .timeout_per_read(Some(SILENCE))
+        .accept("text/event-stream, application/x-ndjson, */*");
+    Client::new(url, access, config)
+}
+
+/// By the media type, in any case and with any parameters.
+fn is_sse(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("text/event-stream")
+}
+
+/// The address in `Location`, whole; `now` is the present one, `uri` the same without its user.
+fn leads_to(now: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let to = headers.get(LOCATION)?.to_str().ok()?;
+    let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
+    if to.contains("://") {
+        return (to.starts_with("http://") || to.starts_with("https://")).then(|| to.to_owned());
+    }
+    if let Some(rest) = to.strip_prefix("//") {
+        return Some(format!("{scheme}://{rest}"));
+    }
+    // The user goes along to the same server.
+    let user = now.split("://").nth(1)?.split(['/', '?']).next()?.rsplit_once('@');
+    let user = user.map(|(user, _)| format!("{user}@")).unwrap_or_default();
+    let path = match to.starts_with('/') {
+        true => to.to_owned(),
+        false => format!("{}/{to}", uri.path().rsplit_once('/')?.0),
     };
-    let is_sse = body.mime_type() == Some("text/event-stream");
-    if !is_sse {
-        return match copy(&mut body.as_reader(), out) {
-            Ok(()) | Err(Copied::Unwanted) => Ok(()),
-            Err(Copied::Broken(e)) => Err(unavailable(format!("the connection broke: {e}"))),
-        };
-    }
-    let mut sse = Sse::default();
-    let mut failures = 0;
-    loop {
-        match listen(&mut sse, body, out) {
-            Heard::All => return Ok(()),
-            Heard::Some => failures = 0,
-            Heard::Nothing => {}
-        }
-        body = loop {
-            if failures >= ATTEMPTS {
-                return Err(unavailable(format!(
-                    "the connection broke and {ATTEMPTS} more brought nothing new"
-                )));
-            }
-            std::thread::sleep(pause(sse.retry(), failures));
-            failures += 1;
-            match get(&agent, url, sse.last_id()) {
-                Ok(body) => break body,
-                Err(No::More) => return Ok(()),
-                Err(No::Yet(_)) => {}
-                Err(No::Ever(why)) => return Err(unavailable(why)),
-            }
-        };
-        sse.reconnect();
-    }
+    Some(format!("{scheme}://{user}{host}{path}"))
+}
+
+/// Scheme, host and port.
+fn origin(url: &str) -> String {
+    masked(url).to_ascii_lowercase()
 }
 
 fn pause(wanted: Option<Duration>, failures: u32) -> Duration {
@@ -90,30 +193,15 @@ fn pause(wanted: Option<Duration>, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.min(8)).min(MAX_RETRY)
 }
 
-fn unavailable(why: String) -> Trouble {
-    Trouble { why, exit: Exit::Unavailable }
+fn broke(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => format!("nothing came for {} s", SILENCE.as_secs()),
+        _ => format!("the connection broke: {error}"),
+    }
 }
 
-fn get(agent: &Agent, url: &str, last_id: Option<&str>) -> Result<Body, No> {
-    let mut request = agent.get(url).header("Cache-Control", "no-store");
-    if let Some(id) = last_id {
-        request = request.header("Last-Event-ID", id);
-    }
-    let response: Response<Body> = match request.call() {
-        Ok(response) => response,
-        Err(e @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {
-            return Err(No::Ever(e.to_string()));
-        }
-        Err(e) => return Err(No::Yet(e.to_string())),
-    };
-    let status = response.status();
-    match status.as_u16() {
-        // "Do not connect again", says the standard of server-sent events.
-        204 => Err(No::More),
-        200..=299 => Ok(response.into_body()),
-        408 | 425 | 429 | 500.. => Err(No::Yet(format!("HTTP {status}"))),
-        _ => Err(No::Ever(format!("HTTP {status}"))),
-    }
+fn unavailable(why: String) -> Trouble {
+    Trouble { why, exit: Exit::Unavailable }
 }
 
 /// How a connection ended.
@@ -124,6 +212,8 @@ enum Heard {
     Some,
     /// It broke, and brought nothing.
     Nothing,
+    /// Nobody wants the rest.
+    Unwanted,
 }
 
 fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> Heard {
@@ -141,7 +231,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> Heard {
                 sse.feed(buf.get(..n).unwrap_or_default(), &mut lines);
                 None
             }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => None,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
             Err(_) => Some(false),
         };
         if sse.lost() > lost {
@@ -150,8 +240,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> Heard {
         if !lines.is_empty() {
             heard = Heard::Some;
             if out.write_all(&lines).is_err() {
-                // Nobody wants the rest.
-                return Heard::All;
+                return Heard::Unwanted;
             }
             lines.clear();
         }

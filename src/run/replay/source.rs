@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,8 +13,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::input::{self, Read};
 use super::super::many::{self, Input};
-use super::http;
+use super::http::Fetch;
+use super::{Follow, unpack};
+use crate::codec::foreign;
 use crate::exit::Exit;
+use crate::sink::masked;
+use crate::sink::web::Access;
 
 /// Bytes that are enough to tell how a source is packed, once they have come.
 const HEAD: usize = 4096;
@@ -28,16 +32,18 @@ pub enum Source {
         name: String,
         /// The descriptor.
         input: Input,
+        /// The path of a file, by which it can be opened again.
+        path: Option<PathBuf>,
     },
-    /// An address.
-    Url(String),
+    /// An address, and how the server there is to be known.
+    Url(String, Access),
 }
 
 impl Source {
     /// Our stdin.
     #[must_use]
     pub fn stdin() -> Self {
-        Source::Input { name: "<stdin>".to_owned(), input: many::stdin() }
+        Source::Input { name: "<stdin>".to_owned(), input: many::stdin(), path: None }
     }
 
     /// Opens a file, a FIFO or a process substitution.
@@ -45,13 +51,24 @@ impl Source {
     /// # Errors
     /// Those of `open(2)`, and that it is a folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Source::Input { name: path.display().to_string(), input: many::open(path)? })
+        let (name, input) = (path.display().to_string(), many::open(path)?);
+        let path = Some(path.to_owned());
+        Ok(Source::Input { name, input, path })
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> String {
         match self {
-            Source::Input { name, .. } => name,
-            Source::Url(url) => url,
+            Source::Input { name, .. } => name.clone(),
+            Source::Url(url, _) => masked(url),
+        }
+    }
+
+    /// The path of a regular file.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Input { input, path, .. } => regular_length(input.fd()).and(path.as_deref()),
+            Source::Url(..) => None,
         }
     }
 
@@ -63,7 +80,7 @@ impl Source {
                     && !rustix::termios::isatty(input.fd())
                     && regular_length(input.fd()).is_none()
             }
-            Source::Url(_) => false,
+            Source::Url(..) => false,
         }
     }
 
@@ -71,7 +88,7 @@ impl Source {
     pub(super) fn length(&self) -> Option<u64> {
         match self {
             Source::Input { input, .. } => regular_length(input.fd()),
-            Source::Url(_) => None,
+            Source::Url(..) => None,
         }
     }
 }
@@ -98,26 +115,40 @@ pub(super) struct Reader {
     workers: Vec<Worker>,
     /// The first bytes, as long as it is not known how they are packed.
     head: Option<Vec<u8>>,
+    /// Why it cannot be played.
+    trouble: Option<Trouble>,
 }
 
 impl Reader {
-    pub(super) fn start(source: Source) -> io::Result<Self> {
+    pub(super) fn start(source: Source, follow: Follow) -> io::Result<Self> {
         let (input, workers) = match source {
             Source::Input { input, .. } => (input, Vec::new()),
-            Source::Url(url) => {
-                let (input, worker) = spawn(move |out| http::fetch(&url, out))?;
+            Source::Url(url, access) => {
+                let fetch = Fetch { url, access, follow };
+                let (input, worker) = spawn(move |out| fetch.run(out))?;
                 (input, vec![worker])
             }
         };
-        Ok(Self { input, workers, head: Some(Vec::new()) })
+        Ok(Self { input, workers, head: Some(Vec::new()), trouble: None })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.input.fd()
     }
 
+    /// Whether what is read is what the file holds.
+    pub(super) fn is_plain(&self) -> bool {
+        self.workers.is_empty() && self.trouble.is_none()
+    }
+
+    /// Goes on with what has this name now.
+    pub(super) fn reopen(&mut self, path: &Path) -> io::Result<()> {
+        self.input = many::open(path)?;
+        Ok(())
+    }
+
     pub(super) fn is_packed(head: &[u8]) -> bool {
-        matches!(packing(head), Some(Packing::Gzip | Packing::Zstd))
+        !matches!(packing(head), None | Some(Packing::None))
     }
 
     /// One read of what is in the packing.
@@ -148,7 +179,16 @@ impl Reader {
                 if let (Some(to), Some(from)) = (buf.get_mut(..n), head.get(..n)) {
                     to.copy_from_slice(from);
                 }
-                Ok(if n == 0 { Read::End } else { Read::Bytes(n) })
+                if n == 0 {
+                    // There may be more to come.
+                    self.head = Some(head);
+                    return Ok(Read::End);
+                }
+                Ok(Read::Bytes(n))
+            }
+            Some(Packing::Foreign(what)) => {
+                self.trouble = Some(Trouble { why: what.to_owned(), exit: Exit::Malformed });
+                Ok(Read::End)
             }
             Some(packing) => {
                 self.unpack(packing, head)?;
@@ -162,24 +202,11 @@ impl Reader {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
             let from = io::Cursor::new(head).chain(Waiting(File::from(packed)));
-            let copied = match packing {
-                Packing::Gzip => copy(&mut flate2::read::MultiGzDecoder::new(from), out),
-                _ => zstd::stream::read::Decoder::new(from)
-                    .map_err(Copied::Broken)
-                    .and_then(|mut decoder| copy(&mut decoder, out)),
+            let unpacked = match packing {
+                Packing::Gzip => unpack::gzip(from, out),
+                _ => unpack::zstd(from, out),
             };
-            match copied {
-                Ok(()) | Err(Copied::Unwanted) => Ok(()),
-                Err(Copied::Broken(e)) => Err(Trouble {
-                    why: match e.kind() {
-                        io::ErrorKind::UnexpectedEof => {
-                            "the compressed recording is truncated".to_owned()
-                        }
-                        _ => format!("the compressed recording is broken: {e}"),
-                    },
-                    exit: Exit::Failed,
-                }),
-            }
+            unpacked.map_err(|why| Trouble { exit: why.exit(), why: why.to_string() })
         })?;
         self.input = input;
         self.workers.push(worker);
@@ -194,7 +221,7 @@ impl Reader {
             })
         });
         // The first in the row is the cause of what the others say.
-        ends.filter_map(Result::err).next()
+        self.trouble.or_else(|| ends.filter_map(Result::err).next())
     }
 }
 
@@ -204,18 +231,25 @@ enum Packing {
     None,
     Gzip,
     Zstd,
+    /// In a way that is not unpacked here, or in another encoding.
+    Foreign(&'static str),
 }
 
-/// By the magic number (RFC 1952, RFC 8878); `None`: too little has come.
+/// By the magic number (RFC 1952, RFC 8878: also of a frame that is to be skipped); `None`: too little has come.
 fn packing(head: &[u8]) -> Option<Packing> {
-    let magic: [(&[u8], Packing); 2] =
-        [(&[0x1f, 0x8b], Packing::Gzip), (&[0x28, 0xb5, 0x2f, 0xfd], Packing::Zstd)];
-    let found = magic.iter().find(|(magic, _)| head.starts_with(magic));
-    match found {
-        Some((_, packing)) => Some(*packing),
-        None if magic.iter().any(|(magic, _)| magic.starts_with(head)) => None,
-        None => Some(Packing::None),
-    }
+    let [a, b, c, d, ..] = head else {
+        let magic: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"PK\x03\x04"];
+        let may_be = magic.iter().any(|magic| magic.starts_with(head) || head.starts_with(magic));
+        let may_be =
+            may_be || matches!(head, [0x50..=0x5f | 0xfd | 0x04 | 0xff | 0xfe | b'{' | 0, ..]);
+        return if may_be || head.is_empty() { None } else { Some(Packing::None) };
+    };
+    let found = match [a, b, c, d] {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Packing::Zstd,
+        _ => foreign::packed(head).map_or(Packing::None, Packing::Foreign),
+    };
+    Some(found)
 }
 
 /// Why a copy ended early.

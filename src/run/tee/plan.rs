@@ -24,6 +24,8 @@ pub struct Tee {
     pub on_error: OnError,
     /// What SIGINT does.
     pub interrupts: Interrupts,
+    /// Whether there are files, which SIGHUP has opened anew.
+    pub files: Files,
     /// How events are read, where they are.
     pub reading: Reading,
     /// What asks for the status, if the stream is to say it.
@@ -65,6 +67,15 @@ pub enum Pipes {
     Count,
     /// None.
     Excuse,
+}
+
+/// Whether any sink is a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// One is.
+    Some,
+    /// None is.
+    None,
 }
 
 /// What SIGINT does.

@@ -1,0 +1,105 @@
+//! Unpacks recordings: any number of members or frames one behind the other, as `gzip -dc` and `zstd -dc` do.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use super::source::{Copied, copy};
+use crate::exit::Exit;
+
+/// Why a packed recording was not unpacked to its end.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// It ends within a member.
+    Truncated,
+    /// It is not what it says.
+    Wrong(io::Error),
+    /// Something else is behind it.
+    Trailing,
+}
+
+impl Broken {
+    /// What is behind a recording costs nothing of it.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Broken::Trailing => Exit::Success,
+            Broken::Truncated | Broken::Wrong(_) => Exit::Failed,
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Truncated => f.write_str("the compressed recording is truncated"),
+            Broken::Wrong(e) => write!(f, "the compressed recording is broken: {e}"),
+            Broken::Trailing => f.write_str(
+                "what is behind the compressed recording is not part of it and was left out",
+            ),
+        }
+    }
+}
+
+/// Unpacks gzip (RFC 1952).
+pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
+    let mut from = BufReader::new(from);
+    loop {
+        let mut member = flate2::bufread::GzDecoder::new(from);
+        if copied(copy(&mut member, out))? == Wanted::No {
+            return Ok(());
+        }
+        from = member.into_inner();
+        if !is_next(&mut from, &|start| start.starts_with(b"\x1f\x8b") || start == b"\x1f")? {
+            return Ok(());
+        }
+    }
+}
+
+/// Unpacks zstd (RFC 8878).
+pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
+    let mut from = BufReader::new(from);
+    loop {
+        let frame = zstd::stream::read::Decoder::with_buffer(from).map_err(Broken::Wrong)?;
+        let mut frame = frame.single_frame();
+        if copied(copy(&mut frame, out))? == Wanted::No {
+            return Ok(());
+        }
+        from = frame.finish();
+        let is_frame =
+            |start: &[u8]| matches!(start, [0x28, ..] | [0x50..=0x5f, 0x2a, ..] | [0x50..=0x5f]);
+        if !is_next(&mut from, &is_frame)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether somebody wants more.
+#[derive(PartialEq)]
+enum Wanted {
+    Yes,
+    No,
+}
+
+fn copied(copied: Result<(), Copied>) -> Result<Wanted, Broken> {
+    match copied {
+        Ok(()) => Ok(Wanted::Yes),
+        Err(Copied::Unwanted) => Ok(Wanted::No),
+        Err(Copied::Broken(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(Broken::Truncated)
+        }
+        Err(Copied::Broken(e)) => Err(Broken::Wrong(e)),
+    }
+}
+
+/// Whether another member follows. Zeros are what a tape's blocks are filled up with.
+fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Broken> {
+    loop {
+        let start = from.fill_buf().map_err(Broken::Wrong)?;
+        let zeros = start.iter().take_while(|byte| **byte == 0).count();
+        match start.get(zeros..).unwrap_or_default() {
+            [] if zeros == 0 => return Ok(false),
+            [] => from.consume(zeros),
+            rest if zeros == 0 && is_start(rest) => return Ok(true),
+            _ => return Err(Broken::Trailing),
+        }
+    }
+}

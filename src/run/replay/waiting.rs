@@ -1,0 +1,157 @@
+//! The one place at which replay waits, and what signals and keys do.
+
+use std::io;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+
+use super::follow::{self, Tail};
+use super::step::{Stepping, Wish};
+use super::{AHEAD, MAX_PENDING, Player};
+use crate::time::Time;
+
+impl Player {
+    /// Waits for whatever comes first; whether the source can be read.
+    pub(super) fn wait(&mut self) -> Result<bool> {
+        let now = self.clock.now();
+        let timeout = self.next_due(now).map(|due| due.since(now));
+        let rest = self.progress.rest();
+        let timeout = match (timeout, rest) {
+            (Some(due), Some(rest)) => Some(due.min(rest)),
+            (due, rest) => due.or(rest),
+        };
+        let quiet = self.idle.filter(|_| self.reading.is_some()).map(|idle| self.news + idle);
+        let timeout = match quiet {
+            Some(end) => Some(timeout.map_or(end.since(now), |left| left.min(end.since(now)))),
+            None => timeout,
+        };
+        let at_end = self.tail.as_ref().is_some_and(Tail::is_waiting);
+        let timeout = match at_end {
+            true => Some(timeout.map_or(follow::LOOK, |left| left.min(follow::LOOK))),
+            false => timeout,
+        };
+        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+        let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
+        let out_events = match self.output.pending() {
+            0 => PollFlags::empty(),
+            _ => PollFlags::OUT,
+        };
+        let mut fds = Vec::with_capacity(4);
+        fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
+        if let Some(at) = &self.stepping {
+            fds.push(PollFd::from_borrowed_fd(at.fd(), PollFlags::IN));
+        }
+        // A file is always ready: at its end it is the notice of a change that is waited for.
+        match (&self.reading, &self.tail) {
+            (Some(_), Some(tail)) if at_end => {
+                if let Some(fd) = tail.fd() {
+                    fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                }
+            }
+            (Some(reader), _) if wanted => {
+                fds.push(PollFd::from_borrowed_fd(reader.fd(), PollFlags::IN));
+            }
+            _ => {}
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if rest.is_some() => self.progress.draw(),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
+        }
+        let mut events = fds.iter().map(PollFd::revents);
+        let mut next = || events.next().unwrap_or(PollFlags::empty());
+        let (signal, stdout) = (next(), next());
+        let pressed = match self.stepping {
+            Some(_) => next(),
+            None => PollFlags::empty(),
+        };
+        let readable = next();
+        if !signal.is_empty() {
+            self.on_signals();
+        }
+        if stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+            self.reader_gone = true;
+        }
+        if !pressed.is_empty() {
+            self.on_keys();
+        }
+        if readable.is_empty() {
+            self.end_if_idle();
+        }
+        if at_end && let Some(tail) = &mut self.tail {
+            tail.look();
+        }
+        Ok((at_end || !readable.is_empty()) && wanted && !self.quit && !self.reader_gone)
+    }
+
+    /// Ends a source from which nothing has come for too long.
+    fn end_if_idle(&mut self) {
+        let now = self.clock.now();
+        if self.reading.is_some() && self.idle.is_some_and(|idle| self.news + idle <= now) {
+            self.reading = None;
+            self.tail = None;
+            self.end_source(None);
+        }
+    }
+
+    /// When the next part is due, unless it waits for something else.
+    fn next_due(&mut self, now: Time) -> Option<Time> {
+        let mark = self.replay.queue().front()?.clone();
+        let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
+        if self.is_held_back(&mark) {
+            None
+        } else if self.is_due(now, &mark) {
+            Some(now)
+        } else {
+            self.pace.due(mark.gap).filter(|_| !halted)
+        }
+    }
+
+    pub(super) fn on_signals(&mut self) {
+        for signal in self.signals.take() {
+            match signal {
+                SIGTSTP => self.stop(),
+                SIGINT | SIGHUP if self.upstream && self.stepping.is_none() => {
+                    self.dies_of.get_or_insert(signal);
+                    self.hurried = true;
+                }
+                SIGTERM if self.stepping.is_none() => {
+                    self.dies_of = Some(signal);
+                    self.reading = None;
+                    self.waiting.clear();
+                    self.replay.queue().clear();
+                }
+                signal => {
+                    self.dies_of.get_or_insert(signal);
+                    self.quit = true;
+                }
+            }
+        }
+    }
+
+    /// Ctrl-Z: the pause is none of the recording's.
+    fn stop(&mut self) {
+        if let Some(at) = &self.stepping {
+            at.stop();
+        }
+        self.pace.restart(self.clock.now());
+    }
+
+    fn on_keys(&mut self) {
+        let now = self.clock.now();
+        if let Some(at) = &mut self.stepping {
+            self.quit |= at.on_keys(now, &mut self.pace) == Wish::Quit;
+        }
+        self.show_keys();
+    }
+
+    pub(super) fn show_keys(&mut self) {
+        if let Some(at) = &self.stepping {
+            let state = if at.is_halted() { "halted" } else { "playing" };
+            self.progress.keys(self.pace.speed(), state);
+        }
+    }
+}

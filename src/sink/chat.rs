@@ -1,0 +1,186 @@
+//! Slack, Teams and Telegram: the text of answers as messages, a part or a whole block each, in the form that each service
+//! documents: Slack's "Sending messages using incoming webhooks", Teams' "Create Incoming Webhooks" (an Adaptive Card, which
+//! a workflow takes too), Telegram's Bot API (sendMessage).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::address::Web;
+use super::discord::content;
+use super::http::{Answer, Poster};
+use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use crate::backoff::Wait;
+
+/// A service that takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// An incoming webhook of Slack.
+    Slack,
+    /// An incoming webhook or workflow of Teams.
+    Teams,
+    /// `sendMessage` of a Telegram bot.
+    Telegram,
+}
+
+impl Service {
+    /// The longest text, in characters, and the preset of `chunk` that keeps to it. Slack cuts at 40,000, Telegram refuses
+    /// more than 4,096, Teams more than 28 KB for the whole message.
+    fn limit(self) -> (usize, &'static str) {
+        match self {
+            Service::Slack => (40_000, "slack"),
+            Service::Teams => (25_000, "teams"),
+            Service::Telegram => (4096, "telegram"),
+        }
+    }
+
+    fn message(self, text: &str, chat: Option<&str>) -> Value {
+        match self {
+            Service::Slack => json!({ "text": text }),
+            Service::Teams => json!({
+                "type": "message",
+                "attachments": [{
+                    "contentType": "application/vnd.microsoft.card.adaptive",
+                    "contentUrl": null,
+                    "content": {
+                        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                        "type": "AdaptiveCard",
+                        "version": "1.4",
+                        "msteams": { "width": "Full" },
+                        "body": [{ "type": "TextBlock", "text": text, "wrap": true }],
+                    },
+                }],
+            }),
+            Service::Telegram => json!({ "chat_id": chat, "text": text }),
+        }
+    }
+
+    /// What an answer says beyond its status.
+    fn outcome(self, answer: &Answer, outcome: Outcome) -> Outcome {
+        match (self, answer.status, outcome) {
+            // The webhook has been taken away, or the bot's token is none: no message will be taken.
+            (Service::Slack, 403 | 404 | 410, Outcome::Failed { why })
+            | (Service::Telegram, 401 | 404, Outcome::Failed { why }) => {
+                Outcome::Gone { gone: Gone::Broken, why }
+            }
+            (Service::Telegram, 429, Outcome::Retry { wait, why }) => {
+                let asked = parameters(&answer.body).map(Duration::from_secs);
+                Outcome::Retry { wait: asked.map_or(wait, Wait::Asked), why }
+            }
+            (Service::Telegram, _, Outcome::Sent { .. }) => {
+                Outcome::Sent { receipt: message_id(&answer.body) }
+            }
+            // The status is 200 although nothing was posted.
+            (Service::Teams, 200, Outcome::Sent { .. })
+                if answer.body.starts_with(b"Webhook message delivery failed") =>
+            {
+                let why = answer.why();
+                if why.contains("429") {
+                    Outcome::Retry { wait: Wait::Down, why }
+                } else {
+                    Outcome::Failed { why }
+                }
+            }
+            (_, _, outcome) => outcome,
+        }
+    }
+}
+
+/// `parameters.retry_after` of Telegram, in seconds.
+fn parameters(body: &[u8]) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    answer.pointer("/parameters/retry_after")?.as_u64()
+}
+
+/// The id of the message that a bot has sent.
+fn message_id(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    answer.pointer("/result/message_id").map(ToString::to_string)
+}
+
+/// The sink.
+#[derive(Debug)]
+pub struct ChatSink {
+    poster: Poster,
+    service: Service,
+    chat: Option<String>,
+}
+
+impl ChatSink {
+    /// A sink that posts messages to `url`, to one of its chats where the service has several.
+    ///
+    /// # Errors
+    /// For a person: it is no URL, or what it needs from the environment or a file is not there.
+    pub fn new(
+        url: &str,
+        web: &Web,
+        service: Service,
+        chat: Option<String>,
+    ) -> Result<Self, String> {
+        Ok(Self { poster: Poster::new(url, web)?, service, chat })
+    }
+
+    fn deliver(&self, delivery: &Delivery<'_>) -> Outcome {
+        let (most, preset) = self.service.limit();
+        let text = match content(delivery.bytes, most, preset) {
+            Ok(Some(text)) => text,
+            // Nothing that a person is to read.
+            Ok(None) => return Outcome::Sent { receipt: None },
+            Err(why) => return Outcome::Failed { why },
+        };
+        let body = self.service.message(&text, self.chat.as_deref()).to_string();
+        match self.poster.post(body.as_bytes(), None) {
+            Ok(answer) => self.service.outcome(&answer, self.poster.outcome(&answer)),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+impl Sink for ChatSink {
+    fn needs(&self) -> Needs {
+        // None of the services documents a key by which it knows a message again.
+        Needs { form: Form::Event, batch: 1, idempotent: false }
+    }
+
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+        one_by_one(batch, |delivery| self.deliver(delivery))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(service: Service, status: u16, body: &str, of_status: Outcome) -> Outcome {
+        let answer = Answer { status, body: body.into(), ..Answer::default() };
+        service.outcome(&answer, of_status)
+    }
+
+    #[test]
+    fn a_message_has_the_form_that_its_service_documents() {
+        let said = |service: Service| service.message("a \"b\"", Some("@c"));
+        assert_eq!(said(Service::Slack), json!({"text": "a \"b\""}));
+        assert_eq!(said(Service::Telegram), json!({"chat_id": "@c", "text": "a \"b\""}));
+        let teams = said(Service::Teams);
+        assert_eq!(teams.pointer("/attachments/0/content/body/0/text"), Some(&json!("a \"b\"")));
+    }
+
+    #[test]
+    fn what_a_service_says_in_its_body_counts() {
+        let sent = || Outcome::Sent { receipt: None };
+        let limited = r#"{"ok":false,"error_code":429,"parameters":{"retry_after":7}}"#;
+        let retry = Outcome::Retry { wait: Wait::Down, why: String::new() };
+        assert!(matches!(
+            outcome(Service::Telegram, 429, limited, retry),
+            Outcome::Retry { wait: Wait::Asked(time), .. } if time == Duration::from_secs(7)
+        ));
+        let receipt = Some("12".to_owned());
+        let answer = r#"{"ok":true,"result":{"message_id":12}}"#;
+        assert_eq!(outcome(Service::Telegram, 200, answer, sent()), Outcome::Sent { receipt });
+        let failed = "Webhook message delivery failed with error: HTTP error 429";
+        assert!(matches!(outcome(Service::Teams, 200, failed, sent()), Outcome::Retry { .. }));
+        assert!(matches!(outcome(Service::Teams, 200, "1", sent()), Outcome::Sent { .. }));
+        let gone = Outcome::Failed { why: "no_service".to_owned() };
+        assert!(matches!(outcome(Service::Slack, 404, "no_service", gone), Outcome::Gone { .. }));
+    }
+}

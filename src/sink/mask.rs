@@ -1,0 +1,75 @@
+//! Addresses as they may be shown: an address can hold a password, a token in its path or its query, or a secret among the
+//! arguments of a command. Every message and every list shows an address through [`masked`].
+
+/// From this length on, in bytes, a part of a path may be a token.
+pub(super) const LONG: usize = 11;
+
+/// The part of an address that tells a person which one it is, without what may be a secret: of a URL the scheme, the host
+/// and the port, of a command its program. A path stays as it is. Takes what was typed (options and all) as well as what is
+/// stored of it.
+#[must_use]
+pub fn masked(address: &str) -> String {
+    for kind in ["cmd:", "pipe:"] {
+        if let Some(line) = address.strip_prefix(kind) {
+            let program = line.split_whitespace().next().unwrap_or_default();
+            let end = program.find(['#', '=']).unwrap_or(program.len());
+            return format!("{kind}{}", &program[..end]);
+        }
+    }
+    for kind in ["nats:", "sse:"] {
+        if address.starts_with(kind) && !address.contains("://") {
+            return kind.to_owned();
+        }
+    }
+    let Some((scheme, rest)) = split(address) else {
+        return address.to_owned();
+    };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    // A password may hold an @ by mistake.
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+/// A URL, also one whose slashes are mistyped: its scheme and what is behind the slashes.
+fn split(address: &str) -> Option<(&str, &str)> {
+    if let Some((scheme, rest)) = address.split_once("://") {
+        let name = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        if !scheme.is_empty() && scheme.chars().all(name) {
+            return Some((scheme, rest));
+        }
+    }
+    let (scheme, rest) = address.split_once(':')?;
+    let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    http.then(|| (scheme, rest.trim_start_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_no_secret_is_shown() {
+        for (address, shown) in [
+            ("https://u:p@h.example:8/api/TOKEN?x=SECRET", "https://h.example:8"),
+            ("https://u:p@ss@h.example", "https://h.example"),
+            ("https://TOKEN@h#to=discord-webhook", "https://h"),
+            ("https://h?key=SECRET", "https://h"),
+            ("HTTPS://u:p@h/x", "HTTPS://h"),
+            ("https:/u:p@h/TOKEN", "https://h"),
+            ("http:u:p@h/TOKEN", "http://h"),
+            ("ftp://u:p@h/x", "ftp://h"),
+            ("http://[::1]:8080/TOKEN", "http://[::1]:8080"),
+            ("https://", "https://"),
+            ("cmd:curl -H 'Authorization: SECRET'", "cmd:curl"),
+            ("cmd:echo 'left open SECRET", "cmd:echo"),
+            ("pipe:TOKEN=SECRET prog", "pipe:TOKEN"),
+            ("cmd:x#only=status", "cmd:x"),
+            ("./run.ndjson", "./run.ndjson"),
+            ("file:/a/b", "file:/a/b"),
+            ("unix:/tmp/s", "unix:/tmp/s"),
+            ("a:b", "a:b"),
+        ] {
+            assert_eq!(masked(address), shown, "{address}");
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The HTTP client of sinks and of replay: whom it trusts, through which proxy it goes, and as whom it comes. It never shows
+//! what it was given to prove that.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use ureq::config::ConfigBuilder;
+use ureq::http::{HeaderName, HeaderValue, Uri};
+use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, SocksConnector,
+    TcpConnector, Transport,
+};
+use ureq::{Agent, Proxy, ProxyProtocol};
+
+use super::mask::LONG;
+use super::proxy::{self, Chosen};
+use super::trust::{self, Tls};
+
+/// How a client is to be known to a server, and which server to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The file with the certificates to trust instead of all others.
+    pub ca: Option<PathBuf>,
+    /// Header fields, whose values nobody wrote on a command line.
+    pub headers: Vec<Header>,
+}
+
+/// A header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// What stands before its value (`Bearer `).
+    pub before: &'static str,
+    /// Where its value is.
+    pub value: Secret,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file; white space at its end is none of it.
+    File(PathBuf),
+}
+
+impl Header {
+    /// `NAME:env:VARIABLE` or `NAME:file:PATH`.
+    ///
+    /// # Errors
+    /// For a person; a value is not repeated.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let place =
+            text.split_once(':').and_then(|(name, rest)| Some((name, Secret::parse(rest)?)));
+        let Some((name, value)) = place.filter(|(name, _)| name.parse::<HeaderName>().is_ok())
+        else {
+            return Err("a header is NAME:env:VARIABLE or NAME:file:PATH: its value never stands on the command line, where others can read it".to_owned());
+        };
+        Ok(Self { name: name.to_owned(), before: "", value })
+    }
+
+    /// A bearer token (RFC 6750), as `env:VARIABLE` or `file:PATH`.
+    ///
+    /// # Errors
+    /// For a person.
+    pub fn bearer(text: &str) -> Result<Self, String> {
+        let value = Secret::parse(text).ok_or(
+            "a bearer token is env:VARIABLE or file:PATH: it never stands on the command line, where others can read it",
+        )?;
+        Ok(Self { name: "Authorization".to_owned(), before: "Bearer ", value })
+    }
+}
+
+impl Secret {
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            (_, "") => None,
+            ("env", name) => Some(Secret::Env(name.to_owned())),
+            ("file", path) => Some(Secret::File(path.into())),
+            _ => None,
+        }
+    }
+
+    fn read(&self) -> Result<String, String> {
+        let value = match self {
+            Secret::Env(name) => env::var(name).map_err(|_| format!("{name} is not set"))?,
+            Secret::File(path) => fs::read_to_string(path)
+                .map_err(|e| format!("cannot read {}: {e}", path.display()))?,
+        };
+        match value.trim() {
+            "" => Err(match self {
+                Secret::Env(name) => format!("{name} is empty"),
+                Secret::File(path) => format!("{} is empty", path.display()),
+            }),
+            value => Ok(value.to_owned()),
+        }
+    }
+}
+
+/// A client for one URL.
+#[derive(Debug)]
+pub struct Client {
+    /// What to ask.
+    pub agent: Agent,
+    /// The URL without its user.
+    pub url: Uri,
+    /// What is sent with every request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What must not be shown.
+    secrets: Vec<String>,
+    /// The variable that names the proxy.
+    proxy: Option<&'static str>,
+}
+
+impl Client {
+    /// A client for `url`; `config` has its limits.
+    ///
+    /// # Errors
+    /// For a person: it is no URL, or the environment or a file is not as it should be.
+    pub fn new(
+        url: &str,
+        access: &Access,
+        config: ConfigBuilder<AgentScope>,
+    ) -> Result<Self, String> {
+        let (url, user) = parse(url)?;
+        let mut secrets = Vec::new();
+        let mut headers = Vec::new();
+        if let Some((name, password)) = &user {
+            let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+            headers.push(field("Authorization", &basic)?);
+            secrets.extend([password.clone(), basic]);
+        }
+        for header in &access.headers {
+            let value = header.value.read()?;
+            headers.retain(|(name, _)| !name.as_str().eq_ignore_ascii_case(&header.name));
+            headers.push(field(&header.name, &format!("{}{value}", header.before))?);
+            secrets.push(value);
+        }
+        let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
+        let chosen = proxy::choose(scheme, host, &|name| env::var(name).ok())?;
+        let tls = match (scheme, &chosen) {
+            ("https", _) => true,
+            (_, Some(chosen)) => chosen.proxy.protocol() == ProxyProtocol::Https,
+            _ => false,
+        };
+        let tls = match tls {
+            true => Some(trust::config(access.ca.as_deref())?),
+            false => None,
+        };
+        let variable = chosen.as_ref().map(|chosen| chosen.variable);
+        let config = config
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")));
+        let agent = match (scheme, chosen) {
+            ("http", Some(Chosen { proxy, variable })) if is_http(&proxy) => {
+                if proxy.protocol() == ProxyProtocol::Https {
+                    return Err(format!(
+                        "{variable} names an https:// proxy, which takes no http:// address: write http://HOST:PORT"
+                    ));
+                }
+                if let Some(name) = proxy.username() {
+                    let password = proxy.password().unwrap_or_default();
+                    let basic = STANDARD.encode(format!("{name}:{password}"));
+                    headers.push(field("Proxy-Authorization", &format!("Basic {basic}"))?);
+                }
+                let origin = url.authority().map(ToString::to_string).unwrap_or_default();
+                let connector = TcpConnector::default().chain(Forward { origin });
+                let config = config.proxy(None).max_idle_connections(0).build();
+                Agent::with_parts(
+                    config,
+                    connector,
+                    To(proxy.uri().clone(), DefaultResolver::default()),
+                )
+            }
+            (_, chosen) => {
+                let config = config.proxy(chosen.map(|chosen| chosen.proxy)).build();
+                let connector =
+                    ().chain(SocksConnector::default())
+                        .chain(ConnectProxyConnector::default())
+                        .chain(TcpConnector::default());
+                let resolver = DefaultResolver::default();
+                match tls {
+                    Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
+                    None => Agent::with_parts(config, connector, resolver),
+                }
+            }
+        };
+        secrets.extend(url.query().map(str::to_owned));
+        let parts = url.path().split('/').filter(|part| part.len() >= LONG);
+        secrets.extend(parts.map(str::to_owned));
+        secrets.retain(|secret| secret.len() > 3);
+        Ok(Self { agent, url, headers, secrets, proxy: variable })
+    }
+
+    /// A text from outside as it may be shown: without what is secret.
+    #[must_use]
+    pub fn clean(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+
+    /// Why there was no answer, for a person.
+    #[must_use]
+    pub fn reason(&self, error: &ureq::Error) -> String {
+        let why = match error {
+            ureq::Error::BadUri(_) => "is no URL".to_owned(),
+            ureq::Error::Rustls(e @ rustls::Error::InvalidCertificate(_)) => {
+                format!("{e} (SSL_CERT_FILE, or an option ca, names a file with the CA to trust)")
+            }
+            e => e.to_string(),
+        };
+        let through = self.proxy.map(|name| format!(" (through the proxy of {name})"));
+        self.clean(&format!("{why}{}", through.unwrap_or_default()))
+    }
+}
+
+fn is_http(proxy: &Proxy) -> bool {
+    matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
+}
+
+/// A header field; a value that cannot be one is not repeated.
+fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = name.parse().ok().zip(value.parse::<HeaderValue>().ok());
+    let (name, mut value) = parsed
+        .ok_or_else(|| format!("the value of header {name} holds what no header can hold"))?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+/// A name and a password.
+type User = (String, String);
+
+/// A URL without its user, and the user.
+fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
+    let (scheme, rest) = text.split_once("://").ok_or("is no URL")?;
+    let rest = rest.split('#').next().unwrap_or_default();
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    if host.is_empty() || host.starts_with(':') {
+        return Err("is no URL: it has no host".to_owned());
+    }
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let url = format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase());
+    let url: Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
+    let user = user.map(|user| {
+        let (name, password) = user.split_once(':').unwrap_or((user, ""));
+        (decoded(name), decoded(password))
+    });
+    Ok((url, user))
+}
+
+/// A text with its percent signs resolved (RFC 3986, 2.1).
+pub(super) fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Resolves every host to a proxy's.
+#[derive(Debug)]
+struct To(Uri, DefaultResolver);
+
+impl Resolver for To {
+    fn resolve(
+        &self,
+        _: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.1.resolve(&self.0, config, timeout)
+    }
+}
+
+/// Makes the target of a connection's one request what a proxy wants: an absolute URL (RFC 9112, 3.2.2).
+#[derive(Debug)]
+struct Forward {
+    /// Host and port of the target.
+    origin: String,
+}
+
+impl<In: Transport> Connector<In> for Forward {
+    type Out = Forwarded<In>;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let before = Some(format!("http://{}", self.origin));
+        Ok(chained.map(|inner| Forwarded { inner, before }))
+    }
+}
+
+#[derive(Debug)]
+struct Forwarded<In> {
+    inner: In,
+    /// What is to be put before the request's path, until that is done.
+    before: Option<String>,
+}
+
+impl<In: Transport> Transport for Forwarded<In> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let Some(before) = self.before.take() else {
+            return self.inner.transmit_output(amount, timeout);
+        };
+        let mut request = self.inner.buffers().output().get(..amount).unwrap_or_default().to_vec();
+        let path = request.iter().position(|b| *b == b' ').map_or(0, |at| at + 1);
+        request.splice(path..path, before.into_bytes());
+        let mut rest = request.as_slice();
+        while !rest.is_empty() {
+            let room = self.inner.buffers().output();
+            let n = rest.len().min(room.len());
+            let (now, later) = rest.split_at(n);
+            room[..n].copy_from_slice(now);
+            self.inner.transmit_output(n, timeout)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_decoded_and_taken_out_of_the_url() {
+        let read = |text| {
+            let (url, user) = parse(text).unwrap();
+            (url.to_string(), user)
+        };
+        let user = Some(("a@b".to_owned(), "p:/ ä".to_owned()));
+        assert_eq!(
+            read("HTTPS://a%40b:p%3A%2F%20%C3%A4@h:1/x?y"),
+            ("https://h:1/x?y".into(), user)
+        );
+        assert_eq!(read("http://h?x"), ("http://h/?x".into(), None));
+        assert_eq!(read("http://u@[::1]").1, Some(("u".into(), String::new())));
+        for wrong in ["http://", "http://u:p@", "http://:80", "http://a b", "x"] {
+            assert!(parse(wrong).unwrap_err().starts_with("is no URL"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_value_on_the_command_line_is_refused_and_not_repeated() {
+        for wrong in ["Authorization: Bearer SECRET", "X:SECRET", "X:env:", "SECRET", "a b:env:X"] {
+            let why = Header::parse(wrong).unwrap_err();
+            assert!(why.contains("NAME:env:VARIABLE") && !why.contains("SECRET"), "{why}");
+        }
+        let header = Header::parse("X-Key:file:/a:b").unwrap();
+        assert_eq!((header.name.as_str(), header.value), ("X-Key", Secret::File("/a:b".into())));
+        assert!(Header::bearer("SECRET").is_err());
+        assert_eq!(Header::bearer("env:T").unwrap().before, "Bearer ");
+    }
+}
