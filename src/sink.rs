@@ -17,8 +17,8 @@ mod unix;
 pub mod web;
 mod words;
 
-pub use command::{CommandSink, ask, end_commands};
 pub use chat::{ChatSink, Service};
+pub use command::{CommandSink, ask, end_commands};
 pub use discord::DiscordSink;
 pub use file::{Existing, FileSink, Reopening, canonical};
 pub use http::HttpSink;

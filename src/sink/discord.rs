@@ -103,11 +103,7 @@ fn waiting(url: &str) -> String {
 
 /// What an event is to say: the text of a part or block of an answer, not of a sub-agent. `Err`: it cannot be said, since it
 /// has more than `most` characters; `preset` of chunk makes shorter parts.
-pub(super) fn content(
-    line: &[u8],
-    most: usize,
-    preset: &str,
-) -> Result<Option<String>, String> {
+pub(super) fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<String>, String> {
     #[derive(serde::Deserialize)]
     struct Block<'a> {
         #[serde(borrow, rename = "type")]

@@ -55,12 +55,14 @@ fn another_user_s_file_and_a_planted_fifo_are_refused() {
         assert_ne!(status, 0, "{script}");
         assert_eq!(read(&file), "kept\n");
         let fifo = folder.path().join("fifo");
-        let (_, stderr, status) = bash(&format!("mkfifo {0} && chown 12345 {0}; F={0}; {script}", fifo.display()));
+        let (_, stderr, status) =
+            bash(&format!("mkfifo {0} && chown 12345 {0}; F={0}; {script}", fifo.display()));
         assert!(!stderr.is_empty() && status != 0, "{script}: {stderr}");
         std::fs::remove_file(fifo).unwrap();
     }
     let fifo = folder.path().join("own");
-    let (_, stderr, status) = bash(&format!("mkfifo {0}; spile wrap --record {0} -- true", fifo.display()));
+    let (_, stderr, status) =
+        bash(&format!("mkfifo {0}; spile wrap --record {0} -- true", fifo.display()));
     assert!(stderr.contains("is a FIFO") && status != 0, "{stderr}");
 }
 

@@ -346,12 +346,17 @@ fn answers_become_messages_of_each_service_and_a_refusal_says_why() {
     ] {
         let server = Endpoint::start(move |_, _| Reply::Status(status, "", body));
         for to in ["slack-webhook", "discord-webhook", "teams-webhook"] {
-            let (_, stderr, ended) = bash(&format!("spile tee '{}#to={to}' <<'E' >/dev/null\n{}E", server.url, part(0, "one")));
+            let (_, stderr, ended) = bash(&format!(
+                "spile tee '{}#to={to}' <<'E' >/dev/null\n{}E",
+                server.url,
+                part(0, "one")
+            ));
             assert!(stderr.contains(said) && ended == 1, "{to}: {stderr}");
         }
     }
     let server = Endpoint::start(|_, _| Reply::Status(308, "Location: /new", ""));
-    let (_, stderr, _) = bash(&format!("spile tee {} <<'E' >/dev/null\n{}E", server.url, status(1, "x")));
+    let (_, stderr, _) =
+        bash(&format!("spile tee {} <<'E' >/dev/null\n{}E", server.url, status(1, "x")));
     assert!(stderr.contains("status 308 to /new"), "{stderr}");
 }
 
@@ -375,6 +380,7 @@ fn the_address_says_how_long_is_waited_and_what_is_tried_again_and_as_whom() {
         assert_eq!(request.header("authorization"), Some("Bearer two"));
         assert_eq!(request.header("idempotency-key"), Some("s/1"));
     }
-    let (_, stderr, ended) = bash(&format!("spile tee '{}#bearer=env:NOT_SET' </dev/null", server.url));
+    let (_, stderr, ended) =
+        bash(&format!("spile tee '{}#bearer=env:NOT_SET' </dev/null", server.url));
     assert!(stderr.contains("NOT_SET is not set") && ended == 1, "{stderr}");
 }
