@@ -58,7 +58,7 @@ mod prelude {
     pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
         Said, arguments, count, describe, lenient, one_line, plain, said_at, spend, sum, text_at,
-        tool_kind, usage, value_of,
+        tool_kind, usage, value_of, with_cache,
     };
     pub use super::{Framing, Line, Match, Order, Runtime, Spec};
     pub use crate::event::{Failure, Spent, TurnStarted, Usage};

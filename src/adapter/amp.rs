@@ -1,6 +1,6 @@
 //! Amp: `amp --execute --stream-json`, Claude Code's messages without message ids and without partial messages.
 
-use super::claude::{Claude, Dialect, Errors, Ids};
+use super::claude::{Cached, Claude, Dialect, Errors, Ids};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -15,11 +15,16 @@ pub(super) const SPEC: Spec = Spec {
     has_result: true,
     detect,
     framing: Framing::Lines,
-    new: |_| Box::new(Claude::new(&AMP)),
+    new: |argv| Box::new(Claude::new(&AMP, argv)),
 };
 
-const AMP: Dialect =
-    Dialect { runtime: "amp", version: "version", ids: Ids::None, errors: Errors::Fatal };
+const AMP: Dialect = Dialect {
+    runtime: "amp",
+    version: "version",
+    ids: Ids::None,
+    errors: Errors::Fatal,
+    cached: Cached::Beside,
+};
 
 /// Only the ids of its threads tell Amp's messages from Claude Code's.
 fn detect(value: &Value) -> Match {

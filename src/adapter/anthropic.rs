@@ -57,6 +57,7 @@ impl Runtime for Anthropic {
             "message_start" => {
                 let message = value.get("message").unwrap_or(&Value::Null);
                 self.begin(message, emit);
+                self.content(message, emit);
             }
             "content_block_start" => {
                 let block = value.get("content_block").unwrap_or(&Value::Null);
@@ -118,6 +119,17 @@ impl Anthropic {
         self.count += 1;
         id.clone_into(&mut self.id);
         self.count_usage(message.get("usage"), emit);
+    }
+
+    /// The content and the stop reason that a beginning already has, as after a tool that the server ran.
+    fn content(&mut self, message: &Value, emit: &mut Emit<'_>) {
+        let blocks = message.get("content").and_then(Value::as_array);
+        for (index, block) in blocks.into_iter().flatten().enumerate() {
+            let key = format!("{}/start {index}", self.count);
+            self.block(&key, block, emit);
+            self.stop_block(&key, emit);
+        }
+        self.stop = text_at(message, "stop_reason").map(str::to_owned).or(self.stop.take());
     }
 
     /// Closes what the message before this one left open.
@@ -230,7 +242,7 @@ impl Anthropic {
     }
 
     fn spent(&self) -> Spent {
-        Spent { usage: self.used.then_some(self.usage), ..Spent::default() }
+        Spent { usage: self.used.then(|| with_cache(self.usage)), ..Spent::default() }
     }
 
     /// A body that was not streamed.

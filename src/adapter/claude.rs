@@ -19,7 +19,7 @@ use crate::codec::{self, Fields};
 
 use content::sentence;
 use dialect::{CLAUDE, detect};
-pub(super) use dialect::{Dialect, Errors, Ids};
+pub(super) use dialect::{Cached, Dialect, Errors, Ids};
 use notices::Notices;
 use partial::{Partial, Place};
 use result::{Outcome, Results};
@@ -57,7 +57,7 @@ pub(super) const SPEC: Spec = Spec {
     has_result: true,
     detect,
     framing: Framing::Lines,
-    new: |argv| Box::new(Claude::new(&CLAUDE).taking_orders(argv)),
+    new: |argv| Box::new(Claude::new(&CLAUDE, argv).taking_orders(argv)),
 };
 
 /// The adapter of a dialect.
@@ -116,7 +116,7 @@ impl Claude {
     }
 
     /// An adapter before its first line.
-    pub(super) fn new(dialect: &'static Dialect) -> Self {
+    pub(super) fn new(dialect: &'static Dialect, argv: &[String]) -> Self {
         Self {
             dialect,
             takes_orders: false,
@@ -124,7 +124,7 @@ impl Claude {
             error: None,
             partial: Partial::default(),
             notices: Notices::default(),
-            results: Results::default(),
+            results: Results::new(argv),
             tally: Tally::default(),
         }
     }
@@ -210,7 +210,7 @@ impl Claude {
     /// The end of a turn.
     fn result(&mut self, outcome: &Outcome<'_>, emit: &mut Emit<'_>) {
         self.release(emit);
-        self.results.result(outcome, emit);
+        self.results.result(self.dialect, outcome, emit);
         self.partial.clear();
         self.tally.clear();
         self.error = None;
@@ -219,7 +219,7 @@ impl Claude {
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
     fn notice(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let event = fields.object("event");
-        if let Some(usage) = event.and_then(|event| tally::usage(event.get("usage")?)) {
+        if let Some(usage) = event.and_then(|event| self.dialect.usage(event.get("usage")?)) {
             self.tally.count("", usage, emit);
         }
         self.results.note(fields);

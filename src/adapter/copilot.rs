@@ -4,7 +4,7 @@
 //! Source: RUNTIMES' captures of 1.0.63 to 1.0.80; `result` may be missing.
 
 use super::prelude::*;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 pub(super) const SPEC: Spec = Spec {
     name: "copilot",
@@ -14,7 +14,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "copilot -p PROMPT --output-format json",
     commands: &["copilot"],
     flags: &["--output-format"],
-    keys: "copilotVersion deltaContent detailedContent ephemeral errorType exitCode inputTokens \
+    keys: "agentId copilotVersion deltaContent detailedContent ephemeral errorType exitCode \
+        inputTokens reasoningText \
         outputTokens parentId premiumRequests reasoningId sessionDurationMs statusCode success \
         toolRequests totalApiDurationMs turnId",
     has_result: true,
@@ -43,6 +44,11 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Copilot {
     session: Option<String>,
+    /// The call of each sub-agent that has started, by its id.
+    agents: HashMap<String, String>,
+    /// The tools that the last message requested, and the call under which it did.
+    requested: Vec<Value>,
+    parent: Option<String>,
     texts: VecDeque<Streamed>,
     spent: Spent,
     /// The last word, if it was an error.
@@ -80,7 +86,12 @@ impl Copilot {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let data = value.get("data").unwrap_or(&Value::Null);
         let text = |key| text_at(data, key).unwrap_or_default();
-        let parent = text_at(data, "parentToolCallId").or_else(|| text_at(&value, "agentId"));
+        let agent = text_at(&value, "agentId");
+        if let Some(agent) = agent.filter(|_| text_at(&value, "type") == Some("subagent.started")) {
+            self.agents.insert(agent.to_owned(), text("toolCallId").to_owned());
+        }
+        let call = agent.map(|agent| self.agents.get(agent).cloned().unwrap_or(agent.to_owned()));
+        let parent = text_at(data, "parentToolCallId").or(call.as_deref());
         let type_ = text_at(&value, "type").unwrap_or_default();
         if type_.starts_with("assistant.") || type_.starts_with("tool.") {
             self.settled = false;
@@ -102,15 +113,23 @@ impl Copilot {
             }
             "assistant.message" => {
                 self.error = None;
+                let thought = text("reasoningText");
+                let known = |t: &Streamed| t.kind == TextKind::Reasoning && t.said.is(thought);
+                if !thought.is_empty() && !self.texts.iter().any(known) {
+                    self.whole((TextKind::Reasoning, text("messageId"), parent), thought, emit);
+                }
                 let place = (TextKind::Answer, text("messageId"), parent);
                 self.whole(place, text("content"), emit);
                 let wants = data.get("toolRequests").and_then(Value::as_array);
+                self.requested = wants.into_iter().flatten().take(MAX_MESSAGES).cloned().collect();
+                self.parent = parent.map(str::to_owned);
                 self.settled = parent.is_none() && wants.is_none_or(Vec::is_empty);
             }
             "assistant.reasoning" => {
                 let place = (TextKind::Reasoning, text("reasoningId"), parent);
                 self.whole(place, text("content"), emit);
             }
+            "assistant.turn_end" if self.start_requested(emit) => self.settled = false,
             "assistant.turn_end" => self.settled = self.error.is_none() && emit.answered(),
             "assistant.usage" if parent.is_none() => {
                 spend(&mut self.spent, usage(data), None);
@@ -121,7 +140,10 @@ impl Copilot {
             "result" if emit.over() => {
                 emit.status("log", "the turn had ended already", value);
             }
-            "result" => self.result(&value, emit),
+            "result" => {
+                self.start_requested(emit);
+                self.result(&value, emit);
+            }
             "abort" => {
                 let reason = text_at(data, "reason").unwrap_or("abort").to_owned();
                 emit.status("info", &reason, value);
@@ -211,12 +233,26 @@ impl Copilot {
         let input = arguments(data.get("arguments"));
         let call = Call {
             id: text_at(data, "toolCallId").unwrap_or_default(),
-            name: text_at(data, "toolName").unwrap_or_default(),
+            name: text_at(data, "toolName").or(text_at(data, "name")).unwrap_or_default(),
             input: input.as_ref(),
             parent,
             ..Call::default()
         };
         emit.start_tool(&call);
+    }
+
+    /// Starts the tools that a message requested and that nothing else named.
+    fn start_requested(&mut self, emit: &mut Emit<'_>) -> bool {
+        let parent = self.parent.take();
+        let mut any = false;
+        for request in std::mem::take(&mut self.requested) {
+            let id = text_at(&request, "toolCallId").unwrap_or_default();
+            if emit.turn_open() && !emit.call_started(id) {
+                self.tool(&request, parent.as_deref(), emit);
+                any = true;
+            }
+        }
+        any
     }
 
     fn tool_done(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {

@@ -170,7 +170,7 @@ fn said(value: &Value) -> Option<String> {
 fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
     let text = |key| text_at(value, key).filter(|t| !t.is_empty());
     let spent = Spent {
-        usage: value.get("usage").and_then(usage),
+        usage: value.get("usage").and_then(usage).map(with_cache),
         duration_ms: value.get("duration_ms").and_then(Value::as_u64),
         ..Spent::default()
     };

@@ -23,6 +23,8 @@ pub(super) const SPEC: Spec = Spec {
 
 const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
 
+const THOUGHT: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, parent: None };
+
 /// What the other runtimes with a `system/init` say in it and Droid does not.
 const FOREIGN: [&str; 6] = [
     "apiKeySource",
@@ -55,6 +57,8 @@ fn detect(value: &Value) -> Match {
 struct Droid {
     /// The last error, in case no completion follows.
     error: Option<String>,
+    /// The last reasoning: its id and its text.
+    thought: Option<(String, String)>,
 }
 
 impl Runtime for Droid {
@@ -91,6 +95,14 @@ impl Droid {
             ("message", _, "assistant") if text_at(&value, "text").is_some() => {
                 emit.finish_block(&ANSWER, Some(text("text")));
             }
+            ("reasoning", ..) if text_at(&value, "text").is_some() => {
+                // It comes twice with one id.
+                let thought = (text("id").to_owned(), text("text").to_owned());
+                if self.thought.as_ref() != Some(&thought) {
+                    emit.finish_block(&THOUGHT, Some(&thought.1));
+                    self.thought = Some(thought);
+                }
+            }
             ("message", _, "user") if text_at(&value, "text").is_some() => {
                 emit.user(text("text"));
             }
@@ -115,7 +127,7 @@ impl Droid {
             ("completion", ..) => {
                 self.error = None;
                 let spent = Spent {
-                    usage: value.get("usage").and_then(usage),
+                    usage: value.get("usage").and_then(usage).map(with_cache),
                     duration_ms: value.get("durationMs").and_then(Value::as_u64),
                     ..Spent::default()
                 };

@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "goose run -q --output-format stream-json -t PROMPT",
     commands: &["goose"],
     flags: &["stream-json"],
-    keys: "created extension_id log metadata mode toolResult userVisible",
+    keys: "cache_read_input_tokens cache_write_input_tokens cost_usd created extension_id log metadata mode toolResult userVisible",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -108,6 +108,8 @@ impl Goose {
         let mut usage = Usage {
             input_tokens: tokens(&["input_tokens"]),
             output_tokens: tokens(&["output_tokens"]),
+            cache_read_tokens: tokens(&["cache_read_input_tokens"]),
+            cache_write_tokens: tokens(&["cache_write_input_tokens"]),
             ..Usage::default()
         };
         if usage == Usage::default() {
@@ -115,7 +117,8 @@ impl Goose {
         }
         let usage = Some(usage).filter(|u| *u != Usage::default());
         let (usage, usage_total) = if self.resumed { (None, usage) } else { (usage, None) };
-        let spent = Spent { usage, usage_total, ..Spent::default() };
+        let cost = value.get("cost_usd").and_then(Value::as_f64).filter(|_| !self.resumed);
+        let spent = Spent { usage, usage_total, cost_usd: cost, ..Spent::default() };
         self.message = None;
         match self.error.take() {
             Some(error) => emit.fail(failure(&error, "", None), &spent),

@@ -43,6 +43,8 @@ fn detect(value: &Value) -> Match {
 struct Grok {
     spent: Spent,
     error: Option<Value>,
+    /// The limit of turns was reached.
+    limited: bool,
 }
 
 impl Runtime for Grok {
@@ -98,6 +100,7 @@ impl Grok {
             "max_turns_reached" => {
                 let message = "the limit of turns was reached";
                 emit.status("warning", message, value);
+                self.limited = true;
             }
             "end" if emit.over() => {
                 emit.status("log", "the turn had ended already", value);
@@ -142,11 +145,21 @@ impl Grok {
             ..Spent::default()
         };
         let stop = text_at(value, "stopReason").unwrap_or("end");
+        let session = text_at(value, "sessionId").unwrap_or_default();
+        emit.status("session", session, serde_json::json!({"session_id": session}));
+        if let Some(thought) = text_at(value, "thought").filter(|_| whole.is_some()) {
+            emit.finish_block(&THOUGHT, Some(thought));
+        }
         if let Some(error) = self.error.take() {
             let message = text_at(&error, "message").unwrap_or_default();
             emit.fail(failure(message, stop, None), &spent);
         } else if matches!(stop.to_lowercase().as_str(), "cancelled" | "canceled") {
-            emit.cancelled(stop, None, &spent);
+            // The runtime itself stops a turn at its limit.
+            if std::mem::take(&mut self.limited) {
+                emit.fail(failure("the limit of turns was reached", "max_turns", None), &spent);
+            } else {
+                emit.cancelled(stop, None, &spent);
+            }
         } else {
             emit.complete(stop, whole, &spent);
         }

@@ -14,7 +14,7 @@ use super::Emit;
 use crate::codec::{self, Fields};
 
 pub use depth::Depth;
-pub use parts::{arguments, count, plain, spend, sum, usage};
+pub use parts::{arguments, count, plain, spend, sum, usage, with_cache};
 pub use said::Said;
 
 /// How long the title of a tool may be, in characters.

@@ -128,7 +128,7 @@ impl Run {
     /// What a step of the turn used.
     fn step(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let cost = part.get("cost").and_then(Value::as_f64);
-        spend(&mut self.spent, part.get("tokens").and_then(usage), cost);
+        spend(&mut self.spent, part.get("tokens").and_then(usage).map(with_cache), cost);
         emit.note_spent(&self.spent);
     }
 

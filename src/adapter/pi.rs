@@ -262,7 +262,7 @@ impl Pi {
         self.blocks.clear();
         let used = message.get("usage").unwrap_or(&Value::Null);
         let cost = used.pointer("/cost/total").and_then(Value::as_f64);
-        spend(&mut self.spent, usage(used), cost);
+        spend(&mut self.spent, usage(used).map(with_cache), cost);
         emit.note_spent(&self.spent);
         self.note(message);
     }

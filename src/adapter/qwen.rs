@@ -1,6 +1,6 @@
 //! Qwen Code: `qwen --output-format stream-json`, Claude Code's messages with a version of its own.
 
-use super::claude::{Claude, Dialect, Errors, Ids};
+use super::claude::{Cached, Claude, Dialect, Errors, Ids};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     has_result: true,
     detect,
     framing: Framing::Lines,
-    new: |_| Box::new(Claude::new(&QWEN)),
+    new: |argv| Box::new(Claude::new(&QWEN, argv)),
 };
 
 const QWEN: Dialect = Dialect {
@@ -23,6 +23,7 @@ const QWEN: Dialect = Dialect {
     version: "qwen_code_version",
     ids: Ids::Given,
     errors: Errors::Fatal,
+    cached: Cached::Within,
 };
 
 /// Its first message names it; the others are Claude Code's but for a few kinds of partial messages.

@@ -4,7 +4,7 @@ use super::super::prelude::*;
 use super::content::{error_text, exit_code, output};
 use super::partial::Held;
 use super::wire::{Block, Body, Message};
-use super::{Claude, Ids, notices, tally};
+use super::{Claude, Ids, notices};
 use crate::codec;
 
 impl Claude {
@@ -18,7 +18,7 @@ impl Claude {
         notices::marks(message, emit);
         self.results.note_assistant(message);
         let id = body.id.as_deref().unwrap_or_default();
-        if let Some(usage) = body.usage.and_then(tally::usage) {
+        if let Some(usage) = body.usage.and_then(|usage| self.dialect.usage(usage)) {
             let unnamed = (self.dialect.ids == Ids::None).then(|| {
                 self.unnamed += 1;
                 format!("line {}", self.unnamed)

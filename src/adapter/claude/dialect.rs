@@ -1,12 +1,14 @@
 //! Claude Code's messages and those of the runtimes that print the same: in what they differ, and which are its own.
 
 use super::super::prelude::*;
+use super::tally;
 
 pub(super) const CLAUDE: Dialect = Dialect {
     runtime: "claude",
     version: "claude_code_version",
     ids: Ids::Given,
     errors: Errors::Notices,
+    cached: Cached::Beside,
 };
 
 /// In what the runtimes differ that print the same messages.
@@ -20,6 +22,25 @@ pub(in super::super) struct Dialect {
     pub ids: Ids,
     /// What a message of type `error` is.
     pub errors: Errors,
+    /// Whether its input tokens include those of the cache.
+    pub cached: Cached,
+}
+
+/// Where the tokens of the cache are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Cached {
+    /// Beside the input.
+    Beside,
+    /// Within the input.
+    Within,
+}
+
+impl Dialect {
+    /// The counts with all of the input in them.
+    pub(super) fn usage(&self, json: &str) -> Option<Usage> {
+        let usage = tally::usage(json)?;
+        Some(if self.cached == Cached::Beside { with_cache(usage) } else { usage })
+    }
 }
 
 /// How the lines of one message are known.

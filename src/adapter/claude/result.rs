@@ -5,15 +5,16 @@ use super::super::prelude::*;
 use crate::time::Time;
 use std::borrow::Cow;
 
-use super::tally;
+use super::Dialect;
 use super::wire::Message;
 use crate::codec::{self, Cursor, Fields};
 
 /// What a result is read with: the marks of its turn and the sums of the process.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    /// `total_cost_usd` of the last result: it counts the whole process.
-    cost: f64,
+    /// `total_cost_usd` of the last result: it counts the whole process, or a resumed session from its beginning, which is
+    /// not known (`None`).
+    cost: Option<f64>,
     /// When a rejected rate limit ends, in seconds since 1970.
     resets_at: Option<u64>,
     /// The `error` of the last assistant message.
@@ -62,6 +63,18 @@ impl<'a> Outcome<'a> {
 }
 
 impl Results {
+    /// Before the first result of a command with these arguments. Since 2.1.277 the cost of a resumed session goes on from
+    /// its saved total.
+    pub(super) fn new(argv: &[String]) -> Self {
+        let resumes = ["--resume", "-r", "--continue", "-c"];
+        let resumed = |arg: &String| {
+            resumes.contains(&arg.as_str())
+                || arg.starts_with("--resume=")
+                || arg == "--fork-session"
+        };
+        Self { cost: (!argv.iter().any(resumed)).then_some(0.0), ..Self::default() }
+    }
+
     /// Notes what a message means for the result.
     pub(super) fn note(&mut self, fields: &Fields<'_>) {
         if let Some(info) = fields.object("rate_limit_info")
@@ -83,7 +96,7 @@ impl Results {
     }
 
     /// Ends the turn.
-    pub(super) fn result(&mut self, message: &Outcome<'_>, emit: &mut Emit<'_>) {
+    pub(super) fn result(&mut self, dialect: &Dialect, message: &Outcome<'_>, emit: &mut Emit<'_>) {
         let Outcome { line, fields, said } = message;
         let is_error = fields.get("is_error") == Some("true");
         let failed = is_error || said.subtype.starts_with("error");
@@ -94,8 +107,12 @@ impl Results {
             emit.status_raw(&notice, line);
             return;
         }
+        if let Some(id) = fields.text("session_id").filter(|_| !emit.turn_open()) {
+            // No `init` has named the session.
+            emit.status("session", &id, serde_json::json!({"session_id": id}));
+        }
         report(fields, emit);
-        let spent = self.spent(fields);
+        let spent = self.spent(dialect, fields);
         let reason = said.reason.as_deref();
         // Older releases do not name the reason; that a user interrupted is said in a message of its own.
         let aborted = reason.is_some_and(|r| r.starts_with("aborted"))
@@ -176,11 +193,11 @@ impl Results {
         }
     }
 
-    fn spent(&mut self, fields: &Fields<'_>) -> Spent {
+    fn spent(&mut self, dialect: &Dialect, fields: &Fields<'_>) -> Spent {
         let total = fields.number("total_cost_usd");
         let total = total.or_else(|| fields.number("cost_usd"));
         Spent {
-            usage: fields.get("usage").and_then(tally::usage),
+            usage: fields.get("usage").and_then(|usage| dialect.usage(usage)),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
             duration_ms: fields.count("duration_ms"),
@@ -191,10 +208,11 @@ impl Results {
     /// other that went back has begun anew.
     fn cost_of_turn(&mut self, total: f64) -> Option<f64> {
         let before = self.cost;
-        if total == 0.0 && before > 0.0 {
+        if total == 0.0 && before.is_some_and(|before| before > 0.0) {
             return None;
         }
-        self.cost = total;
+        self.cost = Some(total);
+        let before = before?;
         let cost = if total >= before { total - before } else { total };
         // The difference of two sums has digits that nobody counted.
         let rounded = (cost * 1e9).round() / 1e9;

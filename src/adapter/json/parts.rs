@@ -78,6 +78,16 @@ pub fn usage(value: &Value) -> Option<Usage> {
     if usage == Usage::default() { total() } else { Some(usage) }
 }
 
+/// The counts of a runtime whose input does not include what was read from and written to a cache: now it does, as the
+/// contract and OpenTelemetry's GenAI conventions have it.
+#[must_use]
+pub fn with_cache(usage: Usage) -> Usage {
+    let cached = [usage.cache_read_tokens, usage.cache_write_tokens];
+    let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
+    let input_tokens = usage.input_tokens.map(|input| input.saturating_add(cached));
+    Usage { input_tokens, ..usage }
+}
+
 /// Two counts together.
 #[must_use]
 pub fn sum(a: Usage, b: Usage) -> Usage {
