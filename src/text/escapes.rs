@@ -8,6 +8,7 @@ mod tests;
 use std::borrow::Cow;
 
 pub use plain::Plain;
+use unicode_width::UnicodeWidthChar;
 use vte::{Params, Parser, Perform};
 
 /// A line is held until its end is known, but no more of it than this, in characters: what is longer leaves in pieces.
@@ -15,6 +16,9 @@ const MAX_LINE: usize = 4096;
 
 /// A cursor that goes further than this beyond the end of a line, in columns, looks for the screen's edge and leaves no gap.
 const MAX_GAP: usize = 256;
+
+/// The second cell of a character that is two columns wide.
+const WIDE: char = '\0';
 
 /// What stands for invalid UTF-8.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -49,9 +53,14 @@ pub struct Escapes {
 /// The line that is being written.
 #[derive(Debug, Default)]
 struct Line {
+    /// Its cells.
     chars: Vec<char>,
     /// Where the next character goes; at most `chars.len()`.
     at: usize,
+    /// The place that was saved.
+    saved: Option<usize>,
+    /// The last character that was printed, which may be asked for again.
+    last: Option<char>,
     /// A carriage return was the last movement.
     returned: bool,
     /// The beginning of the line has left before its end.
@@ -133,20 +142,38 @@ impl Line {
                 self.busy = true;
             }
         }
-        match self.chars.get_mut(self.at) {
-            Some(under) => *under = c,
-            None => self.chars.push(c),
+        self.set(c);
+        if c.width() == Some(2) {
+            self.set(WIDE);
         }
-        self.at += 1;
         if self.chars.len() >= MAX_LINE {
             self.release();
         }
     }
 
+    /// Writes a cell. Of a wide character that loses one of its cells a space is left.
+    fn set(&mut self, c: char) {
+        let at = self.at;
+        if self.chars.get(at) == Some(&WIDE) && c != WIDE {
+            at.checked_sub(1)
+                .and_then(|before| self.chars.get_mut(before))
+                .into_iter()
+                .for_each(|c| *c = ' ');
+        }
+        if let Some(after) = self.chars.get_mut(at + 1).filter(|after| **after == WIDE) {
+            *after = ' ';
+        }
+        match self.chars.get_mut(at) {
+            Some(under) => *under = c,
+            None => self.chars.push(c),
+        }
+        self.at += 1;
+    }
+
     /// What is held leaves, and the line goes on behind it.
     fn release(&mut self) {
-        self.out.extend(self.chars.drain(..));
-        (self.at, self.returned) = (0, false);
+        self.out.extend(self.chars.drain(..).filter(|c| *c != WIDE));
+        (self.at, self.returned, self.saved) = (0, false, None);
     }
 
     fn end_line(&mut self) {
@@ -159,6 +186,13 @@ impl Line {
     fn leave(&mut self) {
         if !self.chars.is_empty() || self.shown {
             self.end_line();
+        }
+    }
+
+    /// The cursor goes to the place that was saved in this line.
+    fn restore(&mut self) {
+        if let Some(saved) = self.saved {
+            (self.at, self.returned) = (saved.min(self.chars.len()), false);
         }
     }
 
@@ -196,6 +230,7 @@ impl Perform for Line {
         if c.is_control() {
             self.control(c);
         } else {
+            self.last = Some(c);
             self.put(c);
         }
     }
@@ -230,6 +265,13 @@ impl Perform for Line {
                     self.release();
                 }
             }
+            ('s', _) => self.saved = Some(self.at),
+            ('u', _) => self.restore(),
+            ('b', _) => {
+                for c in self.last.into_iter().cycle().take(count.min(MAX_LINE)) {
+                    self.put(c);
+                }
+            }
             // Up, down, to another line, anywhere.
             ('A' | 'B' | 'E' | 'F' | 'd' | 'e' | 'H' | 'f', _) => self.leave(),
             _ => {}
@@ -242,6 +284,8 @@ impl Perform for Line {
             ([], b'D' | b'E') => self.end_line(),
             // Reverse index, reset.
             ([], b'M' | b'c') => self.leave(),
+            ([], b'7') => self.saved = Some(self.at),
+            ([], b'8') => self.restore(),
             _ => {}
         }
     }

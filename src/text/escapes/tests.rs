@@ -57,6 +57,23 @@ fn a_line_is_edited() {
 }
 
 #[test]
+fn a_wide_character_has_two_columns() {
+    assert_eq!(text("ab日\x08\x08  \x08\x08c\r\n".as_bytes()), "abc \n");
+    assert_eq!(text("日本\x1b[2Gx\n".as_bytes()), " x本\n");
+    assert_eq!(text("日本\ra\n".as_bytes()), "a\n");
+    assert_eq!(text("日本\x1b[4Da\n".as_bytes()), "a 本\n");
+    assert_eq!(text("ab本\x1b[3D日\n".as_bytes()), "a日 \n");
+}
+
+#[test]
+fn a_place_is_saved_and_a_character_repeated() {
+    assert_eq!(text(b"Load \x1b7 10%\x1b8\x1b7 20%\x1b8\x1b7 30%\x1b8\r\n"), "Load  30%\n");
+    assert_eq!(text(b"Load \x1b[s1%\x1b[u2%\n"), "Load 2%\n");
+    assert_eq!(text(b"[=\x1b[4b]\n"), "[=====]\n");
+    assert_eq!(text(b"\x1b[9bx\x1b8\n"), "x\n");
+}
+
+#[test]
 fn another_line_is_another_line() {
     assert_eq!(text(b"one\x1b[5;1Htwo\x1b[Athree\x1b[2Jfour"), "one\ntwo\nthree\nfour");
     assert_eq!(text(b"\x1b[2J\x1b[Hone\n\x1b[A\x1b[Btwo\n"), "one\ntwo\n");
@@ -112,6 +129,12 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         b"\x1b[P",
         b"\x1b[3X",
         b"\x1b[300C",
+        b"\x1b7",
+        b"\x1b8",
+        b"\x1b[s",
+        b"\x1b[u",
+        b"\x1b[3b",
+        b"\xe6\x97\xa5",
         b"\x1b[5;5H",
         b"\x1b[2J",
         b"\x1b[1;31m",
