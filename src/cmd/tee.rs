@@ -81,7 +81,8 @@ const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p hi --output-format stream-json \\
     --verbose | spile tee run.ndjson | spile view
   spile replay run.ndjson --instant | spile chunk --for discord \\
-    | spile tee --ledger d.db \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
+    | spile tee --ledger d.db \\
+      \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
   spile chunk --for discord run.ndjson \\
     | spile tee \"$WEBHOOK#to=discord-webhook&only=chunks\" >/dev/null
   spile wrap -- make test | spile tee -a all.ndjson 'pipe:jq -c .type' \\
