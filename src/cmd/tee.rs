@@ -25,9 +25,13 @@ use crate::term::sanitize::clean;
 /// Commands are split into words, nothing is expanded, and what they print goes to stderr. A cmd: that exits with 75
 /// (EX_TEMPFAIL) is tried again, one with any other status but 0 has refused the event.
 ///
-/// Options stand behind a #: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that chunk makes,
-/// #to=discord-webhook sends answer text as messages, #name=NAME is what messages and the ledger call the sink, so that it stays the
-/// same when its address changes. A # itself is written ##.
+/// Options stand behind a #, joined with &: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that
+/// chunk makes. #to=discord-webhook, slack-webhook, teams-webhook or telegram (with chat=ID) sends answer text as messages.
+/// #name=NAME is what messages and the ledger call the sink, so that it stays the same when its address changes. For HTTP:
+/// header=NAME:env:VARIABLE or NAME:file:PATH, bearer=env:VARIABLE or file:PATH, ca=FILE, timeout=30s and retry=429,5xx (the
+/// statuses after which an event is sent again). A # itself is written ##.
+///
+/// On SIGHUP files are opened anew (logrotate).
 ///
 /// A sink is never waited for: what it does not take yet waits in memory, then in a file without a name, and past that the
 /// sink is given up. At the end the sinks have --linger; the status is 1 if anything is owed.
