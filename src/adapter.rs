@@ -1,7 +1,9 @@
 //! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
 //! events, and it never fails: what it does not know it passes on as a status.
 
+mod a2a;
 mod acp;
+mod adk;
 mod ag_ui;
 mod aider;
 mod amp;
@@ -10,6 +12,7 @@ mod antigravity;
 mod api;
 mod claude;
 mod codex;
+mod cohere;
 mod copilot;
 mod cursor;
 mod droid;
@@ -27,6 +30,7 @@ mod kimi;
 mod langgraph;
 mod mcp;
 mod muse;
+mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod openclaw;
@@ -200,7 +204,11 @@ pub const ADAPTERS: &[&Spec] = &[
     &openai_responses::SPEC,
     &anthropic::SPEC,
     &gemini_api::SPEC,
+    &ollama::SPEC,
+    &cohere::SPEC,
+    &adk::SPEC,
     &stream_chunk::SPEC,
+    &a2a::SPEC,
     &acp::SPEC,
     &mcp::SPEC,
     &ag_ui::SPEC,

@@ -214,7 +214,7 @@ impl Gemini {
 }
 
 /// Tokens in this API's words, counted over the whole response; thoughts are apart from the candidates.
-fn usage(usage: &Value) -> Option<Usage> {
+pub(super) fn usage(usage: &Value) -> Option<Usage> {
     let count = |key: &str| usage.get(key).and_then(Value::as_u64);
     let (said, thought) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
     let output = match (said, thought) {

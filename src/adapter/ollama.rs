@@ -1,0 +1,94 @@
+//! Ollama's `/api/chat` and `/api/generate`, streamed or whole, as `curl -N` prints them.
+//!
+//! Source: Ollama's API reference, and the types of its Python client 0.6. The message with `done` ends a turn, a message
+//! with `error` fails it. Tools run on the client's side and never finish here.
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "ollama",
+    aliases: &["ollama-api"],
+    versions: "by its documentation, 2026",
+    about: "Ollama API, raw body",
+    usage: "curl -N http://localhost:11434/api/chat -d '{\"model\":\"MODEL\",...}'",
+    commands: &[],
+    flags: &[],
+    keys: "context created_at done done_reason eval_count eval_duration function load_duration \
+        message prompt_eval_count prompt_eval_duration response tool_calls total_duration",
+    has_result: true,
+    detect,
+    framing: Framing::Frames,
+    new: |_| Box::new(Ollama::default()),
+};
+
+fn detect(value: &Value) -> Match {
+    let text = |key| text_at(value, key).is_some();
+    let said = value.pointer("/message/role").is_some() || text("response") || text("image");
+    let done = value.get("done").is_some_and(Value::is_boolean);
+    if text("model") && text("created_at") && done && said { Match::Sure } else { Match::No }
+}
+
+#[derive(Default)]
+struct Ollama {
+    said: Current,
+}
+
+impl Runtime for Ollama {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
+            if !emit.error_after_turn(error) {
+                emit.fail_with(error, &Spent::default());
+            }
+            return;
+        }
+        let message = value.get("message").filter(|m| m.is_object());
+        if message.is_none() && text_at(&value, "response").is_none() && value.get("done").is_none()
+        {
+            return emit.status("info", "an unknown message", value);
+        }
+        if !emit.turn_open() {
+            self.said = Current::default();
+            emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                model: text_at(&value, "model").map(Into::into),
+                ..TurnStarted::default()
+            });
+        }
+        let message = message.unwrap_or(&value);
+        for (kind, key) in [
+            (TextKind::Reasoning, "thinking"),
+            (TextKind::Answer, "content"),
+            (TextKind::Answer, "response"),
+        ] {
+            let said = said_at(message, key, emit);
+            self.said.delta((kind, if kind == TextKind::Answer { "text" } else { key }), said, emit);
+        }
+        for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+            self.said.finish(emit);
+            let function = call.get("function").unwrap_or(call);
+            emit.start_tool(&Call {
+                id: text_at(call, "id").unwrap_or_default(),
+                name: text_at(function, "name").unwrap_or_default(),
+                input: arguments(function.get("arguments")).as_ref(),
+                ..Call::default()
+            });
+        }
+        if value.get("done").and_then(Value::as_bool) == Some(true) {
+            let stop = text_at(&value, "done_reason").unwrap_or("done");
+            emit.complete(stop, None, &spent(&value));
+        }
+    }
+}
+
+/// Tokens and time; the server says no count of what is zero or comes from its cache.
+fn spent(value: &Value) -> Spent {
+    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    let (input, output) = (count("prompt_eval_count"), count("eval_count"));
+    let usage =
+        Usage { input_tokens: input, output_tokens: output, ..Usage::default() };
+    Spent {
+        usage: input.or(output).map(|_| usage),
+        duration_ms: count("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
+        ..Spent::default()
+    }
+}
