@@ -86,7 +86,8 @@ impl Runtime for A2a {
         match Body::of(value.get("result").unwrap_or(&value)) {
             Body::Task(task) => {
                 self.begin(task, text_at(task, "id"), emit);
-                for artifact in task.get("artifacts").and_then(Value::as_array).into_iter().flatten()
+                for artifact in
+                    task.get("artifacts").and_then(Value::as_array).into_iter().flatten()
                 {
                     self.artifact(artifact, &Value::Null, emit);
                 }
@@ -106,7 +107,9 @@ impl Runtime for A2a {
                 answer(message, emit);
                 emit.complete("message", None, &Spent::default());
             }
-            Body::Other => emit.status("info", text_at(&value, "method").unwrap_or_default(), value.clone()),
+            Body::Other => {
+                emit.status("info", text_at(&value, "method").unwrap_or_default(), value.clone())
+            }
         }
     }
 }

@@ -157,7 +157,8 @@ impl Adk {
             _ => TextKind::Answer,
         };
         // The whole of what came in pieces; what did not is emitted part by part, in its order.
-        for kind in [TextKind::Reasoning, TextKind::Answer].into_iter().filter(|_| pieces && !partial)
+        for kind in
+            [TextKind::Reasoning, TextKind::Answer].into_iter().filter(|_| pieces && !partial)
         {
             let said = parts.iter().filter(|part| kind_of(part) == kind);
             let whole: String = said.filter_map(|part| text_at(part, "text")).collect();

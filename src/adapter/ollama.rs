@@ -61,7 +61,11 @@ impl Runtime for Ollama {
             (TextKind::Answer, "response"),
         ] {
             let said = said_at(message, key, emit);
-            self.said.delta((kind, if kind == TextKind::Answer { "text" } else { key }), said, emit);
+            self.said.delta(
+                (kind, if kind == TextKind::Answer { "text" } else { key }),
+                said,
+                emit,
+            );
         }
         for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
             self.said.finish(emit);
@@ -84,8 +88,7 @@ impl Runtime for Ollama {
 fn spent(value: &Value) -> Spent {
     let count = |key: &str| value.get(key).and_then(Value::as_u64);
     let (input, output) = (count("prompt_eval_count"), count("eval_count"));
-    let usage =
-        Usage { input_tokens: input, output_tokens: output, ..Usage::default() };
+    let usage = Usage { input_tokens: input, output_tokens: output, ..Usage::default() };
     Spent {
         usage: input.or(output).map(|_| usage),
         duration_ms: count("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
