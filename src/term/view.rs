@@ -86,7 +86,7 @@ struct Each {
 
 enum Face {
     Human(Box<Human>),
-    Text(PlainText),
+    Text(Box<PlainText>),
 }
 
 impl View {
@@ -95,7 +95,7 @@ impl View {
     pub fn new(options: &Options) -> Self {
         let face = match options.format {
             Format::Tty | Format::Plain => Face::Human(Box::new(Human::new(options))),
-            Format::Text => Face::Text(PlainText::new(options)),
+            Format::Text => Face::Text(Box::new(PlainText::new(options))),
         };
         Self {
             lines: Lines::new(options.reading.max_line),
