@@ -34,8 +34,8 @@ pub fn first_line(line: &str) -> Option<&'static str> {
             "is a raw recording, not events: play it into wrap (spile wrap -- spile replay FILE)",
         );
     }
-    // One of them alone: an event that is damaged.
-    if ["v", "ts", "seq"].iter().any(|name| fields.get(name).is_some()) {
+    // One of them alone: an event that is damaged. An object without a field is nobody's.
+    if !line.contains('"') || ["v", "ts", "seq"].iter().any(|name| fields.get(name).is_some()) {
         return None;
     }
     let cast = fields.get("version").is_some()
@@ -117,6 +117,7 @@ mod tests {
             (b"{\"v\":1,\"type\":\"status\"}", ""),
             (b"\xef\xbb\xbf{\"v\":1,\"type\":\"status\"}", ""),
             (b"{\"w\":1,\"type\":\"status\",\"ts\":\"x\"}", ""),
+            (b"{}", ""),
             (b"garbage", ""),
             (b"", ""),
         ] {
