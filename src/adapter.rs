@@ -10,7 +10,9 @@ mod amp;
 mod anthropic;
 mod antigravity;
 mod api;
+mod auggie;
 mod claude;
+mod cline;
 mod codex;
 mod cohere;
 mod copilot;
@@ -35,6 +37,8 @@ mod openai_chat;
 mod openai_responses;
 mod openclaw;
 mod opencode;
+mod openhands;
+mod oz;
 mod pi;
 mod qwen;
 mod reader;
@@ -199,6 +203,10 @@ pub const ADAPTERS: &[&Spec] = &[
     &antigravity::SPEC,
     &openclaw::SPEC,
     &droid::SPEC,
+    &cline::SPEC,
+    &openhands::SPEC,
+    &auggie::SPEC,
+    &oz::SPEC,
     &aider::SPEC,
     &openai_chat::SPEC,
     &openai_responses::SPEC,

@@ -27,8 +27,6 @@ fn detect(value: &Value) -> Match {
     let status = text_at(value, "status").is_some() && (has("response") || has("error"));
     if has("conversation_id") && status {
         Match::Sure
-    } else if has("conversation_id") && text_at(value, "type").is_some() {
-        Match::Maybe
     } else {
         Match::No
     }

@@ -1,0 +1,57 @@
+//! Augment's Auggie: `auggie --print --output-format json PROMPT`, one result when it exits, in the words of Claude Code's.
+//!
+//! Source: auggie 0.36 of the npm registry. Its bill is kept as it is: whether it is this turn's is not known.
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "auggie",
+    aliases: &["augment"],
+    versions: "0.36, by its source",
+    about: "Augment's Auggie, json",
+    usage: "auggie --print --output-format json PROMPT",
+    commands: &["auggie"],
+    flags: &["--output-format"],
+    keys: "is_error num_turns request_id subtype",
+    has_result: true,
+    detect,
+    framing: Framing::Lines,
+    new: |_| Box::new(Auggie),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let result = text_at(value, "type") == Some("result") && has("is_error") && has("session_id");
+    // Claude Code's result counts tokens and costs.
+    let claude = has("usage") || has("total_cost_usd") || has("duration_ms") || has("uuid");
+    if result && has("request_id") && !claude { Match::Sure } else { Match::No }
+}
+
+struct Auggie;
+
+impl Runtime for Auggie {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        let text = |key| text_at(&value, key).unwrap_or_default();
+        if text("type") != "result" || emit.over() {
+            let message = format!("message of type {:?}", text("type"));
+            return emit.status("info", &message, value);
+        }
+        emit.open_turn(SPEC.name, &value);
+        for key in ["billing", "retry_stats"] {
+            if let Some(data) = value.get(key).filter(|data| !data.is_null()) {
+                emit.status("usage", key, serde_json::json!({key: data}));
+            }
+        }
+        let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
+        let spent = Spent::default();
+        match text("subtype") {
+            subtype if failed || subtype.starts_with("error") => {
+                emit.fail(failure(text("result"), subtype, None), &spent);
+            }
+            subtype => {
+                let stop = if subtype.is_empty() { "completed" } else { subtype };
+                emit.complete(stop, text_at(&value, "result"), &spent);
+            }
+        }
+    }
+}

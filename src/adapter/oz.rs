@@ -1,0 +1,114 @@
+//! Warp's oz: `oz agent run --output-format json --prompt PROMPT`. Every message is whole; calls have no ids, so a result
+//! belongs to the oldest open call of its tool. It has no result message: the way it exits decides.
+//!
+//! Source: captures by third parties.
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "oz",
+    aliases: &["warp"],
+    versions: "by captures",
+    about: "Warp's oz, json",
+    usage: "oz agent run --output-format json --prompt PROMPT",
+    commands: &["oz", "warp"],
+    flags: &["--output-format"],
+    keys: "command conversation_id event_type exit_code tool",
+    has_result: false,
+    detect,
+    framing: Framing::Lines,
+    new: |_| Box::new(Oz::default()),
+};
+
+fn detect(value: &Value) -> Match {
+    let has = |key: &str| value.get(key).is_some();
+    let sure = match text_at(value, "type").unwrap_or_default() {
+        "system" => text_at(value, "event_type").is_some(),
+        "agent_reasoning" => has("text"),
+        "tool_call" | "tool_result" => text_at(value, "tool").is_some() && !has("toolName"),
+        "agent" => return if has("text") { Match::Maybe } else { Match::No },
+        _ => false,
+    };
+    if sure { Match::Sure } else { Match::No }
+}
+
+#[derive(Default)]
+struct Oz {
+    session: Option<String>,
+    count: u64,
+    /// The open calls: number and tool.
+    open: Vec<(u64, String)>,
+}
+
+impl Runtime for Oz {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        let text = |key| text_at(&value, key).unwrap_or_default();
+        match (text("type"), text("event_type")) {
+            ("system", "conversation_started") => {
+                self.session = text_at(&value, "conversation_id").map(str::to_owned);
+                self.start(emit);
+            }
+            ("agent" | "agent_reasoning", _) if text_at(&value, "text").is_some() => {
+                self.start(emit);
+                let reasoning = text("type") == "agent_reasoning";
+                let kind = if reasoning { TextKind::Reasoning } else { TextKind::Answer };
+                self.count += 1;
+                let key = self.count.to_string();
+                emit.finish_block(&Text { key: &key, kind, parent: None }, Some(text("text")));
+            }
+            ("tool_call", _) => self.call(&value, emit),
+            ("tool_result", _) => self.result(&value, emit),
+            ("error", _) if !emit.over() => {
+                self.start(emit);
+                emit.fail_with(&value, &Spent::default());
+            }
+            (type_, _) => {
+                let message = format!("message of type {type_:?}");
+                emit.status("info", &message, value);
+            }
+        }
+    }
+
+    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
+        if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
+    }
+}
+
+impl Oz {
+    fn start(&self, emit: &mut Emit<'_>) {
+        if !emit.turn_open() {
+            let session = self.session.as_deref().map(Into::into);
+            let runtime = SPEC.name.into();
+            emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
+        }
+    }
+
+    fn call(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        self.start(emit);
+        self.count += 1;
+        let name = text_at(value, "tool").unwrap_or_default();
+        self.open.push((self.count, name.to_owned()));
+        let mut input = value.clone();
+        if let Some(fields) = input.as_object_mut() {
+            fields.retain(|key, _| !matches!(key.as_str(), "type" | "tool"));
+        }
+        let id = format!("call_{}", self.count);
+        emit.start_tool(&Call { id: &id, name, input: Some(&input), ..Call::default() });
+    }
+
+    fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        let name = text_at(value, "tool").unwrap_or_default();
+        let at = self.open.iter().position(|(_, tool)| tool == name);
+        let id = at.map(|at| format!("call_{}", self.open.remove(at).0)).unwrap_or_default();
+        let exit_code = value.get("exit_code").and_then(Value::as_i64);
+        let outcome = match text_at(value, "status").unwrap_or_default() {
+            "denied" | "rejected" => "denied",
+            "cancelled" | "canceled" => "cancelled",
+            "error" | "failed" => "error",
+            _ if exit_code.is_some_and(|code| code != 0) => "error",
+            _ => "ok",
+        };
+        let output = value.get("output").or(value.get("error"));
+        emit.finish_tool(&Done { id: &id, name, outcome, output, exit_code, ..Done::default() });
+    }
+}
