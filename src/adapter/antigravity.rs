@@ -25,11 +25,7 @@ const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent:
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let status = text_at(value, "status").is_some() && (has("response") || has("error"));
-    if has("conversation_id") && status {
-        Match::Sure
-    } else {
-        Match::No
-    }
+    if has("conversation_id") && status { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
