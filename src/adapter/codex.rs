@@ -5,6 +5,7 @@
 
 mod first;
 mod items;
+mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -12,21 +13,25 @@ mod wire;
 use super::prelude::*;
 
 use first::First;
+use server::Server;
 use wire::{Item, Message};
 
 pub(super) const SPEC: Spec = Spec {
     name: "codex",
     aliases: &["codex-exec"],
-    versions: "generation 1 (mid 2025), 2 (September 2025), 3 (0.46 to 0.142)",
-    about: "Codex CLI, exec --json",
+    versions: "generation 1 (mid 2025), 2 (September 2025), 3 (0.46 to 0.142), app-server by its documentation",
+    about: "Codex CLI, exec --json and app-server",
     usage: "codex exec --json",
     commands: &["codex"],
-    flags: &["--json", "--experimental-json"],
+    flags: &["--json", "--experimental-json", "app-server"],
     keys: "Err action agents_states aggregated_output approval cached_input_tokens changes command \
         completed count diff duration exit_code foo invocation item item_type items \
         last_agent_message matches msg nanos phase queries query reasoning_output_tokens \
         receiver_thread_ids sandbox secs sender_thread_id server shape stderr stdout \
-        structured_content thread_id tool workdir worker-thread",
+        structured_content thread_id tool workdir worker-thread \
+        aggregatedOutput exitCode itemId jsonrpc last method params threadId tokenUsage total \
+        turnId turn willRetry inputTokens outputTokens cachedInputTokens cacheWriteInputTokens \
+        reasoningOutputTokens totalTokens durationMs summaryIndex contentIndex codexErrorInfo",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -51,6 +56,7 @@ fn detect(value: &Value) -> Match {
             Match::Sure
         }
         "" if has("sandbox") && has("model") => Match::Maybe,
+        "" => server::detect(value),
         _ => Match::No,
     }
 }
@@ -70,6 +76,7 @@ struct Codex {
     open: Vec<String>,
     usage: Counter,
     first: First,
+    server: Server,
     /// The second generation's last word, if it was an error.
     error: Option<Value>,
 }
@@ -145,6 +152,7 @@ impl Runtime for Codex {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.server.end(emit);
         if self.generation != Some(Generation::Second) {
             return Verdict::MissingResult;
         }
@@ -167,6 +175,7 @@ impl Codex {
             open: Vec::new(),
             usage: Counter { before: (!resumed).then(Usage::default) },
             first: First::default(),
+            server: Server::default(),
             error: None,
         }
     }
@@ -230,6 +239,7 @@ impl Codex {
         let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
         let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
+            "" if server::is_message(&value) => self.server.message(&value, emit),
             "" => {
                 self.generation.get_or_insert(Generation::First);
                 self.first.value(value, emit, &mut self.usage);
