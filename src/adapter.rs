@@ -11,6 +11,7 @@ mod anthropic;
 mod antigravity;
 mod api;
 mod auggie;
+mod bedrock;
 mod claude;
 mod cline;
 mod codex;
@@ -212,6 +213,7 @@ pub const ADAPTERS: &[&Spec] = &[
     &openai_responses::SPEC,
     &anthropic::SPEC,
     &gemini_api::SPEC,
+    &bedrock::SPEC,
     &ollama::SPEC,
     &cohere::SPEC,
     &adk::SPEC,

@@ -4,6 +4,7 @@
 
 mod cut;
 mod document;
+mod eventstream;
 mod http;
 pub mod jsonrpc;
 mod sse;
@@ -122,7 +123,7 @@ impl Frames {
         self.cutter.end(&mut |cut| {
             let partial = match &cut {
                 // The body of a frame that is shorter than its header said.
-                Cut::Body { .. } => true,
+                Cut::Body { .. } | Cut::Binary { .. } => true,
                 Cut::Line { bytes, .. } => parts.sent && !bytes.is_empty() && sse::is_begun(bytes),
                 Cut::Long { .. } => false,
             };
@@ -169,6 +170,18 @@ impl Parts {
     fn take(&mut self, cut: Cut<'_>, each: &mut Each<'_>) -> Option<usize> {
         let place = cut.place();
         match cut {
+            Cut::Binary { bytes, line, offset } => {
+                self.sent = true;
+                match eventstream::decode(bytes) {
+                    Ok((event, text)) => {
+                        each(Frame::Message(Message { event: &event, text: &text, line, offset }));
+                    }
+                    Err(reason) => {
+                        each(Frame::Broken(place, Malformed { offset: 0, reason: reason.into() }));
+                    }
+                }
+                None
+            }
             Cut::Long { .. } => {
                 let reason = "a piece of a line that is too long".into();
                 each(Frame::Broken(place, Malformed { offset: 0, reason }));

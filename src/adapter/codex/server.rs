@@ -135,7 +135,7 @@ impl Server {
     }
 
     fn turn(&mut self, emit: &mut Emit<'_>) {
-        (self.before, self.error) = (self.total.or(self.before), None);
+        (self.before, self.error) = (self.total.take().or(self.before), None);
         self.output.clear();
         emit.start_turn(&TurnStarted {
             runtime: "codex".into(),

@@ -3,6 +3,7 @@
 
 use memchr::memchr2;
 
+use super::eventstream;
 use crate::codec::Place;
 
 /// What was cut off.
@@ -14,13 +15,16 @@ pub(super) enum Cut<'a> {
     Long { bytes: &'a [u8], line: u64, offset: u64 },
     /// A body that was asked for; at the end of the input what there is of it.
     Body { bytes: &'a [u8], line: u64, offset: u64 },
+    /// A message of a binary event stream; at the end of the input what there is of it.
+    Binary { bytes: &'a [u8], line: u64, offset: u64 },
 }
 
 impl<'a> Cut<'a> {
     pub(super) fn place(&self) -> Place<'a> {
         let (Cut::Line { bytes, line, offset }
         | Cut::Long { bytes, line, offset }
-        | Cut::Body { bytes, line, offset }) = *self;
+        | Cut::Body { bytes, line, offset }
+        | Cut::Binary { bytes, line, offset }) = *self;
         Place { line, offset, bytes }
     }
 }
@@ -35,6 +39,8 @@ pub(super) struct Cutter {
     held: Vec<u8>,
     /// How many bytes the body has that is being held.
     body: Option<usize>,
+    /// What is held is the beginning of a binary message, which begins with a zero.
+    binary: bool,
     /// A LF that comes now belongs to the CR before it.
     after_cr: bool,
     long: bool,
@@ -45,7 +51,7 @@ pub(super) struct Cutter {
 
 impl Cutter {
     pub(super) fn new(max: usize) -> Self {
-        Self { max, held: Vec::new(), body: None, after_cr: false, long: false, line: 1, offset: 0 }
+        Self { max, held: Vec::new(), body: None, binary: false, after_cr: false, long: false, line: 1, offset: 0 }
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut Take<'_>) {
@@ -57,6 +63,9 @@ impl Cutter {
             }
             bytes = match self.body {
                 Some(length) => self.more_body(length, bytes, take),
+                None if self.binary || (*first == 0 && self.held.is_empty() && !self.long) => {
+                    self.more_binary(bytes, take)
+                }
                 None => self.more_line(bytes, take),
             };
         }
@@ -65,7 +74,9 @@ impl Cutter {
     pub(super) fn end(&mut self, take: &mut Take<'_>) {
         let held = std::mem::take(&mut self.held);
         let (bytes, line, offset) = (held.as_slice(), self.line, self.offset);
-        if self.body.take().is_some() {
+        if std::mem::take(&mut self.binary) {
+            take(Cut::Binary { bytes, line, offset });
+        } else if self.body.take().is_some() {
             take(Cut::Body { bytes, line, offset });
         } else if !held.is_empty() {
             take(Cut::Line { bytes, line, offset });
@@ -79,6 +90,26 @@ impl Cutter {
             let held = std::mem::take(&mut self.held);
             self.body = None;
             take(Cut::Body { bytes: &held, line: self.line, offset: self.offset });
+            self.offset += length as u64;
+        }
+        later
+    }
+
+    /// More of a binary message. What turns out to be none is the beginning of a line.
+    fn more_binary<'b>(&mut self, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
+        self.binary = true;
+        let length = match self.held.len() {
+            held if held < eventstream::PRELUDE => eventstream::PRELUDE,
+            _ => eventstream::length(&self.held).unwrap_or(eventstream::PRELUDE),
+        };
+        let (now, later) = bytes.split_at((length - self.held.len()).min(bytes.len()));
+        self.held.extend_from_slice(now);
+        if self.held.len() == eventstream::PRELUDE {
+            self.binary = eventstream::length(&self.held).is_some_and(|length| length <= self.max);
+        } else if self.held.len() == length && length > eventstream::PRELUDE {
+            let held = std::mem::take(&mut self.held);
+            self.binary = false;
+            take(Cut::Binary { bytes: &held, line: self.line, offset: self.offset });
             self.offset += length as u64;
         }
         later

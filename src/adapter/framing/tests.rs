@@ -148,3 +148,29 @@ proptest! {
         prop_assert_eq!(frames(&slices), frames(&[input.as_bytes()]));
     }
 }
+
+#[test]
+fn a_binary_message_is_read_in_any_slices_and_what_is_none_stays_a_line() {
+    let body = b"\x0b:event-type\x07\x00\x01a{}";
+    let mut message = (16 + body.len() as u32).to_be_bytes().to_vec();
+    message.extend((body.len() as u32 - 2).to_be_bytes());
+    message.extend(crc32fast::hash(&message).to_be_bytes());
+    message.extend(body);
+    message.extend(crc32fast::hash(&message).to_be_bytes());
+    let input = [&message[..], &message[..], b"\0no message, but long enough\n"].concat();
+    for size in [1, 7, input.len()] {
+        let (mut frames, mut found) = (Frames::new(1024), Vec::new());
+        let mut each = |frame: Frame<'_>| match frame {
+            Frame::Message(message) => found.push(format!("{} {}", message.event, message.text)),
+            Frame::Log(line) => found.push(line.to_owned()),
+            Frame::Broken(_, why) => found.push(why.reason.to_string()),
+            Frame::Head(_) => {}
+        };
+        for slice in input.chunks(size) {
+            frames.feed(slice, &mut each);
+        }
+        assert_eq!(found, [r#"a {"a":{}}"#, r#"a {"a":{}}"#, "\0no message, but long enough"]);
+        frames.feed(&message[..20], &mut |_| {});
+        assert_eq!(frames.end(&mut |_| {}), Tail::Cut);
+    }
+}
