@@ -44,7 +44,9 @@ fn detect(value: &Value) -> Match {
         "metadata" => inner.pointer("/usage/inputTokens").is_some(),
         "chunk" => has("bytes"),
         _ if key.ends_with(EXCEPTION) => has("message"),
-        _ => value.pointer("/output/message/content").is_some() && value.get("stopReason").is_some(),
+        _ => {
+            value.pointer("/output/message/content").is_some() && value.get("stopReason").is_some()
+        }
     };
     if sure { Match::Sure } else { Match::No }
 }
@@ -103,7 +105,9 @@ impl Bedrock {
             "contentBlockStop" => self.stop_block(&key, emit),
             "messageStop" => {
                 self.stop = text_at(value, "stopReason").map(str::to_owned);
-                if let Some(more) = value.get("additionalModelResponseFields").filter(|m| !m.is_null()) {
+                if let Some(more) =
+                    value.get("additionalModelResponseFields").filter(|m| !m.is_null())
+                {
                     emit.status("info", "more of the model", more.clone());
                 }
                 self.complete_if_whole(emit);

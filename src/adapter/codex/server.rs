@@ -91,7 +91,9 @@ impl Server {
             format!("{}/{key}{index}", field("itemId"))
         };
         match method {
-            _ if foreign => emit.status("info", &format!("another thread: {method}"), whole.clone()),
+            _ if foreign => {
+                emit.status("info", &format!("another thread: {method}"), whole.clone())
+            }
             "thread/started" => {
                 let id = params.pointer("/thread/id").and_then(Value::as_str).unwrap_or_default();
                 self.thread.get_or_insert_with(|| id.to_owned());
@@ -241,7 +243,8 @@ impl Server {
         }
         let some = |key: &str| item.get(key).filter(|v| !v.is_null());
         let printed = self.output.remove(id).map(Value::from);
-        let outputs = ["aggregatedOutput", "result", "contentItems", "error", "agentsStates", "savedPath"];
+        let outputs =
+            ["aggregatedOutput", "result", "contentItems", "error", "agentsStates", "savedPath"];
         let output = outputs.into_iter().find_map(some).or(printed.as_ref());
         let exit_code = item.get("exitCode").and_then(Value::as_i64);
         let failed = some("error").is_some()
@@ -271,7 +274,8 @@ impl Server {
         let paths = changes.filter_map(|change| text_at(change, "path"));
         let mut paths: Vec<String> = paths.map(str::to_owned).collect();
         paths.extend(text_at(item, "path").map(str::to_owned));
-        let title = ["command", "query", "prompt", "path"].into_iter().find_map(|key| text_at(item, key));
+        let title =
+            ["command", "query", "prompt", "path"].into_iter().find_map(|key| text_at(item, key));
         let title = title.map(one_line).or_else(|| paths.first().cloned());
         let kind = match text_at(item, "type").unwrap_or_default() {
             "fileChange" => "edit",
@@ -281,7 +285,15 @@ impl Server {
         };
         let parent = None;
         let title = title.as_deref();
-        emit.start_call(&ToolStart { id, name, kind, title, input: Some(&input), paths: &paths, parent });
+        emit.start_call(&ToolStart {
+            id,
+            name,
+            kind,
+            title,
+            input: Some(&input),
+            paths: &paths,
+            parent,
+        });
     }
 }
 

@@ -51,7 +51,16 @@ pub(super) struct Cutter {
 
 impl Cutter {
     pub(super) fn new(max: usize) -> Self {
-        Self { max, held: Vec::new(), body: None, binary: false, after_cr: false, long: false, line: 1, offset: 0 }
+        Self {
+            max,
+            held: Vec::new(),
+            body: None,
+            binary: false,
+            after_cr: false,
+            long: false,
+            line: 1,
+            offset: 0,
+        }
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut Take<'_>) {
