@@ -13,7 +13,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "agy --output-format json -p PROMPT",
     commands: &["agy", "antigravity"],
     flags: &["--output-format"],
-    keys: "action conversation_id denied_actions duration_seconds response thinking_tokens",
+    keys: "duration_seconds event init num_turns permission_mode state step_index step_type step_update \
+        text_delta thinking_tokens tool_info tool_name action conversation_id denied_actions duration_seconds response thinking_tokens",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -25,16 +26,26 @@ const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent:
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let status = text_at(value, "status").is_some() && (has("response") || has("error"));
-    if has("conversation_id") && status { Match::Sure } else { Match::No }
+    let event = text_at(value, "event").is_some_and(|event| has(event) && EVENTS.contains(&event));
+    if event || (has("conversation_id") && status) { Match::Sure } else { Match::No }
 }
+
+/// The events of its stream, each with a body of the same name.
+const EVENTS: [&str; 3] = ["init", "step_update", "result"];
 
 #[derive(Default)]
 struct Antigravity {
     said: Said,
+    /// The texts of the stream, so that the result does not repeat the last of them.
+    step: Option<(u64, String)>,
+    session: Option<String>,
 }
 
 impl Runtime for Antigravity {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        if let Some(event) = text_at(&value, "event").filter(|event| value.get(*event).is_some()) {
+            return self.event(event, value.get(event).unwrap_or(&Value::Null), emit);
+        }
         let type_ = text_at(&value, "type").unwrap_or_default();
         let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
         let piece = ["text", "delta", "data"];
@@ -57,6 +68,79 @@ impl Runtime for Antigravity {
 }
 
 impl Antigravity {
+    fn event(&mut self, event: &str, body: &Value, emit: &mut Emit<'_>) {
+        if let Some(id) = text_at(body, "conversation_id") {
+            self.session = Some(id.to_owned());
+        }
+        match event {
+            "step_update" => self.step(body, emit),
+            "result" if emit.over() => {
+                emit.status("log", "the turn had ended already", body.clone());
+            }
+            "result" => self.result(body, emit),
+            _ => emit.status("session", event, body.clone()),
+        }
+    }
+
+    fn start(&self, emit: &mut Emit<'_>) {
+        if !emit.turn_open() {
+            let session = self.session.as_deref().map(Into::into);
+            let runtime = SPEC.name.into();
+            emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
+        }
+    }
+
+    /// A step of the stream: a text in pieces, or a tool.
+    fn step(&mut self, step: &Value, emit: &mut Emit<'_>) {
+        let number = step.get("step_index").and_then(Value::as_u64).unwrap_or(0);
+        let state = text_at(step, "state").unwrap_or_default();
+        match (text_at(step, "step_type").unwrap_or_default(), text_at(step, "text_delta")) {
+            ("agent_response", Some(delta)) => {
+                self.start(emit);
+                if self.step.as_ref().is_none_or(|(last, _)| *last != number) {
+                    self.step = Some((number, String::new()));
+                }
+                if let Some((_, said)) = &mut self.step {
+                    crate::codec::append(said, delta);
+                }
+                let key = number.to_string();
+                emit.delta(&text(TextKind::Answer, &key), delta);
+                if state != "ACTIVE" {
+                    emit.finish_block(&text(TextKind::Answer, &key), None);
+                }
+            }
+            ("thinking" | "agent_thought", Some(delta)) => {
+                self.start(emit);
+                emit.delta(&text(TextKind::Reasoning, &number.to_string()), delta);
+            }
+            ("tool", _) => self.tool(number, state, step, emit),
+            ("user_input", _) => self.start(emit),
+            (kind, _) => emit.status("progress", kind, step.clone()),
+        }
+    }
+
+    fn tool(&mut self, number: u64, state: &str, step: &Value, emit: &mut Emit<'_>) {
+        self.start(emit);
+        let info = step.get("tool_info").unwrap_or(&Value::Null);
+        let name = text_at(step, "tool_name").or(text_at(info, "name")).unwrap_or_default();
+        let id = format!("step_{number}");
+        let input = info.get("parameters");
+        emit.start_tool(&Call { id: &id, name, input, ..Call::default() });
+        if state == "ACTIVE" {
+            return;
+        }
+        let error = info.get("error").filter(|error| !error.is_null());
+        let seconds = step.get("duration_seconds").and_then(Value::as_f64);
+        emit.finish_tool(&Done {
+            id: &id,
+            name,
+            outcome: if error.is_some() || state == "ERROR" { "error" } else { "ok" },
+            output: error.or(info.get("output")),
+            duration_ms: seconds.map(|s| (s * 1000.0).round() as u64),
+            ..Done::default()
+        });
+    }
+
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(value, key).unwrap_or_default();
         if !emit.turn_open() {
@@ -75,7 +159,9 @@ impl Antigravity {
         }
         let said = std::mem::take(&mut self.said);
         let response = said_at(value, "response", emit);
-        if !response.is_empty() {
+        // The response of a stream is its last text.
+        let repeated = self.step.take().is_some_and(|(_, said)| said == response);
+        if !response.is_empty() && !repeated {
             said.confirm(&ANSWER, response, emit);
         }
         let seconds = value.get("duration_seconds").and_then(Value::as_f64);

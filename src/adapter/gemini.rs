@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "gemini -p PROMPT --output-format stream-json",
     commands: &["gemini"],
     flags: &["stream-json"],
-    keys: "severity tool_id tool_name x",
+    keys: "response warnings severity tool_id tool_name x",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -24,6 +24,9 @@ const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: 
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
+    if is_document(value) {
+        return Match::Sure;
+    }
     if text_at(value, "timestamp").is_none() {
         return Match::No;
     }
@@ -39,6 +42,49 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
+/// `--output-format json` prints one document.
+fn is_document(value: &Value) -> bool {
+    let stats = value.pointer("/stats/models").is_some() || value.pointer("/stats/tools").is_some();
+    let answer = text_at(value, "response").is_some() && stats;
+    answer
+        || (value.get("session_id").is_some()
+            && value.pointer("/error/type").is_some()
+            && value.get("type").is_none())
+}
+
+/// The document of a run: its answer, and the tokens of every model.
+fn document(value: &Value, emit: &mut Emit<'_>) {
+    emit.open_turn(SPEC.name, value);
+    let stats = value.get("stats").unwrap_or(&Value::Null);
+    if !stats.is_null() {
+        emit.status("usage", "", stats.clone());
+    }
+    for warning in value.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        emit.status("warning", warning.as_str().unwrap_or_default(), warning.clone());
+    }
+    let mut spent = Spent::default();
+    let models = stats.get("models").and_then(Value::as_object);
+    for tokens in models.into_iter().flatten().filter_map(|(_, model)| model.get("tokens")) {
+        let count = |key: &str| tokens.get(key).and_then(Value::as_u64);
+        let used = Usage {
+            input_tokens: count("prompt").or(count("input")),
+            output_tokens: count("candidates").map(|n| n + count("thoughts").unwrap_or(0)),
+            cache_read_tokens: count("cached"),
+            reasoning_tokens: count("thoughts"),
+            ..Usage::default()
+        };
+        spend(&mut spent, Some(used), None);
+    }
+    let said = text_at(value, "response");
+    match value.get("error").filter(|error| !error.is_null()) {
+        Some(error) if text_at(error, "type").is_some_and(|kind| kind.contains("Cancel")) => {
+            emit.cancelled(text_at(error, "type").unwrap_or_default(), None, &spent);
+        }
+        Some(error) => emit.fail_with(error, &spent),
+        None => emit.complete("success", said, &spent),
+    }
+}
+
 #[derive(Default)]
 struct Gemini {}
 
@@ -50,6 +96,9 @@ impl Runtime for Gemini {
 
 impl Gemini {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
+        if is_document(&value) && !emit.over() {
+            return document(&value, emit);
+        }
         let text = |key| text_at(&value, key).unwrap_or_default();
         match (text("type"), text("role")) {
             ("init", _) => {

@@ -1,13 +1,15 @@
-//! Google's `generateContent` and `streamGenerateContent`, with `alt=sse` or as a JSON array, as `curl -N` prints them.
+//! Google's Interactions API, and `generateContent` and `streamGenerateContent`, with `alt=sse` or as a JSON array, as `curl -N` prints them.
 //!
 //! Source: recordings of the API, and its reference. Every chunk is a response of its own, and old versions say a
 //! `finishReason` in each of them: a turn ends with the body, or where another response begins.
 
 mod arguments;
+mod interactions;
 
 use super::prelude::*;
 
 use arguments::Partial;
+use interactions::Interaction;
 
 pub(super) const SPEC: Spec = Spec {
     name: "gemini-api",
@@ -17,7 +19,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
     commands: &[],
     flags: &[],
-    keys: "blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
+    keys: "consumedCredits content created delta event_type interaction interaction_id object \
+        remainingCredits response signature step traceId updated blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
         finishMessage finishReason functionCall jsonPath modality modelVersion numberValue \
         partialArgs parts promptFeedback promptTokenCount promptTokensDetails responseId \
         stringValue thought thoughtSignature thoughtsTokenCount tokenCount totalTokenCount \
@@ -29,6 +32,11 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
+    let own = text_at(value, "event_type").is_some_and(|kind| kind != "error");
+    if (own && interactions::is_event(value)) || text_at(value, "object") == Some("interaction") {
+        return Match::Sure;
+    }
+    let value = inner(value);
     let has = |key: &str| value.get(key).is_some();
     let theirs = has("usageMetadata") || has("modelVersion") || has("promptFeedback");
     let said = value.pointer("/candidates/0/content").is_some();
@@ -45,8 +53,17 @@ fn detect(value: &Value) -> Match {
     }
 }
 
+/// Code Assist wraps every response.
+fn inner(value: &Value) -> &Value {
+    value
+        .get("response")
+        .filter(|r| r.get("candidates").is_some() || r.get("usageMetadata").is_some())
+        .unwrap_or(value)
+}
+
 #[derive(Default)]
 struct Gemini {
+    interaction: Interaction,
     id: String,
     stop: Option<String>,
     spent: Spent,
@@ -58,13 +75,20 @@ struct Gemini {
 
 impl Runtime for Gemini {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.response(&value, emit);
+        if interactions::is_event(&value) {
+            self.interaction.event(&value, emit);
+        } else if text_at(&value, "object") == Some("interaction") {
+            self.interaction.whole(&value, emit);
+        } else {
+            self.response(inner(&value), emit);
+        }
     }
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
         if emit.turn_open() {
             self.release(emit);
-            if tail == Tail::Clean {
+            self.interaction.release(emit);
+            if tail == Tail::Clean && self.stop.is_some() {
                 self.complete(emit);
             }
         }

@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "goose run -q --output-format stream-json -t PROMPT",
     commands: &["goose"],
     flags: &["stream-json"],
-    keys: "cache_read_input_tokens cache_write_input_tokens cost_usd created extension_id log metadata mode toolResult userVisible",
+    keys: "messages cache_read_input_tokens cache_write_input_tokens cost_usd created extension_id log metadata mode toolResult userVisible",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -30,6 +30,9 @@ const INTERRUPTED: &str = "Headless run interrupted";
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
+    if has("messages") && value.pointer("/metadata/status").is_some() {
+        return Match::Sure;
+    }
     let sure = match text_at(value, "type").unwrap_or_default() {
         "message" => value.get("message").is_some_and(|message| {
             message.get("content").is_some_and(Value::is_array) && message.get("role").is_some()
@@ -70,6 +73,9 @@ impl Runtime for Goose {
 impl Goose {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let text = |key| text_at(&value, key).unwrap_or_default();
+        if value.get("messages").is_some_and(Value::is_array) {
+            return self.document(&value, emit);
+        }
         match text("type") {
             "message" if value.pointer("/message/content").is_some_and(Value::is_array) => {
                 self.message(&value, emit);
@@ -101,6 +107,19 @@ impl Goose {
                 emit.status("info", &message, value);
             }
         }
+    }
+
+    /// `--output-format json` prints one document: the messages of the session, and its tokens.
+    fn document(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        for message in value.get("messages").and_then(Value::as_array).into_iter().flatten() {
+            self.message(&serde_json::json!({"message": message}), emit);
+        }
+        close(emit);
+        let metadata = value.get("metadata").unwrap_or(&Value::Null);
+        if matches!(text_at(metadata, "status"), Some("error" | "failed")) {
+            self.error = Some(text_at(metadata, "error").unwrap_or("the run failed").to_owned());
+        }
+        self.complete(metadata, emit);
     }
 
     fn complete(&mut self, value: &Value, emit: &mut Emit<'_>) {

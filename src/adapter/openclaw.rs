@@ -12,7 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "openclaw agent --message PROMPT --json",
     commands: &["openclaw"],
     flags: &["--json"],
-    keys: "cacheRead cacheWrite total aborted agentMeta durationMs mediaUrl meta payloads schemaChars",
+    keys: "costUsd final finalAssistantVisibleText isReasoning kind mediaUrls ok stopReason cacheRead cacheWrite total aborted agentMeta durationMs mediaUrl meta payloads schemaChars",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -22,7 +22,8 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let value = value.get("result").unwrap_or(value);
     let payloads = value.get("payloads").is_some_and(Value::is_array);
-    if payloads && value.get("meta").is_some_and(Value::is_object) {
+    let exec = value.get("ok").is_some() && value.get("final").is_some();
+    if payloads && (exec || value.get("meta").is_some_and(Value::is_object)) {
         Match::Sure
     } else {
         Match::No
@@ -48,7 +49,8 @@ fn document(value: Value, emit: &mut Emit<'_>) {
         return;
     }
     let meta = body.get("meta").unwrap_or(&Value::Null);
-    let agent = meta.get("agentMeta").unwrap_or(&Value::Null);
+    // `agent exec` has no meta: model, session, tokens and costs stand at the top.
+    let agent = meta.get("agentMeta").unwrap_or(if meta.is_null() { body } else { &Value::Null });
     if !emit.turn_open() {
         let started = TurnStarted {
             runtime: "openclaw".into(),
@@ -65,7 +67,9 @@ fn document(value: Value, emit: &mut Emit<'_>) {
             error = error.or(payload.get("text"));
         } else if let Some(said) = text_at(payload, "text") {
             let key = at.to_string();
-            let text = Text { key: &key, kind: TextKind::Answer, parent: None };
+            let thought = payload.get("isReasoning").and_then(Value::as_bool) == Some(true);
+            let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
+            let text = Text { key: &key, kind, parent: None };
             emit.finish_block(&text, Some(said));
         }
         let media = |key: &str| payload.get(key).filter(|m| !m.is_null());
@@ -79,19 +83,22 @@ fn document(value: Value, emit: &mut Emit<'_>) {
 fn end((meta, agent): (&Value, &Value), error: Option<&Value>, emit: &mut Emit<'_>) {
     let spent = Spent {
         usage: agent.get("usage").and_then(usage),
-        cost_usd: agent.pointer("/usage/cost/total").and_then(Value::as_f64),
+        cost_usd: agent
+            .pointer("/usage/cost/total")
+            .or(agent.get("costUsd"))
+            .and_then(Value::as_f64),
         duration_ms: meta.get("durationMs").and_then(Value::as_u64),
         ..Spent::default()
     };
     let stop = text_at(meta, "stopReason").or(text_at(agent, "stopReason"));
     if meta.get("aborted").and_then(Value::as_bool) == Some(true) {
         emit.cancelled("aborted", stop, &spent);
-    } else if let Some(error) = error {
+    } else if let Some(error) = error.or(agent.get("ok").filter(|ok| *ok == &Value::Bool(false))) {
         let message = error.as_str().or(text_at(error, "message"));
         let kind = text_at(error, "kind").unwrap_or_default();
         emit.fail(failure(message.unwrap_or_default(), kind, None), &spent);
     } else {
-        let whole = text_at(meta, "finalAssistantVisibleText");
+        let whole = text_at(meta, "finalAssistantVisibleText").or(text_at(agent, "final"));
         emit.complete(stop.unwrap_or("completed"), whole, &spent);
     }
 }

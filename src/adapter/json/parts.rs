@@ -47,6 +47,7 @@ pub fn usage(value: &Value) -> Option<Usage> {
         output_tokens: of(&["output_tokens", "outputTokens", "output"]),
         cache_read_tokens: of(&[
             "cache_read_input_tokens",
+            "cache_read_tokens",
             "cacheReadInputTokens",
             "cacheReadTokens",
             "cacheRead",
@@ -55,6 +56,7 @@ pub fn usage(value: &Value) -> Option<Usage> {
         .or(count(cache, &["read"])),
         cache_write_tokens: of(&[
             "cache_creation_input_tokens",
+            "cache_write_tokens",
             "cacheCreationInputTokens",
             "cacheWriteTokens",
             "cacheWrite",
