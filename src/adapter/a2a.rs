@@ -108,7 +108,7 @@ impl Runtime for A2a {
                 emit.complete("message", None, &Spent::default());
             }
             Body::Other => {
-                emit.status("info", text_at(&value, "method").unwrap_or_default(), value.clone())
+                emit.status("info", text_at(&value, "method").unwrap_or_default(), value.clone());
             }
         }
     }

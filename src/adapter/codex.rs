@@ -1,4 +1,4 @@
-//! Codex CLI: `codex exec --json` in its three generations, told apart by what their messages hold and never by a version.
+//! Codex CLI: `codex app-server`, and `codex exec --json` in its three generations, told apart by what their messages hold and never by a version.
 //!
 //! Source: recordings of 0.46 to 0.142 and of two generations before, and `exec_events.rs`. The first generation wraps
 //! everything in `{id, msg}`, the second calls an item's type `item_type` and has no terminal event, the third is today's.

@@ -92,7 +92,7 @@ impl Server {
         };
         match method {
             _ if foreign => {
-                emit.status("info", &format!("another thread: {method}"), whole.clone())
+                emit.status("info", &format!("another thread: {method}"), whole.clone());
             }
             "thread/started" => {
                 let id = params.pointer("/thread/id").and_then(Value::as_str).unwrap_or_default();
