@@ -61,6 +61,8 @@ pub struct Guard {
     /// How many turns have ended.
     ended: u64,
     fail_on_stop: Vec<String>,
+    /// The open turn is that of the runtime which begins one next.
+    handed_over: bool,
     /// Whether the outputs of tools keep their escape sequences.
     raw_outputs: bool,
     stderr_tail: String,
@@ -95,6 +97,7 @@ impl Guard {
             ahead: Duration::ZERO,
             stamp: Stamp::default(),
             fail_on_stop: Vec::new(),
+            handed_over: false,
             raw_outputs: false,
             stderr_tail: String::new(),
             diagnostics: 0,
@@ -131,10 +134,24 @@ impl Guard {
 
     /// Opens a turn. One that is still open never got its result and fails first.
     pub fn start_turn(&mut self, now: Time, started: &TurnStarted<'_>) {
+        if self.turn_open() && std::mem::take(&mut self.handed_over) {
+            let data = serde_json::json!({
+                "runtime": started.runtime, "model": started.model, "session": started.session
+            });
+            let message = Some(&*started.runtime);
+            return self
+                .status(now, &Notice { kind: "session", message, data: Some(data), parent: None });
+        }
         if self.turn_open() {
             self.fail_missing(now, "the next turn began before this one had a result");
         }
         self.open(now, started, false);
+    }
+
+    /// From here on another runtime speaks: open texts are closed, and the turn that it begins is the open one, if one is.
+    pub fn hand_over(&mut self, now: Time) {
+        self.say_blocks(now, false, Blocks::close_all);
+        self.handed_over = self.turn_open();
     }
 
     /// Adds text to the block that `text` names, opening it (and a turn) if need be.

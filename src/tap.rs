@@ -1,6 +1,8 @@
 //! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
 //! it never waits, and it never loses what it read before it knew the runtime.
 
+mod watch;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -12,6 +14,12 @@ use crate::guard::{self, End, Ended, Guard};
 use crate::stage::{Io, Stage};
 use crate::text::escapes::{self, Plain};
 use crate::time::Time;
+
+use watch::{Found, Watch};
+
+/// How long whole lines of an unknown kind are held while they may still turn out to be what a known runtime prints before
+/// its first message; a line without its end is held for less.
+const DECIDE_LINES_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long output of an unknown kind is held while it may still turn out to be a known runtime's.
 const DECIDE_WITHIN: Duration = Duration::from_millis(200);
@@ -52,11 +60,9 @@ pub struct Tap {
 
 enum Source {
     /// The runtime is not known yet.
-    Held {
-        chunks: Vec<(Time, Vec<u8>)>,
-        scan: Box<Scan>,
-    },
-    Known(&'static Spec, Box<Reader>),
+    Held { chunks: Vec<(Time, Vec<u8>)>, scan: Box<Scan> },
+    /// With a watch if the runtime was guessed.
+    Known(&'static Spec, Box<Reader>, Option<Watch>),
 }
 
 /// What the held output looks like so far.
@@ -107,7 +113,8 @@ impl Tap {
         let source = match from.or(promised) {
             Some(spec) => {
                 guard.set_runtime(spec.name);
-                Source::Known(spec, Box::new(Reader::new(spec, &config.argv, config.max_line)))
+                let reader = Reader::new(spec, &config.argv, config.max_line);
+                Source::Known(spec, Box::new(reader), None)
             }
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
@@ -131,14 +138,14 @@ impl Tap {
     pub fn adapter(&self) -> &'static str {
         match &self.source {
             Source::Held { .. } => "auto",
-            Source::Known(spec, _) => spec.name,
+            Source::Known(spec, ..) => spec.name,
         }
     }
 
     /// Whether the runtime has a result message, after which there is nothing to wait for but its exit.
     #[must_use]
     pub fn has_result(&self) -> bool {
-        matches!(&self.source, Source::Known(spec, _) if spec.has_result)
+        matches!(&self.source, Source::Known(spec, ..) if spec.has_result)
     }
 
     /// The line by which the runtime takes an order on its stdin; see [`adapter::Runtime::order`].
@@ -146,7 +153,7 @@ impl Tap {
     pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         match &self.source {
             Source::Held { .. } => None,
-            Source::Known(_, reader) => reader.order(order, number),
+            Source::Known(_, reader, _) => reader.order(order, number),
         }
     }
 
@@ -158,6 +165,10 @@ impl Tap {
     /// Takes the next bytes of the agent's stdout.
     pub fn on_stdout(&mut self, now: Time, bytes: &[u8]) {
         match &mut self.source {
+            Source::Known(spec, _, Some(watch)) => match watch.feed(now, spec, bytes) {
+                Ok(bytes) => self.read(now, &bytes),
+                Err(found) => self.switch(now, &found),
+            },
             Source::Known(..) => self.read(now, bytes),
             Source::Held { chunks, .. } => {
                 chunks.push((now, bytes.to_vec()));
@@ -176,6 +187,7 @@ impl Tap {
     pub fn on_tick(&mut self, now: Time) {
         if self.deadline().is_some_and(|at| at <= now) {
             self.decide();
+            self.release(now);
         }
     }
 
@@ -185,17 +197,22 @@ impl Tap {
         match &self.source {
             // Headers and comments say nothing; the first event behind them does, whenever it comes.
             Source::Held { scan, .. } if scan.frames.is_sent() && scan.seen == 0 => None,
-            Source::Held { chunks, .. } => chunks.first().map(|(at, _)| *at + DECIDE_WITHIN),
-            Source::Known(..) => None,
+            Source::Held { chunks, .. } => {
+                let ended = chunks.last().is_some_and(|(_, bytes)| bytes.ends_with(b"\n"));
+                let within = if ended { DECIDE_LINES_WITHIN } else { DECIDE_WITHIN };
+                chunks.first().map(|(at, _)| *at + within)
+            }
+            Source::Known(_, _, watch) => watch.as_ref().and_then(Watch::deadline),
         }
     }
 
     /// The agent's output has ended.
     pub fn on_end(&mut self, now: Time, ended: Ended) {
         self.decide();
+        self.release(now);
         let (guard, plain) = (&mut self.guard, self.plain.as_ref());
         self.errors.end(|piece| guard.stderr(now, &error_line(piece, plain)));
-        let Source::Known(spec, reader) = &mut self.source else {
+        let Source::Known(spec, reader, _) = &mut self.source else {
             return;
         };
         if let Some(plain) = self.plain.as_mut().filter(|_| spec.framing == Framing::Bytes) {
@@ -254,10 +271,32 @@ impl Tap {
         }
         self.guard.set_runtime(spec.name);
         let reader = Reader::new(spec, &self.config.argv, self.config.max_line);
-        self.source = Source::Known(spec, Box::new(reader));
+        let watch = scan.sure.is_none().then(Watch::default);
+        self.source = Source::Known(spec, Box::new(reader), None);
         for (at, bytes) in chunks {
             self.read(at, &bytes);
         }
+        if let Source::Known(_, _, place) = &mut self.source {
+            *place = watch;
+        }
+    }
+
+    /// Hands on the beginning of a line that was held although its runtime is known.
+    fn release(&mut self, now: Time) {
+        if let Source::Known(_, _, Some(watch)) = &mut self.source {
+            let bytes = watch.release();
+            self.read(now, &bytes);
+        }
+    }
+
+    /// Goes over to the runtime whose line was found. What was said stays said; the turn that the guess opened goes on.
+    fn switch(&mut self, now: Time, found: &Found) {
+        self.read(now, &found.before);
+        self.guard.hand_over(now);
+        self.guard.set_runtime(found.spec.name);
+        let reader = Reader::new(found.spec, &self.config.argv, self.config.max_line);
+        self.source = Source::Known(found.spec, Box::new(reader), None);
+        self.read(now, &found.from);
     }
 
     /// Hands on what the guard has to say.
@@ -270,7 +309,7 @@ impl Tap {
     }
 
     fn read(&mut self, now: Time, bytes: &[u8]) {
-        if let Source::Known(spec, reader) = &mut self.source {
+        if let Source::Known(spec, reader, _) = &mut self.source {
             match &mut self.plain {
                 Some(plain) if spec.framing == Framing::Bytes => {
                     reader.feed(now, &plain.feed(bytes), &mut self.guard);

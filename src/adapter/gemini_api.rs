@@ -19,7 +19,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
     commands: &[],
     flags: &[],
-    keys: "consumedCredits content created delta event_type interaction interaction_id object \
+    keys: "total_cached_tokens total_input_tokens total_output_tokens total_thought_tokens \
+        total_tokens total_tool_use_tokens consumedCredits content created delta event_type interaction interaction_id object \
         remainingCredits response signature step traceId updated blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
         finishMessage finishReason functionCall jsonPath modality modelVersion numberValue \
         partialArgs parts promptFeedback promptTokenCount promptTokensDetails responseId \
@@ -88,7 +89,7 @@ impl Runtime for Gemini {
         if emit.turn_open() {
             self.release(emit);
             self.interaction.release(emit);
-            if tail == Tail::Clean && self.stop.is_some() {
+            if tail == Tail::Clean && !self.interaction.open {
                 self.complete(emit);
             }
         }

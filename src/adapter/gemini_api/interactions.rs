@@ -20,11 +20,14 @@ pub(super) struct Interaction {
     held: HeldTools,
     /// The type of each open step, by its index.
     steps: Vec<(u64, String)>,
+    /// Whether one has begun and not ended.
+    pub open: bool,
 }
 
 impl Interaction {
     /// Takes the next event, or a whole interaction.
     pub(super) fn event(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        self.open = true;
         let index = value.get("index").and_then(Value::as_u64).unwrap_or(0);
         let interaction = value.get("interaction").unwrap_or(&Value::Null);
         match text_at(value, "event_type").unwrap_or_default() {
@@ -129,6 +132,7 @@ impl Interaction {
         self.current.finish(emit);
         self.held.start_all(emit);
         self.steps.clear();
+        self.open = false;
         let spent = spent(interaction.get("usage").unwrap_or(&Value::Null));
         match text_at(interaction, "status").unwrap_or("completed") {
             "failed" => {
