@@ -175,7 +175,11 @@ impl Lane {
                     self.starting = Some(now);
                 }
             }
-            Some((kind, ..)) if kind == "exit" => (self.live, self.starting) = (false, None),
+            Some((kind, ..)) if kind == "exit" => {
+                (self.live, self.starting) = (false, None);
+                // It has ended without a turn: there is none to end.
+                self.turn.take_if(|turn| !turn.announced);
+            }
             _ => {}
         }
     }
