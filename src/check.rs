@@ -44,6 +44,8 @@ pub struct Options {
     pub partial: bool,
     /// Passes the input byte for byte to stdout and reports on stderr; otherwise the report goes to stdout.
     pub pass: bool,
+    /// Says nothing at the end if no rule was broken.
+    pub quiet: bool,
     /// Whether the last turns of the streams decide the exit status too.
     pub exit_from_stream: bool,
     /// The longest line, and whether malformed lines make the status 65.
@@ -139,6 +141,9 @@ impl Stage for Check {
             lines.end(|piece| rules.piece(piece));
         }
         rules.end();
+        if !self.options.quiet || rules.report.violations() > 0 {
+            rules.summary();
+        }
         self.write(io);
     }
 
@@ -294,6 +299,9 @@ impl Rules {
                 stream.on_end(name, &mut self.report);
             }
         }
+    }
+
+    fn summary(&mut self) {
         let turns: u64 = self.streams.values().map(Stream::turns).sum();
         let streams = self.streams.len() as u64 + self.forgotten.0;
         self.report.summary(format_args!(

@@ -4,7 +4,7 @@
 pub mod find;
 mod player;
 mod queue;
-mod raw;
+pub(crate) mod raw;
 pub mod sse;
 
 use crate::codec::Lines;

@@ -1,16 +1,23 @@
 //! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
 //! it never waits, and it never loses what it read before it knew the runtime.
 
+mod fed;
 mod watch;
+
+pub use fed::Fed;
 
 use std::borrow::Cow;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::adapter::framing::{Frame, Frames};
 use crate::adapter::{self, Framing, Match, Order, Reader, Spec};
 use crate::codec::{self, Lines, Piece};
 use crate::exit::Exit;
+use crate::event::VERSION;
 use crate::guard::{self, End, Ended, Guard};
+use crate::replay::raw;
 use crate::stage::{Io, Stage};
 use crate::text::escapes::{self, Plain};
 use crate::time::Time;
@@ -56,6 +63,38 @@ pub struct Tap {
     hint: Option<String>,
     /// The escape sequences of plain output and stderr; `None` keeps them.
     plain: Option<Plain>,
+    /// Nothing but the lack of anything known says that it is plain text.
+    is_guess: bool,
+}
+
+/// What spile itself writes, and an agent does not print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// Canonical events.
+    Events,
+    /// A raw recording (`spile wrap --record`).
+    Raw,
+}
+
+impl Own {
+    fn detect(text: &str, value: &Value) -> Option<Self> {
+        if value.get("spile").is_some() && raw::is_header(text) {
+            return Some(Self::Raw);
+        }
+        let has = |key: &str| value.get(key).is_some_and(Value::is_string);
+        let is_event = value.get("v") == Some(&Value::from(VERSION))
+            && ["type", "stream", "ts"].into_iter().all(has)
+            && value.get("seq").is_none_or(Value::is_u64);
+        is_event.then_some(Self::Events)
+    }
+
+    /// A name for the user, and what to do with it instead of wrapping a command that prints it.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Events => ("canonical events", "start it without spile wrap"),
+            Self::Raw => ("a raw recording", "play it with spile wrap -- spile replay FILE"),
+        }
+    }
 }
 
 enum Source {
@@ -71,11 +110,12 @@ struct Scan {
     seen: usize,
     maybe: Option<&'static Spec>,
     sure: Option<&'static Spec>,
+    own: Option<Own>,
 }
 
 impl Scan {
     fn new() -> Self {
-        Self { frames: Frames::new(DECIDE_DOCUMENT), seen: 0, maybe: None, sure: None }
+        Self { frames: Frames::new(DECIDE_DOCUMENT), seen: 0, maybe: None, sure: None, own: None }
     }
 
     fn look(&mut self, frame: &Frame<'_>) {
@@ -88,6 +128,11 @@ impl Scan {
         };
         let parsed = serde_json::from_str(&text).ok();
         let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
+        let is_first = self.sure.or(self.maybe).is_none();
+        if is_first && let Some(own) = parsed.as_ref().and_then(|v| Own::detect(&text, v)) {
+            self.own = self.own.or(Some(own));
+            return;
+        }
         match parsed.as_ref().and_then(adapter::by_content) {
             Some((spec, Match::Sure)) => self.sure = self.sure.or(Some(spec)),
             Some((spec, _)) => self.maybe = self.maybe.or(Some(spec)),
@@ -95,11 +140,17 @@ impl Scan {
         }
     }
 
+    /// No more comes.
+    fn end(&mut self) {
+        let mut frames = std::mem::replace(&mut self.frames, Frames::new(0));
+        frames.end(&mut |frame| self.look(&frame));
+    }
+
     /// Nothing more is to be waited for once so much is held.
     fn is_enough(&self, held: usize) -> bool {
         // As long as nothing is whole it may be a JSON document that spans lines.
         let most = if self.seen > 0 { DECIDE_BYTES } else { DECIDE_DOCUMENT };
-        self.sure.is_some() || self.seen >= DECIDE_LINES || held >= most
+        self.sure.is_some() || self.own.is_some() || self.seen >= DECIDE_LINES || held >= most
     }
 }
 
@@ -119,7 +170,7 @@ impl Tap {
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
         let plain = Some(Plain::default());
-        Self { guard, source, errors: Lines::new(PIECE), config, hint: None, plain }
+        Self { guard, source, errors: Lines::new(PIECE), config, hint: None, plain, is_guess: false }
     }
 
     /// From here on escape sequences and carriage returns stay in plain output, stderr and tool outputs.
@@ -160,6 +211,29 @@ impl Tap {
     /// A line for the user, if the agent was started in a way that makes it print plain text.
     pub fn take_hint(&mut self) -> Option<String> {
         self.hint.take()
+    }
+
+    /// Whether the output was read as plain text because nothing known was in it.
+    #[must_use]
+    pub fn is_guess(&self) -> bool {
+        self.is_guess && self.adapter() == adapter::TEXT.name
+    }
+
+    /// What spile itself wrote, and all its bytes, if that is what came where there is no command.
+    pub fn take_own(&mut self) -> Option<(Own, Vec<u8>)> {
+        let Source::Held { chunks, scan } = &mut self.source else {
+            return None;
+        };
+        let own = scan.own.filter(|_| self.config.argv.is_empty())?;
+        Some((own, std::mem::take(chunks).into_iter().flat_map(|(_, bytes)| bytes).collect()))
+    }
+
+    /// As [`Tap::take_own`], where no more comes.
+    fn end_of_held(&mut self) -> Option<(Own, Vec<u8>)> {
+        if let Source::Held { scan, .. } = &mut self.source {
+            scan.end();
+        }
+        self.take_own()
     }
 
     /// Takes the next bytes of the agent's stdout.
@@ -247,7 +321,9 @@ impl Tap {
         frames.feed(bytes, &mut |frame| scan.look(&frame));
         scan.frames = frames;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
-        if scan.is_enough(held) {
+        // What spile wrote is for who asks for it: until then it is held.
+        let is_own = scan.own.is_some() && self.config.argv.is_empty();
+        if scan.is_enough(held) && !is_own {
             self.decide();
         }
     }
@@ -257,11 +333,15 @@ impl Tap {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
         };
-        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
-        frames.end(&mut |frame| scan.look(&frame));
+        scan.end();
         let spec = scan.sure.or(scan.maybe).unwrap_or(adapter::TEXT);
         let chunks = std::mem::take(chunks);
-        if spec.name == adapter::TEXT.name
+        self.is_guess = spec.name == adapter::TEXT.name;
+        if let Some(own) = scan.own {
+            let (what, instead) = own.names();
+            self.guard.ask_fail("protocol", &format!("the command prints {what}: {instead}"));
+            self.hint = Some(format!("the command prints {what}; {instead}"));
+        } else if spec.name == adapter::TEXT.name
             && let Some((named, _)) = adapter::by_command(&self.config.argv)
         {
             self.hint = Some(format!(

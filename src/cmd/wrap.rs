@@ -16,7 +16,7 @@ use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
 use crate::run::{self, Inputs, Interrupt, Stdin, Waiting};
-use crate::tap::{Config, Tap};
+use crate::tap::{Config, Fed, Tap};
 
 /// Drive a spile into an agent: start it, or read what it prints, and write canonical events
 ///
@@ -114,6 +114,12 @@ fn stream(id: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
+    let flags = [
+        (args.stream.is_some(), "--stream"),
+        (args.label.is_some(), "--label"),
+        (!args.fail_on_stop.is_empty(), "--fail-on-stop"),
+    ];
+    let flag = flags.into_iter().find_map(|(given, flag)| given.then_some(flag));
     let guard = guard::Config {
         stream: args.stream.unwrap_or_else(run::new_stream_id),
         label: args.label,
@@ -122,8 +128,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let max_line = args.max_line.clamp(1, MAX_LINE);
     let argv = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let config = Config { guard, max_line, strict: args.strict, argv };
-    let mut tap = Tap::new(config, args.from.0);
-    tap.guard().fail_on_stop(args.fail_on_stop);
+    let mut tap = Tap::new(config.clone(), args.from.0);
     if args.keep_escapes {
         tap.keep_escapes();
     }
@@ -147,8 +152,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         if args.pty {
             return Ok(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
-        return normalise(&mut tap, args.stdin);
+        return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
     }
+    tap.guard().fail_on_stop(args.fail_on_stop);
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
         run::complain(NOT_PASSED_ON);
     }
@@ -190,7 +196,7 @@ fn is_output(word: &OsStr) -> bool {
 }
 
 /// What comes on stdin is what the agent prints.
-fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
+fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
     if stdin.is_some() {
         return Ok(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
@@ -201,5 +207,5 @@ fn normalise(tap: &mut Tap, stdin: Option<Stdin>) -> Result<Exit> {
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    run::single(tap, Inputs::stdin(), Interrupt::AtEnd)
+    run::single(&mut fed, Inputs::stdin(), Interrupt::AtEnd)
 }

@@ -5,6 +5,7 @@ mod lane;
 mod spent;
 #[cfg(test)]
 mod tests;
+mod truncate;
 mod turn;
 
 use std::cell::RefCell;
@@ -18,6 +19,7 @@ use crate::event::{Event, Type};
 use crate::time::Time;
 
 use lane::{Lane, Refusal};
+pub use truncate::Truncate;
 
 /// How many streams are remembered; past that one without an open turn is forgotten, else the one that is silent longest.
 const MAX_STREAMS: usize = 1024;

@@ -16,21 +16,21 @@ use crate::exit::Exit;
 use crate::time::Time;
 
 /// Whether a first line is the header of a raw recording.
-pub(super) fn is_header(line: &str) -> bool {
+pub(crate) fn is_header(line: &str) -> bool {
     line.contains("\"spile\"")
         && Fields::parse(line).is_ok_and(|fields| fields.get("spile") == Some("\"raw\""))
 }
 
 /// One entry: when, counted from the beginning of the recording, where to, and what.
-pub(super) struct Entry {
-    pub(super) time: Time,
-    pub(super) to: To,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Entry {
+    pub(crate) time: Time,
+    pub(crate) to: To,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Reads `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`; a death by a signal has the signal behind it. What
 /// stands behind that is skipped without being kept: a line may be long.
-pub(super) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
+pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     let Parts { ms, kind, data, more } = serde_json::from_slice(line).map_err(|e| {
         let text = std::str::from_utf8(line).unwrap_or_default();
         crate::codec::malformed(&e, text)

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::turn::{State, Turn, head};
 use super::{Control, Options, Wish, is_refusal};
 use crate::codec::Writer;
-use crate::event::{Envelope, Event, Status, TurnCancelled, TurnStarted, Type, VERSION};
+use crate::event::{
+    Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type, VERSION,
+};
 use crate::filter::Out;
 use crate::time::Time;
 
@@ -282,11 +285,44 @@ impl Lane {
         }
     }
 
+    /// Whether a turn is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// Closes what is open and ends the turn; nothing of the stream is to pass any more.
     pub(super) fn cut(&mut self, now: Time, out: &mut Out<'_>) {
-        let Some(mut turn) = self.turn.take() else {
+        let Some(reason) = self.close(now, out) else {
             return;
         };
+        let body = TurnCancelled { by: "filter".into(), reason: reason.into(), stop: None };
+        self.terminal(now, Type::TurnCancelled, &body, out);
+        (self.cut, self.live) = (true, false);
+    }
+
+    /// Closes what is open and fails the turn: its events have ended without its end.
+    pub(super) fn truncate(&mut self, now: Time, out: &mut Out<'_>) {
+        if self.close(now, out).is_none() {
+            return;
+        }
+        let message = "the events ended in the middle of the turn";
+        let error =
+            Failure { code: "truncated".into(), message: message.into(), retry_at: None };
+        let body = TurnFailed { error, exit: None, stderr_tail: None };
+        self.terminal(now, Type::TurnFailed, &body, out);
+        self.live = false;
+    }
+
+    fn terminal(&mut self, now: Time, type_: Type, body: &impl Serialize, out: &mut Out<'_>) {
+        self.seq += 1;
+        let envelope = self.envelope(now, type_, Some(self.seq));
+        out.say(now, |buf| Writer::default().event(buf, &envelope, body));
+        self.turn = None;
+    }
+
+    /// Closes the blocks and tools of the open turn. The reason for which it was to end; `None` if no turn is open.
+    fn close(&mut self, now: Time, out: &mut Out<'_>) -> Option<String> {
+        let mut turn = self.turn.take()?;
         let (blocks, tools) = (std::mem::take(&mut turn.blocks), std::mem::take(&mut turn.tools));
         let reason = match std::mem::take(&mut turn.state) {
             State::Asked(reason) => reason,
@@ -315,12 +351,7 @@ impl Lane {
                 Writer::default().event(buf, &envelope, &tool.finished());
             });
         }
-        self.seq += 1;
-        let envelope = self.envelope(now, Type::TurnCancelled, Some(self.seq));
-        let body = TurnCancelled { by: "filter".into(), reason: reason.into(), stop: None };
-        out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
-        self.turn = None;
-        (self.cut, self.live) = (true, false);
+        Some(reason)
     }
 }
 
