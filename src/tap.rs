@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::adapter::framing::{Frame, Frames};
 use crate::adapter::{self, Framing, Match, Order, Reader, Spec};
 use crate::codec::{self, Lines, Piece};
-use crate::exit::Exit;
 use crate::event::VERSION;
+use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
 use crate::replay::raw;
 use crate::stage::{Io, Stage};
@@ -170,7 +170,15 @@ impl Tap {
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
         let plain = Some(Plain::default());
-        Self { guard, source, errors: Lines::new(PIECE), config, hint: None, plain, is_guess: false }
+        Self {
+            guard,
+            source,
+            errors: Lines::new(PIECE),
+            config,
+            hint: None,
+            plain,
+            is_guess: false,
+        }
     }
 
     /// From here on escape sequences and carriage returns stay in plain output, stderr and tool outputs.

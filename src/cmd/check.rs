@@ -33,6 +33,7 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { files, partial, pass, exit_from_stream, reading } = args;
-    let options = Options { partial, pass, exit_from_stream, quiet: false, reading: reading.reading() };
+    let options =
+        Options { partial, pass, exit_from_stream, quiet: false, reading: reading.reading() };
     files.run(&mut Check::new(options))
 }

@@ -21,7 +21,8 @@ const TEXT: &str = "spile: no known runtime in the input: it was read as plain t
                     succeeded; start it with `spile wrap -- CMD`, or accept it with --from text\n";
 
 /// A note for whoever feeds events.
-const EVENTS: &str = "spile: the input is canonical events already: they pass as they are, and are checked\n";
+const EVENTS: &str =
+    "spile: the input is canonical events already: they pass as they are, and are checked\n";
 
 /// An agent's output on our stdin, or what spile made of it before.
 pub struct Fed {
@@ -47,9 +48,21 @@ enum Input {
 impl Fed {
     /// What comes on our stdin goes to `tap`, which was made with `config` and `stop_reasons`. `flag` is refused if events come.
     #[must_use]
-    pub fn new(mut tap: Tap, config: Config, stop_reasons: Vec<String>, flag: Option<&'static str>) -> Self {
+    pub fn new(
+        mut tap: Tap,
+        config: Config,
+        stop_reasons: Vec<String>,
+        flag: Option<&'static str>,
+    ) -> Self {
         tap.guard().fail_on_stop(stop_reasons.clone());
-        Self { input: Input::Agent(Box::new(tap)), config, stop_reasons, flag, any: false, refused: false }
+        Self {
+            input: Input::Agent(Box::new(tap)),
+            config,
+            stop_reasons,
+            flag,
+            any: false,
+            refused: false,
+        }
     }
 
     /// Goes on with what spile wrote itself.

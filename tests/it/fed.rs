@@ -5,7 +5,8 @@ use crate::harness::{Live, answer, bash, events, spile, verdict};
 const EMPTY: &str = "spile: nothing came on stdin: the agent printed nothing, or did not start\n";
 pub const TEXT: &str = "spile: no known runtime in the input: it was read as plain text, which does not say whether the agent \
                     succeeded; start it with `spile wrap -- CMD`, or accept it with --from text\n";
-const EVENTS: &str = "spile: the input is canonical events already: they pass as they are, and are checked\n";
+const EVENTS: &str =
+    "spile: the input is canonical events already: they pass as they are, and are checked\n";
 
 /// A recording of a session that is whole.
 fn recording() -> String {
@@ -33,7 +34,8 @@ fn an_empty_input_is_a_failed_turn() {
 
 #[test]
 fn a_missing_agent_is_no_green_job() {
-    let line = "no-such-agent --json 2>/dev/null | spile wrap 2>/dev/null | spile view --exit-from-stream";
+    let line =
+        "no-such-agent --json 2>/dev/null | spile wrap 2>/dev/null | spile view --exit-from-stream";
     let (stdout, stderr, status) = bash(line);
     assert_eq!((stderr.as_str(), status), ("", 1), "{stdout}");
     assert!(stdout.contains("missing_result") && !stdout.contains("COMPLETED"), "{stdout}");
@@ -67,9 +69,13 @@ fn events_pass_as_they_came() {
     let recorded = recording();
     spile(&["wrap"]).stdin(&recorded).run().stderr(EVENTS).stdout(&recorded);
     // A banner in front of them hides them no more than it hides an agent.
-    spile(&["wrap"]).stdin(format!("Welcome!\n{recorded}")).run().stderr(&format!("{EVENTS}<stdin>:1:1: not a JSON object\n")).then(|stdout| {
-        assert!(stdout.ends_with(&recorded), "{stdout}");
-    });
+    spile(&["wrap"])
+        .stdin(format!("Welcome!\n{recorded}"))
+        .run()
+        .stderr(&format!("{EVENTS}<stdin>:1:1: not a JSON object\n"))
+        .then(|stdout| {
+            assert!(stdout.ends_with(&recorded), "{stdout}");
+        });
     spile(&["wrap", "--from", "text"]).stdin(&recorded).run().then(|stdout| {
         assert_eq!(answer(&events(stdout.as_bytes())), recorded);
     });
@@ -113,7 +119,10 @@ fn events_that_break_the_contract_are_reported() {
     let mut lines: Vec<&str> = recorded.split_inclusive('\n').collect();
     lines.remove(3);
     let input = lines.concat();
-    let report = format!("{EVENTS}<stdin>:4:59: C3: the next number is 4, and 5 came\n{} events, 1 turn in 1 stream: 1 violation\n", lines.len());
+    let report = format!(
+        "{EVENTS}<stdin>:4:59: C3: the next number is 4, and 5 came\n{} events, 1 turn in 1 stream: 1 violation\n",
+        lines.len()
+    );
     spile(&["wrap"]).stdin(&input).run().status(1).stderr(&report).stdout(&input);
 }
 
@@ -144,8 +153,10 @@ fn a_raw_recording_is_read_as_its_agent() {
 
 #[test]
 fn a_raw_recording_that_was_cut_or_damaged_loses_nothing() {
-    let header = "{\"spile\":\"raw\",\"v\":1,\"argv\":[\"sh\"],\"started\":\"2026-01-01T00:00:00.000Z\"}\n";
-    let input = format!("{header}[1,\"o\",\"one\\n\"]\nnonsense\n[2,\"e\",\"two\"]\n[3,\"o\",\"thr");
+    let header =
+        "{\"spile\":\"raw\",\"v\":1,\"argv\":[\"sh\"],\"started\":\"2026-01-01T00:00:00.000Z\"}\n";
+    let input =
+        format!("{header}[1,\"o\",\"one\\n\"]\nnonsense\n[2,\"e\",\"two\"]\n[3,\"o\",\"thr");
     spile(&["wrap", "--strict"]).stdin(input).run().status(65).then(|stdout| {
         let events = events(stdout.as_bytes());
         assert_eq!(answer(&events), "one\n");

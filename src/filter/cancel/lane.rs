@@ -306,8 +306,7 @@ impl Lane {
             return;
         }
         let message = "the events ended in the middle of the turn";
-        let error =
-            Failure { code: "truncated".into(), message: message.into(), retry_at: None };
+        let error = Failure { code: "truncated".into(), message: message.into(), retry_at: None };
         let body = TurnFailed { error, exit: None, stderr_tail: None };
         self.terminal(now, Type::TurnFailed, &body, out);
         self.live = false;
