@@ -91,7 +91,7 @@ impl Guard {
             ended: 0,
             config,
             out: Vec::new(),
-            writer: Writer::default(),
+            writer: Writer { mends_raw: true, ..Writer::default() },
             runtime: Cow::Borrowed("unknown"),
             time: Time::default(),
             ahead: Duration::ZERO,

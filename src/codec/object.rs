@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 
 use super::special;
+use super::surrogate::replace_lone;
 use super::write::Writer;
 use crate::event::Envelope;
 
@@ -85,6 +86,10 @@ impl<'b> Object<'b> {
     }
 
     fn raw(&mut self, json: &str) {
+        let escapes = || memchr::memmem::find(json.as_bytes(), b"\\u").is_some();
+        let mends = self.writer.mends_raw && escapes();
+        let whole = mends.then(|| replace_lone(json)).flatten();
+        let json = whole.as_deref().unwrap_or(json);
         if special::is_plain(json.as_bytes()) {
             self.put(json);
         } else {

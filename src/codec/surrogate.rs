@@ -115,7 +115,7 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 }
 
 /// The line with every lone surrogate escape replaced by its stand-in, for serde_json; `None` if it has none.
-/// [`stand_in`] gives the escape back when the text is written.
+/// A stand-in that never meets its other half is written as U+FFFD.
 #[must_use]
 pub fn mend_lone(line: &str) -> Option<String> {
     map_lone(line, for_half)
@@ -160,6 +160,20 @@ pub fn beyond<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
             Some(Cow::Owned(missing))
         }
         _ => None,
+    }
+}
+
+/// The text without the stand-in of a first half at its end, and that stand-in: its second half may still come.
+#[must_use]
+pub fn split_half(text: &str) -> (&str, &str) {
+    // All stand-ins begin with this byte.
+    if text.len() < 4 || text.as_bytes()[text.len() - 4] != 0xF4 {
+        return (text, "");
+    }
+    let first = |c: char| half(c).is_some_and(|unit| (0xD800..0xDC00).contains(&unit));
+    match text.chars().next_back().filter(|c| first(*c)) {
+        Some(c) => text.split_at(text.len() - c.len_utf8()),
+        None => (text, ""),
     }
 }
 

@@ -75,6 +75,18 @@ fn lone_surrogates_survive() {
 }
 
 #[test]
+fn no_lone_surrogate_is_written_within_raw_values() {
+    let mut buf = Vec::new();
+    let writer = Writer { mends_raw: true, ..Writer::default() };
+    writer.say(&mut buf, &Envelope::default(), |object| {
+        object.json("input", r#"{"a":"\ud83d","b":"\ud83d\ude00","c":"\\ud83d"}"#);
+    });
+    let line = String::from_utf8(buf).unwrap();
+    let want = "{\"a\":\"\u{fffd}\",\"b\":\"\\ud83d\\ude00\",\"c\":\"\\\\ud83d\"}";
+    assert!(line.contains(want), "{line}");
+}
+
+#[test]
 fn writes_separators_escaped_and_raw_values_on_one_line() {
     let mut buf = Vec::new();
     let raw: Box<serde_json::value::RawValue> =
@@ -107,14 +119,15 @@ fn no_reader_of_what_is_written_sees_another_line_or_a_control() {
 }
 
 #[test]
-fn stand_ins_are_written_back_only_where_they_are_expected() {
+fn half_a_character_is_written_as_the_replacement_character_only_where_it_is_expected() {
     let text = format!("a{}", mend_lone(r#""\ud83d""#).unwrap().trim_matches('"'));
     let written = |lone_surrogates| {
         let mut buf = Vec::new();
-        Writer { lone_surrogates }.event(&mut buf, &Envelope::default(), &json!({"text": text}));
+        let writer = Writer { lone_surrogates, ..Writer::default() };
+        writer.event(&mut buf, &Envelope::default(), &json!({"text": text}));
         String::from_utf8(buf).unwrap()
     };
-    assert!(written(true).contains(r#""text":"a\ud83d""#));
+    assert!(written(true).contains("\"text\":\"a\u{fffd}\""));
     assert!(written(false).contains(&format!(r#""text":"{text}""#)));
 }
 
@@ -201,7 +214,7 @@ proptest! {
             label: cow(label), parent: cow(parent), synthetic };
         let text = text + &control;
         let body = TextDelta { block: block.into(), kind: "answer".into(), text: text.as_str().into() };
-        let writer = Writer { lone_surrogates };
+        let writer = Writer { lone_surrogates, ..Writer::default() };
         let (mut ours, mut general, mut serde) = (Vec::new(), Vec::new(), Vec::new());
         writer.say(&mut ours, &envelope, |object| {
             object.text("block", &body.block);

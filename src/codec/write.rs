@@ -14,8 +14,10 @@ use crate::event::{Delta, Envelope, Event};
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Writer {
-    /// Whether texts may hold stand-ins of [`super::mend_lone`], which are written as the escapes they stand for.
+    /// Whether texts may hold stand-ins of [`super::mend_lone`], which are written as U+FFFD.
     pub lone_surrogates: bool,
+    /// Whether the same is done to the escapes within raw values, which are an agent's and not another event's.
+    pub mends_raw: bool,
 }
 
 impl Writer {
@@ -194,7 +196,8 @@ pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'stat
 
 /// serde_json's compact form, kept on one line for every reader: Node's `readline` also splits at U+2028 and U+2029, Python's
 /// `splitlines` at U+0085 too, and a raw value may stand over several lines. The other C1 controls (U+0080 to U+009F) go with
-/// it, for some terminals obey them. Stand-ins become the lone surrogates that they stand for.
+/// it, for some terminals obey them. Stand-ins of lone surrogates become U+FFFD
+/// (RFC 7493, 2.1): other readers refuse the escape of half a character.
 pub(super) struct OneLine {
     lone_surrogates: bool,
 }
@@ -212,8 +215,10 @@ impl Formatter for OneLine {
         // All of them begin with one of three bytes, which most text does not have.
         while let Some((at, c)) = special(rest, self.lone_surrogates) {
             writer.write_all(&rest.as_bytes()[..at])?;
-            let unit = surrogate::stand_in(c).unwrap_or(u32::from(c));
-            write!(writer, "\\u{unit:04x}")?;
+            match surrogate::stand_in(c) {
+                Some(_) => write!(writer, "{}", char::REPLACEMENT_CHARACTER)?,
+                None => write!(writer, "\\u{:04x}", u32::from(c))?,
+            }
             rest = &rest[at + c.len_utf8()..];
         }
         writer.write_all(rest.as_bytes())

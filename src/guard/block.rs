@@ -42,6 +42,8 @@ struct Block {
     parent: Option<String>,
     id: String,
     text: String,
+    /// The first half of a character at the end of the last delta, which waits for the next.
+    half: String,
     /// Length and hash of what was said under this key and closed because of `--max-block`.
     closed: Vec<(usize, u64)>,
     continues: Option<String>,
@@ -65,10 +67,19 @@ impl Block {
             }
             rest = &rest[len..];
         }
-        codec::beyond(rest, &self.text)
+        if self.half.is_empty() {
+            return codec::beyond(rest, &self.text);
+        }
+        codec::beyond(rest, &format!("{}{}", self.text, self.half))
     }
 
-    fn close(self, say: &mut Say<'_>) -> String {
+    fn close(mut self, say: &mut Say<'_>) -> String {
+        if !self.half.is_empty() {
+            let half = std::mem::take(&mut self.half);
+            let words = Words { block: &self.id, kind: self.kind, text: &half, ..Words::default() };
+            say(self.parent.as_deref(), Said::Delta(words));
+            self.text.push_str(&half);
+        }
         let words = Words {
             block: &self.id,
             kind: self.kind,
@@ -111,7 +122,8 @@ impl Blocks {
         let Some(whole) = whole.filter(|w| !w.is_empty()) else {
             return;
         };
-        if supersedes.is_none() && whole.len() <= self.max {
+        if supersedes.is_none() && whole.len() <= self.max && codec::split_half(whole).1.is_empty()
+        {
             return self.say_whole(text, whole, say);
         }
         let at = self.find_or_open(text, supersedes, say);
@@ -162,6 +174,7 @@ impl Blocks {
             parent: text.parent.map(str::to_owned),
             id: format!("b{}", self.count),
             text: String::new(),
+            half: String::new(),
             closed: Vec::new(),
             continues: None,
             supersedes,
@@ -170,7 +183,15 @@ impl Blocks {
     }
 
     /// Says `delta` in the block, in as many blocks as `max` makes of it.
-    fn add(&mut self, mut at: usize, mut delta: &str, say: &mut Say<'_>) {
+    fn add(&mut self, mut at: usize, delta: &str, say: &mut Say<'_>) {
+        let mut joined = std::mem::take(&mut self.open[at].half);
+        let delta = if joined.is_empty() {
+            delta
+        } else {
+            codec::append(&mut joined, delta);
+            &joined
+        };
+        let (mut delta, half) = codec::split_half(delta);
         while !delta.is_empty() {
             let block = &mut self.open[at];
             let room = self.max - block.text.len();
@@ -190,6 +211,7 @@ impl Blocks {
             }
             delta = later;
         }
+        half.clone_into(&mut self.open[at].half);
     }
 
     /// Closes a full block and opens its continuation.
@@ -207,6 +229,7 @@ impl Blocks {
             parent,
             id,
             text: String::new(),
+            half: String::new(),
             closed,
             continues,
             supersedes: None,

@@ -357,3 +357,19 @@ fn the_id_of_a_lane_is_no_longer_than_an_id() {
     assert_eq!(id, "x".repeat(60) + ":256");
     assert!(codec::is_stream_id(id));
 }
+
+#[test]
+fn the_first_half_of_a_character_waits_for_the_next_delta_of_its_block() {
+    let mut guard = guard(1000);
+    guard.expect_lone_surrogates();
+    let half = |escape: &str| codec::mend_lone(escape).unwrap().trim_matches('"').to_owned();
+    let (high, low) = (half(r#""\ud83d""#), half(r#""\ude00""#));
+    let text = Text { key: "a", kind: TextKind::Answer, parent: None };
+    guard.delta(at(1), &text, &format!("one {high}"));
+    guard.delta(at(2), &text, &format!("{low} two {high}"));
+    guard.finish_block(at(3), &text, None);
+    let out = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
+    let texts: Vec<&str> = out.lines().filter_map(|l| l.split("\"text\":").nth(1)).collect();
+    let want = ["\"one \"}", "\"😀 two \"}", "\"\u{fffd}\"}", "\"one 😀 two \u{fffd}\"}"];
+    assert_eq!(texts, want, "{out}");
+}

@@ -309,7 +309,7 @@ impl Block {
         envelope.synthetic = synthetic;
         let nothing = Unknown::default();
         let extra = if part.last { &ending.extra } else { &nothing };
-        let writer = Writer { lone_surrogates: self.mended };
+        let writer = Writer { lone_surrogates: self.mended, ..Writer::default() };
         out.say(now, |buf| {
             writer.say(buf, &envelope, |object| {
                 object.fields_of(&body);
