@@ -258,4 +258,78 @@ mod tests {
         assert_eq!(code("connection refused", "", None), "runtime_error");
         assert_eq!(code("", "", None), "runtime_error");
     }
+
+    /// What eight runtimes print of a trouble, each in its own way.
+    fn said(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
+        let error = serde_json::json!({"message": message, "type": kind, "code": status});
+        let named = serde_json::json!({"message": message, "status": kind, "code": status});
+        let failed =
+            serde_json::json!({"status": "failed", "error": {"message": message, "code": kind}});
+        let result = serde_json::json!({"type": "result", "subtype": "success", "is_error": true, "result": message,
+            "session_id": "s", "api_error_status": status});
+        [
+            (
+                "anthropic",
+                format!("data: {}\n\n", serde_json::json!({"type": "error", "error": error})),
+            ),
+            ("openai-chat", format!("{}\n", serde_json::json!({"error": error}))),
+            (
+                "openai-responses",
+                format!(
+                    "data: {}\n\n",
+                    serde_json::json!({"type": "response.failed", "response": failed})
+                ),
+            ),
+            ("gemini-api", format!("{}\n", serde_json::json!({"error": named}))),
+            ("claude", format!("{result}\n")),
+            (
+                "codex",
+                format!(
+                    "{{\"type\":\"turn.started\"}}\n{}\n",
+                    serde_json::json!({"type": "turn.failed", "error": {"message": message}})
+                ),
+            ),
+            (
+                "goose",
+                format!(
+                    "{}\n{{\"type\":\"complete\",\"total_tokens\":1}}\n",
+                    serde_json::json!({"type": "error", "error": message})
+                ),
+            ),
+            ("ollama", format!("{}\n", serde_json::json!({"error": message}))),
+        ]
+    }
+
+    #[test]
+    fn one_trouble_has_one_code_and_one_status_whoever_reports_it() {
+        let troubles = [
+            ("Overloaded", "overloaded_error", 529, "rate_limited", 75),
+            ("Rate limit reached for requests", "rate_limit_error", 429, "rate_limited", 75),
+            (
+                "prompt is too long: 210000 tokens > 200000 maximum",
+                "invalid_request_error",
+                400,
+                "context_window",
+                1,
+            ),
+            ("Invalid API key", "authentication_error", 401, "auth", 1),
+            ("The answer was stopped by a content filter", "content_filter", 400, "refused", 1),
+            ("Your credit balance is too low", "billing_error", 402, "budget", 1),
+            ("Connection error: ECONNREFUSED", "connection_error", 0, "runtime_error", 1),
+            ("Request timed out", "timeout_error", 408, "runtime_error", 1),
+            ("Reached maximum number of turns (5)", "error_max_turns", 0, "max_turns", 1),
+            ("Internal server error", "api_error", 500, "runtime_error", 1),
+        ];
+        for (message, kind, status, code, exit) in troubles {
+            for (name, input) in said(message, kind, status) {
+                let spec = crate::adapter::by_name(name).unwrap();
+                let out = crate::adapter::emitted(spec, &[input.as_bytes()]);
+                let events = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+                let ends: Vec<Value> = events.filter(|e| e["type"] == "turn_failed").collect();
+                let got = ends.iter().map(|e| e["error"]["code"].as_str().unwrap());
+                assert_eq!(got.collect::<Vec<_>>(), [code], "{name}: {input}{out}");
+                assert_eq!(crate::exit::Exit::of_failure(code).code(), exit, "{code}");
+            }
+        }
+    }
 }

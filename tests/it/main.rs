@@ -12,6 +12,7 @@ mod documents;
 mod endpoint;
 mod exits;
 mod exported;
+mod faults;
 mod fed;
 mod feed;
 mod files;

@@ -5,6 +5,7 @@ use super::super::prelude::*;
 use crate::time::Time;
 use std::borrow::Cow;
 
+use super::super::failure::code;
 use super::Dialect;
 use super::wire::Message;
 use crate::codec::{self, Cursor, Fields};
@@ -161,35 +162,12 @@ impl Results {
     fn code(&self, status: Option<u64>, said: &Said<'_>, message: &str) -> &'static str {
         let error = self.error.as_deref().unwrap_or_default();
         let reason = said.reason.as_deref().unwrap_or_default();
-        let is = |words: &[&str]| {
-            let one = |w: &&str| reason.contains(w) || error.contains(w) || message.contains(w);
-            words.iter().any(one)
-        };
         match &*said.subtype {
-            "error_max_turns" => return "max_turns",
-            "error_max_budget_usd" => return "budget",
-            _ => {}
-        }
-        match status {
-            Some(429) => "rate_limited",
-            Some(401 | 403) => "auth",
-            _ if is(&["rate_limit", "usage limit reached", "hit your limit"]) => "rate_limited",
-            _ if is(&[
-                "authentication_",
-                "Authentication failed",
-                "Please run /login",
-                "Invalid API key",
-            ]) =>
-            {
-                "auth"
-            }
-            _ if is(&["prompt_too_long", "Prompt is too long", "context_window"]) => {
-                "context_window"
-            }
-            _ if reason == "max_turns" => "max_turns",
+            "error_max_turns" => "max_turns",
+            "error_max_budget_usd" => "budget",
             _ if reason.contains("budget") => "budget",
             _ if reason.contains("refus") => "refused",
-            _ => "runtime_error",
+            _ => code(&format!("{reason} {error} {message}"), status),
         }
     }
 

@@ -140,4 +140,57 @@ mod tests {
         assert_eq!(plain(r#"[{"text":"a"},{"data":1}]"#), r#"[{"text":"a"},{"data":1}]"#);
         assert_eq!(plain("[]"), "[]");
     }
+
+    #[test]
+    fn one_request_has_one_input_whoever_counts_it() {
+        let counted = [
+            (
+                "claude",
+                r#"{"type":"result","subtype":"success","is_error":false,"result":"x","session_id":"s","usage":{"input_tokens":100,"cache_read_input_tokens":800,"cache_creation_input_tokens":100,"output_tokens":10}}"#,
+            ),
+            (
+                "anthropic",
+                r#"{"type":"message","role":"assistant","content":[],"stop_reason":"end_turn","usage":{"input_tokens":100,"cache_read_input_tokens":800,"cache_creation_input_tokens":100,"output_tokens":10}}"#,
+            ),
+            (
+                "codex",
+                "{\"type\":\"turn.started\"}\n{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1000,\"cached_input_tokens\":800,\"output_tokens\":10}}",
+            ),
+            (
+                "openai-chat",
+                r#"{"object":"chat.completion","choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":800}}}"#,
+            ),
+            (
+                "openai-responses",
+                r#"{"object":"response","status":"completed","output":[],"usage":{"input_tokens":1000,"output_tokens":10,"input_tokens_details":{"cached_tokens":800}}}"#,
+            ),
+            (
+                "gemini-api",
+                r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1000,"cachedContentTokenCount":800,"candidatesTokenCount":10}}"#,
+            ),
+            (
+                "droid",
+                r#"{"type":"completion","finalText":"x","session_id":"s","usage":{"input_tokens":100,"cache_read_input_tokens":800,"cache_creation_input_tokens":100,"output_tokens":10}}"#,
+            ),
+            (
+                "opencode",
+                "{\"type\":\"step_start\",\"sessionID\":\"s\",\"part\":{}}\n{\"type\":\"step_finish\",\"sessionID\":\"s\",\"part\":{\"reason\":\"stop\",\"tokens\":{\"input\":100,\"output\":10,\"cache\":{\"read\":800,\"write\":100}}}}",
+            ),
+            (
+                "bedrock",
+                "{\"messageStart\":{\"role\":\"assistant\"}}\n{\"messageStop\":{\"stopReason\":\"end_turn\"}}\n{\"metadata\":{\"usage\":{\"inputTokens\":100,\"outputTokens\":10,\"cacheReadInputTokens\":800,\"cacheWriteInputTokens\":100}}}",
+            ),
+        ];
+        for (name, input) in counted {
+            let spec = crate::adapter::by_name(name).unwrap();
+            let out = crate::adapter::emitted(spec, &[input.as_bytes(), b"\n"]);
+            let end = out.lines().rfind(|line| line.contains(r#""type":"turn_completed""#));
+            let end: Value =
+                serde_json::from_str(end.unwrap_or_else(|| panic!("{name}: {out}"))).unwrap();
+            let usage = &end["usage"];
+            let got =
+                (&usage["input_tokens"], &usage["cache_read_tokens"], &usage["output_tokens"]);
+            assert_eq!(got, (&1000.into(), &800.into(), &10.into()), "{name}: {out}");
+        }
+    }
 }
