@@ -144,7 +144,7 @@ impl Events {
         };
         let input = first(data, &["input", "args", "arguments", "parameters"]);
         let input = input.map(raw);
-        emit.start_named(&Call { id: &id, name: name, ..Call::default() }, input.as_deref());
+        emit.start_named(&Call { id: &id, name, ..Call::default() }, input.as_deref());
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
         }

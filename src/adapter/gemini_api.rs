@@ -209,7 +209,7 @@ impl Gemini {
         let id = text_at(call, "id").unwrap_or_default();
         let name = text_at(call, "name").unwrap_or_default();
         let input = call.get("args").map(raw);
-        emit.start_named(&Call { id: id, name: name, ..Call::default() }, input.as_deref());
+        emit.start_named(&Call { id, name, ..Call::default() }, input.as_deref());
     }
 
     /// Starts the call whose arguments are being put together.

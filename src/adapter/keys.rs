@@ -167,7 +167,7 @@ mod tests {
                 }
             }
             Value::String(text) if !text.trim().is_empty() => {
-                found.push((key.into(), text.trim().into()))
+                found.push((key.into(), text.trim().into()));
             }
             Value::Number(number) => found.push((key.into(), number.to_string())),
             _ => {}

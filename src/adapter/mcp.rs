@@ -106,7 +106,7 @@ impl Mcp {
                 let input = params.get("arguments").map(raw);
                 let id = id_of(id);
                 emit.start_named(
-                    &Call { id: &id, name: name, ..Call::default() },
+                    &Call { id: &id, name, ..Call::default() },
                     input.as_deref(),
                 );
             }

@@ -159,7 +159,7 @@ impl Chat {
             let details = details(delta, emit);
             let transcript = delta.pointer("/audio/transcript").and_then(Value::as_str);
             let texts = [
-                (TextKind::Reasoning, reasoning.or(Some(&details).map(String::as_str))),
+                (TextKind::Reasoning, reasoning.or(Some(String::as_str(&details)))),
                 (TextKind::Answer, transcript),
                 (TextKind::Answer, text_at(delta, "content")),
                 (TextKind::Answer, text_at(delta, "refusal")),

@@ -117,7 +117,7 @@ impl Player {
                 }
             }
             Piece::Long { number, offset, bytes, first } => {
-                self.long((number, offset), bytes, first, io)
+                self.long((number, offset), bytes, first, io);
             }
         }
     }

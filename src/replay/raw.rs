@@ -36,7 +36,7 @@ pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
         crate::codec::malformed(&e, text)
     })?;
     let wrong = || Malformed::new(0, "no entry of a raw recording");
-    let ms = ms.and_then(|ms| parsed::<f64>(ms)).filter(|ms| *ms >= 0.0).ok_or_else(wrong)?;
+    let ms = ms.and_then(parsed::<f64>).filter(|ms| *ms >= 0.0).ok_or_else(wrong)?;
     let data = data.map_or("", RawValue::get);
     let to = match kind.map_or("", RawValue::get) {
         "\"o\"" => To::Stdout,

@@ -169,7 +169,7 @@ impl Messages {
             }
             for (id, name, input) in &growing.tools {
                 let input = raw(input);
-                emit.start_named(&Call { id: id, name: name, ..Call::default() }, Some(&input));
+                emit.start_named(&Call { id, name, ..Call::default() }, Some(&input));
             }
         }
         self.held.start_all(emit);

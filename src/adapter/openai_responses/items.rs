@@ -97,7 +97,7 @@ pub(super) fn result(item: &Value, emit: &mut Emit<'_>) -> bool {
     let parts = item.get("output").and_then(Value::as_array);
     let ends = || parts.into_iter().flatten().filter_map(|part| part.get("outcome"));
     let codes = || ends().filter_map(|end| end.get("exit_code")?.as_i64());
-    let exit_code = codes().find(|code| *code != 0).or_else(|| codes().last());
+    let exit_code = codes().find(|code| *code != 0).or_else(|| codes().next_back());
     let timeout = ends().any(|end| text_at(end, "type") == Some("timeout"));
     let status = text_at(item, "status").unwrap_or("completed");
     let failed = timeout || status == "failed" || exit_code.is_some_and(|code| code != 0);

@@ -47,7 +47,7 @@ fn say(g: &mut Guard, now: Time, saying: &Saying) {
     let parent = |n: u8| PARENTS[usize::from(n)];
     match saying {
         Saying::Start => {
-            g.start_turn(now, &TurnStarted { runtime: "test".into(), ..TurnStarted::default() })
+            g.start_turn(now, &TurnStarted { runtime: "test".into(), ..TurnStarted::default() });
         }
         Saying::Delta(key, reasoning, p, text) => {
             g.delta(
