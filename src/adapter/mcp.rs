@@ -105,10 +105,7 @@ impl Mcp {
                 let name = text_at(params, "name").unwrap_or_default();
                 let input = params.get("arguments").map(raw);
                 let id = id_of(id);
-                emit.start_named(
-                    &Call { id: &id, name, ..Call::default() },
-                    input.as_deref(),
-                );
+                emit.start_named(&Call { id: &id, name, ..Call::default() }, input.as_deref());
             }
             ("elicitation/create" | "sampling/createMessage", _) => {
                 let message = text_at(params, "message").unwrap_or(method);

@@ -46,7 +46,11 @@ impl Interaction {
                 emit.fail_with(value, &Spent::default());
             }
             _ => {
-                emit.status("progress", text_at(value, "status").unwrap_or_default(), value.clone());
+                emit.status(
+                    "progress",
+                    text_at(value, "status").unwrap_or_default(),
+                    value.clone(),
+                );
             }
         }
     }
