@@ -46,6 +46,7 @@ mod reader;
 mod stream_chunk;
 mod text;
 mod vercel;
+mod vibe;
 
 use serde_json::Value;
 
@@ -208,6 +209,7 @@ pub const ADAPTERS: &[&Spec] = &[
     &openhands::SPEC,
     &auggie::SPEC,
     &oz::SPEC,
+    &vibe::SPEC,
     &aider::SPEC,
     &openai_chat::SPEC,
     &openai_responses::SPEC,

@@ -39,7 +39,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    if !is_rpc(value) {
+    if !is_rpc(value) || value.get("factoryApiVersion").is_some() {
         return Match::No;
     }
     let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };

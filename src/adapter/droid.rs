@@ -4,7 +4,11 @@
 //! Source: the event types of Droid SDKs and of programs that read them. By their reports some versions leave out the id of
 //! a tool's result; then it is taken for the oldest open call, of the same tool if one is open.
 
+mod rpc;
+
 use super::prelude::*;
+
+use rpc::Session;
 
 pub(super) const SPEC: Spec = Spec {
     name: "droid",
@@ -14,7 +18,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "droid exec --output-format stream-json PROMPT",
     commands: &["droid"],
     flags: &["stream-json"],
-    keys: "durationMs finalText numTurns source toolId",
+    keys: "inputTokens outputTokens toolUseId blockIndex factoryApiVersion jsonrpc messageId method notification params sessionId \
+        textDelta tokenUsage turnId durationMs finalText numTurns source toolId",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -37,6 +42,9 @@ const FOREIGN: [&str; 6] = [
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
+    if rpc::is_rpc(value) {
+        return Match::Sure;
+    }
     let session = text_at(value, "session_id").is_some_and(|id| !id.starts_with("T-"));
     let sure = match text_at(value, "type").unwrap_or_default() {
         "system" if text_at(value, "subtype") == Some("init") => {
@@ -55,6 +63,8 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Droid {
+    /// The session of stream-jsonrpc.
+    session: Session,
     /// The last error, in case no completion follows.
     error: Option<String>,
     /// The last reasoning: its id and its text.
@@ -63,10 +73,14 @@ struct Droid {
 
 impl Runtime for Droid {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        if rpc::is_rpc(&value) {
+            return self.session.message(&value, emit);
+        }
         self.value(value, emit);
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.session.end(emit);
         if !emit.over() {
             self.fail(emit);
         }

@@ -129,7 +129,7 @@ mod tests {
 
     /// Keys whose values are left out on purpose: ids, times, places and counts of the protocol, signatures, and what is
     /// said in other words (a reason, a state, a flag).
-    const LEFT_OUT: &str = "action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
+    const LEFT_OUT: &str = "factoryApiVersion message_id action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
         cached_input_tokens code codexErrorInfo created_at duration_api_ms duration_seconds \
         event event_type finishReason finish_reason id inputTokens input_tokens invocationId \
         itemId item_id item_type jsonPath jsonrpc kind messageID messageId method model_call_id \
@@ -141,7 +141,7 @@ mod tests {
 
     /// The same of one runtime alone: JSON text that is emitted as JSON, a text that is said in two blocks, an error's second
     /// sentence, a value that a sum holds.
-    const LEFT_OUT_OF_ONE: &str = "ag-ui.delta bedrock.bytes bedrock.input bedrock.p claude.errors codex.message \
+    const LEFT_OUT_OF_ONE: &str = "kimi.arguments_part ag-ui.delta bedrock.bytes bedrock.input bedrock.p claude.errors codex.message \
         copilot.content gemini.message gemini.output openai-responses.delta openclaw.name \
         openclaw.provider opencode.cost opencode.input opencode.name opencode.reason \
         pi.errorMessage qwen.text vercel.inputTextDelta";

@@ -1,7 +1,11 @@
 //! Kimi Code: `kimi --print --output-format stream-json`. Every line is a message in OpenAI's roles; tools say no status, and
 //! a hint how to resume the session comes last. Older releases print no `meta` lines at all.
 
+mod wire;
+
 use super::prelude::*;
+
+use wire::Wire;
 
 pub(super) const SPEC: Spec = Spec {
     name: "kimi",
@@ -11,7 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "kimi --print -p PROMPT --output-format=stream-json",
     commands: &["kimi"],
     flags: &["stream-json"],
-    keys: "function think tool_call_id tool_calls",
+    keys: "arguments_part display encrypted extras input_cache_creation input_cache_read input_other is_error \
+        jsonrpc message_id method n params payload return_value slash_commands token_usage user_input function think tool_call_id tool_calls",
     has_result: true,
     detect,
     framing: Framing::Lines,
@@ -23,6 +28,13 @@ const MAX_OPEN: usize = 4096;
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
+    if is_rpc(value) {
+        return if wire::is_wire(value) { Match::Sure } else { Match::No };
+    }
+    // Vibe numbers its messages, or says null for what one does not have.
+    if has("message_id") || has("name") {
+        return Match::No;
+    }
     match text_at(value, "role").unwrap_or_default() {
         "meta" if has("type") => Match::Sure,
         "tool" if has("tool_call_id") && has("content") => Match::Sure,
@@ -32,8 +44,10 @@ fn detect(value: &Value) -> Match {
     }
 }
 
+/// The state of a run.
 #[derive(Default)]
-struct Kimi {
+pub(super) struct Kimi {
+    wire: Wire,
     /// It prints `meta` lines, so that the last of them must come.
     meta: bool,
     /// Calls without a result.
@@ -42,10 +56,14 @@ struct Kimi {
 
 impl Runtime for Kimi {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        if is_rpc(&value) && self.wire.message(&value, emit) {
+            return;
+        }
         self.value(value, emit);
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        self.wire.release(emit);
         if self.meta || !emit.turn_open() {
             Verdict::MissingResult
         } else if self.open.is_empty() {

@@ -1,0 +1,160 @@
+//! Kimi's wire mode, JSON-RPC on stdin and stdout: every message is an `event` with a type and a payload; `TurnEnd`, or
+//! the response to the prompt, ends the turn.
+//!
+//! Source: `wire/types.py` and `wire/jsonrpc.py` of kimi-cli 1.52.
+
+use super::super::prelude::*;
+
+/// The types of events that the protocol has.
+const TYPES: [&str; 8] = [
+    "TurnBegin",
+    "StepBegin",
+    "ContentPart",
+    "ToolCall",
+    "ToolCallPart",
+    "ToolResult",
+    "StatusUpdate",
+    "TurnEnd",
+];
+
+/// Whether a message is one of the wire's.
+pub(super) fn is_wire(value: &Value) -> bool {
+    match Rpc::of(value) {
+        Rpc::Call { method: "event" | "request", params, .. } => {
+            text_at(params, "type").is_some() && params.get("payload").is_some()
+        }
+        Rpc::Result { result, .. } => {
+            result.get("protocol_version").is_some() && result.get("slash_commands").is_some()
+        }
+        _ => false,
+    }
+}
+
+/// A connection in wire mode.
+#[derive(Default)]
+pub(super) struct Wire {
+    current: Current,
+    held: HeldTools,
+    /// The call whose arguments are being said.
+    call: String,
+    spent: Spent,
+}
+
+impl Wire {
+    /// Takes the next message; `false` if it is none of JSON-RPC.
+    pub(super) fn message(&mut self, value: &Value, emit: &mut Emit<'_>) -> bool {
+        match Rpc::of(value) {
+            Rpc::Call { method: "event", params, .. } => {
+                let payload = params.get("payload").unwrap_or(&Value::Null);
+                self.event(text_at(params, "type").unwrap_or_default(), payload, emit);
+            }
+            Rpc::Call { method, params, .. } => {
+                let kind = if method == "request" { "permission" } else { "info" };
+                emit.status(kind, text_at(params, "type").unwrap_or(method), params.clone());
+            }
+            Rpc::Result { result, .. } => match text_at(result, "status") {
+                Some(status) if emit.turn_open() => self.end(status, emit),
+                Some(_) if emit.over() => {
+                    emit.status("log", "the turn had ended already", result.clone())
+                }
+                _ => emit.status("session", "", result.clone()),
+            },
+            Rpc::Error { error, .. } => {
+                if !emit.error_after_turn(error) {
+                    self.release(emit);
+                    emit.fail_with(error, &std::mem::take(&mut self.spent));
+                }
+            }
+            Rpc::Other => return false,
+        }
+        true
+    }
+
+    fn event(&mut self, kind: &str, payload: &Value, emit: &mut Emit<'_>) {
+        let text = |key| text_at(payload, key).unwrap_or_default();
+        match kind {
+            "TurnBegin" => {
+                let prompt = payload.get("user_input").map(plain);
+                let prompt = prompt.as_ref().and_then(Value::as_str);
+                emit.start_turn(&TurnStarted {
+                    runtime: super::SPEC.name.into(),
+                    prompt: prompt.map(Into::into),
+                    ..TurnStarted::default()
+                });
+            }
+            "StepBegin" => self.release(emit),
+            "ContentPart" => match (text_at(payload, "think"), text_at(payload, "text")) {
+                (Some(said), _) => self.current.delta((TextKind::Reasoning, "think"), said, emit),
+                (_, Some(said)) => self.current.delta((TextKind::Answer, "text"), said, emit),
+                _ => emit.status("info", "content that is no text", payload.clone()),
+            },
+            "ToolCall" => {
+                self.release(emit);
+                let function = payload.get("function").unwrap_or(&Value::Null);
+                text("id").clone_into(&mut self.call);
+                let name = text_at(function, "name").unwrap_or_default();
+                self.held.begin(&self.call, (&self.call, name), emit);
+                self.held.add(&self.call, text_at(function, "arguments").unwrap_or_default());
+            }
+            "ToolCallPart" => self.held.add(&self.call, text("arguments_part")),
+            "ToolResult" => self.result(payload, emit),
+            "StatusUpdate" => self.status(payload, emit),
+            "TurnEnd" => self.end("finished", emit),
+            "StepInterrupted" => self.end("cancelled", emit),
+            _ => emit.status(
+                if TYPES.contains(&kind) { "progress" } else { "info" },
+                kind,
+                payload.clone(),
+            ),
+        }
+    }
+
+    /// The input is all that was sent: what is new, and what the cache held or took.
+    fn status(&mut self, payload: &Value, emit: &mut Emit<'_>) {
+        let used = payload.get("token_usage").filter(|used| used.is_object());
+        if let Some(used) = used {
+            let count = |key: &str| used.get(key).and_then(Value::as_u64);
+            let usage = Usage {
+                input_tokens: count("input_other"),
+                output_tokens: count("output"),
+                cache_read_tokens: count("input_cache_read"),
+                cache_write_tokens: count("input_cache_creation"),
+                ..Usage::default()
+            };
+            spend(&mut self.spent, Some(with_cache(usage)), None);
+            emit.note_spent(&self.spent);
+        }
+        emit.status("usage", "", payload.clone());
+    }
+
+    fn result(&mut self, payload: &Value, emit: &mut Emit<'_>) {
+        self.release(emit);
+        let value = payload.get("return_value").unwrap_or(&Value::Null);
+        let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
+        let output = value.get("output").map(plain).filter(|output| *output != "");
+        emit.finish_tool(&Done {
+            id: text_at(payload, "tool_call_id").unwrap_or_default(),
+            outcome: if failed { "error" } else { "ok" },
+            output: output.as_ref().or(value.get("message")),
+            ..Done::default()
+        });
+    }
+
+    /// What was held has all that it will get.
+    pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
+        self.current.finish(emit);
+        self.held.start_all(emit);
+    }
+
+    fn end(&mut self, status: &str, emit: &mut Emit<'_>) {
+        self.release(emit);
+        let spent = std::mem::take(&mut self.spent);
+        match status {
+            "cancelled" | "interrupted" => emit.cancelled(status, Some(status), &spent),
+            "max_steps_reached" => {
+                emit.fail(failure("the limit of steps was reached", "max_steps", None), &spent)
+            }
+            _ => emit.complete(status, None, &spent),
+        }
+    }
+}
