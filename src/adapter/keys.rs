@@ -129,7 +129,7 @@ mod tests {
 
     /// Keys whose values are left out on purpose: ids, times, places and counts of the protocol, signatures, and what is
     /// said in other words (a reason, a state, a flag).
-    const LEFT_OUT: &str = "factoryApiVersion message_id action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
+    const LEFT_OUT: &str = "assistantMessageID textID factoryApiVersion message_id action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
         cached_input_tokens code codexErrorInfo created_at duration_api_ms duration_seconds \
         event event_type finishReason finish_reason id inputTokens input_tokens invocationId \
         itemId item_id item_type jsonPath jsonrpc kind messageID messageId method model_call_id \

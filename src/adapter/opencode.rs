@@ -3,6 +3,7 @@
 //!
 //! Source: recordings of both. The prompt is a text part like any other on the server, so the role of its message decides.
 
+mod next;
 mod server;
 mod sessions;
 #[cfg(test)]
@@ -20,7 +21,7 @@ pub(super) const SPEC: Spec = Spec {
     usage: "opencode run --format json PROMPT",
     commands: &["opencode"],
     flags: &["--format"],
-    keys: "additions agent cache callID completed created deletions diff diffs directory end exit \
+    keys: "assistantMessageID callID executed finish modelID next prompt providerID reasoningID structured textID additions agent cache callID completed created deletions diff diffs directory end exit \
         exitCode field files finish info isRetryable loaded messageID metadata mode modelID \
         parentID part partID preview projectID properties providerID read reasoning responseBody \
         responseHeaders root sessionID slug snapshot start state statusCode time tokens tool \
@@ -35,6 +36,9 @@ fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let value = value.get("payload").unwrap_or(value);
     let type_ = text_at(value, "type").unwrap_or_default();
+    if newer(type_, value) {
+        return Match::Sure;
+    }
     if value.get("properties").is_some_and(Value::is_object) {
         let prefixes = ["server.", "session.", "message.", "permission."];
         let theirs = prefixes.iter().any(|p| type_.starts_with(p));
@@ -48,6 +52,18 @@ fn detect(value: &Value) -> Match {
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
+}
+
+/// Whether an event is one of the newer interface, which has its properties in `data`.
+fn newer(type_: &str, event: &Value) -> bool {
+    let ours = type_.starts_with("session.next.") || type_.starts_with("server.");
+    ours && event.get("data").is_some_and(Value::is_object)
+}
+
+/// What an event tells.
+fn properties(event: &Value) -> &Value {
+    let props = event.get("properties").or(event.get("data")).filter(|props| props.is_object());
+    props.unwrap_or(&Value::Null)
 }
 
 #[derive(Default)]
@@ -65,7 +81,7 @@ struct Run {
 impl Runtime for Opencode {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let event = value.get("payload").unwrap_or(&value);
-        if event.get("properties").is_some_and(Value::is_object) {
+        if properties(event).is_object() {
             self.server.event(event, emit);
         } else {
             self.run.value(value, emit);

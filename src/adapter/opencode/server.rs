@@ -3,7 +3,7 @@
 use super::super::prelude::*;
 use std::collections::HashMap;
 
-use super::{Run, text, why};
+use super::{Run, properties, text, why};
 
 /// How many messages and parts are remembered; past that all are forgotten.
 const MAX_KNOWN: usize = 4096;
@@ -17,7 +17,7 @@ pub(super) struct Server {
     roles: HashMap<String, Role>,
     parts: HashMap<String, Part>,
     /// Why the last step ended.
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,12 @@ impl Server {
     /// Says what an event says.
     pub(super) fn event(&mut self, event: &Value, run: &mut Run, emit: &mut Emit<'_>) {
         let type_ = text_at(event, "type").unwrap_or_default();
-        let props = event.get("properties").unwrap_or(&Value::Null);
+        let props = properties(event);
+        if let Some(kind) = type_.strip_prefix("session.next.")
+            && self.next(kind, props, run, emit)
+        {
+            return;
+        }
         match type_ {
             "message.updated" => self.message(props, run, emit),
             "message.part.delta" => self.delta(props, emit),

@@ -4,8 +4,8 @@
 use super::super::prelude::*;
 use std::collections::HashMap;
 
-use super::Run;
 use super::server::Server;
+use super::{Run, properties};
 
 /// How many sessions of sub-agents are remembered; past that all are forgotten.
 const MAX_CHILDREN: usize = 4096;
@@ -32,7 +32,7 @@ impl Sessions {
     /// Says what an event says, in its session's lane.
     pub(super) fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
         let type_ = text_at(event, "type").unwrap_or_default();
-        let props = event.get("properties").unwrap_or(&Value::Null);
+        let props = properties(event);
         let (lane, said) = match self.route(type_, props) {
             Route::Said(lane) => (lane, self.all.get_mut(lane)),
             Route::Noted(lane) => (lane, None),

@@ -1,0 +1,89 @@
+//! The events `session.next.*` of newer servers: steps, texts and tools each begin, go on and end, and say it in their names.
+//!
+//! Source: the event types of @opencode-ai/sdk 1.19.
+
+use super::super::prelude::*;
+use super::server::Server;
+use super::{Run, why};
+
+impl Server {
+    /// Takes an event by its name behind `session.next.`; `false` if it is of an unknown kind.
+    pub(super) fn next(
+        &mut self,
+        kind: &str,
+        props: &Value,
+        run: &mut Run,
+        emit: &mut Emit<'_>,
+    ) -> bool {
+        let text = |key| text_at(props, key).unwrap_or_default();
+        if let Some(session) = text_at(props, "sessionID") {
+            self.session = Some(session.to_owned());
+        }
+        let block = |kind, id| Text { key: id, kind, parent: None };
+        match kind {
+            "prompted" => self.begin(None, props, run, emit),
+            "step.started" => {
+                let model = props.pointer("/model/id").and_then(Value::as_str);
+                self.begin(model, props, run, emit);
+            }
+            "text.delta" => emit.delta(&block(TextKind::Answer, text("textID")), text("delta")),
+            "reasoning.delta" => {
+                emit.delta(&block(TextKind::Reasoning, text("reasoningID")), text("delta"));
+            }
+            "text.ended" => {
+                emit.finish_block(&block(TextKind::Answer, text("textID")), text_at(props, "text"));
+            }
+            "reasoning.ended" => {
+                let id = text("reasoningID");
+                emit.finish_block(&block(TextKind::Reasoning, id), text_at(props, "text"));
+            }
+            "text.started" | "reasoning.started" | "tool.input.started" | "tool.input.delta"
+            | "tool.input.ended" => {}
+            "tool.called" => {
+                let (id, name, input) = (text("callID"), text("tool"), props.get("input"));
+                emit.start_tool(&Call { id, name, input, ..Call::default() });
+            }
+            "tool.success" | "tool.failed" | "tool.error" => {
+                let content =
+                    props.get("content").map(plain).filter(|content| *content != Value::Null);
+                let error = props.get("error").map(|error| Value::from(why(error).message));
+                let ok = kind == "tool.success";
+                let output = if ok { content } else { error.or(content) };
+                emit.finish_tool(&Done {
+                    id: text("callID"),
+                    name: text("tool"),
+                    outcome: if ok { "ok" } else { "error" },
+                    output: output.as_ref(),
+                    ..Done::default()
+                });
+            }
+            "step.ended" => {
+                run.step(props, emit);
+                self.reason = text_at(props, "finish").map(str::to_owned);
+            }
+            "step.failed" => run.fail(props.get("error").unwrap_or(props), emit),
+            "retried" => emit.status("retry", "", props.clone()),
+            kind if kind.starts_with("compaction") => {
+                emit.status("compaction", kind, props.clone())
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn begin(&mut self, model: Option<&str>, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
+        if emit.turn_open() {
+            return;
+        }
+        run.spent = Spent::default();
+        self.reason = None;
+        emit.start_turn(&TurnStarted {
+            runtime: super::SPEC.name.into(),
+            model: model.map(Into::into),
+            prompt: props.pointer("/prompt/text").and_then(Value::as_str).map(Into::into),
+            agent: text_at(props, "agent").map(Into::into),
+            session: self.session.as_deref().map(Into::into),
+            ..TurnStarted::default()
+        });
+    }
+}
