@@ -135,6 +135,7 @@ impl Claude {
     /// That the line is no JSON, or holds an escape which serde_json refuses.
     fn message(&mut self, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         if !text.starts_with('{') {
+            serde_json::from_str::<serde::de::IgnoredAny>(text)?;
             // An element of an array that is no object.
             self.notice(text, &Fields(Vec::new()), emit);
             return Ok(());
