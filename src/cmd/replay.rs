@@ -95,7 +95,7 @@ const EXAMPLES: &str = "Examples:
   spile replay run.ndjson --instant | spile check
   spile replay run.ndjson --step --from-seq 1200 | spile view --format plain
   spile wrap -- spile replay run.raw | spile view
-  spile replay --follow --instant run.ndjson | spile view";
+  spile replay --follow --idle 5s --instant run.ndjson | spile view";
 
 /// A factor above 0.
 fn speed(text: &str) -> Result<f64, String> {

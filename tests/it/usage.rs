@@ -8,8 +8,8 @@ use crate::recordings::{folder, recordings};
 /// A folder, the `type` of the message that says it (empty: any), where its input and output tokens stand, and whether
 /// the numbers count the whole conversation.
 const SAID: &[Row] = &[
-    ("claude-code", "result", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
-    ("amp", "result", &["/usage/input_tokens"], &["/usage/output_tokens"], Counts::Turn),
+    ("claude-code", "result", CACHED, &["/usage/output_tokens"], Counts::Turn),
+    ("amp", "result", CACHED, &["/usage/output_tokens"], Counts::Turn),
     (
         "codex",
         "turn.completed",
@@ -36,6 +36,13 @@ const SAID: &[Row] = &[
         &["/usageMetadata/candidatesTokenCount", "/usageMetadata/thoughtsTokenCount"],
         Counts::Last,
     ),
+];
+
+/// The input of runtimes that count the cache beside it.
+const CACHED: Places = &[
+    "/usage/input_tokens",
+    "/usage/cache_read_input_tokens",
+    "/usage/cache_creation_input_tokens",
 ];
 
 type Row = (&'static str, &'static str, Places, Places, Counts);
