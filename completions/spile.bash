@@ -256,7 +256,7 @@ _spile_known() {
             fi
             case "${prev}" in
                 --for)
-                    COMPREPLY=($(compgen -W "discord telegram slack whatsapp signal line teams matrix bluesky irc plain" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "discord telegram telegram-rich slack slack-markdown whatsapp signal line teams teams-bot matrix bluesky irc plain" -- "${cur}"))
                     return 0
                     ;;
                 --max)
@@ -722,7 +722,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__ledger)
-            opts="-h --pending --json --help stat list retry forget"
+            opts="-h --all --pending --json --help stat list retry forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -751,7 +751,7 @@ _spile_known() {
                     return 0
                     ;;
                 --from)
-                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw droid aider openai-chat openai-responses anthropic gemini-api stream-chunk acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw droid cline openhands auggie oz vibe aider openai-chat openai-responses anthropic gemini-api bedrock ollama cohere adk stream-chunk a2a acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
                     return 0
                     ;;
                 --max-line)
@@ -780,7 +780,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__replay)
-            opts="-h --speed --instant --step --max-gap --from-seq --since --until --stream --turn --only --restamp --max-line --strict --help"
+            opts="-F -h --speed --instant --step --max-gap --from-seq --since --until --stream --turn --only --restamp --follow --idle --header --bearer --ca --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -816,6 +816,33 @@ _spile_known() {
                     ;;
                 --only)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bearer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-line)
@@ -943,14 +970,14 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__wrap)
-            opts="-h --from --stdin --pty --stream --label --max-line --max-block --strict --fail-on-stop --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --help"
+            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --from)
-                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw droid aider openai-chat openai-responses anthropic gemini-api stream-chunk acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto claude codex gemini cursor opencode amp qwen goose kimi copilot pi muse grok antigravity openclaw droid cline openhands auggie oz vibe aider openai-chat openai-responses anthropic gemini-api bedrock ollama cohere adk stream-chunk a2a acp mcp ag-ui vercel langgraph events text" -- "${cur}"))
                     return 0
                     ;;
                 --stdin)

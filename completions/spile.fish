@@ -47,7 +47,7 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "config" -d 'Show every 
 complete -c spile -n "__fish_spile_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l from -d 'The runtime whose output this is: a name from `spile adapters`, or auto' -r -f -a "auto\t'whatever the command\'s name and its first lines say'
 claude\t'Claude Code, stream-json'
-codex\t'Codex CLI, exec --json'
+codex\t'Codex CLI, exec --json and app-server'
 gemini\t'Gemini CLI, stream-json'
 cursor\t'Cursor\'s agent, stream-json'
 opencode\t'opencode, run --format json, and its server\'s events'
@@ -62,12 +62,22 @@ grok\t'Grok CLI, streaming-json'
 antigravity\t'Antigravity CLI, json'
 openclaw\t'OpenClaw, json'
 droid\t'Factory\'s Droid, stream-json'
+cline\t'Cline, json'
+openhands\t'OpenHands, headless json'
+auggie\t'Augment\'s Auggie, json'
+oz\t'Warp\'s oz, json'
+vibe\t'Mistral Vibe, streaming'
 aider\t'Aider, its plain output'
 openai-chat\t'OpenAI Chat Completions, raw body'
 openai-responses\t'OpenAI Responses API, raw body'
 anthropic\t'Anthropic Messages API, raw body'
 gemini-api\t'Gemini API, raw body'
+bedrock\t'Amazon Bedrock, Converse and InvokeModel streams'
+ollama\t'Ollama API, raw body'
+cohere\t'Cohere API v2, raw body'
+adk\t'Google ADK, events of its API server'
 stream-chunk\t'numbered chunks over JSON-RPC, scaffold/streamChunk'
+a2a\t'Agent2Agent protocol, a task\'s stream'
 acp\t'Agent Client Protocol'
 mcp\t'Model Context Protocol, a server\'s messages'
 ag-ui\t'AG-UI events'
@@ -84,7 +94,7 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-line -d 'Longes
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-block -d 'Longest block of text; a longer one goes on in a new block' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l fail-on-stop -d 'Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l grace -d 'Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL' -r
-complete -c spile -n "__fish_spile_using_subcommand wrap" -l timeout -d 'Fail the turn and end the agent if the whole run takes longer' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l timeout -d 'Fail the turn and end the agent if the whole run takes longer; 0, here and below, is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l idle-timeout -d 'The same if nothing comes on stdout and stderr for so long' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l first-output-timeout -d 'The same if nothing at all has come by then' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l tool-timeout -d 'The same if one call of a tool takes longer' -r
@@ -93,8 +103,9 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l drain -d 'After the
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-mem -d 'Output that may wait in memory for a slow reader' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-max -d 'Output that may wait in a temporary file after that; then the agent is held back' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l record -d 'Record the agent\'s raw output with its times, as NDJSON that only you can read' -r -F
-complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Start nothing if another run with this key is still there' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Start nothing if another run with this key is still there, and exit with status 79' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l pty -d 'Give the agent a terminal; at a terminal it is yours: your keys, its screen'
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-escapes -d 'Keep escape sequences and carriage returns in plain output, stderr and what tools give'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be read'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points of a merged delta; one longer delta passes whole' -r
@@ -113,11 +124,14 @@ complete -c spile -n "__fish_spile_using_subcommand coalesce" -l strict -d 'Exit
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand chunk" -l for -d 'The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml' -r -f -a "discord\t''
 telegram\t''
+telegram-rich\t''
 slack\t''
+slack-markdown\t''
 whatsapp\t''
 signal\t''
 line\t''
 teams\t''
+teams-bot\t''
 matrix\t''
 bluesky\t''
 irc\t''
@@ -137,8 +151,8 @@ complete -c spile -n "__fish_spile_using_subcommand chunk" -l eager -d 'Let a fi
 complete -c spile -n "__fish_spile_using_subcommand chunk" -l parents -d 'Cut the texts of sub-agents too'
 complete -c spile -n "__fish_spile_using_subcommand chunk" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l every -d 'Say a heartbeat after each such time without an event' -r
-complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l stall-after -d 'Say `stalled`, once in a silence, when it is this long' -r
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l every -d 'Say a heartbeat after each such time without an event; 0 is never' -r
+complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l stall-after -d 'Say `stalled`, once in a silence, when it is this long; 0 is never' -r
 complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l clock -d 'Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)' -r -f -a "wall\t'From the clock on the wall'
 event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand heartbeat" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
@@ -148,7 +162,7 @@ complete -c spile -n "__fish_spile_using_subcommand merge" -l each -d 'Start the
 complete -c spile -n "__fish_spile_using_subcommand merge" -l labels -d 'Names of the agents that --each starts [default: 1 to N]' -r
 complete -c spile -n "__fish_spile_using_subcommand merge" -l from -d 'Their runtime, as for wrap' -r -f -a "auto\t'whatever the command\'s name and its first lines say'
 claude\t'Claude Code, stream-json'
-codex\t'Codex CLI, exec --json'
+codex\t'Codex CLI, exec --json and app-server'
 gemini\t'Gemini CLI, stream-json'
 cursor\t'Cursor\'s agent, stream-json'
 opencode\t'opencode, run --format json, and its server\'s events'
@@ -163,12 +177,22 @@ grok\t'Grok CLI, streaming-json'
 antigravity\t'Antigravity CLI, json'
 openclaw\t'OpenClaw, json'
 droid\t'Factory\'s Droid, stream-json'
+cline\t'Cline, json'
+openhands\t'OpenHands, headless json'
+auggie\t'Augment\'s Auggie, json'
+oz\t'Warp\'s oz, json'
+vibe\t'Mistral Vibe, streaming'
 aider\t'Aider, its plain output'
 openai-chat\t'OpenAI Chat Completions, raw body'
 openai-responses\t'OpenAI Responses API, raw body'
 anthropic\t'Anthropic Messages API, raw body'
 gemini-api\t'Gemini API, raw body'
+bedrock\t'Amazon Bedrock, Converse and InvokeModel streams'
+ollama\t'Ollama API, raw body'
+cohere\t'Cohere API v2, raw body'
+adk\t'Google ADK, events of its API server'
 stream-chunk\t'numbered chunks over JSON-RPC, scaffold/streamChunk'
+a2a\t'Agent2Agent protocol, a task\'s stream'
 acp\t'Agent Client Protocol'
 mcp\t'Model Context Protocol, a server\'s messages'
 ag-ui\t'AG-UI events'
@@ -183,8 +207,8 @@ complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -d 'Every r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l then -d 'Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l reason -d 'Why, in words, for the turn\'s terminal event' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l grace -d 'An agent that does not obey is killed, with all below it, after so long' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The turn has taken so long' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'Nothing has come for so long' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The turn has taken so long; 0 is no limit' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'Nothing has come for so long; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l match -d 'The answer has a match, also across deltas; of a long block the last 4 KiB are looked at' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-tool -d 'A tool of this name is called; several are separated by commas' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters than this' -r
@@ -210,7 +234,7 @@ complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'What is
 hold\t'It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`'
 skip\t'Let be, and marked: it may be missing'"
 complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown' -r
-complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time' -r
+complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send what is older than this by its own time; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l batch -d 'Most deliveries under way at a file or HTTP sink, each of which is settled after a crash' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l tries -d 'Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count' -r
@@ -228,10 +252,15 @@ complete -c spile -n "__fish_spile_using_subcommand replay" -l until -d 'End in 
 complete -c spile -n "__fish_spile_using_subcommand replay" -l stream -d 'Only this stream' -r
 complete -c spile -n "__fish_spile_using_subcommand replay" -l turn -d 'Only the turn of this number, of each stream' -r
 complete -c spile -n "__fish_spile_using_subcommand replay" -l only -d 'Only these types: names or patterns like turn_*, separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l idle -d 'End a source when nothing has come from it for this long [default: wait as long as it takes]' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l header -d 'Header sent to every address; its value is read from a variable or a file, never from the command line' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l bearer -d 'Bearer token sent to every address' -r
+complete -c spile -n "__fish_spile_using_subcommand replay" -l ca -d 'File with the CA certificates (PEM) to trust instead of those of CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR and the system' -r -F
 complete -c spile -n "__fish_spile_using_subcommand replay" -l max-line -d 'Longest line that is looked at; a longer one is handed on as it is' -r
 complete -c spile -n "__fish_spile_using_subcommand replay" -l instant -d 'Do not wait at all'
 complete -c spile -n "__fish_spile_using_subcommand replay" -l step -d 'Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the speed, q to quit'
 complete -c spile -n "__fish_spile_using_subcommand replay" -l restamp -d 'Let `ts` be the time at which an event leaves'
+complete -c spile -n "__fish_spile_using_subcommand replay" -s F -l follow -d 'At the end of the last file, wait for more of it; connect to a server again when its stream has ended'
 complete -c spile -n "__fish_spile_using_subcommand replay" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'What the output is for [default: tty in a terminal, else plain]' -r -f -a "tty\t'A terminal: colours, titles cut to its width'
@@ -259,6 +288,7 @@ complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Long
 complete -c spile -n "__fish_spile_using_subcommand export" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand ledger" -l all -d 'Every delivery that failed or is in doubt, for retry and forget'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only what is not settled'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l json -d 'One JSON object a line'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -7,7 +7,7 @@ module completions {
   ]
 
   def "nu-complete spile wrap from" [] {
-    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "stream-chunk" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "cline" "openhands" "auggie" "oz" "vibe" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "bedrock" "ollama" "cohere" "adk" "stream-chunk" "a2a" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
   }
 
   def "nu-complete spile wrap stdin" [] {
@@ -23,10 +23,11 @@ module completions {
     --label: string           # A name for people
     --max-line: string        # Longest line that is taken for a message; a longer one is carried in pieces
     --max-block: string       # Longest block of text; a longer one goes on in a new block
+    --keep-escapes            # Keep escape sequences and carriage returns in plain output, stderr and what tools give
     --strict                  # Exit with status 65 if any output of the agent could not be read
     --fail-on-stop: string    # Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete
     --grace: string           # Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
-    --timeout: string         # Fail the turn and end the agent if the whole run takes longer
+    --timeout: string         # Fail the turn and end the agent if the whole run takes longer; 0, here and below, is no limit
     --idle-timeout: string    # The same if nothing comes on stdout and stderr for so long
     --first-output-timeout: string # The same if nothing at all has come by then
     --tool-timeout: string    # The same if one call of a tool takes longer
@@ -35,7 +36,7 @@ module completions {
     --spool-mem: string       # Output that may wait in memory for a slow reader
     --spool-max: string       # Output that may wait in a temporary file after that; then the agent is held back
     --record: path            # Record the agent's raw output with its times, as NDJSON that only you can read
-    --once: string            # Start nothing if another run with this key is still there
+    --once: string            # Start nothing if another run with this key is still there, and exit with status 79
     --help(-h)                # Print help (see more with '--help')
     ...command: string        # The agent to start, with its arguments; a -- in front of it is allowed everywhere
   ]
@@ -64,7 +65,7 @@ module completions {
   ]
 
   def "nu-complete spile chunk channel" [] {
-    [ "discord" "telegram" "slack" "whatsapp" "signal" "line" "teams" "matrix" "bluesky" "irc" "plain" ]
+    [ "discord" "telegram" "telegram-rich" "slack" "slack-markdown" "whatsapp" "signal" "line" "teams" "teams-bot" "matrix" "bluesky" "irc" "plain" ]
   }
 
   def "nu-complete spile chunk unit" [] {
@@ -97,8 +98,8 @@ module completions {
 
   # Say that an agent is alive and silent: never a silent minute
   export extern "spile heartbeat" [
-    --every: string           # Say a heartbeat after each such time without an event
-    --stall-after: string     # Say `stalled`, once in a silence, when it is this long
+    --every: string           # Say a heartbeat after each such time without an event; 0 is never
+    --stall-after: string     # Say `stalled`, once in a silence, when it is this long; 0 is never
     --clock: string@"nu-complete spile heartbeat clock" # Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
@@ -107,7 +108,7 @@ module completions {
   ]
 
   def "nu-complete spile merge from" [] {
-    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "stream-chunk" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "cline" "openhands" "auggie" "oz" "vibe" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "bedrock" "ollama" "cohere" "adk" "stream-chunk" "a2a" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
   }
 
   # Make several streams one, in the order in which their lines come
@@ -132,8 +133,8 @@ module completions {
     --then: string            # Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none
     --reason: string          # Why, in words, for the turn's terminal event
     --grace: string           # An agent that does not obey is killed, with all below it, after so long
-    --after: string           # The turn has taken so long
-    --when-idle: string       # Nothing has come for so long
+    --after: string           # The turn has taken so long; 0 is no limit
+    --when-idle: string       # Nothing has come for so long; 0 is no limit
     --match: string           # The answer has a match, also across deltas; of a long block the last 4 KiB are looked at
     --on-tool: string         # A tool of this name is called; several are separated by commas
     --max-text: string        # The answers have more characters than this
@@ -172,7 +173,7 @@ module completions {
     --ledger: path            # Keep every delivery in this file until it is settled; implies --append
     --in-doubt: string@"nu-complete spile tee in_doubt" # What is done with a delivery in doubt at a sink that cannot tell
     --reconcile: string       # Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook has it: it prints sent, not_sent or unknown
-    --max-age: string         # Do not send what is older than this by its own time
+    --max-age: string         # Do not send what is older than this by its own time; 0 is no limit
     --pace: string            # Least time between two deliveries to a sink
     --batch: string           # Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
     --tries: string           # Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot be reached does not count
@@ -195,6 +196,11 @@ module completions {
     --turn: string            # Only the turn of this number, of each stream
     --only: string            # Only these types: names or patterns like turn_*, separated by commas
     --restamp                 # Let `ts` be the time at which an event leaves
+    --follow(-F)              # At the end of the last file, wait for more of it; connect to a server again when its stream has ended
+    --idle: string            # End a source when nothing has come from it for this long [default: wait as long as it takes]
+    --header: string          # Header sent to every address; its value is read from a variable or a file, never from the command line
+    --bearer: string          # Bearer token sent to every address
+    --ca: path                # File with the CA certificates (PEM) to trust instead of those of CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR and the system
     --max-line: string        # Longest line that is looked at; a longer one is handed on as it is
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
@@ -253,6 +259,7 @@ module completions {
 
   # Look into a delivery ledger, and decide what waits for a person
   export extern "spile ledger" [
+    --all                     # Every delivery that failed or is in doubt, for retry and forget
     --pending                 # Only what is not settled
     --json                    # One JSON object a line
     --help(-h)                # Print help (see more with '--help')
