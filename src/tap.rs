@@ -2,22 +2,20 @@
 //! it never waits, and it never loses what it read before it knew the runtime.
 
 mod fed;
+mod own;
 mod watch;
 
 pub use fed::Fed;
+pub use own::Own;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::adapter::framing::{Frame, Frames};
 use crate::adapter::{self, Framing, Match, Order, Reader, Spec};
 use crate::codec::{self, Lines, Piece};
-use crate::event::VERSION;
 use crate::exit::Exit;
 use crate::guard::{self, End, Ended, Guard};
-use crate::replay::raw;
 use crate::stage::{Io, Stage};
 use crate::text::escapes::{self, Plain};
 use crate::time::Time;
@@ -65,36 +63,6 @@ pub struct Tap {
     plain: Option<Plain>,
     /// Nothing but the lack of anything known says that it is plain text.
     is_guess: bool,
-}
-
-/// What spile itself writes, and an agent does not print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
-    /// Canonical events.
-    Events,
-    /// A raw recording (`spile wrap --record`).
-    Raw,
-}
-
-impl Own {
-    fn detect(text: &str, value: &Value) -> Option<Self> {
-        if value.get("spile").is_some() && raw::is_header(text) {
-            return Some(Self::Raw);
-        }
-        let has = |key: &str| value.get(key).is_some_and(Value::is_string);
-        let is_event = value.get("v") == Some(&Value::from(VERSION))
-            && ["type", "stream", "ts"].into_iter().all(has)
-            && value.get("seq").is_none_or(Value::is_u64);
-        is_event.then_some(Self::Events)
-    }
-
-    /// A name for the user, and what to do with it instead of wrapping a command that prints it.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Events => ("canonical events", "start it without spile wrap"),
-            Self::Raw => ("a raw recording", "play it with spile wrap -- spile replay FILE"),
-        }
-    }
 }
 
 enum Source {
