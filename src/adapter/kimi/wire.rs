@@ -55,7 +55,7 @@ impl Wire {
             Rpc::Result { result, .. } => match text_at(result, "status") {
                 Some(status) if emit.turn_open() => self.end(status, emit),
                 Some(_) if emit.over() => {
-                    emit.status("log", "the turn had ended already", result.clone())
+                    emit.status("log", "the turn had ended already", result.clone());
                 }
                 _ => emit.status("session", "", result.clone()),
             },
@@ -152,7 +152,7 @@ impl Wire {
         match status {
             "cancelled" | "interrupted" => emit.cancelled(status, Some(status), &spent),
             "max_steps_reached" => {
-                emit.fail(failure("the limit of steps was reached", "max_steps", None), &spent)
+                emit.fail(failure("the limit of steps was reached", "max_steps", None), &spent);
             }
             _ => emit.complete(status, None, &spent),
         }

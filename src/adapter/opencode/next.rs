@@ -64,7 +64,7 @@ impl Server {
             "step.failed" => run.fail(props.get("error").unwrap_or(props), emit),
             "retried" => emit.status("retry", "", props.clone()),
             kind if kind.starts_with("compaction") => {
-                emit.status("compaction", kind, props.clone())
+                emit.status("compaction", kind, props.clone());
             }
             _ => return false,
         }
