@@ -47,13 +47,16 @@ impl Server {
                 let content =
                     props.get("content").map(plain).filter(|content| *content != Value::Null);
                 let error = props.get("error").map(|error| Value::from(why(error).message));
-                let ok = kind == "tool.success";
+                let exits = ["/structured/exit", "/structured/exitCode"];
+                let exit_code = exits.iter().find_map(|at| props.pointer(at)?.as_i64());
+                let ok = kind == "tool.success" && exit_code.is_none_or(|code| code == 0);
                 let output = if ok { content } else { error.or(content) };
                 emit.finish_tool(&Done {
                     id: text("callID"),
                     name: text("tool"),
                     outcome: if ok { "ok" } else { "error" },
                     output: output.as_ref(),
+                    exit_code,
                     ..Done::default()
                 });
             }
@@ -72,15 +75,16 @@ impl Server {
     }
 
     fn begin(&mut self, model: Option<&str>, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
+        let prompt = props.pointer("/prompt/text").and_then(Value::as_str);
         if emit.turn_open() {
-            return;
+            return prompt.into_iter().for_each(|prompt| emit.user(prompt));
         }
         run.spent = Spent::default();
         self.reason = None;
         emit.start_turn(&TurnStarted {
             runtime: super::SPEC.name.into(),
             model: model.map(Into::into),
-            prompt: props.pointer("/prompt/text").and_then(Value::as_str).map(Into::into),
+            prompt: prompt.map(Into::into),
             agent: text_at(props, "agent").map(Into::into),
             session: self.session.as_deref().map(Into::into),
             ..TurnStarted::default()
