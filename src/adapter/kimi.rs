@@ -64,7 +64,7 @@ impl Runtime for Kimi {
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         self.wire.release(emit);
-        if self.meta || !emit.turn_open() {
+        if self.meta || self.wire.seen || !emit.turn_open() {
             Verdict::MissingResult
         } else if self.open.is_empty() {
             Verdict::ByExit

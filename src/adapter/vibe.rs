@@ -56,7 +56,9 @@ impl Runtime for Vibe {
     }
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if self.entries || !emit.turn_open() {
+        if self.entries && tail == Tail::Cut {
+            Verdict::Truncated
+        } else if self.entries || !emit.turn_open() {
             Verdict::ByExit
         } else {
             self.roles.on_end(tail, emit)

@@ -38,11 +38,14 @@ pub(super) struct Wire {
     /// The call whose arguments are being said.
     call: String,
     spent: Spent,
+    /// Messages of the wire were seen: a turn has an end of its own.
+    pub seen: bool,
 }
 
 impl Wire {
     /// Takes the next message; `false` if it is none of JSON-RPC.
     pub(super) fn message(&mut self, value: &Value, emit: &mut Emit<'_>) -> bool {
+        self.seen = true;
         match Rpc::of(value) {
             Rpc::Call { method: "event", params, .. } => {
                 let payload = params.get("payload").unwrap_or(&Value::Null);
@@ -99,6 +102,9 @@ impl Wire {
             "ToolCallPart" => self.held.add(&self.call, text("arguments_part")),
             "ToolResult" => self.result(payload, emit),
             "StatusUpdate" => self.status(payload, emit),
+            "TurnEnd" | "StepInterrupted" if !emit.turn_open() => {
+                emit.status("log", "the turn had ended already", payload.clone());
+            }
             "TurnEnd" => self.end("finished", emit),
             "StepInterrupted" => self.end("cancelled", emit),
             _ => emit.status(
