@@ -108,7 +108,7 @@ pub trait Runtime {
     /// Takes the next message as JSON text.
     ///
     /// # Errors
-    /// That it cannot be read; then nothing of it was emitted.
+    /// An error if the text cannot be read; nothing of it was emitted then.
     fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         let value = serde_json::from_str(text)?;
         let unknown = emit.unknown(&value);
@@ -177,9 +177,9 @@ pub struct Spec {
     pub flags: &'static [&'static str],
     /// The keys of its messages that the adapter reads or leaves out on purpose, parted by spaces; see [`keys`].
     pub keys: &'static str,
-    /// Whether the runtime has a result message, so that a turn without one did not complete.
+    /// True if the runtime has a result message, so that a turn without one did not complete.
     pub has_result: bool,
-    /// Whether a JSON value is one of its lines.
+    /// True if a JSON value is one of its lines.
     pub detect: fn(&Value) -> Match,
     /// How it is framed.
     pub framing: Framing,

@@ -46,7 +46,7 @@ pub struct Options {
     pub pass: bool,
     /// Says nothing at the end if no rule was broken.
     pub quiet: bool,
-    /// Whether the last turns of the streams decide the exit status too.
+    /// True if the last turns of the streams decide the exit status too.
     pub exit_from_stream: bool,
     /// The longest line, and whether malformed lines make the status 65.
     pub reading: Reading,
@@ -61,7 +61,7 @@ pub struct Check {
     in_line: bool,
     source: String,
     beginning: Beginning,
-    /// Whether the present input is something else than events, and whether one was.
+    /// True if the present input is something else than events, and whether one was.
     skipping: bool,
     foreign: bool,
 }

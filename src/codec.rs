@@ -107,7 +107,7 @@ pub fn without_lone(line: &str) -> Cow<'_, str> {
     surrogate::replace_lone(line).map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
-/// Whether a text is one JSON value and nothing else.
+/// True if a text is one JSON value and nothing else.
 #[must_use]
 pub fn is_json(text: &str) -> bool {
     Cursor::read(text, Cursor::raw).is_some()
@@ -148,7 +148,7 @@ impl std::ops::Deref for Str<'_> {
     }
 }
 
-/// Whether `id` can name a stream: 1 to 64 of `[A-Za-z0-9._:-]`, the first alphanumeric.
+/// True if `id` can name a stream: 1 to 64 of `[A-Za-z0-9._:-]`, the first alphanumeric.
 #[must_use]
 pub fn is_stream_id(id: &str) -> bool {
     let b = id.as_bytes();

@@ -256,7 +256,7 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Option<String> {
     }
 }
 
-/// Whether the option takes the value, found out by clap itself; else why not.
+/// True if the option takes the value, found out by clap itself; else why not.
 fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
     let flag = format!("--{}={value}", arg.get_long().unwrap_or_default());
     // What it requires beside itself is not asked for here.

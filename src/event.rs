@@ -77,7 +77,7 @@ impl Type {
         Self::NAMES.iter().find(|(t, _)| *t == self).map_or("", |(_, name)| name)
     }
 
-    /// Whether it ends a turn.
+    /// True if it ends a turn.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled)
@@ -122,7 +122,7 @@ pub struct Delta<'a> {
     pub label: Option<Raw<'a>>,
     /// The tool call under which a sub-agent said this.
     pub parent: Option<Raw<'a>>,
-    /// Whether spile, not the runtime, said it.
+    /// True if spile, not the runtime, said it.
     pub synthetic: bool,
     /// The block that it adds to.
     pub block: Raw<'a>,

@@ -63,7 +63,7 @@ pub struct Guard {
     fail_on_stop: Vec<String>,
     /// The open turn is that of the runtime which begins one next.
     handed_over: bool,
-    /// Whether the outputs of tools keep their escape sequences.
+    /// True if the outputs of tools keep their escape sequences.
     raw_outputs: bool,
     stderr_tail: String,
     diagnostics: u64,
@@ -75,7 +75,7 @@ pub struct Guard {
 #[derive(Debug, Default)]
 struct Turn {
     tools: Tools,
-    /// Whether the main agent has said anything to the user.
+    /// True if the main agent has said anything to the user.
     answered: bool,
     /// What it has used, as far as that is known before it ends.
     spent: Spent,

@@ -45,7 +45,7 @@ pub enum Stop {
 /// How a turn is to be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cancel {
-    /// Whether the runtime has an interrupt of its own: then that is the first rung, and a turn that it ends is the end of
+    /// True if the runtime has an interrupt of its own: then that is the first rung, and a turn that it ends is the end of
     /// the climb.
     pub interrupt: bool,
     /// After so long nothing of the agent is left; the rungs before the last share it. `None`: each has the whole grace.
@@ -123,7 +123,7 @@ struct Climb {
     interrupted: Option<u64>,
     /// When the climb began, or a signal asked for it.
     asked: Time,
-    /// Whether a signal did.
+    /// True if a signal did.
     signalled: bool,
 }
 
@@ -278,7 +278,7 @@ impl Lifecycle {
         heard.into_iter().flatten().chain(seen).min()
     }
 
-    /// Whether a turn is over and another may be asked for.
+    /// True if a turn is over and another may be asked for.
     #[must_use]
     pub fn is_between(&self) -> bool {
         self.view.phase == Phase::Between && self.exited.is_none()
@@ -295,13 +295,13 @@ impl Lifecycle {
         self.actions.pop_front()
     }
 
-    /// Whether any rung was climbed that ends the agent.
+    /// True if any rung was climbed that ends the agent.
     #[must_use]
     pub fn killed(&self) -> bool {
         self.killed
     }
 
-    /// Whether the run is over: [`Action::Finish`] was given.
+    /// True if the run is over: [`Action::Finish`] was given.
     #[must_use]
     pub fn finished(&self) -> bool {
         self.finished

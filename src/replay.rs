@@ -46,7 +46,7 @@ pub struct Options {
     pub mode: Mode,
     /// What becomes of `ts`.
     pub stamp: Stamp,
-    /// Whether somebody wants to see how far it has got.
+    /// True if somebody wants to see how far it has got.
     pub watched: bool,
     /// How lines are read.
     pub reading: Reading,
@@ -121,13 +121,13 @@ impl Replay {
         &mut self.player.queue
     }
 
-    /// Whether nothing more that could come is wanted.
+    /// True if nothing more that could come is wanted.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.player.done
     }
 
-    /// Whether anything of what was read lay in the range that was asked for.
+    /// True if anything of what was read lay in the range that was asked for.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.player.select.begun()

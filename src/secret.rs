@@ -96,7 +96,7 @@ fn is_name(text: &str) -> bool {
 /// A pattern, and how many of its groups stand in front of the secret.
 type Rule = (Regex, Named);
 
-/// Whether the first group of a pattern is a name that decides.
+/// True if the first group of a pattern is a name that decides.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
     Yes,
@@ -174,7 +174,7 @@ fn replace(found: &Captures<'_>, named: Named) -> String {
     format!("{keep}{MASK}{}", &whole[keep.len() + value.len()..])
 }
 
-/// Whether a flag, a variable, a header or a key of this name holds a secret.
+/// True if a flag, a variable, a header or a key of this name holds a secret.
 fn is_secret(name: &str) -> bool {
     let mut words = parts(name);
     // What names a place or a kind of the secret is none.
@@ -235,7 +235,7 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// Whether a value is none that has to be hidden: a reference to one, a switch, or the number of a limit.
+/// True if a value is none that has to be hidden: a reference to one, a switch, or the number of a limit.
 fn is_harmless(name: &str, value: &str) -> bool {
     let reference = value.starts_with(['$', '`']) || value.starts_with("env:");
     let switch = ["", "true", "false", "yes", "no", "on", "off", "none", "null"].contains(&value);

@@ -109,7 +109,7 @@ pub struct Needs {
     pub form: Form,
     /// Most deliveries for one call; those that can tell of each what became of it take several.
     pub batch: usize,
-    /// Whether it knows a delivery id again, so that sending a second time does no harm.
+    /// True if it knows a delivery id again, so that sending a second time does no harm.
     pub idempotent: bool,
 }
 
@@ -118,7 +118,7 @@ pub trait Sink: Send {
     /// What it wants; the same at every call.
     fn needs(&self) -> Needs;
 
-    /// Whether it takes what it is given as fast as a disk: then it is better to wait a moment for it than to put aside, on
+    /// True if it takes what it is given as fast as a disk: then it is better to wait a moment for it than to put aside, on
     /// that very disk, what it cannot take at once.
     fn is_prompt(&self) -> bool {
         false

@@ -58,7 +58,7 @@ pub trait Stage {
         let _ = (now, io);
     }
 
-    /// Whether it wants no more input: its end comes next.
+    /// True if it wants no more input: its end comes next.
     fn is_over(&self) -> bool {
         false
     }
@@ -84,7 +84,7 @@ pub enum Clock {
 pub struct Reading {
     /// The longest line that is looked at, in bytes.
     pub max_line: usize,
-    /// Whether malformed input makes the exit status 65.
+    /// True if malformed input makes the exit status 65.
     pub strict: bool,
 }
 

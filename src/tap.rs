@@ -46,7 +46,7 @@ pub struct Config {
     pub guard: guard::Config,
     /// The longest line that is looked at, in bytes.
     pub max_line: usize,
-    /// Whether a diagnostic makes the exit status 65.
+    /// True if a diagnostic makes the exit status 65.
     pub strict: bool,
     /// The command line of the agent; empty if there is none.
     pub argv: Vec<String>,
@@ -169,7 +169,7 @@ impl Tap {
         }
     }
 
-    /// Whether the runtime has a result message, after which there is nothing to wait for but its exit.
+    /// True if the runtime has a result message, after which there is nothing to wait for but its exit.
     #[must_use]
     pub fn has_result(&self) -> bool {
         matches!(&self.source, Source::Known(spec, ..) if spec.has_result)
@@ -189,7 +189,7 @@ impl Tap {
         self.hint.take()
     }
 
-    /// Whether the output was read as plain text because nothing known was in it.
+    /// True if the output was read as plain text because nothing known was in it.
     #[must_use]
     pub fn is_guess(&self) -> bool {
         self.is_guess && self.adapter() == adapter::TEXT.name

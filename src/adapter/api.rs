@@ -45,7 +45,7 @@ struct Held {
 }
 
 impl HeldTools {
-    /// Whether a tool waits under this key.
+    /// True if a tool waits under this key.
     pub fn has(&self, key: &str) -> bool {
         self.held.iter().any(|h| h.key == key)
     }

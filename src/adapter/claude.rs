@@ -63,7 +63,7 @@ pub(super) const SPEC: Spec = Spec {
 /// The adapter of a dialect.
 pub(super) struct Claude {
     dialect: &'static Dialect,
-    /// Whether it reads messages on its stdin.
+    /// True if it reads messages on its stdin.
     takes_orders: bool,
     /// How many lines without a message id there were.
     unnamed: u64,

@@ -43,7 +43,7 @@ pub struct Message<'a> {
     pub offset: u64,
 }
 
-/// Whether the input ended between two messages.
+/// True if the input ended between two messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
     /// It did.
@@ -90,13 +90,13 @@ impl Frames {
         }
     }
 
-    /// Whether the input has shown itself as an HTTP response or as server-sent events: more will come.
+    /// True if the input has shown itself as an HTTP response or as server-sent events: more will come.
     #[must_use]
     pub fn is_sent(&self) -> bool {
         self.parts.sent
     }
 
-    /// Whether no message has begun, so that a line of JSON is one of its own.
+    /// True if no message has begun, so that a line of JSON is one of its own.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let parts = &self.parts;
@@ -153,14 +153,14 @@ fn truncated(offset: usize) -> Malformed {
     Malformed { offset, reason: "truncated: the output ends in the middle of a message".into() }
 }
 
-/// Whether a line may begin a JSON value. The word in brackets with which many logs begin is none.
+/// True if a line may begin a JSON value. The word in brackets with which many logs begin is none.
 fn may_be_json(line: &str) -> bool {
     let line = line.trim_start();
     let word = |rest: &str| rest.starts_with(char::is_alphabetic);
     line.starts_with('{') || line.strip_prefix('[').is_some_and(|rest| !word(rest))
 }
 
-/// Whether a text is one whole JSON value.
+/// True if a text is one whole JSON value.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }

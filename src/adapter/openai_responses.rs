@@ -199,7 +199,7 @@ impl Responses {
         self.remember(key);
     }
 
-    /// Whether this is seen for the first time.
+    /// True if this is seen for the first time.
     fn remember(&mut self, key: &str) -> bool {
         if self.whole.len() >= MAX_WHOLE {
             self.whole.clear();

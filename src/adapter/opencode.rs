@@ -54,7 +54,7 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-/// Whether an event is one of the newer interface, which has its properties in `data`.
+/// True if an event is one of the newer interface, which has its properties in `data`.
 fn newer(type_: &str, event: &Value) -> bool {
     let ours = type_.starts_with("session.next.") || type_.starts_with("server.");
     ours && event.get("data").is_some_and(Value::is_object)

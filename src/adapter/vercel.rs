@@ -37,7 +37,7 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Vercel {
-    /// Whether a step has begun and not ended.
+    /// True if a step has begun and not ended.
     step: bool,
     /// What the stream called an error; it wins over what follows.
     error: Option<Value>,

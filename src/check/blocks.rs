@@ -75,7 +75,7 @@ impl Blocks {
         self.floor = self.max;
     }
 
-    /// Whether the event is about a block that is open.
+    /// True if the event is about a block that is open.
     pub(super) fn holds(&self, seen: &Seen<'_, '_>) -> bool {
         let number = seen.text("block").and_then(number);
         number.is_some_and(|n| self.find(n).is_some())
@@ -230,7 +230,7 @@ impl Blocks {
 }
 
 impl Block {
-    /// Whether the event closes the block.
+    /// True if the event closes the block.
     fn take(&mut self, seen: &Seen<'_, '_>, act: &Act<'_>, report: &mut Report) -> bool {
         self.check_same(seen, report);
         match act {

@@ -59,7 +59,7 @@ impl Stream {
         self.turns.count
     }
 
-    /// Whether a turn is open.
+    /// True if a turn is open.
     pub(super) fn is_open(&self) -> bool {
         self.turns.open.is_some()
     }

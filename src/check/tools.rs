@@ -43,7 +43,7 @@ impl Tools {
         self.full = false;
     }
 
-    /// Whether the event is about a tool that is open.
+    /// True if the event is about a tool that is open.
     pub(super) fn holds(&self, seen: &Seen<'_, '_>) -> bool {
         seen.text_in("tool", "id")
             .and_then(|id| self.by_id.get(key(&id).as_ref()))

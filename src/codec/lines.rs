@@ -34,7 +34,7 @@ pub enum Piece<'a> {
         offset: u64,
         /// As they came.
         bytes: &'a [u8],
-        /// Whether it is the line's first piece.
+        /// True if it is the line's first piece.
         first: bool,
     },
 }

@@ -45,7 +45,7 @@ pub(super) fn first(bytes: &[u8], beyond: bool) -> Option<usize> {
     Some(parts.len() * 16 + at)
 }
 
-/// Whether it is ASCII without a control character below the space.
+/// True if it is ASCII without a control character below the space.
 #[inline(always)]
 pub(super) fn is_plain(bytes: &[u8]) -> bool {
     let odd = |part: &[u8; 16]| {

@@ -14,9 +14,9 @@ use crate::event::{Delta, Envelope, Event};
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Writer {
-    /// Whether texts may hold stand-ins of [`super::mend_lone`], which are written as U+FFFD.
+    /// True if texts may hold stand-ins of [`super::mend_lone`], which are written as U+FFFD.
     pub lone_surrogates: bool,
-    /// Whether the same is done to the escapes within raw values, which are an agent's and not another event's.
+    /// True if the same is done to the escapes within raw values, which are an agent's and not another event's.
     pub mends_raw: bool,
 }
 
@@ -79,7 +79,7 @@ pub struct MergedDelta {
     pub label: Option<String>,
     /// The tool call under which a sub-agent said it.
     pub parent: Option<String>,
-    /// Whether spile, not the runtime, said it.
+    /// True if spile, not the runtime, said it.
     pub synthetic: bool,
     /// The block of all of them.
     pub block: String,

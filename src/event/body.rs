@@ -68,7 +68,7 @@ pub struct BlockFinal<'a> {
     /// The number of the part, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
-    /// Whether it is the block's last part.
+    /// True if it is the block's last part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<bool>,
     /// `stream/turn/block/part`.

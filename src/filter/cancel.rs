@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether any condition is there.
+    /// True if any condition is there.
     #[must_use]
     pub fn is_any(&self) -> bool {
         self.after.is_some()
@@ -102,7 +102,7 @@ pub struct Cancel {
     last: usize,
     /// Never later than the earliest deadline of any lane; a tick that comes too early computes it anew.
     due: Option<Time>,
-    /// Whether a turn was ended here.
+    /// True if a turn was ended here.
     cut: bool,
 }
 
@@ -123,7 +123,7 @@ pub fn refusal(wish: &Wish, code: &str, why: &str) -> String {
     .to_string()
 }
 
-/// Whether an event is a [`refusal`]; what another cancel has said of its own is not.
+/// True if an event is a [`refusal`]; what another cancel has said of its own is not.
 fn is_refusal(event: &Event<'_>) -> bool {
     event.kind == Type::Status && event.ts.is_none() && event.line.contains("cancel_refused")
 }

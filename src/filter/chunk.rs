@@ -117,7 +117,7 @@ impl Chunk {
         lane
     }
 
-    /// Whether a text of this kind is cut, said under a tool call or not.
+    /// True if a text of this kind is cut, said under a tool call or not.
     fn takes(&self, kind: &str, child: Option<&str>) -> bool {
         self.options.kinds.take(kind) && (child.is_none() || self.options.voices == Voices::All)
     }
@@ -181,7 +181,7 @@ impl Lane {
         }
     }
 
-    /// Whether a status says that events are missing.
+    /// True if a status says that events are missing.
     fn is_gap(event: &Event<'_>) -> bool {
         #[derive(serde::Deserialize)]
         struct Status<'a> {

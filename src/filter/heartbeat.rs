@@ -74,7 +74,7 @@ struct Turn {
     events: u64,
     chars: u64,
     open_tools: u64,
-    /// Whether any text or tool has come.
+    /// True if any text or tool has come.
     said: bool,
 }
 
@@ -233,7 +233,7 @@ impl Lane {
     }
 }
 
-/// Whether this says that a process was started.
+/// True if this says that a process was started.
 fn is_start(event: &Event<'_>) -> bool {
     let session = |fields: Fields<'_>| fields.text("kind").as_deref() == Some("session");
     event.kind == Type::Status && Fields::parse(event.line).is_ok_and(session)

@@ -115,7 +115,7 @@ impl Lane {
         Self { last: ts, most: self.most.max(ts), at }
     }
 
-    /// Whether a stream that begins at `ts` can belong to the same recording.
+    /// True if a stream that begins at `ts` can belong to the same recording.
     fn is_near(self, ts: Time) -> bool {
         if ts >= self.most { ts.since(self.most) <= APART } else { self.most.since(ts) <= ANEW }
     }

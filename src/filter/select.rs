@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether everything is wanted.
+    /// True if everything is wanted.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.from == From::Start && self.until.is_none() && self.keeps_all()
@@ -69,7 +69,7 @@ impl Moment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Types {
     patterns: Vec<String>,
-    /// Whether each of the nine matches, in the order of [`Type::NAMES`].
+    /// True if each of the nine matches, in the order of [`Type::NAMES`].
     known: [bool; Type::NAMES.len()],
 }
 
@@ -86,7 +86,7 @@ impl Types {
         Some(Self { patterns, known })
     }
 
-    /// Whether a pattern matches a type of this version.
+    /// True if a pattern matches a type of this version.
     fn is_known(pattern: &str) -> bool {
         Type::NAMES.iter().any(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()))
     }
@@ -105,7 +105,7 @@ impl Types {
         matches
     }
 
-    /// Whether the event's type matches one of them.
+    /// True if the event's type matches one of them.
     #[must_use]
     pub fn matches(&self, event: &Event<'_>) -> bool {
         if event.kind == Type::Other {
@@ -125,7 +125,7 @@ fn other_name(line: &str) -> Option<String> {
     Some(Fields::parse(line).ok()?.text("type")?.into_owned())
 }
 
-/// Whether a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.
+/// True if a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.
 pub(crate) fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -159,12 +159,12 @@ pub enum Place {
     Before,
     /// In front of it as far as can be told; it may turn out to belong to the turn with which it begins.
     Perhaps {
-        /// Whether a turn begins with it: what has been kept for an earlier one is not wanted.
+        /// True if a turn begins with it: what has been kept for an earlier one is not wanted.
         anew: bool,
     },
     /// It is what decides: what was kept as [`Place::Perhaps`] is wanted if `kept`.
     Begins {
-        /// Whether it is in the turn for which something was kept.
+        /// True if it is in the turn for which something was kept.
         kept: bool,
     },
     /// In it.
@@ -220,13 +220,13 @@ impl Select {
         &self.options
     }
 
-    /// Whether what comes next is wanted, as far as its place goes.
+    /// True if what comes next is wanted, as far as its place goes.
     #[must_use]
     pub fn begun(&self) -> bool {
         self.begun
     }
 
-    /// Whether something is kept because it may be wanted.
+    /// True if something is kept because it may be wanted.
     #[must_use]
     pub fn undecided(&self) -> bool {
         !self.begun && self.turn.is_some()
@@ -300,7 +300,7 @@ impl Select {
         if self.turn.is_some() { Place::Perhaps { anew: false } } else { Place::Before }
     }
 
-    /// Whether an event of the range is wanted. What belongs to no stream belongs to every stream and turn.
+    /// True if an event of the range is wanted. What belongs to no stream belongs to every stream and turn.
     pub fn keeps(&mut self, event: &Event<'_>) -> bool {
         let Self { options, met, .. } = self;
         if options.keeps_all() {

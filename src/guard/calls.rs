@@ -34,7 +34,7 @@ impl Calls {
 }
 
 impl Guard {
-    /// Whether this call was started in the open turn.
+    /// True if this call was started in the open turn.
     #[must_use]
     pub fn call_started(&self, id: &str) -> bool {
         let call = self.lane.calls.known.get(id);

@@ -105,7 +105,7 @@ impl Guard {
         self.lane.number == 0
     }
 
-    /// Whether a turn is open.
+    /// True if a turn is open.
     #[must_use]
     pub fn turn_open(&self) -> bool {
         self.lane.turn.is_some()
@@ -117,7 +117,7 @@ impl Guard {
         self.lane.turns
     }
 
-    /// Whether a turn is open in any lane.
+    /// True if a turn is open in any lane.
     #[must_use]
     pub fn any_turn_open(&self) -> bool {
         self.lanes().any(|lane| lane.turn.is_some())
@@ -148,7 +148,7 @@ impl Guard {
         open.min_by_key(|lane| lane.number).map(|lane| (lane.stream.as_str(), lane.turns))
     }
 
-    /// Whether an open turn was asked to end as cancelled.
+    /// True if an open turn was asked to end as cancelled.
     #[must_use]
     pub fn is_cancelling(&self) -> bool {
         self.lanes().any(|lane| matches!(lane.asked, Some(Asked::Cancel { .. })))
@@ -172,7 +172,7 @@ impl Guard {
         self.lanes().map(|lane| u64::from(lane.turn.is_some())).sum()
     }
 
-    /// Whether the main agent has said anything in the open turn.
+    /// True if the main agent has said anything in the open turn.
     #[must_use]
     pub fn answered(&self) -> bool {
         self.lane.turn.as_ref().is_some_and(|t| t.answered)

@@ -85,7 +85,7 @@ impl Tools {
         self.open.iter().map(|t| t.since).min()
     }
 
-    /// Whether a tool with the runtime's id is open.
+    /// True if a tool with the runtime's id is open.
     pub(super) fn is_open(&self, theirs: &str) -> bool {
         self.open.iter().any(|t| t.theirs == theirs)
     }

@@ -42,7 +42,7 @@ pub struct Planner {
 #[derive(Debug, Default)]
 struct Stream {
     stored: Stored,
-    /// Whether its first event has been held against the stored one.
+    /// True if its first event has been held against the stored one.
     checked: bool,
     refused: bool,
     /// The `seq` that the stream has reached in this run.
@@ -61,7 +61,7 @@ pub(super) enum First {
 }
 
 impl Planner {
-    /// Whether what is stored of this stream has been given already.
+    /// True if what is stored of this stream has been given already.
     #[must_use]
     pub fn knows(&self, stream: &str) -> bool {
         self.streams.contains_key(stream)
@@ -98,7 +98,7 @@ impl Planner {
         stream.refused
     }
 
-    /// Whether an event that is never in the ledger may be given to a sink: not if it may have been before.
+    /// True if an event that is never in the ledger may be given to a sink: not if it may have been before.
     pub fn passes(&mut self, stream: Option<&str>, seq: Option<u64>) -> bool {
         let Some(stream) = stream else {
             return true;

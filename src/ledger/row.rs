@@ -24,7 +24,7 @@ pub struct Row {
     pub block: Option<String>,
     /// The number of the part.
     pub part: Option<u64>,
-    /// Whether it is its block's last part.
+    /// True if it is its block's last part.
     pub last: bool,
     /// What an id stands for: of a part the text and its frame, of any other event its line ([`super::content`]).
     pub content: [u8; 32],
@@ -77,7 +77,7 @@ impl Row {
         hash.finalize().into()
     }
 
-    /// Whether something is still to be done, or waits for it: what is neither has its line no longer.
+    /// True if something is still to be done, or waits for it: what is neither has its line no longer.
     #[must_use]
     pub fn is_open(&self) -> bool {
         is_open(self.state, self.mark)
@@ -100,7 +100,7 @@ impl Row {
     }
 }
 
-/// Whether a delivery in this state still matters to those behind it.
+/// True if a delivery in this state still matters to those behind it.
 pub(super) fn is_open(state: State, mark: Mark) -> bool {
     match state {
         State::Planned | State::Sending => true,

@@ -76,7 +76,7 @@ impl Streams {
         source
     }
 
-    /// Whether any turn came from a source.
+    /// True if any turn came from a source.
     pub(super) fn any_turn_of(&self, source: usize) -> bool {
         self.with_turn.contains(&source)
     }
@@ -139,7 +139,7 @@ impl Stream {
         }
     }
 
-    /// Whether the event belongs to a turn.
+    /// True if the event belongs to a turn.
     fn take(&mut self, event: &Event<'_>) -> bool {
         if event.seq.is_none() {
             return false;

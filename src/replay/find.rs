@@ -47,7 +47,7 @@ pub enum Found<'a> {
 pub struct Start {
     /// From this byte, the beginning of a line.
     pub offset: u64,
-    /// Whether that is the beginning of what is wanted.
+    /// True if that is the beginning of what is wanted.
     pub jump: Jump,
     /// The time of the recording's first event.
     pub first: Option<Time>,

@@ -30,13 +30,13 @@ pub(super) struct Player {
     options: Options,
     pub(super) exit: Exit,
     pub(super) done: bool,
-    /// Whether nothing of the present source can be played.
+    /// True if nothing of the present source can be played.
     skipped: bool,
-    /// Whether the present raw recording says how the agent ended.
+    /// True if the present raw recording says how the agent ended.
     ended: bool,
-    /// Whether the last piece of a line too long to look at has been passed on.
+    /// True if the last piece of a line too long to look at has been passed on.
     passing: bool,
-    /// Whether every event leaves at once and as it stands.
+    /// True if every event leaves at once and as it stands.
     plainly: bool,
 }
 

@@ -28,7 +28,7 @@ pub struct Mark {
     pub offset: u64,
     /// Where it goes.
     pub to: To,
-    /// Whether it is a piece of running text, over which a person may want to skip.
+    /// True if it is a piece of running text, over which a person may want to skip.
     pub delta: bool,
     /// Its length in bytes.
     pub(super) len: usize,
@@ -74,7 +74,7 @@ impl Queue {
         self.bytes.len() - self.left
     }
 
-    /// Whether nothing waits, not even an end.
+    /// True if nothing waits, not even an end.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.marks.is_empty()

@@ -15,7 +15,7 @@ use crate::codec::{Fields, Malformed};
 use crate::exit::Exit;
 use crate::time::Time;
 
-/// Whether a first line is the header of a raw recording.
+/// True if a first line is the header of a raw recording.
 pub(crate) fn is_header(line: &str) -> bool {
     line.contains("\"spile\"")
         && Fields::parse(line).is_ok_and(|fields| fields.get("spile") == Some("\"raw\""))

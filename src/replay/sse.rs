@@ -16,7 +16,7 @@ const MAX_STREAMS: usize = 1024;
 #[derive(Debug)]
 pub struct Sse {
     lines: Lines,
-    /// Whether the last byte was a carriage return, which ended a line: a line feed behind it is part of that end.
+    /// True if the last byte was a carriage return, which ended a line: a line feed behind it is part of that end.
     returned: bool,
     frame: Frame,
 }
@@ -29,7 +29,7 @@ struct Frame {
     last_id: Option<String>,
     retry: Option<Duration>,
     lost: u64,
-    /// Whether what comes may have come before.
+    /// True if what comes may have come before.
     again: bool,
     seen: HashMap<String, Seen>,
     open: HashSet<String>,
@@ -102,7 +102,7 @@ impl Sse {
         self.frame.retry
     }
 
-    /// Whether a turn is open, or an event has begun: then there must be more.
+    /// True if a turn is open, or an event has begun: then there must be more.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.frame.open.is_empty() || self.frame.begun || !self.lines.held().is_empty()

@@ -97,7 +97,7 @@ pub(super) struct Agent {
     guarded: Guarded,
     /// Until when the guardian must have obeyed, and how many orders.
     owes: Option<(Time, u32)>,
-    /// Whether it did not, and was killed.
+    /// True if it did not, and was killed.
     disobeyed: bool,
     news: Vec<News>,
     /// Processes that cannot be killed by us.
@@ -282,13 +282,13 @@ impl Agent {
         std::mem::take(&mut self.news)
     }
 
-    /// Whether the guardian says something within `time`.
+    /// True if the guardian says something within `time`.
     fn is_ready(&self, time: Timespec) -> bool {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Whether the agent itself was to be killed and cannot be.
+    /// True if the agent itself was to be killed and cannot be.
     pub(super) fn is_immortal(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
@@ -382,7 +382,7 @@ impl Agent {
         left
     }
 
-    /// Whether the guardian was killed by us.
+    /// True if the guardian was killed by us.
     pub(super) fn has_disobeyed(&self) -> bool {
         self.disobeyed
     }

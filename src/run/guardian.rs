@@ -94,7 +94,7 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
 /// What the agent is started in.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Whether we have a terminal, at the front of which it gets.
+    /// True if we have a terminal, at the front of which it gets.
     terminal: bool,
     /// Where it goes into its control group.
     door: Option<RawFd>,
@@ -157,7 +157,7 @@ enum Stop {
 struct Guardian {
     control: UnixStream,
     signals: Signals,
-    /// Whether the agent has a terminal, and a session with it.
+    /// True if the agent has a terminal, and a session with it.
     terminal: bool,
     agent: Option<Pid>,
     exited: bool,

@@ -56,7 +56,7 @@ pub struct Plan {
     pub shown: Vec<String>,
     /// What it gets for its stdin.
     pub stdin: Stdin,
-    /// Whether it gets a terminal for all three, at which its stdin is typed.
+    /// True if it gets a terminal for all three, at which its stdin is typed.
     pub pty: bool,
     /// How long what may take.
     pub limits: Limits,
@@ -113,7 +113,7 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
     }
 }
 
-/// Whether an agent's command line says that it reads prompts from its stdin.
+/// True if an agent's command line says that it reads prompts from its stdin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prompts {
     /// As `--input-format stream-json` does.
@@ -143,7 +143,7 @@ struct Host<'a> {
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
     console: Option<Console>,
-    /// Whether the agent reads our stdin itself, and has words on its command line that speak of prompts there.
+    /// True if the agent reads our stdin itself, and has words on its command line that speak of prompts there.
     inherited: Option<Prompts>,
     output: Output,
     reader_gone: bool,
@@ -151,7 +151,7 @@ struct Host<'a> {
     signals: Signals,
     clock: Clock,
     dies_of: Death,
-    /// Whether the pipes were closed although somebody held them.
+    /// True if the pipes were closed although somebody held them.
     detached: bool,
     finish_by: Option<Time>,
     said_end: bool,
@@ -420,7 +420,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether the agent may read another prompt from a stdin that it has from us.
+    /// True if the agent may read another prompt from a stdin that it has from us.
     fn may_be_asked(&self) -> bool {
         let takes =
             |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();

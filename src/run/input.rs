@@ -40,7 +40,7 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
     let _ = (fd, PIPE);
 }
 
-/// Whether nothing more can come on our stdin, as far as can be seen without reading it: it is closed, /dev/null, a file at
+/// True if nothing more can come on our stdin, as far as can be seen without reading it: it is closed, /dev/null, a file at
 /// its end, or a pipe without a writer.
 pub(super) fn has_ended() -> bool {
     let stdin = rustix::stdio::stdin();

@@ -72,7 +72,7 @@ impl Inputs {
         true
     }
 
-    /// Whether nobody writes to them while we read: they are files, named on the command line.
+    /// True if nobody writes to them while we read: they are files, named on the command line.
     pub(super) fn are_at_rest(&self) -> bool {
         let all = std::iter::once(&self.now).chain(self.rest.iter().map(|(_, input)| input));
         let is_file = |fd| {
@@ -83,7 +83,7 @@ impl Inputs {
     }
 }
 
-/// Whether what we write to a file would come back as input.
+/// True if what we write to a file would come back as input.
 fn is_our_output(fd: BorrowedFd<'_>) -> bool {
     let (Ok(input), Ok(output)) =
         (rustix::fs::fstat(fd), rustix::fs::fstat(rustix::stdio::stdout()))

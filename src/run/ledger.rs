@@ -109,7 +109,7 @@ impl Store {
         }
     }
 
-    /// Whether this file is the ledger or one of those that belong to it.
+    /// True if this file is the ledger or one of those that belong to it.
     #[must_use]
     pub fn owns(&self, path: &Path) -> bool {
         let ledger = sink::canonical(&self.path).unwrap_or_else(|_| self.path.clone());

@@ -81,7 +81,7 @@ impl Input {
         }
     }
 
-    /// Whether it is our stdin.
+    /// True if it is our stdin.
     pub(super) fn is_stdin(&self) -> bool {
         self.0.is_none()
     }

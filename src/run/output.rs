@@ -56,7 +56,7 @@ pub fn complain(bytes: &[u8]) {
     }
 }
 
-/// Whether our stdout was closed when the process started. Rust's runtime opens /dev/null in its place before `main`, where
+/// True if our stdout was closed when the process started. Rust's runtime opens /dev/null in its place before `main`, where
 /// all would be lost in silence.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 

@@ -66,7 +66,7 @@ impl Pty {
 pub(super) struct Queue(CString);
 
 impl Queue {
-    /// Whether the agent has read all of it, ends of files included.
+    /// True if the agent has read all of it, ends of files included.
     pub(super) fn is_empty(&self) -> bool {
         let Ok(side) = open_side(&self.0) else {
             return false;

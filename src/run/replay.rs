@@ -51,7 +51,7 @@ pub struct Plan {
     pub pace: Pace,
     /// Who says when.
     pub hand: Hand,
-    /// Whether the last source may grow.
+    /// True if the last source may grow.
     pub follow: Follow,
     /// How long nothing may come from a source before it counts as ended.
     pub idle: Option<Duration>,
@@ -104,11 +104,11 @@ struct Player {
     pace: Pace,
     stepping: Option<Stepping>,
     progress: Progress,
-    /// Whether somebody upstream still has something to say when we are interrupted.
+    /// True if somebody upstream still has something to say when we are interrupted.
     upstream: bool,
-    /// Whether nothing waits for its time any more.
+    /// True if nothing waits for its time any more.
     hurried: bool,
-    /// Whether it ends before the recording does.
+    /// True if it ends before the recording does.
     quit: bool,
     widened: bool,
     dies_of: Option<i32>,
@@ -283,7 +283,7 @@ impl Player {
         }
     }
 
-    /// Whether what was said before must be written first.
+    /// True if what was said before must be written first.
     fn is_held_back(&self, mark: &Mark) -> bool {
         let pending = self.output.pending() + self.io.out.len();
         match mark.to {

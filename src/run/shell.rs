@@ -32,7 +32,7 @@ pub fn shell(line: &str, me: &Path) -> Result<Exit> {
     })
 }
 
-/// Whether our stdout is a terminal, and how wide it is in columns.
+/// True if our stdout is a terminal, and how wide it is in columns.
 #[must_use]
 pub fn terminal() -> (bool, Option<u16>) {
     let stdout = rustix::stdio::stdout();

@@ -131,7 +131,7 @@ impl Stopping {
         self.until
     }
 
-    /// Whether nothing more is to be read.
+    /// True if nothing more is to be read.
     pub(super) fn is_due(&self, now: Time) -> bool {
         self.until.is_some_and(|at| at <= now)
     }
@@ -142,7 +142,7 @@ impl Stopping {
     }
 }
 
-/// Whether a signal is ignored, as after `nohup` or in a shell's background job: then it stays so.
+/// True if a signal is ignored, as after `nohup` or in a shell's background job: then it stays so.
 fn ignored(signal: i32) -> bool {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null `act` only asks; `old` is a valid place for the answer and zeroed is a valid sigaction.

@@ -127,12 +127,12 @@ impl<T: Stored> Spool<T> {
         self.memory.is_empty() && self.read == self.written && self.tail.is_empty()
     }
 
-    /// Whether the next frame would go to the file.
+    /// True if the next frame would go to the file.
     pub(super) fn overflows(&self) -> bool {
         self.limits.file > 0 && (self.in_memory >= self.limits.memory || self.read != self.written)
     }
 
-    /// Whether it takes no more: the agent is to be held back.
+    /// True if it takes no more: the agent is to be held back.
     pub(super) fn is_full(&self) -> bool {
         if !self.tail.is_empty() {
             true

@@ -293,7 +293,7 @@ impl Loop {
         }
     }
 
-    /// Whether a sink has done something that ends all.
+    /// True if a sink has done something that ends all.
     fn look_at_sinks(&mut self) {
         if self.on_error.others == Others::GoOn {
             return;

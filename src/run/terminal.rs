@@ -56,12 +56,12 @@ impl Terminal {
         &self.saved
     }
 
-    /// Whether it is raw, that is: ours.
+    /// True if it is raw, that is: ours.
     pub(super) fn is_raw(&self) -> bool {
         self.raw
     }
 
-    /// Whether the agent's screen is to be seen on it.
+    /// True if the agent's screen is to be seen on it.
     pub(super) fn shows(&self) -> bool {
         self.shows
     }
@@ -114,7 +114,7 @@ fn reopen(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(opened.or_else(|_| rustix::io::fcntl_dupfd_cloexec(fd, 3))?)
 }
 
-/// Whether `other` is the terminal `fd`.
+/// True if `other` is the terminal `fd`.
 fn is_same(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     let device = |fd| fstat(fd).map(|stat| stat.st_rdev).ok();
     let controlling = rustix::fs::stat("/dev/tty").map(|stat| stat.st_rdev).ok();

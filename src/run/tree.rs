@@ -59,7 +59,7 @@ pub(super) fn job() -> Vec<Pid> {
     ours.map(|p| p.pid).collect()
 }
 
-/// Whether a process of our job writes the pipe `fd`: our upstream in a pipeline, or in a process substitution, and then
+/// True if a process of our job writes the pipe `fd`: our upstream in a pipeline, or in a process substitution, and then
 /// perhaps the spile above us.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     let Ok(pipe) = rustix::fs::fstat(fd) else {
@@ -87,7 +87,7 @@ fn spiles_above() -> Vec<Pid> {
     found
 }
 
-/// Whether a process has the file of this device and number open for writing.
+/// True if a process has the file of this device and number open for writing.
 fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
     let folder = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid()));
     folder.into_iter().flatten().flatten().any(|fd| {

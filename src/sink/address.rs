@@ -55,7 +55,7 @@ pub struct Web {
 pub struct Statuses(Vec<(u16, u16)>);
 
 impl Statuses {
-    /// Whether it is one of them.
+    /// True if it is one of them.
     #[must_use]
     pub fn has(&self, status: u16) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
@@ -126,7 +126,7 @@ const TYPES: [Type; 10] = [
 ];
 
 impl Selection {
-    /// Whether this event is one of them.
+    /// True if this event is one of them.
     #[must_use]
     pub fn takes(&self, event: &Event<'_>) -> bool {
         let listed = TYPES.iter().zip(self.types);

@@ -53,13 +53,13 @@ pub struct FileSink {
     /// `None`: a FIFO that has not been opened, since that waits for its reader.
     file: Option<File>,
     regular: bool,
-    /// Whether what is written is to be found under the name.
+    /// True if what is written is to be found under the name.
     kept: bool,
     /// Lines that went to a file that had the name before.
     elsewhere: u64,
     /// Lines that went to the file at hand.
     here: u64,
-    /// Whether what is there may end within a line that is not ours.
+    /// True if what is there may end within a line that is not ours.
     behind: bool,
     /// How often it had been asked to open files anew when it was opened.
     asked: usize,

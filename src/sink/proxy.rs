@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Proxy, String> {
     if host.is_empty() { Err(wrong()) } else { builder.build().map_err(|_| wrong()) }
 }
 
-/// Whether NO_PROXY excepts a host: `*` alone, a domain (itself and all below it, with or without a dot in front), an
+/// True if NO_PROXY excepts a host: `*` alone, a domain (itself and all below it, with or without a dot in front), an
 /// address, or a block of addresses like 10.0.0.0/8. Commas or blanks stand between them.
 fn is_excepted(host: &str, except: &str) -> bool {
     if except.trim() == "*" {
@@ -105,7 +105,7 @@ fn is_excepted(host: &str, except: &str) -> bool {
     })
 }
 
-/// Whether an address is the one that is named, or in the block.
+/// True if an address is the one that is named, or in the block.
 fn is_in_block(address: IpAddr, entry: &str) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, Some(bits)),

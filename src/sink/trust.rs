@@ -167,7 +167,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether the trouble is that a CA's certificate stands for a server.
+/// True if the trouble is that a CA's certificate stands for a server.
 fn is_ca(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(e))) = error else {
         return false;

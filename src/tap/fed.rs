@@ -31,7 +31,7 @@ pub struct Fed {
     stop_reasons: Vec<String>,
     /// The flag that was given and means nothing for events.
     flag: Option<&'static str>,
-    /// Whether anything has come.
+    /// True if anything has come.
     any: bool,
     refused: bool,
 }

@@ -82,7 +82,7 @@ impl Watch {
     }
 }
 
-/// Whether bytes are the beginning of a line that may be a message.
+/// True if bytes are the beginning of a line that may be a message.
 fn may_be(line: &[u8]) -> bool {
     BEGINNINGS.iter().any(|begin| line.starts_with(begin) || begin.starts_with(line))
 }

@@ -98,7 +98,7 @@ impl Marks {
         *self = Self::default();
     }
 
-    /// Whether something is held back.
+    /// True if something is held back.
     #[must_use]
     pub fn holds(&self) -> bool {
         !self.held.is_empty()

@@ -74,7 +74,7 @@ impl Sanitizer {
     }
 }
 
-/// Whether `bytes` are the beginning of a character and no more than that.
+/// True if `bytes` are the beginning of a character and no more than that.
 fn is_beginning(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
 }
@@ -120,7 +120,7 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", quoted(text).replace('\'', "'\\''"))
 }
 
-/// Whether a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, every control
+/// True if a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, every control
 /// of UAX #9 (marks, embeddings, overrides, isolates, and the deprecated U+206A to U+206F), and the line separators that only
 /// some programs break at.
 fn is_hidden(c: char) -> bool {

@@ -67,7 +67,7 @@ pub struct Options {
     pub text: TextBytes,
     /// How to read the events.
     pub reading: Reading,
-    /// Whether the exit status is that of the last turns.
+    /// True if the exit status is that of the last turns.
     pub exit_from_stream: bool,
 }
 

@@ -64,14 +64,14 @@ pub struct Part {
     pub close: String,
     /// White space of the text that is left out behind this part; of one line a part, NUL and SOH too.
     pub glue: String,
-    /// Whether the text ends with it.
+    /// True if the text ends with it.
     pub last: bool,
-    /// Whether a grapheme cluster larger than the limit had to be cut.
+    /// True if a grapheme cluster larger than the limit had to be cut.
     pub broken: bool,
 }
 
 impl Part {
-    /// Whether nothing of it would show: it is all of a text of white space.
+    /// True if nothing of it would show: it is all of a text of white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.body.is_empty() && self.open.is_empty()

@@ -67,7 +67,7 @@ struct Line {
     shown: bool,
     /// The line was written over after that: it leaves when it ends.
     busy: bool,
-    /// Whether a carriage return before a line feed stays.
+    /// True if a carriage return before a line feed stays.
     keeps_crlf: bool,
     out: String,
 }
@@ -111,7 +111,7 @@ impl Escapes {
         std::mem::take(&mut self.line.out)
     }
 
-    /// Whether nothing is held.
+    /// True if nothing is held.
     fn is_idle(&self) -> bool {
         self.begun.is_empty()
             && self.line.chars.is_empty()

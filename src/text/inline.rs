@@ -12,12 +12,12 @@ pub(super) type Piece = Range<usize>;
 pub(super) struct Pieces {
     /// In order; they do not overlap.
     pub whole: Vec<Piece>,
-    /// Whether something that may still fit begins whose end has not come; in a complete line nothing does.
+    /// True if something that may still fit begins whose end has not come; in a complete line nothing does.
     pub unended: bool,
 }
 
 impl Pieces {
-    /// Whether a cut at `at` would take a piece apart.
+    /// True if a cut at `at` would take a piece apart.
     pub(super) fn holds(&self, at: usize) -> bool {
         let before = self.whole.partition_point(|piece| piece.start < at);
         before.checked_sub(1).is_some_and(|last| at < self.whole[last].end)
@@ -35,7 +35,7 @@ const SCHEMES: [&str; 3] = ["https", "http", "ftp"];
 pub(super) struct Most<F> {
     /// In bytes, at least as much as fits.
     pub bytes: usize,
-    /// Whether a text fits.
+    /// True if a text fits.
     pub fits: F,
 }
 
@@ -238,12 +238,12 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
     }
 }
 
-/// Whether what stands between angle brackets may begin with it: a scheme, or a mark of Slack's or Discord's mentions.
+/// True if what stands between angle brackets may begin with it: a scheme, or a mark of Slack's or Discord's mentions.
 fn is_target(first: u8) -> bool {
     first.is_ascii_alphabetic() || matches!(first, b'@' | b'#' | b'!' | b':' | b'/')
 }
 
-/// Whether a URI's scheme stands first (RFC 3986 3.1).
+/// True if a URI's scheme stands first (RFC 3986 3.1).
 fn has_scheme(text: &[u8]) -> bool {
     let scheme = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
     text.iter().find(|c| !scheme(c)) == Some(&b':')
@@ -258,7 +258,7 @@ pub(super) struct Break {
     pub sentence: bool,
 }
 
-/// Whether a line may be broken at this white space: U+00A0, U+2007 and U+202F are no break.
+/// True if a line may be broken at this white space: U+00A0, U+2007 and U+202F are no break.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\n' | '\u{A0}' | '\u{2007}' | '\u{202F}')
 }
@@ -314,7 +314,7 @@ fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
 }
 
-/// Whether `c` goes on closing what a sentence or a clause ends.
+/// True if `c` goes on closing what a sentence or a clause ends.
 fn goes_on(c: char) -> bool {
     is_full_stop(c)
         || is_comma(c)
@@ -332,12 +332,12 @@ fn is_comma(c: char) -> bool {
     matches!(c, '、' | '，' | '；' | '：' | '､' | '၊' | '፣' | '፤')
 }
 
-/// Whether a clause ends with `mark`, if `next` follows.
+/// True if a clause ends with `mark`, if `next` follows.
 fn ends_clause(mark: char, next: char) -> bool {
     is_comma(mark) && !goes_on(next)
 }
 
-/// Whether a sentence ends with `text`, if `next` follows: marks and closing quotes before white space; the full-width
+/// True if a sentence ends with `text`, if `next` follows: marks and closing quotes before white space; the full-width
 /// marks and their like, and an ellipsis before what is not ASCII, before anything that does not go on closing.
 fn ends_sentence(text: &str, next: char) -> bool {
     let closing = |c: char| {

@@ -36,7 +36,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub kind: Kind,
-    /// Whether a block begins with it.
+    /// True if a block begins with it.
     pub starts: bool,
     /// Where its text begins, behind quote marks, list markers and indentation; in bytes.
     pub content: usize,
@@ -46,7 +46,7 @@ pub(super) struct Found {
     pub lazy: usize,
     /// How many columns of list items it stands in, inside the innermost quote.
     pub item: usize,
-    /// Whether the next line may continue its paragraph.
+    /// True if the next line may continue its paragraph.
     flows: bool,
     matched: usize,
     pushed: Vec<Container>,
@@ -344,7 +344,7 @@ fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
     items.sum()
 }
 
-/// Whether a fence opens here: a run of three or more, and behind backticks no backtick.
+/// True if a fence opens here: a run of three or more, and behind backticks no backtick.
 fn opener(rest: &[u8], mark: u8, whole: bool) -> Option<Kind> {
     let n = run(rest, mark);
     let behind = &rest[n..];
@@ -358,7 +358,7 @@ fn opener(rest: &[u8], mark: u8, whole: bool) -> Option<Kind> {
     }
 }
 
-/// Whether a line inside a fence closes it.
+/// True if a line inside a fence closes it.
 fn fence_line(at: &At<'_>, fence: OpenFence, whole: bool) -> Option<Kind> {
     let (pad, columns) = at.indent();
     let rest = &at.bytes[at.pos + pad..];

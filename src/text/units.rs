@@ -57,7 +57,7 @@ impl Sub for Size {
 }
 
 impl Size {
-    /// Whether it is no more than `other` in any unit.
+    /// True if it is no more than `other` in any unit.
     #[must_use]
     pub fn within(self, other: Self) -> bool {
         self.0.iter().zip(other.0).all(|(a, b)| *a <= b)
@@ -107,7 +107,7 @@ impl Limits {
         self.0.first().map_or(0, |l| l.max)
     }
 
-    /// Whether a part is one line, which a carriage return ends too, and which no NUL or SOH may be in: on IRC they end a
+    /// True if a part is one line, which a carriage return ends too, and which no NUL or SOH may be in: on IRC they end a
     /// message or begin a command (RFC 2812 2.3.1, CTCP).
     #[must_use]
     pub fn one_line(&self) -> bool {
@@ -171,12 +171,12 @@ pub(super) fn units_prefix(text: &str, unit: Unit, room: usize) -> usize {
     text.len()
 }
 
-/// Whether a part of one line cannot hold this byte.
+/// True if a part of one line cannot hold this byte.
 pub(super) fn ends_line(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r' | 0 | 1)
 }
 
-/// Whether a text shows something: it has more than white space, NUL and SOH.
+/// True if a text shows something: it has more than white space, NUL and SOH.
 pub(super) fn shows(text: &str) -> bool {
     text.chars().any(|c| !is_blank(c))
 }
@@ -195,7 +195,7 @@ fn utf16_units(byte: u8) -> usize {
     usize::from(byte & 0xC0 != 0x80) + usize::from(byte >= 0xF0)
 }
 
-/// Whether a grapheme cluster of `text`, which begins with one, begins or ends at `at`.
+/// True if a grapheme cluster of `text`, which begins with one, begins or ends at `at`.
 #[must_use]
 pub fn is_boundary(text: &str, at: usize) -> bool {
     let bytes = text.as_bytes();

@@ -35,12 +35,12 @@ pub(super) fn parent(update: &Value) -> Option<&str> {
 }
 
 impl ToolCalls {
-    /// Whether no call is open.
+    /// True if no call is open.
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// Whether an update says of something that has not been said; a late patch is no reason for a new turn.
+    /// True if an update says of something that has not been said; a late patch is no reason for a new turn.
     pub(super) fn is_news(&self, update: &Value, emit: &Emit<'_>) -> bool {
         let new = text_at(update, "sessionUpdate") == Some("tool_call");
         new || emit.turns() == 0

@@ -8,7 +8,7 @@ use super::notices::{self, prompt_of, usage};
 /// How many messages are remembered that may be replaced.
 const MAX_MESSAGES: usize = 64;
 
-/// Whether what comes is new, or a session's history.
+/// True if what comes is new, or a session's history.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) enum History {
     /// Nothing is known of how the session came about.
@@ -57,7 +57,7 @@ impl Session {
         self.cost.before = Some(0.0);
     }
 
-    /// Whether it waits for a tool, so that its turn has hardly ended.
+    /// True if it waits for a tool, so that its turn has hardly ended.
     pub(super) fn has_calls(&self) -> bool {
         !self.calls.is_empty()
     }

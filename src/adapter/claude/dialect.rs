@@ -18,11 +18,11 @@ pub(in super::super) struct Dialect {
     pub runtime: &'static str,
     /// The field of `system/init` that holds its version.
     pub version: &'static str,
-    /// Whether its messages have ids.
+    /// True if its messages have ids.
     pub ids: Ids,
     /// What a message of type `error` is.
     pub errors: Errors,
-    /// Whether its input tokens include those of the cache.
+    /// True if its input tokens include those of the cache.
     pub cached: Cached,
 }
 
@@ -61,7 +61,7 @@ pub(in super::super) enum Errors {
     Fatal,
 }
 
-/// Whether a line is Claude Code's. Amp, Qwen Code and Cursor print the same types; where nothing tells them apart the
+/// True if a line is Claude Code's. Amp, Qwen Code and Cursor print the same types; where nothing tells them apart the
 /// answer is no more than [`Match::Maybe`].
 pub(super) fn detect(value: &Value) -> Match {
     // `--output-format json` prints one array of all messages.

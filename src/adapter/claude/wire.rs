@@ -15,7 +15,7 @@ pub(super) struct Message<'a> {
     pub type_: Cow<'a, str>,
     /// The tool call under which a sub-agent says it.
     pub parent: Option<Cow<'a, str>>,
-    /// Whether there is a key that no reader of a known message has asked for.
+    /// True if there is a key that no reader of a known message has asked for.
     pub odd: bool,
 }
 
@@ -165,7 +165,7 @@ fn skip(at: &mut Cursor<'_>, key: &str) -> Option<bool> {
     Some(!is_left_out(key))
 }
 
-/// Whether a key of a message is left out on purpose, or stands in its fields. The list is for speed alone: a message with
+/// True if a key of a message is left out on purpose, or stands in its fields. The list is for speed alone: a message with
 /// any other key is compared with all the keys that the adapter knows.
 fn is_left_out(key: &str) -> bool {
     matches!(
@@ -288,7 +288,7 @@ impl<'a> Delta<'a> {
 mod tests {
     use super::*;
 
-    /// Whether a message was read, and whether a partial one was.
+    /// True if a message was read, and whether a partial one was.
     fn read(line: &str) -> (bool, bool) {
         let message = Message::read(line).unwrap();
         assert!(message.fields.get("type").is_some());

@@ -12,7 +12,7 @@ use crate::codec::MAX_LINE;
 /// How many commands whose output has come in pieces are remembered.
 const MAX_RUNNING: usize = 256;
 
-/// Whether a value is one of its messages.
+/// True if a value is one of its messages.
 pub(super) fn detect(value: &Value) -> Match {
     let params = value.get("params").unwrap_or(&Value::Null);
     let theirs = params.get("threadId").is_some() || params.pointer("/thread/id").is_some();
@@ -25,7 +25,7 @@ pub(super) fn detect(value: &Value) -> Match {
     if (known && theirs) || answer { Match::Sure } else { Match::No }
 }
 
-/// Whether a value is JSON-RPC at all, which no other generation is.
+/// True if a value is JSON-RPC at all, which no other generation is.
 pub(super) fn is_message(value: &Value) -> bool {
     value.get("method").is_some()
         || value.get("result").is_some()

@@ -4,7 +4,7 @@
 
 use super::super::prelude::*;
 
-/// Whether a message is one of this protocol, which names its version in each.
+/// True if a message is one of this protocol, which names its version in each.
 pub(super) fn is_rpc(value: &Value) -> bool {
     value.get("factoryApiVersion").is_some() && value.get("jsonrpc").is_some()
 }

@@ -18,7 +18,7 @@ pub struct Head {
     headers: Vec<(String, String)>,
 }
 
-/// Whether a line can stand in a header block.
+/// True if a line can stand in a header block.
 pub(super) fn is_header(line: &str) -> bool {
     let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
     line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(token))

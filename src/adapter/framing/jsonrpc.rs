@@ -61,7 +61,7 @@ impl<'v> Rpc<'v> {
     }
 }
 
-/// Whether a value is a message of JSON-RPC 2.0 at all.
+/// True if a value is a message of JSON-RPC 2.0 at all.
 #[must_use]
 pub fn is_rpc(value: &Value) -> bool {
     text_at(value, "jsonrpc") == Some("2.0")

@@ -13,12 +13,12 @@ pub(crate) fn field(line: &str) -> Option<(&str, &str)> {
     known.then(|| (name, value.strip_prefix(' ').unwrap_or(value)))
 }
 
-/// Whether a line is a field that no header block has.
+/// True if a line is a field that no header block has.
 pub(super) fn is_data(line: &str) -> bool {
     line.starts_with("data:") || line.starts_with("event:")
 }
 
-/// Whether these bytes at the end of the input are the beginning of a field's name.
+/// True if these bytes at the end of the input are the beginning of a field's name.
 pub(super) fn is_begun(bytes: &[u8]) -> bool {
     FIELDS.iter().any(|field| field.as_bytes().starts_with(bytes))
 }
@@ -29,7 +29,7 @@ pub(super) struct Sse {
     max: usize,
     event: String,
     data: String,
-    /// Whether there was any `data` at all.
+    /// True if there was any `data` at all.
     begun: bool,
     line: u64,
     offset: u64,
@@ -40,7 +40,7 @@ impl Sse {
         Self { max, ..Self::default() }
     }
 
-    /// Whether an event has begun.
+    /// True if an event has begun.
     pub(super) fn is_begun(&self) -> bool {
         self.begun || !self.event.is_empty()
     }

@@ -7,7 +7,7 @@ use super::super::prelude::*;
 /// The steps that the server runs by itself; a function call is the client's to run.
 const HOSTED: &str = "_result";
 
-/// Whether an event is one of the API's.
+/// True if an event is one of the API's.
 pub(super) fn is_event(value: &Value) -> bool {
     let kind = text_at(value, "event_type").unwrap_or_default();
     kind.starts_with("interaction.") || kind.starts_with("step.") || kind == "error"
@@ -20,7 +20,7 @@ pub(super) struct Interaction {
     held: HeldTools,
     /// The type of each open step, by its index.
     steps: Vec<(u64, String)>,
-    /// Whether one has begun and not ended.
+    /// True if one has begun and not ended.
     pub open: bool,
 }
 

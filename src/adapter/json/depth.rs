@@ -30,13 +30,13 @@ impl Depth {
         None
     }
 
-    /// Whether a brace or a bracket is open.
+    /// True if a brace or a bracket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open > 0
     }
 
-    /// Whether the text stands inside a string.
+    /// True if the text stands inside a string.
     #[must_use]
     pub fn in_string(&self) -> bool {
         self.string

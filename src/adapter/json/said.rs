@@ -29,13 +29,13 @@ impl Said {
         emit.delta(text, delta);
     }
 
-    /// Whether it is exactly this.
+    /// True if it is exactly this.
     #[must_use]
     pub fn is(&self, whole: &str) -> bool {
         !self.lost && self.text == whole
     }
 
-    /// Whether it is the beginning of this, and not empty.
+    /// True if it is the beginning of this, and not empty.
     #[must_use]
     pub fn begins(&self, whole: &str) -> bool {
         !self.lost && !self.text.is_empty() && codec::beyond(whole, &self.text).is_some()

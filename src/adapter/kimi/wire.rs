@@ -17,7 +17,7 @@ const TYPES: [&str; 8] = [
     "TurnEnd",
 ];
 
-/// Whether a message is one of the wire's.
+/// True if a message is one of the wire's.
 pub(super) fn is_wire(value: &Value) -> bool {
     match Rpc::of(value) {
         Rpc::Call { method: "event" | "request", params, .. } => {

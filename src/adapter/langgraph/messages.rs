@@ -59,7 +59,7 @@ impl Messages {
         true
     }
 
-    /// Whether a message has begun that has not said why it stopped.
+    /// True if a message has begun that has not said why it stopped.
     pub(super) fn is_open(&self) -> bool {
         self.growing.is_some()
     }

@@ -31,7 +31,7 @@ pub(super) fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
     Some((id.unwrap_or_default(), name))
 }
 
-/// Whether arguments will come in pieces.
+/// True if arguments will come in pieces.
 pub(super) fn has_arguments(item: &Value) -> bool {
     let types = ["function_call", "mcp_call", "custom_tool_call"];
     types.contains(&type_of(item)) || !HOSTED.contains(&type_of(item))

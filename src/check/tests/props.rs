@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::sample::{Ev, random_all, render, text};
 use super::*;
 
-/// Whether leaving the event out of the numbered stream leaves a stream that is valid too.
+/// True if leaving the event out of the numbered stream leaves a stream that is valid too.
 fn can_be_missed(events: &[Ev], at: usize) -> bool {
     events[at].kind == "status"
 }

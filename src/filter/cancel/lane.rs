@@ -28,9 +28,9 @@ pub(super) struct Lane {
     runtime: String,
     /// The last turn that has ended.
     ended: u64,
-    /// Whether anything may still come of it.
+    /// True if anything may still come of it.
     live: bool,
-    /// Whether its `session` was seen: then its `exit` is its end.
+    /// True if its `session` was seen: then its `exit` is its end.
     session: bool,
     cut: bool,
     seq: u64,
@@ -216,7 +216,7 @@ impl Lane {
         })
     }
 
-    /// Whether an event without a number refuses what was asked, and how.
+    /// True if an event without a number refuses what was asked, and how.
     pub(super) fn refusal(&self, event: &Event<'_>) -> Option<Refusal> {
         let turn = self.turn.as_ref().filter(|_| self.is_asked())?;
         if !is_refusal(event) || event.turn != Some(turn.number) {
@@ -234,7 +234,7 @@ impl Lane {
         })
     }
 
-    /// Whether the turn is over by itself, so that its end is only waited for.
+    /// True if the turn is over by itself, so that its end is only waited for.
     pub(super) fn is_answerable(&mut self, refusal: &Refusal) -> bool {
         let over = matches!(refusal, Refusal::Over(_));
         if over && let Some(turn) = &mut self.turn {
@@ -285,7 +285,7 @@ impl Lane {
         }
     }
 
-    /// Whether a turn is open.
+    /// True if a turn is open.
     pub(super) fn is_open(&self) -> bool {
         self.turn.is_some()
     }

@@ -22,7 +22,7 @@ pub(super) struct Turn {
     pub number: u64,
     pub since: Time,
     pub state: State,
-    /// Whether anything of it has been seen.
+    /// True if anything of it has been seen.
     pub announced: bool,
     pub blocks: Vec<Block>,
     pub tools: Vec<Open>,
@@ -56,7 +56,7 @@ pub(super) struct Block {
 #[derive(Debug, Default)]
 struct Tail {
     text: String,
-    /// Whether something stood before it.
+    /// True if something stood before it.
     cut: bool,
 }
 
@@ -177,7 +177,7 @@ impl Turn {
         cost(&data)
     }
 
-    /// Whether it has used up what it may use.
+    /// True if it has used up what it may use.
     pub(super) fn overdrawn(&self, cost: f64, options: &Options) -> Option<String> {
         if let Some(max) = options.max_text.filter(|max| self.chars > *max) {
             return Some(format!("more than {max} characters (--max-text)"));
@@ -228,7 +228,7 @@ impl Tail {
         self.text.push_str(text);
     }
 
-    /// Whether the pattern is in it; then, or else, only the end of it is kept.
+    /// True if the pattern is in it; then, or else, only the end of it is kept.
     fn matches(&mut self, pattern: &Regex) -> bool {
         // What was cut off is no beginning of a text: of what is left the first character only stands before the rest.
         let start = if self.cut { self.text.chars().next().map_or(0, char::len_utf8) } else { 0 };

@@ -62,7 +62,7 @@ impl Held {
         (!self.is_empty()).then(|| if self.idle_may_flush { within.min(idle) } else { within })
     }
 
-    /// Whether a delta continues what is held: next in number, of the same block, the same in all else.
+    /// True if a delta continues what is held: next in number, of the same block, the same in all else.
     pub(super) fn takes(&self, event: &Event<'_>, delta: &Delta<'_>) -> bool {
         if self.is_empty() {
             return true;

@@ -17,7 +17,7 @@ pub(super) struct Lane {
     pub(super) rows: VecDeque<Head>,
     /// The highest position that was asked for.
     pub(super) loaded: u64,
-    /// Whether the ledger may have more than that.
+    /// True if the ledger may have more than that.
     pub(super) more: bool,
     /// It goes no further in this run.
     pub(super) held: Option<Held>,
@@ -47,12 +47,12 @@ impl Lane {
         }
     }
 
-    /// Whether it is to have more of its rows in memory, of which so many may be there.
+    /// True if it is to have more of its rows in memory, of which so many may be there.
     pub(super) fn wants(&self, window: usize) -> bool {
         self.more && self.held.is_none() && self.rows.len() < window.div_ceil(2)
     }
 
-    /// Whether nothing is left in it.
+    /// True if nothing is left in it.
     pub(super) fn is_done(&self) -> bool {
         let empty = self.rows.is_empty() && self.passing.is_empty() && self.begun.is_empty();
         empty && !self.more && self.held.is_none()

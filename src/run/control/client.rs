@@ -54,7 +54,7 @@ pub enum Answer {
     Lost(String),
 }
 
-/// Whether more is to come after an answer.
+/// True if more is to come after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// It is waited for.

@@ -33,7 +33,7 @@ struct Process {
     writes: Vec<Id>,
 }
 
-/// Whether `input`, a file or else our stdin, comes from the stdout of `pid`.
+/// True if `input`, a file or else our stdin, comes from the stdout of `pid`.
 pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
     let Some(stdin) = identity(input.unwrap_or(Path::new("/proc/self/fd/0"))) else {
         return if input.is_some() { Lineage::Another } else { Lineage::Unknown };

@@ -288,7 +288,7 @@ fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// Whether the other end is a process of the same user.
+/// True if the other end is a process of the same user.
 fn is_ours(stream: &UnixStream) -> bool {
     peer(stream).is_some_and(|(user, _)| user == rustix::process::getuid().as_raw())
 }

@@ -35,7 +35,7 @@ struct Wish {
     reason: String,
     grace_ms: Option<u64>,
     then: Option<String>,
-    /// Whether the agent was already told to stop: its output may be stuck behind our reader.
+    /// True if the agent was already told to stop: its output may be stuck behind our reader.
     told: bool,
 }
 

@@ -45,12 +45,12 @@ const CTRL_Z: u8 = 0x1a;
 pub(super) struct Console {
     pty: OwnedFd,
     queue: Queue,
-    /// Whether what comes on our stdin is typed at the agent's terminal.
+    /// True if what comes on our stdin is typed at the agent's terminal.
     typing: bool,
     /// Where our stdin is a terminal, and its keys are the agent's.
     person: Option<Terminal>,
     typed: Vec<u8>,
-    /// Whether what was typed last has begun a line.
+    /// True if what was typed last has begun a line.
     in_line: bool,
     /// Our stdin has ended; when to see whether the agent has understood.
     ended: Option<Time>,
@@ -87,7 +87,7 @@ impl Console {
         Ok((Wires::Terminal(pty), console))
     }
 
-    /// Whether more may be asked of the agent.
+    /// True if more may be asked of the agent.
     pub(super) fn is_typing(&self) -> bool {
         self.typing
     }
@@ -121,7 +121,7 @@ impl Console {
         person.map(|_| now + LOOK_EVERY).or(self.ended)
     }
 
-    /// Whether the person's terminal cannot take more now.
+    /// True if the person's terminal cannot take more now.
     pub(super) fn is_full(&self) -> bool {
         self.shown.len() >= MAX_SHOWN
     }
@@ -180,7 +180,7 @@ impl Console {
         let _ = rustix::termios::tcsetwinsize(&self.pty, terminal::size());
     }
 
-    /// Whether our job has come to the front of its terminal.
+    /// True if our job has come to the front of its terminal.
     fn comes_to_front(&mut self) -> bool {
         let Some(person) = self.person.as_mut().filter(|p| !p.is_raw()) else {
             return false;
@@ -327,7 +327,7 @@ impl Host<'_> {
         }
     }
 
-    /// Whether the person's terminal holds the agent up; if so, it is held back.
+    /// True if the person's terminal holds the agent up; if so, it is held back.
     pub(super) fn is_slow(&mut self) -> bool {
         let slow = self.console.as_ref().is_some_and(Console::is_full);
         if slow && !self.held_back {

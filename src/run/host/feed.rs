@@ -10,7 +10,7 @@ pub(super) struct Feed {
     held: Vec<u8>,
     /// Lines of our own that wait for the end of a line.
     lines: Vec<u8>,
-    /// Whether what was taken so far ends in the middle of a line.
+    /// True if what was taken so far ends in the middle of a line.
     mid_line: bool,
     ended: bool,
 }
@@ -62,7 +62,7 @@ impl Feed {
         }
     }
 
-    /// Whether the agent still hears what is said.
+    /// True if the agent still hears what is said.
     pub(super) fn is_open(&self) -> bool {
         !self.ended
     }

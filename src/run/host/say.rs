@@ -86,7 +86,7 @@ impl Host<'_> {
         self.tap.guard().status(now, &notice);
     }
 
-    /// Whether the agent ended because we made it.
+    /// True if the agent ended because we made it.
     pub(super) fn was_killed(&self) -> bool {
         self.life.killed() || self.agent.guarded() == Guarded::Lost
     }

@@ -6,7 +6,7 @@ use super::Host;
 use crate::adapter::Order;
 
 impl Host<'_> {
-    /// Whether the runtime's own interrupt can be said now.
+    /// True if the runtime's own interrupt can be said now.
     pub(super) fn can_interrupt(&self) -> bool {
         self.hears() && self.tap.order(Order::Interrupt, 0).is_some()
     }
@@ -16,7 +16,7 @@ impl Host<'_> {
         self.order(Order::Interrupt);
     }
 
-    /// Whether the agent can be given another prompt.
+    /// True if the agent can be given another prompt.
     ///
     /// # Errors
     /// Why not, in words.
@@ -48,7 +48,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Whether what we say reaches the agent.
+    /// True if what we say reaches the agent.
     fn hears(&self) -> bool {
         self.feed.as_ref().is_some_and(super::Feed::is_open)
     }

@@ -18,7 +18,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Tail {
     path: PathBuf,
     notices: Option<OwnedFd>,
-    /// Whether its end has been reached.
+    /// True if its end has been reached.
     waiting: bool,
 }
 

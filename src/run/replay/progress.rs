@@ -34,7 +34,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Whether there is somebody to see it.
+    /// True if there is somebody to see it.
     pub(super) fn is_wanted() -> bool {
         rustix::termios::isatty(rustix::stdio::stderr())
             && !rustix::termios::isatty(rustix::stdio::stdout())
@@ -129,7 +129,7 @@ impl Drop for Progress {
     }
 }
 
-/// Whether another process of our pipeline, such as `spile view`, writes to the terminal where the line would be.
+/// True if another process of our pipeline, such as `spile view`, writes to the terminal where the line would be.
 fn shared() -> bool {
     let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
     let Some(ours) = place("self", 2) else {

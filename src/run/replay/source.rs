@@ -72,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Whether somebody upstream of us still has something to say when we are interrupted.
+    /// True if somebody upstream of us still has something to say when we are interrupted.
     pub(super) fn is_upstream(&self) -> bool {
         match self {
             Source::Input { input, .. } => {
@@ -136,7 +136,7 @@ impl Reader {
         self.input.fd()
     }
 
-    /// Whether what is read is what the file holds.
+    /// True if what is read is what the file holds.
     pub(super) fn is_plain(&self) -> bool {
         self.workers.is_empty() && self.trouble.is_none()
     }

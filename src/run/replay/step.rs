@@ -13,15 +13,15 @@ use crate::time::Time;
 /// What has been asked for.
 pub(super) struct Stepping {
     keys: Keys,
-    /// Whether it waits for a key.
+    /// True if it waits for a key.
     halted: bool,
     /// Events that may leave.
     steps: usize,
-    /// Whether running text may leave up to the next event of another kind.
+    /// True if running text may leave up to the next event of another kind.
     skipping: bool,
 }
 
-/// Whether a person wants more.
+/// True if a person wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     More,
@@ -42,7 +42,7 @@ impl Stepping {
         self.halted
     }
 
-    /// Whether an event may leave although it is halted.
+    /// True if an event may leave although it is halted.
     pub(super) fn lets_go(&self) -> bool {
         self.steps > 0 || self.skipping
     }

@@ -72,7 +72,7 @@ pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     }
 }
 
-/// Whether somebody wants more.
+/// True if somebody wants more.
 #[derive(PartialEq)]
 enum Wanted {
     Yes,
@@ -90,7 +90,7 @@ fn copied(copied: Result<(), Copied>) -> Result<Wanted, Broken> {
     }
 }
 
-/// Whether another member follows. Zeros are what a tape's blocks are filled up with.
+/// True if another member follows. Zeros are what a tape's blocks are filled up with.
 fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Broken> {
     loop {
         let start = from.fill_buf().map_err(Broken::Wrong)?;

@@ -287,17 +287,17 @@ impl Books {
         }
     }
 
-    /// Whether a sink is still at work.
+    /// True if a sink is still at work.
     pub(super) fn working(&self) -> bool {
         self.lanes.iter().any(|lane| !lane.mail.lock().account.finished)
     }
 
-    /// Whether anything that is read may still arrive.
+    /// True if anything that is read may still arrive.
     pub(super) fn takes(&self) -> bool {
         !self.broken && self.lanes.iter().any(|lane| !lane.mail.lock().account.over)
     }
 
-    /// Whether a sink has done something that the exit status is to show.
+    /// True if a sink has done something that the exit status is to show.
     pub(super) fn trouble(&self) -> bool {
         let account = |lane: &Lane| lane.mail.lock().account.clone();
         self.failed

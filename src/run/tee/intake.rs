@@ -31,7 +31,7 @@ pub(super) struct Intake {
     /// The sinks in the ledger.
     pub books: Option<Books>,
     reading: Reading,
-    /// Whether anybody wants to know what the lines say.
+    /// True if anybody wants to know what the lines say.
     looking: bool,
     outcome: Option<Outcome>,
     complaints: Complaints,

@@ -24,7 +24,7 @@ pub struct Tee {
     pub on_error: OnError,
     /// What SIGINT does.
     pub interrupts: Interrupts,
-    /// Whether there are files, which SIGHUP has opened anew.
+    /// True if there are files, which SIGHUP has opened anew.
     pub files: Files,
     /// How events are read, where they are.
     pub reading: Reading,
@@ -45,9 +45,9 @@ pub struct Named {
 /// What an error of an output does, as GNU tee's `--output-error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnError {
-    /// Whether the others go on.
+    /// True if the others go on.
     pub others: Others,
-    /// Whether a reader that has gone is an error.
+    /// True if a reader that has gone is an error.
     pub pipes: Pipes,
 }
 
@@ -69,7 +69,7 @@ pub enum Pipes {
     Excuse,
 }
 
-/// Whether any sink is a file.
+/// True if any sink is a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Files {
     /// One is.

@@ -72,7 +72,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 struct State {
     spool: Spool<Chunk>,
-    /// Whether room is waited for: the sink is prompt, and has been so up to now.
+    /// True if room is waited for: the sink is prompt, and has been so up to now.
     patient: bool,
     closed: bool,
     /// Nothing more is put in.
@@ -208,7 +208,7 @@ impl Queue {
         self.lock().account.clone()
     }
 
-    /// Whether anything that is put in may still arrive.
+    /// True if anything that is put in may still arrive.
     pub(super) fn takes(&self) -> bool {
         let state = self.lock();
         !state.given_up && !state.account.over

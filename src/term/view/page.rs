@@ -33,7 +33,7 @@ const MAX_WAITING: usize = 1 << 20;
 pub(super) struct Who {
     /// The text before the bar; clean and on one line.
     pub(super) label: Option<Arc<str>>,
-    /// Whether a sub-agent says it.
+    /// True if a sub-agent says it.
     pub(super) nested: bool,
     /// The number of the stream, and of the voice within it: 0 is the main agent.
     pub(super) voice: (u64, u64),
@@ -57,9 +57,9 @@ pub(super) struct Flow {
     /// How it looks.
     pub(super) look: Look,
     clean: Sanitizer,
-    /// Whether the flow's last line has not ended.
+    /// True if the flow's last line has not ended.
     mid_line: bool,
-    /// Whether it is inside a fenced block, whose lines are not wrapped.
+    /// True if it is inside a fenced block, whose lines are not wrapped.
     fenced: bool,
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Page {
     /// Since when others wait for its end.
     since: Option<Time>,
     first: Option<(u64, u64)>,
-    /// Whether more than one voice has spoken.
+    /// True if more than one voice has spoken.
     many: bool,
     scratch: String,
 }
@@ -186,7 +186,7 @@ impl Page {
         self.settle();
     }
 
-    /// Whether the line that was begun under `id` is still open.
+    /// True if the line that was begun under `id` is still open.
     pub(super) fn is_open(&mut self, who: &Who, id: u64) -> bool {
         self.strip(who).open == Some(id)
     }

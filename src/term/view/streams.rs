@@ -27,7 +27,7 @@ pub(super) struct Streams {
     by_id: HashMap<String, Stream>,
     used: u64,
     flows: u64,
-    /// Whether more than one was ever seen.
+    /// True if more than one was ever seen.
     many: bool,
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Strip {
     gap: String,
     /// The text that is ready behind the last of `out`, in the same look.
     run: String,
-    /// Whether the word goes on with one that already stands there.
+    /// True if the word goes on with one that already stands there.
     glued: bool,
     /// The first characters of the line.
     head: String,
@@ -70,7 +70,7 @@ impl Strip {
         }
     }
 
-    /// Whether it has nothing to remember.
+    /// True if it has nothing to remember.
     pub(super) fn is_idle(&self) -> bool {
         self.out.is_empty() && self.open.is_none()
     }
@@ -172,7 +172,7 @@ impl Strip {
         }
     }
 
-    /// Whether the line opens or closes a fenced block.
+    /// True if the line opens or closes a fenced block.
     pub(super) fn is_fence(&self) -> bool {
         let head = self.head.trim_start();
         head.starts_with("```") || head.starts_with("~~~")

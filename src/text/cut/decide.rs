@@ -190,7 +190,7 @@ impl View<'_> {
         self.limits.first() / 4
     }
 
-    /// Whether a part of this size, with what is put before it, is full enough.
+    /// True if a part of this size, with what is put before it, is full enough.
     fn full(&self, used: Size) -> bool {
         let used = used + self.open;
         match self.options.min {
@@ -202,7 +202,7 @@ impl View<'_> {
         }
     }
 
-    /// Whether a group that begins in this part fits into one; what began before does not.
+    /// True if a group that begins in this part fits into one; what began before does not.
     fn group_fits(&self, group: &Group) -> Result<bool, Wait> {
         if group.start < self.base {
             return Ok(false);

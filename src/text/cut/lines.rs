@@ -201,7 +201,7 @@ impl Lines {
         self.at
     }
 
-    /// Whether something of a line is there that has not ended.
+    /// True if something of a line is there that has not ended.
     pub(super) fn has_tail(&self) -> bool {
         self.tail < self.end_of_text()
     }

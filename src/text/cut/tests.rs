@@ -230,7 +230,7 @@ fn check(text: &str, options: &Options, parts: &[Part]) {
     }
 }
 
-/// Whether every fence that a text opens is closed in it, told by its lines alone, markers and indentation left aside.
+/// True if every fence that a text opens is closed in it, told by its lines alone, markers and indentation left aside.
 fn balanced(text: &str) -> bool {
     let mut open: Option<(char, usize)> = None;
     for line in text.lines() {
@@ -252,7 +252,7 @@ fn balanced(text: &str) -> bool {
     open.is_none()
 }
 
-/// Whether a line of a fence, behind the shortest opener that a part may need before it, is longer than the limit: the
+/// True if a line of a fence, behind the shortest opener that a part may need before it, is longer than the limit: the
 /// limit comes first, so that the line is cut and the fence with it.
 fn fence_over_limit(text: &str, limits: &Limits) -> bool {
     let marks = |line: &str| line.contains("```") || line.contains("~~~");

@@ -14,7 +14,7 @@ pub struct Plain {
     escapes: Escapes,
     /// The beginning of a character whose rest has not come; at most three bytes.
     begun: Vec<u8>,
-    /// Whether an escape sequence has been seen: the next bytes may be the rest of one.
+    /// True if an escape sequence has been seen: the next bytes may be the rest of one.
     escaped: bool,
     started: bool,
 }
@@ -63,7 +63,7 @@ impl Plain {
     }
 }
 
-/// Whether there is nothing in it that a terminal would obey but the line feed and the tab.
+/// True if there is nothing in it that a terminal would obey but the line feed and the tab.
 fn is_plain(bytes: &[u8]) -> bool {
     // U+0080 to U+009F begin with 0xC2, as do some letters.
     !bytes.iter().any(|byte| matches!(byte, 0..b'\t' | 0x0b..b' ' | 0x7f | 0xc2))

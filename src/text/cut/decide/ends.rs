@@ -5,7 +5,7 @@ use crate::text::cut::lines::Line;
 use crate::text::markdown::Kind;
 use crate::text::units::Size;
 
-/// Whether code has stood between the opener and here.
+/// True if code has stood between the opener and here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     None,
@@ -54,12 +54,12 @@ impl View<'_> {
         Ok(places)
     }
 
-    /// Whether a cut opener still has its mark.
+    /// True if a cut opener still has its mark.
     fn has_mark(&self, line: &Line) -> bool {
         self.fence(line).is_some_and(|fence| line.start < fence.marker)
     }
 
-    /// Whether the line that cannot be told begins in this part.
+    /// True if the line that cannot be told begins in this part.
     fn tail_may_fit(&self) -> bool {
         (self.lines.at_tail() - self.at).within(self.room)
     }
@@ -119,13 +119,13 @@ impl View<'_> {
         Ok(Some((class, place)))
     }
 
-    /// Whether a line of text ends in a colon, marks of emphasis aside: what it announces comes behind it.
+    /// True if a line of text ends in a colon, marks of emphasis aside: what it announces comes behind it.
     fn announces(&self, line: &Line) -> bool {
         let text = self.lines.slice(line.start, line.trimmed.max(line.start));
         line.kind == Kind::Text && text.trim_end_matches(['*', '_']).ends_with([':', '：'])
     }
 
-    /// Whether the next line, blank or not, is inside the same fence.
+    /// True if the next line, blank or not, is inside the same fence.
     fn goes_on(&self, i: usize, line: &Line) -> bool {
         self.get(i + 1).is_some_and(|next| next.group == line.group && line.group.is_some())
     }

@@ -20,7 +20,7 @@ pub(in crate::text::cut) struct Line {
     pub size: Size,
     pub full: Size,
     pub kind: Kind,
-    /// Whether a block begins with it.
+    /// True if a block begins with it.
     pub starts: bool,
     /// Where its text begins, behind markers and indentation.
     pub content: usize,
@@ -65,7 +65,7 @@ impl Line {
         }
     }
 
-    /// Whether it is the same kind of line in the same place as one behind it.
+    /// True if it is the same kind of line in the same place as one behind it.
     pub(super) fn like(&self, other: &Line) -> bool {
         (self.kind, self.group) == (other.kind, other.group) && !self.cut && !other.cut
     }

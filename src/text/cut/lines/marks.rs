@@ -124,7 +124,7 @@ impl Lines {
         }
     }
 
-    /// Whether the next piece begins in the middle of a line.
+    /// True if the next piece begins in the middle of a line.
     pub(super) fn middle(&self) -> bool {
         self.mid || self.rest.is_some()
     }
@@ -180,7 +180,7 @@ impl Lines {
         (!whole).then_some(if blank { Step::Pending } else { Step::Tail })
     }
 
-    /// Whether a line feed stands so far behind the last line.
+    /// True if a line feed stands so far behind the last line.
     fn feeds(&self, at: usize) -> bool {
         self.held.as_bytes().get(self.tail - self.base + at) == Some(&b'\n')
     }
