@@ -67,7 +67,7 @@ mod prelude {
     pub use super::framing::Tail;
     pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
-        Said, arguments, count, describe, lenient, one_line, plain, said_at, spend, sum, text_at,
+        Said, ValueExt, arguments, count, describe, lenient, one_line, plain, said_at, spend, sum,
         tool_kind, usage, value_of, with_cache,
     };
     pub use super::{Framing, Line, Match, Order, Runtime, Spec};
@@ -185,6 +185,24 @@ pub struct Spec {
     pub framing: Framing,
     /// A new adapter for a command with these arguments.
     pub new: fn(&[String]) -> Box<dyn Runtime>,
+}
+
+impl Spec {
+    /// Defaults: one message a line, a result message, no other names.
+    const LINES: Self = Self {
+        name: "",
+        aliases: &[],
+        versions: "",
+        about: "",
+        usage: "",
+        commands: &[],
+        flags: &[],
+        keys: "",
+        has_result: true,
+        detect: |_| Match::No,
+        framing: Framing::Lines,
+        new: |_| Box::new(text::PlainText::new("")),
+    };
 }
 
 /// Every runtime that spile understands, in the order in which `auto` asks them.

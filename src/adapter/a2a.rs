@@ -11,14 +11,12 @@ pub(super) const SPEC: Spec = Spec {
     versions: "0.3 and 1.0, by their types",
     about: "Agent2Agent protocol, a task's stream",
     usage: "curl -N AGENT -d '{\"jsonrpc\":\"2.0\",\"method\":\"message/stream\",...}'",
-    commands: &[],
-    flags: &[],
     keys: "append artifact artifactId artifacts artifactUpdate contextId final jsonrpc lastChunk \
         message method params parts state statusUpdate task taskId",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(A2a::default()),
+    ..Spec::LINES
 };
 
 /// How many artifacts of a task are told apart.
@@ -38,7 +36,7 @@ impl<'v> Body<'v> {
         let has = |value: &Value, key: &str| value.get(key).is_some();
         let task = |value: &Value| value.pointer("/status/state").is_some_and(Value::is_string);
         let message = |value: &Value| has(value, "messageId") && has(value, "parts");
-        let kind = text_at(value, "kind").unwrap_or_default();
+        let kind = value.text("kind");
         if let Some(update) = value.get("statusUpdate").filter(|u| task(u)) {
             Self::Status(update)
         } else if let Some(update) = value.get("artifactUpdate").filter(|u| has(u, "artifact")) {
@@ -63,7 +61,7 @@ impl<'v> Body<'v> {
 
 fn detect(value: &Value) -> Match {
     let asked = ["message/stream", "message/send", "SendStreamingMessage", "tasks/resubscribe"];
-    let ours = text_at(value, "method").is_some_and(|method| asked.contains(&method));
+    let ours = value.opt_text("method").is_some_and(|method| asked.contains(&method));
     let result = value.get("result").filter(|_| is_rpc(value));
     let known = !matches!(Body::of(result.unwrap_or(value)), Body::Other);
     if ours || known { Match::Sure } else { Match::No }
@@ -77,7 +75,7 @@ struct A2a {
 
 impl Runtime for A2a {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
+        if let Some(error) = value.non_null("error") {
             if !emit.error_after_turn(error) {
                 emit.fail_with(error, &Spent::default());
             }
@@ -85,57 +83,55 @@ impl Runtime for A2a {
         }
         match Body::of(value.get("result").unwrap_or(&value)) {
             Body::Task(task) => {
-                self.begin(task, text_at(task, "id"), emit);
-                for artifact in
-                    task.get("artifacts").and_then(Value::as_array).into_iter().flatten()
-                {
+                self.begin(task, task.opt_text("id"), emit);
+                for artifact in task.items("artifacts") {
                     self.artifact(artifact, &Value::Null, emit);
                 }
                 self.status(task, emit);
             }
             Body::Status(update) => {
-                self.begin(update, text_at(update, "taskId"), emit);
+                self.begin(update, update.opt_text("taskId"), emit);
                 self.status(update, emit);
             }
             Body::Artifact(update) => {
-                self.begin(update, text_at(update, "taskId"), emit);
-                self.artifact(update.get("artifact").unwrap_or(&Value::Null), update, emit);
+                self.begin(update, update.opt_text("taskId"), emit);
+                self.artifact(update.at("artifact"), update, emit);
             }
             Body::Message(message) if is_user(message) => emit.user(&words(message)),
             Body::Message(message) => {
-                self.begin(message, text_at(message, "taskId"), emit);
+                self.begin(message, message.opt_text("taskId"), emit);
                 answer(message, emit);
                 emit.complete("message", None, &Spent::default());
             }
             Body::Other => {
-                emit.status("info", text_at(&value, "method").unwrap_or_default(), value.clone());
+                emit.status("info", value.text("method"), value.clone());
             }
         }
     }
 }
 
 fn is_user(message: &Value) -> bool {
-    matches!(text_at(message, "role"), Some("user" | "ROLE_USER"))
+    matches!(message.opt_text("role"), Some("user" | "ROLE_USER"))
 }
 
 fn parts(value: &Value) -> impl Iterator<Item = &Value> {
-    value.get("parts").and_then(Value::as_array).into_iter().flatten()
+    value.items("parts")
 }
 
 /// The text of a message or an artifact.
 fn words(value: &Value) -> String {
-    parts(value).filter_map(|part| text_at(part, "text")).collect()
+    parts(value).filter_map(|part| part.opt_text("text")).collect()
 }
 
 /// Files and data, which are no text.
 fn others(value: &Value, emit: &mut Emit<'_>) {
-    for part in parts(value).filter(|part| text_at(part, "text").is_none()) {
+    for part in parts(value).filter(|part| part.opt_text("text").is_none()) {
         emit.status("info", "a part that is no text", part.clone());
     }
 }
 
 fn answer(message: &Value, emit: &mut Emit<'_>) {
-    let key = text_at(message, "messageId").unwrap_or_default();
+    let key = message.text("messageId");
     emit.finish_block(&text(TextKind::Answer, key), Some(&words(message)));
     others(message, emit);
 }
@@ -151,7 +147,7 @@ impl A2a {
         self.artifacts.clear();
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
-            session: text_at(value, "contextId").map(Into::into),
+            session: value.opt_text("contextId").map(Into::into),
             ..TurnStarted::default()
         });
     }
@@ -159,11 +155,11 @@ impl A2a {
     /// A piece of an artifact, or the whole of it. One that was emitted comes again with the whole task.
     fn artifact(&mut self, artifact: &Value, update: &Value, emit: &mut Emit<'_>) {
         let is = |key: &str| update.get(key).and_then(Value::as_bool) == Some(true);
-        let id = text_at(artifact, "artifactId").unwrap_or_default();
+        let id = artifact.text("artifactId");
         let block = text(TextKind::Answer, id);
         let known = self.artifacts.iter().any(|known| known == id);
         if emit.over() {
-            return emit.status("log", "the turn had ended already", artifact.clone());
+            return emit.late(artifact);
         }
         if known && update.is_null() {
             return;
@@ -184,11 +180,11 @@ impl A2a {
 
     /// The state of a task; 1.0 has the names of its enum.
     fn status(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let status = value.get("status").unwrap_or(&Value::Null);
+        let status = value.at("status");
         if emit.over() {
-            return emit.status("log", "the turn had ended already", status.clone());
+            return emit.late(status);
         }
-        let state = text_at(status, "state").unwrap_or_default();
+        let state = status.text("state");
         let state = state.trim_start_matches("TASK_STATE_").to_lowercase().replace('_', "-");
         let message = status.get("message").filter(|m| m.is_object());
         let reason = message.map(words).unwrap_or_default();

@@ -24,7 +24,6 @@ pub(super) const SPEC: Spec = Spec {
     about: "Agent Client Protocol",
     usage: "claude-agent-acp (JSON-RPC on stdin and stdout)",
     commands: &["claude-agent-acp", "claude-code-acp", "codex-acp"],
-    flags: &[],
     keys: "_meta activeFlags agentCapabilities agentId agentInfo amount availableCommands \
         canReadOutputFile category claudeCode codex configOptions currency currentValue entries \
         exit_code file filePath inputTokens isAsync jsonrpc line loadSession locations method \
@@ -32,10 +31,10 @@ pub(super) const SPEC: Spec = Spec {
         sessionUpdate signal size startLine state stopReason terminalId terminal_exit \
         terminal_id terminal_info terminal_output_delta threadStatus toolResponse totalLines \
         update updatedAt used",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Acp::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
@@ -52,7 +51,7 @@ fn detect(value: &Value) -> Match {
         }
         Rpc::Result { result, .. } if result.get("agentCapabilities").is_some() => Match::Sure,
         Rpc::Result { result, .. } => {
-            let stop = text_at(result, "stopReason").is_some();
+            let stop = result.opt_text("stopReason").is_some();
             if stop || result.get("sessionId").is_some() { sure(stop) } else { Match::No }
         }
         _ => Match::No,
@@ -144,7 +143,7 @@ impl Acp {
         };
         emit.in_lane(lane, |emit| match method {
             "session/update" => {
-                let update = params.get("update").unwrap_or(&Value::Null);
+                let update = params.at("update");
                 session.update(update, emit);
             }
             "session/request_permission" => session.permission(params, emit),
@@ -158,7 +157,7 @@ impl Acp {
 
     /// The session that a message names.
     fn known(&self, params: &Value) -> Option<usize> {
-        let id = text_at(params, "sessionId")?;
+        let id = params.opt_text("sessionId")?;
         // As a rule there is one.
         let is = |session: &Session| session.id.as_deref() == Some(id);
         if self.sessions.get(self.last).is_some_and(is) {
@@ -171,7 +170,7 @@ impl Acp {
     fn speaks(&mut self, params: &Value) -> Option<usize> {
         let lane = match self.known(params) {
             Some(lane) => lane,
-            None => self.begin(text_at(params, "sessionId"))?,
+            None => self.begin(params.opt_text("sessionId"))?,
         };
         self.last = lane;
         self.sessions.get_mut(lane)?.spoke = self.messages;
@@ -206,7 +205,7 @@ impl Acp {
     }
 
     fn result(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
-        if text_at(result, "stopReason").is_some() {
+        if result.opt_text("stopReason").is_some() {
             return self.stopped(id, result, emit);
         }
         for session in &mut self.sessions {
@@ -218,11 +217,11 @@ impl Acp {
         }
         if result.get("agentCapabilities").is_some() {
             let agent = result.get("agentInfo").or_else(|| result.get("info"));
-            let name = agent.and_then(|a| text_at(a, "name"));
+            let name = agent.and_then(|a| a.opt_text("name"));
             self.agent = name.map(str::to_owned);
             self.history = History::Expected;
             self.note("info", name.unwrap_or_default(), result, emit);
-        } else if let Some(session) = text_at(result, "sessionId") {
+        } else if let Some(session) = result.opt_text("sessionId") {
             if self.made.len() >= MAX_MADE {
                 self.made.remove(0);
             }
@@ -257,7 +256,7 @@ impl Acp {
     /// A request has failed: the prompt if that is known or a turn is open, else somebody's.
     fn failed(&mut self, id: &Value, error: &Value, emit: &mut Emit<'_>) {
         let Some(lane) = self.prompted(id, emit) else {
-            let message = text_at(error, "message").unwrap_or_default();
+            let message = error.text("message");
             self.error = Some(error.clone());
             return self.note("error", message, error, emit);
         };

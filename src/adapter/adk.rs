@@ -14,8 +14,6 @@ pub(super) const SPEC: Spec = Spec {
     versions: "2.13, by its source",
     about: "Google ADK, events of its API server",
     usage: "curl -N http://localhost:8000/run_sse -d '{\"streaming\":true,...}'",
-    commands: &[],
-    flags: &[],
     keys: "actions author cachedContentTokenCount candidatesTokenCount candidatesTokensDetails \
         codeExecutionResult error_details errorCode errorMessage executableCode finishReason \
         functionCall functionResponse invocationId longRunningToolIds modality modelVersion \
@@ -26,13 +24,14 @@ pub(super) const SPEC: Spec = Spec {
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Adk::default()),
+    ..Spec::LINES
 };
 
 /// How many agents are told apart in a turn.
 const MAX_AUTHORS: usize = 256;
 
 fn detect(value: &Value) -> Match {
-    let text = |key| text_at(value, key).is_some();
+    let text = |key| value.opt_text(key).is_some();
     if text("invocationId") && text("author") {
         Match::Sure
     } else if text("error") && value.pointer("/error_details/error_type").is_some() {
@@ -63,33 +62,32 @@ struct Author {
 
 impl Runtime for Adk {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        if text("invocationId").is_empty() {
+        if value.text("invocationId").is_empty() {
             return self.stranger(value, emit);
         }
-        self.begin(text("invocationId"), &value, emit);
-        let content = value.get("content").unwrap_or(&Value::Null);
+        self.begin(value.text("invocationId"), &value, emit);
+        let content = value.at("content");
         let parts = content.get("parts").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let partial = value.get("partial").and_then(Value::as_bool) == Some(true);
-        if text("author") == "user" {
-            let said = parts.iter().filter_map(|part| text_at(part, "text"));
+        let partial = value.is("partial");
+        if value.text("author") == "user" {
+            let said = parts.iter().filter_map(|part| part.opt_text("text"));
             emit.user(&said.collect::<String>());
             return;
         }
-        if !text("errorCode").is_empty() || !text("errorMessage").is_empty() {
-            emit.status("warning", text("errorMessage"), value.clone());
-            let words = [text("errorCode"), text("errorMessage")];
+        if !value.text("errorCode").is_empty() || !value.text("errorMessage").is_empty() {
+            emit.status("warning", value.text("errorMessage"), value.clone());
+            let words = [value.text("errorCode"), value.text("errorMessage")];
             let error = serde_json::json!({"type": words[0], "message": words[1]});
             self.error = Some(error).filter(|_| words[0] != "MAX_TOKENS");
         } else if !parts.is_empty() {
             self.error = None;
         }
-        self.parts((text("author"), partial), parts, emit);
+        self.parts((value.text("author"), partial), parts, emit);
         let used = value.get("usageMetadata").and_then(super::gemini_api::usage);
-        let author = self.author(text("author"));
+        let author = self.author(value.text("author"));
         author.usage = used.or(author.usage);
         // Results of tools stand between the messages of a model.
-        if !partial && (used.is_some() || text_at(content, "role") != Some("user")) {
+        if !partial && (used.is_some() || content.opt_text("role") != Some("user")) {
             (author.messages, author.partial) = (author.messages + 1, false);
             let used = author.usage.take();
             spend(&mut self.spent, used, None);
@@ -128,7 +126,7 @@ impl Adk {
         *self = Self { invocation: invocation.to_owned(), ..Self::default() };
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
-            model: text_at(value, "modelVersion").map(Into::into),
+            model: value.opt_text("modelVersion").map(Into::into),
             ..TurnStarted::default()
         });
     }
@@ -161,13 +159,13 @@ impl Adk {
             [TextKind::Reasoning, TextKind::Answer].into_iter().filter(|_| pieces && !partial)
         {
             let said = parts.iter().filter(|part| kind_of(part) == kind);
-            let whole: String = said.filter_map(|part| text_at(part, "text")).collect();
+            let whole: String = said.filter_map(|part| part.opt_text("text")).collect();
             let whole = Some(whole.as_str()).filter(|whole| !whole.is_empty());
             emit.finish_block(&text(kind, &message), whole);
         }
         let (mut current, mut place) = (Current::default(), 0);
         for part in parts {
-            match text_at(part, "text") {
+            match part.opt_text("text") {
                 Some(said) if partial => emit.delta(&text(kind_of(part), &message), said),
                 Some(_) if pieces => {}
                 Some(said) => {
@@ -186,27 +184,27 @@ impl Adk {
     }
 
     fn part(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let text = |value: &Value, key| text_at(value, key).unwrap_or_default().to_owned();
+        let text = |value: &Value, key| value.text(key).to_owned();
         let finish = |id: &str, name: &str, ok: bool, output, emit: &mut Emit<'_>| {
             let outcome = if ok { "ok" } else { "error" };
-            emit.finish_tool(&Done { id, name, outcome, output, ..Done::default() });
+            emit.tool_done(id, name, outcome, output);
         };
         if let Some(call) = part.get("functionCall") {
             let (id, name) = (text(call, "id"), text(call, "name"));
             let input = call.get("args");
-            emit.start_tool(&Call { id: &id, name: &name, input, ..Call::default() });
+            emit.tool(&id, &name, input);
         } else if let Some(result) = part.get("functionResponse") {
-            let response = result.get("response").unwrap_or(&Value::Null);
+            let response = result.at("response");
             let failed = response.get("error").is_some_and(|e| !e.is_null())
-                || text_at(response, "status") == Some("error");
+                || response.opt_text("status") == Some("error");
             finish(&text(result, "id"), &text(result, "name"), !failed, Some(response), emit);
         } else if let Some(input) = part.get("executableCode") {
             self.code += 1;
             let id = format!("code_{}", self.code);
             let input = Some(input);
-            emit.start_tool(&Call { id: &id, name: "code_execution", input, ..Call::default() });
+            emit.tool(&id, "code_execution", input);
         } else if let Some(result) = part.get("codeExecutionResult") {
-            let ok = text_at(result, "outcome") == Some("OUTCOME_OK");
+            let ok = result.opt_text("outcome") == Some("OUTCOME_OK");
             let id = format!("code_{}", self.code);
             finish(&id, "code_execution", ok, result.get("output"), emit);
         } else if part.as_object().is_some_and(|p| p.keys().any(|key| key != "thoughtSignature")) {

@@ -11,22 +11,20 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of 2026",
     about: "AG-UI events",
     usage: "curl -N -d @run.json http://localhost:8000/",
-    commands: &[],
-    flags: &[],
     keys: "Address City Conditions Cuisine CurrentTime Location Name Rating Results \
         TemperatureCelsius Timezone approved cachedInputTokens callId contents finishReason \
         informationalOnly inputTokens interrupts modelId outcome outputTokens parentMessageId \
         properties rawEvent reasoningTokens requestId required responseId responseSchema runId \
         stepName threadId toolCallName totalTokens",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(AgUi::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    match text_at(value, "type").unwrap_or_default() {
+    match value.text("type") {
         "RUN_STARTED" if has("runId") || has("threadId") => Match::Sure,
         "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
         type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
@@ -57,17 +55,16 @@ const MAX_USERS: usize = 256;
 
 impl Runtime for AgUi {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
-        let id = text_at(&value, "toolCallId").unwrap_or_default();
+        let type_ = value.opt_text("type").unwrap_or(event).to_owned();
+        let id = value.text("toolCallId");
         match type_.as_str() {
             "RUN_STARTED" => {
                 self.release(emit);
-                let started = TurnStarted {
+                emit.start_turn(&TurnStarted {
                     runtime: SPEC.name.into(),
-                    session: text_at(&value, "threadId").map(Into::into),
+                    session: value.opt_text("threadId").map(Into::into),
                     ..TurnStarted::default()
-                };
-                emit.start_turn(&started);
+                });
             }
             "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
                 emit.status("log", "the run had ended already", value);
@@ -78,13 +75,13 @@ impl Runtime for AgUi {
                 emit.fail(failure_of(&value), &spent(&value));
             }
             "TOOL_CALL_START" => self.tool(id, &value, emit),
-            "TOOL_CALL_ARGS" => self.held.add(id, text_at(&value, "delta").unwrap_or_default()),
+            "TOOL_CALL_ARGS" => self.held.add(id, value.text("delta")),
             "TOOL_CALL_END" => self.held.start(id, emit),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
                     self.tool(id, &value, emit);
                 }
-                let arguments = text_at(&value, "delta").unwrap_or_default();
+                let arguments = value.text("delta");
                 self.held.add(&self.tool, arguments);
             }
             "TOOL_CALL_RESULT" => {
@@ -121,9 +118,8 @@ impl AgUi {
             "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
             _ => return false,
         };
-        let id = text_at(value, "messageId").unwrap_or(&self.message).to_owned();
-        let user =
-            ["user", "system", "developer"].contains(&text_at(value, "role").unwrap_or_default());
+        let id = value.opt_text("messageId").unwrap_or(&self.message).to_owned();
+        let user = ["user", "system", "developer"].contains(&value.text("role"));
         if user && self.users.len() < MAX_USERS {
             self.users.push(id.clone());
         }
@@ -149,8 +145,8 @@ impl AgUi {
     }
 
     fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        let name = text_at(value, "toolCallName").unwrap_or_default();
-        if self.held.has(&self.tool) && text_at(value, "type") == Some("TOOL_CALL_CHUNK") {
+        let name = value.text("toolCallName");
+        if self.held.has(&self.tool) && value.opt_text("type") == Some("TOOL_CALL_CHUNK") {
             self.held.start(&self.tool, emit);
         }
         self.held.begin(id, (id, name), emit);
@@ -159,8 +155,8 @@ impl AgUi {
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.release(emit);
-        let outcome = value.get("outcome").unwrap_or(&Value::Null);
-        let outcome = outcome.as_str().or_else(|| text_at(outcome, "type"));
+        let outcome = value.at("outcome");
+        let outcome = outcome.as_str().or_else(|| outcome.opt_text("type"));
         let stop = match outcome {
             // The run waits for the user; what it waits for is in the message.
             Some("interrupt") => {
@@ -171,7 +167,7 @@ impl AgUi {
             Some(outcome) => outcome,
             None => "finished",
         };
-        let result = value.get("result").and_then(Value::as_str);
+        let result = value.opt_text("result");
         emit.complete(stop, result, &spent(value));
     }
 
@@ -206,7 +202,7 @@ fn spent(value: &Value) -> Spent {
 }
 
 fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
-    let name = text_at(&value, "stepName").or_else(|| text_at(&value, "name"));
+    let name = value.opt_text("stepName").or_else(|| value.opt_text("name"));
     let message = name.unwrap_or(type_).to_owned();
     match type_ {
         "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => {

@@ -7,7 +7,6 @@ use crate::codec::{Lines, Piece};
 
 pub(super) const SPEC: Spec = Spec {
     name: "aider",
-    aliases: &[],
     versions: "screen captures",
     about: "Aider, its plain output",
     usage: "aider --yes --no-pretty --message PROMPT",
@@ -25,6 +24,7 @@ pub(super) const SPEC: Spec = Spec {
             spent: Spent::default(),
         })
     },
+    ..Spec::LINES
 };
 
 /// The longest line that is looked at for its counts, in bytes.

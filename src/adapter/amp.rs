@@ -5,17 +5,15 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "amp",
-    aliases: &[],
     versions: "upstream fixtures",
     about: "Amp, stream-json",
     usage: "amp --execute PROMPT --stream-json",
     commands: &["amp"],
     flags: &["--stream-json"],
     keys: "mcp_servers parent_tool_use_id stop_reason",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |argv| Box::new(Claude::new(&AMP, argv)),
+    ..Spec::LINES
 };
 
 const AMP: Dialect = Dialect {
@@ -29,7 +27,7 @@ const AMP: Dialect = Dialect {
 /// Only the ids of its threads tell Amp's messages from Claude Code's.
 fn detect(value: &Value) -> Match {
     let types = ["system", "assistant", "user", "result", "error"];
-    let theirs = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"))
-        && text_at(value, "type").is_some_and(|t| types.contains(&t));
+    let theirs = value.opt_text("session_id").is_some_and(|id| id.starts_with("T-"))
+        && value.opt_text("type").is_some_and(|t| types.contains(&t));
     if theirs { Match::Sure } else { Match::No }
 }

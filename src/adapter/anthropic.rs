@@ -11,27 +11,25 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of 2025 and 2026",
     about: "Anthropic Messages API, raw body",
     usage: "curl -N https://api.anthropic.com/v1/messages -d '{\"stream\":true,...}'",
-    commands: &[],
-    flags: &[],
     keys: "cache_creation cache_creation_input_tokens cache_read_input_tokens caller category \
         content_block encrypted_content explanation inference_geo stop_details stop_reason \
         stop_sequence url",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Anthropic::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    match text_at(value, "type").unwrap_or_default() {
+    match value.text("type") {
         "message_start" if value.pointer("/message/role").is_some() => Match::Sure,
         "content_block_start" if has("content_block") => Match::Sure,
         "content_block_delta" if has("delta") => Match::Sure,
         "message" if has("stop_reason") && has("content") => Match::Sure,
         "message_delta" | "content_block_stop" | "message_stop" | "ping" => Match::Maybe,
         "error" if !has("timestamp") && value.pointer("/error/type").is_some() => {
-            let theirs = text_at(value.get("error").unwrap_or(&Value::Null), "type");
+            let theirs = value.at("error").opt_text("type");
             if theirs.is_some_and(|t| t.ends_with("_error")) { Match::Sure } else { Match::No }
         }
         _ => Match::No,
@@ -51,20 +49,20 @@ struct Anthropic {
 
 impl Runtime for Anthropic {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let index = value.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let index = value.u64("index").unwrap_or(0);
         let key = format!("{}/{index}", self.count);
-        match text_at(&value, "type").unwrap_or(event) {
+        match value.opt_text("type").unwrap_or(event) {
             "message_start" => {
-                let message = value.get("message").unwrap_or(&Value::Null);
+                let message = value.at("message");
                 self.begin(message, emit);
                 self.content(message, emit);
             }
             "content_block_start" => {
-                let block = value.get("content_block").unwrap_or(&Value::Null);
+                let block = value.at("content_block");
                 self.block(&key, block, emit);
             }
             "content_block_delta" => {
-                let delta = value.get("delta").unwrap_or(&Value::Null);
+                let delta = value.at("delta");
                 self.delta(&key, delta, emit);
             }
             "content_block_stop" => self.stop_block(&key, emit),
@@ -80,8 +78,7 @@ impl Runtime for Anthropic {
             "ping" => {}
             _ if value.get("error").is_some() => self.fail(&value, emit),
             type_ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
@@ -100,7 +97,7 @@ impl Runtime for Anthropic {
 impl Anthropic {
     /// A message begins. Proxies repeat the line, and splice another message in: that one goes on in the same turn.
     fn begin(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(message, "id").unwrap_or_default();
+        let id = message.text("id");
         if emit.turn_open() {
             if id == self.id {
                 return;
@@ -109,7 +106,7 @@ impl Anthropic {
             self.finish_texts(emit);
         } else {
             (self.stop, self.usage, self.used) = (None, Usage::default(), false);
-            let model = text_at(message, "model").filter(|m| !m.is_empty());
+            let model = message.opt_text("model").filter(|m| !m.is_empty());
             emit.start_turn(&TurnStarted {
                 runtime: SPEC.name.into(),
                 model: model.map(Into::into),
@@ -129,7 +126,7 @@ impl Anthropic {
             self.block(&key, block, emit);
             self.stop_block(&key, emit);
         }
-        self.stop = text_at(message, "stop_reason").map(str::to_owned).or(self.stop.take());
+        self.stop = message.opt_text("stop_reason").map(str::to_owned).or(self.stop.take());
     }
 
     /// Closes what the message before this one left open.
@@ -143,19 +140,19 @@ impl Anthropic {
     }
 
     fn block(&mut self, key: &str, block: &Value, emit: &mut Emit<'_>) {
-        let type_ = text_at(block, "type").unwrap_or_default();
-        let id = text_at(block, "id").unwrap_or_default();
+        let type_ = block.text("type");
+        let id = block.text("id");
         match type_ {
             "text" | "thinking" => {
                 for (kind, field) in [(TextKind::Answer, "text"), (TextKind::Reasoning, "thinking")]
                 {
-                    let said = text_at(block, field).unwrap_or_default();
+                    let said = block.text(field);
                     emit.delta(&text(kind, key), said);
                 }
             }
             "redacted_thinking" | "compaction" => {}
             _ if type_.ends_with("tool_use") => {
-                let name = text_at(block, "name").unwrap_or_default();
+                let name = block.text("name");
                 self.held.begin(key, (id, name), emit);
                 let input = block.get("input");
                 if let Some(input) = input.filter(|i| i.as_object().is_some_and(|o| !o.is_empty()))
@@ -173,11 +170,10 @@ impl Anthropic {
 
     fn tool_result(&mut self, block: &Value, emit: &mut Emit<'_>) {
         let content = block.get("content");
-        let kind = content.and_then(|c| text_at(c, "type"));
-        let error = block.get("is_error").and_then(Value::as_bool) == Some(true)
-            || kind.is_some_and(|k| k.ends_with("_error"));
+        let kind = content.and_then(|c| c.opt_text("type"));
+        let error = block.is("is_error") || kind.is_some_and(|k| k.ends_with("_error"));
         let end = ToolEnd {
-            id: text_at(block, "tool_use_id").unwrap_or_default(),
+            id: block.text("tool_use_id"),
             outcome: if error { "error" } else { "ok" },
             output: content.map(raw),
             ..ToolEnd::default()
@@ -186,8 +182,8 @@ impl Anthropic {
     }
 
     fn delta(&mut self, key: &str, delta: &Value, emit: &mut Emit<'_>) {
-        let said = |field: &str| text_at(delta, field).unwrap_or_default();
-        match text_at(delta, "type").unwrap_or_default() {
+        let said = |field: &str| delta.text(field);
+        match delta.text("type") {
             "text_delta" => {
                 let said = said_at(delta, "text", emit);
                 emit.delta(&text(TextKind::Answer, key), said);
@@ -217,12 +213,12 @@ impl Anthropic {
     }
 
     fn message_delta(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let delta = value.get("delta").unwrap_or(&Value::Null);
-        if let Some(stop) = text_at(delta, "stop_reason") {
+        let delta = value.at("delta");
+        if let Some(stop) = delta.opt_text("stop_reason") {
             self.stop = Some(stop.to_owned());
         }
         if let Some(details) = delta.get("stop_details").filter(|d| d.is_object()) {
-            let why = text_at(details, "explanation").unwrap_or_default();
+            let why = details.text("explanation");
             emit.status("info", why, details.clone());
         }
         self.count_usage(value.get("usage"), emit);
@@ -254,7 +250,7 @@ impl Anthropic {
             self.block(&key, block, emit);
             self.stop_block(&key, emit);
         }
-        let stop = text_at(value, "stop_reason").unwrap_or("message");
+        let stop = value.opt_text("stop_reason").unwrap_or("message");
         self.complete(stop, emit);
     }
 

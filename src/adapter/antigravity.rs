@@ -15,18 +15,17 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--output-format"],
     keys: "duration_seconds event init num_turns permission_mode state step_index step_type step_update \
         text_delta thinking_tokens tool_info tool_name action conversation_id denied_actions duration_seconds response thinking_tokens",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Antigravity::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let status = text_at(value, "status").is_some() && (has("response") || has("error"));
-    let event = text_at(value, "event").is_some_and(|event| has(event) && EVENTS.contains(&event));
+    let status = value.opt_text("status").is_some() && (has("response") || has("error"));
+    let event = value.opt_text("event").is_some_and(|event| has(event) && EVENTS.contains(&event));
     if event || (has("conversation_id") && status) { Match::Sure } else { Match::No }
 }
 
@@ -43,25 +42,24 @@ struct Antigravity {
 
 impl Runtime for Antigravity {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if let Some(event) = text_at(&value, "event").filter(|event| value.get(*event).is_some()) {
+        if let Some(event) = value.opt_text("event").filter(|event| value.get(*event).is_some()) {
             return self.event(event, value.get(event).unwrap_or(&Value::Null), emit);
         }
-        let type_ = text_at(&value, "type").unwrap_or_default();
+        let type_ = value.text("type");
         let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
         let piece = ["text", "delta", "data"];
-        let piece = piece.iter().find_map(|key| text_at(&value, key));
+        let piece = piece.iter().find_map(|key| value.opt_text(key));
         match (type_, piece) {
             ("text_delta", Some(delta)) => self.said.delta(&ANSWER, delta, emit),
-            ("" | "result", _) if text_at(result, "status").is_some() => {
+            ("" | "result", _) if result.opt_text("status").is_some() => {
                 if emit.over() && type_ == "result" {
-                    emit.status("log", "the turn had ended already", value);
+                    emit.late(&value);
                 } else {
                     self.result(result, emit);
                 }
             }
             _ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
@@ -69,13 +67,13 @@ impl Runtime for Antigravity {
 
 impl Antigravity {
     fn event(&mut self, event: &str, body: &Value, emit: &mut Emit<'_>) {
-        if let Some(id) = text_at(body, "conversation_id") {
+        if let Some(id) = body.opt_text("conversation_id") {
             self.session = Some(id.to_owned());
         }
         match event {
             "step_update" => self.step(body, emit),
             "result" if emit.over() => {
-                emit.status("log", "the turn had ended already", body.clone());
+                emit.late(body);
             }
             "result" => self.result(body, emit),
             _ => emit.status("session", event, body.clone()),
@@ -92,9 +90,9 @@ impl Antigravity {
 
     /// A step of the stream: a text in pieces, or a tool.
     fn step(&mut self, step: &Value, emit: &mut Emit<'_>) {
-        let number = step.get("step_index").and_then(Value::as_u64).unwrap_or(0);
-        let state = text_at(step, "state").unwrap_or_default();
-        match (text_at(step, "step_type").unwrap_or_default(), text_at(step, "text_delta")) {
+        let number = step.u64("step_index").unwrap_or(0);
+        let state = step.text("state");
+        match (step.text("step_type"), step.opt_text("text_delta")) {
             ("agent_response", Some(delta)) => {
                 self.start(emit);
                 if self.step.as_ref().is_none_or(|(last, _)| *last != number) {
@@ -121,15 +119,15 @@ impl Antigravity {
 
     fn tool(&mut self, number: u64, state: &str, step: &Value, emit: &mut Emit<'_>) {
         self.start(emit);
-        let info = step.get("tool_info").unwrap_or(&Value::Null);
-        let name = text_at(step, "tool_name").or(text_at(info, "name")).unwrap_or_default();
+        let info = step.at("tool_info");
+        let name = step.opt_text("tool_name").or(info.opt_text("name")).unwrap_or_default();
         let id = format!("step_{number}");
         let input = info.get("parameters");
-        emit.start_tool(&Call { id: &id, name, input, ..Call::default() });
+        emit.tool(&id, name, input);
         if state == "ACTIVE" {
             return;
         }
-        let error = info.get("error").filter(|error| !error.is_null());
+        let error = info.non_null("error");
         let seconds = step.get("duration_seconds").and_then(Value::as_f64);
         emit.finish_tool(&Done {
             id: &id,
@@ -142,14 +140,12 @@ impl Antigravity {
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(value, key).unwrap_or_default();
         if !emit.turn_open() {
-            let started = TurnStarted {
+            emit.start_turn(&TurnStarted {
                 runtime: "antigravity".into(),
-                session: text_at(value, "conversation_id").map(Into::into),
+                session: value.opt_text("conversation_id").map(Into::into),
                 ..TurnStarted::default()
-            };
-            emit.start_turn(&started);
+            });
         }
         let denied = value.get("denied_actions").and_then(Value::as_array);
         if let Some(denied) = denied.filter(|d| !d.is_empty()) {
@@ -171,13 +167,13 @@ impl Antigravity {
             duration_ms: seconds.map(|s| (s * 1000.0).round() as u64),
             ..Spent::default()
         };
-        let error = value.get("error").filter(|e| !e.is_null());
-        let error = error.map(|e| e.as_str().or(text_at(e, "message")).unwrap_or_default());
-        match text("status") {
+        let error = value.non_null("error");
+        let error = error.map(|e| e.as_str().or(e.opt_text("message")).unwrap_or_default());
+        match value.text("status") {
             "SUCCESS" | "success" if error.is_none_or(str::is_empty) => {
-                emit.complete(text("status"), None, &spent);
+                emit.complete(value.text("status"), None, &spent);
             }
-            "CANCELLED" | "CANCELED" => emit.cancelled(text("status"), None, &spent),
+            "CANCELLED" | "CANCELED" => emit.cancelled(value.text("status"), None, &spent),
             status => {
                 let message = one_line(error.unwrap_or_default());
                 emit.fail(failure(&message, status, None), &spent);

@@ -13,15 +13,14 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["auggie"],
     flags: &["--output-format"],
     keys: "is_error num_turns request_id subtype",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Auggie),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let result = text_at(value, "type") == Some("result") && has("is_error") && has("session_id");
+    let result = value.opt_text("type") == Some("result") && has("is_error") && has("session_id");
     // Claude Code's result counts tokens and costs.
     let claude = has("usage") || has("total_cost_usd") || has("duration_ms") || has("uuid");
     if result && has("request_id") && !claude { Match::Sure } else { Match::No }
@@ -31,9 +30,8 @@ struct Auggie;
 
 impl Runtime for Auggie {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        if text("type") != "result" || emit.over() {
-            let message = format!("message of type {:?}", text("type"));
+        if value.text("type") != "result" || emit.over() {
+            let message = format!("message of type {:?}", value.text("type"));
             return emit.status("info", &message, value);
         }
         emit.open_turn(SPEC.name, &value);
@@ -42,15 +40,15 @@ impl Runtime for Auggie {
                 emit.status("usage", key, serde_json::json!({key: data}));
             }
         }
-        let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
+        let failed = value.is("is_error");
         let spent = Spent::default();
-        match text("subtype") {
+        match value.text("subtype") {
             subtype if failed || subtype.starts_with("error") => {
-                emit.fail(failure(text("result"), subtype, None), &spent);
+                emit.fail(failure(value.text("result"), subtype, None), &spent);
             }
             subtype => {
                 let stop = if subtype.is_empty() { "completed" } else { subtype };
-                emit.complete(stop, text_at(&value, "result"), &spent);
+                emit.complete(stop, value.opt_text("result"), &spent);
             }
         }
     }

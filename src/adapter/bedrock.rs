@@ -15,18 +15,16 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of 2025 and 2026",
     about: "Amazon Bedrock, Converse and InvokeModel streams",
     usage: "curl -N https://bedrock-runtime.REGION.amazonaws.com/model/MODEL/converse-stream",
-    commands: &[],
-    flags: &[],
     keys: "bytes citation cacheReadInputTokens cacheWriteInputTokens chunk contentBlockDelta contentBlockIndex \
         contentBlockStart contentBlockStop inputTokens latencyMs messageStart messageStop metadata \
         metrics outputTokens p reasoningContent reasoningText start stopReason toolResult toolUse \
         toolUseId totalTokens message cache_creation cache_creation_input_tokens \
         cache_read_input_tokens caller content_block stop_details stop_reason stop_sequence \
         partial_json url",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Bedrock::default()),
+    ..Spec::LINES
 };
 
 /// Names of the exceptions in a stream end so.
@@ -92,22 +90,20 @@ impl Runtime for Bedrock {
 
 impl Bedrock {
     fn event(&mut self, event: &str, (name, value): (&str, &Value), emit: &mut Emit<'_>) {
-        let index = value.get("contentBlockIndex").and_then(Value::as_u64).unwrap_or(0);
+        let index = value.u64("contentBlockIndex").unwrap_or(0);
         let key = index.to_string();
         match name {
             "messageStart" => self.begin(emit),
             "contentBlockStart" => {
-                self.block(&key, value.get("start").unwrap_or(&Value::Null), emit);
+                self.block(&key, value.at("start"), emit);
             }
             "contentBlockDelta" => {
-                self.block(&key, value.get("delta").unwrap_or(&Value::Null), emit);
+                self.block(&key, value.at("delta"), emit);
             }
             "contentBlockStop" => self.stop_block(&key, emit),
             "messageStop" => {
-                self.stop = text_at(value, "stopReason").map(str::to_owned);
-                if let Some(more) =
-                    value.get("additionalModelResponseFields").filter(|m| !m.is_null())
-                {
+                self.stop = value.opt_text("stopReason").map(str::to_owned);
+                if let Some(more) = value.non_null("additionalModelResponseFields") {
                     emit.status("info", "more of the model", more.clone());
                 }
                 self.complete_if_whole(emit);
@@ -120,7 +116,7 @@ impl Bedrock {
             "chunk" => self.chunk(event, value, emit),
             "p" => {}
             _ if name.ends_with(EXCEPTION) || name.ends_with("Error") || name == "message" => {
-                let words = text_at(value, "message").or(value.as_str()).unwrap_or_default();
+                let words = value.opt_text("message").or(value.as_str()).unwrap_or_default();
                 if !emit.error_after_turn(value) {
                     self.held.start_all(emit);
                     emit.fail(failure(words, name, None), &self.spent);
@@ -156,7 +152,7 @@ impl Bedrock {
                     emit.delta(&text(TextKind::Reasoning, key), said);
                 }
                 ("toolUse", _) => {
-                    let field = |name| text_at(value, name).unwrap_or_default();
+                    let field = |name| value.text(name);
                     self.held.begin(key, (field("toolUseId"), field("name")), emit);
                     match value.get("input") {
                         Some(Value::String(piece)) => self.held.add(key, piece),
@@ -169,8 +165,8 @@ impl Bedrock {
                     result.into_iter().for_each(|result| result.3.extend(more.iter().cloned()));
                 }
                 ("toolResult", _) => {
-                    let id = text_at(value, "toolUseId").unwrap_or_default().to_owned();
-                    let failed = text_at(value, "status") == Some("error");
+                    let id = value.text("toolUseId").to_owned();
+                    let failed = value.opt_text("status") == Some("error");
                     let content = value.get("content").and_then(Value::as_array).cloned();
                     self.result = Some((key.to_owned(), id, failed, content.unwrap_or_default()));
                 }
@@ -212,13 +208,13 @@ impl Bedrock {
             self.stop_block(&index.to_string(), emit);
         }
         self.spent.usage = value.get("usage").map(usage);
-        self.stop = text_at(value, "stopReason").map(str::to_owned);
+        self.stop = value.opt_text("stopReason").map(str::to_owned);
         self.complete(emit);
     }
 
     /// An event of the model itself, in base64: Anthropic's, or one in the shapes of ConverseStream.
     fn chunk(&mut self, event: &str, chunk: &Value, emit: &mut Emit<'_>) {
-        let bytes = STANDARD.decode(text_at(chunk, "bytes").unwrap_or_default());
+        let bytes = STANDARD.decode(chunk.text("bytes"));
         let json = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let value = json.as_deref().and_then(|json| serde_json::from_str::<Value>(json).ok());
         match value {

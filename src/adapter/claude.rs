@@ -54,10 +54,9 @@ pub(super) const SPEC: Spec = Spec {
         terminal_slash_commands thinking_tokens time_origin_ms time_to_request_ms tool_name \
         tool_result_meta tool_uses total_cost_usd ttft_ms ttft_stream_ms unifiedWindows unset \
         user utilization uuid warm_spare_claimed web_fetch_requests web_search_requests",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |argv| Box::new(Claude::new(&CLAUDE, argv).taking_orders(argv)),
+    ..Spec::LINES
 };
 
 /// The adapter of a dialect.

@@ -7,7 +7,6 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "cline",
-    aliases: &[],
     versions: "3, by its source",
     about: "Cline, json",
     usage: "cline --json PROMPT",
@@ -17,10 +16,9 @@ pub(super) const SPEC: Spec = Spec {
         durationMs event finishReason hadToolCalls iteration iterations inputTokens mode modelId \
         outputTokens parentAgentId providerId reasoning thinking toolCallCount toolCallId toolName \
         totalCacheReadTokens totalCacheWriteTokens totalCost totalInputTokens totalOutputTokens ts",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Cline::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
@@ -30,7 +28,7 @@ const THOUGHT: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, pa
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let sure = has("ts")
-        && match text_at(value, "type").unwrap_or_default() {
+        && match value.text("type") {
             "agent_event" => value.pointer("/event/type").is_some(),
             "run_start" => has("providerId"),
             "run_result" => has("finishReason"),
@@ -52,23 +50,23 @@ struct Cline {
 
 impl Runtime for Cline {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match text("type") {
+        match value.text("type") {
             "run_start" => {
-                self.model = text_at(&value, "modelId").map(str::to_owned);
-                emit.status("session", text("modelId"), value.clone());
+                self.model = value.opt_text("modelId").map(str::to_owned);
+                emit.status("session", value.text("modelId"), value.clone());
             }
             "agent_event" => {
-                let event = value.get("event").unwrap_or(&Value::Null);
+                let event = value.at("event");
                 self.event(event, emit);
             }
             "run_result" if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "run_result" => self.result(&value, emit),
             type_ => {
                 let kind = if type_ == "error" { "error" } else { "info" };
-                let message = text_at(&value, "message")
+                let message = value
+                    .opt_text("message")
                     .map_or_else(|| format!("message of type {type_:?}"), one_line);
                 if type_ == "error" {
                     self.error = Some(value.clone());
@@ -98,39 +96,37 @@ impl Cline {
     }
 
     fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(event, key).unwrap_or_default();
-        let sub = text_at(event, "parentAgentId").is_some();
-        match (text("type"), text("contentType")) {
+        let sub = event.opt_text("parentAgentId").is_some();
+        match (event.text("type"), event.text("contentType")) {
             _ if sub => emit.status("progress", "a sub-agent", event.clone()),
             ("content_start", "text") => {
                 self.start(emit);
-                self.said.delta(&ANSWER, text("text"), emit);
+                self.said.delta(&ANSWER, event.text("text"), emit);
             }
             ("content_end", "text") => {
                 self.start(emit);
-                std::mem::take(&mut self.said).confirm(&ANSWER, text("text"), emit);
+                std::mem::take(&mut self.said).confirm(&ANSWER, event.text("text"), emit);
             }
             ("content_start", "reasoning") => {
                 self.start(emit);
-                self.thought.delta(&THOUGHT, text("reasoning"), emit);
+                self.thought.delta(&THOUGHT, event.text("reasoning"), emit);
             }
             ("content_end", "reasoning") => {
                 self.start(emit);
-                std::mem::take(&mut self.thought).confirm(&THOUGHT, text("reasoning"), emit);
+                std::mem::take(&mut self.thought).confirm(&THOUGHT, event.text("reasoning"), emit);
             }
             ("content_start", "tool") => {
                 self.start(emit);
                 self.said.close();
                 self.thought.close();
-                let (id, name) = (text("toolCallId"), text("toolName"));
+                let (id, name) = (event.text("toolCallId"), event.text("toolName"));
                 let input = event.get("input");
-                emit.start_tool(&Call { id, name, input, ..Call::default() });
+                emit.tool(id, name, input);
             }
             ("content_end", "tool") => self.tool_end(event, emit),
             ("content_update", _) => {
-                let data =
-                    serde_json::json!({"id": text("toolCallId"), "update": event.get("update")});
-                emit.status("progress", text("toolName"), data);
+                let data = serde_json::json!({"id": event.text("toolCallId"), "update": event.get("update")});
+                emit.status("progress", event.text("toolName"), data);
             }
             ("iteration_start", _) => self.start(emit),
             ("iteration_end" | "done", _) => {}
@@ -146,8 +142,8 @@ impl Cline {
                 emit.status("error", &one_line(&message), event.clone());
             }
             (type_, _) => {
-                let kind = if text("noticeType") == "recovery" { "retry" } else { "info" };
-                let message = text_at(event, "message").map_or(type_, |message| message);
+                let kind = if event.text("noticeType") == "recovery" { "retry" } else { "info" };
+                let message = event.opt_text("message").map_or(type_, |message| message);
                 emit.status(kind, &one_line(message), event.clone());
             }
         }
@@ -155,42 +151,42 @@ impl Cline {
 
     /// A tool's output is a list of results, each of which may have failed.
     fn tool_end(&mut self, event: &Value, emit: &mut Emit<'_>) {
-        let output = event.get("output").filter(|output| !output.is_null());
+        let output = event.non_null("output");
         let parts = output.and_then(Value::as_array).into_iter().flatten();
         let failed = |part: &Value| part.get("success").and_then(Value::as_bool) == Some(false);
-        let error = event.get("error").filter(|error| !error.is_null());
+        let error = event.non_null("error");
         let bad = error.is_some() || parts.clone().any(failed);
         emit.finish_tool(&Done {
-            id: text_at(event, "toolCallId").unwrap_or_default(),
-            name: text_at(event, "toolName").unwrap_or_default(),
+            id: event.text("toolCallId"),
+            name: event.text("toolName"),
             outcome: if bad { "error" } else { "ok" },
             output: error.or(output),
-            duration_ms: event.get("durationMs").and_then(Value::as_u64),
+            duration_ms: event.u64("durationMs"),
             ..Done::default()
         });
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.start(emit);
-        let text = |key| text_at(value, key).unwrap_or_default();
-        let used = value.get("usage").unwrap_or(&Value::Null);
+        let used = value.at("usage");
         let known = std::mem::take(&mut self.spent);
         let spent = Spent {
             usage: usage(used).or(known.usage),
             cost_usd: used.get("totalCost").and_then(Value::as_f64).or(known.cost_usd),
-            duration_ms: value.get("durationMs").and_then(Value::as_u64),
+            duration_ms: value.u64("durationMs"),
             ..Spent::default()
         };
         let error = self.error.take();
-        match text("finishReason") {
+        match value.text("finishReason") {
             "aborted" => emit.cancelled("aborted", Some("aborted"), &spent),
             reason @ ("error" | "max_iterations" | "mistake_limit") => {
-                let message = error.as_ref().map_or_else(|| text("text").to_owned(), sentence);
+                let message =
+                    error.as_ref().map_or_else(|| value.text("text").to_owned(), sentence);
                 emit.fail(failure(&message, reason, None), &spent);
             }
             reason => {
                 let stop = if reason.is_empty() { "completed" } else { reason };
-                emit.complete(stop, text_at(value, "text"), &spent);
+                emit.complete(stop, value.opt_text("text"), &spent);
             }
         }
     }

@@ -32,10 +32,9 @@ pub(super) const SPEC: Spec = Spec {
         aggregatedOutput exitCode itemId jsonrpc last method params threadId tokenUsage total \
         turnId turn willRetry inputTokens outputTokens cachedInputTokens cacheWriteInputTokens \
         reasoningOutputTokens totalTokens durationMs summaryIndex contentIndex codexErrorInfo",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |argv| Box::new(Codex::new(argv)),
+    ..Spec::LINES
 };
 
 /// How many open items are remembered.
@@ -43,16 +42,16 @@ const MAX_OPEN: usize = 4096;
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let type_ = text_at(value, "type").unwrap_or_default();
-    let item = value.get("item").unwrap_or(&Value::Null);
-    let item = text_at(item, "type").or_else(|| text_at(item, "item_type"));
+    let type_ = value.text("type");
+    let item = value.at("item");
+    let item = item.opt_text("type").or_else(|| item.opt_text("item_type"));
     match type_ {
         "thread.started" if has("thread_id") => Match::Sure,
         "session.created" if has("session_id") => Match::Sure,
         "item.started" | "item.updated" | "item.completed" if item.is_some() => Match::Sure,
         "turn.started" | "turn.completed" | "turn.failed" if !has("data") => Match::Maybe,
-        "error" if text_at(value, "message").is_some() && !has("timestamp") => Match::Maybe,
-        "" if has("id") && value.get("msg").is_some_and(|m| text_at(m, "type").is_some()) => {
+        "error" if value.opt_text("message").is_some() && !has("timestamp") => Match::Maybe,
+        "" if has("id") && value.get("msg").is_some_and(|m| m.opt_text("type").is_some()) => {
             Match::Sure
         }
         "" if has("sandbox") && has("model") => Match::Maybe,
@@ -182,12 +181,11 @@ impl Codex {
 
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.open.clear();
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: "codex".into(),
             session: self.thread.as_deref().map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     /// Says an item; `false` if it is of an unknown kind.
@@ -236,7 +234,7 @@ impl Codex {
 
     /// A message that is neither text nor tool, or one of the first generation.
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let type_ = text_at(&value, "type").unwrap_or_default().to_owned();
+        let type_ = value.text("type").to_owned();
         let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
             "" if server::is_message(&value) => self.server.message(&value, emit),
@@ -251,7 +249,7 @@ impl Codex {
                 } else {
                     Generation::Third
                 });
-                let id = text_at(&value, "thread_id").or_else(|| text_at(&value, "session_id"));
+                let id = value.opt_text("thread_id").or_else(|| value.opt_text("session_id"));
                 self.thread = id.map(str::to_owned);
                 let message = id.unwrap_or_default().to_owned();
                 emit.status("session", &message, items::strip(value));
@@ -272,7 +270,7 @@ impl Codex {
                 self.open.clear();
             }
             "turn.completed" | "turn.failed" => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "error" => {
                 let message = sentence(&value);

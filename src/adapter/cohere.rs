@@ -11,23 +11,21 @@ pub(super) const SPEC: Spec = Spec {
     versions: "v2, by its documentation, 2026",
     about: "Cohere API v2, raw body",
     usage: "curl -N https://api.cohere.com/v2/chat -d '{\"stream\":true,...}'",
-    commands: &[],
-    flags: &[],
     keys: "cached_tokens citations finish_reason function message tokens tool_calls tool_plan",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Cohere::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
-    let delta = value.get("delta").unwrap_or(&Value::Null);
+    let delta = value.at("delta");
     let message = delta.get("message").is_some();
     let counts = value.pointer("/usage/billed_units").or(value.pointer("/usage/tokens"));
-    let sure = match text_at(value, "type").unwrap_or_default() {
+    let sure = match value.text("type") {
         "message-start" | "content-start" | "content-delta" | "tool-plan-delta"
         | "tool-call-start" | "tool-call-delta" | "citation-start" => message,
-        "message-end" => text_at(delta, "finish_reason").is_some(),
+        "message-end" => delta.opt_text("finish_reason").is_some(),
         "" => value.pointer("/message/role").is_some() && counts.is_some(),
         _ => false,
     };
@@ -41,12 +39,12 @@ struct Cohere {
 
 impl Runtime for Cohere {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let key = value.get("index").and_then(Value::as_u64).unwrap_or(0).to_string();
-        let delta = value.get("delta").unwrap_or(&Value::Null);
-        let message = delta.get("message").unwrap_or(&Value::Null);
+        let key = value.u64("index").unwrap_or(0).to_string();
+        let delta = value.at("delta");
+        let message = delta.at("message");
         let part = |key| message.get(key).unwrap_or(&Value::Null);
         let over = emit.over();
-        match text_at(&value, "type").unwrap_or(event) {
+        match value.opt_text("type").unwrap_or(event) {
             "message-start" => {
                 begin(emit);
                 self.message(message, emit);
@@ -68,22 +66,21 @@ impl Runtime for Cohere {
             "tool-call-end" => self.held.start(&key, emit),
             "citation-start" => emit.status("info", "citation", part("citations").clone()),
             "citation-end" => {}
-            "message-end" if over => emit.status("log", "the turn had ended already", value),
+            "message-end" if over => emit.late(&value),
             "message-end" => self.end(delta, emit),
             "" if value.get("message").is_some_and(Value::is_object) => {
                 begin(emit);
-                self.message(value.get("message").unwrap_or(&Value::Null), emit);
+                self.message(value.at("message"), emit);
                 self.end(&value, emit);
             }
-            "" if text_at(&value, "message").is_some() || value.get("error").is_some() => {
+            "" if value.opt_text("message").is_some() || value.get("error").is_some() => {
                 if !emit.error_after_turn(&value) {
                     self.held.start_all(emit);
                     emit.fail_with(&value, &Spent::default());
                 }
             }
             type_ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
@@ -104,7 +101,7 @@ fn begin(emit: &mut Emit<'_>) {
 }
 
 fn content(key: &str, content: &Value, emit: &mut Emit<'_>) {
-    if !matches!(text_at(content, "type"), None | Some("text" | "thinking")) {
+    if !matches!(content.opt_text("type"), None | Some("text" | "thinking")) {
         return emit.status("info", "content of another type", content.clone());
     }
     for (kind, field) in [(TextKind::Reasoning, "thinking"), (TextKind::Answer, "text")] {
@@ -146,15 +143,14 @@ impl Cohere {
     }
 
     fn call(&mut self, key: &str, call: &Value, emit: &mut Emit<'_>) {
-        let function = call.get("function").unwrap_or(&Value::Null);
-        let part = |value, key| text_at(value, key).unwrap_or_default();
-        self.held.begin(key, (part(call, "id"), part(function, "name")), emit);
-        self.held.add(key, part(function, "arguments"));
+        let function = call.at("function");
+        self.held.begin(key, (call.text("id"), function.text("name")), emit);
+        self.held.add(key, function.text("arguments"));
     }
 
     fn end(&mut self, end: &Value, emit: &mut Emit<'_>) {
         self.held.start_all(emit);
-        let used = end.get("usage").unwrap_or(&Value::Null);
+        let used = end.at("usage");
         let count = |path| used.pointer(path).and_then(Value::as_u64);
         let usage = Usage {
             input_tokens: count("/tokens/input_tokens"),
@@ -164,9 +160,9 @@ impl Cohere {
         };
         let usage = used.is_object().then_some(usage);
         let spent = Spent { usage, ..Spent::default() };
-        match text_at(end, "finish_reason").unwrap_or("message-end") {
+        match end.opt_text("finish_reason").unwrap_or("message-end") {
             stop @ ("ERROR" | "ERROR_TOXIC" | "ERROR_LIMIT" | "TIMEOUT") => {
-                let message = end.get("error").filter(|e| !e.is_null()).map(sentence);
+                let message = end.non_null("error").map(sentence);
                 emit.fail(failure(message.as_deref().unwrap_or_default(), stop, None), &spent);
             }
             stop => emit.complete(stop, None, &spent),

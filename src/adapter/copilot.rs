@@ -18,17 +18,16 @@ pub(super) const SPEC: Spec = Spec {
         inputTokens reasoningText \
         outputTokens parentId premiumRequests reasoningId sessionDurationMs statusCode success \
         toolRequests totalApiDurationMs turnId",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Copilot::default()),
+    ..Spec::LINES
 };
 
 /// How many messages are remembered, in case one is said again.
 const MAX_MESSAGES: usize = 64;
 
 fn detect(value: &Value) -> Match {
-    let type_ = text_at(value, "type").unwrap_or_default();
+    let type_ = value.text("type");
     let first = type_.split_once('.').map_or(type_, |(first, _)| first);
     let has = |key: &str| value.get(key).is_some();
     let data = value.get("data").is_some_and(Value::is_object) && has("timestamp");
@@ -84,50 +83,53 @@ impl Runtime for Copilot {
 
 impl Copilot {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let data = value.get("data").unwrap_or(&Value::Null);
-        let text = |key| text_at(data, key).unwrap_or_default();
-        let agent = text_at(&value, "agentId");
-        if let Some(agent) = agent.filter(|_| text_at(&value, "type") == Some("subagent.started")) {
-            self.agents.insert(agent.to_owned(), text("toolCallId").to_owned());
+        let data = value.at("data");
+        let agent = value.opt_text("agentId");
+        if let Some(agent) = agent.filter(|_| value.opt_text("type") == Some("subagent.started")) {
+            self.agents.insert(agent.to_owned(), data.text("toolCallId").to_owned());
         }
         let call = agent.map(|agent| self.agents.get(agent).cloned().unwrap_or(agent.to_owned()));
-        let parent = text_at(data, "parentToolCallId").or(call.as_deref());
-        let type_ = text_at(&value, "type").unwrap_or_default();
+        let parent = data.opt_text("parentToolCallId").or(call.as_deref());
+        let type_ = value.text("type");
         if type_.starts_with("assistant.") || type_.starts_with("tool.") {
             self.settled = false;
         }
         match type_ {
             "session.start" => {
-                self.session = text_at(data, "sessionId").map(str::to_owned);
-                emit.status("session", text("sessionId"), data.clone());
+                self.session = data.opt_text("sessionId").map(str::to_owned);
+                emit.status("session", data.text("sessionId"), data.clone());
             }
             "user.message" if parent.is_none() => self.prompt(data, emit),
             "assistant.turn_start" | "assistant.message_start" => self.open(emit, None),
             "assistant.message_delta" => {
-                let place = (TextKind::Answer, text("messageId"), parent);
-                self.delta(place, text("deltaContent"), emit);
+                let place = (TextKind::Answer, data.text("messageId"), parent);
+                self.delta(place, data.text("deltaContent"), emit);
             }
             "assistant.reasoning_delta" => {
-                let place = (TextKind::Reasoning, text("reasoningId"), parent);
-                self.delta(place, text("deltaContent"), emit);
+                let place = (TextKind::Reasoning, data.text("reasoningId"), parent);
+                self.delta(place, data.text("deltaContent"), emit);
             }
             "assistant.message" => {
                 self.error = None;
-                let thought = text("reasoningText");
+                let thought = data.text("reasoningText");
                 let known = |t: &Streamed| t.kind == TextKind::Reasoning && t.said.is(thought);
                 if !thought.is_empty() && !self.texts.iter().any(known) {
-                    self.whole((TextKind::Reasoning, text("messageId"), parent), thought, emit);
+                    self.whole(
+                        (TextKind::Reasoning, data.text("messageId"), parent),
+                        thought,
+                        emit,
+                    );
                 }
-                let place = (TextKind::Answer, text("messageId"), parent);
-                self.whole(place, text("content"), emit);
+                let place = (TextKind::Answer, data.text("messageId"), parent);
+                self.whole(place, data.text("content"), emit);
                 let wants = data.get("toolRequests").and_then(Value::as_array);
                 self.requested = wants.into_iter().flatten().take(MAX_MESSAGES).cloned().collect();
                 self.parent = parent.map(str::to_owned);
                 self.settled = parent.is_none() && wants.is_none_or(Vec::is_empty);
             }
             "assistant.reasoning" => {
-                let place = (TextKind::Reasoning, text("reasoningId"), parent);
-                self.whole(place, text("content"), emit);
+                let place = (TextKind::Reasoning, data.text("reasoningId"), parent);
+                self.whole(place, data.text("content"), emit);
             }
             "assistant.turn_end" if self.start_requested(emit) => self.settled = false,
             "assistant.turn_end" => self.settled = self.error.is_none() && emit.answered(),
@@ -138,19 +140,19 @@ impl Copilot {
             "tool.execution_start" => self.tool(data, parent, emit),
             "tool.execution_complete" => self.tool_done(data, parent, emit),
             "result" if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "result" => {
                 self.start_requested(emit);
                 self.result(&value, emit);
             }
             "abort" => {
-                let reason = text_at(data, "reason").unwrap_or("abort").to_owned();
+                let reason = data.opt_text("reason").unwrap_or("abort").to_owned();
                 emit.status("info", &reason, value);
                 self.aborted = Some(reason);
             }
             "session.error" => {
-                let message = one_line(text("message"));
+                let message = one_line(data.text("message"));
                 self.error = Some(data.clone());
                 emit.status("error", &message, value);
             }
@@ -162,17 +164,16 @@ impl Copilot {
         if emit.turn_open() {
             return;
         }
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: "copilot".into(),
             session: self.session.as_deref().map(Into::into),
             prompt: prompt.map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     fn prompt(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let said = text_at(data, "content");
+        let said = data.opt_text("content");
         if emit.turn_open() {
             emit.user(said.unwrap_or_default());
         } else {
@@ -231,14 +232,9 @@ impl Copilot {
             streamed.said.close();
         }
         let input = arguments(data.get("arguments"));
-        let call = Call {
-            id: text_at(data, "toolCallId").unwrap_or_default(),
-            name: text_at(data, "toolName").or(text_at(data, "name")).unwrap_or_default(),
-            input: input.as_ref(),
-            parent,
-            ..Call::default()
-        };
-        emit.start_tool(&call);
+        let name = data.opt_text("toolName").unwrap_or(data.text("name"));
+        let (id, input) = (data.text("toolCallId"), input.as_ref());
+        emit.start_tool(&Call { id, name, input, parent, ..Call::default() });
     }
 
     /// Starts the tools that a message requested and that nothing else named.
@@ -246,7 +242,7 @@ impl Copilot {
         let parent = self.parent.take();
         let mut any = false;
         for request in std::mem::take(&mut self.requested) {
-            let id = text_at(&request, "toolCallId").unwrap_or_default();
+            let id = request.text("toolCallId");
             if emit.turn_open() && !emit.call_started(id) {
                 self.tool(&request, parent.as_deref(), emit);
                 any = true;
@@ -266,8 +262,8 @@ impl Copilot {
         };
         let output = at("/result/content").or(at("/result"));
         let done = Done {
-            id: text_at(data, "toolCallId").unwrap_or_default(),
-            name: text_at(data, "toolName").unwrap_or_default(),
+            id: data.text("toolCallId"),
+            name: data.text("toolName"),
             outcome,
             output: output.or(at("/error/message")).or(at("/error")),
             parent,
@@ -277,12 +273,12 @@ impl Copilot {
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let totals = value.get("usage").unwrap_or(&Value::Null);
+        let totals = value.at("usage");
         if totals.is_object() {
             emit.status("usage", "", totals.clone());
         }
         let mut spent = std::mem::take(&mut self.spent);
-        spent.duration_ms = totals.get("sessionDurationMs").and_then(Value::as_u64);
+        spent.duration_ms = totals.u64("sessionDurationMs");
         let exit = value.get("exitCode").and_then(Value::as_i64);
         self.settled = false;
         if let Some(reason) = self.aborted.take() {
@@ -299,15 +295,14 @@ impl Copilot {
 }
 
 fn why(error: &Value) -> Failure<'static> {
-    let text = |key| text_at(error, key).unwrap_or_default();
-    let status = error.get("statusCode").and_then(Value::as_u64);
-    failure(text("message"), text("errorType"), status)
+    let status = error.u64("statusCode");
+    failure(error.text("message"), error.text("errorType"), status)
 }
 
 /// A message that is neither text nor tool nor the end of a turn.
 fn other(type_: &str, parent: Option<&str>, value: &Value, emit: &mut Emit<'_>) {
     let data = value.get("data").unwrap_or(value);
-    let said = text_at(data, "message").map(one_line);
+    let said = data.opt_text("message").map(one_line);
     let kind = match type_ {
         "session.warning" => "warning",
         "session.info" => "info",

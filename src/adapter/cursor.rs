@@ -16,10 +16,9 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     keys: "apiKeySource duration_api_ms executionTime exitCode function isBackground model_call_id \
         permissionMode readToolCall rejected shellToolCall stdout success timestamp_ms tool_call",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Cursor::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "assistant", kind: TextKind::Answer, parent: None };
@@ -31,8 +30,8 @@ fn detect(value: &Value) -> Match {
     if !has("session_id") {
         return Match::No;
     }
-    let subtype = text_at(value, "subtype").unwrap_or_default();
-    let sure = match text_at(value, "type").unwrap_or_default() {
+    let subtype = value.text("subtype");
+    let sure = match value.text("type") {
         "system" => subtype == "init" && has("apiKeySource") && !has("tools"),
         "thinking" => matches!(subtype, "delta" | "completed"),
         "tool_call" => matches!(subtype, "started" | "completed") && has("call_id"),
@@ -60,15 +59,14 @@ impl Runtime for Cursor {
 
 impl Cursor {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match (text("type"), text("subtype")) {
+        match (value.text("type"), value.text("subtype")) {
             ("system", "init") => emit.open_turn(SPEC.name, &value),
             ("user", _) => {
                 if let Some(said) = said(&value) {
                     emit.user(&said);
                 }
             }
-            ("thinking", "delta") => emit.delta(&THINKING, text("text")),
+            ("thinking", "delta") => emit.delta(&THINKING, value.text("text")),
             ("thinking", "completed") => emit.finish_block(&THINKING, None),
             ("assistant", _) if said(&value).is_some() => {
                 let whole = said(&value).unwrap_or_default();
@@ -79,7 +77,7 @@ impl Cursor {
             }
             ("tool_call", "started" | "completed") => self.tool(&value, emit),
             ("result", _) if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             ("result", subtype) => {
                 self.said = Said::default();
@@ -115,11 +113,11 @@ impl Cursor {
         let call = value.get("tool_call").and_then(Value::as_object);
         let body = call.and_then(|call| call.iter().find(|(_, body)| body.is_object()));
         let (key, body) = body.map_or(("", &Value::Null), |(key, body)| (key.as_str(), body));
-        let own = text_at(body, "name").filter(|_| key == "function");
-        let (id, name) = (text_at(value, "call_id").unwrap_or_default(), own.unwrap_or(key));
+        let own = body.opt_text("name").filter(|_| key == "function");
+        let (id, name) = (value.text("call_id"), own.unwrap_or(key));
         let input = arguments(body.get("args").or_else(|| body.get("arguments")));
         let tool = Call { id, name, input: input.as_ref(), ..Call::default() };
-        let started = text_at(value, "subtype") == Some("started");
+        let started = value.opt_text("subtype") == Some("started");
         if started || (emit.turn_open() && !emit.call_started(id)) {
             emit.start_tool(&tool);
         }
@@ -168,13 +166,13 @@ fn said(value: &Value) -> Option<String> {
 }
 
 fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
-    let text = |key| text_at(value, key).filter(|t| !t.is_empty());
+    let text = |key| value.opt_text(key).filter(|t| !t.is_empty());
     let spent = Spent {
         usage: value.get("usage").and_then(usage).map(with_cache),
-        duration_ms: value.get("duration_ms").and_then(Value::as_u64),
+        duration_ms: value.u64("duration_ms"),
         ..Spent::default()
     };
-    let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
+    let failed = value.is("is_error");
     if failed || subtype.starts_with("error") {
         let message = text("error").or(text("result")).unwrap_or_default();
         emit.fail(failure(message, subtype, None), &spent);

@@ -20,10 +20,9 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     keys: "inputTokens outputTokens toolUseId blockIndex factoryApiVersion jsonrpc messageId method notification params sessionId \
         textDelta tokenUsage turnId durationMs finalText numTurns source toolId",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Droid::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
@@ -45,13 +44,13 @@ fn detect(value: &Value) -> Match {
     if rpc::is_rpc(value) {
         return Match::Sure;
     }
-    let session = text_at(value, "session_id").is_some_and(|id| !id.starts_with("T-"));
-    let sure = match text_at(value, "type").unwrap_or_default() {
-        "system" if text_at(value, "subtype") == Some("init") => {
+    let session = value.opt_text("session_id").is_some_and(|id| !id.starts_with("T-"));
+    let sure = match value.text("type") {
+        "system" if value.opt_text("subtype") == Some("init") => {
             let tools = value.get("tools").is_some_and(Value::is_array);
             session && tools && has("cwd") && has("model") && !FOREIGN.iter().any(|key| has(key))
         }
-        "message" => session && has("role") && text_at(value, "text").is_some(),
+        "message" => session && has("role") && value.opt_text("text").is_some(),
         "tool_call" => has("toolName") && has("parameters") && has("id"),
         "tool_result" => session && has("isError") && (has("toolId") || has("messageId")),
         "completion" => session && has("finalText"),
@@ -97,8 +96,7 @@ impl Droid {
     }
 
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match (text("type"), text("subtype"), text("role")) {
+        match (value.text("type"), value.text("subtype"), value.text("role")) {
             ("system", "init", _) => {
                 if emit.turn_open() {
                     self.fail(emit);
@@ -106,46 +104,40 @@ impl Droid {
                 self.error = None;
                 emit.open_turn(SPEC.name, &value);
             }
-            ("message", _, "assistant") if text_at(&value, "text").is_some() => {
-                emit.finish_block(&ANSWER, Some(text("text")));
+            ("message", _, "assistant") if value.opt_text("text").is_some() => {
+                emit.finish_block(&ANSWER, Some(value.text("text")));
             }
-            ("reasoning", ..) if text_at(&value, "text").is_some() => {
+            ("reasoning", ..) if value.opt_text("text").is_some() => {
                 // It comes twice with one id.
-                let thought = (text("id").to_owned(), text("text").to_owned());
+                let thought = (value.text("id").to_owned(), value.text("text").to_owned());
                 if self.thought.as_ref() != Some(&thought) {
                     emit.finish_block(&THOUGHT, Some(&thought.1));
                     self.thought = Some(thought);
                 }
             }
-            ("message", _, "user") if text_at(&value, "text").is_some() => {
-                emit.user(text("text"));
+            ("message", _, "user") if value.opt_text("text").is_some() => {
+                emit.user(value.text("text"));
             }
             ("tool_call", ..) => {
-                let call = Call {
-                    id: text("id"),
-                    name: tool_name(&value),
-                    input: value.get("parameters"),
-                    ..Call::default()
-                };
-                emit.start_tool(&call);
+                emit.tool(value.text("id"), tool_name(&value), value.get("parameters"));
             }
             ("tool_result", ..) => self.tool_result(&value, emit),
             ("error", ..) => {
-                self.error = Some(text("message").to_owned());
-                let message = one_line(text("message"));
+                self.error = Some(value.text("message").to_owned());
+                let message = one_line(value.text("message"));
                 emit.status("error", &message, value);
             }
             ("completion", ..) if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             ("completion", ..) => {
                 self.error = None;
                 let spent = Spent {
                     usage: value.get("usage").and_then(usage).map(with_cache),
-                    duration_ms: value.get("durationMs").and_then(Value::as_u64),
+                    duration_ms: value.u64("durationMs"),
                     ..Spent::default()
                 };
-                let said = text_at(&value, "finalText");
+                let said = value.opt_text("finalText");
                 emit.complete("completion", said, &spent);
             }
             (type_, subtype, _) => {
@@ -157,9 +149,9 @@ impl Droid {
 
     fn tool_result(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let name = tool_name(value);
-        let id = text_at(value, "id").map(str::to_owned);
+        let id = value.opt_text("id").map(str::to_owned);
         let id = id.or_else(|| oldest(name, emit)).unwrap_or_default();
-        let failed = value.get("isError").and_then(Value::as_bool) == Some(true);
+        let failed = value.is("isError");
         // A call that failed has an `error` with a message where another has its value.
         let error = value.pointer("/error/message").or(value.get("error"));
         let done = Done {
@@ -175,7 +167,7 @@ impl Droid {
 
 /// A tool's name; older messages have it as the tool's id alone.
 fn tool_name(value: &Value) -> &str {
-    let name = text_at(value, "toolName").or_else(|| text_at(value, "toolId"));
+    let name = value.opt_text("toolName").or_else(|| value.opt_text("toolId"));
     name.unwrap_or_default()
 }
 

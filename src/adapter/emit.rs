@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
 use super::framing::Head;
-use super::json::{describe, one_line, text_at, tool_kind};
+use super::json::{ValueExt, describe, one_line, tool_kind};
 use super::keys::{Kept, Keys};
 use crate::codec::{self, Malformed, Object, Place};
 use crate::event::{Failure, Spent, TurnStarted};
@@ -93,7 +93,7 @@ impl<'a> Emit<'a> {
         if self.turn_open() {
             return self.status("session", "the session goes on", value.clone());
         }
-        let text = |key| text_at(value, key).map(Into::into);
+        let text = |key| value.opt_text(key).map(Into::into);
         self.start_turn(&TurnStarted {
             runtime: runtime.into(),
             model: text("model"),
@@ -101,6 +101,15 @@ impl<'a> Emit<'a> {
             cwd: text("cwd"),
             ..TurnStarted::default()
         });
+    }
+
+    /// Opens a turn, unless one is open.
+    pub fn begin(&mut self, runtime: &str, model: Option<&str>, session: Option<&str>) {
+        if !self.turn_open() {
+            let (model, session) = (model.map(Into::into), session.map(Into::into));
+            let runtime = runtime.into();
+            self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
+        }
     }
 
     /// Adds text to a block, see [`Guard::delta`].
@@ -111,6 +120,16 @@ impl<'a> Emit<'a> {
     /// Closes a block, see [`Guard::finish_block`].
     pub fn finish_block(&mut self, text: &Text<'_>, whole: Option<&str>) {
         self.guard.finish_block(self.now, text, whole);
+    }
+
+    /// Starts a tool that has an id, a name and arguments, once.
+    pub fn tool(&mut self, id: &str, name: &str, input: Option<&Value>) {
+        self.start_tool(&Call { id, name, input, ..Call::default() });
+    }
+
+    /// Finishes a tool that has an id, a name, an outcome and a result, once.
+    pub fn tool_done(&mut self, id: &str, name: &str, outcome: &str, output: Option<&Value>) {
+        self.finish_tool(&Done { id, name, outcome, output, ..Done::default() });
     }
 
     /// Starts a tool, once.
@@ -252,6 +271,16 @@ impl<'a> Emit<'a> {
         if !fields.is_empty() {
             self.status("info", "fields of an unknown meaning", fields.into());
         }
+    }
+
+    /// A message of a turn that has ended, as a log.
+    pub fn late(&mut self, value: &Value) {
+        self.status("log", "the turn had ended already", value.clone());
+    }
+
+    /// A message of a type that the adapter does not know.
+    pub fn other(&mut self, type_: &str, value: &Value) {
+        self.status("info", &format!("message of type {type_:?}"), value.clone());
     }
 
     /// A line that is no message, as a log.

@@ -9,13 +9,11 @@ pub(super) const SPEC: Spec = Spec {
     versions: "by its documentation",
     about: "generic events: type, data, timestamp",
     usage: "any agent that prints {\"type\":..,\"data\":..,\"timestamp\":..}",
-    commands: &[],
-    flags: &[],
     keys: "percent",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Events::default()),
+    ..Spec::LINES
 };
 
 const TYPES: [&str; 8] = [
@@ -31,7 +29,7 @@ const TYPES: [&str; 8] = [
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let ours = TYPES.contains(&text_at(value, "type").unwrap_or_default());
+    let ours = TYPES.contains(&value.text("type"));
     match (ours && has("data"), has("timestamp")) {
         (true, true) => Match::Sure,
         (true, false) => Match::Maybe,
@@ -53,8 +51,8 @@ const MAX_OPEN: usize = 1024;
 
 impl Runtime for Events {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let data = value.get("data").unwrap_or(&Value::Null);
-        let type_ = text_at(&value, "type").unwrap_or(event);
+        let data = value.at("data");
+        let type_ = value.opt_text("type").unwrap_or(event);
         if type_ != "error" {
             self.error = None;
         }
@@ -95,7 +93,7 @@ impl Runtime for Events {
 /// What people want to see of an event.
 fn words(data: &Value) -> Option<&str> {
     let keys = ["text", "content", "message", "thought", "result", "summary", "error"];
-    data.as_str().or_else(|| keys.into_iter().find_map(|key| text_at(data, key)))
+    data.as_str().or_else(|| keys.into_iter().find_map(|key| data.opt_text(key)))
 }
 
 /// The first of these fields that is there.
@@ -111,15 +109,14 @@ fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
 impl Events {
     fn start(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let some = |keys: &[&str]| Some(string(data, keys)).filter(|s| !s.is_empty());
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
             model: some(&["model"]).map(Into::into),
             session: some(&["session_id", "sessionId", "id"]).map(Into::into),
             cwd: some(&["cwd"]).map(Into::into),
             prompt: some(&["prompt", "task"]).map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
         self.open.clear();
     }
 
@@ -178,7 +175,7 @@ impl Events {
 
     fn complete(&mut self, data: &Value, emit: &mut Emit<'_>) {
         if !emit.turn_open() && emit.turns() > 0 {
-            return emit.status("log", "the turn had ended already", data.clone());
+            return emit.late(data);
         }
         let failed = data.get("success").and_then(Value::as_bool) == Some(false);
         if failed || first(data, &["error"]).is_some() {
@@ -186,7 +183,7 @@ impl Events {
         }
         let spent = Spent {
             cost_usd: data.get("cost_usd").and_then(Value::as_f64),
-            duration_ms: data.get("duration_ms").and_then(Value::as_u64),
+            duration_ms: data.u64("duration_ms"),
             ..Spent::default()
         };
         emit.complete("complete", words(data), &spent);

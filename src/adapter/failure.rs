@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::json::text_at;
+use super::json::ValueExt;
 use crate::codec;
 use crate::event::Failure;
 use crate::time::Time;
@@ -166,11 +166,11 @@ pub fn failure_of(error: &Value) -> Failure<'static> {
         for key in
             ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"]
         {
-            words.push_str(text_at(part, key).unwrap_or_default());
+            words.push_str(part.text(key));
             words.push(' ');
         }
     });
-    let inner = error.get("error").filter(|e| !e.is_null()).unwrap_or(error);
+    let inner = error.non_null("error").unwrap_or(error);
     let message = message.unwrap_or_else(|| match inner {
         Value::Object(_) => codec::to_json(inner),
         _ => String::new(),

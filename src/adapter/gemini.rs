@@ -14,10 +14,9 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["gemini"],
     flags: &["stream-json"],
     keys: "response warnings severity tool_id tool_name x",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Gemini::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
@@ -27,12 +26,12 @@ fn detect(value: &Value) -> Match {
     if is_document(value) {
         return Match::Sure;
     }
-    if text_at(value, "timestamp").is_none() {
+    if value.opt_text("timestamp").is_none() {
         return Match::No;
     }
-    let sure = match text_at(value, "type").unwrap_or_default() {
+    let sure = match value.text("type") {
         "init" => has("session_id") && has("model"),
-        "message" => has("role") && text_at(value, "content").is_some(),
+        "message" => has("role") && value.opt_text("content").is_some(),
         "tool_use" => has("tool_name") && has("tool_id"),
         "tool_result" => has("tool_id") && has("status"),
         "result" => has("status") && (has("stats") || has("error")),
@@ -45,7 +44,7 @@ fn detect(value: &Value) -> Match {
 /// `--output-format json` prints one document.
 fn is_document(value: &Value) -> bool {
     let stats = value.pointer("/stats/models").is_some() || value.pointer("/stats/tools").is_some();
-    let answer = text_at(value, "response").is_some() && stats;
+    let answer = value.opt_text("response").is_some() && stats;
     answer
         || (value.get("session_id").is_some()
             && value.pointer("/error/type").is_some()
@@ -55,11 +54,11 @@ fn is_document(value: &Value) -> bool {
 /// The document of a run: its answer, and the tokens of every model.
 fn document(value: &Value, emit: &mut Emit<'_>) {
     emit.open_turn(SPEC.name, value);
-    let stats = value.get("stats").unwrap_or(&Value::Null);
+    let stats = value.at("stats");
     if !stats.is_null() {
         emit.status("usage", "", stats.clone());
     }
-    for warning in value.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+    for warning in value.items("warnings") {
         emit.status("warning", warning.as_str().unwrap_or_default(), warning.clone());
     }
     let mut spent = Spent::default();
@@ -75,10 +74,10 @@ fn document(value: &Value, emit: &mut Emit<'_>) {
         };
         spend(&mut spent, Some(used), None);
     }
-    let said = text_at(value, "response");
-    match value.get("error").filter(|error| !error.is_null()) {
-        Some(error) if text_at(error, "type").is_some_and(|kind| kind.contains("Cancel")) => {
-            emit.cancelled(text_at(error, "type").unwrap_or_default(), None, &spent);
+    let said = value.opt_text("response");
+    match value.non_null("error") {
+        Some(error) if error.opt_text("type").is_some_and(|kind| kind.contains("Cancel")) => {
+            emit.cancelled(error.text("type"), None, &spent);
         }
         Some(error) => emit.fail_with(error, &spent),
         None => emit.complete("success", said, &spent),
@@ -99,62 +98,48 @@ impl Gemini {
         if is_document(&value) && !emit.over() {
             return document(&value, emit);
         }
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match (text("type"), text("role")) {
+        match (value.text("type"), value.text("role")) {
             ("init", _) => {
-                let started = TurnStarted {
+                emit.start_turn(&TurnStarted {
                     runtime: "gemini".into(),
-                    model: text_at(&value, "model").map(Into::into),
-                    session: text_at(&value, "session_id").map(Into::into),
+                    model: value.opt_text("model").map(Into::into),
+                    session: value.opt_text("session_id").map(Into::into),
                     ..TurnStarted::default()
-                };
-                emit.start_turn(&started);
+                });
             }
-            ("message", "assistant") if text_at(&value, "content").is_some() => {
-                if value.get("delta").and_then(Value::as_bool) == Some(true) {
-                    emit.delta(&ANSWER, text("content"));
+            ("message", "assistant") if value.opt_text("content").is_some() => {
+                if value.is("delta") {
+                    emit.delta(&ANSWER, value.text("content"));
                 } else {
                     emit.finish_block(&ANSWER, None);
-                    emit.finish_block(&ANSWER, Some(text("content")));
+                    emit.finish_block(&ANSWER, Some(value.text("content")));
                 }
             }
-            ("message", "user") => emit.user(text("content")),
+            ("message", "user") => emit.user(value.text("content")),
             ("tool_use", _) => {
-                let call = Call {
-                    id: text("tool_id"),
-                    name: text("tool_name"),
-                    input: value.get("parameters"),
-                    ..Call::default()
-                };
-                emit.start_tool(&call);
+                emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
             }
             ("tool_result", _) => {
                 let error = value.pointer("/error/message");
-                let ok = text("status") == "success";
-                let done = Done {
-                    id: text("tool_id"),
-                    name: text("tool_name"),
-                    outcome: if ok { "ok" } else { "error" },
-                    output: error
-                        .or_else(|| value.get("error"))
-                        .filter(|_| !ok)
-                        .or(value.get("output")),
-                    ..Done::default()
-                };
-                emit.finish_tool(&done);
+                let ok = value.text("status") == "success";
+                emit.tool_done(
+                    value.text("tool_id"),
+                    value.text("tool_name"),
+                    if ok { "ok" } else { "error" },
+                    error.or_else(|| value.get("error")).filter(|_| !ok).or(value.get("output")),
+                );
             }
             ("error", _) => {
-                let kind = if text("severity") == "warning" { "warning" } else { "error" };
-                let message = one_line(text("message"));
+                let kind = if value.text("severity") == "warning" { "warning" } else { "error" };
+                let message = one_line(value.text("message"));
                 emit.status(kind, &message, value);
             }
             ("result", _) if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             ("result", _) => result(&value, emit),
             (type_, _) => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
@@ -162,26 +147,23 @@ impl Gemini {
 
 /// Ends the turn. An error that was reported before does not count where the result says success.
 fn result(value: &Value, emit: &mut Emit<'_>) {
-    let stats = value.get("stats").unwrap_or(&Value::Null);
+    let stats = value.at("stats");
     let models = stats.get("models").and_then(Value::as_object);
     if models.is_some_and(|m| !m.is_empty()) {
         emit.status("usage", "", stats.clone());
     }
-    let spent = Spent {
-        usage: usage(stats),
-        duration_ms: stats.get("duration_ms").and_then(Value::as_u64),
-        ..Spent::default()
-    };
-    let status = text_at(value, "status").unwrap_or_default();
-    let error = value.get("error").unwrap_or(&Value::Null);
-    let kind = text_at(error, "type").unwrap_or_default();
+    let spent =
+        Spent { usage: usage(stats), duration_ms: stats.u64("duration_ms"), ..Spent::default() };
+    let status = value.text("status");
+    let error = value.at("error");
+    let kind = error.text("type");
     if status == "success" && error.is_null() {
         emit.complete(status, None, &spent);
     } else if kind.contains("Cancel") {
         emit.cancelled(kind, None, &spent);
     } else {
-        let message = error.as_str().or_else(|| text_at(error, "message"));
-        let code = error.get("code").and_then(Value::as_u64);
+        let message = error.as_str().or_else(|| error.opt_text("message"));
+        let code = error.u64("code");
         let message = message.unwrap_or_default();
         emit.fail(failure(message, kind, code), &spent);
     }

@@ -17,8 +17,6 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of 2025 and 2026",
     about: "Gemini API, raw body",
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
-    commands: &[],
-    flags: &[],
     keys: "total_cached_tokens total_input_tokens total_output_tokens total_thought_tokens \
         total_tokens total_tool_use_tokens consumedCredits content created delta event_type interaction interaction_id object \
         remainingCredits response signature step traceId updated blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
@@ -26,23 +24,23 @@ pub(super) const SPEC: Spec = Spec {
         partialArgs parts promptFeedback promptTokenCount promptTokensDetails responseId \
         stringValue thought thoughtSignature thoughtsTokenCount tokenCount totalTokenCount \
         trafficType usageMetadata willContinue",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Gemini::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
-    let own = text_at(value, "event_type").is_some_and(|kind| kind != "error");
-    if (own && interactions::is_event(value)) || text_at(value, "object") == Some("interaction") {
+    let own = value.opt_text("event_type").is_some_and(|kind| kind != "error");
+    if (own && interactions::is_event(value)) || value.opt_text("object") == Some("interaction") {
         return Match::Sure;
     }
     let value = inner(value);
     let has = |key: &str| value.get(key).is_some();
     let theirs = has("usageMetadata") || has("modelVersion") || has("promptFeedback");
     let said = value.pointer("/candidates/0/content").is_some();
-    let error = value.get("error").unwrap_or(&Value::Null);
-    let status = text_at(error, "status");
+    let error = value.at("error");
+    let status = error.opt_text("status");
     let response = theirs && (has("candidates") || has("promptFeedback"));
     let refused = status.is_some() && error.get("code").is_some_and(Value::is_u64);
     if said || response || refused {
@@ -78,7 +76,7 @@ impl Runtime for Gemini {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if interactions::is_event(&value) {
             self.interaction.event(&value, emit);
-        } else if text_at(&value, "object") == Some("interaction") {
+        } else if value.opt_text("object") == Some("interaction") {
             self.interaction.whole(&value, emit);
         } else {
             self.response(inner(&value), emit);
@@ -99,7 +97,7 @@ impl Runtime for Gemini {
 
 impl Gemini {
     fn response(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
+        if let Some(error) = value.non_null("error") {
             self.release(emit);
             let failure = emit.failure(error);
             emit.fail(failure, &self.spent);
@@ -115,8 +113,8 @@ impl Gemini {
             self.spent.usage = Some(usage);
             emit.note_spent(&self.spent);
         }
-        let feedback = value.get("promptFeedback").unwrap_or(&Value::Null);
-        if let Some(reason) = text_at(feedback, "blockReason") {
+        let feedback = value.at("promptFeedback");
+        if let Some(reason) = feedback.opt_text("blockReason") {
             emit.status("warning", "the prompt was blocked", feedback.clone());
             self.stop = Some(reason.to_owned());
         }
@@ -127,7 +125,7 @@ impl Gemini {
     }
 
     fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(value, "responseId").unwrap_or_default();
+        let id = value.text("responseId");
         if emit.turn_open() {
             if id.is_empty() || id == self.id || self.stop.is_none() {
                 return;
@@ -136,7 +134,7 @@ impl Gemini {
         }
         self.close();
         id.clone_into(&mut self.id);
-        let model = text_at(value, "modelVersion");
+        let model = value.opt_text("modelVersion");
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
             model: model.map(Into::into),
@@ -145,12 +143,12 @@ impl Gemini {
     }
 
     fn candidate(&mut self, candidate: &Value, emit: &mut Emit<'_>) {
-        let index = candidate.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let index = candidate.u64("index").unwrap_or(0);
         let parts = candidate.pointer("/content/parts");
         for part in parts.and_then(Value::as_array).into_iter().flatten() {
             self.part(index, part, emit);
         }
-        if let Some(stop) = text_at(candidate, "finishReason")
+        if let Some(stop) = candidate.opt_text("finishReason")
             && (self.stop.is_none() || index == 0)
         {
             self.stop = Some(stop.to_owned());
@@ -162,8 +160,8 @@ impl Gemini {
 
     fn part(&mut self, index: u64, part: &Value, emit: &mut Emit<'_>) {
         let key = index.to_string();
-        if let Some(said) = text_at(part, "text") {
-            let thought = part.get("thought").and_then(Value::as_bool) == Some(true);
+        if let Some(said) = part.opt_text("text") {
+            let thought = part.is("thought");
             let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
             let current = self.texts.of(index);
             current.delta((kind, &key), said, emit);
@@ -178,7 +176,7 @@ impl Gemini {
             let call = Call { id: &id, name: "code_execution", ..Call::default() };
             emit.start_named(&call, Some(&input));
         } else if let Some(result) = part.get("codeExecutionResult") {
-            let ok = text_at(result, "outcome") == Some("OUTCOME_OK");
+            let ok = result.opt_text("outcome") == Some("OUTCOME_OK");
             let end = ToolEnd {
                 id: &format!("code_{}", self.code),
                 name: "code_execution",
@@ -195,7 +193,7 @@ impl Gemini {
 
     /// A call comes whole, or in pieces that end with an empty one. It has an id only on some of Google's endpoints.
     fn function(&mut self, call: &Value, emit: &mut Emit<'_>) {
-        let more = call.get("willContinue").and_then(Value::as_bool) == Some(true);
+        let more = call.is("willContinue");
         if more || self.partial.is_open() {
             if call.get("name").is_some() {
                 self.release(emit);
@@ -206,8 +204,8 @@ impl Gemini {
             }
             return;
         }
-        let id = text_at(call, "id").unwrap_or_default();
-        let name = text_at(call, "name").unwrap_or_default();
+        let id = call.text("id");
+        let name = call.text("name");
         let input = call.get("args").map(raw);
         emit.start_named(&Call { id, name, ..Call::default() }, input.as_deref());
     }

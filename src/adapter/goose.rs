@@ -7,22 +7,20 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "goose",
-    aliases: &[],
     versions: "by its source",
     about: "Goose, stream-json",
     usage: "goose run -q --output-format stream-json -t PROMPT",
     commands: &["goose"],
     flags: &["stream-json"],
     keys: "messages cache_read_input_tokens cache_write_input_tokens cost_usd created extension_id log metadata mode toolResult userVisible",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |argv| {
         Box::new(Goose {
             resumed: argv.iter().any(|arg| arg == "--resume" || arg == "-r"),
             ..Goose::default()
         })
     },
+    ..Spec::LINES
 };
 
 /// What it says when it was interrupted.
@@ -33,13 +31,13 @@ fn detect(value: &Value) -> Match {
     if has("messages") && value.pointer("/metadata/status").is_some() {
         return Match::Sure;
     }
-    let sure = match text_at(value, "type").unwrap_or_default() {
+    let sure = match value.text("type") {
         "message" => value.get("message").is_some_and(|message| {
             message.get("content").is_some_and(Value::is_array) && message.get("role").is_some()
         }),
         "notification" => has("extension_id"),
         "complete" => has("total_tokens"),
-        "error" => text_at(value, "error") == Some(INTERRUPTED),
+        "error" => value.opt_text("error") == Some(INTERRUPTED),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -72,11 +70,10 @@ impl Runtime for Goose {
 
 impl Goose {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
         if value.get("messages").is_some_and(Value::is_array) {
             return self.document(&value, emit);
         }
-        match text("type") {
+        match value.text("type") {
             "message" if value.pointer("/message/content").is_some_and(Value::is_array) => {
                 self.message(&value, emit);
             }
@@ -88,36 +85,35 @@ impl Goose {
                 emit.status("progress", &said, value);
             }
             "model_change" => {
-                emit.status("session", text("model"), value.clone());
+                emit.status("session", value.text("model"), value.clone());
             }
-            "error" if text("error") == INTERRUPTED && !emit.over() => {
+            "error" if value.text("error") == INTERRUPTED && !emit.over() => {
                 emit.cancelled(INTERRUPTED, None, &Spent::default());
             }
             "error" => {
-                let message = text("error").to_owned();
+                let message = value.text("error").to_owned();
                 emit.status("error", &one_line(&message), value);
                 self.error = Some(message);
             }
             "complete" if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "complete" => self.complete(&value, emit),
             type_ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
 
     /// `--output-format json` prints one document: the messages of the session, and its tokens.
     fn document(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        for message in value.get("messages").and_then(Value::as_array).into_iter().flatten() {
+        for message in value.items("messages") {
             self.message(&serde_json::json!({"message": message}), emit);
         }
         close(emit);
-        let metadata = value.get("metadata").unwrap_or(&Value::Null);
-        if matches!(text_at(metadata, "status"), Some("error" | "failed")) {
-            self.error = Some(text_at(metadata, "error").unwrap_or("the run failed").to_owned());
+        let metadata = value.at("metadata");
+        if matches!(metadata.opt_text("status"), Some("error" | "failed")) {
+            self.error = Some(metadata.opt_text("error").unwrap_or("the run failed").to_owned());
         }
         self.complete(metadata, emit);
     }
@@ -147,15 +143,15 @@ impl Goose {
 
     fn message(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.error = None;
-        let message = value.get("message").unwrap_or(&Value::Null);
-        let id = text_at(message, "id").unwrap_or_default();
+        let message = value.at("message");
+        let id = message.text("id");
         if self.message.as_deref() != Some(id) {
             close(emit);
             self.message = Some(id.to_owned());
         }
         let visible = message.pointer("/metadata/userVisible").and_then(Value::as_bool);
         let parts = message.get("content").and_then(Value::as_array);
-        let whose = match (visible, text_at(message, "role")) {
+        let whose = match (visible, message.opt_text("role")) {
             (Some(false), _) => Whose::Nobodys,
             (_, Some("user")) => Whose::Users,
             _ => Whose::Agents,
@@ -166,17 +162,16 @@ impl Goose {
     }
 
     fn part(&mut self, part: &Value, whose: Whose, emit: &mut Emit<'_>) {
-        let text = |key| text_at(part, key).unwrap_or_default();
         let audience = part.pointer("/annotations/audience").and_then(Value::as_array);
         let internal = audience.is_some_and(|all| !all.iter().any(|a| a == "user"));
-        match (text("type"), whose) {
-            ("text", Whose::Users) => emit.user(text("text")),
+        match (part.text("type"), whose) {
+            ("text", Whose::Users) => emit.user(part.text("text")),
             ("text", Whose::Agents) if !internal => {
                 emit.finish_block(&block(TextKind::Reasoning), None);
-                emit.delta(&block(TextKind::Answer), text("text"));
+                emit.delta(&block(TextKind::Answer), part.text("text"));
             }
             ("thinking" | "reasoning", Whose::Agents) => {
-                let said = text_at(part, "thinking").unwrap_or(text("text"));
+                let said = part.opt_text("thinking").unwrap_or(part.text("text"));
                 emit.finish_block(&block(TextKind::Answer), None);
                 emit.delta(&block(TextKind::Reasoning), said);
             }
@@ -190,18 +185,13 @@ impl Goose {
     }
 
     fn request(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let call = part.get("toolCall").unwrap_or(&Value::Null);
+        let call = part.at("toolCall");
         let body = call.get("value").unwrap_or(call);
-        let id = text_at(part, "id").unwrap_or_default();
+        let id = part.text("id");
         let input = arguments(body.get("arguments"));
-        let tool = Call {
-            id,
-            name: text_at(body, "name").unwrap_or_default(),
-            input: input.as_ref(),
-            ..Call::default()
-        };
+        let tool = Call { id, name: body.text("name"), input: input.as_ref(), ..Call::default() };
         emit.start_tool(&tool);
-        if text_at(call, "status") == Some("error") {
+        if call.opt_text("status") == Some("error") {
             let done = Done { id, outcome: "error", output: call.get("error"), ..Done::default() };
             emit.finish_tool(&done);
         }
@@ -209,14 +199,13 @@ impl Goose {
 
     /// A failed tool is a result with the status `error`, or a successful one whose value is an error.
     fn response(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let result = part.get("toolResult").unwrap_or(&Value::Null);
+        let result = part.at("toolResult");
         let body = result.get("value").unwrap_or(result);
-        let failed = text_at(result, "status") == Some("error")
-            || body.get("isError").and_then(Value::as_bool) == Some(true);
+        let failed = result.opt_text("status") == Some("error") || body.is("isError");
         let error = result.get("error").filter(|_| failed).cloned();
         let output = error.unwrap_or_else(|| plain(body.get("content").unwrap_or(body)));
         let done = Done {
-            id: text_at(part, "id").unwrap_or_default(),
+            id: part.text("id"),
             outcome: if failed { "error" } else { "ok" },
             output: Some(&output),
             ..Done::default()

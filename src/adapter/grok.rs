@@ -12,10 +12,9 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["grok"],
     flags: &["streaming-json"],
     keys: "cache_read_input_tokens commands locations requestId stopReason total_cost_usd turns",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Grok::default()),
+    ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
@@ -24,8 +23,8 @@ const THOUGHT: Text<'_> = Text { key: "thought", kind: TextKind::Reasoning, pare
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let sure = match text_at(value, "type").unwrap_or_default() {
-        "text" | "thought" if text_at(value, "data").is_some() => {
+    let sure = match value.text("type") {
+        "text" | "thought" if value.opt_text("data").is_some() => {
             let only = value.as_object().is_some_and(|fields| fields.len() == 2);
             return if only { Match::Maybe } else { Match::No };
         }
@@ -56,7 +55,7 @@ impl Runtime for Grok {
         if let Some(error) = self.error.take()
             && !emit.over()
         {
-            let message = text_at(&error, "message").unwrap_or_default();
+            let message = error.text("message");
             emit.fail(failure(message, "", None), &Spent::default());
         }
         Verdict::MissingResult
@@ -65,21 +64,24 @@ impl Runtime for Grok {
 
 impl Grok {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match text("type") {
-            "text" if text_at(&value, "data").is_some() => {
+        match value.text("type") {
+            "text" if value.opt_text("data").is_some() => {
                 emit.finish_block(&THOUGHT, None);
-                emit.delta(&ANSWER, text("data"));
+                emit.delta(&ANSWER, value.text("data"));
             }
-            "thought" if text_at(&value, "data").is_some() => {
+            "thought" if value.opt_text("data").is_some() => {
                 emit.finish_block(&ANSWER, None);
-                emit.delta(&THOUGHT, text("data"));
+                emit.delta(&THOUGHT, value.text("data"));
             }
             "tool_call" => {
                 let input = arguments(value.get("rawInput"));
-                let name = text_at(&value, "toolName").unwrap_or(text("title"));
-                let call =
-                    Call { id: text("toolCallId"), name, input: input.as_ref(), ..Call::default() };
+                let name = value.opt_text("toolName").unwrap_or(value.text("title"));
+                let call = Call {
+                    id: value.text("toolCallId"),
+                    name,
+                    input: input.as_ref(),
+                    ..Call::default()
+                };
                 emit.start_tool(&call);
                 self.finish(&value, emit);
             }
@@ -90,7 +92,7 @@ impl Grok {
                 emit.note_spent(&self.spent);
             }
             "error" => {
-                let message = one_line(text("message"));
+                let message = one_line(value.text("message"));
                 self.error = Some(value.clone());
                 emit.status("error", &message, value);
             }
@@ -103,22 +105,21 @@ impl Grok {
                 self.limited = true;
             }
             "end" if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "end" => self.end(&value, None, emit),
-            "" if text_at(&value, "text").is_some() && value.get("stopReason").is_some() => {
-                self.end(&value, text_at(&value, "text"), emit);
+            "" if value.opt_text("text").is_some() && value.get("stopReason").is_some() => {
+                self.end(&value, value.opt_text("text"), emit);
             }
             type_ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
 
     /// Finishes a tool if an update says that it has ended.
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let outcome = match text_at(value, "status").unwrap_or_default() {
+        let outcome = match value.text("status") {
             "completed" => "ok",
             "failed" => "error",
             "cancelled" => "cancelled",
@@ -126,10 +127,10 @@ impl Grok {
             _ => return,
         };
         let content = value.get("content").map(content);
-        let output = value.get("rawOutput").filter(|o| !o.is_null());
+        let output = value.non_null("rawOutput");
         let done = Done {
-            id: text_at(value, "toolCallId").unwrap_or_default(),
-            name: text_at(value, "toolName").unwrap_or_default(),
+            id: value.text("toolCallId"),
+            name: value.text("toolName"),
             outcome,
             output: output.or(content.as_ref()),
             ..Done::default()
@@ -144,14 +145,14 @@ impl Grok {
             cost_usd: value.get("total_cost_usd").and_then(Value::as_f64),
             ..Spent::default()
         };
-        let stop = text_at(value, "stopReason").unwrap_or("end");
-        let session = text_at(value, "sessionId").unwrap_or_default();
+        let stop = value.opt_text("stopReason").unwrap_or("end");
+        let session = value.text("sessionId");
         emit.status("session", session, serde_json::json!({"session_id": session}));
-        if let Some(thought) = text_at(value, "thought").filter(|_| whole.is_some()) {
+        if let Some(thought) = value.opt_text("thought").filter(|_| whole.is_some()) {
             emit.finish_block(&THOUGHT, Some(thought));
         }
         if let Some(error) = self.error.take() {
-            let message = text_at(&error, "message").unwrap_or_default();
+            let message = error.text("message");
             emit.fail(failure(message, stop, None), &spent);
         } else if matches!(stop.to_lowercase().as_str(), "cancelled" | "canceled") {
             // The runtime itself stops a turn at its limit.

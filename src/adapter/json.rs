@@ -36,10 +36,52 @@ pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {
     })
 }
 
-/// The string at `key`, if there is one.
-#[must_use]
-pub fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key).and_then(Value::as_str)
+/// Reading a field of a JSON message: a missing one and one of another type read as nothing.
+pub trait ValueExt {
+    /// The field, or null.
+    fn at(&self, key: &str) -> &Value;
+    /// The field, unless it is null.
+    fn non_null(&self, key: &str) -> Option<&Value>;
+    /// Its string, or an empty one.
+    fn text(&self, key: &str) -> &str;
+    /// Its string.
+    fn opt_text(&self, key: &str) -> Option<&str>;
+    /// Its count.
+    fn u64(&self, key: &str) -> Option<u64>;
+    /// True if it is `true`.
+    fn is(&self, key: &str) -> bool;
+    /// Elements of its array.
+    fn items(&self, key: &str) -> std::slice::Iter<'_, Value>;
+}
+
+impl ValueExt for Value {
+    fn at(&self, key: &str) -> &Value {
+        self.get(key).unwrap_or(&Value::Null)
+    }
+
+    fn non_null(&self, key: &str) -> Option<&Value> {
+        self.get(key).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.opt_text(key).unwrap_or_default()
+    }
+
+    fn opt_text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    fn u64(&self, key: &str) -> Option<u64> {
+        self.get(key)?.as_u64()
+    }
+
+    fn is(&self, key: &str) -> bool {
+        self.get(key) == Some(&Value::Bool(true))
+    }
+
+    fn items(&self, key: &str) -> std::slice::Iter<'_, Value> {
+        self.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter()
+    }
 }
 
 /// The text at `key` that is to be said; what stands there and is no text is kept as a status, not left out in silence.

@@ -17,10 +17,9 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     keys: "arguments_part display encrypted extras input_cache_creation input_cache_read input_other is_error \
         jsonrpc message_id method n params payload return_value slash_commands token_usage user_input function think tool_call_id tool_calls",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Kimi::default()),
+    ..Spec::LINES
 };
 
 /// How many calls without a result are counted.
@@ -35,7 +34,7 @@ fn detect(value: &Value) -> Match {
     if has("message_id") || has("name") {
         return Match::No;
     }
-    match text_at(value, "role").unwrap_or_default() {
+    match value.text("role") {
         "meta" if has("type") => Match::Sure,
         "tool" if has("tool_call_id") && has("content") => Match::Sure,
         "assistant" if has("tool_calls") && !has("type") => Match::Sure,
@@ -76,12 +75,11 @@ impl Runtime for Kimi {
 
 impl Kimi {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        let content = value.get("content").unwrap_or(&Value::Null);
-        match (text("role"), text("type")) {
+        let content = value.at("content");
+        match (value.text("role"), value.text("type")) {
             ("assistant", _) => self.assistant(&value, emit),
             ("tool", _) => {
-                let id = text("tool_call_id");
+                let id = value.text("tool_call_id");
                 self.open.retain(|open| open != id);
                 let done = Done {
                     id,
@@ -98,7 +96,7 @@ impl Kimi {
             ("meta", "session.resume_hint") if emit.turn_open() => {
                 self.meta = true;
                 self.open.clear();
-                emit.status("session", text("session_id"), value.clone());
+                emit.status("session", value.text("session_id"), value.clone());
                 emit.complete("completed", None, &Spent::default());
             }
             ("meta", type_) => {
@@ -119,14 +117,14 @@ impl Kimi {
     }
 
     fn assistant(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if let Some(said) = text_at(value, "reasoning_content") {
+        if let Some(said) = value.opt_text("reasoning_content") {
             say(TextKind::Reasoning, said, emit);
         }
         match value.get("content") {
             Some(Value::String(said)) => say(TextKind::Answer, said, emit),
             Some(Value::Array(parts)) => {
                 for part in parts {
-                    match (text_at(part, "text"), text_at(part, "think")) {
+                    match (part.opt_text("text"), part.opt_text("think")) {
                         (Some(said), _) => say(TextKind::Answer, said, emit),
                         (_, Some(said)) => say(TextKind::Reasoning, said, emit),
                         _ => {
@@ -140,14 +138,10 @@ impl Kimi {
         let calls = value.get("tool_calls").and_then(Value::as_array);
         for call in calls.into_iter().flatten() {
             let function = call.get("function").unwrap_or(call);
-            let id = text_at(call, "id").unwrap_or_default();
+            let id = call.text("id");
             let input = arguments(function.get("arguments"));
-            let tool = Call {
-                id,
-                name: text_at(function, "name").unwrap_or_default(),
-                input: input.as_ref(),
-                ..Call::default()
-            };
+            let tool =
+                Call { id, name: function.text("name"), input: input.as_ref(), ..Call::default() };
             emit.start_tool(&tool);
             if self.open.len() < MAX_OPEN {
                 self.open.push(id.to_owned());

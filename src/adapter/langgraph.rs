@@ -16,20 +16,19 @@ pub(super) const SPEC: Spec = Spec {
     versions: "a server capture",
     about: "LangGraph and LangChain streams",
     usage: "curl -N -d @run.json http://localhost:2024/runs/stream",
-    commands: &[],
-    flags: &[],
     keys: "*",
     has_result: false,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(LangGraph::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let message = value.get(0).unwrap_or(value);
-    let theirs = message.get("additional_kwargs").is_some() && text_at(message, "type").is_some();
-    let event = text_at(value, "event").unwrap_or_default();
+    let theirs = message.get("additional_kwargs").is_some() && message.opt_text("type").is_some();
+    let event = value.text("event");
     let run = event.starts_with("on_") && has("run_id") && has("data");
     let debug = has("step") && has("payload") && has("timestamp") && has("type");
     if theirs || run || debug || (has("run_id") && has("attempt")) {
@@ -51,7 +50,7 @@ impl Runtime for LangGraph {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         // Events of a sub-graph have its path behind their name.
         let name = event.split('|').next().unwrap_or_default();
-        if text_at(&value, "event").is_some_and(|e| e.starts_with("on_")) {
+        if value.opt_text("event").is_some_and(|e| e.starts_with("on_")) {
             return runs::event(&value, &mut self.messages, emit);
         }
         match name {
@@ -98,12 +97,11 @@ impl Runtime for LangGraph {
 impl LangGraph {
     fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.messages = Messages::default();
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
-            session: text_at(value, "run_id").map(Into::into),
+            session: value.opt_text("run_id").map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
@@ -112,7 +110,7 @@ impl LangGraph {
         }
         self.messages.release(emit);
         // `{"error": "TypeError", "message": "..."}`: the name alone says little.
-        let error = match text_at(value, "message") {
+        let error = match value.opt_text("message") {
             Some(message) => serde_json::json!({"message": message, "type": value.get("error")}),
             None => value.clone(),
         };

@@ -11,14 +11,13 @@ pub(super) const SPEC: Spec = Spec {
     versions: "by its documentation",
     about: "Model Context Protocol, a server's messages",
     usage: "an MCP server over stdio",
-    commands: &[],
-    flags: &[],
     keys: "capabilities jsonrpc level method params progress progressToken protocolVersion \
         serverInfo total",
     has_result: false,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Mcp::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
@@ -68,7 +67,7 @@ impl Mcp {
             Rpc::Result { id, result } => {
                 let tool = emit.call_started(&id_of(id));
                 if tool || result.get("content").is_some_and(Value::is_array) {
-                    let failed = result.get("isError").and_then(Value::as_bool) == Some(true);
+                    let failed = result.is("isError");
                     let outcome = if failed { "error" } else { "ok" };
                     self.finish(id, outcome, result, emit);
                 } else {
@@ -79,7 +78,7 @@ impl Mcp {
                 self.finish(id, "error", error, emit);
             }
             Rpc::Error { error, .. } => {
-                let message = text_at(error, "message").unwrap_or_default();
+                let message = error.text("message");
                 emit.status("error", message, error.clone());
             }
             Rpc::Other => emit.status("info", "an unknown message", value.clone()),
@@ -92,9 +91,9 @@ impl Mcp {
                 emit.status("progress", &progress(params), params.clone());
             }
             ("notifications/message", _) => {
-                let data = params.get("data").unwrap_or(&Value::Null);
+                let data = params.at("data");
                 let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
-                let kind = match text_at(params, "level").unwrap_or_default() {
+                let kind = match params.text("level") {
                     "warning" => "warning",
                     "error" | "critical" | "alert" | "emergency" => "error",
                     _ => "log",
@@ -102,13 +101,13 @@ impl Mcp {
                 emit.status(kind, &text, params.clone());
             }
             ("tools/call", Some(id)) => {
-                let name = text_at(params, "name").unwrap_or_default();
+                let name = params.text("name");
                 let input = params.get("arguments").map(raw);
                 let id = id_of(id);
                 emit.start_named(&Call { id: &id, name, ..Call::default() }, input.as_deref());
             }
             ("elicitation/create" | "sampling/createMessage", _) => {
-                let message = text_at(params, "message").unwrap_or(method);
+                let message = params.opt_text("message").unwrap_or(method);
                 emit.status("permission", message, params.clone());
             }
             _ => emit.status("info", method, params.clone()),
@@ -129,6 +128,6 @@ fn progress(params: &Value) -> String {
     if let Some(total) = number("total") {
         text = format!("{text}/{total}");
     }
-    let message = text_at(params, "message").unwrap_or_default();
+    let message = params.text("message");
     format!("{text} {message}").trim().to_owned()
 }

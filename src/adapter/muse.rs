@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 pub(super) const SPEC: Spec = Spec {
     name: "muse",
-    aliases: &[],
     versions: "captures of 2026",
     about: "Muse, its log of records",
     usage: "muse --json PROMPT",
@@ -22,10 +21,9 @@ pub(super) const SPEC: Spec = Spec {
         phase policy_decision profile_id provider_id record_type recorded_at response_id \
         run_stream schema_version sequence source span_id stream system task_id task_kind \
         task_stream terminal time_to_first_event_ms tool_name wire_events_seen",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Muse::default()),
+    ..Spec::LINES
 };
 
 /// How many tasks are remembered; past that all are forgotten.
@@ -70,12 +68,11 @@ impl Runtime for Muse {
 
 impl Muse {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let payload = value.get("payload").unwrap_or(&Value::Null);
-        let text = |key| text_at(payload, key).unwrap_or_default();
-        match text("kind") {
+        let payload = value.at("payload");
+        match payload.text("kind") {
             "run_model_configured" => {
-                self.model = text_at(payload, "model_id").map(str::to_owned);
-                emit.status("session", text("model_id"), payload.clone());
+                self.model = payload.opt_text("model_id").map(str::to_owned);
+                emit.status("session", payload.text("model_id"), payload.clone());
             }
             "run_started" => {
                 let session = value.pointer("/stream/id").and_then(Value::as_str);
@@ -83,7 +80,7 @@ impl Muse {
                     runtime: "muse".into(),
                     model: self.model.as_deref().map(Into::into),
                     session: session.map(Into::into),
-                    prompt: text_at(payload, "prompt").map(Into::into),
+                    prompt: payload.opt_text("prompt").map(Into::into),
                     ..TurnStarted::default()
                 };
                 self.said = Said::default();
@@ -96,7 +93,8 @@ impl Muse {
                 self.said.delta(&ANSWER, said, emit);
             }
             "task_lifecycle" => self.task(payload, emit),
-            "tool_result" if !self.output.is_empty() && text("text").ends_with(&self.output) => {}
+            "tool_result"
+                if !self.output.is_empty() && payload.text("text").ends_with(&self.output) => {}
             "run_terminal" if emit.over() => {
                 let message = "the turn had ended already";
                 emit.status("log", message, payload.clone());
@@ -112,11 +110,10 @@ impl Muse {
     }
 
     fn task(&mut self, payload: &Value, emit: &mut Emit<'_>) {
-        let event = payload.get("event").unwrap_or(&Value::Null);
-        let text = |key| text_at(event, key).unwrap_or_default();
-        let (id, kind) = (text("task_id"), text("kind"));
+        let event = payload.at("event");
+        let (id, kind) = (event.text("task_id"), event.text("kind"));
         if kind == "proposed" {
-            self.propose(id, text("task_kind"), emit);
+            self.propose(id, event.text("task_kind"), emit);
             return;
         }
         let task = self.tasks.get_mut(id);
@@ -125,7 +122,7 @@ impl Muse {
         match (kind, tool) {
             ("accepted" | "scheduled" | "started" | "side_effect_intent", _) => {}
             ("output", Some(_)) => {
-                let chunk = text("chunk");
+                let chunk = event.text("chunk");
                 if let Some(task) = task.filter(|t| !t.full) {
                     task.full = task.output.len() + chunk.len() > MAX_OUTPUT;
                     task.output.push_str(if task.full { "" } else { chunk });
@@ -136,12 +133,12 @@ impl Muse {
             }
             ("completed", None) => {}
             ("failed" | "rejected" | "cancelled", None) => {
-                let reason = one_line(text("reason"));
+                let reason = one_line(event.text("reason"));
                 let message = format!("{name} {kind}: {reason}");
                 emit.status("warning", message.trim_end_matches(": "), event.clone());
             }
             _ => {
-                let message = one_line(text("message"));
+                let message = one_line(event.text("message"));
                 emit.status("progress", &message, event.clone());
             }
         }
@@ -164,7 +161,7 @@ impl Muse {
 
     fn finish(&mut self, (id, name, kind): (&str, &str, &str), event: &Value, emit: &mut Emit<'_>) {
         let printed = self.tasks.remove(id).map(|t| t.output).unwrap_or_default();
-        let reason = text_at(event, "reason").unwrap_or_default();
+        let reason = event.text("reason");
         self.output = if printed.is_empty() { reason.to_owned() } else { printed };
         let output = Value::from(self.output.as_str());
         let done = Done {
@@ -183,15 +180,14 @@ impl Muse {
     }
 
     fn terminal(&mut self, payload: &Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(payload, key).unwrap_or_default();
-        let (terminal, reason) = (text("terminal"), text("reason"));
+        let (terminal, reason) = (payload.text("terminal"), payload.text("reason"));
         let said = std::mem::take(&mut self.said);
-        if said.begins(text("text")) {
-            said.confirm(&ANSWER, text("text"), emit);
+        if said.begins(payload.text("text")) {
+            said.confirm(&ANSWER, payload.text("text"), emit);
         }
         let spent = Spent::default();
         match terminal {
-            "completed" => emit.complete(terminal, text_at(payload, "text"), &spent),
+            "completed" => emit.complete(terminal, payload.opt_text("text"), &spent),
             "cancelled" | "canceled" | "interrupted" => {
                 let reason = if reason.is_empty() { terminal } else { reason };
                 emit.cancelled(reason, Some(terminal), &spent);

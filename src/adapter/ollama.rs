@@ -11,18 +11,16 @@ pub(super) const SPEC: Spec = Spec {
     versions: "by its documentation, 2026",
     about: "Ollama API, raw body",
     usage: "curl -N http://localhost:11434/api/chat -d '{\"model\":\"MODEL\",...}'",
-    commands: &[],
-    flags: &[],
     keys: "context created_at done done_reason eval_count eval_duration function load_duration \
         message prompt_eval_count prompt_eval_duration response tool_calls total_duration",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Ollama::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
-    let text = |key| text_at(value, key).is_some();
+    let text = |key| value.opt_text(key).is_some();
     let said = value.pointer("/message/role").is_some() || text("response") || text("image");
     let done = value.get("done").is_some_and(Value::is_boolean);
     if text("model") && text("created_at") && done && said { Match::Sure } else { Match::No }
@@ -35,14 +33,14 @@ struct Ollama {
 
 impl Runtime for Ollama {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
+        if let Some(error) = value.non_null("error") {
             if !emit.error_after_turn(error) {
                 emit.fail_with(error, &Spent::default());
             }
             return;
         }
         let message = value.get("message").filter(|m| m.is_object());
-        if message.is_none() && text_at(&value, "response").is_none() && value.get("done").is_none()
+        if message.is_none() && value.opt_text("response").is_none() && value.get("done").is_none()
         {
             return emit.status("info", "an unknown message", value);
         }
@@ -50,7 +48,7 @@ impl Runtime for Ollama {
             self.said = Current::default();
             emit.start_turn(&TurnStarted {
                 runtime: SPEC.name.into(),
-                model: text_at(&value, "model").map(Into::into),
+                model: value.opt_text("model").map(Into::into),
                 ..TurnStarted::default()
             });
         }
@@ -67,18 +65,18 @@ impl Runtime for Ollama {
                 emit,
             );
         }
-        for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+        for call in message.items("tool_calls") {
             self.said.finish(emit);
             let function = call.get("function").unwrap_or(call);
             emit.start_tool(&Call {
-                id: text_at(call, "id").unwrap_or_default(),
-                name: text_at(function, "name").unwrap_or_default(),
+                id: call.text("id"),
+                name: function.text("name"),
                 input: arguments(function.get("arguments")).as_ref(),
                 ..Call::default()
             });
         }
-        if value.get("done").and_then(Value::as_bool) == Some(true) {
-            let stop = text_at(&value, "done_reason").unwrap_or("done");
+        if value.is("done") {
+            let stop = value.opt_text("done_reason").unwrap_or("done");
             emit.complete(stop, None, &spent(&value));
         }
     }

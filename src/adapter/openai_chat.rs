@@ -11,8 +11,6 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of OpenAI, Azure, Groq, OpenRouter",
     about: "OpenAI Chat Completions, raw body",
     usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
-    commands: &[],
-    flags: &[],
     keys: "audio executed_tools expires_at reasoning_details search_results transcript accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
         completion_tokens completion_tokens_details content_filter_results cost_details created \
         detected failed_generation filtered finish_reason format function hate image_tokens \
@@ -22,15 +20,15 @@ pub(super) const SPEC: Spec = Spec {
         refusal rejected_prediction_tokens seed self_harm severity sexual status_code \
         system_fingerprint tool_calls total_time upstream_inference_completions_cost \
         upstream_inference_cost upstream_inference_prompt_cost violence x_groq",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Chat::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let object = text_at(value, "object").unwrap_or_default();
+    let object = value.text("object");
     let choices = value.get("choices").is_some_and(Value::is_array);
     if choices && object.starts_with("chat.completion") {
         return Match::Sure;
@@ -47,7 +45,7 @@ fn detect(value: &Value) -> Match {
     let known = ["param", "code", "type"];
     let known = |e: &Value| known.iter().any(|key| e.get(key).is_some());
     match error {
-        Some(error) if text_at(error, "message").is_some() && known(error) => Match::Maybe,
+        Some(error) if error.opt_text("message").is_some() && known(error) => Match::Maybe,
         _ => Match::No,
     }
 }
@@ -67,14 +65,14 @@ struct Chat {
 
 impl Runtime for Chat {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let error = value.get("error").filter(|e| !e.is_null());
+        let error = value.non_null("error");
         let choices = value.get("choices").and_then(Value::as_array);
         if choices.is_none() && error.is_none() {
             return emit.status("info", "an unknown message", value);
         }
-        let id = text_at(&value, "id").unwrap_or_default();
+        let id = value.text("id");
         if !emit.turn_open() && self.over.as_deref() == Some(id) {
-            return emit.status("log", "the turn had ended already", value);
+            return emit.late(&value);
         }
         self.begin(id, &value, emit);
         let usage = value.get("usage").filter(|u| u.is_object());
@@ -86,7 +84,7 @@ impl Runtime for Chat {
         for choice in choices.into_iter().flatten() {
             self.choice(choice, rotated, emit);
         }
-        let choice = |c: &'_ Value| c.get("error").filter(|e| !e.is_null()).cloned();
+        let choice = |c: &'_ Value| c.non_null("error").cloned();
         let failed = choices.into_iter().flatten().find_map(choice);
         if let Some(error) = error.or(failed.as_ref()) {
             self.held.start_all(emit);
@@ -130,7 +128,7 @@ impl Chat {
         } else if emit.turn_open() {
             return;
         }
-        let model = text_at(value, "model").filter(|m| !m.is_empty());
+        let model = value.opt_text("model").filter(|m| !m.is_empty());
         let empty = value.pointer("/choices/0").is_none() && value.get("error").is_none();
         if model.is_none() && empty {
             return;
@@ -145,24 +143,24 @@ impl Chat {
     }
 
     fn choice(&mut self, choice: &Value, rotated: bool, emit: &mut Emit<'_>) {
-        let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let index = choice.u64("index").unwrap_or(0);
         let first = *self.first.get_or_insert(index);
         let index = if rotated { first } else { index };
         let key = index.to_string();
-        if let Some(said) = text_at(choice, "text") {
+        if let Some(said) = choice.opt_text("text") {
             self.texts.of(index).delta((TextKind::Answer, &key), said, emit);
         }
         let delta = choice.get("delta").or_else(|| choice.get("message"));
         if let Some(delta) = delta {
             let reasoning = ["reasoning_content", "reasoning"];
-            let reasoning = reasoning.into_iter().find_map(|k| text_at(delta, k));
+            let reasoning = reasoning.into_iter().find_map(|k| delta.opt_text(k));
             let details = details(delta, emit);
             let transcript = delta.pointer("/audio/transcript").and_then(Value::as_str);
             let texts = [
                 (TextKind::Reasoning, reasoning.or(Some(String::as_str(&details)))),
                 (TextKind::Answer, transcript),
-                (TextKind::Answer, text_at(delta, "content")),
-                (TextKind::Answer, text_at(delta, "refusal")),
+                (TextKind::Answer, delta.opt_text("content")),
+                (TextKind::Answer, delta.opt_text("refusal")),
             ];
             for (kind, said) in texts {
                 let said = said.unwrap_or_default();
@@ -183,7 +181,7 @@ impl Chat {
                 self.function(&format!("{key}/f"), "", function, emit);
             }
         }
-        let stop = text_at(choice, "finish_reason").filter(|r| !r.is_empty());
+        let stop = choice.opt_text("finish_reason").filter(|r| !r.is_empty());
         if let Some(stop) = stop {
             self.texts.of(index).finish(emit);
             self.held.start_under(&format!("{key}/"), emit);
@@ -199,12 +197,12 @@ impl Chat {
         let tools = delta.get("executed_tools").and_then(Value::as_array);
         for (at, tool) in tools.into_iter().flatten().enumerate() {
             self.texts.of(index).finish(emit);
-            let number = tool.get("index").and_then(Value::as_u64).unwrap_or(at as u64);
+            let number = tool.u64("index").unwrap_or(at as u64);
             let (id, name) =
-                (format!("executed_{number}"), text_at(tool, "type").unwrap_or("tool"));
+                (format!("executed_{number}"), tool.opt_text("type").unwrap_or("tool"));
             let input = arguments(tool.get("arguments"));
-            emit.start_tool(&Call { id: &id, name, input: input.as_ref(), ..Call::default() });
-            if let Some(output) = tool.get("output").filter(|output| !output.is_null()) {
+            emit.tool(&id, name, input.as_ref());
+            if let Some(output) = tool.non_null("output") {
                 let output = Some(output);
                 emit.finish_tool(&Done {
                     id: &id,
@@ -214,7 +212,7 @@ impl Chat {
                     ..Done::default()
                 });
             }
-            if let Some(results) = tool.get("search_results").filter(|r| !r.is_null()) {
+            if let Some(results) = tool.non_null("search_results") {
                 emit.status(
                     "progress",
                     name,
@@ -233,7 +231,7 @@ impl Chat {
         emit: &mut Emit<'_>,
     ) {
         for part in content.as_array().into_iter().flatten() {
-            match (part.get("thinking"), text_at(part, "text")) {
+            match (part.get("thinking"), part.opt_text("text")) {
                 (Some(thinking), _) if thinking.is_array() => {
                     self.parts((index, key), TextKind::Reasoning, thinking, emit);
                 }
@@ -248,10 +246,10 @@ impl Chat {
 
     /// A piece of a tool call, or a whole one; the one before it has all of its arguments.
     fn tool(&mut self, (choice, at): (u64, usize), tool: &Value, emit: &mut Emit<'_>) {
-        let index = tool.get("index").and_then(Value::as_u64);
+        let index = tool.u64("index");
         let index = index.unwrap_or(at as u64);
         let key = format!("{choice}/{index}");
-        let id = text_at(tool, "id").unwrap_or_default();
+        let id = tool.text("id");
         if !self.held.has(&key) {
             self.held.start_under(&format!("{choice}/"), emit);
             self.texts.of(choice).finish(emit);
@@ -262,9 +260,9 @@ impl Chat {
     }
 
     fn function(&mut self, key: &str, id: &str, function: &Value, emit: &mut Emit<'_>) {
-        let name = text_at(function, "name").unwrap_or_default();
+        let name = function.text("name");
         self.held.begin(key, (id, name), emit);
-        let arguments = text_at(function, "arguments").or_else(|| text_at(function, "input"));
+        let arguments = function.opt_text("arguments").or_else(|| function.opt_text("input"));
         self.held.add(key, arguments.unwrap_or_default());
     }
 
@@ -288,8 +286,8 @@ impl Chat {
 /// OpenRouter's `reasoning_details`: their texts and summaries. What is encrypted is kept as a status.
 fn details(delta: &Value, emit: &mut Emit<'_>) -> String {
     let mut said = String::new();
-    for detail in delta.get("reasoning_details").and_then(Value::as_array).into_iter().flatten() {
-        match text_at(detail, "text").or(text_at(detail, "summary")) {
+    for detail in delta.items("reasoning_details") {
+        match detail.opt_text("text").or(detail.opt_text("summary")) {
             Some(text) => said.push_str(text),
             None => emit.status("info", "reasoning of another type", detail.clone()),
         }

@@ -13,8 +13,6 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of 2025 and 2026",
     about: "OpenAI Responses API, raw body",
     usage: "curl -N https://api.openai.com/v1/responses -d '{\"stream\":true,...}'",
-    commands: &[],
-    flags: &[],
     keys: "action additionalProperties allowed_tools approval_request_id background blocked \
         cached_tokens check_offset completed_at content_filter_offsets content_filter_raw \
         content_filter_results content_filters content_index context created_at detected effort \
@@ -28,16 +26,16 @@ pub(super) const SPEC: Spec = Spec {
         sequence_number server_description server_label server_url severity sexual source_type \
         start_offset store strict summary_index temperature tool_choice top_logprobs top_p \
         truncation user verbosity violence",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Responses::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let type_ = text_at(value, "type").unwrap_or_default();
-    let whole = text_at(value, "object") == Some("response") && has("output");
+    let type_ = value.text("type");
+    let whole = value.opt_text("object") == Some("response") && has("output");
     if whole || (type_.starts_with("response.") && (has("response") || has("item_id"))) {
         Match::Sure
     } else if type_.starts_with("response.") || (type_ == "error" && has("sequence_number")) {
@@ -69,18 +67,18 @@ const MAX_WHOLE: usize = 65_536;
 
 impl Runtime for Responses {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = text_at(&value, "type").unwrap_or(event).to_owned();
+        let type_ = value.opt_text("type").unwrap_or(event).to_owned();
         if type_ == "response.created" {
-            return self.begin(value.get("response").unwrap_or(&Value::Null), emit);
+            return self.begin(value.at("response"), emit);
         }
-        let number = value.get("sequence_number").and_then(Value::as_u64);
+        let number = value.u64("sequence_number");
         if let (Some(number), Some(last)) = (number, self.number)
             && number <= last
         {
             return;
         }
         self.number = number.or(self.number);
-        if text_at(&value, "object") == Some("response") {
+        if value.opt_text("object") == Some("response") {
             self.begin(&value, emit);
             return self.terminal(&value, emit);
         }
@@ -117,7 +115,7 @@ impl Runtime for Responses {
 
 impl Responses {
     fn begin(&mut self, response: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(response, "id").unwrap_or_default();
+        let id = response.text("id");
         if emit.turn_open() && id == self.id {
             return;
         }
@@ -127,7 +125,7 @@ impl Responses {
         self.said.clear();
         self.whole.clear();
         self.held = HeldTools::default();
-        let model = text_at(response, "model").filter(|m| !m.is_empty());
+        let model = response.opt_text("model").filter(|m| !m.is_empty());
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
             model: model.map(Into::into),
@@ -144,7 +142,7 @@ impl Responses {
             _ => return false,
         };
         let number = |key: &str| value.get(key).and_then(Value::as_u64);
-        let item = text_at(value, "item_id").unwrap_or_default();
+        let item = value.text("item_id");
         let place = self.place(number("output_index"), item);
         let key = key_of(place, part.trim_end_matches("_index"), number(part).unwrap_or(0));
         if type_.ends_with(".delta") {
@@ -154,7 +152,7 @@ impl Responses {
             }
             return true;
         }
-        let whole = text_at(value, "text").or_else(|| text_at(value, "refusal"));
+        let whole = value.opt_text("text").or_else(|| value.opt_text("refusal"));
         if !type_.ends_with(".done") {
             return false;
         }
@@ -208,9 +206,9 @@ impl Responses {
     }
 
     fn item_added(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let item = value.get("item").unwrap_or(&Value::Null);
+        let item = value.at("item");
         if let Some((id, name)) = items::tool(item) {
-            let key = text_at(item, "id").unwrap_or(id);
+            let key = item.opt_text("id").unwrap_or(id);
             self.held.begin(key, (id, &name), emit);
             if !items::has_arguments(item) {
                 self.held.start(key, emit);
@@ -220,7 +218,7 @@ impl Responses {
 
     /// An item is complete: a tool at least has its arguments, one that OpenAI runs is over.
     fn item_done(&mut self, item: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(item, "id").unwrap_or_default();
+        let id = item.text("id");
         if !self.remember(&format!("item {id}")) && !id.is_empty() {
             return;
         }
@@ -240,7 +238,7 @@ impl Responses {
         }
         let output = response.get("output").and_then(Value::as_array);
         for (at, item) in output.into_iter().flatten().enumerate() {
-            let id = text_at(item, "id").unwrap_or_default();
+            let id = item.text("id");
             let known = self.places.iter().position(|(_, name)| !id.is_empty() && name == id);
             let texts = [("content", TextKind::Answer), ("summary", TextKind::Reasoning)];
             for (field, kind) in texts {
@@ -248,8 +246,8 @@ impl Responses {
                 let Some(parts) = parts else { continue };
                 let place = known.unwrap_or_else(|| self.place(Some(at as u64), id));
                 for (index, part) in parts.iter().enumerate() {
-                    let whole = text_at(part, "text").or_else(|| text_at(part, "refusal"));
-                    let reasoning = text_at(item, "type") == Some("reasoning");
+                    let whole = part.opt_text("text").or_else(|| part.opt_text("refusal"));
+                    let reasoning = item.opt_text("type") == Some("reasoning");
                     let kind = if reasoning { TextKind::Reasoning } else { kind };
                     let key = key_of(place, field, index as u64);
                     self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
@@ -260,8 +258,8 @@ impl Responses {
         self.held.start_all(emit);
         let spent = spent(response);
         let reason = response.pointer("/incomplete_details/reason");
-        let error = response.get("error").filter(|e| !e.is_null());
-        match text_at(response, "status").unwrap_or("completed") {
+        let error = response.non_null("error");
+        match response.opt_text("status").unwrap_or("completed") {
             "failed" => {
                 let error = error.unwrap_or(&Value::Null);
                 emit.fail_with(error, &spent);

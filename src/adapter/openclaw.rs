@@ -6,17 +6,15 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "openclaw",
-    aliases: &[],
     versions: "by reports",
     about: "OpenClaw, json",
     usage: "openclaw agent --message PROMPT --json",
     commands: &["openclaw"],
     flags: &["--json"],
     keys: "costUsd final finalAssistantVisibleText isReasoning kind mediaUrls ok stopReason cacheRead cacheWrite total aborted agentMeta durationMs mediaUrl meta payloads schemaChars",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Openclaw),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
@@ -40,7 +38,7 @@ impl Runtime for Openclaw {
 
 fn document(value: Value, emit: &mut Emit<'_>) {
     let body = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
-    let failed = value.get("error").filter(|e| !e.is_null());
+    let failed = value.non_null("error");
     let known = body.get("meta").is_some() || body.get("payloads").is_some() || failed.is_some();
     if !known || emit.over() {
         let message =
@@ -48,26 +46,25 @@ fn document(value: Value, emit: &mut Emit<'_>) {
         emit.status("info", message, value);
         return;
     }
-    let meta = body.get("meta").unwrap_or(&Value::Null);
+    let meta = body.at("meta");
     // `agent exec` has no meta: model, session, tokens and costs stand at the top.
     let agent = meta.get("agentMeta").unwrap_or(if meta.is_null() { body } else { &Value::Null });
     if !emit.turn_open() {
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: "openclaw".into(),
-            model: text_at(agent, "model").map(Into::into),
-            session: text_at(agent, "sessionId").map(Into::into),
+            model: agent.opt_text("model").map(Into::into),
+            session: agent.opt_text("sessionId").map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
     let payloads = body.get("payloads").and_then(Value::as_array);
-    let mut error = failed.or_else(|| meta.get("error").filter(|e| !e.is_null()));
+    let mut error = failed.or_else(|| meta.non_null("error"));
     for (at, payload) in payloads.into_iter().flatten().enumerate() {
-        if payload.get("isError").and_then(Value::as_bool) == Some(true) {
+        if payload.is("isError") {
             error = error.or(payload.get("text"));
-        } else if let Some(said) = text_at(payload, "text") {
+        } else if let Some(said) = payload.opt_text("text") {
             let key = at.to_string();
-            let thought = payload.get("isReasoning").and_then(Value::as_bool) == Some(true);
+            let thought = payload.is("isReasoning");
             let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
             let text = Text { key: &key, kind, parent: None };
             emit.finish_block(&text, Some(said));
@@ -87,18 +84,18 @@ fn end((meta, agent): (&Value, &Value), error: Option<&Value>, emit: &mut Emit<'
             .pointer("/usage/cost/total")
             .or(agent.get("costUsd"))
             .and_then(Value::as_f64),
-        duration_ms: meta.get("durationMs").and_then(Value::as_u64),
+        duration_ms: meta.u64("durationMs"),
         ..Spent::default()
     };
-    let stop = text_at(meta, "stopReason").or(text_at(agent, "stopReason"));
-    if meta.get("aborted").and_then(Value::as_bool) == Some(true) {
+    let stop = meta.opt_text("stopReason").or(agent.opt_text("stopReason"));
+    if meta.is("aborted") {
         emit.cancelled("aborted", stop, &spent);
     } else if let Some(error) = error.or(agent.get("ok").filter(|ok| *ok == &Value::Bool(false))) {
-        let message = error.as_str().or(text_at(error, "message"));
-        let kind = text_at(error, "kind").unwrap_or_default();
+        let message = error.as_str().or(error.opt_text("message"));
+        let kind = error.text("kind");
         emit.fail(failure(message.unwrap_or_default(), kind, None), &spent);
     } else {
-        let whole = text_at(meta, "finalAssistantVisibleText").or(text_at(agent, "final"));
+        let whole = meta.opt_text("finalAssistantVisibleText").or(agent.opt_text("final"));
         emit.complete(stop.unwrap_or("completed"), whole, &spent);
     }
 }

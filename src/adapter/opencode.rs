@@ -26,16 +26,15 @@ pub(super) const SPEC: Spec = Spec {
         parentID part partID preview projectID properties providerID read reasoning responseBody \
         responseHeaders root sessionID slug snapshot start state statusCode time tokens tool \
         total truncated updated variant write x-request-id",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Opencode::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let value = value.get("payload").unwrap_or(value);
-    let type_ = text_at(value, "type").unwrap_or_default();
+    let type_ = value.text("type");
     if newer(type_, value) {
         return Match::Sure;
     }
@@ -91,9 +90,9 @@ impl Runtime for Opencode {
 
 impl Run {
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let part = value.get("part").unwrap_or(&Value::Null);
-        let type_ = text_at(&value, "type").unwrap_or_default();
-        match (type_, text_at(part, "text")) {
+        let part = value.at("part");
+        let type_ = value.text("type");
+        match (type_, part.opt_text("text")) {
             ("step_start", _) => {
                 if !emit.turn_open() {
                     self.start(&value, emit);
@@ -111,7 +110,7 @@ impl Run {
             }
             ("step_finish", _) if emit.turn_open() => {
                 self.step(part, emit);
-                match text_at(part, "reason") {
+                match part.opt_text("reason") {
                     None => {
                         let message = "the step ended without a reason";
                         emit.status("warning", message, value);
@@ -125,20 +124,18 @@ impl Run {
                 self.fail(error, emit);
             }
             _ => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
 
     fn start(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.spent = Spent::default();
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: "opencode".into(),
-            session: text_at(value, "sessionID").map(Into::into),
+            session: value.opt_text("sessionID").map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     /// What a step of the turn used.
@@ -155,7 +152,7 @@ impl Run {
 
     fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
         let spent = std::mem::take(&mut self.spent);
-        if text_at(error, "name") == Some("MessageAbortedError") {
+        if error.opt_text("name") == Some("MessageAbortedError") {
             emit.cancelled("MessageAbortedError", None, &spent);
         } else {
             emit.fail(why(error), &spent);
@@ -163,28 +160,27 @@ impl Run {
     }
 
     fn start_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let state = part.get("state").unwrap_or(&Value::Null);
-        let call = Call {
-            id: text_at(part, "callID").unwrap_or_default(),
-            name: text_at(part, "tool").unwrap_or_default(),
+        let state = part.at("state");
+        emit.start_tool(&Call {
+            id: part.text("callID"),
+            name: part.text("tool"),
             input: state.get("input"),
-            title: text_at(state, "title"),
+            title: state.opt_text("title"),
             ..Call::default()
-        };
-        emit.start_tool(&call);
+        });
     }
 
     fn finish_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let state = part.get("state").unwrap_or(&Value::Null);
-        let error = text_at(state, "error").unwrap_or_default();
+        let state = part.at("state");
+        let error = state.text("error");
         let exit = ["/metadata/exit", "/metadata/exitCode"];
         let exit_code = exit.iter().find_map(|key| state.pointer(key)?.as_i64());
         let time = |key: &str| state.pointer(key).and_then(Value::as_u64);
         let took = |end: u64| Some(end.saturating_sub(time("/time/start")?));
         let done = Done {
-            id: text_at(part, "callID").unwrap_or_default(),
-            name: text_at(part, "tool").unwrap_or_default(),
-            outcome: match text_at(state, "status").unwrap_or_default() {
+            id: part.text("callID"),
+            name: part.text("tool"),
+            outcome: match state.text("status") {
                 "completed" if matches!(exit_code, None | Some(0)) => "ok",
                 "completed" => "error",
                 "error" if error.contains("rejected permission") => "denied",
@@ -202,7 +198,7 @@ impl Run {
 }
 
 fn text(part: &Value, kind: TextKind) -> Text<'_> {
-    Text { key: text_at(part, "id").unwrap_or_default(), kind, parent: None }
+    Text { key: part.text("id"), kind, parent: None }
 }
 
 /// `{name, data: {message, statusCode}}`, or a string.
@@ -210,6 +206,6 @@ fn why(error: &Value) -> Failure<'static> {
     let at = |path: &str| error.pointer(path).and_then(Value::as_str);
     let message = at("/data/message").or(at("/message")).or(error.as_str());
     let status = error.pointer("/data/statusCode").and_then(Value::as_u64);
-    let name = text_at(error, "name").unwrap_or_default();
+    let name = error.text("name");
     failure(message.unwrap_or_default(), name, status)
 }

@@ -8,7 +8,6 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "openhands",
-    aliases: &[],
     versions: "1.16, by its source",
     about: "OpenHands, headless json",
     usage: "openhands --headless --json -t PROMPT",
@@ -20,13 +19,13 @@ pub(super) const SPEC: Spec = Spec {
         tool_call_id tool_calls tool_name working_dir activated_skills",
     has_result: false,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(OpenHands::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let event = text_at(value, "kind").is_some_and(|kind| kind.ends_with("Event"));
+    let event = value.opt_text("kind").is_some_and(|kind| kind.ends_with("Event"));
     if event && has("source") && has("timestamp") && has("id") { Match::Sure } else { Match::No }
 }
 
@@ -38,11 +37,10 @@ struct OpenHands {
 
 impl Runtime for OpenHands {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match (text("kind"), text("source")) {
+        match (value.text("kind"), value.text("source")) {
             ("MessageEvent", "user") => self.prompt(&value, emit),
             ("MessageEvent", _) => {
-                let message = value.get("llm_message").unwrap_or(&Value::Null);
+                let message = value.at("llm_message");
                 self.reasoning(message, emit);
                 let said = joined(message.get("content"));
                 self.whole(TextKind::Answer, &said, emit);
@@ -50,26 +48,29 @@ impl Runtime for OpenHands {
             ("ActionEvent", _) => self.action(&value, emit),
             ("ObservationEvent", _) => self.observation(&value, emit),
             ("AgentErrorEvent" | "UserRejectObservation", _) => {
-                let rejected = text("kind") == "UserRejectObservation";
+                let rejected = value.text("kind") == "UserRejectObservation";
                 self.open = self.open.saturating_sub(1);
                 emit.finish_tool(&Done {
-                    id: text("tool_call_id"),
-                    name: text("tool_name"),
+                    id: value.text("tool_call_id"),
+                    name: value.text("tool_name"),
                     outcome: if rejected { "denied" } else { "error" },
                     output: value.get("error").or(value.get("rejection_reason")),
                     ..Done::default()
                 });
             }
             ("ConversationErrorEvent", _) if emit.over() => {
-                emit.status("error", text("detail"), value.clone());
+                emit.status("error", value.text("detail"), value.clone());
             }
             ("ConversationErrorEvent", _) => {
-                emit.fail(failure(text("detail"), text("code"), None), &Spent::default());
+                emit.fail(
+                    failure(value.text("detail"), value.text("code"), None),
+                    &Spent::default(),
+                );
             }
             ("PauseEvent", _) => emit.cancelled("paused", None, &Spent::default()),
             (kind, _) => {
                 let kind = if kind == "Condensation" { "compaction" } else { "info" };
-                let message = format!("event {}", text("kind"));
+                let message = format!("event {}", value.text("kind"));
                 emit.status(kind, &message, value);
             }
         }
@@ -102,17 +103,11 @@ impl OpenHands {
 
     /// The reasoning beside a message or an action; a thought is said before the call.
     fn reasoning(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let said = text_at(value, "reasoning_content").unwrap_or_default();
+        let said = value.text("reasoning_content");
         self.whole(TextKind::Reasoning, said, emit);
         if said.is_empty() {
-            for block in
-                value.get("thinking_blocks").and_then(Value::as_array).into_iter().flatten()
-            {
-                self.whole(
-                    TextKind::Reasoning,
-                    text_at(block, "thinking").unwrap_or_default(),
-                    emit,
-                );
+            for block in value.items("thinking_blocks") {
+                self.whole(TextKind::Reasoning, block.text("thinking"), emit);
             }
         }
     }
@@ -122,10 +117,10 @@ impl OpenHands {
         let thought = joined(value.get("thought"));
         self.whole(TextKind::Reasoning, &thought, emit);
         let input = arguments(value.pointer("/tool_call/arguments"));
-        let name = text_at(value, "tool_name").unwrap_or_default();
+        let name = value.text("tool_name");
         self.open += 1;
         emit.start_tool(&Call {
-            id: text_at(value, "tool_call_id").unwrap_or_default(),
+            id: value.text("tool_call_id"),
             name,
             input: input.as_ref().or(value.get("action")),
             ..Call::default()
@@ -137,15 +132,15 @@ impl OpenHands {
     }
 
     fn observation(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let seen = value.get("observation").unwrap_or(&Value::Null);
+        let seen = value.at("observation");
         let flag = |key: &str| seen.get(key).and_then(Value::as_bool) == Some(true);
         let code = seen.get("exit_code").and_then(Value::as_i64);
         let failed = flag("is_error") || flag("timeout") || code.is_some_and(|code| code != 0);
         let output = plain(seen.get("content").unwrap_or(seen));
         self.open = self.open.saturating_sub(1);
         emit.finish_tool(&Done {
-            id: text_at(value, "tool_call_id").unwrap_or_default(),
-            name: text_at(value, "tool_name").unwrap_or_default(),
+            id: value.text("tool_call_id"),
+            name: value.text("tool_name"),
             outcome: if failed { "error" } else { "ok" },
             output: Some(&output),
             exit_code: code,
@@ -157,5 +152,5 @@ impl OpenHands {
 /// The texts of a list of content parts as one.
 fn joined(content: Option<&Value>) -> String {
     let parts = content.and_then(Value::as_array).into_iter().flatten();
-    parts.filter_map(|part| text_at(part, "text")).collect::<Vec<_>>().join("\n")
+    parts.filter_map(|part| part.opt_text("text")).collect::<Vec<_>>().join("\n")
 }

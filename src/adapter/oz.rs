@@ -16,16 +16,16 @@ pub(super) const SPEC: Spec = Spec {
     keys: "command conversation_id event_type exit_code tool",
     has_result: false,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Oz::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let sure = match text_at(value, "type").unwrap_or_default() {
-        "system" => text_at(value, "event_type").is_some(),
+    let sure = match value.text("type") {
+        "system" => value.opt_text("event_type").is_some(),
         "agent_reasoning" => has("text"),
-        "tool_call" | "tool_result" => text_at(value, "tool").is_some() && !has("toolName"),
+        "tool_call" | "tool_result" => value.opt_text("tool").is_some() && !has("toolName"),
         "agent" => return if has("text") { Match::Maybe } else { Match::No },
         _ => false,
     };
@@ -42,19 +42,21 @@ struct Oz {
 
 impl Runtime for Oz {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        match (text("type"), text("event_type")) {
+        match (value.text("type"), value.text("event_type")) {
             ("system", "conversation_started") => {
-                self.session = text_at(&value, "conversation_id").map(str::to_owned);
+                self.session = value.opt_text("conversation_id").map(str::to_owned);
                 self.start(emit);
             }
-            ("agent" | "agent_reasoning", _) if text_at(&value, "text").is_some() => {
+            ("agent" | "agent_reasoning", _) if value.opt_text("text").is_some() => {
                 self.start(emit);
-                let reasoning = text("type") == "agent_reasoning";
+                let reasoning = value.text("type") == "agent_reasoning";
                 let kind = if reasoning { TextKind::Reasoning } else { TextKind::Answer };
                 self.count += 1;
                 let key = self.count.to_string();
-                emit.finish_block(&Text { key: &key, kind, parent: None }, Some(text("text")));
+                emit.finish_block(
+                    &Text { key: &key, kind, parent: None },
+                    Some(value.text("text")),
+                );
             }
             ("tool_call", _) => self.call(&value, emit),
             ("tool_result", _) => self.result(&value, emit),
@@ -63,8 +65,7 @@ impl Runtime for Oz {
                 emit.fail_with(&value, &Spent::default());
             }
             (type_, _) => {
-                let message = format!("message of type {type_:?}");
-                emit.status("info", &message, value);
+                emit.other(type_, &value);
             }
         }
     }
@@ -86,22 +87,22 @@ impl Oz {
     fn call(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.start(emit);
         self.count += 1;
-        let name = text_at(value, "tool").unwrap_or_default();
+        let name = value.text("tool");
         self.open.push((self.count, name.to_owned()));
         let mut input = value.clone();
         if let Some(fields) = input.as_object_mut() {
             fields.retain(|key, _| !matches!(key.as_str(), "type" | "tool"));
         }
         let id = format!("call_{}", self.count);
-        emit.start_tool(&Call { id: &id, name, input: Some(&input), ..Call::default() });
+        emit.tool(&id, name, Some(&input));
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let name = text_at(value, "tool").unwrap_or_default();
+        let name = value.text("tool");
         let at = self.open.iter().position(|(_, tool)| tool == name);
         let id = at.map(|at| format!("call_{}", self.open.remove(at).0)).unwrap_or_default();
         let exit_code = value.get("exit_code").and_then(Value::as_i64);
-        let outcome = match text_at(value, "status").unwrap_or_default() {
+        let outcome = match value.text("status") {
             "denied" | "rejected" => "denied",
             "cancelled" | "canceled" => "cancelled",
             "error" | "failed" => "error",

@@ -21,10 +21,9 @@ pub(super) const SPEC: Spec = Spec {
         delayMs details errorMessage exit_code firstKeptEntryId maxAttempts messages mimeType \
         modifiedFiles partial partialResult readFiles responseId stopReason success \
         textSignature tokensBefore toolResults total totalTokens truncated willRetry",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Pi::default()),
+    ..Spec::LINES
 };
 
 /// How many blocks of a message are told apart.
@@ -32,10 +31,10 @@ const MAX_BLOCKS: usize = 256;
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let message = value.get("message").unwrap_or(&Value::Null);
+    let message = value.at("message");
     // The Messages API has a `message_start` too; its messages have a type.
     let role = message.get("role").is_some() && message.get("type").is_none();
-    let sure = match text_at(value, "type").unwrap_or_default() {
+    let sure = match value.text("type") {
         "session" => value.get("version").is_some_and(Value::is_number) && has("cwd"),
         "message_update" => has("assistantMessageEvent"),
         "message_start" | "message_end" | "turn_end" => role,
@@ -164,9 +163,8 @@ impl Pi {
     }
 
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(&value, key).unwrap_or_default();
-        let type_ = text("type");
-        let again = value.get("willRetry").and_then(Value::as_bool) == Some(true);
+        let type_ = value.text("type");
+        let again = value.is("willRetry");
         match type_ {
             "auto_retry_start" => self.retry(),
             "auto_compaction_end" | "compaction_end" if again => self.retry(),
@@ -175,7 +173,7 @@ impl Pi {
         }
         match type_ {
             "session" => {
-                emit.status("session", text("id"), value.clone());
+                emit.status("session", value.text("id"), value.clone());
                 self.session = Some(value);
             }
             "agent_start" => self.start(emit),
@@ -188,7 +186,7 @@ impl Pi {
             "tool_execution_start" => self.tool(&value, emit),
             "tool_execution_end" => self.tool_done(&value, emit),
             "agent_end" if emit.over() => {
-                emit.status("log", "the turn had ended already", value);
+                emit.late(&value);
             }
             "agent_end" if again => self.retry(),
             "agent_end" => {
@@ -215,25 +213,24 @@ impl Pi {
         self.spent = Spent::default();
         self.last = Default::default();
         let session = self.session.as_ref();
-        let text = |key| Some(text_at(session?, key)?.into());
-        let started = TurnStarted {
+        let text = |key| Some(session?.opt_text(key)?.into());
+        emit.start_turn(&TurnStarted {
             runtime: "pi".into(),
             session: text("id"),
             cwd: text("cwd"),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     fn message_end(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let message = value.get("message").unwrap_or(&Value::Null);
-        let content = message.get("content").unwrap_or(&Value::Null);
-        match text_at(message, "role").unwrap_or_default() {
+        let message = value.at("message");
+        let content = message.at("content");
+        match message.text("role") {
             "assistant" => self.assistant(message, emit),
             "user" => {
                 let said = plain(content);
                 let parts = content.as_array().into_iter().flatten();
-                let first = parts.filter_map(|part| text_at(part, "text")).next();
+                let first = parts.filter_map(|part| part.opt_text("text")).next();
                 emit.user(said.as_str().or(first).unwrap_or_default());
             }
             // The end of the tool has said it.
@@ -248,7 +245,7 @@ impl Pi {
     fn assistant(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let content = message.get("content").and_then(Value::as_array);
         for (index, part) in content.into_iter().flatten().enumerate() {
-            let (kind, said) = match (text_at(part, "text"), text_at(part, "thinking")) {
+            let (kind, said) = match (part.opt_text("text"), part.opt_text("thinking")) {
                 (Some(said), _) => (TextKind::Answer, said),
                 (_, Some(said)) => (TextKind::Reasoning, said),
                 _ => continue,
@@ -260,7 +257,7 @@ impl Pi {
         // A message may come without its start.
         self.message += 1;
         self.blocks.clear();
-        let used = message.get("usage").unwrap_or(&Value::Null);
+        let used = message.at("usage");
         let cost = used.pointer("/cost/total").and_then(Value::as_f64);
         spend(&mut self.spent, usage(used).map(with_cache), cost);
         emit.note_spent(&self.spent);
@@ -268,7 +265,7 @@ impl Pi {
     }
 
     fn note(&mut self, message: &Value) {
-        let text = |key| text_at(message, key).unwrap_or_default().to_owned();
+        let text = |key| message.text(key).to_owned();
         self.last = (text("stopReason"), text("errorMessage"));
     }
 
@@ -276,7 +273,7 @@ impl Pi {
     fn note_last(&mut self, value: &Value) -> &str {
         let all = value.get("messages").and_then(Value::as_array);
         let mut all = all.into_iter().flatten().rev();
-        if let Some(message) = all.find(|m| text_at(m, "role") == Some("assistant")) {
+        if let Some(message) = all.find(|m| m.opt_text("role") == Some("assistant")) {
             self.note(message);
         }
         &self.last.0
@@ -286,29 +283,22 @@ impl Pi {
         for block in &mut self.blocks {
             block.said.close();
         }
-        let call = Call {
-            id: text_at(value, "toolCallId").unwrap_or_default(),
-            name: text_at(value, "toolName").unwrap_or_default(),
-            input: value.get("args"),
-            ..Call::default()
-        };
-        emit.start_tool(&call);
+        emit.tool(value.text("toolCallId"), value.text("toolName"), value.get("args"));
     }
 
     fn tool_done(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let result = value.get("result").unwrap_or(&Value::Null);
-        let failed = value.get("isError").and_then(Value::as_bool) == Some(true);
+        let result = value.at("result");
+        let failed = value.is("isError");
         let output = plain(result.get("content").unwrap_or(result));
         let exit = ["/details/exit_code", "/details/exitCode"];
-        let done = Done {
-            id: text_at(value, "toolCallId").unwrap_or_default(),
-            name: text_at(value, "toolName").unwrap_or_default(),
+        emit.finish_tool(&Done {
+            id: value.text("toolCallId"),
+            name: value.text("toolName"),
             outcome: if failed { "error" } else { "ok" },
             output: Some(&output),
             exit_code: exit.iter().find_map(|key| result.pointer(key)?.as_i64()),
             ..Done::default()
-        };
-        emit.finish_tool(&done);
+        });
     }
 
     /// Ends the turn, if its last `agent_end` is still held.
@@ -334,15 +324,15 @@ impl Pi {
 /// The text of the last message, for releases that say it nowhere else.
 fn last_text(value: &Value) -> Option<String> {
     let all = value.get("messages").and_then(Value::as_array)?;
-    let last = all.iter().rev().find(|m| text_at(m, "role") == Some("assistant"))?;
+    let last = all.iter().rev().find(|m| m.opt_text("role") == Some("assistant"))?;
     let parts = last.get("content").and_then(Value::as_array)?;
-    let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
+    let texts: Vec<&str> = parts.iter().filter_map(|p| p.opt_text("text")).collect();
     Some(texts.concat()).filter(|text| !text.is_empty())
 }
 
 fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     let said = ["errorMessage", "finalError", "error", "message", "toolName"];
-    let said = said.iter().find_map(|key| text_at(value, key)).map(one_line);
+    let said = said.iter().find_map(|key| value.opt_text(key)).map(one_line);
     let kind = match type_ {
         t if t.contains("retry") => "retry",
         t if t.contains("compaction") => "compaction",
@@ -357,7 +347,7 @@ fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     });
     let data = match type_ {
         // What it repeats grows with every update, and the tool's end has it all.
-        "tool_execution_update" => serde_json::json!({"id": text_at(value, "toolCallId")}),
+        "tool_execution_update" => serde_json::json!({"id": value.opt_text("toolCallId")}),
         "message_update" => value.get("assistantMessageEvent").unwrap_or(value).clone(),
         _ => value.clone(),
     };

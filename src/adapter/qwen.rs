@@ -12,10 +12,9 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["qwen"],
     flags: &["stream-json"],
     keys: "content_block event goal parent_tool_use_id permission_mode qwen_code_version uuid",
-    has_result: true,
     detect,
-    framing: Framing::Lines,
     new: |argv| Box::new(Claude::new(&QWEN, argv)),
+    ..Spec::LINES
 };
 
 const QWEN: Dialect = Dialect {
@@ -30,7 +29,7 @@ const QWEN: Dialect = Dialect {
 fn detect(value: &Value) -> Match {
     let value = value.get(0).unwrap_or(value);
     let kinds = ["goal_state", "active_goal"];
-    let event = value.get("event").unwrap_or(&Value::Null);
-    let own = text_at(event, "type").is_some_and(|t| kinds.contains(&t));
+    let event = value.at("event");
+    let own = event.opt_text("type").is_some_and(|t| kinds.contains(&t));
     if value.get("qwen_code_version").is_some() || own { Match::Sure } else { Match::No }
 }

@@ -13,17 +13,15 @@ pub(super) const SPEC: Spec = Spec {
     versions: "by its documentation",
     about: "numbered chunks over JSON-RPC, scaffold/streamChunk",
     usage: "a JSON-RPC server over stdio",
-    commands: &[],
-    flags: &[],
     keys: "chunk done jsonrpc method params sequence stream_id",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Lanes::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
-    let ours = text_at(value, "method").is_some_and(|m| m.starts_with("scaffold/"));
+    let ours = value.opt_text("method").is_some_and(|m| m.starts_with("scaffold/"));
     if ours && is_rpc(value) {
         Match::Sure
     } else if ours {
@@ -68,7 +66,7 @@ impl Runtime for Lanes {
         match Rpc::of(&value) {
             Rpc::Call { method, params, .. } => self.call(method, params, emit),
             Rpc::Error { error, .. } => {
-                let message = text_at(error, "message").unwrap_or_default();
+                let message = error.text("message");
                 self.note("error", message, error, emit);
             }
             _ => self.note("info", "a message of another kind", &value, emit),
@@ -149,18 +147,17 @@ impl Chunks {
     }
 
     fn chunk(&mut self, stream: String, params: &Value, emit: &mut Emit<'_>) {
-        let number = params.get("sequence").and_then(Value::as_u64);
+        let number = params.u64("sequence");
         if !emit.turn_open() {
             if self.is(&stream) {
                 let message = "the turn had ended already";
                 return emit.status("log", message, params.clone());
             }
-            let started = TurnStarted {
+            emit.start_turn(&TurnStarted {
                 runtime: SPEC.name.into(),
                 session: Some(stream.as_str().into()),
                 ..TurnStarted::default()
-            };
-            emit.start_turn(&started);
+            });
             *self = Self {
                 stream: Some(stream),
                 // A stream begins with 0 or with 1.
@@ -168,10 +165,7 @@ impl Chunks {
                 ..Self::default()
             };
         }
-        let chunk = Chunk {
-            text: text_of(params.get("chunk").unwrap_or(&Value::Null)),
-            done: params.get("done").and_then(Value::as_bool) == Some(true),
-        };
+        let chunk = Chunk { text: text_of(params.at("chunk")), done: params.is("done") };
         match (number, self.next) {
             (Some(number), Some(next)) if number > next => self.wait(number, chunk, emit),
             (Some(number), Some(next)) if number < next => {
@@ -244,7 +238,7 @@ impl Chunks {
 
     fn cancel(&mut self, params: &Value, emit: &mut Emit<'_>) {
         self.release(emit);
-        let reason = text_at(params, "reason").unwrap_or("cancelled");
+        let reason = params.opt_text("reason").unwrap_or("cancelled");
         emit.cancelled(reason, Some("streamCancel"), &Spent::default());
     }
 
@@ -255,14 +249,14 @@ impl Chunks {
 }
 
 fn id_of(params: &Value) -> String {
-    let id = params.get("stream_id").unwrap_or(&Value::Null);
+    let id = params.at("stream_id");
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 /// The text of a chunk: a string, or an object that has one.
 fn text_of(chunk: &Value) -> String {
     let keys = ["text", "content", "delta", "data"];
-    let text = chunk.as_str().or_else(|| keys.into_iter().find_map(|key| text_at(chunk, key)));
+    let text = chunk.as_str().or_else(|| keys.into_iter().find_map(|key| chunk.opt_text(key)));
     match text {
         Some(text) => text.to_owned(),
         None if chunk.is_null() => String::new(),

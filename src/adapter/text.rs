@@ -9,13 +9,12 @@ pub(super) const SPEC: Spec = Spec {
     versions: "-",
     about: "any command's plain output",
     usage: "any command",
-    commands: &[],
-    flags: &[],
     keys: "",
     has_result: false,
     detect: |_| Match::No,
     framing: Framing::Bytes,
     new: |_| Box::new(PlainText::new("text")),
+    ..Spec::LINES
 };
 
 const BLOCK: Text<'_> = Text { key: "stdout", kind: TextKind::Answer, parent: None };

@@ -11,20 +11,18 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of AI SDK 5 and 6",
     about: "Vercel AI SDK, UI message stream",
     usage: "curl -N -d @chat.json http://localhost:3000/api/chat",
-    commands: &[],
-    flags: &[],
     keys: "approvalId approved errorText finishReason inputTextDelta isAutomatic itemId location \
         mediaType openai providerMetadata redactedData sourceId temperature testProvider url",
-    has_result: true,
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Vercel::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let fields = value.as_object().map_or(0, serde_json::Map::len);
-    match text_at(value, "type").unwrap_or_default() {
+    match value.text("type") {
         "start-step" | "finish-step" if fields == 1 => Match::Sure,
         "text-start" | "text-end" | "reasoning-start" | "reasoning-end" if has("id") => Match::Sure,
         "text-delta" | "reasoning-delta" if has("id") && has("delta") => Match::Sure,
@@ -46,9 +44,9 @@ struct Vercel {
 
 impl Runtime for Vercel {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let id = text_at(&value, "id").unwrap_or_default();
-        let call = text_at(&value, "toolCallId").unwrap_or_default();
-        match text_at(&value, "type").unwrap_or_default() {
+        let id = value.text("id");
+        let call = value.text("toolCallId");
+        match value.text("type") {
             "start" => self.start(emit),
             "start-step" => {
                 self.ensure(emit);
@@ -67,17 +65,17 @@ impl Runtime for Vercel {
             "text-end" => emit.finish_block(&text(TextKind::Answer, id), None),
             "reasoning-end" => emit.finish_block(&text(TextKind::Reasoning, id), None),
             "tool-input-start" => {
-                let name = text_at(&value, "toolName").unwrap_or_default();
+                let name = value.text("toolName");
                 self.held.begin(call, (call, name), emit);
             }
             "tool-input-delta" => {
-                let piece = text_at(&value, "inputTextDelta").unwrap_or_default();
+                let piece = value.text("inputTextDelta");
                 self.held.add(call, piece);
             }
             "finish" => self.finish(&value, emit),
             "abort" => self.abort(&value, emit),
             "error" => {
-                let message = text_at(&value, "errorText").unwrap_or_default();
+                let message = value.text("errorText");
                 emit.status("error", message, value.clone());
                 self.error.get_or_insert(value);
             }
@@ -107,8 +105,7 @@ impl Vercel {
     fn start(&mut self, emit: &mut Emit<'_>) {
         self.give_in(emit);
         self.step = false;
-        let started = TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() };
-        emit.start_turn(&started);
+        emit.start_turn(&TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() });
     }
 
     fn ensure(&mut self, emit: &mut Emit<'_>) {
@@ -133,10 +130,10 @@ impl Vercel {
             return self.give_in(emit);
         }
         if !emit.turn_open() && emit.turns() > 0 {
-            return emit.status("log", "the turn had ended already", value.clone());
+            return emit.late(value);
         }
         self.held.start_all(emit);
-        let stop = text_at(value, "finishReason").unwrap_or("finish");
+        let stop = value.opt_text("finishReason").unwrap_or("finish");
         if stop == "error" {
             let why = serde_json::json!({"message": "the stream finished with an error"});
             return emit.fail(failure_of(&why), &Spent::default());
@@ -150,16 +147,16 @@ impl Vercel {
         }
         if emit.turn_open() || emit.turns() == 0 {
             self.held.start_all(emit);
-            let reason = text_at(value, "reason").unwrap_or("abort");
+            let reason = value.opt_text("reason").unwrap_or("abort");
             emit.cancelled(reason, Some("abort"), &Spent::default());
         }
     }
 
     fn tool(&mut self, (type_, id): (&str, &str), value: &Value, emit: &mut Emit<'_>) {
-        let preliminary = value.get("preliminary").and_then(Value::as_bool) == Some(true);
+        let preliminary = value.is("preliminary");
         let outcome = match type_ {
             "tool-input-available" | "tool-input-error" => {
-                let name = text_at(value, "toolName").unwrap_or_default();
+                let name = value.text("toolName");
                 self.held.begin(id, (id, name), emit);
                 if let Some(input) = value.get("input") {
                     self.held.set(id, &crate::codec::to_json(input));

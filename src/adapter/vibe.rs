@@ -20,18 +20,18 @@ pub(super) const SPEC: Spec = Spec {
         tool_calls turnId updatedAt userDisplayContent verb warnings",
     has_result: false,
     detect,
-    framing: Framing::Lines,
     new: |_| Box::new(Vibe::default()),
+    ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let entry = has("generationStatus") && has("sessionId") && has("turnId") && has("type");
     let roles = ["system", "user", "assistant", "tool"];
-    let message = text_at(value, "role").is_some_and(|role| roles.contains(&role)) && !has("type");
+    let message = value.opt_text("role").is_some_and(|role| roles.contains(&role)) && !has("type");
     // Version 1 says null for what a message does not have; later ones number their messages.
     let first = has("tool_calls") && has("tool_call_id") && has("name");
-    if entry || (message && (text_at(value, "message_id").is_some() || first)) {
+    if entry || (message && (value.opt_text("message_id").is_some() || first)) {
         Match::Sure
     } else {
         Match::No
@@ -48,7 +48,7 @@ struct Vibe {
 
 impl Runtime for Vibe {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        if text_at(&value, "type").is_none() {
+        if value.opt_text("type").is_none() {
             return self.roles.on_message(event, value, emit);
         }
         self.entries = true;
@@ -69,21 +69,20 @@ impl Runtime for Vibe {
 impl Vibe {
     fn entry(&mut self, entry: &Value, emit: &mut Emit<'_>) {
         if !emit.turn_open() {
-            let session = text_at(entry, "sessionId").map(Into::into);
+            let session = entry.opt_text("sessionId").map(Into::into);
             let runtime = SPEC.name.into();
             emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
         }
-        let text = |key| text_at(entry, key).unwrap_or_default();
-        let said = || plain(entry.get("content").unwrap_or(&Value::Null));
-        let block = |kind| Text { key: text("id"), kind, parent: None };
-        match (text("type"), text("role")) {
+        let said = || plain(entry.at("content"));
+        let block = |kind| Text { key: entry.text("id"), kind, parent: None };
+        match (entry.text("type"), entry.text("role")) {
             ("message", "user") => emit.user(said().as_str().unwrap_or_default()),
             ("message", "assistant") => match said() {
                 Value::String(said) => emit.finish_block(&block(TextKind::Answer), Some(&said)),
                 content => emit.status("info", "content that is no text", content),
             },
             ("reasoning", _) => {
-                emit.finish_block(&block(TextKind::Reasoning), Some(text("text")));
+                emit.finish_block(&block(TextKind::Reasoning), Some(entry.text("text")));
             }
             ("effect", _) => effect(entry, emit),
             (type_, _) => {
@@ -96,15 +95,15 @@ impl Vibe {
 
 /// A tool, which comes when it has ended; its id is the entry's.
 fn effect(entry: &Value, emit: &mut Emit<'_>) {
-    let detail = entry.get("detail").unwrap_or(&Value::Null);
-    let state = entry.get("state").unwrap_or(&Value::Null);
-    let id = text_at(entry, "id").unwrap_or_default();
-    let name = text_at(detail, "toolName").or(text_at(entry, "title")).unwrap_or_default();
-    emit.start_tool(&Call { id, name, input: detail.get("input"), ..Call::default() });
-    let output = state.get("output").filter(|output| !output.is_null());
+    let detail = entry.at("detail");
+    let state = entry.at("state");
+    let id = entry.text("id");
+    let name = detail.opt_text("toolName").or(entry.opt_text("title")).unwrap_or_default();
+    emit.tool(id, name, detail.get("input"));
+    let output = state.non_null("output");
     let code =
         output.and_then(|o| o.get("exitCode").or(o.get("returncode"))).and_then(Value::as_i64);
-    let outcome = match text_at(state, "status").unwrap_or_default() {
+    let outcome = match state.text("status") {
         "failed" => "error",
         "completed" if code.is_some_and(|code| code != 0) => "error",
         "completed" => "ok",
@@ -112,7 +111,7 @@ fn effect(entry: &Value, emit: &mut Emit<'_>) {
         "denied" | "rejected" | "skipped" => "denied",
         _ => return emit.status("progress", name, state.clone()),
     };
-    let error = state.get("error").filter(|error| !error.is_null());
+    let error = state.non_null("error");
     let shown = state.get("outputText").filter(|text| *text != "");
     emit.finish_tool(&Done {
         id,

@@ -42,7 +42,7 @@ impl ToolCalls {
 
     /// True if an update says of something that has not been said; a late patch is no reason for a new turn.
     pub(super) fn is_news(&self, update: &Value, emit: &Emit<'_>) -> bool {
-        let new = text_at(update, "sessionUpdate") == Some("tool_call");
+        let new = update.opt_text("sessionUpdate") == Some("tool_call");
         new || emit.turns() == 0
     }
 
@@ -51,13 +51,13 @@ impl ToolCalls {
             let message = "a tool after its turn had ended";
             return emit.status("log", message, update.clone());
         }
-        let id = text_at(update, "toolCallId").unwrap_or_default();
+        let id = update.text("toolCallId");
         let at = self.open(id);
         let Some(call) = self.open.get_mut(at) else {
             return;
         };
         call.patch(update);
-        let status = text_at(update, "status").unwrap_or_default();
+        let status = update.text("status");
         let over = ["completed", "failed", "cancelled"].contains(&status);
         if !call.started {
             if over || status == "in_progress" || call.input.is_some() {
@@ -79,7 +79,7 @@ impl ToolCalls {
 
     /// A call for which a permission is asked: it has all of its input.
     pub(super) fn start_asked(&mut self, call: &Value, emit: &mut Emit<'_>) {
-        let at = self.open(text_at(call, "toolCallId").unwrap_or_default());
+        let at = self.open(call.text("toolCallId"));
         if let Some(open) = self.open.get_mut(at) {
             open.patch(call);
             open.start(emit);
@@ -114,14 +114,14 @@ impl Call {
     /// What a patch leaves out stays as it was; the first title is the name, and stays it.
     fn patch(&mut self, update: &Value) {
         let meta = update.pointer("/_meta/claudeCode/toolName");
-        let title = text_at(update, "title").unwrap_or_default();
+        let title = update.text("title");
         if self.name.is_empty() {
             meta.and_then(Value::as_str).unwrap_or(title).clone_into(&mut self.name);
         }
         if !title.is_empty() {
             self.title = one_line(title);
         }
-        if let Some(kind) = text_at(update, "kind") {
+        if let Some(kind) = update.opt_text("kind") {
             kind.clone_into(&mut self.kind);
         }
         let empty = |v: &Value| v.is_null() || v.as_object().is_some_and(serde_json::Map::is_empty);
@@ -130,14 +130,14 @@ impl Call {
         }
         let list = |key: &str| update.get(key).and_then(Value::as_array).into_iter().flatten();
         for place in list("locations").chain(list("content")) {
-            if let Some(path) = text_at(place, "path")
+            if let Some(path) = place.opt_text("path")
                 && !self.paths.iter().any(|p| p == path)
                 && self.paths.len() < 256
             {
                 self.paths.push(path.to_owned());
             }
         }
-        let output = update.get("rawOutput").filter(|o| !o.is_null());
+        let output = update.non_null("rawOutput");
         self.output = output.cloned().or_else(|| texts(update)).or(self.output.take());
         self.parent = parent(update).map(str::to_owned).or(self.parent.take());
     }
@@ -193,7 +193,7 @@ impl Call {
 /// The texts of a call's content, if there are any.
 fn texts(update: &Value) -> Option<Value> {
     let parts = update.get("content").and_then(Value::as_array)?;
-    let texts = parts.iter().filter_map(|p| text_at(p.get("content")?, "text"));
+    let texts = parts.iter().filter_map(|p| p.at("content").opt_text("text"));
     let texts: Vec<&str> = texts.collect();
     (!texts.is_empty()).then(|| texts.join("\n").into())
 }

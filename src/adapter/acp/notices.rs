@@ -10,7 +10,7 @@ pub(super) fn say(kind: &str, update: &Value, emit: &mut Emit<'_>) {
         "usage_update" => ("usage", String::new()),
         "user_message_chunk" | "user_message" => ("info", "user message".into()),
         "session_info_update" => {
-            let title = text_at(update, "title").map(one_line);
+            let title = update.opt_text("title").map(one_line);
             ("info", title.unwrap_or_default())
         }
         "tool_call_content_chunk" | "terminal_output_chunk" => ("progress", kind.into()),
@@ -27,14 +27,14 @@ pub(super) fn say(kind: &str, update: &Value, emit: &mut Emit<'_>) {
 
 /// The cost of the session so far, in US dollars.
 pub(super) fn cost(update: &Value) -> Option<f64> {
-    let cost = update.get("cost").filter(|c| text_at(c, "currency") == Some("USD"))?;
+    let cost = update.get("cost").filter(|c| c.opt_text("currency") == Some("USD"))?;
     cost.get("amount").and_then(Value::as_f64)
 }
 
 /// The text of a prompt.
 pub(super) fn prompt_of(params: &Value) -> Option<String> {
     let parts = params.get("prompt").and_then(Value::as_array)?;
-    let texts: Vec<&str> = parts.iter().filter_map(|p| text_at(p, "text")).collect();
+    let texts: Vec<&str> = parts.iter().filter_map(|p| p.opt_text("text")).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
@@ -42,7 +42,7 @@ fn plan(update: &Value) -> String {
     let plan = update.get("plan").unwrap_or(update);
     let entries = plan.get("entries").and_then(Value::as_array);
     let entries = entries.map(Vec::as_slice).unwrap_or_default();
-    let done = |e: &&Value| text_at(e, "status") == Some("completed");
+    let done = |e: &&Value| e.opt_text("status") == Some("completed");
     let count = entries.iter().filter(done).count();
     format!("{count} of {} done", entries.len())
 }

@@ -68,7 +68,7 @@ impl Session {
         let spent = self.spent(None);
         // The code of a request that was cancelled, in the Language Server Protocol as well.
         if error.get("code").and_then(Value::as_i64) == Some(-32800) {
-            let reason = text_at(error, "message").unwrap_or("cancelled");
+            let reason = error.opt_text("message").unwrap_or("cancelled");
             emit.cancelled(reason, None, &spent);
         } else {
             emit.fail(failure_of(error), &spent);
@@ -78,8 +78,8 @@ impl Session {
 
     /// A permission is asked for.
     pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
-        let call = params.get("toolCall").unwrap_or(&Value::Null);
-        let title = text_at(call, "title").unwrap_or_default();
+        let call = params.at("toolCall");
+        let title = call.text("title");
         if call.get("toolCallId").is_some() {
             self.start(emit);
             self.calls.start_asked(call, emit);
@@ -96,7 +96,7 @@ impl Session {
 
     /// The prompt was answered: the turn has ended.
     pub(super) fn answered(&mut self, result: &Value, emit: &mut Emit<'_>) {
-        let stop = text_at(result, "stopReason").unwrap_or_default();
+        let stop = result.text("stopReason");
         let usage = result.get("usage").and_then(usage);
         self.finish(stop, usage, emit);
     }
@@ -115,14 +115,13 @@ impl Session {
     }
 
     fn start_with(&mut self, prompt: Option<String>, emit: &mut Emit<'_>) {
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
             session: self.id.clone().map(Into::into),
             agent: self.agent.clone().map(Into::into),
             prompt: prompt.map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     fn finish(&mut self, stop: &str, usage: Option<Usage>, emit: &mut Emit<'_>) {
@@ -156,7 +155,7 @@ impl Session {
     }
 
     pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
-        let kind = text_at(update, "sessionUpdate").unwrap_or_default();
+        let kind = update.text("sessionUpdate");
         let user = kind.starts_with("user_message");
         if user && !emit.turn_open() && self.history == History::Expected {
             self.history = History::Replayed(None);
@@ -181,8 +180,8 @@ impl Session {
     }
 
     fn chunk(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
-        let content = update.get("content").unwrap_or(&Value::Null);
-        let Some(said) = text_at(content, "text") else {
+        let content = update.at("content");
+        let Some(said) = content.opt_text("text") else {
             return self.other_content(content, emit);
         };
         if said.is_empty() {
@@ -190,7 +189,7 @@ impl Session {
         }
         self.start(emit);
         self.calls.start_all(emit);
-        let key = text_at(update, "messageId").unwrap_or_default();
+        let key = update.text("messageId");
         if let Some(parent) = calls::parent(update) {
             let key = format!("{parent}/{key}");
             let parent = Some(parent);
@@ -211,14 +210,14 @@ impl Session {
         let parts = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
         let mut whole = String::new();
         for part in parts {
-            match text_at(part, "text") {
+            match part.opt_text("text") {
                 Some(said) => whole.push_str(said),
                 None => self.other_content(part, emit),
             }
         }
         self.start(emit);
         self.calls.start_all(emit);
-        let key = text_at(update, "messageId").unwrap_or_default();
+        let key = update.text("messageId");
         self.current.switch((kind, key), emit);
         self.with_message(key, |message| {
             message.whole(&text(kind, key), &whole, emit);
@@ -243,10 +242,10 @@ impl Session {
 
     /// Version 2: what the session is doing.
     fn state(&mut self, update: &Value, emit: &mut Emit<'_>) {
-        match text_at(update, "state").unwrap_or_default() {
+        match update.text("state") {
             "running" => self.start(emit),
-            "idle" if emit.turn_open() || text_at(update, "stopReason").is_some() => {
-                let stop = text_at(update, "stopReason").unwrap_or("idle");
+            "idle" if emit.turn_open() || update.opt_text("stopReason").is_some() => {
+                let stop = update.opt_text("stopReason").unwrap_or("idle");
                 let usage = update.get("usage").and_then(usage);
                 self.finish(stop, usage, emit);
             }

@@ -10,8 +10,8 @@ use crate::event::Raw;
 /// The sentence in a message of type `error`.
 pub(super) fn sentence(error: &Value) -> String {
     let inner = error.get("error").unwrap_or(error);
-    let text = inner.as_str().or_else(|| text_at(inner, "message"));
-    text.or_else(|| text_at(error, "message")).unwrap_or("the runtime reported an error").to_owned()
+    let text = inner.as_str().or_else(|| inner.opt_text("message"));
+    text.or_else(|| error.opt_text("message")).unwrap_or("the runtime reported an error").to_owned()
 }
 
 /// The texts of a result, if it is nothing but text.

@@ -68,12 +68,12 @@ pub(super) fn detect(value: &Value) -> Match {
     let value = value.get(0).unwrap_or(value);
     let has = |key: &str| value.get(key).is_some();
     let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };
-    let amp = text_at(value, "session_id").is_some_and(|id| id.starts_with("T-"));
+    let amp = value.opt_text("session_id").is_some_and(|id| id.starts_with("T-"));
     if amp || has("qwen_code_version") || has("timestamp_ms") {
         return if has("message") || has("subtype") { Match::Maybe } else { Match::No };
     }
-    let subtype = text_at(value, "subtype").unwrap_or_default();
-    match text_at(value, "type").unwrap_or_default() {
+    let subtype = value.text("subtype");
+    match value.text("type") {
         "system" if subtype == "init" => sure(has("claude_code_version") || has("slash_commands")),
         "system" if subtype.is_empty() => Match::No,
         "system" => sure(
@@ -83,7 +83,7 @@ pub(super) fn detect(value: &Value) -> Match {
         ),
         "assistant" | "user" => match value.get("message") {
             Some(message) if message.is_object() => {
-                let theirs = text_at(message, "id").is_some_and(|id| id.starts_with("msg_"));
+                let theirs = message.opt_text("id").is_some_and(|id| id.starts_with("msg_"));
                 sure(theirs && has("parent_tool_use_id"))
             }
             _ => Match::No,

@@ -41,7 +41,7 @@ pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) 
         _ => key == dialect.version && text(key).is_some(),
     };
     if !open {
-        let started = TurnStarted {
+        emit.start_turn(&TurnStarted {
             runtime: dialect.runtime.into(),
             model: text("model"),
             session: text("session_id"),
@@ -49,8 +49,7 @@ pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) 
             prompt: None,
             agent: text(dialect.version),
             tools,
-        };
-        emit.start_turn(&started);
+        });
     }
     let notice = Notice {
         kind: "session",
@@ -201,9 +200,9 @@ impl Notices {
             return Some("denied");
         }
         let meta: Option<Vec<Value>> = meta.and_then(|meta| serde_json::from_str(meta).ok());
-        let of_this = |m: &&Value| text_at(m, "id") == Some(id);
+        let of_this = |m: &&Value| m.opt_text("id") == Some(id);
         let meta = meta.as_ref().and_then(|all| all.iter().find(of_this));
-        let why = meta.and_then(|m| text_at(m, "non_execution_kind"));
+        let why = meta.and_then(|m| m.opt_text("non_execution_kind"));
         let why = why.unwrap_or_default();
         if ["interrupt", "abort", "cancel"].iter().any(|w| why.contains(w)) {
             return Some("cancelled");

@@ -141,7 +141,7 @@ impl Results {
     fn failure(&self, fields: &Fields<'_>, said: &Said<'_>) -> Failure<'static> {
         let errors = fields.texts("errors");
         let error: Value = fields.read_as("error").unwrap_or_default();
-        let error = error.as_str().or_else(|| text_at(&error, "message")).filter(|e| !e.is_empty());
+        let error = error.as_str().or_else(|| error.opt_text("message")).filter(|e| !e.is_empty());
         let subtype = Some(&*said.subtype).filter(|s| !s.is_empty());
         let message = said
             .result

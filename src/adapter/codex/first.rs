@@ -26,19 +26,19 @@ impl First {
             self.echo(value, emit);
             return;
         };
-        let type_ = text_at(&msg, "type").unwrap_or_default().to_owned();
+        let type_ = msg.text("type").to_owned();
         let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
             "task_started" => self.start_turn(emit),
             "task_complete" if !over => {
                 let spent = counter.spent(self.total.take());
-                let last = text_at(&msg, "last_agent_message");
+                let last = msg.opt_text("last_agent_message");
                 emit.complete("completed", last, &spent);
                 self.clear();
             }
             "turn_aborted" if !over => {
                 let spent = counter.spent(self.total.take());
-                let reason = text_at(&msg, "reason").unwrap_or("aborted");
+                let reason = msg.opt_text("reason").unwrap_or("aborted");
                 emit.cancelled(reason, None, &spent);
                 self.clear();
             }
@@ -57,7 +57,7 @@ impl First {
 
     /// The first two lines are no messages.
     fn echo(&mut self, value: Value, emit: &mut Emit<'_>) {
-        if let Some(prompt) = text_at(&value, "prompt") {
+        if let Some(prompt) = value.opt_text("prompt") {
             self.prompt = Some(prompt.to_owned());
             emit.status("info", "prompt", value);
         } else if value.get("model").is_some() {
@@ -70,16 +70,15 @@ impl First {
 
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.clear();
-        let config = |key| text_at(&self.config, key).map(|t| t.to_owned().into());
-        let started = TurnStarted {
+        let config = |key| self.config.opt_text(key).map(|t| t.to_owned().into());
+        emit.start_turn(&TurnStarted {
             runtime: "codex".into(),
             model: config("model"),
             session: config("session_id"),
             cwd: config("workdir"),
             prompt: self.prompt.take().map(Into::into),
             ..TurnStarted::default()
-        };
-        emit.start_turn(&started);
+        });
     }
 
     fn clear(&mut self) {
@@ -92,8 +91,8 @@ impl First {
         } else {
             (&ANSWER, &mut self.answer)
         };
-        let (delta, message) = (text_at(msg, "delta"), text_at(msg, "message"));
-        match (type_, delta, message.or_else(|| text_at(msg, "text"))) {
+        let (delta, message) = (msg.opt_text("delta"), msg.opt_text("message"));
+        match (type_, delta, message.or_else(|| msg.opt_text("text"))) {
             (
                 "agent_message_delta"
                 | "agent_reasoning_delta"
@@ -123,11 +122,11 @@ impl First {
         if !["exec_command", "patch_apply", "mcp_tool_call", "web_search"].contains(&name) {
             return false;
         }
-        let id = text_at(msg, "call_id").unwrap_or_default();
-        let call = msg.get("invocation").unwrap_or(&Value::Null);
-        let tool = text_at(call, "tool").unwrap_or(name);
+        let id = msg.text("call_id");
+        let call = msg.at("invocation");
+        let tool = call.opt_text("tool").unwrap_or(name);
         let kind = tool_kind(tool);
-        let name = match text_at(call, "server") {
+        let name = match call.opt_text("server") {
             Some(server) => format!("{server}/{tool}"),
             None => name.to_owned(),
         };
@@ -163,14 +162,14 @@ impl First {
             "stream_error" => ("retry", sentence(&msg)),
             "session_configured" => {
                 self.config = msg.clone();
-                ("session", text_at(&msg, "session_id").unwrap_or_default().to_owned())
+                ("session", msg.text("session_id").to_owned())
             }
-            "plan_update" => ("plan", text_at(&msg, "explanation").unwrap_or_default().to_owned()),
+            "plan_update" => ("plan", msg.text("explanation").to_owned()),
             "exec_approval_request" | "apply_patch_approval_request" => {
                 ("permission", "waits for approval".to_owned())
             }
             "background_event" => {
-                ("info", text_at(&msg, "message").map(one_line).unwrap_or_default())
+                ("info", msg.opt_text("message").map(one_line).unwrap_or_default())
             }
             "exec_command_output_delta" | "agent_reasoning_section_break" => {
                 ("progress", type_.replace('_', " "))

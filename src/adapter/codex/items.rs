@@ -150,13 +150,13 @@ fn paths(changes: Option<&RawValue>) -> Vec<String> {
 
 /// An item or a message that is neither text nor tool nor the end of a turn.
 pub(super) fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
-    let item = value.get("item").unwrap_or(&Value::Null);
-    let kind = text_at(item, "type").or_else(|| text_at(item, "item_type"));
+    let item = value.at("item");
+    let kind = item.opt_text("type").or_else(|| item.opt_text("item_type"));
     let (status, message) = match kind {
         Some("todo_list") => ("plan", plan(item)),
         Some("error") => ("warning", sentence(item)),
         Some("agent_message" | "assistant_message" | "reasoning") => {
-            ("progress", text_at(item, "text").map(one_line).unwrap_or_default())
+            ("progress", item.opt_text("text").map(one_line).unwrap_or_default())
         }
         Some(kind) => ("info", format!("item of type {kind:?}")),
         None => ("info", format!("message of type {type_:?}")),
@@ -169,7 +169,7 @@ pub(super) fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
 fn plan(item: &Value) -> String {
     let items = item.get("items").and_then(Value::as_array);
     let items = items.map(Vec::as_slice).unwrap_or_default();
-    let done = |i: &&Value| i.get("completed").and_then(Value::as_bool) == Some(true);
+    let done = |i: &&Value| i.is("completed");
     format!("{} of {} done", items.iter().filter(done).count(), items.len())
 }
 

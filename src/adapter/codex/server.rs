@@ -14,11 +14,11 @@ const MAX_RUNNING: usize = 256;
 
 /// True if a value is one of its messages.
 pub(super) fn detect(value: &Value) -> Match {
-    let params = value.get("params").unwrap_or(&Value::Null);
+    let params = value.at("params");
     let theirs = params.get("threadId").is_some() || params.pointer("/thread/id").is_some();
-    let method = text_at(value, "method").unwrap_or_default();
+    let method = value.text("method");
     let known = ["thread/", "turn/", "item/", "error"].iter().any(|m| method.starts_with(m));
-    let result = value.get("result").unwrap_or(&Value::Null);
+    let result = value.at("result");
     let answer = result.pointer("/thread/id").is_some()
         || result.pointer("/turn/status").is_some()
         || (result.get("userAgent").is_some() && result.get("codexHome").is_some());
@@ -73,19 +73,19 @@ impl Server {
                 (self.before, self.total) = (None, None);
             }
             self.thread = Some(id.to_owned());
-            self.model = text_at(result, "model").map(str::to_owned);
+            self.model = result.opt_text("model").map(str::to_owned);
             return emit.status("session", id, result.clone());
         }
         emit.status("info", "response", result.clone());
     }
 
     fn call(&mut self, method: &str, params: &Value, whole: &Value, emit: &mut Emit<'_>) {
-        let field = |key| text_at(params, key).unwrap_or_default();
+        let field = |key| params.text(key);
         let foreign = self.thread.as_deref().is_some_and(|t| {
             let id = params.get("threadId").or(params.pointer("/thread/id"));
             id.and_then(Value::as_str).is_some_and(|id| id != t)
         });
-        let item = params.get("item").unwrap_or(&Value::Null);
+        let item = params.at("item");
         let part = |key: &str, place: &str| {
             let index = params.get(place).and_then(Value::as_u64).unwrap_or(0);
             format!("{}/{key}{index}", field("itemId"))
@@ -118,11 +118,11 @@ impl Server {
                 self.print(field("itemId"), field("delta"));
             }
             "thread/tokenUsage/updated" => self.count(params, emit),
-            "turn/completed" => self.finish(params.get("turn").unwrap_or(&Value::Null), emit),
+            "turn/completed" => self.finish(params.at("turn"), emit),
             "turn/plan/updated" => emit.status("plan", field("explanation"), params.clone()),
             "error" => {
                 let error = params.get("error").unwrap_or(params);
-                let again = params.get("willRetry").and_then(Value::as_bool) == Some(true);
+                let again = params.is("willRetry");
                 self.error = Some(error.clone()).filter(|_| !again);
                 let kind = if again { "warning" } else { "error" };
                 emit.status(kind, &one_line(&sentence(error)), params.clone());
@@ -164,21 +164,21 @@ impl Server {
     }
 
     fn fail(&self, error: &Value, emit: &mut Emit<'_>) {
-        let message = text_at(error, "message").unwrap_or_default();
-        let info = error.get("codexErrorInfo").filter(|info| !info.is_null());
-        let status = info.and_then(Value::as_object).and_then(|info| {
-            info.values().find_map(|v| v.get("httpStatusCode").and_then(Value::as_u64))
-        });
+        let message = error.text("message");
+        let info = error.non_null("codexErrorInfo");
+        let status = info
+            .and_then(Value::as_object)
+            .and_then(|info| info.values().find_map(|v| v.u64("httpStatusCode")));
         let words = info.map(Value::to_string).unwrap_or_default();
         emit.fail(failure(message, &words, status), &self.spent());
     }
 
     fn finish(&mut self, turn: &Value, emit: &mut Emit<'_>) {
         if emit.over() {
-            return emit.status("log", "the turn had ended already", turn.clone());
+            return emit.late(turn);
         }
-        let error = turn.get("error").filter(|e| !e.is_null()).cloned().or(self.error.take());
-        match text_at(turn, "status").unwrap_or("completed") {
+        let error = turn.non_null("error").cloned().or(self.error.take());
+        match turn.opt_text("status").unwrap_or("completed") {
             "failed" => self.fail(&error.unwrap_or_default(), emit),
             stop @ ("interrupted" | "cancelled") => emit.cancelled(stop, None, &self.spent()),
             stop => emit.complete(stop, None, &self.spent()),
@@ -196,7 +196,7 @@ impl Server {
     }
 
     fn item(&mut self, item: &Value, completed: bool, emit: &mut Emit<'_>) {
-        let field = |key| text_at(item, key).unwrap_or_default();
+        let field = |key| item.text(key);
         let id = field("id");
         match field("type") {
             "agentMessage" if completed => {
@@ -206,15 +206,15 @@ impl Server {
                 for key in ["summary", "content"] {
                     let parts = item.get(key).and_then(Value::as_array);
                     for (index, part) in parts.into_iter().flatten().enumerate() {
-                        let said = part.as_str().or_else(|| text_at(part, "text"));
+                        let said = part.as_str().or_else(|| part.opt_text("text"));
                         let key = format!("{id}/{key}{index}");
                         emit.finish_block(&text(TextKind::Reasoning, &key), said);
                     }
                 }
             }
             "userMessage" if completed => {
-                let parts = item.get("content").and_then(Value::as_array).into_iter().flatten();
-                let said = parts.filter_map(|part| text_at(part, "text"));
+                let parts = item.items("content");
+                let said = parts.filter_map(|part| part.opt_text("text"));
                 emit.user(&said.collect::<String>());
             }
             "agentMessage" | "reasoning" | "userMessage" | "plan" if !completed => {}
@@ -228,7 +228,7 @@ impl Server {
     }
 
     fn tool(&mut self, item: &Value, completed: bool, emit: &mut Emit<'_>) {
-        let field = |key| text_at(item, key).unwrap_or_default();
+        let field = |key| item.text(key);
         let (id, type_) = (field("id"), field("type"));
         let name = match type_ {
             "mcpToolCall" => format!("{}/{}", field("server"), field("tool")),
@@ -250,14 +250,14 @@ impl Server {
         let failed = some("error").is_some()
             || exit_code.is_some_and(|code| code != 0)
             || item.get("success").and_then(Value::as_bool) == Some(false);
-        let outcome = match text_at(item, "status").unwrap_or("completed") {
+        let outcome = match item.opt_text("status").unwrap_or("completed") {
             "declined" => "denied",
             "cancelled" | "canceled" | "interrupted" => "cancelled",
             "completed" if !failed => "ok",
             "completed" | "failed" => "error",
             _ => "unknown",
         };
-        let duration_ms = item.get("durationMs").and_then(Value::as_u64);
+        let duration_ms = item.u64("durationMs");
         let done =
             Done { id, name: &name, outcome, output, exit_code, duration_ms, ..Done::default() };
         emit.finish_tool(&done);
@@ -268,19 +268,19 @@ impl Server {
         let asked = item.as_object().into_iter().flatten();
         let asked = asked.filter(|(key, value)| INPUT.contains(&key.as_str()) && !value.is_null());
         let input: Value = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let input = item.get("arguments").filter(|a| !a.is_null()).unwrap_or(&input);
+        let input = item.non_null("arguments").unwrap_or(&input);
         let input = crate::codec::to_json(input);
-        let changes = item.get("changes").and_then(Value::as_array).into_iter().flatten();
-        let paths = changes.filter_map(|change| text_at(change, "path"));
+        let changes = item.items("changes");
+        let paths = changes.filter_map(|change| change.opt_text("path"));
         let mut paths: Vec<String> = paths.map(str::to_owned).collect();
-        paths.extend(text_at(item, "path").map(str::to_owned));
+        paths.extend(item.opt_text("path").map(str::to_owned));
         let title =
-            ["command", "query", "prompt", "path"].into_iter().find_map(|key| text_at(item, key));
+            ["command", "query", "prompt", "path"].into_iter().find_map(|key| item.opt_text(key));
         let title = title.map(one_line).or_else(|| paths.first().cloned());
-        let kind = match text_at(item, "type").unwrap_or_default() {
+        let kind = match item.text("type") {
             "fileChange" => "edit",
             "collabAgentToolCall" | "collabToolCall" => "think",
-            "mcpToolCall" => tool_kind(text_at(item, "tool").unwrap_or_default()),
+            "mcpToolCall" => tool_kind(item.text("tool")),
             _ => tool_kind(name),
         };
         let parent = None;

@@ -23,15 +23,15 @@ impl Session {
     pub(super) fn message(&mut self, value: &Value, emit: &mut Emit<'_>) {
         match Rpc::of(value) {
             Rpc::Call { params, .. } if params.get("notification").is_some() => {
-                self.id = text_at(params, "sessionId").map(str::to_owned).or(self.id.take());
-                self.notification(params.get("notification").unwrap_or(&Value::Null), emit);
+                self.id = params.opt_text("sessionId").map(str::to_owned).or(self.id.take());
+                self.notification(params.at("notification"), emit);
             }
             Rpc::Call { method, params, .. } => {
                 let kind = if method.contains("permission") { "permission" } else { "info" };
                 emit.status(kind, method, params.clone());
             }
             Rpc::Result { result, .. } => {
-                self.id = text_at(result, "sessionId").map(str::to_owned).or(self.id.take());
+                self.id = result.opt_text("sessionId").map(str::to_owned).or(self.id.take());
                 emit.status("session", self.id.as_deref().unwrap_or_default(), result.clone());
             }
             Rpc::Error { error, .. } => {
@@ -60,8 +60,7 @@ impl Session {
     }
 
     fn notification(&mut self, note: &Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(note, key).unwrap_or_default();
-        match text("type") {
+        match note.text("type") {
             "assistant_text_delta" => self.delta(TextKind::Answer, note, emit),
             "thinking_text_delta" => self.delta(TextKind::Reasoning, note, emit),
             "assistant_text_complete" | "thinking_text_complete" => {
@@ -71,7 +70,7 @@ impl Session {
                     said.stop(&Text { key: &key, kind, parent: None }, emit);
                 }
             }
-            "create_message" => self.whole(note.get("message").unwrap_or(&Value::Null), emit),
+            "create_message" => self.whole(note.at("message"), emit),
             "tool_call" | "tool_use" => self.call(note.get("toolUse").unwrap_or(note), emit),
             "tool_result" => result(note, emit),
             "agent_turn_completed" => self.complete(note, emit),
@@ -93,19 +92,17 @@ impl Session {
         });
         if let Some((key, kind, said)) = self.texts.get_mut(at) {
             let text = Text { key, kind: *kind, parent: None };
-            said.delta(&text, text_at(note, "textDelta").unwrap_or_default(), emit);
+            said.delta(&text, note.text("textDelta"), emit);
         }
     }
 
     /// A message as a whole: its texts may have been said, its tools begin.
     fn whole(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(message, "id").unwrap_or_default();
-        let user = text_at(message, "role") == Some("user");
-        for (at, part) in
-            message.get("content").and_then(Value::as_array).into_iter().flatten().enumerate()
-        {
-            let kind = text_at(part, "type").unwrap_or_default();
-            let said = text_at(part, "text").or(text_at(part, "thinking")).unwrap_or_default();
+        let id = message.text("id");
+        let user = message.opt_text("role") == Some("user");
+        for (at, part) in message.items("content").enumerate() {
+            let kind = part.text("type");
+            let said = part.opt_text("text").or(part.opt_text("thinking")).unwrap_or_default();
             match kind {
                 "text" if user => emit.user(said),
                 "text" | "thinking" => {
@@ -128,10 +125,10 @@ impl Session {
         for (_, _, said) in &mut self.texts {
             said.close();
         }
-        let text = |key| text_at(call, key);
+        let text = |key| call.opt_text(key);
         let id = text("id").or(text("toolUseId")).unwrap_or_default();
         let name = text("name").or(text("toolName")).unwrap_or_default();
-        emit.start_tool(&Call { id, name, input: call.get("input"), ..Call::default() });
+        emit.tool(id, name, call.get("input"));
     }
 
     fn complete(&mut self, note: &Value, emit: &mut Emit<'_>) {
@@ -140,7 +137,7 @@ impl Session {
         let usage = note.get("tokenUsage").and_then(usage).map(with_cache);
         let spent = Spent { usage, ..Spent::default() };
         let error = self.error.take();
-        match text_at(note, "reason").unwrap_or("completed") {
+        match note.opt_text("reason").unwrap_or("completed") {
             reason @ ("cancelled" | "canceled" | "interrupted" | "aborted") => {
                 emit.cancelled(reason, Some(reason), &spent);
             }
@@ -154,12 +151,12 @@ impl Session {
 }
 
 fn key_of(note: &Value) -> String {
-    let index = note.get("blockIndex").and_then(Value::as_u64).unwrap_or(0);
-    format!("{}/{index}", text_at(note, "messageId").unwrap_or_default())
+    let index = note.u64("blockIndex").unwrap_or(0);
+    format!("{}/{index}", note.text("messageId"))
 }
 
 fn result(note: &Value, emit: &mut Emit<'_>) {
-    let text = |key| text_at(note, key);
+    let text = |key| note.opt_text(key);
     let failed =
         note.get("isError").or(note.get("is_error")).and_then(Value::as_bool) == Some(true);
     let output = note.get("content").or(note.get("value")).map(plain);

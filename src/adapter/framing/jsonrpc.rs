@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::json::text_at;
+use super::super::json::ValueExt;
 use crate::codec::MAX_LINE;
 
 /// The length of the body that a header announces, in bytes.
@@ -47,9 +47,9 @@ impl<'v> Rpc<'v> {
     /// Tells what a message is.
     #[must_use]
     pub fn of(value: &'v Value) -> Self {
-        let id = value.get("id").filter(|id| !id.is_null());
-        if let Some(method) = text_at(value, "method") {
-            let params = value.get("params").unwrap_or(&Value::Null);
+        let id = value.non_null("id");
+        if let Some(method) = value.opt_text("method") {
+            let params = value.at("params");
             return Self::Call { id, method, params };
         }
         let id = id.unwrap_or(&Value::Null);
@@ -64,5 +64,5 @@ impl<'v> Rpc<'v> {
 /// True if a value is a message of JSON-RPC 2.0 at all.
 #[must_use]
 pub fn is_rpc(value: &Value) -> bool {
-    text_at(value, "jsonrpc") == Some("2.0")
+    value.opt_text("jsonrpc") == Some("2.0")
 }

@@ -32,8 +32,8 @@ impl Partial {
     /// Adds a piece, opening the call if need be.
     pub(super) fn add(&mut self, piece: &Value) {
         let call = self.open.get_or_insert_with(|| Call {
-            id: text_at(piece, "id").unwrap_or_default().to_owned(),
-            name: text_at(piece, "name").unwrap_or_default().to_owned(),
+            id: piece.text("id").to_owned(),
+            name: piece.text("name").to_owned(),
             input: Value::Object(Map::new()),
         });
         if let Some(whole) = piece.get("args").filter(|a| a.is_object()) {
@@ -41,11 +41,11 @@ impl Partial {
         }
         let parts = piece.get("partialArgs").and_then(Value::as_array);
         for part in parts.into_iter().flatten() {
-            let path = text_at(part, "jsonPath").unwrap_or_default();
+            let path = part.text("jsonPath");
             let Some(place) = place(&mut call.input, path) else {
                 continue;
             };
-            if let Some(text) = text_at(part, "stringValue") {
+            if let Some(text) = part.opt_text("stringValue") {
                 self.length += text.len();
                 match place {
                     Value::String(said) if self.length <= MAX_LINE => said.push_str(text),

@@ -9,7 +9,7 @@ const HOSTED: &str = "_result";
 
 /// True if an event is one of the API's.
 pub(super) fn is_event(value: &Value) -> bool {
-    let kind = text_at(value, "event_type").unwrap_or_default();
+    let kind = value.text("event_type");
     kind.starts_with("interaction.") || kind.starts_with("step.") || kind == "error"
 }
 
@@ -28,12 +28,12 @@ impl Interaction {
     /// Takes the next event, or a whole interaction.
     pub(super) fn event(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.open = true;
-        let index = value.get("index").and_then(Value::as_u64).unwrap_or(0);
-        let interaction = value.get("interaction").unwrap_or(&Value::Null);
-        match text_at(value, "event_type").unwrap_or_default() {
+        let index = value.u64("index").unwrap_or(0);
+        let interaction = value.at("interaction");
+        match value.text("event_type") {
             "interaction.created" | "interaction.start" => start(interaction, emit),
-            "step.start" => self.step(index, value.get("step").unwrap_or(&Value::Null), emit),
-            "step.delta" => self.delta(index, value.get("delta").unwrap_or(&Value::Null), emit),
+            "step.start" => self.step(index, value.at("step"), emit),
+            "step.delta" => self.delta(index, value.at("delta"), emit),
             "step.stop" => {
                 self.current.finish(emit);
                 self.held.start(&index.to_string(), emit);
@@ -46,11 +46,7 @@ impl Interaction {
                 emit.fail_with(value, &Spent::default());
             }
             _ => {
-                emit.status(
-                    "progress",
-                    text_at(value, "status").unwrap_or_default(),
-                    value.clone(),
-                );
+                emit.status("progress", value.text("status"), value.clone());
             }
         }
     }
@@ -73,11 +69,11 @@ impl Interaction {
     }
 
     fn step(&mut self, index: u64, step: &Value, emit: &mut Emit<'_>) {
-        let kind = text_at(step, "type").unwrap_or_default();
+        let kind = step.text("type");
         self.current.finish(emit);
         self.steps.push((index, kind.to_owned()));
         if kind.ends_with("_call") {
-            let (id, name) = (text_at(step, "id").unwrap_or_default(), text_at(step, "name"));
+            let (id, name) = (step.text("id"), step.opt_text("name"));
             self.held.begin(&index.to_string(), (id, name.unwrap_or(kind)), emit);
             let input =
                 step.get("arguments").filter(|a| a.as_object().is_none_or(|a| !a.is_empty()));
@@ -85,9 +81,9 @@ impl Interaction {
                 self.held.set(&index.to_string(), &raw(input));
             }
         } else if kind.ends_with(HOSTED) {
-            let failed = step.get("is_error").and_then(Value::as_bool) == Some(true);
+            let failed = step.is("is_error");
             emit.finish_tool(&Done {
-                id: text_at(step, "call_id").unwrap_or_default(),
+                id: step.text("call_id"),
                 name: &kind.replace(HOSTED, "_call"),
                 outcome: if failed { "error" } else { "ok" },
                 output: step.get("result"),
@@ -104,7 +100,7 @@ impl Interaction {
 
     fn said(&mut self, index: u64, kind: Option<TextKind>, part: &Value, emit: &mut Emit<'_>) {
         let key = index.to_string();
-        match text_at(part, "text") {
+        match part.opt_text("text") {
             Some(said) => self.current.delta((kind.unwrap_or(TextKind::Answer), &key), said, emit),
             None => emit.status("info", "content that is no text", part.clone()),
         }
@@ -112,15 +108,15 @@ impl Interaction {
 
     fn delta(&mut self, index: u64, delta: &Value, emit: &mut Emit<'_>) {
         let thought = self.steps.iter().any(|(number, kind)| *number == index && kind == "thought");
-        match text_at(delta, "type").unwrap_or_default() {
+        match delta.text("type") {
             "text" => self.said(index, thought.then_some(TextKind::Reasoning), delta, emit),
             "thought_summary" => {
-                let part = delta.get("content").unwrap_or(&Value::Null);
+                let part = delta.at("content");
                 self.said(index, Some(TextKind::Reasoning), part, emit);
             }
             "thought_signature" => {}
             "arguments_delta" => {
-                self.held.add(&index.to_string(), text_at(delta, "arguments").unwrap_or_default());
+                self.held.add(&index.to_string(), delta.text("arguments"));
             }
             type_ => {
                 let message = format!("delta of type {type_:?}");
@@ -131,16 +127,16 @@ impl Interaction {
 
     fn end(&mut self, interaction: &Value, emit: &mut Emit<'_>) {
         if emit.over() {
-            return emit.status("log", "the turn had ended already", interaction.clone());
+            return emit.late(interaction);
         }
         self.current.finish(emit);
         self.held.start_all(emit);
         self.steps.clear();
         self.open = false;
-        let spent = spent(interaction.get("usage").unwrap_or(&Value::Null));
-        match text_at(interaction, "status").unwrap_or("completed") {
+        let spent = spent(interaction.at("usage"));
+        match interaction.opt_text("status").unwrap_or("completed") {
             "failed" => {
-                let error = interaction.get("error").filter(|e| !e.is_null());
+                let error = interaction.non_null("error");
                 emit.fail_with(error.unwrap_or(&Value::Null), &spent);
             }
             status @ ("cancelled" | "canceled") => emit.cancelled(status, Some(status), &spent),
@@ -151,7 +147,7 @@ impl Interaction {
 
 fn start(interaction: &Value, emit: &mut Emit<'_>) {
     if !emit.turn_open() {
-        let text = |key| text_at(interaction, key).map(Into::into);
+        let text = |key| interaction.opt_text(key).map(Into::into);
         emit.start_turn(&TurnStarted {
             runtime: super::SPEC.name.into(),
             model: text("model"),

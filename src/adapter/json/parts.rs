@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::ValueExt;
 use crate::codec;
 use crate::event::{Spent, Usage};
 
@@ -41,7 +42,7 @@ pub fn count(value: &Value, keys: &[&str]) -> Option<u64> {
 #[must_use]
 pub fn usage(value: &Value) -> Option<Usage> {
     let of = |keys: &[&str]| count(value, keys);
-    let cache = value.get("cache").unwrap_or(&Value::Null);
+    let cache = value.at("cache");
     let usage = Usage {
         input_tokens: of(&["input_tokens", "inputTokens", "input"]),
         output_tokens: of(&["output_tokens", "outputTokens", "output"]),

@@ -21,7 +21,7 @@ const TYPES: [&str; 8] = [
 pub(super) fn is_wire(value: &Value) -> bool {
     match Rpc::of(value) {
         Rpc::Call { method: "event" | "request", params, .. } => {
-            text_at(params, "type").is_some() && params.get("payload").is_some()
+            params.opt_text("type").is_some() && params.get("payload").is_some()
         }
         Rpc::Result { result, .. } => {
             result.get("protocol_version").is_some() && result.get("slash_commands").is_some()
@@ -48,17 +48,17 @@ impl Wire {
         self.seen = true;
         match Rpc::of(value) {
             Rpc::Call { method: "event", params, .. } => {
-                let payload = params.get("payload").unwrap_or(&Value::Null);
-                self.event(text_at(params, "type").unwrap_or_default(), payload, emit);
+                let payload = params.at("payload");
+                self.event(params.text("type"), payload, emit);
             }
             Rpc::Call { method, params, .. } => {
                 let kind = if method == "request" { "permission" } else { "info" };
-                emit.status(kind, text_at(params, "type").unwrap_or(method), params.clone());
+                emit.status(kind, params.opt_text("type").unwrap_or(method), params.clone());
             }
-            Rpc::Result { result, .. } => match text_at(result, "status") {
+            Rpc::Result { result, .. } => match result.opt_text("status") {
                 Some(status) if emit.turn_open() => self.end(status, emit),
                 Some(_) if emit.over() => {
-                    emit.status("log", "the turn had ended already", result.clone());
+                    emit.late(result);
                 }
                 _ => emit.status("session", "", result.clone()),
             },
@@ -74,7 +74,6 @@ impl Wire {
     }
 
     fn event(&mut self, kind: &str, payload: &Value, emit: &mut Emit<'_>) {
-        let text = |key| text_at(payload, key).unwrap_or_default();
         match kind {
             "TurnBegin" => {
                 let prompt = payload.get("user_input").map(plain);
@@ -86,24 +85,24 @@ impl Wire {
                 });
             }
             "StepBegin" => self.release(emit),
-            "ContentPart" => match (text_at(payload, "think"), text_at(payload, "text")) {
+            "ContentPart" => match (payload.opt_text("think"), payload.opt_text("text")) {
                 (Some(said), _) => self.current.delta((TextKind::Reasoning, "think"), said, emit),
                 (_, Some(said)) => self.current.delta((TextKind::Answer, "text"), said, emit),
                 _ => emit.status("info", "content that is no text", payload.clone()),
             },
             "ToolCall" => {
                 self.release(emit);
-                let function = payload.get("function").unwrap_or(&Value::Null);
-                text("id").clone_into(&mut self.call);
-                let name = text_at(function, "name").unwrap_or_default();
+                let function = payload.at("function");
+                payload.text("id").clone_into(&mut self.call);
+                let name = function.text("name");
                 self.held.begin(&self.call, (&self.call, name), emit);
-                self.held.add(&self.call, text_at(function, "arguments").unwrap_or_default());
+                self.held.add(&self.call, function.text("arguments"));
             }
-            "ToolCallPart" => self.held.add(&self.call, text("arguments_part")),
+            "ToolCallPart" => self.held.add(&self.call, payload.text("arguments_part")),
             "ToolResult" => self.result(payload, emit),
             "StatusUpdate" => self.status(payload, emit),
             "TurnEnd" | "StepInterrupted" if !emit.turn_open() => {
-                emit.status("log", "the turn had ended already", payload.clone());
+                emit.late(payload);
             }
             "TurnEnd" => self.end("finished", emit),
             "StepInterrupted" => self.end("cancelled", emit),
@@ -135,11 +134,11 @@ impl Wire {
 
     fn result(&mut self, payload: &Value, emit: &mut Emit<'_>) {
         self.release(emit);
-        let value = payload.get("return_value").unwrap_or(&Value::Null);
-        let failed = value.get("is_error").and_then(Value::as_bool) == Some(true);
+        let value = payload.at("return_value");
+        let failed = value.is("is_error");
         let output = value.get("output").map(plain).filter(|output| *output != "");
         emit.finish_tool(&Done {
-            id: text_at(payload, "tool_call_id").unwrap_or_default(),
+            id: payload.text("tool_call_id"),
             outcome: if failed { "error" } else { "ok" },
             output: output.as_ref().or(value.get("message")),
             ..Done::default()

@@ -24,16 +24,16 @@ struct Growing {
 
 /// The texts of a message's content, each with its kind and its number.
 fn texts(message: &Value) -> Vec<(TextKind, usize, &str)> {
-    let content = message.get("content").unwrap_or(&Value::Null);
+    let content = message.at("content");
     if let Some(said) = content.as_str() {
         return vec![(TextKind::Answer, 0, said)];
     }
     let parts = content.as_array().into_iter().flatten().enumerate();
     let said = parts.filter_map(|(at, part)| {
-        let index = part.get("index").and_then(Value::as_u64);
+        let index = part.u64("index");
         let at = index.and_then(|i| usize::try_from(i).ok()).unwrap_or(at);
-        let thought = text_at(part, "thinking").or_else(|| text_at(part, "reasoning"));
-        match (thought, text_at(part, "text").or(part.as_str())) {
+        let thought = part.opt_text("thinking").or_else(|| part.opt_text("reasoning"));
+        match (thought, part.opt_text("text").or(part.as_str())) {
             (Some(thought), _) => Some((TextKind::Reasoning, at, thought)),
             (None, Some(text)) => Some((TextKind::Answer, at, text)),
             _ => None,
@@ -45,7 +45,7 @@ fn texts(message: &Value) -> Vec<(TextKind, usize, &str)> {
 impl Messages {
     /// Takes a message of an event of this name; `false` if it is none.
     pub(super) fn message(&mut self, event: &str, message: &Value, emit: &mut Emit<'_>) -> bool {
-        match text_at(message, "type").unwrap_or_default() {
+        match message.text("type") {
             "ai" | "AIMessage" => self.whole(message, emit),
             "AIMessageChunk" if event == "messages" => self.chunk(message, emit),
             "AIMessageChunk" => self.whole(message, emit),
@@ -78,13 +78,13 @@ impl Messages {
 
     /// A message as it stands now.
     fn whole(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(message, "id").unwrap_or_default();
+        let id = message.text("id");
         let growing = self.grow(id, emit);
         let calls = message.get("tool_calls").and_then(Value::as_array);
         let calls = calls.into_iter().flatten().take(256);
         growing.tools = calls
             .map(|call| {
-                let text = |key| text_at(call, key).unwrap_or_default().to_owned();
+                let text = |key| call.text(key).to_owned();
                 let input = call.get("args").cloned().unwrap_or_default();
                 (text("id"), text("name"), input)
             })
@@ -100,7 +100,7 @@ impl Messages {
 
     /// A piece of a message.
     pub(super) fn chunk(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let id = text_at(message, "id").unwrap_or_default();
+        let id = message.text("id");
         self.grow(id, emit);
         for (kind, at, said) in texts(message) {
             let key = format!("{id}/{at}");
@@ -110,9 +110,9 @@ impl Messages {
         }
         let pieces = message.get("tool_call_chunks").and_then(Value::as_array);
         for piece in pieces.into_iter().flatten() {
-            let index = piece.get("index").unwrap_or(&Value::Null);
+            let index = piece.at("index");
             let key = format!("{id}/{index}");
-            let named = |key| text_at(piece, key).unwrap_or_default();
+            let named = |key| piece.text(key);
             self.held.begin(&key, (named("id"), named("name")), emit);
             self.held.add(&key, named("args"));
         }
@@ -146,8 +146,8 @@ impl Messages {
 
     /// The message is complete if it says why it stopped.
     fn stop(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let meta = message.get("response_metadata").unwrap_or(&Value::Null);
-        let stop = text_at(meta, "stop_reason").or_else(|| text_at(meta, "finish_reason"));
+        let meta = message.at("response_metadata");
+        let stop = meta.opt_text("stop_reason").or_else(|| meta.opt_text("finish_reason"));
         if stop.is_some_and(|s| !s.is_empty()) {
             self.release(emit);
         }
@@ -155,7 +155,7 @@ impl Messages {
 
     /// The graph has gone on: what was growing is complete.
     pub(super) fn step(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let begun = ["task", "checkpoint"].contains(&text_at(value, "type").unwrap_or_default());
+        let begun = ["task", "checkpoint"].contains(&value.text("type"));
         if !begun {
             self.release(emit);
         }
@@ -178,9 +178,9 @@ impl Messages {
     fn tool_result(&mut self, message: &Value, emit: &mut Emit<'_>) {
         self.release(emit);
         let end = ToolEnd {
-            id: text_at(message, "tool_call_id").unwrap_or_default(),
-            name: text_at(message, "name").unwrap_or_default(),
-            outcome: match text_at(message, "status") {
+            id: message.text("tool_call_id"),
+            name: message.text("name"),
+            outcome: match message.opt_text("status") {
                 Some("success") => "ok",
                 Some("error") => "error",
                 _ => "unknown",

@@ -6,21 +6,20 @@ use super::messages::Messages;
 
 /// Takes one event.
 pub(super) fn event(value: &Value, messages: &mut Messages, emit: &mut Emit<'_>) {
-    let data = value.get("data").unwrap_or(&Value::Null);
-    let id = text_at(value, "run_id").unwrap_or_default();
-    let name = text_at(value, "name").unwrap_or_default();
+    let data = value.at("data");
+    let id = value.text("run_id");
+    let name = value.text("name");
     let parents = value.get("parent_ids").and_then(Value::as_array);
     let root = parents.is_some_and(Vec::is_empty);
-    let kind = text_at(value, "event").unwrap_or_default();
+    let kind = value.text("event");
     match kind {
         "on_chain_start" if root && !emit.turn_open() => {
-            let started = TurnStarted {
+            emit.start_turn(&TurnStarted {
                 runtime: SPEC.name.into(),
                 session: Some(id.into()),
                 agent: Some(name.into()),
                 ..TurnStarted::default()
-            };
-            emit.start_turn(&started);
+            });
         }
         "on_chain_end" if root && emit.turn_open() => {
             messages.release(emit);

@@ -13,7 +13,7 @@ const HOSTED: [&str; 5] = [
 ];
 
 fn type_of(item: &Value) -> &str {
-    text_at(item, "type").unwrap_or_default()
+    item.text("type")
 }
 
 /// The id and the name of the tool that an item is.
@@ -22,8 +22,8 @@ pub(super) fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
     if !type_.ends_with("_call") {
         return None;
     }
-    let id = text_at(item, "call_id").filter(|id| !id.is_empty()).or_else(|| text_at(item, "id"));
-    let name = match (text_at(item, "server_label"), text_at(item, "name")) {
+    let id = item.opt_text("call_id").filter(|id| !id.is_empty()).or_else(|| item.opt_text("id"));
+    let name = match (item.opt_text("server_label"), item.opt_text("name")) {
         (Some(server), Some(name)) => format!("{server}/{name}").into(),
         (_, Some(name)) => name.into(),
         _ => type_.into(),
@@ -39,7 +39,7 @@ pub(super) fn has_arguments(item: &Value) -> bool {
 
 /// What a tool is asked to do, as the text of JSON.
 fn input(item: &Value) -> Option<String> {
-    if let Some(text) = text_at(item, "arguments").or_else(|| text_at(item, "input")) {
+    if let Some(text) = item.opt_text("arguments").or_else(|| item.opt_text("input")) {
         return Some(text.to_owned());
     }
     let keys = ["action", "queries", "code", "operation"];
@@ -56,7 +56,7 @@ fn input(item: &Value) -> Option<String> {
 /// Starts the tool that a complete item is, and finishes it if OpenAI has run it.
 pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
     let Some((id, name)) = tool(item) else { return };
-    let key = text_at(item, "id").unwrap_or(id);
+    let key = item.opt_text("id").unwrap_or(id);
     if !emit.call_started(id) {
         held.begin(key, (id, &name), emit);
         if let Some(input) = input(item) {
@@ -68,7 +68,7 @@ pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
         return;
     }
     let some = |key: &str| item.get(key).filter(|value| !value.is_null());
-    let outcome = match text_at(item, "status").unwrap_or("completed") {
+    let outcome = match item.opt_text("status").unwrap_or("completed") {
         _ if some("error").is_some() => "error",
         "completed" => "ok",
         "failed" => "error",
@@ -98,15 +98,15 @@ pub(super) fn result(item: &Value, emit: &mut Emit<'_>) -> bool {
     let ends = || parts.into_iter().flatten().filter_map(|part| part.get("outcome"));
     let codes = || ends().filter_map(|end| end.get("exit_code")?.as_i64());
     let exit_code = codes().find(|code| *code != 0).or_else(|| codes().next_back());
-    let timeout = ends().any(|end| text_at(end, "type") == Some("timeout"));
-    let status = text_at(item, "status").unwrap_or("completed");
+    let timeout = ends().any(|end| end.opt_text("type") == Some("timeout"));
+    let status = item.opt_text("status").unwrap_or("completed");
     let failed = timeout || status == "failed" || exit_code.is_some_and(|code| code != 0);
     let outcome = match status {
         _ if failed => "error",
         "completed" => "ok",
         _ => "unknown",
     };
-    let id = text_at(item, "call_id").unwrap_or_default();
+    let id = item.text("call_id");
     emit.finish_tool(&Done {
         id,
         name,
@@ -131,13 +131,13 @@ pub(super) fn notice(item: &Value) -> Option<(&'static str, &'static str)> {
 
 /// An event of `kind`, without its `response.`, that is neither text nor item nor the end of a turn.
 pub(super) fn other(kind: &str, value: Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
-    let key = text_at(&value, "item_id").unwrap_or_default();
+    let key = value.text("item_id");
     match kind.rsplit_once('.').unwrap_or((kind, "")) {
         (of, "delta") if of.ends_with("_arguments") || of.ends_with("_input") => {
-            held.add(key, text_at(&value, "delta").unwrap_or_default());
+            held.add(key, value.text("delta"));
         }
         (of, "done") if of.ends_with("_arguments") || of.ends_with("_input") => {
-            let whole = text_at(&value, "arguments").or_else(|| text_at(&value, "input"));
+            let whole = value.opt_text("arguments").or_else(|| value.opt_text("input"));
             held.set(key, whole.unwrap_or_default());
             held.start(key, emit);
         }

@@ -15,8 +15,7 @@ impl Server {
         run: &mut Run,
         emit: &mut Emit<'_>,
     ) -> bool {
-        let text = |key| text_at(props, key).unwrap_or_default();
-        if let Some(session) = text_at(props, "sessionID") {
+        if let Some(session) = props.opt_text("sessionID") {
             self.session = Some(session.to_owned());
         }
         let block = |kind, id| Text { key: id, kind, parent: None };
@@ -26,22 +25,31 @@ impl Server {
                 let model = props.pointer("/model/id").and_then(Value::as_str);
                 self.begin(model, props, run, emit);
             }
-            "text.delta" => emit.delta(&block(TextKind::Answer, text("textID")), text("delta")),
+            "text.delta" => {
+                emit.delta(&block(TextKind::Answer, props.text("textID")), props.text("delta"))
+            }
             "reasoning.delta" => {
-                emit.delta(&block(TextKind::Reasoning, text("reasoningID")), text("delta"));
+                emit.delta(
+                    &block(TextKind::Reasoning, props.text("reasoningID")),
+                    props.text("delta"),
+                );
             }
             "text.ended" => {
-                emit.finish_block(&block(TextKind::Answer, text("textID")), text_at(props, "text"));
+                emit.finish_block(
+                    &block(TextKind::Answer, props.text("textID")),
+                    props.opt_text("text"),
+                );
             }
             "reasoning.ended" => {
-                let id = text("reasoningID");
-                emit.finish_block(&block(TextKind::Reasoning, id), text_at(props, "text"));
+                let id = props.text("reasoningID");
+                emit.finish_block(&block(TextKind::Reasoning, id), props.opt_text("text"));
             }
             "text.started" | "reasoning.started" | "tool.input.started" | "tool.input.delta"
             | "tool.input.ended" => {}
             "tool.called" => {
-                let (id, name, input) = (text("callID"), text("tool"), props.get("input"));
-                emit.start_tool(&Call { id, name, input, ..Call::default() });
+                let (id, name, input) =
+                    (props.text("callID"), props.text("tool"), props.get("input"));
+                emit.tool(id, name, input);
             }
             "tool.success" | "tool.failed" | "tool.error" => {
                 let content =
@@ -52,8 +60,8 @@ impl Server {
                 let ok = kind == "tool.success" && exit_code.is_none_or(|code| code == 0);
                 let output = if ok { content } else { error.or(content) };
                 emit.finish_tool(&Done {
-                    id: text("callID"),
-                    name: text("tool"),
+                    id: props.text("callID"),
+                    name: props.text("tool"),
                     outcome: if ok { "ok" } else { "error" },
                     output: output.as_ref(),
                     exit_code,
@@ -62,7 +70,7 @@ impl Server {
             }
             "step.ended" => {
                 run.step(props, emit);
-                self.reason = text_at(props, "finish").map(str::to_owned);
+                self.reason = props.opt_text("finish").map(str::to_owned);
             }
             "step.failed" => run.fail(props.get("error").unwrap_or(props), emit),
             "retried" => emit.status("retry", "", props.clone()),
@@ -85,7 +93,7 @@ impl Server {
             runtime: super::SPEC.name.into(),
             model: model.map(Into::into),
             prompt: prompt.map(Into::into),
-            agent: text_at(props, "agent").map(Into::into),
+            agent: props.opt_text("agent").map(Into::into),
             session: self.session.as_deref().map(Into::into),
             ..TurnStarted::default()
         });

@@ -37,7 +37,7 @@ struct Part {
 impl Server {
     /// Says what an event says.
     pub(super) fn event(&mut self, event: &Value, run: &mut Run, emit: &mut Emit<'_>) {
-        let type_ = text_at(event, "type").unwrap_or_default();
+        let type_ = event.text("type");
         let props = properties(event);
         if let Some(kind) = type_.strip_prefix("session.next.")
             && self.next(kind, props, run, emit)
@@ -81,9 +81,9 @@ impl Server {
     }
 
     fn message(&mut self, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
-        let info = props.get("info").unwrap_or(&Value::Null);
-        let id = text_at(info, "id").unwrap_or_default();
-        let role = match text_at(info, "role") {
+        let info = props.at("info");
+        let id = info.text("id");
+        let role = match info.opt_text("role") {
             Some("user") => Role::User,
             _ => Role::Assistant,
         };
@@ -95,20 +95,19 @@ impl Server {
             return;
         }
         if !known && !emit.turn_open() {
-            let text = |key| text_at(info, key).map(Into::into);
+            let text = |key| info.opt_text(key).map(Into::into);
             run.spent = Spent::default();
             self.reason = None;
             let cwd = info.pointer("/path/cwd").and_then(Value::as_str);
-            let started = TurnStarted {
+            emit.start_turn(&TurnStarted {
                 runtime: "opencode".into(),
                 model: text("modelID"),
                 session: self.session.as_deref().map(Into::into),
                 cwd: cwd.map(Into::into),
                 ..TurnStarted::default()
-            };
-            emit.start_turn(&started);
+            });
         }
-        if let Some(error) = info.get("error").filter(|e| !e.is_null()) {
+        if let Some(error) = info.non_null("error") {
             let message = why(error).message;
             emit.status("error", &message, error.clone());
         }
@@ -131,7 +130,7 @@ impl Server {
     }
 
     fn delta(&mut self, props: &Value, emit: &mut Emit<'_>) {
-        let get = |key| text_at(props, key).unwrap_or_default();
+        let get = |key| props.text(key);
         let mine = self.role(get("messageID")) == Role::Assistant && get("field") == "text";
         if !mine {
             let message = format!("a piece of {:?}", get("field"));
@@ -147,11 +146,11 @@ impl Server {
     }
 
     fn part(&mut self, props: &Value, run: &mut Run, emit: &mut Emit<'_>) {
-        let part = props.get("part").unwrap_or(&Value::Null);
-        let id = text_at(part, "id").unwrap_or_default();
-        let said = text_at(part, "text");
-        let role = self.role(text_at(part, "messageID").unwrap_or_default());
-        match (text_at(part, "type").unwrap_or_default(), said) {
+        let part = props.at("part");
+        let id = part.text("id");
+        let said = part.opt_text("text");
+        let role = self.role(part.text("messageID"));
+        match (part.text("type"), said) {
             ("text", Some(said)) if role == Role::User => emit.user(said),
             ("text", Some(said)) => self.whole(part, (TextKind::Answer, said), emit),
             ("reasoning", Some(said)) => {
@@ -178,7 +177,7 @@ impl Server {
             ("step-finish", _) => {
                 if !std::mem::replace(&mut self.known(id).done, true) {
                     run.step(part, emit);
-                    self.reason = text_at(part, "reason").map(str::to_owned);
+                    self.reason = part.opt_text("reason").map(str::to_owned);
                 }
             }
             ("step-start", _) => {}

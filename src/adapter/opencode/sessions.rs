@@ -31,7 +31,7 @@ enum Route {
 impl Sessions {
     /// Says what an event says, in its session's lane.
     pub(super) fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
-        let type_ = text_at(event, "type").unwrap_or_default();
+        let type_ = event.text("type");
         let props = properties(event);
         let (lane, said) = match self.route(type_, props) {
             Route::Said(lane) => (lane, self.all.get_mut(lane)),
