@@ -18,7 +18,7 @@ pub use body::{
     TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Usage,
 };
 
-pub use id::{event_id, part_id, part_ids};
+pub use id::{event_id, part_id, part_ids, tool_id};
 
 /// The contract's major version, the value of `v`.
 pub const VERSION: u64 = 1;

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::codec::{self, Malformed, Object, Place, Writer};
-use crate::event::{Envelope, Spent, TurnStarted, Type, VERSION};
+use crate::event::{Envelope, Spent, TurnStarted, Type, VERSION, tool_id};
 use crate::time::Time;
 
 use block::Blocks;
@@ -160,6 +160,8 @@ impl Guard {
             return;
         }
         self.ensure_turn(now);
+        let parent = text.parent.map(tool_id);
+        let text = &Text { parent: parent.as_deref(), ..*text };
         self.note_answer(text);
         self.say_blocks(now, false, |blocks, say| blocks.delta(text, delta, say));
     }
@@ -167,6 +169,8 @@ impl Guard {
     /// Closes the block that `text` names. With `whole` the runtime says what the block's text is: what is missing is
     /// said first, and a text that differs becomes a block of its own that supersedes what was said.
     pub fn finish_block(&mut self, now: Time, text: &Text<'_>, whole: Option<&str>) {
+        let parent = text.parent.map(tool_id);
+        let text = &Text { parent: parent.as_deref(), ..*text };
         if whole.is_some_and(|w| !w.is_empty()) {
             self.ensure_turn(now);
             self.note_answer(text);
@@ -177,12 +181,17 @@ impl Guard {
     /// Starts a tool, closing the open blocks of its parent.
     pub fn start_tool(&mut self, now: Time, tool: &ToolStart<'_>) {
         self.ensure_turn(now);
+        let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
+        let tool = &ToolStart { id: &id, name: &name, parent: parent.as_deref(), ..*tool };
         self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
         self.say_tools(now, |tools, say| tools.start(now, tool, say));
     }
 
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
     pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
+        let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
+        let output = tool.output.as_deref().map(Into::into);
+        let tool = &ToolEnd { id: &id, name: &name, parent: parent.as_deref(), output, ..*tool };
         if self.turn_open() {
             if !self.lane.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
                 // It starts and finishes at once, and its start closes blocks like any other.
@@ -229,7 +238,8 @@ impl Guard {
     }
 
     fn status_with(&mut self, now: Time, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
-        self.emit(now, (Type::Status, notice.parent, false), |body| {
+        let parent = notice.parent.map(tool_id);
+        self.emit(now, (Type::Status, parent.as_deref(), false), |body| {
             body.text("kind", notice.kind);
             body.text_if("message", notice.message);
             data(body);

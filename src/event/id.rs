@@ -1,12 +1,25 @@
 //! Delivery ids: made of checked parts, so that an id is safe in a header, an environment, a shell and a list of lines
 //! whatever the stream and the block that it names are called.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
 /// Longest part of an id that stands as it is, in bytes: as long as a stream's name may be.
 const MAX_NAME: usize = 64;
+
+/// Longest id or name of a tool that stands as the runtime has it, in bytes.
+const MAX_TOOL: usize = 256;
+
+/// The id or the name of a tool, at most 256 bytes long: of a longer one the beginning, `~` and a digest of all of it.
+#[must_use]
+pub fn tool_id(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TOOL {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(shortened(text, text))
+}
 
 /// The delivery id of a part of a block: `stream/turn/block/part`.
 #[must_use]

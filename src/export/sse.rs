@@ -2,7 +2,7 @@
 
 use super::Export;
 use crate::codec::{Malformed, body};
-use crate::event::{BlockFinal, Event, Type};
+use crate::event::{BlockFinal, Event, Type, event_id};
 
 pub(super) struct Sse;
 
@@ -34,9 +34,9 @@ fn id(event: &Event<'_>) -> Result<Option<String>, Malformed> {
         Type::TextDelta => None,
         Type::BlockFinal => {
             let part: BlockFinal<'_> = body(&crate::codec::without_lone(event.line)).map(owned)?;
-            Some(part.delivery_id.map_or_else(|| format!("{stream}/{seq}"), String::from))
+            Some(part.delivery_id.map_or_else(|| event_id(stream, seq), String::from))
         }
-        _ => Some(format!("{stream}/{seq}")),
+        _ => Some(event_id(stream, seq)),
     })
 }
 

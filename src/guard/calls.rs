@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Guard, Notice, ToolEnd, ToolStart};
+use crate::event::tool_id;
 use crate::time::Time;
 
 /// Ids that are remembered; past that all are forgotten, and only ids of open tools are told apart.
@@ -29,7 +30,7 @@ impl Calls {
         if self.known.len() >= MAX_IDS {
             self.known.clear();
         }
-        self.known.insert(id.to_owned(), Call { turn, done });
+        self.known.insert(tool_id(id).into_owned(), Call { turn, done });
     }
 }
 
@@ -37,7 +38,7 @@ impl Guard {
     /// True if this call was started in the open turn.
     #[must_use]
     pub fn call_started(&self, id: &str) -> bool {
-        let call = self.lane.calls.known.get(id);
+        let call = self.lane.calls.known.get(&*tool_id(id));
         call.is_some_and(|call| self.turn_open() && call.turn == self.turns())
     }
 
@@ -53,7 +54,7 @@ impl Guard {
 
     /// Finishes a tool once; a second result and one of an earlier turn become a log.
     pub fn finish_call(&mut self, now: Time, end: &ToolEnd<'_>) {
-        let call = self.lane.calls.known.get(end.id).copied();
+        let call = self.lane.calls.known.get(&*tool_id(end.id)).copied();
         let message = match call {
             Some(call) if call.done => "a tool reported its result again",
             Some(call) if self.turn_open() && call.turn != self.turns() => {

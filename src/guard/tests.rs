@@ -289,6 +289,31 @@ fn too_many_open_blocks_and_tools_close_the_oldest() {
     assert_eq!(violations(&std::mem::take(&mut g.out)), "");
 }
 
+#[test]
+fn a_long_tool_id_is_shortened_and_still_its_own() {
+    let mut g = guard(MAX_BLOCK);
+    let (a, b) = ("i".repeat(100_000) + "a", "i".repeat(100_000) + "b");
+    for id in [&a, &b] {
+        g.start_call(at(0), &ToolStart { id, name: id, ..ToolStart::default() });
+        g.delta(at(0), &Text { parent: Some(id), ..answer("sub") }, "x");
+    }
+    assert!(g.call_started(&a) && g.call_started(&b));
+    for id in [&b, &a] {
+        g.finish_call(at(0), &ToolEnd { id, outcome: "ok", ..ToolEnd::default() });
+    }
+    g.end(at(0), &end(Verdict::ByExit));
+    assert!(g.out.len() < 10_000, "{}", g.out.len());
+    let seen = events(&mut g);
+    let ids = |kind: &str| -> Vec<Value> {
+        seen.iter().filter(|e| e["type"] == kind).map(|e| e["tool"]["id"].clone()).collect()
+    };
+    let (started, mut finished) = (ids("tool_started"), ids("tool_finished"));
+    finished.reverse();
+    assert_eq!(started, finished);
+    let parents = seen.iter().filter(|e| e["type"] == "block_final").map(|e| e["parent"].clone());
+    assert_eq!(parents.collect::<Vec<_>>(), started);
+}
+
 /// Where and what: the streams of the events, each with its number and type.
 fn places(events: &[Value]) -> Vec<String> {
     let word = |e: &Value| format!("{} {} {}", e["stream"], e["seq"], e["type"]);
