@@ -6,6 +6,7 @@ pub mod coalesce;
 pub mod heartbeat;
 pub mod pace;
 pub mod select;
+mod streams;
 #[cfg(test)]
 mod virtual_time;
 

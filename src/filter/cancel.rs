@@ -1,8 +1,8 @@
 //! cancel: passes events until a condition holds, then has that turn ended. It asks for that where the stream's wrap can be
 //! asked, and else ends the turn itself; it never lets anything of a turn pass that it has ended.
 
-mod lane;
 mod spent;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod truncate;
@@ -14,15 +14,13 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Event, Type};
 use crate::time::Time;
 
-use lane::{Lane, Refusal};
+use stream::{Refusal, Stream};
 pub use truncate::Truncate;
-
-/// How many streams are remembered; past that one without an open turn is forgotten, else the one that is silent longest.
-const MAX_STREAMS: usize = 1024;
 
 /// When a turn is to end: as soon as one of these holds.
 #[derive(Debug, Clone, Default)]
@@ -97,10 +95,8 @@ pub struct Desk {
 pub struct Cancel {
     options: Options,
     desk: Rc<RefCell<Desk>>,
-    lanes: Vec<Lane>,
-    /// The lane that spoke last: streams speak in bursts.
-    last: usize,
-    /// Never later than the earliest deadline of any lane; a tick that comes too early computes it anew.
+    streams: Streams<Stream>,
+    /// Never later than the earliest deadline of any stream; a tick that comes too early computes it anew.
     due: Option<Time>,
     /// True if a turn was ended here.
     cut: bool,
@@ -132,70 +128,41 @@ impl Cancel {
     /// A filter that has seen nothing yet; what it wants done lies on `desk`.
     #[must_use]
     pub fn new(options: Options, desk: Rc<RefCell<Desk>>) -> Self {
-        Self { options, desk, lanes: Vec::new(), last: 0, due: None, cut: false }
-    }
-
-    /// The lane of a stream, made if it is new.
-    fn find_or_add(&mut self, stream: &str) -> usize {
-        let known = |lane: &Lane| lane.stream == stream;
-        if !self.lanes.get(self.last).is_some_and(known) {
-            self.last = match self.lanes.iter().position(known) {
-                Some(at) => at,
-                None => self.add(stream),
-            };
-        }
-        self.last
-    }
-
-    fn add(&mut self, stream: &str) -> usize {
-        if self.lanes.len() >= MAX_STREAMS {
-            let oldest = self.lanes.iter().enumerate();
-            let oldest = oldest.min_by_key(|(_, lane)| lane.worth());
-            let at = oldest.map_or(0, |(at, _)| at);
-            self.lanes.swap_remove(at);
-        }
-        self.lanes.push(Lane::new(stream));
-        self.lanes.len() - 1
+        Self { options, desk, streams: Streams::default(), due: None, cut: false }
     }
 
     /// A condition holds: the wrap of the stream is asked, or the turn ends here.
     fn strike(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
-        let Some(lane) = self.lanes.get_mut(at) else {
-            return;
-        };
-        lane.begin();
+        let stream = &mut self.streams[at];
+        stream.begin();
         let reason = self.options.reason.as_deref().unwrap_or(condition);
-        out.say(now, |buf| lane.say_requested(now, reason, condition, buf));
-        match lane.wish(reason) {
+        out.say(now, |buf| stream.say_requested(now, reason, condition, buf));
+        match stream.wish(reason) {
             Some(wish) => self.desk.borrow_mut().wishes.push(wish),
             None => self.cut(now, at, out),
         }
     }
 
-    /// Ends the open turn of a lane here, and lets nothing more of its stream pass.
+    /// Ends the open turn of a stream here, and lets nothing more of the stream pass.
     fn cut(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
-        if let Some(lane) = self.lanes.get_mut(at) {
-            lane.cut(now, out);
-            self.cut = true;
-            self.desk.borrow_mut().cancelled += 1;
-            self.look_round();
-        }
+        self.streams[at].cut(now, out);
+        self.cut = true;
+        self.desk.borrow_mut().cancelled += 1;
+        self.look_round();
     }
 
     fn look_round(&mut self) {
-        if self.cut && !self.lanes.iter().any(Lane::is_live) {
+        if self.cut && !self.streams.iter().any(Stream::is_live) {
             self.desk.borrow_mut().over = true;
         }
     }
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
-        let Some(lane) = self.lanes.get_mut(at) else {
-            return;
-        };
-        let asked = lane.is_asked();
-        let struck = lane.take(now, event, &self.options);
+        let stream = &mut self.streams[at];
+        let asked = stream.is_asked();
+        let struck = stream.take(now, event, &self.options);
         let ended = event.kind.is_terminal();
-        let soonest = lane.deadline(&self.options).map(|(at, _)| at);
+        let soonest = stream.deadline(&self.options).map(|(at, _)| at);
         if let Some(soonest) = soonest
             && self.due.is_none_or(|due| due > soonest)
         {
@@ -215,26 +182,24 @@ impl Cancel {
 
 impl Filter for Cancel {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
-        let Some(stream) = &event.stream else {
+        let Some(id) = &event.stream else {
             return out.pass(now, event);
         };
-        let at = self.find_or_add(stream);
-        let Some(lane) = self.lanes.get_mut(at) else {
-            return out.pass(now, event);
-        };
-        if lane.is_cut() {
+        let (at, _) = self.streams.place(id, || Stream::new(id), Stream::worth);
+        let stream = &mut self.streams[at];
+        if stream.is_cut() {
             return;
         }
         if event.seq.is_some() {
             return self.on_numbered(now, at, event, out);
         }
-        match lane.refusal(event) {
+        match stream.refusal(event) {
             // The turn has ended since: nothing of it can be said any more.
             None if is_refusal(event) => {}
             None => out.pass(now, event),
             Some(refusal) => {
-                out.say(now, |buf| lane.say_refused(now, &refusal, buf));
-                if refusal == Refusal::Nobody || !lane.is_answerable(&refusal) {
+                out.say(now, |buf| stream.say_refused(now, &refusal, buf));
+                if refusal == Refusal::Nobody || !stream.is_answerable(&refusal) {
                     self.cut(now, at, out);
                 }
             }
@@ -247,8 +212,8 @@ impl Filter for Cancel {
 
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
         while self.due.is_some_and(|due| due <= now) {
-            let next = self.lanes.iter().enumerate().filter_map(|(at, lane)| {
-                let (due, condition) = lane.deadline(&self.options)?;
+            let next = self.streams.iter().enumerate().filter_map(|(at, stream)| {
+                let (due, condition) = stream.deadline(&self.options)?;
                 Some((due, at, condition))
             });
             let Some((due, at, condition)) = next.min_by_key(|(due, ..)| *due) else {
@@ -263,9 +228,9 @@ impl Filter for Cancel {
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
-        for at in 0..self.lanes.len() {
+        for at in 0..self.streams.len() {
             // Nobody will end it any more.
-            if self.lanes.get(at).is_some_and(Lane::is_asked) {
+            if self.streams[at].is_asked() {
                 self.cut(now, at, out);
             }
         }

@@ -6,6 +6,7 @@ mod presets;
 #[cfg(test)]
 mod tests;
 
+use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec;
 use crate::event::{Event, Type};
@@ -14,9 +15,6 @@ use crate::time::Time;
 use block::{Block, Final, Head};
 
 pub use presets::{PRESETS, Preset, preset_limits};
-
-/// How many streams are remembered at once; past that the one longest silent is forgotten, its blocks closed.
-const MAX_STREAMS: usize = 1024;
 
 /// How many blocks of a stream may be open at once; past that the oldest is closed.
 const MAX_BLOCKS: usize = 256;
@@ -68,17 +66,14 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Chunk {
     options: Options,
-    lanes: Vec<Lane>,
-    /// The lane that spoke last: streams speak in bursts.
-    last: usize,
+    streams: Streams<Stream>,
     /// Events seen, to know who has been silent longest.
     clock: u64,
 }
 
-/// One stream.
-#[derive(Debug)]
-struct Lane {
-    stream: String,
+/// State of one stream.
+#[derive(Debug, Default)]
+struct Stream {
     /// The turn whose deltas are trusted: its beginning was seen, and no gap since.
     trusted: Option<u64>,
     blocks: Vec<Block>,
@@ -89,32 +84,19 @@ impl Chunk {
     /// A filter that holds nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, lanes: Vec::new(), last: 0, clock: 0 }
+        Self { options, streams: Streams::default(), clock: 0 }
     }
 
-    fn lane(&mut self, now: Time, stream: &str, out: &mut Out<'_>) -> &mut Lane {
+    /// The state of a stream. Past the limit, the stream silent longest is forgotten and its blocks are closed.
+    fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> &mut Stream {
         self.clock += 1;
-        let known = match self.lanes.get(self.last) {
-            Some(lane) if lane.stream == stream => Some(self.last),
-            _ => self.lanes.iter().position(|lane| lane.stream == stream),
-        };
-        self.last = known.unwrap_or_else(|| {
-            if self.lanes.len() >= MAX_STREAMS {
-                let oldest = self.lanes.iter().enumerate();
-                let at = oldest.min_by_key(|(_, lane)| lane.used).map_or(0, |(i, _)| i);
-                self.lanes.swap_remove(at).close(now, out);
-            }
-            self.lanes.push(Lane {
-                stream: stream.to_owned(),
-                trusted: None,
-                blocks: Vec::new(),
-                used: 0,
-            });
-            self.lanes.len() - 1
-        });
-        let lane = &mut self.lanes[self.last];
-        lane.used = self.clock;
-        lane
+        let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.used);
+        if let Some(mut removed) = removed {
+            removed.close_blocks(now, out);
+        }
+        let stream = &mut self.streams[at];
+        stream.used = self.clock;
+        stream
     }
 
     /// True if a text of this kind is cut, said under a tool call or not.
@@ -132,10 +114,10 @@ impl Chunk {
             _ => return out.pass(now, event),
         };
         let options = &self.options.cut.clone();
-        let lane = self.lane(now, stream, out);
-        let at = lane.blocks.iter().position(|b| b.is(&body.block));
+        let state = self.stream(now, stream, out);
+        let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
-            Some(at) => lane.blocks.remove(at),
+            Some(at) => state.blocks.remove(at),
             None => Block::new(Head::of_final(event, &body), options, true),
         };
         if mended.is_some() {
@@ -152,29 +134,25 @@ impl Chunk {
             return out.pass(now, event);
         }
         let options = &self.options.cut.clone();
-        let lane = self.lane(now, stream, out);
-        let at = match lane.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
+        let state = self.stream(now, stream, out);
+        let at = match state.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
             Some(at) => at,
             None => {
-                if lane.blocks.len() >= MAX_BLOCKS {
-                    lane.blocks.remove(0).close(now, out);
+                if state.blocks.len() >= MAX_BLOCKS {
+                    state.blocks.remove(0).close(now, out);
                 }
-                let trusted = event.turn.is_some() && lane.trusted == event.turn;
+                let trusted = event.turn.is_some() && state.trusted == event.turn;
                 let head = Head::of_delta(event, delta);
-                lane.blocks.push(Block::new(head, options, trusted));
-                lane.blocks.len() - 1
+                state.blocks.push(Block::new(head, options, trusted));
+                state.blocks.len() - 1
             }
         };
-        lane.blocks[at].delta(now, event, delta, out);
+        state.blocks[at].delta(now, event, delta, out);
     }
 }
 
-impl Lane {
+impl Stream {
     /// Closes what is open: no more of it comes.
-    fn close(mut self, now: Time, out: &mut Out<'_>) {
-        self.close_blocks(now, out);
-    }
-
     fn close_blocks(&mut self, now: Time, out: &mut Out<'_>) {
         for block in self.blocks.drain(..) {
             block.close(now, out);
@@ -203,21 +181,21 @@ impl Filter for Chunk {
             Type::TextDelta => self.on_delta(now, event, stream, out),
             Type::BlockFinal => self.on_final(now, event, stream, out),
             Type::TurnStarted => {
-                let lane = self.lane(now, stream, out);
-                lane.close_blocks(now, out);
-                lane.trusted = event.turn;
+                let state = self.stream(now, stream, out);
+                state.close_blocks(now, out);
+                state.trusted = event.turn;
                 out.pass(now, event);
             }
-            Type::Status if Lane::is_gap(event) => {
-                let lane = self.lane(now, stream, out);
-                lane.trusted = None;
-                lane.blocks.iter_mut().for_each(Block::distrust);
+            Type::Status if Stream::is_gap(event) => {
+                let state = self.stream(now, stream, out);
+                state.trusted = None;
+                state.blocks.iter_mut().for_each(Block::distrust);
                 out.pass(now, event);
             }
             kind => {
                 if kind.is_terminal() {
                     // wrap has closed every block; whoever has not gets them closed here.
-                    self.lane(now, stream, out).close_blocks(now, out);
+                    self.stream(now, stream, out).close_blocks(now, out);
                 }
                 out.pass(now, event);
             }
@@ -229,8 +207,8 @@ impl Filter for Chunk {
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
-        for lane in self.lanes.drain(..) {
-            lane.close(now, out);
+        for mut stream in self.streams.drain() {
+            stream.close_blocks(now, out);
         }
     }
 }

@@ -8,14 +8,12 @@ mod tests;
 
 use std::time::Duration;
 
+use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Delta, Event};
 use crate::time::Time;
 use held::Held;
 pub(super) use tail::chars;
-
-/// How many streams may hold text at once; past that the one that has held longest is flushed.
-const MAX_STREAMS: usize = 1024;
 
 /// Where a cut is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,7 +29,7 @@ pub enum Border {
 }
 
 /// When held text leaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Code points that a merged delta has at most; one longer delta passes whole.
     pub max: usize,
@@ -64,15 +62,14 @@ impl Default for Options {
 #[derive(Debug, Default)]
 pub struct Coalesce {
     options: Options,
-    lanes: Vec<Lane>,
-    /// The lane that spoke last: streams speak in bursts.
-    last: usize,
+    streams: Streams<Stream>,
+    /// Never later than the earliest deadline of any stream; a tick that comes too early computes it anew.
+    due: Option<Time>,
 }
 
-/// One stream.
-#[derive(Debug)]
-struct Lane {
-    stream: String,
+/// State of one stream.
+#[derive(Debug, Default)]
+struct Stream {
     /// The block that was last begun, and how many of its deltas have passed at once.
     block: String,
     passed: u32,
@@ -83,65 +80,45 @@ impl Coalesce {
     /// A filter that holds nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, lanes: Vec::new(), last: 0 }
-    }
-
-    fn find(&self, stream: &str) -> Option<usize> {
-        if self.lanes.get(self.last).is_some_and(|lane| lane.stream == stream) {
-            return Some(self.last);
-        }
-        self.lanes.iter().position(|lane| lane.stream == stream)
-    }
-
-    fn find_or_add(&mut self, stream: &str, now: Time, out: &mut Out<'_>) -> usize {
-        if let Some(at) = self.find(stream) {
-            return at;
-        }
-        if self.lanes.len() >= MAX_STREAMS {
-            // A lane that holds nothing is only a memory of its last block.
-            let oldest = self.lanes.iter().enumerate().min_by_key(|(_, lane)| lane.held.since());
-            let at = oldest.map_or(0, |(at, _)| at);
-            self.lanes[at].held.flush(now, out);
-            self.lanes.remove(at);
-        }
-        self.lanes.push(Lane {
-            stream: stream.to_owned(),
-            block: String::new(),
-            passed: 0,
-            held: Held::default(),
-        });
-        self.lanes.len() - 1
+        Self { options, ..Self::default() }
     }
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, delta: &Delta<'_>, out: &mut Out<'_>) {
-        let at = self.find_or_add(event.stream.as_deref().unwrap_or_default(), now, out);
-        self.last = at;
-        let (lane, options) = (&mut self.lanes[at], &self.options);
-        if !lane.held.takes(event, delta) {
-            lane.held.flush(now, out);
+        let id = event.stream.as_deref().unwrap_or_default();
+        let options = self.options;
+        // A stream that holds nothing is only a memory of its last block.
+        let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.held.since());
+        if let Some(mut removed) = removed {
+            removed.held.flush(now, out);
         }
-        if lane.block != delta.block.0 {
-            lane.block.clear();
-            lane.block.push_str(delta.block.0);
-            lane.passed = 0;
+        let stream = &mut self.streams[at];
+        if !stream.held.takes(event, delta) {
+            stream.held.flush(now, out);
         }
-        if lane.passed < options.first && lane.held.is_empty() {
-            lane.passed += 1;
+        if stream.block != delta.block.0 {
+            stream.block.clear();
+            stream.block.push_str(delta.block.0);
+            stream.passed = 0;
+        }
+        if stream.passed < options.first && stream.held.is_empty() {
+            stream.passed += 1;
             out.pass(now, event);
             return;
         }
         let chars = chars(delta.text.0);
-        while !lane.held.is_empty() && lane.held.chars() + chars > options.max {
-            lane.held.flush_to_border(now, out);
+        while !stream.held.is_empty() && stream.held.chars() + chars > options.max {
+            stream.held.flush_to_border(now, out);
         }
         if chars >= options.max {
             out.pass(now, event);
             return;
         }
-        lane.held.add(now, event, delta, chars, options);
-        if lane.held.chars() >= options.max {
-            lane.held.flush_to_border(now, out);
+        stream.held.add(now, event, delta, chars, &options);
+        if stream.held.chars() >= options.max {
+            stream.held.flush_to_border(now, out);
         }
+        let due = stream.held.due();
+        self.due = self.due.into_iter().chain(due).min();
     }
 }
 
@@ -154,9 +131,9 @@ impl Filter for Coalesce {
             // What a filter injected stands beside the text, not in it.
             (_, None) => out.pass(now, event),
             (_, Some(_)) => {
-                if let Some(at) = event.stream.as_deref().and_then(|stream| self.find(stream)) {
-                    self.last = at;
-                    self.lanes[at].held.flush(now, out);
+                let stream = event.stream.as_deref().and_then(|id| self.streams.get(id));
+                if let Some(stream) = stream {
+                    stream.held.flush(now, out);
                 }
                 out.pass(now, event);
             }
@@ -164,26 +141,22 @@ impl Filter for Coalesce {
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.lanes.iter().filter_map(|lane| lane.held.due()).min()
+        self.due
     }
 
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
-        while let Some(lane) = self
-            .lanes
-            .iter_mut()
-            .filter(|lane| lane.held.due().is_some_and(|at| at <= now))
-            .min_by_key(|lane| lane.held.due())
-        {
-            lane.held.flush_due(now, out);
+        let due = |stream: &&mut Stream| stream.held.due().is_some_and(|at| at <= now);
+        while let Some(stream) = self.streams.iter_mut().filter(due).min_by_key(|s| s.held.due()) {
+            stream.held.flush_due(now, out);
         }
+        self.due = self.streams.iter().filter_map(|stream| stream.held.due()).min();
     }
 
     fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
-        let mut lanes: Vec<&mut Lane> =
-            self.lanes.iter_mut().filter(|lane| !lane.held.is_empty()).collect();
-        lanes.sort_by_key(|lane| lane.held.since());
-        for lane in lanes {
-            lane.held.flush(now, out);
+        let mut streams: Vec<_> = self.streams.iter_mut().filter(|s| !s.held.is_empty()).collect();
+        streams.sort_by_key(|stream| stream.held.since());
+        for stream in streams {
+            stream.held.flush(now, out);
         }
     }
 }

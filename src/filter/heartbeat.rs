@@ -9,13 +9,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::coalesce::chars;
+use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec::{self, Fields, Str, Writer};
 use crate::event::{Envelope, Event, Status, Type, VERSION};
 use crate::time::Time;
-
-/// How many streams are remembered; past that one without an open turn is forgotten, else the one that is silent longest.
-const MAX_STREAMS: usize = 1024;
 
 /// When a heartbeat is said.
 #[derive(Debug, Clone)]
@@ -40,18 +38,16 @@ pub struct Heartbeat {
     options: Options,
     /// The shortest silence after which there may be something to say.
     shortest: Duration,
-    lanes: Vec<Lane>,
-    /// The lane that spoke last: streams speak in bursts.
-    last: usize,
-    /// Never later than the earliest time of any lane. An event only moves its lane's time on, so that this need not be
+    streams: Streams<Stream>,
+    /// Never later than the earliest time of any stream. An event only moves its stream's time on, so that this need not be
     /// computed for each: a tick that comes too early finds nothing to say and computes it anew.
     due: Option<Time>,
 }
 
-/// One stream.
+/// State of one stream.
 #[derive(Debug, Default)]
-struct Lane {
-    stream: String,
+struct Stream {
+    id: String,
     label: Option<String>,
     /// The turn that is open.
     open: Option<Turn>,
@@ -95,40 +91,13 @@ impl Heartbeat {
         Self {
             shortest: stall_after.map_or(every, |after| after.min(every)),
             options: Options { every, stall_after, most: options.most },
-            lanes: Vec::new(),
-            last: 0,
+            streams: Streams::default(),
             due: None,
         }
     }
-
-    /// The lane of a stream, made if it is new.
-    fn find_or_add(&mut self, stream: &str) -> &mut Lane {
-        let known = |lane: &Lane| lane.stream == stream;
-        if !self.lanes.get(self.last).is_some_and(known) {
-            self.last = match self.lanes.iter().position(known) {
-                Some(at) => at,
-                None => self.add(stream),
-            };
-        }
-        &mut self.lanes[self.last]
-    }
-
-    fn add(&mut self, stream: &str) -> usize {
-        if self.lanes.len() >= MAX_STREAMS {
-            let oldest = self
-                .lanes
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, lane)| (lane.open.is_some(), lane.last_at));
-            let at = oldest.map_or(0, |(at, _)| at);
-            self.lanes.swap_remove(at);
-        }
-        self.lanes.push(Lane { stream: stream.to_owned(), ..Lane::default() });
-        self.lanes.len() - 1
-    }
 }
 
-impl Lane {
+impl Stream {
     fn take(&mut self, now: Time, event: &Event<'_>) {
         self.last_at = now;
         self.beats = 0;
@@ -218,7 +187,7 @@ impl Lane {
         let envelope = Envelope {
             v: VERSION,
             type_: Type::Status.name().into(),
-            stream: Some(self.stream.as_str().into()),
+            stream: Some(self.id.as_str().into()),
             turn: turn.number,
             ts: Some(ts.to_string().into()),
             label: self.label.as_deref().map(Into::into),
@@ -265,9 +234,11 @@ impl Filter for Heartbeat {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
         // What a filter injected, a heartbeat too, is no sign of life of the agent.
         if let (Some(stream), Some(_)) = (&event.stream, event.seq) {
-            let lane = self.find_or_add(stream);
-            lane.take(now, event);
-            if lane.open.is_some() {
+            let new = || Stream { id: stream.to_string(), ..Stream::default() };
+            let (at, _) = self.streams.place(stream, new, |s| (s.open.is_some(), s.last_at));
+            let stream = &mut self.streams[at];
+            stream.take(now, event);
+            if stream.open.is_some() {
                 let soonest = now + self.shortest;
                 if self.due.is_none_or(|due| due > soonest) {
                     self.due = Some(soonest);
@@ -284,13 +255,13 @@ impl Filter for Heartbeat {
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
         loop {
             let options = &self.options;
-            let next = |lane: &mut Lane| lane.next(options);
+            let next = |stream: &Stream| stream.next(options);
             let due = self
-                .lanes
+                .streams
                 .iter_mut()
-                .filter_map(|lane| next(lane).map(|(at, beat)| (at, beat, lane)))
+                .filter_map(|stream| next(stream).map(|(at, beat)| (at, beat, stream)))
                 .min_by_key(|(at, ..)| *at);
-            let Some((at, beat, lane)) = due else {
+            let Some((at, beat, stream)) = due else {
                 self.due = None;
                 return;
             };
@@ -298,7 +269,7 @@ impl Filter for Heartbeat {
                 self.due = Some(at);
                 return;
             }
-            out.say(now, |buf| lane.say(at, beat, buf));
+            out.say(now, |buf| stream.say(at, beat, buf));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::{Cancel, Control, Desk, MAX_STREAMS, Options, Wish, refusal};
+use super::{Cancel, Control, Desk, Options, Wish, refusal};
 use crate::filter::Chain;
 use crate::filter::virtual_time::{Timed, drive, drive_until};
 use crate::time::Time;

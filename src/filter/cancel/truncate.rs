@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Options;
-use super::lane::Lane;
+use super::stream::Stream;
 use crate::event::Event;
 use crate::filter::{Filter, Out};
 use crate::time::Time;
@@ -14,39 +14,40 @@ const MAX_STREAMS: usize = 10_000;
 /// A filter that passes everything as it came, and at the end of the input fails what is open with `truncated`.
 #[derive(Debug, Default)]
 pub struct Truncate {
-    lanes: HashMap<String, Lane>,
+    streams: HashMap<String, Stream>,
     options: Options,
 }
 
 impl Truncate {
     fn has_room(&mut self) -> bool {
-        if self.lanes.len() >= MAX_STREAMS {
-            self.lanes.retain(|_, lane| lane.is_open());
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.retain(|_, stream| stream.is_open());
         }
-        self.lanes.len() < MAX_STREAMS
+        self.streams.len() < MAX_STREAMS
     }
 }
 
 impl Filter for Truncate {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
         out.pass(now, event);
-        let (Some(stream), Some(_)) = (&event.stream, event.seq) else {
+        let (Some(id), Some(_)) = (&event.stream, event.seq) else {
             return;
         };
-        if let Some(lane) = self.lanes.get_mut(stream.as_ref()) {
-            lane.take(now, event, &self.options);
+        if let Some(stream) = self.streams.get_mut(id.as_ref()) {
+            stream.take(now, event, &self.options);
         } else if self.has_room() {
-            let mut lane = Lane::new(stream);
-            lane.take(now, event, &self.options);
-            self.lanes.insert(stream.to_string(), lane);
+            let mut stream = Stream::new(id);
+            stream.take(now, event, &self.options);
+            self.streams.insert(id.to_string(), stream);
         }
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
-        let mut open: Vec<&mut Lane> = self.lanes.values_mut().filter(|l| l.is_open()).collect();
-        open.sort_by(|a, b| a.stream.cmp(&b.stream));
-        for lane in open {
-            lane.truncate(now, out);
+        let mut open: Vec<&mut Stream> =
+            self.streams.values_mut().filter(|s| s.is_open()).collect();
+        open.sort_by(|a, b| a.id.cmp(&b.id));
+        for stream in open {
+            stream.truncate(now, out);
         }
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Heartbeat, MAX_STREAMS, Options};
+use super::{Heartbeat, Options};
 use crate::codec;
 use crate::event::Type;
 use crate::filter::coalesce::{self, Coalesce};
+use crate::filter::streams::MAX_STREAMS;
 use crate::filter::virtual_time::{Timed, drive_until};
 use crate::filter::{Chain, Filter};
 use crate::time::Time;

@@ -191,7 +191,7 @@ fn too_many_streams_do_not_bring_an_ended_one_back() {
     let mut script = Script::default();
     script.start(0, "s");
     script.answer(1, "ab");
-    for n in 0..=MAX_STREAMS as u64 {
+    for n in 0..=crate::filter::streams::MAX_STREAMS as u64 {
         let stream = format!("t{n}");
         script.start(2 + n, &stream);
         script.complete(2 + n, &stream);

@@ -17,8 +17,8 @@ use crate::time::Time;
 
 /// A stream.
 #[derive(Debug, Default)]
-pub(super) struct Lane {
-    pub stream: String,
+pub(super) struct Stream {
+    pub id: String,
     label: Option<String>,
     control: Option<Control>,
     turn: Option<Turn>,
@@ -71,9 +71,9 @@ pub(super) enum Refusal {
     Why(String, String),
 }
 
-impl Lane {
+impl Stream {
     pub(super) fn new(stream: &str) -> Self {
-        Self { stream: stream.to_owned(), live: true, ..Self::default() }
+        Self { id: stream.to_owned(), live: true, ..Self::default() }
     }
 
     /// What is remembered longest.
@@ -209,7 +209,7 @@ impl Lane {
         let turn = self.turn.as_mut()?;
         turn.state = State::Asked(reason.to_owned());
         Some(Wish {
-            stream: self.stream.clone(),
+            stream: self.id.clone(),
             turn: turn.number,
             reason: reason.to_owned(),
             control: self.control.clone()?,
@@ -275,7 +275,7 @@ impl Lane {
         Envelope {
             v: VERSION,
             type_: type_.name().into(),
-            stream: Some(self.stream.as_str().into()),
+            stream: Some(self.id.as_str().into()),
             turn: self.turn.as_ref().filter(|turn| turn.announced).map(|turn| turn.number),
             seq,
             ts: Some(ts.to_string().into()),
