@@ -26,6 +26,29 @@ const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
     ("view --format plain / cat", &["view", "--format", "plain"], 3, 0.0),
 ];
 
+/// cancel with conditions that never hold.
+const CANCEL: &[&str] = &[
+    SPILE,
+    "cancel",
+    "--max-text",
+    "1000000000",
+    "--on-tool",
+    "none",
+    "--max-tokens",
+    "1000000000",
+];
+
+/// Commands that keep a state for each stream.
+const EACH_STREAM: &[&[&str]] = &[
+    &["coalesce"],
+    &["chunk", "--for", "discord"],
+    &["heartbeat"],
+    &["cancel", "--max-text", "1000000000"],
+    &["merge", "-"],
+    &["view", "--format", "plain"],
+    &["check"],
+];
+
 fn main() {
     if replay::slept() {
         return;
@@ -65,6 +88,13 @@ fn main() {
     } else {
         println!("skipped: jq is not installed");
     }
+    times("cancel / coalesce", (&file, CANCEL), (&file, &[SPILE, "coalesce"]), 1.3);
+    let (one, thousand) = (streams(events, 1).unwrap(), streams(events, 1000).unwrap());
+    for args in EACH_STREAM {
+        let command: Vec<&str> = [&[SPILE], *args].concat();
+        let name = format!("{}: 1,000 streams / one", args[0]);
+        times(&name, (&thousand, &command), (&one, &command), 3.0);
+    }
     if let Some(file) = recorded(events / 5) {
         let name = "wrap --from claude / cat";
         throughput(name, &file, &[SPILE, "wrap", "--from", "claude"], cat, 31, 0.3);
@@ -99,8 +129,14 @@ fn main() {
 
 /// The generator's file of so many events, made once.
 fn generated(events: u64) -> Option<PathBuf> {
+    streams(events, 4)
+}
+
+/// The same, of so many interleaved streams.
+fn streams(events: u64, streams: u64) -> Option<PathBuf> {
     let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/bench/gen_events.py");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{events}.ndjson"));
+    let file =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{events}-{streams}.ndjson"));
     if !generator.exists() {
         return None;
     }
@@ -109,7 +145,7 @@ fn generated(events: u64) -> Option<PathBuf> {
         let out = File::create(&part).unwrap();
         let done = Command::new("python3")
             .arg(generator)
-            .args(["--events", &events.to_string()])
+            .args(["--events", &events.to_string(), "--streams", &streams.to_string()])
             .stdout(out)
             .status();
         assert!(done.is_ok_and(|s| s.success()), "the generator failed");
@@ -136,11 +172,20 @@ fn recorded(kilobytes: u64) -> Option<PathBuf> {
     Some(path)
 }
 
-/// `cat FILE | COMMAND | cat >/dev/null`, in seconds.
-fn piped(file: &Path, command: &[&str]) -> f64 {
+/// Time of a command in a pipeline, in seconds.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// From the start of the pipeline to its end.
+    wall: f64,
+    /// Processor time of the command alone, user and system.
+    cpu: f64,
+}
+
+/// `cat FILE | COMMAND | cat >/dev/null`.
+fn piped(file: &Path, command: &[&str]) -> Cost {
     let started = Instant::now();
     let mut source = Command::new("cat").arg(file).stdout(Stdio::piped()).spawn().unwrap();
-    let mut stage = Command::new(command[0])
+    let stage = Command::new(command[0])
         .args(&command[1..])
         .stdin(source.stdout.take().unwrap())
         .stdout(Stdio::piped())
@@ -153,9 +198,11 @@ fn piped(file: &Path, command: &[&str]) -> f64 {
         .spawn()
         .unwrap();
     assert!(source.wait().unwrap().success());
-    let _ = stage.wait().unwrap();
+    let usage = waited(stage);
     assert!(sink.wait().unwrap().success());
-    started.elapsed().as_secs_f64()
+    let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
+    let cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    Cost { wall: started.elapsed().as_secs_f64(), cpu }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -163,17 +210,33 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Prints how much faster than `peer` the command is: the median of the pairs' ratios.
+/// Prints how much faster than `peer` the command is by the clock, and its processor time per event and of the peer's: medians
+/// of the pairs.
 fn throughput(name: &str, file: &Path, command: &[&str], peer: &[&str], pairs: usize, want: f64) {
-    let ratios: Vec<f64> = (0..pairs)
-        .map(|_| {
-            let peer = piped(file, peer);
-            peer / piped(file, command)
-        })
-        .collect();
-    let ratio = median(ratios);
+    let pairs: Vec<[Cost; 2]> =
+        (0..pairs).map(|_| [piped(file, peer), piped(file, command)]).collect();
+    let median_of = |value: fn(&[Cost; 2]) -> f64| median(pairs.iter().map(value).collect());
+    let ratio = median_of(|[peer, command]| peer.wall / command.wall);
+    let nanos = median_of(|[_, command]| command.cpu) * 1e9 / lines(file) as f64;
+    let cpu = median_of(|[peer, command]| command.cpu / peer.cpu.max(1e-3));
     let verdict = if want == 0.0 { String::new() } else { format!("  (wanted: at least {want})") };
-    println!("{name:<28} {ratio:>8.2}{verdict}");
+    println!("{name:<28} {ratio:>8.2}  {nanos:>6.0} ns/event, {cpu:.2} of the peer's{verdict}");
+}
+
+/// Prints how many times a peer's processor time a command takes, each with its own file: the median of the pairs' ratios.
+fn times(
+    name: &str,
+    (file, command): (&Path, &[&str]),
+    (other, peer): (&Path, &[&str]),
+    most: f64,
+) {
+    let ratio = |_| piped(file, command).cpu / piped(other, peer).cpu;
+    let ratio = median((0..7).map(ratio).collect());
+    println!("{name:<44} {ratio:>6.2} times the processor time  (wanted: at most {most})");
+}
+
+fn lines(file: &Path) -> usize {
+    BufReader::new(File::open(file).unwrap()).split(b'\n').count()
 }
 
 /// One event per millisecond: the median time from write to read, beside that of `cat`.
@@ -325,7 +388,7 @@ fn memory(args: &[&str], events: u64) {
     let mut figures = Vec::new();
     for count in [events / 10, events, events * 10] {
         let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/bench/gen_events.py");
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{count}.ndjson"));
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{count}-4.ndjson"));
         let mut source = if file.exists() {
             Command::new("cat").arg(file).stdout(Stdio::piped()).spawn().unwrap()
         } else {
@@ -359,11 +422,16 @@ fn memory(args: &[&str], events: u64) {
 
 /// Waits for a child; its peak resident memory in KiB.
 fn peak_memory(child: std::process::Child) -> i64 {
+    waited(child).ru_maxrss
+}
+
+/// Waits for a child; what it used.
+fn waited(child: std::process::Child) -> libc::rusage {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     let pid = libc::pid_t::try_from(child.id()).unwrap();
     // SAFETY: the pid is a child of ours that nobody has waited for; both places are valid, and zeroed is a valid rusage.
     unsafe {
         libc::wait4(pid, &mut 0, 0, usage.as_mut_ptr());
-        usage.assume_init().ru_maxrss
+        usage.assume_init()
     }
 }

@@ -37,7 +37,7 @@ pub fn throughput(input: &Path) {
         assert!(status.unwrap().success());
         since.elapsed().as_secs_f64()
     };
-    let into_pipe = |command: &[&str]| piped(input, command);
+    let into_pipe = |command: &[&str]| piped(input, command).wall;
     let nowhere: Seconds<'_> = &into_nothing;
     let ways = [("tee FILE >/dev/null / GNU tee", nowhere), ("tee FILE | / GNU tee", &into_pipe)];
     for (name, seconds) in ways {
