@@ -22,7 +22,7 @@ pub(super) const SPEC: Spec = Spec {
 /// How many artifacts of a task are told apart.
 const MAX_ARTIFACTS: usize = 4096;
 
-/// What a message of the protocol is, in either version.
+/// A message of the protocol, in either version.
 enum Body<'v> {
     Task(&'v Value),
     Status(&'v Value),
@@ -32,29 +32,22 @@ enum Body<'v> {
 }
 
 impl<'v> Body<'v> {
+    /// Version 1.0 names the type by the key of its value, 0.3 by `kind` or not at all.
     fn of(value: &'v Value) -> Self {
-        let has = |value: &Value, key: &str| value.get(key).is_some();
-        let task = |value: &Value| value.pointer("/status/state").is_some_and(Value::is_string);
-        let message = |value: &Value| has(value, "messageId") && has(value, "parts");
-        let kind = value.text("kind");
-        if let Some(update) = value.get("statusUpdate").filter(|u| task(u)) {
-            Self::Status(update)
-        } else if let Some(update) = value.get("artifactUpdate").filter(|u| has(u, "artifact")) {
-            Self::Artifact(update)
-        } else if let Some(inner) = value.get("task").filter(|t| task(t)) {
-            Self::Task(inner)
-        } else if let Some(inner) = value.get("message").filter(|m| message(m)) {
-            Self::Message(inner)
-        } else if kind == "status-update" && task(value) {
-            Self::Status(value)
-        } else if kind == "artifact-update" && has(value, "artifact") {
-            Self::Artifact(value)
-        } else if matches!(kind, "" | "task") && has(value, "contextId") && task(value) {
-            Self::Task(value)
-        } else if matches!(kind, "" | "message") && has(value, "role") && message(value) {
-            Self::Message(value)
-        } else {
-            Self::Other
+        let wrapped = ["statusUpdate", "artifactUpdate", "task", "message"];
+        let wrapped = wrapped.iter().find_map(|key| Some((value.get(key)?, *key)));
+        let (body, kind) = wrapped.unwrap_or((value, value.text("kind")));
+        let has = |key| body.get(key).is_some();
+        let own = |key| wrapped.is_some() || has(key);
+        let task = body.pointer("/status/state").is_some_and(Value::is_string);
+        match kind {
+            "statusUpdate" | "status-update" if task => Self::Status(body),
+            "artifactUpdate" | "artifact-update" if has("artifact") => Self::Artifact(body),
+            "task" | "" if task && own("contextId") => Self::Task(body),
+            "message" | "" if has("messageId") && has("parts") && own("role") => {
+                Self::Message(body)
+            }
+            _ => Self::Other,
         }
     }
 }
@@ -83,78 +76,65 @@ impl Runtime for A2a {
         }
         match Body::of(value.get("result").unwrap_or(&value)) {
             Body::Task(task) => {
-                self.begin(task, task.opt_text("id"), emit);
+                self.begin(task, "id", emit);
                 for artifact in task.items("artifacts") {
                     self.artifact(artifact, &Value::Null, emit);
                 }
                 self.status(task, emit);
             }
             Body::Status(update) => {
-                self.begin(update, update.opt_text("taskId"), emit);
+                self.begin(update, "taskId", emit);
                 self.status(update, emit);
             }
             Body::Artifact(update) => {
-                self.begin(update, update.opt_text("taskId"), emit);
+                self.begin(update, "taskId", emit);
                 self.artifact(update.at("artifact"), update, emit);
             }
-            Body::Message(message) if is_user(message) => emit.user(&words(message)),
+            Body::Message(message) if matches!(message.text("role"), "user" | "ROLE_USER") => {
+                emit.user(&joined(message));
+            }
             Body::Message(message) => {
-                self.begin(message, message.opt_text("taskId"), emit);
+                self.begin(message, "taskId", emit);
                 answer(message, emit);
                 emit.complete("message", None, &Spent::default());
             }
-            Body::Other => {
-                emit.status("info", value.text("method"), value.clone());
-            }
+            Body::Other => emit.status("info", value.text("method"), value.clone()),
         }
     }
 }
 
-fn is_user(message: &Value) -> bool {
-    matches!(message.opt_text("role"), Some("user" | "ROLE_USER"))
-}
-
-fn parts(value: &Value) -> impl Iterator<Item = &Value> {
-    value.items("parts")
-}
-
 /// The text of a message or an artifact.
-fn words(value: &Value) -> String {
-    parts(value).filter_map(|part| part.opt_text("text")).collect()
+fn joined(value: &Value) -> String {
+    value.items("parts").map(|part| part.text("text")).collect()
 }
 
-/// Files and data, which are no text.
-fn others(value: &Value, emit: &mut Emit<'_>) {
-    for part in parts(value).filter(|part| part.opt_text("text").is_none()) {
+/// Keeps files and data, which are no text.
+fn keep_others(value: &Value, emit: &mut Emit<'_>) {
+    for part in value.items("parts").filter(|part| part.opt_text("text").is_none()) {
         emit.status("info", "a part that is no text", part.clone());
     }
 }
 
 fn answer(message: &Value, emit: &mut Emit<'_>) {
-    let key = message.text("messageId");
-    emit.finish_block(&text(TextKind::Answer, key), Some(&words(message)));
-    others(message, emit);
+    let block = text(TextKind::Answer, message.text("messageId"));
+    emit.finish_block(&block, Some(&joined(message)));
+    keep_others(message, emit);
 }
 
 impl A2a {
-    fn begin(&mut self, value: &Value, task: Option<&str>, emit: &mut Emit<'_>) {
-        let task = task.unwrap_or_default();
-        let late = emit.over() && task == self.task && !task.is_empty();
-        if emit.turn_open() || late {
+    /// Opens a turn, unless the message is of the task whose turn has ended.
+    fn begin(&mut self, value: &Value, id: &str, emit: &mut Emit<'_>) {
+        let task = value.text(id);
+        if emit.turn_open() || (emit.over() && task == self.task && !task.is_empty()) {
             return;
         }
         task.clone_into(&mut self.task);
         self.artifacts.clear();
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            session: value.opt_text("contextId").map(Into::into),
-            ..TurnStarted::default()
-        });
+        emit.begin(SPEC.name, None, value.opt_text("contextId"));
     }
 
     /// A piece of an artifact, or the whole of it. One that was emitted comes again with the whole task.
     fn artifact(&mut self, artifact: &Value, update: &Value, emit: &mut Emit<'_>) {
-        let is = |key: &str| update.get(key).and_then(Value::as_bool) == Some(true);
         let id = artifact.text("artifactId");
         let block = text(TextKind::Answer, id);
         let known = self.artifacts.iter().any(|known| known == id);
@@ -167,13 +147,13 @@ impl A2a {
         if !known && self.artifacts.len() < MAX_ARTIFACTS {
             self.artifacts.push(id.to_owned());
         }
-        if known && !is("append") {
-            emit.finish_block(&block, Some(&words(artifact)));
+        if known && !update.is("append") {
+            emit.finish_block(&block, Some(&joined(artifact)));
         } else {
-            emit.delta(&block, &words(artifact));
+            emit.delta(&block, &joined(artifact));
         }
-        others(artifact, emit);
-        if is("lastChunk") || update.is_null() {
+        keep_others(artifact, emit);
+        if update.is("lastChunk") || update.is_null() {
             emit.finish_block(&block, None);
         }
     }
@@ -187,35 +167,29 @@ impl A2a {
         let state = status.text("state");
         let state = state.trim_start_matches("TASK_STATE_").to_lowercase().replace('_', "-");
         let message = status.get("message").filter(|m| m.is_object());
-        let reason = message.map(words).unwrap_or_default();
+        let reason = message.map(joined).unwrap_or_default();
+        let said = if reason.is_empty() { &state } else { &reason };
         let spent = Spent::default();
         match state.as_str() {
             "failed" | "rejected" => {
-                message.into_iter().for_each(|message| others(message, emit));
+                message.into_iter().for_each(|message| keep_others(message, emit));
                 emit.fail(failure(&reason, &format!("the task is {state}"), None), &spent);
             }
-            "canceled" | "cancelled" => {
-                let reason = if reason.is_empty() { &state } else { &reason };
-                emit.cancelled(reason, None, &spent);
-            }
+            "canceled" | "cancelled" => emit.cancelled(said, None, &spent),
             "completed" | "input-required" | "auth-required" => {
+                let asks = state != "completed";
                 match message {
-                    Some(message) if state != "completed" || !emit.answered() => {
-                        answer(message, emit);
-                    }
+                    Some(message) if asks || !emit.answered() => answer(message, emit),
                     Some(_) => emit.status("info", &one_line(&reason), status.clone()),
                     None => {}
                 }
-                if state != "completed" {
+                if asks {
                     // The same task goes on with the answer, in another turn.
                     self.task.clear();
                 }
                 emit.complete(&state, None, &spent);
             }
-            _ => {
-                let said = if reason.is_empty() { &state } else { &reason };
-                emit.status("progress", &one_line(said), status.clone());
-            }
+            _ => emit.status("progress", &one_line(said), status.clone()),
         }
     }
 }

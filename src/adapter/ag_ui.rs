@@ -29,14 +29,11 @@ fn detect(value: &Value) -> Match {
         "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
         type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
         type_ if type_.starts_with("TOOL_CALL_") && has("toolCallId") => Match::Sure,
-        type_
-            if ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"]
-                .iter()
-                .any(|prefix| type_.starts_with(prefix)) =>
-        {
-            Match::Maybe
+        type_ => {
+            let prefixes = ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"];
+            let maybe = prefixes.iter().any(|prefix| type_.starts_with(prefix));
+            if maybe { Match::Maybe } else { Match::No }
         }
-        _ => Match::No,
     }
 }
 
@@ -59,7 +56,7 @@ impl Runtime for AgUi {
         let id = value.text("toolCallId");
         match type_.as_str() {
             "RUN_STARTED" => {
-                self.release(emit);
+                self.held.start_all(emit);
                 emit.start_turn(&TurnStarted {
                     runtime: SPEC.name.into(),
                     session: value.opt_text("threadId").map(Into::into),
@@ -71,7 +68,7 @@ impl Runtime for AgUi {
             }
             "RUN_FINISHED" => self.finish(&value, emit),
             "RUN_ERROR" => {
-                self.release(emit);
+                self.held.start_all(emit);
                 emit.fail(failure_of(&value), &spent(&value));
             }
             "TOOL_CALL_START" => self.tool(id, &value, emit),
@@ -81,18 +78,11 @@ impl Runtime for AgUi {
                 if !id.is_empty() && id != self.tool {
                     self.tool(id, &value, emit);
                 }
-                let arguments = value.text("delta");
-                self.held.add(&self.tool, arguments);
+                self.held.add(&self.tool, value.text("delta"));
             }
             "TOOL_CALL_RESULT" => {
                 self.held.start(id, emit);
-                let end = ToolEnd {
-                    id,
-                    outcome: "unknown",
-                    output: value.get("content").map(raw),
-                    ..ToolEnd::default()
-                };
-                emit.finish_call(&end);
+                emit.tool_done(id, "", "unknown", value.get("content"));
             }
             _ if self.text(&type_, &value, emit) => {}
             _ => other(&type_, value, emit),
@@ -101,7 +91,7 @@ impl Runtime for AgUi {
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         if emit.turn_open() {
-            self.release(emit);
+            self.held.start_all(emit);
         }
         Verdict::MissingResult
     }
@@ -110,12 +100,11 @@ impl Runtime for AgUi {
 impl AgUi {
     /// Says what a message of text says; `false` if it is none.
     fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
-        let Some((of, what)) = type_.rsplit_once('_') else {
-            return false;
-        };
-        let kind = match of {
-            "TEXT_MESSAGE" => TextKind::Answer,
-            "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
+        let (kind, what) = match type_.rsplit_once('_') {
+            Some(("TEXT_MESSAGE", what)) => (TextKind::Answer, what),
+            Some(("REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE", what)) => {
+                (TextKind::Reasoning, what)
+            }
             _ => return false,
         };
         let id = value.opt_text("messageId").unwrap_or(&self.message).to_owned();
@@ -127,10 +116,7 @@ impl AgUi {
         let block = text(kind, &id);
         match what {
             "START" => {}
-            "CHUNK" | "CONTENT" if self.users.contains(&id) => {
-                let data = serde_json::json!({"text": said});
-                emit.status("info", "user message", data);
-            }
+            "CHUNK" | "CONTENT" if self.users.contains(&id) => emit.user(said),
             "CHUNK" if id != self.message => {
                 self.held.start_all(emit);
                 emit.finish_block(&text(kind, &self.message), None);
@@ -145,35 +131,25 @@ impl AgUi {
     }
 
     fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        let name = value.text("toolCallName");
         if self.held.has(&self.tool) && value.opt_text("type") == Some("TOOL_CALL_CHUNK") {
             self.held.start(&self.tool, emit);
         }
-        self.held.begin(id, (id, name), emit);
+        self.held.begin(id, (id, value.text("toolCallName")), emit);
         id.clone_into(&mut self.tool);
     }
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.release(emit);
+        self.held.start_all(emit);
         let outcome = value.at("outcome");
-        let outcome = outcome.as_str().or_else(|| outcome.opt_text("type"));
-        let stop = match outcome {
+        let stop = match outcome.as_str().or_else(|| outcome.opt_text("type")) {
             // The run waits for the user; what it waits for is in the message.
             Some("interrupt") => {
-                let message = "the run waits for an answer";
-                emit.status("permission", message, value.clone());
+                emit.status("permission", "the run waits for an answer", value.clone());
                 "needs_input"
             }
-            Some(outcome) => outcome,
-            None => "finished",
+            stop => stop.unwrap_or("finished"),
         };
-        let result = value.opt_text("result");
-        emit.complete(stop, result, &spent(value));
-    }
-
-    /// Starts the tools that wait for arguments.
-    fn release(&mut self, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
+        emit.complete(stop, value.opt_text("result"), &spent(value));
     }
 }
 
@@ -184,10 +160,8 @@ fn spent(value: &Value) -> Spent {
     let Some(models) = models.filter(|m| !m.is_empty()) else {
         return Spent::default();
     };
-    let sum = |key: &str| {
-        let counts = models.iter().filter_map(|m| m.get(key)?.as_u64());
-        counts.reduce(u64::saturating_add)
-    };
+    let sum =
+        |key: &str| models.iter().filter_map(|model| model.u64(key)).reduce(u64::saturating_add);
     Spent {
         usage: Some(Usage {
             input_tokens: sum("inputTokens"),

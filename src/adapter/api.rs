@@ -63,12 +63,8 @@ impl HeldTools {
         if self.held.len() >= MAX_HELD {
             self.held.remove(0).start(emit);
         }
-        self.held.push(Held {
-            key: key.to_owned(),
-            id: id.to_owned(),
-            name: name.to_owned(),
-            arguments: String::new(),
-        });
+        let (key, id, name) = (key.to_owned(), id.to_owned(), name.to_owned());
+        self.held.push(Held { key, id, name, arguments: String::new() });
     }
 
     /// More of a tool's arguments; what grows past [`MAX_LINE`] is cut off.

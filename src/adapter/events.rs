@@ -16,20 +16,11 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const TYPES: [&str; 8] = [
-    "thought",
-    "tool_use",
-    "tool_result",
-    "session_start",
-    "progress",
-    "info",
-    "error",
-    "complete",
-];
+const TYPES: &str = "thought tool_use tool_result session_start progress info error complete";
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let ours = TYPES.contains(&value.text("type"));
+    let ours = TYPES.split(' ').any(|type_| value.text("type") == type_);
     match (ours && has("data"), has("timestamp")) {
         (true, true) => Match::Sure,
         (true, false) => Match::Maybe,
@@ -58,9 +49,7 @@ impl Runtime for Events {
         }
         match type_ {
             "session_start" => self.start(data, emit),
-            "thought" | "thinking" | "reasoning" => {
-                self.whole(TextKind::Reasoning, data, emit);
-            }
+            "thought" | "thinking" | "reasoning" => self.whole(TextKind::Reasoning, data, emit),
             "text" | "message" | "answer" | "response" | "output" => {
                 self.whole(TextKind::Answer, data, emit);
             }
@@ -68,13 +57,10 @@ impl Runtime for Events {
             "tool_result" => self.tool_result(data, emit),
             "complete" => self.complete(data, emit),
             "error" => {
-                let message = words(data).unwrap_or_default();
-                emit.status("error", message, data.clone());
+                emit.status("error", words(data).unwrap_or_default(), data.clone());
                 self.error = Some(data.clone());
             }
-            "progress" => {
-                emit.status("progress", words(data).unwrap_or_default(), data.clone());
-            }
+            "progress" => emit.status(type_, words(data).unwrap_or_default(), data.clone()),
             _ => emit.status("info", words(data).unwrap_or(type_), value.clone()),
         }
     }
@@ -82,7 +68,7 @@ impl Runtime for Events {
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
         if let Some(error) = self.error.take()
             && tail == Tail::Clean
-            && (emit.turn_open() || emit.turns() == 0)
+            && !emit.over()
         {
             emit.fail(failure_of(&error), &Spent::default());
         }
@@ -98,12 +84,17 @@ fn words(data: &Value) -> Option<&str> {
 
 /// The first of these fields that is there.
 fn first<'v>(data: &'v Value, keys: &[&str]) -> Option<&'v Value> {
-    let mut found = keys.iter().filter_map(|key| data.get(key));
-    found.find(|value| !value.is_null())
+    keys.iter().find_map(|key| data.non_null(key))
 }
 
 fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
     first(data, keys).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The id and the name of a tool, each empty if it is not there.
+fn call(data: &Value) -> (&str, &str) {
+    let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
+    (id, string(data, &["name", "tool", "tool_name"]))
 }
 
 impl Events {
@@ -121,27 +112,16 @@ impl Events {
     }
 
     fn whole(&mut self, kind: TextKind, data: &Value, emit: &mut Emit<'_>) {
-        match words(data) {
-            Some(said) => {
-                self.count += 1;
-                let key = self.count.to_string();
-                emit.finish_block(&text(kind, &key), Some(said));
-            }
-            None => emit.status("info", "", data.clone()),
-        }
+        let Some(said) = words(data) else { return emit.status("info", "", data.clone()) };
+        self.count += 1;
+        emit.finish_block(&text(kind, &self.count.to_string()), Some(said));
     }
 
     fn tool_use(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let name = string(data, &["name", "tool", "tool_name"]);
-        let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
+        let (id, name) = call(data);
         self.count += 1;
-        let id = match id {
-            "" => format!("call_{}", self.count),
-            id => id.to_owned(),
-        };
-        let input = first(data, &["input", "args", "arguments", "parameters"]);
-        let input = input.map(raw);
-        emit.start_named(&Call { id: &id, name, ..Call::default() }, input.as_deref());
+        let id = if id.is_empty() { format!("call_{}", self.count) } else { id.to_owned() };
+        emit.tool(&id, name, first(data, &["input", "args", "arguments", "parameters"]));
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
         }
@@ -150,34 +130,26 @@ impl Events {
 
     /// A result names its call, or the tool, or neither: then it is the last call's.
     fn tool_result(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let name = string(data, &["name", "tool", "tool_name"]);
-        let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
+        let (id, name) = call(data);
         let found = self.open.iter().rposition(|(theirs, called)| {
             if id.is_empty() { name.is_empty() || name == called } else { theirs == id }
         });
         let open = found.map(|at| self.open.remove(at));
         let (id, name) = open.unwrap_or_else(|| (id.to_owned(), name.to_owned()));
-        let flag = |key: &str| data.get(key).and_then(Value::as_bool);
-        let failed = flag("is_error") == Some(true)
-            || flag("success") == Some(false)
+        let failed = data.is("is_error")
+            || data.get("success") == Some(&Value::Bool(false))
             || first(data, &["error"]).is_some()
             || ["error", "failed"].contains(&string(data, &["status"]));
         let output = first(data, &["output", "result", "content", "error"]);
-        let end = ToolEnd {
-            id: &id,
-            name: &name,
-            outcome: if failed { "error" } else { "ok" },
-            output: output.or(data.as_str().map(|_| data)).map(raw),
-            ..ToolEnd::default()
-        };
-        emit.finish_call(&end);
+        let output = output.or(Some(data).filter(|data| data.is_string()));
+        emit.tool_done(&id, &name, if failed { "error" } else { "ok" }, output);
     }
 
     fn complete(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        if !emit.turn_open() && emit.turns() > 0 {
+        if emit.over() {
             return emit.late(data);
         }
-        let failed = data.get("success").and_then(Value::as_bool) == Some(false);
+        let failed = data.get("success") == Some(&Value::Bool(false));
         if failed || first(data, &["error"]).is_some() {
             return emit.fail(failure_of(data), &Spent::default());
         }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::json::ValueExt;
+use super::json::{ValueExt, count};
 use crate::codec;
 use crate::event::Failure;
 use crate::time::Time;
@@ -14,112 +14,41 @@ const MAX_DEPTH: usize = 4;
 /// The message of a failure that has none.
 const NO_REASON: &str = "the turn failed without a reason";
 
-/// The codes by words, in lower case; the first row with a word that occurs decides.
-const WORDS: [(&str, &[&str]); 6] = [
+/// The codes by words, in lower case and parted by `|`; the first row with a word that occurs decides.
+const WORDS: [(&str, &str); 6] = [
     (
         "budget",
-        &[
-            "insufficient_quota",
-            "insufficient credit",
-            "insufficient_credit",
-            "insufficient balance",
-            "insufficient funds",
-            "credit balance",
-            "out of credit",
-            "no credit",
-            "billing",
-            "payment required",
-            "max_budget",
-            "budget_exceeded",
-            "budget exceeded",
-            "spending limit",
-        ],
+        "insufficient_quota|insufficient credit|insufficient_credit|insufficient balance|\
+        insufficient funds|credit balance|out of credit|no credit|billing|payment required|\
+        max_budget|budget_exceeded|budget exceeded|spending limit",
     ),
     (
         "rate_limited",
-        &[
-            "rate limit",
-            "rate_limit",
-            "ratelimit",
-            "rate-limit",
-            "usage limit",
-            "usage_limit",
-            "usagelimit",
-            "hit your limit",
-            "quota",
-            "too many requests",
-            "resource_exhausted",
-            "resource exhausted",
-            "throttl",
-            "overloaded",
-            "status 429",
-        ],
+        "rate limit|rate_limit|ratelimit|rate-limit|usage limit|usage_limit|usagelimit|\
+        hit your limit|quota|too many requests|resource_exhausted|resource exhausted|\
+        throttl|overloaded|status 429",
     ),
     (
         "auth",
-        &[
-            "unauthorized",
-            "authentication",
-            "unauthenticated",
-            "permission_denied",
-            "permission_error",
-            "api key",
-            "api_key",
-            "apikey",
-            "accessdenied",
-            "not logged in",
-            "not signed in",
-            "please run /login",
-            "providerautherror",
-        ],
+        "unauthorized|authentication|unauthenticated|permission_denied|permission_error|\
+        api key|api_key|apikey|accessdenied|not logged in|not signed in|please run /login|\
+        providerautherror",
     ),
     (
         "context_window",
-        &[
-            "context window",
-            "context_window",
-            "contextwindow",
-            "context length",
-            "context_length",
-            "contextlength",
-            "maximum context",
-            "contextoverflow",
-            "prompt is too long",
-            "prompt too long",
-            "prompt_too_long",
-            "input is too long",
-            "input token count",
-            "request_too_large",
-        ],
+        "context window|context_window|contextwindow|context length|context_length|\
+        contextlength|maximum context|contextoverflow|prompt is too long|prompt too long|\
+        prompt_too_long|input is too long|input token count|request_too_large",
     ),
     (
         "max_turns",
-        &[
-            "max_turns",
-            "max turns",
-            "maxturns",
-            "maximum session turns",
-            "maximum number of turns",
-            "turnlimit",
-            "turn limit",
-            "max_iterations",
-            "max_steps",
-        ],
+        "max_turns|max turns|maxturns|maximum session turns|maximum number of turns|\
+        turnlimit|turn limit|max_iterations|max_steps",
     ),
     (
         "refused",
-        &[
-            "content_filter",
-            "content filter",
-            "contentfilter",
-            "content policy",
-            "content_policy",
-            "content management policy",
-            "prohibited_content",
-            "refusal",
-            "safety",
-            "moderation",
-        ],
+        "content_filter|content filter|contentfilter|content policy|content_policy|\
+        content management policy|prohibited_content|refusal|safety|moderation",
     ),
 ];
 
@@ -138,7 +67,7 @@ pub fn status_code(status: u64) -> Option<&'static str> {
 #[must_use]
 pub fn code(words: &str, status: Option<u64>) -> &'static str {
     let words = words.to_lowercase();
-    let row = WORDS.iter().find(|(_, list)| list.iter().any(|word| words.contains(word)));
+    let row = WORDS.iter().find(|(_, list)| list.split('|').any(|word| words.contains(word)));
     let by_words = row.map(|(code, _)| *code);
     // A spent account comes with the status of a rate limit, but waiting does not mend it.
     let spent = by_words.filter(|code| *code == "budget");
@@ -159,16 +88,11 @@ pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'stat
 pub fn failure_of(error: &Value) -> Failure<'static> {
     let (mut status, mut resets_at, mut words) = (None, None, String::new());
     let message = innermost(error, &mut |part| {
-        let number = |key: &str| part.get(key).and_then(Value::as_u64);
-        status =
-            status.or(["status", "status_code", "statusCode", "code"].into_iter().find_map(number));
-        resets_at = resets_at.or(number("resets_at"));
-        for key in
-            ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"]
-        {
-            words.push_str(part.text(key));
-            words.push(' ');
-        }
+        let numbers = ["status", "status_code", "statusCode", "code"];
+        status = status.or(count(part, &numbers));
+        resets_at = resets_at.or(part.u64("resets_at"));
+        let kinds = "type code status error_type name codex_error_info codexErrorInfo";
+        words.extend(kinds.split(' ').flat_map(|key| [part.text(key), " "]));
     });
     let inner = error.non_null("error").unwrap_or(error);
     let message = message.unwrap_or_else(|| match inner {
@@ -202,11 +126,7 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
                 each(&part);
                 let inner = fields.get("error").filter(|e| e.is_object() || e.is_string());
                 let keys = ["message", "errorText", "detail"];
-                inner
-                    .or_else(|| {
-                        keys.iter().find_map(|key| fields.get(*key).filter(|m| !m.is_null()))
-                    })
-                    .cloned()
+                inner.or_else(|| keys.iter().find_map(|key| part.non_null(key))).cloned()
             }
             _ => None,
         };
@@ -221,6 +141,8 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -259,44 +181,28 @@ mod tests {
         assert_eq!(code("", "", None), "runtime_error");
     }
 
-    /// What eight runtimes print of a trouble, each in its own way.
-    fn said(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
-        let error = serde_json::json!({"message": message, "type": kind, "code": status});
-        let named = serde_json::json!({"message": message, "status": kind, "code": status});
-        let failed =
-            serde_json::json!({"status": "failed", "error": {"message": message, "code": kind}});
-        let result = serde_json::json!({"type": "result", "subtype": "success", "is_error": true, "result": message,
-            "session_id": "s", "api_error_status": status});
+    /// The output of eight runtimes that report a trouble, each in its own way.
+    fn reported(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
+        let error = json!({"message": message, "type": kind, "code": status});
+        let sent = |value: Value| format!("data: {value}\n\n");
+        let line = |value: Value| format!("{value}\n");
+        let response = json!({"status": "failed", "error": {"message": message, "code": kind}});
+        let google = json!({"message": message, "status": kind, "code": status});
+        let codex = json!({"type": "turn.failed", "error": {"message": message}});
+        let goose = json!({"type": "error", "error": message});
         [
+            ("anthropic", sent(json!({"type": "error", "error": error}))),
+            ("openai-chat", line(json!({"error": error}))),
+            ("openai-responses", sent(json!({"type": "response.failed", "response": response}))),
+            ("gemini-api", line(json!({"error": google}))),
             (
-                "anthropic",
-                format!("data: {}\n\n", serde_json::json!({"type": "error", "error": error})),
+                "claude",
+                line(json!({"type": "result", "subtype": "success", "is_error": true,
+                    "result": message, "session_id": "s", "api_error_status": status})),
             ),
-            ("openai-chat", format!("{}\n", serde_json::json!({"error": error}))),
-            (
-                "openai-responses",
-                format!(
-                    "data: {}\n\n",
-                    serde_json::json!({"type": "response.failed", "response": failed})
-                ),
-            ),
-            ("gemini-api", format!("{}\n", serde_json::json!({"error": named}))),
-            ("claude", format!("{result}\n")),
-            (
-                "codex",
-                format!(
-                    "{{\"type\":\"turn.started\"}}\n{}\n",
-                    serde_json::json!({"type": "turn.failed", "error": {"message": message}})
-                ),
-            ),
-            (
-                "goose",
-                format!(
-                    "{}\n{{\"type\":\"complete\",\"total_tokens\":1}}\n",
-                    serde_json::json!({"type": "error", "error": message})
-                ),
-            ),
-            ("ollama", format!("{}\n", serde_json::json!({"error": message}))),
+            ("codex", format!("{{\"type\":\"turn.started\"}}\n{codex}\n")),
+            ("goose", format!("{goose}\n{{\"type\":\"complete\",\"total_tokens\":1}}\n")),
+            ("ollama", line(json!({"error": message}))),
         ]
     }
 
@@ -321,7 +227,7 @@ mod tests {
             ("Internal server error", "api_error", 500, "runtime_error", 1),
         ];
         for (message, kind, status, code, exit) in troubles {
-            for (name, input) in said(message, kind, status) {
+            for (name, input) in reported(message, kind, status) {
                 let spec = crate::adapter::by_name(name).unwrap();
                 let out = crate::adapter::emitted(spec, &[input.as_bytes()]);
                 let events = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());

@@ -11,7 +11,7 @@ mod sse;
 
 use crate::codec::{Malformed, Place};
 
-use cut::{Cut, Cutter};
+use cut::{Cut, Cutter, Kind};
 use document::Document;
 pub use http::Head;
 use http::is_header;
@@ -105,9 +105,8 @@ impl Frames {
 
     /// Takes a line that was cut off elsewhere, without its line feed.
     pub fn line(&mut self, place: Place<'_>, each: &mut Each<'_>) {
-        let Place { line, offset, bytes } = place;
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        self.parts.take(Cut::Line { bytes, line, offset }, each);
+        let bytes = place.bytes.strip_suffix(b"\r").unwrap_or(place.bytes);
+        self.parts.take(Cut { kind: Kind::Line, place: Place { bytes, ..place } }, each);
     }
 
     /// Takes the next bytes and hands on every frame that they complete.
@@ -121,16 +120,16 @@ impl Frames {
         let parts = &mut self.parts;
         let mut tail = Tail::Clean;
         self.cutter.end(&mut |cut| {
-            let partial = match &cut {
+            let bytes = cut.place.bytes;
+            let partial = match cut.kind {
                 // The body of a frame that is shorter than its header said.
-                Cut::Body { .. } | Cut::Binary { .. } => true,
-                Cut::Line { bytes, .. } => parts.sent && !bytes.is_empty() && sse::is_begun(bytes),
-                Cut::Long { .. } => false,
+                Kind::Body | Kind::Binary => true,
+                Kind::Line => parts.sent && !bytes.is_empty() && sse::is_begun(bytes),
+                Kind::Long => false,
             };
             if partial {
                 tail = Tail::Cut;
-                let place = cut.place();
-                each(Frame::Broken(place, truncated(0)));
+                each(Frame::Broken(cut.place, truncated(0)));
                 return None;
             }
             // A last line that cannot be read was cut off.
@@ -168,44 +167,29 @@ fn is_json(text: &str) -> bool {
 impl Parts {
     /// Takes a line or a body; the answer is the length of the body that follows, if one does.
     fn take(&mut self, cut: Cut<'_>, each: &mut Each<'_>) -> Option<usize> {
-        let place = cut.place();
-        match cut {
-            Cut::Binary { bytes, line, offset } => {
+        let Cut { kind, place } = cut;
+        let Place { line, offset, bytes } = place;
+        let broken = |offset, reason: &str| {
+            Frame::Broken(place, Malformed { offset, reason: reason.to_owned() })
+        };
+        match (kind, std::str::from_utf8(bytes)) {
+            (Kind::Binary, _) => {
                 self.sent = true;
                 match eventstream::decode(bytes) {
                     Ok((event, text)) => {
                         each(Frame::Message(Message { event: &event, text: &text, line, offset }));
                     }
-                    Err(reason) => {
-                        each(Frame::Broken(place, Malformed { offset: 0, reason: reason.into() }));
-                    }
+                    Err(reason) => each(broken(0, reason)),
                 }
-                None
             }
-            Cut::Long { .. } => {
-                let reason = "a piece of a line that is too long".into();
-                each(Frame::Broken(place, Malformed { offset: 0, reason }));
-                None
+            (Kind::Long, _) => each(broken(0, "a piece of a line that is too long")),
+            (Kind::Line, Ok(text)) => return self.line(text, place, each),
+            (Kind::Body, Ok(text)) => {
+                each(Frame::Message(Message { event: "", text, line, offset }))
             }
-            Cut::Line { bytes, .. } | Cut::Body { bytes, .. } => match std::str::from_utf8(bytes) {
-                Ok(text) if matches!(cut, Cut::Line { .. }) => self.line(text, place, each),
-                Ok(text) => {
-                    each(Frame::Message(Message {
-                        event: "",
-                        text,
-                        line: place.line,
-                        offset: place.offset,
-                    }));
-                    None
-                }
-                Err(e) => {
-                    let reason = "invalid UTF-8".into();
-                    let offset = e.valid_up_to();
-                    each(Frame::Broken(place, Malformed { offset, reason }));
-                    None
-                }
-            },
+            (_, Err(e)) => each(broken(e.valid_up_to(), "invalid UTF-8")),
         }
+        None
     }
 
     fn line(&mut self, line: &str, place: Place<'_>, each: &mut Each<'_>) -> Option<usize> {
@@ -216,8 +200,7 @@ impl Parts {
             Block::None => {}
         }
         if let Some(head) = Head::parse(line) {
-            self.head = Some(head);
-            self.sent = true;
+            (self.head, self.sent) = (Some(head), true);
             return None;
         }
         if let Some(length) = jsonrpc::content_length(line) {
@@ -229,9 +212,8 @@ impl Parts {
             self.sent |= !line.is_empty();
             self.sse.field((field, value), (place.line, place.offset), each);
         } else if line.trim().is_empty() {
-            if self.document.is_open() {
-                // White space inside a document.
-            } else {
+            // Inside a document it is white space.
+            if !self.document.is_open() {
                 self.sse.dispatch(each);
             }
         } else if self.document.is_open() || may_be_json(line) {
@@ -271,11 +253,8 @@ impl Parts {
             each(Frame::Head(&head));
         }
         let tails = [self.sse.end(each), self.document.end(each)];
-        if tails.contains(&Tail::Cut) || self.length.take().is_some() {
-            Tail::Cut
-        } else {
-            Tail::Clean
-        }
+        let cut = tails.contains(&Tail::Cut) || self.length.take().is_some();
+        if cut { Tail::Cut } else { Tail::Clean }
     }
 }
 

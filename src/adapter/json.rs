@@ -138,27 +138,15 @@ pub fn one_line(text: &str) -> String {
 /// ACP's tool kind for a runtime's tool name, by the words in it; `other` where none is known.
 #[must_use]
 pub fn tool_kind(name: &str) -> &'static str {
-    const WORDS: [(&str, &[&str]); 8] = [
-        (
-            "edit",
-            &[
-                "edit",
-                "write",
-                "patch",
-                "replace",
-                "file_change",
-                "create",
-                "str_replace",
-                "insert",
-            ],
-        ),
-        ("delete", &["delete", "remove"]),
-        ("move", &["move", "rename"]),
-        ("fetch", &["fetch", "web", "http", "browse", "url"]),
-        ("search", &["search", "grep", "glob", "find", "ls", "list"]),
-        ("read", &["read", "view", "cat", "open"]),
-        ("execute", &["bash", "shell", "exec", "execute", "command", "run", "terminal", "kill"]),
-        ("think", &["think", "plan", "todo", "task", "agent"]),
+    const WORDS: [(&str, &str); 8] = [
+        ("edit", "edit write patch replace file_change create str_replace insert"),
+        ("delete", "delete remove"),
+        ("move", "move rename"),
+        ("fetch", "fetch web http browse url"),
+        ("search", "search grep glob find ls list"),
+        ("read", "read view cat open"),
+        ("execute", "bash shell exec execute command run terminal kill"),
+        ("think", "think plan todo task agent"),
     ];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
     let mut words = vec![String::new()];
@@ -175,8 +163,8 @@ pub fn tool_kind(name: &str) -> &'static str {
         }
     }
     let whole = name.to_lowercase();
-    let known = |known: &&str| whole == *known || words.iter().any(|w| w == known);
-    WORDS.iter().find(|(_, list)| list.iter().any(known)).map_or("other", |(kind, _)| kind)
+    let known = |known: &str| whole == known || words.iter().any(|w| w == known);
+    WORDS.iter().find(|(_, list)| list.split(' ').any(known)).map_or("other", |(kind, _)| kind)
 }
 
 #[cfg(test)]

@@ -54,15 +54,19 @@ impl Runtime for LangGraph {
             return runs::event(&value, &mut self.messages, emit);
         }
         match name {
-            "metadata" => self.begin(&value, emit),
+            "metadata" => {
+                self.messages = Messages::default();
+                emit.start_turn(&TurnStarted {
+                    runtime: SPEC.name.into(),
+                    session: value.opt_text("run_id").map(Into::into),
+                    ..TurnStarted::default()
+                });
+            }
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
-                    if self.messages.message(name, message, emit) {
-                        continue;
-                    }
                     // The second half of a tuple says where the message comes from.
-                    if name != "messages" {
+                    if !self.messages.message(name, message, emit) && name != "messages" {
                         emit.status("info", name, message.clone());
                     }
                 }
@@ -95,15 +99,6 @@ impl Runtime for LangGraph {
 }
 
 impl LangGraph {
-    fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.messages = Messages::default();
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            session: value.opt_text("run_id").map(Into::into),
-            ..TurnStarted::default()
-        });
-    }
-
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if emit.error_after_turn(value) {
             return;

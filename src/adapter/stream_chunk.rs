@@ -5,7 +5,7 @@
 use super::prelude::*;
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) const SPEC: Spec = Spec {
     name: "stream-chunk",
@@ -22,12 +22,10 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let ours = value.opt_text("method").is_some_and(|m| m.starts_with("scaffold/"));
-    if ours && is_rpc(value) {
-        Match::Sure
-    } else if ours {
-        Match::Maybe
-    } else {
-        Match::No
+    match (ours, is_rpc(value)) {
+        (true, true) => Match::Sure,
+        (true, false) => Match::Maybe,
+        (false, _) => Match::No,
     }
 }
 
@@ -59,16 +57,13 @@ struct Chunk {
     done: bool,
 }
 
-const KEY: &str = "chunk";
+const ANSWER: Text<'_> = Text { key: "chunk", kind: TextKind::Answer, parent: None };
 
 impl Runtime for Lanes {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         match Rpc::of(&value) {
             Rpc::Call { method, params, .. } => self.call(method, params, emit),
-            Rpc::Error { error, .. } => {
-                let message = error.text("message");
-                self.note("error", message, error, emit);
-            }
+            Rpc::Error { error, .. } => self.note("error", error.text("message"), error, emit),
             _ => self.note("info", "a message of another kind", &value, emit),
         }
     }
@@ -87,31 +82,35 @@ impl Lanes {
         let known = self.lanes.iter().position(|lane| lane.is(&id));
         let open = known.filter(|lane| emit.in_lane(*lane, |emit| emit.turn_open()));
         let method = method.strip_prefix("scaffold/").unwrap_or(method);
-        let (lane, missed) = match method {
+        let (lane, kind, missed) = match method {
             "streamChunk" => {
                 if known.is_none() {
                     self.give_up(emit);
                 }
-                let free = || self.free(emit);
-                (known.or_else(free), ("info", "another stream"))
+                (known.or_else(|| self.free(emit)), "info", "another stream")
             }
-            "streamCancel" => (open, ("info", "another stream was cancelled")),
-            "streamError" => (open, ("error", "another stream failed")),
-            _ => (None, ("info", method)),
+            "streamCancel" => (open, "info", "another stream was cancelled"),
+            "streamError" => (open, "error", "another stream failed"),
+            _ => (None, "info", method),
         };
         let Some(lane) = lane else {
-            return self.note(missed.0, missed.1, params, emit);
+            return self.note(kind, missed, params, emit);
         };
         if lane == self.lanes.len() {
             self.lanes.push(Chunks::default());
         }
         self.last = lane;
-        let Some(chunks) = self.lanes.get_mut(lane) else {
-            return;
-        };
+        let chunks = &mut self.lanes[lane];
         emit.in_lane(lane, |emit| match method {
-            "streamCancel" => chunks.cancel(params, emit),
-            "streamError" => chunks.fail(params, emit),
+            "streamCancel" => {
+                chunks.release(emit);
+                let reason = params.opt_text("reason").unwrap_or("cancelled");
+                emit.cancelled(reason, Some("streamCancel"), &Spent::default());
+            }
+            "streamError" => {
+                chunks.release(emit);
+                emit.fail(failure_of(params), &Spent::default());
+            }
             _ => chunks.chunk(id, params, emit),
         });
     }
@@ -135,9 +134,7 @@ impl Lanes {
 
     /// Says a status where the last message was said.
     fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
-        emit.in_lane(self.last, |emit| {
-            emit.status(kind, message, data.clone());
-        });
+        emit.in_lane(self.last, |emit| emit.status(kind, message, data.clone()));
     }
 }
 
@@ -150,14 +147,9 @@ impl Chunks {
         let number = params.u64("sequence");
         if !emit.turn_open() {
             if self.is(&stream) {
-                let message = "the turn had ended already";
-                return emit.status("log", message, params.clone());
+                return emit.late(params);
             }
-            emit.start_turn(&TurnStarted {
-                runtime: SPEC.name.into(),
-                session: Some(stream.as_str().into()),
-                ..TurnStarted::default()
-            });
+            emit.begin(SPEC.name, None, Some(&stream));
             *self = Self {
                 stream: Some(stream),
                 // A stream begins with 0 or with 1.
@@ -228,23 +220,12 @@ impl Chunks {
     }
 
     fn say(&mut self, chunk: &Chunk, emit: &mut Emit<'_>) {
-        emit.delta(&text(TextKind::Answer, KEY), &chunk.text);
+        emit.delta(&ANSWER, &chunk.text);
         if chunk.done {
-            emit.finish_block(&text(TextKind::Answer, KEY), None);
+            emit.finish_block(&ANSWER, None);
             emit.complete("done", None, &Spent::default());
             self.early.clear();
         }
-    }
-
-    fn cancel(&mut self, params: &Value, emit: &mut Emit<'_>) {
-        self.release(emit);
-        let reason = params.opt_text("reason").unwrap_or("cancelled");
-        emit.cancelled(reason, Some("streamCancel"), &Spent::default());
-    }
-
-    fn fail(&mut self, params: &Value, emit: &mut Emit<'_>) {
-        self.release(emit);
-        emit.fail(failure_of(params), &Spent::default());
     }
 }
 
@@ -256,8 +237,7 @@ fn id_of(params: &Value) -> String {
 /// The text of a chunk: a string, or an object that has one.
 fn text_of(chunk: &Value) -> String {
     let keys = ["text", "content", "delta", "data"];
-    let text = chunk.as_str().or_else(|| keys.into_iter().find_map(|key| chunk.opt_text(key)));
-    match text {
+    match chunk.as_str().or_else(|| keys.into_iter().find_map(|key| chunk.opt_text(key))) {
         Some(text) => text.to_owned(),
         None if chunk.is_null() => String::new(),
         None => chunk.to_string(),

@@ -44,39 +44,32 @@ struct Vercel {
 
 impl Runtime for Vercel {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let id = value.text("id");
         let call = value.text("toolCallId");
-        match value.text("type") {
+        let type_ = value.text("type");
+        let reasoning = type_.starts_with("reasoning");
+        let kind = if reasoning { TextKind::Reasoning } else { TextKind::Answer };
+        let block = text(kind, value.text("id"));
+        match type_ {
             "start" => self.start(emit),
             "start-step" => {
-                self.ensure(emit);
+                if !emit.turn_open() {
+                    self.start(emit);
+                }
                 self.step = true;
             }
             "finish-step" => self.step = false,
             "text-start" | "reasoning-start" => {}
-            "text-delta" => {
+            "text-delta" | "reasoning-delta" => {
                 let said = said_at(&value, "delta", emit);
-                emit.delta(&text(TextKind::Answer, id), said);
+                emit.delta(&block, said);
             }
-            "reasoning-delta" => {
-                let said = said_at(&value, "delta", emit);
-                emit.delta(&text(TextKind::Reasoning, id), said);
-            }
-            "text-end" => emit.finish_block(&text(TextKind::Answer, id), None),
-            "reasoning-end" => emit.finish_block(&text(TextKind::Reasoning, id), None),
-            "tool-input-start" => {
-                let name = value.text("toolName");
-                self.held.begin(call, (call, name), emit);
-            }
-            "tool-input-delta" => {
-                let piece = value.text("inputTextDelta");
-                self.held.add(call, piece);
-            }
+            "text-end" | "reasoning-end" => emit.finish_block(&block, None),
+            "tool-input-start" => self.held.begin(call, (call, value.text("toolName")), emit),
+            "tool-input-delta" => self.held.add(call, value.text("inputTextDelta")),
             "finish" => self.finish(&value, emit),
             "abort" => self.abort(&value, emit),
             "error" => {
-                let message = value.text("errorText");
-                emit.status("error", message, value.clone());
+                emit.status("error", value.text("errorText"), value.clone());
                 self.error.get_or_insert(value);
             }
             type_ if type_.starts_with("tool-") => self.tool((type_, call), &value, emit),
@@ -108,16 +101,10 @@ impl Vercel {
         emit.start_turn(&TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() });
     }
 
-    fn ensure(&mut self, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            self.start(emit);
-        }
-    }
-
     /// Fails the turn if there was an error, whatever the stream said since.
     fn give_in(&mut self, emit: &mut Emit<'_>) {
         if let Some(error) = self.error.take()
-            && (emit.turn_open() || emit.turns() == 0)
+            && !emit.over()
         {
             self.held.start_all(emit);
             emit.fail(failure_of(&error), &Spent::default());
@@ -129,7 +116,7 @@ impl Vercel {
         if self.error.is_some() {
             return self.give_in(emit);
         }
-        if !emit.turn_open() && emit.turns() > 0 {
+        if emit.over() {
             return emit.late(value);
         }
         self.held.start_all(emit);
@@ -145,7 +132,7 @@ impl Vercel {
         if self.error.is_some() {
             return self.give_in(emit);
         }
-        if emit.turn_open() || emit.turns() == 0 {
+        if !emit.over() {
             self.held.start_all(emit);
             let reason = value.opt_text("reason").unwrap_or("abort");
             emit.cancelled(reason, Some("abort"), &Spent::default());
@@ -153,11 +140,9 @@ impl Vercel {
     }
 
     fn tool(&mut self, (type_, id): (&str, &str), value: &Value, emit: &mut Emit<'_>) {
-        let preliminary = value.is("preliminary");
         let outcome = match type_ {
             "tool-input-available" | "tool-input-error" => {
-                let name = value.text("toolName");
-                self.held.begin(id, (id, name), emit);
+                self.held.begin(id, (id, value.text("toolName")), emit);
                 if let Some(input) = value.get("input") {
                     self.held.set(id, &crate::codec::to_json(input));
                 }
@@ -167,20 +152,16 @@ impl Vercel {
                 }
                 "error"
             }
-            "tool-output-available" if preliminary => {
+            "tool-output-available" if value.is("preliminary") => {
                 return emit.status("progress", type_, value.clone());
             }
             "tool-output-available" => "ok",
             "tool-output-error" => "error",
             "tool-output-denied" => "denied",
-            "tool-approval-request" => {
-                return emit.status("permission", type_, value.clone());
-            }
+            "tool-approval-request" => return emit.status("permission", type_, value.clone()),
             _ => return emit.status("info", type_, value.clone()),
         };
         self.held.start(id, emit);
-        let output = value.get("output").or_else(|| value.get("errorText"));
-        let end = ToolEnd { id, outcome, output: output.map(raw), ..ToolEnd::default() };
-        emit.finish_call(&end);
+        emit.tool_done(id, "", outcome, value.get("output").or(value.get("errorText")));
     }
 }

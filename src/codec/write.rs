@@ -169,6 +169,7 @@ pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u6
 }
 
 /// Which bytes a diagnostic is about, and where they stood.
+#[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The line of the input, from 1.
     pub line: u64,

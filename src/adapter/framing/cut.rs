@@ -6,34 +6,30 @@ use memchr::memchr2;
 use super::eventstream;
 use crate::codec::Place;
 
-/// What was cut off.
+/// A piece of the input, and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cut<'a> {
-    /// A line without its end.
-    Line { bytes: &'a [u8], line: u64, offset: u64 },
-    /// A piece of a line that is too long.
-    Long { bytes: &'a [u8], line: u64, offset: u64 },
-    /// A body that was asked for; at the end of the input what there is of it.
-    Body { bytes: &'a [u8], line: u64, offset: u64 },
-    /// A message of a binary event stream; at the end of the input what there is of it.
-    Binary { bytes: &'a [u8], line: u64, offset: u64 },
+pub(super) struct Cut<'a> {
+    pub kind: Kind,
+    pub place: Place<'a>,
 }
 
-impl<'a> Cut<'a> {
-    pub(super) fn place(&self) -> Place<'a> {
-        let (Cut::Line { bytes, line, offset }
-        | Cut::Long { bytes, line, offset }
-        | Cut::Body { bytes, line, offset }
-        | Cut::Binary { bytes, line, offset }) = *self;
-        Place { line, offset, bytes }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A line without its end.
+    Line,
+    /// A piece of a line that is too long.
+    Long,
+    /// A body that was asked for; at the end of the input the part that has come.
+    Body,
+    /// A message of a binary event stream; at the end of the input the part that has come.
+    Binary,
 }
 
 /// Takes what was cut off, and may ask for a body of so many bytes.
 type Take<'t> = dyn FnMut(Cut<'_>) -> Option<usize> + 't;
 
 /// The cutter. It holds the beginning of one line or body.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cutter {
     max: usize,
     held: Vec<u8>,
@@ -51,16 +47,7 @@ pub(super) struct Cutter {
 
 impl Cutter {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            max,
-            held: Vec::new(),
-            body: None,
-            binary: false,
-            after_cr: false,
-            long: false,
-            line: 1,
-            offset: 0,
-        }
+        Self { max, line: 1, ..Self::default() }
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut Take<'_>) {
@@ -82,14 +69,17 @@ impl Cutter {
 
     pub(super) fn end(&mut self, take: &mut Take<'_>) {
         let held = std::mem::take(&mut self.held);
-        let (bytes, line, offset) = (held.as_slice(), self.line, self.offset);
-        if std::mem::take(&mut self.binary) {
-            take(Cut::Binary { bytes, line, offset });
-        } else if self.body.take().is_some() {
-            take(Cut::Body { bytes, line, offset });
-        } else if !held.is_empty() {
-            take(Cut::Line { bytes, line, offset });
-        }
+        let kind = match (std::mem::take(&mut self.binary), self.body.take()) {
+            (true, _) => Kind::Binary,
+            (false, Some(_)) => Kind::Body,
+            (false, None) if held.is_empty() => return,
+            (false, None) => Kind::Line,
+        };
+        take(self.cut(kind, &held));
+    }
+
+    fn cut<'b>(&self, kind: Kind, bytes: &'b [u8]) -> Cut<'b> {
+        Cut { kind, place: Place { line: self.line, offset: self.offset, bytes } }
     }
 
     fn more_body<'b>(&mut self, length: usize, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
@@ -98,7 +88,7 @@ impl Cutter {
         if self.held.len() == length {
             let held = std::mem::take(&mut self.held);
             self.body = None;
-            take(Cut::Body { bytes: &held, line: self.line, offset: self.offset });
+            take(self.cut(Kind::Body, &held));
             self.offset += length as u64;
         }
         later
@@ -118,7 +108,7 @@ impl Cutter {
         } else if self.held.len() == length && length > eventstream::PRELUDE {
             let held = std::mem::take(&mut self.held);
             self.binary = false;
-            take(Cut::Binary { bytes: &held, line: self.line, offset: self.offset });
+            take(self.cut(Kind::Binary, &held));
             self.offset += length as u64;
         }
         later
@@ -151,14 +141,16 @@ impl Cutter {
 
     /// A whole line, of which `now` is the part that is not held.
     fn line(&mut self, now: &[u8], take: &mut Take<'_>) -> Option<usize> {
-        let (line, offset) = (self.line, self.offset);
-        self.offset += (self.held.len() + now.len()) as u64;
-        if self.held.is_empty() {
-            return take(Cut::Line { bytes: now, line, offset });
-        }
         let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(now);
-        take(Cut::Line { bytes: &held, line, offset })
+        let bytes = if held.is_empty() {
+            now
+        } else {
+            held.extend_from_slice(now);
+            &held
+        };
+        let cut = self.cut(Kind::Line, bytes);
+        self.offset += bytes.len() as u64;
+        take(cut)
     }
 
     fn long(&mut self, now: &[u8], take: &mut Take<'_>) {
@@ -166,7 +158,7 @@ impl Cutter {
         let held = std::mem::take(&mut self.held);
         for bytes in [held.as_slice(), now] {
             for bytes in bytes.chunks(64 << 10) {
-                take(Cut::Long { bytes, line: self.line, offset: self.offset });
+                take(self.cut(Kind::Long, bytes));
                 self.offset += bytes.len() as u64;
             }
         }

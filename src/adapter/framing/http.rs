@@ -49,8 +49,7 @@ impl Head {
     /// The value of a header, by its name in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let mut named = self.headers.iter().filter(|(n, _)| n == name);
-        named.next().map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// All of it for a status, without what is secret.

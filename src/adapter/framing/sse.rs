@@ -101,12 +101,8 @@ impl Sse {
     /// A blank line: the event is complete.
     pub(super) fn dispatch(&mut self, each: &mut Each<'_>) {
         if !self.data.is_empty() {
-            each(Frame::Message(Message {
-                event: &self.event,
-                text: &self.data,
-                line: self.line,
-                offset: self.offset,
-            }));
+            let Self { event, data: text, line, offset, .. } = &*self;
+            each(Frame::Message(Message { event, text, line: *line, offset: *offset }));
         }
         self.clear();
     }
@@ -117,7 +113,7 @@ impl Sse {
             self.dispatch(each);
             return Tail::Clean;
         }
-        let begun = self.begun || !self.event.is_empty();
+        let begun = self.is_begun();
         if self.data.is_empty() {
             self.clear();
         } else {

@@ -17,7 +17,7 @@ pub(super) struct Messages {
 #[derive(Debug)]
 struct Growing {
     id: String,
-    tools: Vec<(String, String, Value)>,
+    tools: Vec<Value>,
     /// Blocks that were said: kind and key.
     blocks: Vec<(TextKind, String)>,
 }
@@ -50,7 +50,6 @@ impl Messages {
             "AIMessageChunk" if event == "messages" => self.chunk(message, emit),
             "AIMessageChunk" => self.whole(message, emit),
             "tool" | "ToolMessage" => self.tool_result(message, emit),
-            "human" | "system" | "HumanMessage" | "SystemMessage" => return false,
             _ => return false,
         }
         if event == "messages/complete" {
@@ -80,20 +79,13 @@ impl Messages {
     fn whole(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let id = message.text("id");
         let growing = self.grow(id, emit);
-        let calls = message.get("tool_calls").and_then(Value::as_array);
-        let calls = calls.into_iter().flatten().take(256);
-        growing.tools = calls
-            .map(|call| {
-                let text = |key| call.text(key).to_owned();
-                let input = call.get("args").cloned().unwrap_or_default();
-                (text("id"), text("name"), input)
-            })
-            .collect();
+        growing.tools = message.items("tool_calls").take(256).cloned().collect();
         for (kind, at, said) in texts(message) {
             let key = format!("{id}/{at}");
-            self.say((kind, &key), emit, |snapshot, text, emit| {
-                snapshot.whole(text, said, emit);
-            });
+            let whole = |seen: &mut Snapshot, text: &Text<'_>, emit: &mut Emit<'_>| {
+                seen.whole(text, said, emit);
+            };
+            self.emit_text((kind, &key), emit, whole);
         }
         self.stop(message, emit);
     }
@@ -104,22 +96,20 @@ impl Messages {
         self.grow(id, emit);
         for (kind, at, said) in texts(message) {
             let key = format!("{id}/{at}");
-            self.say((kind, &key), emit, |snapshot, text, emit| {
-                snapshot.delta(text, said, emit);
-            });
+            let delta = |seen: &mut Snapshot, text: &Text<'_>, emit: &mut Emit<'_>| {
+                seen.delta(text, said, emit);
+            };
+            self.emit_text((kind, &key), emit, delta);
         }
-        let pieces = message.get("tool_call_chunks").and_then(Value::as_array);
-        for piece in pieces.into_iter().flatten() {
-            let index = piece.at("index");
-            let key = format!("{id}/{index}");
-            let named = |key| piece.text(key);
-            self.held.begin(&key, (named("id"), named("name")), emit);
-            self.held.add(&key, named("args"));
+        for piece in message.items("tool_call_chunks") {
+            let key = format!("{id}/{}", piece.at("index"));
+            self.held.begin(&key, (piece.text("id"), piece.text("name")), emit);
+            self.held.add(&key, piece.text("args"));
         }
         self.stop(message, emit);
     }
 
-    fn say(
+    fn emit_text(
         &mut self,
         (kind, key): (TextKind, &str),
         emit: &mut Emit<'_>,
@@ -155,8 +145,7 @@ impl Messages {
 
     /// The graph has gone on: what was growing is complete.
     pub(super) fn step(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let begun = ["task", "checkpoint"].contains(&value.text("type"));
-        if !begun {
+        if !["task", "checkpoint"].contains(&value.text("type")) {
             self.release(emit);
         }
     }
@@ -167,9 +156,8 @@ impl Messages {
             for (kind, key) in &growing.blocks {
                 emit.finish_block(&text(*kind, key), None);
             }
-            for (id, name, input) in &growing.tools {
-                let input = raw(input);
-                emit.start_named(&Call { id, name, ..Call::default() }, Some(&input));
+            for call in &growing.tools {
+                emit.tool(call.text("id"), call.text("name"), call.get("args"));
             }
         }
         self.held.start_all(emit);
@@ -177,17 +165,12 @@ impl Messages {
 
     fn tool_result(&mut self, message: &Value, emit: &mut Emit<'_>) {
         self.release(emit);
-        let end = ToolEnd {
-            id: message.text("tool_call_id"),
-            name: message.text("name"),
-            outcome: match message.opt_text("status") {
-                Some("success") => "ok",
-                Some("error") => "error",
-                _ => "unknown",
-            },
-            output: message.get("content").map(raw),
-            ..ToolEnd::default()
+        let outcome = match message.text("status") {
+            "success" => "ok",
+            "error" => "error",
+            _ => "unknown",
         };
-        emit.finish_call(&end);
+        let (id, name) = (message.text("tool_call_id"), message.text("name"));
+        emit.tool_done(id, name, outcome, message.get("content"));
     }
 }

@@ -9,8 +9,7 @@ pub(super) fn event(value: &Value, messages: &mut Messages, emit: &mut Emit<'_>)
     let data = value.at("data");
     let id = value.text("run_id");
     let name = value.text("name");
-    let parents = value.get("parent_ids").and_then(Value::as_array);
-    let root = parents.is_some_and(Vec::is_empty);
+    let root = value.at("parent_ids").as_array().is_some_and(Vec::is_empty);
     let kind = value.text("event");
     match kind {
         "on_chain_start" if root && !emit.turn_open() => {
@@ -40,20 +39,11 @@ pub(super) fn event(value: &Value, messages: &mut Messages, emit: &mut Emit<'_>)
         "on_chat_model_end" | "on_llm_end" => messages.release(emit),
         "on_tool_start" => {
             messages.release(emit);
-            let input = data.get("input").map(raw);
-            emit.start_named(&Call { id, name, ..Call::default() }, input.as_deref());
+            emit.tool(id, name, data.get("input"));
         }
         "on_tool_end" | "on_tool_error" => {
-            let failed = kind == "on_tool_error";
-            let output = data.get("output").or_else(|| data.get("error"));
-            let end = ToolEnd {
-                id,
-                name,
-                outcome: if failed { "error" } else { "ok" },
-                output: output.map(raw),
-                ..ToolEnd::default()
-            };
-            emit.finish_call(&end);
+            let outcome = if kind == "on_tool_error" { "error" } else { "ok" };
+            emit.tool_done(id, name, outcome, data.get("output").or(data.get("error")));
         }
         _ => emit.status("info", kind, value.clone()),
     }
