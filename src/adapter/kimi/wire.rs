@@ -61,7 +61,7 @@ impl Wire {
         match kind {
             "TurnBegin" => emit.start_turn(&TurnStarted {
                 runtime: super::SPEC.name.into(),
-                prompt: plain(payload.at("user_input")).as_str().map(|said| said.to_owned().into()),
+                prompt: plain(payload.at("user_input")).as_str().map(Into::into),
                 ..TurnStarted::default()
             }),
             "StepBegin" => self.release(emit),
