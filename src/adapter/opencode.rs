@@ -102,7 +102,7 @@ impl Run {
                 self.step(part, emit);
                 match part.opt_text("reason") {
                     Some("tool-calls") => {}
-                    Some(reason) => self.complete(reason, emit),
+                    Some(reason) => emit.complete(reason, None, &std::mem::take(&mut self.spent)),
                     None => {
                         let message = "the step ended without a reason";
                         emit.status("warning", message, value.clone());
@@ -119,10 +119,6 @@ impl Run {
         let used = usage(part.at("tokens")).map(with_cache);
         spend(&mut self.spent, used, part.at("cost").as_f64());
         emit.note_spent(&self.spent);
-    }
-
-    fn complete(&mut self, reason: &str, emit: &mut Emit<'_>) {
-        emit.complete(reason, None, &std::mem::take(&mut self.spent));
     }
 
     fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {

@@ -51,10 +51,6 @@ impl Session {
         emit.status("error", &sentence(error), error.clone());
     }
 
-    fn start(&self, emit: &mut Emit<'_>) {
-        emit.begin(super::SPEC.name, None, self.id.as_deref());
-    }
-
     fn notification(&mut self, note: &Value, emit: &mut Emit<'_>) {
         let index = note.u64("blockIndex").unwrap_or(0);
         let key = format!("{}/{index}", note.text("messageId"));
@@ -76,7 +72,7 @@ impl Session {
     }
 
     fn delta(&mut self, key: String, kind: TextKind, note: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
+        emit.begin(super::SPEC.name, None, self.id.as_deref());
         let begun = || (kind, Said::default());
         let (kind, said) = self.texts.entry(key.clone()).or_insert_with(begun);
         said.delta(&text(*kind, &key), note.text("textDelta"), emit);
@@ -90,7 +86,7 @@ impl Session {
             match part.text("type") {
                 "text" if user => emit.user(said),
                 kind @ ("text" | "thinking") => {
-                    self.start(emit);
+                    emit.begin(super::SPEC.name, None, self.id.as_deref());
                     let key = format!("{}/{at}", message.text("id"));
                     let known = self.texts.remove(&key).map(|(_, said)| said);
                     let kind = if kind == "text" { TextKind::Answer } else { TextKind::Reasoning };
@@ -104,7 +100,7 @@ impl Session {
     }
 
     fn call(&mut self, call: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
+        emit.begin(super::SPEC.name, None, self.id.as_deref());
         for (_, said) in self.texts.values_mut() {
             said.close();
         }
@@ -114,7 +110,7 @@ impl Session {
     }
 
     fn complete(&mut self, note: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
+        emit.begin(super::SPEC.name, None, self.id.as_deref());
         self.texts.clear();
         let usage = usage(note.at("tokenUsage")).map(with_cache);
         let spent = Spent { usage, ..Spent::default() };

@@ -92,10 +92,6 @@ impl Server {
         }
     }
 
-    fn is_users(&self, message: &str) -> bool {
-        self.messages.get(message).copied().unwrap_or(false)
-    }
-
     /// The part with this id.
     fn known(&mut self, id: &str) -> &mut Part {
         if self.parts.len() >= MAX_KNOWN && !self.parts.contains_key(id) {
@@ -104,21 +100,9 @@ impl Server {
         self.parts.entry(id.to_owned()).or_default()
     }
 
-    /// Notes that a part is done; `false` if it was before.
-    fn ends(&mut self, id: &str) -> bool {
-        !std::mem::replace(&mut self.known(id).done, true)
-    }
-
-    /// Texts that the guard has closed, before a tool or at the end of a turn.
-    fn close_texts(&mut self) {
-        for part in self.parts.values_mut() {
-            part.said.close();
-        }
-    }
-
     fn delta(&mut self, props: &Value, emit: &mut Emit<'_>) {
         let (id, field) = (props.text("partID"), props.text("field"));
-        if field != "text" || self.is_users(props.text("messageID")) {
+        if field != "text" || self.messages.get(props.text("messageID")) == Some(&true) {
             return emit.status("progress", &format!("a piece of {field:?}"), props.clone());
         }
         let delta = said_at(props, "delta", emit);
@@ -132,23 +116,25 @@ impl Server {
     fn part(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let (type_, id, status) =
             (part.text("type"), part.text("id"), part.at("state").text("status"));
+        let users = self.messages.get(part.text("messageID")) == Some(&true);
         match (type_, part.opt_text("text")) {
-            ("text", Some(said)) if self.is_users(part.text("messageID")) => emit.user(said),
+            ("text", Some(said)) if users => emit.user(said),
             ("text" | "reasoning", Some(said)) => self.whole(part, said, emit),
             ("step-start", _) => {}
             ("tool", _) if status == "pending" => {}
             ("tool", _) => {
-                self.close_texts();
+                // A tool closes the texts before it.
+                self.parts.values_mut().for_each(|part| part.said.close());
                 let done = matches!(status, "completed" | "error");
                 if emit.turn_open() || !done {
                     start_tool(part, emit);
                 }
-                if done && self.ends(id) {
+                if done && !std::mem::replace(&mut self.known(id).done, true) {
                     finish_tool(part, emit);
                 }
             }
             ("step-finish", _) => {
-                if self.ends(id) {
+                if !std::mem::replace(&mut self.known(id).done, true) {
                     self.run.step(part, emit);
                     self.reason = part.opt_text("reason").map(str::to_owned);
                 }
@@ -180,7 +166,9 @@ impl Server {
             return emit.status("session", "idle", props.clone());
         }
         let reason = self.reason.take();
-        self.run.complete(reason.as_deref().unwrap_or("idle"), emit);
-        self.close_texts();
+        let spent = std::mem::take(&mut self.run.spent);
+        emit.complete(reason.as_deref().unwrap_or("idle"), None, &spent);
+        // What the server still repeats of them is nothing new.
+        self.parts.values_mut().for_each(|part| part.said.close());
     }
 }
