@@ -13,14 +13,18 @@ pub(super) const SPEC: Spec = Spec {
     usage: "agy --output-format json -p PROMPT",
     commands: &["agy", "antigravity"],
     flags: &["--output-format"],
-    keys: "duration_seconds event init num_turns permission_mode state step_index step_type step_update \
-        text_delta thinking_tokens tool_info tool_name action conversation_id denied_actions duration_seconds response thinking_tokens",
+    keys: "duration_seconds event init num_turns permission_mode state step_index step_type \
+        step_update text_delta thinking_tokens tool_info tool_name action conversation_id \
+        denied_actions response",
     detect,
     new: |_| Box::new(Antigravity::default()),
     ..Spec::LINES
 };
 
 const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent: None };
+
+/// The events of its stream, each with a body of the same name.
+const EVENTS: [&str; 3] = ["init", "step_update", "result"];
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -29,38 +33,32 @@ fn detect(value: &Value) -> Match {
     if event || (has("conversation_id") && status) { Match::Sure } else { Match::No }
 }
 
-/// The events of its stream, each with a body of the same name.
-const EVENTS: [&str; 3] = ["init", "step_update", "result"];
-
 #[derive(Default)]
 struct Antigravity {
     said: Said,
-    /// The texts of the stream, so that the result does not repeat the last of them.
+    /// The last text of the stream with its step, so that the result does not repeat it.
     step: Option<(u64, String)>,
     session: Option<String>,
 }
 
 impl Runtime for Antigravity {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if let Some(event) = value.opt_text("event").filter(|event| value.get(*event).is_some()) {
-            return self.event(event, value.get(event).unwrap_or(&Value::Null), emit);
+        if let Some((event, body)) = value.opt_text("event").and_then(|e| Some((e, value.get(e)?)))
+        {
+            return self.event(event, body, emit);
         }
         let type_ = value.text("type");
         let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
-        let piece = ["text", "delta", "data"];
-        let piece = piece.iter().find_map(|key| value.opt_text(key));
+        let piece = ["text", "delta", "data"].iter().find_map(|key| value.opt_text(key));
         match (type_, piece) {
             ("text_delta", Some(delta)) => self.said.delta(&ANSWER, delta, emit),
             ("" | "result", _) if result.opt_text("status").is_some() => {
                 if emit.over() && type_ == "result" {
-                    emit.late(&value);
-                } else {
-                    self.result(result, emit);
+                    return emit.late(&value);
                 }
+                self.result(result, emit);
             }
-            _ => {
-                emit.other(type_, &value);
-            }
+            _ => emit.other(type_, &value),
         }
     }
 }
@@ -72,86 +70,47 @@ impl Antigravity {
         }
         match event {
             "step_update" => self.step(body, emit),
-            "result" if emit.over() => {
-                emit.late(body);
-            }
+            "result" if emit.over() => emit.late(body),
             "result" => self.result(body, emit),
             _ => emit.status("session", event, body.clone()),
         }
     }
 
-    fn start(&self, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            let session = self.session.as_deref().map(Into::into);
-            let runtime = SPEC.name.into();
-            emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
-        }
-    }
-
     /// A step of the stream: a text in pieces, or a tool.
     fn step(&mut self, step: &Value, emit: &mut Emit<'_>) {
-        let number = step.u64("step_index").unwrap_or(0);
-        let state = step.text("state");
-        match (step.text("step_type"), step.opt_text("text_delta")) {
+        let (number, active) =
+            (step.u64("step_index").unwrap_or(0), step.text("state") == "ACTIVE");
+        let (kind, key) = (step.text("step_type"), number.to_string());
+        let delta = step.opt_text("text_delta");
+        let said = matches!(kind, "agent_response" | "thinking" | "agent_thought");
+        if matches!(kind, "tool" | "user_input") || (said && delta.is_some()) {
+            emit.begin(SPEC.name, None, self.session.as_deref());
+        }
+        match (kind, delta) {
             ("agent_response", Some(delta)) => {
-                self.start(emit);
-                if self.step.as_ref().is_none_or(|(last, _)| *last != number) {
-                    self.step = Some((number, String::new()));
-                }
-                if let Some((_, said)) = &mut self.step {
-                    crate::codec::append(said, delta);
-                }
-                let key = number.to_string();
+                let same = self.step.take().filter(|(last, _)| *last == number);
+                let (_, said) = self.step.insert(same.unwrap_or((number, String::new())));
+                crate::codec::append(said, delta);
                 emit.delta(&text(TextKind::Answer, &key), delta);
-                if state != "ACTIVE" {
+                if !active {
                     emit.finish_block(&text(TextKind::Answer, &key), None);
                 }
             }
             ("thinking" | "agent_thought", Some(delta)) => {
-                self.start(emit);
-                emit.delta(&text(TextKind::Reasoning, &number.to_string()), delta);
+                emit.delta(&text(TextKind::Reasoning, &key), delta);
             }
-            ("tool", _) => self.tool(number, state, step, emit),
-            ("user_input", _) => self.start(emit),
-            (kind, _) => emit.status("progress", kind, step.clone()),
+            ("tool", _) => tool(&format!("step_{number}"), step, emit),
+            ("user_input", _) => {}
+            _ => emit.status("progress", kind, step.clone()),
         }
-    }
-
-    fn tool(&mut self, number: u64, state: &str, step: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
-        let info = step.at("tool_info");
-        let name = step.opt_text("tool_name").or(info.opt_text("name")).unwrap_or_default();
-        let id = format!("step_{number}");
-        let input = info.get("parameters");
-        emit.tool(&id, name, input);
-        if state == "ACTIVE" {
-            return;
-        }
-        let error = info.non_null("error");
-        let seconds = step.get("duration_seconds").and_then(Value::as_f64);
-        emit.finish_tool(&Done {
-            id: &id,
-            name,
-            outcome: if error.is_some() || state == "ERROR" { "error" } else { "ok" },
-            output: error.or(info.get("output")),
-            duration_ms: seconds.map(|s| (s * 1000.0).round() as u64),
-            ..Done::default()
-        });
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            emit.start_turn(&TurnStarted {
-                runtime: "antigravity".into(),
-                session: value.opt_text("conversation_id").map(Into::into),
-                ..TurnStarted::default()
-            });
-        }
-        let denied = value.get("denied_actions").and_then(Value::as_array);
-        if let Some(denied) = denied.filter(|d| !d.is_empty()) {
+        emit.begin(SPEC.name, None, value.opt_text("conversation_id"));
+        let denied = value.items("denied_actions").as_slice();
+        if !denied.is_empty() {
             let message = format!("denied tool calls: {}", denied.len());
-            let data = serde_json::json!({"denied_actions": denied});
-            emit.status("permission", &message, data);
+            emit.status("permission", &message, serde_json::json!({"denied_actions": denied}));
         }
         let said = std::mem::take(&mut self.said);
         let response = said_at(value, "response", emit);
@@ -160,24 +119,31 @@ impl Antigravity {
         if !response.is_empty() && !repeated {
             said.confirm(&ANSWER, response, emit);
         }
-        let seconds = value.get("duration_seconds").and_then(Value::as_f64);
-        let spent = Spent {
-            usage: value.get("usage").and_then(usage),
-            // Rust's casts saturate, so no number is too large.
-            duration_ms: seconds.map(|s| (s * 1000.0).round() as u64),
-            ..Spent::default()
-        };
-        let error = value.non_null("error");
-        let error = error.map(|e| e.as_str().or(e.opt_text("message")).unwrap_or_default());
+        let (usage, duration_ms) = (usage(value.at("usage")), duration_ms(value));
+        let spent = Spent { usage, duration_ms, ..Spent::default() };
+        let error = value.at("error").as_str().unwrap_or(value.at("error").text("message"));
         match value.text("status") {
-            "SUCCESS" | "success" if error.is_none_or(str::is_empty) => {
-                emit.complete(value.text("status"), None, &spent);
-            }
-            "CANCELLED" | "CANCELED" => emit.cancelled(value.text("status"), None, &spent),
-            status => {
-                let message = one_line(error.unwrap_or_default());
-                emit.fail(failure(&message, status, None), &spent);
-            }
+            stop @ ("SUCCESS" | "success") if error.is_empty() => emit.complete(stop, None, &spent),
+            stop @ ("CANCELLED" | "CANCELED") => emit.cancelled(stop, None, &spent),
+            status => emit.fail(failure(&one_line(error), status, None), &spent),
         }
     }
+}
+
+fn tool(id: &str, step: &Value, emit: &mut Emit<'_>) {
+    let (info, state) = (step.at("tool_info"), step.text("state"));
+    let name = step.opt_text("tool_name").unwrap_or(info.text("name"));
+    emit.tool(id, name, info.get("parameters"));
+    if state == "ACTIVE" {
+        return;
+    }
+    let error = info.non_null("error");
+    let outcome = if error.is_some() || state == "ERROR" { "error" } else { "ok" };
+    let (output, duration_ms) = (error.or(info.get("output")), duration_ms(step));
+    emit.finish_tool(&Done { id, name, outcome, output, duration_ms, ..Done::default() });
+}
+
+/// `duration_seconds` in milliseconds; Rust's casts saturate, so no number is too large.
+fn duration_ms(value: &Value) -> Option<u64> {
+    Some((value.at("duration_seconds").as_f64()? * 1000.0).round() as u64)
 }

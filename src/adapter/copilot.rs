@@ -15,9 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["copilot"],
     flags: &["--output-format"],
     keys: "agentId copilotVersion deltaContent detailedContent ephemeral errorType exitCode \
-        inputTokens reasoningText \
-        outputTokens parentId premiumRequests reasoningId sessionDurationMs statusCode success \
-        toolRequests totalApiDurationMs turnId",
+        inputTokens outputTokens parentId premiumRequests reasoningId reasoningText \
+        sessionDurationMs statusCode success toolRequests totalApiDurationMs turnId",
     detect,
     new: |_| Box::new(Copilot::default()),
     ..Spec::LINES
@@ -27,14 +26,13 @@ pub(super) const SPEC: Spec = Spec {
 const MAX_MESSAGES: usize = 64;
 
 fn detect(value: &Value) -> Match {
-    let type_ = value.text("type");
-    let first = type_.split_once('.').map_or(type_, |(first, _)| first);
     let has = |key: &str| value.get(key).is_some();
-    let data = value.get("data").is_some_and(Value::is_object) && has("timestamp");
-    let sure = match first {
-        "session" | "assistant" | "tool" => first != type_ && data && !has("properties"),
-        "user" => type_ == "user.message" && data,
+    let type_ = value.text("type");
+    let data = value.at("data").is_object() && has("timestamp");
+    let sure = match type_.split_once('.').map_or(type_, |(first, _)| first) {
         "result" => has("exitCode") && has("sessionId"),
+        "user" => type_ == "user.message" && data,
+        first @ ("session" | "assistant" | "tool") => first != type_ && data && !has("properties"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -48,88 +46,65 @@ struct Copilot {
     /// The tools that the last message requested, and the call under which it did.
     requested: Vec<Value>,
     parent: Option<String>,
-    texts: VecDeque<Streamed>,
+    /// The last texts, by kind and id.
+    texts: VecDeque<(TextKind, String, Said)>,
     spent: Spent,
     /// The last word, if it was an error.
-    error: Option<Value>,
+    error: Option<Failure<'static>>,
     aborted: Option<String>,
     /// A call of the model has ended and it wanted no tools.
     settled: bool,
 }
 
-/// A text under the id of its message.
-struct Streamed {
-    kind: TextKind,
-    id: String,
-    said: Said,
-}
-
 impl Runtime for Copilot {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.value(value, emit);
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if !emit.over() {
-            if let Some(reason) = self.aborted.take() {
-                emit.cancelled(&reason, None, &Spent::default());
-            } else if let Some(error) = self.error.take() {
-                emit.fail(why(&error), &Spent::default());
-            }
-        }
-        if self.settled { Verdict::ByExit } else { Verdict::MissingResult }
-    }
-}
-
-impl Copilot {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let data = value.at("data");
+        let (type_, data) = (value.text("type"), value.at("data"));
         let agent = value.opt_text("agentId");
-        if let Some(agent) = agent.filter(|_| value.opt_text("type") == Some("subagent.started")) {
+        if let Some(agent) = agent.filter(|_| type_ == "subagent.started") {
             self.agents.insert(agent.to_owned(), data.text("toolCallId").to_owned());
         }
-        let call = agent.map(|agent| self.agents.get(agent).cloned().unwrap_or(agent.to_owned()));
+        let call =
+            agent.map(|agent| self.agents.get(agent).map_or(agent, String::as_str).to_owned());
         let parent = data.opt_text("parentToolCallId").or(call.as_deref());
-        let type_ = value.text("type");
         if type_.starts_with("assistant.") || type_.starts_with("tool.") {
             self.settled = false;
         }
+        let (answer, thought) = (TextKind::Answer, TextKind::Reasoning);
+        let text = |kind, id| Text { key: data.text(id), kind, parent };
         match type_ {
             "session.start" => {
                 self.session = data.opt_text("sessionId").map(str::to_owned);
                 emit.status("session", data.text("sessionId"), data.clone());
             }
-            "user.message" if parent.is_none() => self.prompt(data, emit),
-            "assistant.turn_start" | "assistant.message_start" => self.open(emit, None),
-            "assistant.message_delta" => {
-                let place = (TextKind::Answer, data.text("messageId"), parent);
-                self.delta(place, data.text("deltaContent"), emit);
+            "user.message" if parent.is_none() && emit.turn_open() => {
+                emit.user(data.text("content"));
             }
-            "assistant.reasoning_delta" => {
-                let place = (TextKind::Reasoning, data.text("reasoningId"), parent);
-                self.delta(place, data.text("deltaContent"), emit);
+            "user.message" if parent.is_none() => emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                session: self.session.as_deref().map(Into::into),
+                prompt: data.opt_text("content").map(Into::into),
+                ..TurnStarted::default()
+            }),
+            "assistant.turn_start" | "assistant.message_start" => {
+                emit.begin(SPEC.name, None, self.session.as_deref());
+            }
+            "assistant.message_delta" => self.delta(&text(answer, "messageId"), data, emit),
+            "assistant.reasoning_delta" => self.delta(&text(thought, "reasoningId"), data, emit),
+            "assistant.reasoning" => {
+                self.whole(&text(thought, "reasoningId"), data.text("content"), emit);
             }
             "assistant.message" => {
                 self.error = None;
-                let thought = data.text("reasoningText");
-                let known = |t: &Streamed| t.kind == TextKind::Reasoning && t.said.is(thought);
-                if !thought.is_empty() && !self.texts.iter().any(known) {
-                    self.whole(
-                        (TextKind::Reasoning, data.text("messageId"), parent),
-                        thought,
-                        emit,
-                    );
+                let why = data.text("reasoningText");
+                let known =
+                    self.texts.iter().any(|(kind, _, said)| *kind == thought && said.is(why));
+                if !why.is_empty() && !known {
+                    self.whole(&text(thought, "messageId"), why, emit);
                 }
-                let place = (TextKind::Answer, data.text("messageId"), parent);
-                self.whole(place, data.text("content"), emit);
-                let wants = data.get("toolRequests").and_then(Value::as_array);
-                self.requested = wants.into_iter().flatten().take(MAX_MESSAGES).cloned().collect();
+                self.whole(&text(answer, "messageId"), data.text("content"), emit);
+                self.requested = data.items("toolRequests").take(MAX_MESSAGES).cloned().collect();
                 self.parent = parent.map(str::to_owned);
-                self.settled = parent.is_none() && wants.is_none_or(Vec::is_empty);
-            }
-            "assistant.reasoning" => {
-                let place = (TextKind::Reasoning, data.text("reasoningId"), parent);
-                self.whole(place, data.text("content"), emit);
+                self.settled = parent.is_none() && self.requested.is_empty();
             }
             "assistant.turn_end" if self.start_requested(emit) => self.settled = false,
             "assistant.turn_end" => self.settled = self.error.is_none() && emit.answered(),
@@ -138,98 +113,66 @@ impl Copilot {
                 emit.note_spent(&self.spent);
             }
             "tool.execution_start" => self.tool(data, parent, emit),
-            "tool.execution_complete" => self.tool_done(data, parent, emit),
-            "result" if emit.over() => {
-                emit.late(&value);
-            }
-            "result" => {
-                self.start_requested(emit);
-                self.result(&value, emit);
-            }
+            "tool.execution_complete" => tool_done(data, parent, emit),
+            "result" if emit.over() => emit.late(&value),
+            "result" => self.result(&value, emit),
             "abort" => {
-                let reason = data.opt_text("reason").unwrap_or("abort").to_owned();
-                emit.status("info", &reason, value);
-                self.aborted = Some(reason);
+                let reason = data.opt_text("reason").unwrap_or("abort");
+                emit.status("info", reason, value.clone());
+                self.aborted = Some(reason.to_owned());
             }
             "session.error" => {
-                let message = one_line(data.text("message"));
-                self.error = Some(data.clone());
-                emit.status("error", &message, value);
+                let message = data.text("message");
+                let status = data.u64("statusCode");
+                self.error = Some(failure(message, data.text("errorType"), status));
+                emit.status("error", &one_line(message), value.clone());
             }
             _ => other(type_, parent, &value, emit),
         }
     }
 
-    fn open(&mut self, emit: &mut Emit<'_>, prompt: Option<&str>) {
-        if emit.turn_open() {
-            return;
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+        match self.aborted.take() {
+            Some(reason) if !emit.over() => emit.cancelled(&reason, None, &Spent::default()),
+            _ => emit.fail_last(self.error.take()),
         }
-        emit.start_turn(&TurnStarted {
-            runtime: "copilot".into(),
-            session: self.session.as_deref().map(Into::into),
-            prompt: prompt.map(Into::into),
-            ..TurnStarted::default()
-        });
+        if self.settled { Verdict::ByExit } else { Verdict::MissingResult }
     }
+}
 
-    fn prompt(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let said = data.opt_text("content");
-        if emit.turn_open() {
-            emit.user(said.unwrap_or_default());
-        } else {
-            self.open(emit, said);
-        }
-    }
-
-    fn place(&mut self, kind: TextKind, id: &str) -> Option<&mut Streamed> {
-        let known = self.texts.iter().position(|t| t.kind == kind && t.id == id);
-        let at = known.unwrap_or_else(|| {
+impl Copilot {
+    fn known(&mut self, text: &Text<'_>) -> Option<&mut Said> {
+        let mut texts = self.texts.iter();
+        let at = texts.position(|(kind, id, _)| *kind == text.kind && id == text.key);
+        let at = at.unwrap_or_else(|| {
             if self.texts.len() >= MAX_MESSAGES {
                 self.texts.pop_front();
             }
-            self.texts.push_back(Streamed { kind, id: id.to_owned(), said: Said::default() });
+            self.texts.push_back((text.kind, text.key.to_owned(), Said::default()));
             self.texts.len() - 1
         });
-        self.texts.get_mut(at)
+        self.texts.get_mut(at).map(|(.., said)| said)
     }
 
-    fn delta(
-        &mut self,
-        (kind, id, parent): (TextKind, &str, Option<&str>),
-        delta: &str,
-        emit: &mut Emit<'_>,
-    ) {
-        let text = Text { key: id, kind, parent };
-        if let Some(streamed) = self.place(kind, id).filter(|_| !delta.is_empty()) {
-            streamed.said.delta(&text, delta, emit);
+    fn delta(&mut self, text: &Text<'_>, data: &Value, emit: &mut Emit<'_>) {
+        let delta = data.text("deltaContent");
+        if let Some(said) = self.known(text).filter(|_| !delta.is_empty()) {
+            said.delta(text, delta, emit);
         }
     }
 
-    fn whole(
-        &mut self,
-        (kind, id, parent): (TextKind, &str, Option<&str>),
-        whole: &str,
-        emit: &mut Emit<'_>,
-    ) {
-        let text = Text { key: id, kind, parent };
-        let Some(streamed) = self.place(kind, id).filter(|_| !id.is_empty()) else {
-            emit.finish_block(&text, Some(whole));
-            return;
-        };
-        let mut said = std::mem::take(&mut streamed.said);
-        // A tool's turn has an empty text or none.
-        if whole.is_empty() {
-            said.stop(&text, emit);
-            streamed.said = said;
-        } else {
-            said.confirm(&text, whole, emit);
-            streamed.said = Said::whole(whole);
+    fn whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
+        match self.known(text).filter(|_| !text.key.is_empty()) {
+            None => emit.finish_block(text, Some(whole)),
+            // A tool's turn has an empty text or none.
+            Some(said) if whole.is_empty() => said.stop(text, emit),
+            Some(said) => std::mem::replace(said, Said::whole(whole)).confirm(text, whole, emit),
         }
     }
 
     fn tool(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
-        for streamed in &mut self.texts {
-            streamed.said.close();
+        for (.., said) in &mut self.texts {
+            said.close();
         }
         let input = arguments(data.get("arguments"));
         let name = data.opt_text("toolName").unwrap_or(data.text("name"));
@@ -237,72 +180,58 @@ impl Copilot {
         emit.start_tool(&Call { id, name, input, parent, ..Call::default() });
     }
 
-    /// Starts the tools that a message requested and that nothing else named.
+    /// Starts the tools that a message requested and that nothing else named; `false` if there are none.
     fn start_requested(&mut self, emit: &mut Emit<'_>) -> bool {
+        let mut requested = std::mem::take(&mut self.requested);
         let parent = self.parent.take();
-        let mut any = false;
-        for request in std::mem::take(&mut self.requested) {
-            let id = request.text("toolCallId");
-            if emit.turn_open() && !emit.call_started(id) {
-                self.tool(&request, parent.as_deref(), emit);
-                any = true;
-            }
+        requested.retain(|tool| emit.turn_open() && !emit.call_started(tool.text("toolCallId")));
+        for tool in &requested {
+            self.tool(tool, parent.as_deref(), emit);
         }
-        any
-    }
-
-    fn tool_done(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
-        let at = |path: &str| data.pointer(path).filter(|v| !v.is_null());
-        let code = at("/error/code").and_then(Value::as_str).unwrap_or_default();
-        let outcome = match data.get("success").and_then(Value::as_bool) {
-            Some(true) => "ok",
-            _ if matches!(code, "denied" | "rejected") => "denied",
-            Some(false) => "error",
-            None => "unknown",
-        };
-        let output = at("/result/content").or(at("/result"));
-        let done = Done {
-            id: data.text("toolCallId"),
-            name: data.text("toolName"),
-            outcome,
-            output: output.or(at("/error/message")).or(at("/error")),
-            parent,
-            ..Done::default()
-        };
-        emit.finish_tool(&done);
+        !requested.is_empty()
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        self.start_requested(emit);
         let totals = value.at("usage");
         if totals.is_object() {
             emit.status("usage", "", totals.clone());
         }
         let mut spent = std::mem::take(&mut self.spent);
         spent.duration_ms = totals.u64("sessionDurationMs");
-        let exit = value.get("exitCode").and_then(Value::as_i64);
-        self.settled = false;
-        if let Some(reason) = self.aborted.take() {
+        let (aborted, error) = (self.aborted.take(), self.error.take());
+        if let Some(reason) = aborted {
             emit.cancelled(&reason, None, &spent);
-        } else if exit.is_some_and(|code| code != 0) {
-            let error = self.error.take().unwrap_or(Value::Null);
-            emit.fail(why(&error), &spent);
+        } else if value.at("exitCode").as_i64().is_some_and(|code| code != 0) {
+            emit.fail(error.unwrap_or_else(|| failure("", "", None)), &spent);
         } else {
             emit.complete("result", None, &spent);
         }
+        self.settled = false;
         self.texts.clear();
-        self.error = None;
     }
 }
 
-fn why(error: &Value) -> Failure<'static> {
-    let status = error.u64("statusCode");
-    failure(error.text("message"), error.text("errorType"), status)
+fn tool_done(data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
+    let (result, error) = (data.at("result"), data.at("error"));
+    let output = result.non_null("content").or(data.non_null("result"));
+    emit.finish_tool(&Done {
+        id: data.text("toolCallId"),
+        name: data.text("toolName"),
+        outcome: match data.at("success").as_bool() {
+            Some(true) => "ok",
+            _ if matches!(error.text("code"), "denied" | "rejected") => "denied",
+            Some(false) => "error",
+            None => "unknown",
+        },
+        output: output.or(error.non_null("message")).or(data.get("error")),
+        parent,
+        ..Done::default()
+    });
 }
 
 /// A message that is neither text nor tool nor the end of a turn.
 fn other(type_: &str, parent: Option<&str>, value: &Value, emit: &mut Emit<'_>) {
-    let data = value.get("data").unwrap_or(value);
-    let said = data.opt_text("message").map(one_line);
     let kind = match type_ {
         "session.warning" => "warning",
         "session.info" => "info",
@@ -315,12 +244,9 @@ fn other(type_: &str, parent: Option<&str>, value: &Value, emit: &mut Emit<'_>) 
         t if t.starts_with("session.") => "session",
         _ => "info",
     };
+    let data = value.get("data").unwrap_or(value);
+    let said = data.opt_text("message").map(one_line);
     let message = said.unwrap_or_else(|| format!("message of type {type_:?}"));
-    let notice = Notice {
-        kind,
-        message: Some(&message),
-        data: Some(if kind == "info" { value } else { data }.clone()),
-        parent,
-    };
-    emit.notice(&notice);
+    let data = Some(if kind == "info" { value } else { data }.clone());
+    emit.notice(&Notice { kind, message: Some(&message), data, parent });
 }

@@ -27,11 +27,9 @@ const THINKING: Text<'_> = Text { key: "thinking", kind: TextKind::Reasoning, pa
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    if !has("session_id") {
-        return Match::No;
-    }
     let subtype = value.text("subtype");
     let sure = match value.text("type") {
+        _ if !has("session_id") => false,
         "system" => subtype == "init" && has("apiKeySource") && !has("tools"),
         "thinking" => matches!(subtype, "delta" | "completed"),
         "tool_call" => matches!(subtype, "started" | "completed") && has("call_id"),
@@ -45,7 +43,7 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Cursor {
-    /// What was streamed since the last whole text.
+    /// The text streamed since the last whole text.
     said: Said,
     /// A tool has begun since.
     border: bool,
@@ -53,127 +51,94 @@ struct Cursor {
 
 impl Runtime for Cursor {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.value(value, emit);
-    }
-}
-
-impl Cursor {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        match (value.text("type"), value.text("subtype")) {
-            ("system", "init") => emit.open_turn(SPEC.name, &value),
-            ("user", _) => {
-                if let Some(said) = said(&value) {
-                    emit.user(&said);
+        let has = |key: &str| value.get(key).is_some();
+        match (value.text("type"), value.text("subtype"), text_of(&value)) {
+            ("system", "init", _) => emit.open_turn(SPEC.name, &value),
+            ("user", _, said) => said.iter().for_each(|said| emit.user(said)),
+            ("thinking", "delta", _) => emit.delta(&THINKING, value.text("text")),
+            ("thinking", "completed", _) => emit.finish_block(&THINKING, None),
+            ("assistant", _, Some(delta)) if has("timestamp_ms") && !has("model_call_id") => {
+                if std::mem::take(&mut self.border) {
+                    self.said = Said::default();
                 }
+                self.said.delta(&ANSWER, &delta, emit);
             }
-            ("thinking", "delta") => emit.delta(&THINKING, value.text("text")),
-            ("thinking", "completed") => emit.finish_block(&THINKING, None),
-            ("assistant", _) if said(&value).is_some() => {
-                let whole = said(&value).unwrap_or_default();
-                let piece =
-                    value.get("timestamp_ms").filter(|_| value.get("model_call_id").is_none());
-                let piece = piece.map_or(Piece::Whole, |_| Piece::Delta);
-                self.assistant(&whole, piece, emit);
+            ("assistant", _, Some(whole)) => {
+                let mut said = std::mem::take(&mut self.said);
+                if said.begins(&whole) {
+                    return said.confirm(&ANSWER, &whole, emit);
+                }
+                said.stop(&ANSWER, emit);
+                emit.finish_block(&ANSWER, Some(&whole));
             }
-            ("tool_call", "started" | "completed") => self.tool(&value, emit),
-            ("result", _) if emit.over() => {
-                emit.late(&value);
-            }
-            ("result", subtype) => {
+            ("tool_call", "started" | "completed", _) => self.tool(&value, emit),
+            ("result", ..) if emit.over() => emit.late(&value),
+            ("result", subtype, _) => {
                 self.said = Said::default();
                 result(subtype, &value, emit);
             }
-            (type_, subtype) => {
+            (type_, subtype, _) => {
                 let message = format!("message of type {type_:?} {subtype}");
                 emit.status("info", message.trim_end(), value);
             }
         }
     }
+}
 
-    fn assistant(&mut self, text: &str, piece: Piece, emit: &mut Emit<'_>) {
-        if piece == Piece::Delta {
-            if std::mem::take(&mut self.border) {
-                self.said = Said::default();
-            }
-            self.said.delta(&ANSWER, text, emit);
-            return;
-        }
-        let mut said = std::mem::take(&mut self.said);
-        if said.begins(text) {
-            said.confirm(&ANSWER, text, emit);
-        } else {
-            said.stop(&ANSWER, emit);
-            emit.finish_block(&ANSWER, Some(text));
-        }
-    }
-
+impl Cursor {
     fn tool(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.border = true;
         self.said.close();
-        let call = value.get("tool_call").and_then(Value::as_object);
-        let body = call.and_then(|call| call.iter().find(|(_, body)| body.is_object()));
-        let (key, body) = body.map_or(("", &Value::Null), |(key, body)| (key.as_str(), body));
+        let (key, body) = first_object(value.at("tool_call"));
         let own = body.opt_text("name").filter(|_| key == "function");
         let (id, name) = (value.text("call_id"), own.unwrap_or(key));
-        let input = arguments(body.get("args").or_else(|| body.get("arguments")));
-        let tool = Call { id, name, input: input.as_ref(), ..Call::default() };
-        let started = value.opt_text("subtype") == Some("started");
-        if started || (emit.turn_open() && !emit.call_started(id)) {
-            emit.start_tool(&tool);
+        let started = value.text("subtype") == "started";
+        if started || emit.turn_open() {
+            let input = arguments(body.get("args").or(body.get("arguments")));
+            emit.tool(id, name, input.as_ref());
         }
         if started {
             return;
         }
-        let result = body.get("result").and_then(Value::as_object);
-        let kind = |(key, body): (&'_ String, &Value)| body.is_object().then(|| key.clone());
-        let kind = result.and_then(|r| r.iter().find_map(kind)).unwrap_or_default();
-        let output = result.and_then(|r| r.get(&kind));
-        let exit_code = output.and_then(|o| o.get("exitCode")?.as_i64());
-        let done = Done {
+        let (kind, result) = first_object(body.at("result"));
+        let exit_code = result.at("exitCode").as_i64();
+        emit.finish_tool(&Done {
             id,
             name,
-            outcome: match kind.as_str() {
+            outcome: match kind {
                 "success" if matches!(exit_code, None | Some(0)) => "ok",
                 "rejected" | "permissionDenied" => "denied",
                 "" => "unknown",
                 _ => "error",
             },
-            output: output.or_else(|| body.get("result")),
+            output: if kind.is_empty() { body.get("result") } else { Some(result) },
             exit_code,
-            duration_ms: output.and_then(|o| o.get("executionTime")?.as_u64()),
+            duration_ms: result.u64("executionTime"),
             ..Done::default()
-        };
-        emit.finish_tool(&done);
+        });
     }
 }
 
-/// What an `assistant` line is while texts are streamed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
-    Delta,
-    Whole,
+/// The first field that is an object, with its key: a call's tool, a result's outcome.
+fn first_object(value: &Value) -> (&str, &Value) {
+    let mut fields = value.as_object().into_iter().flatten();
+    let field = fields.find(|(_, body)| body.is_object());
+    field.map_or(("", &Value::Null), |(key, body)| (key, body))
 }
 
 /// The text of a message; `None` if it has another shape.
-fn said(value: &Value) -> Option<String> {
-    let content = value.get("message")?.get("content")?;
-    if let Some(text) = content.as_str() {
-        return Some(text.to_owned());
+fn text_of(value: &Value) -> Option<String> {
+    match value.at("message").at("content") {
+        Value::String(text) => Some(text.clone()),
+        content => content.as_array()?.iter().map(|part| part.opt_text("text")).collect(),
     }
-    let texts: Option<Vec<&str>> =
-        content.as_array()?.iter().map(|part| part.get("text")?.as_str()).collect();
-    Some(texts?.concat())
 }
 
 fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
     let text = |key| value.opt_text(key).filter(|t| !t.is_empty());
-    let spent = Spent {
-        usage: value.get("usage").and_then(usage).map(with_cache),
-        duration_ms: value.u64("duration_ms"),
-        ..Spent::default()
-    };
-    let failed = value.is("is_error");
-    if failed || subtype.starts_with("error") {
+    let usage = usage(value.at("usage")).map(with_cache);
+    let spent = Spent { usage, duration_ms: value.u64("duration_ms"), ..Spent::default() };
+    if value.is("is_error") || subtype.starts_with("error") {
         let message = text("error").or(text("result")).unwrap_or_default();
         emit.fail(failure(message, subtype, None), &spent);
     } else {

@@ -303,4 +303,11 @@ impl<'a> Emit<'a> {
         let (now, head) = (self.now, self.head);
         self.guard.in_lane(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
     }
+
+    /// The last word of an output without a result was an error: the turn failed, unless it has ended.
+    pub fn fail_last(&mut self, error: Option<Failure<'_>>) {
+        if let Some(error) = error.filter(|_| !self.over()) {
+            self.fail(error, &Spent::default());
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     keys: "response warnings severity tool_id tool_name x",
     detect,
-    new: |_| Box::new(Gemini::default()),
+    new: |_| Box::new(Gemini),
     ..Spec::LINES
 };
 
@@ -23,13 +23,9 @@ const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: 
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    if is_document(value) {
-        return Match::Sure;
-    }
-    if value.opt_text("timestamp").is_none() {
-        return Match::No;
-    }
     let sure = match value.text("type") {
+        _ if is_document(value) => true,
+        _ if value.opt_text("timestamp").is_none() => false,
         "init" => has("session_id") && has("model"),
         "message" => has("role") && value.opt_text("content").is_some(),
         "tool_use" => has("tool_name") && has("tool_id"),
@@ -41,14 +37,53 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-/// `--output-format json` prints one document.
+/// True if a value is the one document of `--output-format json`.
 fn is_document(value: &Value) -> bool {
-    let stats = value.pointer("/stats/models").is_some() || value.pointer("/stats/tools").is_some();
-    let answer = value.opt_text("response").is_some() && stats;
-    answer
-        || (value.get("session_id").is_some()
-            && value.pointer("/error/type").is_some()
-            && value.get("type").is_none())
+    let has = |path: &str| value.pointer(path).is_some();
+    let stats = has("/stats/models") || has("/stats/tools");
+    let failed = has("/session_id") && has("/error/type") && !has("/type");
+    failed || (stats && value.opt_text("response").is_some())
+}
+
+struct Gemini;
+
+impl Runtime for Gemini {
+    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        if is_document(&value) && !emit.over() {
+            return document(&value, emit);
+        }
+        match (value.text("type"), value.text("role"), value.opt_text("content")) {
+            ("init", ..) => emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                model: value.opt_text("model").map(Into::into),
+                session: value.opt_text("session_id").map(Into::into),
+                ..TurnStarted::default()
+            }),
+            ("message", "assistant", Some(said)) if value.is("delta") => emit.delta(&ANSWER, said),
+            ("message", "assistant", Some(said)) => {
+                emit.finish_block(&ANSWER, None);
+                emit.finish_block(&ANSWER, Some(said));
+            }
+            ("message", "user", said) => emit.user(said.unwrap_or_default()),
+            ("tool_use", ..) => {
+                emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
+            }
+            ("tool_result", ..) => {
+                let ok = value.text("status") == "success";
+                let error = value.pointer("/error/message").or(value.get("error"));
+                let output = error.filter(|_| !ok).or(value.get("output"));
+                let outcome = if ok { "ok" } else { "error" };
+                emit.tool_done(value.text("tool_id"), value.text("tool_name"), outcome, output);
+            }
+            ("error", ..) => {
+                let kind = if value.text("severity") == "warning" { "warning" } else { "error" };
+                emit.status(kind, &one_line(value.text("message")), value);
+            }
+            ("result", ..) if emit.over() => emit.late(&value),
+            ("result", ..) => result(&value, emit),
+            (type_, ..) => emit.other(type_, &value),
+        }
+    }
 }
 
 /// The document of a run: its answer, and the tokens of every model.
@@ -62,109 +97,42 @@ fn document(value: &Value, emit: &mut Emit<'_>) {
         emit.status("warning", warning.as_str().unwrap_or_default(), warning.clone());
     }
     let mut spent = Spent::default();
-    let models = stats.get("models").and_then(Value::as_object);
-    for tokens in models.into_iter().flatten().filter_map(|(_, model)| model.get("tokens")) {
-        let count = |key: &str| tokens.get(key).and_then(Value::as_u64);
+    let models = stats.at("models").as_object().into_iter().flatten();
+    for tokens in models.filter_map(|(_, model)| model.get("tokens")) {
+        let thoughts = tokens.u64("thoughts");
         let used = Usage {
-            input_tokens: count("prompt").or(count("input")),
-            output_tokens: count("candidates").map(|n| n + count("thoughts").unwrap_or(0)),
-            cache_read_tokens: count("cached"),
-            reasoning_tokens: count("thoughts"),
+            input_tokens: count(tokens, &["prompt", "input"]),
+            output_tokens: tokens.u64("candidates").map(|n| n + thoughts.unwrap_or(0)),
+            cache_read_tokens: tokens.u64("cached"),
+            reasoning_tokens: thoughts,
             ..Usage::default()
         };
         spend(&mut spent, Some(used), None);
     }
-    let said = value.opt_text("response");
     match value.non_null("error") {
-        Some(error) if error.opt_text("type").is_some_and(|kind| kind.contains("Cancel")) => {
+        Some(error) if error.text("type").contains("Cancel") => {
             emit.cancelled(error.text("type"), None, &spent);
         }
         Some(error) => emit.fail_with(error, &spent),
-        None => emit.complete("success", said, &spent),
-    }
-}
-
-#[derive(Default)]
-struct Gemini {}
-
-impl Runtime for Gemini {
-    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.value(value, emit);
-    }
-}
-
-impl Gemini {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        if is_document(&value) && !emit.over() {
-            return document(&value, emit);
-        }
-        match (value.text("type"), value.text("role")) {
-            ("init", _) => {
-                emit.start_turn(&TurnStarted {
-                    runtime: "gemini".into(),
-                    model: value.opt_text("model").map(Into::into),
-                    session: value.opt_text("session_id").map(Into::into),
-                    ..TurnStarted::default()
-                });
-            }
-            ("message", "assistant") if value.opt_text("content").is_some() => {
-                if value.is("delta") {
-                    emit.delta(&ANSWER, value.text("content"));
-                } else {
-                    emit.finish_block(&ANSWER, None);
-                    emit.finish_block(&ANSWER, Some(value.text("content")));
-                }
-            }
-            ("message", "user") => emit.user(value.text("content")),
-            ("tool_use", _) => {
-                emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
-            }
-            ("tool_result", _) => {
-                let error = value.pointer("/error/message");
-                let ok = value.text("status") == "success";
-                emit.tool_done(
-                    value.text("tool_id"),
-                    value.text("tool_name"),
-                    if ok { "ok" } else { "error" },
-                    error.or_else(|| value.get("error")).filter(|_| !ok).or(value.get("output")),
-                );
-            }
-            ("error", _) => {
-                let kind = if value.text("severity") == "warning" { "warning" } else { "error" };
-                let message = one_line(value.text("message"));
-                emit.status(kind, &message, value);
-            }
-            ("result", _) if emit.over() => {
-                emit.late(&value);
-            }
-            ("result", _) => result(&value, emit),
-            (type_, _) => {
-                emit.other(type_, &value);
-            }
-        }
+        None => emit.complete("success", value.opt_text("response"), &spent),
     }
 }
 
 /// Ends the turn. An error that was reported before does not count where the result says success.
 fn result(value: &Value, emit: &mut Emit<'_>) {
-    let stats = value.at("stats");
-    let models = stats.get("models").and_then(Value::as_object);
-    if models.is_some_and(|m| !m.is_empty()) {
+    let (stats, error) = (value.at("stats"), value.at("error"));
+    if stats.at("models").as_object().is_some_and(|models| !models.is_empty()) {
         emit.status("usage", "", stats.clone());
     }
-    let spent =
-        Spent { usage: usage(stats), duration_ms: stats.u64("duration_ms"), ..Spent::default() };
-    let status = value.text("status");
-    let error = value.at("error");
-    let kind = error.text("type");
+    let duration_ms = stats.u64("duration_ms");
+    let spent = Spent { usage: usage(stats), duration_ms, ..Spent::default() };
+    let (status, kind) = (value.text("status"), error.text("type"));
     if status == "success" && error.is_null() {
         emit.complete(status, None, &spent);
     } else if kind.contains("Cancel") {
         emit.cancelled(kind, None, &spent);
     } else {
-        let message = error.as_str().or_else(|| error.opt_text("message"));
-        let code = error.u64("code");
-        let message = message.unwrap_or_default();
-        emit.fail(failure(message, kind, code), &spent);
+        let message = error.as_str().unwrap_or(error.text("message"));
+        emit.fail(failure(message, kind, error.u64("code")), &spent);
     }
 }

@@ -41,135 +41,97 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Grok {
     spent: Spent,
-    error: Option<Value>,
+    /// The message of the last error.
+    error: Option<String>,
     /// The limit of turns was reached.
     limited: bool,
 }
 
 impl Runtime for Grok {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.value(value, emit);
+        match (value.text("type"), value.opt_text("data")) {
+            ("text", Some(said)) => {
+                emit.finish_block(&THOUGHT, None);
+                emit.delta(&ANSWER, said);
+            }
+            ("thought", Some(said)) => {
+                emit.finish_block(&ANSWER, None);
+                emit.delta(&THOUGHT, said);
+            }
+            ("tool_call", _) => {
+                let input = arguments(value.get("rawInput"));
+                let name = value.opt_text("toolName").unwrap_or(value.text("title"));
+                emit.tool(value.text("toolCallId"), name, input.as_ref());
+                finish(&value, emit);
+            }
+            ("tool_call_update", _) => finish(&value, emit),
+            ("usage", _) => {
+                spend(&mut self.spent, usage(value.at("usage")), None);
+                emit.note_spent(&self.spent);
+            }
+            ("error", _) => {
+                self.error = Some(value.text("message").to_owned());
+                emit.status("error", &one_line(value.text("message")), value);
+            }
+            ("available_commands", _) => emit.status("session", "available commands", value),
+            ("max_turns_reached", _) => {
+                self.limited = true;
+                emit.status("warning", "the limit of turns was reached", value);
+            }
+            ("end", _) if emit.over() => emit.late(&value),
+            ("end", _) => self.end(&value, None, emit),
+            ("", _) if value.opt_text("text").is_some() && value.get("stopReason").is_some() => {
+                self.end(&value, value.opt_text("text"), emit);
+            }
+            (type_, _) => emit.other(type_, &value),
+        }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if let Some(error) = self.error.take()
-            && !emit.over()
-        {
-            let message = error.text("message");
-            emit.fail(failure(message, "", None), &Spent::default());
-        }
+        emit.fail_last(self.error.take().map(|error| failure(&error, "", None)));
         Verdict::MissingResult
     }
 }
 
 impl Grok {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        match value.text("type") {
-            "text" if value.opt_text("data").is_some() => {
-                emit.finish_block(&THOUGHT, None);
-                emit.delta(&ANSWER, value.text("data"));
-            }
-            "thought" if value.opt_text("data").is_some() => {
-                emit.finish_block(&ANSWER, None);
-                emit.delta(&THOUGHT, value.text("data"));
-            }
-            "tool_call" => {
-                let input = arguments(value.get("rawInput"));
-                let name = value.opt_text("toolName").unwrap_or(value.text("title"));
-                let call = Call {
-                    id: value.text("toolCallId"),
-                    name,
-                    input: input.as_ref(),
-                    ..Call::default()
-                };
-                emit.start_tool(&call);
-                self.finish(&value, emit);
-            }
-            "tool_call_update" => self.finish(&value, emit),
-            "usage" => {
-                let used = value.get("usage").and_then(usage);
-                spend(&mut self.spent, used, None);
-                emit.note_spent(&self.spent);
-            }
-            "error" => {
-                let message = one_line(value.text("message"));
-                self.error = Some(value.clone());
-                emit.status("error", &message, value);
-            }
-            "available_commands" => {
-                emit.status("session", "available commands", value);
-            }
-            "max_turns_reached" => {
-                let message = "the limit of turns was reached";
-                emit.status("warning", message, value);
-                self.limited = true;
-            }
-            "end" if emit.over() => {
-                emit.late(&value);
-            }
-            "end" => self.end(&value, None, emit),
-            "" if value.opt_text("text").is_some() && value.get("stopReason").is_some() => {
-                self.end(&value, value.opt_text("text"), emit);
-            }
-            type_ => {
-                emit.other(type_, &value);
-            }
-        }
-    }
-
-    /// Finishes a tool if an update says that it has ended.
-    fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let outcome = match value.text("status") {
-            "completed" => "ok",
-            "failed" => "error",
-            "cancelled" => "cancelled",
-            "rejected" | "denied" => "denied",
-            _ => return,
-        };
-        let content = value.get("content").map(content);
-        let output = value.non_null("rawOutput");
-        let done = Done {
-            id: value.text("toolCallId"),
-            name: value.text("toolName"),
-            outcome,
-            output: output.or(content.as_ref()),
-            ..Done::default()
-        };
-        emit.finish_tool(&done);
-    }
-
     fn end(&mut self, value: &Value, whole: Option<&str>, emit: &mut Emit<'_>) {
-        let known = std::mem::take(&mut self.spent);
         let spent = Spent {
-            usage: value.get("usage").and_then(usage).or(known.usage),
-            cost_usd: value.get("total_cost_usd").and_then(Value::as_f64),
+            usage: usage(value.at("usage")).or(std::mem::take(&mut self.spent).usage),
+            cost_usd: value.at("total_cost_usd").as_f64(),
             ..Spent::default()
         };
-        let stop = value.opt_text("stopReason").unwrap_or("end");
         let session = value.text("sessionId");
         emit.status("session", session, serde_json::json!({"session_id": session}));
         if let Some(thought) = value.opt_text("thought").filter(|_| whole.is_some()) {
             emit.finish_block(&THOUGHT, Some(thought));
         }
+        let stop = value.opt_text("stopReason").unwrap_or("end");
+        let cancelled = matches!(stop.to_lowercase().as_str(), "cancelled" | "canceled");
         if let Some(error) = self.error.take() {
-            let message = error.text("message");
-            emit.fail(failure(message, stop, None), &spent);
-        } else if matches!(stop.to_lowercase().as_str(), "cancelled" | "canceled") {
+            emit.fail(failure(&error, stop, None), &spent);
+        } else if cancelled && std::mem::take(&mut self.limited) {
             // The runtime itself stops a turn at its limit.
-            if std::mem::take(&mut self.limited) {
-                emit.fail(failure("the limit of turns was reached", "max_turns", None), &spent);
-            } else {
-                emit.cancelled(stop, None, &spent);
-            }
+            emit.fail(failure("the limit of turns was reached", "max_turns", None), &spent);
+        } else if cancelled {
+            emit.cancelled(stop, None, &spent);
         } else {
             emit.complete(stop, whole, &spent);
         }
     }
 }
 
-/// ACP wraps every part of a tool's output once more.
-fn content(content: &Value) -> Value {
-    let parts = content.as_array().into_iter().flatten();
-    let parts: Value = parts.map(|p| p.get("content").unwrap_or(p).clone()).collect();
-    plain(&parts)
+/// Finishes a tool if an update says that it has ended.
+fn finish(value: &Value, emit: &mut Emit<'_>) {
+    let outcome = match value.text("status") {
+        "completed" => "ok",
+        "failed" => "error",
+        "cancelled" => "cancelled",
+        "rejected" | "denied" => "denied",
+        _ => return,
+    };
+    // ACP wraps every part of a tool's output once more.
+    let parts = value.items("content").map(|part| part.get("content").unwrap_or(part).clone());
+    let content = plain(&parts.collect());
+    let output = value.non_null("rawOutput").or(value.get("content").map(|_| &content));
+    emit.tool_done(value.text("toolCallId"), value.text("toolName"), outcome, output);
 }

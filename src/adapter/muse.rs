@@ -35,12 +35,9 @@ const MAX_OUTPUT: usize = 1 << 20;
 const ANSWER: Text<'_> = Text { key: "output", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
-    if has("schema_version") && has("record_type") && has("payload") {
-        Match::Sure
-    } else {
-        Match::No
-    }
+    let keys = ["schema_version", "record_type", "payload"];
+    let sure = keys.iter().all(|key| value.get(key).is_some());
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
@@ -48,26 +45,20 @@ struct Muse {
     model: Option<String>,
     tasks: HashMap<String, Task>,
     said: Said,
-    /// What the last tool gave.
+    /// The output of the last tool.
     output: String,
 }
 
 #[derive(Default)]
 struct Task {
     kind: String,
-    /// What it has printed, up to [`MAX_OUTPUT`].
+    /// Its output, up to [`MAX_OUTPUT`].
     output: String,
     full: bool,
 }
 
 impl Runtime for Muse {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.value(value, emit);
-    }
-}
-
-impl Muse {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let payload = value.at("payload");
         match payload.text("kind") {
             "run_model_configured" => {
@@ -75,16 +66,14 @@ impl Muse {
                 emit.status("session", payload.text("model_id"), payload.clone());
             }
             "run_started" => {
-                let session = value.pointer("/stream/id").and_then(Value::as_str);
-                let started = TurnStarted {
-                    runtime: "muse".into(),
+                self.said = Said::default();
+                emit.start_turn(&TurnStarted {
+                    runtime: SPEC.name.into(),
                     model: self.model.as_deref().map(Into::into),
-                    session: session.map(Into::into),
+                    session: value.at("stream").opt_text("id").map(Into::into),
                     prompt: payload.opt_text("prompt").map(Into::into),
                     ..TurnStarted::default()
-                };
-                self.said = Said::default();
-                emit.start_turn(&started);
+                });
             }
             // The run says its prompt again when it begins.
             "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
@@ -92,55 +81,53 @@ impl Muse {
                 let said = said_at(payload, "text", emit);
                 self.said.delta(&ANSWER, said, emit);
             }
-            "task_lifecycle" => self.task(payload, emit),
+            "task_lifecycle" => self.task(payload.at("event"), emit),
+            "run_terminal" if emit.over() => emit.late(payload),
+            "run_terminal" => self.terminal(payload, emit),
             "tool_result"
                 if !self.output.is_empty() && payload.text("text").ends_with(&self.output) => {}
-            "run_terminal" if emit.over() => {
-                let message = "the turn had ended already";
-                emit.status("log", message, payload.clone());
-            }
-            "run_terminal" => self.terminal(payload, emit),
             kind => {
-                let message = format!("record of kind {kind:?}");
-                let known = kind == "command_accepted" || kind == "tool_result";
+                let known = matches!(kind, "command_accepted" | "tool_result");
                 let data = if known { payload } else { &value };
-                emit.status("info", &message, data.clone());
+                emit.status("info", &format!("record of kind {kind:?}"), data.clone());
             }
         }
     }
+}
 
-    fn task(&mut self, payload: &Value, emit: &mut Emit<'_>) {
-        let event = payload.at("event");
+impl Muse {
+    fn task(&mut self, event: &Value, emit: &mut Emit<'_>) {
         let (id, kind) = (event.text("task_id"), event.text("kind"));
-        if kind == "proposed" {
-            self.propose(id, event.text("task_kind"), emit);
-            return;
-        }
-        let task = self.tasks.get_mut(id);
-        let name = task.as_ref().map_or("", |t| t.kind.as_str()).to_owned();
-        let tool = name.strip_prefix("tool.");
-        match (kind, tool) {
+        let name = self.tasks.get(id).map(|task| task.kind.clone()).unwrap_or_default();
+        match (kind, name.strip_prefix("tool.")) {
+            ("proposed", _) => self.propose(id, event.text("task_kind"), emit),
             ("accepted" | "scheduled" | "started" | "side_effect_intent", _) => {}
             ("output", Some(_)) => {
                 let chunk = event.text("chunk");
-                if let Some(task) = task.filter(|t| !t.full) {
+                if let Some(task) = self.tasks.get_mut(id).filter(|task| !task.full) {
                     task.full = task.output.len() + chunk.len() > MAX_OUTPUT;
                     task.output.push_str(if task.full { "" } else { chunk });
                 }
             }
             ("completed" | "failed" | "cancelled" | "rejected", Some(tool)) => {
-                self.finish((id, tool, kind), event, emit);
+                let printed = self.tasks.remove(id).map(|task| task.output);
+                let printed = printed.filter(|printed| !printed.is_empty());
+                self.output = printed.unwrap_or_else(|| event.text("reason").to_owned());
+                let outcome = match kind {
+                    "completed" => "ok",
+                    "rejected" => "denied",
+                    "cancelled" => "cancelled",
+                    _ => "error",
+                };
+                let output = Value::from(self.output.as_str());
+                emit.tool_done(id, tool, outcome, Some(&output).filter(|output| **output != ""));
             }
             ("completed", None) => {}
             ("failed" | "rejected" | "cancelled", None) => {
-                let reason = one_line(event.text("reason"));
-                let message = format!("{name} {kind}: {reason}");
+                let message = format!("{name} {kind}: {}", one_line(event.text("reason")));
                 emit.status("warning", message.trim_end_matches(": "), event.clone());
             }
-            _ => {
-                let message = one_line(event.text("message"));
-                emit.status("progress", &message, event.clone());
-            }
+            _ => emit.status("progress", &one_line(event.text("message")), event.clone()),
         }
     }
 
@@ -148,35 +135,13 @@ impl Muse {
         if self.tasks.len() >= MAX_TASKS {
             self.tasks.clear();
         }
-        let task = Task { kind: kind.to_owned(), ..Task::default() };
-        self.tasks.insert(id.to_owned(), task);
+        self.tasks.insert(id.to_owned(), Task { kind: kind.to_owned(), ..Task::default() });
         if let Some(name) = kind.strip_prefix("tool.") {
-            let call = Call { id, name, ..Call::default() };
             self.said = Said::default();
-            emit.start_tool(&call);
+            emit.tool(id, name, None);
         } else {
             emit.status("progress", kind, Value::Null);
         }
-    }
-
-    fn finish(&mut self, (id, name, kind): (&str, &str, &str), event: &Value, emit: &mut Emit<'_>) {
-        let printed = self.tasks.remove(id).map(|t| t.output).unwrap_or_default();
-        let reason = event.text("reason");
-        self.output = if printed.is_empty() { reason.to_owned() } else { printed };
-        let output = Value::from(self.output.as_str());
-        let done = Done {
-            id,
-            name,
-            outcome: match kind {
-                "completed" => "ok",
-                "rejected" => "denied",
-                "cancelled" => "cancelled",
-                _ => "error",
-            },
-            output: Some(&output).filter(|_| !self.output.is_empty()),
-            ..Done::default()
-        };
-        emit.finish_tool(&done);
     }
 
     fn terminal(&mut self, payload: &Value, emit: &mut Emit<'_>) {

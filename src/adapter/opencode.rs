@@ -21,11 +21,12 @@ pub(super) const SPEC: Spec = Spec {
     usage: "opencode run --format json PROMPT",
     commands: &["opencode"],
     flags: &["--format"],
-    keys: "assistantMessageID callID executed finish modelID next prompt providerID reasoningID structured textID additions agent cache callID completed created deletions diff diffs directory end exit \
-        exitCode field files finish info isRetryable loaded messageID metadata mode modelID \
-        parentID part partID preview projectID properties providerID read reasoning responseBody \
-        responseHeaders root sessionID slug snapshot start state statusCode time tokens tool \
-        total truncated updated variant write x-request-id",
+    keys: "additions agent assistantMessageID cache callID completed created deletions diff diffs \
+        directory end executed exit exitCode field files finish info isRetryable loaded \
+        messageID metadata mode modelID next parentID part partID preview projectID prompt \
+        properties providerID read reasoning reasoningID responseBody responseHeaders root \
+        sessionID slug snapshot start state statusCode structured textID time tokens tool total \
+        truncated updated variant write x-request-id",
     detect,
     new: |_| Box::new(Opencode::default()),
     ..Spec::LINES
@@ -33,17 +34,15 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let value = value.get("payload").unwrap_or(value);
-    let type_ = value.text("type");
-    if newer(type_, value) {
-        return Match::Sure;
-    }
-    if value.get("properties").is_some_and(Value::is_object) {
-        let prefixes = ["server.", "session.", "message.", "permission."];
-        let theirs = prefixes.iter().any(|p| type_.starts_with(p));
-        return if theirs { Match::Sure } else { Match::No };
-    }
+    let event = value.get("payload").unwrap_or(value);
+    let type_ = event.text("type");
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| type_.starts_with(prefix));
     let sure = match type_ {
+        // The newer interface has an event's properties in `data`.
+        _ if event.at("data").is_object() && starts(&["session.next.", "server."]) => true,
+        _ if event.at("properties").is_object() => {
+            starts(&["server.", "session.", "message.", "permission."])
+        }
         "step_start" | "step_finish" | "text" | "tool_use" | "reasoning" => {
             has("sessionID") && has("part")
         }
@@ -53,16 +52,10 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-/// True if an event is one of the newer interface, which has its properties in `data`.
-fn newer(type_: &str, event: &Value) -> bool {
-    let ours = type_.starts_with("session.next.") || type_.starts_with("server.");
-    ours && event.get("data").is_some_and(Value::is_object)
-}
-
-/// What an event tells.
+/// The properties of a server's event; null if it has none.
 fn properties(event: &Value) -> &Value {
-    let props = event.get("properties").or(event.get("data")).filter(|props| props.is_object());
-    props.unwrap_or(&Value::Null)
+    let props = event.get("properties").or(event.get("data"));
+    props.filter(|props| props.is_object()).unwrap_or(&Value::Null)
 }
 
 #[derive(Default)]
@@ -71,7 +64,7 @@ struct Opencode {
     server: Sessions,
 }
 
-/// What both forms have: the tools and the costs of the turn.
+/// The costs of the turn, of either form.
 #[derive(Default)]
 struct Run {
     spent: Spent,
@@ -83,129 +76,96 @@ impl Runtime for Opencode {
         if properties(event).is_object() {
             self.server.event(event, emit);
         } else {
-            self.run.value(value, emit);
+            self.run.line(&value, emit);
         }
     }
 }
 
 impl Run {
-    fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
-        let part = value.at("part");
-        let type_ = value.text("type");
+    /// Takes the next line of `opencode run`.
+    fn line(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        let (type_, part) = (value.text("type"), value.at("part"));
         match (type_, part.opt_text("text")) {
+            ("step_start", _) if emit.turn_open() => {}
             ("step_start", _) => {
-                if !emit.turn_open() {
-                    self.start(&value, emit);
-                }
+                self.spent = Spent::default();
+                emit.begin(SPEC.name, None, value.opt_text("sessionID"));
             }
-            ("text", Some(said)) => {
-                emit.finish_block(&text(part, TextKind::Answer), Some(said));
-            }
-            ("reasoning", Some(said)) => {
-                emit.finish_block(&text(part, TextKind::Reasoning), Some(said));
+            ("text" | "reasoning", said @ Some(_)) => {
+                emit.finish_block(&text(text_kind(type_), part.text("id")), said);
             }
             ("tool_use", _) if part.is_object() => {
-                self.start_tool(part, emit);
-                self.finish_tool(part, emit);
+                start_tool(part, emit);
+                finish_tool(part, emit);
             }
             ("step_finish", _) if emit.turn_open() => {
                 self.step(part, emit);
                 match part.opt_text("reason") {
+                    Some("tool-calls") => {}
+                    Some(reason) => emit.complete(reason, None, &std::mem::take(&mut self.spent)),
                     None => {
                         let message = "the step ended without a reason";
-                        emit.status("warning", message, value);
+                        emit.status("warning", message, value.clone());
                     }
-                    Some("tool-calls") => {}
-                    Some(reason) => self.complete(reason, emit),
                 }
             }
-            ("error", _) => {
-                let error = value.get("error").unwrap_or(&value);
-                self.fail(error, emit);
-            }
-            _ => {
-                emit.other(type_, &value);
-            }
+            ("error", _) => self.fail(value.get("error").unwrap_or(value), emit),
+            _ => emit.other(type_, value),
         }
     }
 
-    fn start(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.spent = Spent::default();
-        emit.start_turn(&TurnStarted {
-            runtime: "opencode".into(),
-            session: value.opt_text("sessionID").map(Into::into),
-            ..TurnStarted::default()
-        });
-    }
-
-    /// What a step of the turn used.
+    /// Adds the costs of a step.
     fn step(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let cost = part.get("cost").and_then(Value::as_f64);
-        spend(&mut self.spent, part.get("tokens").and_then(usage).map(with_cache), cost);
+        let used = usage(part.at("tokens")).map(with_cache);
+        spend(&mut self.spent, used, part.at("cost").as_f64());
         emit.note_spent(&self.spent);
-    }
-
-    fn complete(&mut self, reason: &str, emit: &mut Emit<'_>) {
-        let spent = std::mem::take(&mut self.spent);
-        emit.complete(reason, None, &spent);
     }
 
     fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
         let spent = std::mem::take(&mut self.spent);
-        if error.opt_text("name") == Some("MessageAbortedError") {
-            emit.cancelled("MessageAbortedError", None, &spent);
-        } else {
-            emit.fail(why(error), &spent);
+        match error.text("name") {
+            aborted @ "MessageAbortedError" => emit.cancelled(aborted, None, &spent),
+            _ => emit.fail(why(error), &spent),
         }
     }
-
-    fn start_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let state = part.at("state");
-        emit.start_tool(&Call {
-            id: part.text("callID"),
-            name: part.text("tool"),
-            input: state.get("input"),
-            title: state.opt_text("title"),
-            ..Call::default()
-        });
-    }
-
-    fn finish_tool(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let state = part.at("state");
-        let error = state.text("error");
-        let exit = ["/metadata/exit", "/metadata/exitCode"];
-        let exit_code = exit.iter().find_map(|key| state.pointer(key)?.as_i64());
-        let time = |key: &str| state.pointer(key).and_then(Value::as_u64);
-        let took = |end: u64| Some(end.saturating_sub(time("/time/start")?));
-        let done = Done {
-            id: part.text("callID"),
-            name: part.text("tool"),
-            outcome: match state.text("status") {
-                "completed" if matches!(exit_code, None | Some(0)) => "ok",
-                "completed" => "error",
-                "error" if error.contains("rejected permission") => "denied",
-                "error" if error.contains("aborted") => "cancelled",
-                "error" => "error",
-                _ => "unknown",
-            },
-            output: state.get("error").or_else(|| state.get("output")),
-            exit_code,
-            duration_ms: time("/time/end").and_then(took),
-            ..Done::default()
-        };
-        emit.finish_tool(&done);
-    }
 }
 
-fn text(part: &Value, kind: TextKind) -> Text<'_> {
-    Text { key: part.text("id"), kind, parent: None }
+/// The kind of a text by the name of its part or of its event.
+fn text_kind(name: &str) -> TextKind {
+    if name.starts_with("reasoning") { TextKind::Reasoning } else { TextKind::Answer }
 }
 
-/// `{name, data: {message, statusCode}}`, or a string.
+fn start_tool(part: &Value, emit: &mut Emit<'_>) {
+    let (id, name, state) = (part.text("callID"), part.text("tool"), part.at("state"));
+    let (input, title) = (state.get("input"), state.opt_text("title"));
+    emit.start_tool(&Call { id, name, input, title, ..Call::default() });
+}
+
+fn finish_tool(part: &Value, emit: &mut Emit<'_>) {
+    let state = part.at("state");
+    let (error, time, metadata) = (state.text("error"), state.at("time"), state.at("metadata"));
+    let exit_code = ["exit", "exitCode"].iter().find_map(|key| metadata.at(key).as_i64());
+    let times = time.u64("start").zip(time.u64("end"));
+    emit.finish_tool(&Done {
+        id: part.text("callID"),
+        name: part.text("tool"),
+        outcome: match state.text("status") {
+            "completed" if matches!(exit_code, None | Some(0)) => "ok",
+            "error" if error.contains("rejected permission") => "denied",
+            "error" if error.contains("aborted") => "cancelled",
+            "completed" | "error" => "error",
+            _ => "unknown",
+        },
+        output: state.get("error").or(state.get("output")),
+        exit_code,
+        duration_ms: times.map(|(start, end)| end.saturating_sub(start)),
+        ..Done::default()
+    });
+}
+
+/// The failure of an error: `{name, data: {message, statusCode}}`, or a string.
 fn why(error: &Value) -> Failure<'static> {
-    let at = |path: &str| error.pointer(path).and_then(Value::as_str);
-    let message = at("/data/message").or(at("/message")).or(error.as_str());
-    let status = error.pointer("/data/statusCode").and_then(Value::as_u64);
-    let name = error.text("name");
-    failure(message.unwrap_or_default(), name, status)
+    let data = error.at("data");
+    let message = data.opt_text("message").or(error.opt_text("message")).or(error.as_str());
+    failure(message.unwrap_or_default(), error.text("name"), data.u64("statusCode"))
 }

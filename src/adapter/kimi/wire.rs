@@ -5,18 +5,6 @@
 
 use super::super::prelude::*;
 
-/// The types of events that the protocol has.
-const TYPES: [&str; 8] = [
-    "TurnBegin",
-    "StepBegin",
-    "ContentPart",
-    "ToolCall",
-    "ToolCallPart",
-    "ToolResult",
-    "StatusUpdate",
-    "TurnEnd",
-];
-
 /// True if a message is one of the wire's.
 pub(super) fn is_wire(value: &Value) -> bool {
     match Rpc::of(value) {
@@ -47,19 +35,14 @@ impl Wire {
     pub(super) fn message(&mut self, value: &Value, emit: &mut Emit<'_>) -> bool {
         self.seen = true;
         match Rpc::of(value) {
-            Rpc::Call { method: "event", params, .. } => {
-                let payload = params.at("payload");
-                self.event(params.text("type"), payload, emit);
-            }
+            Rpc::Call { method: "event", params, .. } => self.event(params, emit),
             Rpc::Call { method, params, .. } => {
                 let kind = if method == "request" { "permission" } else { "info" };
                 emit.status(kind, params.opt_text("type").unwrap_or(method), params.clone());
             }
             Rpc::Result { result, .. } => match result.opt_text("status") {
                 Some(status) if emit.turn_open() => self.end(status, emit),
-                Some(_) if emit.over() => {
-                    emit.late(result);
-                }
+                Some(_) if emit.over() => emit.late(result),
                 _ => emit.status("session", "", result.clone()),
             },
             Rpc::Error { error, .. } => {
@@ -73,17 +56,14 @@ impl Wire {
         true
     }
 
-    fn event(&mut self, kind: &str, payload: &Value, emit: &mut Emit<'_>) {
+    fn event(&mut self, params: &Value, emit: &mut Emit<'_>) {
+        let (kind, payload) = (params.text("type"), params.at("payload"));
         match kind {
-            "TurnBegin" => {
-                let prompt = payload.get("user_input").map(plain);
-                let prompt = prompt.as_ref().and_then(Value::as_str);
-                emit.start_turn(&TurnStarted {
-                    runtime: super::SPEC.name.into(),
-                    prompt: prompt.map(Into::into),
-                    ..TurnStarted::default()
-                });
-            }
+            "TurnBegin" => emit.start_turn(&TurnStarted {
+                runtime: super::SPEC.name.into(),
+                prompt: plain(payload.at("user_input")).as_str().map(Into::into),
+                ..TurnStarted::default()
+            }),
             "StepBegin" => self.release(emit),
             "ContentPart" => match (payload.opt_text("think"), payload.opt_text("text")) {
                 (Some(said), _) => self.current.delta((TextKind::Reasoning, "think"), said, emit),
@@ -94,36 +74,34 @@ impl Wire {
                 self.release(emit);
                 let function = payload.at("function");
                 payload.text("id").clone_into(&mut self.call);
-                let name = function.text("name");
-                self.held.begin(&self.call, (&self.call, name), emit);
+                self.held.begin(&self.call, (&self.call, function.text("name")), emit);
                 self.held.add(&self.call, function.text("arguments"));
             }
             "ToolCallPart" => self.held.add(&self.call, payload.text("arguments_part")),
-            "ToolResult" => self.result(payload, emit),
-            "StatusUpdate" => self.status(payload, emit),
-            "TurnEnd" | "StepInterrupted" if !emit.turn_open() => {
-                emit.late(payload);
+            "ToolResult" => {
+                self.release(emit);
+                let value = payload.at("return_value");
+                let output = value.get("output").map(plain).filter(|output| *output != "");
+                let output = output.as_ref().or(value.get("message"));
+                let outcome = if value.is("is_error") { "error" } else { "ok" };
+                emit.tool_done(payload.text("tool_call_id"), "", outcome, output);
             }
+            "StatusUpdate" => self.status(payload, emit),
+            "TurnEnd" | "StepInterrupted" if !emit.turn_open() => emit.late(payload),
             "TurnEnd" => self.end("finished", emit),
             "StepInterrupted" => self.end("cancelled", emit),
-            _ => emit.status(
-                if TYPES.contains(&kind) { "progress" } else { "info" },
-                kind,
-                payload.clone(),
-            ),
+            _ => emit.status("info", kind, payload.clone()),
         }
     }
 
     /// The input is all that was sent: what is new, and what the cache held or took.
     fn status(&mut self, payload: &Value, emit: &mut Emit<'_>) {
-        let used = payload.get("token_usage").filter(|used| used.is_object());
-        if let Some(used) = used {
-            let count = |key: &str| used.get(key).and_then(Value::as_u64);
+        if let Some(used) = payload.get("token_usage").filter(|used| used.is_object()) {
             let usage = Usage {
-                input_tokens: count("input_other"),
-                output_tokens: count("output"),
-                cache_read_tokens: count("input_cache_read"),
-                cache_write_tokens: count("input_cache_creation"),
+                input_tokens: used.u64("input_other"),
+                output_tokens: used.u64("output"),
+                cache_read_tokens: used.u64("input_cache_read"),
+                cache_write_tokens: used.u64("input_cache_creation"),
                 ..Usage::default()
             };
             spend(&mut self.spent, Some(with_cache(usage)), None);
@@ -132,20 +110,7 @@ impl Wire {
         emit.status("usage", "", payload.clone());
     }
 
-    fn result(&mut self, payload: &Value, emit: &mut Emit<'_>) {
-        self.release(emit);
-        let value = payload.at("return_value");
-        let failed = value.is("is_error");
-        let output = value.get("output").map(plain).filter(|output| *output != "");
-        emit.finish_tool(&Done {
-            id: payload.text("tool_call_id"),
-            outcome: if failed { "error" } else { "ok" },
-            output: output.as_ref().or(value.get("message")),
-            ..Done::default()
-        });
-    }
-
-    /// What was held has all that it will get.
+    /// Emits what was held: it has all that it will get.
     pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
         self.current.finish(emit);
         self.held.start_all(emit);
