@@ -67,7 +67,7 @@ impl Runtime for Adk {
         }
         self.begin(value.text("invocationId"), &value, emit);
         let content = value.at("content");
-        let parts = content.get("parts").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let parts = content.at("parts").as_array().map_or(&[][..], Vec::as_slice);
         let partial = value.is("partial");
         if value.text("author") == "user" {
             let said = parts.iter().filter_map(|part| part.opt_text("text"));

@@ -120,7 +120,7 @@ impl Anthropic {
 
     /// The content and the stop reason that a beginning already has, as after a tool that the server ran.
     fn content(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let blocks = message.get("content").and_then(Value::as_array);
+        let blocks = message.at("content").as_array();
         for (index, block) in blocks.into_iter().flatten().enumerate() {
             let key = format!("{}/start {index}", self.count);
             self.block(&key, block, emit);
@@ -227,7 +227,7 @@ impl Anthropic {
     /// Counts of a message go up to the last ones; what a line leaves out stays.
     fn count_usage(&mut self, usage: Option<&Value>, emit: &mut Emit<'_>) {
         let Some(usage) = usage else { return };
-        let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+        let count = |key: &str| usage.u64(key);
         let now = &mut self.usage;
         now.input_tokens = count("input_tokens").or(now.input_tokens);
         now.output_tokens = count("output_tokens").or(now.output_tokens);
@@ -244,7 +244,7 @@ impl Anthropic {
     /// A body that was not streamed.
     fn whole(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.begin(value, emit);
-        let blocks = value.get("content").and_then(Value::as_array);
+        let blocks = value.at("content").as_array();
         for (index, block) in blocks.into_iter().flatten().enumerate() {
             let key = format!("{}/{index}", self.count);
             self.block(&key, block, emit);

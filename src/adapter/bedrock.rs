@@ -167,7 +167,7 @@ impl Bedrock {
                 ("toolResult", _) => {
                     let id = value.text("toolUseId").to_owned();
                     let failed = value.opt_text("status") == Some("error");
-                    let content = value.get("content").and_then(Value::as_array).cloned();
+                    let content = value.at("content").as_array().cloned();
                     self.result = Some((key.to_owned(), id, failed, content.unwrap_or_default()));
                 }
                 _ => emit.status("info", &format!("content of type {name:?}"), value.clone()),
@@ -183,7 +183,7 @@ impl Bedrock {
         if let Some((_, id, failed, content)) = self.result.take_if(|result| result.0 == key) {
             let outcome = if failed { "error" } else { "ok" };
             let output = Some(&Value::from(content));
-            emit.finish_tool(&Done { id: &id, outcome, output, ..Done::default() });
+            emit.tool_done(&id, "", outcome, output);
         }
     }
 
@@ -234,7 +234,7 @@ impl Bedrock {
 
 /// Tokens in Bedrock's words; what the cache gave and took is apart from the input.
 fn usage(usage: &Value) -> Usage {
-    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+    let count = |key: &str| usage.u64(key);
     let (read, written) = (count("cacheReadInputTokens"), count("cacheWriteInputTokens"));
     let cached = read.unwrap_or(0).saturating_add(written.unwrap_or(0));
     Usage {

@@ -88,11 +88,7 @@ impl Runtime for Cline {
 
 impl Cline {
     fn start(&self, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            let model = self.model.as_deref().map(Into::into);
-            let runtime = SPEC.name.into();
-            emit.start_turn(&TurnStarted { runtime, model, ..TurnStarted::default() });
-        }
+        emit.begin(SPEC.name, self.model.as_deref(), None);
     }
 
     fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
@@ -131,7 +127,7 @@ impl Cline {
             ("iteration_start", _) => self.start(emit),
             ("iteration_end" | "done", _) => {}
             ("usage", _) => {
-                spend(&mut self.spent, usage(event), event.get("cost").and_then(Value::as_f64));
+                spend(&mut self.spent, usage(event), event.at("cost").as_f64());
                 emit.note_spent(&self.spent);
             }
             ("error", _) => {
@@ -172,7 +168,7 @@ impl Cline {
         let known = std::mem::take(&mut self.spent);
         let spent = Spent {
             usage: usage(used).or(known.usage),
-            cost_usd: used.get("totalCost").and_then(Value::as_f64).or(known.cost_usd),
+            cost_usd: used.at("totalCost").as_f64().or(known.cost_usd),
             duration_ms: value.u64("durationMs"),
             ..Spent::default()
         };

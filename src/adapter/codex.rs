@@ -126,7 +126,7 @@ fn minus(total: Usage, before: Usage) -> Usage {
 
 /// Tokens in Codex's words.
 fn usage(value: &Value) -> Option<Usage> {
-    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    let count = |key: &str| value.u64(key);
     value.is_object().then(|| Usage {
         input_tokens: count("input_tokens"),
         output_tokens: count("output_tokens"),

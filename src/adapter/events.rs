@@ -154,7 +154,7 @@ impl Events {
             return emit.fail(failure_of(data), &Spent::default());
         }
         let spent = Spent {
-            cost_usd: data.get("cost_usd").and_then(Value::as_f64),
+            cost_usd: data.at("cost_usd").as_f64(),
             duration_ms: data.u64("duration_ms"),
             ..Spent::default()
         };

@@ -118,7 +118,7 @@ impl Gemini {
             emit.status("warning", "the prompt was blocked", feedback.clone());
             self.stop = Some(reason.to_owned());
         }
-        let candidates = value.get("candidates").and_then(Value::as_array);
+        let candidates = value.at("candidates").as_array();
         for candidate in candidates.into_iter().flatten() {
             self.candidate(candidate, emit);
         }
@@ -238,7 +238,7 @@ impl Gemini {
 
 /// Tokens in this API's words, counted over the whole response; thoughts are apart from the candidates.
 pub(super) fn usage(usage: &Value) -> Option<Usage> {
-    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+    let count = |key: &str| usage.u64(key);
     let (said, thought) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
     let output = match (said, thought) {
         (None, None) => None,

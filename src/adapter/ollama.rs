@@ -68,12 +68,11 @@ impl Runtime for Ollama {
         for call in message.items("tool_calls") {
             self.said.finish(emit);
             let function = call.get("function").unwrap_or(call);
-            emit.start_tool(&Call {
-                id: call.text("id"),
-                name: function.text("name"),
-                input: arguments(function.get("arguments")).as_ref(),
-                ..Call::default()
-            });
+            emit.tool(
+                call.text("id"),
+                function.text("name"),
+                arguments(function.get("arguments")).as_ref(),
+            );
         }
         if value.is("done") {
             let stop = value.opt_text("done_reason").unwrap_or("done");
@@ -84,7 +83,7 @@ impl Runtime for Ollama {
 
 /// Tokens and time; the server says no count of what is zero or comes from its cache.
 fn spent(value: &Value) -> Spent {
-    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    let count = |key: &str| value.u64(key);
     let (input, output) = (count("prompt_eval_count"), count("eval_count"));
     let usage = Usage { input_tokens: input, output_tokens: output, ..Usage::default() };
     Spent {

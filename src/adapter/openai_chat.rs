@@ -66,7 +66,7 @@ struct Chat {
 impl Runtime for Chat {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let error = value.non_null("error");
-        let choices = value.get("choices").and_then(Value::as_array);
+        let choices = value.at("choices").as_array();
         if choices.is_none() && error.is_none() {
             return emit.status("info", "an unknown message", value);
         }
@@ -173,7 +173,7 @@ impl Chat {
                 emit.status("info", "audio", serde_json::json!({"data": data}));
             }
             self.executed(delta, index, emit);
-            let tools = delta.get("tool_calls").and_then(Value::as_array);
+            let tools = delta.at("tool_calls").as_array();
             for (at, tool) in tools.into_iter().flatten().enumerate() {
                 self.tool((index, at), tool, emit);
             }
@@ -194,7 +194,7 @@ impl Chat {
 
     /// The tools that the server has run (Groq), by their index: first the call, then the same with its output.
     fn executed(&mut self, delta: &Value, index: u64, emit: &mut Emit<'_>) {
-        let tools = delta.get("executed_tools").and_then(Value::as_array);
+        let tools = delta.at("executed_tools").as_array();
         for (at, tool) in tools.into_iter().flatten().enumerate() {
             self.texts.of(index).finish(emit);
             let number = tool.u64("index").unwrap_or(at as u64);
@@ -204,13 +204,7 @@ impl Chat {
             emit.tool(&id, name, input.as_ref());
             if let Some(output) = tool.non_null("output") {
                 let output = Some(output);
-                emit.finish_tool(&Done {
-                    id: &id,
-                    name,
-                    outcome: "unknown",
-                    output,
-                    ..Done::default()
-                });
+                emit.tool_done(&id, name, "unknown", output);
             }
             if let Some(results) = tool.non_null("search_results") {
                 emit.status(
@@ -314,7 +308,7 @@ fn spent(usage: &Value) -> Spent {
             reasoning_tokens: reasoning,
             total_tokens: count("/total_tokens").filter(|_| count("/prompt_tokens").is_none()),
         }),
-        cost_usd: usage.get("cost").and_then(Value::as_f64),
+        cost_usd: usage.at("cost").as_f64(),
         ..Spent::default()
     }
 }

@@ -141,7 +141,7 @@ impl Responses {
             "response.reasoning_summary_text" => (TextKind::Reasoning, "summary_index"),
             _ => return false,
         };
-        let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        let number = |key: &str| value.u64(key);
         let item = value.text("item_id");
         let place = self.place(number("output_index"), item);
         let key = key_of(place, part.trim_end_matches("_index"), number(part).unwrap_or(0));
@@ -236,7 +236,7 @@ impl Responses {
         if !emit.turn_open() && emit.turns() > 0 {
             return;
         }
-        let output = response.get("output").and_then(Value::as_array);
+        let output = response.at("output").as_array();
         for (at, item) in output.into_iter().flatten().enumerate() {
             let id = item.text("id");
             let known = self.places.iter().position(|(_, name)| !id.is_empty() && name == id);

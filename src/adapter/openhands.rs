@@ -50,13 +50,12 @@ impl Runtime for OpenHands {
             ("AgentErrorEvent" | "UserRejectObservation", _) => {
                 let rejected = value.text("kind") == "UserRejectObservation";
                 self.open = self.open.saturating_sub(1);
-                emit.finish_tool(&Done {
-                    id: value.text("tool_call_id"),
-                    name: value.text("tool_name"),
-                    outcome: if rejected { "denied" } else { "error" },
-                    output: value.get("error").or(value.get("rejection_reason")),
-                    ..Done::default()
-                });
+                emit.tool_done(
+                    value.text("tool_call_id"),
+                    value.text("tool_name"),
+                    if rejected { "denied" } else { "error" },
+                    value.get("error").or(value.get("rejection_reason")),
+                );
             }
             ("ConversationErrorEvent", _) if emit.over() => {
                 emit.status("error", value.text("detail"), value.clone());
@@ -119,12 +118,7 @@ impl OpenHands {
         let input = arguments(value.pointer("/tool_call/arguments"));
         let name = value.text("tool_name");
         self.open += 1;
-        emit.start_tool(&Call {
-            id: value.text("tool_call_id"),
-            name,
-            input: input.as_ref().or(value.get("action")),
-            ..Call::default()
-        });
+        emit.tool(value.text("tool_call_id"), name, input.as_ref().or(value.get("action")));
         if name == "finish" {
             let said = value.pointer("/action/message").and_then(Value::as_str);
             self.whole(TextKind::Answer, said.unwrap_or_default(), emit);
@@ -133,8 +127,8 @@ impl OpenHands {
 
     fn observation(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let seen = value.at("observation");
-        let flag = |key: &str| seen.get(key).and_then(Value::as_bool) == Some(true);
-        let code = seen.get("exit_code").and_then(Value::as_i64);
+        let flag = |key: &str| seen.is(key);
+        let code = seen.at("exit_code").as_i64();
         let failed = flag("is_error") || flag("timeout") || code.is_some_and(|code| code != 0);
         let output = plain(seen.get("content").unwrap_or(seen));
         self.open = self.open.saturating_sub(1);

@@ -77,11 +77,7 @@ impl Runtime for Oz {
 
 impl Oz {
     fn start(&self, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            let session = self.session.as_deref().map(Into::into);
-            let runtime = SPEC.name.into();
-            emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
-        }
+        emit.begin(SPEC.name, None, self.session.as_deref());
     }
 
     fn call(&mut self, value: &Value, emit: &mut Emit<'_>) {
@@ -101,7 +97,7 @@ impl Oz {
         let name = value.text("tool");
         let at = self.open.iter().position(|(_, tool)| tool == name);
         let id = at.map(|at| format!("call_{}", self.open.remove(at).0)).unwrap_or_default();
-        let exit_code = value.get("exit_code").and_then(Value::as_i64);
+        let exit_code = value.at("exit_code").as_i64();
         let outcome = match value.text("status") {
             "denied" | "rejected" => "denied",
             "cancelled" | "canceled" => "cancelled",

@@ -68,11 +68,7 @@ impl Runtime for Vibe {
 
 impl Vibe {
     fn entry(&mut self, entry: &Value, emit: &mut Emit<'_>) {
-        if !emit.turn_open() {
-            let session = entry.opt_text("sessionId").map(Into::into);
-            let runtime = SPEC.name.into();
-            emit.start_turn(&TurnStarted { runtime, session, ..TurnStarted::default() });
-        }
+        emit.begin(SPEC.name, None, entry.opt_text("sessionId"));
         let said = || plain(entry.at("content"));
         let block = |kind| Text { key: entry.text("id"), kind, parent: None };
         match (entry.text("type"), entry.text("role")) {
@@ -119,7 +115,7 @@ fn effect(entry: &Value, emit: &mut Emit<'_>) {
         outcome,
         output: error.or(shown).or(output),
         exit_code: code,
-        duration_ms: state.get("durationMs").and_then(Value::as_f64).map(|ms| ms.round() as u64),
+        duration_ms: state.at("durationMs").as_f64().map(|ms| ms.round() as u64),
         ..Done::default()
     });
 }

@@ -192,7 +192,7 @@ impl Call {
 
 /// The texts of a call's content, if there are any.
 fn texts(update: &Value) -> Option<Value> {
-    let parts = update.get("content").and_then(Value::as_array)?;
+    let parts = update.at("content").as_array()?;
     let texts = parts.iter().filter_map(|p| p.at("content").opt_text("text"));
     let texts: Vec<&str> = texts.collect();
     (!texts.is_empty()).then(|| texts.join("\n").into())

@@ -28,19 +28,19 @@ pub(super) fn say(kind: &str, update: &Value, emit: &mut Emit<'_>) {
 /// The cost of the session so far, in US dollars.
 pub(super) fn cost(update: &Value) -> Option<f64> {
     let cost = update.get("cost").filter(|c| c.opt_text("currency") == Some("USD"))?;
-    cost.get("amount").and_then(Value::as_f64)
+    cost.at("amount").as_f64()
 }
 
 /// The text of a prompt.
 pub(super) fn prompt_of(params: &Value) -> Option<String> {
-    let parts = params.get("prompt").and_then(Value::as_array)?;
+    let parts = params.at("prompt").as_array()?;
     let texts: Vec<&str> = parts.iter().filter_map(|p| p.opt_text("text")).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 fn plan(update: &Value) -> String {
     let plan = update.get("plan").unwrap_or(update);
-    let entries = plan.get("entries").and_then(Value::as_array);
+    let entries = plan.at("entries").as_array();
     let entries = entries.map(Vec::as_slice).unwrap_or_default();
     let done = |e: &&Value| e.opt_text("status") == Some("completed");
     let count = entries.iter().filter(done).count();
@@ -49,7 +49,7 @@ fn plan(update: &Value) -> String {
 
 /// The tokens of a turn in this protocol's words.
 pub(super) fn usage(value: &Value) -> Option<Usage> {
-    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    let count = |key: &str| value.u64(key);
     value.is_object().then(|| Usage {
         input_tokens: count("inputTokens"),
         output_tokens: count("outputTokens"),

@@ -67,7 +67,7 @@ impl Session {
         self.calls.start_all(emit);
         let spent = self.spent(None);
         // The code of a request that was cancelled, in the Language Server Protocol as well.
-        if error.get("code").and_then(Value::as_i64) == Some(-32800) {
+        if error.at("code").as_i64() == Some(-32800) {
             let reason = error.opt_text("message").unwrap_or("cancelled");
             emit.cancelled(reason, None, &spent);
         } else {

@@ -142,7 +142,7 @@ impl First {
                 kind,
                 outcome: outcome(msg),
                 output: output(msg).map(raw),
-                exit_code: msg.get("exit_code").and_then(Value::as_i64),
+                exit_code: msg.at("exit_code").as_i64(),
                 duration_ms: duration(msg.get("duration")),
                 parent: None,
             };
@@ -191,7 +191,7 @@ fn start((id, name, kind): (&str, &str, &str), msg: &Value, emit: &mut Emit<'_>)
         input = Some(fields);
     }
     let command = msg.get("command").or_else(|| msg.get("query")).map(raw);
-    let changes = msg.get("changes").and_then(Value::as_object);
+    let changes = msg.at("changes").as_object();
     let paths: Vec<String> = changes.into_iter().flat_map(|c| c.keys().cloned()).collect();
     let title = words(command.as_deref()).or_else(|| paths.first().cloned());
     let input = input.as_ref().map(raw);
@@ -209,7 +209,7 @@ fn start((id, name, kind): (&str, &str, &str), msg: &Value, emit: &mut Emit<'_>)
 
 fn outcome(msg: &Value) -> &'static str {
     let flag = |key: &str| msg.pointer(key).and_then(Value::as_bool);
-    let failed = msg.get("exit_code").and_then(Value::as_i64).is_some_and(|c| c != 0)
+    let failed = msg.at("exit_code").as_i64().is_some_and(|c| c != 0)
         || flag("/success") == Some(false)
         || msg.pointer("/result/Err").is_some()
         || flag("/result/Ok/isError") == Some(true)

@@ -167,7 +167,7 @@ pub(super) fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
 }
 
 fn plan(item: &Value) -> String {
-    let items = item.get("items").and_then(Value::as_array);
+    let items = item.at("items").as_array();
     let items = items.map(Vec::as_slice).unwrap_or_default();
     let done = |i: &&Value| i.is("completed");
     format!("{} of {} done", items.iter().filter(done).count(), items.len())

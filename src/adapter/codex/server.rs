@@ -246,7 +246,7 @@ impl Server {
         let outputs =
             ["aggregatedOutput", "result", "contentItems", "error", "agentsStates", "savedPath"];
         let output = outputs.into_iter().find_map(some).or(printed.as_ref());
-        let exit_code = item.get("exitCode").and_then(Value::as_i64);
+        let exit_code = item.at("exitCode").as_i64();
         let failed = some("error").is_some()
             || exit_code.is_some_and(|code| code != 0)
             || item.get("success").and_then(Value::as_bool) == Some(false);
@@ -327,7 +327,7 @@ const INPUT: [&str; 11] = [
 
 /// Tokens in the words of the app-server.
 fn usage(value: &Value) -> Option<Usage> {
-    let count = |key: &str| value.get(key).and_then(Value::as_u64);
+    let count = |key: &str| value.u64(key);
     value.is_object().then(|| Usage {
         input_tokens: count("inputTokens"),
         output_tokens: count("outputTokens"),

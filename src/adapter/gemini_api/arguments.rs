@@ -39,7 +39,7 @@ impl Partial {
         if let Some(whole) = piece.get("args").filter(|a| a.is_object()) {
             call.input = whole.clone();
         }
-        let parts = piece.get("partialArgs").and_then(Value::as_array);
+        let parts = piece.at("partialArgs").as_array();
         for part in parts.into_iter().flatten() {
             let path = part.text("jsonPath");
             let Some(place) = place(&mut call.input, path) else {

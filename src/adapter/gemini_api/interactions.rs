@@ -82,13 +82,12 @@ impl Interaction {
             }
         } else if kind.ends_with(HOSTED) {
             let failed = step.is("is_error");
-            emit.finish_tool(&Done {
-                id: step.text("call_id"),
-                name: &kind.replace(HOSTED, "_call"),
-                outcome: if failed { "error" } else { "ok" },
-                output: step.get("result"),
-                ..Done::default()
-            });
+            emit.tool_done(
+                step.text("call_id"),
+                &kind.replace(HOSTED, "_call"),
+                if failed { "error" } else { "ok" },
+                step.get("result"),
+            );
         } else {
             let reasoning = kind == "thought";
             let parts = step.get(if reasoning { "summary" } else { "content" });
@@ -159,7 +158,7 @@ fn start(interaction: &Value, emit: &mut Emit<'_>) {
 
 /// Thoughts are counted beside the output.
 fn spent(usage: &Value) -> Spent {
-    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+    let count = |key: &str| usage.u64(key);
     let thoughts = count("total_thought_tokens");
     let usage = Usage {
         input_tokens: count("total_input_tokens"),

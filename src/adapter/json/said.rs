@@ -48,12 +48,6 @@ impl Said {
         rest.filter(|_| !self.lost).unwrap_or_default()
     }
 
-    /// Nothing was said.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        !self.lost && self.text.is_empty()
-    }
-
     /// A text that was said as a whole.
     #[must_use]
     pub fn whole(text: &str) -> Self {

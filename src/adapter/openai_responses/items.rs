@@ -94,7 +94,7 @@ pub(super) fn result(item: &Value, emit: &mut Emit<'_>) -> bool {
     let Some(name) = type_of(item).strip_suffix("_output").filter(|n| n.ends_with("_call")) else {
         return false;
     };
-    let parts = item.get("output").and_then(Value::as_array);
+    let parts = item.at("output").as_array();
     let ends = || parts.into_iter().flatten().filter_map(|part| part.get("outcome"));
     let codes = || ends().filter_map(|end| end.get("exit_code")?.as_i64());
     let exit_code = codes().find(|code| *code != 0).or_else(|| codes().next_back());
