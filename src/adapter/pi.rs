@@ -112,7 +112,9 @@ impl Runtime for Pi {
 impl Pi {
     /// Emits an update; `false` if it is of an unknown kind.
     fn update(&mut self, event: &Value, emit: &mut Emit<'_>) -> bool {
-        let (type_, index) = (event.text("type"), event.u64("contentIndex").unwrap_or(0));
+        let index = event.non_null("contentIndex").map_or(Some(0), Value::as_u64);
+        let Some(index) = index else { return false };
+        let type_ = event.text("type");
         let thought = type_.starts_with("thinking");
         let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
         match (type_, event.opt_text("delta"), event.opt_text("content")) {
