@@ -240,8 +240,7 @@ impl<'a> Emit<'a> {
 
     /// Emits a status with a message for people and data for programs; an empty message is none.
     pub fn status(&mut self, kind: &str, message: &str, data: Value) {
-        let message = Some(message).filter(|m| !m.is_empty());
-        self.notice(&Notice { kind, message, data: Some(data), parent: None });
+        self.status_under(None, kind, message, data);
     }
 
     /// See [`Guard::status_of`].
@@ -302,5 +301,10 @@ impl<'a> Emit<'a> {
     pub fn in_lane<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
         let (now, head) = (self.now, self.head);
         self.guard.in_lane(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
+    }
+    /// Emits a status of a sub-agent; an empty message is none.
+    pub fn status_under(&mut self, parent: Option<&str>, kind: &str, message: &str, data: Value) {
+        let message = Some(message).filter(|m| !m.is_empty());
+        self.notice(&Notice { kind, message, data: Some(data), parent });
     }
 }
