@@ -220,7 +220,8 @@ impl Claude {
                 for (kind, text) in [(Answer, &block.text), (Reasoning, &block.thinking)] {
                     partial.delta(place, kind, text.as_deref().unwrap_or_default(), emit);
                 }
-                if let Some(id) = block.id.as_deref().filter(|_| block.type_.ends_with("tool_use")) {
+                if let Some(id) = block.id.as_deref().filter(|_| block.type_.ends_with("tool_use"))
+                {
                     partial.hold(place, (id, block.name.as_deref().unwrap_or_default()), emit);
                 }
             }
