@@ -114,7 +114,8 @@ impl Runtime for Claude {
         if !known {
             self.notice(text, fields, emit);
         } else if odd {
-            let unknown = emit.unknown(&value_of(text, emit));
+            let value = value_of(text, emit);
+            let unknown = emit.unknown(&value);
             emit.keep(unknown);
         }
         Ok(())
