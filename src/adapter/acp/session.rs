@@ -206,13 +206,16 @@ impl Session {
 
     /// The message with this key, as the one that was said last.
     fn message(&mut self, key: &str) -> &mut Snapshot {
-        let known = self.messages.iter().position(|(k, _)| k == key);
-        let message = known.map(|at| self.messages.remove(at));
-        if self.messages.len() >= MAX_MESSAGES {
-            self.messages.remove(0);
+        if let Some(at) = self.messages.iter().position(|(k, _)| k == key) {
+            self.messages[at..].rotate_left(1);
+        } else {
+            if self.messages.len() >= MAX_MESSAGES {
+                self.messages.remove(0);
+            }
+            self.messages.push((key.to_owned(), Snapshot::default()));
         }
-        let new = || (key.to_owned(), Snapshot::default());
-        &mut self.messages.push_mut(message.unwrap_or_else(new)).1
+        let last = self.messages.len() - 1;
+        &mut self.messages[last].1
     }
 
     /// Version 2: the state of the session.
