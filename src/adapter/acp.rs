@@ -13,7 +13,7 @@ mod tests;
 
 use super::prelude::*;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use session::{History, Session};
 
@@ -41,24 +41,20 @@ fn detect(value: &Value) -> Match {
     if !is_rpc(value) || value.get("factoryApiVersion").is_some() {
         return Match::No;
     }
-    let sure = |sure: bool| if sure { Match::Sure } else { Match::Maybe };
     match Rpc::of(value) {
         Rpc::Call { method, params, .. } => {
             let initialize = method == "initialize" && params.get("clientCapabilities").is_some();
-            let ours = ["session/", "fs/", "terminal/"];
-            let ours = ours.iter().any(|prefix| method.starts_with(prefix));
+            let ours = ["session/", "fs/", "terminal/"].iter().any(|ours| method.starts_with(ours));
             if ours || initialize { Match::Sure } else { Match::No }
         }
         Rpc::Result { result, .. } if result.get("agentCapabilities").is_some() => Match::Sure,
-        Rpc::Result { result, .. } => {
-            let stop = result.opt_text("stopReason").is_some();
-            if stop || result.get("sessionId").is_some() { sure(stop) } else { Match::No }
-        }
+        Rpc::Result { result, .. } if result.opt_text("stopReason").is_some() => Match::Sure,
+        Rpc::Result { result, .. } if result.get("sessionId").is_some() => Match::Maybe,
         _ => Match::No,
     }
 }
 
-/// How many sessions are remembered that were made and have not said anything.
+/// Sessions that are remembered before they say anything.
 const MAX_MADE: usize = 64;
 
 /// A connection. A session has the lane of its place in the list: they are numbered as they begin to speak.
@@ -68,9 +64,9 @@ struct Acp {
     /// Sessions that were made and have not said anything, the last one last.
     made: Vec<String>,
     agent: Option<String>,
-    /// What is known of a session that was not made here.
+    /// The history of a session that was not made here.
     history: History,
-    /// The session that the last message was of.
+    /// The session of the last message.
     last: usize,
     messages: u64,
     /// The last response that failed, while no turn was open.
@@ -96,16 +92,20 @@ impl Runtime for Acp {
     }
 
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.rpc(&value, emit);
+        self.messages += 1;
+        match Rpc::of(&value) {
+            Rpc::Call { id, method, params } => self.call((id, method), params, emit),
+            Rpc::Result { id, result } => self.result(id, result, emit),
+            Rpc::Error { id, error } => self.failed(id, error, emit),
+            Rpc::Other => self.note("info", "an unknown message", &value, emit),
+        }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         for (lane, session) in self.sessions.iter_mut().enumerate() {
             emit.in_lane(lane, |emit| session.end(emit));
         }
-        if let Some(error) = self.error.take()
-            && emit.all_turns() == 0
-        {
+        if let Some(error) = self.error.take().filter(|_| emit.all_turns() == 0) {
             emit.fail(failure_of(&error), &Spent::default());
         }
         Verdict::MissingResult
@@ -113,39 +113,22 @@ impl Runtime for Acp {
 }
 
 impl Acp {
-    fn rpc(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.messages += 1;
-        match Rpc::of(value) {
-            Rpc::Call { id, method, params } => self.call((id, method), params, emit),
-            Rpc::Result { id, result } => self.result(id, result, emit),
-            Rpc::Error { id, error } => self.failed(id, error, emit),
-            Rpc::Other => self.note("info", "an unknown message", value, emit),
-        }
-    }
-
     fn call(&mut self, (id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
-        let ours = [
-            "session/update",
-            "session/request_permission",
-            "session/prompt",
-            "session/load",
-            "session/resume",
-        ];
-        if !ours.contains(&method) {
+        let history = matches!(method, "session/load" | "session/resume");
+        let says = matches!(method, "session/update" | "session/request_permission");
+        if !history && !says && method != "session/prompt" {
             self.last = self.known(params).unwrap_or(self.last);
             return self.note("progress", method, params, emit);
         }
-        let Some(lane) = self.speaks(params) else {
+        let known = self.known(params);
+        let Some(lane) = known.or_else(|| self.begin(params.opt_text("sessionId"))) else {
             return self.note("info", "another session", params, emit);
         };
-        let Some(session) = self.sessions.get_mut(lane) else {
-            return;
-        };
+        self.last = lane;
+        let Some(session) = self.sessions.get_mut(lane) else { return };
+        session.spoke = self.messages;
         emit.in_lane(lane, |emit| match method {
-            "session/update" => {
-                let update = params.at("update");
-                session.update(update, emit);
-            }
+            "session/update" => session.update(params.at("update"), emit),
             "session/request_permission" => session.permission(params, emit),
             "session/prompt" => session.prompted(id, params, emit),
             _ => {
@@ -158,25 +141,10 @@ impl Acp {
     /// The session that a message names.
     fn known(&self, params: &Value) -> Option<usize> {
         let id = params.opt_text("sessionId")?;
-        // As a rule there is one.
-        let is = |session: &Session| session.id.as_deref() == Some(id);
-        if self.sessions.get(self.last).is_some_and(is) {
-            return Some(self.last);
-        }
-        self.sessions.iter().position(is)
+        self.sessions.iter().position(|session| session.id.as_deref() == Some(id))
     }
 
-    /// The session of a message that it says itself, a new one if need be; `None` if there are too many.
-    fn speaks(&mut self, params: &Value) -> Option<usize> {
-        let lane = match self.known(params) {
-            Some(lane) => lane,
-            None => self.begin(params.opt_text("sessionId"))?,
-        };
-        self.last = lane;
-        self.sessions.get_mut(lane)?.spoke = self.messages;
-        Some(lane)
-    }
-
+    /// A session that speaks for the first time; the last one if it has no name, `None` if there are too many.
     fn begin(&mut self, id: Option<&str>) -> Option<usize> {
         if id.is_none() && !self.sessions.is_empty() {
             return Some(self.last);
@@ -193,8 +161,7 @@ impl Acp {
             return None;
         }
         if unnamed.is_none() {
-            let session = Session::new(self.agent.clone(), self.history.clone());
-            self.sessions.push(session);
+            self.sessions.push(Session::new(self.agent.clone(), self.history.clone()));
         }
         let session = self.sessions.get_mut(lane)?;
         if made.is_some() {
@@ -209,56 +176,48 @@ impl Acp {
             return self.stopped(id, result, emit);
         }
         for session in &mut self.sessions {
-            match &session.history {
-                History::Replayed(None) => session.history = History::Over,
-                History::Replayed(Some(load)) if load == id => session.history = History::Over,
-                _ => {}
+            if let History::Replayed(load) = &session.history
+                && load.as_ref().is_none_or(|load| load == id)
+            {
+                session.history = History::Over;
             }
         }
         if result.get("agentCapabilities").is_some() {
-            let agent = result.get("agentInfo").or_else(|| result.get("info"));
-            let name = agent.and_then(|a| a.opt_text("name"));
-            self.agent = name.map(str::to_owned);
+            let agent = result.get("agentInfo").unwrap_or(result.at("info"));
+            self.agent = agent.opt_text("name").map(str::to_owned);
             self.history = History::Expected;
-            self.note("info", name.unwrap_or_default(), result, emit);
+            self.note("info", agent.text("name"), result, emit);
         } else if let Some(session) = result.opt_text("sessionId") {
             if self.made.len() >= MAX_MADE {
                 self.made.remove(0);
             }
             self.made.push(session.to_owned());
             self.note("session", session, result, emit);
-        } else if result.as_object().is_some_and(|r| !r.is_empty()) {
+        } else if result.as_object().is_some_and(|result| !result.is_empty()) {
             self.note("info", "response", result, emit);
         }
     }
 
-    /// A prompt was answered. If several turns are open and the prompt was not seen, nothing says which one it was.
+    /// A prompt was answered.
     fn stopped(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
-        let lane = match self.prompted(id, emit) {
-            Some(lane) => lane,
-            None if self.answered.as_ref() == Some(id) && emit.all_turns() > 0 => {
-                return self.note("log", "a second response", result, emit);
-            }
-            None => {
-                let Some(lane) = self.begin(None) else {
-                    return;
-                };
-                lane
-            }
-        };
+        let asked = self.asked(id, emit);
+        if asked.is_none() && self.answered.as_ref() == Some(id) && emit.all_turns() > 0 {
+            return self.note("log", "a second response", result, emit);
+        }
+        let Some(lane) = asked.or_else(|| self.begin(None)) else { return };
         self.last = lane;
         self.answered = Some(id.clone());
         if let Some(session) = self.sessions.get_mut(lane) {
-            emit.in_lane(lane, |emit| session.answered(result, emit));
+            let stop = result.text("stopReason");
+            emit.in_lane(lane, |emit| session.finish(stop, result.at("usage"), emit));
         }
     }
 
     /// A request has failed: the prompt if that is known or a turn is open, else somebody's.
     fn failed(&mut self, id: &Value, error: &Value, emit: &mut Emit<'_>) {
-        let Some(lane) = self.prompted(id, emit) else {
-            let message = error.text("message");
+        let Some(lane) = self.asked(id, emit) else {
             self.error = Some(error.clone());
-            return self.note("error", message, error, emit);
+            return self.note("error", error.text("message"), error, emit);
         };
         if let Some(session) = self.sessions.get_mut(lane) {
             emit.in_lane(lane, |emit| session.failed(error, emit));
@@ -267,7 +226,7 @@ impl Acp {
 
     /// The session with an open turn whose prompt a response answers. Where the prompt was not seen: the only one; of
     /// several the one that spoke last and waits for no tool, for its response follows what it says last.
-    fn prompted(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
+    fn asked(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
         let open = self.sessions.iter().enumerate();
         let open = open.filter(|(lane, _)| emit.in_lane(*lane, |emit| emit.turn_open()));
         let open: Vec<(usize, &Session)> = open.collect();
@@ -277,10 +236,8 @@ impl Acp {
         asked.or(likely).map(|(lane, _)| *lane)
     }
 
-    /// Says a status where the last message was said.
+    /// Emits a status in the session of the last message.
     fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
-        emit.in_lane(self.last, |emit| {
-            emit.status(kind, message, data.clone());
-        });
+        emit.in_lane(self.last, |emit| emit.status(kind, message, data.clone()));
     }
 }

@@ -1,6 +1,6 @@
 //! Amp: `amp --execute --stream-json`, Claude Code's messages without message ids and without partial messages.
 
-use super::claude::{Cached, Claude, Dialect, Errors, Ids};
+use super::claude::{Claude, Dialect};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -19,15 +19,13 @@ pub(super) const SPEC: Spec = Spec {
 const AMP: Dialect = Dialect {
     runtime: "amp",
     version: "version",
-    ids: Ids::None,
-    errors: Errors::Fatal,
-    cached: Cached::Beside,
+    has_ids: false,
+    errors_end: true,
+    cache_within: false,
 };
 
 /// Only the ids of its threads tell Amp's messages from Claude Code's.
 fn detect(value: &Value) -> Match {
-    let types = ["system", "assistant", "user", "result", "error"];
-    let theirs = value.opt_text("session_id").is_some_and(|id| id.starts_with("T-"))
-        && value.opt_text("type").is_some_and(|t| types.contains(&t));
-    if theirs { Match::Sure } else { Match::No }
+    let type_ = matches!(value.text("type"), "system" | "assistant" | "user" | "result" | "error");
+    if type_ && value.text("session_id").starts_with("T-") { Match::Sure } else { Match::No }
 }

@@ -20,10 +20,10 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let result = value.opt_text("type") == Some("result") && has("is_error") && has("session_id");
+    let ours = value.text("type") == "result" && has("is_error") && has("session_id");
     // Claude Code's result counts tokens and costs.
     let claude = has("usage") || has("total_cost_usd") || has("duration_ms") || has("uuid");
-    if result && has("request_id") && !claude { Match::Sure } else { Match::No }
+    if ours && has("request_id") && !claude { Match::Sure } else { Match::No }
 }
 
 struct Auggie;
@@ -31,25 +31,20 @@ struct Auggie;
 impl Runtime for Auggie {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if value.text("type") != "result" || emit.over() {
-            let message = format!("message of type {:?}", value.text("type"));
-            return emit.status("info", &message, value);
+            return emit.other(value.text("type"), &value);
         }
         emit.open_turn(SPEC.name, &value);
         for key in ["billing", "retry_stats"] {
-            if let Some(data) = value.get(key).filter(|data| !data.is_null()) {
+            if let Some(data) = value.non_null(key) {
                 emit.status("usage", key, serde_json::json!({key: data}));
             }
         }
-        let failed = value.is("is_error");
-        let spent = Spent::default();
-        match value.text("subtype") {
-            subtype if failed || subtype.starts_with("error") => {
-                emit.fail(failure(value.text("result"), subtype, None), &spent);
-            }
-            subtype => {
-                let stop = if subtype.is_empty() { "completed" } else { subtype };
-                emit.complete(stop, value.opt_text("result"), &spent);
-            }
+        let (subtype, spent) = (value.text("subtype"), Spent::default());
+        if value.is("is_error") || subtype.starts_with("error") {
+            emit.fail(failure(value.text("result"), subtype, None), &spent);
+        } else {
+            let stop = if subtype.is_empty() { "completed" } else { subtype };
+            emit.complete(stop, value.opt_text("result"), &spent);
         }
     }
 }

@@ -1,10 +1,9 @@
-//! Claude Code's stream-json: `claude -p --output-format stream-json --verbose`, with or without partial messages.
+//! Claude Code, `claude -p --output-format stream-json --verbose`, with or without partial messages.
 //!
-//! Source: recordings of 2.1.12 to 2.1.257 and the SDKs' schemas. One line is one content block; `system/init` opens a turn
-//! and `result` ends it. It never decides by the exit status, and never by the order of a line's keys.
+//! Source: recordings of 2.1.12 to 2.1.257 and the SDKs' schemas. A line is a content block; `system/init` opens a turn
+//! and `result` ends it. Neither the exit status nor the order of a line's keys decides anything.
 
 mod blocks;
-mod content;
 mod dialect;
 mod notices;
 mod partial;
@@ -16,15 +15,15 @@ mod wire;
 
 use super::prelude::*;
 use crate::codec::{self, Fields};
+use crate::guard::TextKind::{Answer, Reasoning};
 
-use content::sentence;
+pub(super) use dialect::Dialect;
 use dialect::{CLAUDE, detect};
-pub(super) use dialect::{Cached, Dialect, Errors, Ids};
 use notices::Notices;
-use partial::{Partial, Place};
-use result::{Outcome, Results};
+use partial::Partial;
+use result::Results;
 use tally::Tally;
-use wire::{Content, Message, StreamEvent};
+use wire::{Body, Content, Message, StreamEvent};
 
 pub(super) const SPEC: Spec = Spec {
     name: "claude",
@@ -55,7 +54,12 @@ pub(super) const SPEC: Spec = Spec {
         tool_result_meta tool_uses total_cost_usd ttft_ms ttft_stream_ms unifiedWindows unset \
         user utilization uuid warm_spare_claimed web_fetch_requests web_search_requests",
     detect,
-    new: |argv| Box::new(Claude::new(&CLAUDE, argv).taking_orders(argv)),
+    new: |argv| {
+        let two = |pair: &[String]| pair == ["--input-format", "stream-json"];
+        let one = |arg: &String| arg == "--input-format=stream-json";
+        let takes_orders = argv.windows(2).any(two) || argv.iter().any(one);
+        Box::new(Claude { takes_orders, ..Claude::new(&CLAUDE, argv) })
+    },
     ..Spec::LINES
 };
 
@@ -64,8 +68,6 @@ pub(super) struct Claude {
     dialect: &'static Dialect,
     /// True if it reads messages on its stdin.
     takes_orders: bool,
-    /// How many lines without a message id there were.
-    unnamed: u64,
     /// The last message of type `error`, where that can end a turn.
     error: Option<Value>,
     partial: Partial,
@@ -76,16 +78,57 @@ pub(super) struct Claude {
 
 impl Runtime for Claude {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        self.message(text, emit)
+        if !text.starts_with('{') {
+            // An element of an array that is no object.
+            serde_json::from_str::<serde::de::IgnoredAny>(text)?;
+            self.notice(text, &Fields(Vec::new()), emit);
+            return Ok(());
+        }
+        let message = Message::read(text)?;
+        let fields = &message.fields;
+        // Looking for unknown keys costs more than all the rest.
+        let (known, odd) = match &*message.type_ {
+            "assistant" | "user" | "stream_event" => {
+                let said = self.said(text, &message, emit);
+                if !said && codec::mend_lone(text).is_some() {
+                    // Half a character may be all that makes it look odd.
+                    serde_json::from_str::<Value>(text)?;
+                }
+                (said, message.odd)
+            }
+            "system" if fields.text("subtype").as_deref() == Some("init") => {
+                notices::init(self.dialect, fields, emit);
+                (true, true)
+            }
+            "result" => {
+                serde_json::from_str::<Value>(text)?;
+                self.partial.release(emit);
+                self.results.result(self.dialect, text, fields, emit);
+                self.partial = Partial::default();
+                self.tally = Tally::default();
+                self.error = None;
+                (true, true)
+            }
+            _ => (false, false),
+        };
+        if !known {
+            self.notice(text, fields, emit);
+        } else if odd {
+            let value = value_of(text, emit);
+            let unknown = emit.unknown(&value);
+            emit.keep(unknown);
+        }
+        Ok(())
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        self.release(emit);
-        if let Some(error) = self.error.take()
-            && !emit.over()
-        {
-            let (message, words) = (sentence(&error), error.to_string());
-            emit.fail(failure(&message, &words, None), &Spent::default());
+        self.partial.release(emit);
+        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
+            let inner = error.get("error").unwrap_or(&error);
+            let said = inner.as_str().or_else(|| inner.opt_text("message"));
+            let said = said.or_else(|| error.opt_text("message"));
+            let message = said.unwrap_or("the runtime reported an error");
+            emit.fail(failure(message, &error.to_string(), None), &Spent::default());
         }
         Verdict::MissingResult
     }
@@ -103,23 +146,11 @@ impl Runtime for Claude {
 }
 
 impl Claude {
-    /// It takes orders if the command line says that it reads messages.
-    fn taking_orders(mut self, argv: &[String]) -> Self {
-        let mut words = argv.iter().map(String::as_str);
-        let two = words
-            .clone()
-            .zip(words.clone().skip(1))
-            .any(|pair| pair == ("--input-format", "stream-json"));
-        self.takes_orders = two || words.any(|word| word == "--input-format=stream-json");
-        self
-    }
-
     /// An adapter before its first line.
     pub(super) fn new(dialect: &'static Dialect, argv: &[String]) -> Self {
         Self {
             dialect,
             takes_orders: false,
-            unnamed: 0,
             error: None,
             partial: Partial::default(),
             notices: Notices::default(),
@@ -128,154 +159,80 @@ impl Claude {
         }
     }
 
-    /// Says what a line says.
-    ///
-    /// # Errors
-    /// That the line is no JSON, or holds an escape which serde_json refuses.
-    fn message(&mut self, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        if !text.starts_with('{') {
-            serde_json::from_str::<serde::de::IgnoredAny>(text)?;
-            // An element of an array that is no object.
-            self.notice(text, &Fields(Vec::new()), emit);
-            return Ok(());
-        }
-        let message = Message::read(text)?;
-        let fields = &message.fields;
-        let known = match &*message.type_ {
-            "assistant" | "user" | "stream_event" => {
-                let said = self.said(text, &message, emit);
-                if !said && codec::mend_lone(text).is_some() {
-                    // It may be no more than half a character that makes it look odd.
-                    serde_json::from_str::<Value>(text)?;
-                }
-                said
-            }
-            "system" => self.system(fields, emit),
-            "result" => {
-                self.result(&Outcome::read(text, fields)?, emit);
-                true
-            }
-            _ => false,
-        };
-        let told = matches!(&*message.type_, "assistant" | "user" | "stream_event");
-        // Looking for unknown keys costs more than all the rest.
-        let unknown = if known && (message.odd || !told) {
-            let value = value_of(text, emit);
-            emit.unknown(&value)
-        } else {
-            serde_json::Map::new()
-        };
-        if !known {
-            self.notice(text, fields, emit);
-        }
-        emit.keep(unknown);
-        Ok(())
-    }
-
     /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
     fn said(&mut self, line: &str, message: &Message<'_>, emit: &mut Emit<'_>) -> bool {
         let parent = message.parent.as_deref();
-        let content = message.body.as_ref().map(|body| (body, &body.content));
-        match (&*message.type_, content) {
-            ("assistant", Some((body, Content::Blocks(blocks)))) => {
-                self.assistant(line, (message, body, blocks), emit);
+        match (&*message.type_, &message.body, &message.event) {
+            ("assistant", Some(body @ Body { content: Content::Blocks(blocks), .. }), _) => {
+                self.assistant(line, message, (body, blocks), emit);
             }
-            ("user", Some((_, Content::Blocks(blocks)))) => {
-                for (at, block) in blocks.iter().enumerate() {
-                    self.block(line, (at, block), message, emit);
+            ("user", Some(Body { content: Content::Blocks(blocks), .. }), _) => {
+                for block in blocks.iter().enumerate() {
+                    self.block(line, block, message, emit);
                 }
             }
-            ("user", Some((_, Content::Text(said)))) => self.prompt(said, parent, emit),
-            ("stream_event", _) => {
-                return message
-                    .event
-                    .as_ref()
-                    .is_some_and(|event| self.stream_event(parent, event, emit));
+            ("user", Some(Body { content: Content::Text(said), .. }), _) => {
+                self.prompt(said, parent, emit);
             }
+            ("stream_event", _, Some(event)) => return self.stream_event(parent, event, emit),
             _ => return false,
         }
         true
-    }
-
-    /// The two kinds of `system` lines that are long or many; `false` for every other.
-    fn system(&mut self, fields: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
-        match fields.text("subtype").as_deref() {
-            Some("init") => notices::init(self.dialect, fields, emit),
-            Some("thinking_tokens") => notices::thinking(fields, emit),
-            _ => return false,
-        }
-        true
-    }
-
-    /// The end of a turn.
-    fn result(&mut self, outcome: &Outcome<'_>, emit: &mut Emit<'_>) {
-        self.release(emit);
-        self.results.result(self.dialect, outcome, emit);
-        self.partial.clear();
-        self.tally.clear();
-        self.error = None;
     }
 
     /// A line that is neither text nor tool nor a result, or one of an unknown shape.
     fn notice(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let event = fields.object("event");
         if let Some(usage) = event.and_then(|event| self.dialect.usage(event.get("usage")?)) {
-            self.tally.count("", usage, emit);
+            self.tally.count(usage, emit);
         }
-        self.results.note(fields);
-        if fields.text("type").as_deref() == Some("error") && self.dialect.errors == Errors::Fatal {
+        if let Some(limit) = fields.object("rate_limit_info")
+            && limit.text("status").as_deref() == Some("rejected")
+        {
+            self.results.resets_at = limit.count("resetsAt");
+        }
+        if self.dialect.errors_end && fields.text("type").as_deref() == Some("error") {
             self.error = Some(value_of(line, emit));
         }
         self.notices.say(line, fields, emit);
     }
 
-    /// Says what a partial message says; `false` if it is of an unknown kind.
+    /// A partial message; `false` if it is of an unknown kind.
     fn stream_event(
         &mut self,
         parent: Option<&str>,
         event: &StreamEvent<'_>,
         emit: &mut Emit<'_>,
     ) -> bool {
-        let place = Place { parent, index: event.index };
-        match (&*event.type_, &event.delta, &event.content_block) {
-            ("content_block_delta", Some(delta), _) => {
+        let (partial, place) = (&mut self.partial, (parent, event.index));
+        match (&*event.type_, &event.block) {
+            ("content_block_delta", Some(delta)) => {
                 match (&*delta.type_, &delta.text, &delta.thinking, &delta.partial_json) {
-                    ("text_delta", Some(text), _, _) => {
-                        self.partial.delta(place, TextKind::Answer, text, emit);
-                    }
+                    ("text_delta", Some(text), ..) => partial.delta(place, Answer, text, emit),
                     ("thinking_delta", _, Some(text), _) => {
-                        self.partial.delta(place, TextKind::Reasoning, text, emit);
+                        partial.delta(place, Reasoning, text, emit);
                     }
-                    ("input_json_delta", _, _, Some(json)) => self.partial.input(place, json),
+                    ("input_json_delta", .., Some(json)) => partial.input(place, json),
                     ("signature_delta", ..) => {}
                     _ => return false,
                 }
             }
-            ("content_block_start", _, Some(block)) => {
-                let said =
-                    [(TextKind::Answer, &block.text), (TextKind::Reasoning, &block.thinking)];
-                for (kind, text) in said {
-                    self.partial.delta(place, kind, text.as_deref().unwrap_or_default(), emit);
+            ("content_block_start", Some(block)) => {
+                for (kind, text) in [(Answer, &block.text), (Reasoning, &block.thinking)] {
+                    partial.delta(place, kind, text.as_deref().unwrap_or_default(), emit);
                 }
-                if block.type_.ends_with("tool_use")
-                    && let Some(id) = &block.id
-                    && let Some(oldest) =
-                        self.partial.hold(place, id, block.name.as_deref().unwrap_or_default())
+                if let Some(id) = block.id.as_deref().filter(|_| block.type_.ends_with("tool_use"))
                 {
-                    self.start_held(&oldest, emit);
+                    partial.hold(place, (id, block.name.as_deref().unwrap_or_default()), emit);
                 }
             }
-            ("content_block_stop", ..) => {
-                if let Some(held) = self.partial.stop(place, emit) {
-                    self.start_held(&held, emit);
-                }
-            }
-            ("message_start", ..) => {
-                let id = event.message.as_deref().unwrap_or_default();
-                self.partial.message(parent, id);
+            ("content_block_stop", _) => partial.stop(place, emit),
+            ("message_start", _) => {
+                let id = event.message.as_ref().and_then(|message| message.id.as_deref());
+                partial.message(parent, id.unwrap_or_default());
             }
             // The frame of a message: its end says nothing.
-            ("message_stop" | "ping", ..) => {}
+            ("message_stop" | "ping", _) => {}
             _ => return false,
         }
         true

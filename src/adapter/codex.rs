@@ -1,4 +1,4 @@
-//! Codex CLI: `codex app-server`, and `codex exec --json` in its three generations, told apart by what their messages hold and never by a version.
+//! Codex CLI: `codex app-server`, and `codex exec --json` in its three generations, told apart by their messages alone.
 //!
 //! Source: recordings of 0.46 to 0.142 and of two generations before, and `exec_events.rs`. The first generation wraps
 //! everything in `{id, msg}`, the second calls an item's type `item_type` and has no terminal event, the third is today's.
@@ -8,13 +8,12 @@ mod items;
 mod server;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use super::prelude::*;
+use crate::codec::Fields;
 
 use first::First;
 use server::Server;
-use wire::{Item, Message};
 
 pub(super) const SPEC: Spec = Spec {
     name: "codex",
@@ -37,7 +36,7 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-/// How many open items are remembered.
+/// Open items that are remembered.
 const MAX_OPEN: usize = 4096;
 
 fn detect(value: &Value) -> Match {
@@ -60,16 +59,9 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-/// The generation, as far as it shows: they differ in what the end of the output means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Generation {
-    First,
-    Second,
-    Third,
-}
-
 struct Codex {
-    generation: Option<Generation>,
+    /// True if the messages are the second generation's, as far as that shows: for it the end of the output is another end.
+    second: Option<bool>,
     thread: Option<String>,
     /// Items of this turn that were started and have not been completed.
     open: Vec<String>,
@@ -88,32 +80,21 @@ struct Counter {
 }
 
 impl Counter {
-    /// What a turn used that ends with this sum.
+    /// The tokens of a turn that ends with this sum.
     fn spent(&mut self, total: Option<Usage>) -> Spent {
-        let Some(total) = total else {
-            return Spent::default();
-        };
-        let before = self.before.replace(total);
-        let mut spent = Spent::default();
-        match before {
-            None => spent.usage_total = Some(total),
-            Some(before) => spent.usage = Some(minus(total, before)),
-        }
-        spent
+        let before = total.and_then(|total| self.before.replace(total));
+        let usage = total.zip(before).map(|(total, before)| minus(total, before));
+        Spent { usage, usage_total: total.filter(|_| before.is_none()), ..Spent::default() }
     }
 }
 
 /// The difference of two sums; a sum that went back has begun anew.
 fn minus(total: Usage, before: Usage) -> Usage {
     let fields = |u: Usage| [u.input_tokens, u.output_tokens, u.total_tokens];
-    let back = fields(total)
-        .into_iter()
-        .zip(fields(before))
-        .any(|(now, then)| now < then && now.is_some());
-    let less = |now: Option<u64>, then: Option<u64>| {
-        let then = if back { 0 } else { then.unwrap_or(0) };
-        now.map(|n| n.saturating_sub(then))
-    };
+    let mut both = fields(total).into_iter().zip(fields(before));
+    let back = both.any(|(now, then)| now < then && now.is_some());
+    let before = if back { Usage::default() } else { before };
+    let less = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then.unwrap_or(0)));
     Usage {
         input_tokens: less(total.input_tokens, before.input_tokens),
         output_tokens: less(total.output_tokens, before.output_tokens),
@@ -124,26 +105,35 @@ fn minus(total: Usage, before: Usage) -> Usage {
     }
 }
 
-/// Tokens in Codex's words.
+/// Tokens in the words of exec and of the app-server.
 fn usage(value: &Value) -> Option<Usage> {
-    let count = |key: &str| value.u64(key);
     value.is_object().then(|| Usage {
-        input_tokens: count("input_tokens"),
-        output_tokens: count("output_tokens"),
-        cache_read_tokens: count("cached_input_tokens"),
-        cache_write_tokens: count("cache_write_input_tokens"),
-        reasoning_tokens: count("reasoning_output_tokens"),
-        total_tokens: count("total_tokens"),
+        input_tokens: count(value, &["input_tokens", "inputTokens"]),
+        output_tokens: count(value, &["output_tokens", "outputTokens"]),
+        cache_read_tokens: count(value, &["cached_input_tokens", "cachedInputTokens"]),
+        cache_write_tokens: count(value, &["cache_write_input_tokens", "cacheWriteInputTokens"]),
+        reasoning_tokens: count(value, &["reasoning_output_tokens", "reasoningOutputTokens"]),
+        total_tokens: count(value, &["total_tokens", "totalTokens"]),
     })
+}
+
+/// The outcome of a tool with this status; `failed` if anything else says that it is no success.
+fn outcome(status: Option<&str>, failed: bool) -> &'static str {
+    match status.unwrap_or("completed") {
+        "declined" => "denied",
+        "cancelled" | "canceled" | "interrupted" => "cancelled",
+        "completed" if !failed => "ok",
+        "completed" | "failed" => "error",
+        _ => "unknown",
+    }
 }
 
 impl Runtime for Codex {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         let value = serde_json::from_str(text)?;
         let unknown = emit.unknown(&value);
-        let message = serde_json::from_str::<Message<'_>>(text).ok();
-        let item = message.as_ref().and_then(|m| Some((m.type_.as_deref(), m.item.as_ref()?)));
-        if !item.is_some_and(|item| self.item(item, emit)) {
+        let said = items::read(text).is_some_and(|(type_, item)| self.item(&type_, &item, emit));
+        if !said {
             self.value(value, emit);
         }
         emit.keep(unknown);
@@ -152,13 +142,11 @@ impl Runtime for Codex {
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         self.server.end(emit);
-        if self.generation != Some(Generation::Second) {
+        if self.second != Some(true) {
             return Verdict::MissingResult;
         }
         // It exits with 0 even where it could not log in: its own last word decides.
-        if let Some(error) = self.error.take()
-            && (emit.turn_open() || emit.turns() == 0)
-        {
+        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
             emit.fail(failure_of(&error), &Spent::default());
         }
         if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
@@ -169,7 +157,7 @@ impl Codex {
     fn new(argv: &[String]) -> Self {
         let resumed = argv.iter().any(|arg| arg == "resume");
         Self {
-            generation: None,
+            second: None,
             thread: None,
             open: Vec::new(),
             usage: Counter { before: (!resumed).then(Usage::default) },
@@ -182,104 +170,85 @@ impl Codex {
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.open.clear();
         emit.start_turn(&TurnStarted {
-            runtime: "codex".into(),
+            runtime: SPEC.name.into(),
             session: self.thread.as_deref().map(Into::into),
             ..TurnStarted::default()
         });
     }
 
-    /// Says an item; `false` if it is of an unknown kind.
-    fn item(&mut self, (type_, item): (Option<&str>, &Item<'_>), emit: &mut Emit<'_>) -> bool {
+    /// An item; `false` if it is of an unknown kind.
+    fn item(&mut self, type_: &str, item: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
         self.error = None;
-        if item.item_type.is_some() {
-            self.generation = Some(Generation::Second);
+        let second_type = item.text("item_type");
+        if second_type.is_some() {
+            self.second = Some(true);
         }
-        self.generation.get_or_insert(Generation::Third);
-        let kind = item.type_.as_ref().or(item.item_type.as_ref());
-        let kind = kind.map(|k| &**k).unwrap_or_default();
+        self.second.get_or_insert(false);
+        let kind = item.text("type").or(second_type).unwrap_or_default();
         // The second generation does not say when a turn begins.
-        if self.generation == Some(Generation::Second) && kind != "error" && !emit.turn_open() {
+        if self.second == Some(true) && kind != "error" && !emit.turn_open() {
             self.start_turn(emit);
         }
-        let id = item.id.as_deref().unwrap_or_default();
-        let text = |kind| Text { key: id, kind, parent: None };
-        match (type_.unwrap_or_default(), kind, &item.text) {
-            ("item.completed", "agent_message" | "assistant_message", Some(said)) => {
-                emit.finish_block(&text(TextKind::Answer), Some(said));
+        let id = item.text("id").unwrap_or_default();
+        let completed = type_ == "item.completed";
+        match (&*kind, item.text("text")) {
+            ("agent_message" | "assistant_message", Some(said)) if completed => {
+                emit.finish_block(&text(TextKind::Answer, &id), Some(&said));
             }
-            ("item.completed", "reasoning", Some(said)) => {
-                emit.finish_block(&text(TextKind::Reasoning), Some(said));
+            ("reasoning", Some(said)) if completed => {
+                emit.finish_block(&text(TextKind::Reasoning, &id), Some(&said));
             }
-            (type_, kind, _) if items::is_tool(kind) => {
-                self.tool((type_, kind), item, emit);
+            (kind, _) if items::TOOLS.contains(&kind) => {
+                if !completed || !emit.over() {
+                    items::start((&id, kind), item, emit);
+                }
+                if completed {
+                    self.open.retain(|open| *open != id);
+                    items::finish((&id, kind), item, emit);
+                } else if self.open.len() < MAX_OPEN && !self.open.iter().any(|open| *open == id) {
+                    self.open.push(id.into_owned());
+                }
             }
             _ => return false,
         }
         true
     }
 
-    fn tool(&mut self, (type_, kind): (&str, &str), item: &Item<'_>, emit: &mut Emit<'_>) {
-        let id = item.id.as_deref().unwrap_or_default();
-        let late = type_ == "item.completed" && !emit.turn_open() && emit.turns() > 0;
-        if !late {
-            items::start(kind, item, emit);
-        }
-        if type_ == "item.completed" {
-            self.open.retain(|open| open != id);
-            items::finish(kind, item, emit);
-        } else if self.open.len() < MAX_OPEN && !self.open.iter().any(|open| open == id) {
-            self.open.push(id.to_owned());
-        }
-    }
-
-    /// A message that is neither text nor tool, or one of the first generation.
+    /// A message that is neither text nor tool, or one of the first generation or the app-server.
     fn value(&mut self, value: Value, emit: &mut Emit<'_>) {
         let type_ = value.text("type").to_owned();
-        let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
             "" if server::is_message(&value) => self.server.message(&value, emit),
             "" => {
-                self.generation.get_or_insert(Generation::First);
-                self.first.value(value, emit, &mut self.usage);
+                self.second.get_or_insert(false);
+                self.first.value(value, &mut self.usage, emit);
             }
             "thread.started" | "session.created" => {
-                let second = type_ == "session.created";
-                self.generation.get_or_insert(if second {
-                    Generation::Second
-                } else {
-                    Generation::Third
-                });
+                self.second.get_or_insert(type_ == "session.created");
                 let id = value.opt_text("thread_id").or_else(|| value.opt_text("session_id"));
                 self.thread = id.map(str::to_owned);
                 let message = id.unwrap_or_default().to_owned();
                 emit.status("session", &message, items::strip(value));
             }
             "turn.started" => {
-                self.generation.get_or_insert(Generation::Third);
+                self.second.get_or_insert(false);
                 self.start_turn(emit);
             }
-            "turn.completed" if !over => {
-                let total = value.get("usage").and_then(usage);
-                let spent = self.usage.spent(total);
-                emit.complete("completed", None, &spent);
+            "turn.completed" | "turn.failed" if emit.over() => emit.late(&value),
+            "turn.completed" => {
+                emit.complete("completed", None, &self.usage.spent(usage(value.at("usage"))));
                 self.open.clear();
             }
-            "turn.failed" if !over => {
-                let spent = self.usage.spent(value.get("usage").and_then(usage));
-                emit.fail(failure_of(value.get("error").unwrap_or(&value)), &spent);
+            "turn.failed" => {
+                let error = failure_of(value.get("error").unwrap_or(&value));
+                emit.fail(error, &self.usage.spent(usage(value.at("usage"))));
                 self.open.clear();
-            }
-            "turn.completed" | "turn.failed" => {
-                emit.late(&value);
             }
             "error" => {
-                let message = sentence(&value);
-                if self.generation == Some(Generation::Second) {
-                    self.error = Some(value.clone());
-                }
-                emit.status("error", &message, items::strip(value));
+                self.error = Some(value.clone()).filter(|_| self.second == Some(true));
+                emit.status("error", &sentence(&value), items::strip(value));
             }
-            _ => items::other(&type_, value, emit),
+            _ => items::other(&type_, &value, emit),
         }
     }
 }

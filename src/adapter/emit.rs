@@ -240,8 +240,7 @@ impl<'a> Emit<'a> {
 
     /// Emits a status with a message for people and data for programs; an empty message is none.
     pub fn status(&mut self, kind: &str, message: &str, data: Value) {
-        let message = Some(message).filter(|m| !m.is_empty());
-        self.notice(&Notice { kind, message, data: Some(data), parent: None });
+        self.status_under(None, kind, message, data);
     }
 
     /// See [`Guard::status_of`].
@@ -309,5 +308,11 @@ impl<'a> Emit<'a> {
         if let Some(error) = error.filter(|_| !self.over()) {
             self.fail(error, &Spent::default());
         }
+    }
+
+    /// Emits a status of a sub-agent; an empty message is none.
+    pub fn status_under(&mut self, parent: Option<&str>, kind: &str, message: &str, data: Value) {
+        let message = Some(message).filter(|m| !m.is_empty());
+        self.notice(&Notice { kind, message, data: Some(data), parent });
     }
 }

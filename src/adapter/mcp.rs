@@ -16,38 +16,43 @@ pub(super) const SPEC: Spec = Spec {
     has_result: false,
     detect,
     framing: Framing::Frames,
-    new: |_| Box::new(Mcp::default()),
+    new: |_| Box::new(Mcp),
     ..Spec::LINES
 };
 
 fn detect(value: &Value) -> Match {
-    if !is_rpc(value) {
-        return Match::No;
-    }
-    match Rpc::of(value) {
-        Rpc::Call { method, .. } => {
-            let ours = ["notifications/", "tools/", "resources/", "prompts/", "sampling/"];
-            if ours.iter().any(|prefix| method.starts_with(prefix)) {
-                Match::Sure
-            } else {
-                Match::Maybe
-            }
+    let ours = ["notifications/", "tools/", "resources/", "prompts/", "sampling/"];
+    let sure = match Rpc::of(value) {
+        _ if !is_rpc(value) => return Match::No,
+        Rpc::Call { method, .. } => ours.iter().any(|prefix| method.starts_with(prefix)),
+        Rpc::Result { result, .. } => {
+            result.get("serverInfo").is_some() || result.at("content").is_array()
         }
-        Rpc::Result { result, .. } if result.get("serverInfo").is_some() => Match::Sure,
-        Rpc::Result { result, .. } if result.get("content").is_some_and(Value::is_array) => {
-            Match::Sure
-        }
-        Rpc::Other => Match::No,
-        _ => Match::Maybe,
-    }
+        Rpc::Error { .. } => false,
+        Rpc::Other => return Match::No,
+    };
+    if sure { Match::Sure } else { Match::Maybe }
 }
 
-#[derive(Default)]
-struct Mcp {}
+struct Mcp;
 
 impl Runtime for Mcp {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        self.rpc(&value, emit);
+        match Rpc::of(&value) {
+            Rpc::Call { id, method, params } => call((id, method), params, emit),
+            Rpc::Result { id, result }
+                if emit.call_started(&text_of(id)) || result.at("content").is_array() =>
+            {
+                let outcome = if result.is("isError") { "error" } else { "ok" };
+                emit.tool_done(&text_of(id), "", outcome, Some(result));
+            }
+            Rpc::Result { .. } => emit.status("info", "response", value.clone()),
+            Rpc::Error { id, error } if emit.call_started(&text_of(id)) => {
+                emit.tool_done(&text_of(id), "", "error", Some(error));
+            }
+            Rpc::Error { error, .. } => emit.status("error", error.text("message"), error.clone()),
+            Rpc::Other => emit.status("info", "an unknown message", value.clone()),
+        }
     }
 
     fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
@@ -55,79 +60,36 @@ impl Runtime for Mcp {
     }
 }
 
-/// An id as text: JSON-RPC has numbers and strings.
-fn id_of(id: &Value) -> String {
+/// A string, or another value as JSON: ids and data are either.
+fn text_of(id: &Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
-impl Mcp {
-    fn rpc(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        match Rpc::of(value) {
-            Rpc::Call { id, method, params } => self.call((id, method), params, emit),
-            Rpc::Result { id, result } => {
-                let tool = emit.call_started(&id_of(id));
-                if tool || result.get("content").is_some_and(Value::is_array) {
-                    let failed = result.is("isError");
-                    let outcome = if failed { "error" } else { "ok" };
-                    self.finish(id, outcome, result, emit);
-                } else {
-                    emit.status("info", "response", value.clone());
-                }
-            }
-            Rpc::Error { id, error } if emit.call_started(&id_of(id)) => {
-                self.finish(id, "error", error, emit);
-            }
-            Rpc::Error { error, .. } => {
-                let message = error.text("message");
-                emit.status("error", message, error.clone());
-            }
-            Rpc::Other => emit.status("info", "an unknown message", value.clone()),
+fn call((id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
+    match (method, id) {
+        ("tools/call", Some(id)) => {
+            emit.tool(&text_of(id), params.text("name"), params.get("arguments"));
         }
-    }
-
-    fn call(&mut self, (id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
-        match (method, id) {
-            ("notifications/progress", _) => {
-                emit.status("progress", &progress(params), params.clone());
-            }
-            ("notifications/message", _) => {
-                let data = params.at("data");
-                let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
-                let kind = match params.text("level") {
-                    "warning" => "warning",
-                    "error" | "critical" | "alert" | "emergency" => "error",
-                    _ => "log",
-                };
-                emit.status(kind, &text, params.clone());
-            }
-            ("tools/call", Some(id)) => {
-                let name = params.text("name");
-                let input = params.get("arguments").map(raw);
-                let id = id_of(id);
-                emit.start_named(&Call { id: &id, name, ..Call::default() }, input.as_deref());
-            }
-            ("elicitation/create" | "sampling/createMessage", _) => {
-                let message = params.opt_text("message").unwrap_or(method);
-                emit.status("permission", message, params.clone());
-            }
-            _ => emit.status("info", method, params.clone()),
+        ("notifications/progress", _) => {
+            // `50/100 message`, as far as it is known.
+            let number = |key: &str| params.get(key).filter(|n| n.is_number());
+            let done = number("progress").map(Value::to_string).unwrap_or_default();
+            let total = number("total").map(|total| format!("/{total}")).unwrap_or_default();
+            let message = format!("{done}{total} {}", params.text("message"));
+            emit.status("progress", message.trim(), params.clone());
         }
+        ("notifications/message", _) => {
+            let kind = match params.text("level") {
+                "warning" => "warning",
+                "error" | "critical" | "alert" | "emergency" => "error",
+                _ => "log",
+            };
+            emit.status(kind, &text_of(params.at("data")), params.clone());
+        }
+        ("elicitation/create" | "sampling/createMessage", _) => {
+            let message = params.opt_text("message").unwrap_or(method);
+            emit.status("permission", message, params.clone());
+        }
+        _ => emit.status("info", method, params.clone()),
     }
-
-    fn finish(&mut self, id: &Value, outcome: &str, result: &Value, emit: &mut Emit<'_>) {
-        let end =
-            ToolEnd { id: &id_of(id), outcome, output: Some(raw(result)), ..ToolEnd::default() };
-        emit.finish_call(&end);
-    }
-}
-
-/// `50/100 message`, as far as it is known.
-fn progress(params: &Value) -> String {
-    let number = |key: &str| params.get(key).filter(|n| n.is_number());
-    let mut text = number("progress").map(ToString::to_string).unwrap_or_default();
-    if let Some(total) = number("total") {
-        text = format!("{text}/{total}");
-    }
-    let message = params.text("message");
-    format!("{text} {message}").trim().to_owned()
 }

@@ -1,6 +1,6 @@
 //! Qwen Code: `qwen --output-format stream-json`, Claude Code's messages with a version of its own.
 
-use super::claude::{Cached, Claude, Dialect, Errors, Ids};
+use super::claude::{Claude, Dialect};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -20,16 +20,14 @@ pub(super) const SPEC: Spec = Spec {
 const QWEN: Dialect = Dialect {
     runtime: "qwen",
     version: "qwen_code_version",
-    ids: Ids::Given,
-    errors: Errors::Fatal,
-    cached: Cached::Within,
+    has_ids: true,
+    errors_end: true,
+    cache_within: true,
 };
 
 /// Its first message names it; the others are Claude Code's but for a few kinds of partial messages.
 fn detect(value: &Value) -> Match {
     let value = value.get(0).unwrap_or(value);
-    let kinds = ["goal_state", "active_goal"];
-    let event = value.at("event");
-    let own = event.opt_text("type").is_some_and(|t| kinds.contains(&t));
+    let own = matches!(value.at("event").text("type"), "goal_state" | "active_goal");
     if value.get("qwen_code_version").is_some() || own { Match::Sure } else { Match::No }
 }

@@ -1,14 +1,17 @@
-//! One session: its turns, its texts and what is known of its past.
+//! One session: its turns, its texts and its past.
 
 use super::super::prelude::*;
 use super::SPEC;
 use super::calls::{self, ToolCalls};
-use super::notices::{self, prompt_of, usage};
+use super::notices::{self, usage};
 
-/// How many messages are remembered that may be replaced.
+/// Messages that are remembered because they may be replaced.
 const MAX_MESSAGES: usize = 64;
 
-/// True if what comes is new, or a session's history.
+/// The code of a request that was cancelled, in the Language Server Protocol as well.
+const CANCELLED: i64 = -32800;
+
+/// The messages of a session's past.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) enum History {
     /// Nothing is known of how the session came about.
@@ -22,7 +25,7 @@ pub(super) enum History {
     Over,
 }
 
-/// What is known of one session.
+/// The state of one session.
 #[derive(Default)]
 pub(super) struct Session {
     pub id: Option<String>,
@@ -33,17 +36,12 @@ pub(super) struct Session {
     current: Current,
     messages: Vec<(String, Snapshot)>,
     calls: ToolCalls,
-    cost: Cost,
+    /// The cost of the session in US dollars, which its messages count from its beginning.
+    cost: Option<f64>,
+    /// The cost at the end of the last turn; `None` where the beginning is not known.
+    cost_before: Option<f64>,
     /// When it last said something, counted in messages of the connection.
     pub spoke: u64,
-}
-
-/// The cost of the session, which its messages count from its beginning, in US dollars.
-#[derive(Debug, Default)]
-struct Cost {
-    /// At the end of the last turn; `None` where the beginning is not known.
-    before: Option<f64>,
-    now: Option<f64>,
 }
 
 impl Session {
@@ -51,54 +49,32 @@ impl Session {
         Self { agent, history, ..Self::default() }
     }
 
-    /// A session that was made on this connection: nothing has come before.
+    /// The session was made on this connection: nothing has come before.
     pub(super) fn is_new(&mut self) {
         self.history = History::Over;
-        self.cost.before = Some(0.0);
+        self.cost_before = Some(0.0);
     }
 
     /// True if it waits for a tool, so that its turn has hardly ended.
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
-    }
-
-    /// The prompt has failed.
-    pub(super) fn failed(&mut self, error: &Value, emit: &mut Emit<'_>) {
-        self.calls.start_all(emit);
-        let spent = self.spent(None);
-        // The code of a request that was cancelled, in the Language Server Protocol as well.
-        if error.at("code").as_i64() == Some(-32800) {
-            let reason = error.opt_text("message").unwrap_or("cancelled");
-            emit.cancelled(reason, None, &spent);
-        } else {
-            emit.fail(failure_of(error), &spent);
-        }
-        self.close();
+        !self.calls.open.is_empty()
     }
 
     /// A permission is asked for.
     pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
         let call = params.at("toolCall");
-        let title = call.text("title");
         if call.get("toolCallId").is_some() {
             self.start(emit);
             self.calls.start_asked(call, emit);
         }
-        emit.status("permission", title, params.clone());
+        emit.status("permission", call.text("title"), params.clone());
     }
 
     /// A prompt is sent.
     pub(super) fn prompted(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {
         self.history = History::Over;
         self.prompt = id.cloned();
-        self.start_with(prompt_of(params), emit);
-    }
-
-    /// The prompt was answered: the turn has ended.
-    pub(super) fn answered(&mut self, result: &Value, emit: &mut Emit<'_>) {
-        let stop = result.text("stopReason");
-        let usage = result.get("usage").and_then(usage);
-        self.finish(stop, usage, emit);
+        self.start_with(notices::texts(params.items("prompt")), emit);
     }
 
     /// The input has ended.
@@ -117,41 +93,46 @@ impl Session {
     fn start_with(&mut self, prompt: Option<String>, emit: &mut Emit<'_>) {
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),
-            session: self.id.clone().map(Into::into),
-            agent: self.agent.clone().map(Into::into),
+            session: self.id.as_deref().map(Into::into),
+            agent: self.agent.as_deref().map(Into::into),
             prompt: prompt.map(Into::into),
             ..TurnStarted::default()
         });
     }
 
-    fn finish(&mut self, stop: &str, usage: Option<Usage>, emit: &mut Emit<'_>) {
+    /// The prompt has failed.
+    pub(super) fn failed(&mut self, error: &Value, emit: &mut Emit<'_>) {
+        let spent = self.close(&Value::Null, emit);
+        if error.at("code").as_i64() == Some(CANCELLED) {
+            let reason = error.opt_text("message").unwrap_or("cancelled");
+            emit.cancelled(reason, None, &spent);
+        } else {
+            emit.fail(failure_of(error), &spent);
+        }
+    }
+
+    /// The turn has ended.
+    pub(super) fn finish(&mut self, stop: &str, used: &Value, emit: &mut Emit<'_>) {
         self.start(emit);
-        self.calls.start_all(emit);
-        let spent = self.spent(usage);
+        let spent = self.close(used, emit);
         match stop {
             "cancelled" => emit.cancelled("cancelled", Some(stop), &spent),
             _ => emit.complete(stop, None, &spent),
         }
-        self.close();
     }
 
-    fn spent(&mut self, usage: Option<Usage>) -> Spent {
-        let cost = self.cost.before.zip(self.cost.now);
-        self.cost.before = self.cost.now.or(self.cost.before);
-        Spent {
-            usage,
-            cost_usd: cost.map(|(before, now)| now - before).filter(|c| *c >= 0.0),
-            ..Spent::default()
-        }
-    }
-
-    /// Forgets the turn that has ended.
-    fn close(&mut self) {
+    /// Starts what waits and forgets the turn, which ends now; the answer is what it used.
+    fn close(&mut self, used: &Value, emit: &mut Emit<'_>) -> Spent {
+        self.calls.start_all(emit);
         self.prompt = None;
         self.history = History::Over;
         self.current = Current::default();
         self.messages.clear();
-        self.calls.forget();
+        self.calls.open.clear();
+        let cost = self.cost_before.zip(self.cost).map(|(before, now)| now - before);
+        self.cost_before = self.cost.or(self.cost_before);
+        let cost_usd = cost.filter(|cost| *cost >= 0.0);
+        Spent { usage: usage(used), cost_usd, ..Spent::default() }
     }
 
     pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
@@ -169,20 +150,27 @@ impl Session {
             "agent_message" => self.whole(TextKind::Answer, update, emit),
             "agent_thought" => self.whole(TextKind::Reasoning, update, emit),
             "tool_call" | "tool_call_update" => {
-                if self.calls.is_news(update, emit) {
+                // A late patch is no reason for a new turn.
+                if kind == "tool_call" || emit.turns() == 0 {
                     self.start(emit);
                 }
                 self.calls.update(update, emit);
             }
             "state_update" => self.state(update, emit),
-            _ => self.notice(kind, update, emit),
+            _ => {
+                let cost = update.at("cost");
+                if kind == "usage_update" && cost.text("currency") == "USD" {
+                    self.cost = cost.at("amount").as_f64().or(self.cost);
+                }
+                notices::say(kind, update, emit);
+            }
         }
     }
 
     fn chunk(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
         let content = update.at("content");
         let Some(said) = content.opt_text("text") else {
-            return self.other_content(content, emit);
+            return other_content(content, emit);
         };
         if said.is_empty() {
             return;
@@ -192,74 +180,60 @@ impl Session {
         let key = update.text("messageId");
         if let Some(parent) = calls::parent(update) {
             let key = format!("{parent}/{key}");
-            let parent = Some(parent);
-            let text = Text { key: &key, kind, parent };
-            return emit.delta(&text, said);
+            return emit.delta(&Text { key: &key, kind, parent: Some(parent) }, said);
         }
         self.current.switch((kind, key), emit);
-        self.with_message(key, |message| {
-            message.delta(&text(kind, key), said, emit);
-        });
+        self.message(key).delta(&text(kind, key), said, emit);
     }
 
-    /// Version 2: the message as it stands whatever its chunks said.
+    /// Version 2: the message as it stands, whatever its chunks said.
     fn whole(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
-        let Some(content) = update.get("content") else {
-            return;
-        };
+        let Some(content) = update.get("content") else { return };
         let parts = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
         let mut whole = String::new();
         for part in parts {
             match part.opt_text("text") {
                 Some(said) => whole.push_str(said),
-                None => self.other_content(part, emit),
+                None => other_content(part, emit),
             }
         }
         self.start(emit);
         self.calls.start_all(emit);
         let key = update.text("messageId");
         self.current.switch((kind, key), emit);
-        self.with_message(key, |message| {
-            message.whole(&text(kind, key), &whole, emit);
-        });
+        self.message(key).whole(&text(kind, key), &whole, emit);
     }
 
-    fn with_message(&mut self, key: &str, act: impl FnOnce(&mut Snapshot)) {
-        let known = self.messages.iter().position(|(k, _)| k == key);
-        let mut message = known.map(|at| self.messages.remove(at).1).unwrap_or_default();
-        act(&mut message);
-        if self.messages.len() >= MAX_MESSAGES {
-            self.messages.remove(0);
+    /// The message with this key, as the one that was said last.
+    fn message(&mut self, key: &str) -> &mut Snapshot {
+        if let Some(at) = self.messages.iter().position(|(k, _)| k == key) {
+            self.messages[at..].rotate_left(1);
+        } else {
+            if self.messages.len() >= MAX_MESSAGES {
+                self.messages.remove(0);
+            }
+            self.messages.push((key.to_owned(), Snapshot::default()));
         }
-        self.messages.push((key.to_owned(), message));
+        let last = self.messages.len() - 1;
+        &mut self.messages[last].1
     }
 
-    fn other_content(&mut self, content: &Value, emit: &mut Emit<'_>) {
-        if !content.is_null() {
-            emit.status("info", "content of another type", content.clone());
-        }
-    }
-
-    /// Version 2: what the session is doing.
+    /// Version 2: the state of the session.
     fn state(&mut self, update: &Value, emit: &mut Emit<'_>) {
+        let stop = update.opt_text("stopReason");
         match update.text("state") {
             "running" => self.start(emit),
-            "idle" if emit.turn_open() || update.opt_text("stopReason").is_some() => {
-                let stop = update.opt_text("stopReason").unwrap_or("idle");
-                let usage = update.get("usage").and_then(usage);
-                self.finish(stop, usage, emit);
+            "idle" if emit.turn_open() || stop.is_some() => {
+                self.finish(stop.unwrap_or("idle"), update.at("usage"), emit);
             }
-            "requires_action" => {
-                emit.status("permission", "requires_action", update.clone());
-            }
+            "requires_action" => emit.status("permission", "requires_action", update.clone()),
             state => emit.status("info", state, update.clone()),
         }
     }
+}
 
-    fn notice(&mut self, kind: &str, update: &Value, emit: &mut Emit<'_>) {
-        if kind == "usage_update" {
-            self.cost.now = notices::cost(update).or(self.cost.now);
-        }
-        notices::say(kind, update, emit);
+fn other_content(content: &Value, emit: &mut Emit<'_>) {
+    if !content.is_null() {
+        emit.status("info", "content of another type", content.clone());
     }
 }

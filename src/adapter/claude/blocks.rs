@@ -1,39 +1,38 @@
 //! The blocks of a whole message: texts, thoughts, tools and their results.
 
 use super::super::prelude::*;
-use super::content::{error_text, exit_code, output};
-use super::partial::Held;
-use super::wire::{Block, Body, Message};
-use super::{Claude, Ids, notices};
-use crate::codec;
+use std::borrow::Cow;
+
+use super::wire::{self, Block, Body, Message};
+use super::{Answer, Claude, Reasoning, notices};
+use crate::codec::{self, Cursor};
+use crate::event::Raw;
 
 impl Claude {
     pub(super) fn assistant(
         &mut self,
         line: &str,
-        (message, body, blocks): (&Message<'_>, &Body<'_>, &[Block<'_>]),
+        message: &Message<'_>,
+        (body, blocks): (&Body<'_>, &[Block<'_>]),
         emit: &mut Emit<'_>,
     ) {
         let parent = message.parent.as_deref();
         notices::marks(message, emit);
-        self.results.note_assistant(message);
+        let error = message.fields.text("error").map(Cow::into_owned);
+        self.results.error = error.or(self.results.error.take());
+        self.results.interrupted |= message.fields.get("aborted") == Some("true");
         let id = body.id.as_deref().unwrap_or_default();
         if let Some(usage) = body.usage.and_then(|usage| self.dialect.usage(usage)) {
-            let unnamed = (self.dialect.ids == Ids::None).then(|| {
-                self.unnamed += 1;
-                format!("line {}", self.unnamed)
-            });
-            let id = unnamed.as_deref().unwrap_or(id);
-            self.tally.count(id, usage, emit);
+            if !self.dialect.has_ids || (!id.is_empty() && id != self.tally.id) {
+                self.tally.begin(id);
+            }
+            self.tally.count(usage, emit);
         }
         for (at, block) in blocks.iter().enumerate() {
-            let text = |kind| Text { key: "", kind, parent };
             match (&*block.type_, &block.text, &block.thinking) {
-                ("text", Some(said), _) => {
-                    self.partial.whole(&text(TextKind::Answer), id, said, emit);
-                }
+                ("text", Some(said), _) => self.partial.whole((Answer, parent), id, said, emit),
                 ("thinking", _, Some(said)) => {
-                    self.partial.whole(&text(TextKind::Reasoning), id, said, emit);
+                    self.partial.whole((Reasoning, parent), id, said, emit);
                 }
                 _ => self.block(line, (at, block), message, emit),
             }
@@ -53,80 +52,66 @@ impl Claude {
             ("text", Some(text), ..) => self.prompt(text, parent, emit),
             (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
                 let name = block.name.as_deref().unwrap_or_default();
-                drop(self.partial.take(id));
-                self.start_tool((id, name), block.input, parent, emit);
+                let call = Call { id, name, parent, ..Call::default() };
+                self.partial.whole_tool(&call, block.input, emit);
             }
-            (type_, _, _, Some(_)) if type_.ends_with("tool_result") => {
-                self.tool_result(block, message, emit);
+            (type_, _, _, Some(id)) if type_.ends_with("tool_result") => {
+                self.tool_result(id, block, message, emit);
             }
             (type_, ..) => {
-                let value = value_of(line, emit);
-                let data = value.pointer(&format!("/message/content/{at}")).cloned();
-                let notice = Notice {
-                    kind: "info",
-                    message: Some(&format!("content of type {type_:?}")),
-                    data,
-                    parent,
-                };
-                emit.notice(&notice);
+                let message = Some(&*format!("content of type {type_:?}"));
+                let data = value_of(line, emit).pointer(&format!("/message/content/{at}")).cloned();
+                emit.notice(&Notice { kind: "info", message, data, parent });
             }
         }
     }
 
-    /// What a user says is no answer: a prompt, an echo, a note that the request was interrupted.
+    /// A user's text is no answer: a prompt, an echo, a note that the request was interrupted.
     pub(super) fn prompt(&mut self, text: &str, parent: Option<&str>, emit: &mut Emit<'_>) {
-        self.results.note_user(text);
+        self.results.interrupted |= text.starts_with("[Request interrupted by user");
         let notice = Notice { kind: "info", message: Some("user message"), data: None, parent };
         emit.status_of(&notice, |data| data.text("text", text));
     }
 
-    fn start_tool(
+    fn tool_result(
         &mut self,
-        (id, name): (&str, &str),
-        input: Option<&str>,
-        parent: Option<&str>,
+        id: &str,
+        block: &Block<'_>,
+        message: &Message<'_>,
         emit: &mut Emit<'_>,
     ) {
-        self.partial.close_of(parent);
-        emit.start_named(&Call { id, name, parent, ..Call::default() }, input);
-    }
-
-    pub(super) fn start_held(&mut self, held: &Held, emit: &mut Emit<'_>) {
-        let input = Some(held.input.as_str()).filter(|input| codec::is_json(input));
-        let named = (held.id.as_str(), held.name.as_str());
-        self.start_tool(named, input, held.parent.as_deref(), emit);
-    }
-
-    /// Starts the tools whose input never became complete.
-    pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
-        for held in self.partial.take_all() {
-            self.start_held(&held, emit);
-        }
-    }
-
-    fn tool_result(&mut self, block: &Block<'_>, message: &Message<'_>, emit: &mut Emit<'_>) {
-        let id = block.tool_use_id.as_deref().unwrap_or_default();
-        if let Some(held) = self.partial.take(id) {
-            self.start_held(&held, emit);
-        }
-        let error = block.is_error;
-        let text = block.content.filter(|_| error).and_then(error_text);
+        self.partial.start(id, emit);
+        let text = block.content.filter(|_| block.is_error).and_then(error_text);
         let text = text.as_deref().unwrap_or_default();
-        let outcome = if error {
-            self.notices
-                .outcome(id, text, message.fields.raw("tool_result_meta"))
-                .unwrap_or("error")
-        } else {
-            "ok"
-        };
-        let end = ToolEnd {
+        let meta = message.fields.raw("tool_result_meta");
+        // Bash says its exit status in the text of an error alone.
+        let exit_code = text.strip_prefix("Exit code ").and_then(|text| text.lines().next());
+        emit.finish_call(&ToolEnd {
             id,
-            outcome,
+            outcome: if block.is_error { self.notices.outcome(id, text, meta) } else { "ok" },
             output: block.content.map(output),
-            exit_code: exit_code(text),
+            exit_code: exit_code.and_then(|code| code.trim().parse().ok()),
             parent: message.parent.as_deref(),
             ..ToolEnd::default()
-        };
-        emit.finish_call(&end);
+        });
     }
+}
+
+/// The texts of a result, if it is nothing but text.
+fn texts(content: &str) -> Option<String> {
+    let blocks = Cursor::read(content, wire::blocks)?;
+    let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
+    Some(texts?.join("\n"))
+}
+
+/// The text of a failed tool.
+fn error_text(content: &str) -> Option<Cow<'_, str>> {
+    let said = codec::string(content).and_then(Raw::whole);
+    said.or_else(|| texts(content).map(Cow::Owned))
+}
+
+/// A tool's result: its texts as one, or its content as it is.
+fn output(content: &str) -> Cow<'_, str> {
+    let joined = content.starts_with('[').then(|| texts(content)).flatten();
+    joined.map_or(Cow::Borrowed(content), |text| codec::to_json(&text).into())
 }

@@ -1,18 +1,29 @@
-//! Everything that Claude Code says beside text, tools and results, as statuses. Nothing is dropped: what is not known goes
-//! out whole.
+//! The lines beside text, tools and results, as statuses. Nothing is dropped: a line of an unknown type goes out whole.
 
 use super::super::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use serde_json::json;
+
 use super::Dialect;
 use super::wire::Message;
-use crate::codec::{self, Fields};
+use crate::codec::Fields;
 
 /// How many ids of background commands and denied calls are remembered.
 const MAX_IDS: usize = 4096;
 
-/// What earlier notices mean for later lines.
+/// Claude Code's words to the model for a call that is not permitted; Bash's own "Permission denied" is an error.
+const DENIALS: [&str; 6] = [
+    "requires approval",
+    "requested permissions",
+    "Permission to use",
+    "permission to use",
+    "haven't granted",
+    "doesn't want to proceed",
+];
+
+/// Facts of earlier notices that matter for later lines.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     /// Background tasks that are commands and no sub-agents.
@@ -21,24 +32,18 @@ pub(super) struct Notices {
     denied: HashSet<String>,
 }
 
-/// A field that only the runtime itself needs.
-fn is_routing(key: &str) -> bool {
-    matches!(key, "type" | "subtype" | "uuid" | "session_id" | "parent_tool_use_id")
-}
-
 /// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
 /// only passed on is not taken apart.
 pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) {
     let open = emit.turn_open();
     let text = |key: &str| fields.text(key);
-    let named = fields.list("tools");
-    let tools: Vec<Cow<'_, str>> = named.iter().filter_map(|tool| codec::text(tool)).collect();
-    let all_named = named.len() == tools.len();
-    // What has another type than a turn's start can say is passed on with the rest.
+    let tools = fields.texts("tools");
+    let all_named = tools.len() == fields.list("tools").len();
+    // A field of another type than a turn's start has is passed on with the rest.
     let told = |key: &str| match key {
+        _ if open => false,
         "tools" => all_named,
-        "model" | "session_id" | "cwd" => text(key).is_some(),
-        _ => key == dialect.version && text(key).is_some(),
+        _ => ["model", "cwd", dialect.version].contains(&key) && text(key).is_some(),
     };
     if !open {
         emit.start_turn(&TurnStarted {
@@ -51,80 +56,61 @@ pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) 
             tools,
         });
     }
-    let notice = Notice {
-        kind: "session",
-        message: open.then_some("the session goes on"),
-        ..Notice::default()
-    };
-    if !say_rest(&notice, fields, |key| !open && told(key), emit) && open {
+    let message = open.then_some("the session goes on");
+    let notice = Notice { kind: "session", message, ..Notice::default() };
+    if !say_rest(&notice, fields, told, emit) && open {
         emit.notice(&notice);
     }
 }
 
-/// `system/thinking_tokens`, a counter at a high rate.
-pub(super) fn thinking(fields: &Fields<'_>, emit: &mut Emit<'_>) {
-    let notice = Notice { kind: "progress", message: Some("thinking"), ..Notice::default() };
-    say_rest(&notice, fields, |_| false, emit);
-}
-
-/// Says a status of which the data is the fields that are neither routing nor null nor `told`. If none is left nothing is
-/// said, and the answer is `false`.
+/// Emits a status of which the data is the fields that are neither routing nor null nor `told`; `false` if none is left.
 fn say_rest(
     notice: &Notice<'_>,
     fields: &Fields<'_>,
     told: impl Fn(&str) -> bool,
     emit: &mut Emit<'_>,
 ) -> bool {
-    let left =
-        |(key, value): &&(Cow<'_, str>, &str)| *value != "null" && !is_routing(key) && !told(key);
+    let routing = ["type", "subtype", "uuid", "session_id", "parent_tool_use_id"];
+    let left = |(key, value): &&(Cow<'_, str>, &str)| {
+        *value != "null" && !routing.contains(&&**key) && !told(key)
+    };
     let mut rest = fields.0.iter().filter(left).peekable();
-    if rest.peek().is_none() {
-        return false;
+    let any = rest.peek().is_some();
+    if any {
+        emit.status_of(notice, |data| rest.for_each(|(key, value)| data.member(key, value)));
     }
-    emit.status_of(notice, |data| {
-        for (key, value) in rest {
-            data.member(key, value);
-        }
-    });
-    true
+    any
 }
 
-/// What an `assistant` line says beside its content.
+/// The fields of an `assistant` line beside its content.
 pub(super) fn marks(message: &Message<'_>, emit: &mut Emit<'_>) {
-    let parent = message.parent.as_deref();
-    let mut say = |kind: &str, text: &str, data: Option<Value>| {
-        let notice = Notice { kind, message: Some(text), data, parent };
-        emit.notice(&notice);
-    };
-    if let Some(old) = message.fields.read_as::<Value>("supersedes").filter(|v| !v.is_null()) {
-        let data = serde_json::json!({"supersedes": old});
-        say("retracted", "the next text replaces an earlier one", Some(data));
+    let (fields, parent) = (&message.fields, message.parent.as_deref());
+    let value = |key| fields.read_as::<Value>(key).filter(|value| !value.is_null());
+    if let Some(old) = value("supersedes") {
+        let message = "the next text replaces an earlier one";
+        emit.status_under(parent, "retracted", message, json!({"supersedes": old}));
     }
-    if let Some(error) = message.fields.read_as::<Value>("error").filter(|v| !v.is_null()) {
-        let text = error.as_str().unwrap_or("the API answered with an error").to_owned();
-        say("error", &text, Some(serde_json::json!({"error": error})));
+    if let Some(error) = value("error") {
+        let message = error.as_str().unwrap_or("the API answered with an error");
+        emit.status_under(parent, "error", message, json!({"error": &error}));
     }
-    if message.fields.get("aborted") == Some("true") {
-        say("info", "the message was cut short", None);
+    if fields.get("aborted") == Some("true") {
+        let message = Some("the message was cut short");
+        emit.notice(&Notice { kind: "info", message, data: None, parent });
     }
 }
 
 impl Notices {
-    /// Says a message as the status that fits it.
+    /// Emits a message as the status that fits it.
     pub(super) fn say(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
-        let type_ = fields.text("type").unwrap_or_default();
-        let parent = fields.text("parent_tool_use_id");
+        let (type_, parent) = (text(fields, "type"), fields.text("parent_tool_use_id"));
         let (kind, message) = match &*type_ {
-            "system" => self.system(&fields.text("subtype").unwrap_or_default(), fields),
+            "system" => self.system(&text(fields, "subtype"), fields),
             "stream_event" => stream(fields),
             _ => plain(&type_, fields),
         };
-        let notice = Notice {
-            kind,
-            message: Some(message.as_str()).filter(|m| !m.is_empty()),
-            data: None,
-            parent: parent.as_deref(),
-        };
+        let message = Some(&*message).filter(|message| !message.is_empty());
+        let notice = Notice { kind, message, data: None, parent: parent.as_deref() };
         if kind == "info" && type_ != "system" {
             emit.status_raw(&notice, line);
         } else if !say_rest(&notice, fields, |_| false, emit) {
@@ -141,7 +127,7 @@ impl Notices {
         };
         match subtype {
             "thinking_tokens" => ("progress", "thinking".into()),
-            "status" if &*text("status") == "compacting" => ("compaction", "compacting".into()),
+            "status" if text("status") == "compacting" => ("compaction", "compacting".into()),
             "status" => ("progress", text("status")),
             "compact_boundary" => ("compaction", "the conversation was compacted".into()),
             "api_retry" => ("retry", retry(fields)),
@@ -180,55 +166,37 @@ impl Notices {
         }
     }
 
-    /// What an error of a tool is beside an error, if it is: `denied` or `cancelled`.
-    pub(super) fn outcome(
-        &mut self,
-        id: &str,
-        text: &str,
-        meta: Option<&str>,
-    ) -> Option<&'static str> {
-        /// What Claude Code tells the model when a call is not permitted; Bash's own "Permission denied" is an error.
-        const DENIALS: [&str; 6] = [
-            "requires approval",
-            "requested permissions",
-            "Permission to use",
-            "permission to use",
-            "haven't granted",
-            "doesn't want to proceed",
-        ];
-        if self.denied.remove(id) {
-            return Some("denied");
-        }
+    /// The outcome of a tool that reports an error: `error`, `denied` or `cancelled`.
+    pub(super) fn outcome(&mut self, id: &str, text: &str, meta: Option<&str>) -> &'static str {
         let meta: Option<Vec<Value>> = meta.and_then(|meta| serde_json::from_str(meta).ok());
-        let of_this = |m: &&Value| m.opt_text("id") == Some(id);
-        let meta = meta.as_ref().and_then(|all| all.iter().find(of_this));
-        let why = meta.and_then(|m| m.opt_text("non_execution_kind"));
-        let why = why.unwrap_or_default();
-        if ["interrupt", "abort", "cancel"].iter().any(|w| why.contains(w)) {
-            return Some("cancelled");
+        let meta = meta.iter().flatten().find(|meta| meta.opt_text("id") == Some(id));
+        let why = meta.map(|meta| meta.text("non_execution_kind")).unwrap_or_default();
+        let is = |words: &[&str]| words.iter().any(|word| why.contains(word));
+        // A program's own output may hold the words of a denial: it comes with an exit status.
+        let head = text.lines().next().filter(|head| !head.starts_with("Exit code "));
+        if self.denied.remove(id) {
+            "denied"
+        } else if is(&["interrupt", "abort", "cancel"]) {
+            "cancelled"
+        } else if is(&["reject", "denied", "deny", "permission"]) {
+            "denied"
+        } else if text.starts_with("[Request interrupted by user") {
+            "cancelled"
+        } else if head.is_some_and(|head| DENIALS.iter().any(|words| head.contains(words))) {
+            "denied"
+        } else {
+            "error"
         }
-        if ["reject", "denied", "deny", "permission"].iter().any(|w| why.contains(w)) {
-            return Some("denied");
-        }
-        if text.starts_with("[Request interrupted by user") {
-            return Some("cancelled");
-        }
-        // A program's own output may say the same words: it comes with an exit status.
-        let head = text.lines().next().unwrap_or_default();
-        (!text.starts_with("Exit code ") && DENIALS.iter().any(|d| head.contains(d)))
-            .then_some("denied")
     }
 }
 
 /// A partial message that is neither text nor tool.
 fn stream(fields: &Fields<'_>) -> (&'static str, String) {
-    let event = fields.object("event");
-    let type_ = event.as_ref().and_then(|event| event.text("type"));
-    match type_.as_deref().unwrap_or_default() {
+    let event = inner(fields, "event");
+    match &*text(&event, "type") {
         "message_delta" => ("usage", String::new()),
         "error" => {
-            let error = event.and_then(|event| event.object("error"));
-            let message = error.and_then(|error| error.text("message"));
+            let message = inner(&event, "error").text("message");
             ("error", message.unwrap_or("error in the stream".into()).into())
         }
         other => ("info", format!("stream event {other:?}")),
@@ -236,54 +204,51 @@ fn stream(fields: &Fields<'_>) -> (&'static str, String) {
 }
 
 fn plain(type_: &str, fields: &Fields<'_>) -> (&'static str, String) {
-    let text = |key| text(fields, key);
-    let inner = |key| fields.object(key).unwrap_or(Fields(Vec::new()));
     match type_ {
         "rate_limit_event" => {
-            let info = inner("rate_limit_info");
-            let at = |key| info.text(key).unwrap_or_default();
-            ("rate_limit", format!("{} limit: {}", at("rateLimitType"), at("status")))
+            let info = inner(fields, "rate_limit_info");
+            let (limit, status) = (text(&info, "rateLimitType"), text(&info, "status"));
+            ("rate_limit", format!("{limit} limit: {status}"))
         }
         "control_request" => {
-            let request = inner("request");
-            match &*request.text("subtype").unwrap_or_default() {
+            let request = inner(fields, "request");
+            match &*text(&request, "subtype") {
                 "can_use_tool" => {
-                    let tool = request.text("tool_name").unwrap_or_default();
+                    let tool = text(&request, "tool_name");
                     ("permission", format!("waits for permission to use {tool}"))
                 }
                 other => ("info", format!("control request {other:?}")),
             }
         }
         "control_response" | "control_cancel_request" => ("info", type_.replace('_', " ")),
-        "tool_progress" => ("progress", text("tool_name")),
+        "tool_progress" => ("progress", text(fields, "tool_name")),
         "keep_alive" => ("progress", String::new()),
-        "auth_status" if fields.raw("error").is_some() => ("error", text("error")),
+        "auth_status" if fields.raw("error").is_some() => ("error", text(fields, "error")),
         "auth_status" => ("info", "authentication".into()),
         "error" => ("error", first_text(fields).unwrap_or_default()),
         "conversation_reset" => ("session", "the conversation was reset".into()),
-        "tool_use_summary" => ("info", text("summary")),
+        "tool_use_summary" => ("info", text(fields, "summary")),
         _ => ("info", format!("message of type {type_:?}")),
     }
 }
 
 fn retry(fields: &Fields<'_>) -> String {
     let number = |key| fields.count(key).unwrap_or(0);
-    let error = fields.text("error");
-    format!(
-        "attempt {} of {} in {} ms: {}",
-        number("attempt"),
-        number("max_retries"),
-        number("retry_delay_ms"),
-        error.as_deref().unwrap_or("the API did not answer"),
-    )
+    let (attempt, of) = (number("attempt"), number("max_retries"));
+    let ms = number("retry_delay_ms");
+    let error = fields.text("error").unwrap_or("the API did not answer".into());
+    format!("attempt {attempt} of {of} in {ms} ms: {error}")
 }
 
-/// What a message most likely wants to say.
+/// The text that a message most likely wants to say.
 fn first_text(fields: &Fields<'_>) -> Option<String> {
-    ["message", "content", "text", "error", "status"]
-        .iter()
-        .find_map(|key| fields.text(key))
-        .map(|text| one_line(&text))
+    let keys = ["message", "content", "text", "error", "status"];
+    keys.iter().find_map(|key| fields.text(key)).map(|text| one_line(&text))
+}
+
+/// The object at `key`; an empty one if there is none.
+fn inner<'a>(fields: &Fields<'a>, key: &str) -> Fields<'a> {
+    fields.object(key).unwrap_or(Fields(Vec::new()))
 }
 
 /// The string at `key`; empty if there is none.

@@ -1,22 +1,25 @@
-//! Partial messages: every text comes as deltas and again as a whole, every tool's input in pieces. What was streamed is
-//! kept here until its whole comes, so that nothing is said twice and no tool starts without its input.
+//! Partial messages: every text comes as deltas and again as a whole, every tool's input in pieces. Streamed texts are kept
+//! until their whole comes, tools until their input is complete.
 
 use super::super::prelude::*;
-use crate::codec::MAX_LINE;
+use crate::codec::{self, MAX_LINE};
 
-/// How many streamed texts may wait for their whole; past that the oldest is forgotten.
+/// Streamed texts that may wait for their whole; past that the oldest is forgotten.
 const MAX_WAITING: usize = 256;
 
-/// How many messages may be streamed at once, one for each sub-agent.
+/// Messages that may be streamed at once, one for each sub-agent.
 const MAX_MESSAGES: usize = 1024;
 
-/// How many tools may wait for their input; past that the oldest starts with what there is.
+/// Tools that may wait for their input; past that the oldest starts with what there is.
 const MAX_HELD: usize = 1024;
 
-/// The key of a text that nobody streamed.
-const WHOLE: &str = "assistant";
+/// The number of a message, and the index of a block in it.
+type At = (u64, u64);
 
-/// What is being streamed.
+/// The sub-agent's tool call, and the index of a block in the message that it is saying.
+type Place<'a> = (Option<&'a str>, u64);
+
+/// The messages, texts and tools that are being streamed.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     messages: Vec<Message>,
@@ -33,13 +36,6 @@ struct Message {
     number: u64,
 }
 
-/// Which block of which message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct At {
-    message: u64,
-    index: u64,
-}
-
 #[derive(Debug)]
 struct Streamed {
     at: At,
@@ -50,57 +46,33 @@ struct Streamed {
     said: Said,
 }
 
-impl Streamed {
-    fn text(&self) -> Text<'_> {
-        Text { key: &self.key, kind: self.kind, parent: self.parent.as_deref() }
-    }
-}
-
 /// A tool whose input is not complete.
 #[derive(Debug)]
-pub(super) struct Held {
+struct Held {
     at: At,
-    pub id: String,
-    pub name: String,
-    pub parent: Option<String>,
-    pub input: String,
-}
-
-/// Who says something, and in which block of the message.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub parent: Option<&'a str>,
-    pub index: u64,
+    id: String,
+    name: String,
+    parent: Option<String>,
+    input: String,
 }
 
 impl Partial {
-    /// A message begins.
-    pub fn message(&mut self, parent: Option<&str>, id: &str) {
+    /// A message begins; the answer is its number.
+    pub fn message(&mut self, parent: Option<&str>, id: &str) -> u64 {
         self.count += 1;
-        let number = self.count;
-        if let Some(message) = self.messages.iter_mut().find(|m| m.parent.as_deref() == parent) {
-            message.number = number;
-            message.id.clear();
-            message.id.push_str(id);
-            return;
-        }
+        self.messages.retain(|m| m.parent.as_deref() != parent);
         if self.messages.len() >= MAX_MESSAGES {
             self.messages.remove(0);
         }
-        self.messages.push(Message {
-            parent: parent.map(str::to_owned),
-            id: id.to_owned(),
-            number,
-        });
+        let (parent, id, number) = (parent.map(str::to_owned), id.to_owned(), self.count);
+        self.messages.push(Message { parent, id, number });
+        number
     }
 
-    fn at(&self, place: Place<'_>) -> At {
-        let message = self
-            .messages
-            .iter()
-            .find(|m| m.parent.as_deref() == place.parent)
-            .map_or(0, |m| m.number);
-        At { message, index: place.index }
+    fn at(&mut self, (parent, index): Place<'_>) -> At {
+        let message = self.messages.iter().find(|m| m.parent.as_deref() == parent);
+        let number = message.map(|m| m.number);
+        (number.unwrap_or_else(|| self.message(parent, "")), index)
     }
 
     /// A piece of a text.
@@ -109,14 +81,10 @@ impl Partial {
             return;
         }
         let at = self.at(place);
-        let found = self
-            .texts
-            .iter()
-            .rposition(|s| s.at == at && s.kind == kind && s.parent.as_deref() == place.parent);
-        let found = found.unwrap_or_else(|| self.open(at, place.parent, kind));
-        if let Some(streamed) = self.texts.get_mut(found) {
-            let text = Text { key: &streamed.key, kind, parent: place.parent };
-            streamed.said.delta(&text, delta, emit);
+        let found = self.texts.iter().rposition(|s| s.at == at && s.kind == kind);
+        let found = found.unwrap_or_else(|| self.open(at, place.0, kind));
+        if let Some(Streamed { key, said, .. }) = self.texts.get_mut(found) {
+            said.delta(&Text { key, kind, parent: place.0 }, delta, emit);
         }
     }
 
@@ -124,108 +92,102 @@ impl Partial {
         if self.texts.len() >= MAX_WAITING {
             self.texts.remove(0);
         }
-        let message = self.messages.iter().find(|m| m.number == at.message);
+        let message = self.messages.iter().find(|m| m.number == at.0);
         self.texts.push(Streamed {
             at,
             message: message.map(|m| m.id.clone()).unwrap_or_default(),
             parent: parent.map(str::to_owned),
             kind,
-            key: format!("{}/{}", at.message, at.index),
+            key: format!("{}/{}", at.0, at.1),
             said: Said::default(),
         });
         self.texts.len() - 1
     }
 
-    /// A text as a whole: it confirms what was streamed of it, or is new.
-    pub fn whole(&mut self, text: &Text<'_>, message: &str, whole: &str, emit: &mut Emit<'_>) {
-        let same = |s: &Streamed| s.kind == text.kind && s.parent.as_deref() == text.parent;
+    /// A text as a whole: it confirms what was streamed of it, or is new. Ids are missing or alike in redacted output, so the
+    /// text itself comes first.
+    pub fn whole(
+        &mut self,
+        (kind, parent): (TextKind, Option<&str>),
+        message: &str,
+        whole: &str,
+        emit: &mut Emit<'_>,
+    ) {
+        let same = |s: &Streamed| s.kind == kind && s.parent.as_deref() == parent;
         let exact = self.texts.iter().position(|s| same(s) && s.said.is(whole));
-        // Ids are missing or alike in redacted output, so the text itself comes first.
-        let found = exact.or_else(|| {
-            let named = |s: &Streamed| same(s) && !message.is_empty() && s.message == message;
-            self.texts.iter().position(named)
-        });
-        match found {
+        let named = |s: &Streamed| same(s) && !message.is_empty() && s.message == message;
+        match exact.or_else(|| self.texts.iter().position(named)) {
             Some(at) => {
-                let streamed = self.texts.remove(at);
-                let text = Text { key: &streamed.key, ..*text };
-                // The signature of a thought comes with an empty text; what was streamed of it stands.
-                if whole.is_empty() {
-                    emit.finish_block(&text, None);
-                } else {
-                    streamed.said.confirm(&text, whole, emit);
-                }
+                let Streamed { key, said, .. } = self.texts.remove(at);
+                said.confirm(&Text { key: &key, kind, parent }, whole, emit);
             }
-            None if whole.is_empty() => {}
-            None => {
-                let text = Text { key: WHOLE, ..*text };
-                emit.finish_block(&text, Some(whole));
-            }
+            None => emit.finish_block(&Text { key: "assistant", kind, parent }, Some(whole)),
         }
     }
 
-    /// A block is over; the tool that it was, if nobody has taken it yet.
-    pub fn stop(&mut self, place: Place<'_>, emit: &mut Emit<'_>) -> Option<Held> {
+    /// A block is over; if it is a tool that waits, it starts.
+    pub fn stop(&mut self, place: Place<'_>, emit: &mut Emit<'_>) {
         let at = self.at(place);
-        for streamed in &mut self.texts {
-            if streamed.at == at && streamed.parent.as_deref() == place.parent {
-                let mut said = std::mem::take(&mut streamed.said);
-                said.stop(&streamed.text(), emit);
-                streamed.said = said;
-            }
+        for Streamed { key, kind, said, .. } in self.texts.iter_mut().filter(|s| s.at == at) {
+            said.stop(&Text { key, kind: *kind, parent: place.0 }, emit);
         }
-        let held =
-            self.tools.iter().position(|h| h.at == at && h.parent.as_deref() == place.parent)?;
-        Some(self.tools.remove(held))
+        if let Some(at) = self.tools.iter().position(|h| h.at == at) {
+            self.start_held(at, emit);
+        }
     }
 
-    /// A tool begins whose input will come. Of too many the oldest is given back.
-    pub fn hold(&mut self, place: Place<'_>, id: &str, name: &str) -> Option<Held> {
-        let oldest = (self.tools.len() >= MAX_HELD).then(|| self.tools.remove(0));
-        self.tools.push(Held {
-            at: self.at(place),
-            id: id.to_owned(),
-            name: name.to_owned(),
-            parent: place.parent.map(str::to_owned),
-            input: String::new(),
-        });
-        oldest
+    /// A tool begins whose input will come.
+    pub fn hold(&mut self, place: Place<'_>, (id, name): (&str, &str), emit: &mut Emit<'_>) {
+        if self.tools.len() >= MAX_HELD {
+            self.start_held(0, emit);
+        }
+        let (at, parent) = (self.at(place), place.0.map(str::to_owned));
+        let (id, name, input) = (id.to_owned(), name.to_owned(), String::new());
+        self.tools.push(Held { at, id, name, parent, input });
     }
 
     /// A piece of a tool's input; what grows past [`MAX_LINE`] is cut off, and so no JSON any more.
     pub fn input(&mut self, place: Place<'_>, json: &str) {
         let at = self.at(place);
-        let held =
-            self.tools.iter_mut().find(|h| h.at == at && h.parent.as_deref() == place.parent);
+        let held = self.tools.iter_mut().find(|h| h.at == at);
         if let Some(held) = held.filter(|h| h.input.len() + json.len() <= MAX_LINE) {
             held.input.push_str(json);
         }
     }
 
-    /// The tool with this id, if it is held.
-    pub fn take(&mut self, id: &str) -> Option<Held> {
-        let at = self.tools.iter().position(|h| h.id == id)?;
-        Some(self.tools.remove(at))
+    /// A tool as a whole, which may have been streamed.
+    pub fn whole_tool(&mut self, call: &Call<'_>, input: Option<&str>, emit: &mut Emit<'_>) {
+        if let Some(at) = self.tools.iter().position(|h| h.id == call.id) {
+            self.tools.remove(at);
+        }
+        self.start_tool(call, input, emit);
     }
 
-    /// All tools that are held, in the order in which they began.
-    pub fn take_all(&mut self) -> Vec<Held> {
-        std::mem::take(&mut self.tools)
-    }
-
-    /// A tool of this parent starts, so the emit closes its texts.
-    pub fn close_of(&mut self, parent: Option<&str>) {
-        for streamed in &mut self.texts {
-            if streamed.parent.as_deref() == parent {
-                streamed.said.close();
-            }
+    /// Starts the tool with this id, if it waits.
+    pub fn start(&mut self, id: &str, emit: &mut Emit<'_>) {
+        if let Some(at) = self.tools.iter().position(|h| h.id == id) {
+            self.start_held(at, emit);
         }
     }
 
-    /// The turn is over, and with it everything that was begun.
-    pub fn clear(&mut self) {
-        self.messages.clear();
-        self.texts.clear();
-        self.tools.clear();
+    /// Starts all tools that wait, in the order in which they began.
+    pub fn release(&mut self, emit: &mut Emit<'_>) {
+        while !self.tools.is_empty() {
+            self.start_held(0, emit);
+        }
+    }
+
+    fn start_held(&mut self, at: usize, emit: &mut Emit<'_>) {
+        let Held { id, name, parent, input, .. } = self.tools.remove(at);
+        let call = Call { id: &id, name: &name, parent: parent.as_deref(), ..Call::default() };
+        self.start_tool(&call, Some(&*input).filter(|input| codec::is_json(input)), emit);
+    }
+
+    fn start_tool(&mut self, call: &Call<'_>, input: Option<&str>, emit: &mut Emit<'_>) {
+        // The guard closes the texts of its parent.
+        for streamed in self.texts.iter_mut().filter(|s| s.parent.as_deref() == call.parent) {
+            streamed.said.close();
+        }
+        emit.start_named(call, input);
     }
 }

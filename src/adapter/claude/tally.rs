@@ -30,38 +30,35 @@ fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
     Some(usage)
 }
 
-/// What the messages of the open turn have used.
+/// The tokens of the open turn's messages.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// The messages before the one that is counted now.
     before: Usage,
-    /// The message that is counted and its last count.
-    id: String,
+    /// The message that is counted, and its last count.
+    pub id: String,
     last: Usage,
 }
 
 impl Tally {
-    /// A count of the message `id`, or of the one that was counted last if it has no id.
-    pub(super) fn count(&mut self, id: &str, new: Usage, emit: &mut Emit<'_>) {
-        if !id.is_empty() && id != self.id {
-            self.before = sum(self.before, self.last);
-            self.last = Usage::default();
-            id.clone_into(&mut self.id);
-        }
+    /// Another message is counted from here on.
+    pub(super) fn begin(&mut self, id: &str) {
+        self.before = sum(self.before, std::mem::take(&mut self.last));
+        id.clone_into(&mut self.id);
+    }
+
+    /// A count of the message that is counted.
+    pub(super) fn count(&mut self, new: Usage, emit: &mut Emit<'_>) {
+        let last = self.last;
         self.last = Usage {
-            input_tokens: new.input_tokens.or(self.last.input_tokens),
-            output_tokens: new.output_tokens.or(self.last.output_tokens),
-            cache_read_tokens: new.cache_read_tokens.or(self.last.cache_read_tokens),
-            cache_write_tokens: new.cache_write_tokens.or(self.last.cache_write_tokens),
-            reasoning_tokens: new.reasoning_tokens.or(self.last.reasoning_tokens),
+            input_tokens: new.input_tokens.or(last.input_tokens),
+            output_tokens: new.output_tokens.or(last.output_tokens),
+            cache_read_tokens: new.cache_read_tokens.or(last.cache_read_tokens),
+            cache_write_tokens: new.cache_write_tokens.or(last.cache_write_tokens),
+            reasoning_tokens: new.reasoning_tokens.or(last.reasoning_tokens),
             total_tokens: None,
         };
         let usage = Some(sum(self.before, self.last));
         emit.note_spent(&Spent { usage, ..Spent::default() });
-    }
-
-    /// The turn is over.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 }

@@ -1,4 +1,4 @@
-//! A line of stream-json, read in one pass: its fields as they stand, and what its message or its partial message says.
+//! A line of stream-json, read in one pass: its fields as they stand, and the content of its message or partial message.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(super) struct Message<'a> {
     pub odd: bool,
 }
 
-/// What an agent or a user says.
+/// The message of an agent or a user.
 #[derive(Debug, Default)]
 pub(super) struct Body<'a> {
     pub odd: bool,
@@ -37,13 +37,14 @@ pub(super) enum Content<'a> {
     Blocks(Vec<Block<'a>>),
 }
 
-/// One block of content, of any type.
+/// One block of content, of any type, or a delta of one.
 #[derive(Debug, Default)]
 pub(super) struct Block<'a> {
     pub odd: bool,
     pub type_: Cow<'a, str>,
     pub text: Option<Cow<'a, str>>,
     pub thinking: Option<Cow<'a, str>>,
+    pub partial_json: Option<Cow<'a, str>>,
     pub id: Option<Cow<'a, str>>,
     pub name: Option<Cow<'a, str>>,
     pub input: Option<&'a str>,
@@ -58,20 +59,10 @@ pub(super) struct StreamEvent<'a> {
     pub odd: bool,
     pub type_: Cow<'a, str>,
     pub index: u64,
-    pub delta: Option<Delta<'a>>,
-    pub content_block: Option<Block<'a>>,
-    /// The id of the message that begins.
-    pub message: Option<Cow<'a, str>>,
-}
-
-/// The `delta` of a `content_block_delta`.
-#[derive(Debug, Default)]
-pub(super) struct Delta<'a> {
-    pub odd: bool,
-    pub type_: Cow<'a, str>,
-    pub text: Option<Cow<'a, str>>,
-    pub thinking: Option<Cow<'a, str>>,
-    pub partial_json: Option<Cow<'a, str>>,
+    /// The block that begins, or the delta of one.
+    pub block: Option<Block<'a>>,
+    /// The message that begins.
+    pub message: Option<Body<'a>>,
 }
 
 impl<'a> Message<'a> {
@@ -85,21 +76,13 @@ impl<'a> Message<'a> {
 
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
-        let (mut body, mut event, mut type_, mut parent) = (None, None, None, None);
+        let (mut body, mut event): (Option<Body<'a>>, Option<StreamEvent<'a>>) = (None, None);
         let (mut twice, mut odd) = (false, false);
         at.members(|at, key| {
             let raw;
             match &*key {
                 "message" if body.is_none() => (raw, body) = at.part(Body::pull)?,
                 "event" if event.is_none() => (raw, event) = at.part(StreamEvent::pull)?,
-                "type" => {
-                    raw = at.raw()?;
-                    type_ = codec::text(raw);
-                }
-                "parent_tool_use_id" => {
-                    raw = at.raw()?;
-                    parent = codec::text(raw);
-                }
                 key => {
                     raw = at.raw()?;
                     twice |= matches!(key, "message" | "event");
@@ -109,15 +92,16 @@ impl<'a> Message<'a> {
             fields.push((key, raw));
             Some(())
         })?;
-        let inner = body.as_ref().is_some_and(|b: &Body<'_>| b.odd)
-            || event.as_ref().is_some_and(|e: &StreamEvent<'_>| e.odd);
+        odd |= body.as_ref().is_some_and(|body| body.odd);
+        odd |= event.as_ref().is_some_and(|event| event.odd);
+        let fields = Fields(fields);
         Some(Self {
-            odd: odd || twice || inner,
-            fields: Fields(fields),
+            odd: odd || twice,
             body: body.filter(|_| !twice),
             event: event.filter(|_| !twice),
-            type_: type_.unwrap_or_default(),
-            parent,
+            type_: fields.text("type").unwrap_or_default(),
+            parent: fields.text("parent_tool_use_id"),
+            fields,
         })
     }
 }
@@ -129,7 +113,12 @@ impl<'a> Body<'a> {
             match &*key {
                 "id" => text(at, &mut body.id)?,
                 "content" if matches!(body.content, Content::None) => {
-                    body.content = Content::pull(at)?;
+                    body.content = match at.peek()? {
+                        b'"' => Content::Text(at.text()?),
+                        b'[' => Content::Blocks(blocks(at)?),
+                        b'n' => at.raw().map(|_| Content::None)?,
+                        _ => return None,
+                    }
                 }
                 "content" => return None,
                 "usage" => raw(at, &mut body.usage)?,
@@ -137,29 +126,14 @@ impl<'a> Body<'a> {
             }
             Some(())
         })?;
-        body.odd |= body.content.is_odd();
+        if let Content::Blocks(blocks) = &body.content {
+            body.odd |= blocks.iter().any(|block| block.odd);
+        }
         Some(body)
     }
 }
 
-impl<'a> Content<'a> {
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
-        match at.peek()? {
-            b'"' => at.text().map(Self::Text),
-            b'[' => blocks(at).map(Self::Blocks),
-            b'n' => at.raw().map(|_| Self::None),
-            _ => None,
-        }
-    }
-}
-
-impl Content<'_> {
-    fn is_odd(&self) -> bool {
-        matches!(self, Self::Blocks(blocks) if blocks.iter().any(|block| block.odd))
-    }
-}
-
-/// Skips a value; whether its key is one that is not left out on purpose.
+/// Skips a value; true if its key is not left out on purpose.
 fn skip(at: &mut Cursor<'_>, key: &str) -> Option<bool> {
     at.raw()?;
     Some(!is_left_out(key))
@@ -168,23 +142,9 @@ fn skip(at: &mut Cursor<'_>, key: &str) -> Option<bool> {
 /// True if a key of a message is left out on purpose, or stands in its fields. The list is for speed alone: a message with
 /// any other key is compared with all the keys that the adapter knows.
 fn is_left_out(key: &str) -> bool {
-    matches!(
-        key,
-        "session_id"
-            | "uuid"
-            | "timestamp"
-            | "role"
-            | "model"
-            | "type"
-            | "stop_reason"
-            | "stop_sequence"
-            | "signature"
-            | "usage"
-            | "subtype"
-            | "request_id"
-            | "caller"
-            | "tool_use_result"
-    )
+    matches!(key, "session_id" | "uuid" | "timestamp" | "role" | "model" | "type" | "usage")
+        || matches!(key, "stop_reason" | "stop_sequence" | "signature" | "subtype" | "request_id")
+        || matches!(key, "parent_tool_use_id" | "caller" | "tool_use_result")
 }
 
 fn text<'a>(at: &mut Cursor<'a>, field: &mut Option<Cow<'a, str>>) -> Option<()> {
@@ -220,6 +180,7 @@ impl<'a> Block<'a> {
                 "type" => block.type_ = at.text()?,
                 "text" => text(at, &mut block.text)?,
                 "thinking" => text(at, &mut block.thinking)?,
+                "partial_json" => text(at, &mut block.partial_json)?,
                 "id" => text(at, &mut block.id)?,
                 "name" => text(at, &mut block.name)?,
                 "input" => raw(at, &mut block.input)?,
@@ -241,46 +202,14 @@ impl<'a> StreamEvent<'a> {
             match &*key {
                 "type" => event.type_ = at.text()?,
                 "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
-                "delta" => once(&mut event.delta, at.optional(Delta::pull)?)?,
-                "content_block" => once(&mut event.content_block, at.optional(Block::pull)?)?,
-                "message" => once(&mut event.message, at.optional(begun)?.flatten())?,
+                "delta" | "content_block" => once(&mut event.block, at.optional(Block::pull)?)?,
+                "message" => once(&mut event.message, at.optional(Body::pull)?)?,
                 key => event.odd |= skip(at, key)?,
             }
             Some(())
         })?;
-        let delta = event.delta.as_ref().is_some_and(|delta| delta.odd);
-        event.odd |= delta || event.content_block.as_ref().is_some_and(|block| block.odd);
+        event.odd |= event.block.as_ref().is_some_and(|block| block.odd);
         Some(event)
-    }
-}
-
-/// The id of a message that begins.
-fn begun<'a>(at: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
-    let mut id = None;
-    at.members(|at, key| {
-        match &*key {
-            "id" => id = at.optional(Cursor::text)?,
-            _ => drop(at.raw()?),
-        }
-        Some(())
-    })?;
-    Some(id)
-}
-
-impl<'a> Delta<'a> {
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
-        let mut delta = Self::default();
-        at.members(|at, key| {
-            match &*key {
-                "type" => delta.type_ = at.optional(Cursor::text)?.unwrap_or_default(),
-                "text" => text(at, &mut delta.text)?,
-                "thinking" => text(at, &mut delta.thinking)?,
-                "partial_json" => text(at, &mut delta.partial_json)?,
-                key => delta.odd |= skip(at, key)?,
-            }
-            Some(())
-        })?;
-        Some(delta)
     }
 }
 

@@ -3,13 +3,9 @@
 
 use super::super::prelude::*;
 use super::items::{strip, words};
-use super::{Counter, usage};
+use super::{Counter, SPEC, usage};
 
-const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
-
-const REASONING: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, parent: None };
-
-/// What is known before a turn begins, and what is being streamed.
+/// The configuration of the next turn, and the texts that are being streamed.
 #[derive(Debug, Default)]
 pub(super) struct First {
     config: Value,
@@ -20,59 +16,48 @@ pub(super) struct First {
 }
 
 impl First {
-    /// Says one message.
-    pub(super) fn value(&mut self, mut value: Value, emit: &mut Emit<'_>, counter: &mut Counter) {
+    /// Takes one message.
+    pub(super) fn value(&mut self, mut value: Value, counter: &mut Counter, emit: &mut Emit<'_>) {
         let Some(msg) = value.get_mut("msg").filter(|m| m.is_object()).map(Value::take) else {
-            self.echo(value, emit);
-            return;
+            return self.echo(value, emit);
         };
         let type_ = msg.text("type").to_owned();
-        let over = !emit.turn_open() && emit.turns() > 0;
         match type_.as_str() {
             "task_started" => self.start_turn(emit),
-            "task_complete" if !over => {
+            "task_complete" | "turn_aborted" | "error" if !emit.over() => {
                 let spent = counter.spent(self.total.take());
-                let last = msg.opt_text("last_agent_message");
-                emit.complete("completed", last, &spent);
-                self.clear();
-            }
-            "turn_aborted" if !over => {
-                let spent = counter.spent(self.total.take());
-                let reason = msg.opt_text("reason").unwrap_or("aborted");
-                emit.cancelled(reason, None, &spent);
-                self.clear();
-            }
-            "error" if !over => {
-                let spent = counter.spent(self.total.take());
-                emit.fail(failure_of(&msg), &spent);
-                self.clear();
-            }
-            _ => {
-                if !self.text(&type_, &msg, emit) && !self.tool(&type_, &msg, emit) {
-                    self.status(&type_, msg, emit);
+                let (last, reason) = (msg.opt_text("last_agent_message"), msg.opt_text("reason"));
+                match type_.as_str() {
+                    "task_complete" => emit.complete("completed", last, &spent),
+                    "error" => emit.fail(failure_of(&msg), &spent),
+                    _ => emit.cancelled(reason.unwrap_or("aborted"), None, &spent),
                 }
+                (self.answer, self.reasoning) = (None, None);
             }
+            _ if self.text(&type_, &msg, emit) || self.tool(&type_, &msg, emit) => {}
+            _ => self.status(&type_, msg, emit),
         }
     }
 
     /// The first two lines are no messages.
     fn echo(&mut self, value: Value, emit: &mut Emit<'_>) {
-        if let Some(prompt) = value.opt_text("prompt") {
+        let (kind, message) = if let Some(prompt) = value.opt_text("prompt") {
             self.prompt = Some(prompt.to_owned());
-            emit.status("info", "prompt", value);
+            ("info", "prompt")
         } else if value.get("model").is_some() {
             self.config = value.clone();
-            emit.status("session", "configuration", value);
+            ("session", "configuration")
         } else {
-            emit.status("info", "message without a type", value);
-        }
+            ("info", "message without a type")
+        };
+        emit.status(kind, message, value);
     }
 
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
-        self.clear();
-        let config = |key| self.config.opt_text(key).map(|t| t.to_owned().into());
+        (self.answer, self.reasoning) = (None, None);
+        let config = |key| self.config.opt_text(key).map(Into::into);
         emit.start_turn(&TurnStarted {
-            runtime: "codex".into(),
+            runtime: SPEC.name.into(),
             model: config("model"),
             session: config("session_id"),
             cwd: config("workdir"),
@@ -81,32 +66,20 @@ impl First {
         });
     }
 
-    fn clear(&mut self) {
-        (self.answer, self.reasoning) = (None, None);
-    }
-
     fn text(&mut self, type_: &str, msg: &Value, emit: &mut Emit<'_>) -> bool {
         let (text, said) = if type_.starts_with("agent_reasoning") {
-            (&REASONING, &mut self.reasoning)
+            (text(TextKind::Reasoning, "reasoning"), &mut self.reasoning)
         } else {
-            (&ANSWER, &mut self.answer)
+            (text(TextKind::Answer, "message"), &mut self.answer)
         };
-        let (delta, message) = (msg.opt_text("delta"), msg.opt_text("message"));
-        match (type_, delta, message.or_else(|| msg.opt_text("text"))) {
-            (
-                "agent_message_delta"
-                | "agent_reasoning_delta"
-                | "agent_reasoning_raw_content_delta",
-                Some(delta),
-                _,
-            ) => said.get_or_insert_default().delta(text, delta, emit),
-            (
-                "agent_message" | "agent_reasoning" | "agent_reasoning_raw_content",
-                _,
-                Some(whole),
-            ) => {
-                let said = said.take().unwrap_or_default();
-                said.confirm(text, whole, emit);
+        let whole = msg.opt_text("message").or_else(|| msg.opt_text("text"));
+        let texts = ["agent_message", "agent_reasoning", "agent_reasoning_raw_content"];
+        match (type_.strip_suffix("_delta"), msg.opt_text("delta"), whole) {
+            (Some(type_), Some(delta), _) if texts.contains(&type_) => {
+                said.get_or_insert_default().delta(&text, delta, emit);
+            }
+            (None, _, Some(whole)) if texts.contains(&type_) => {
+                said.take().unwrap_or_default().confirm(&text, whole, emit);
             }
             _ => return false,
         }
@@ -114,12 +87,9 @@ impl First {
     }
 
     fn tool(&mut self, type_: &str, msg: &Value, emit: &mut Emit<'_>) -> bool {
-        let (name, begins) = match type_.rsplit_once('_') {
-            Some((name, "begin")) => (name, true),
-            Some((name, "end")) => (name, false),
-            _ => return false,
-        };
-        if !["exec_command", "patch_apply", "mcp_tool_call", "web_search"].contains(&name) {
+        let (name, place) = type_.rsplit_once('_').unwrap_or_default();
+        let known = ["exec_command", "patch_apply", "mcp_tool_call", "web_search"].contains(&name);
+        if !known || !["begin", "end"].contains(&place) {
             return false;
         }
         let id = msg.text("call_id");
@@ -130,23 +100,23 @@ impl First {
             Some(server) => format!("{server}/{tool}"),
             None => name.to_owned(),
         };
-        if begins {
+        if place == "begin" {
             for said in [&mut self.answer, &mut self.reasoning].into_iter().flatten() {
                 said.close();
             }
             start((id, &name, kind), msg, emit);
         } else {
-            let end = ToolEnd {
+            let outcome = outcome(msg);
+            emit.finish_call(&ToolEnd {
                 id,
                 name: &name,
                 kind,
-                outcome: outcome(msg),
-                output: output(msg).map(raw),
+                outcome,
+                output: output(outcome, msg).map(raw),
                 exit_code: msg.at("exit_code").as_i64(),
-                duration_ms: duration(msg.get("duration")),
+                duration_ms: duration(msg.at("duration")),
                 parent: None,
-            };
-            emit.finish_call(&end);
+            });
         }
         true
     }
@@ -168,65 +138,57 @@ impl First {
             "exec_approval_request" | "apply_patch_approval_request" => {
                 ("permission", "waits for approval".to_owned())
             }
-            "background_event" => {
-                ("info", msg.opt_text("message").map(one_line).unwrap_or_default())
-            }
+            "background_event" => ("info", one_line(msg.text("message"))),
             "exec_command_output_delta" | "agent_reasoning_section_break" => {
                 ("progress", type_.replace('_', " "))
             }
-            _ => ("info", format!("message of type {type_:?}")),
+            _ => return emit.other(type_, &msg),
         };
-        let data = if kind == "info" { msg } else { strip(msg) };
-        emit.status(kind, &message, data);
+        emit.status(kind, &message, if kind == "info" { msg } else { strip(msg) });
     }
 }
 
 fn start((id, name, kind): (&str, &str, &str), msg: &Value, emit: &mut Emit<'_>) {
-    let mut input = msg.pointer("/invocation/arguments").cloned();
-    if input.is_none() {
+    let input = msg.pointer("/invocation/arguments").cloned().unwrap_or_else(|| {
         let mut fields = msg.clone();
         if let Some(fields) = fields.as_object_mut() {
             fields.retain(|key, _| !["type", "call_id", "invocation"].contains(&key.as_str()));
         }
-        input = Some(fields);
-    }
-    let command = msg.get("command").or_else(|| msg.get("query")).map(raw);
-    let changes = msg.at("changes").as_object();
-    let paths: Vec<String> = changes.into_iter().flat_map(|c| c.keys().cloned()).collect();
-    let title = words(command.as_deref()).or_else(|| paths.first().cloned());
-    let input = input.as_ref().map(raw);
-    let tool = ToolStart {
+        fields
+    });
+    let changes = msg.at("changes").as_object().into_iter();
+    let paths: Vec<String> = changes.flat_map(|changes| changes.keys().cloned()).collect();
+    let title = words(msg.get("command").unwrap_or(msg.at("query")));
+    emit.start_call(&ToolStart {
         id,
         name,
         kind,
-        title: title.as_deref(),
-        input: input.as_deref(),
+        title: title.as_deref().or(paths.first().map(String::as_str)),
+        input: Some(&raw(&input)),
         paths: &paths,
         parent: None,
-    };
-    emit.start_call(&tool);
+    });
 }
 
 fn outcome(msg: &Value) -> &'static str {
-    let flag = |key: &str| msg.pointer(key).and_then(Value::as_bool);
-    let failed = msg.at("exit_code").as_i64().is_some_and(|c| c != 0)
-        || flag("/success") == Some(false)
+    let ok = msg.pointer("/result/Ok").unwrap_or(&Value::Null);
+    let failed = msg.at("exit_code").as_i64().is_some_and(|code| code != 0)
+        || msg.at("success").as_bool() == Some(false)
         || msg.pointer("/result/Err").is_some()
-        || flag("/result/Ok/isError") == Some(true)
-        || flag("/result/Ok/is_error") == Some(true);
+        || ok.is("isError")
+        || ok.is("is_error");
     if failed { "error" } else { "ok" }
 }
 
-fn output(msg: &Value) -> Option<&Value> {
+fn output<'m>(outcome: &str, msg: &'m Value) -> Option<&'m Value> {
     let result = msg.pointer("/result/Ok").or_else(|| msg.pointer("/result/Err"));
-    let aggregated = msg.get("aggregated_output").filter(|o| *o != "");
-    let stderr = msg.get("stderr").filter(|o| *o != "" && outcome(msg) == "error");
-    result.or(aggregated).or(stderr).or_else(|| msg.get("stdout"))
+    let printed = |key| msg.get(key).filter(|output| *output != "");
+    let stderr = printed("stderr").filter(|_| outcome == "error");
+    result.or(printed("aggregated_output")).or(stderr).or_else(|| msg.get("stdout"))
 }
 
 /// Milliseconds of `{secs, nanos}`.
-fn duration(value: Option<&Value>) -> Option<u64> {
-    let part = |key: &str| value?.get(key)?.as_u64();
-    let millis = part("secs")?.saturating_mul(1000);
-    Some(millis.saturating_add(part("nanos").unwrap_or(0) / 1_000_000))
+fn duration(value: &Value) -> Option<u64> {
+    let millis = value.u64("secs")?.saturating_mul(1000);
+    Some(millis.saturating_add(value.u64("nanos").unwrap_or(0) / 1_000_000))
 }

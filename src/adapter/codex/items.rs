@@ -1,176 +1,107 @@
-//! The items of the second and third generation: which are tools and how they look, and what the others become.
+//! The items of the second and third generation: tools and how they look, and the statuses of all others.
 
 use super::super::prelude::*;
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use super::wire::Item;
-use crate::codec;
-use crate::event::Raw;
+use super::outcome;
+use crate::codec::Fields;
 
 /// The item types that are tools; every other, known or not, is none.
-pub(super) fn is_tool(kind: &str) -> bool {
-    let tools =
-        ["command_execution", "file_change", "mcp_tool_call", "web_search", "collab_tool_call"];
-    tools.contains(&kind)
+pub(super) const TOOLS: [&str; 5] =
+    ["command_execution", "file_change", "mcp_tool_call", "web_search", "collab_tool_call"];
+
+/// The type of a line and its item, if that has a known shape.
+pub(super) fn read(line: &str) -> Option<(Cow<'_, str>, Fields<'_>)> {
+    let fields = Fields::read(line).ok()?;
+    let item = fields.object("item")?;
+    let texts = ["id", "type", "item_type", "text", "status", "server", "tool"];
+    let is_text = |key: &str| item.raw(key).is_none_or(|raw| raw.starts_with('"'));
+    let exit_code = item.raw("exit_code").is_none() || item.integer("exit_code").is_some();
+    let known = exit_code && texts.into_iter().all(is_text) && item.duplicate().is_none();
+    known.then(|| (fields.text("type").unwrap_or_default(), item))
 }
 
-/// What a tool is asked to do: the fields of its item that say so.
-#[derive(Serialize)]
-struct Input<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receiver_thread_ids: Option<&'a RawValue>,
-}
-
-fn input<'a>(kind: &str, item: &Item<'a>) -> Option<Cow<'a, str>> {
+/// The arguments: the fields of an item that say what the tool is asked to do.
+fn input<'a>(kind: &str, item: &Fields<'a>) -> Option<Cow<'a, str>> {
     if kind == "mcp_tool_call" {
-        return item.arguments.map(as_it_stands);
+        return item.raw("arguments").map(Into::into);
     }
-    let input = Input {
-        tool: item.tool.as_deref(),
-        command: item.command,
-        changes: item.changes,
-        query: item.query,
-        action: item.action,
-        prompt: item.prompt,
-        receiver_thread_ids: item.receiver_thread_ids,
-    };
-    Some(codec::to_json(&input).into())
+    let keys = ["tool", "command", "changes", "query", "action", "prompt", "receiver_thread_ids"];
+    let asked = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", item.raw(key)?)));
+    Some(format!("{{{}}}", asked.collect::<Vec<_>>().join(",")).into())
 }
 
-fn as_it_stands(raw: &RawValue) -> Cow<'_, str> {
-    raw.get().into()
-}
-
-fn name<'i>(kind: &'i str, item: &'i Item<'_>) -> Cow<'i, str> {
-    match (kind, &item.server, &item.tool) {
-        ("mcp_tool_call", Some(server), Some(tool)) => format!("{}/{}", &**server, &**tool).into(),
-        ("mcp_tool_call", None, Some(tool)) => (&**tool).into(),
-        _ => kind.into(),
-    }
-}
-
-fn kind_of(kind: &str, item: &Item<'_>) -> &'static str {
-    match (kind, &item.tool) {
-        ("mcp_tool_call", Some(tool)) => tool_kind(tool),
-        ("collab_tool_call", _) => "think",
-        _ => tool_kind(kind),
+/// The name of a tool, and its kind.
+fn named<'a>(kind: &'a str, item: &Fields<'a>) -> (Cow<'a, str>, &'static str) {
+    match (kind, item.text("server"), item.text("tool")) {
+        ("mcp_tool_call", server, Some(tool)) => {
+            let kind = tool_kind(&tool);
+            (server.map_or(tool.clone(), |server| format!("{server}/{tool}").into()), kind)
+        }
+        ("collab_tool_call", ..) => (kind.into(), "think"),
+        _ => (kind.into(), tool_kind(kind)),
     }
 }
 
 /// Starts the tool that an item is, once.
-pub(super) fn start(kind: &str, item: &Item<'_>, emit: &mut Emit<'_>) {
-    let id = item.id.as_deref().unwrap_or_default();
-    if !id.is_empty() && emit.call_started(id) {
-        return;
-    }
-    let paths = paths(item.changes);
-    let input = input(kind, item);
-    let title = [item.command, item.query, item.prompt]
-        .into_iter()
-        .find_map(|field| words(field.map(RawValue::get)))
-        .or_else(|| paths.first().cloned());
-    let tool = ToolStart {
+pub(super) fn start((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emit<'_>) {
+    let changes: Vec<Value> = item.read_as("changes").unwrap_or_default();
+    let paths = changes.iter().filter_map(|change| change.opt_text("path"));
+    let paths: Vec<String> = paths.map(str::to_owned).collect();
+    let title = ["command", "query", "prompt"].iter().find_map(|key| words(&item.read_as(key)?));
+    let (input, (name, kind)) = (input(kind, item), named(kind, item));
+    emit.start_call(&ToolStart {
         id,
-        name: &name(kind, item),
-        kind: kind_of(kind, item),
-        title: title.as_deref(),
+        name: &name,
+        kind,
+        title: title.as_deref().or(paths.first().map(String::as_str)),
         input: input.as_deref(),
         paths: &paths,
         parent: None,
-    };
-    emit.start_call(&tool);
+    });
 }
 
 /// Finishes it.
-pub(super) fn finish(kind: &str, item: &Item<'_>, emit: &mut Emit<'_>) {
-    let error = item.error.filter(|e| e.get() != "null");
+pub(super) fn finish((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emit<'_>) {
+    let raw = |key| item.raw(key).map(Cow::from);
     let output = match kind {
-        "command_execution" => item.aggregated_output.map(as_it_stands),
-        "mcp_tool_call" => {
-            let result = item.result.filter(|r| r.get() != "null");
-            result.or(error).map(as_it_stands)
-        }
-        "collab_tool_call" => item.agents_states.map(as_it_stands),
-        // What was searched for shows only when it is done.
+        "command_execution" => raw("aggregated_output"),
+        "mcp_tool_call" => raw("result").or_else(|| raw("error")),
+        "collab_tool_call" => raw("agents_states"),
+        // The query shows only when the search is done.
         "web_search" => input(kind, item),
         _ => None,
     };
-    let outcome = match item.status.as_deref().unwrap_or("completed") {
-        "declined" => "denied",
-        "cancelled" | "canceled" | "interrupted" => "cancelled",
-        "completed" if error.is_none() && matches!(item.exit_code, None | Some(0)) => "ok",
-        "completed" | "failed" => "error",
-        _ => "unknown",
-    };
-    let end = ToolEnd {
-        id: item.id.as_deref().unwrap_or_default(),
-        name: &name(kind, item),
-        kind: kind_of(kind, item),
-        outcome,
-        output,
-        exit_code: item.exit_code,
-        duration_ms: None,
-        parent: None,
-    };
-    emit.finish_call(&end);
+    let exit_code = item.integer("exit_code");
+    let failed = raw("error").is_some() || exit_code.is_some_and(|code| code != 0);
+    let outcome = outcome(item.text("status").as_deref(), failed);
+    let (name, kind) = named(kind, item);
+    let (name, (duration_ms, parent)) = (&*name, (None, None));
+    emit.finish_call(&ToolEnd { id, name, kind, outcome, output, exit_code, duration_ms, parent });
 }
 
 /// A string, or the last of a list of strings, as a title.
-pub(super) fn words(json: Option<&str>) -> Option<String> {
-    let json = json?;
-    let one = codec::string(json).and_then(Raw::whole).map(Cow::into_owned);
-    one.or_else(|| serde_json::from_str::<Vec<String>>(json).ok()?.pop())
-        .map(|text| one_line(&text))
-        .filter(|title| !title.is_empty())
-}
-
-fn paths(changes: Option<&RawValue>) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Change {
-        path: String,
-    }
-    let changes: Vec<Change> = lenient(changes).unwrap_or_default();
-    changes.into_iter().map(|c| c.path).collect()
+pub(super) fn words(value: &Value) -> Option<String> {
+    let text = value.as_str().or_else(|| value.as_array()?.last()?.as_str())?;
+    Some(one_line(text)).filter(|title| !title.is_empty())
 }
 
 /// An item or a message that is neither text nor tool nor the end of a turn.
-pub(super) fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
+pub(super) fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     let item = value.at("item");
-    let kind = item.opt_text("type").or_else(|| item.opt_text("item_type"));
-    let (status, message) = match kind {
-        Some("todo_list") => ("plan", plan(item)),
+    let (status, message) = match item.opt_text("type").or_else(|| item.opt_text("item_type")) {
+        Some("todo_list") => {
+            let done = item.items("items").filter(|step| step.is("completed")).count();
+            ("plan", format!("{done} of {} done", item.items("items").len()))
+        }
         Some("error") => ("warning", sentence(item)),
         Some("agent_message" | "assistant_message" | "reasoning") => {
-            ("progress", item.opt_text("text").map(one_line).unwrap_or_default())
+            ("progress", one_line(item.text("text")))
         }
-        Some(kind) => ("info", format!("item of type {kind:?}")),
-        None => ("info", format!("message of type {type_:?}")),
+        Some(kind) => return emit.status("info", &format!("item of type {kind:?}"), value.clone()),
+        None => return emit.other(type_, value),
     };
-    let known = status != "info";
-    let data = if known { item.clone() } else { value.clone() };
-    emit.status(status, &message, data);
-}
-
-fn plan(item: &Value) -> String {
-    let items = item.at("items").as_array();
-    let items = items.map(Vec::as_slice).unwrap_or_default();
-    let done = |i: &&Value| i.is("completed");
-    format!("{} of {} done", items.iter().filter(done).count(), items.len())
+    emit.status(status, &message, item.clone());
 }
 
 /// A message without its type, which the status says in its own way.
