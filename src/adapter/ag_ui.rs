@@ -22,6 +22,8 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
+const STATES: [&str; 5] = ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"];
+
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     match value.text("type") {
@@ -29,13 +31,7 @@ fn detect(value: &Value) -> Match {
         "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
         type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
         type_ if type_.starts_with("TOOL_CALL_") && has("toolCallId") => Match::Sure,
-        type_
-            if ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"]
-                .iter()
-                .any(|prefix| type_.starts_with(prefix)) =>
-        {
-            Match::Maybe
-        }
+        type_ if STATES.iter().any(|state| type_.starts_with(state)) => Match::Maybe,
         _ => Match::No,
     }
 }
@@ -50,28 +46,24 @@ struct AgUi {
     held: HeldTools,
 }
 
-/// How many messages of users are remembered.
+/// Limit of remembered messages of users.
 const MAX_USERS: usize = 256;
 
 impl Runtime for AgUi {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = value.opt_text("type").unwrap_or(event).to_owned();
+        let type_ = value.opt_text("type").unwrap_or(event);
         let id = value.text("toolCallId");
-        match type_.as_str() {
+        match type_ {
             "RUN_STARTED" => {
-                self.release(emit);
-                emit.start_turn(&TurnStarted {
-                    runtime: SPEC.name.into(),
-                    session: value.opt_text("threadId").map(Into::into),
-                    ..TurnStarted::default()
-                });
+                self.held.start_all(emit);
+                emit.start(SPEC.name, None, value.opt_text("threadId"));
             }
             "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
                 emit.status("log", "the run had ended already", value);
             }
             "RUN_FINISHED" => self.finish(&value, emit),
             "RUN_ERROR" => {
-                self.release(emit);
+                self.held.start_all(emit);
                 emit.fail(failure_of(&value), &spent(&value));
             }
             "TOOL_CALL_START" => self.tool(id, &value, emit),
@@ -79,44 +71,36 @@ impl Runtime for AgUi {
             "TOOL_CALL_END" => self.held.start(id, emit),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
+                    self.held.start(&self.tool, emit);
                     self.tool(id, &value, emit);
                 }
-                let arguments = value.text("delta");
-                self.held.add(&self.tool, arguments);
+                self.held.add(&self.tool, value.text("delta"));
             }
             "TOOL_CALL_RESULT" => {
                 self.held.start(id, emit);
-                let end = ToolEnd {
-                    id,
-                    outcome: "unknown",
-                    output: value.get("content").map(raw),
-                    ..ToolEnd::default()
-                };
-                emit.finish_call(&end);
+                emit.tool_done(id, "", "unknown", value.get("content"));
             }
-            _ if self.text(&type_, &value, emit) => {}
-            _ => other(&type_, value, emit),
+            "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
+            _ => self.text(type_, &value, emit),
         }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         if emit.turn_open() {
-            self.release(emit);
+            self.held.start_all(emit);
         }
         Verdict::MissingResult
     }
 }
 
 impl AgUi {
-    /// Says what a message of text says; `false` if it is none.
-    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
-        let Some((of, what)) = type_.rsplit_once('_') else {
-            return false;
-        };
+    /// A part of a text message, or an event of another type.
+    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) {
+        let (of, part) = type_.rsplit_once('_').unwrap_or_default();
         let kind = match of {
             "TEXT_MESSAGE" => TextKind::Answer,
             "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
-            _ => return false,
+            _ => return other(type_, value, emit),
         };
         let id = value.opt_text("messageId").unwrap_or(&self.message).to_owned();
         let user = ["user", "system", "developer"].contains(&value.text("role"));
@@ -125,90 +109,65 @@ impl AgUi {
         }
         let said = said_at(value, "delta", emit);
         let block = text(kind, &id);
-        match what {
+        match part {
             "START" => {}
-            "CHUNK" | "CONTENT" if self.users.contains(&id) => {
-                let data = serde_json::json!({"text": said});
-                emit.status("info", "user message", data);
-            }
-            "CHUNK" if id != self.message => {
-                self.held.start_all(emit);
-                emit.finish_block(&text(kind, &self.message), None);
+            "END" => emit.finish_block(&block, None),
+            "CHUNK" | "CONTENT" if self.users.contains(&id) => emit.user(said),
+            "CHUNK" | "CONTENT" => {
+                if part == "CHUNK" && id != self.message {
+                    self.held.start_all(emit);
+                    emit.finish_block(&text(kind, &self.message), None);
+                }
                 emit.delta(&block, said);
             }
-            "CHUNK" | "CONTENT" => emit.delta(&block, said),
-            "END" => emit.finish_block(&block, None),
-            _ => return false,
+            _ => return other(type_, value, emit),
         }
         self.message = id;
-        true
     }
 
     fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        let name = value.text("toolCallName");
-        if self.held.has(&self.tool) && value.opt_text("type") == Some("TOOL_CALL_CHUNK") {
-            self.held.start(&self.tool, emit);
-        }
-        self.held.begin(id, (id, name), emit);
+        self.held.begin(id, (id, value.text("toolCallName")), emit);
         id.clone_into(&mut self.tool);
     }
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.release(emit);
-        let outcome = value.at("outcome");
-        let outcome = outcome.as_str().or_else(|| outcome.opt_text("type"));
-        let stop = match outcome {
-            // The run waits for the user; what it waits for is in the message.
-            Some("interrupt") => {
-                let message = "the run waits for an answer";
-                emit.status("permission", message, value.clone());
-                "needs_input"
-            }
-            Some(outcome) => outcome,
-            None => "finished",
-        };
-        let result = value.opt_text("result");
-        emit.complete(stop, result, &spent(value));
-    }
-
-    /// Starts the tools that wait for arguments.
-    fn release(&mut self, emit: &mut Emit<'_>) {
         self.held.start_all(emit);
+        let outcome = value.at("outcome");
+        let mut stop = outcome.as_str().or(outcome.opt_text("type")).unwrap_or("finished");
+        if stop == "interrupt" {
+            // The run waits for the user; what it waits for is in the message.
+            emit.status("permission", "the run waits for an answer", value.clone());
+            stop = "needs_input";
+        }
+        emit.complete(stop, value.opt_text("result"), &spent(value));
     }
 }
 
 /// The sum over the models of a run.
 fn spent(value: &Value) -> Spent {
-    let usage = value.get("usage").filter(|u| u.is_array() || u.is_object());
-    let models = usage.map(|u| u.as_array().map_or(std::slice::from_ref(u), Vec::as_slice));
-    let Some(models) = models.filter(|m| !m.is_empty()) else {
-        return Spent::default();
+    let models = match value.at("usage") {
+        Value::Array(models) => models.as_slice(),
+        model @ Value::Object(_) => std::slice::from_ref(model),
+        _ => &[],
     };
-    let sum = |key: &str| {
-        let counts = models.iter().filter_map(|m| m.get(key)?.as_u64());
-        counts.reduce(u64::saturating_add)
+    let sum = |key| models.iter().filter_map(|m| m.u64(key)).reduce(u64::saturating_add);
+    let input_tokens = sum("inputTokens");
+    let usage = Usage {
+        input_tokens,
+        output_tokens: sum("outputTokens"),
+        cache_read_tokens: sum("cachedInputTokens"),
+        cache_write_tokens: None,
+        reasoning_tokens: sum("reasoningTokens"),
+        total_tokens: sum("totalTokens").filter(|_| input_tokens.is_none()),
     };
-    Spent {
-        usage: Some(Usage {
-            input_tokens: sum("inputTokens"),
-            output_tokens: sum("outputTokens"),
-            cache_read_tokens: sum("cachedInputTokens"),
-            cache_write_tokens: None,
-            reasoning_tokens: sum("reasoningTokens"),
-            total_tokens: sum("totalTokens").filter(|_| sum("inputTokens").is_none()),
-        }),
-        ..Spent::default()
-    }
+    Spent { usage: (!models.is_empty()).then_some(usage), ..Spent::default() }
 }
 
-fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
+fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     let name = value.opt_text("stepName").or_else(|| value.opt_text("name"));
-    let message = name.unwrap_or(type_).to_owned();
-    match type_ {
-        "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => {
-            emit.status("progress", &message, value);
-        }
-        "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
-        _ => emit.status("info", &message, value),
-    }
+    let kind = match type_ {
+        "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => "progress",
+        _ => "info",
+    };
+    emit.status(kind, name.unwrap_or(type_), value.clone());
 }

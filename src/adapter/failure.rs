@@ -1,9 +1,9 @@
-//! The failures of all runtimes: which code of the contract an error has, by its HTTP status and by the words that runtimes
-//! and providers use. One table, so that one trouble has one code whoever reports it.
+//! Failures of all runtimes: the contract's code of an error, by its HTTP status and by the words that runtimes and
+//! providers use. One table, so that one trouble has one code in all adapters.
 
 use serde_json::Value;
 
-use super::json::ValueExt;
+use super::json::{ValueExt, count};
 use crate::codec;
 use crate::event::Failure;
 use crate::time::Time;
@@ -14,113 +14,26 @@ const MAX_DEPTH: usize = 4;
 /// The message of a failure that has none.
 const NO_REASON: &str = "the turn failed without a reason";
 
-/// The codes by words, in lower case; the first row with a word that occurs decides.
-const WORDS: [(&str, &[&str]); 6] = [
-    (
-        "budget",
-        &[
-            "insufficient_quota",
-            "insufficient credit",
-            "insufficient_credit",
-            "insufficient balance",
-            "insufficient funds",
-            "credit balance",
-            "out of credit",
-            "no credit",
-            "billing",
-            "payment required",
-            "max_budget",
-            "budget_exceeded",
-            "budget exceeded",
-            "spending limit",
-        ],
-    ),
-    (
-        "rate_limited",
-        &[
-            "rate limit",
-            "rate_limit",
-            "ratelimit",
-            "rate-limit",
-            "usage limit",
-            "usage_limit",
-            "usagelimit",
-            "hit your limit",
-            "quota",
-            "too many requests",
-            "resource_exhausted",
-            "resource exhausted",
-            "throttl",
-            "overloaded",
-            "status 429",
-        ],
-    ),
-    (
-        "auth",
-        &[
-            "unauthorized",
-            "authentication",
-            "unauthenticated",
-            "permission_denied",
-            "permission_error",
-            "api key",
-            "api_key",
-            "apikey",
-            "accessdenied",
-            "not logged in",
-            "not signed in",
-            "please run /login",
-            "providerautherror",
-        ],
-    ),
-    (
-        "context_window",
-        &[
-            "context window",
-            "context_window",
-            "contextwindow",
-            "context length",
-            "context_length",
-            "contextlength",
-            "maximum context",
-            "contextoverflow",
-            "prompt is too long",
-            "prompt too long",
-            "prompt_too_long",
-            "input is too long",
-            "input token count",
-            "request_too_large",
-        ],
-    ),
-    (
-        "max_turns",
-        &[
-            "max_turns",
-            "max turns",
-            "maxturns",
-            "maximum session turns",
-            "maximum number of turns",
-            "turnlimit",
-            "turn limit",
-            "max_iterations",
-            "max_steps",
-        ],
-    ),
-    (
-        "refused",
-        &[
-            "content_filter",
-            "content filter",
-            "contentfilter",
-            "content policy",
-            "content_policy",
-            "content management policy",
-            "prohibited_content",
-            "refusal",
-            "safety",
-            "moderation",
-        ],
-    ),
+/// The codes by words, in lower case and parted by commas; the first row with a word that occurs decides.
+const WORDS: &[(&str, &str)] = &[
+    ("budget", "insufficient_quota,insufficient credit,insufficient_credit"),
+    ("budget", "insufficient balance,insufficient funds,credit balance,out of credit"),
+    ("budget", "no credit,billing,payment required,max_budget,budget_exceeded,budget exceeded"),
+    ("budget", "spending limit"),
+    ("rate_limited", "rate limit,rate_limit,ratelimit,rate-limit,usage limit,usage_limit"),
+    ("rate_limited", "usagelimit,hit your limit,quota,too many requests,resource_exhausted"),
+    ("rate_limited", "resource exhausted,throttl,overloaded,status 429"),
+    ("auth", "unauthorized,authentication,unauthenticated,permission_denied,permission_error"),
+    ("auth", "api key,api_key,apikey,accessdenied,not logged in,not signed in"),
+    ("auth", "please run /login,providerautherror"),
+    ("context_window", "context window,context_window,contextwindow,context length"),
+    ("context_window", "context_length,contextlength,maximum context,contextoverflow"),
+    ("context_window", "prompt is too long,prompt too long,prompt_too_long,input is too long"),
+    ("context_window", "input token count,request_too_large"),
+    ("max_turns", "max_turns,max turns,maxturns,maximum session turns,maximum number of turns"),
+    ("max_turns", "turnlimit,turn limit,max_iterations,max_steps"),
+    ("refused", "content_filter,content filter,contentfilter,content policy,content_policy"),
+    ("refused", "content management policy,prohibited_content,refusal,safety,moderation"),
 ];
 
 /// The code of an HTTP status that has one.
@@ -135,10 +48,9 @@ pub fn status_code(status: u64) -> Option<&'static str> {
 }
 
 /// The contract's code by the HTTP status and the words of an error.
-#[must_use]
 pub fn code(words: &str, status: Option<u64>) -> &'static str {
     let words = words.to_lowercase();
-    let row = WORDS.iter().find(|(_, list)| list.iter().any(|word| words.contains(word)));
+    let row = WORDS.iter().find(|(_, list)| list.split(',').any(|word| words.contains(word)));
     let by_words = row.map(|(code, _)| *code);
     // A spent account comes with the status of a rate limit, but waiting does not mend it.
     let spent = by_words.filter(|code| *code == "budget");
@@ -146,35 +58,26 @@ pub fn code(words: &str, status: Option<u64>) -> &'static str {
 }
 
 /// A failure with a message, other words that name its kind, and an HTTP status.
-#[must_use]
 pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'static> {
-    let message = if message.is_empty() { words } else { message };
-    let message = if message.is_empty() { NO_REASON } else { message };
+    let message = [message, words].into_iter().find(|m| !m.is_empty()).unwrap_or(NO_REASON);
     let code = code(&format!("{words} {message}"), status);
     Failure { code: code.into(), message: message.to_owned().into(), retry_at: None }
 }
 
 /// The failure that an error reports: a message, JSON text inside a string, an object, or an object with either inside.
-#[must_use]
 pub fn failure_of(error: &Value) -> Failure<'static> {
     let (mut status, mut resets_at, mut words) = (None, None, String::new());
     let message = innermost(error, &mut |part| {
-        let number = |key: &str| part.get(key).and_then(Value::as_u64);
-        status =
-            status.or(["status", "status_code", "statusCode", "code"].into_iter().find_map(number));
-        resets_at = resets_at.or(number("resets_at"));
-        for key in
-            ["type", "code", "status", "error_type", "name", "codex_error_info", "codexErrorInfo"]
-        {
+        status = status.or(count(part, &["status", "status_code", "statusCode", "code"]));
+        resets_at = resets_at.or(part.u64("resets_at"));
+        for key in "type code status error_type name codex_error_info codexErrorInfo".split(' ') {
             words.push_str(part.text(key));
             words.push(' ');
         }
     });
     let inner = error.non_null("error").unwrap_or(error);
-    let message = message.unwrap_or_else(|| match inner {
-        Value::Object(_) => codec::to_json(inner),
-        _ => String::new(),
-    });
+    let whole = || inner.is_object().then(|| codec::to_json(inner));
+    let message = message.or_else(whole).unwrap_or_default();
     let mut failure = failure(&message, "", None);
     failure.code = code(&format!("{words} {message}"), status).into();
     let at = resets_at.filter(|_| failure.code == "rate_limited");
@@ -183,7 +86,6 @@ pub fn failure_of(error: &Value) -> Failure<'static> {
 }
 
 /// The sentence in an error of any shape.
-#[must_use]
 pub fn sentence(error: &Value) -> String {
     innermost(error, &mut |_| {}).unwrap_or_else(|| NO_REASON.into())
 }
@@ -198,15 +100,11 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
                 message = Some(text.clone());
                 serde_json::from_str(text).ok().filter(Value::is_object)
             }
-            Value::Object(fields) => {
+            Value::Object(_) => {
                 each(&part);
-                let inner = fields.get("error").filter(|e| e.is_object() || e.is_string());
+                let inner = part.get("error").filter(|e| e.is_object() || e.is_string());
                 let keys = ["message", "errorText", "detail"];
-                inner
-                    .or_else(|| {
-                        keys.iter().find_map(|key| fields.get(*key).filter(|m| !m.is_null()))
-                    })
-                    .cloned()
+                inner.or_else(|| keys.iter().find_map(|key| part.non_null(key))).cloned()
             }
             _ => None,
         };
