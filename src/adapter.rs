@@ -1,5 +1,5 @@
-//! One runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor closes
-//! events, and it never fails: what it does not know it passes on as a status.
+//! Adapters: one runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor
+//! closes events, and it never fails: what it does not know it passes on as a status.
 
 mod a2a;
 mod acp;
@@ -56,6 +56,8 @@ pub use emit::Emit;
 use framing::Tail;
 pub use json::{lenient, tool_kind};
 pub use reader::Reader;
+#[cfg(test)]
+pub(crate) use tests::emitted;
 
 /// Names that nearly every adapter uses.
 mod prelude {
@@ -67,7 +69,7 @@ mod prelude {
     pub use super::framing::Tail;
     pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
-        Said, ValueExt, arguments, count, describe, lenient, one_line, plain, said_at, spend, sum,
+        Said, ValueExt, arguments, count, describe, one_line, plain, said_at, spend, sum,
         tool_kind, usage, value_of, with_cache,
     };
     pub use super::{Framing, Line, Match, Order, Runtime, Spec};
@@ -101,9 +103,7 @@ pub enum Framing {
 /// One runtime's messages in the guard's terms.
 pub trait Runtime {
     /// Takes the next message; `event` is the name of its server-sent event, or empty.
-    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let _ = (event, value, emit);
-    }
+    fn on_message(&mut self, _event: &str, _value: Value, _emit: &mut Emit<'_>) {}
 
     /// Takes the next message as JSON text.
     ///
@@ -118,28 +118,24 @@ pub trait Runtime {
     }
 
     /// Takes the next bytes, under [`Framing::Bytes`].
-    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
-        let _ = (line, emit);
-    }
+    fn on_bytes(&mut self, _line: Line<'_>, _emit: &mut Emit<'_>) {}
 
     /// `[DONE]`: the body is over.
     fn on_done(&mut self, _: &mut Emit<'_>) {}
 
     /// The output has ended: emit what is still held. The answer is what that means for an open turn.
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
-        let _ = (tail, emit);
+    fn on_end(&mut self, _tail: Tail, _emit: &mut Emit<'_>) -> Verdict {
         Verdict::MissingResult
     }
 
     /// The line, without its line feed, by which the runtime takes an order on its stdin; `None` if it takes none there.
     /// `number` is another for each order.
-    fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
-        let _ = (order, number);
+    fn order(&self, _order: Order<'_>, _number: u64) -> Option<String> {
         None
     }
 }
 
-/// What an agent can be told while it runs.
+/// An order to an agent that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order<'a> {
     /// To end its turn and stay.
@@ -148,7 +144,7 @@ pub enum Order<'a> {
     Prompt(&'a str),
 }
 
-/// How sure an adapter is that a JSON value is a line of its runtime.
+/// The certainty of an adapter that a JSON value is a line of its runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     /// It is not.
@@ -165,9 +161,9 @@ pub struct Spec {
     pub name: &'static str,
     /// Other names for it.
     pub aliases: &'static [&'static str],
-    /// What of the runtime has been seen, and how.
+    /// The versions that were seen, and how.
     pub versions: &'static str,
-    /// In a few words.
+    /// A description in a few words.
     pub about: &'static str,
     /// The command line that makes the runtime print what the adapter reads.
     pub usage: &'static str,
@@ -181,7 +177,7 @@ pub struct Spec {
     pub has_result: bool,
     /// True if a JSON value is one of its lines.
     pub detect: fn(&Value) -> Match,
-    /// How it is framed.
+    /// The framing of its stdout.
     pub framing: Framing,
     /// A new adapter for a command with these arguments.
     pub new: fn(&[String]) -> Box<dyn Runtime>,
@@ -272,25 +268,24 @@ pub fn by_content(value: &Value) -> Option<(&'static Spec, Match)> {
     all.rev().max_by_key(|(_, sure)| *sure).filter(|(_, sure)| *sure > Match::No)
 }
 
-/// The events that an adapter makes of an input in slices, one a line.
-#[cfg(test)]
-pub(crate) fn emitted(spec: &Spec, slices: &[&[u8]]) -> String {
-    use crate::guard::{Config, End, Ended, Guard, MAX_BLOCK};
-    let config = Config { stream: "s".into(), label: None, max_block: MAX_BLOCK };
-    let (mut guard, now) = (Guard::new(config), crate::time::Time::default());
-    guard.set_runtime(spec.name);
-    let mut reader = Reader::new(spec, &[], crate::codec::MAX_LINE);
-    for slice in slices {
-        reader.feed(now, slice, &mut guard);
-    }
-    let verdict = reader.end(now, &mut guard);
-    guard.end(now, &End { ended: Ended::Eof, verdict });
-    String::from_utf8(guard.out).unwrap()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::{Config, End, Ended, Guard, MAX_BLOCK};
+
+    /// The events that an adapter makes of an input in slices, one a line.
+    pub(crate) fn emitted(spec: &Spec, slices: &[&[u8]]) -> String {
+        let config = Config { stream: "s".into(), label: None, max_block: MAX_BLOCK };
+        let (mut guard, now) = (Guard::new(config), crate::time::Time::default());
+        guard.set_runtime(spec.name);
+        let mut reader = Reader::new(spec, &[], crate::codec::MAX_LINE);
+        for slice in slices {
+            reader.feed(now, slice, &mut guard);
+        }
+        let verdict = reader.end(now, &mut guard);
+        guard.end(now, &End { ended: Ended::Eof, verdict });
+        String::from_utf8(guard.out).unwrap()
+    }
 
     #[test]
     fn the_table_is_the_folder() {

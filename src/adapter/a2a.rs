@@ -19,45 +19,44 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-/// How many artifacts of a task are told apart.
+/// Limit of a task's artifacts that are told apart.
 const MAX_ARTIFACTS: usize = 4096;
 
-/// A message of the protocol, in either version.
-enum Body<'v> {
-    Task(&'v Value),
-    Status(&'v Value),
-    Artifact(&'v Value),
-    Message(&'v Value),
-    Other,
-}
-
-impl<'v> Body<'v> {
-    /// Version 1.0 names the type by the key of its value, 0.3 by `kind` or not at all.
-    fn of(value: &'v Value) -> Self {
-        let wrapped = ["statusUpdate", "artifactUpdate", "task", "message"];
-        let wrapped = wrapped.iter().find_map(|key| Some((value.get(key)?, *key)));
-        let (body, kind) = wrapped.unwrap_or((value, value.text("kind")));
-        let has = |key| body.get(key).is_some();
-        let own = |key| wrapped.is_some() || has(key);
-        let task = body.pointer("/status/state").is_some_and(Value::is_string);
-        match kind {
-            "statusUpdate" | "status-update" if task => Self::Status(body),
-            "artifactUpdate" | "artifact-update" if has("artifact") => Self::Artifact(body),
-            "task" | "" if task && own("contextId") => Self::Task(body),
-            "message" | "" if has("messageId") && has("parts") && own("role") => {
-                Self::Message(body)
-            }
-            _ => Self::Other,
+/// The kind of a message in the words of 0.3, and its body; no kind if it is no message of the protocol.
+fn body(value: &Value) -> (&str, &Value) {
+    let has = |value: &Value, key| value.get(key).is_some();
+    let is = |kind: &str, value: &Value| match kind {
+        "message" => has(value, "messageId") && has(value, "parts"),
+        "artifact-update" => has(value, "artifact"),
+        _ => value.pointer("/status/state").is_some_and(Value::is_string),
+    };
+    // In 1.0 the body stands in a field of its own.
+    let fields = [
+        ("statusUpdate", "status-update"),
+        ("artifactUpdate", "artifact-update"),
+        ("task", "task"),
+        ("message", "message"),
+    ];
+    for (field, kind) in fields {
+        if let Some(body) = value.get(field).filter(|body| is(kind, body)) {
+            return (kind, body);
         }
     }
+    let kind = match value.text("kind") {
+        kind @ ("status-update" | "artifact-update") if is(kind, value) => kind,
+        "" | "task" if has(value, "contextId") && is("task", value) => "task",
+        "" | "message" if has(value, "role") && is("message", value) => "message",
+        _ => "",
+    };
+    (kind, value)
 }
 
 fn detect(value: &Value) -> Match {
-    let asked = ["message/stream", "message/send", "SendStreamingMessage", "tasks/resubscribe"];
-    let ours = value.opt_text("method").is_some_and(|method| asked.contains(&method));
-    let result = value.get("result").filter(|_| is_rpc(value));
-    let known = !matches!(Body::of(result.unwrap_or(value)), Body::Other);
-    if ours || known { Match::Sure } else { Match::No }
+    let ours = match value.text("method") {
+        "message/stream" | "message/send" | "SendStreamingMessage" | "tasks/resubscribe" => true,
+        _ => !body(value.get("result").filter(|_| is_rpc(value)).unwrap_or(value)).0.is_empty(),
+    };
+    if ours { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
@@ -74,42 +73,43 @@ impl Runtime for A2a {
             }
             return;
         }
-        match Body::of(value.get("result").unwrap_or(&value)) {
-            Body::Task(task) => {
-                self.begin(task, "id", emit);
-                for artifact in task.items("artifacts") {
+        let (kind, body) = body(value.get("result").unwrap_or(&value));
+        match kind {
+            "task" => {
+                self.begin(body, body.text("id"), emit);
+                for artifact in body.items("artifacts") {
                     self.artifact(artifact, &Value::Null, emit);
                 }
-                self.status(task, emit);
+                self.status(body, emit);
             }
-            Body::Status(update) => {
-                self.begin(update, "taskId", emit);
-                self.status(update, emit);
+            "status-update" => {
+                self.begin(body, body.text("taskId"), emit);
+                self.status(body, emit);
             }
-            Body::Artifact(update) => {
-                self.begin(update, "taskId", emit);
-                self.artifact(update.at("artifact"), update, emit);
+            "artifact-update" => {
+                self.begin(body, body.text("taskId"), emit);
+                self.artifact(body.at("artifact"), body, emit);
             }
-            Body::Message(message) if matches!(message.text("role"), "user" | "ROLE_USER") => {
-                emit.user(&joined(message));
+            "message" if matches!(body.text("role"), "user" | "ROLE_USER") => {
+                emit.user(&words(body));
             }
-            Body::Message(message) => {
-                self.begin(message, "taskId", emit);
-                answer(message, emit);
+            "message" => {
+                self.begin(body, body.text("taskId"), emit);
+                answer(body, emit);
                 emit.complete("message", None, &Spent::default());
             }
-            Body::Other => emit.status("info", value.text("method"), value.clone()),
+            _ => emit.status("info", value.text("method"), value.clone()),
         }
     }
 }
 
 /// The text of a message or an artifact.
-fn joined(value: &Value) -> String {
-    value.items("parts").map(|part| part.text("text")).collect()
+fn words(value: &Value) -> String {
+    value.items("parts").filter_map(|part| part.opt_text("text")).collect()
 }
 
-/// Keeps files and data, which are no text.
-fn keep_others(value: &Value, emit: &mut Emit<'_>) {
+/// Files and data, which are no text.
+fn others(value: &Value, emit: &mut Emit<'_>) {
     for part in value.items("parts").filter(|part| part.opt_text("text").is_none()) {
         emit.status("info", "a part that is no text", part.clone());
     }
@@ -117,30 +117,28 @@ fn keep_others(value: &Value, emit: &mut Emit<'_>) {
 
 fn answer(message: &Value, emit: &mut Emit<'_>) {
     let block = text(TextKind::Answer, message.text("messageId"));
-    emit.finish_block(&block, Some(&joined(message)));
-    keep_others(message, emit);
+    emit.finish_block(&block, Some(&words(message)));
+    others(message, emit);
 }
 
 impl A2a {
-    /// Opens a turn, unless the message is of the task whose turn has ended.
-    fn begin(&mut self, value: &Value, id: &str, emit: &mut Emit<'_>) {
-        let task = value.text(id);
-        if emit.turn_open() || (emit.over() && task == self.task && !task.is_empty()) {
-            return;
+    fn begin(&mut self, value: &Value, task: &str, emit: &mut Emit<'_>) {
+        let late = emit.over() && task == self.task && !task.is_empty();
+        if !emit.turn_open() && !late {
+            task.clone_into(&mut self.task);
+            self.artifacts.clear();
+            emit.begin(SPEC.name, None, value.opt_text("contextId"));
         }
-        task.clone_into(&mut self.task);
-        self.artifacts.clear();
-        emit.begin(SPEC.name, None, value.opt_text("contextId"));
     }
 
     /// A piece of an artifact, or the whole of it. One that was emitted comes again with the whole task.
     fn artifact(&mut self, artifact: &Value, update: &Value, emit: &mut Emit<'_>) {
-        let id = artifact.text("artifactId");
-        let block = text(TextKind::Answer, id);
-        let known = self.artifacts.iter().any(|known| known == id);
         if emit.over() {
             return emit.late(artifact);
         }
+        let id = artifact.text("artifactId");
+        let block = text(TextKind::Answer, id);
+        let known = self.artifacts.iter().any(|known| known == id);
         if known && update.is_null() {
             return;
         }
@@ -148,11 +146,11 @@ impl A2a {
             self.artifacts.push(id.to_owned());
         }
         if known && !update.is("append") {
-            emit.finish_block(&block, Some(&joined(artifact)));
+            emit.finish_block(&block, Some(&words(artifact)));
         } else {
-            emit.delta(&block, &joined(artifact));
+            emit.delta(&block, &words(artifact));
         }
-        keep_others(artifact, emit);
+        others(artifact, emit);
         if update.is("lastChunk") || update.is_null() {
             emit.finish_block(&block, None);
         }
@@ -164,26 +162,27 @@ impl A2a {
         if emit.over() {
             return emit.late(status);
         }
-        let state = status.text("state");
-        let state = state.trim_start_matches("TASK_STATE_").to_lowercase().replace('_', "-");
+        let state = status.text("state").trim_start_matches("TASK_STATE_");
+        let state = state.to_lowercase().replace('_', "-");
         let message = status.get("message").filter(|m| m.is_object());
-        let reason = message.map(joined).unwrap_or_default();
+        let reason = message.map(words).unwrap_or_default();
         let said = if reason.is_empty() { &state } else { &reason };
         let spent = Spent::default();
         match state.as_str() {
             "failed" | "rejected" => {
-                message.into_iter().for_each(|message| keep_others(message, emit));
+                message.into_iter().for_each(|message| others(message, emit));
                 emit.fail(failure(&reason, &format!("the task is {state}"), None), &spent);
             }
             "canceled" | "cancelled" => emit.cancelled(said, None, &spent),
             "completed" | "input-required" | "auth-required" => {
-                let asks = state != "completed";
                 match message {
-                    Some(message) if asks || !emit.answered() => answer(message, emit),
+                    Some(message) if state != "completed" || !emit.answered() => {
+                        answer(message, emit);
+                    }
                     Some(_) => emit.status("info", &one_line(&reason), status.clone()),
                     None => {}
                 }
-                if asks {
+                if state != "completed" {
                     // The same task goes on with the answer, in another turn.
                     self.task.clear();
                 }

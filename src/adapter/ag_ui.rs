@@ -22,6 +22,8 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
+const STATES: [&str; 5] = ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"];
+
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     match value.text("type") {
@@ -29,11 +31,8 @@ fn detect(value: &Value) -> Match {
         "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
         type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
         type_ if type_.starts_with("TOOL_CALL_") && has("toolCallId") => Match::Sure,
-        type_ => {
-            let prefixes = ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"];
-            let maybe = prefixes.iter().any(|prefix| type_.starts_with(prefix));
-            if maybe { Match::Maybe } else { Match::No }
-        }
+        type_ if STATES.iter().any(|state| type_.starts_with(state)) => Match::Maybe,
+        _ => Match::No,
     }
 }
 
@@ -47,21 +46,17 @@ struct AgUi {
     held: HeldTools,
 }
 
-/// How many messages of users are remembered.
+/// Limit of remembered messages of users.
 const MAX_USERS: usize = 256;
 
 impl Runtime for AgUi {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = value.opt_text("type").unwrap_or(event).to_owned();
+        let type_ = value.opt_text("type").unwrap_or(event);
         let id = value.text("toolCallId");
-        match type_.as_str() {
+        match type_ {
             "RUN_STARTED" => {
                 self.held.start_all(emit);
-                emit.start_turn(&TurnStarted {
-                    runtime: SPEC.name.into(),
-                    session: value.opt_text("threadId").map(Into::into),
-                    ..TurnStarted::default()
-                });
+                emit.start(SPEC.name, None, value.opt_text("threadId"));
             }
             "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
                 emit.status("log", "the run had ended already", value);
@@ -76,6 +71,7 @@ impl Runtime for AgUi {
             "TOOL_CALL_END" => self.held.start(id, emit),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
+                    self.held.start(&self.tool, emit);
                     self.tool(id, &value, emit);
                 }
                 self.held.add(&self.tool, value.text("delta"));
@@ -84,8 +80,8 @@ impl Runtime for AgUi {
                 self.held.start(id, emit);
                 emit.tool_done(id, "", "unknown", value.get("content"));
             }
-            _ if self.text(&type_, &value, emit) => {}
-            _ => other(&type_, value, emit),
+            "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
+            _ => self.text(type_, &value, emit),
         }
     }
 
@@ -98,14 +94,13 @@ impl Runtime for AgUi {
 }
 
 impl AgUi {
-    /// Says what a message of text says; `false` if it is none.
-    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
-        let (kind, what) = match type_.rsplit_once('_') {
-            Some(("TEXT_MESSAGE", what)) => (TextKind::Answer, what),
-            Some(("REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE", what)) => {
-                (TextKind::Reasoning, what)
-            }
-            _ => return false,
+    /// A part of a text message, or an event of another type.
+    fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) {
+        let (of, part) = type_.rsplit_once('_').unwrap_or_default();
+        let kind = match of {
+            "TEXT_MESSAGE" => TextKind::Answer,
+            "REASONING_MESSAGE" | "THINKING_TEXT_MESSAGE" => TextKind::Reasoning,
+            _ => return other(type_, value, emit),
         };
         let id = value.opt_text("messageId").unwrap_or(&self.message).to_owned();
         let user = ["user", "system", "developer"].contains(&value.text("role"));
@@ -114,26 +109,23 @@ impl AgUi {
         }
         let said = said_at(value, "delta", emit);
         let block = text(kind, &id);
-        match what {
+        match part {
             "START" => {}
+            "END" => emit.finish_block(&block, None),
             "CHUNK" | "CONTENT" if self.users.contains(&id) => emit.user(said),
-            "CHUNK" if id != self.message => {
-                self.held.start_all(emit);
-                emit.finish_block(&text(kind, &self.message), None);
+            "CHUNK" | "CONTENT" => {
+                if part == "CHUNK" && id != self.message {
+                    self.held.start_all(emit);
+                    emit.finish_block(&text(kind, &self.message), None);
+                }
                 emit.delta(&block, said);
             }
-            "CHUNK" | "CONTENT" => emit.delta(&block, said),
-            "END" => emit.finish_block(&block, None),
-            _ => return false,
+            _ => return other(type_, value, emit),
         }
         self.message = id;
-        true
     }
 
     fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        if self.held.has(&self.tool) && value.opt_text("type") == Some("TOOL_CALL_CHUNK") {
-            self.held.start(&self.tool, emit);
-        }
         self.held.begin(id, (id, value.text("toolCallName")), emit);
         id.clone_into(&mut self.tool);
     }
@@ -141,48 +133,41 @@ impl AgUi {
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.held.start_all(emit);
         let outcome = value.at("outcome");
-        let stop = match outcome.as_str().or_else(|| outcome.opt_text("type")) {
+        let mut stop = outcome.as_str().or(outcome.opt_text("type")).unwrap_or("finished");
+        if stop == "interrupt" {
             // The run waits for the user; what it waits for is in the message.
-            Some("interrupt") => {
-                emit.status("permission", "the run waits for an answer", value.clone());
-                "needs_input"
-            }
-            stop => stop.unwrap_or("finished"),
-        };
+            emit.status("permission", "the run waits for an answer", value.clone());
+            stop = "needs_input";
+        }
         emit.complete(stop, value.opt_text("result"), &spent(value));
     }
 }
 
 /// The sum over the models of a run.
 fn spent(value: &Value) -> Spent {
-    let usage = value.get("usage").filter(|u| u.is_array() || u.is_object());
-    let models = usage.map(|u| u.as_array().map_or(std::slice::from_ref(u), Vec::as_slice));
-    let Some(models) = models.filter(|m| !m.is_empty()) else {
-        return Spent::default();
+    let models = match value.at("usage") {
+        Value::Array(models) => models.as_slice(),
+        model @ Value::Object(_) => std::slice::from_ref(model),
+        _ => &[],
     };
-    let sum =
-        |key: &str| models.iter().filter_map(|model| model.u64(key)).reduce(u64::saturating_add);
-    Spent {
-        usage: Some(Usage {
-            input_tokens: sum("inputTokens"),
-            output_tokens: sum("outputTokens"),
-            cache_read_tokens: sum("cachedInputTokens"),
-            cache_write_tokens: None,
-            reasoning_tokens: sum("reasoningTokens"),
-            total_tokens: sum("totalTokens").filter(|_| sum("inputTokens").is_none()),
-        }),
-        ..Spent::default()
-    }
+    let sum = |key| models.iter().filter_map(|m| m.u64(key)).reduce(u64::saturating_add);
+    let input_tokens = sum("inputTokens");
+    let usage = Usage {
+        input_tokens,
+        output_tokens: sum("outputTokens"),
+        cache_read_tokens: sum("cachedInputTokens"),
+        cache_write_tokens: None,
+        reasoning_tokens: sum("reasoningTokens"),
+        total_tokens: sum("totalTokens").filter(|_| input_tokens.is_none()),
+    };
+    Spent { usage: (!models.is_empty()).then_some(usage), ..Spent::default() }
 }
 
-fn other(type_: &str, value: Value, emit: &mut Emit<'_>) {
+fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     let name = value.opt_text("stepName").or_else(|| value.opt_text("name"));
-    let message = name.unwrap_or(type_).to_owned();
-    match type_ {
-        "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => {
-            emit.status("progress", &message, value);
-        }
-        "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
-        _ => emit.status("info", &message, value),
-    }
+    let kind = match type_ {
+        "STEP_STARTED" | "STEP_FINISHED" | "ACTIVITY_SNAPSHOT" | "ACTIVITY_DELTA" => "progress",
+        _ => "info",
+    };
+    emit.status(kind, name.unwrap_or(type_), value.clone());
 }

@@ -1,5 +1,5 @@
-//! What the protocols of raw LLM APIs share: how a failure reads, tools whose arguments come in pieces, texts that come
-//! in turns, and texts that come again as a whole.
+//! Shared parts of the protocols of raw LLM APIs: tools whose arguments come in pieces, texts that come in turns, and
+//! texts that come again as a whole.
 
 #[cfg(test)]
 mod tests;
@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use super::prelude::*;
 use crate::codec::{self, MAX_LINE};
 
-/// How many alternatives are told apart.
+/// Limit of alternatives that are told apart.
 const MAX_ALTERNATIVES: u64 = 8;
 
-/// How many tools may wait for their arguments; past that the oldest starts with what there is.
+/// Limit of tools that wait for their arguments; past that the oldest starts with what there is.
 const MAX_HELD: usize = 1024;
 
 /// Arguments as JSON: what is no JSON (cut short, or free text) is a string of JSON; nothing at all is nothing.
@@ -30,7 +30,7 @@ pub fn raw(value: &Value) -> Cow<'static, str> {
     codec::to_json(value).into()
 }
 
-/// The tools whose arguments are not complete, in the order in which they began.
+/// Tools whose arguments are not complete, in the order in which they began.
 #[derive(Debug, Default)]
 pub struct HeldTools {
     held: Vec<Held>,
@@ -45,14 +45,18 @@ struct Held {
 }
 
 impl HeldTools {
+    fn find(&mut self, key: &str) -> Option<&mut Held> {
+        self.held.iter_mut().find(|h| h.key == key)
+    }
+
     /// True if a tool waits under this key.
     pub fn has(&self, key: &str) -> bool {
         self.held.iter().any(|h| h.key == key)
     }
 
-    /// A tool begins, or says more of itself: only what is not known yet counts. `key` is the adapter's own.
+    /// Begins a tool, or adds what is not known of it yet. `key` is the adapter's own.
     pub fn begin(&mut self, key: &str, (id, name): (&str, &str), emit: &mut Emit<'_>) {
-        if let Some(held) = self.held.iter_mut().find(|h| h.key == key) {
+        if let Some(held) = self.find(key) {
             for (known, new) in [(&mut held.id, id), (&mut held.name, name)] {
                 if known.is_empty() {
                     new.clone_into(known);
@@ -67,17 +71,17 @@ impl HeldTools {
         self.held.push(Held { key, id, name, arguments: String::new() });
     }
 
-    /// More of a tool's arguments; what grows past [`MAX_LINE`] is cut off.
+    /// Adds to a tool's arguments; what grows past [`MAX_LINE`] is cut off.
     pub fn add(&mut self, key: &str, arguments: &str) {
-        let held = self.held.iter_mut().find(|h| h.key == key);
+        let held = self.find(key);
         if let Some(held) = held.filter(|h| h.arguments.len() + arguments.len() <= MAX_LINE) {
             held.arguments.push_str(arguments);
         }
     }
 
-    /// All of a tool's arguments, as they stand now.
+    /// Replaces a tool's arguments.
     pub fn set(&mut self, key: &str, arguments: &str) {
-        if let Some(held) = self.held.iter_mut().find(|h| h.key == key) {
+        if let Some(held) = self.find(key) {
             arguments.clone_into(&mut held.arguments);
         }
     }
@@ -107,8 +111,8 @@ impl HeldTools {
 impl Held {
     fn start(&self, emit: &mut Emit<'_>) {
         let input = arguments_of(&self.arguments);
-        let call = Call { id: &self.id, name: &self.name, ..Call::default() };
-        emit.start_named(&call, input.as_deref());
+        let tool = Call { id: &self.id, name: &self.name, ..Call::default() };
+        emit.start_named(&tool, input.as_deref());
     }
 }
 
@@ -121,23 +125,21 @@ pub struct Current {
 impl Current {
     /// A piece of a text.
     pub fn delta(&mut self, (kind, key): (TextKind, &str), delta: &str, emit: &mut Emit<'_>) {
-        if delta.is_empty() {
-            return;
+        if !delta.is_empty() {
+            self.switch((kind, key), emit);
+            emit.delta(&text(kind, key), delta);
         }
-        self.switch((kind, key), emit);
-        emit.delta(&text(kind, key), delta);
     }
 
     /// Another text begins, if it is not the one that is open.
     pub fn switch(&mut self, (kind, key): (TextKind, &str), emit: &mut Emit<'_>) {
-        let same = |open: &(TextKind, String)| open.0 == kind && open.1 == key;
-        if !self.open.as_ref().is_some_and(same) {
+        if self.open.as_ref().is_none_or(|open| open.0 != kind || open.1 != key) {
             self.finish(emit);
             self.open = Some((kind, key.to_owned()));
         }
     }
 
-    /// It is over.
+    /// Closes the text.
     pub fn finish(&mut self, emit: &mut Emit<'_>) {
         if let Some((kind, key)) = self.open.take() {
             emit.finish_block(&text(kind, &key), None);
@@ -145,7 +147,7 @@ impl Current {
     }
 }
 
-/// The texts of several alternatives that are said at the same time.
+/// The texts of several alternatives that come at the same time.
 #[derive(Debug, Default)]
 pub struct Currents {
     all: BTreeMap<u64, Current>,
@@ -182,7 +184,7 @@ impl Snapshot {
     pub fn whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
         match codec::beyond(whole, &self.said) {
             Some(missing) => emit.delta(text, &missing),
-            // The emit knows what it has said of the block, and closes it.
+            // The guard knows what was said of the block, and closes it.
             None => emit.finish_block(text, Some(whole)),
         }
         whole.clone_into(&mut self.said);

@@ -28,39 +28,11 @@ pub struct Emit<'a> {
     guard: &'a mut Guard,
 }
 
-/// A tool that begins.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Call<'a> {
-    /// The runtime's id; empty if it has none.
-    pub id: &'a str,
-    /// Its name, verbatim.
-    pub name: &'a str,
-    /// The arguments.
-    pub input: Option<&'a Value>,
-    /// A line for people, where the runtime says one.
-    pub title: Option<&'a str>,
-    /// The tool call under which a sub-agent calls it.
-    pub parent: Option<&'a str>,
-}
+/// A tool that begins, its arguments as a value; `kind` and `paths` are not read.
+pub type Call<'a> = ToolStart<'a, Option<&'a Value>>;
 
-/// A tool that has finished.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Done<'a> {
-    /// The id by which it was started.
-    pub id: &'a str,
-    /// Its name, for a tool that was never started.
-    pub name: &'a str,
-    /// `ok` `error` `denied` `cancelled` `unknown`.
-    pub outcome: &'a str,
-    /// Its result.
-    pub output: Option<&'a Value>,
-    /// Its exit status.
-    pub exit_code: Option<i64>,
-    /// Milliseconds.
-    pub duration_ms: Option<u64>,
-    /// The tool call under which a sub-agent called it.
-    pub parent: Option<&'a str>,
-}
+/// A tool that has finished, its result as a value; `kind` is not read.
+pub type Done<'a> = ToolEnd<'a, Option<&'a Value>>;
 
 impl Deref for Emit<'_> {
     type Target = Guard;
@@ -87,8 +59,8 @@ impl<'a> Emit<'a> {
         self.guard.start_turn(self.now, started);
     }
 
-    /// Opens a turn of `runtime`; if one is open, a status says how the session goes on. `value` has `model`, `session_id`
-    /// and `cwd`.
+    /// Opens a turn with the `model`, `session_id` and `cwd` of a value; if one is open, a status says that the session
+    /// goes on.
     pub fn open_turn(&mut self, runtime: &str, value: &Value) {
         if self.turn_open() {
             return self.status("session", "the session goes on", value.clone());
@@ -106,9 +78,7 @@ impl<'a> Emit<'a> {
     /// Opens a turn, unless one is open.
     pub fn begin(&mut self, runtime: &str, model: Option<&str>, session: Option<&str>) {
         if !self.turn_open() {
-            let (model, session) = (model.map(Into::into), session.map(Into::into));
-            let runtime = runtime.into();
-            self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
+            self.start(runtime, model, session);
         }
     }
 
@@ -140,9 +110,8 @@ impl<'a> Emit<'a> {
 
     /// Starts a tool whose arguments are JSON text, once; the `input` of `call` is not read.
     pub fn start_named(&mut self, call: &Call<'_>, input: Option<&str>) {
-        let (title, paths) = describe(input);
-        let named = call.title.map(one_line).filter(|t| !t.is_empty());
-        let title = named.or(title);
+        let (described, paths) = describe(input);
+        let title = call.title.map(one_line).filter(|t| !t.is_empty()).or(described);
         self.start_call(&ToolStart {
             id: call.id,
             name: call.name,
@@ -211,20 +180,19 @@ impl<'a> Emit<'a> {
     #[must_use]
     pub fn failure(&self, error: &Value) -> Failure<'static> {
         let mut failure = failure_of(error);
-        if let Some(head) = self.head {
-            if failure.code == "runtime_error" {
-                failure.code = status_code(head.status.into()).unwrap_or("runtime_error").into();
-            }
-            if failure.code == "rate_limited" && failure.retry_at.is_none() {
-                let seconds = head.get("retry-after").and_then(|s| s.parse::<u32>().ok());
-                let at = seconds.map(|s| self.now + Duration::from_secs(s.into()));
-                failure.retry_at = at.map(|at| at.to_string().into());
-            }
+        let Some(head) = self.head else { return failure };
+        if failure.code == "runtime_error" {
+            failure.code = status_code(head.status.into()).unwrap_or("runtime_error").into();
+        }
+        if failure.code == "rate_limited" && failure.retry_at.is_none() {
+            let seconds = head.get("retry-after").and_then(|s| s.parse::<u32>().ok());
+            let at = seconds.map(|s| self.now + Duration::from_secs(s.into()));
+            failure.retry_at = at.map(|at| at.to_string().into());
         }
         failure
     }
 
-    /// Emits an error for which there is no turn any more; `false` if there is one that it can end.
+    /// Emits an error after the last turn as a status; `false` if there is a turn that it can end.
     pub fn error_after_turn(&mut self, error: &Value) -> bool {
         let late = self.over();
         if late {
@@ -261,11 +229,8 @@ impl<'a> Emit<'a> {
 
     /// Keeps unknown fields as a status, where the events of their message do not hold them.
     pub fn keep(&mut self, unknown: Map<String, Value>) {
-        if unknown.is_empty() {
-            return;
-        }
-        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
         let Some((_, kept)) = &mut self.fields else { return };
+        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
         let fields = kept.new_of(unknown, emitted);
         if !fields.is_empty() {
             self.status("info", "fields of an unknown meaning", fields.into());
@@ -314,5 +279,12 @@ impl<'a> Emit<'a> {
     pub fn status_under(&mut self, parent: Option<&str>, kind: &str, message: &str, data: Value) {
         let message = Some(message).filter(|m| !m.is_empty());
         self.notice(&Notice { kind, message, data: Some(data), parent });
+    }
+
+    /// Opens a turn; one that is open has failed.
+    pub fn start(&mut self, runtime: &str, model: Option<&str>, session: Option<&str>) {
+        let (model, session) = (model.map(Into::into), session.map(Into::into));
+        let runtime = runtime.into();
+        self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
     }
 }

@@ -16,37 +16,40 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const TYPES: &str = "thought tool_use tool_result session_start progress info error complete";
-
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
-    let ours = TYPES.split(' ').any(|type_| value.text("type") == type_);
-    match (ours && has("data"), has("timestamp")) {
-        (true, true) => Match::Sure,
-        (true, false) => Match::Maybe,
+    match value.text("type") {
+        "thought" | "tool_use" | "tool_result" | "session_start" | "progress" | "info"
+        | "error" | "complete"
+            if value.get("data").is_some() =>
+        {
+            if value.get("timestamp").is_some() {
+                Match::Sure
+            } else {
+                Match::Maybe
+            }
+        }
         _ => Match::No,
     }
 }
 
 #[derive(Default)]
 struct Events {
-    /// The last word, if it was an error.
+    /// The last event, if it was an error.
     error: Option<Value>,
     /// Tools without a result: id and name.
     open: Vec<(String, String)>,
     count: u64,
 }
 
-/// How many tools without a result are remembered.
+/// Limit of remembered tools without a result.
 const MAX_OPEN: usize = 1024;
 
 impl Runtime for Events {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let data = value.at("data");
         let type_ = value.opt_text("type").unwrap_or(event);
-        if type_ != "error" {
-            self.error = None;
-        }
+        let said = words(data).unwrap_or_default();
+        self.error = (type_ == "error").then(|| data.clone());
         match type_ {
             "session_start" => self.start(data, emit),
             "thought" | "thinking" | "reasoning" => self.whole(TextKind::Reasoning, data, emit),
@@ -55,12 +58,8 @@ impl Runtime for Events {
             }
             "tool_use" | "tool_call" => self.tool_use(data, emit),
             "tool_result" => self.tool_result(data, emit),
-            "complete" => self.complete(data, emit),
-            "error" => {
-                emit.status("error", words(data).unwrap_or_default(), data.clone());
-                self.error = Some(data.clone());
-            }
-            "progress" => emit.status(type_, words(data).unwrap_or_default(), data.clone()),
+            "complete" => complete(data, emit),
+            "error" | "progress" => emit.status(type_, said, data.clone()),
             _ => emit.status("info", words(data).unwrap_or(type_), value.clone()),
         }
     }
@@ -76,7 +75,7 @@ impl Runtime for Events {
     }
 }
 
-/// What people want to see of an event.
+/// The text of an event for people.
 fn words(data: &Value) -> Option<&str> {
     let keys = ["text", "content", "message", "thought", "result", "summary", "error"];
     data.as_str().or_else(|| keys.into_iter().find_map(|key| data.opt_text(key)))
@@ -91,8 +90,8 @@ fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
     first(data, keys).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The id and the name of a tool, each empty if it is not there.
-fn call(data: &Value) -> (&str, &str) {
+/// Id and name of a tool.
+fn tool(data: &Value) -> (&str, &str) {
     let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
     (id, string(data, &["name", "tool", "tool_name"]))
 }
@@ -112,14 +111,16 @@ impl Events {
     }
 
     fn whole(&mut self, kind: TextKind, data: &Value, emit: &mut Emit<'_>) {
-        let Some(said) = words(data) else { return emit.status("info", "", data.clone()) };
+        let Some(said) = words(data) else {
+            return emit.status("info", "", data.clone());
+        };
         self.count += 1;
         emit.finish_block(&text(kind, &self.count.to_string()), Some(said));
     }
 
     fn tool_use(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let (id, name) = call(data);
         self.count += 1;
+        let (id, name) = tool(data);
         let id = if id.is_empty() { format!("call_{}", self.count) } else { id.to_owned() };
         emit.tool(&id, name, first(data, &["input", "args", "arguments", "parameters"]));
         if self.open.len() >= MAX_OPEN {
@@ -130,34 +131,33 @@ impl Events {
 
     /// A result names its call, or the tool, or neither: then it is the last call's.
     fn tool_result(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        let (id, name) = call(data);
+        let (id, name) = tool(data);
         let found = self.open.iter().rposition(|(theirs, called)| {
             if id.is_empty() { name.is_empty() || name == called } else { theirs == id }
         });
         let open = found.map(|at| self.open.remove(at));
-        let (id, name) = open.unwrap_or_else(|| (id.to_owned(), name.to_owned()));
+        let (id, name) =
+            open.as_ref().map_or((id, name), |(id, name)| (id.as_str(), name.as_str()));
         let failed = data.is("is_error")
             || data.get("success") == Some(&Value::Bool(false))
-            || first(data, &["error"]).is_some()
-            || ["error", "failed"].contains(&string(data, &["status"]));
+            || data.non_null("error").is_some()
+            || ["error", "failed"].contains(&data.text("status"));
         let output = first(data, &["output", "result", "content", "error"]);
         let output = output.or(Some(data).filter(|data| data.is_string()));
-        emit.tool_done(&id, &name, if failed { "error" } else { "ok" }, output);
+        emit.tool_done(id, name, if failed { "error" } else { "ok" }, output);
     }
+}
 
-    fn complete(&mut self, data: &Value, emit: &mut Emit<'_>) {
-        if emit.over() {
-            return emit.late(data);
-        }
-        let failed = data.get("success") == Some(&Value::Bool(false));
-        if failed || first(data, &["error"]).is_some() {
-            return emit.fail(failure_of(data), &Spent::default());
-        }
-        let spent = Spent {
-            cost_usd: data.at("cost_usd").as_f64(),
-            duration_ms: data.u64("duration_ms"),
-            ..Spent::default()
-        };
+fn complete(data: &Value, emit: &mut Emit<'_>) {
+    let failed = data.get("success") == Some(&Value::Bool(false));
+    if emit.over() {
+        emit.late(data);
+    } else if failed || data.non_null("error").is_some() {
+        emit.fail(failure_of(data), &Spent::default());
+    } else {
+        let cost_usd = data.get("cost_usd").and_then(Value::as_f64);
+        let duration_ms = data.u64("duration_ms");
+        let spent = Spent { cost_usd, duration_ms, ..Spent::default() };
         emit.complete("complete", words(data), &spent);
     }
 }

@@ -1,5 +1,5 @@
-//! The failures of all runtimes: which code of the contract an error has, by its HTTP status and by the words that runtimes
-//! and providers use. One table, so that one trouble has one code whoever reports it.
+//! Failures of all runtimes: the contract's code of an error, by its HTTP status and by the words that runtimes and
+//! providers use. One table, so that one trouble has one code in all adapters.
 
 use serde_json::Value;
 
@@ -14,42 +14,26 @@ const MAX_DEPTH: usize = 4;
 /// The message of a failure that has none.
 const NO_REASON: &str = "the turn failed without a reason";
 
-/// The codes by words, in lower case and parted by `|`; the first row with a word that occurs decides.
-const WORDS: [(&str, &str); 6] = [
-    (
-        "budget",
-        "insufficient_quota|insufficient credit|insufficient_credit|insufficient balance|\
-        insufficient funds|credit balance|out of credit|no credit|billing|payment required|\
-        max_budget|budget_exceeded|budget exceeded|spending limit",
-    ),
-    (
-        "rate_limited",
-        "rate limit|rate_limit|ratelimit|rate-limit|usage limit|usage_limit|usagelimit|\
-        hit your limit|quota|too many requests|resource_exhausted|resource exhausted|\
-        throttl|overloaded|status 429",
-    ),
-    (
-        "auth",
-        "unauthorized|authentication|unauthenticated|permission_denied|permission_error|\
-        api key|api_key|apikey|accessdenied|not logged in|not signed in|please run /login|\
-        providerautherror",
-    ),
-    (
-        "context_window",
-        "context window|context_window|contextwindow|context length|context_length|\
-        contextlength|maximum context|contextoverflow|prompt is too long|prompt too long|\
-        prompt_too_long|input is too long|input token count|request_too_large",
-    ),
-    (
-        "max_turns",
-        "max_turns|max turns|maxturns|maximum session turns|maximum number of turns|\
-        turnlimit|turn limit|max_iterations|max_steps",
-    ),
-    (
-        "refused",
-        "content_filter|content filter|contentfilter|content policy|content_policy|\
-        content management policy|prohibited_content|refusal|safety|moderation",
-    ),
+/// The codes by words, in lower case and parted by commas; the first row with a word that occurs decides.
+const WORDS: &[(&str, &str)] = &[
+    ("budget", "insufficient_quota,insufficient credit,insufficient_credit"),
+    ("budget", "insufficient balance,insufficient funds,credit balance,out of credit"),
+    ("budget", "no credit,billing,payment required,max_budget,budget_exceeded,budget exceeded"),
+    ("budget", "spending limit"),
+    ("rate_limited", "rate limit,rate_limit,ratelimit,rate-limit,usage limit,usage_limit"),
+    ("rate_limited", "usagelimit,hit your limit,quota,too many requests,resource_exhausted"),
+    ("rate_limited", "resource exhausted,throttl,overloaded,status 429"),
+    ("auth", "unauthorized,authentication,unauthenticated,permission_denied,permission_error"),
+    ("auth", "api key,api_key,apikey,accessdenied,not logged in,not signed in"),
+    ("auth", "please run /login,providerautherror"),
+    ("context_window", "context window,context_window,contextwindow,context length"),
+    ("context_window", "context_length,contextlength,maximum context,contextoverflow"),
+    ("context_window", "prompt is too long,prompt too long,prompt_too_long,input is too long"),
+    ("context_window", "input token count,request_too_large"),
+    ("max_turns", "max_turns,max turns,maxturns,maximum session turns,maximum number of turns"),
+    ("max_turns", "turnlimit,turn limit,max_iterations,max_steps"),
+    ("refused", "content_filter,content filter,contentfilter,content policy,content_policy"),
+    ("refused", "content management policy,prohibited_content,refusal,safety,moderation"),
 ];
 
 /// The code of an HTTP status that has one.
@@ -64,10 +48,9 @@ pub fn status_code(status: u64) -> Option<&'static str> {
 }
 
 /// The contract's code by the HTTP status and the words of an error.
-#[must_use]
 pub fn code(words: &str, status: Option<u64>) -> &'static str {
     let words = words.to_lowercase();
-    let row = WORDS.iter().find(|(_, list)| list.split('|').any(|word| words.contains(word)));
+    let row = WORDS.iter().find(|(_, list)| list.split(',').any(|word| words.contains(word)));
     let by_words = row.map(|(code, _)| *code);
     // A spent account comes with the status of a rate limit, but waiting does not mend it.
     let spent = by_words.filter(|code| *code == "budget");
@@ -75,30 +58,26 @@ pub fn code(words: &str, status: Option<u64>) -> &'static str {
 }
 
 /// A failure with a message, other words that name its kind, and an HTTP status.
-#[must_use]
 pub fn failure(message: &str, words: &str, status: Option<u64>) -> Failure<'static> {
-    let message = if message.is_empty() { words } else { message };
-    let message = if message.is_empty() { NO_REASON } else { message };
+    let message = [message, words].into_iter().find(|m| !m.is_empty()).unwrap_or(NO_REASON);
     let code = code(&format!("{words} {message}"), status);
     Failure { code: code.into(), message: message.to_owned().into(), retry_at: None }
 }
 
 /// The failure that an error reports: a message, JSON text inside a string, an object, or an object with either inside.
-#[must_use]
 pub fn failure_of(error: &Value) -> Failure<'static> {
     let (mut status, mut resets_at, mut words) = (None, None, String::new());
     let message = innermost(error, &mut |part| {
-        let numbers = ["status", "status_code", "statusCode", "code"];
-        status = status.or(count(part, &numbers));
+        status = status.or(count(part, &["status", "status_code", "statusCode", "code"]));
         resets_at = resets_at.or(part.u64("resets_at"));
-        let kinds = "type code status error_type name codex_error_info codexErrorInfo";
-        words.extend(kinds.split(' ').flat_map(|key| [part.text(key), " "]));
+        for key in "type code status error_type name codex_error_info codexErrorInfo".split(' ') {
+            words.push_str(part.text(key));
+            words.push(' ');
+        }
     });
     let inner = error.non_null("error").unwrap_or(error);
-    let message = message.unwrap_or_else(|| match inner {
-        Value::Object(_) => codec::to_json(inner),
-        _ => String::new(),
-    });
+    let whole = || inner.is_object().then(|| codec::to_json(inner));
+    let message = message.or_else(whole).unwrap_or_default();
     let mut failure = failure(&message, "", None);
     failure.code = code(&format!("{words} {message}"), status).into();
     let at = resets_at.filter(|_| failure.code == "rate_limited");
@@ -107,7 +86,6 @@ pub fn failure_of(error: &Value) -> Failure<'static> {
 }
 
 /// The sentence in an error of any shape.
-#[must_use]
 pub fn sentence(error: &Value) -> String {
     innermost(error, &mut |_| {}).unwrap_or_else(|| NO_REASON.into())
 }
@@ -122,9 +100,9 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
                 message = Some(text.clone());
                 serde_json::from_str(text).ok().filter(Value::is_object)
             }
-            Value::Object(fields) => {
+            Value::Object(_) => {
                 each(&part);
-                let inner = fields.get("error").filter(|e| e.is_object() || e.is_string());
+                let inner = part.get("error").filter(|e| e.is_object() || e.is_string());
                 let keys = ["message", "errorText", "detail"];
                 inner.or_else(|| keys.iter().find_map(|key| part.non_null(key))).cloned()
             }
@@ -141,8 +119,6 @@ fn innermost(error: &Value, each: &mut impl FnMut(&Value)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -181,28 +157,44 @@ mod tests {
         assert_eq!(code("", "", None), "runtime_error");
     }
 
-    /// The output of eight runtimes that report a trouble, each in its own way.
-    fn reported(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
-        let error = json!({"message": message, "type": kind, "code": status});
-        let sent = |value: Value| format!("data: {value}\n\n");
-        let line = |value: Value| format!("{value}\n");
-        let response = json!({"status": "failed", "error": {"message": message, "code": kind}});
-        let google = json!({"message": message, "status": kind, "code": status});
-        let codex = json!({"type": "turn.failed", "error": {"message": message}});
-        let goose = json!({"type": "error", "error": message});
+    /// What eight runtimes print of a trouble, each in its own way.
+    fn said(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
+        let error = serde_json::json!({"message": message, "type": kind, "code": status});
+        let named = serde_json::json!({"message": message, "status": kind, "code": status});
+        let failed =
+            serde_json::json!({"status": "failed", "error": {"message": message, "code": kind}});
+        let result = serde_json::json!({"type": "result", "subtype": "success", "is_error": true, "result": message,
+            "session_id": "s", "api_error_status": status});
         [
-            ("anthropic", sent(json!({"type": "error", "error": error}))),
-            ("openai-chat", line(json!({"error": error}))),
-            ("openai-responses", sent(json!({"type": "response.failed", "response": response}))),
-            ("gemini-api", line(json!({"error": google}))),
             (
-                "claude",
-                line(json!({"type": "result", "subtype": "success", "is_error": true,
-                    "result": message, "session_id": "s", "api_error_status": status})),
+                "anthropic",
+                format!("data: {}\n\n", serde_json::json!({"type": "error", "error": error})),
             ),
-            ("codex", format!("{{\"type\":\"turn.started\"}}\n{codex}\n")),
-            ("goose", format!("{goose}\n{{\"type\":\"complete\",\"total_tokens\":1}}\n")),
-            ("ollama", line(json!({"error": message}))),
+            ("openai-chat", format!("{}\n", serde_json::json!({"error": error}))),
+            (
+                "openai-responses",
+                format!(
+                    "data: {}\n\n",
+                    serde_json::json!({"type": "response.failed", "response": failed})
+                ),
+            ),
+            ("gemini-api", format!("{}\n", serde_json::json!({"error": named}))),
+            ("claude", format!("{result}\n")),
+            (
+                "codex",
+                format!(
+                    "{{\"type\":\"turn.started\"}}\n{}\n",
+                    serde_json::json!({"type": "turn.failed", "error": {"message": message}})
+                ),
+            ),
+            (
+                "goose",
+                format!(
+                    "{}\n{{\"type\":\"complete\",\"total_tokens\":1}}\n",
+                    serde_json::json!({"type": "error", "error": message})
+                ),
+            ),
+            ("ollama", format!("{}\n", serde_json::json!({"error": message}))),
         ]
     }
 
@@ -227,7 +219,7 @@ mod tests {
             ("Internal server error", "api_error", 500, "runtime_error", 1),
         ];
         for (message, kind, status, code, exit) in troubles {
-            for (name, input) in reported(message, kind, status) {
+            for (name, input) in said(message, kind, status) {
                 let spec = crate::adapter::by_name(name).unwrap();
                 let out = crate::adapter::emitted(spec, &[input.as_bytes()]);
                 let events = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());

@@ -1,6 +1,6 @@
-//! What raw protocols share: bytes to frames, whichever way they are framed, and frames to JSON messages. Server-sent
-//! events, JSON lines, JSON documents over several lines, `Content-Length` frames and the header block of `curl -i` may
-//! follow each other in one input; each line says by itself what it is. It never waits and never drops a byte unsaid.
+//! Framing of raw protocols: bytes to frames, and frames to JSON messages. Server-sent events, JSON lines, JSON documents
+//! over several lines, `Content-Length` frames and the header block of `curl -i` may follow each other in one input; each
+//! line shows by itself what it is. Nothing waits longer than it must, and no byte is dropped in silence.
 
 mod cut;
 mod document;
@@ -11,14 +11,14 @@ mod sse;
 
 use crate::codec::{Malformed, Place};
 
-use cut::{Cut, Cutter, Kind};
+use cut::{Cut, Cutter};
 use document::Document;
 pub use http::Head;
 use http::is_header;
 use sse::Sse;
 pub(crate) use sse::field;
 
-/// What was found.
+/// A part of the input.
 pub enum Frame<'a> {
     /// The text of one message.
     Message(Message<'a>),
@@ -26,7 +26,7 @@ pub enum Frame<'a> {
     Head(&'a Head),
     /// A line that belongs to none of the framings.
     Log(&'a str),
-    /// What cannot be read.
+    /// Bytes that cannot be read.
     Broken(Place<'a>, Malformed),
 }
 
@@ -43,12 +43,12 @@ pub struct Message<'a> {
     pub offset: u64,
 }
 
-/// True if the input ended between two messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The place of the input's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tail {
-    /// It did.
+    /// Between two messages.
     Clean,
-    /// It ended in the middle of one.
+    /// In the middle of one.
     Cut,
 }
 
@@ -59,45 +59,35 @@ pub struct Frames {
     parts: Parts,
 }
 
-/// What has begun and is not complete.
+/// Parts that have begun and are not complete.
 #[derive(Debug, Default)]
 struct Parts {
     sse: Sse,
     document: Document,
     head: Option<Head>,
     length: Option<usize>,
-    /// A message or the fields of one have been seen that are server-sent.
+    /// True if a server-sent event or a field of one has been seen.
     sent: bool,
-}
-
-/// Where a line stands in a header block.
-enum Block {
-    Header,
-    /// It ends the block; a body of this length follows, if that is known.
-    End(Option<usize>),
-    None,
 }
 
 type Each<'e> = dyn FnMut(Frame<'_>) + 'e;
 
+/// The line and the offset at which something begins.
+type At = (u64, u64);
+
 impl Frames {
     /// Frames of at most `max` bytes.
-    #[must_use]
     pub fn new(max: usize) -> Self {
-        Self {
-            cutter: Cutter::new(max),
-            parts: Parts { sse: Sse::new(max), document: Document::new(max), ..Parts::default() },
-        }
+        let (sse, document) = (Sse::new(max), Document::new(max));
+        Self { cutter: Cutter::new(max), parts: Parts { sse, document, ..Parts::default() } }
     }
 
     /// True if the input has shown itself as an HTTP response or as server-sent events: more will come.
-    #[must_use]
     pub fn is_sent(&self) -> bool {
         self.parts.sent
     }
 
     /// True if no message has begun, so that a line of JSON is one of its own.
-    #[must_use]
     pub fn is_idle(&self) -> bool {
         let parts = &self.parts;
         parts.head.is_none() && !parts.document.is_open() && !parts.sse.is_begun()
@@ -106,50 +96,49 @@ impl Frames {
     /// Takes a line that was cut off elsewhere, without its line feed.
     pub fn line(&mut self, place: Place<'_>, each: &mut Each<'_>) {
         let bytes = place.bytes.strip_suffix(b"\r").unwrap_or(place.bytes);
-        self.parts.take(Cut { kind: Kind::Line, place: Place { bytes, ..place } }, each);
+        self.parts.take(Cut::Line, Place { bytes, ..place }, each);
     }
 
     /// Takes the next bytes and hands on every frame that they complete.
     pub fn feed(&mut self, bytes: &[u8], each: &mut Each<'_>) {
         let parts = &mut self.parts;
-        self.cutter.feed(bytes, &mut |cut| parts.take(cut, each));
+        self.cutter.feed(bytes, &mut |cut, place| parts.take(cut, place, each));
     }
 
     /// The input has ended: a last message without its end is handed on if it is whole.
     pub fn end(&mut self, each: &mut Each<'_>) -> Tail {
         let parts = &mut self.parts;
         let mut tail = Tail::Clean;
-        self.cutter.end(&mut |cut| {
-            let bytes = cut.place.bytes;
-            let partial = match cut.kind {
-                // The body of a frame that is shorter than its header said.
-                Kind::Body | Kind::Binary => true,
-                Kind::Line => parts.sent && !bytes.is_empty() && sse::is_begun(bytes),
-                Kind::Long => false,
-            };
-            if partial {
+        self.cutter.end(&mut |cut, place| {
+            // A body shorter than its header said, or the beginning of a field's name.
+            if cut != Cut::Line || (parts.sent && sse::is_begun(place.bytes)) {
                 tail = Tail::Cut;
-                each(Frame::Broken(cut.place, truncated(0)));
+                each(Frame::Broken(place, Malformed::new(0, TRUNCATED)));
                 return None;
             }
             // A last line that cannot be read was cut off.
-            parts.take(cut, &mut |frame| {
+            parts.take(cut, place, &mut |frame| {
                 if matches!(frame, Frame::Broken(..)) {
                     tail = Tail::Cut;
                 }
                 each(frame);
             })
         });
-        if parts.end(each) == Tail::Cut {
-            tail = Tail::Cut;
-        }
-        tail
+        tail.max(parts.end(each))
     }
 }
 
-/// What is said of a message that the end of the input cut short.
-fn truncated(offset: usize) -> Malformed {
-    Malformed { offset, reason: "truncated: the output ends in the middle of a message".into() }
+/// The reason of a message that the end of the input cut short.
+const TRUNCATED: &str = "truncated: the output ends in the middle of a message";
+
+/// Hands on a message.
+fn message(event: &str, text: &str, (line, offset): At, each: &mut Each<'_>) {
+    each(Frame::Message(Message { event, text, line, offset }));
+}
+
+/// Hands on a text that cannot be read.
+fn broken(text: &str, (line, offset): At, why: Malformed, each: &mut Each<'_>) {
+    each(Frame::Broken(Place { line, offset, bytes: text.as_bytes() }, why));
 }
 
 /// True if a line may begin a JSON value. The word in brackets with which many logs begin is none.
@@ -166,95 +155,81 @@ fn is_json(text: &str) -> bool {
 
 impl Parts {
     /// Takes a line or a body; the answer is the length of the body that follows, if one does.
-    fn take(&mut self, cut: Cut<'_>, each: &mut Each<'_>) -> Option<usize> {
-        let Cut { kind, place } = cut;
-        let Place { line, offset, bytes } = place;
-        let broken = |offset, reason: &str| {
-            Frame::Broken(place, Malformed { offset, reason: reason.to_owned() })
-        };
-        match (kind, std::str::from_utf8(bytes)) {
-            (Kind::Binary, _) => {
+    fn take(&mut self, cut: Cut, place: Place<'_>, each: &mut Each<'_>) -> Option<usize> {
+        let at = (place.line, place.offset);
+        let why = match (cut, std::str::from_utf8(place.bytes)) {
+            (Cut::Long, _) => Malformed::new(0, "a piece of a line that is too long"),
+            (Cut::Binary, _) => {
                 self.sent = true;
-                match eventstream::decode(bytes) {
+                match eventstream::decode(place.bytes) {
                     Ok((event, text)) => {
-                        each(Frame::Message(Message { event: &event, text: &text, line, offset }));
+                        message(&event, &text, at, each);
+                        return None;
                     }
-                    Err(reason) => each(broken(0, reason)),
+                    Err(reason) => Malformed::new(0, reason),
                 }
             }
-            (Kind::Long, _) => each(broken(0, "a piece of a line that is too long")),
-            (Kind::Line, Ok(text)) => return self.line(text, place, each),
-            (Kind::Body, Ok(text)) => {
-                each(Frame::Message(Message { event: "", text, line, offset }))
+            (Cut::Line, Ok(line)) => return self.line(line, at, each),
+            (Cut::Body, Ok(text)) => {
+                message("", text, at, each);
+                return None;
             }
-            (_, Err(e)) => each(broken(e.valid_up_to(), "invalid UTF-8")),
-        }
+            (_, Err(e)) => Malformed::new(e.valid_up_to(), "invalid UTF-8"),
+        };
+        each(Frame::Broken(place, why));
         None
     }
 
-    fn line(&mut self, line: &str, place: Place<'_>, each: &mut Each<'_>) -> Option<usize> {
+    fn line(&mut self, line: &str, at: At, each: &mut Each<'_>) -> Option<usize> {
         let line = line.trim_start_matches('\u{feff}');
-        match self.block(line, each) {
-            Block::Header => return None,
-            Block::End(body) => return body,
-            Block::None => {}
+        if let Some(head) = &mut self.head {
+            if is_header(line) && !sse::is_data(line) {
+                head.add(line);
+                return None;
+            }
+            each(Frame::Head(head));
+            self.head = None;
+            if line.is_empty() {
+                return None;
+            }
+        }
+        if let Some(length) = self.length.take() {
+            if line.is_empty() {
+                return Some(length);
+            }
+            if is_header(line) {
+                self.length = Some(length);
+                return None;
+            }
         }
         if let Some(head) = Head::parse(line) {
-            (self.head, self.sent) = (Some(head), true);
-            return None;
-        }
-        if let Some(length) = jsonrpc::content_length(line) {
+            self.head = Some(head);
+            self.sent = true;
+        } else if let Some(length) = jsonrpc::content_length(line) {
             self.length = Some(length);
-            return None;
-        }
-        if let Some((field, value)) = field(line) {
-            self.document.give_up(each);
+        } else if let Some(field) = field(line) {
+            self.document.give_up(document::ENDLESS, each);
             self.sent |= !line.is_empty();
-            self.sse.field((field, value), (place.line, place.offset), each);
+            self.sse.field(field, at, each);
         } else if line.trim().is_empty() {
-            // Inside a document it is white space.
+            // White space inside a document means nothing.
             if !self.document.is_open() {
                 self.sse.dispatch(each);
             }
         } else if self.document.is_open() || may_be_json(line) {
-            self.document.line(line, (place.line, place.offset), each);
+            self.document.line(line, at, each);
         } else {
             each(Frame::Log(line));
         }
         None
     }
 
-    /// Takes a line of a header block that has begun, and the empty line that ends it.
-    fn block(&mut self, line: &str, each: &mut Each<'_>) -> Block {
-        if let Some(head) = &mut self.head {
-            if is_header(line) && !sse::is_data(line) {
-                head.add(line);
-                return Block::Header;
-            }
-            if let Some(head) = self.head.take() {
-                each(Frame::Head(&head));
-            }
-            if line.is_empty() {
-                return Block::End(None);
-            }
-        }
-        match self.length.take() {
-            Some(length) if line.is_empty() => Block::End(Some(length)),
-            Some(length) if is_header(line) => {
-                self.length = Some(length);
-                Block::Header
-            }
-            _ => Block::None,
-        }
-    }
-
     fn end(&mut self, each: &mut Each<'_>) -> Tail {
         if let Some(head) = self.head.take() {
             each(Frame::Head(&head));
         }
-        let tails = [self.sse.end(each), self.document.end(each)];
-        let cut = tails.contains(&Tail::Cut) || self.length.take().is_some();
-        if cut { Tail::Cut } else { Tail::Clean }
+        let header = if self.length.take().is_some() { Tail::Cut } else { Tail::Clean };
+        header.max(self.sse.end(each)).max(self.document.end(each))
     }
 }
 

@@ -1,6 +1,5 @@
-//! What the adapters of JSON-lines runtimes share: a line to a value, what is no JSON to a log, tool kinds.
+//! Shared reading of JSON: fields of a message, the title, files and kind of a tool.
 
-mod depth;
 mod parts;
 mod said;
 
@@ -13,7 +12,6 @@ use serde_json::value::RawValue;
 use super::Emit;
 use crate::codec::{self, Fields};
 
-pub use depth::Depth;
 pub use parts::{arguments, count, plain, spend, sum, usage, with_cache};
 pub use said::Said;
 
@@ -21,13 +19,11 @@ pub use said::Said;
 const TITLE: usize = 200;
 
 /// A part of a message as `T`, or nothing where a runtime prints something else there.
-#[must_use]
 pub fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
 }
 
 /// A line, or a part of one, as a value, also where it holds lone surrogates; null if it is no JSON.
-#[must_use]
 pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| {
         let mended = codec::mend_lone(json).unwrap_or_default();
@@ -36,51 +32,50 @@ pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {
     })
 }
 
-/// Reading a field of a JSON message: a missing one and one of another type read as nothing.
+/// Fields of a JSON message; a missing one and one of another type read as nothing.
 pub trait ValueExt {
+    /// The field.
+    fn field(&self, key: &str) -> Option<&Value>;
+
     /// The field, or null.
-    fn at(&self, key: &str) -> &Value;
-    /// The field, unless it is null.
-    fn non_null(&self, key: &str) -> Option<&Value>;
-    /// Its string, or an empty one.
-    fn text(&self, key: &str) -> &str;
-    /// Its string.
-    fn opt_text(&self, key: &str) -> Option<&str>;
-    /// Its count.
-    fn u64(&self, key: &str) -> Option<u64>;
-    /// True if it is `true`.
-    fn is(&self, key: &str) -> bool;
-    /// Elements of its array.
-    fn items(&self, key: &str) -> std::slice::Iter<'_, Value>;
-}
-
-impl ValueExt for Value {
     fn at(&self, key: &str) -> &Value {
-        self.get(key).unwrap_or(&Value::Null)
+        self.field(key).unwrap_or(&Value::Null)
     }
 
+    /// The field, unless it is null.
     fn non_null(&self, key: &str) -> Option<&Value> {
-        self.get(key).filter(|value| !value.is_null())
+        self.field(key).filter(|value| !value.is_null())
     }
 
+    /// Its string, or an empty one.
     fn text(&self, key: &str) -> &str {
         self.opt_text(key).unwrap_or_default()
     }
 
+    /// Its string.
     fn opt_text(&self, key: &str) -> Option<&str> {
-        self.get(key)?.as_str()
+        self.field(key)?.as_str()
     }
 
+    /// Its count.
     fn u64(&self, key: &str) -> Option<u64> {
-        self.get(key)?.as_u64()
+        self.field(key)?.as_u64()
     }
 
+    /// True if it is `true`.
     fn is(&self, key: &str) -> bool {
-        self.get(key) == Some(&Value::Bool(true))
+        self.field(key) == Some(&Value::Bool(true))
     }
 
+    /// Elements of its array.
     fn items(&self, key: &str) -> std::slice::Iter<'_, Value> {
-        self.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter()
+        self.field(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter()
+    }
+}
+
+impl ValueExt for Value {
+    fn field(&self, key: &str) -> Option<&Value> {
+        self.get(key)
     }
 }
 
@@ -90,45 +85,32 @@ pub fn said_at<'v>(value: &'v Value, key: &str, emit: &mut Emit<'_>) -> &'v str 
         Some(Value::String(said)) => said,
         None | Some(Value::Null) => "",
         Some(other) => {
-            let data = serde_json::json!({key: other});
-            emit.status("info", "a text of an unknown shape", data);
+            emit.status("info", "a text of an unknown shape", serde_json::json!({key: other}));
             ""
         }
     }
 }
 
-/// What people want to see of a tool's arguments: a line, and the files that they name.
-#[must_use]
+/// A line for people about a tool's arguments, and the files that they name.
 pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
     let Some(input) = input.and_then(|input| Fields::read(input).ok()) else {
         return (None, Vec::new());
     };
-    let text = |key: &str| {
-        let text = codec::string(input.get(key)?)?.whole()?;
-        (!text.is_empty()).then_some(text)
-    };
-    let files = ["file_path", "filePath", "absolute_path"];
-    let path = files.into_iter().find_map(text);
+    let text = |key: &str| codec::string(input.get(key)?)?.whole().filter(|t| !t.is_empty());
+    let path = ["file_path", "filePath", "absolute_path"].into_iter().find_map(text);
     let paths = path.into_iter().chain(text("notebook_path")).chain(text("path"));
     let mut paths: Vec<String> = paths.map(Cow::into_owned).collect();
     paths.dedup();
-    let said = ["command", "pattern", "query", "url"];
+    let said = ["command", "pattern", "query", "url"].into_iter().find_map(text);
     let title = said
-        .into_iter()
-        .find_map(text)
         .or_else(|| paths.first().map(|path| path.as_str().into()))
-        .or_else(|| text("description"))
-        .or_else(|| text("prompt"));
+        .or_else(|| ["description", "prompt"].into_iter().find_map(text));
     (title.map(|title| one_line(&title)), paths)
 }
 
 /// The first line of a text, cut where it gets too long for a title.
-#[must_use]
 pub fn one_line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
-    if line.len() <= TITLE {
-        return line.to_owned();
-    }
     match line.char_indices().nth(TITLE) {
         Some((at, _)) => format!("{}...", &line[..at]),
         None => line.to_owned(),
@@ -136,7 +118,6 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// ACP's tool kind for a runtime's tool name, by the words in it; `other` where none is known.
-#[must_use]
 pub fn tool_kind(name: &str) -> &'static str {
     const WORDS: [(&str, &str); 8] = [
         ("edit", "edit write patch replace file_change create str_replace insert"),
@@ -149,22 +130,20 @@ pub fn tool_kind(name: &str) -> &'static str {
         ("think", "think plan todo task agent"),
     ];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
-    let mut words = vec![String::new()];
-    let mut lower = false;
+    let (mut words, mut lower) = (String::new(), false);
     for c in name.chars() {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
-            words.push(String::new());
+            words.push(' ');
+        }
+        if c.is_alphanumeric() {
+            words.extend(c.to_lowercase());
         }
         lower = c.is_lowercase();
-        if let Some(word) = words.last_mut()
-            && c.is_alphanumeric()
-        {
-            word.extend(c.to_lowercase());
-        }
     }
     let whole = name.to_lowercase();
-    let known = |known: &str| whole == known || words.iter().any(|w| w == known);
-    WORDS.iter().find(|(_, list)| list.split(' ').any(known)).map_or("other", |(kind, _)| kind)
+    let known = |known: &str| whole == known || words.split(' ').any(|word| word == known);
+    let row = WORDS.iter().find(|(_, list)| list.split(' ').any(known));
+    row.map_or("other", |(kind, _)| kind)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The keys of messages that no adapter reads: a runtime adds them, and what stands under them is kept as a status, once.
-//! Each adapter names the keys that it reads or leaves out on purpose; those that many runtimes have are named here.
+//! Keys of messages that no adapter reads: new fields of a runtime are kept as a status, once. Each adapter names the keys
+//! that it reads or leaves out on purpose; those that many runtimes have are named here.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::codec;
 
-/// Fields that are remembered, so that one that every message repeats is kept once; past that all are forgotten.
+/// Limit of remembered fields, so that one that every message repeats is kept once; past that all are forgotten.
 const MAX_KEPT: usize = 4096;
 
 /// Values below these keys are free in form, and emitted or left out as a whole.
@@ -31,14 +31,12 @@ pub struct Keys {
 
 impl Keys {
     /// The keys in a list that is parted by spaces, and those of every runtime. A `*` stands for all: messages of any form.
-    #[must_use]
     pub fn new(own: &'static str) -> Self {
         let known = COMMON.split(' ').chain(own.split(' ')).collect();
         Self { known, opaque: OPAQUE.split(' ').collect() }
     }
 
     /// The fields of a message that its adapter does not know, by their path.
-    #[must_use]
     pub fn unknown(&self, message: &Value) -> Map<String, Value> {
         let mut found = Map::new();
         if !self.known.contains("*") {
@@ -49,14 +47,11 @@ impl Keys {
 
     fn walk(&self, value: &Value, path: &mut String, found: &mut Map<String, Value>) {
         let length = path.len();
-        if let Value::Array(values) = value {
-            for (at, value) in
-                values.iter().enumerate().filter(|(_, v)| v.is_object() || v.is_array())
-            {
-                path.push_str(&format!("{at}."));
-                self.walk(value, path, found);
-                path.truncate(length);
-            }
+        let elements = value.as_array().into_iter().flatten().enumerate();
+        for (at, value) in elements.filter(|(_, v)| v.is_object() || v.is_array()) {
+            path.push_str(&format!("{at}."));
+            self.walk(value, path, found);
+            path.truncate(length);
         }
         for (key, value) in value.as_object().into_iter().flatten() {
             if self.opaque.contains(key.as_str()) {
@@ -67,7 +62,7 @@ impl Keys {
                 if !is_empty(value) {
                     found.insert(path.clone(), value.clone());
                 }
-            } else if value.is_object() || value.is_array() {
+            } else {
                 path.push('.');
                 self.walk(value, path, found);
             }
@@ -92,9 +87,8 @@ pub struct Kept(HashSet<u64>);
 
 impl Kept {
     /// The fields of `found` that are new and do not stand in `emitted`, the events that the message became.
-    pub fn new_of(&mut self, found: Map<String, Value>, emitted: &[u8]) -> Map<String, Value> {
-        let mut fields = found;
-        fields.retain(|path, value| {
+    pub fn new_of(&mut self, mut found: Map<String, Value>, emitted: &[u8]) -> Map<String, Value> {
+        found.retain(|path, value| {
             let key = path.rsplit('.').next().unwrap_or_default();
             let field = format!("{}:{}", codec::to_json(key), codec::to_json(value));
             let mut hasher = DefaultHasher::new();
@@ -105,7 +99,7 @@ impl Kept {
             memchr::memmem::find(emitted, field.as_bytes()).is_none()
                 && self.0.insert(hasher.finish())
         });
-        fields
+        found
     }
 }
 

@@ -4,7 +4,6 @@
 //! a whole each time, `messages` and `on_chat_model_stream` bring pieces. There is no result: a clean end completes.
 
 mod messages;
-mod runs;
 
 use super::prelude::*;
 
@@ -43,29 +42,24 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct LangGraph {
     messages: Messages,
-    spent: Spent,
 }
 
 impl Runtime for LangGraph {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
+        if value.text("event").starts_with("on_") {
+            return self.run(&value, emit);
+        }
         // Events of a sub-graph have its path behind their name.
         let name = event.split('|').next().unwrap_or_default();
-        if value.opt_text("event").is_some_and(|e| e.starts_with("on_")) {
-            return runs::event(&value, &mut self.messages, emit);
-        }
         match name {
             "metadata" => {
                 self.messages = Messages::default();
-                emit.start_turn(&TurnStarted {
-                    runtime: SPEC.name.into(),
-                    session: value.opt_text("run_id").map(Into::into),
-                    ..TurnStarted::default()
-                });
+                emit.start(SPEC.name, None, value.opt_text("run_id"));
             }
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
-                    // The second half of a tuple says where the message comes from.
+                    // The second half of a tuple of `messages` says where the message comes from.
                     if !self.messages.message(name, message, emit) && name != "messages" {
                         emit.status("info", name, message.clone());
                     }
@@ -76,14 +70,17 @@ impl Runtime for LangGraph {
             "end" => {
                 self.messages.release(emit);
                 if emit.turn_open() {
-                    emit.complete("end", None, &self.spent);
+                    emit.complete("end", None, &Spent::default());
                 }
             }
             "" if value.get("error").is_some() || value.get("detail").is_some() => {
                 self.fail(&value, emit);
             }
             _ => {
-                self.messages.step(&value, emit);
+                // The graph has gone on: the message that was growing is complete.
+                if !["task", "checkpoint"].contains(&value.text("type")) {
+                    self.messages.release(emit);
+                }
                 emit.status("info", event, value);
             }
         }
@@ -99,6 +96,48 @@ impl Runtime for LangGraph {
 }
 
 impl LangGraph {
+    /// An event of `astream_events`: each names a run, and the run that has no parents is the turn.
+    fn run(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        let (kind, data) = (value.text("event"), value.at("data"));
+        let (id, name) = (value.text("run_id"), value.text("name"));
+        let root = value.at("parent_ids").as_array().is_some_and(Vec::is_empty);
+        match kind {
+            "on_chain_start" if root && !emit.turn_open() => emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                session: Some(id.into()),
+                agent: Some(name.into()),
+                ..TurnStarted::default()
+            }),
+            "on_chain_end" if root && emit.turn_open() => {
+                self.messages.release(emit);
+                emit.complete("end", None, &Spent::default());
+            }
+            "on_chain_error" if root && emit.turn_open() => {
+                self.messages.release(emit);
+                emit.fail(failure_of(data), &Spent::default());
+            }
+            "on_chat_model_stream" | "on_llm_stream" => {
+                let mut chunk = data.at("chunk").clone();
+                // Pieces of one run are one message, whatever they call themselves.
+                if let Some(fields) = chunk.as_object_mut() {
+                    fields.insert("id".into(), id.into());
+                    self.messages.grow(false, &chunk, emit);
+                }
+            }
+            "on_chat_model_end" | "on_llm_end" => self.messages.release(emit),
+            "on_tool_start" => {
+                self.messages.release(emit);
+                emit.tool(id, name, data.get("input"));
+            }
+            "on_tool_end" | "on_tool_error" => {
+                let outcome = if kind == "on_tool_error" { "error" } else { "ok" };
+                let output = data.get("output").or_else(|| data.get("error"));
+                emit.tool_done(id, name, outcome, output);
+            }
+            _ => emit.status("info", kind, value.clone()),
+        }
+    }
+
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if emit.error_after_turn(value) {
             return;
@@ -109,6 +148,6 @@ impl LangGraph {
             Some(message) => serde_json::json!({"message": message, "type": value.get("error")}),
             None => value.clone(),
         };
-        emit.fail(failure_of(&error), &self.spent);
+        emit.fail(failure_of(&error), &Spent::default());
     }
 }

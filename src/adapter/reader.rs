@@ -2,8 +2,10 @@
 //! documents over several lines, `Content-Length` frames. A line that is no message becomes a log, what cannot be read a
 //! diagnostic; no byte is dropped.
 
+use serde_json::Result;
 use serde_json::value::RawValue;
 
+use super::failure::failure;
 use super::framing::{Frame, Frames, Head, Message, Tail};
 use super::keys::{Kept, Keys};
 use super::{Emit, Framing, Line, Order, Runtime, Spec};
@@ -70,9 +72,8 @@ impl Reader {
                 lines.feed(bytes, |piece| messages.piece(now, piece, frames, guard));
                 // No message begins like this, so nothing is gained by waiting for its end.
                 let begun = lines.held().trim_ascii_start();
-                let may_be =
-                    matches!(begun.first(), Some(b'{' | b'[')) || begun.starts_with(b"data:");
-                if lines.held().len() >= PIECE && !may_be {
+                let message = begun.starts_with(b"data:") || matches!(begun, [b'{' | b'[', ..]);
+                if lines.held().len() >= PIECE && !message {
                     lines.release(|piece| messages.piece(now, piece, frames, guard));
                 }
             }
@@ -87,11 +88,10 @@ impl Reader {
         let emit = &mut Emit::new(now, guard);
         emit.head = messages.head.as_ref();
         let verdict = messages.runtime.on_end(tail, emit);
-        let refused = messages.head.as_ref().map(|head| head.status);
-        if let Some(status) = refused.filter(|status| *status >= 400 && emit.turns() == 0) {
-            let message = format!("HTTP status {status}");
-            let failure = super::failure::failure(&message, "", Some(status.into()));
-            emit.fail(failure, &Spent::default());
+        let status = messages.head.as_ref().map_or(0, |head| head.status);
+        if status >= 400 && emit.turns() == 0 {
+            let error = failure(&format!("HTTP status {status}"), "", Some(status.into()));
+            emit.fail(error, &Spent::default());
         }
         if tail == Tail::Cut && *framing == Framing::Frames { Verdict::Truncated } else { verdict }
     }
@@ -101,8 +101,13 @@ impl Messages {
     fn piece(&mut self, now: Time, piece: Piece<'_>, frames: &mut Frames, guard: &mut Guard) {
         let (bytes, line, offset, text) = match piece {
             Piece::Line { bytes, number, offset, text, .. } => (bytes, number, offset, text),
-            Piece::Long { bytes, number, offset, .. } => {
-                return long(now, (number, offset), bytes, guard);
+            Piece::Long { bytes, number: line, mut offset, .. } => {
+                let why = Malformed::new(0, "a piece of a line that is too long");
+                for bytes in bytes.chunks(PIECE) {
+                    guard.diagnostic(now, &Place { line, offset, bytes }, &why);
+                    offset += bytes.len() as u64;
+                }
+                return;
             }
         };
         let text = text.or_else(|| std::str::from_utf8(bytes).ok());
@@ -118,8 +123,7 @@ impl Messages {
 
     fn frame(&mut self, now: Time, frame: Frame<'_>, guard: &mut Guard) {
         match frame {
-            Frame::Message(message) => {
-                let Message { event, text, line, offset } = message;
+            Frame::Message(Message { event, text, line, offset }) => {
                 if let Err(error) = self.message(now, event, text, guard)
                     && !matches!(event, "ping" | "heartbeat" | "keepalive")
                 {
@@ -137,13 +141,7 @@ impl Messages {
     }
 
     /// Hands on the text of a message. A lone surrogate escape, which serde_json refuses, survives as a stand-in.
-    fn message(
-        &mut self,
-        now: Time,
-        event: &str,
-        text: &str,
-        guard: &mut Guard,
-    ) -> serde_json::Result<()> {
+    fn message(&mut self, now: Time, event: &str, text: &str, guard: &mut Guard) -> Result<()> {
         let emit = &mut Emit::new(now, guard);
         emit.head = self.head.as_ref();
         emit.fields = Some((&self.keys, &mut self.kept));
@@ -154,10 +152,9 @@ impl Messages {
             }
             // All of a batch must be readable before any of it is emitted.
             let values: Vec<&RawValue> = serde_json::from_str(text)?;
-            for value in values {
-                self.message(now, event, value.get(), guard)?;
-            }
-            return Ok(());
+            return values
+                .iter()
+                .try_for_each(|value| self.message(now, event, value.get(), guard));
         }
         let Err(error) = self.runtime.on_text(event, text, emit) else {
             return Ok(());
@@ -167,15 +164,5 @@ impl Messages {
         };
         emit.expect_lone_surrogates();
         self.runtime.on_text(event, &mended, emit).map_err(|_| error)
-    }
-}
-
-/// A line that is too long to be a message is kept as diagnostics, piece by piece.
-fn long(now: Time, (line, offset): (u64, u64), bytes: &[u8], guard: &mut Guard) {
-    let mut offset = offset;
-    for bytes in bytes.chunks(PIECE) {
-        let why = Malformed { offset: 0, reason: "a piece of a line that is too long".into() };
-        guard.diagnostic(now, &Place { line, offset, bytes }, &why);
-        offset += bytes.len() as u64;
     }
 }

@@ -1,11 +1,12 @@
 //! Text in numbered chunks over JSON-RPC: `scaffold/streamChunk` with `stream_id`, `chunk`, `sequence` and `done`, and
 //! `scaffold/streamCancel`; as lines or with `Content-Length`. Chunks that come early wait a little for those before them.
-//! One after another the streams are turns of one stream of events; those that overlap have streams of their own.
+//! Streams one after another are turns of one stream of events; streams that overlap have streams of their own.
 
-use super::prelude::*;
 use std::collections::BTreeMap;
 
 use serde_json::json;
+
+use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     name: "stream-chunk",
@@ -21,23 +22,22 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let ours = value.opt_text("method").is_some_and(|m| m.starts_with("scaffold/"));
-    match (ours, is_rpc(value)) {
-        (true, true) => Match::Sure,
-        (true, false) => Match::Maybe,
-        (false, _) => Match::No,
+    match value.text("method").starts_with("scaffold/") {
+        true if is_rpc(value) => Match::Sure,
+        true => Match::Maybe,
+        false => Match::No,
     }
 }
 
-/// How many chunks, and how many bytes of them, wait for one that is missing.
+/// Limits of the chunks, and of their bytes, that wait for one that is missing.
 const MAX_EARLY: usize = 64;
 const MAX_EARLY_BYTES: usize = 1 << 20;
 
-/// What is known in each lane; there is one more when a stream begins while the turns of all others are open.
+/// The state of each lane; there is one more when a stream begins while the turns of all others are open.
 #[derive(Default)]
 struct Lanes {
     lanes: Vec<Chunks>,
-    /// Where the last message was said.
+    /// The lane of the last message.
     last: usize,
 }
 
@@ -47,17 +47,9 @@ struct Chunks {
     stream: Option<String>,
     /// The number that comes next; `None` before the first.
     next: Option<u64>,
-    early: BTreeMap<u64, Chunk>,
-    early_bytes: usize,
+    /// Chunks that came early: text, and true if it is the last.
+    early: BTreeMap<u64, (String, bool)>,
 }
-
-#[derive(Debug)]
-struct Chunk {
-    text: String,
-    done: bool,
-}
-
-const ANSWER: Text<'_> = Text { key: "chunk", kind: TextKind::Answer, parent: None };
 
 impl Runtime for Lanes {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
@@ -69,23 +61,23 @@ impl Runtime for Lanes {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        for (lane, chunks) in self.lanes.iter_mut().enumerate() {
-            emit.in_lane(lane, |emit| chunks.release(emit));
-        }
+        self.release(|_| true, emit);
         Verdict::MissingResult
     }
 }
 
 impl Lanes {
     fn call(&mut self, method: &str, params: &Value, emit: &mut Emit<'_>) {
-        let id = id_of(params);
-        let known = self.lanes.iter().position(|lane| lane.is(&id));
-        let open = known.filter(|lane| emit.in_lane(*lane, |emit| emit.turn_open()));
+        let id = params.at("stream_id");
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
         let method = method.strip_prefix("scaffold/").unwrap_or(method);
+        let known = self.lanes.iter().position(|lane| lane.stream.as_ref() == Some(&id));
+        let open = known.filter(|lane| emit.in_lane(*lane, |emit| emit.turn_open()));
         let (lane, kind, missed) = match method {
             "streamChunk" => {
                 if known.is_none() {
-                    self.give_up(emit);
+                    // A stream whose last chunk has come waits for no other once another begins.
+                    self.release(|lane| lane.early.values().any(|(_, done)| *done), emit);
                 }
                 (known.or_else(|| self.free(emit)), "info", "another stream")
             }
@@ -101,102 +93,79 @@ impl Lanes {
         }
         self.last = lane;
         let chunks = &mut self.lanes[lane];
-        emit.in_lane(lane, |emit| match method {
-            "streamCancel" => {
-                chunks.release(emit);
-                let reason = params.opt_text("reason").unwrap_or("cancelled");
-                emit.cancelled(reason, Some("streamCancel"), &Spent::default());
+        emit.in_lane(lane, |emit| {
+            if method == "streamChunk" {
+                return chunks.chunk(id, params, emit);
             }
-            "streamError" => {
-                chunks.release(emit);
-                emit.fail(failure_of(params), &Spent::default());
+            chunks.release(emit);
+            if method == "streamError" {
+                return emit.fail(failure_of(params), &Spent::default());
             }
-            _ => chunks.chunk(id, params, emit),
+            let reason = params.opt_text("reason").unwrap_or("cancelled");
+            emit.cancelled(reason, Some("streamCancel"), &Spent::default());
         });
     }
 
-    /// A stream whose last chunk has come does not wait any longer for one before it once another begins.
-    fn give_up(&mut self, emit: &mut Emit<'_>) {
-        for (lane, chunks) in self.lanes.iter_mut().enumerate() {
-            if chunks.early.values().any(|chunk| chunk.done) {
-                emit.in_lane(lane, |emit| chunks.release(emit));
-            }
+    /// Emits the chunks that wait in the lanes that are due.
+    fn release(&mut self, due: impl Fn(&Chunks) -> bool, emit: &mut Emit<'_>) {
+        for (lane, chunks) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| due(lane)) {
+            emit.in_lane(lane, |emit| chunks.release(emit));
         }
     }
 
     /// The first lane in which no turn is open; `None` if there are too many.
     fn free(&self, emit: &mut Emit<'_>) -> Option<usize> {
-        let mut lanes = 0..=self.lanes.len();
-        lanes
-            .find(|lane| *lane == self.lanes.len() || !emit.in_lane(*lane, |g| g.turn_open()))
-            .filter(|lane| *lane < MAX_LANES)
+        let known = self.lanes.len();
+        (0..MAX_LANES).find(|lane| *lane >= known || !emit.in_lane(*lane, |emit| emit.turn_open()))
     }
 
-    /// Says a status where the last message was said.
+    /// Emits a status in the lane of the last message.
     fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
         emit.in_lane(self.last, |emit| emit.status(kind, message, data.clone()));
     }
 }
 
 impl Chunks {
-    fn is(&self, stream: &str) -> bool {
-        self.stream.as_deref() == Some(stream)
-    }
-
     fn chunk(&mut self, stream: String, params: &Value, emit: &mut Emit<'_>) {
         let number = params.u64("sequence");
         if !emit.turn_open() {
-            if self.is(&stream) {
+            if self.stream.as_ref() == Some(&stream) {
                 return emit.late(params);
             }
             emit.begin(SPEC.name, None, Some(&stream));
-            *self = Self {
-                stream: Some(stream),
-                // A stream begins with 0 or with 1.
-                next: number.filter(|n| *n <= 1).or(number.map(|_| 1)),
-                ..Self::default()
-            };
+            // A stream begins with 0 or with 1.
+            let next = number.map(|n| n.min(1));
+            *self = Self { stream: Some(stream), next, ..Self::default() };
         }
-        let chunk = Chunk { text: text_of(params.at("chunk")), done: params.is("done") };
-        match (number, self.next) {
-            (Some(number), Some(next)) if number > next => self.wait(number, chunk, emit),
-            (Some(number), Some(next)) if number < next => {
-                let message = "a chunk that came too late, or twice";
-                let data = json!({"sequence": number, "expected": next, "chunk": chunk.text});
-                emit.status("gap", message, data);
-            }
-            _ => {
-                self.next = number.map_or(self.next, |n| n.checked_add(1));
-                self.say(&chunk, emit);
-                self.say_ready(emit);
-            }
+        let (said, done) = (text_of(params.at("chunk")), params.is("done"));
+        let Some(number) = number else {
+            return self.say(&said, done, emit);
+        };
+        let next = *self.next.get_or_insert(number);
+        if number < next || self.early.contains_key(&number) {
+            let how = if number < next { "too late, or twice" } else { "twice" };
+            let data = json!({"sequence": number, "expected": next, "chunk": said});
+            return emit.status("gap", &format!("a chunk that came {how}"), data);
         }
-    }
-
-    /// Keeps a chunk that came before its turn; too many of them are said without what is missing.
-    fn wait(&mut self, number: u64, chunk: Chunk, emit: &mut Emit<'_>) {
-        if self.early.contains_key(&number) {
-            let data = json!({"sequence": number, "expected": self.next, "chunk": chunk.text});
-            return emit.status("gap", "a chunk that came twice", data);
+        if number > next {
+            let data = json!({"sequence": number, "expected": next});
+            emit.status("gap", "chunks came out of order", data);
         }
-        let data = json!({"sequence": number, "expected": self.next});
-        emit.status("gap", "chunks came out of order", data);
-        self.early_bytes += chunk.text.len();
-        self.early.insert(number, chunk);
-        if self.early.len() > MAX_EARLY || self.early_bytes > MAX_EARLY_BYTES {
+        self.early.insert(number, (said, done));
+        self.say_ready(emit);
+        let bytes: usize = self.early.values().map(|(said, _)| said.len()).sum();
+        if self.early.len() > MAX_EARLY || bytes > MAX_EARLY_BYTES {
             self.skip(emit);
-            self.say_ready(emit);
         }
     }
 
-    /// Says the chunks that have waited and are due.
+    /// Emits the chunks that are due.
     fn say_ready(&mut self, emit: &mut Emit<'_>) {
         while let Some(next) = self.next
-            && let Some(chunk) = self.early.remove(&next)
+            && let Some((said, done)) = self.early.remove(&next)
         {
-            self.early_bytes = self.early_bytes.saturating_sub(chunk.text.len());
             self.next = next.checked_add(1);
-            self.say(&chunk, emit);
+            self.say(&said, done, emit);
         }
     }
 
@@ -207,31 +176,26 @@ impl Chunks {
             emit.status("gap", "chunks are missing", data);
             self.next = Some(first);
         }
+        self.say_ready(emit);
     }
 
-    /// Says all that has waited, with its gaps.
+    /// Emits all that has waited, with its gaps.
     fn release(&mut self, emit: &mut Emit<'_>) {
         while emit.turn_open() && !self.early.is_empty() {
             self.skip(emit);
-            self.say_ready(emit);
         }
         self.early.clear();
-        self.early_bytes = 0;
     }
 
-    fn say(&mut self, chunk: &Chunk, emit: &mut Emit<'_>) {
-        emit.delta(&ANSWER, &chunk.text);
-        if chunk.done {
-            emit.finish_block(&ANSWER, None);
+    fn say(&mut self, said: &str, done: bool, emit: &mut Emit<'_>) {
+        let block = text(TextKind::Answer, "chunk");
+        emit.delta(&block, said);
+        if done {
+            emit.finish_block(&block, None);
             emit.complete("done", None, &Spent::default());
             self.early.clear();
         }
     }
-}
-
-fn id_of(params: &Value) -> String {
-    let id = params.at("stream_id");
-    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 /// The text of a chunk: a string, or an object that has one.

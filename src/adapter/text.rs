@@ -34,44 +34,8 @@ impl PlainText {
     }
 
     fn start(&mut self, emit: &mut Emit<'_>) {
-        if !self.started {
-            self.started = true;
-            emit.start_turn(&TurnStarted {
-                runtime: self.runtime.into(),
-                ..TurnStarted::default()
-            });
-        }
-    }
-
-    fn say(&mut self, bytes: &[u8], place: Line<'_>, emit: &mut Emit<'_>) {
-        let mut invalid = false;
-        let mut rest = bytes;
-        let mut text = String::with_capacity(bytes.len());
-        while !rest.is_empty() {
-            match std::str::from_utf8(rest) {
-                Ok(valid) => {
-                    text.push_str(valid);
-                    rest = &[];
-                }
-                Err(e) => {
-                    let (valid, after) = rest.split_at(e.valid_up_to());
-                    text.push_str(std::str::from_utf8(valid).unwrap_or_default());
-                    let Some(bad) = e.error_len() else {
-                        self.begun = after.to_vec();
-                        break;
-                    };
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    invalid = true;
-                    rest = &after[bad..];
-                }
-            }
-        }
-        emit.delta(&BLOCK, &text);
-        if invalid {
-            let offset =
-                (place.offset + place.bytes.len() as u64).saturating_sub(bytes.len() as u64);
-            let place = Place { line: place.number, offset, bytes };
-            emit.diagnostic(&place, &Malformed { offset: 0, reason: "invalid UTF-8".into() });
+        if !std::mem::replace(&mut self.started, true) {
+            emit.start(self.runtime, None, None);
         }
     }
 }
@@ -79,25 +43,37 @@ impl PlainText {
 impl Runtime for PlainText {
     fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
         self.start(emit);
-        if self.begun.is_empty() {
-            self.say(line.bytes, line, emit);
-        } else {
-            let mut bytes = std::mem::take(&mut self.begun);
-            bytes.extend_from_slice(line.bytes);
-            self.say(&bytes, line, emit);
+        let offset = line.offset.saturating_sub(self.begun.len() as u64);
+        let mut bytes = std::mem::take(&mut self.begun);
+        bytes.extend_from_slice(line.bytes);
+        let (mut text, mut invalid) = (String::with_capacity(bytes.len()), false);
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(chunk.valid());
+            let bad = chunk.invalid();
+            let begun = std::str::from_utf8(bad).is_err_and(|e| e.error_len().is_none());
+            if begun && chunks.peek().is_none() {
+                self.begun = bad.to_vec();
+            } else if !bad.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+                invalid = true;
+            }
+        }
+        emit.delta(&BLOCK, &text);
+        if invalid {
+            let place = Place { line: line.number, offset, bytes: &bytes };
+            emit.diagnostic(&place, &Malformed::new(0, "invalid UTF-8"));
         }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
         self.start(emit);
         if !self.begun.is_empty() {
-            let bytes = std::mem::take(&mut self.begun);
             emit.delta(&BLOCK, "\u{fffd}");
-            let place = Place { line: 0, offset: 0, bytes: &bytes };
-            emit.diagnostic(
-                &place,
-                &Malformed { offset: 0, reason: "the output ends inside a character".into() },
-            );
+            let place = Place { line: 0, offset: 0, bytes: &self.begun };
+            let why = Malformed::new(0, "the output ends inside a character");
+            emit.diagnostic(&place, &why);
+            self.begun.clear();
         }
         Verdict::ByExit
     }

@@ -37,7 +37,7 @@ fn detect(value: &Value) -> Match {
 struct Vercel {
     /// True if a step has begun and not ended.
     step: bool,
-    /// What the stream called an error; it wins over what follows.
+    /// The first error of the stream; it wins over what follows.
     error: Option<Value>,
     held: HeldTools,
 }
@@ -66,13 +66,35 @@ impl Runtime for Vercel {
             "text-end" | "reasoning-end" => emit.finish_block(&block, None),
             "tool-input-start" => self.held.begin(call, (call, value.text("toolName")), emit),
             "tool-input-delta" => self.held.add(call, value.text("inputTextDelta")),
+            "tool-input-available" | "tool-input-error" => {
+                self.held.begin(call, (call, value.text("toolName")), emit);
+                if let Some(input) = value.get("input") {
+                    self.held.set(call, &raw(input));
+                }
+                self.held.start(call, emit);
+                if type_ == "tool-input-error" {
+                    self.tool_done(call, "error", &value, emit);
+                }
+            }
+            "tool-output-available" if value.is("preliminary") => {
+                emit.status("progress", type_, value.clone());
+            }
+            "tool-output-available" => self.tool_done(call, "ok", &value, emit),
+            "tool-output-error" => self.tool_done(call, "error", &value, emit),
+            "tool-output-denied" => self.tool_done(call, "denied", &value, emit),
+            "tool-approval-request" => emit.status("permission", type_, value.clone()),
             "finish" => self.finish(&value, emit),
-            "abort" => self.abort(&value, emit),
+            "abort" => {
+                if !self.give_in(emit) && !emit.over() {
+                    self.held.start_all(emit);
+                    let reason = value.opt_text("reason").unwrap_or("abort");
+                    emit.cancelled(reason, Some("abort"), &Spent::default());
+                }
+            }
             "error" => {
                 emit.status("error", value.text("errorText"), value.clone());
                 self.error.get_or_insert(value);
             }
-            type_ if type_.starts_with("tool-") => self.tool((type_, call), &value, emit),
             type_ => emit.status("info", type_, value.clone()),
         }
     }
@@ -98,70 +120,40 @@ impl Vercel {
     fn start(&mut self, emit: &mut Emit<'_>) {
         self.give_in(emit);
         self.step = false;
-        emit.start_turn(&TurnStarted { runtime: SPEC.name.into(), ..TurnStarted::default() });
+        emit.start(SPEC.name, None, None);
     }
 
-    /// Fails the turn if there was an error, whatever the stream said since.
-    fn give_in(&mut self, emit: &mut Emit<'_>) {
-        if let Some(error) = self.error.take()
-            && !emit.over()
-        {
+    /// Fails the turn if there was an error, whatever the stream said since; `false` if there was none.
+    fn give_in(&mut self, emit: &mut Emit<'_>) -> bool {
+        let Some(error) = self.error.take() else { return false };
+        if !emit.over() {
             self.held.start_all(emit);
             emit.fail(failure_of(&error), &Spent::default());
         }
+        true
     }
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.step = false;
-        if self.error.is_some() {
-            return self.give_in(emit);
+        if self.give_in(emit) {
+            return;
         }
         if emit.over() {
             return emit.late(value);
         }
         self.held.start_all(emit);
-        let stop = value.opt_text("finishReason").unwrap_or("finish");
-        if stop == "error" {
-            let why = serde_json::json!({"message": "the stream finished with an error"});
-            return emit.fail(failure_of(&why), &Spent::default());
-        }
-        emit.complete(stop, None, &Spent::default());
-    }
-
-    fn abort(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if self.error.is_some() {
-            return self.give_in(emit);
-        }
-        if !emit.over() {
-            self.held.start_all(emit);
-            let reason = value.opt_text("reason").unwrap_or("abort");
-            emit.cancelled(reason, Some("abort"), &Spent::default());
+        let spent = Spent::default();
+        match value.opt_text("finishReason").unwrap_or("finish") {
+            "error" => {
+                emit.fail(failure("the stream finished with an error", "", None), &spent);
+            }
+            stop => emit.complete(stop, None, &spent),
         }
     }
 
-    fn tool(&mut self, (type_, id): (&str, &str), value: &Value, emit: &mut Emit<'_>) {
-        let outcome = match type_ {
-            "tool-input-available" | "tool-input-error" => {
-                self.held.begin(id, (id, value.text("toolName")), emit);
-                if let Some(input) = value.get("input") {
-                    self.held.set(id, &crate::codec::to_json(input));
-                }
-                self.held.start(id, emit);
-                if type_ == "tool-input-available" {
-                    return;
-                }
-                "error"
-            }
-            "tool-output-available" if value.is("preliminary") => {
-                return emit.status("progress", type_, value.clone());
-            }
-            "tool-output-available" => "ok",
-            "tool-output-error" => "error",
-            "tool-output-denied" => "denied",
-            "tool-approval-request" => return emit.status("permission", type_, value.clone()),
-            _ => return emit.status("info", type_, value.clone()),
-        };
+    fn tool_done(&mut self, id: &str, outcome: &str, value: &Value, emit: &mut Emit<'_>) {
         self.held.start(id, emit);
-        emit.tool_done(id, "", outcome, value.get("output").or(value.get("errorText")));
+        let output = value.get("output").or_else(|| value.get("errorText"));
+        emit.tool_done(id, "", outcome, output);
     }
 }

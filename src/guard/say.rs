@@ -37,9 +37,9 @@ pub struct Text<'a> {
     pub parent: Option<&'a str>,
 }
 
-/// A tool begins.
+/// A tool that begins.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ToolStart<'a> {
+pub struct ToolStart<'a, Input = Option<&'a str>> {
     /// The runtime's id; empty if it has none.
     pub id: &'a str,
     /// The runtime's name for it, verbatim.
@@ -48,17 +48,17 @@ pub struct ToolStart<'a> {
     pub kind: &'a str,
     /// A line for people.
     pub title: Option<&'a str>,
-    /// The arguments, as JSON text.
-    pub input: Option<&'a str>,
+    /// The arguments, as JSON text; adapters may have them as a value.
+    pub input: Input,
     /// The files that it names.
     pub paths: &'a [String],
     /// The tool call under which a sub-agent calls it.
     pub parent: Option<&'a str>,
 }
 
-/// A tool has finished.
+/// A tool that has finished.
 #[derive(Debug, Clone, Default)]
-pub struct ToolEnd<'a> {
+pub struct ToolEnd<'a, Output = Option<Cow<'a, str>>> {
     /// The id by which it was started.
     pub id: &'a str,
     /// Its name, for a tool that was never started.
@@ -67,8 +67,8 @@ pub struct ToolEnd<'a> {
     pub kind: &'a str,
     /// `ok` `error` `denied` `cancelled` `unknown`.
     pub outcome: &'a str,
-    /// What it gave, as JSON text.
-    pub output: Option<Cow<'a, str>>,
+    /// Its result, as JSON text; adapters may have it as a value.
+    pub output: Output,
     /// Its exit status.
     pub exit_code: Option<i64>,
     /// Milliseconds, as the runtime says.

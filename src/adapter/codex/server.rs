@@ -239,7 +239,9 @@ impl Server {
         let (outcome, duration_ms) =
             (outcome(item.opt_text("status"), failed), item.u64("durationMs"));
         let (name, parent) = (&*name, None);
-        emit.finish_tool(&Done { id, name, outcome, output, exit_code, duration_ms, parent });
+        let done =
+            Done { id, name, outcome, output, exit_code, duration_ms, parent, ..Done::default() };
+        emit.finish_tool(&done);
     }
 }
 

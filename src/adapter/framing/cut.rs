@@ -1,43 +1,35 @@
 //! Bytes to lines by the rules of server-sent events: LF, CR LF and a CR alone each end a line. A line never waits for
-//! the LF behind its CR. Whoever takes a line may ask for a body of so many bytes after it.
+//! the LF behind its CR. The taker of a line may ask for a body of so many bytes after it.
 
 use memchr::memchr2;
 
-use super::eventstream;
+use super::eventstream::{self, PRELUDE};
 use crate::codec::Place;
 
-/// A piece of the input, and where it stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cut<'a> {
-    pub kind: Kind,
-    pub place: Place<'a>,
-}
-
+/// The kind of a part of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Cut {
     /// A line without its end.
     Line,
     /// A piece of a line that is too long.
     Long,
-    /// A body that was asked for; at the end of the input the part that has come.
+    /// A body that was asked for; at the end of the input what there is of it.
     Body,
-    /// A message of a binary event stream; at the end of the input the part that has come.
+    /// A message of a binary event stream; at the end of the input what there is of it.
     Binary,
 }
 
-/// Takes what was cut off, and may ask for a body of so many bytes.
-type Take<'t> = dyn FnMut(Cut<'_>) -> Option<usize> + 't;
+/// Takes a part, and may ask for a body of so many bytes.
+type Take<'t> = dyn FnMut(Cut, Place<'_>) -> Option<usize> + 't;
 
 /// The cutter. It holds the beginning of one line or body.
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
     max: usize,
     held: Vec<u8>,
-    /// How many bytes the body has that is being held.
-    body: Option<usize>,
-    /// What is held is the beginning of a binary message, which begins with a zero.
-    binary: bool,
-    /// A LF that comes now belongs to the CR before it.
+    /// The body or binary message that is held, with its length in bytes.
+    body: Option<(Cut, usize)>,
+    /// True if a LF that comes now belongs to the CR before it.
     after_cr: bool,
     long: bool,
     line: u64,
@@ -57,110 +49,82 @@ impl Cutter {
                 bytes = &bytes[1..];
                 continue;
             }
-            bytes = match self.body {
-                Some(length) => self.more_body(length, bytes, take),
-                None if self.binary || (*first == 0 && self.held.is_empty() && !self.long) => {
-                    self.more_binary(bytes, take)
-                }
-                None => self.more_line(bytes, take),
-            };
+            // A binary message begins with a zero.
+            if *first == 0 && self.body.is_none() && self.held.is_empty() && !self.long {
+                self.body = Some((Cut::Binary, PRELUDE));
+            }
+            bytes = self.more(bytes, take);
         }
     }
 
     pub(super) fn end(&mut self, take: &mut Take<'_>) {
-        let held = std::mem::take(&mut self.held);
-        let kind = match (std::mem::take(&mut self.binary), self.body.take()) {
-            (true, _) => Kind::Binary,
-            (false, Some(_)) => Kind::Body,
-            (false, None) if held.is_empty() => return,
-            (false, None) => Kind::Line,
-        };
-        take(self.cut(kind, &held));
-    }
-
-    fn cut<'b>(&self, kind: Kind, bytes: &'b [u8]) -> Cut<'b> {
-        Cut { kind, place: Place { line: self.line, offset: self.offset, bytes } }
-    }
-
-    fn more_body<'b>(&mut self, length: usize, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
-        let (now, later) = bytes.split_at((length - self.held.len()).min(bytes.len()));
-        self.held.extend_from_slice(now);
-        if self.held.len() == length {
-            let held = std::mem::take(&mut self.held);
-            self.body = None;
-            take(self.cut(Kind::Body, &held));
-            self.offset += length as u64;
+        if let Some((cut, _)) = self.body.take() {
+            self.give(cut, &[], take);
+        } else if !self.held.is_empty() {
+            self.give(Cut::Line, &[], take);
         }
-        later
     }
 
-    /// More of a binary message. What turns out to be none is the beginning of a line.
-    fn more_binary<'b>(&mut self, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
-        self.binary = true;
-        let length = match self.held.len() {
-            held if held < eventstream::PRELUDE => eventstream::PRELUDE,
-            _ => eventstream::length(&self.held).unwrap_or(eventstream::PRELUDE),
+    /// Hands on what is held with the bytes behind it.
+    fn give(&mut self, cut: Cut, now: &[u8], take: &mut Take<'_>) -> Option<usize> {
+        let (line, offset) = (self.line, self.offset);
+        self.offset += (self.held.len() + now.len()) as u64;
+        if self.held.is_empty() {
+            return take(cut, Place { line, offset, bytes: now });
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(now);
+        take(cut, Place { line, offset, bytes: &held })
+    }
+
+    /// More of a line, body or binary message. What turns out to be no binary message is the beginning of a line.
+    fn more<'b>(&mut self, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
+        let Some((cut, length)) = self.body else {
+            return self.more_line(bytes, take);
         };
         let (now, later) = bytes.split_at((length - self.held.len()).min(bytes.len()));
+        let whole = self.held.len() + now.len() == length;
+        if whole && (cut, length) != (Cut::Binary, PRELUDE) {
+            self.body = None;
+            self.give(cut, now, take);
+            return later;
+        }
         self.held.extend_from_slice(now);
-        if self.held.len() == eventstream::PRELUDE {
-            self.binary = eventstream::length(&self.held).is_some_and(|length| length <= self.max);
-        } else if self.held.len() == length && length > eventstream::PRELUDE {
-            let held = std::mem::take(&mut self.held);
-            self.binary = false;
-            take(self.cut(Kind::Binary, &held));
-            self.offset += length as u64;
+        if whole {
+            let length = eventstream::length(&self.held).filter(|length| *length <= self.max);
+            self.body = length.map(|length| (Cut::Binary, length));
         }
         later
     }
 
     fn more_line<'b>(&mut self, bytes: &'b [u8], take: &mut Take<'_>) -> &'b [u8] {
         let end = memchr2(b'\n', b'\r', bytes);
-        let (now, later) = match end {
-            Some(end) => (&bytes[..end], &bytes[end + 1..]),
-            None => (bytes, &bytes[bytes.len()..]),
-        };
+        let (now, later) = bytes.split_at(end.unwrap_or(bytes.len()));
         self.after_cr = end.is_some_and(|end| bytes[end] == b'\r');
         let asked = if self.long || self.held.len() + now.len() > self.max {
             self.long(now, take);
             None
         } else if end.is_none() {
             self.held.extend_from_slice(now);
-            return later;
+            None
         } else {
-            self.line(now, take)
+            self.give(Cut::Line, now, take)
         };
         if end.is_some() {
             self.long = false;
             self.line += 1;
             self.offset += 1;
-            self.body = asked.filter(|length| *length > 0);
+            self.body = asked.filter(|length| *length > 0).map(|length| (Cut::Body, length));
         }
-        later
-    }
-
-    /// A whole line, of which `now` is the part that is not held.
-    fn line(&mut self, now: &[u8], take: &mut Take<'_>) -> Option<usize> {
-        let mut held = std::mem::take(&mut self.held);
-        let bytes = if held.is_empty() {
-            now
-        } else {
-            held.extend_from_slice(now);
-            &held
-        };
-        let cut = self.cut(Kind::Line, bytes);
-        self.offset += bytes.len() as u64;
-        take(cut)
+        later.get(1..).unwrap_or_default()
     }
 
     fn long(&mut self, now: &[u8], take: &mut Take<'_>) {
         self.long = true;
         let held = std::mem::take(&mut self.held);
-        for bytes in [held.as_slice(), now] {
-            for bytes in bytes.chunks(64 << 10) {
-                take(self.cut(Kind::Long, bytes));
-                self.offset += bytes.len() as u64;
-            }
+        for bytes in held.chunks(64 << 10).chain(now.chunks(64 << 10)) {
+            take(Cut::Long, Place { line: self.line, offset: self.offset, bytes });
+            self.offset += bytes.len() as u64;
         }
     }
 }

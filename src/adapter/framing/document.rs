@@ -3,8 +3,11 @@
 
 use serde::de::IgnoredAny;
 
-use super::super::json::Depth;
-use super::{Each, Frame, Malformed, Message, Place, Tail, is_json, truncated};
+use super::{At, Each, Malformed, TRUNCATED, Tail, broken, is_json, message};
+use crate::codec::malformed;
+
+/// The reason of a value that another message ends.
+pub(super) const ENDLESS: &str = "a JSON value that does not end";
 
 /// The value that has begun.
 #[derive(Debug, Default)]
@@ -12,10 +15,9 @@ pub(super) struct Document {
     max: usize,
     held: String,
     depth: Depth,
-    /// Inside an array whose elements leave one by one.
+    /// True inside an array whose elements leave one by one.
     array: bool,
-    line: u64,
-    offset: u64,
+    at: At,
 }
 
 impl Document {
@@ -28,32 +30,30 @@ impl Document {
     }
 
     /// Takes a line that stands at this place.
-    pub(super) fn line(&mut self, line: &str, place: (u64, u64), each: &mut Each<'_>) {
+    pub(super) fn line(&mut self, line: &str, at: At, each: &mut Each<'_>) {
         if !self.is_open() {
-            let error = match serde_json::from_str::<IgnoredAny>(line) {
-                Ok(_) => return message(line.trim(), place, each),
-                Err(error) => error,
+            let Err(error) = serde_json::from_str::<IgnoredAny>(line) else {
+                return message("", line.trim(), at, each);
             };
-            let why = crate::codec::malformed(&error, line);
+            let why = malformed(&error, line);
             // What stands behind a whole value may be another one.
             if !error.is_eof() && !why.reason.contains("trailing characters") {
-                return broken(line, place, why, each);
+                return broken(line, at, why, each);
             }
-        } else if self.depth.is_open() && line.starts_with('{') && is_json(line) {
+        } else if self.depth.open > 0 && line.starts_with('{') && is_json(line) {
             // A message on a line of its own ends what never came to its end.
-            self.give_up(each);
-            return message(line.trim(), place, each);
+            self.give_up(ENDLESS, each);
+            return message("", line.trim(), at, each);
         }
         let mut rest = line;
         while !rest.trim().is_empty() {
-            rest = self.more(rest, place, each);
+            rest = self.more(rest, at, each);
         }
     }
 
     /// Takes the next value, or a part of it, and gives back what stands behind it.
-    fn more<'l>(&mut self, text: &'l str, place: (u64, u64), each: &mut Each<'_>) -> &'l str {
-        let mut text = text;
-        if !self.depth.is_open() {
+    fn more<'l>(&mut self, mut text: &'l str, at: At, each: &mut Each<'_>) -> &'l str {
+        if !self.depth.open > 0 {
             text = text.trim_start_matches(|c: char| c.is_whitespace() || (self.array && c == ','));
             if let Some(rest) = text.strip_prefix('[').filter(|_| !self.array) {
                 self.array = true;
@@ -65,41 +65,32 @@ impl Document {
             }
             if !text.starts_with(['{', '[']) {
                 if !text.is_empty() {
-                    let reason = "not a JSON object".into();
-                    broken(text, place, Malformed { offset: 0, reason }, each);
+                    broken(text, at, Malformed::new(0, "not a JSON object"), each);
                 }
                 return "";
             }
-            (self.line, self.offset) = place;
+            self.at = at;
         }
         if let Some(end) = self.depth.end(text.as_bytes()) {
             let (value, rest) = text.split_at(end);
             self.held.push_str(value);
-            let held = std::mem::take(&mut self.held);
-            message(&held, (self.line, self.offset), each);
+            message("", &std::mem::take(&mut self.held), self.at, each);
             return rest;
         }
         self.held.push_str(text);
         self.held.push('\n');
         // No string of JSON goes over a line end.
-        if self.depth.in_string() || self.held.len() > self.max {
-            self.give_up(each);
+        if self.depth.string || self.held.len() > self.max {
+            self.give_up(ENDLESS, each);
         }
         ""
     }
 
-    /// What has begun will never be whole.
-    pub(super) fn give_up(&mut self, each: &mut Each<'_>) {
-        self.give(
-            Malformed { offset: self.held.len(), reason: "a JSON value that does not end".into() },
-            each,
-        );
-    }
-
-    fn give(&mut self, why: Malformed, each: &mut Each<'_>) {
+    /// Hands on what has begun and will never be whole.
+    pub(super) fn give_up(&mut self, reason: &str, each: &mut Each<'_>) {
         if !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
-            broken(held.trim_end_matches('\n'), (self.line, self.offset), why, each);
+            let why = Malformed::new(self.held.len(), reason);
+            broken(self.held.trim_end_matches('\n'), self.at, why, each);
         }
         self.clear();
     }
@@ -108,7 +99,7 @@ impl Document {
         if !self.is_open() {
             return Tail::Clean;
         }
-        self.give(truncated(self.held.len()), each);
+        self.give_up(TRUNCATED, each);
         Tail::Cut
     }
 
@@ -117,12 +108,49 @@ impl Document {
     }
 }
 
-fn message(text: &str, (line, offset): (u64, u64), each: &mut Each<'_>) {
-    each(Frame::Message(Message { event: "", text, line, offset }));
+/// The depth of a text inside a JSON value: braces and brackets count, what is inside a string does not.
+#[derive(Debug, Default)]
+struct Depth {
+    open: usize,
+    string: bool,
+    escaped: bool,
 }
 
-fn broken(text: &str, (line, offset): (u64, u64), why: Malformed, each: &mut Each<'_>) {
-    let bytes = text.as_bytes();
-    let place = Place { line, offset, bytes };
-    each(Frame::Broken(place, why));
+impl Depth {
+    /// Goes on with these bytes up to the one that closes what the first brace opened: how many they are, or `None` if
+    /// none of them does.
+    pub fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.string => self.escaped = true,
+                b'"' => self.string = !self.string,
+                _ if self.string => {}
+                b'{' | b'[' => self.open += 1,
+                b'}' | b']' if self.open == 1 => {
+                    self.open = 0;
+                    return Some(at + 1);
+                }
+                b'}' | b']' => self.open = self.open.saturating_sub(1),
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_whole_at_its_last_brace() {
+        let end = |text: &str| Depth::default().end(text.as_bytes());
+        assert_eq!(end(r#"{"a":["}",{"b":"\"}"}]}"#), Some(23));
+        assert_eq!(end(r#"{"a":"}"#), None);
+        let mut depth = Depth::default();
+        assert_eq!(depth.end(br#"{"a":"\"#), None);
+        assert!(depth.open > 0 && depth.string);
+        assert_eq!(depth.end(br#""}"} rest"#), Some(4));
+    }
 }

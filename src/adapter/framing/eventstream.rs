@@ -3,6 +3,8 @@
 //!
 //! Source: AWS, "Event stream encoding". Numbers are big-endian; the checksums are CRC-32 of what stands before them.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 /// The length of the prelude, in bytes: both lengths and their checksum.
@@ -32,7 +34,7 @@ pub(super) fn decode(message: &[u8]) -> Result<(String, String), &'static str> {
     let (headers, payload) =
         body.get(PRELUDE..).and_then(|b| b.split_at_checked(headers)).ok_or("wrong lengths")?;
     let headers = read(headers).ok_or("headers of a message cannot be read")?;
-    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+    let header = |name: &str| headers.get(name).map(String::as_str);
     let error = header(":error-code");
     let name = header(":event-type").or(header(":exception-type")).or(error).unwrap_or("message");
     let payload: Value = match (error, std::str::from_utf8(payload)) {
@@ -41,13 +43,12 @@ pub(super) fn decode(message: &[u8]) -> Result<(String, String), &'static str> {
         (None, Ok(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
         (None, Err(_)) => return Err("invalid UTF-8"),
     };
-    let message = json!({name: payload});
-    Ok((name.to_owned(), message.to_string()))
+    Ok((name.to_owned(), json!({name: payload}).to_string()))
 }
 
 /// The headers that are strings; the others are passed over.
-fn read(mut bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    let mut headers = Vec::new();
+fn read(mut bytes: &[u8]) -> Option<HashMap<String, String>> {
+    let mut headers = HashMap::new();
     while let Some((length, rest)) = bytes.split_first() {
         let (name, rest) = rest.split_at_checked(usize::from(*length))?;
         let (type_, rest) = rest.split_first()?;
@@ -64,7 +65,7 @@ fn read(mut bytes: &[u8]) -> Option<Vec<(String, String)>> {
         let (value, rest) = rest.split_at_checked(size)?;
         if *type_ == 7 {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            headers.push((text(name), text(&value[2..])));
+            headers.entry(text(name)).or_insert_with(|| text(&value[2..]));
         }
         bytes = rest;
     }

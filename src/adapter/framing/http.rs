@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// How many headers are kept.
+/// Limit of headers that are kept.
 const MAX_HEADERS: usize = 100;
 
 /// Headers whose value is nobody's business downstream.
@@ -30,35 +30,28 @@ impl Head {
         let (version, rest) = line.strip_prefix("HTTP/")?.split_once(' ')?;
         let status = rest.get(..3)?.parse().ok()?;
         let digits = version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        (digits && (100..600).contains(&status)).then(|| Self {
-            line: line.trim_end().to_owned(),
-            status,
-            headers: Vec::new(),
-        })
+        let line = line.trim_end().to_owned();
+        (digits && (100..600).contains(&status)).then_some(Self { line, status, headers: vec![] })
     }
 
     pub(super) fn add(&mut self, line: &str) {
         if let Some((name, value)) = line.split_once(':')
             && self.headers.len() < MAX_HEADERS
         {
-            let name = name.to_ascii_lowercase();
-            self.headers.push((name, value.trim().to_owned()));
+            self.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
 
     /// The value of a header, by its name in lower case.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// All of it for a status, without what is secret.
     pub fn data(&self) -> Value {
-        let headers = self.headers.iter();
-        let headers: Map<String, Value> = headers
-            .filter(|(name, _)| !SECRET.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.as_str().into()))
-            .collect();
+        let public = self.headers.iter().filter(|(name, _)| !SECRET.contains(&name.as_str()));
+        let headers = public.map(|(name, value)| (name.clone(), value.as_str().into()));
+        let headers: Map<String, Value> = headers.collect();
         serde_json::json!({"status": self.status, "headers": headers})
     }
 }

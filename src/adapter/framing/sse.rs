@@ -1,7 +1,7 @@
 //! Server-sent events by the rules of the WHATWG's HTML standard (section 9.2.6), and what gateways make of them: no blank
 //! line between events, a prefix that stands twice, a body that ends without the last blank line.
 
-use super::{Each, Frame, Malformed, Message, Place, Tail, is_json, truncated};
+use super::{At, Each, Malformed, TRUNCATED, Tail, broken, is_json, message};
 
 /// The fields of the standard; any other line is no server-sent event here.
 const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
@@ -31,8 +31,7 @@ pub(super) struct Sse {
     data: String,
     /// True if there was any `data` at all.
     begun: bool,
-    line: u64,
-    offset: u64,
+    at: At,
 }
 
 impl Sse {
@@ -45,52 +44,36 @@ impl Sse {
         self.begun || !self.event.is_empty()
     }
 
-    /// Takes a field that stands at this place.
-    pub(super) fn field(
-        &mut self,
-        (name, value): (&str, &str),
-        (line, offset): (u64, u64),
-        each: &mut Each<'_>,
-    ) {
+    /// Takes a field that stands at this place. Two data lines that are whole JSON each cannot be one event.
+    pub(super) fn field(&mut self, (name, value): (&str, &str), at: At, each: &mut Each<'_>) {
         match name {
             "event" => {
-                if !self.event.is_empty() {
-                    self.dispatch_whole(each);
+                if !self.event.is_empty() && self.is_whole() {
+                    self.dispatch(each);
                 }
                 value.trim().clone_into(&mut self.event);
             }
             "data" => {
-                self.dispatch_whole(each);
-                if !self.begun {
-                    (self.line, self.offset) = (line, offset);
+                if self.is_whole() {
+                    self.dispatch(each);
                 }
-                self.add(value, each);
+                // A value that begins with the field's name once more came through a proxy that sent it twice.
+                let mut value = value;
+                while let Some(rest) = value.strip_prefix("data:") {
+                    value = rest.trim_start();
+                }
+                if self.begun {
+                    self.data.push('\n');
+                } else {
+                    (self.begun, self.at) = (true, at);
+                }
+                self.data.push_str(value);
+                if self.data.len() > self.max {
+                    let why = Malformed::new(0, "a server-sent event that is too long");
+                    self.give_up(why, each);
+                }
             }
             _ => {}
-        }
-    }
-
-    /// More data; a value that begins with the name of the field once more came through a proxy that sent it twice.
-    fn add(&mut self, value: &str, each: &mut Each<'_>) {
-        let mut value = value;
-        while let Some(rest) = value.strip_prefix("data:") {
-            value = rest.trim_start();
-        }
-        if self.begun {
-            self.data.push('\n');
-        }
-        self.begun = true;
-        self.data.push_str(value);
-        if self.data.len() > self.max {
-            let reason = "a server-sent event that is too long".into();
-            self.give_up(Malformed { offset: 0, reason }, each);
-        }
-    }
-
-    /// Two data lines that are whole JSON each cannot be one event.
-    fn dispatch_whole(&mut self, each: &mut Each<'_>) {
-        if self.is_whole() {
-            self.dispatch(each);
         }
     }
 
@@ -101,30 +84,23 @@ impl Sse {
     /// A blank line: the event is complete.
     pub(super) fn dispatch(&mut self, each: &mut Each<'_>) {
         if !self.data.is_empty() {
-            let Self { event, data: text, line, offset, .. } = &*self;
-            each(Frame::Message(Message { event, text, line: *line, offset: *offset }));
+            message(&self.event, &self.data, self.at, each);
         }
         self.clear();
     }
 
     /// The input has ended: an event that is whole counts, although the standard would drop it.
     pub(super) fn end(&mut self, each: &mut Each<'_>) -> Tail {
-        if self.is_whole() {
-            self.dispatch(each);
-            return Tail::Clean;
+        let cut = self.is_begun() && !self.is_whole();
+        if cut && !self.data.is_empty() {
+            self.give_up(Malformed::new(self.data.len(), TRUNCATED), each);
         }
-        let begun = self.is_begun();
-        if self.data.is_empty() {
-            self.clear();
-        } else {
-            self.give_up(truncated(self.data.len()), each);
-        }
-        if begun { Tail::Cut } else { Tail::Clean }
+        self.dispatch(each);
+        if cut { Tail::Cut } else { Tail::Clean }
     }
 
     fn give_up(&mut self, why: Malformed, each: &mut Each<'_>) {
-        let place = Place { line: self.line, offset: self.offset, bytes: self.data.as_bytes() };
-        each(Frame::Broken(place, why));
+        broken(&self.data, self.at, why, each);
         self.clear();
     }
 

@@ -7,83 +7,55 @@ use crate::codec;
 use crate::event::{Spent, Usage};
 
 /// A list of content parts that are nothing but text, as one text; anything else as it is.
-#[must_use]
 pub fn plain(content: &Value) -> Value {
     let parts = content.as_array().filter(|parts| !parts.is_empty());
-    let texts: Option<Vec<&str>> = parts.and_then(|parts| {
-        let text = |part: &'_ Value| part.get("text")?.as_str().map(str::len);
-        parts.iter().all(|part| text(part).is_some()).then(|| {
-            let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
-            texts.collect()
-        })
+    let texts = parts.and_then(|parts| {
+        parts.iter().map(|part| part.opt_text("text")).collect::<Option<Vec<_>>>()
     });
     texts.map_or_else(|| content.clone(), |texts| texts.join("\n").into())
 }
 
 /// Arguments that come as JSON text inside a string.
-#[must_use]
 pub fn arguments(value: Option<&Value>) -> Option<Value> {
     let value = value?;
-    let Some(text) = value.as_str() else {
-        return Some(value.clone());
-    };
+    let text = value.as_str().unwrap_or_default();
     let parsed = serde_json::from_str(text).ok();
     let mended = || serde_json::from_str(&codec::mend_lone(text)?).ok();
     Some(parsed.or_else(mended).unwrap_or_else(|| value.clone()))
 }
 
 /// The first of `keys` that is a count.
-#[must_use]
 pub fn count(value: &Value, keys: &[&str]) -> Option<u64> {
-    keys.iter().find_map(|key| value.get(key)?.as_u64())
+    keys.iter().find_map(|key| value.u64(key))
 }
 
+const CACHE_READ: &str = "cache_read_input_tokens cache_read_tokens cacheReadInputTokens \
+    cacheReadTokens cacheRead cached";
+const CACHE_WRITE: &str = "cache_creation_input_tokens cache_write_tokens \
+    cacheCreationInputTokens cacheWriteTokens cacheWrite";
+
 /// Token counts in any of the words that runtimes have for them; `None` where nothing is counted.
-#[must_use]
 pub fn usage(value: &Value) -> Option<Usage> {
-    let of = |keys: &[&str]| count(value, keys);
+    let of = |keys: &str| keys.split(' ').find_map(|key| value.u64(key));
     let cache = value.at("cache");
     let usage = Usage {
-        input_tokens: of(&["input_tokens", "inputTokens", "input"]),
-        output_tokens: of(&["output_tokens", "outputTokens", "output"]),
-        cache_read_tokens: of(&[
-            "cache_read_input_tokens",
-            "cache_read_tokens",
-            "cacheReadInputTokens",
-            "cacheReadTokens",
-            "cacheRead",
-            "cached",
-        ])
-        .or(count(cache, &["read"])),
-        cache_write_tokens: of(&[
-            "cache_creation_input_tokens",
-            "cache_write_tokens",
-            "cacheCreationInputTokens",
-            "cacheWriteTokens",
-            "cacheWrite",
-        ])
-        .or(count(cache, &["write"])),
-        reasoning_tokens: of(&[
-            "reasoning_tokens",
-            "reasoningTokens",
-            "reasoning",
-            "thinking_tokens",
-        ]),
+        input_tokens: of("input_tokens inputTokens input"),
+        output_tokens: of("output_tokens outputTokens output"),
+        cache_read_tokens: of(CACHE_READ).or(cache.u64("read")),
+        cache_write_tokens: of(CACHE_WRITE).or(cache.u64("write")),
+        reasoning_tokens: of("reasoning_tokens reasoningTokens reasoning thinking_tokens"),
         total_tokens: None,
     };
+    if usage != Usage::default() {
+        return Some(usage);
+    }
     // A sum is said where it is all that is known.
-    let total = || {
-        Some(Usage {
-            total_tokens: Some(of(&["total_tokens", "totalTokens", "total"])?),
-            ..Usage::default()
-        })
-    };
-    if usage == Usage::default() { total() } else { Some(usage) }
+    let total_tokens = Some(of("total_tokens totalTokens total")?);
+    Some(Usage { total_tokens, ..usage })
 }
 
 /// The counts of a runtime whose input does not include what was read from and written to a cache: now it does, as the
 /// contract and OpenTelemetry's GenAI conventions have it.
-#[must_use]
 pub fn with_cache(usage: Usage) -> Usage {
     let cached = [usage.cache_read_tokens, usage.cache_write_tokens];
     let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
@@ -92,7 +64,6 @@ pub fn with_cache(usage: Usage) -> Usage {
 }
 
 /// Two counts together.
-#[must_use]
 pub fn sum(a: Usage, b: Usage) -> Usage {
     let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
         (Some(a), Some(b)) => Some(a.saturating_add(b)),
