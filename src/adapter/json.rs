@@ -52,6 +52,8 @@ pub trait ValueExt {
     fn is(&self, key: &str) -> bool;
     /// Elements of its array.
     fn items(&self, key: &str) -> std::slice::Iter<'_, Value>;
+    /// Its string, unless it is empty.
+    fn filled(&self, key: &str) -> Option<&str>;
 }
 
 impl ValueExt for Value {
@@ -81,6 +83,10 @@ impl ValueExt for Value {
 
     fn items(&self, key: &str) -> std::slice::Iter<'_, Value> {
         self.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter()
+    }
+
+    fn filled(&self, key: &str) -> Option<&str> {
+        self.opt_text(key).filter(|text| !text.is_empty())
     }
 }
 
