@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::gemini_api::{self, kind_of};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -32,13 +33,9 @@ const MAX_AUTHORS: usize = 256;
 
 fn detect(value: &Value) -> Match {
     let text = |key| value.opt_text(key).is_some();
-    if text("invocationId") && text("author") {
-        Match::Sure
-    } else if text("error") && value.pointer("/error_details/error_type").is_some() {
-        Match::Maybe
-    } else {
-        Match::No
-    }
+    let error = text("error") && value.pointer("/error_details/error_type").is_some();
+    let maybe = if error { Match::Maybe } else { Match::No };
+    if text("invocationId") && text("author") { Match::Sure } else { maybe }
 }
 
 #[derive(Default)]
@@ -62,32 +59,38 @@ struct Author {
 
 impl Runtime for Adk {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if value.text("invocationId").is_empty() {
-            return self.stranger(value, emit);
+        let (name, partial) = (value.text("author"), value.is("partial"));
+        let Some(invocation) = value.filled("invocationId") else {
+            return self.stranger(&value, emit);
+        };
+        if invocation != self.invocation {
+            self.close(emit);
+            if emit.turn_open() {
+                emit.complete("end", None, &self.spent);
+            }
+            *self = Self { invocation: invocation.to_owned(), ..Self::default() };
+            emit.begin(SPEC.name, value.opt_text("modelVersion"), None);
         }
-        self.begin(value.text("invocationId"), &value, emit);
         let content = value.at("content");
-        let parts = content.at("parts").as_array().map_or(&[][..], Vec::as_slice);
-        let partial = value.is("partial");
-        if value.text("author") == "user" {
+        let parts = content.items("parts").as_slice();
+        if name == "user" {
             let said = parts.iter().filter_map(|part| part.opt_text("text"));
-            emit.user(&said.collect::<String>());
-            return;
+            return emit.user(&said.collect::<String>());
         }
-        if !value.text("errorCode").is_empty() || !value.text("errorMessage").is_empty() {
-            emit.status("warning", value.text("errorMessage"), value.clone());
-            let words = [value.text("errorCode"), value.text("errorMessage")];
-            let error = serde_json::json!({"type": words[0], "message": words[1]});
-            self.error = Some(error).filter(|_| words[0] != "MAX_TOKENS");
+        let (code, message) = (value.text("errorCode"), value.text("errorMessage"));
+        if !code.is_empty() || !message.is_empty() {
+            emit.status("warning", message, value.clone());
+            let error = serde_json::json!({"type": code, "message": message});
+            self.error = Some(error).filter(|_| code != "MAX_TOKENS");
         } else if !parts.is_empty() {
             self.error = None;
         }
-        self.parts((value.text("author"), partial), parts, emit);
-        let used = value.get("usageMetadata").and_then(super::gemini_api::usage);
-        let author = self.author(value.text("author"));
+        self.parts((name, partial), parts, emit);
+        let used = value.get("usageMetadata").and_then(gemini_api::usage);
+        let author = self.author(name);
         author.usage = used.or(author.usage);
         // Results of tools stand between the messages of a model.
-        if !partial && (used.is_some() || content.opt_text("role") != Some("user")) {
+        if !partial && (used.is_some() || content.text("role") != "user") {
             (author.messages, author.partial) = (author.messages + 1, false);
             let used = author.usage.take();
             spend(&mut self.spent, used, None);
@@ -104,31 +107,14 @@ impl Runtime for Adk {
 
 impl Adk {
     /// A message that is no event: an error of the server, as a rule.
-    fn stranger(&mut self, value: Value, emit: &mut Emit<'_>) {
-        if value.get("error").is_none_or(Value::is_null) {
-            return emit.status("info", "an unknown message", value);
-        }
-        if !emit.error_after_turn(&value) {
+    fn stranger(&mut self, value: &Value, emit: &mut Emit<'_>) {
+        if value.non_null("error").is_none() {
+            emit.status("info", "an unknown message", value.clone());
+        } else if !emit.error_after_turn(value) {
             self.close(emit);
-            emit.fail_with(&value, &self.spent);
+            emit.fail_with(value, &self.spent);
             self.invocation.clear();
         }
-    }
-
-    fn begin(&mut self, invocation: &str, value: &Value, emit: &mut Emit<'_>) {
-        if invocation == self.invocation {
-            return;
-        }
-        self.close(emit);
-        if emit.turn_open() {
-            emit.complete("end", None, &self.spent);
-        }
-        *self = Self { invocation: invocation.to_owned(), ..Self::default() };
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            model: value.opt_text("modelVersion").map(Into::into),
-            ..TurnStarted::default()
-        });
     }
 
     /// An error of the model after which nothing came ends the turn.
@@ -150,18 +136,12 @@ impl Adk {
         let pieces = author.partial;
         author.partial |= partial && !parts.is_empty();
         let message = format!("{name}/{}", author.messages);
-        let kind_of = |part: &Value| match part.get("thought").and_then(Value::as_bool) {
-            Some(true) => TextKind::Reasoning,
-            _ => TextKind::Answer,
-        };
+        let kinds = [TextKind::Reasoning, TextKind::Answer];
         // The whole of what came in pieces; what did not is emitted part by part, in its order.
-        for kind in
-            [TextKind::Reasoning, TextKind::Answer].into_iter().filter(|_| pieces && !partial)
-        {
+        for kind in kinds.into_iter().filter(|_| pieces && !partial) {
             let said = parts.iter().filter(|part| kind_of(part) == kind);
             let whole: String = said.filter_map(|part| part.opt_text("text")).collect();
-            let whole = Some(whole.as_str()).filter(|whole| !whole.is_empty());
-            emit.finish_block(&text(kind, &message), whole);
+            emit.finish_block(&text(kind, &message), Some(&whole));
         }
         let (mut current, mut place) = (Current::default(), 0);
         for part in parts {
@@ -184,29 +164,20 @@ impl Adk {
     }
 
     fn part(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let text = |value: &Value, key| value.text(key).to_owned();
-        let finish = |id: &str, name: &str, ok: bool, output, emit: &mut Emit<'_>| {
-            let outcome = if ok { "ok" } else { "error" };
-            emit.tool_done(id, name, outcome, output);
-        };
+        let code = "code_execution";
         if let Some(call) = part.get("functionCall") {
-            let (id, name) = (text(call, "id"), text(call, "name"));
-            let input = call.get("args");
-            emit.tool(&id, &name, input);
+            emit.tool(call.text("id"), call.text("name"), call.get("args"));
         } else if let Some(result) = part.get("functionResponse") {
             let response = result.at("response");
-            let failed = response.get("error").is_some_and(|e| !e.is_null())
-                || response.opt_text("status") == Some("error");
-            finish(&text(result, "id"), &text(result, "name"), !failed, Some(response), emit);
+            let failed = response.non_null("error").is_some() || response.text("status") == "error";
+            let outcome = if failed { "error" } else { "ok" };
+            emit.tool_done(result.text("id"), result.text("name"), outcome, Some(response));
         } else if let Some(input) = part.get("executableCode") {
             self.code += 1;
-            let id = format!("code_{}", self.code);
-            let input = Some(input);
-            emit.tool(&id, "code_execution", input);
+            emit.tool(&format!("code_{}", self.code), code, Some(input));
         } else if let Some(result) = part.get("codeExecutionResult") {
-            let ok = result.opt_text("outcome") == Some("OUTCOME_OK");
-            let id = format!("code_{}", self.code);
-            finish(&id, "code_execution", ok, result.get("output"), emit);
+            let outcome = if result.text("outcome") == "OUTCOME_OK" { "ok" } else { "error" };
+            emit.tool_done(&format!("code_{}", self.code), code, outcome, result.get("output"));
         } else if part.as_object().is_some_and(|p| p.keys().any(|key| key != "thoughtSignature")) {
             emit.status("info", "content of another type", part.clone());
         }

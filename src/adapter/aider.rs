@@ -52,18 +52,13 @@ impl Runtime for Aider {
 
 /// `Tokens: 8.6k sent, 59 received. Cost: $0.03 message, $0.06 session.`: the tokens of a message and the cost of the run.
 fn footer(piece: Piece<'_>, spent: &mut Spent, emit: &mut Emit<'_>) {
-    let Piece::Line { bytes, .. } = piece else {
-        return;
-    };
+    let Piece::Line { bytes, .. } = piece else { return };
     let line = std::str::from_utf8(bytes).unwrap_or_default();
-    let Some(counts) = line.trim_start().strip_prefix("Tokens: ") else {
-        return;
-    };
+    let Some(counts) = line.trim_start().strip_prefix("Tokens: ") else { return };
     let (tokens, cost) = counts.split_once("Cost: ").unwrap_or((counts, ""));
     let mut usage = Usage::default();
     for part in tokens.split(',') {
-        let part = part.trim().trim_end_matches('.');
-        let (number, what) = part.split_once(' ').unwrap_or_default();
+        let (number, what) = part.trim().trim_end_matches('.').split_once(' ').unwrap_or_default();
         let place = match what {
             "sent" => &mut usage.input_tokens,
             "received" => &mut usage.output_tokens,
@@ -82,13 +77,13 @@ fn footer(piece: Piece<'_>, spent: &mut Spent, emit: &mut Emit<'_>) {
 
 /// `597`, `8.6k` or `1.2M`, which is as exact as it is said.
 fn rounded(number: &str) -> Option<u64> {
-    let (digits, unit) = match number.strip_suffix(['k', 'M']) {
-        Some(digits) if number.ends_with('k') => (digits, 1e3),
-        Some(digits) => (digits, 1e6),
-        None => (number, 1.0),
+    let unit = match number.as_bytes().last() {
+        Some(b'k') => 1e3,
+        Some(b'M') => 1e6,
+        _ => 1.0,
     };
-    let value: f64 = digits.replace(',', "").parse().ok()?;
-    Some((value * unit).round() as u64)
+    let digits = number.strip_suffix(['k', 'M']).unwrap_or(number).replace(',', "");
+    Some((digits.parse::<f64>().ok()? * unit).round() as u64)
 }
 
 #[cfg(test)]

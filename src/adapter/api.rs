@@ -190,3 +190,36 @@ impl Snapshot {
         whole.clone_into(&mut self.said);
     }
 }
+
+/// The steps of a block and of an error that most protocols share.
+impl HeldTools {
+    /// A tool begins, or says more of itself, with a piece of its arguments.
+    pub fn piece(&mut self, key: &str, tool: (&str, &str), arguments: &str, emit: &mut Emit<'_>) {
+        self.begin(key, tool, emit);
+        self.add(key, arguments);
+    }
+
+    /// A block ends: its texts are over, and its tool starts.
+    pub fn finish_block(&mut self, key: &str, emit: &mut Emit<'_>) {
+        for kind in [TextKind::Answer, TextKind::Reasoning] {
+            emit.finish_block(&text(kind, key), None);
+        }
+        self.start(key, emit);
+    }
+
+    /// An error, which ends the open turn; after a turn it is a status.
+    pub fn fail(&mut self, error: &Value, spent: &Spent, emit: &mut Emit<'_>) {
+        if !emit.error_after_turn(error) {
+            self.start_all(emit);
+            emit.fail_with(error, spent);
+        }
+    }
+
+    /// The output has ended without a result: the tools of an open turn start with what there is.
+    pub fn end(&mut self, emit: &mut Emit<'_>) -> Verdict {
+        if emit.turn_open() {
+            self.start_all(emit);
+        }
+        Verdict::MissingResult
+    }
+}

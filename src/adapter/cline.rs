@@ -14,36 +14,31 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--json"],
     keys: "accumulated agentId cacheReadTokens cacheWriteTokens catalog contentType conversationId \
         durationMs event finishReason hadToolCalls iteration iterations inputTokens mode modelId \
-        outputTokens parentAgentId providerId reasoning thinking toolCallCount toolCallId toolName \
-        totalCacheReadTokens totalCacheWriteTokens totalCost totalInputTokens totalOutputTokens ts",
+        outputTokens parentAgentId providerId reasoning toolCallCount totalCacheReadTokens \
+        totalCacheWriteTokens totalCost totalInputTokens totalOutputTokens ts",
     detect,
     new: |_| Box::new(Cline::default()),
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
-
-const THOUGHT: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, parent: None };
-
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let sure = has("ts")
-        && match value.text("type") {
-            "agent_event" => value.pointer("/event/type").is_some(),
-            "run_start" => has("providerId"),
-            "run_result" => has("finishReason"),
-            "run_abort_requested" | "run_aborted" => has("reason"),
-            _ => false,
-        };
-    if sure { Match::Sure } else { Match::No }
+    let sure = match value.text("type") {
+        "agent_event" => value.pointer("/event/type").is_some(),
+        "run_start" => has("providerId"),
+        "run_result" => has("finishReason"),
+        "run_abort_requested" | "run_aborted" => has("reason"),
+        _ => false,
+    };
+    if sure && has("ts") { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
 struct Cline {
     model: Option<String>,
-    said: Said,
+    answer: Said,
     thought: Said,
-    /// The last error that the agent did not recover from.
+    /// The last error from which the agent did not recover.
     error: Option<Value>,
     spent: Spent,
 }
@@ -55,115 +50,96 @@ impl Runtime for Cline {
                 self.model = value.opt_text("modelId").map(str::to_owned);
                 emit.status("session", value.text("modelId"), value.clone());
             }
-            "agent_event" => {
-                let event = value.at("event");
-                self.event(event, emit);
-            }
-            "run_result" if emit.over() => {
-                emit.late(&value);
-            }
+            "agent_event" => self.event(value.at("event"), emit),
+            "run_result" if emit.over() => emit.late(&value),
             "run_result" => self.result(&value, emit),
             type_ => {
+                let unknown = format!("message of type {type_:?}");
+                let message = value.opt_text("message").map_or(unknown, one_line);
                 let kind = if type_ == "error" { "error" } else { "info" };
-                let message = value
-                    .opt_text("message")
-                    .map_or_else(|| format!("message of type {type_:?}"), one_line);
-                if type_ == "error" {
-                    self.error = Some(value.clone());
+                emit.status(kind, &message, value.clone());
+                if kind == "error" {
+                    self.error = Some(value);
                 }
-                emit.status(kind, &message, value);
             }
         }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if let Some(error) = self.error.take()
-            && !emit.over()
-        {
-            emit.fail_with(&error, &std::mem::take(&mut self.spent));
+        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
+            emit.fail_with(&error, &self.spent);
         }
         Verdict::MissingResult
     }
 }
 
 impl Cline {
-    fn start(&self, emit: &mut Emit<'_>) {
-        emit.begin(SPEC.name, self.model.as_deref(), None);
-    }
-
     fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
-        let sub = event.opt_text("parentAgentId").is_some();
+        let (id, name) = (event.text("toolCallId"), event.text("toolName"));
         match (event.text("type"), event.text("contentType")) {
-            _ if sub => emit.status("progress", "a sub-agent", event.clone()),
-            ("content_start", "text") => {
-                self.start(emit);
-                self.said.delta(&ANSWER, event.text("text"), emit);
+            _ if event.opt_text("parentAgentId").is_some() => {
+                emit.status("progress", "a sub-agent", event.clone());
             }
-            ("content_end", "text") => {
-                self.start(emit);
-                std::mem::take(&mut self.said).confirm(&ANSWER, event.text("text"), emit);
-            }
-            ("content_start", "reasoning") => {
-                self.start(emit);
-                self.thought.delta(&THOUGHT, event.text("reasoning"), emit);
-            }
-            ("content_end", "reasoning") => {
-                self.start(emit);
-                std::mem::take(&mut self.thought).confirm(&THOUGHT, event.text("reasoning"), emit);
+            (type_ @ ("content_start" | "content_end"), content @ ("text" | "reasoning")) => {
+                emit.begin(SPEC.name, self.model.as_deref(), None);
+                let (kind, said) = match content {
+                    "text" => (TextKind::Answer, &mut self.answer),
+                    _ => (TextKind::Reasoning, &mut self.thought),
+                };
+                let (block, words) = (text(kind, content), event.text(content));
+                match type_ {
+                    "content_start" => said.delta(&block, words, emit),
+                    _ => std::mem::take(said).confirm(&block, words, emit),
+                }
             }
             ("content_start", "tool") => {
-                self.start(emit);
-                self.said.close();
+                emit.begin(SPEC.name, self.model.as_deref(), None);
+                self.answer.close();
                 self.thought.close();
-                let (id, name) = (event.text("toolCallId"), event.text("toolName"));
-                let input = event.get("input");
-                emit.tool(id, name, input);
+                emit.tool(id, name, event.get("input"));
             }
-            ("content_end", "tool") => self.tool_end(event, emit),
+            ("content_end", "tool") => {
+                let error = event.non_null("error");
+                // The output is a list of results, each of which may have failed.
+                let failed = |part: &Value| part.at("success").as_bool() == Some(false);
+                let failed = error.is_some() || event.items("output").any(failed);
+                emit.finish_tool(&Done {
+                    id,
+                    name,
+                    outcome: if failed { "error" } else { "ok" },
+                    output: error.or(event.get("output")),
+                    duration_ms: event.u64("durationMs"),
+                    ..Done::default()
+                });
+            }
             ("content_update", _) => {
-                let data = serde_json::json!({"id": event.text("toolCallId"), "update": event.get("update")});
-                emit.status("progress", event.text("toolName"), data);
+                let data = serde_json::json!({"id": id, "update": event.get("update")});
+                emit.status("progress", name, data);
             }
-            ("iteration_start", _) => self.start(emit),
+            ("iteration_start", _) => emit.begin(SPEC.name, self.model.as_deref(), None),
             ("iteration_end" | "done", _) => {}
             ("usage", _) => {
                 spend(&mut self.spent, usage(event), event.at("cost").as_f64());
                 emit.note_spent(&self.spent);
             }
             ("error", _) => {
-                let message = event.get("error").map(sentence).unwrap_or_default();
-                if event.get("recoverable").and_then(Value::as_bool) != Some(true) {
-                    self.error = event.get("error").cloned();
+                let error = event.get("error");
+                if !event.is("recoverable") {
+                    self.error = error.cloned();
                 }
+                let message = error.map(sentence).unwrap_or_default();
                 emit.status("error", &one_line(&message), event.clone());
             }
             (type_, _) => {
                 let kind = if event.text("noticeType") == "recovery" { "retry" } else { "info" };
-                let message = event.opt_text("message").map_or(type_, |message| message);
+                let message = event.opt_text("message").unwrap_or(type_);
                 emit.status(kind, &one_line(message), event.clone());
             }
         }
     }
 
-    /// A tool's output is a list of results, each of which may have failed.
-    fn tool_end(&mut self, event: &Value, emit: &mut Emit<'_>) {
-        let output = event.non_null("output");
-        let parts = output.and_then(Value::as_array).into_iter().flatten();
-        let failed = |part: &Value| part.get("success").and_then(Value::as_bool) == Some(false);
-        let error = event.non_null("error");
-        let bad = error.is_some() || parts.clone().any(failed);
-        emit.finish_tool(&Done {
-            id: event.text("toolCallId"),
-            name: event.text("toolName"),
-            outcome: if bad { "error" } else { "ok" },
-            output: error.or(output),
-            duration_ms: event.u64("durationMs"),
-            ..Done::default()
-        });
-    }
-
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
+        emit.begin(SPEC.name, self.model.as_deref(), None);
         let used = value.at("usage");
         let known = std::mem::take(&mut self.spent);
         let spent = Spent {
@@ -173,17 +149,14 @@ impl Cline {
             ..Spent::default()
         };
         let error = self.error.take();
-        match value.text("finishReason") {
+        match value.filled("finishReason").unwrap_or("completed") {
             "aborted" => emit.cancelled("aborted", Some("aborted"), &spent),
             reason @ ("error" | "max_iterations" | "mistake_limit") => {
-                let message =
-                    error.as_ref().map_or_else(|| value.text("text").to_owned(), sentence);
-                emit.fail(failure(&message, reason, None), &spent);
+                let message = error.as_ref().map(sentence);
+                let message = message.as_deref().unwrap_or(value.text("text"));
+                emit.fail(failure(message, reason, None), &spent);
             }
-            reason => {
-                let stop = if reason.is_empty() { "completed" } else { reason };
-                emit.complete(stop, value.opt_text("text"), &spent);
-            }
+            stop => emit.complete(stop, value.opt_text("text"), &spent),
         }
     }
 }

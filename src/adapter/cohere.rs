@@ -11,7 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     versions: "v2, by its documentation, 2026",
     about: "Cohere API v2, raw body",
     usage: "curl -N https://api.cohere.com/v2/chat -d '{\"stream\":true,...}'",
-    keys: "cached_tokens citations finish_reason function message tokens tool_calls tool_plan",
+    keys: "cached_tokens citations finish_reason function tokens tool_calls tool_plan",
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Cohere::default()),
@@ -42,61 +42,44 @@ impl Runtime for Cohere {
         let key = value.u64("index").unwrap_or(0).to_string();
         let delta = value.at("delta");
         let message = delta.at("message");
-        let part = |key| message.get(key).unwrap_or(&Value::Null);
-        let over = emit.over();
         match value.opt_text("type").unwrap_or(event) {
             "message-start" => {
-                begin(emit);
+                emit.begin(SPEC.name, None, None);
                 self.message(message, emit);
             }
             "content-start" | "content-delta" => {
                 finish("plan", emit);
-                content(&key, part("content"), emit);
+                content(&key, message.at("content"), emit);
             }
             "content-end" => finish(&key, emit),
-            "tool-plan-delta" => self.plan(message, emit),
+            "tool-plan-delta" => emit.say((TextKind::Reasoning, "plan"), message, "tool_plan"),
             "tool-call-start" => {
                 finish("plan", emit);
-                self.call(&key, part("tool_calls"), emit);
+                self.call(&key, message.at("tool_calls"), emit);
             }
             "tool-call-delta" => {
-                let more = message.pointer("/tool_calls/function/arguments");
-                self.held.add(&key, more.and_then(Value::as_str).unwrap_or_default());
+                let function = message.at("tool_calls").at("function");
+                self.held.add(&key, function.text("arguments"));
             }
             "tool-call-end" => self.held.start(&key, emit),
-            "citation-start" => emit.status("info", "citation", part("citations").clone()),
+            "citation-start" => emit.status("info", "citation", message.at("citations").clone()),
             "citation-end" => {}
-            "message-end" if over => emit.late(&value),
+            "message-end" if emit.over() => emit.late(&value),
             "message-end" => self.end(delta, emit),
-            "" if value.get("message").is_some_and(Value::is_object) => {
-                begin(emit);
+            "" if value.at("message").is_object() => {
+                emit.begin(SPEC.name, None, None);
                 self.message(value.at("message"), emit);
                 self.end(&value, emit);
             }
             "" if value.opt_text("message").is_some() || value.get("error").is_some() => {
-                if !emit.error_after_turn(&value) {
-                    self.held.start_all(emit);
-                    emit.fail_with(&value, &Spent::default());
-                }
+                self.held.fail(&value, &Spent::default(), emit);
             }
-            type_ => {
-                emit.other(type_, &value);
-            }
+            type_ => emit.other(type_, &value),
         }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if emit.turn_open() {
-            self.held.start_all(emit);
-        }
-        Verdict::MissingResult
-    }
-}
-
-fn begin(emit: &mut Emit<'_>) {
-    if !emit.turn_open() {
-        let runtime = SPEC.name.into();
-        emit.start_turn(&TurnStarted { runtime, ..TurnStarted::default() });
+        self.held.end(emit)
     }
 }
 
@@ -104,10 +87,8 @@ fn content(key: &str, content: &Value, emit: &mut Emit<'_>) {
     if !matches!(content.opt_text("type"), None | Some("text" | "thinking")) {
         return emit.status("info", "content of another type", content.clone());
     }
-    for (kind, field) in [(TextKind::Reasoning, "thinking"), (TextKind::Answer, "text")] {
-        let said = said_at(content, field, emit);
-        emit.delta(&text(kind, key), said);
-    }
+    emit.say((TextKind::Reasoning, key), content, "thinking");
+    emit.say((TextKind::Answer, key), content, "text");
 }
 
 fn finish(key: &str, emit: &mut Emit<'_>) {
@@ -119,51 +100,40 @@ fn finish(key: &str, emit: &mut Emit<'_>) {
 impl Cohere {
     /// What a message holds, whole.
     fn message(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        let all = |key: &str| message.get(key).and_then(Value::as_array).into_iter().flatten();
-        self.plan(message, emit);
+        emit.say((TextKind::Reasoning, "plan"), message, "tool_plan");
         finish("plan", emit);
-        for (index, part) in all("content").enumerate() {
-            let key = index.to_string();
-            content(&key, part, emit);
-            finish(&key, emit);
+        for (index, part) in message.items("content").enumerate() {
+            content(&index.to_string(), part, emit);
+            finish(&index.to_string(), emit);
         }
-        for (index, call) in all("tool_calls").enumerate() {
-            let key = index.to_string();
-            self.call(&key, call, emit);
-            self.held.start(&key, emit);
+        for (index, call) in message.items("tool_calls").enumerate() {
+            self.call(&index.to_string(), call, emit);
+            self.held.start(&index.to_string(), emit);
         }
-        for citation in all("citations") {
+        for citation in message.items("citations") {
             emit.status("info", "citation", citation.clone());
         }
     }
 
-    fn plan(&self, message: &Value, emit: &mut Emit<'_>) {
-        let said = said_at(message, "tool_plan", emit);
-        emit.delta(&text(TextKind::Reasoning, "plan"), said);
-    }
-
     fn call(&mut self, key: &str, call: &Value, emit: &mut Emit<'_>) {
         let function = call.at("function");
-        self.held.begin(key, (call.text("id"), function.text("name")), emit);
-        self.held.add(key, function.text("arguments"));
+        let tool = (call.text("id"), function.text("name"));
+        self.held.piece(key, tool, function.text("arguments"), emit);
     }
 
     fn end(&mut self, end: &Value, emit: &mut Emit<'_>) {
         self.held.start_all(emit);
-        let used = end.at("usage");
-        let count = |path| used.pointer(path).and_then(Value::as_u64);
-        let usage = Usage {
-            input_tokens: count("/tokens/input_tokens"),
-            output_tokens: count("/tokens/output_tokens"),
-            cache_read_tokens: count("/cached_tokens"),
+        let usage = end.get("usage").filter(|usage| usage.is_object()).map(|usage| Usage {
+            input_tokens: usage.at("tokens").u64("input_tokens"),
+            output_tokens: usage.at("tokens").u64("output_tokens"),
+            cache_read_tokens: usage.u64("cached_tokens"),
             ..Usage::default()
-        };
-        let usage = used.is_object().then_some(usage);
+        });
         let spent = Spent { usage, ..Spent::default() };
         match end.opt_text("finish_reason").unwrap_or("message-end") {
             stop @ ("ERROR" | "ERROR_TOXIC" | "ERROR_LIMIT" | "TIMEOUT") => {
-                let message = end.non_null("error").map(sentence);
-                emit.fail(failure(message.as_deref().unwrap_or_default(), stop, None), &spent);
+                let message = end.non_null("error").map(sentence).unwrap_or_default();
+                emit.fail(failure(&message, stop, None), &spent);
             }
             stop => emit.complete(stop, None, &spent),
         }

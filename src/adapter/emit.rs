@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
 use super::framing::Head;
-use super::json::{ValueExt, describe, one_line, tool_kind};
+use super::json::{ValueExt, describe, one_line, said_at, tool_kind};
 use super::keys::{Kept, Keys};
 use crate::codec::{self, Malformed, Object, Place};
 use crate::event::{Failure, Spent, TurnStarted};
-use crate::guard::{Guard, Notice, Text, ToolEnd, ToolStart};
+use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd, ToolStart};
 use crate::time::Time;
 
 /// The guard, at a time. What a guard answers is asked of it directly.
@@ -286,5 +286,11 @@ impl<'a> Emit<'a> {
         let (model, session) = (model.map(Into::into), session.map(Into::into));
         let runtime = runtime.into();
         self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
+    }
+
+    /// Adds the text of a field to a block of the main agent, see [`said_at`].
+    pub fn say(&mut self, (kind, key): (TextKind, &str), value: &Value, field: &str) {
+        let said = said_at(value, field, self);
+        self.delta(&Text { key, kind, parent: None }, said);
     }
 }

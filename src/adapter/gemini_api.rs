@@ -18,12 +18,12 @@ pub(super) const SPEC: Spec = Spec {
     about: "Gemini API, raw body",
     usage: "curl -N 'https://generativelanguage.googleapis.com/v1beta/models/MODEL:streamGenerateContent?alt=sse'",
     keys: "total_cached_tokens total_input_tokens total_output_tokens total_thought_tokens \
-        total_tokens total_tool_use_tokens consumedCredits content created delta event_type interaction interaction_id object \
-        remainingCredits response signature step traceId updated blockReason candidates candidatesTokenCount candidatesTokensDetails createTime \
-        finishMessage finishReason functionCall jsonPath modality modelVersion numberValue \
-        partialArgs parts promptFeedback promptTokenCount promptTokensDetails responseId \
-        stringValue thought thoughtSignature thoughtsTokenCount tokenCount totalTokenCount \
-        trafficType usageMetadata willContinue",
+        total_tool_use_tokens consumedCredits created event_type interaction interaction_id object \
+        remainingCredits response step traceId updated blockReason candidates candidatesTokenCount \
+        candidatesTokensDetails createTime finishMessage finishReason functionCall jsonPath \
+        modality modelVersion numberValue partialArgs parts promptFeedback promptTokenCount \
+        promptTokensDetails responseId stringValue thought thoughtSignature thoughtsTokenCount \
+        tokenCount totalTokenCount trafficType usageMetadata willContinue",
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Gemini::default()),
@@ -38,26 +38,18 @@ fn detect(value: &Value) -> Match {
     let value = inner(value);
     let has = |key: &str| value.get(key).is_some();
     let theirs = has("usageMetadata") || has("modelVersion") || has("promptFeedback");
-    let said = value.pointer("/candidates/0/content").is_some();
-    let error = value.at("error");
-    let status = error.opt_text("status");
     let response = theirs && (has("candidates") || has("promptFeedback"));
-    let refused = status.is_some() && error.get("code").is_some_and(Value::is_u64);
-    if said || response || refused {
-        Match::Sure
-    } else if theirs {
-        Match::Maybe
-    } else {
-        Match::No
-    }
+    let error = value.at("error");
+    let refused = error.opt_text("status").is_some() && error.u64("code").is_some();
+    let maybe = if theirs { Match::Maybe } else { Match::No };
+    let said = value.pointer("/candidates/0/content").is_some();
+    if said || response || refused { Match::Sure } else { maybe }
 }
 
 /// Code Assist wraps every response.
 fn inner(value: &Value) -> &Value {
-    value
-        .get("response")
-        .filter(|r| r.get("candidates").is_some() || r.get("usageMetadata").is_some())
-        .unwrap_or(value)
+    let ours = |r: &&Value| r.get("candidates").is_some() || r.get("usageMetadata").is_some();
+    value.get("response").filter(ours).unwrap_or(value)
 }
 
 #[derive(Default)]
@@ -85,8 +77,8 @@ impl Runtime for Gemini {
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
         if emit.turn_open() {
-            self.release(emit);
-            self.interaction.release(emit);
+            self.partial.start(emit);
+            self.interaction.held.start_all(emit);
             if tail == Tail::Clean && !self.interaction.open {
                 self.complete(emit);
             }
@@ -98,17 +90,23 @@ impl Runtime for Gemini {
 impl Gemini {
     fn response(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
-            self.release(emit);
-            let failure = emit.failure(error);
-            emit.fail(failure, &self.spent);
-            self.close();
-            return;
+            self.partial.start(emit);
+            emit.fail_with(error, &self.spent);
+            return self.close();
         }
         let ours = ["candidates", "usageMetadata", "promptFeedback"];
         if !ours.iter().any(|key| value.get(key).is_some()) {
             return emit.status("info", "an unknown message", value.clone());
         }
-        self.begin(value, emit);
+        let id = value.text("responseId");
+        if emit.turn_open() && !id.is_empty() && id != self.id && self.stop.is_some() {
+            self.complete(emit);
+        }
+        if !emit.turn_open() {
+            self.close();
+            id.clone_into(&mut self.id);
+            emit.begin(SPEC.name, value.opt_text("modelVersion"), None);
+        }
         if let Some(usage) = value.get("usageMetadata").and_then(usage) {
             self.spent.usage = Some(usage);
             emit.note_spent(&self.spent);
@@ -118,108 +116,57 @@ impl Gemini {
             emit.status("warning", "the prompt was blocked", feedback.clone());
             self.stop = Some(reason.to_owned());
         }
-        let candidates = value.at("candidates").as_array();
-        for candidate in candidates.into_iter().flatten() {
-            self.candidate(candidate, emit);
-        }
-    }
-
-    fn begin(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let id = value.text("responseId");
-        if emit.turn_open() {
-            if id.is_empty() || id == self.id || self.stop.is_none() {
-                return;
+        for candidate in value.items("candidates") {
+            let index = candidate.u64("index").unwrap_or(0);
+            for part in candidate.at("content").items("parts") {
+                self.part(index, part, emit);
             }
-            self.complete(emit);
-        }
-        self.close();
-        id.clone_into(&mut self.id);
-        let model = value.opt_text("modelVersion");
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            model: model.map(Into::into),
-            ..TurnStarted::default()
-        });
-    }
-
-    fn candidate(&mut self, candidate: &Value, emit: &mut Emit<'_>) {
-        let index = candidate.u64("index").unwrap_or(0);
-        let parts = candidate.pointer("/content/parts");
-        for part in parts.and_then(Value::as_array).into_iter().flatten() {
-            self.part(index, part, emit);
-        }
-        if let Some(stop) = candidate.opt_text("finishReason")
-            && (self.stop.is_none() || index == 0)
-        {
-            self.stop = Some(stop.to_owned());
-        }
-        if let Some(grounding) = candidate.get("groundingMetadata") {
-            emit.status("info", "grounding", grounding.clone());
+            if let Some(stop) = candidate.opt_text("finishReason")
+                && (self.stop.is_none() || index == 0)
+            {
+                self.stop = Some(stop.to_owned());
+            }
+            if let Some(grounding) = candidate.get("groundingMetadata") {
+                emit.status("info", "grounding", grounding.clone());
+            }
         }
     }
 
     fn part(&mut self, index: u64, part: &Value, emit: &mut Emit<'_>) {
-        let key = index.to_string();
+        let current = self.texts.of(index);
         if let Some(said) = part.opt_text("text") {
-            let thought = part.is("thought");
-            let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
-            let current = self.texts.of(index);
-            current.delta((kind, &key), said, emit);
+            current.delta((kind_of(part), &index.to_string()), said, emit);
         } else if let Some(call) = part.get("functionCall") {
-            self.texts.of(index).finish(emit);
-            self.function(call, emit);
+            current.finish(emit);
+            if call.is("willContinue") || self.partial.open.is_some() {
+                return self.partial.add(call, emit);
+            }
+            let input = call.get("args").map(raw);
+            let call = Call { id: call.text("id"), name: call.text("name"), ..Call::default() };
+            emit.start_named(&call, input.as_deref());
         } else if let Some(code) = part.get("executableCode") {
-            self.texts.of(index).finish(emit);
+            current.finish(emit);
             self.code += 1;
-            let id = format!("code_{}", self.code);
-            let input = raw(code);
-            let call = Call { id: &id, name: "code_execution", ..Call::default() };
-            emit.start_named(&call, Some(&input));
+            let id = &format!("code_{}", self.code);
+            let call = Call { id, name: "code_execution", ..Call::default() };
+            emit.start_named(&call, Some(&raw(code)));
         } else if let Some(result) = part.get("codeExecutionResult") {
-            let ok = result.opt_text("outcome") == Some("OUTCOME_OK");
-            let end = ToolEnd {
+            let ok = result.text("outcome") == "OUTCOME_OK";
+            emit.finish_call(&ToolEnd {
                 id: &format!("code_{}", self.code),
                 name: "code_execution",
                 kind: "execute",
                 outcome: if ok { "ok" } else { "error" },
                 output: result.get("output").map(raw),
                 ..ToolEnd::default()
-            };
-            emit.finish_call(&end);
+            });
         } else if part.as_object().is_some_and(|p| !p.contains_key("thoughtSignature")) {
             emit.status("info", "content of another type", part.clone());
         }
     }
 
-    /// A call comes whole, or in pieces that end with an empty one. It has an id only on some of Google's endpoints.
-    fn function(&mut self, call: &Value, emit: &mut Emit<'_>) {
-        let more = call.is("willContinue");
-        if more || self.partial.is_open() {
-            if call.get("name").is_some() {
-                self.release(emit);
-            }
-            self.partial.add(call);
-            if !more {
-                self.release(emit);
-            }
-            return;
-        }
-        let id = call.text("id");
-        let name = call.text("name");
-        let input = call.get("args").map(raw);
-        emit.start_named(&Call { id, name, ..Call::default() }, input.as_deref());
-    }
-
-    /// Starts the call whose arguments are being put together.
-    fn release(&mut self, emit: &mut Emit<'_>) {
-        if let Some((id, name, input)) = self.partial.take() {
-            let input = raw(&input);
-            emit.start_named(&Call { id: &id, name: &name, ..Call::default() }, Some(&input));
-        }
-    }
-
     fn complete(&mut self, emit: &mut Emit<'_>) {
-        self.release(emit);
+        self.partial.start(emit);
         if let Some(stop) = self.stop.take() {
             emit.complete(&stop, None, &self.spent);
             self.close();
@@ -228,29 +175,26 @@ impl Gemini {
 
     /// Forgets the turn that has ended.
     fn close(&mut self) {
-        self.id.clear();
-        self.stop = None;
-        self.spent = Spent::default();
-        self.texts = Currents::default();
-        self.partial = Partial::default();
+        let interaction = std::mem::take(&mut self.interaction);
+        *self = Self { interaction, code: self.code, ..Self::default() };
     }
 }
 
 /// Tokens in this API's words, counted over the whole response; thoughts are apart from the candidates.
 pub(super) fn usage(usage: &Value) -> Option<Usage> {
-    let count = |key: &str| usage.u64(key);
-    let (said, thought) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
-    let output = match (said, thought) {
-        (None, None) => None,
-        (said, thought) => Some(said.unwrap_or(0).saturating_add(thought.unwrap_or(0))),
+    let reasoning_tokens = usage.u64("thoughtsTokenCount");
+    let outputs = [usage.u64("candidatesTokenCount"), reasoning_tokens];
+    let usage = Usage {
+        input_tokens: usage.u64("promptTokenCount"),
+        output_tokens: outputs.into_iter().flatten().reduce(u64::saturating_add),
+        cache_read_tokens: usage.u64("cachedContentTokenCount"),
+        reasoning_tokens,
+        ..Usage::default()
     };
-    let input = count("promptTokenCount");
-    input.or(output).map(|_| Usage {
-        input_tokens: input,
-        output_tokens: output,
-        cache_read_tokens: count("cachedContentTokenCount"),
-        cache_write_tokens: None,
-        reasoning_tokens: thought,
-        total_tokens: None,
-    })
+    usage.input_tokens.or(usage.output_tokens).map(|_| usage)
+}
+
+/// The kind of a part with a text.
+pub(super) fn kind_of(part: &Value) -> TextKind {
+    if part.is("thought") { TextKind::Reasoning } else { TextKind::Answer }
 }

@@ -57,6 +57,11 @@ pub trait ValueExt {
         self.field(key)?.as_str()
     }
 
+    /// Its string, unless it is empty.
+    fn filled(&self, key: &str) -> Option<&str> {
+        self.opt_text(key).filter(|text| !text.is_empty())
+    }
+
     /// Its count.
     fn u64(&self, key: &str) -> Option<u64> {
         self.field(key)?.as_u64()

@@ -12,7 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     about: "Ollama API, raw body",
     usage: "curl -N http://localhost:11434/api/chat -d '{\"model\":\"MODEL\",...}'",
     keys: "context created_at done done_reason eval_count eval_duration function load_duration \
-        message prompt_eval_count prompt_eval_duration response tool_calls total_duration",
+        prompt_eval_count prompt_eval_duration response tool_calls total_duration",
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Ollama::default()),
@@ -40,18 +40,11 @@ impl Runtime for Ollama {
             return;
         }
         let message = value.get("message").filter(|m| m.is_object());
-        if message.is_none() && value.opt_text("response").is_none() && value.get("done").is_none()
-        {
+        let ours = value.opt_text("response").is_some() || value.get("done").is_some();
+        if message.is_none() && !ours {
             return emit.status("info", "an unknown message", value);
         }
-        if !emit.turn_open() {
-            self.said = Current::default();
-            emit.start_turn(&TurnStarted {
-                runtime: SPEC.name.into(),
-                model: value.opt_text("model").map(Into::into),
-                ..TurnStarted::default()
-            });
-        }
+        emit.begin(SPEC.name, value.opt_text("model"), None);
         let message = message.unwrap_or(&value);
         for (kind, key) in [
             (TextKind::Reasoning, "thinking"),
@@ -59,36 +52,26 @@ impl Runtime for Ollama {
             (TextKind::Answer, "response"),
         ] {
             let said = said_at(message, key, emit);
-            self.said.delta(
-                (kind, if kind == TextKind::Answer { "text" } else { key }),
-                said,
-                emit,
-            );
+            self.said.delta((kind, "text"), said, emit);
         }
         for call in message.items("tool_calls") {
             self.said.finish(emit);
             let function = call.get("function").unwrap_or(call);
-            emit.tool(
-                call.text("id"),
-                function.text("name"),
-                arguments(function.get("arguments")).as_ref(),
-            );
+            let input = arguments(function.get("arguments"));
+            emit.tool(call.text("id"), function.text("name"), input.as_ref());
         }
         if value.is("done") {
             let stop = value.opt_text("done_reason").unwrap_or("done");
-            emit.complete(stop, None, &spent(&value));
+            // The server says no count of what is zero or comes from its cache.
+            let (input_tokens, output_tokens) =
+                (value.u64("prompt_eval_count"), value.u64("eval_count"));
+            let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+            let spent = Spent {
+                usage: input_tokens.or(output_tokens).map(|_| usage),
+                duration_ms: value.u64("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
+                ..Spent::default()
+            };
+            emit.complete(stop, None, &spent);
         }
-    }
-}
-
-/// Tokens and time; the server says no count of what is zero or comes from its cache.
-fn spent(value: &Value) -> Spent {
-    let count = |key: &str| value.u64(key);
-    let (input, output) = (count("prompt_eval_count"), count("eval_count"));
-    let usage = Usage { input_tokens: input, output_tokens: output, ..Usage::default() };
-    Spent {
-        usage: input.or(output).map(|_| usage),
-        duration_ms: count("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
-        ..Spent::default()
     }
 }

@@ -11,15 +11,16 @@ pub(super) const SPEC: Spec = Spec {
     versions: "captures of OpenAI, Azure, Groq, OpenRouter",
     about: "OpenAI Chat Completions, raw body",
     usage: "curl -N https://api.openai.com/v1/chat/completions -d '{\"stream\":true,...}'",
-    keys: "audio executed_tools expires_at reasoning_details search_results transcript accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
+    keys: "audio executed_tools expires_at reasoning_details search_results transcript \
+        accepted_prediction_tokens audio_tokens cached_tokens channel choices completion_time \
         completion_tokens completion_tokens_details content_filter_results cost_details created \
         detected failed_generation filtered finish_reason format function hate image_tokens \
         is_byok jailbreak logprobs native_finish_reason obfuscation object odd \
         prompt_filter_results prompt_index prompt_time prompt_tokens prompt_tokens_details \
-        queue_time reasoning reasoning_content reasoning_details reasoning_tokens reference_ids \
-        refusal rejected_prediction_tokens seed self_harm severity sexual status_code \
-        system_fingerprint tool_calls total_time upstream_inference_completions_cost \
-        upstream_inference_cost upstream_inference_prompt_cost violence x_groq",
+        queue_time reasoning reasoning_content reasoning_tokens reference_ids refusal \
+        rejected_prediction_tokens seed self_harm severity sexual status_code system_fingerprint \
+        tool_calls total_time upstream_inference_completions_cost upstream_inference_cost \
+        upstream_inference_prompt_cost violence x_groq",
     detect,
     framing: Framing::Frames,
     new: |_| Box::new(Chat::default()),
@@ -29,25 +30,15 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let object = value.text("object");
-    let choices = value.get("choices").is_some_and(Value::is_array);
-    if choices && object.starts_with("chat.completion") {
-        return Match::Sure;
-    }
-    if choices && object == "text_completion" {
-        return Match::Sure;
-    }
-    let choice = value.pointer("/choices/0");
-    let said = choice.is_some_and(|c| c.get("delta").or_else(|| c.get("message")).is_some());
-    if said || (choices && has("prompt_filter_results")) {
-        return Match::Sure;
-    }
-    let error = value.get("error").filter(|_| !has("type"));
-    let known = ["param", "code", "type"];
-    let known = |e: &Value| known.iter().any(|key| e.get(key).is_some());
-    match error {
-        Some(error) if error.opt_text("message").is_some() && known(error) => Match::Maybe,
-        _ => Match::No,
-    }
+    let ours = object.starts_with("chat.completion") || object == "text_completion";
+    let choice = value.pointer("/choices/0").unwrap_or(&Value::Null);
+    let said = choice.get("delta").or(choice.get("message")).is_some();
+    let error = value.at("error");
+    let known = ["param", "code", "type"].iter().any(|key| error.get(key).is_some());
+    let sure = value.at("choices").is_array() && (ours || has("prompt_filter_results"));
+    let maybe = known && !has("type") && error.opt_text("message").is_some();
+    let maybe = if maybe { Match::Maybe } else { Match::No };
+    if said || sure { Match::Sure } else { maybe }
 }
 
 #[derive(Default)]
@@ -66,8 +57,7 @@ struct Chat {
 impl Runtime for Chat {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let error = value.non_null("error");
-        let choices = value.at("choices").as_array();
-        if choices.is_none() && error.is_none() {
+        if !value.at("choices").is_array() && error.is_none() {
             return emit.status("info", "an unknown message", value);
         }
         let id = value.text("id");
@@ -81,12 +71,11 @@ impl Runtime for Chat {
             emit.note_spent(&self.spent);
         }
         let rotated = id != self.id;
-        for choice in choices.into_iter().flatten() {
+        for choice in value.items("choices") {
             self.choice(choice, rotated, emit);
         }
-        let choice = |c: &'_ Value| c.non_null("error").cloned();
-        let failed = choices.into_iter().flatten().find_map(choice);
-        if let Some(error) = error.or(failed.as_ref()) {
+        let failed = value.items("choices").find_map(|choice| choice.non_null("error"));
+        if let Some(error) = error.or(failed) {
             self.held.start_all(emit);
             emit.fail_with(error, &self.spent);
             self.close();
@@ -101,13 +90,10 @@ impl Runtime for Chat {
     }
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if emit.turn_open() {
-            self.held.start_all(emit);
-            if let Some(stop) = self.stop.take().filter(|_| tail == Tail::Clean) {
-                self.complete(&stop, emit);
-            }
+        if let Some(stop) = self.stop.take().filter(|_| emit.turn_open() && tail == Tail::Clean) {
+            self.complete(&stop, emit);
         }
-        Verdict::MissingResult
+        self.held.end(emit)
     }
 }
 
@@ -115,31 +101,21 @@ impl Chat {
     /// Opens the turn of a response; Azure's first chunk names neither it nor the model. Some servers give every chunk an id
     /// of its own, so another id alone does not begin another response.
     fn begin(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        let begins = value.pointer("/choices/0").is_some_and(|choice| {
-            choice.get("message").is_some() || choice.pointer("/delta/role").is_some()
-        });
-        if emit.turn_open()
-            && begins
-            && id != self.id
-            && let Some(stop) = self.stop.take()
-        {
+        let first = value.pointer("/choices/0");
+        if emit.turn_open() {
+            let begins = first.is_some_and(|choice| {
+                choice.get("message").is_some() || choice.pointer("/delta/role").is_some()
+            });
             // The response before it did not say that it was done.
+            let Some(stop) = self.stop.take_if(|_| begins && id != self.id) else { return };
             self.complete(&stop, emit);
-        } else if emit.turn_open() {
-            return;
         }
-        let model = value.opt_text("model").filter(|m| !m.is_empty());
-        let empty = value.pointer("/choices/0").is_none() && value.get("error").is_none();
-        if model.is_none() && empty {
-            return;
+        let model = value.filled("model");
+        if model.is_some() || first.is_some() || value.get("error").is_some() {
+            self.close();
+            id.clone_into(&mut self.id);
+            emit.begin(SPEC.name, model, None);
         }
-        self.close();
-        id.clone_into(&mut self.id);
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            model: model.map(Into::into),
-            ..TurnStarted::default()
-        });
     }
 
     fn choice(&mut self, choice: &Value, rotated: bool, emit: &mut Emit<'_>) {
@@ -147,117 +123,51 @@ impl Chat {
         let first = *self.first.get_or_insert(index);
         let index = if rotated { first } else { index };
         let key = index.to_string();
-        if let Some(said) = choice.opt_text("text") {
-            self.texts.of(index).delta((TextKind::Answer, &key), said, emit);
+        let texts = self.texts.of(index);
+        texts.delta((TextKind::Answer, &key), choice.text("text"), emit);
+        let delta = choice.get("delta").or(choice.get("message")).unwrap_or(&Value::Null);
+        let details = details(delta, emit);
+        let reasoning = delta.opt_text("reasoning_content").or(delta.opt_text("reasoning"));
+        for (kind, said) in [
+            (TextKind::Reasoning, reasoning.unwrap_or(&details)),
+            (TextKind::Answer, delta.at("audio").text("transcript")),
+            (TextKind::Answer, delta.text("content")),
+            (TextKind::Answer, delta.text("refusal")),
+        ] {
+            texts.delta((kind, &key), said, emit);
         }
-        let delta = choice.get("delta").or_else(|| choice.get("message"));
-        if let Some(delta) = delta {
-            let reasoning = ["reasoning_content", "reasoning"];
-            let reasoning = reasoning.into_iter().find_map(|k| delta.opt_text(k));
-            let details = details(delta, emit);
-            let transcript = delta.pointer("/audio/transcript").and_then(Value::as_str);
-            let texts = [
-                (TextKind::Reasoning, reasoning.or(Some(String::as_str(&details)))),
-                (TextKind::Answer, transcript),
-                (TextKind::Answer, delta.opt_text("content")),
-                (TextKind::Answer, delta.opt_text("refusal")),
-            ];
-            for (kind, said) in texts {
-                let said = said.unwrap_or_default();
-                self.texts.of(index).delta((kind, &key), said, emit);
-            }
-            if let Some(content) = delta.get("content").filter(|c| !c.is_string()) {
-                self.parts((index, &key), TextKind::Answer, content, emit);
-            }
-            if let Some(data) = delta.pointer("/audio/data") {
-                emit.status("info", "audio", serde_json::json!({"data": data}));
-            }
-            self.executed(delta, index, emit);
-            let tools = delta.at("tool_calls").as_array();
-            for (at, tool) in tools.into_iter().flatten().enumerate() {
-                self.tool((index, at), tool, emit);
-            }
-            if let Some(function) = delta.get("function_call").filter(|f| f.is_object()) {
-                self.function(&format!("{key}/f"), "", function, emit);
-            }
+        parts(texts, (TextKind::Answer, &key), delta.at("content"), emit);
+        if let Some(data) = delta.pointer("/audio/data") {
+            emit.status("info", "audio", serde_json::json!({"data": data}));
         }
-        let stop = choice.opt_text("finish_reason").filter(|r| !r.is_empty());
-        if let Some(stop) = stop {
-            self.texts.of(index).finish(emit);
+        for (at, tool) in delta.items("executed_tools").enumerate() {
+            texts.finish(emit);
+            executed(at, tool, emit);
+        }
+        for (at, tool) in delta.items("tool_calls").enumerate() {
+            let place = format!("{key}/{}", tool.u64("index").unwrap_or(at as u64));
+            // The call before it has all of its arguments.
+            if !self.held.has(&place) {
+                self.held.start_under(&format!("{key}/"), emit);
+                texts.finish(emit);
+            }
+            let function = tool.get("function").or(tool.get("custom")).unwrap_or(&Value::Null);
+            let arguments = function.opt_text("arguments").unwrap_or(function.text("input"));
+            let tool = (tool.text("id"), function.text("name"));
+            self.held.piece(&place, tool, arguments, emit);
+        }
+        if let Some(function) = delta.get("function_call").filter(|f| f.is_object()) {
+            let arguments = function.opt_text("arguments").unwrap_or(function.text("input"));
+            self.held.piece(&format!("{key}/f"), ("", function.text("name")), arguments, emit);
+        }
+        if let Some(stop) = choice.filled("finish_reason") {
+            texts.finish(emit);
             self.held.start_under(&format!("{key}/"), emit);
             // Of several choices the first one speaks for the turn.
             if self.stop.is_none() || index == 0 {
                 self.stop = Some(stop.to_owned());
             }
         }
-    }
-
-    /// The tools that the server has run (Groq), by their index: first the call, then the same with its output.
-    fn executed(&mut self, delta: &Value, index: u64, emit: &mut Emit<'_>) {
-        let tools = delta.at("executed_tools").as_array();
-        for (at, tool) in tools.into_iter().flatten().enumerate() {
-            self.texts.of(index).finish(emit);
-            let number = tool.u64("index").unwrap_or(at as u64);
-            let (id, name) =
-                (format!("executed_{number}"), tool.opt_text("type").unwrap_or("tool"));
-            let input = arguments(tool.get("arguments"));
-            emit.tool(&id, name, input.as_ref());
-            if let Some(output) = tool.non_null("output") {
-                let output = Some(output);
-                emit.tool_done(&id, name, "unknown", output);
-            }
-            if let Some(results) = tool.non_null("search_results") {
-                emit.status(
-                    "progress",
-                    name,
-                    serde_json::json!({"id": id, "search_results": results}),
-                );
-            }
-        }
-    }
-
-    /// Content that is no string: a list of parts, as models print it that think in the content; what is unknown is kept.
-    fn parts(
-        &mut self,
-        (index, key): (u64, &str),
-        kind: TextKind,
-        content: &Value,
-        emit: &mut Emit<'_>,
-    ) {
-        for part in content.as_array().into_iter().flatten() {
-            match (part.get("thinking"), part.opt_text("text")) {
-                (Some(thinking), _) if thinking.is_array() => {
-                    self.parts((index, key), TextKind::Reasoning, thinking, emit);
-                }
-                (_, Some(said)) => self.texts.of(index).delta((kind, key), said, emit),
-                _ => emit.status("info", "content of an unknown type", part.clone()),
-            }
-        }
-        if !content.is_array() && !content.is_null() {
-            emit.status("info", "content of an unknown shape", content.clone());
-        }
-    }
-
-    /// A piece of a tool call, or a whole one; the one before it has all of its arguments.
-    fn tool(&mut self, (choice, at): (u64, usize), tool: &Value, emit: &mut Emit<'_>) {
-        let index = tool.u64("index");
-        let index = index.unwrap_or(at as u64);
-        let key = format!("{choice}/{index}");
-        let id = tool.text("id");
-        if !self.held.has(&key) {
-            self.held.start_under(&format!("{choice}/"), emit);
-            self.texts.of(choice).finish(emit);
-        }
-        let nothing = Value::Null;
-        let function = tool.get("function").or_else(|| tool.get("custom"));
-        self.function(&key, id, function.unwrap_or(&nothing), emit);
-    }
-
-    fn function(&mut self, key: &str, id: &str, function: &Value, emit: &mut Emit<'_>) {
-        let name = function.text("name");
-        self.held.begin(key, (id, name), emit);
-        let arguments = function.opt_text("arguments").or_else(|| function.opt_text("input"));
-        self.held.add(key, arguments.unwrap_or_default());
     }
 
     fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
@@ -268,12 +178,37 @@ impl Chat {
 
     /// Forgets the turn that has ended.
     fn close(&mut self) {
-        self.over = Some(std::mem::take(&mut self.id));
-        self.first = None;
-        self.stop = None;
-        self.spent = Spent::default();
-        self.texts = Currents::default();
-        self.held = HeldTools::default();
+        *self = Self { over: Some(std::mem::take(&mut self.id)), ..Self::default() };
+    }
+}
+
+/// Content that is no string: a list of parts, some of them thoughts; what is unknown is kept.
+fn parts(texts: &mut Current, (kind, key): (TextKind, &str), content: &Value, emit: &mut Emit<'_>) {
+    for part in content.as_array().into_iter().flatten() {
+        match (part.at("thinking"), part.opt_text("text")) {
+            (thinking @ Value::Array(_), _) => {
+                parts(texts, (TextKind::Reasoning, key), thinking, emit);
+            }
+            (_, Some(said)) => texts.delta((kind, key), said, emit),
+            _ => emit.status("info", "content of an unknown type", part.clone()),
+        }
+    }
+    if !matches!(content, Value::Null | Value::String(_) | Value::Array(_)) {
+        emit.status("info", "content of an unknown shape", content.clone());
+    }
+}
+
+/// A tool that the server has run (Groq), by its index: first the call, then the same with its output.
+fn executed(at: usize, tool: &Value, emit: &mut Emit<'_>) {
+    let id = format!("executed_{}", tool.u64("index").unwrap_or(at as u64));
+    let name = tool.opt_text("type").unwrap_or("tool");
+    emit.tool(&id, name, arguments(tool.get("arguments")).as_ref());
+    if let Some(output) = tool.non_null("output") {
+        emit.tool_done(&id, name, "unknown", Some(output));
+    }
+    if let Some(results) = tool.non_null("search_results") {
+        let data = serde_json::json!({"id": id, "search_results": results});
+        emit.status("progress", name, data);
     }
 }
 
@@ -292,21 +227,19 @@ fn details(delta: &Value, emit: &mut Emit<'_>) -> String {
 /// The usage of a response, in this API's words; the gateways' cost is in US dollars. xAI counts the reasoning beside the
 /// completion and not in it, which its total shows.
 fn spent(usage: &Value) -> Spent {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let reasoning = count("/completion_tokens_details/reasoning_tokens");
-    let output = count("/completion_tokens");
-    let sum = count("/prompt_tokens").zip(output).map(|(input, output)| input + output);
-    let beside = sum.zip(reasoning).map(|(sum, reasoning)| sum + reasoning);
-    let apart =
-        reasoning.filter(|n| *n > 0 && beside.is_some() && beside == count("/total_tokens"));
+    let (input, output) = (usage.u64("prompt_tokens"), usage.u64("completion_tokens"));
+    let (total, details) = (usage.u64("total_tokens"), usage.at("completion_tokens_details"));
+    let reasoning = details.u64("reasoning_tokens");
+    let sum = input.zip(output).zip(reasoning).map(|((input, output), n)| input + output + n);
+    let beside = reasoning.filter(|_| sum.is_some() && sum == total).unwrap_or(0);
     Spent {
         usage: Some(Usage {
-            input_tokens: count("/prompt_tokens"),
-            output_tokens: output.map(|output| output + apart.unwrap_or(0)),
-            cache_read_tokens: count("/prompt_tokens_details/cached_tokens"),
+            input_tokens: input,
+            output_tokens: output.map(|output| output + beside),
+            cache_read_tokens: usage.at("prompt_tokens_details").u64("cached_tokens"),
             cache_write_tokens: None,
             reasoning_tokens: reasoning,
-            total_tokens: count("/total_tokens").filter(|_| count("/prompt_tokens").is_none()),
+            total_tokens: total.filter(|_| input.is_none()),
         }),
         cost_usd: usage.at("cost").as_f64(),
         ..Spent::default()

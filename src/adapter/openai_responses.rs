@@ -36,14 +36,12 @@ fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let type_ = value.text("type");
     let whole = value.opt_text("object") == Some("response") && has("output");
-    if whole || (type_.starts_with("response.") && (has("response") || has("item_id"))) {
-        Match::Sure
-    } else if type_.starts_with("response.") || (type_ == "error" && has("sequence_number")) {
-        // Of its errors only the number tells them from others'.
-        if has("sequence_number") { Match::Sure } else { Match::Maybe }
-    } else {
-        Match::No
-    }
+    let ours = type_.starts_with("response.");
+    let named = has("response") || has("item_id") || has("sequence_number");
+    // Of its errors only the number tells them from others'.
+    let error = type_ == "error" && has("sequence_number");
+    let maybe = if ours { Match::Maybe } else { Match::No };
+    if whole || error || (ours && named) { Match::Sure } else { maybe }
 }
 
 #[derive(Default)]
@@ -67,49 +65,41 @@ const MAX_WHOLE: usize = 65_536;
 
 impl Runtime for Responses {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = value.opt_text("type").unwrap_or(event).to_owned();
+        let type_ = value.opt_text("type").unwrap_or(event);
         if type_ == "response.created" {
             return self.begin(value.at("response"), emit);
         }
         let number = value.u64("sequence_number");
-        if let (Some(number), Some(last)) = (number, self.number)
-            && number <= last
-        {
+        if number.is_some() && number <= self.number {
             return;
         }
         self.number = number.or(self.number);
-        if value.opt_text("object") == Some("response") {
+        if value.text("object") == "response" {
             self.begin(&value, emit);
             return self.terminal(&value, emit);
         }
-        if self.text(&type_, &value, emit) {
+        if self.text(type_, &value, emit) {
             return;
         }
-        match type_.strip_prefix("response.").unwrap_or(&type_) {
+        match type_.strip_prefix("response.").unwrap_or(type_) {
             "completed" | "incomplete" | "failed" | "cancelled" => {
-                let nothing = Value::Null;
-                self.terminal(value.get("response").unwrap_or(&nothing), emit);
+                self.terminal(value.at("response"), emit);
             }
-            "output_item.added" => self.item_added(&value, emit),
+            "output_item.added" => items::added(value.at("item"), &mut self.held, emit),
             "output_item.done" => {
-                if let Some(item) = value.get("item") {
-                    self.item_done(item, emit);
-                }
+                value.get("item").into_iter().for_each(|item| self.item_done(item, emit));
             }
             "in_progress" | "content_part.added" | "content_part.done" => {}
             "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
-            _ if type_ == "error" || value.get("error").is_some_and(Value::is_object) => {
-                self.fail(&value, emit);
+            _ if type_ == "error" || value.at("error").is_object() => {
+                self.held.fail(&value, &Spent::default(), emit);
             }
-            kind => items::other(kind, value.clone(), &mut self.held, emit),
+            kind => items::other(kind, &value, &mut self.held, emit),
         }
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if emit.turn_open() {
-            self.held.start_all(emit);
-        }
-        Verdict::MissingResult
+        self.held.end(emit)
     }
 }
 
@@ -119,44 +109,39 @@ impl Responses {
         if emit.turn_open() && id == self.id {
             return;
         }
-        id.clone_into(&mut self.id);
-        self.number = None;
-        self.places.clear();
-        self.said.clear();
-        self.whole.clear();
-        self.held = HeldTools::default();
-        let model = response.opt_text("model").filter(|m| !m.is_empty());
-        emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
-            model: model.map(Into::into),
-            ..TurnStarted::default()
-        });
+        *self = Self { id: id.to_owned(), ..Self::default() };
+        let (runtime, model) = (SPEC.name.into(), response.filled("model").map(Into::into));
+        emit.start_turn(&TurnStarted { runtime, model, ..TurnStarted::default() });
     }
 
     /// A piece of a text or the whole of it; `false` if the message is neither.
     fn text(&mut self, type_: &str, value: &Value, emit: &mut Emit<'_>) -> bool {
-        let (kind, part) = match type_.rsplit_once('.').unwrap_or_default().0 {
+        let (of, event) = type_.rsplit_once('.').unwrap_or_default();
+        let (kind, index) = match of {
             "response.output_text" | "response.refusal" => (TextKind::Answer, "content_index"),
             "response.reasoning_text" => (TextKind::Reasoning, "content_index"),
             "response.reasoning_summary_text" => (TextKind::Reasoning, "summary_index"),
             _ => return false,
         };
-        let number = |key: &str| value.u64(key);
-        let item = value.text("item_id");
-        let place = self.place(number("output_index"), item);
-        let key = key_of(place, part.trim_end_matches("_index"), number(part).unwrap_or(0));
-        if type_.ends_with(".delta") {
-            let delta = said_at(value, "delta", emit);
-            if !delta.is_empty() {
-                self.piece((kind, &key), delta, emit);
+        let place = self.place(value.u64("output_index"), value.text("item_id"));
+        let list = index.trim_end_matches("_index");
+        let key = key_of(place, list, value.u64(index).unwrap_or(0));
+        match event {
+            "delta" => {
+                let delta = said_at(value, "delta", emit);
+                if delta.is_empty() {
+                    return true;
+                }
+                let mut said = self.take_said(&key);
+                said.delta(&text(kind, &key), delta, emit);
+                if self.said.len() >= MAX_OPEN {
+                    self.said.remove(0);
+                }
+                self.said.push((key, said));
             }
-            return true;
+            "done" => self.say_whole((kind, &key), value, emit),
+            _ => return false,
         }
-        let whole = value.opt_text("text").or_else(|| value.opt_text("refusal"));
-        if !type_.ends_with(".done") {
-            return false;
-        }
-        self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
         true
     }
 
@@ -172,135 +157,75 @@ impl Responses {
         })
     }
 
-    /// Says a piece of the text under this key.
-    fn piece(&mut self, (kind, key): (TextKind, &str), delta: &str, emit: &mut Emit<'_>) {
-        let known = self.said.iter().position(|(k, _)| k == key);
-        let mut said = known.map(|at| self.said.remove(at).1).unwrap_or_default();
-        said.delta(&text(kind, key), delta, emit);
-        if self.said.len() >= MAX_OPEN {
-            self.said.remove(0);
-        }
-        self.said.push((key.to_owned(), said));
+    fn take_said(&mut self, key: &str) -> Snapshot {
+        let at = self.said.iter().position(|(known, _)| known == key);
+        at.map(|at| self.said.remove(at).1).unwrap_or_default()
     }
 
     /// The whole of a text, once.
-    fn say_whole(&mut self, (kind, key): (TextKind, &str), whole: &str, emit: &mut Emit<'_>) {
-        if self.whole.contains(key) {
-            return;
+    fn say_whole(&mut self, (kind, key): (TextKind, &str), part: &Value, emit: &mut Emit<'_>) {
+        if self.remember(key) {
+            let whole = part.opt_text("text").unwrap_or(part.text("refusal"));
+            self.take_said(key).whole(&text(kind, key), whole, emit);
+            emit.finish_block(&text(kind, key), None);
         }
-        let at = self.said.iter().position(|(k, _)| k == key);
-        let mut said = at.map(|at| self.said.remove(at).1).unwrap_or_default();
-        if !whole.is_empty() {
-            said.whole(&text(kind, key), whole, emit);
-        }
-        emit.finish_block(&text(kind, key), None);
-        self.remember(key);
     }
 
     /// True if this is seen for the first time.
     fn remember(&mut self, key: &str) -> bool {
-        if self.whole.len() >= MAX_WHOLE {
+        if self.whole.len() >= MAX_WHOLE && !self.whole.contains(key) {
             self.whole.clear();
         }
         self.whole.insert(key.to_owned())
     }
 
-    fn item_added(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let item = value.at("item");
-        if let Some((id, name)) = items::tool(item) {
-            let key = item.opt_text("id").unwrap_or(id);
-            self.held.begin(key, (id, &name), emit);
-            if !items::has_arguments(item) {
-                self.held.start(key, emit);
-            }
-        }
-    }
-
-    /// An item is complete: a tool at least has its arguments, one that OpenAI runs is over.
     fn item_done(&mut self, item: &Value, emit: &mut Emit<'_>) {
         let id = item.text("id");
-        if !self.remember(&format!("item {id}")) && !id.is_empty() {
-            return;
-        }
-        if items::result(item, emit) {
-            // It has finished its tool.
-        } else if items::tool(item).is_some() {
+        if self.remember(&format!("item {id}")) || id.is_empty() {
             items::done(item, &mut self.held, emit);
-        } else if let Some((status, message)) = items::notice(item) {
-            emit.status(status, message, item.clone());
         }
     }
 
     /// The response as a whole, which ends the turn. What of it nobody has said yet is said first.
     fn terminal(&mut self, response: &Value, emit: &mut Emit<'_>) {
-        if !emit.turn_open() && emit.turns() > 0 {
+        if emit.over() {
             return;
         }
-        let output = response.at("output").as_array();
-        for (at, item) in output.into_iter().flatten().enumerate() {
+        for (at, item) in response.items("output").enumerate() {
             let id = item.text("id");
             let known = self.places.iter().position(|(_, name)| !id.is_empty() && name == id);
-            let texts = [("content", TextKind::Answer), ("summary", TextKind::Reasoning)];
-            for (field, kind) in texts {
-                let parts = item.get(field).and_then(Value::as_array).filter(|p| !p.is_empty());
-                let Some(parts) = parts else { continue };
-                let place = known.unwrap_or_else(|| self.place(Some(at as u64), id));
-                for (index, part) in parts.iter().enumerate() {
-                    let whole = part.opt_text("text").or_else(|| part.opt_text("refusal"));
-                    let reasoning = item.opt_text("type") == Some("reasoning");
-                    let kind = if reasoning { TextKind::Reasoning } else { kind };
-                    let key = key_of(place, field, index as u64);
-                    self.say_whole((kind, &key), whole.unwrap_or_default(), emit);
+            for field in ["content", "summary"] {
+                let answer = field == "content" && item.text("type") != "reasoning";
+                let kind = if answer { TextKind::Answer } else { TextKind::Reasoning };
+                for (index, part) in item.items(field).enumerate() {
+                    let place = known.unwrap_or_else(|| self.place(Some(at as u64), id));
+                    self.say_whole((kind, &key_of(place, field, index as u64)), part, emit);
                 }
             }
             self.item_done(item, emit);
         }
         self.held.start_all(emit);
-        let spent = spent(response);
-        let reason = response.pointer("/incomplete_details/reason");
-        let error = response.non_null("error");
+        let usage = response.get("usage").filter(|usage| usage.is_object());
+        let usage = usage.map(|usage| Usage {
+            input_tokens: usage.u64("input_tokens"),
+            output_tokens: usage.u64("output_tokens"),
+            cache_read_tokens: usage.at("input_tokens_details").u64("cached_tokens"),
+            reasoning_tokens: usage.at("output_tokens_details").u64("reasoning_tokens"),
+            ..Usage::default()
+        });
+        let spent = Spent { usage, ..Spent::default() };
         match response.opt_text("status").unwrap_or("completed") {
-            "failed" => {
-                let error = error.unwrap_or(&Value::Null);
-                emit.fail_with(error, &spent);
-            }
+            "failed" => emit.fail_with(response.at("error"), &spent),
             "cancelled" => emit.cancelled("cancelled", Some("cancelled"), &spent),
             status => {
-                let stop = reason.and_then(Value::as_str).unwrap_or(status);
-                emit.complete(stop, None, &spent);
+                let reason = response.at("incomplete_details").opt_text("reason");
+                emit.complete(reason.unwrap_or(status), None, &spent);
             }
         }
-    }
-
-    fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
-        if emit.error_after_turn(error) {
-            return;
-        }
-        self.held.start_all(emit);
-        let failure = emit.failure(error);
-        emit.fail(failure, &Spent::default());
     }
 }
 
 /// The key of a text: its item, and its number among the item's texts or summaries.
 fn key_of(place: usize, list: &str, number: u64) -> String {
     format!("{place}/{list}/{number}")
-}
-
-fn spent(response: &Value) -> Spent {
-    let usage = response.get("usage").filter(|u| u.is_object());
-    Spent {
-        usage: usage.map(|usage| {
-            let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-            Usage {
-                input_tokens: count("/input_tokens"),
-                output_tokens: count("/output_tokens"),
-                cache_read_tokens: count("/input_tokens_details/cached_tokens"),
-                cache_write_tokens: None,
-                reasoning_tokens: count("/output_tokens_details/reasoning_tokens"),
-                total_tokens: None,
-            }
-        }),
-        ..Spent::default()
-    }
 }

@@ -35,77 +35,65 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Oz {
     session: Option<String>,
+    /// The number of texts and calls; a call's id has it.
     count: u64,
-    /// The open calls: number and tool.
-    open: Vec<(u64, String)>,
+    /// The open calls: id and tool.
+    open: Vec<(String, String)>,
 }
 
 impl Runtime for Oz {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
+        let tool = value.text("tool");
         match (value.text("type"), value.text("event_type")) {
             ("system", "conversation_started") => {
                 self.session = value.opt_text("conversation_id").map(str::to_owned);
-                self.start(emit);
+                emit.begin(SPEC.name, None, self.session.as_deref());
             }
-            ("agent" | "agent_reasoning", _) if value.opt_text("text").is_some() => {
-                self.start(emit);
-                let reasoning = value.text("type") == "agent_reasoning";
-                let kind = if reasoning { TextKind::Reasoning } else { TextKind::Answer };
+            (type_ @ ("agent" | "agent_reasoning"), _) if value.opt_text("text").is_some() => {
+                emit.begin(SPEC.name, None, self.session.as_deref());
                 self.count += 1;
-                let key = self.count.to_string();
-                emit.finish_block(
-                    &Text { key: &key, kind, parent: None },
-                    Some(value.text("text")),
-                );
+                let answer = type_ == "agent";
+                let kind = if answer { TextKind::Answer } else { TextKind::Reasoning };
+                emit.finish_block(&text(kind, "message"), value.opt_text("text"));
             }
-            ("tool_call", _) => self.call(&value, emit),
-            ("tool_result", _) => self.result(&value, emit),
+            ("tool_call", _) => {
+                emit.begin(SPEC.name, None, self.session.as_deref());
+                self.count += 1;
+                let mut input = value.clone();
+                if let Some(fields) = input.as_object_mut() {
+                    fields.retain(|key, _| !matches!(key.as_str(), "type" | "tool"));
+                }
+                let id = format!("call_{}", self.count);
+                emit.tool(&id, tool, Some(&input));
+                self.open.push((id, tool.to_owned()));
+            }
+            ("tool_result", _) => {
+                let at = self.open.iter().position(|(_, open)| open == tool);
+                let exit_code = value.at("exit_code").as_i64();
+                emit.finish_tool(&Done {
+                    id: &at.map(|at| self.open.remove(at).0).unwrap_or_default(),
+                    name: tool,
+                    outcome: match value.text("status") {
+                        "denied" | "rejected" => "denied",
+                        "cancelled" | "canceled" => "cancelled",
+                        "error" | "failed" => "error",
+                        _ if exit_code.is_some_and(|code| code != 0) => "error",
+                        _ => "ok",
+                    },
+                    output: value.get("output").or(value.get("error")),
+                    exit_code,
+                    ..Done::default()
+                });
+            }
             ("error", _) if !emit.over() => {
-                self.start(emit);
+                emit.begin(SPEC.name, None, self.session.as_deref());
                 emit.fail_with(&value, &Spent::default());
             }
-            (type_, _) => {
-                emit.other(type_, &value);
-            }
+            (type_, _) => emit.other(type_, &value),
         }
     }
 
     fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
         if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
-    }
-}
-
-impl Oz {
-    fn start(&self, emit: &mut Emit<'_>) {
-        emit.begin(SPEC.name, None, self.session.as_deref());
-    }
-
-    fn call(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.start(emit);
-        self.count += 1;
-        let name = value.text("tool");
-        self.open.push((self.count, name.to_owned()));
-        let mut input = value.clone();
-        if let Some(fields) = input.as_object_mut() {
-            fields.retain(|key, _| !matches!(key.as_str(), "type" | "tool"));
-        }
-        let id = format!("call_{}", self.count);
-        emit.tool(&id, name, Some(&input));
-    }
-
-    fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let name = value.text("tool");
-        let at = self.open.iter().position(|(_, tool)| tool == name);
-        let id = at.map(|at| format!("call_{}", self.open.remove(at).0)).unwrap_or_default();
-        let exit_code = value.at("exit_code").as_i64();
-        let outcome = match value.text("status") {
-            "denied" | "rejected" => "denied",
-            "cancelled" | "canceled" => "cancelled",
-            "error" | "failed" => "error",
-            _ if exit_code.is_some_and(|code| code != 0) => "error",
-            _ => "ok",
-        };
-        let output = value.get("output").or(value.get("error"));
-        emit.finish_tool(&Done { id: &id, name, outcome, output, exit_code, ..Done::default() });
     }
 }

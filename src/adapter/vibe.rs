@@ -15,9 +15,9 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["vibe"],
     flags: &["streaming"],
     keys: "approvalNote approvalSource approvalType createdAt decision detail display durationMs \
-        function generationStatus message_id outputText reasoning_content relatedEntryId sessionId \
-        settledMessage settledVerb source state statusText success suffix summary tool_call_id \
-        tool_calls turnId updatedAt userDisplayContent verb warnings",
+        function generationStatus message_id outputText reasoning_content relatedEntryId \
+        settledMessage settledVerb source state statusText success suffix tool_call_id tool_calls \
+        turnId updatedAt userDisplayContent verb warnings",
     has_result: false,
     detect,
     new: |_| Box::new(Vibe::default()),
@@ -26,16 +26,12 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
-    let entry = has("generationStatus") && has("sessionId") && has("turnId") && has("type");
-    let roles = ["system", "user", "assistant", "tool"];
-    let message = value.opt_text("role").is_some_and(|role| roles.contains(&role)) && !has("type");
+    let entry = ["generationStatus", "sessionId", "turnId", "type"].into_iter().all(has);
+    let message = matches!(value.text("role"), "system" | "user" | "assistant" | "tool");
     // Version 1 says null for what a message does not have; later ones number their messages.
-    let first = has("tool_calls") && has("tool_call_id") && has("name");
-    if entry || (message && (value.opt_text("message_id").is_some() || first)) {
-        Match::Sure
-    } else {
-        Match::No
-    }
+    let first = ["tool_calls", "tool_call_id", "name"].into_iter().all(has);
+    let message = message && !has("type") && (first || value.opt_text("message_id").is_some());
+    if entry || message { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
@@ -52,69 +48,55 @@ impl Runtime for Vibe {
             return self.roles.on_message(event, value, emit);
         }
         self.entries = true;
-        self.entry(&value, emit);
-    }
-
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if self.entries && tail == Tail::Cut {
-            Verdict::Truncated
-        } else if self.entries || !emit.turn_open() {
-            Verdict::ByExit
-        } else {
-            self.roles.on_end(tail, emit)
-        }
-    }
-}
-
-impl Vibe {
-    fn entry(&mut self, entry: &Value, emit: &mut Emit<'_>) {
-        emit.begin(SPEC.name, None, entry.opt_text("sessionId"));
-        let said = || plain(entry.at("content"));
-        let block = |kind| Text { key: entry.text("id"), kind, parent: None };
-        match (entry.text("type"), entry.text("role")) {
+        emit.begin(SPEC.name, None, value.opt_text("sessionId"));
+        let said = || plain(value.at("content"));
+        let block = |kind| text(kind, value.text("id"));
+        match (value.text("type"), value.text("role")) {
             ("message", "user") => emit.user(said().as_str().unwrap_or_default()),
             ("message", "assistant") => match said() {
                 Value::String(said) => emit.finish_block(&block(TextKind::Answer), Some(&said)),
                 content => emit.status("info", "content that is no text", content),
             },
             ("reasoning", _) => {
-                emit.finish_block(&block(TextKind::Reasoning), Some(entry.text("text")));
+                emit.finish_block(&block(TextKind::Reasoning), value.opt_text("text"));
             }
-            ("effect", _) => effect(entry, emit),
-            (type_, _) => {
-                let message = format!("entry of type {type_:?}");
-                emit.status("info", &message, entry.clone());
-            }
+            ("effect", _) => effect(&value, emit),
+            (type_, _) => emit.status("info", &format!("entry of type {type_:?}"), value.clone()),
+        }
+    }
+
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+        match tail {
+            Tail::Cut if self.entries => Verdict::Truncated,
+            _ if self.entries || !emit.turn_open() => Verdict::ByExit,
+            _ => self.roles.on_end(tail, emit),
         }
     }
 }
 
 /// A tool, which comes when it has ended; its id is the entry's.
 fn effect(entry: &Value, emit: &mut Emit<'_>) {
-    let detail = entry.at("detail");
-    let state = entry.at("state");
+    let (detail, state) = (entry.at("detail"), entry.at("state"));
     let id = entry.text("id");
-    let name = detail.opt_text("toolName").or(entry.opt_text("title")).unwrap_or_default();
+    let name = detail.opt_text("toolName").unwrap_or(entry.text("title"));
     emit.tool(id, name, detail.get("input"));
-    let output = state.non_null("output");
-    let code =
-        output.and_then(|o| o.get("exitCode").or(o.get("returncode"))).and_then(Value::as_i64);
+    let output = state.at("output");
+    let exit_code = output.get("exitCode").or(output.get("returncode")).and_then(Value::as_i64);
     let outcome = match state.text("status") {
         "failed" => "error",
-        "completed" if code.is_some_and(|code| code != 0) => "error",
+        "completed" if exit_code.is_some_and(|code| code != 0) => "error",
         "completed" => "ok",
         "cancelled" | "canceled" => "cancelled",
         "denied" | "rejected" | "skipped" => "denied",
         _ => return emit.status("progress", name, state.clone()),
     };
-    let error = state.non_null("error");
     let shown = state.get("outputText").filter(|text| *text != "");
     emit.finish_tool(&Done {
         id,
         name,
         outcome,
-        output: error.or(shown).or(output),
-        exit_code: code,
+        output: state.non_null("error").or(shown).or(Some(output)),
+        exit_code,
         duration_ms: state.at("durationMs").as_f64().map(|ms| ms.round() as u64),
         ..Done::default()
     });

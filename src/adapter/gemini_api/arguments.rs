@@ -1,7 +1,7 @@
 //! Arguments of a function call that come in pieces: each says by a JSON path where it belongs.
 
 use super::super::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::codec::MAX_LINE;
 
@@ -12,68 +12,57 @@ const MAX_INDEX: usize = 4096;
 /// The call that is being put together.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
-    open: Option<Call>,
+    /// Its id, its name and its arguments.
+    pub open: Option<(String, String, Value)>,
     /// How many bytes of text are in it.
     length: usize,
 }
 
-#[derive(Debug, Default)]
-struct Call {
-    id: String,
-    name: String,
-    input: Value,
-}
-
 impl Partial {
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// Adds a piece, opening the call if need be.
-    pub(super) fn add(&mut self, piece: &Value) {
-        let call = self.open.get_or_insert_with(|| Call {
-            id: piece.text("id").to_owned(),
-            name: piece.text("name").to_owned(),
-            input: Value::Object(Map::new()),
+    /// Adds a piece: one with a name begins another call, and one without `willContinue` is the last.
+    pub(super) fn add(&mut self, piece: &Value, emit: &mut Emit<'_>) {
+        if piece.get("name").is_some() {
+            self.start(emit);
+        }
+        let (.., input) = self.open.get_or_insert_with(|| {
+            let text = |key| piece.text(key).to_owned();
+            (text("id"), text("name"), Map::new().into())
         });
         if let Some(whole) = piece.get("args").filter(|a| a.is_object()) {
-            call.input = whole.clone();
+            *input = whole.clone();
         }
-        let parts = piece.at("partialArgs").as_array();
-        for part in parts.into_iter().flatten() {
-            let path = part.text("jsonPath");
-            let Some(place) = place(&mut call.input, path) else {
-                continue;
-            };
-            if let Some(text) = part.opt_text("stringValue") {
-                self.length += text.len();
-                match place {
-                    Value::String(said) if self.length <= MAX_LINE => said.push_str(text),
-                    Value::String(_) => {}
-                    other => *other = text.into(),
-                }
-            } else if let Some(value) =
-                ["numberValue", "boolValue"].iter().find_map(|k| part.get(k))
-            {
-                *place = value.clone();
-            } else {
-                *place = Value::Null;
+        for part in piece.items("partialArgs") {
+            let Some(place) = place(input, part.text("jsonPath")) else { continue };
+            let value = part.get("numberValue").or(part.get("boolValue"));
+            let text = part.opt_text("stringValue");
+            self.length += text.map_or(0, str::len);
+            match (place, text) {
+                (Value::String(said), Some(text)) if self.length <= MAX_LINE => said.push_str(text),
+                (Value::String(_), Some(_)) => {}
+                (place, Some(text)) => *place = text.into(),
+                (place, None) => *place = value.cloned().unwrap_or_default(),
             }
+        }
+        if !piece.is("willContinue") {
+            self.start(emit);
         }
     }
 
-    /// The call: its id, its name, its arguments.
-    pub(super) fn take(&mut self) -> Option<(String, String, Value)> {
+    /// Starts the call, if one is open.
+    pub(super) fn start(&mut self, emit: &mut Emit<'_>) {
         self.length = 0;
-        self.open.take().map(|c| (c.id, c.name, c.input))
+        if let Some((id, name, input)) = self.open.take() {
+            let call = Call { id: &id, name: &name, ..Call::default() };
+            emit.start_named(&call, Some(&raw(&input)));
+        }
     }
 }
 
 /// The value at a path such as `$.a.b[0]` or `$['a']`, made if it is not there.
 fn place<'v>(root: &'v mut Value, path: &str) -> Option<&'v mut Value> {
-    let path = path.strip_prefix('$').unwrap_or(path);
     let mut at = root;
-    let steps = path.split(['.', '[']).filter(|step| !step.is_empty());
+    let steps = path.strip_prefix('$').unwrap_or(path).split(['.', '[']);
+    let steps = steps.filter(|step| !step.is_empty());
     for step in steps.take(MAX_DEPTH) {
         let step = step.trim_end_matches(']').trim_matches(['\'', '"']);
         if let Ok(index) = step.parse::<usize>()
@@ -82,13 +71,8 @@ fn place<'v>(root: &'v mut Value, path: &str) -> Option<&'v mut Value> {
             if !at.is_array() {
                 *at = Value::Array(Vec::new());
             }
-            let list = at.as_array_mut()?;
-            if index > MAX_INDEX {
-                return None;
-            }
-            if list.len() <= index {
-                list.resize(index + 1, Value::Null);
-            }
+            let list = at.as_array_mut().filter(|_| index <= MAX_INDEX)?;
+            list.resize(list.len().max(index + 1), Value::Null);
             at = list.get_mut(index)?;
         } else {
             if !at.is_object() {

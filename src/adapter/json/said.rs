@@ -45,11 +45,6 @@ impl Said {
         rest.filter(|_| !self.lost).unwrap_or_default()
     }
 
-    /// True if nothing was emitted.
-    pub fn is_empty(&self) -> bool {
-        !self.lost && self.text.is_empty()
-    }
-
     /// A text that was emitted as a whole.
     pub fn whole(text: &str) -> Self {
         Self { text: text.to_owned(), lost: false, closed: true }

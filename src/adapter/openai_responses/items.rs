@@ -12,50 +12,46 @@ const HOSTED: [&str; 5] = [
     "image_generation_call",
 ];
 
-fn type_of(item: &Value) -> &str {
-    item.text("type")
-}
-
 /// The id and the name of the tool that an item is.
-pub(super) fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
-    let type_ = type_of(item);
-    if !type_.ends_with("_call") {
-        return None;
-    }
-    let id = item.opt_text("call_id").filter(|id| !id.is_empty()).or_else(|| item.opt_text("id"));
+fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
+    let type_ = item.text("type");
+    let id = item.filled("call_id").unwrap_or(item.text("id"));
     let name = match (item.opt_text("server_label"), item.opt_text("name")) {
         (Some(server), Some(name)) => format!("{server}/{name}").into(),
-        (_, Some(name)) => name.into(),
-        _ => type_.into(),
+        (_, name) => name.unwrap_or(type_).into(),
     };
-    Some((id.unwrap_or_default(), name))
+    type_.ends_with("_call").then_some((id, name))
 }
 
-/// True if arguments will come in pieces.
-pub(super) fn has_arguments(item: &Value) -> bool {
-    let types = ["function_call", "mcp_call", "custom_tool_call"];
-    types.contains(&type_of(item)) || !HOSTED.contains(&type_of(item))
+/// A tool begins; it waits if arguments will come in pieces.
+pub(super) fn added(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
+    let Some((id, name)) = tool(item) else { return };
+    let key = item.opt_text("id").unwrap_or(id);
+    held.begin(key, (id, &name), emit);
+    if item.text("type") != "mcp_call" && HOSTED.contains(&item.text("type")) {
+        held.start(key, emit);
+    }
 }
 
-/// What a tool is asked to do, as the text of JSON.
+/// The arguments of a tool, as the text of JSON.
 fn input(item: &Value) -> Option<String> {
-    if let Some(text) = item.opt_text("arguments").or_else(|| item.opt_text("input")) {
+    if let Some(text) = item.opt_text("arguments").or(item.opt_text("input")) {
         return Some(text.to_owned());
     }
     let keys = ["action", "queries", "code", "operation"];
-    let found = keys.into_iter().find_map(|key| Some((key, item.get(key)?)));
-    let (key, value) = found.filter(|(_, value)| !value.is_null())?;
-    if value.is_object() {
-        return Some(value.to_string());
-    }
-    let mut fields = serde_json::Map::new();
-    fields.insert(key.to_owned(), value.clone());
-    Some(Value::Object(fields).to_string())
+    let key = keys.into_iter().find(|key| item.get(key).is_some())?;
+    let value = item.non_null(key)?;
+    let whole = value.is_object().then(|| value.to_string());
+    Some(whole.unwrap_or_else(|| serde_json::json!({key: value}).to_string()))
 }
 
-/// Starts the tool that a complete item is, and finishes it if OpenAI has run it.
+/// A complete item: a tool at least has its arguments, and one that OpenAI runs is over.
 pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
-    let Some((id, name)) = tool(item) else { return };
+    let type_ = item.text("type");
+    if let Some(name) = type_.strip_suffix("_output").filter(|name| name.ends_with("_call")) {
+        return result(name, item, emit);
+    }
+    let Some((id, name)) = tool(item) else { return notice(item, emit) };
     let key = item.opt_text("id").unwrap_or(id);
     if !emit.call_started(id) {
         held.begin(key, (id, &name), emit);
@@ -64,90 +60,67 @@ pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
         }
         held.start(key, emit);
     }
-    if !HOSTED.contains(&type_of(item)) {
-        return;
+    if HOSTED.contains(&type_) {
+        // An image is far too long for an event.
+        let output = ["output", "error", "results", "outputs", "action"];
+        let output = output.iter().find_map(|key| item.non_null(key));
+        let failed = item.non_null("error").is_some();
+        emit.tool_done(id, &name, outcome(item, failed), output);
     }
-    let some = |key: &str| item.get(key).filter(|value| !value.is_null());
-    let outcome = match item.opt_text("status").unwrap_or("completed") {
-        _ if some("error").is_some() => "error",
-        "completed" => "ok",
-        "failed" => "error",
-        _ => "unknown",
-    };
-    // An image is far too long for an event.
-    let output = ["output", "error", "results", "outputs", "action"];
-    let output = output.into_iter().find_map(some);
-    let end = ToolEnd {
-        id,
-        name: &name,
-        kind: tool_kind(&name),
-        outcome,
-        output: output.map(raw),
-        ..ToolEnd::default()
-    };
-    emit.finish_call(&end);
 }
 
-/// Finishes the tool whose result is an item of its own; `false` if the item is none. A shell's output has an exit status
-/// for each command.
-pub(super) fn result(item: &Value, emit: &mut Emit<'_>) -> bool {
-    let Some(name) = type_of(item).strip_suffix("_output").filter(|n| n.ends_with("_call")) else {
-        return false;
-    };
-    let parts = item.at("output").as_array();
-    let ends = || parts.into_iter().flatten().filter_map(|part| part.get("outcome"));
-    let codes = || ends().filter_map(|end| end.get("exit_code")?.as_i64());
+/// A result that is an item of its own. A shell's output has an exit status for each command.
+fn result(name: &str, item: &Value, emit: &mut Emit<'_>) {
+    let ends = || item.items("output").filter_map(|part| part.get("outcome"));
+    let codes = || ends().filter_map(|end| end.at("exit_code").as_i64());
     let exit_code = codes().find(|code| *code != 0).or_else(|| codes().next_back());
-    let timeout = ends().any(|end| end.opt_text("type") == Some("timeout"));
-    let status = item.opt_text("status").unwrap_or("completed");
-    let failed = timeout || status == "failed" || exit_code.is_some_and(|code| code != 0);
-    let outcome = match status {
-        _ if failed => "error",
-        "completed" => "ok",
-        _ => "unknown",
-    };
-    let id = item.text("call_id");
+    let timeout = ends().any(|end| end.text("type") == "timeout");
     emit.finish_tool(&Done {
-        id,
+        id: item.text("call_id"),
         name,
-        outcome,
+        outcome: outcome(item, timeout || exit_code.is_some_and(|code| code != 0)),
         output: item.get("output"),
         exit_code,
         ..Done::default()
     });
-    true
 }
 
-/// What is said of an item that is neither text nor tool.
-pub(super) fn notice(item: &Value) -> Option<(&'static str, &'static str)> {
-    match type_of(item) {
-        "message" | "reasoning" => None,
-        "mcp_list_tools" => Some(("info", "tools of an MCP server")),
-        "mcp_approval_request" => Some(("permission", "an MCP tool waits for approval")),
-        "compaction" => Some(("compaction", "the conversation was compacted")),
-        _ => Some(("info", "an item of another type")),
+fn outcome(item: &Value, failed: bool) -> &'static str {
+    match item.opt_text("status").unwrap_or("completed") {
+        _ if failed => "error",
+        "completed" => "ok",
+        "failed" => "error",
+        _ => "unknown",
     }
 }
 
+/// An item that is neither text nor tool.
+fn notice(item: &Value, emit: &mut Emit<'_>) {
+    let (kind, message) = match item.text("type") {
+        "message" | "reasoning" => return,
+        "mcp_list_tools" => ("info", "tools of an MCP server"),
+        "mcp_approval_request" => ("permission", "an MCP tool waits for approval"),
+        "compaction" => ("compaction", "the conversation was compacted"),
+        _ => ("info", "an item of another type"),
+    };
+    emit.status(kind, message, item.clone());
+}
+
 /// An event of `kind`, without its `response.`, that is neither text nor item nor the end of a turn.
-pub(super) fn other(kind: &str, value: Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
+pub(super) fn other(kind: &str, value: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
     let key = value.text("item_id");
-    match kind.rsplit_once('.').unwrap_or((kind, "")) {
-        (of, "delta") if of.ends_with("_arguments") || of.ends_with("_input") => {
-            held.add(key, value.text("delta"));
-        }
-        (of, "done") if of.ends_with("_arguments") || of.ends_with("_input") => {
-            let whole = value.opt_text("arguments").or_else(|| value.opt_text("input"));
-            held.set(key, whole.unwrap_or_default());
+    let (of, event) = kind.rsplit_once('.').unwrap_or((kind, ""));
+    let arguments = of.ends_with("_arguments") || of.ends_with("_input");
+    match event {
+        "delta" if arguments => held.add(key, value.text("delta")),
+        "done" if arguments => {
+            held.set(key, value.opt_text("arguments").unwrap_or(value.text("input")));
             held.start(key, emit);
         }
-        (of, _) if kind == "queued" || of.ends_with("_call") || of == "mcp_list_tools" => {
+        _ if kind == "queued" || of.ends_with("_call") || of == "mcp_list_tools" => {
             let data = serde_json::json!({"item_id": value.get("item_id")});
             emit.status("progress", kind, data);
         }
-        _ => {
-            let message = format!("event of type {kind:?}");
-            emit.status("info", &message, value);
-        }
+        _ => emit.status("info", &format!("event of type {kind:?}"), value.clone()),
     }
 }
