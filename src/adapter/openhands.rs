@@ -103,7 +103,9 @@ fn say(kind: TextKind, said: &str, emit: &mut Emit<'_>) {
 /// The reasoning beside a message or an action.
 fn reasoning(value: &Value, emit: &mut Emit<'_>) {
     say(TextKind::Reasoning, value.text("reasoning_content"), emit);
-    for block in value.items("thinking_blocks").filter(|_| value.text("reasoning_content") == "") {
+    for block in
+        value.items("thinking_blocks").filter(|_| value.text("reasoning_content").is_empty())
+    {
         say(TextKind::Reasoning, block.text("thinking"), emit);
     }
 }

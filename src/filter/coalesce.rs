@@ -29,7 +29,7 @@ pub enum Border {
 }
 
 /// When held text leaves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Code points that a merged delta has at most; one longer delta passes whole.
     pub max: usize,
@@ -85,7 +85,7 @@ impl Coalesce {
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, delta: &Delta<'_>, out: &mut Out<'_>) {
         let id = event.stream.as_deref().unwrap_or_default();
-        let options = self.options;
+        let options = &self.options;
         // A stream that holds nothing is only a memory of its last block.
         let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.held.since());
         if let Some(mut removed) = removed {
@@ -113,7 +113,7 @@ impl Coalesce {
             out.pass(now, event);
             return;
         }
-        stream.held.add(now, event, delta, chars, &options);
+        stream.held.add(now, event, delta, chars, options);
         if stream.held.chars() >= options.max {
             stream.held.flush_to_border(now, out);
         }

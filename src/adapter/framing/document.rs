@@ -53,7 +53,7 @@ impl Document {
 
     /// Takes the next value, or a part of it, and gives back what stands behind it.
     fn more<'l>(&mut self, mut text: &'l str, at: At, each: &mut Each<'_>) -> &'l str {
-        if !self.depth.open > 0 {
+        if self.depth.open == 0 {
             text = text.trim_start_matches(|c: char| c.is_whitespace() || (self.array && c == ','));
             if let Some(rest) = text.strip_prefix('[').filter(|_| !self.array) {
                 self.array = true;
