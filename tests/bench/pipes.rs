@@ -185,7 +185,7 @@ struct Cost {
 fn piped(file: &Path, command: &[&str]) -> Cost {
     let started = Instant::now();
     let mut source = Command::new("cat").arg(file).stdout(Stdio::piped()).spawn().unwrap();
-    let stage = Command::new(command[0])
+    let mut stage = Command::new(command[0])
         .args(&command[1..])
         .stdin(source.stdout.take().unwrap())
         .stdout(Stdio::piped())
