@@ -50,7 +50,7 @@ mod vibe;
 
 use serde_json::Value;
 
-use crate::guard::Verdict;
+use crate::guard::TurnVerdict;
 
 pub use emit::Emit;
 use framing::Tail;
@@ -69,12 +69,12 @@ mod prelude {
     pub use super::framing::Tail;
     pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
-        Said, ValueExt, arguments, count, describe, one_line, plain, said_at, spend, sum,
+        StreamedText, ValueExt, arguments, count, describe, one_line, plain, spend, str_at, sum,
         tool_kind, usage, value_of, with_cache,
     };
     pub use super::{Framing, Line, Match, Order, Runtime, Spec};
-    pub use crate::event::{Failure, Spent, TurnStarted, Usage};
-    pub use crate::guard::{MAX_LANES, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
+    pub use crate::event::{Failure, TurnStarted, Usage, UsageAndCost};
+    pub use crate::guard::{MAX_STREAMS, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
 }
 
 /// Bytes of the agent's stdout as they came, for an adapter that reads no lines.
@@ -124,8 +124,8 @@ pub trait Runtime {
     fn on_done(&mut self, _: &mut Emit<'_>) {}
 
     /// The output has ended: emit what is still held. The answer is what that means for an open turn.
-    fn on_end(&mut self, _tail: Tail, _emit: &mut Emit<'_>) -> Verdict {
-        Verdict::MissingResult
+    fn on_end(&mut self, _tail: Tail, _emit: &mut Emit<'_>) -> TurnVerdict {
+        TurnVerdict::MissingResult
     }
 
     /// The line, without its line feed, by which the runtime takes an order on its stdin; `None` if it takes none there.

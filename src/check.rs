@@ -30,7 +30,7 @@ use crate::stage::{Io, Reading, Stage};
 use crate::time::Time;
 
 use order::Mode;
-use report::{Count, Place, Report, Rule};
+use report::{Count, Report, ReportPlace, Rule};
 use seen::{Seen, Source};
 use stream::Stream;
 
@@ -199,7 +199,7 @@ impl Rules {
                     self.malformed(number, &why, bytes);
                 }
                 if !ended {
-                    let place = Place { line: number, column: bytes.len() + 1 };
+                    let place = ReportPlace { line: number, column: bytes.len() + 1 };
                     self.report.note(place, "the last line has no line feed");
                 }
             }
@@ -242,7 +242,7 @@ impl Rules {
         if self.streams.len() >= MAX_STREAMS {
             self.forget();
             let what = "there are so many streams that the longest idle are forgotten";
-            self.report.note(Place::line(number), what);
+            self.report.note(ReportPlace::line(number), what);
         }
         // A stream that was forgotten looks as if it began late.
         let late = self.forgotten.0 > 0;
@@ -274,7 +274,7 @@ impl Rules {
     /// Reports a line that is no event. Its stream misses an event, so that a gap there is no second violation.
     fn malformed(&mut self, number: u64, why: &Malformed, bytes: &[u8]) {
         self.malformed += 1;
-        let place = Place { line: number, column: why.offset + 1 };
+        let place = ReportPlace { line: number, column: why.offset + 1 };
         self.report.violation(place, Rule::C1, format_args!("{}", why.reason));
         match stream_of(bytes) {
             Some(name) => {

@@ -101,8 +101,8 @@ impl Command {
 
 /// Parses the command line, runs the command and ends the process.
 pub fn main() -> ! {
-    run::mend_inherited();
-    run::mend_stdout();
+    run::reset_inherited();
+    run::ensure_stdout();
     // No command for people: wrap starts itself again, and what is not parsed starts faster.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == run::GUARDIAN) {
@@ -112,7 +112,7 @@ pub fn main() -> ! {
     }
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
-            run::complain(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
+            run::warn_user(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
             Exit::Internal
         }),
         Err(exit) => exit,
@@ -137,7 +137,7 @@ fn parse() -> Result<Cli, Exit> {
         if settings::matter_to(&command.to_string_lossy()) {
             return Err(usage(&message));
         }
-        run::complain(format!("spile: {message}; it does not matter here\n").as_bytes());
+        run::warn_user(format!("spile: {message}; it does not matter here\n").as_bytes());
     }
     let matches = parsed.map_err(|e| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();
@@ -180,6 +180,6 @@ fn refuse(error: &clap::Error) -> Exit {
 
 /// Says what is wrong with the command line.
 fn usage(message: &str) -> Exit {
-    run::complain(format!("spile: {}\n", clean(message)).as_bytes());
+    run::warn_user(format!("spile: {}\n", clean(message)).as_bytes());
     Exit::Usage
 }

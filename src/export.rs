@@ -8,7 +8,7 @@ mod tests;
 use crate::codec::{self, Lines, Malformed, Piece};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::stage::{Complaints, Io, Reading, Stage};
+use crate::stage::{Io, Reading, Stage, Warnings};
 use crate::term::view::{self, TextBytes, View};
 use crate::time::Time;
 
@@ -50,7 +50,7 @@ pub fn stage(format: Format, reading: Reading, text: TextBytes) -> Box<dyn Stage
     let lines = Lines::new(reading.max_line);
     Box::new(Exporter {
         lines,
-        each: Each { export, strict: reading.strict, complaints: Complaints::default() },
+        each: Each { export, strict: reading.strict, warnings: Warnings::default() },
     })
 }
 
@@ -62,7 +62,7 @@ struct Exporter {
 struct Each {
     export: Box<dyn Export>,
     strict: bool,
-    complaints: Complaints,
+    warnings: Warnings,
 }
 
 impl Each {
@@ -72,11 +72,11 @@ impl Each {
                 let done =
                     codec::decode(bytes).and_then(|event| self.export.event(&event, &mut io.out));
                 if let Err(why) = done {
-                    self.complaints.say(io, number, why.offset, &why.reason);
+                    self.warnings.warn(io, number, why.offset, &why.reason);
                 }
             }
             Piece::Long { number, first: true, .. } => {
-                self.complaints.say(io, number, 0, "line too long to export (see --max-line)");
+                self.warnings.warn(io, number, 0, "line too long to export (see --max-line)");
             }
             Piece::Long { .. } => {}
         }
@@ -90,7 +90,7 @@ impl Stage for Exporter {
 
     fn on_source(&mut self, _: Time, name: &str, io: &mut Io) {
         self.lines.restart(|piece| self.each.piece(piece, io));
-        self.each.complaints.set_source(name);
+        self.each.warnings.set_source(name);
     }
 
     fn on_end(&mut self, _: Time, io: &mut Io) {
@@ -98,7 +98,7 @@ impl Stage for Exporter {
     }
 
     fn exit(&self) -> Exit {
-        if self.each.strict && self.each.complaints.count() > 0 {
+        if self.each.strict && self.each.warnings.count() > 0 {
             Exit::Malformed
         } else {
             Exit::Success

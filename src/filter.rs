@@ -69,7 +69,7 @@ impl<'a> Out<'a> {
     }
 
     /// Says the event that `write` puts into a buffer as one line with its line feed.
-    pub fn say(&mut self, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn emit(&mut self, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
         if self.rest.is_empty() {
             write(self.bytes);
             return;

@@ -5,8 +5,8 @@ mod block;
 mod calls;
 mod clean;
 mod ending;
-mod lanes;
 mod say;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -16,14 +16,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::codec::{self, Malformed, Object, Place, Writer};
-use crate::event::{Envelope, Spent, TurnStarted, Type, VERSION, tool_id};
+use crate::event::{Envelope, TurnStarted, Type, UsageAndCost, VERSION, tool_id};
 use crate::time::Time;
 
 use block::Blocks;
 pub use ending::TurnEnd;
-use lanes::Lane;
-pub use lanes::MAX_LANES;
-pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, Verdict};
+pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
+pub use streams::MAX_STREAMS;
+use streams::StreamState;
 use tools::Tools;
 
 /// The longest block in bytes, unless `--max-block` says otherwise.
@@ -43,7 +43,7 @@ pub struct Config {
     pub max_block: usize,
 }
 
-/// The guard of one stream, or of several, each in its lane. What it has to say collects in [`Guard::out`].
+/// The guard of one stream, or of several, each in its state. What it has to say collects in [`Guard::out`].
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
@@ -55,9 +55,9 @@ pub struct Guard {
     /// How far `ts` is ahead of the time of whoever drives the guard.
     ahead: Duration,
     stamp: Stamp,
-    /// The lane in which it speaks, and the others.
-    lane: Lane,
-    parked: Vec<Lane>,
+    /// The state in which it speaks, and the others.
+    state: StreamState,
+    parked: Vec<StreamState>,
     /// How many turns have ended.
     ended: u64,
     fail_on_stop: Vec<String>,
@@ -67,7 +67,7 @@ pub struct Guard {
     raw_outputs: bool,
     stderr_tail: String,
     diagnostics: u64,
-    /// The terminal events since somebody asked for them.
+    /// The terminal events since somebody pending_end for them.
     ends: VecDeque<TurnEnd>,
 }
 
@@ -78,7 +78,7 @@ struct Turn {
     /// True if the main agent has said anything to the user.
     answered: bool,
     /// What it has used, as far as that is known before it ends.
-    spent: Spent,
+    spent: UsageAndCost,
 }
 
 impl Guard {
@@ -86,7 +86,7 @@ impl Guard {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            lane: Lane::new(&config, 0),
+            state: StreamState::new(&config, 0),
             parked: Vec::new(),
             ended: 0,
             config,
@@ -116,7 +116,7 @@ impl Guard {
         self.ahead = self.ahead.max(ahead);
     }
 
-    /// From here on texts may hold the stand-ins of [`codec::mend_lone`].
+    /// From here on texts may hold the stand-ins of [`codec::replace_lone_surrogates`].
     pub fn expect_lone_surrogates(&mut self) {
         self.writer.lone_surrogates = true;
     }
@@ -150,7 +150,7 @@ impl Guard {
 
     /// From here on another runtime speaks: open texts are closed, and the turn that it begins is the open one, if one is.
     pub fn hand_over(&mut self, now: Time) {
-        self.say_blocks(now, false, Blocks::close_all);
+        self.with_blocks(now, false, Blocks::close_all);
         self.handed_over = self.turn_open();
     }
 
@@ -163,7 +163,7 @@ impl Guard {
         let parent = text.parent.map(tool_id);
         let text = &Text { parent: parent.as_deref(), ..*text };
         self.note_answer(text);
-        self.say_blocks(now, false, |blocks, say| blocks.delta(text, delta, say));
+        self.with_blocks(now, false, |blocks, emit| blocks.delta(text, delta, emit));
     }
 
     /// Closes the block that `text` names. With `whole` the runtime says what the block's text is: what is missing is
@@ -175,7 +175,7 @@ impl Guard {
             self.ensure_turn(now);
             self.note_answer(text);
         }
-        self.say_blocks(now, false, |blocks, say| blocks.finish(text, whole, say));
+        self.with_blocks(now, false, |blocks, emit| blocks.finish(text, whole, emit));
     }
 
     /// Starts a tool, closing the open blocks of its parent.
@@ -183,8 +183,8 @@ impl Guard {
         self.ensure_turn(now);
         let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
         let tool = &ToolStart { id: &id, name: &name, parent: parent.as_deref(), ..*tool };
-        self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
-        self.say_tools(now, |tools, say| tools.start(now, tool, say));
+        self.with_blocks(now, false, |blocks, emit| blocks.close_of(tool.parent, emit));
+        self.with_tools(now, |tools, emit| tools.start(now, tool, emit));
     }
 
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
@@ -193,11 +193,11 @@ impl Guard {
         let output = tool.output.as_deref().map(Into::into);
         let tool = &ToolEnd { id: &id, name: &name, parent: parent.as_deref(), output, ..*tool };
         if self.turn_open() {
-            if !self.lane.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
+            if !self.state.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
                 // It starts and finishes at once, and its start closes blocks like any other.
-                self.say_blocks(now, false, |blocks, say| blocks.close_of(tool.parent, say));
+                self.with_blocks(now, false, |blocks, emit| blocks.close_of(tool.parent, emit));
             }
-            self.say_tools(now, |tools, say| tools.finish(now, tool, say));
+            self.with_tools(now, |tools, emit| tools.finish(now, tool, emit));
             return;
         }
         let mut data =
@@ -273,15 +273,15 @@ impl Guard {
 
     /// Text or a tool without a turn opens one that the runtime never announced.
     fn ensure_turn(&mut self, now: Time) {
-        if self.lane.turn.is_none() {
+        if self.state.turn.is_none() {
             let runtime = self.runtime.clone();
             self.open(now, &TurnStarted { runtime, ..TurnStarted::default() }, true);
         }
     }
 
     fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
-        self.lane.turns += 1;
-        self.lane.turn = Some(Turn::default());
+        self.state.turns += 1;
+        self.state.turn = Some(Turn::default());
         self.emit(now, (Type::TurnStarted, None, synthetic), |body| {
             body.text("runtime", &started.runtime);
             body.text_if("model", started.model.as_deref());
@@ -296,22 +296,22 @@ impl Guard {
     }
 
     fn note_answer(&mut self, text: &Text<'_>) {
-        if let Some(turn) = &mut self.lane.turn {
+        if let Some(turn) = &mut self.state.turn {
             turn.answered |= text.parent.is_none() && text.kind == TextKind::Answer;
         }
     }
 
-    fn say_blocks(
+    fn with_blocks(
         &mut self,
         now: Time,
         synthetic: bool,
-        act: impl FnOnce(&mut Blocks, &mut block::Say<'_>),
+        act: impl FnOnce(&mut Blocks, &mut block::EmitFn<'_>),
     ) {
-        let mut blocks = std::mem::take(&mut self.lane.blocks);
+        let mut blocks = std::mem::take(&mut self.state.blocks);
         act(&mut blocks, &mut |parent, said| {
             let (head, words) = match said {
-                block::Said::Delta(words) => ((Type::TextDelta, parent, false), words),
-                block::Said::Final(words) => ((Type::BlockFinal, parent, synthetic), words),
+                block::Emitted::Delta(words) => ((Type::TextDelta, parent, false), words),
+                block::Emitted::Final(words) => ((Type::BlockFinal, parent, synthetic), words),
             };
             self.emit(now, head, |body| {
                 body.text("block", words.block);
@@ -321,17 +321,17 @@ impl Guard {
                 body.text_if("continues", words.continues);
             });
         });
-        self.lane.blocks = blocks;
+        self.state.blocks = blocks;
     }
 
-    fn say_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::Say<'_>)) {
-        let Some(mut turn) = self.lane.turn.take() else {
+    fn with_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::EmitFn<'_>)) {
+        let Some(mut turn) = self.state.turn.take() else {
             return;
         };
         // The turn must be open while its events are written.
-        self.lane.turn = Some(Turn::default());
+        self.state.turn = Some(Turn::default());
         act(&mut turn.tools, &mut |parent, said| match said {
-            tools::Said::Started(tool) => {
+            tools::Emitted::Started(tool) => {
                 self.emit(now, (Type::ToolStarted, parent, false), |body| {
                     body.object("tool", |body| {
                         body.text("id", tool.id);
@@ -347,7 +347,7 @@ impl Guard {
                     });
                 });
             }
-            tools::Said::Finished { tool, title, outcome, end } => {
+            tools::Emitted::Finished { tool, title, outcome, end } => {
                 let (head, raw) = ((Type::ToolFinished, parent, end.is_none()), self.raw_outputs);
                 self.emit(now, head, |body| {
                     body.object("tool", |body| {
@@ -367,7 +367,7 @@ impl Guard {
                 });
             }
         });
-        self.lane.turn = Some(turn);
+        self.state.turn = Some(turn);
     }
 
     /// Gives the next event its envelope.
@@ -378,21 +378,21 @@ impl Guard {
         body: impl FnOnce(&mut Object<'_>),
     ) {
         self.time = self.time.max(now);
-        self.lane.seq += 1;
+        self.state.seq += 1;
         let ts = self.stamp.of(self.time + self.ahead);
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),
-            stream: Some(self.lane.stream.as_str().into()),
-            turn: self.lane.turn.is_some().then_some(self.lane.turns),
-            seq: Some(self.lane.seq),
+            stream: Some(self.state.stream.as_str().into()),
+            turn: self.state.turn.is_some().then_some(self.state.turns),
+            seq: Some(self.state.seq),
             first_seq: None,
             ts: Some(Cow::Borrowed(ts)),
             label: self.config.label.as_deref().map(Cow::Borrowed),
             parent: parent.map(Cow::Borrowed),
             synthetic,
         };
-        self.writer.say(&mut self.out, &envelope, body);
+        self.writer.emit(&mut self.out, &envelope, body);
     }
 }
 

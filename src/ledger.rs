@@ -5,8 +5,8 @@
 //! asked.
 
 mod entry;
-mod lane;
 mod plan;
+mod queue;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use crate::backoff::{Backoff, MAX_ASKED};
 pub use entry::{Entry, Kind, content};
-pub use lane::{Asked, Change, Held, Item, Lanes, Outcome, Step};
-pub use plan::{Planner, Stored, Verdict};
-pub use row::{Head, Row};
+pub use plan::{PlanVerdict, Planner, Stored};
+pub use queue::{Change, DeliveryOutcome, Held, Item, ProbeAnswer, SinkQueue, Step};
+pub use row::{Row, RowHead};
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +104,7 @@ pub enum Ability {
     /// for ever, [`Duration::MAX`].
     Idempotent(Duration),
     /// The sink, or a command, can be asked: a file's tail is read back, `--reconcile` answers.
-    Asked,
+    Probed,
     /// Nobody can tell.
     Blind,
 }

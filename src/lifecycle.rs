@@ -14,13 +14,13 @@ use crate::time::Time;
 
 pub use limits::{DRAIN_MOST, Limits};
 
-/// Signals that come within this time of the first are one wish to stop, and so is a reader that goes beside a signal: one
+/// Signals that come within this time of the first are one stop, and so is a reader that goes beside a signal: one
 /// stop often arrives as several.
-pub const ONE_WISH: Duration = Duration::from_secs(1);
+pub const ONE_STOP: Duration = Duration::from_secs(1);
 
 /// One way to make the agent stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
+pub enum EscalationStep {
     /// The runtime's own interrupt, in its own words: the turn ends and the agent may go on.
     Interrupt,
     /// ^C, typed at the agent's terminal: what a person would do first.
@@ -34,9 +34,9 @@ pub enum Rung {
 /// Who wants the agent to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// A signal that was sent to us. It is passed on first; one that comes after [`ONE_WISH`] kills the tree.
+    /// A signal that was sent to us. It is passed on first; one that comes after [`ONE_STOP`] kills the tree.
     Signal(i32),
-    /// Somebody who asked for a cancel; asked again, the next rung is climbed at once, unless a signal has just come.
+    /// Somebody who asked for a cancel; asked again, the next step is escalated at once, unless a signal has just come.
     Cancel(Cancel),
     /// Nobody reads what the agent says any more.
     ReaderGone,
@@ -45,10 +45,10 @@ pub enum Stop {
 /// How a turn is to be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cancel {
-    /// True if the runtime has an interrupt of its own: then that is the first rung, and a turn that it ends is the end of
-    /// the climb.
+    /// True if the runtime has an interrupt of its own: then that is the first step, and a turn that it ends is the end of
+    /// the escalation.
     pub interrupt: bool,
-    /// After so long nothing of the agent is left; the rungs before the last share it. `None`: each has the whole grace.
+    /// After so long nothing of the agent is left; the steps before the last share it. `None`: each has the whole grace.
     pub within: Option<Duration>,
 }
 
@@ -81,8 +81,8 @@ pub struct View {
 /// What is to be done; in the order in which [`Lifecycle::action`] gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Do what the rung says.
-    Climb(Rung),
+    /// Do what the step says.
+    Escalation(EscalationStep),
     /// The open turn fails with this `error.code` and message, whatever the runtime says from now on.
     Fail(&'static str, String),
     /// Close the agent's pipes although somebody still holds them.
@@ -102,7 +102,7 @@ pub struct Lifecycle {
     view: View,
     done_since: Option<Time>,
     held: bool,
-    climb: Option<Climb>,
+    escalation: Option<Escalation>,
     killed: bool,
     exited: Option<Time>,
     /// The drain is counted from here: the exit, or a later moment at which we could read again.
@@ -112,16 +112,16 @@ pub struct Lifecycle {
     actions: VecDeque<Action>,
 }
 
-/// A ladder that is being climbed.
+/// A ladder that is being escalated.
 #[derive(Debug)]
-struct Climb {
-    rest: VecDeque<Rung>,
+struct Escalation {
+    rest: VecDeque<EscalationStep>,
     next: Time,
-    /// Between two rungs.
+    /// Between two steps.
     step: Duration,
     /// Only the runtime's interrupt was tried so far, when so many turns had ended.
     interrupted: Option<u64>,
-    /// When the climb began, or a signal asked for it.
+    /// When the escalation began, or a signal asked for it.
     asked: Time,
     /// True if a signal did.
     signalled: bool,
@@ -141,7 +141,7 @@ impl Lifecycle {
             view,
             done_since: None,
             held: false,
-            climb: None,
+            escalation: None,
             killed: false,
             exited: None,
             drain_from: now,
@@ -171,9 +171,11 @@ impl Lifecycle {
         };
         self.view = view;
         // The turn that was interrupted is over: the agent has obeyed, and may be asked for another.
-        let obeyed = |climb: &Climb| climb.interrupted.is_some_and(|before| view.ended > before);
-        if self.climb.as_ref().is_some_and(obeyed) {
-            self.climb = None;
+        let obeyed = |escalation: &Escalation| {
+            escalation.interrupted.is_some_and(|before| view.ended > before)
+        };
+        if self.escalation.as_ref().is_some_and(obeyed) {
+            self.escalation = None;
         }
     }
 
@@ -196,7 +198,7 @@ impl Lifecycle {
         if self.exited.is_none() {
             self.exited = Some(now);
             self.drain_from = now;
-            self.climb = None;
+            self.escalation = None;
         }
         self.tick(now);
     }
@@ -212,16 +214,18 @@ impl Lifecycle {
         if self.exited.is_some() {
             return;
         }
-        match (&mut self.climb, stop) {
+        match (&mut self.escalation, stop) {
             (None, Stop::Cancel(cancel)) => self.start_cancel(now, cancel),
-            (Some(climb), stop) if climb.interrupted.is_none() => climb.again(now, stop),
-            (Some(climb), Stop::Cancel(_)) => climb.next = now,
+            (Some(escalation), stop) if escalation.interrupted.is_none() => {
+                escalation.again(now, stop)
+            }
+            (Some(escalation), Stop::Cancel(_)) => escalation.next = now,
             // An agent that was only interrupted would go on: whoever wants the run to end begins a ladder of his own.
-            (_, Stop::Signal(signal)) => self.start_climb(now, signal),
-            (_, Stop::ReaderGone) => self.start_climb(now, SIGINT),
+            (_, Stop::Signal(signal)) => self.start_escalation(now, signal),
+            (_, Stop::ReaderGone) => self.start_escalation(now, SIGINT),
         }
-        if let (Some(climb), Stop::Signal(_)) = (&mut self.climb, stop) {
-            climb.signalled = true;
+        if let (Some(escalation), Stop::Signal(_)) = (&mut self.escalation, stop) {
+            escalation.signalled = true;
         }
         self.tick(now);
     }
@@ -241,21 +245,21 @@ impl Lifecycle {
             }
             return;
         }
-        if self.climb.is_none() {
+        if self.escalation.is_none() {
             self.check_limits(now);
         }
-        if let Some(climb) = &mut self.climb
-            && climb.next <= now
-            && let Some(rung) = climb.rest.pop_front()
+        if let Some(escalation) = &mut self.escalation
+            && escalation.next <= now
+            && let Some(step) = escalation.rest.pop_front()
         {
-            climb.next = now + climb.step;
-            if rung == Rung::Interrupt {
-                climb.interrupted = Some(self.view.ended);
+            escalation.next = now + escalation.step;
+            if step == EscalationStep::Interrupt {
+                escalation.interrupted = Some(self.view.ended);
             } else {
-                climb.interrupted = None;
+                escalation.interrupted = None;
                 self.killed = true;
             }
-            self.actions.push_back(Action::Climb(rung));
+            self.actions.push_back(Action::Escalation(step));
         }
     }
 
@@ -268,8 +272,8 @@ impl Lifecycle {
         if self.exited.is_some() {
             return (!self.held).then(|| self.drained_at());
         }
-        if let Some(climb) = &self.climb {
-            return (!climb.rest.is_empty()).then_some(climb.next);
+        if let Some(escalation) = &self.escalation {
+            return (!escalation.rest.is_empty()).then_some(escalation.next);
         }
         // What the adapter has not read yet could lift its own limits, and no time that passes changes that.
         let seen = self.view.behind.is_none().then(|| [self.tool_limit(), self.after_result()]);
@@ -295,7 +299,7 @@ impl Lifecycle {
         self.actions.pop_front()
     }
 
-    /// True if any rung was climbed that ends the agent.
+    /// True if any step was escalated that ends the agent.
     #[must_use]
     pub fn killed(&self) -> bool {
         self.killed
@@ -307,12 +311,12 @@ impl Lifecycle {
         self.finished
     }
 
-    fn start_climb(&mut self, now: Time, first: i32) {
+    fn start_escalation(&mut self, now: Time, first: i32) {
         let mut rest = ladder(first);
         if self.has_terminal && first == SIGINT {
-            rest.push_front(Rung::Key);
+            rest.push_front(EscalationStep::Key);
         }
-        self.climb = Some(Climb {
+        self.escalation = Some(Escalation {
             rest,
             next: now,
             step: self.limits.grace,
@@ -323,34 +327,34 @@ impl Lifecycle {
     }
 
     fn start_cancel(&mut self, now: Time, cancel: Cancel) {
-        self.start_climb(now, SIGINT);
-        let Some(climb) = &mut self.climb else { return };
+        self.start_escalation(now, SIGINT);
+        let Some(escalation) = &mut self.escalation else { return };
         if cancel.interrupt {
-            climb.rest.push_front(Rung::Interrupt);
+            escalation.rest.push_front(EscalationStep::Interrupt);
         }
         if let Some(within) = cancel.within {
-            let before_last = u32::try_from(climb.rest.len().saturating_sub(1)).unwrap_or(1);
-            climb.step = within / before_last.max(1);
+            let before_last = u32::try_from(escalation.rest.len().saturating_sub(1)).unwrap_or(1);
+            escalation.step = within / before_last.max(1);
         }
     }
 
     fn fail(&mut self, now: Time, code: &'static str, message: String) {
         self.actions.push_back(Action::Fail(code, message));
-        self.start_climb(now, SIGINT);
+        self.start_escalation(now, SIGINT);
     }
 }
 
-impl Climb {
+impl Escalation {
     /// Somebody wants the stop that is under way.
     fn again(&mut self, now: Time, stop: Stop) {
-        let one_wish = now < self.asked + ONE_WISH;
+        let one_wish = now < self.asked + ONE_STOP;
         match stop {
             Stop::ReaderGone => {}
             Stop::Signal(_) if one_wish => {}
             Stop::Cancel(_) if one_wish && self.signalled => {}
             Stop::Signal(_) => {
                 if self.signalled {
-                    self.rest = VecDeque::from([Rung::Tree]);
+                    self.rest = VecDeque::from([EscalationStep::Tree]);
                 }
                 (self.next, self.asked) = (now, now);
             }
@@ -359,15 +363,15 @@ impl Climb {
     }
 }
 
-/// The rungs from the signal `first` on.
-fn ladder(first: i32) -> VecDeque<Rung> {
-    let mut rungs = VecDeque::new();
+/// The steps from the signal `first` on.
+fn ladder(first: i32) -> VecDeque<EscalationStep> {
+    let mut steps = VecDeque::new();
     if first != SIGKILL {
-        rungs.push_back(Rung::Signal(first));
+        steps.push_back(EscalationStep::Signal(first));
     }
     if first != SIGTERM {
-        rungs.push_back(Rung::Signal(SIGTERM));
+        steps.push_back(EscalationStep::Signal(SIGTERM));
     }
-    rungs.push_back(Rung::Tree);
-    rungs
+    steps.push_back(EscalationStep::Tree);
+    steps
 }

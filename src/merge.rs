@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, Event, VERSION};
 use crate::exit::Exit;
-use crate::stage::{Complaints, Io, Reading};
+use crate::stage::{Io, Reading, Warnings};
 use crate::term::quoted;
 use crate::time::Time;
 use label::Label;
@@ -47,7 +47,7 @@ struct Common {
     names: Vec<String>,
     streams: Streams,
     refused: HashSet<(usize, String)>,
-    complaints: Complaints,
+    warnings: Warnings,
     strict: bool,
     /// The input in the middle of whose line, too long to look at, the output is, and since when.
     holder: Option<(usize, Time)>,
@@ -71,7 +71,7 @@ impl Merge {
                 names,
                 streams: Streams::default(),
                 refused: HashSet::new(),
-                complaints: Complaints::default(),
+                warnings: Warnings::default(),
                 strict: reading.strict,
                 holder: None,
                 trouble: Exit::Success,
@@ -136,9 +136,9 @@ impl Merge {
     /// The worst that happened to any stream or source.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        let Common { streams, complaints, strict, trouble, .. } = &self.common;
+        let Common { streams, warnings, strict, trouble, .. } = &self.common;
         let exit = streams.exit().or(*trouble);
-        if *strict && complaints.count() > 0 { exit.or(Exit::Malformed) } else { exit }
+        if *strict && warnings.count() > 0 { exit.or(Exit::Malformed) } else { exit }
     }
 }
 
@@ -154,9 +154,9 @@ impl Common {
         self.names.get(source).map_or("", String::as_str)
     }
 
-    fn complain(&mut self, source: usize, (line, column): (u64, usize), reason: &str, io: &mut Io) {
+    fn warn(&mut self, source: usize, (line, column): (u64, usize), reason: &str, io: &mut Io) {
         let name = self.names.get(source).map_or("", String::as_str);
-        self.complaints.say_of(name, io, line, column, reason);
+        self.warnings.warn_of(name, io, line, column, reason);
     }
 
     fn piece(&mut self, now: Time, from: From<'_>, piece: Piece<'_>, io: &mut Io) {
@@ -168,7 +168,7 @@ impl Common {
                 match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
                     Ok(event) => self.event(from, &event, io),
                     Err(why) => {
-                        self.complain(from.number, (number, why.offset), &why.reason, io);
+                        self.warn(from.number, (number, why.offset), &why.reason, io);
                         let line = number;
                         let place = Place { line, offset, bytes };
                         diagnostic(from, &place, &why, io);
@@ -178,7 +178,7 @@ impl Common {
             Piece::Long { number, bytes, first, .. } => {
                 if first {
                     let reason = "line too long to look at, passed as it is (see --max-line)";
-                    self.complain(from.number, (number, 0), reason, io);
+                    self.warn(from.number, (number, 0), reason, io);
                 }
                 let since = if first { now } else { Time::default() };
                 self.long(since, from.number, bytes, io);

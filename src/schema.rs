@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::check::shape::{CANCELLED_BY, CODES, OUTCOMES, TEXT_KINDS, TOOL_KINDS};
 use crate::event::{
-    BlockFinal, Envelope, Spent, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled,
-    TurnCompleted, TurnFailed, TurnStarted, Type, VERSION,
+    BlockFinal, Envelope, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled,
+    TurnCompleted, TurnFailed, TurnStarted, Type, UsageAndCost, VERSION,
 };
 
 pub use shrink::shrinks;
@@ -58,7 +58,7 @@ pub fn schema() -> Value {
 
 /// The body of a type, with those fields of the envelope that it must have.
 fn body(kind: Type, name: &str) -> Value {
-    let spent = object::<Spent>();
+    let spent = object::<UsageAndCost>();
     let mut body = match kind {
         Type::TurnStarted => object::<TurnStarted<'_>>(),
         Type::TextDelta => object::<TextDelta<'_>>(),

@@ -1,6 +1,6 @@
 //! Where events go: the one seam between whoever has deliveries to make (the queue of `tee`, the ledger) and the places that
 //! take them. A sink never keeps a delivery for later and never sleeps between two tries: whether and when to try again
-//! belongs to its caller, which has the queue, the clock and the person's wishes.
+//! belongs to its caller, which has the queue, the clock and the person's settings.
 
 pub mod address;
 mod chat;
@@ -56,7 +56,7 @@ pub enum Form {
 
 /// What has become of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// It is there. Never to be sent again.
     Sent {
         /// What the sink calls it (a message id, a `Location`), if it says so.
@@ -128,9 +128,9 @@ pub trait Sink: Send {
     /// does not succeed is tried again, and said, at the first delivery.
     fn begin(&mut self) {}
 
-    /// Delivers in order and stops at the first that is not [`Outcome::Sent`] or [`Outcome::Failed`]. One outcome for each
+    /// Delivers in order and stops at the first that is not [`SendOutcome::Sent`] or [`SendOutcome::Failed`]. One outcome for each
     /// delivery that was tried, in order: fewer than the batch means that the rest was not tried. At least one.
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome>;
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome>;
 
     /// There is nothing more to come: lets what was taken reach its place. It may block.
     ///
@@ -144,12 +144,12 @@ pub trait Sink: Send {
 /// [`Sink::send`] of a sink that delivers one at a time.
 fn one_by_one(
     batch: &[Delivery<'_>],
-    mut deliver: impl FnMut(&Delivery<'_>) -> Outcome,
-) -> Vec<Outcome> {
+    mut deliver: impl FnMut(&Delivery<'_>) -> SendOutcome,
+) -> Vec<SendOutcome> {
     let mut outcomes = Vec::new();
     for delivery in batch {
         let outcome = deliver(delivery);
-        let go_on = matches!(outcome, Outcome::Sent { .. } | Outcome::Failed { .. });
+        let go_on = matches!(outcome, SendOutcome::Sent { .. } | SendOutcome::Failed { .. });
         outcomes.push(outcome);
         if !go_on {
             break;

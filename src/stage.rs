@@ -97,37 +97,37 @@ impl Default for Reading {
 /// The name of our stdin among the inputs.
 pub(crate) const STDIN: &str = "<stdin>";
 
-/// How many complaints are written to stderr before the rest is only counted.
-const MAX_COMPLAINTS: u64 = 10;
+/// How many warnings are written to stderr before the rest is only counted.
+const MAX_WARNINGS: u64 = 10;
 
 /// What is said of a line over the limit.
 pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (see --max-line)";
 
 /// Counts what was wrong with the input and says it, a limited number of times.
 #[derive(Debug, Default)]
-pub struct Complaints {
+pub struct Warnings {
     count: u64,
     /// The input's name; empty for stdin.
     name: String,
 }
 
-impl Complaints {
+impl Warnings {
     /// Says that the input has something at `line`, byte `column` of it (from 0), that is wrong.
-    pub fn say(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
+    pub fn warn(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
         let name = std::mem::take(&mut self.name);
         let shown = if name.is_empty() { STDIN } else { &name };
-        self.say_of(shown, io, line, column, reason);
+        self.warn_of(shown, io, line, column, reason);
         self.name = name;
     }
 
-    /// As [`Complaints::say`], where there are several inputs: of the one with this name.
-    pub fn say_of(&mut self, name: &str, io: &mut Io, line: u64, column: usize, reason: &str) {
+    /// As [`Warnings::say`], where there are several inputs: of the one with this name.
+    pub fn warn_of(&mut self, name: &str, io: &mut Io, line: u64, column: usize, reason: &str) {
         self.count += 1;
         let (name, reason) = (quoted(name), quoted(reason));
-        if self.count <= MAX_COMPLAINTS {
+        if self.count <= MAX_WARNINGS {
             io.err
                 .extend_from_slice(format!("{name}:{line}:{}: {reason}\n", column + 1).as_bytes());
-        } else if self.count == MAX_COMPLAINTS + 1 {
+        } else if self.count == MAX_WARNINGS + 1 {
             io.err.extend_from_slice(b"spile: more input like this is not listed\n");
         }
     }
@@ -156,7 +156,7 @@ struct EachLine {
     /// The last time of an event clock; with a wall clock the last `now`.
     time: Time,
     strict: bool,
-    complaints: Complaints,
+    warnings: Warnings,
 }
 
 impl FilterStage {
@@ -168,7 +168,7 @@ impl FilterStage {
             clock,
             time: Time::default(),
             strict: reading.strict,
-            complaints: Complaints::default(),
+            warnings: Warnings::default(),
         };
         Self { lines: Lines::new(reading.max_line), each }
     }
@@ -198,14 +198,14 @@ impl EachLine {
                         self.chain.on_event(self.time, &event, &mut io.out);
                     }
                     Err(why) => {
-                        self.complaints.say(io, number, why.offset, &why.reason);
+                        self.warnings.warn(io, number, why.offset, &why.reason);
                         self.diagnostic(&Place { line: number, offset, bytes }, &why, io);
                     }
                 }
             }
             Piece::Long { number, bytes, first, .. } => {
                 if first {
-                    self.complaints.say(io, number, 0, TOO_LONG);
+                    self.warnings.warn(io, number, 0, TOO_LONG);
                     self.chain.on_flush(self.time, &mut io.out);
                 }
                 io.out.extend_from_slice(bytes);
@@ -242,7 +242,7 @@ impl Stage for FilterStage {
         if self.lines.restart(|piece| self.each.piece(now, piece, io)) == Cut::InLongLine {
             io.out.push(b'\n');
         }
-        self.each.complaints.set_source(name);
+        self.each.warnings.set_source(name);
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -265,7 +265,7 @@ impl Stage for FilterStage {
     }
 
     fn exit(&self) -> Exit {
-        if self.each.strict && self.each.complaints.count() > 0 {
+        if self.each.strict && self.each.warnings.count() > 0 {
             Exit::Malformed
         } else {
             Exit::Success

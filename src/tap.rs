@@ -95,7 +95,8 @@ impl Scan {
             Frame::Log(_) | Frame::Head(_) => return,
         };
         let parsed = serde_json::from_str(&text).ok();
-        let parsed = parsed.or_else(|| serde_json::from_str(&codec::mend_lone(&text)?).ok());
+        let parsed =
+            parsed.or_else(|| serde_json::from_str(&codec::replace_lone_surrogates(&text)?).ok());
         let is_first = self.sure.or(self.maybe).is_none();
         if is_first && let Some(own) = parsed.as_ref().and_then(|v| Own::detect(&text, v)) {
             self.own = self.own.or(Some(own));
@@ -315,7 +316,7 @@ impl Tap {
         self.is_guess = spec.name == adapter::TEXT.name;
         if let Some(own) = scan.own {
             let (what, instead) = own.names();
-            self.guard.ask_fail("protocol", &format!("the command prints {what}: {instead}"));
+            self.guard.request_fail("protocol", &format!("the command prints {what}: {instead}"));
             self.hint = Some(format!("the command prints {what}; {instead}"));
         } else if spec.name == adapter::TEXT.name
             && let Some((named, _)) = adapter::by_command(&self.config.argv)
@@ -399,7 +400,7 @@ impl Stage for Tap {
 
     fn on_signal(&mut self, _: Time, signal: i32, _: &mut Io) {
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        self.guard.ask_cancel("signal", name);
+        self.guard.request_cancel("signal", name);
     }
 
     fn exit(&self) -> Exit {

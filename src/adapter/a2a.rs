@@ -69,7 +69,7 @@ impl Runtime for A2a {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
             if !emit.error_after_turn(error) {
-                emit.fail_with(error, &Spent::default());
+                emit.fail_with(error, &UsageAndCost::default());
             }
             return;
         }
@@ -96,7 +96,7 @@ impl Runtime for A2a {
             "message" => {
                 self.begin(body, body.text("taskId"), emit);
                 answer(body, emit);
-                emit.complete("message", None, &Spent::default());
+                emit.complete("message", None, &UsageAndCost::default());
             }
             _ => emit.status("info", value.text("method"), value.clone()),
         }
@@ -167,7 +167,7 @@ impl A2a {
         let message = status.get("message").filter(|m| m.is_object());
         let reason = message.map(words).unwrap_or_default();
         let said = if reason.is_empty() { &state } else { &reason };
-        let spent = Spent::default();
+        let spent = UsageAndCost::default();
         match state.as_str() {
             "failed" | "rejected" => {
                 message.into_iter().for_each(|message| others(message, emit));

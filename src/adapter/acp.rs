@@ -57,7 +57,7 @@ fn detect(value: &Value) -> Match {
 /// Sessions that are remembered before they say anything.
 const MAX_MADE: usize = 64;
 
-/// A connection. A session has the lane of its place in the list: they are numbered as they begin to speak.
+/// A connection. A session has the stream of its place in the list: they are numbered as they begin to speak.
 #[derive(Default)]
 struct Acp {
     sessions: Vec<Session>,
@@ -101,14 +101,14 @@ impl Runtime for Acp {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        for (lane, session) in self.sessions.iter_mut().enumerate() {
-            emit.in_lane(lane, |emit| session.end(emit));
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
+        for (stream, session) in self.sessions.iter_mut().enumerate() {
+            emit.in_stream(stream, |emit| session.end(emit));
         }
         if let Some(error) = self.error.take().filter(|_| emit.all_turns() == 0) {
-            emit.fail(failure_of(&error), &Spent::default());
+            emit.fail(failure_of(&error), &UsageAndCost::default());
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -121,13 +121,13 @@ impl Acp {
             return self.note("progress", method, params, emit);
         }
         let known = self.known(params);
-        let Some(lane) = known.or_else(|| self.begin(params.opt_text("sessionId"))) else {
+        let Some(stream) = known.or_else(|| self.begin(params.opt_text("sessionId"))) else {
             return self.note("info", "another session", params, emit);
         };
-        self.last = lane;
-        let Some(session) = self.sessions.get_mut(lane) else { return };
+        self.last = stream;
+        let Some(session) = self.sessions.get_mut(stream) else { return };
         session.spoke = self.messages;
-        emit.in_lane(lane, |emit| match method {
+        emit.in_stream(stream, |emit| match method {
             "session/update" => session.update(params.at("update"), emit),
             "session/request_permission" => session.permission(params, emit),
             "session/prompt" => session.prompted(id, params, emit),
@@ -155,20 +155,20 @@ impl Acp {
         };
         let made = made.map(|at| self.made.remove(at));
         // What was said without a name was said by the first that has one.
-        let unnamed = self.sessions.iter().position(|s| s.id.is_none());
-        let lane = unnamed.unwrap_or(self.sessions.len());
-        if lane >= MAX_LANES {
+        let anonymous_temp_file = self.sessions.iter().position(|s| s.id.is_none());
+        let stream = anonymous_temp_file.unwrap_or(self.sessions.len());
+        if stream >= MAX_STREAMS {
             return None;
         }
-        if unnamed.is_none() {
+        if anonymous_temp_file.is_none() {
             self.sessions.push(Session::new(self.agent.clone(), self.history.clone()));
         }
-        let session = self.sessions.get_mut(lane)?;
+        let session = self.sessions.get_mut(stream)?;
         if made.is_some() {
             session.is_new();
         }
         session.id = id.map(str::to_owned).or(made);
-        Some(lane)
+        Some(stream)
     }
 
     fn result(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
@@ -200,44 +200,44 @@ impl Acp {
 
     /// A prompt was answered.
     fn stopped(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
-        let asked = self.asked(id, emit);
+        let asked = self.request_of(id, emit);
         if asked.is_none() && self.answered.as_ref() == Some(id) && emit.all_turns() > 0 {
             return self.note("log", "a second response", result, emit);
         }
-        let Some(lane) = asked.or_else(|| self.begin(None)) else { return };
-        self.last = lane;
+        let Some(stream) = asked.or_else(|| self.begin(None)) else { return };
+        self.last = stream;
         self.answered = Some(id.clone());
-        if let Some(session) = self.sessions.get_mut(lane) {
+        if let Some(session) = self.sessions.get_mut(stream) {
             let stop = result.text("stopReason");
-            emit.in_lane(lane, |emit| session.finish(stop, result.at("usage"), emit));
+            emit.in_stream(stream, |emit| session.finish(stop, result.at("usage"), emit));
         }
     }
 
     /// A request has failed: the prompt if that is known or a turn is open, else somebody's.
     fn failed(&mut self, id: &Value, error: &Value, emit: &mut Emit<'_>) {
-        let Some(lane) = self.asked(id, emit) else {
+        let Some(stream) = self.request_of(id, emit) else {
             self.error = Some(error.clone());
             return self.note("error", error.text("message"), error, emit);
         };
-        if let Some(session) = self.sessions.get_mut(lane) {
-            emit.in_lane(lane, |emit| session.failed(error, emit));
+        if let Some(session) = self.sessions.get_mut(stream) {
+            emit.in_stream(stream, |emit| session.failed(error, emit));
         }
     }
 
     /// The session with an open turn whose prompt a response answers. Where the prompt was not seen: the only one; of
     /// several the one that spoke last and waits for no tool, for its response follows what it says last.
-    fn asked(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
+    fn request_of(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
         let open = self.sessions.iter().enumerate();
-        let open = open.filter(|(lane, _)| emit.in_lane(*lane, |emit| emit.turn_open()));
+        let open = open.filter(|(stream, _)| emit.in_stream(*stream, |emit| emit.turn_open()));
         let open: Vec<(usize, &Session)> = open.collect();
         let asked = open.iter().find(|(_, s)| s.prompt.as_ref() == Some(id));
         let unseen = open.iter().filter(|(_, s)| s.prompt.is_none());
         let likely = unseen.max_by_key(|(_, s)| (!s.has_calls(), s.spoke));
-        asked.or(likely).map(|(lane, _)| *lane)
+        asked.or(likely).map(|(stream, _)| *stream)
     }
 
     /// Emits a status in the session of the last message.
     fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
-        emit.in_lane(self.last, |emit| emit.status(kind, message, data.clone()));
+        emit.in_stream(self.last, |emit| emit.status(kind, message, data.clone()));
     }
 }

@@ -42,7 +42,7 @@ fn detect(value: &Value) -> Match {
 struct Adk {
     invocation: String,
     authors: BTreeMap<String, Author>,
-    spent: Spent,
+    spent: UsageAndCost,
     error: Option<Value>,
     /// How many pieces of code were run, which have no ids.
     code: u64,
@@ -98,10 +98,10 @@ impl Runtime for Adk {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         let partial = self.authors.values().any(|author| author.partial);
         self.close(emit);
-        if partial { Verdict::Truncated } else { Verdict::ByExit }
+        if partial { TurnVerdict::Truncated } else { TurnVerdict::ByExit }
     }
 }
 

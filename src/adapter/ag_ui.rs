@@ -64,7 +64,7 @@ impl Runtime for AgUi {
             "RUN_FINISHED" => self.finish(&value, emit),
             "RUN_ERROR" => {
                 self.held.start_all(emit);
-                emit.fail(failure_of(&value), &spent(&value));
+                emit.fail(failure_of(&value), &usage_of(&value));
             }
             "TOOL_CALL_START" => self.tool(id, &value, emit),
             "TOOL_CALL_ARGS" => self.held.add(id, value.text("delta")),
@@ -85,11 +85,11 @@ impl Runtime for AgUi {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if emit.turn_open() {
             self.held.start_all(emit);
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -107,7 +107,7 @@ impl AgUi {
         if user && self.users.len() < MAX_USERS {
             self.users.push(id.clone());
         }
-        let said = said_at(value, "delta", emit);
+        let said = str_at(value, "delta", emit);
         let block = text(kind, &id);
         match part {
             "START" => {}
@@ -139,12 +139,12 @@ impl AgUi {
             emit.status("permission", "the run waits for an answer", value.clone());
             stop = "needs_input";
         }
-        emit.complete(stop, value.opt_text("result"), &spent(value));
+        emit.complete(stop, value.opt_text("result"), &usage_of(value));
     }
 }
 
 /// The sum over the models of a run.
-fn spent(value: &Value) -> Spent {
+fn usage_of(value: &Value) -> UsageAndCost {
     let models = match value.at("usage") {
         Value::Array(models) => models.as_slice(),
         model @ Value::Object(_) => std::slice::from_ref(model),
@@ -160,7 +160,7 @@ fn spent(value: &Value) -> Spent {
         reasoning_tokens: sum("reasoningTokens"),
         total_tokens: sum("totalTokens").filter(|_| input_tokens.is_none()),
     };
-    Spent { usage: (!models.is_empty()).then_some(usage), ..Spent::default() }
+    UsageAndCost { usage: (!models.is_empty()).then_some(usage), ..UsageAndCost::default() }
 }
 
 fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {

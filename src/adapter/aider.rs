@@ -21,7 +21,7 @@ pub(super) const SPEC: Spec = Spec {
         Box::new(Aider {
             text: PlainText::new("aider"),
             lines: Lines::new(FOOTER),
-            spent: Spent::default(),
+            spent: UsageAndCost::default(),
         })
     },
     ..Spec::LINES
@@ -33,7 +33,7 @@ const FOOTER: usize = 4096;
 struct Aider {
     text: PlainText,
     lines: Lines,
-    spent: Spent,
+    spent: UsageAndCost,
 }
 
 impl Runtime for Aider {
@@ -43,7 +43,7 @@ impl Runtime for Aider {
         self.lines.feed(line.bytes, |piece| footer(piece, spent, emit));
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         let spent = &mut self.spent;
         self.lines.end(|piece| footer(piece, spent, emit));
         self.text.on_end(tail, emit)
@@ -51,7 +51,7 @@ impl Runtime for Aider {
 }
 
 /// `Tokens: 8.6k sent, 59 received. Cost: $0.03 message, $0.06 session.`: the tokens of a message and the cost of the run.
-fn footer(piece: Piece<'_>, spent: &mut Spent, emit: &mut Emit<'_>) {
+fn footer(piece: Piece<'_>, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
     let Piece::Line { bytes, .. } = piece else { return };
     let line = std::str::from_utf8(bytes).unwrap_or_default();
     let Some(counts) = line.trim_start().strip_prefix("Tokens: ") else { return };

@@ -80,14 +80,14 @@ impl Runtime for Anthropic {
             }
             "ping" => {}
             type_ if type_ == "error" || value.get("error").is_some() => {
-                self.held.fail(&value, &self.spent(), emit);
+                self.held.fail(&value, &self.usage_of(), emit);
                 self.stop = None;
             }
             type_ => emit.other(type_, &value),
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if let Some(stop) = self.stop.take().filter(|_| emit.turn_open() && tail == Tail::Clean) {
             self.complete(&stop, emit);
         }
@@ -155,8 +155,8 @@ impl Anthropic {
 
     fn delta(&mut self, key: &str, delta: &Value, emit: &mut Emit<'_>) {
         match delta.text("type") {
-            "text_delta" => emit.say((TextKind::Answer, key), delta, "text"),
-            "thinking_delta" => emit.say((TextKind::Reasoning, key), delta, "thinking"),
+            "text_delta" => emit.text_field((TextKind::Answer, key), delta, "text"),
+            "thinking_delta" => emit.text_field((TextKind::Reasoning, key), delta, "thinking"),
             "input_json_delta" => self.held.add(key, delta.text("partial_json")),
             "signature_delta" => {}
             "compaction_delta" => {
@@ -176,16 +176,16 @@ impl Anthropic {
         now.cache_read_tokens = usage.u64("cache_read_input_tokens").or(now.cache_read_tokens);
         let written = usage.u64("cache_creation_input_tokens");
         now.cache_write_tokens = written.or(now.cache_write_tokens);
-        emit.note_spent(&self.spent());
+        emit.note_spent(&self.usage_of());
     }
 
-    fn spent(&self) -> Spent {
-        Spent { usage: self.usage.map(with_cache), ..Spent::default() }
+    fn usage_of(&self) -> UsageAndCost {
+        UsageAndCost { usage: self.usage.map(with_cache), ..UsageAndCost::default() }
     }
 
     fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
         self.held.start_all(emit);
-        emit.complete(stop, None, &self.spent());
+        emit.complete(stop, None, &self.usage_of());
         self.usage = None;
     }
 }

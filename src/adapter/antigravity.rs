@@ -35,7 +35,7 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Antigravity {
-    said: Said,
+    said: StreamedText,
     /// The last text of the stream with its step, so that the result does not repeat it.
     step: Option<(u64, String)>,
     session: Option<String>,
@@ -113,14 +113,14 @@ impl Antigravity {
             emit.status("permission", &message, serde_json::json!({"denied_actions": denied}));
         }
         let said = std::mem::take(&mut self.said);
-        let response = said_at(value, "response", emit);
+        let response = str_at(value, "response", emit);
         // The response of a stream is its last text.
         let repeated = self.step.take().is_some_and(|(_, said)| said == response);
         if !response.is_empty() && !repeated {
             said.confirm(&ANSWER, response, emit);
         }
         let (usage, duration_ms) = (usage(value.at("usage")), duration_ms(value));
-        let spent = Spent { usage, duration_ms, ..Spent::default() };
+        let spent = UsageAndCost { usage, duration_ms, ..UsageAndCost::default() };
         let error = value.at("error").as_str().unwrap_or(value.at("error").text("message"));
         match value.text("status") {
             stop @ ("SUCCESS" | "success") if error.is_empty() => emit.complete(stop, None, &spent),

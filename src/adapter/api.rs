@@ -182,7 +182,7 @@ impl Snapshot {
 
     /// The whole as it stands now; one that does not begin as the last did supersedes it.
     pub fn whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
-        match codec::beyond(whole, &self.said) {
+        match codec::strip_emitted(whole, &self.said) {
             Some(missing) => emit.delta(text, &missing),
             // The guard knows what was said of the block, and closes it.
             None => emit.finish_block(text, Some(whole)),
@@ -208,7 +208,7 @@ impl HeldTools {
     }
 
     /// An error, which ends the open turn; after a turn it is a status.
-    pub fn fail(&mut self, error: &Value, spent: &Spent, emit: &mut Emit<'_>) {
+    pub fn fail(&mut self, error: &Value, spent: &UsageAndCost, emit: &mut Emit<'_>) {
         if !emit.error_after_turn(error) {
             self.start_all(emit);
             emit.fail_with(error, spent);
@@ -216,10 +216,10 @@ impl HeldTools {
     }
 
     /// The output has ended without a result: the tools of an open turn start with what there is.
-    pub fn end(&mut self, emit: &mut Emit<'_>) -> Verdict {
+    pub fn end(&mut self, emit: &mut Emit<'_>) -> TurnVerdict {
         if emit.turn_open() {
             self.start_all(emit);
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }

@@ -39,7 +39,7 @@ impl Runtime for Auggie {
                 emit.status("usage", key, serde_json::json!({key: data}));
             }
         }
-        let (subtype, spent) = (value.text("subtype"), Spent::default());
+        let (subtype, spent) = (value.text("subtype"), UsageAndCost::default());
         if value.is("is_error") || subtype.starts_with("error") {
             emit.fail(failure(value.text("result"), subtype, None), &spent);
         } else {

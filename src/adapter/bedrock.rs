@@ -48,7 +48,7 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Bedrock {
     stop: Option<String>,
-    spent: Spent,
+    spent: UsageAndCost,
     held: HeldTools,
     /// The result of a tool of the server that is being read: its block, its id, its outcome, its content.
     result: Option<(String, String, &'static str, Vec<Value>)>,
@@ -66,7 +66,7 @@ impl Runtime for Bedrock {
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if emit.turn_open() && tail == Tail::Clean && self.stop.is_some() {
             self.complete(emit);
         }
@@ -101,7 +101,7 @@ impl Bedrock {
                     self.held.start_all(emit);
                     emit.fail(failure(words, name, None), &self.spent);
                 }
-                (self.stop, self.spent) = (None, Spent::default());
+                (self.stop, self.spent) = (None, UsageAndCost::default());
             }
             _ => emit.other(name, value),
         }
@@ -115,7 +115,7 @@ impl Bedrock {
             self.complete(emit);
         }
         if !emit.turn_open() {
-            (self.stop, self.spent) = (None, Spent::default());
+            (self.stop, self.spent) = (None, UsageAndCost::default());
             emit.begin(SPEC.name, None, None);
         }
     }
@@ -124,10 +124,10 @@ impl Bedrock {
     fn block(&mut self, key: &str, block: &Value, emit: &mut Emit<'_>) {
         for (name, value) in block.as_object().into_iter().flatten() {
             match (name.as_str(), value) {
-                ("text", _) => emit.say((TextKind::Answer, key), block, "text"),
+                ("text", _) => emit.text_field((TextKind::Answer, key), block, "text"),
                 ("reasoningContent", _) => {
                     let inner = value.get("reasoningText").unwrap_or(value);
-                    emit.say((TextKind::Reasoning, key), inner, "text");
+                    emit.text_field((TextKind::Reasoning, key), inner, "text");
                 }
                 ("toolUse", _) => {
                     self.held.begin(key, (value.text("toolUseId"), value.text("name")), emit);

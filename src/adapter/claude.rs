@@ -90,7 +90,7 @@ impl Runtime for Claude {
         let (known, odd) = match &*message.type_ {
             "assistant" | "user" | "stream_event" => {
                 let said = self.said(text, &message, emit);
-                if !said && codec::mend_lone(text).is_some() {
+                if !said && codec::replace_lone_surrogates(text).is_some() {
                     // Half a character may be all that makes it look odd.
                     serde_json::from_str::<Value>(text)?;
                 }
@@ -121,16 +121,16 @@ impl Runtime for Claude {
         Ok(())
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.partial.release(emit);
         if let Some(error) = self.error.take().filter(|_| !emit.over()) {
             let inner = error.get("error").unwrap_or(&error);
             let said = inner.as_str().or_else(|| inner.opt_text("message"));
             let said = said.or_else(|| error.opt_text("message"));
             let message = said.unwrap_or("the runtime reported an error");
-            emit.fail(failure(message, &error.to_string(), None), &Spent::default());
+            emit.fail(failure(message, &error.to_string(), None), &UsageAndCost::default());
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 
     /// Source: the Agent SDKs, which speak to the same program.
@@ -194,7 +194,7 @@ impl Claude {
         if self.dialect.errors_end && fields.text("type").as_deref() == Some("error") {
             self.error = Some(value_of(line, emit));
         }
-        self.notices.say(line, fields, emit);
+        self.notices.emit_text(line, fields, emit);
     }
 
     /// A partial message; `false` if it is of an unknown kind.

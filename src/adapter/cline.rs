@@ -36,11 +36,11 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Cline {
     model: Option<String>,
-    answer: Said,
-    thought: Said,
+    answer: StreamedText,
+    thought: StreamedText,
     /// The last error from which the agent did not recover.
     error: Option<Value>,
-    spent: Spent,
+    spent: UsageAndCost,
 }
 
 impl Runtime for Cline {
@@ -65,11 +65,11 @@ impl Runtime for Cline {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if let Some(error) = self.error.take().filter(|_| !emit.over()) {
             emit.fail_with(&error, &self.spent);
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -142,11 +142,11 @@ impl Cline {
         emit.begin(SPEC.name, self.model.as_deref(), None);
         let used = value.at("usage");
         let known = std::mem::take(&mut self.spent);
-        let spent = Spent {
+        let spent = UsageAndCost {
             usage: usage(used).or(known.usage),
             cost_usd: used.at("totalCost").as_f64().or(known.cost_usd),
             duration_ms: value.u64("durationMs"),
-            ..Spent::default()
+            ..UsageAndCost::default()
         };
         let error = self.error.take();
         match value.filled("finishReason").unwrap_or("completed") {

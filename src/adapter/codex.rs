@@ -81,10 +81,14 @@ struct Counter {
 
 impl Counter {
     /// The tokens of a turn that ends with this sum.
-    fn spent(&mut self, total: Option<Usage>) -> Spent {
+    fn usage_of(&mut self, total: Option<Usage>) -> UsageAndCost {
         let before = total.and_then(|total| self.before.replace(total));
         let usage = total.zip(before).map(|(total, before)| minus(total, before));
-        Spent { usage, usage_total: total.filter(|_| before.is_none()), ..Spent::default() }
+        UsageAndCost {
+            usage,
+            usage_total: total.filter(|_| before.is_none()),
+            ..UsageAndCost::default()
+        }
     }
 }
 
@@ -140,16 +144,16 @@ impl Runtime for Codex {
         Ok(())
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.server.end(emit);
         if self.second != Some(true) {
-            return Verdict::MissingResult;
+            return TurnVerdict::MissingResult;
         }
         // It exits with 0 even where it could not log in: its own last word decides.
         if let Some(error) = self.error.take().filter(|_| !emit.over()) {
-            emit.fail(failure_of(&error), &Spent::default());
+            emit.fail(failure_of(&error), &UsageAndCost::default());
         }
-        if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
+        if self.open.is_empty() { TurnVerdict::ByExit } else { TurnVerdict::Truncated }
     }
 }
 
@@ -236,12 +240,12 @@ impl Codex {
             }
             "turn.completed" | "turn.failed" if emit.over() => emit.late(&value),
             "turn.completed" => {
-                emit.complete("completed", None, &self.usage.spent(usage(value.at("usage"))));
+                emit.complete("completed", None, &self.usage.usage_of(usage(value.at("usage"))));
                 self.open.clear();
             }
             "turn.failed" => {
                 let error = failure_of(value.get("error").unwrap_or(&value));
-                emit.fail(error, &self.usage.spent(usage(value.at("usage"))));
+                emit.fail(error, &self.usage.usage_of(usage(value.at("usage"))));
                 self.open.clear();
             }
             "error" => {

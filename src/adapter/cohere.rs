@@ -52,7 +52,9 @@ impl Runtime for Cohere {
                 content(&key, message.at("content"), emit);
             }
             "content-end" => finish(&key, emit),
-            "tool-plan-delta" => emit.say((TextKind::Reasoning, "plan"), message, "tool_plan"),
+            "tool-plan-delta" => {
+                emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan")
+            }
             "tool-call-start" => {
                 finish("plan", emit);
                 self.call(&key, message.at("tool_calls"), emit);
@@ -72,13 +74,13 @@ impl Runtime for Cohere {
                 self.end(&value, emit);
             }
             "" if value.opt_text("message").is_some() || value.get("error").is_some() => {
-                self.held.fail(&value, &Spent::default(), emit);
+                self.held.fail(&value, &UsageAndCost::default(), emit);
             }
             type_ => emit.other(type_, &value),
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.held.end(emit)
     }
 }
@@ -87,8 +89,8 @@ fn content(key: &str, content: &Value, emit: &mut Emit<'_>) {
     if !matches!(content.opt_text("type"), None | Some("text" | "thinking")) {
         return emit.status("info", "content of another type", content.clone());
     }
-    emit.say((TextKind::Reasoning, key), content, "thinking");
-    emit.say((TextKind::Answer, key), content, "text");
+    emit.text_field((TextKind::Reasoning, key), content, "thinking");
+    emit.text_field((TextKind::Answer, key), content, "text");
 }
 
 fn finish(key: &str, emit: &mut Emit<'_>) {
@@ -100,7 +102,7 @@ fn finish(key: &str, emit: &mut Emit<'_>) {
 impl Cohere {
     /// What a message holds, whole.
     fn message(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        emit.say((TextKind::Reasoning, "plan"), message, "tool_plan");
+        emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan");
         finish("plan", emit);
         for (index, part) in message.items("content").enumerate() {
             content(&index.to_string(), part, emit);
@@ -129,7 +131,7 @@ impl Cohere {
             cache_read_tokens: usage.u64("cached_tokens"),
             ..Usage::default()
         });
-        let spent = Spent { usage, ..Spent::default() };
+        let spent = UsageAndCost { usage, ..UsageAndCost::default() };
         match end.opt_text("finish_reason").unwrap_or("message-end") {
             stop @ ("ERROR" | "ERROR_TOXIC" | "ERROR_LIMIT" | "TIMEOUT") => {
                 let message = end.non_null("error").map(sentence).unwrap_or_default();

@@ -47,8 +47,8 @@ struct Copilot {
     requested: Vec<Value>,
     parent: Option<String>,
     /// The last texts, by kind and id.
-    texts: VecDeque<(TextKind, String, Said)>,
-    spent: Spent,
+    texts: VecDeque<(TextKind, String, StreamedText)>,
+    spent: UsageAndCost,
     /// The last word, if it was an error.
     error: Option<Failure<'static>>,
     aborted: Option<String>,
@@ -131,24 +131,24 @@ impl Runtime for Copilot {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         match self.aborted.take() {
-            Some(reason) if !emit.over() => emit.cancelled(&reason, None, &Spent::default()),
+            Some(reason) if !emit.over() => emit.cancelled(&reason, None, &UsageAndCost::default()),
             _ => emit.fail_last(self.error.take()),
         }
-        if self.settled { Verdict::ByExit } else { Verdict::MissingResult }
+        if self.settled { TurnVerdict::ByExit } else { TurnVerdict::MissingResult }
     }
 }
 
 impl Copilot {
-    fn known(&mut self, text: &Text<'_>) -> Option<&mut Said> {
+    fn known(&mut self, text: &Text<'_>) -> Option<&mut StreamedText> {
         let mut texts = self.texts.iter();
         let at = texts.position(|(kind, id, _)| *kind == text.kind && id == text.key);
         let at = at.unwrap_or_else(|| {
             if self.texts.len() >= MAX_MESSAGES {
                 self.texts.pop_front();
             }
-            self.texts.push_back((text.kind, text.key.to_owned(), Said::default()));
+            self.texts.push_back((text.kind, text.key.to_owned(), StreamedText::default()));
             self.texts.len() - 1
         });
         self.texts.get_mut(at).map(|(.., said)| said)
@@ -166,7 +166,9 @@ impl Copilot {
             None => emit.finish_block(text, Some(whole)),
             // A tool's turn has an empty text or none.
             Some(said) if whole.is_empty() => said.stop(text, emit),
-            Some(said) => std::mem::replace(said, Said::whole(whole)).confirm(text, whole, emit),
+            Some(said) => {
+                std::mem::replace(said, StreamedText::whole(whole)).confirm(text, whole, emit)
+            }
         }
     }
 

@@ -44,7 +44,7 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Cursor {
     /// The text streamed since the last whole text.
-    said: Said,
+    said: StreamedText,
     /// A tool has begun since.
     border: bool,
 }
@@ -59,7 +59,7 @@ impl Runtime for Cursor {
             ("thinking", "completed", _) => emit.finish_block(&THINKING, None),
             ("assistant", _, Some(delta)) if has("timestamp_ms") && !has("model_call_id") => {
                 if std::mem::take(&mut self.border) {
-                    self.said = Said::default();
+                    self.said = StreamedText::default();
                 }
                 self.said.delta(&ANSWER, &delta, emit);
             }
@@ -74,7 +74,7 @@ impl Runtime for Cursor {
             ("tool_call", "started" | "completed", _) => self.tool(&value, emit),
             ("result", ..) if emit.over() => emit.late(&value),
             ("result", subtype, _) => {
-                self.said = Said::default();
+                self.said = StreamedText::default();
                 result(subtype, &value, emit);
             }
             (type_, subtype, _) => {
@@ -137,7 +137,8 @@ fn text_of(value: &Value) -> Option<String> {
 fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
     let text = |key| value.opt_text(key).filter(|t| !t.is_empty());
     let usage = usage(value.at("usage")).map(with_cache);
-    let spent = Spent { usage, duration_ms: value.u64("duration_ms"), ..Spent::default() };
+    let spent =
+        UsageAndCost { usage, duration_ms: value.u64("duration_ms"), ..UsageAndCost::default() };
     if value.is("is_error") || subtype.starts_with("error") {
         let message = text("error").or(text("result")).unwrap_or_default();
         emit.fail(failure(message, subtype, None), &spent);

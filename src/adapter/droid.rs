@@ -103,7 +103,7 @@ impl Runtime for Droid {
                 self.error = None;
                 let usage = usage(value.at("usage")).map(with_cache);
                 let duration_ms = value.u64("durationMs");
-                let spent = Spent { usage, duration_ms, ..Spent::default() };
+                let spent = UsageAndCost { usage, duration_ms, ..UsageAndCost::default() };
                 emit.complete("completion", value.opt_text("finalText"), &spent);
             }
             (type_, ..) => {
@@ -113,10 +113,10 @@ impl Runtime for Droid {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.session.end(emit);
         emit.fail_last(self.error.take());
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
-use super::framing::Head;
-use super::json::{ValueExt, describe, one_line, said_at, tool_kind};
+use super::framing::HttpHead;
+use super::json::{ValueExt, describe, one_line, str_at, tool_kind};
 use super::keys::{Kept, Keys};
 use crate::codec::{self, Malformed, Object, Place};
-use crate::event::{Failure, Spent, TurnStarted};
+use crate::event::{Failure, TurnStarted, UsageAndCost};
 use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd, ToolStart};
 use crate::time::Time;
 
@@ -20,7 +20,7 @@ pub struct Emit<'a> {
     /// When the bytes came.
     pub now: Time,
     /// The head of the HTTP response that is being read.
-    pub head: Option<&'a Head>,
+    pub head: Option<&'a HttpHead>,
     /// The keys that the adapter knows, and the fields that were kept.
     pub fields: Option<(&'a Keys, &'a mut Kept)>,
     /// Where the events of the message begin in what the guard holds.
@@ -149,23 +149,23 @@ impl<'a> Emit<'a> {
     }
 
     /// The runtime's result, see [`Guard::complete`].
-    pub fn complete(&mut self, stop: &str, result: Option<&str>, spent: &Spent) {
+    pub fn complete(&mut self, stop: &str, result: Option<&str>, spent: &UsageAndCost) {
         self.guard.complete(self.now, stop, result, spent);
     }
 
     /// The turn failed, see [`Guard::fail`].
-    pub fn fail(&mut self, error: Failure<'_>, spent: &Spent) {
+    pub fn fail(&mut self, error: Failure<'_>, spent: &UsageAndCost) {
         self.guard.fail(self.now, error, spent);
     }
 
     /// The turn failed with an error of any shape, see [`Emit::failure`].
-    pub fn fail_with(&mut self, error: &Value, spent: &Spent) {
+    pub fn fail_with(&mut self, error: &Value, spent: &UsageAndCost) {
         let failure = self.failure(error);
         self.fail(failure, spent);
     }
 
     /// The runtime reports that the turn was cancelled, see [`Guard::cancelled`].
-    pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &Spent) {
+    pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
         self.guard.cancelled(self.now, reason, stop, spent);
     }
 
@@ -262,16 +262,16 @@ impl<'a> Emit<'a> {
         self.guard.diagnostic(self.now, place, why);
     }
 
-    /// Emits in another stream of the input, see [`Guard::in_lane`].
-    pub fn in_lane<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
+    /// Emits in another stream of the input, see [`Guard::in_stream`].
+    pub fn in_stream<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
         let (now, head) = (self.now, self.head);
-        self.guard.in_lane(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
+        self.guard.in_stream(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
     }
 
     /// The last word of an output without a result was an error: the turn failed, unless it has ended.
     pub fn fail_last(&mut self, error: Option<Failure<'_>>) {
         if let Some(error) = error.filter(|_| !self.over()) {
-            self.fail(error, &Spent::default());
+            self.fail(error, &UsageAndCost::default());
         }
     }
 
@@ -288,9 +288,9 @@ impl<'a> Emit<'a> {
         self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
     }
 
-    /// Adds the text of a field to a block of the main agent, see [`said_at`].
-    pub fn say(&mut self, (kind, key): (TextKind, &str), value: &Value, field: &str) {
-        let said = said_at(value, field, self);
+    /// Adds the text of a field to a block of the main agent, see [`str_at`].
+    pub fn text_field(&mut self, (kind, key): (TextKind, &str), value: &Value, field: &str) {
+        let said = str_at(value, field, self);
         self.delta(&Text { key, kind, parent: None }, said);
     }
 }

@@ -64,14 +64,14 @@ impl Runtime for Events {
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if let Some(error) = self.error.take()
             && tail == Tail::Clean
             && !emit.over()
         {
-            emit.fail(failure_of(&error), &Spent::default());
+            emit.fail(failure_of(&error), &UsageAndCost::default());
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -153,11 +153,11 @@ fn complete(data: &Value, emit: &mut Emit<'_>) {
     if emit.over() {
         emit.late(data);
     } else if failed || data.non_null("error").is_some() {
-        emit.fail(failure_of(data), &Spent::default());
+        emit.fail(failure_of(data), &UsageAndCost::default());
     } else {
         let cost_usd = data.get("cost_usd").and_then(Value::as_f64);
         let duration_ms = data.u64("duration_ms");
-        let spent = Spent { cost_usd, duration_ms, ..Spent::default() };
+        let spent = UsageAndCost { cost_usd, duration_ms, ..UsageAndCost::default() };
         emit.complete("complete", words(data), &spent);
     }
 }

@@ -13,7 +13,7 @@ use crate::codec::{Malformed, Place};
 
 use cut::{Cut, Cutter};
 use document::Document;
-pub use http::Head;
+pub use http::HttpHead;
 use http::is_header;
 use sse::Sse;
 pub(crate) use sse::field;
@@ -23,7 +23,7 @@ pub enum Frame<'a> {
     /// The text of one message.
     Message(Message<'a>),
     /// The header block of an HTTP response.
-    Head(&'a Head),
+    Head(&'a HttpHead),
     /// A line that belongs to none of the framings.
     Log(&'a str),
     /// Bytes that cannot be read.
@@ -64,7 +64,7 @@ pub struct Frames {
 struct Parts {
     sse: Sse,
     document: Document,
-    head: Option<Head>,
+    head: Option<HttpHead>,
     length: Option<usize>,
     /// True if a server-sent event or a field of one has been seen.
     sent: bool,
@@ -202,7 +202,7 @@ impl Parts {
                 return None;
             }
         }
-        if let Some(head) = Head::parse(line) {
+        if let Some(head) = HttpHead::parse(line) {
             self.head = Some(head);
             self.sent = true;
         } else if let Some(length) = jsonrpc::content_length(line) {

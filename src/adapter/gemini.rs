@@ -96,7 +96,7 @@ fn document(value: &Value, emit: &mut Emit<'_>) {
     for warning in value.items("warnings") {
         emit.status("warning", warning.as_str().unwrap_or_default(), warning.clone());
     }
-    let mut spent = Spent::default();
+    let mut spent = UsageAndCost::default();
     let models = stats.at("models").as_object().into_iter().flatten();
     for tokens in models.filter_map(|(_, model)| model.get("tokens")) {
         let thoughts = tokens.u64("thoughts");
@@ -125,7 +125,7 @@ fn result(value: &Value, emit: &mut Emit<'_>) {
         emit.status("usage", "", stats.clone());
     }
     let duration_ms = stats.u64("duration_ms");
-    let spent = Spent { usage: usage(stats), duration_ms, ..Spent::default() };
+    let spent = UsageAndCost { usage: usage(stats), duration_ms, ..UsageAndCost::default() };
     let (status, kind) = (value.text("status"), error.text("type"));
     if status == "success" && error.is_null() {
         emit.complete(status, None, &spent);

@@ -57,7 +57,7 @@ struct Gemini {
     interaction: Interaction,
     id: String,
     stop: Option<String>,
-    spent: Spent,
+    spent: UsageAndCost,
     texts: Currents,
     partial: Partial,
     /// How many pieces of code were run, which have no ids.
@@ -75,7 +75,7 @@ impl Runtime for Gemini {
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if emit.turn_open() {
             self.partial.start(emit);
             self.interaction.held.start_all(emit);
@@ -83,7 +83,7 @@ impl Runtime for Gemini {
                 self.complete(emit);
             }
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 

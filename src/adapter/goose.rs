@@ -65,7 +65,7 @@ impl Runtime for Goose {
             }
             "model_change" => emit.status("session", value.text("model"), value.clone()),
             "error" if error == INTERRUPTED && !emit.over() => {
-                emit.cancelled(INTERRUPTED, None, &Spent::default());
+                emit.cancelled(INTERRUPTED, None, &UsageAndCost::default());
             }
             "error" => {
                 self.error = Some(failure(error, "", None));
@@ -77,9 +77,9 @@ impl Runtime for Goose {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         emit.fail_last(self.error.take());
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -113,9 +113,13 @@ impl Goose {
         }
         let usage = Some(usage).filter(|usage| *usage != Usage::default());
         let spent = if self.resumed {
-            Spent { usage_total: usage, ..Spent::default() }
+            UsageAndCost { usage_total: usage, ..UsageAndCost::default() }
         } else {
-            Spent { usage, cost_usd: value.at("cost_usd").as_f64(), ..Spent::default() }
+            UsageAndCost {
+                usage,
+                cost_usd: value.at("cost_usd").as_f64(),
+                ..UsageAndCost::default()
+            }
         };
         self.message = None;
         match self.error.take() {

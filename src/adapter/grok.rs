@@ -40,7 +40,7 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Grok {
-    spent: Spent,
+    spent: UsageAndCost,
     /// The message of the last error.
     error: Option<String>,
     /// The limit of turns was reached.
@@ -87,18 +87,18 @@ impl Runtime for Grok {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         emit.fail_last(self.error.take().map(|error| failure(&error, "", None)));
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
 impl Grok {
     fn end(&mut self, value: &Value, whole: Option<&str>, emit: &mut Emit<'_>) {
-        let spent = Spent {
+        let spent = UsageAndCost {
             usage: usage(value.at("usage")).or(std::mem::take(&mut self.spent).usage),
             cost_usd: value.at("total_cost_usd").as_f64(),
-            ..Spent::default()
+            ..UsageAndCost::default()
         };
         let session = value.text("sessionId");
         emit.status("session", session, serde_json::json!({"session_id": session}));

@@ -1,7 +1,7 @@
 //! Shared reading of JSON: fields of a message, the title, files and kind of a tool.
 
 mod parts;
-mod said;
+mod streamed;
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use super::Emit;
 use crate::codec::{self, Fields};
 
 pub use parts::{arguments, count, plain, spend, sum, usage, with_cache};
-pub use said::Said;
+pub use streamed::StreamedText;
 
 /// How long the title of a tool may be, in characters.
 const TITLE: usize = 200;
@@ -26,7 +26,7 @@ pub fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
 /// A line, or a part of one, as a value, also where it holds lone surrogates; null if it is no JSON.
 pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| {
-        let mended = codec::mend_lone(json).unwrap_or_default();
+        let mended = codec::replace_lone_surrogates(json).unwrap_or_default();
         emit.expect_lone_surrogates();
         serde_json::from_str(&mended).unwrap_or_default()
     })
@@ -85,7 +85,7 @@ impl ValueExt for Value {
 }
 
 /// The text at `key` that is to be said; what stands there and is no text is kept as a status, not left out in silence.
-pub fn said_at<'v>(value: &'v Value, key: &str, emit: &mut Emit<'_>) -> &'v str {
+pub fn str_at<'v>(value: &'v Value, key: &str, emit: &mut Emit<'_>) -> &'v str {
     match value.get(key) {
         Some(Value::String(said)) => said,
         None | Some(Value::Null) => "",

@@ -63,7 +63,7 @@ impl Runtime for Kimi {
             ("user", _) => emit.user(plain(content).as_str().unwrap_or_default()),
             ("meta", "session.resume_hint") if emit.turn_open() => {
                 emit.status("session", value.text("session_id"), value.clone());
-                emit.complete("completed", None, &Spent::default());
+                emit.complete("completed", None, &UsageAndCost::default());
             }
             ("meta", _) => {
                 let kind = match type_ {
@@ -77,22 +77,22 @@ impl Runtime for Kimi {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.wire.release(emit);
         if self.meta || self.wire.seen || !emit.turn_open() {
-            Verdict::MissingResult
+            TurnVerdict::MissingResult
         } else if emit.open_tools().next().is_none() {
-            Verdict::ByExit
+            TurnVerdict::ByExit
         } else {
-            Verdict::Truncated
+            TurnVerdict::Truncated
         }
     }
 }
 
 fn assistant(message: &Value, emit: &mut Emit<'_>) {
-    let mut say = |kind, said| emit.finish_block(&text(kind, "assistant"), said);
-    say(TextKind::Reasoning, message.opt_text("reasoning_content"));
-    say(TextKind::Answer, message.opt_text("content"));
+    let mut emit_text = |kind, said| emit.finish_block(&text(kind, "assistant"), said);
+    emit_text(TextKind::Reasoning, message.opt_text("reasoning_content"));
+    emit_text(TextKind::Answer, message.opt_text("content"));
     for part in message.items("content") {
         match (part.opt_text("text"), part.opt_text("think")) {
             (None, None) => emit.status("info", "content that is no text", part.clone()),

@@ -70,7 +70,7 @@ impl Runtime for LangGraph {
             "end" => {
                 self.messages.release(emit);
                 if emit.turn_open() {
-                    emit.complete("end", None, &Spent::default());
+                    emit.complete("end", None, &UsageAndCost::default());
                 }
             }
             "" if value.get("error").is_some() || value.get("detail").is_some() => {
@@ -86,12 +86,12 @@ impl Runtime for LangGraph {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         let open = self.messages.is_open();
         if emit.turn_open() {
             self.messages.release(emit);
         }
-        if open { Verdict::MissingResult } else { Verdict::ByExit }
+        if open { TurnVerdict::MissingResult } else { TurnVerdict::ByExit }
     }
 }
 
@@ -110,11 +110,11 @@ impl LangGraph {
             }),
             "on_chain_end" if root && emit.turn_open() => {
                 self.messages.release(emit);
-                emit.complete("end", None, &Spent::default());
+                emit.complete("end", None, &UsageAndCost::default());
             }
             "on_chain_error" if root && emit.turn_open() => {
                 self.messages.release(emit);
-                emit.fail(failure_of(data), &Spent::default());
+                emit.fail(failure_of(data), &UsageAndCost::default());
             }
             "on_chat_model_stream" | "on_llm_stream" => {
                 let mut chunk = data.at("chunk").clone();
@@ -148,6 +148,6 @@ impl LangGraph {
             Some(message) => serde_json::json!({"message": message, "type": value.get("error")}),
             None => value.clone(),
         };
-        emit.fail(failure_of(&error), &Spent::default());
+        emit.fail(failure_of(&error), &UsageAndCost::default());
     }
 }

@@ -55,8 +55,8 @@ impl Runtime for Mcp {
         }
     }
 
-    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
-        Verdict::ByExit
+    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> TurnVerdict {
+        TurnVerdict::ByExit
     }
 }
 

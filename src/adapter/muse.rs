@@ -44,7 +44,7 @@ fn detect(value: &Value) -> Match {
 struct Muse {
     model: Option<String>,
     tasks: HashMap<String, Task>,
-    said: Said,
+    said: StreamedText,
     /// The output of the last tool.
     output: String,
 }
@@ -66,7 +66,7 @@ impl Runtime for Muse {
                 emit.status("session", payload.text("model_id"), payload.clone());
             }
             "run_started" => {
-                self.said = Said::default();
+                self.said = StreamedText::default();
                 emit.start_turn(&TurnStarted {
                     runtime: SPEC.name.into(),
                     model: self.model.as_deref().map(Into::into),
@@ -78,7 +78,7 @@ impl Runtime for Muse {
             // The run says its prompt again when it begins.
             "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
             "run_output_delta" => {
-                let said = said_at(payload, "text", emit);
+                let said = str_at(payload, "text", emit);
                 self.said.delta(&ANSWER, said, emit);
             }
             "task_lifecycle" => self.task(payload.at("event"), emit),
@@ -137,7 +137,7 @@ impl Muse {
         }
         self.tasks.insert(id.to_owned(), Task { kind: kind.to_owned(), ..Task::default() });
         if let Some(name) = kind.strip_prefix("tool.") {
-            self.said = Said::default();
+            self.said = StreamedText::default();
             emit.tool(id, name, None);
         } else {
             emit.status("progress", kind, Value::Null);
@@ -150,7 +150,7 @@ impl Muse {
         if said.begins(payload.text("text")) {
             said.confirm(&ANSWER, payload.text("text"), emit);
         }
-        let spent = Spent::default();
+        let spent = UsageAndCost::default();
         match terminal {
             "completed" => emit.complete(terminal, payload.opt_text("text"), &spent),
             "cancelled" | "canceled" | "interrupted" => {

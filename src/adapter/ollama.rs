@@ -35,7 +35,7 @@ impl Runtime for Ollama {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
             if !emit.error_after_turn(error) {
-                emit.fail_with(error, &Spent::default());
+                emit.fail_with(error, &UsageAndCost::default());
             }
             return;
         }
@@ -51,7 +51,7 @@ impl Runtime for Ollama {
             (TextKind::Answer, "content"),
             (TextKind::Answer, "response"),
         ] {
-            let said = said_at(message, key, emit);
+            let said = str_at(message, key, emit);
             self.said.delta((kind, "text"), said, emit);
         }
         for call in message.items("tool_calls") {
@@ -66,10 +66,10 @@ impl Runtime for Ollama {
             let (input_tokens, output_tokens) =
                 (value.u64("prompt_eval_count"), value.u64("eval_count"));
             let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
-            let spent = Spent {
+            let spent = UsageAndCost {
                 usage: input_tokens.or(output_tokens).map(|_| usage),
                 duration_ms: value.u64("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
-                ..Spent::default()
+                ..UsageAndCost::default()
             };
             emit.complete(stop, None, &spent);
         }

@@ -49,7 +49,7 @@ struct Chat {
     first: Option<u64>,
     over: Option<String>,
     stop: Option<String>,
-    spent: Spent,
+    spent: UsageAndCost,
     texts: Currents,
     held: HeldTools,
 }
@@ -67,7 +67,7 @@ impl Runtime for Chat {
         self.begin(id, &value, emit);
         let usage = value.get("usage").filter(|u| u.is_object());
         if let Some(usage) = usage.or_else(|| value.pointer("/x_groq/usage")) {
-            self.spent = spent(usage);
+            self.spent = usage_of(usage);
             emit.note_spent(&self.spent);
         }
         let rotated = id != self.id;
@@ -89,7 +89,7 @@ impl Runtime for Chat {
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if let Some(stop) = self.stop.take().filter(|_| emit.turn_open() && tail == Tail::Clean) {
             self.complete(&stop, emit);
         }
@@ -226,13 +226,13 @@ fn details(delta: &Value, emit: &mut Emit<'_>) -> String {
 
 /// The usage of a response, in this API's words; the gateways' cost is in US dollars. xAI counts the reasoning beside the
 /// completion and not in it, which its total shows.
-fn spent(usage: &Value) -> Spent {
+fn usage_of(usage: &Value) -> UsageAndCost {
     let (input, output) = (usage.u64("prompt_tokens"), usage.u64("completion_tokens"));
     let (total, details) = (usage.u64("total_tokens"), usage.at("completion_tokens_details"));
     let reasoning = details.u64("reasoning_tokens");
     let sum = input.zip(output).zip(reasoning).map(|((input, output), n)| input + output + n);
     let beside = reasoning.filter(|_| sum.is_some() && sum == total).unwrap_or(0);
-    Spent {
+    UsageAndCost {
         usage: Some(Usage {
             input_tokens: input,
             output_tokens: output.map(|output| output + beside),
@@ -242,6 +242,6 @@ fn spent(usage: &Value) -> Spent {
             total_tokens: total.filter(|_| input.is_none()),
         }),
         cost_usd: usage.at("cost").as_f64(),
-        ..Spent::default()
+        ..UsageAndCost::default()
     }
 }

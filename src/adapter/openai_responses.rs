@@ -92,13 +92,13 @@ impl Runtime for Responses {
             "in_progress" | "content_part.added" | "content_part.done" => {}
             "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
             _ if type_ == "error" || value.at("error").is_object() => {
-                self.held.fail(&value, &Spent::default(), emit);
+                self.held.fail(&value, &UsageAndCost::default(), emit);
             }
             kind => items::other(kind, &value, &mut self.held, emit),
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.held.end(emit)
     }
 }
@@ -128,18 +128,18 @@ impl Responses {
         let key = key_of(place, list, value.u64(index).unwrap_or(0));
         match event {
             "delta" => {
-                let delta = said_at(value, "delta", emit);
+                let delta = str_at(value, "delta", emit);
                 if delta.is_empty() {
                     return true;
                 }
-                let mut said = self.take_said(&key);
+                let mut said = self.take_streamed(&key);
                 said.delta(&text(kind, &key), delta, emit);
                 if self.said.len() >= MAX_OPEN {
                     self.said.remove(0);
                 }
                 self.said.push((key, said));
             }
-            "done" => self.say_whole((kind, &key), value, emit),
+            "done" => self.emit_whole((kind, &key), value, emit),
             _ => return false,
         }
         true
@@ -157,16 +157,16 @@ impl Responses {
         })
     }
 
-    fn take_said(&mut self, key: &str) -> Snapshot {
+    fn take_streamed(&mut self, key: &str) -> Snapshot {
         let at = self.said.iter().position(|(known, _)| known == key);
         at.map(|at| self.said.remove(at).1).unwrap_or_default()
     }
 
     /// The whole of a text, once.
-    fn say_whole(&mut self, (kind, key): (TextKind, &str), part: &Value, emit: &mut Emit<'_>) {
+    fn emit_whole(&mut self, (kind, key): (TextKind, &str), part: &Value, emit: &mut Emit<'_>) {
         if self.remember(key) {
             let whole = part.opt_text("text").unwrap_or(part.text("refusal"));
-            self.take_said(key).whole(&text(kind, key), whole, emit);
+            self.take_streamed(key).whole(&text(kind, key), whole, emit);
             emit.finish_block(&text(kind, key), None);
         }
     }
@@ -199,7 +199,7 @@ impl Responses {
                 let kind = if answer { TextKind::Answer } else { TextKind::Reasoning };
                 for (index, part) in item.items(field).enumerate() {
                     let place = known.unwrap_or_else(|| self.place(Some(at as u64), id));
-                    self.say_whole((kind, &key_of(place, field, index as u64)), part, emit);
+                    self.emit_whole((kind, &key_of(place, field, index as u64)), part, emit);
                 }
             }
             self.item_done(item, emit);
@@ -213,7 +213,7 @@ impl Responses {
             reasoning_tokens: usage.at("output_tokens_details").u64("reasoning_tokens"),
             ..Usage::default()
         });
-        let spent = Spent { usage, ..Spent::default() };
+        let spent = UsageAndCost { usage, ..UsageAndCost::default() };
         match response.opt_text("status").unwrap_or("completed") {
             "failed" => emit.fail_with(response.at("error"), &spent),
             "cancelled" => emit.cancelled("cancelled", Some("cancelled"), &spent),

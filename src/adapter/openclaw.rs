@@ -60,11 +60,11 @@ impl Runtime for Openclaw {
 
 fn end((meta, agent): (&Value, &Value), error: Option<&Value>, emit: &mut Emit<'_>) {
     let cost = agent.pointer("/usage/cost/total").or(agent.get("costUsd"));
-    let spent = Spent {
+    let spent = UsageAndCost {
         usage: usage(agent.at("usage")),
         cost_usd: cost.and_then(Value::as_f64),
         duration_ms: meta.u64("durationMs"),
-        ..Spent::default()
+        ..UsageAndCost::default()
     };
     let stop = meta.opt_text("stopReason").or(agent.opt_text("stopReason"));
     if meta.is("aborted") {

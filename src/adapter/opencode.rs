@@ -67,7 +67,7 @@ struct Opencode {
 /// The costs of the turn, of either form.
 #[derive(Default)]
 struct Run {
-    spent: Spent,
+    spent: UsageAndCost,
 }
 
 impl Runtime for Opencode {
@@ -88,7 +88,7 @@ impl Run {
         match (type_, part.opt_text("text")) {
             ("step_start", _) if emit.turn_open() => {}
             ("step_start", _) => {
-                self.spent = Spent::default();
+                self.spent = UsageAndCost::default();
                 emit.begin(SPEC.name, None, value.opt_text("sessionID"));
             }
             ("text" | "reasoning", said @ Some(_)) => {

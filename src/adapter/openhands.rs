@@ -46,15 +46,15 @@ impl Runtime for OpenHands {
             ("MessageEvent", _) => {
                 let message = value.at("llm_message");
                 reasoning(message, emit);
-                say(TextKind::Answer, &joined(message, "content"), emit);
+                emit_text(TextKind::Answer, &joined(message, "content"), emit);
             }
             ("ActionEvent", _) => {
                 reasoning(&value, emit);
-                say(TextKind::Reasoning, &joined(&value, "thought"), emit);
+                emit_text(TextKind::Reasoning, &joined(&value, "thought"), emit);
                 let input = arguments(value.pointer("/tool_call/arguments"));
                 emit.tool(id, name, input.as_ref().or(value.get("action")));
                 if name == "finish" {
-                    say(TextKind::Answer, value.at("action").text("message"), emit);
+                    emit_text(TextKind::Answer, value.at("action").text("message"), emit);
                 }
             }
             ("ObservationEvent", _) => {
@@ -81,9 +81,9 @@ impl Runtime for OpenHands {
             }
             ("ConversationErrorEvent", _) => {
                 let failure = failure(value.text("detail"), value.text("code"), None);
-                emit.fail(failure, &Spent::default());
+                emit.fail(failure, &UsageAndCost::default());
             }
-            ("PauseEvent", _) => emit.cancelled("paused", None, &Spent::default()),
+            ("PauseEvent", _) => emit.cancelled("paused", None, &UsageAndCost::default()),
             (event, _) => {
                 let kind = if event == "Condensation" { "compaction" } else { "info" };
                 emit.status(kind, &format!("event {event}"), value.clone());
@@ -91,22 +91,26 @@ impl Runtime for OpenHands {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
-        if emit.open_tools().next().is_some() { Verdict::Truncated } else { Verdict::ByExit }
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
+        if emit.open_tools().next().is_some() {
+            TurnVerdict::Truncated
+        } else {
+            TurnVerdict::ByExit
+        }
     }
 }
 
-fn say(kind: TextKind, said: &str, emit: &mut Emit<'_>) {
+fn emit_text(kind: TextKind, said: &str, emit: &mut Emit<'_>) {
     emit.finish_block(&text(kind, "message"), Some(said));
 }
 
 /// The reasoning beside a message or an action.
 fn reasoning(value: &Value, emit: &mut Emit<'_>) {
-    say(TextKind::Reasoning, value.text("reasoning_content"), emit);
+    emit_text(TextKind::Reasoning, value.text("reasoning_content"), emit);
     for block in
         value.items("thinking_blocks").filter(|_| value.text("reasoning_content").is_empty())
     {
-        say(TextKind::Reasoning, block.text("thinking"), emit);
+        emit_text(TextKind::Reasoning, block.text("thinking"), emit);
     }
 }
 

@@ -87,13 +87,13 @@ impl Runtime for Oz {
             }
             ("error", _) if !emit.over() => {
                 emit.begin(SPEC.name, None, self.session.as_deref());
-                emit.fail_with(&value, &Spent::default());
+                emit.fail_with(&value, &UsageAndCost::default());
             }
             (type_, _) => emit.other(type_, &value),
         }
     }
 
-    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> Verdict {
-        if self.open.is_empty() { Verdict::ByExit } else { Verdict::Truncated }
+    fn on_end(&mut self, _: Tail, _: &mut Emit<'_>) -> TurnVerdict {
+        if self.open.is_empty() { TurnVerdict::ByExit } else { TurnVerdict::Truncated }
     }
 }

@@ -54,8 +54,8 @@ struct Pi {
     session: Value,
     message: u64,
     /// The blocks of the message that is being said, by their index.
-    blocks: BTreeMap<u64, Block>,
-    spent: Spent,
+    blocks: BTreeMap<u64, OpenBlock>,
+    spent: UsageAndCost,
     /// The last message of the assistant: how it ended, and with which error.
     last: (String, String),
     /// The error of an `agent_end` that may be tried again.
@@ -65,8 +65,8 @@ struct Pi {
 }
 
 #[derive(Default)]
-struct Block {
-    said: Said,
+struct OpenBlock {
+    said: StreamedText,
     done: bool,
 }
 
@@ -103,9 +103,9 @@ impl Runtime for Pi {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.fail(emit);
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -134,7 +134,7 @@ impl Pi {
         true
     }
 
-    fn block(&mut self, index: u64) -> &mut Block {
+    fn block(&mut self, index: u64) -> &mut OpenBlock {
         if self.blocks.len() >= MAX_BLOCKS && !self.blocks.contains_key(&index) {
             self.blocks.pop_first();
         }
@@ -165,7 +165,7 @@ impl Pi {
         if std::mem::take(&mut self.retrying) && emit.turn_open() {
             return;
         }
-        self.spent = Spent::default();
+        self.spent = UsageAndCost::default();
         self.last = Default::default();
         emit.start_turn(&TurnStarted {
             runtime: SPEC.name.into(),

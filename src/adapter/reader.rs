@@ -6,12 +6,12 @@ use serde_json::Result;
 use serde_json::value::RawValue;
 
 use super::failure::failure;
-use super::framing::{Frame, Frames, Head, Message, Tail};
+use super::framing::{Frame, Frames, HttpHead, Message, Tail};
 use super::keys::{Kept, Keys};
 use super::{Emit, Framing, Line, Order, Runtime, Spec};
 use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
-use crate::event::Spent;
-use crate::guard::{Guard, Verdict};
+use crate::event::UsageAndCost;
+use crate::guard::{Guard, TurnVerdict};
 use crate::time::Time;
 
 /// A line that cannot be a message leaves in pieces from this length on, in bytes.
@@ -31,7 +31,7 @@ struct Messages {
     keys: Keys,
     kept: Kept,
     /// The head of the HTTP response that is being read.
-    head: Option<Head>,
+    head: Option<HttpHead>,
 }
 
 impl Reader {
@@ -81,7 +81,7 @@ impl Reader {
     }
 
     /// The output has ended.
-    pub fn end(&mut self, now: Time, guard: &mut Guard) -> Verdict {
+    pub fn end(&mut self, now: Time, guard: &mut Guard) -> TurnVerdict {
         let Self { framing, lines, frames, messages } = self;
         lines.end(|piece| messages.piece(now, piece, frames, guard));
         let tail = frames.end(&mut |frame| messages.frame(now, frame, guard));
@@ -91,9 +91,13 @@ impl Reader {
         let status = messages.head.as_ref().map_or(0, |head| head.status);
         if status >= 400 && emit.turns() == 0 {
             let error = failure(&format!("HTTP status {status}"), "", Some(status.into()));
-            emit.fail(error, &Spent::default());
+            emit.fail(error, &UsageAndCost::default());
         }
-        if tail == Tail::Cut && *framing == Framing::Frames { Verdict::Truncated } else { verdict }
+        if tail == Tail::Cut && *framing == Framing::Frames {
+            TurnVerdict::Truncated
+        } else {
+            verdict
+        }
     }
 }
 
@@ -159,7 +163,7 @@ impl Messages {
         let Err(error) = self.runtime.on_text(event, text, emit) else {
             return Ok(());
         };
-        let Some(mended) = codec::mend_lone(text) else {
+        let Some(mended) = codec::replace_lone_surrogates(text) else {
             return Err(error);
         };
         emit.expect_lone_surrogates();

@@ -33,11 +33,11 @@ fn detect(value: &Value) -> Match {
 const MAX_EARLY: usize = 64;
 const MAX_EARLY_BYTES: usize = 1 << 20;
 
-/// The state of each lane; there is one more when a stream begins while the turns of all others are open.
+/// The state of each stream; there is one more when a stream begins while the turns of all others are open.
 #[derive(Default)]
 struct Lanes {
-    lanes: Vec<Chunks>,
-    /// The lane of the last message.
+    streams: Vec<Chunks>,
+    /// The stream of the last message.
     last: usize,
 }
 
@@ -60,9 +60,9 @@ impl Runtime for Lanes {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.release(|_| true, emit);
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -71,13 +71,13 @@ impl Lanes {
         let id = params.at("stream_id");
         let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
         let method = method.strip_prefix("scaffold/").unwrap_or(method);
-        let known = self.lanes.iter().position(|lane| lane.stream.as_ref() == Some(&id));
-        let open = known.filter(|lane| emit.in_lane(*lane, |emit| emit.turn_open()));
-        let (lane, kind, missed) = match method {
+        let known = self.streams.iter().position(|stream| stream.stream.as_ref() == Some(&id));
+        let open = known.filter(|stream| emit.in_stream(*stream, |emit| emit.turn_open()));
+        let (stream, kind, missed) = match method {
             "streamChunk" => {
                 if known.is_none() {
                     // A stream whose last chunk has come waits for no other once another begins.
-                    self.release(|lane| lane.early.values().any(|(_, done)| *done), emit);
+                    self.release(|stream| stream.early.values().any(|(_, done)| *done), emit);
                 }
                 (known.or_else(|| self.free(emit)), "info", "another stream")
             }
@@ -85,43 +85,46 @@ impl Lanes {
             "streamError" => (open, "error", "another stream failed"),
             _ => (None, "info", method),
         };
-        let Some(lane) = lane else {
+        let Some(stream) = stream else {
             return self.note(kind, missed, params, emit);
         };
-        if lane == self.lanes.len() {
-            self.lanes.push(Chunks::default());
+        if stream == self.streams.len() {
+            self.streams.push(Chunks::default());
         }
-        self.last = lane;
-        let chunks = &mut self.lanes[lane];
-        emit.in_lane(lane, |emit| {
+        self.last = stream;
+        let chunks = &mut self.streams[stream];
+        emit.in_stream(stream, |emit| {
             if method == "streamChunk" {
                 return chunks.chunk(id, params, emit);
             }
             chunks.release(emit);
             if method == "streamError" {
-                return emit.fail(failure_of(params), &Spent::default());
+                return emit.fail(failure_of(params), &UsageAndCost::default());
             }
             let reason = params.opt_text("reason").unwrap_or("cancelled");
-            emit.cancelled(reason, Some("streamCancel"), &Spent::default());
+            emit.cancelled(reason, Some("streamCancel"), &UsageAndCost::default());
         });
     }
 
-    /// Emits the chunks that wait in the lanes that are due.
+    /// Emits the chunks that wait in the streams that are due.
     fn release(&mut self, due: impl Fn(&Chunks) -> bool, emit: &mut Emit<'_>) {
-        for (lane, chunks) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| due(lane)) {
-            emit.in_lane(lane, |emit| chunks.release(emit));
+        for (stream, chunks) in
+            self.streams.iter_mut().enumerate().filter(|(_, stream)| due(stream))
+        {
+            emit.in_stream(stream, |emit| chunks.release(emit));
         }
     }
 
-    /// The first lane in which no turn is open; `None` if there are too many.
+    /// The first stream in which no turn is open; `None` if there are too many.
     fn free(&self, emit: &mut Emit<'_>) -> Option<usize> {
-        let known = self.lanes.len();
-        (0..MAX_LANES).find(|lane| *lane >= known || !emit.in_lane(*lane, |emit| emit.turn_open()))
+        let known = self.streams.len();
+        (0..MAX_STREAMS)
+            .find(|stream| *stream >= known || !emit.in_stream(*stream, |emit| emit.turn_open()))
     }
 
-    /// Emits a status in the lane of the last message.
+    /// Emits a status in the stream of the last message.
     fn note(&self, kind: &str, message: &str, data: &Value, emit: &mut Emit<'_>) {
-        emit.in_lane(self.last, |emit| emit.status(kind, message, data.clone()));
+        emit.in_stream(self.last, |emit| emit.status(kind, message, data.clone()));
     }
 }
 
@@ -139,7 +142,7 @@ impl Chunks {
         }
         let (said, done) = (text_of(params.at("chunk")), params.is("done"));
         let Some(number) = number else {
-            return self.say(&said, done, emit);
+            return self.emit_text(&said, done, emit);
         };
         let next = *self.next.get_or_insert(number);
         if number < next || self.early.contains_key(&number) {
@@ -152,7 +155,7 @@ impl Chunks {
             emit.status("gap", "chunks came out of order", data);
         }
         self.early.insert(number, (said, done));
-        self.say_ready(emit);
+        self.emit_ready(emit);
         let bytes: usize = self.early.values().map(|(said, _)| said.len()).sum();
         if self.early.len() > MAX_EARLY || bytes > MAX_EARLY_BYTES {
             self.skip(emit);
@@ -160,12 +163,12 @@ impl Chunks {
     }
 
     /// Emits the chunks that are due.
-    fn say_ready(&mut self, emit: &mut Emit<'_>) {
+    fn emit_ready(&mut self, emit: &mut Emit<'_>) {
         while let Some(next) = self.next
             && let Some((said, done)) = self.early.remove(&next)
         {
             self.next = next.checked_add(1);
-            self.say(&said, done, emit);
+            self.emit_text(&said, done, emit);
         }
     }
 
@@ -176,7 +179,7 @@ impl Chunks {
             emit.status("gap", "chunks are missing", data);
             self.next = Some(first);
         }
-        self.say_ready(emit);
+        self.emit_ready(emit);
     }
 
     /// Emits all that has waited, with its gaps.
@@ -187,12 +190,12 @@ impl Chunks {
         self.early.clear();
     }
 
-    fn say(&mut self, said: &str, done: bool, emit: &mut Emit<'_>) {
+    fn emit_text(&mut self, said: &str, done: bool, emit: &mut Emit<'_>) {
         let block = text(TextKind::Answer, "chunk");
         emit.delta(&block, said);
         if done {
             emit.finish_block(&block, None);
-            emit.complete("done", None, &Spent::default());
+            emit.complete("done", None, &UsageAndCost::default());
             self.early.clear();
         }
     }

@@ -66,7 +66,7 @@ impl Runtime for PlainText {
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.start(emit);
         if !self.begun.is_empty() {
             emit.delta(&BLOCK, "\u{fffd}");
@@ -75,6 +75,6 @@ impl Runtime for PlainText {
             emit.diagnostic(&place, &why);
             self.begun.clear();
         }
-        Verdict::ByExit
+        TurnVerdict::ByExit
     }
 }

@@ -60,7 +60,7 @@ impl Runtime for Vercel {
             "finish-step" => self.step = false,
             "text-start" | "reasoning-start" => {}
             "text-delta" | "reasoning-delta" => {
-                let said = said_at(&value, "delta", emit);
+                let said = str_at(&value, "delta", emit);
                 emit.delta(&block, said);
             }
             "text-end" | "reasoning-end" => emit.finish_block(&block, None),
@@ -88,7 +88,7 @@ impl Runtime for Vercel {
                 if !self.give_in(emit) && !emit.over() {
                     self.held.start_all(emit);
                     let reason = value.opt_text("reason").unwrap_or("abort");
-                    emit.cancelled(reason, Some("abort"), &Spent::default());
+                    emit.cancelled(reason, Some("abort"), &UsageAndCost::default());
                 }
             }
             "error" => {
@@ -103,16 +103,16 @@ impl Runtime for Vercel {
         self.give_in(emit);
         if emit.turn_open() && !self.step {
             self.held.start_all(emit);
-            emit.complete("end_of_output", None, &Spent::default());
+            emit.complete("end_of_output", None, &UsageAndCost::default());
         }
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         self.give_in(emit);
         if emit.turn_open() {
             self.held.start_all(emit);
         }
-        Verdict::MissingResult
+        TurnVerdict::MissingResult
     }
 }
 
@@ -128,7 +128,7 @@ impl Vercel {
         let Some(error) = self.error.take() else { return false };
         if !emit.over() {
             self.held.start_all(emit);
-            emit.fail(failure_of(&error), &Spent::default());
+            emit.fail(failure_of(&error), &UsageAndCost::default());
         }
         true
     }
@@ -142,7 +142,7 @@ impl Vercel {
             return emit.late(value);
         }
         self.held.start_all(emit);
-        let spent = Spent::default();
+        let spent = UsageAndCost::default();
         match value.opt_text("finishReason").unwrap_or("finish") {
             "error" => {
                 emit.fail(failure("the stream finished with an error", "", None), &spent);

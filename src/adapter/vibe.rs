@@ -65,10 +65,10 @@ impl Runtime for Vibe {
         }
     }
 
-    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> Verdict {
+    fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         match tail {
-            Tail::Cut if self.entries => Verdict::Truncated,
-            _ if self.entries || !emit.turn_open() => Verdict::ByExit,
+            Tail::Cut if self.entries => TurnVerdict::Truncated,
+            _ if self.entries || !emit.turn_open() => TurnVerdict::ByExit,
             _ => self.roles.on_end(tail, emit),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::order::Sight;
-use super::report::{Place, Quoted, Report, Rule};
+use super::report::{Quoted, Report, ReportPlace, Rule};
 use super::seen::Seen;
 use super::units::{Units, units};
 use crate::codec::unescape;
@@ -16,7 +16,7 @@ const MAX_CLOSED: usize = 65_536;
 
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    open: Vec<Block>,
+    open: Vec<CheckedBlock>,
     /// Blocks that were closed in this turn.
     closed: HashSet<u64>,
     /// All blocks up to this one belong to earlier turns.
@@ -30,7 +30,7 @@ pub(super) struct Blocks {
 }
 
 #[derive(Debug)]
-struct Block {
+struct CheckedBlock {
     number: u64,
     kind: Option<Units>,
     parent: Option<Units>,
@@ -189,7 +189,7 @@ impl Blocks {
         }
         self.make_room(seen, report);
         let blind = sight == Sight::Blind || (!known && sight == Sight::Whole);
-        self.open.push(Block {
+        self.open.push(CheckedBlock {
             number,
             kind: seen.text("kind").map(|raw| Units::of(raw.0)),
             parent: seen.parent,
@@ -206,7 +206,7 @@ impl Blocks {
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
             report.note(
-                Place::line(seen.source.number),
+                ReportPlace::line(seen.source.number),
                 "so many blocks are open that the oldest are forgotten",
             );
         }
@@ -229,7 +229,7 @@ impl Blocks {
     }
 }
 
-impl Block {
+impl CheckedBlock {
     /// True if the event closes the block.
     fn take(&mut self, seen: &Seen<'_, '_>, act: &Act<'_>, report: &mut Report) -> bool {
         self.check_same(seen, report);
@@ -302,7 +302,7 @@ impl Block {
         }
     }
 
-    fn must_be_closed(&mut self, at: Place, when: &str, report: &mut Report) {
+    fn must_be_closed(&mut self, at: ReportPlace, when: &str, report: &mut Report) {
         if std::mem::replace(&mut self.unsure, true) {
             return;
         }

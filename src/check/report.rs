@@ -29,12 +29,12 @@ pub(super) enum Rule {
 
 /// Where in the input: line and byte of the line, both from 1.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct ReportPlace {
     pub(super) line: u64,
     pub(super) column: usize,
 }
 
-impl Place {
+impl ReportPlace {
     /// The beginning of a line.
     pub(super) fn line(line: u64) -> Self {
         Self { line, column: 1 }
@@ -56,7 +56,7 @@ impl Report {
         name.clone_into(&mut self.source);
     }
 
-    pub(super) fn violation(&mut self, at: Place, rule: Rule, what: fmt::Arguments<'_>) {
+    pub(super) fn violation(&mut self, at: ReportPlace, rule: Rule, what: fmt::Arguments<'_>) {
         self.violations += 1;
         match self.violations {
             ..=MAX_REPORTED => self.line(at, format_args!("{rule:?}: {what}")),
@@ -68,13 +68,13 @@ impl Report {
     }
 
     /// Says something that breaks no rule, once.
-    pub(super) fn note(&mut self, at: Place, what: &str) {
+    pub(super) fn note(&mut self, at: ReportPlace, what: &str) {
         if self.noted.len() < MAX_NOTES && self.noted.insert(what.to_owned()) {
             self.line(at, format_args!("note: {what}"));
         }
     }
 
-    fn line(&mut self, at: Place, what: fmt::Arguments<'_>) {
+    fn line(&mut self, at: ReportPlace, what: fmt::Arguments<'_>) {
         let name = if self.source.is_empty() { STDIN } else { &self.source };
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{name}:{}:{}: {what}", at.line, at.column);

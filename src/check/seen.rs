@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::report::{Place, Quoted, Report, Rule};
+use super::report::{Quoted, Report, ReportPlace, Rule};
 use super::shape;
 use super::units::Units;
 use crate::codec::{Fields, Malformed, is_stream_id, string, unescape};
@@ -18,7 +18,7 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// The place of `value`, which is a slice of the line; of `near`'s if it is none, and at last the line's beginning.
-    pub(super) fn place(self, value: &str, near: &str) -> Place {
+    pub(super) fn place(self, value: &str, near: &str) -> ReportPlace {
         let start = self.line.as_ptr().addr();
         let column = [value, near]
             .iter()
@@ -27,7 +27,7 @@ impl Source<'_> {
                 (at < self.line.len() && !v.is_empty()).then_some(at + 1)
             })
             .unwrap_or(1);
-        Place { line: self.number, column }
+        ReportPlace { line: self.number, column }
     }
 }
 
@@ -92,7 +92,7 @@ impl<'r, 'a> Seen<'r, 'a> {
         let kind = Type::parse(&name);
         if kind == Type::Other {
             let what = format!("the type {} is not known", Quoted(&name));
-            report.note(Place::line(source.number), &what);
+            report.note(ReportPlace::line(source.number), &what);
         }
         let stream = match fields.get("stream") {
             None => None,
@@ -144,7 +144,7 @@ impl<'r, 'a> Seen<'r, 'a> {
         self.read_ts(report);
         if self.turn == Got::Absent && !matches!(self.kind, Type::Status | Type::Other) {
             let what = format_args!("the required field turn is missing");
-            report.violation(Place::line(self.source.number), Rule::C2, what);
+            report.violation(ReportPlace::line(self.source.number), Rule::C2, what);
         }
     }
 
@@ -169,7 +169,7 @@ impl<'r, 'a> Seen<'r, 'a> {
         let Some(value) = self.fields.get("ts") else {
             if self.stream.is_some() {
                 let what = format_args!("no ts");
-                report.violation(Place::line(self.source.number), Rule::C1, what);
+                report.violation(ReportPlace::line(self.source.number), Rule::C1, what);
             }
             return;
         };
@@ -206,7 +206,7 @@ impl<'r, 'a> Seen<'r, 'a> {
     }
 
     /// Where the value of `key` stands.
-    pub(super) fn at(&self, key: &str) -> Place {
+    pub(super) fn at(&self, key: &str) -> ReportPlace {
         self.source.place(self.fields.get(key).unwrap_or_default(), "")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::blocks::Blocks;
 use super::order::{Mode, Order, Sight, Step};
-use super::report::{Place, Report, Rule};
+use super::report::{Report, ReportPlace, Rule};
 use super::seen::Seen;
 use super::tools::Tools;
 use super::turns::Turns;
@@ -116,7 +116,7 @@ impl Stream {
             && !self.order.lost
         {
             let what = format_args!("turn {turn} of stream {name} has no end");
-            report.violation(Place::line(self.line), Rule::C5, what);
+            report.violation(ReportPlace::line(self.line), Rule::C5, what);
         }
     }
 }

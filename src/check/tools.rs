@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::order::Sight;
-use super::report::{Place, Quoted, Report, Rule};
+use super::report::{Quoted, Report, ReportPlace, Rule};
 use super::seen::Seen;
 use super::units::Units;
 
@@ -69,7 +69,7 @@ impl Tools {
         if self.by_id.len() >= MAX_TOOLS {
             self.full = true;
             report.note(
-                Place::line(seen.source.number),
+                ReportPlace::line(seen.source.number),
                 "a turn has so many tools that no more are followed",
             );
             return;

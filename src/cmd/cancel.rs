@@ -13,8 +13,8 @@ use super::common::{self, ReadingArgs};
 use super::usage;
 use crate::exit::Exit;
 use crate::filter::Chain;
-use crate::filter::cancel::{Cancel, Desk, Options};
-use crate::run::control::Asking;
+use crate::filter::cancel::{Cancel, Options, Requests};
+use crate::run::control::CancelFilter;
 use crate::run::{self, Inputs, Interrupt, Waiting};
 use crate::stage::{Clock, FilterStage};
 use named::Named;
@@ -124,11 +124,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     )));
                 }
             };
-            let desk = Rc::new(RefCell::new(Desk::default()));
-            let filter = Cancel::new(options, Rc::clone(&desk));
+            let requests = Rc::new(RefCell::new(Requests::default()));
+            let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);
             let stage = FilterStage::new(chain, clock, &reading.reading());
-            run::single(&mut Asking::new(stage, desk, grace), inputs, Interrupt::AtEnd)
+            run::single(&mut CancelFilter::new(stage, requests, grace), inputs, Interrupt::AtEnd)
         }
     }
 }

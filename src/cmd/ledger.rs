@@ -97,7 +97,7 @@ fn stat(args: &Args) -> Result<Exit> {
         }
     }
     let printed = run::print(text.as_bytes());
-    Ok(printed.or(complain_of(damaged)))
+    Ok(printed.or(warn_damaged(damaged)))
 }
 
 fn settled(state: State) -> bool {
@@ -121,7 +121,7 @@ fn list(args: &Args) -> Result<Exit> {
             Lookup::Row(row) => writeln!(text, "{}", line(&row))?,
             Lookup::Damaged(what) => {
                 damaged += 1;
-                run::complain(format!("spile: {}: {what}\n", args.path.display()).as_bytes());
+                run::warn_user(format!("spile: {}: {what}\n", args.path.display()).as_bytes());
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -130,14 +130,14 @@ fn list(args: &Args) -> Result<Exit> {
     if printed == Exit::Success {
         printed = run::print(text.as_bytes());
     }
-    Ok(printed.or(complain_of(damaged)))
+    Ok(printed.or(warn_damaged(damaged)))
 }
 
-fn complain_of(damaged: u64) -> Exit {
+fn warn_damaged(damaged: u64) -> Exit {
     if damaged == 0 {
         return Exit::Success;
     }
-    run::complain(format!("spile: {damaged} rows are damaged and are not sent\n").as_bytes());
+    run::warn_user(format!("spile: {damaged} rows are damaged and are not sent\n").as_bytes());
     Exit::Failed
 }
 

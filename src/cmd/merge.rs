@@ -128,7 +128,7 @@ fn each(count: u16, args: &Args) -> Result<Exit> {
         return Ok(usage(&format!("--each {count} needs {count} labels, not {got}")));
     }
     if run::waiting() == Waiting::Bytes {
-        run::complain(
+        run::warn_user(
             b"spile: the agents do not get the input on stdin; say </dev/null if that is meant\n",
         );
     }

@@ -1,5 +1,6 @@
 //! `spile ps`.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::exit::Exit;
 use crate::run;
-use crate::run::control::{Answer, Ask, Heard, Info, Request, ask_all, find};
+use crate::run::control::{Answer, Info, Request, Verb, ask_all, find};
 use crate::term::sanitize::Sanitizer;
 
 /// How long a run may take to say what it does.
@@ -53,7 +54,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         .into_iter()
         .map(|found| {
             runs.push((found.info.clone(), None));
-            (found, Request::new(Ask::Query))
+            (found, Request::new(Verb::Query))
         })
         .collect();
     ask_all(asked, ANSWER_WITHIN, &mut |found, answer| {
@@ -62,7 +63,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         {
             *state = serde_json::from_str(&line).ok();
         }
-        Heard::Enough
+        ControlFlow::Break(())
     });
     let text = if args.json { lines(&runs) } else { table(&runs) };
     Ok(run::print(text.as_bytes()))

@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::run::ledger::Store;
 use crate::run::tee::{self, Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 use crate::run::{self, SpoolLimits};
-use crate::sink::address::{Address, Payload, Place};
+use crate::sink::address::{Address, Destination, Payload};
 use crate::sink::{self, Existing, Sink};
 use crate::term::sanitize::clean;
 
@@ -107,9 +107,9 @@ impl Mode {
     fn on_error(self) -> OnError {
         let (others, pipes) = match self {
             Mode::Warn => (Others::GoOn, Pipes::Count),
-            Mode::WarnNopipe => (Others::GoOn, Pipes::Excuse),
+            Mode::WarnNopipe => (Others::GoOn, Pipes::Ignore),
             Mode::Exit => (Others::Stop, Pipes::Count),
-            Mode::ExitNopipe => (Others::Stop, Pipes::Excuse),
+            Mode::ExitNopipe => (Others::Stop, Pipes::Ignore),
         };
         OnError { others, pipes }
     }
@@ -138,7 +138,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         sink: open(address, existing, args.spool_max as u64),
         only: address.only,
     };
-    let (mut sinks, mut booked) = (Vec::new(), None);
+    let (mut sinks, mut ledger_sinks) = (Vec::new(), None);
     match &args.ledger.ledger {
         None => sinks.extend(addresses.iter().map(named)),
         Some(path) => {
@@ -146,7 +146,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             let store = match Store::open(path) {
                 Ok(store) => store,
                 Err(e) => {
-                    run::complain(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
+                    run::warn_user(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
                     return Ok(Exit::CannotWrite);
                 }
             };
@@ -163,15 +163,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     None => sinks.push(named(address)),
                 }
             }
-            booked = Some((store, all));
+            ledger_sinks = Some((store, all));
         }
     }
-    let is_file = |address: &Address| matches!(address.place, Place::File(_));
+    let is_file = |address: &Address| matches!(address.place, Destination::File(_));
     let files = if addresses.iter().any(is_file) { Files::Some } else { Files::None };
     tee::tee(Tee {
         files,
         sinks,
-        booked,
+        ledger_sinks,
         queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
         linger: args.linger,
         on_error: args.output_error.on_error(),
@@ -184,7 +184,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// The first sink that is a file of the ledger.
 fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
     let owned = |address: &&Address| match &address.place {
-        Place::File(path) | Place::Unix(path) => store.owns(std::path::Path::new(path)),
+        Destination::File(path) | Destination::Unix(path) => store.owns(std::path::Path::new(path)),
         _ => false,
     };
     addresses.iter().find(owned).map(Address::name)
@@ -194,16 +194,16 @@ fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
 fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
     let text = |e: std::io::Error| e.to_string();
     Ok(match &address.place {
-        Place::File(path) => Box::new(sink::FileSink::open(path, existing).map_err(text)?),
-        Place::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
-        Place::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
-        Place::Http(url) => match address.to {
+        Destination::File(path) => Box::new(sink::FileSink::open(path, existing).map_err(text)?),
+        Destination::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
+        Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
+        Destination::Http(url) => match address.to {
             Payload::Event => Box::new(sink::HttpSink::new(url, &address.web)?),
             Payload::Discord => Box::new(sink::DiscordSink::new(url, &address.web)?),
             Payload::Chat(service) => {
                 Box::new(sink::ChatSink::new(url, &address.web, service, address.chat.clone())?)
             }
         },
-        Place::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
+        Destination::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
     })
 }

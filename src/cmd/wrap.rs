@@ -156,7 +156,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
-        run::complain(NOT_PASSED_ON);
+        run::warn_user(NOT_PASSED_ON);
     }
     let at_terminal = run::waiting() == Waiting::Terminal;
     if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
@@ -172,7 +172,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.supervise.plan(args.command, (stdin, pty)) {
         Ok(plan) => run::host(&mut tap, plan),
         Err(e) if e.is::<run::Taken>() => {
-            run::complain(format!("spile: {e}\n").as_bytes());
+            run::warn_user(format!("spile: {e}\n").as_bytes());
             Ok(Exit::Taken)
         }
         Err(e) => Err(e),

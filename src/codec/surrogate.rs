@@ -117,7 +117,7 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 /// The line with every lone surrogate escape replaced by its stand-in, for serde_json; `None` if it has none.
 /// A stand-in that never meets its other half is written as U+FFFD.
 #[must_use]
-pub fn mend_lone(line: &str) -> Option<String> {
+pub fn replace_lone_surrogates(line: &str) -> Option<String> {
     map_lone(line, for_half)
 }
 
@@ -142,9 +142,9 @@ fn joined<'m>(text: &str, more: &'m str) -> Option<(usize, char, &'m str)> {
     Some((text.len() - last.len_utf8(), c, &more[first.len_utf8()..]))
 }
 
-/// What `whole` has beyond `said`, which may end in the first half of a character; `None` if it is another text.
+/// What `whole` has strip_emitted `said`, which may end in the first half of a character; `None` if it is another text.
 #[must_use]
-pub fn beyond<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
+pub fn strip_emitted<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
     if let Some(rest) = whole.strip_prefix(said) {
         return Some(Cow::Borrowed(rest));
     }
@@ -207,15 +207,15 @@ mod tests {
 
     #[test]
     fn halves_that_meet_are_a_character() {
-        let of = |json: &str| mend_lone(json).unwrap().trim_matches('"').to_owned();
+        let of = |json: &str| replace_lone_surrogates(json).unwrap().trim_matches('"').to_owned();
         let (first, second) = (of(r#""a\ud83d""#), of(r#""\ude00b""#));
         let mut text = first.clone();
         append(&mut text, &second);
         assert_eq!(text, "a😀b");
-        assert_eq!(beyond("a😀b", &first).unwrap(), second);
-        assert_eq!(beyond("a😀b", "a").unwrap(), "😀b");
-        assert_eq!(beyond("a\u{1f980}b", &first), None);
-        assert_eq!(beyond("b", "a"), None);
+        assert_eq!(strip_emitted("a😀b", &first).unwrap(), second);
+        assert_eq!(strip_emitted("a😀b", "a").unwrap(), "😀b");
+        assert_eq!(strip_emitted("a\u{1f980}b", &first), None);
+        assert_eq!(strip_emitted("b", "a"), None);
         let mut apart = second.clone();
         append(&mut apart, &first);
         assert_eq!(apart, second + &first);
@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn mends_only_what_is_alone() {
-        assert_eq!(mend_lone(r#"{"a":"\ud83d\ude00 \\ud83d"}"#), None);
-        let mended = mend_lone(r#"{"a":"x\ud83d"}"#).unwrap();
+        assert_eq!(replace_lone_surrogates(r#"{"a":"\ud83d\ude00 \\ud83d"}"#), None);
+        let mended = replace_lone_surrogates(r#"{"a":"x\ud83d"}"#).unwrap();
         let value: serde_json::Value = serde_json::from_str(&mended).unwrap();
         let last = value["a"].as_str().unwrap().chars().last().unwrap();
         assert_eq!(stand_in(last), Some(0xD83D));

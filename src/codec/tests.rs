@@ -78,7 +78,7 @@ fn lone_surrogates_survive() {
 fn no_lone_surrogate_is_written_within_raw_values() {
     let mut buf = Vec::new();
     let writer = Writer { mends_raw: true, ..Writer::default() };
-    writer.say(&mut buf, &Envelope::default(), |object| {
+    writer.emit(&mut buf, &Envelope::default(), |object| {
         object.json("input", r#"{"a":"\ud83d","b":"\ud83d\ude00","c":"\\ud83d"}"#);
     });
     let line = String::from_utf8(buf).unwrap();
@@ -107,7 +107,7 @@ fn no_reader_of_what_is_written_sees_another_line_or_a_control() {
     let text = "a\u{85}b\u{9b}2J\u{80}\u{9f}\u{a0}é\u{2028}";
     let want = "a\\u0085b\\u009b2J\\u0080\\u009f\u{a0}é\\u2028";
     let mut buf = Vec::new();
-    Writer::default().say(&mut buf, &Envelope::default(), |object| {
+    Writer::default().emit(&mut buf, &Envelope::default(), |object| {
         object.text("text", text);
         object.json("data", &format!("[\"{text}\"]"));
     });
@@ -120,7 +120,7 @@ fn no_reader_of_what_is_written_sees_another_line_or_a_control() {
 
 #[test]
 fn half_a_character_is_written_as_the_replacement_character_only_where_it_is_expected() {
-    let text = format!("a{}", mend_lone(r#""\ud83d""#).unwrap().trim_matches('"'));
+    let text = format!("a{}", replace_lone_surrogates(r#""\ud83d""#).unwrap().trim_matches('"'));
     let written = |lone_surrogates| {
         let mut buf = Vec::new();
         let writer = Writer { lone_surrogates, ..Writer::default() };
@@ -216,7 +216,7 @@ proptest! {
         let body = TextDelta { block: block.into(), kind: "answer".into(), text: text.as_str().into() };
         let writer = Writer { lone_surrogates, ..Writer::default() };
         let (mut ours, mut general, mut serde) = (Vec::new(), Vec::new(), Vec::new());
-        writer.say(&mut ours, &envelope, |object| {
+        writer.emit(&mut ours, &envelope, |object| {
             object.text("block", &body.block);
             object.text("kind", &body.kind);
             object.text("text", &body.text);

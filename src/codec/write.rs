@@ -14,7 +14,7 @@ use crate::event::{Delta, Envelope, Event};
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Writer {
-    /// True if texts may hold stand-ins of [`super::mend_lone`], which are written as U+FFFD.
+    /// True if texts may hold stand-ins of [`super::replace_lone_surrogates`], which are written as U+FFFD.
     pub lone_surrogates: bool,
     /// True if the same is done to the escapes within raw values, which are an agent's and not another event's.
     pub mends_raw: bool,
@@ -23,11 +23,11 @@ pub struct Writer {
 impl Writer {
     /// Writes one event: the envelope, then the fields of `body` in the same object, then a line feed.
     pub fn event(self, buf: &mut Vec<u8>, envelope: &Envelope<'_>, body: &impl Serialize) {
-        self.say(buf, envelope, |object| object.fields_of(body));
+        self.emit(buf, envelope, |object| object.fields_of(body));
     }
 
     /// As [`Writer::event`], with the fields that are said in `body`.
-    pub fn say(
+    pub fn emit(
         self,
         buf: &mut Vec<u8>,
         envelope: &Envelope<'_>,

@@ -193,7 +193,7 @@ pub struct Usage {
 
 /// What a turn used, on every terminal event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, JsonSchema)]
-pub struct Spent {
+pub struct UsageAndCost {
     /// This turn's tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
@@ -213,7 +213,7 @@ fn is_no_cost(cost: &Option<f64>) -> bool {
     cost.is_none_or(|cost| !cost.is_finite())
 }
 
-/// The first part of the body of `turn_completed`; [`Spent`] follows it in the same object.
+/// The first part of the body of `turn_completed`; [`UsageAndCost`] follows it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCompleted<'a> {
     /// The runtime's own reason in its own words.
@@ -249,7 +249,7 @@ pub struct Failure<'a> {
     pub retry_at: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_failed`; [`Spent`] follows it in the same object.
+/// The first part of the body of `turn_failed`; [`UsageAndCost`] follows it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnFailed<'a> {
     /// Why.
@@ -263,7 +263,7 @@ pub struct TurnFailed<'a> {
     pub stderr_tail: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_cancelled`; [`Spent`] follows it in the same object.
+/// The first part of the body of `turn_cancelled`; [`UsageAndCost`] follows it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCancelled<'a> {
     /// `signal` `control` `filter` `runtime`.
@@ -283,8 +283,9 @@ mod tests {
 
     #[test]
     fn a_cost_that_is_no_number_is_left_out() {
-        let written =
-            |cost| crate::codec::to_json(&Spent { cost_usd: Some(cost), ..Spent::default() });
+        let written = |cost| {
+            crate::codec::to_json(&UsageAndCost { cost_usd: Some(cost), ..UsageAndCost::default() })
+        };
         assert_eq!(written(f64::INFINITY), "{}");
         assert_eq!(written(f64::NAN), "{}");
         assert_eq!(written(1e300), r#"{"cost_usd":1e+300}"#);

@@ -1,7 +1,7 @@
 //! cancel: passes events until a condition holds, then has that turn ended. It asks for that where the stream's wrap can be
 //! asked, and else ends the turn itself; it never lets anything of a turn pass that it has ended.
 
-mod spent;
+mod budget;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -68,7 +68,7 @@ pub struct Control {
 
 /// A turn that a wrap is to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct CancelRequest {
     /// The stream.
     pub stream: String,
     /// The turn.
@@ -81,9 +81,9 @@ pub struct Wish {
 
 /// What the filter wants done, and how it stands; shared with whoever carries it out.
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct Requests {
     /// What is to be asked. The answer, if it is a refusal, goes through the filter as [`refusal`].
-    pub wishes: Vec<Wish>,
+    pub open: Vec<CancelRequest>,
     /// Turns that were cancelled because of this filter.
     pub cancelled: u64,
     /// A turn was ended here, and no other stream is open: nothing is to be read any more.
@@ -94,24 +94,24 @@ pub struct Desk {
 #[derive(Debug)]
 pub struct Cancel {
     options: Options,
-    desk: Rc<RefCell<Desk>>,
+    requests: Rc<RefCell<Requests>>,
     streams: Streams<Stream>,
     /// Never later than the earliest deadline of any stream; a tick that comes too early computes it anew.
     due: Option<Time>,
     /// True if a turn was ended here.
-    cut: bool,
+    ended_here: bool,
 }
 
-/// The event that says that a wish was refused, as its line without a line feed. `code` is the word for programs: with
+/// The event that says that a request was refused, as its line without a line feed. `code` is the word for programs: with
 /// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it. It is for the filter
 /// alone, which says it again if the turn is still open: without `ts` it is no event for anybody else.
 #[must_use]
-pub fn refusal(wish: &Wish, code: &str, why: &str) -> String {
+pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
     serde_json::json!({
         "v": 1,
         "type": "status",
-        "stream": wish.stream,
-        "turn": wish.turn,
+        "stream": request.stream,
+        "turn": request.turn,
         "kind": "cancel_refused",
         "message": why,
         "data": {"code": code},
@@ -125,42 +125,42 @@ fn is_refusal(event: &Event<'_>) -> bool {
 }
 
 impl Cancel {
-    /// A filter that has seen nothing yet; what it wants done lies on `desk`.
+    /// A filter that has seen nothing yet; what it wants done lies on `requests`.
     #[must_use]
-    pub fn new(options: Options, desk: Rc<RefCell<Desk>>) -> Self {
-        Self { options, desk, streams: Streams::default(), due: None, cut: false }
+    pub fn new(options: Options, requests: Rc<RefCell<Requests>>) -> Self {
+        Self { options, requests, streams: Streams::default(), due: None, ended_here: false }
     }
 
     /// A condition holds: the wrap of the stream is asked, or the turn ends here.
-    fn strike(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
+    fn trigger(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
         stream.begin();
         let reason = self.options.reason.as_deref().unwrap_or(condition);
-        out.say(now, |buf| stream.say_requested(now, reason, condition, buf));
-        match stream.wish(reason) {
-            Some(wish) => self.desk.borrow_mut().wishes.push(wish),
-            None => self.cut(now, at, out),
+        out.emit(now, |buf| stream.emit_requested(now, reason, condition, buf));
+        match stream.request(reason) {
+            Some(request) => self.requests.borrow_mut().open.push(request),
+            None => self.terminate(now, at, out),
         }
     }
 
     /// Ends the open turn of a stream here, and lets nothing more of the stream pass.
-    fn cut(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
-        self.streams[at].cut(now, out);
-        self.cut = true;
-        self.desk.borrow_mut().cancelled += 1;
-        self.look_round();
+    fn terminate(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
+        self.streams[at].terminate(now, out);
+        self.ended_here = true;
+        self.requests.borrow_mut().cancelled += 1;
+        self.update_done();
     }
 
-    fn look_round(&mut self) {
-        if self.cut && !self.streams.iter().any(Stream::is_live) {
-            self.desk.borrow_mut().over = true;
+    fn update_done(&mut self) {
+        if self.ended_here && !self.streams.iter().any(Stream::is_live) {
+            self.requests.borrow_mut().over = true;
         }
     }
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
         let asked = stream.is_asked();
-        let struck = stream.take(now, event, &self.options);
+        let triggered = stream.take(now, event, &self.options);
         let ended = event.kind.is_terminal();
         let soonest = stream.deadline(&self.options).map(|(at, _)| at);
         if let Some(soonest) = soonest
@@ -170,12 +170,12 @@ impl Cancel {
         }
         out.pass(now, event);
         if asked && event.kind == Type::TurnCancelled {
-            self.desk.borrow_mut().cancelled += 1;
+            self.requests.borrow_mut().cancelled += 1;
         }
-        if let Some(condition) = struck {
-            self.strike(now, at, &condition, out);
+        if let Some(condition) = triggered {
+            self.trigger(now, at, &condition, out);
         } else if ended || event.turn.is_none() {
-            self.look_round();
+            self.update_done();
         }
     }
 }
@@ -198,9 +198,9 @@ impl Filter for Cancel {
             None if is_refusal(event) => {}
             None => out.pass(now, event),
             Some(refusal) => {
-                out.say(now, |buf| stream.say_refused(now, &refusal, buf));
+                out.emit(now, |buf| stream.emit_refused(now, &refusal, buf));
                 if refusal == Refusal::Nobody || !stream.is_answerable(&refusal) {
-                    self.cut(now, at, out);
+                    self.terminate(now, at, out);
                 }
             }
         }
@@ -222,7 +222,7 @@ impl Filter for Cancel {
             };
             self.due = Some(due);
             if due <= now {
-                self.strike(due, at, &condition.to_string(), out);
+                self.trigger(due, at, &condition.to_string(), out);
             }
         }
     }
@@ -231,7 +231,7 @@ impl Filter for Cancel {
         for at in 0..self.streams.len() {
             // Nobody will end it any more.
             if self.streams[at].is_asked() {
-                self.cut(now, at, out);
+                self.terminate(now, at, out);
             }
         }
     }

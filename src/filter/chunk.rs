@@ -12,7 +12,7 @@ use crate::codec;
 use crate::event::{Event, Type};
 use crate::text::cut;
 use crate::time::Time;
-use block::{Block, Final, Head};
+use block::{BlockHead, ChunkBlock, Final};
 
 pub use presets::{PRESETS, Preset, preset_limits};
 
@@ -76,7 +76,7 @@ pub struct Chunk {
 struct Stream {
     /// The turn whose deltas are trusted: its beginning was seen, and no gap since.
     trusted: Option<u64>,
-    blocks: Vec<Block>,
+    blocks: Vec<ChunkBlock>,
     used: u64,
 }
 
@@ -105,7 +105,7 @@ impl Chunk {
     }
 
     fn on_final(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
-        let mended = codec::mend_lone(event.line);
+        let mended = codec::replace_lone_surrogates(event.line);
         let line = mended.as_deref().unwrap_or(event.line);
         let body = match codec::body::<Final<'_>>(line) {
             Ok(body) if body.part.is_none() && self.takes(&body.kind, body.parent.as_deref()) => {
@@ -118,7 +118,7 @@ impl Chunk {
         let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
-            None => Block::new(Head::of_final(event, &body), options, true),
+            None => ChunkBlock::new(BlockHead::of_final(event, &body), options, true),
         };
         if mended.is_some() {
             block.mark_mended();
@@ -142,8 +142,8 @@ impl Chunk {
                     state.blocks.remove(0).close(now, out);
                 }
                 let trusted = event.turn.is_some() && state.trusted == event.turn;
-                let head = Head::of_delta(event, delta);
-                state.blocks.push(Block::new(head, options, trusted));
+                let head = BlockHead::of_delta(event, delta);
+                state.blocks.push(ChunkBlock::new(head, options, trusted));
                 state.blocks.len() - 1
             }
         };
@@ -189,7 +189,7 @@ impl Filter for Chunk {
             Type::Status if Stream::is_gap(event) => {
                 let state = self.stream(now, stream, out);
                 state.trusted = None;
-                state.blocks.iter_mut().for_each(Block::distrust);
+                state.blocks.iter_mut().for_each(ChunkBlock::distrust);
                 out.pass(now, event);
             }
             kind => {

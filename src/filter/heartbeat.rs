@@ -131,11 +131,11 @@ impl Stream {
 
     fn open(&mut self, now: Time, event: &Event<'_>) {
         #[derive(serde::Deserialize)]
-        struct Head<'a> {
+        struct BeatHead<'a> {
             #[serde(borrow)]
             label: Option<Str<'a>>,
         }
-        let head = codec::body::<Head<'_>>(event.line).ok();
+        let head = codec::body::<BeatHead<'_>>(event.line).ok();
         if let Some(label) = head.and_then(|head| head.label) {
             self.label = Some(label.0.into_owned());
         }
@@ -163,7 +163,7 @@ impl Stream {
         beat.into_iter().chain(stall).min().filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
-    fn say(&mut self, at: Time, beat: Beat, buf: &mut Vec<u8>) {
+    fn emit(&mut self, at: Time, beat: Beat, buf: &mut Vec<u8>) {
         match beat {
             Beat::Heartbeat => self.beats += 1,
             Beat::Stalled => self.stalls += 1,
@@ -269,7 +269,7 @@ impl Filter for Heartbeat {
                 self.due = Some(at);
                 return;
             }
-            out.say(now, |buf| stream.say(at, beat, buf));
+            out.emit(now, |buf| stream.emit(at, beat, buf));
         }
     }
 }

@@ -34,9 +34,9 @@ pub enum Gap {
 /// side.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    streams: HashMap<String, Lane>,
+    streams: HashMap<String, StreamPace>,
     /// The latest event by its recorded time, of the stream that began last: where a stream that begins now belongs.
-    latest: Option<Lane>,
+    latest: Option<StreamPace>,
     /// How far the schedule is, in microseconds from its start.
     at: i128,
     begun: bool,
@@ -44,7 +44,7 @@ pub struct Gaps {
 
 /// Where a stream is.
 #[derive(Debug, Clone, Copy)]
-struct Lane {
+struct StreamPace {
     /// The recorded time of what was last played of it.
     last: Time,
     /// The latest recorded time of it.
@@ -76,32 +76,32 @@ impl Gaps {
 
     /// Where in the schedule it belongs.
     fn place(&mut self, stream: &str, ts: Time) -> i128 {
-        let lane = match self.streams.get(stream) {
-            Some(lane) => lane.then(ts),
+        let pace = match self.streams.get(stream) {
+            Some(pace) => pace.then(ts),
             None => match self.latest {
                 Some(latest) if latest.is_near(ts) => {
                     let since = micros(ts) - micros(latest.most);
-                    Lane { last: ts, most: ts, at: latest.at + since }
+                    StreamPace { last: ts, most: ts, at: latest.at + since }
                 }
-                _ => Lane { last: ts, most: ts, at: self.at },
+                _ => StreamPace { last: ts, most: ts, at: self.at },
             },
         };
         let room = self.streams.len() < MAX_STREAMS;
         match self.streams.get_mut(stream) {
-            Some(known) => *known = lane,
+            Some(known) => *known = pace,
             None if room => {
-                self.streams.insert(stream.to_owned(), lane);
+                self.streams.insert(stream.to_owned(), pace);
             }
             None => {}
         }
-        if self.latest.is_none_or(|latest| lane.at >= latest.at) {
-            self.latest = Some(lane);
+        if self.latest.is_none_or(|latest| pace.at >= latest.at) {
+            self.latest = Some(pace);
         }
-        lane.at
+        pace.at
     }
 }
 
-impl Lane {
+impl StreamPace {
     /// The stream goes on at `ts`.
     fn then(self, ts: Time) -> Self {
         let gap = match () {

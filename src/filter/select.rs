@@ -154,7 +154,7 @@ pub(crate) fn glob(pattern: &[u8], name: &[u8]) -> bool {
 
 /// Where an event lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum SelectPlace {
     /// In front of what is wanted.
     Before,
     /// In front of it as far as can be told; it may turn out to belong to the turn with which it begins.
@@ -162,7 +162,7 @@ pub enum Place {
         /// True if a turn begins with it: what has been kept for an earlier one is not wanted.
         anew: bool,
     },
-    /// It is what decides: what was kept as [`Place::Perhaps`] is wanted if `kept`.
+    /// It is what decides: what was kept as [`SelectPlace::Perhaps`] is wanted if `kept`.
     Begins {
         /// True if it is in the turn for which something was kept.
         kept: bool,
@@ -245,9 +245,9 @@ impl Select {
     }
 
     /// Where the next event lies. Every event of the recording must be asked about, in order.
-    pub fn place(&mut self, event: &Event<'_>) -> Place {
+    pub fn place(&mut self, event: &Event<'_>) -> SelectPlace {
         if self.begun && self.options.until.is_none() {
-            return Place::Within;
+            return SelectPlace::Within;
         }
         let time = event.time();
         self.first = self.first.or(time);
@@ -258,26 +258,26 @@ impl Select {
             time > until.time(first)
         };
         if self.options.until.as_ref().is_some_and(behind) {
-            return Place::Behind;
+            return SelectPlace::Behind;
         }
         if self.begun {
-            return Place::Within;
+            return SelectPlace::Within;
         }
         let place = match self.options.from {
-            From::Start => Place::Within,
+            From::Start => SelectPlace::Within,
             From::Since(moment) => match (self.first, time) {
                 (Some(first), Some(time)) if time >= moment.time(first) => {
-                    Place::Begins { kept: false }
+                    SelectPlace::Begins { kept: false }
                 }
-                _ => Place::Before,
+                _ => SelectPlace::Before,
             },
             From::Seq(wanted) => self.by_number(wanted, event),
         };
-        self.begun |= matches!(place, Place::Begins { .. } | Place::Within);
+        self.begun |= matches!(place, SelectPlace::Begins { .. } | SelectPlace::Within);
         place
     }
 
-    fn by_number(&mut self, wanted: u64, event: &Event<'_>) -> Place {
+    fn by_number(&mut self, wanted: u64, event: &Event<'_>) -> SelectPlace {
         let (Some(stream), Some(seq)) = (event.stream.as_deref(), event.seq) else {
             return self.bystander();
         };
@@ -286,18 +286,18 @@ impl Select {
         }
         if seq >= wanted {
             let kept = self.turn.is_some() && self.turn == event.turn;
-            return Place::Begins { kept };
+            return SelectPlace::Begins { kept };
         }
         if event.turn.is_some() && event.turn == self.turn {
-            return Place::Perhaps { anew: false };
+            return SelectPlace::Perhaps { anew: false };
         }
         self.turn = event.turn;
-        if self.turn.is_some() { Place::Perhaps { anew: true } } else { Place::Before }
+        if self.turn.is_some() { SelectPlace::Perhaps { anew: true } } else { SelectPlace::Before }
     }
 
     /// What does not count lies where its neighbours lie.
-    fn bystander(&self) -> Place {
-        if self.turn.is_some() { Place::Perhaps { anew: false } } else { Place::Before }
+    fn bystander(&self) -> SelectPlace {
+        if self.turn.is_some() { SelectPlace::Perhaps { anew: false } } else { SelectPlace::Before }
     }
 
     /// True if an event of the range is wanted. What belongs to no stream belongs to every stream and turn.

@@ -10,7 +10,7 @@ use crate::codec;
 const MAX_OPEN: usize = 16;
 
 /// What a block has to say.
-pub(super) enum Said<'a> {
+pub(super) enum Emitted<'a> {
     Delta(Words<'a>),
     Final(Words<'a>),
 }
@@ -26,17 +26,17 @@ pub(super) struct Words<'a> {
 }
 
 /// Where it says it, with the block's parent.
-pub(super) type Say<'a> = dyn FnMut(Option<&str>, Said<'_>) + 'a;
+pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    open: Vec<Block>,
+    open: Vec<OpenBlock>,
     count: u64,
     max: usize,
 }
 
 #[derive(Debug)]
-struct Block {
+struct OpenBlock {
     key: String,
     kind: &'static str,
     parent: Option<String>,
@@ -50,7 +50,7 @@ struct Block {
     supersedes: Option<String>,
 }
 
-impl Block {
+impl OpenBlock {
     fn is(&self, text: &Text<'_>) -> bool {
         self.key == text.key
             && self.kind == text.kind.name()
@@ -68,16 +68,16 @@ impl Block {
             rest = &rest[len..];
         }
         if self.half.is_empty() {
-            return codec::beyond(rest, &self.text);
+            return codec::strip_emitted(rest, &self.text);
         }
-        codec::beyond(rest, &format!("{}{}", self.text, self.half))
+        codec::strip_emitted(rest, &format!("{}{}", self.text, self.half))
     }
 
-    fn close(mut self, say: &mut Say<'_>) -> String {
+    fn close(mut self, emit: &mut EmitFn<'_>) -> String {
         if !self.half.is_empty() {
             let half = std::mem::take(&mut self.half);
             let words = Words { block: &self.id, kind: self.kind, text: &half, ..Words::default() };
-            say(self.parent.as_deref(), Said::Delta(words));
+            emit(self.parent.as_deref(), Emitted::Delta(words));
             self.text.push_str(&half);
         }
         let words = Words {
@@ -87,7 +87,7 @@ impl Block {
             supersedes: self.supersedes.as_deref(),
             continues: self.continues.as_deref(),
         };
-        say(self.parent.as_deref(), Said::Final(words));
+        emit(self.parent.as_deref(), Emitted::Final(words));
         self.id
     }
 }
@@ -97,26 +97,26 @@ impl Blocks {
         Self { open: Vec::new(), count: 0, max }
     }
 
-    pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, say: &mut Say<'_>) {
-        let at = self.find_or_open(text, None, say);
-        self.add(at, delta, say);
+    pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, emit: &mut EmitFn<'_>) {
+        let at = self.find_or_open(text, None, emit);
+        self.add(at, delta, emit);
     }
 
-    pub(super) fn finish(&mut self, text: &Text<'_>, whole: Option<&str>, say: &mut Say<'_>) {
+    pub(super) fn finish(&mut self, text: &Text<'_>, whole: Option<&str>, emit: &mut EmitFn<'_>) {
         let open = self.open.iter().position(|b| b.is(text));
         let mut supersedes = None;
         if let Some(at) = open {
             match whole.map(|whole| self.open[at].missing(whole)) {
-                None => return drop(self.open.remove(at).close(say)),
+                None => return drop(self.open.remove(at).close(emit)),
                 Some(Some(missing)) => {
-                    self.add(at, &missing, say);
+                    self.add(at, &missing, emit);
                     // A continuation has moved to the end of the list.
                     if let Some(at) = self.open.iter().position(|b| b.is(text)) {
-                        self.open.remove(at).close(say);
+                        self.open.remove(at).close(emit);
                     }
                     return;
                 }
-                Some(None) => supersedes = Some(self.open.remove(at).close(say)),
+                Some(None) => supersedes = Some(self.open.remove(at).close(emit)),
             }
         }
         let Some(whole) = whole.filter(|w| !w.is_empty()) else {
@@ -124,34 +124,34 @@ impl Blocks {
         };
         if supersedes.is_none() && whole.len() <= self.max && codec::split_half(whole).1.is_empty()
         {
-            return self.say_whole(text, whole, say);
+            return self.emit_whole(text, whole, emit);
         }
-        let at = self.find_or_open(text, supersedes, say);
-        self.add(at, whole, say);
+        let at = self.find_or_open(text, supersedes, emit);
+        self.add(at, whole, emit);
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
-            self.open.remove(at).close(say);
+            self.open.remove(at).close(emit);
         }
     }
 
     /// A block that opens and closes with one text, none of which has to be kept.
-    fn say_whole(&mut self, text: &Text<'_>, whole: &str, say: &mut Say<'_>) {
+    fn emit_whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut EmitFn<'_>) {
         self.count += 1;
         let id = format!("b{}", self.count);
         let words = Words { block: &id, kind: text.kind.name(), text: whole, ..Words::default() };
-        say(text.parent, Said::Delta(words));
-        say(text.parent, Said::Final(words));
+        emit(text.parent, Emitted::Delta(words));
+        emit(text.parent, Emitted::Final(words));
     }
 
     /// Closes the blocks of one parent, or of the main agent.
-    pub(super) fn close_of(&mut self, parent: Option<&str>, say: &mut Say<'_>) {
+    pub(super) fn close_of(&mut self, parent: Option<&str>, emit: &mut EmitFn<'_>) {
         for block in self.open.extract_if(.., |b| b.parent.as_deref() == parent) {
-            block.close(say);
+            block.close(emit);
         }
     }
 
-    pub(super) fn close_all(&mut self, say: &mut Say<'_>) {
+    pub(super) fn close_all(&mut self, emit: &mut EmitFn<'_>) {
         for block in self.open.drain(..) {
-            block.close(say);
+            block.close(emit);
         }
     }
 
@@ -159,16 +159,16 @@ impl Blocks {
         &mut self,
         text: &Text<'_>,
         supersedes: Option<String>,
-        say: &mut Say<'_>,
+        emit: &mut EmitFn<'_>,
     ) -> usize {
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
             return at;
         }
         if self.open.len() >= MAX_OPEN {
-            self.open.remove(0).close(say);
+            self.open.remove(0).close(emit);
         }
         self.count += 1;
-        self.open.push(Block {
+        self.open.push(OpenBlock {
             key: text.key.to_owned(),
             kind: text.kind.name(),
             parent: text.parent.map(str::to_owned),
@@ -183,7 +183,7 @@ impl Blocks {
     }
 
     /// Says `delta` in the block, in as many blocks as `max` makes of it.
-    fn add(&mut self, mut at: usize, delta: &str, say: &mut Say<'_>) {
+    fn add(&mut self, mut at: usize, delta: &str, emit: &mut EmitFn<'_>) {
         let mut joined = std::mem::take(&mut self.open[at].half);
         let delta = if joined.is_empty() {
             delta
@@ -203,11 +203,11 @@ impl Blocks {
             if !now.is_empty() {
                 let words =
                     Words { block: &block.id, kind: block.kind, text: now, ..Words::default() };
-                say(block.parent.as_deref(), Said::Delta(words));
+                emit(block.parent.as_deref(), Emitted::Delta(words));
                 codec::append(&mut block.text, now);
             }
             if !later.is_empty() {
-                at = self.go_on(at, say);
+                at = self.go_on(at, emit);
             }
             delta = later;
         }
@@ -215,15 +215,15 @@ impl Blocks {
     }
 
     /// Closes a full block and opens its continuation.
-    fn go_on(&mut self, at: usize, say: &mut Say<'_>) -> usize {
+    fn go_on(&mut self, at: usize, emit: &mut EmitFn<'_>) -> usize {
         let full = self.open.remove(at);
         self.count += 1;
         let mut closed = full.closed.clone();
         closed.push((full.text.len(), hash_of(&full.text)));
         let (key, kind, parent) = (full.key.clone(), full.kind, full.parent.clone());
-        let continues = Some(full.close(say));
+        let continues = Some(full.close(emit));
         let id = format!("b{}", self.count);
-        self.open.push(Block {
+        self.open.push(OpenBlock {
             key,
             kind,
             parent,

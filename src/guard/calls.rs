@@ -38,7 +38,7 @@ impl Guard {
     /// True if this call was started in the open turn.
     #[must_use]
     pub fn call_started(&self, id: &str) -> bool {
-        let call = self.lane.calls.known.get(&*tool_id(id));
+        let call = self.state.calls.known.get(&*tool_id(id));
         call.is_some_and(|call| self.turn_open() && call.turn == self.turns())
     }
 
@@ -49,12 +49,12 @@ impl Guard {
         }
         self.start_tool(now, tool);
         let turn = self.turns();
-        self.lane.calls.note(tool.id, turn, false);
+        self.state.calls.note(tool.id, turn, false);
     }
 
     /// Finishes a tool once; a second result and one of an earlier turn become a log.
     pub fn finish_call(&mut self, now: Time, end: &ToolEnd<'_>) {
-        let call = self.lane.calls.known.get(&*tool_id(end.id)).copied();
+        let call = self.state.calls.known.get(&*tool_id(end.id)).copied();
         let message = match call {
             Some(call) if call.done => "a tool reported its result again",
             Some(call) if self.turn_open() && call.turn != self.turns() => {
@@ -63,7 +63,7 @@ impl Guard {
             _ => {
                 self.finish_tool(now, end);
                 let turn = self.turns();
-                return self.lane.calls.note(end.id, turn, true);
+                return self.state.calls.note(end.id, turn, true);
             }
         };
         let notice = Notice { kind: "log", message: Some(message), data: None, parent: end.parent };
@@ -72,6 +72,6 @@ impl Guard {
             data.text("outcome", end.outcome);
             data.json("output", end.output.as_deref().unwrap_or("null"));
         });
-        self.lane.calls.note(end.id, call.map_or(0, |call| call.turn), true);
+        self.state.calls.note(end.id, call.map_or(0, |call| call.turn), true);
     }
 }

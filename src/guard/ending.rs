@@ -2,10 +2,10 @@
 
 use super::Guard;
 use super::block::Blocks;
-use super::say::{End, Ended, Text, TextKind, Verdict};
+use super::say::{End, Ended, Text, TextKind, TurnVerdict};
 use super::tools::Tools;
 use crate::codec::Object;
-use crate::event::{ChildExit, Failure, Spent, Type};
+use crate::event::{ChildExit, Failure, Type, UsageAndCost};
 use crate::exit::Exit;
 use crate::time::Time;
 
@@ -33,14 +33,14 @@ enum Terminal<'a> {
 
 /// How the open turn is to end, whatever the runtime says of it.
 #[derive(Debug, Clone)]
-pub(super) enum Asked {
+pub(super) enum PendingEnd {
     Cancel { by: String, reason: String },
     Fail { code: String, message: String },
 }
 
 impl Guard {
     /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
-    pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &Spent) {
+    pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &UsageAndCost) {
         self.ensure_turn(now);
         if let Some(answer) = result.filter(|r| !r.is_empty())
             && !self.answered()
@@ -52,56 +52,56 @@ impl Guard {
     }
 
     /// The runtime's result: the turn failed.
-    pub fn fail(&mut self, now: Time, error: Failure<'_>, spent: &Spent) {
+    pub fn fail(&mut self, now: Time, error: Failure<'_>, spent: &UsageAndCost) {
         self.ensure_turn(now);
         self.end_turn(now, Terminal::Failed { error, exit: None }, spent, false);
     }
 
     /// The runtime's own word that the turn was cancelled.
-    pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &Spent) {
+    pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
         self.ensure_turn(now);
         self.end_turn(now, Terminal::Cancelled { by: "runtime", reason, stop }, spent, false);
     }
 
     /// What the open turn has used so far, in case it ends without saying so.
-    pub fn note_spent(&mut self, spent: &Spent) {
-        if let Some(turn) = &mut self.lane.turn {
+    pub fn note_spent(&mut self, spent: &UsageAndCost) {
+        if let Some(turn) = &mut self.state.turn {
             turn.spent = spent.clone();
         }
     }
 
-    /// From here on the open turn, of every lane, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
+    /// From here on the open turn, of every state, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
     /// The first to ask is the one that is named.
-    pub fn ask_cancel(&mut self, by: &str, reason: &str) {
-        let asked = Asked::Cancel { by: by.to_owned(), reason: reason.to_owned() };
-        self.ask(&asked);
+    pub fn request_cancel(&mut self, by: &str, reason: &str) {
+        let pending_end = PendingEnd::Cancel { by: by.to_owned(), reason: reason.to_owned() };
+        self.ask(&pending_end);
     }
 
-    /// As [`Guard::ask_cancel`], of the turns that are open now and not of later ones.
-    pub fn ask_cancel_open(&mut self, by: &str, reason: &str) {
-        for lane in self.lanes_mut().filter(|lane| lane.turn.is_some()) {
-            lane.asked.get_or_insert_with(|| Asked::Cancel {
+    /// As [`Guard::request_cancel`], of the turns that are open now and not of later ones.
+    pub fn request_cancel_open(&mut self, by: &str, reason: &str) {
+        for state in self.lanes_mut().filter(|state| state.turn.is_some()) {
+            state.pending_end.get_or_insert_with(|| PendingEnd::Cancel {
                 by: by.to_owned(),
                 reason: reason.to_owned(),
             });
         }
     }
 
-    /// The last turns that have ended since this was asked, at most 16 of them.
+    /// The last turns that have ended since this was pending_end, at most 16 of them.
     pub fn take_ends(&mut self) -> impl Iterator<Item = TurnEnd> {
         std::mem::take(&mut self.ends).into_iter()
     }
 
-    /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was asked for before.
-    pub fn ask_fail(&mut self, code: &str, message: &str) {
-        let asked = Asked::Fail { code: code.to_owned(), message: message.to_owned() };
-        self.ask(&asked);
+    /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was pending_end for before.
+    pub fn request_fail(&mut self, code: &str, message: &str) {
+        let pending_end = PendingEnd::Fail { code: code.to_owned(), message: message.to_owned() };
+        self.ask(&pending_end);
     }
 
-    /// Whoever asks does not know of lanes: it is asked of all.
-    fn ask(&mut self, asked: &Asked) {
-        for lane in self.lanes_mut() {
-            lane.asked.get_or_insert_with(|| asked.clone());
+    /// Whoever asks does not know of streams: it is pending_end of all.
+    fn ask(&mut self, pending_end: &PendingEnd) {
+        for state in self.lanes_mut() {
+            state.pending_end.get_or_insert_with(|| pending_end.clone());
         }
     }
 
@@ -112,27 +112,27 @@ impl Guard {
 
     /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
     pub fn end(&mut self, now: Time, end: &End) {
-        self.in_every_lane(|guard| guard.end_lane(now, end));
+        self.in_every_lane(|guard| guard.end_stream(now, end));
     }
 
-    fn end_lane(&mut self, now: Time, end: &End) {
-        if self.lane.turn.is_none() {
+    fn end_stream(&mut self, now: Time, end: &End) {
+        if self.state.turn.is_none() {
             if self.all_turns() > 0 || !self.in_first_lane() {
                 return;
             }
             self.ensure_turn(now);
         }
-        let spent = Spent::default();
+        let spent = UsageAndCost::default();
         let exit = end.ended.child_exit();
         let failed = |code: &'static str, message: String| Terminal::Failed {
             error: Failure { code: code.into(), message: message.into(), retry_at: None },
             exit,
         };
         let terminal = match (end.verdict, end.ended) {
-            (Verdict::MissingResult, ended) => {
+            (TurnVerdict::MissingResult, ended) => {
                 failed("missing_result", ended.sentence("without a result"))
             }
-            (Verdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
+            (TurnVerdict::Truncated, ended @ (Ended::Eof | Ended::Exited(0))) => {
                 failed("truncated", ended.sentence("in the middle of a message"))
             }
             (_, Ended::Eof | Ended::Exited(0)) => {
@@ -141,7 +141,7 @@ impl Guard {
             (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
             (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
         };
-        let synthetic = end.verdict != Verdict::ByExit;
+        let synthetic = end.verdict != TurnVerdict::ByExit;
         self.end_turn(now, terminal, &spent, synthetic);
     }
 
@@ -150,27 +150,33 @@ impl Guard {
         self.ensure_turn(now);
         let error =
             Failure { code: "spawn_failed".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &UsageAndCost::default(), true);
     }
 
     pub(super) fn fail_missing(&mut self, now: Time, message: &str) {
         let error =
             Failure { code: "missing_result".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &Spent::default(), true);
+        self.end_turn(now, Terminal::Failed { error, exit: None }, &UsageAndCost::default(), true);
     }
 
     /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
-    fn end_turn(&mut self, now: Time, terminal: Terminal<'_>, spent: &Spent, synthetic: bool) {
-        let asked = self.lane.asked.take();
-        let noted = self.lane.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
+    fn end_turn(
+        &mut self,
+        now: Time,
+        terminal: Terminal<'_>,
+        spent: &UsageAndCost,
+        synthetic: bool,
+    ) {
+        let pending_end = self.state.pending_end.take();
+        let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = &with_noted(spent, noted.unwrap_or_default());
         let refused = self.refused(&terminal);
-        let terminal = overruled(terminal, asked.as_ref(), refused.as_deref());
-        self.say_blocks(now, synthetic, Blocks::close_all);
-        self.say_tools(now, Tools::close_all);
+        let terminal = overruled(terminal, pending_end.as_ref(), refused.as_deref());
+        self.with_blocks(now, synthetic, Blocks::close_all);
+        self.with_tools(now, Tools::close_all);
         match terminal {
             Terminal::Completed { stop, result } => {
-                self.lane.exit = Exit::Success;
+                self.state.exit = Exit::Success;
                 let body = |body: &mut Object<'_>| {
                     body.text("stop", stop);
                     body.text_if("result", result);
@@ -178,7 +184,7 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnCompleted, synthetic, body, spent);
             }
             Terminal::Failed { error, exit } => {
-                self.lane.exit = Exit::of_failure(&error.code);
+                self.state.exit = Exit::of_failure(&error.code);
                 let tail = std::mem::take(&mut self.stderr_tail);
                 let body = |body: &mut Object<'_>| {
                     body.value("error", &error);
@@ -188,7 +194,7 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnFailed, synthetic, body, spent);
             }
             Terminal::Cancelled { by, reason, stop } => {
-                self.lane.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
+                self.state.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
                 let body = |body: &mut Object<'_>| {
                     body.text("by", by);
                     body.text("reason", reason);
@@ -197,9 +203,9 @@ impl Guard {
                 self.emit_terminal(now, Type::TurnCancelled, synthetic, body, spent);
             }
         }
-        self.lane.turn = None;
+        self.state.turn = None;
         self.ended += 1;
-        self.lane.ended = self.ended;
+        self.state.ended = self.ended;
     }
 
     /// What is wrong with a stop reason that the user does not take for a success.
@@ -218,7 +224,7 @@ impl Guard {
         type_: Type,
         synthetic: bool,
         body: impl FnOnce(&mut Object<'_>),
-        spent: &Spent,
+        spent: &UsageAndCost,
     ) {
         let start = self.out.len();
         self.emit(now, (type_, None, synthetic), |object| {
@@ -231,8 +237,8 @@ impl Guard {
             self.ends.pop_front();
         }
         self.ends.push_back(TurnEnd {
-            stream: self.lane.stream.clone(),
-            turn: self.lane.turns,
+            stream: self.state.stream.clone(),
+            turn: self.state.turns,
             line,
         });
     }
@@ -242,15 +248,15 @@ impl Guard {
 /// its word is kept.
 fn overruled<'a>(
     terminal: Terminal<'a>,
-    asked: Option<&'a Asked>,
+    pending_end: Option<&'a PendingEnd>,
     refused: Option<&'a str>,
 ) -> Terminal<'a> {
     let failed = |code: &'a str, message: &'a str, exit| Terminal::Failed {
         error: Failure { code: code.into(), message: message.into(), retry_at: None },
         exit,
     };
-    match (asked, terminal) {
-        (Some(Asked::Cancel { by, reason }), terminal) => Terminal::Cancelled {
+    match (pending_end, terminal) {
+        (Some(PendingEnd::Cancel { by, reason }), terminal) => Terminal::Cancelled {
             by,
             reason,
             stop: match terminal {
@@ -259,7 +265,7 @@ fn overruled<'a>(
                 Terminal::Failed { .. } => None,
             },
         },
-        (Some(Asked::Fail { code, message }), terminal) => {
+        (Some(PendingEnd::Fail { code, message }), terminal) => {
             let exit = match terminal {
                 Terminal::Failed { exit, .. } => exit,
                 _ => None,
@@ -274,8 +280,8 @@ fn overruled<'a>(
 }
 
 /// What the runtime says at the end, and for what it leaves out what was noted before.
-fn with_noted(said: &Spent, noted: Spent) -> Spent {
-    Spent {
+fn with_noted(said: &UsageAndCost, noted: UsageAndCost) -> UsageAndCost {
+    UsageAndCost {
         usage: said.usage.or(noted.usage),
         usage_total: said.usage_total.or(noted.usage_total),
         cost_usd: said.cost_usd.or(noted.cost_usd),

@@ -126,7 +126,7 @@ impl Ended {
 
 /// What a turn that is still open at the end of the input is, by the adapter's knowledge of its runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TurnVerdict {
     /// The runtime has no result message: the way it ended decides.
     ByExit,
     /// The runtime has a result message, and it did not come.
@@ -141,5 +141,5 @@ pub struct End {
     /// How it ended.
     pub ended: Ended,
     /// What that means for an open turn.
-    pub verdict: Verdict,
+    pub verdict: TurnVerdict,
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::check::{Check, Options};
-use crate::event::{Failure, Spent, Tool};
+use crate::event::{Failure, Tool, UsageAndCost};
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
@@ -25,7 +25,7 @@ fn answer(key: &str) -> Text<'_> {
     Text { key, kind: TextKind::Answer, parent: None }
 }
 
-fn end(verdict: Verdict) -> End {
+fn end(verdict: TurnVerdict) -> End {
     End { ended: Ended::Eof, verdict }
 }
 
@@ -146,7 +146,7 @@ fn the_end_of_a_tool_repeats_its_title() {
     g.finish_tool(at(0), &ToolEnd { id: "a", outcome: "error", ..ToolEnd::default() });
     g.finish_tool(at(0), &ToolEnd { id: "b", outcome: "ok", ..ToolEnd::default() });
     g.finish_tool(at(0), &ToolEnd { id: "untitled", outcome: "ok", ..ToolEnd::default() });
-    g.complete(at(0), "end_turn", None, &Spent::default());
+    g.complete(at(0), "end_turn", None, &UsageAndCost::default());
     let said = events(&mut g);
     let ends: Vec<_> = said.iter().filter(|e| e["type"] == "tool_finished").collect();
     assert_eq!(ends[0]["tool"]["title"], "cargo test");
@@ -159,7 +159,7 @@ fn the_end_of_a_tool_repeats_its_title() {
 fn after_the_end_a_late_tool_is_a_log_and_new_text_a_new_turn() {
     let mut g = guard(MAX_BLOCK);
     g.start_tool(at(0), &ToolStart { id: "t", ..ToolStart::default() });
-    g.complete(at(0), "end_turn", None, &Spent::default());
+    g.complete(at(0), "end_turn", None, &UsageAndCost::default());
     g.finish_tool(at(1), &ToolEnd { id: "t", outcome: "ok", ..ToolEnd::default() });
     g.stderr(at(1), "late");
     g.delta(at(2), &answer("a"), "more");
@@ -175,10 +175,10 @@ fn after_the_end_a_late_tool_is_a_log_and_new_text_a_new_turn() {
 #[test]
 fn the_result_is_an_answer_only_if_there_was_none() {
     let mut g = guard(MAX_BLOCK);
-    g.complete(at(0), "end_turn", Some("all"), &Spent::default());
+    g.complete(at(0), "end_turn", Some("all"), &UsageAndCost::default());
     g.start_turn(at(1), &TurnStarted::default());
     g.delta(at(1), &answer("a"), "said");
-    g.complete(at(1), "end_turn", Some("said"), &Spent::default());
+    g.complete(at(1), "end_turn", Some("said"), &UsageAndCost::default());
     let want = "turn_started* text_delta(all) block_final(all) turn_completed(end_turn) \
                 turn_started text_delta(said) block_final(said) turn_completed(end_turn)";
     assert_eq!(outline(&events(&mut g)), want);
@@ -188,9 +188,9 @@ fn the_result_is_an_answer_only_if_there_was_none() {
 fn what_we_cancelled_is_cancelled_whatever_the_runtime_answers() {
     let mut g = guard(MAX_BLOCK);
     g.start_turn(at(0), &TurnStarted::default());
-    g.ask_cancel("control", "enough");
-    g.ask_cancel("signal", "SIGINT");
-    g.complete(at(1), "end_turn", None, &Spent::default());
+    g.request_cancel("control", "enough");
+    g.request_cancel("signal", "SIGINT");
+    g.complete(at(1), "end_turn", None, &UsageAndCost::default());
     let said = events(&mut g);
     assert_eq!(said[1]["type"], "turn_cancelled");
     assert_eq!(
@@ -204,9 +204,9 @@ fn what_we_cancelled_is_cancelled_whatever_the_runtime_answers() {
 fn what_a_timeout_ended_has_failed_whatever_the_runtime_answers() {
     let mut g = guard(MAX_BLOCK);
     g.start_turn(at(0), &TurnStarted::default());
-    g.ask_fail("timeout_idle", "too quiet");
-    g.ask_cancel("signal", "SIGINT");
-    g.complete(at(1), "end_turn", None, &Spent::default());
+    g.request_fail("timeout_idle", "too quiet");
+    g.request_cancel("signal", "SIGINT");
+    g.complete(at(1), "end_turn", None, &UsageAndCost::default());
     let said = events(&mut g);
     assert_eq!(said[1]["type"], "turn_failed");
     assert_eq!(said[1]["error"]["code"], "timeout_idle");
@@ -219,7 +219,7 @@ fn a_stop_reason_fails_if_the_user_says_so() {
     g.fail_on_stop(vec!["max_tokens".into(), "refusal".into()]);
     for (stop, want) in [("end_turn", "turn_completed"), ("refusal", "turn_failed")] {
         g.start_turn(at(0), &TurnStarted::default());
-        g.complete(at(1), stop, None, &Spent::default());
+        g.complete(at(1), stop, None, &UsageAndCost::default());
         assert_eq!(events(&mut g)[1]["type"], want);
     }
     assert_eq!(g.exit(), Exit::Failed);
@@ -228,14 +228,14 @@ fn a_stop_reason_fails_if_the_user_says_so() {
 #[test]
 fn how_it_ends_decides_where_there_is_no_result() {
     for (ended, verdict, want) in [
-        (Ended::Eof, Verdict::ByExit, "turn_completed(end_of_output)"),
-        (Ended::Exited(0), Verdict::ByExit, "turn_completed(end_of_output)"),
-        (Ended::Exited(3), Verdict::ByExit, "turn_failed(exit_nonzero)"),
-        (Ended::Signalled(9), Verdict::ByExit, "turn_failed(signal)"),
-        (Ended::Exited(0), Verdict::MissingResult, "turn_failed(missing_result)*"),
-        (Ended::Exited(1), Verdict::MissingResult, "turn_failed(missing_result)*"),
-        (Ended::Eof, Verdict::Truncated, "turn_failed(truncated)*"),
-        (Ended::Exited(3), Verdict::Truncated, "turn_failed(exit_nonzero)*"),
+        (Ended::Eof, TurnVerdict::ByExit, "turn_completed(end_of_output)"),
+        (Ended::Exited(0), TurnVerdict::ByExit, "turn_completed(end_of_output)"),
+        (Ended::Exited(3), TurnVerdict::ByExit, "turn_failed(exit_nonzero)"),
+        (Ended::Signalled(9), TurnVerdict::ByExit, "turn_failed(signal)"),
+        (Ended::Exited(0), TurnVerdict::MissingResult, "turn_failed(missing_result)*"),
+        (Ended::Exited(1), TurnVerdict::MissingResult, "turn_failed(missing_result)*"),
+        (Ended::Eof, TurnVerdict::Truncated, "turn_failed(truncated)*"),
+        (Ended::Exited(3), TurnVerdict::Truncated, "turn_failed(exit_nonzero)*"),
     ] {
         let mut g = guard(MAX_BLOCK);
         g.end(at(0), &End { ended, verdict });
@@ -248,7 +248,7 @@ fn a_turn_that_begins_before_the_last_had_a_result_fails_it() {
     let mut g = guard(MAX_BLOCK);
     g.start_turn(at(0), &TurnStarted::default());
     g.start_turn(at(1), &TurnStarted::default());
-    g.end(at(2), &end(Verdict::ByExit));
+    g.end(at(2), &end(TurnVerdict::ByExit));
     let want =
         "turn_started turn_failed(missing_result)* turn_started turn_completed(end_of_output)";
     assert_eq!(outline(&events(&mut g)), want);
@@ -270,7 +270,7 @@ fn the_tail_of_stderr_is_bounded() {
         g.stderr(at(0), &format!("zeile {n} é"));
     }
     g.out.clear();
-    g.end(at(0), &end(Verdict::MissingResult));
+    g.end(at(0), &end(TurnVerdict::MissingResult));
     let said = events(&mut g);
     let tail = said.last().unwrap()["stderr_tail"].as_str().unwrap();
     assert!(tail.len() <= 4096 && tail.ends_with("zeile 1999 é\n"), "{}", tail.len());
@@ -285,7 +285,7 @@ fn too_many_open_blocks_and_tools_close_the_oldest() {
     for n in 0..5000 {
         g.start_tool(at(0), &ToolStart { id: &format!("t{n}"), ..ToolStart::default() });
     }
-    g.end(at(0), &end(Verdict::ByExit));
+    g.end(at(0), &end(TurnVerdict::ByExit));
     assert_eq!(violations(&std::mem::take(&mut g.out)), "");
 }
 
@@ -301,7 +301,7 @@ fn a_long_tool_id_is_shortened_and_still_its_own() {
     for id in [&b, &a] {
         g.finish_call(at(0), &ToolEnd { id, outcome: "ok", ..ToolEnd::default() });
     }
-    g.end(at(0), &end(Verdict::ByExit));
+    g.end(at(0), &end(TurnVerdict::ByExit));
     assert!(g.out.len() < 10_000, "{}", g.out.len());
     let seen = events(&mut g);
     let ids = |kind: &str| -> Vec<Value> {
@@ -323,13 +323,13 @@ fn places(events: &[Value]) -> Vec<String> {
 #[test]
 fn every_lane_is_a_stream_of_its_own() {
     let mut g = guard(100);
-    let spent = Spent::default();
+    let spent = UsageAndCost::default();
     g.delta(at(0), &answer("a"), "one");
-    g.in_lane(1, |g| g.delta(at(1), &answer("a"), "two"));
+    g.in_stream(1, |g| g.delta(at(1), &answer("a"), "two"));
     g.complete(at(2), "end_turn", None, &spent);
     assert!(g.any_turn_open() && !g.turn_open());
     assert_eq!((g.turns(), g.all_turns()), (1, 2));
-    g.end(at(3), &end(Verdict::MissingResult));
+    g.end(at(3), &end(TurnVerdict::MissingResult));
     assert_eq!(
         places(&events(&mut g)),
         [
@@ -350,12 +350,12 @@ fn every_lane_is_a_stream_of_its_own() {
 #[test]
 fn the_last_turn_of_every_lane_counts() {
     let mut g = guard(100);
-    let spent = Spent::default();
+    let spent = UsageAndCost::default();
     let limited = || Failure { code: "rate_limited".into(), message: "x".into(), retry_at: None };
     g.fail(at(0), limited(), &spent);
-    g.in_lane(1, |g| g.cancelled(at(1), "x", None, &spent));
+    g.in_stream(1, |g| g.cancelled(at(1), "x", None, &spent));
     assert_eq!(g.exit(), Exit::Cancelled);
-    g.in_lane(1, |g| g.complete(at(2), "end_turn", None, &spent));
+    g.in_stream(1, |g| g.complete(at(2), "end_turn", None, &spent));
     assert_eq!(g.exit(), Exit::RateLimited);
     g.complete(at(3), "end_turn", None, &spent);
     assert_eq!(g.exit(), Exit::Success);
@@ -365,10 +365,10 @@ fn the_last_turn_of_every_lane_counts() {
 fn a_cancel_is_asked_of_every_lane() {
     let mut g = guard(100);
     g.delta(at(0), &answer("a"), "one");
-    g.in_lane(1, |g| g.delta(at(0), &answer("a"), "two"));
-    g.ask_cancel("signal", "SIGINT");
-    g.in_lane(2, |g| g.delta(at(0), &answer("a"), "three"));
-    g.end(at(1), &end(Verdict::MissingResult));
+    g.in_stream(1, |g| g.delta(at(0), &answer("a"), "two"));
+    g.request_cancel("signal", "SIGINT");
+    g.in_stream(2, |g| g.delta(at(0), &answer("a"), "three"));
+    g.end(at(1), &end(TurnVerdict::MissingResult));
     let outline = outline(&events(&mut g));
     assert_eq!(outline.matches("turn_cancelled").count(), 3, "{outline}");
 }
@@ -376,7 +376,7 @@ fn a_cancel_is_asked_of_every_lane() {
 #[test]
 fn the_id_of_a_lane_is_no_longer_than_an_id() {
     let mut g = Guard::new(Config { stream: "x".repeat(64), label: None, max_block: 100 });
-    g.in_lane(MAX_LANES + 7, |g| g.delta(at(0), &answer("a"), "one"));
+    g.in_stream(MAX_STREAMS + 7, |g| g.delta(at(0), &answer("a"), "one"));
     let events = events(&mut g);
     let id = events[0]["stream"].as_str().unwrap();
     assert_eq!(id, "x".repeat(60) + ":256");
@@ -387,7 +387,8 @@ fn the_id_of_a_lane_is_no_longer_than_an_id() {
 fn the_first_half_of_a_character_waits_for_the_next_delta_of_its_block() {
     let mut guard = guard(1000);
     guard.expect_lone_surrogates();
-    let half = |escape: &str| codec::mend_lone(escape).unwrap().trim_matches('"').to_owned();
+    let half =
+        |escape: &str| codec::replace_lone_surrogates(escape).unwrap().trim_matches('"').to_owned();
     let (high, low) = (half(r#""\ud83d""#), half(r#""\ude00""#));
     let text = Text { key: "a", kind: TextKind::Answer, parent: None };
     guard.delta(at(1), &text, &format!("one {high}"));

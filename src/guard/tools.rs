@@ -12,7 +12,7 @@ const MAX_OPEN: usize = 4096;
 /// How many ids of a turn are remembered; past that every id gets a number of its own.
 const MAX_IDS: usize = 65_536;
 
-pub(super) enum Said<'a> {
+pub(super) enum Emitted<'a> {
     Started(&'a ToolStart<'a>),
     Finished {
         /// Id, name and kind.
@@ -26,7 +26,7 @@ pub(super) enum Said<'a> {
 }
 
 /// Where it is said, with the tool's parent.
-pub(super) type Say<'a> = dyn FnMut(Option<&str>, Said<'_>) + 'a;
+pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
 pub(super) struct Tools {
@@ -48,10 +48,10 @@ struct Open {
 }
 
 impl Open {
-    fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, say: &mut Say<'_>) {
+    fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, emit: &mut EmitFn<'_>) {
         let tool = [self.id.as_str(), &self.name, &self.kind];
         let title = self.title.as_deref();
-        say(self.parent.as_deref(), Said::Finished { tool, title, outcome, end });
+        emit(self.parent.as_deref(), Emitted::Finished { tool, title, outcome, end });
     }
 }
 
@@ -61,14 +61,14 @@ impl Tools {
         self.open.iter().map(|t| (t.id.as_str(), t.name.as_str()))
     }
 
-    pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, say: &mut Say<'_>) {
+    pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, emit: &mut EmitFn<'_>) {
         if self.open.len() >= MAX_OPEN {
-            self.open.remove(0).finish("unknown", None, say);
+            self.open.remove(0).finish("unknown", None, emit);
         }
         let id = self.unique(tool.id);
         let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
         let started = ToolStart { id: &id, kind, ..*tool };
-        say(tool.parent, Said::Started(&started));
+        emit(tool.parent, Emitted::Started(&started));
         self.open.push(Open {
             theirs: tool.id.to_owned(),
             since: now,
@@ -90,7 +90,7 @@ impl Tools {
         self.open.iter().any(|t| t.theirs == theirs)
     }
 
-    pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, say: &mut Say<'_>) {
+    pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, emit: &mut EmitFn<'_>) {
         let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
             let start = ToolStart {
                 id: end.id,
@@ -99,16 +99,16 @@ impl Tools {
                 parent: end.parent,
                 ..ToolStart::default()
             };
-            self.start(now, &start, say);
+            self.start(now, &start, emit);
             self.open.len() - 1
         });
-        self.open.remove(at).finish(end.outcome, Some(end), say);
+        self.open.remove(at).finish(end.outcome, Some(end), emit);
     }
 
     /// Closes what is still open when the turn ends.
-    pub(super) fn close_all(&mut self, say: &mut Say<'_>) {
+    pub(super) fn close_all(&mut self, emit: &mut EmitFn<'_>) {
         for tool in self.open.drain(..) {
-            tool.finish("unknown", None, say);
+            tool.finish("unknown", None, emit);
         }
     }
 

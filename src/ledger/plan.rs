@@ -16,7 +16,7 @@ pub struct Stored {
 
 /// What becomes of an event at a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PlanVerdict {
     /// It becomes a row.
     New,
     /// The ledger has it.
@@ -25,7 +25,7 @@ pub enum Verdict {
     Refused,
     /// Another plan of its block is stored, and that one is sent. It is the first of its block to differ.
     OtherPlan,
-    /// As [`Verdict::OtherPlan`], and that has been said.
+    /// As [`PlanVerdict::OtherPlan`], and that has been said.
     OtherPlanAgain,
     /// Its id stands for something else in the ledger; what is stored stays.
     Conflict,
@@ -110,24 +110,24 @@ impl Planner {
     }
 
     /// What becomes of an event at a sink where `known` is stored under its id.
-    pub fn verdict(&mut self, sink: i64, entry: &Entry, known: Option<[u8; 32]>) -> Verdict {
+    pub fn verdict(&mut self, sink: i64, entry: &Entry, known: Option<[u8; 32]>) -> PlanVerdict {
         if self.stream(&entry.stream).refused {
-            return Verdict::Refused;
+            return PlanVerdict::Refused;
         }
         if known == Some(entry.content) {
-            return Verdict::Known;
+            return PlanVerdict::Known;
         }
         let Some((block, ..)) = &entry.part else {
             return match known {
-                None => Verdict::New,
-                Some(_) => Verdict::Conflict,
+                None => PlanVerdict::New,
+                Some(_) => PlanVerdict::Conflict,
             };
         };
         let block = (sink, entry.stream.clone(), block.clone());
         match known {
-            None if !self.blocks.contains(&block) => Verdict::New,
-            _ if self.blocks.insert(block) => Verdict::OtherPlan,
-            _ => Verdict::OtherPlanAgain,
+            None if !self.blocks.contains(&block) => PlanVerdict::New,
+            _ if self.blocks.insert(block) => PlanVerdict::OtherPlan,
+            _ => PlanVerdict::OtherPlanAgain,
         }
     }
 

@@ -83,10 +83,10 @@ impl Row {
         is_open(self.state, self.mark)
     }
 
-    /// What the lanes need of it.
+    /// What the queues need of it.
     #[must_use]
-    pub fn head(&self) -> Head {
-        Head {
+    pub fn head(&self) -> RowHead {
+        RowHead {
             position: self.position,
             id: self.id.clone(),
             state: self.state,
@@ -111,7 +111,7 @@ pub(super) fn is_open(state: State, mark: Mark) -> bool {
 
 /// A row without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct RowHead {
     /// As [`Row::position`].
     pub position: u64,
     /// As [`Row::id`].

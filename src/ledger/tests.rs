@@ -1,4 +1,4 @@
-//! Lanes under virtual time, against a store that is a map; the scenarios against the real store are in tests/it/ledger.rs.
+//! SinkQueue under virtual time, against a store that is a map; the scenarios against the real store are in tests/it/ledger.rs.
 
 mod any_outcome;
 mod doubt;
@@ -7,9 +7,9 @@ mod outage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::lane::{Asked, Change, Item, Lanes, Outcome, Step};
+use super::queue::{Change, DeliveryOutcome, Item, ProbeAnswer, SinkQueue, Step};
 use super::row::is_open;
-use super::{Ability, Head, InDoubt, MAX_ASKED, Mark, Options, State};
+use super::{Ability, InDoubt, MAX_ASKED, Mark, Options, RowHead, State};
 use crate::backoff::Wait;
 use crate::time::Time;
 
@@ -19,7 +19,7 @@ const BEGIN: u64 = 1_800_000_000_000;
 /// What outlives a crash: the rows with their streams, and the clock.
 struct World {
     options: Options,
-    rows: BTreeMap<u64, (String, Head)>,
+    rows: BTreeMap<u64, (String, RowHead)>,
     now: Time,
     /// Each row that was given to the sink, and when.
     given: Vec<(Time, u64)>,
@@ -30,7 +30,7 @@ impl World {
     fn new(options: Options, streams: &[&str]) -> Self {
         let now = Time::from_millis(BEGIN);
         let rows = (1..).zip(streams).map(|(position, stream)| {
-            let head = Head {
+            let head = RowHead {
                 position,
                 id: format!("{stream}/{position}"),
                 state: State::Planned,
@@ -46,7 +46,7 @@ impl World {
         Self { options, rows: rows.collect(), now, given: Vec::new() }
     }
 
-    fn row(&mut self, position: u64) -> &mut Head {
+    fn row(&mut self, position: u64) -> &mut RowHead {
         &mut self.rows.get_mut(&position).unwrap().1
     }
 
@@ -57,12 +57,12 @@ impl World {
     }
 
     /// A process that begins: it knows the streams and nothing else.
-    fn start(&self) -> Lanes {
-        let mut lanes = Lanes::new(self.options);
+    fn start(&self) -> SinkQueue {
+        let mut queues = SinkQueue::new(self.options);
         for (stream, _) in self.rows.values() {
-            lanes.more(stream);
+            queues.more(stream);
         }
-        lanes
+        queues
     }
 
     /// Makes a transition durable.
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// What the store answers to [`Step::Load`].
-    fn load(&self, stream: &str, after: u64, most: usize) -> Vec<Head> {
+    fn load(&self, stream: &str, after: u64, most: usize) -> Vec<RowHead> {
         let open = self
             .rows
             .range(after + 1..)
@@ -82,12 +82,12 @@ impl World {
     }
 
     /// The next step that is not a matter of the store alone.
-    fn next(&mut self, lanes: &mut Lanes) -> Step {
+    fn next(&mut self, queues: &mut SinkQueue) -> Step {
         loop {
-            match lanes.next(self.now) {
+            match queues.next(self.now) {
                 Step::Load(stream, after, most) => {
                     let rows = self.load(&stream, after, most);
-                    lanes.loaded(self.now, &stream, most, rows);
+                    queues.loaded(self.now, &stream, most, rows);
                 }
                 Step::Change(changes) => changes.iter().for_each(|c| self.store(c)),
                 step => return step,
@@ -96,8 +96,8 @@ impl World {
     }
 
     /// The rows of the next send; no other step may come.
-    fn send(&mut self, lanes: &mut Lanes) -> Vec<u64> {
-        let step = self.next(lanes);
+    fn send(&mut self, queues: &mut SinkQueue) -> Vec<u64> {
+        let step = self.next(queues);
         let Step::Send(items) = step else {
             panic!("{step:?} where something can be sent");
         };
@@ -116,20 +116,25 @@ impl World {
         rows
     }
 
-    fn end(&mut self, lanes: &mut Lanes, position: u64, outcome: Outcome) {
-        let change = lanes.outcome(self.now, position, outcome);
+    fn end(&mut self, queues: &mut SinkQueue, position: u64, outcome: DeliveryOutcome) {
+        let change = queues.outcome(self.now, position, outcome);
         self.store(&change.expect("it is under way"));
     }
 
     /// Sends and waits until there is nothing to do, at most `steps` times; every delivery ends as `sink` says.
-    fn drive(&mut self, lanes: &mut Lanes, steps: usize, mut sink: impl FnMut(u64) -> Outcome) {
+    fn drive(
+        &mut self,
+        queues: &mut SinkQueue,
+        steps: usize,
+        mut sink: impl FnMut(u64) -> DeliveryOutcome,
+    ) {
         for _ in 0..steps {
-            match self.next(lanes) {
+            match self.next(queues) {
                 Step::Wait(until) => {
                     assert!(until > self.now, "a wait has an end");
                     self.now = until;
                 }
-                Step::Send(items) => self.give(lanes, items, &mut sink),
+                Step::Send(items) => self.give(queues, items, &mut sink),
                 Step::Idle => return,
                 step => panic!("{step:?} where nobody can be asked"),
             }
@@ -137,12 +142,17 @@ impl World {
         panic!("it does not come to an end");
     }
 
-    fn give(&mut self, lanes: &mut Lanes, items: Vec<Item>, sink: &mut dyn FnMut(u64) -> Outcome) {
+    fn give(
+        &mut self,
+        queues: &mut SinkQueue,
+        items: Vec<Item>,
+        sink: &mut dyn FnMut(u64) -> DeliveryOutcome,
+    ) {
         for item in items {
             if let Item::Row(change) = item {
                 self.store(&change);
                 self.given.push((self.now, change.position));
-                self.end(lanes, change.position, sink(change.position));
+                self.end(queues, change.position, sink(change.position));
             }
         }
     }
@@ -165,8 +175,8 @@ fn idempotent() -> Options {
     Options::new(Ability::Idempotent(secs(3600)))
 }
 
-fn retry() -> Outcome {
-    Outcome::Retry(Wait::Failed, "busy".to_owned())
+fn retry() -> DeliveryOutcome {
+    DeliveryOutcome::Retry(Wait::Failed, "busy".to_owned())
 }
 
 #[test]
@@ -174,8 +184,8 @@ fn the_wait_doubles_up_to_five_minutes() {
     let mut options = blind();
     options.tries = 13;
     let mut world = World::new(options, &["s", "s"]);
-    let mut lanes = world.start();
-    world.drive(&mut lanes, 1000, |_| retry());
+    let mut queues = world.start();
+    world.drive(&mut queues, 1000, |_| retry());
     let times: Vec<Time> = world.given.iter().map(|(at, _)| *at).collect();
     let waits: Vec<u64> = times.windows(2).map(|w| w[1].since(w[0]).as_secs()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
@@ -188,7 +198,7 @@ fn who_asks_to_be_left_alone_has_not_failed() {
     let mut options = idempotent();
     options.tries = 1;
     let mut world = World::new(options, &["s"]);
-    let mut lanes = world.start();
+    let mut queues = world.start();
     // Never sooner than our own wait, and an hour is the most that a sink can ask for.
     for (ask, wait) in [
         (secs(40), 40),
@@ -197,16 +207,16 @@ fn who_asks_to_be_left_alone_has_not_failed() {
         (secs(7200), 3600),
         (Duration::MAX, 3600),
     ] {
-        assert_eq!(world.send(&mut lanes), [1]);
-        world.end(&mut lanes, 1, Outcome::Retry(Wait::Asked(ask), "429".to_owned()));
+        assert_eq!(world.send(&mut queues), [1]);
+        world.end(&mut queues, 1, DeliveryOutcome::Retry(Wait::Asked(ask), "429".to_owned()));
         assert_eq!(world.row(1).tries, 0);
         let until = world.now + secs(wait);
-        assert_eq!(world.next(&mut lanes), Step::Wait(until));
+        assert_eq!(world.next(&mut queues), Step::Wait(until));
         world.now = until;
     }
-    assert_eq!(world.send(&mut lanes), [1]);
-    world.end(&mut lanes, 1, Outcome::Sent(None));
-    assert_eq!(world.next(&mut lanes), Step::Idle);
+    assert_eq!(world.send(&mut queues), [1]);
+    world.end(&mut queues, 1, DeliveryOutcome::Sent(None));
+    assert_eq!(world.next(&mut queues), Step::Idle);
 }
 
 #[test]
@@ -214,8 +224,8 @@ fn with_a_pace_they_go_one_by_one() {
     let mut options = idempotent();
     options.pace = Duration::from_millis(250);
     let mut world = World::new(options, &["s", "t", "s", "t"]);
-    let mut lanes = world.start();
-    world.drive(&mut lanes, 100, |_| Outcome::Sent(None));
+    let mut queues = world.start();
+    world.drive(&mut queues, 100, |_| DeliveryOutcome::Sent(None));
     let at = |n: u64| Time::from_millis(BEGIN + 250 * n);
     let want: Vec<(Time, u64)> = (0..4).map(|n| (at(n), n + 1)).collect();
     assert_eq!(world.given, want);
@@ -227,49 +237,51 @@ fn a_batch_is_the_oldest_of_all_lanes() {
     let mut options = idempotent();
     options.batch = 4;
     let mut world = World::new(options, &streams);
-    let mut lanes = world.start();
-    assert_eq!(world.send(&mut lanes), [1, 2, 3, 4]);
+    let mut queues = world.start();
+    assert_eq!(world.send(&mut queues), [1, 2, 3, 4]);
     for at in 1..=4 {
-        world.end(&mut lanes, at, Outcome::Sent(None));
+        world.end(&mut queues, at, DeliveryOutcome::Sent(None));
     }
-    assert_eq!(world.send(&mut lanes), [5, 6]);
+    assert_eq!(world.send(&mut queues), [5, 6]);
     // Where nobody can tell afterwards, one at a time is in doubt.
     options.ability = Ability::Blind;
     let mut world = World::new(options, &streams);
-    let mut lanes = world.start();
-    assert_eq!(world.send(&mut lanes), [1]);
+    let mut queues = world.start();
+    assert_eq!(world.send(&mut queues), [1]);
 }
 
 #[test]
 fn a_lane_that_waits_holds_up_no_other() {
     let mut world = World::new(idempotent(), &["s", "t", "s", "t"]);
-    let mut lanes = world.start();
-    assert_eq!(world.send(&mut lanes), [1, 2, 3, 4]);
-    world.end(&mut lanes, 1, retry());
-    world.end(&mut lanes, 3, Outcome::NotTried);
-    world.end(&mut lanes, 2, Outcome::Sent(None));
-    world.end(&mut lanes, 4, retry());
+    let mut queues = world.start();
+    assert_eq!(world.send(&mut queues), [1, 2, 3, 4]);
+    world.end(&mut queues, 1, retry());
+    world.end(&mut queues, 3, DeliveryOutcome::NotTried);
+    world.end(&mut queues, 2, DeliveryOutcome::Sent(None));
+    world.end(&mut queues, 4, retry());
     // What was not tried stands as before, and behind the first of its stream.
     assert_eq!(world.states()[2], (State::Planned, Mark::None));
     assert_eq!(world.row(3).tries, 0);
-    assert_eq!(world.next(&mut lanes), Step::Wait(world.now + secs(1)));
+    assert_eq!(world.next(&mut queues), Step::Wait(world.now + secs(1)));
     world.now = world.now + secs(1);
-    assert_eq!(world.send(&mut lanes), [1, 3, 4]);
+    assert_eq!(world.send(&mut queues), [1, 3, 4]);
 }
 
 #[test]
 fn a_stream_of_many_rows_is_loaded_as_it_goes() {
     let mut world = World::new(idempotent(), &["s"; 1000]);
-    let mut lanes = world.start();
+    let mut queues = world.start();
     let (mut loads, mut most) = (0, 0);
     loop {
-        match lanes.next(world.now) {
+        match queues.next(world.now) {
             Step::Load(stream, after, asked) => {
                 let rows = world.load(&stream, after, asked);
                 (loads, most) = (loads + 1, most.max(asked));
-                lanes.loaded(world.now, &stream, asked, rows);
+                queues.loaded(world.now, &stream, asked, rows);
             }
-            Step::Send(items) => world.give(&mut lanes, items, &mut |_| Outcome::Sent(None)),
+            Step::Send(items) => {
+                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None))
+            }
             step => break assert_eq!(step, Step::Idle),
         }
     }
@@ -280,11 +292,11 @@ fn a_stream_of_many_rows_is_loaded_as_it_goes() {
 #[test]
 fn what_is_never_in_the_ledger_keeps_its_place_and_goes_once() {
     let mut world = World::new(idempotent(), &["s", "s"]);
-    let mut lanes = world.start();
-    lanes.pass("s", 0, b"first".to_vec());
-    lanes.pass("s", 1, b"between".to_vec());
-    lanes.pass("s", 2, b"last".to_vec());
-    let Step::Send(items) = world.next(&mut lanes) else {
+    let mut queues = world.start();
+    queues.pass("s", 0, b"first".to_vec());
+    queues.pass("s", 1, b"between".to_vec());
+    queues.pass("s", 2, b"last".to_vec());
+    let Step::Send(items) = world.next(&mut queues) else {
         panic!("nothing is sent");
     };
     let short = |item: &Item| match item {
@@ -294,25 +306,25 @@ fn what_is_never_in_the_ledger_keeps_its_place_and_goes_once() {
     let order: Vec<String> = items.iter().map(short).collect();
     assert_eq!(order, ["first", "1", "between", "2", "last"]);
     for at in [1, 2] {
-        world.end(&mut lanes, at, retry());
+        world.end(&mut queues, at, retry());
     }
     world.now = world.now + secs(1);
-    assert_eq!(world.send(&mut lanes), [1, 2]);
-    // A mebibyte may wait in a lane; what is more is counted.
-    lanes.pass("s", 2, vec![b'x'; 1 << 20]);
-    lanes.pass("s", 2, b"y".to_vec());
-    assert_eq!(lanes.dropped(), 1);
+    assert_eq!(world.send(&mut queues), [1, 2]);
+    // A mebibyte may wait in a queue; what is more is counted.
+    queues.pass("s", 2, vec![b'x'; 1 << 20]);
+    queues.pass("s", 2, b"y".to_vec());
+    assert_eq!(queues.dropped(), 1);
 }
 
 #[test]
 fn an_outcome_is_for_what_is_under_way() {
     let mut world = World::new(idempotent(), &["s", "s"]);
-    let mut lanes = world.start();
-    assert_eq!(lanes.outcome(world.now, 1, Outcome::Sent(None)), None);
-    assert_eq!(world.send(&mut lanes), [1, 2]);
-    lanes.forget(1);
-    assert_eq!(lanes.outcome(world.now, 1, Outcome::Sent(None)), None);
-    world.end(&mut lanes, 2, Outcome::Sent(Some("receipt".to_owned())));
-    assert_eq!(lanes.outcome(world.now, 2, Outcome::Sent(None)), None);
-    assert_eq!(world.next(&mut lanes), Step::Idle);
+    let mut queues = world.start();
+    assert_eq!(queues.outcome(world.now, 1, DeliveryOutcome::Sent(None)), None);
+    assert_eq!(world.send(&mut queues), [1, 2]);
+    queues.forget(1);
+    assert_eq!(queues.outcome(world.now, 1, DeliveryOutcome::Sent(None)), None);
+    world.end(&mut queues, 2, DeliveryOutcome::Sent(Some("receipt".to_owned())));
+    assert_eq!(queues.outcome(world.now, 2, DeliveryOutcome::Sent(None)), None);
+    assert_eq!(world.next(&mut queues), Step::Idle);
 }

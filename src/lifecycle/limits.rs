@@ -13,7 +13,7 @@ pub const DRAIN_MOST: Duration = Duration::from_secs(5);
 /// How long what may take; `None` is for ever.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Between two rungs of the ladder.
+    /// Between two steps of the ladder.
     pub grace: Duration,
     /// How long the pipes must be quiet after the exit before they are closed; [`DRAIN_MOST`] at most.
     pub drain: Duration,
@@ -68,7 +68,7 @@ impl Lifecycle {
                 format!("a tool ran for longer than {limit:?} (--tool-timeout)"),
             );
         } else if due(self.after_result(), seen) {
-            self.start_climb(now, SIGINT);
+            self.start_escalation(now, SIGINT);
         }
     }
 

@@ -33,12 +33,12 @@ impl Life {
     fn collect(&mut self, now: u64) {
         while let Some(action) = self.life.action() {
             let word = match action {
-                Action::Climb(Rung::Signal(n)) => {
+                Action::Escalation(EscalationStep::Signal(n)) => {
                     signal_hook::low_level::signal_name(n).unwrap().to_owned()
                 }
-                Action::Climb(Rung::Interrupt) => "interrupt".to_owned(),
-                Action::Climb(Rung::Key) => "^C".to_owned(),
-                Action::Climb(Rung::Tree) => "tree".to_owned(),
+                Action::Escalation(EscalationStep::Interrupt) => "interrupt".to_owned(),
+                Action::Escalation(EscalationStep::Key) => "^C".to_owned(),
+                Action::Escalation(EscalationStep::Tree) => "tree".to_owned(),
                 Action::Fail(code, _) => code.to_owned(),
                 Action::ClosePipes => "close".to_owned(),
                 Action::Finish => "finish".to_owned(),

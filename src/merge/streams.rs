@@ -109,7 +109,7 @@ impl Streams {
         for (id, stream) in streams {
             let exit = stream.exit();
             self.closed = Some(self.closed.map_or(exit, |closed| closed.or(exit)));
-            stream.say_end(&id, io);
+            stream.emit_end(&id, io);
         }
     }
 }
@@ -117,11 +117,11 @@ impl Streams {
 /// The label that an event has of its own.
 fn own_label(event: &Event<'_>) -> Option<String> {
     #[derive(serde::Deserialize)]
-    struct Head<'a> {
+    struct StreamHead<'a> {
         #[serde(borrow)]
         label: Option<Str<'a>>,
     }
-    let head: Head<'_> = codec::body(event.line).ok()?;
+    let head: StreamHead<'_> = codec::body(event.line).ok()?;
     head.label.map(|label| label.0.into_owned())
 }
 
@@ -198,7 +198,7 @@ impl Stream {
 
     /// Writes the `status` that says it. Its time is the stream's last, so that a merge of recordings is a function of
     /// them.
-    fn say_end(&self, id: &str, io: &mut Io) {
+    fn emit_end(&self, id: &str, io: &mut Io) {
         let (ended, message) = self.end();
         let envelope = Envelope {
             v: VERSION,

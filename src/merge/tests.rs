@@ -174,23 +174,23 @@ fn garbage_is_a_diagnostic_with_its_place_and_its_label() {
 #[test]
 fn a_line_too_long_is_cut_only_where_another_speaks() {
     let (mut merge, mut io) = (merge(&["", "b"], 300), Io::default());
-    let mut say = |at, source, text: &str| {
+    let mut emit = |at, source, text: &str| {
         merge.on_bytes(Time::from_millis(at), source, text.as_bytes(), &mut io);
         let out = String::from_utf8(std::mem::take(&mut io.out)).unwrap();
         (out, merge.holder())
     };
     let y = "y".repeat(200);
-    assert_eq!(say(1, 0, &y), (String::new(), None));
-    assert_eq!(say(2, 0, &y), (y.repeat(2), Some((0, Time::from_millis(2)))));
-    assert_eq!(say(3, 0, "y"), ("y".into(), Some((0, Time::from_millis(2)))));
-    let (out, holder) = say(4, 1, &completed("s"));
+    assert_eq!(emit(1, 0, &y), (String::new(), None));
+    assert_eq!(emit(2, 0, &y), (y.repeat(2), Some((0, Time::from_millis(2)))));
+    assert_eq!(emit(3, 0, "y"), ("y".into(), Some((0, Time::from_millis(2)))));
+    let (out, holder) = emit(4, 1, &completed("s"));
     assert!(out.starts_with("\n{") && out.contains(r#""label":"b""#) && holder.is_none(), "{out}");
-    assert_eq!(say(5, 0, "z"), ("z".into(), Some((0, Time::default()))));
-    assert_eq!(say(6, 0, "z\n"), ("z\n".into(), None));
-    say(7, 0, &y.repeat(2));
-    say(8, 1, &completed("s"));
-    assert_eq!(say(9, 0, "\n"), (String::new(), None), "it has had its line feed");
-    say(10, 0, &y.repeat(2));
+    assert_eq!(emit(5, 0, "z"), ("z".into(), Some((0, Time::default()))));
+    assert_eq!(emit(6, 0, "z\n"), ("z\n".into(), None));
+    emit(7, 0, &y.repeat(2));
+    emit(8, 1, &completed("s"));
+    assert_eq!(emit(9, 0, "\n"), (String::new(), None), "it has had its line feed");
+    emit(10, 0, &y.repeat(2));
     merge.on_source_end(Time::default(), 0, None, &mut io);
     assert_eq!(io.out, b"\n");
 }

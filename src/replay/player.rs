@@ -8,7 +8,7 @@ use crate::event::{Event, Type};
 use crate::exit::Exit;
 use crate::filter::pace::{Gap, Gaps};
 use crate::filter::select::{self, Select};
-use crate::stage::{Complaints, Io, TOO_LONG, diagnostic_line};
+use crate::stage::{Io, TOO_LONG, Warnings, diagnostic_line};
 use crate::time::Time;
 
 /// What a source turns out to be.
@@ -26,7 +26,7 @@ pub(super) struct Player {
     kept: Kept,
     gaps: Gaps,
     pub(super) queue: Queue,
-    complaints: Complaints,
+    warnings: Warnings,
     options: Options,
     pub(super) exit: Exit,
     pub(super) done: bool,
@@ -57,7 +57,7 @@ impl Player {
             kept: Kept::default(),
             gaps: Gaps::default(),
             queue: Queue::default(),
-            complaints: Complaints::default(),
+            warnings: Warnings::default(),
             plainly: options.mode == Mode::AtOnce
                 && options.stamp == Stamp::Recorded
                 && options.select.is_all()
@@ -96,7 +96,7 @@ impl Player {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        if self.options.reading.strict && self.complaints.count() > 0 {
+        if self.options.reading.strict && self.warnings.count() > 0 {
             self.exit.or(Exit::Malformed)
         } else {
             self.exit
@@ -156,7 +156,7 @@ impl Player {
                 };
                 self.queue.push(mark, &[&entry.bytes]);
             }
-            Err(why) => self.complain(place.line, why.offset, &why.reason, io),
+            Err(why) => self.warn(place.line, why.offset, &why.reason, io),
         }
     }
 
@@ -171,23 +171,23 @@ impl Player {
 
     fn event(&mut self, place: &Place<'_>, event: &Event<'_>, io: &mut Io) {
         match self.select.place(event) {
-            select::Place::Within => {}
-            select::Place::Before => {
+            select::SelectPlace::Within => {}
+            select::SelectPlace::Before => {
                 self.kept = Kept::default();
                 return;
             }
-            select::Place::Behind => {
+            select::SelectPlace::Behind => {
                 self.done = true;
                 return;
             }
-            select::Place::Perhaps { anew } => {
+            select::SelectPlace::Perhaps { anew } => {
                 if anew {
                     self.kept =
                         Kept { bytes: Vec::new(), number: place.line, offset: place.offset };
                 }
                 return self.keep(place.bytes, io);
             }
-            select::Place::Begins { kept } => {
+            select::SelectPlace::Begins { kept } => {
                 let before = std::mem::take(&mut self.kept);
                 self.release(io, if kept { before } else { Kept::default() });
             }
@@ -224,7 +224,7 @@ impl Player {
 
     /// A line that is no event goes on as a diagnostic.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
-        self.complain(place.line, why.offset, &why.reason, io);
+        self.warn(place.line, why.offset, &why.reason, io);
         let line = diagnostic_line(
             &Place { line: place.line + (self.begin.lines_before)(), ..*place },
             why,
@@ -243,7 +243,7 @@ impl Player {
             return self.keep_raw(bytes, io);
         }
         if first {
-            self.complain(number, 0, TOO_LONG, io);
+            self.warn(number, 0, TOO_LONG, io);
         }
         if self.format == Format::Raw || !(first || self.passing) {
             return;
@@ -287,10 +287,10 @@ impl Player {
         lines.end(|piece| self.piece(piece, io));
     }
 
-    fn complain(&mut self, line: u64, column: usize, reason: &str, io: &mut Io) {
+    fn warn(&mut self, line: u64, column: usize, reason: &str, io: &mut Io) {
         let line = line + (self.begin.lines_before)();
         let name = &self.begin.name;
-        self.complaints.say_of(name, io, line, column, reason);
+        self.warnings.warn_of(name, io, line, column, reason);
     }
 
     fn trouble(&mut self, why: &str, exit: Exit, io: &mut Io) {

@@ -17,7 +17,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// A group that the guardian made; when it is dropped whatever is in it is killed, and it is removed.
 pub(super) struct Cgroup {
     folder: PathBuf,
-    door: OwnedFd,
+    procs_fd: OwnedFd,
 }
 
 impl Cgroup {
@@ -26,9 +26,9 @@ impl Cgroup {
         let folder = of(rustix::process::getpid().as_raw_pid())?;
         std::fs::create_dir(&folder).ok()?;
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        let door = rustix::fs::open(folder.join("cgroup.procs"), flags, Mode::empty());
-        match door {
-            Ok(door) if folder.join("cgroup.kill").exists() => Some(Self { folder, door }),
+        let procs_fd = rustix::fs::open(folder.join("cgroup.procs"), flags, Mode::empty());
+        match procs_fd {
+            Ok(procs_fd) if folder.join("cgroup.kill").exists() => Some(Self { folder, procs_fd }),
             _ => {
                 let _ = std::fs::remove_dir(&folder);
                 None
@@ -37,8 +37,8 @@ impl Cgroup {
     }
 
     /// Where a process writes `0` to go in.
-    pub(super) fn door(&self) -> RawFd {
-        self.door.as_raw_fd()
+    pub(super) fn procs_fd(&self) -> RawFd {
+        self.procs_fd.as_raw_fd()
     }
 
     /// Kills all that is in it.
@@ -53,10 +53,10 @@ impl Drop for Cgroup {
     }
 }
 
-/// Goes through the door, between `fork` and `exec`. One that is shut leaves the agent where it is: it is found all the same.
-pub(super) fn go_in(door: RawFd) {
+/// Goes through the procs_fd, between `fork` and `exec`. One that is shut leaves the agent where it is: it is found all the same.
+pub(super) fn join(procs_fd: RawFd) {
     // SAFETY: the descriptor is open and the bytes are there; a write is safe between fork and exec.
-    let _ = unsafe { libc::write(door, b"0".as_ptr().cast(), 1) };
+    let _ = unsafe { libc::write(procs_fd, b"0".as_ptr().cast(), 1) };
 }
 
 /// Does what a guardian that was killed cannot do any more.

@@ -21,7 +21,7 @@ use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::Rung;
+use crate::lifecycle::EscalationStep;
 use crate::time::Time;
 
 /// How long the guardian may take to start the agent.
@@ -169,7 +169,7 @@ pub(super) fn spawn(
             Some(Message::Started(pid)) => {
                 agent.pid = pid;
                 // A short life may be over by now, and its end already read.
-                agent.hear();
+                agent.read_guardian();
                 return Ok(agent);
             }
             Some(Message::NotStarted(errno)) => {
@@ -256,11 +256,11 @@ impl Agent {
             Ok(n) => self.reader.feed(&buf[..n]),
         }
         if self.pid != 0 {
-            self.hear();
+            self.read_guardian();
         }
     }
 
-    fn hear(&mut self) {
+    fn read_guardian(&mut self) {
         while let Some(message) = self.reader.next() {
             match message {
                 Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
@@ -293,13 +293,13 @@ impl Agent {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
-    /// Has the guardian do what the rung says.
-    pub(super) fn climb(&mut self, now: Time, rung: Rung) {
-        match rung {
+    /// Has the guardian do what the step says.
+    pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
+        match step {
             // Said on its stdin, or typed at its terminal, by whoever has that.
-            Rung::Interrupt | Rung::Key => {}
-            Rung::Signal(signal) => self.order(now, Message::Signal(signal)),
-            Rung::Tree => self.order(now, Message::KillTree),
+            EscalationStep::Interrupt | EscalationStep::Key => {}
+            EscalationStep::Signal(signal) => self.order(now, Message::Signal(signal)),
+            EscalationStep::Tree => self.order(now, Message::KillTree),
         }
     }
 

@@ -4,15 +4,15 @@
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-mod asking;
+mod cancel_filter;
 mod client;
 mod lineage;
 mod protocol;
 mod server;
 
-pub use asking::Asking;
-pub use client::{Answer, Client, Found, Heard, ask_all, find};
-pub use protocol::{Ask, Info, Request};
+pub use cancel_filter::CancelFilter;
+pub use client::{Answer, Client, Found, ask_all, find};
+pub use protocol::{Info, Request, Verb};
 pub(super) use server::{Server, new_word};
 
 /// The name of a run's files without their endings: the process id of its wrap as that sees it, and, where another run of

@@ -22,7 +22,7 @@ use super::cgroup::{self, Cgroup};
 use super::message::{Message, Reader, SIZE};
 use super::program;
 use super::pty;
-use super::signal::{self, ENDS, Second, Signals};
+use super::signal::{self, ENDS, OnRepeat, Signals};
 use super::tree;
 use crate::exit::Exit;
 
@@ -42,21 +42,21 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
         (control, held)
     });
     let (Some((control, held)), Some((program, args))) = (control, argv.split_first()) else {
-        super::complain(b"spile: the guardian is started by `spile wrap -- CMD`\n");
+        super::warn_user(b"spile: the guardian is started by `spile wrap -- CMD`\n");
         return Exit::Usage;
     };
     // In the background of a shell without job control it would be: then no interrupt reached the agent, which has a group
     // of its own and gets none from the terminal.
     signal::heed(&[SIGINT, SIGQUIT]);
     // Caught, for what is ignored stays ignored in the agent: a Ctrl-C that reaches us is wrap's business.
-    let Ok(signals) = Signals::catch(&[&ENDS[..], &[SIGCHLD]].concat(), Second::Report) else {
+    let Ok(signals) = Signals::catch(&[&ENDS[..], &[SIGCHLD]].concat(), OnRepeat::Report) else {
         return Exit::Internal;
     };
     tree::adopt_orphans();
     // Only a wrap that made a terminal for the agent gives us one.
     let terminal = rustix::termios::isatty(rustix::stdio::stdout());
     let cgroup = Cgroup::make();
-    let place = Place { terminal, door: cgroup.as_ref().map(Cgroup::door) };
+    let place = StartPlace { terminal, procs_fd: cgroup.as_ref().map(Cgroup::procs_fd) };
     let agent = start(program, args, place).or_else(|e| {
         let bare = e.raw_os_error() == Some(libc::ENOEXEC);
         let script = program::bare_script(program).filter(|_| bare).ok_or(e)?;
@@ -77,12 +77,12 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
         Ok(child) => {
             let pid = i32::try_from(child.id()).unwrap_or_default();
             guardian.agent = Pid::from_raw(pid);
-            guardian.say(Message::Started(pid));
+            guardian.send(Message::Started(pid));
             guardian.run();
         }
         Err(e) => {
             let errno = e.raw_os_error().unwrap_or(libc::EINVAL);
-            guardian.say(Message::NotStarted(errno));
+            guardian.send(Message::NotStarted(errno));
         }
     }
     drop(guardian);
@@ -93,15 +93,15 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
 
 /// What the agent is started in.
 #[derive(Clone, Copy)]
-struct Place {
+struct StartPlace {
     /// True if we have a terminal, at the front of which it gets.
     terminal: bool,
     /// Where it goes into its control group.
-    door: Option<RawFd>,
+    procs_fd: Option<RawFd>,
 }
 
 /// Starts the agent in a group of its own.
-fn start(program: &OsStr, args: &[OsString], place: Place) -> io::Result<Child> {
+fn start(program: &OsStr, args: &[OsString], place: StartPlace) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(args);
     if place.terminal {
@@ -112,11 +112,11 @@ fn start(program: &OsStr, args: &[OsString], place: Place) -> io::Result<Child> 
         // SAFETY: as above.
         unsafe { command.pre_exec(pty::leave_terminal) };
     }
-    if let Some(door) = place.door {
+    if let Some(procs_fd) = place.procs_fd {
         // SAFETY: it makes one system call, allocates nothing and takes no lock.
         unsafe {
             command.pre_exec(move || {
-                cgroup::go_in(door);
+                cgroup::join(procs_fd);
                 Ok(())
             })
         };
@@ -192,11 +192,11 @@ impl Guardian {
                 match message {
                     Message::Signal(signal) => {
                         self.signal(signal);
-                        self.say(Message::Obeyed);
+                        self.send(Message::Obeyed);
                     }
                     Message::KillTree => {
                         // It may take long, and wrap is not to take that for disobedience.
-                        self.say(Message::Obeyed);
+                        self.send(Message::Obeyed);
                         self.kill_all();
                     }
                     _ => {}
@@ -206,7 +206,7 @@ impl Guardian {
         self.kill_all();
     }
 
-    fn say(&mut self, message: Message) {
+    fn send(&mut self, message: Message) {
         // A wrap that is gone is noticed by its end of the socket.
         let _ = self.control.write_all(&message.bytes());
     }
@@ -218,16 +218,16 @@ impl Guardian {
         match (status.stopping_signal(), status.continued()) {
             (Some(signal), _) if self.stop == Stop::None => {
                 self.stop = Stop::Its;
-                self.say(Message::Stopped(signal));
+                self.send(Message::Stopped(signal));
             }
             (None, true) if self.stop == Stop::Its => {
                 self.stop = Stop::None;
-                self.say(Message::Continued);
+                self.send(Message::Continued);
             }
             (Some(_), _) | (None, true) => {}
             (None, false) => {
                 self.exited = true;
-                self.say(status.into());
+                self.send(status.into());
             }
         }
     }
@@ -245,7 +245,7 @@ impl Guardian {
         }
         let left = tree::kill_all(&[], &mut |pid, status| self.on_changed(pid, status));
         for pid in left.iter().take(MAX_LEFT) {
-            self.say(Message::Left(pid.as_raw_pid()));
+            self.send(Message::Left(pid.as_raw_pid()));
         }
     }
 

@@ -1,11 +1,11 @@
 //! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
 //! to be done about them is decided by [`crate::lifecycle`]; here it is done.
 
-mod asked;
 mod backlog;
 mod console;
+mod emit;
 mod feed;
-mod say;
+mod requests;
 mod steer;
 mod wait;
 
@@ -21,19 +21,19 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, complain, print};
+use super::output::{Output, print, warn_user};
 use super::record::Record;
-use super::signal::{Death, ENDS, Second, Signals};
+use super::signal::{Death, ENDS, OnRepeat, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::adapter::Order;
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::{Action, Lifecycle, Limits, Phase, Rung, Stop, View};
+use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
-use asked::Asked;
 use console::Console;
 use feed::{Feed, Wants};
+use requests::PendingRequests;
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
 const MAX_PENDING: usize = 1 << 20;
@@ -85,7 +85,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
         Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
         None => &[SIGCHLD, SIGCONT, SIGTSTP],
     };
-    let signals = match Signals::catch(&[&ENDS, job].concat(), Second::Report) {
+    let signals = match Signals::catch(&[&ENDS, job].concat(), OnRepeat::Report) {
         Ok(signals) => signals,
         Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("spile cannot catch signals", &e))),
     };
@@ -101,7 +101,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
 }
 
 fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
-    complain(format!("spile: {}\n", error.message).as_bytes());
+    warn_user(format!("spile: {}\n", error.message).as_bytes());
     let now = Clock::start().now();
     if let Some(record) = &mut plan.record {
         record.exit(now, Ended::Exited(error.exit.code().into()));
@@ -159,7 +159,7 @@ struct Host<'a> {
     left: Vec<i32>,
     /// The reader is not waited for any more.
     abandoned: bool,
-    asked: Asked,
+    requests: PendingRequests,
 }
 
 impl<'a> Host<'a> {
@@ -201,7 +201,7 @@ impl<'a> Host<'a> {
             said_end: false,
             left: Vec::new(),
             abandoned: false,
-            asked: Asked::default(),
+            requests: PendingRequests::default(),
         })
     }
 
@@ -221,7 +221,7 @@ impl<'a> Host<'a> {
                 self.lose_reader();
             }
             if ready.guardian {
-                self.hear_guardian();
+                self.read_guardian();
             }
             if ready.stdout {
                 self.read(Source::Stdout, &mut buf)?;
@@ -274,9 +274,9 @@ impl<'a> Host<'a> {
                 continue;
             }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            self.ask(Source::Cancel, name);
+            self.enqueue(Source::Cancel, name);
             let now = self.clock.now();
-            let again = self.dies_of.ask(now, signal);
+            let again = self.dies_of.request(now, signal);
             // Nothing is left to stop, and whoever reads us does not: that must not make us immortal.
             self.abandoned |= again && self.life.finished();
             // What any other means to the agent, if anything, is not known.
@@ -290,13 +290,13 @@ impl<'a> Host<'a> {
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
-            self.ask(Source::Cancel, "the reader of the output has gone");
+            self.enqueue(Source::Cancel, "the reader of the output has gone");
             self.life.stop(self.clock.now(), Stop::ReaderGone);
             self.act();
         }
     }
 
-    fn hear_guardian(&mut self) {
+    fn read_guardian(&mut self) {
         self.agent.listen();
         self.note_exit();
         if self.agent.guarded() == Guarded::Lost && !self.said_end {
@@ -304,13 +304,13 @@ impl<'a> Host<'a> {
                 true => "the guardian did not obey: it was killed, and the agent with it",
                 false => "the guardian was killed, and the agent with it",
             };
-            self.say("warning", Some(message), None);
+            self.emit("warning", Some(message), None);
         }
     }
 
     fn note_exit(&mut self) {
         for news in self.agent.take_news() {
-            self.say_news(news);
+            self.emit_news(news);
         }
         if self.agent.is_immortal() {
             // Nothing more can be done about it; it is said at the end.
@@ -384,7 +384,7 @@ impl<'a> Host<'a> {
         let late = self.finish_by.is_some_and(|at| at <= now) && !self.agent.kill_if_stopped();
         let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost) || late;
         if self.life.finished() && gone && self.spool.is_empty() && !self.said_end {
-            self.say_end(now);
+            self.emit_end(now);
         }
     }
 
@@ -408,14 +408,16 @@ impl<'a> Host<'a> {
         self.life.seen(self.clock.now(), view);
     }
 
-    fn climb(&mut self, rung: Rung) {
-        match rung {
-            Rung::Interrupt => self.interrupt(),
-            Rung::Key => self.type_interrupt(),
-            Rung::Signal(_) | Rung::Tree => self.agent.climb(self.clock.now(), rung),
+    fn escalate(&mut self, step: EscalationStep) {
+        match step {
+            EscalationStep::Interrupt => self.interrupt(),
+            EscalationStep::Key => self.type_interrupt(),
+            EscalationStep::Signal(_) | EscalationStep::Tree => {
+                self.agent.escalate(self.clock.now(), step)
+            }
         }
         // A stopped agent would hear nothing of it.
-        if rung != Rung::Tree {
+        if step != EscalationStep::Tree {
             self.agent.signal(self.clock.now(), SIGCONT);
         }
     }
@@ -431,9 +433,9 @@ impl<'a> Host<'a> {
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {
-                Action::Climb(rung) => self.climb(rung),
+                Action::Escalation(step) => self.escalate(step),
                 Action::Fail(code, message) => {
-                    self.ask(Source::Fail, &format!("{code}\0{message}"));
+                    self.enqueue(Source::Fail, &format!("{code}\0{message}"));
                 }
                 Action::ClosePipes => {
                     self.detached = true;

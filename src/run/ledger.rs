@@ -1,11 +1,11 @@
 //! The delivery ledger on disk: SQLite with a write-ahead log that reaches the disk before a commit returns, one writer,
 //! and a hash in every row. After a write that failed nothing is written or sent any more: what the disk holds is not known.
 
-mod books;
-mod desk;
+mod driver;
 mod look;
 mod open;
 mod planning;
+mod report;
 mod rows;
 
 use std::collections::HashSet;
@@ -17,11 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::ledger::{Change, Head};
+use crate::ledger::{Change, RowHead};
 use crate::sink;
 use crate::time::Time;
 
-pub use desk::{Counts, Desk, Parcel, Question, Task};
+pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
 pub use look::{Look, Lookup, Tally};
 pub use planning::{Line, Passing, Planned, Planning};
 
@@ -39,7 +39,7 @@ pub struct Store {
     broken: Option<String>,
 }
 
-/// An open ledger, for whoever plans and for every sink's desk.
+/// An open ledger, for whoever plans and for every sink's driver.
 #[derive(Clone)]
 pub struct Shared(Arc<Mutex<Store>>);
 
@@ -104,7 +104,7 @@ impl Store {
         let known = |address: &str| self.sinks.iter().position(|(_, a)| a == address);
         let found = others.iter().find_map(|other| known(other));
         match (known(address), found) {
-            (None, Some(at)) => books::rename(self, at, address),
+            (None, Some(at)) => report::rename(self, at, address),
             _ => self.sink(address),
         }
     }
@@ -155,8 +155,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn load(&mut self, sink: i64, stream: &str, after: u64, most: usize) -> Result<Vec<Head>> {
-        books::load(self, sink, stream, after, most)
+    pub fn load(
+        &mut self,
+        sink: i64,
+        stream: &str,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<RowHead>> {
+        report::load(self, sink, stream, after, most)
     }
 
     /// Makes transitions durable, all or none.
@@ -177,7 +183,7 @@ impl Store {
         ended: &[Change],
         begins: &[Change],
     ) -> Result<Vec<Option<(String, String)>>> {
-        books::begin(self, ended, begins)
+        report::begin(self, ended, begins)
     }
 
     /// Ids, lines and notes of rows, checked; `None` where one is damaged.
@@ -185,7 +191,7 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
-        books::read(self, positions)
+        report::read(self, positions)
     }
 
     /// How many deliveries at this sink are open.
@@ -216,7 +222,7 @@ impl Store {
     /// # Errors
     /// As [`Store::apply`].
     pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
-        books::resolve(self, now, which, to)
+        report::resolve(self, now, which, to)
     }
 
     fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {

@@ -18,8 +18,8 @@ use signal_hook::consts::SIGPIPE;
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, complain};
-use super::signal::{ENDS, Second, Signals, Stopping};
+use super::output::{Output, warn_user};
+use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use super::tree;
 use crate::exit::Exit;
 use crate::merge::Merge;
@@ -140,7 +140,7 @@ struct Ready {
 
 impl<'a> Many<'a> {
     fn new(merge: &'a mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Result<Self> {
-        let signals = Signals::catch(&ENDS, Second::Default).context("cannot catch signals")?;
+        let signals = Signals::catch(&ENDS, OnRepeat::Default).context("cannot catch signals")?;
         Ok(Self {
             merge,
             widened: vec![false; inputs.len()],
@@ -278,9 +278,9 @@ impl<'a> Many<'a> {
         let now = self.clock.now();
         for signal in self.signals.take() {
             let job = self.live().any(|input| tree::is_fed_by_job(input.fd()));
-            self.stopping.ask(now, signal, || job);
+            self.stopping.request(now, signal, || job);
             match Signal::from_named_raw(signal) {
-                // It has reached our children too if it was meant for our job; twice is one wish to them.
+                // It has reached our children too if it was meant for our job; twice is one request to them.
                 Some(signal @ (Signal::INT | Signal::HUP)) => {
                     self.pass_on(signal);
                     // Whoever writes into a pipe of ours has something to say after that, and so have our children. Of
@@ -327,7 +327,7 @@ impl<'a> Many<'a> {
     }
 
     fn write(&mut self) {
-        complain(&self.io.err);
+        warn_user(&self.io.err);
         self.io.err.clear();
         if self.io.out.is_empty() && self.output.pending() == 0 {
             return;
@@ -338,7 +338,7 @@ impl<'a> Many<'a> {
         self.io.out.shrink_to(1 << 20);
         if let Err(e) = self.output.flush_some() {
             if e.kind() != io::ErrorKind::BrokenPipe {
-                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
                 self.cannot_write = true;
             }
             self.lose_reader();

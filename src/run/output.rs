@@ -1,4 +1,4 @@
-//! Writing: all of a buffer to our stdout, or as much of it as fits now, and complaints to stderr.
+//! Writing: all of a buffer to our stdout, or as much of it as fits now, and warnings to stderr.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -41,14 +41,14 @@ pub fn print(bytes: &[u8]) -> Exit {
         Ok(()) => Exit::Success,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Signal(SIGPIPE),
         Err(e) => {
-            complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+            warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
             Exit::CannotWrite
         }
     }
 }
 
 /// Tells a person something on stderr. That it cannot be told is no reason to stop.
-pub fn complain(bytes: &[u8]) {
+pub fn warn_user(bytes: &[u8]) {
     if !bytes.is_empty() {
         // A message may quote an agent, and stderr may be a CI system's log.
         let text = without_commands(&String::from_utf8_lossy(bytes));
@@ -74,7 +74,7 @@ extern "C" fn look_at_stdout() {
 static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
 
 /// If our stdout was closed, every write to it fails from here on.
-pub fn mend_stdout() {
+pub fn ensure_stdout() {
     if CLOSED.load(Ordering::Relaxed)
         && let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())
     {

@@ -20,8 +20,8 @@ use signal_hook::consts::{SIGPIPE, SIGTSTP};
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, complain};
-use super::signal::{ENDS, Second, Signals};
+use super::output::{Output, warn_user};
+use super::signal::{ENDS, OnRepeat, Signals};
 use crate::exit::Exit;
 use crate::filter::pace::{Gap, Pace};
 use crate::filter::select;
@@ -126,9 +126,9 @@ impl Player {
         };
         let signals = if stepping.is_some() {
             // Each of them would leave the terminal as nobody wants it.
-            Signals::catch(&[&ENDS[..], &[SIGTSTP]].concat(), Second::Report)
+            Signals::catch(&[&ENDS[..], &[SIGTSTP]].concat(), OnRepeat::Report)
         } else {
-            Signals::catch(&ENDS, Second::Default)
+            Signals::catch(&ENDS, OnRepeat::Default)
         };
         let lengths: Option<Vec<u64>> = plan.sources.iter().map(Source::length).collect();
         Ok(Self {
@@ -316,7 +316,7 @@ impl Player {
 
     fn write(&mut self) {
         if !self.io.err.is_empty() {
-            self.progress.aside(|| complain(&self.io.err));
+            self.progress.aside(|| warn_user(&self.io.err));
             self.io.err.clear();
         }
         if self.io.out.is_empty() && self.output.pending() == 0 {
@@ -329,7 +329,7 @@ impl Player {
         if let Err(e) = self.output.flush_some() {
             self.reader_gone = true;
             if e.kind() != io::ErrorKind::BrokenPipe {
-                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
                 self.cannot_write = true;
             }
         }

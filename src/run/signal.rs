@@ -14,7 +14,7 @@ use signal_hook::consts::{
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use crate::lifecycle::ONE_WISH;
+use crate::lifecycle::ONE_STOP;
 use crate::time::Time;
 
 /// The signals that ask a process to end, or end it if it does not care for them (signal(7)). Those of a fault, and the
@@ -34,13 +34,13 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Catches `signals`, each as far as it was not ignored when the process started. If `last` is `Default`, a signal other
-    /// than SIGCHLD that comes again more than [`ONE_WISH`] after its first time has its default effect, even if the loop is
+    /// than SIGCHLD that comes again more than [`ONE_STOP`] after its first time has its default effect, even if the loop is
     /// stuck in a write.
-    pub(super) fn catch(signals: &[i32], second: Second) -> io::Result<Self> {
+    pub(super) fn catch(signals: &[i32], on_repeat: OnRepeat) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let wanted: Vec<i32> =
             signals.iter().copied().filter(|s| *s == SIGCHLD || !ignored(*s)).collect();
-        for &signal in wanted.iter().filter(|_| second == Second::Default) {
+        for &signal in wanted.iter().filter(|_| on_repeat == OnRepeat::Default) {
             default_again(signal)?;
         }
         Ok(Self { delivery: SignalDelivery::with_pipe(read, write, SignalOnly, wanted)? })
@@ -50,7 +50,7 @@ impl Signals {
         self.delivery.get_read().as_fd()
     }
 
-    /// The signals that have come since the last call. In which order is not known: SIGTERM, which names the wish best, is
+    /// The signals that have come since the last call. In which order is not known: SIGTERM, which names the request best, is
     /// the first.
     pub(super) fn take(&mut self) -> Vec<i32> {
         let mut signals: Vec<i32> = self.delivery.pending().collect();
@@ -61,21 +61,21 @@ impl Signals {
 
 /// What a signal does that comes a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Second {
-    /// What it does to any process, once [`ONE_WISH`] is over.
+pub(super) enum OnRepeat {
+    /// What it does to any process, once [`ONE_STOP`] is over.
     Default,
     /// It is reported like the first.
     Report,
 }
 
-/// Gives `signal` its default effect when it comes again after [`ONE_WISH`].
+/// Gives `signal` its default effect when it comes again after [`ONE_STOP`].
 fn default_again(signal: i32) -> io::Result<()> {
     // When it first came, in milliseconds from here; 0: it has not come yet.
     let (start, first) = (Instant::now(), AtomicU64::new(0));
     let handler = move || {
         let now = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         let since = first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-        if since.is_err_and(|first| u128::from(now - first.min(now)) >= ONE_WISH.as_millis()) {
+        if since.is_err_and(|first| u128::from(now - first.min(now)) >= ONE_STOP.as_millis()) {
             die_now(signal);
         }
     };
@@ -90,9 +90,9 @@ fn default_again(signal: i32) -> io::Result<()> {
 pub(super) struct Death(Option<(i32, Time)>);
 
 impl Death {
-    /// A signal asks for the end. `true`: it asks again, more than [`ONE_WISH`] after the last that counted.
-    pub(super) fn ask(&mut self, now: Time, signal: i32) -> bool {
-        let again = self.0.map(|(_, at)| now >= at + ONE_WISH);
+    /// A signal asks for the end. `true`: it asks again, more than [`ONE_STOP`] after the last that counted.
+    pub(super) fn request(&mut self, now: Time, signal: i32) -> bool {
+        let again = self.0.map(|(_, at)| now >= at + ONE_STOP);
         if again != Some(false) {
             self.0 = Some((signal, now));
         }
@@ -116,8 +116,8 @@ pub(super) struct Stopping {
 impl Stopping {
     /// A signal asks for the end. A ^C, and a terminal that goes, reach the upstream too, and its end is waited for. So does
     /// a SIGTERM to a whole job (`timeout`, a service): if the upstream is of our job (`fed`), it has [`LAST_WORDS`].
-    pub(super) fn ask(&mut self, now: Time, signal: i32, fed: impl FnOnce() -> bool) {
-        self.death.ask(now, signal);
+    pub(super) fn request(&mut self, now: Time, signal: i32, fed: impl FnOnce() -> bool) {
+        self.death.request(now, signal);
         let until = match signal {
             SIGINT | SIGHUP => return,
             SIGTERM if fed() => now + LAST_WORDS,
@@ -180,7 +180,7 @@ pub(super) fn survive(signal: i32) -> io::Result<()> {
 
 /// Mends what a parent may have left to us: signals that are blocked, an ignored SIGCHLD, without which no end of a child is
 /// learnt, and a limit for the size of files (`ulimit -f`), at which a write is to fail as on a full disk.
-pub fn mend_inherited() {
+pub fn reset_inherited() {
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: `none` is a valid place for a set and is filled before it is read; a null place asks for nothing; SIG_DFL is a
     // valid action.

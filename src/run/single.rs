@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGPIPE, SIGTERM};
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::inputs::Inputs;
-use super::output::{complain, write_all};
-use super::signal::{ENDS, Second, Signals, Stopping};
+use super::output::{warn_user, write_all};
+use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use super::tree;
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
@@ -39,7 +39,7 @@ pub fn single(stage: &mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Re
                 Ok(Exit::Signal(SIGPIPE))
             }
             Some(why) => {
-                complain(format!("spile: {why}\n").as_bytes());
+                warn_user(format!("spile: {why}\n").as_bytes());
                 Ok(run.stage.exit().or(Exit::CannotWrite))
             }
             None => Err(e),
@@ -87,7 +87,7 @@ impl<'a> Single<'a> {
             Interrupt::AtEnd if !alone => &ENDS,
             _ => &[SIGTERM],
         };
-        let signals = Signals::catch(caught, Second::Default).context("cannot catch signals")?;
+        let signals = Signals::catch(caught, OnRepeat::Default).context("cannot catch signals")?;
         Ok(Self {
             stage,
             inputs,
@@ -128,7 +128,7 @@ impl<'a> Single<'a> {
             }
         }
         // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
-        self.hear_signals();
+        self.take_signals();
         self.stage.on_end(self.clock.now(), &mut self.io);
         self.write()?;
         Ok(self.stopping.signal().map_or_else(|| self.stage.exit(), Exit::Signal))
@@ -171,7 +171,7 @@ impl<'a> Single<'a> {
         let beside = fds[3..].iter().any(|fd| !fd.revents().is_empty());
         drop(fds);
         if !signal.is_empty() {
-            self.hear_signals();
+            self.take_signals();
             self.write()?;
         }
         if self.stopping.is_due(self.clock.now()) {
@@ -196,16 +196,16 @@ impl<'a> Single<'a> {
     }
 
     /// Tells the stage of the signals that have come by now.
-    fn hear_signals(&mut self) {
+    fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();
-            self.stopping.ask(now, signal, || tree::is_fed_by_job(self.inputs.fd()));
+            self.stopping.request(now, signal, || tree::is_fed_by_job(self.inputs.fd()));
             self.stage.on_signal(now, signal, &mut self.io);
         }
     }
 
     fn write(&mut self) -> Result<()> {
-        complain(&self.io.err);
+        warn_user(&self.io.err);
         self.io.err.clear();
         if !self.io.out.is_empty() {
             write_all(rustix::stdio::stdout(), &self.io.out).map_err(CannotWrite)?;

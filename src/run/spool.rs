@@ -57,18 +57,18 @@ pub(super) trait Stored: Sized {
     /// The bytes.
     fn bytes(&self) -> &[u8];
     /// It again.
-    fn restore(head: Head, bytes: Vec<u8>) -> Self;
+    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self;
 }
 
 /// What is kept of a frame besides its bytes.
-pub(super) type Head = [u8; 9];
+pub(super) type RecordHead = [u8; 9];
 
 impl Stored for Frame {
     fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    fn restore(head: Head, bytes: Vec<u8>) -> Self {
+    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self {
         let [t0, t1, t2, t3, t4, t5, t6, t7, source] = head;
         Frame {
             at: Time::from_micros(u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7])),
@@ -78,12 +78,12 @@ impl Stored for Frame {
     }
 }
 
-fn head(at: Time, source: Source) -> Head {
+fn head(at: Time, source: Source) -> RecordHead {
     let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_micros().to_le_bytes();
     [t0, t1, t2, t3, t4, t5, t6, t7, source as u8]
 }
 
-/// Head and length before a frame's bytes in the file.
+/// RecordHead and length before a frame's bytes in the file.
 const HEADER: usize = 13;
 
 /// What a frame costs in memory besides its bytes.
@@ -155,7 +155,7 @@ impl<T: Stored> Spool<T> {
 
     /// Adds behind all others what consists of `head` and `bytes` and can be had as `own`. What comes although
     /// [`Spool::is_full`] is taken as well.
-    pub(super) fn put(&mut self, head: Head, bytes: &[u8], own: impl FnOnce() -> T) {
+    pub(super) fn put(&mut self, head: RecordHead, bytes: &[u8], own: impl FnOnce() -> T) {
         if self.tail.is_empty() && !self.overflows() {
             self.in_memory += bytes.len() + OVERHEAD;
             self.memory.push_back(own());
@@ -170,10 +170,10 @@ impl<T: Stored> Spool<T> {
         self.tail.push_back(own());
     }
 
-    fn write(&mut self, head: Head, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, head: RecordHead, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(unnamed()?),
+            none => none.insert(anonymous_temp_file()?),
         };
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         let mut header = [0; HEADER];
@@ -223,7 +223,7 @@ impl<T: Stored> Spool<T> {
             // Nothing of it is needed any more; the next one begins at its beginning.
             (self.file, self.read, self.written, self.given_back) = (None, 0, 0, 0);
         } else if self.read - self.given_back >= GIVE_BACK {
-            give_back(file, self.given_back, self.read);
+            punch_hole(file, self.given_back, self.read);
             self.given_back = self.read;
         }
         Ok(())
@@ -242,7 +242,7 @@ impl Spool<Frame> {
 ///
 /// # Errors
 /// Those of `open(2)`.
-pub fn unnamed() -> io::Result<File> {
+pub fn anonymous_temp_file() -> io::Result<File> {
     let folder = std::env::temp_dir();
     let mode = Mode::RUSR | Mode::WUSR;
     #[cfg(target_os = "linux")]
@@ -260,7 +260,7 @@ pub fn unnamed() -> io::Result<File> {
 }
 
 /// Lets the file system have the room of what was read; that it cannot is no harm.
-pub fn give_back(file: &File, from: u64, to: u64) {
+pub fn punch_hole(file: &File, from: u64, to: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::FallocateFlags;

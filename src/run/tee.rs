@@ -1,13 +1,13 @@
 //! The loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, which a thread of its own empties. The
 //! loop waits for stdin, stdout, signals and its threads at one place, and never for a sink.
 
-mod bell;
-mod booked;
-mod clerk;
 mod intake;
+mod ledger_intake;
+mod ledger_worker;
+mod pending_parts;
 mod plan;
 mod queue;
-mod unsure;
+mod waker;
 mod worker;
 
 use std::io;
@@ -22,22 +22,22 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, complain};
-use super::signal::{ENDS, Second, Signals, Stopping, ignore};
+use super::output::{Output, warn_user};
+use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
 use crate::sink::{Reopening, Sink, end_commands};
 use crate::stage::Io;
 use crate::term::quoted;
 use crate::time::Time;
-use bell::{Ear, bell};
-use booked::Books;
-use intake::{Intake, Lane};
+use intake::{Intake, SinkIntake};
+use ledger_intake::LedgerIntake;
 use queue::Queue;
+use waker::{WakeFd, waker};
 use worker::Worker;
 
-pub use booked::Booked;
-pub use clerk::Ask;
+pub use ledger_intake::LedgerSink;
+pub use ledger_worker::ProbeBy;
 pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 
 /// Runs tee from our stdin to our stdout and the sinks.
@@ -67,8 +67,8 @@ struct Loop {
     /// `None`: it takes nothing any more.
     stdout: Option<Output>,
     signals: Signals,
-    bell: bell::Bell,
-    ear: Ear,
+    waker: waker::Waker,
+    wake_fd: WakeFd,
     io: Io,
     linger: Duration,
     on_error: OnError,
@@ -98,33 +98,33 @@ impl Loop {
             caught.retain(|signal| *signal != SIGHUP);
             super::signal::on_hangup(Reopening::ask).context("cannot catch signals")?;
         }
-        let signals = Signals::catch(&caught, Second::Default).context("cannot catch signals")?;
-        let (bell, ear) = bell().context("cannot make a socket pair")?;
-        let (mut lanes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
+        let signals = Signals::catch(&caught, OnRepeat::Default).context("cannot catch signals")?;
+        let (waker, wake_fd) = waker().context("cannot make a socket pair")?;
+        let (mut sink_intakes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
         for named in tee.sinks {
             match named.sink {
                 Ok(sink) => {
                     let queue = Arc::new(Queue::new(tee.queue, sink.is_prompt()));
-                    lanes.push(Lane::new(named.name.clone(), queue, named.only));
+                    sink_intakes.push(SinkIntake::new(named.name.clone(), queue, named.only));
                     open.push((named.name, sink));
                 }
                 Err(why) => {
-                    complain(format!("spile: {}: {}\n", named.name, quoted(&why)).as_bytes());
+                    warn_user(format!("spile: {}: {}\n", named.name, quoted(&why)).as_bytes());
                     failed = true;
                 }
             }
         }
-        let books = match tee.booked {
-            Some((store, booked)) => Some(Books::start(store, booked, &bell, tee.on_error)?),
+        let ledger = match tee.ledger_sinks {
+            Some((store, sinks)) => Some(LedgerIntake::start(store, sinks, &waker, tee.on_error)?),
             None => None,
         };
-        failed |= books.as_ref().is_some_and(|books| books.failed);
+        failed |= ledger.as_ref().is_some_and(|ledger| ledger.failed);
         let run = Self {
-            intake: Intake::new(lanes, books, tee.reading, tee.outcome),
+            intake: Intake::new(sink_intakes, ledger, tee.reading, tee.outcome),
             stdout: Some(Output::open()),
             signals,
-            bell,
-            ear,
+            waker,
+            wake_fd,
             io: Io::default(),
             linger: tee.linger,
             on_error: tee.on_error,
@@ -142,12 +142,12 @@ impl Loop {
 
     /// Starts a thread for each sink.
     fn start(&self, sinks: Vec<Open>) -> Result<()> {
-        for ((name, sink), lane) in sinks.into_iter().zip(&self.intake.lanes) {
+        for ((name, sink), sink_intake) in sinks.into_iter().zip(&self.intake.sinks) {
             let worker = Worker {
                 name: name.clone(),
                 sink,
-                queue: Arc::clone(&lane.queue),
-                bell: self.bell.clone(),
+                queue: Arc::clone(&sink_intake.queue),
+                waker: self.waker.clone(),
                 on_error: self.on_error,
             };
             std::thread::Builder::new()
@@ -165,7 +165,7 @@ impl Loop {
         let stdin = rustix::stdio::stdin();
         while !self.stop {
             let readable = self.wait()?;
-            self.hear_hangup();
+            self.take_hangup();
             let Some(readable) = readable else {
                 break;
             };
@@ -184,7 +184,7 @@ impl Loop {
                         }
                     }
                     self.intake.feed(&buf[..n], &mut self.io);
-                    self.say();
+                    self.print();
                     let result = self.stdout.as_mut().map(|out| out.offer(&buf[..n]));
                     self.written(result);
                     // The disk is slower than a pipe: whoever reads stdout does not wait for it.
@@ -193,11 +193,11 @@ impl Loop {
             }
         }
         // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
-        self.hear_signals();
-        self.hear_hangup();
+        self.take_signals();
+        self.take_hangup();
         let now = self.clock.now();
         if self.hangup.is_some_and(|at| now.since(at) < HANGUP) {
-            self.stopping.ask(now, SIGHUP, || false);
+            self.stopping.request(now, SIGHUP, || false);
         }
         Ok(())
     }
@@ -206,13 +206,13 @@ impl Loop {
     fn wait(&mut self) -> Result<Option<bool>> {
         let pending = self.stdout.as_ref().map_or(0, Output::pending);
         let left = self.stopping.deadline().map(|at| at.since(self.clock.now()));
-        let (signals, bell, out, input) = self.poll(pending == 0, left)?;
-        if bell {
-            self.ear.hush();
+        let (signals, waker, out, input) = self.poll(pending == 0, left)?;
+        if waker {
+            self.wake_fd.drain();
             self.look_at_sinks();
         }
         if signals {
-            self.hear_signals();
+            self.take_signals();
         }
         if self.stopping.is_due(self.clock.now()) {
             return Ok(None);
@@ -224,7 +224,7 @@ impl Loop {
         Ok(Some(input))
     }
 
-    /// What of signals, bell, stdout and stdin is ready within `timeout`.
+    /// What of signals, waker, stdout and stdin is ready within `timeout`.
     fn poll(&self, read: bool, timeout: Option<Duration>) -> Result<(bool, bool, PollFlags, bool)> {
         let stdin = rustix::stdio::stdin();
         let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
@@ -234,7 +234,7 @@ impl Loop {
         };
         let mut fds = Vec::with_capacity(4);
         fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(self.ear.fd(), PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(self.wake_fd.fd(), PollFlags::IN));
         if read {
             fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
         }
@@ -247,9 +247,9 @@ impl Loop {
         }
         let mut ready = fds.iter().map(PollFd::revents);
         let mut next = || ready.next().unwrap_or(PollFlags::empty());
-        let (signals, bell) = (!next().is_empty(), !next().is_empty());
+        let (signals, waker) = (!next().is_empty(), !next().is_empty());
         let input = read && !next().is_empty();
-        Ok((signals, bell, next(), input))
+        Ok((signals, waker, next(), input))
     }
 
     /// Writes what waits for stdout, if it is ready.
@@ -268,28 +268,28 @@ impl Loop {
         let Some(Err(e)) = result else { return };
         self.stdout = None;
         let pipe = e.kind() == io::ErrorKind::BrokenPipe;
-        if pipe && self.on_error.pipes == Pipes::Excuse {
+        if pipe && self.on_error.pipes == Pipes::Ignore {
             self.reader_gone = true;
             return;
         }
-        complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+        warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
         self.failed = true;
         self.cannot_write |= !pipe;
         self.stop |= self.on_error.others == Others::Stop;
     }
 
     /// A SIGHUP is for the files; with the end of the input right behind it, a terminal has gone.
-    fn hear_hangup(&mut self) {
+    fn take_hangup(&mut self) {
         let asked = Reopening::asked();
         if asked != self.reopened {
             (self.reopened, self.hangup) = (asked, Some(self.clock.now()));
         }
     }
 
-    fn hear_signals(&mut self) {
+    fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();
-            self.stopping.ask(now, signal, || tree::is_fed_by_job(rustix::stdio::stdin()));
+            self.stopping.request(now, signal, || tree::is_fed_by_job(rustix::stdio::stdin()));
         }
     }
 
@@ -298,11 +298,11 @@ impl Loop {
         if self.on_error.others == Others::GoOn {
             return;
         }
-        if self.intake.books.as_ref().is_some_and(Books::trouble) {
+        if self.intake.ledger.as_ref().is_some_and(LedgerIntake::trouble) {
             (self.failed, self.stop) = (true, true);
         }
-        for lane in &self.intake.lanes {
-            let account = lane.queue.account();
+        for sink_intake in &self.intake.sinks {
+            let account = sink_intake.queue.account();
             if account.trouble || account.failing.is_some() {
                 (self.failed, self.stop) = (true, true);
             }
@@ -310,55 +310,56 @@ impl Loop {
     }
 
     fn anybody_takes(&self) -> bool {
-        self.intake.books.as_ref().is_some_and(Books::takes)
-            || self.intake.lanes.iter().any(|lane| lane.queue.takes())
+        self.intake.ledger.as_ref().is_some_and(LedgerIntake::takes)
+            || self.intake.sinks.iter().any(|sink_intake| sink_intake.queue.takes())
     }
 
     /// Makes durable what was read for the sinks in the ledger.
     fn commit(&mut self) {
-        if let Some(books) = &mut self.intake.books {
-            books.commit(&mut self.io);
-            self.failed |= books.failed;
-            self.say();
+        if let Some(ledger) = &mut self.intake.ledger {
+            ledger.commit(&mut self.io);
+            self.failed |= ledger.failed;
+            self.print();
         }
     }
 
-    fn say(&mut self) {
-        complain(&self.io.err);
+    fn print(&mut self) {
+        warn_user(&self.io.err);
         self.io.err.clear();
     }
 
     /// Waits for stdout and the sinks to take what is theirs, as long as `--linger` says.
     fn finish(&mut self) -> Result<()> {
         self.intake.end(&mut self.io);
-        self.say();
+        self.print();
         self.commit();
-        if let Some(books) = &mut self.intake.books {
-            books.close(&mut self.io);
-            self.say();
+        if let Some(ledger) = &mut self.intake.ledger {
+            ledger.close(&mut self.io);
+            self.print();
         }
-        for lane in &self.intake.lanes {
-            lane.queue.close();
+        for sink_intake in &self.intake.sinks {
+            sink_intake.queue.close();
         }
         let before = self.stopping.signal();
         let until = Instant::now().checked_add(self.linger);
         while !self.stop {
             let owed = self.stdout.as_ref().is_some_and(|out| out.pending() > 0);
-            let lanes = &self.intake.lanes;
-            let working = lanes.iter().any(|lane| !lane.queue.account().finished)
-                || self.intake.books.as_ref().is_some_and(Books::working);
+            let sink_intakes = &self.intake.sinks;
+            let working =
+                sink_intakes.iter().any(|sink_intake| !sink_intake.queue.account().finished)
+                    || self.intake.ledger.as_ref().is_some_and(LedgerIntake::working);
             // Stdout is waited for as long as it takes, a sink is not.
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if !owed && (!working || left.is_some_and(|left| left.is_zero())) {
                 break;
             }
-            let (signals, bell, out, _) = self.poll(false, left.filter(|_| !owed))?;
-            if bell {
-                self.ear.hush();
+            let (signals, waker, out, _) = self.poll(false, left.filter(|_| !owed))?;
+            if waker {
+                self.wake_fd.drain();
                 self.look_at_sinks();
             }
             if signals {
-                self.hear_signals();
+                self.take_signals();
                 // One that comes while nothing more is read is meant for the waiting.
                 if self.stopping.signal() != before {
                     break;
@@ -375,8 +376,8 @@ impl Loop {
     /// Says what each sink is owed.
     fn report(&mut self) {
         let mut text = String::new();
-        for lane in &self.intake.lanes {
-            let account = lane.queue.account();
+        for sink_intake in &self.intake.sinks {
+            let account = sink_intake.queue.account();
             self.failed |= account.trouble;
             let mut parts = Vec::new();
             let mut part = |count: u64, what: &str| {
@@ -409,13 +410,13 @@ impl Loop {
             let why = account.reason.or(account.failing).or_else(|| silent().map(str::to_owned));
             let why = why.map(|why| format!(" ({})", quoted(&why)));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
-            text.push_str(&format!("spile: {}: events: {parts}{why}\n", lane.name));
+            text.push_str(&format!("spile: {}: events: {parts}{why}\n", sink_intake.name));
         }
-        complain(text.as_bytes());
-        if let Some(books) = &mut self.intake.books {
-            books.report(&mut self.io);
-            self.failed |= books.failed;
-            self.say();
+        warn_user(text.as_bytes());
+        if let Some(ledger) = &mut self.intake.ledger {
+            ledger.report(&mut self.io);
+            self.failed |= ledger.failed;
+            self.print();
         }
     }
 

@@ -87,7 +87,7 @@ impl Terminal {
     }
 
     /// Makes it what it was.
-    pub(super) fn give_back(&mut self) {
+    pub(super) fn restore(&mut self) {
         if self.raw && self.is_in_front() {
             let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.saved);
         }
@@ -102,7 +102,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.give_back();
+        self.restore();
     }
 }
 

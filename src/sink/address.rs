@@ -26,7 +26,7 @@ use crate::time;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Where it is.
-    pub place: Place,
+    pub place: Destination,
     /// Which events it gets; `None`: all, and every other byte too.
     pub only: Option<Selection>,
     /// What they are turned into on the way.
@@ -80,7 +80,7 @@ impl Statuses {
 
 /// Where a sink is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Destination {
     /// A path.
     File(String),
     /// A command and its arguments, a process for each event.
@@ -174,7 +174,7 @@ impl Address {
             );
         };
         let mut address = Self {
-            place: Place::parse(&place)?,
+            place: Destination::parse(&place)?,
             only: None,
             to: Payload::Event,
             called: None,
@@ -184,7 +184,7 @@ impl Address {
         for (key, value) in options.unwrap_or_default() {
             address.option(key, value)?;
         }
-        let is_http = matches!(address.place, Place::Http(_));
+        let is_http = matches!(address.place, Destination::Http(_));
         if address.to != Payload::Event && !is_http {
             return Err("to= wants an http:// or https:// address".to_owned());
         }
@@ -247,11 +247,15 @@ impl Address {
             return name.clone();
         }
         match &self.place {
-            Place::File(path) => path.clone(),
-            Place::Command(words) => format!("cmd:{}", words.first().map_or("", String::as_str)),
-            Place::Pipe(words) => format!("pipe:{}", words.first().map_or("", String::as_str)),
-            Place::Http(url) => masked(url),
-            Place::Unix(path) => format!("unix:{path}"),
+            Destination::File(path) => path.clone(),
+            Destination::Command(words) => {
+                format!("cmd:{}", words.first().map_or("", String::as_str))
+            }
+            Destination::Pipe(words) => {
+                format!("pipe:{}", words.first().map_or("", String::as_str))
+            }
+            Destination::Http(url) => masked(url),
+            Destination::Unix(path) => format!("unix:{path}"),
         }
     }
 }
@@ -265,7 +269,7 @@ fn called(name: &str) -> Result<String, String> {
     Err("name= is 1 to 64 letters, digits and . _ : -".to_owned())
 }
 
-impl Place {
+impl Destination {
     fn parse(text: &str) -> Result<Self, String> {
         let command = |kind: &str, line: &str| {
             let words = words(line)?;
@@ -275,20 +279,20 @@ impl Place {
             }
         };
         if let Some(line) = text.strip_prefix("cmd:") {
-            return Ok(Place::Command(command("cmd", line)?));
+            return Ok(Destination::Command(command("cmd", line)?));
         }
         if let Some(line) = text.strip_prefix("pipe:") {
-            return Ok(Place::Pipe(command("pipe", line)?));
+            return Ok(Destination::Pipe(command("pipe", line)?));
         }
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err("unix: names no socket".to_owned()),
-                path => Ok(Place::Unix(path.to_owned())),
+                path => Ok(Destination::Unix(path.to_owned())),
             };
         }
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme.to_ascii_lowercase().as_str() {
-                "http" | "https" if !rest.is_empty() => Ok(Place::Http(text.to_owned())),
+                "http" | "https" if !rest.is_empty() => Ok(Destination::Http(text.to_owned())),
                 _ => Err(format!(
                     "{scheme}:// is no kind of sink: write http:// or https:// and a host, or ./ before a path"
                 )),
@@ -303,7 +307,7 @@ impl Place {
         }
         match text {
             "" => Err("a sink needs a name".to_owned()),
-            path => Ok(Place::File(path.to_owned())),
+            path => Ok(Destination::File(path.to_owned())),
         }
     }
 }
@@ -331,7 +335,7 @@ fn options(input: &str) -> IResult<&str, Options<'_>> {
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Place {
+    fn place(text: &str) -> Destination {
         Address::parse(text).unwrap().place
     }
 
@@ -341,16 +345,19 @@ mod tests {
 
     #[test]
     fn places() {
-        assert_eq!(place("run.ndjson"), Place::File("run.ndjson".into()));
-        assert_eq!(place("a:b"), Place::File("a:b".into()));
-        assert_eq!(place("./cmd:x"), Place::File("./cmd:x".into()));
-        assert_eq!(place("a##b###only=status"), Place::File("a#b#".into()));
-        assert_eq!(place("unix:/tmp/s"), Place::Unix("/tmp/s".into()));
-        assert_eq!(place("http://h/p?q=1#only=chunks"), Place::Http("http://h/p?q=1".into()));
-        assert_eq!(place("cmd:  jq -r '.a b'  "), Place::Command(strings(&["jq", "-r", ".a b"])));
+        assert_eq!(place("run.ndjson"), Destination::File("run.ndjson".into()));
+        assert_eq!(place("a:b"), Destination::File("a:b".into()));
+        assert_eq!(place("./cmd:x"), Destination::File("./cmd:x".into()));
+        assert_eq!(place("a##b###only=status"), Destination::File("a#b#".into()));
+        assert_eq!(place("unix:/tmp/s"), Destination::Unix("/tmp/s".into()));
+        assert_eq!(place("http://h/p?q=1#only=chunks"), Destination::Http("http://h/p?q=1".into()));
+        assert_eq!(
+            place("cmd:  jq -r '.a b'  "),
+            Destination::Command(strings(&["jq", "-r", ".a b"]))
+        );
         assert_eq!(
             place("pipe:x '' \"a \\\" \\n $b\"c\\ d"),
-            Place::Pipe(strings(&["x", "", "a \" \\n $bc d"]))
+            Destination::Pipe(strings(&["x", "", "a \" \\n $bc d"]))
         );
     }
 

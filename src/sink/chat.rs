@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::address::Web;
 use super::discord::content;
 use super::http::{Answer, Poster};
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
 /// A service that takes messages.
@@ -56,29 +56,29 @@ impl Service {
     }
 
     /// What an answer says beyond its status.
-    fn outcome(self, answer: &Answer, outcome: Outcome) -> Outcome {
+    fn outcome(self, answer: &Answer, outcome: SendOutcome) -> SendOutcome {
         match (self, answer.status, outcome) {
             // The webhook has been taken away, or the bot's token is none: no message will be taken.
-            (Service::Slack, 403 | 404 | 410, Outcome::Failed { why })
-            | (Service::Telegram, 401 | 404, Outcome::Failed { why }) => {
-                Outcome::Gone { gone: Gone::Broken, why }
+            (Service::Slack, 403 | 404 | 410, SendOutcome::Failed { why })
+            | (Service::Telegram, 401 | 404, SendOutcome::Failed { why }) => {
+                SendOutcome::Gone { gone: Gone::Broken, why }
             }
-            (Service::Telegram, 429, Outcome::Retry { wait, why }) => {
+            (Service::Telegram, 429, SendOutcome::Retry { wait, why }) => {
                 let asked = parameters(&answer.body).map(Duration::from_secs);
-                Outcome::Retry { wait: asked.map_or(wait, Wait::Asked), why }
+                SendOutcome::Retry { wait: asked.map_or(wait, Wait::Asked), why }
             }
-            (Service::Telegram, _, Outcome::Sent { .. }) => {
-                Outcome::Sent { receipt: message_id(&answer.body) }
+            (Service::Telegram, _, SendOutcome::Sent { .. }) => {
+                SendOutcome::Sent { receipt: message_id(&answer.body) }
             }
             // The status is 200 although nothing was posted.
-            (Service::Teams, 200, Outcome::Sent { .. })
+            (Service::Teams, 200, SendOutcome::Sent { .. })
                 if answer.body.starts_with(b"Webhook message delivery failed") =>
             {
                 let why = answer.why();
                 if why.contains("429") {
-                    Outcome::Retry { wait: Wait::Down, why }
+                    SendOutcome::Retry { wait: Wait::Down, why }
                 } else {
-                    Outcome::Failed { why }
+                    SendOutcome::Failed { why }
                 }
             }
             (_, _, outcome) => outcome,
@@ -120,13 +120,13 @@ impl ChatSink {
         Ok(Self { poster: Poster::new(url, web)?, service, chat })
     }
 
-    fn deliver(&self, delivery: &Delivery<'_>) -> Outcome {
+    fn deliver(&self, delivery: &Delivery<'_>) -> SendOutcome {
         let (most, preset) = self.service.limit();
         let text = match content(delivery.bytes, most, preset) {
             Ok(Some(text)) => text,
             // Nothing that a person is to read.
-            Ok(None) => return Outcome::Sent { receipt: None },
-            Err(why) => return Outcome::Failed { why },
+            Ok(None) => return SendOutcome::Sent { receipt: None },
+            Err(why) => return SendOutcome::Failed { why },
         };
         let body = self.service.message(&text, self.chat.as_deref()).to_string();
         match self.poster.post(body.as_bytes(), None) {
@@ -142,7 +142,7 @@ impl Sink for ChatSink {
         Needs { form: Form::Event, batch: 1, idempotent: false }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         one_by_one(batch, |delivery| self.deliver(delivery))
     }
 }
@@ -151,7 +151,7 @@ impl Sink for ChatSink {
 mod tests {
     use super::*;
 
-    fn outcome(service: Service, status: u16, body: &str, of_status: Outcome) -> Outcome {
+    fn outcome(service: Service, status: u16, body: &str, of_status: SendOutcome) -> SendOutcome {
         let answer = Answer { status, body: body.into(), ..Answer::default() };
         service.outcome(&answer, of_status)
     }
@@ -167,20 +167,23 @@ mod tests {
 
     #[test]
     fn what_a_service_says_in_its_body_counts() {
-        let sent = || Outcome::Sent { receipt: None };
+        let sent = || SendOutcome::Sent { receipt: None };
         let limited = r#"{"ok":false,"error_code":429,"parameters":{"retry_after":7}}"#;
-        let retry = Outcome::Retry { wait: Wait::Down, why: String::new() };
+        let retry = SendOutcome::Retry { wait: Wait::Down, why: String::new() };
         assert!(matches!(
             outcome(Service::Telegram, 429, limited, retry),
-            Outcome::Retry { wait: Wait::Asked(time), .. } if time == Duration::from_secs(7)
+            SendOutcome::Retry { wait: Wait::Asked(time), .. } if time == Duration::from_secs(7)
         ));
         let receipt = Some("12".to_owned());
         let answer = r#"{"ok":true,"result":{"message_id":12}}"#;
-        assert_eq!(outcome(Service::Telegram, 200, answer, sent()), Outcome::Sent { receipt });
+        assert_eq!(outcome(Service::Telegram, 200, answer, sent()), SendOutcome::Sent { receipt });
         let failed = "Webhook message delivery failed with error: HTTP error 429";
-        assert!(matches!(outcome(Service::Teams, 200, failed, sent()), Outcome::Retry { .. }));
-        assert!(matches!(outcome(Service::Teams, 200, "1", sent()), Outcome::Sent { .. }));
-        let gone = Outcome::Failed { why: "no_service".to_owned() };
-        assert!(matches!(outcome(Service::Slack, 404, "no_service", gone), Outcome::Gone { .. }));
+        assert!(matches!(outcome(Service::Teams, 200, failed, sent()), SendOutcome::Retry { .. }));
+        assert!(matches!(outcome(Service::Teams, 200, "1", sent()), SendOutcome::Sent { .. }));
+        let gone = SendOutcome::Failed { why: "no_service".to_owned() };
+        assert!(matches!(
+            outcome(Service::Slack, 404, "no_service", gone),
+            SendOutcome::Gone { .. }
+        ));
     }
 }

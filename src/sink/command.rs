@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
 /// The variable that holds the delivery id; an event without one has none.
@@ -87,7 +87,7 @@ impl CommandSink {
         Self { words }
     }
 
-    fn deliver(&self, delivery: &Delivery<'_>) -> Outcome {
+    fn deliver(&self, delivery: &Delivery<'_>) -> SendOutcome {
         let Some(mut command) = command(&self.words) else {
             return not_startable(&io::ErrorKind::NotFound.into());
         };
@@ -104,15 +104,15 @@ impl CommandSink {
             let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
         }
         match child.wait() {
-            Ok(status) if status.success() => Outcome::Sent { receipt: None },
+            Ok(status) if status.success() => SendOutcome::Sent { receipt: None },
             Ok(status) if status.signal().is_some() => {
-                Outcome::Unknown { wait: Wait::Failed, why: ended(status) }
+                SendOutcome::Unknown { wait: Wait::Failed, why: ended(status) }
             }
             Ok(status) if status.code() == Some(TEMPFAIL) => {
-                Outcome::Retry { wait: Wait::Failed, why: ended(status) }
+                SendOutcome::Retry { wait: Wait::Failed, why: ended(status) }
             }
-            Ok(status) => Outcome::Failed { why: ended(status) },
-            Err(e) => Outcome::Unknown { wait: Wait::Failed, why: e.to_string() },
+            Ok(status) => SendOutcome::Failed { why: ended(status) },
+            Err(e) => SendOutcome::Unknown { wait: Wait::Failed, why: e.to_string() },
         }
     }
 }
@@ -122,7 +122,7 @@ impl Sink for CommandSink {
         Needs { form: Form::Event, batch: 1, idempotent: false }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         one_by_one(batch, |delivery| self.deliver(delivery))
     }
 }
@@ -142,16 +142,18 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
 }
 
 /// What an error of starting it comes to.
-pub(super) fn not_startable(error: &io::Error) -> Outcome {
+pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
     let why = format!("cannot be started: {error}");
     match error.kind() {
         // Of this delivery alone: its id is no environment.
-        io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => Outcome::Failed { why },
+        io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => {
+            SendOutcome::Failed { why }
+        }
         // No room for another process now.
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
-            Outcome::Retry { wait: Wait::Down, why }
+            SendOutcome::Retry { wait: Wait::Down, why }
         }
-        _ => Outcome::Gone { gone: Gone::Broken, why },
+        _ => SendOutcome::Gone { gone: Gone::Broken, why },
     }
 }
 
@@ -203,7 +205,7 @@ pub(super) fn ended(status: ExitStatus) -> String {
 mod tests {
     use super::*;
 
-    fn outcome(script: &str, id: Option<&str>) -> Outcome {
+    fn outcome(script: &str, id: Option<&str>) -> SendOutcome {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
         let delivery = Delivery { id, stream: "s", bytes: b"{}", form: Form::Event };
         CommandSink::new(words).send(&[delivery]).remove(0)
@@ -211,21 +213,21 @@ mod tests {
 
     #[test]
     fn the_status_is_the_answer() {
-        let sent = Outcome::Sent { receipt: None };
+        let sent = SendOutcome::Sent { receipt: None };
         assert_eq!(outcome("read l; test \"$l\" = '{}'", None), sent);
         assert_eq!(outcome("true", None), sent);
         let with_id = "test \"$SPILE_DELIVERY_ID\" = s/7";
         assert_eq!(outcome(with_id, Some("s/7")), sent);
-        assert!(matches!(outcome(with_id, None), Outcome::Failed { .. }));
-        assert!(matches!(outcome("exit 75", None), Outcome::Retry { .. }));
+        assert!(matches!(outcome(with_id, None), SendOutcome::Failed { .. }));
+        assert!(matches!(outcome("exit 75", None), SendOutcome::Retry { .. }));
         let killed = outcome("kill -9 $$", None);
-        assert!(matches!(killed, Outcome::Unknown { .. }));
+        assert!(matches!(killed, SendOutcome::Unknown { .. }));
         let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {
             id: None,
             stream: "",
             bytes: b"",
             form: Form::Event,
         }]);
-        assert!(matches!(missing.as_slice(), [Outcome::Gone { .. }]));
+        assert!(matches!(missing.as_slice(), [SendOutcome::Gone { .. }]));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::address::Web;
 use super::http::Poster;
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink, one_by_one};
+use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use crate::codec::{self, Str};
 
@@ -29,16 +29,16 @@ impl DiscordSink {
         Ok(Self { poster: Poster::new(&waiting(url), web)?, not_before: None })
     }
 
-    fn deliver(&mut self, delivery: &Delivery<'_>) -> Outcome {
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> SendOutcome {
         let content = match content(delivery.bytes, MAX_CONTENT, "discord") {
             Ok(Some(content)) => content,
             // Nothing that a person is to read.
-            Ok(None) => return Outcome::Sent { receipt: None },
-            Err(why) => return Outcome::Failed { why },
+            Ok(None) => return SendOutcome::Sent { receipt: None },
+            Err(why) => return SendOutcome::Failed { why },
         };
         if let Some(left) = self.must_wait() {
             let why = "its rate limit is used up".to_owned();
-            return Outcome::Retry { wait: Wait::Asked(left), why };
+            return SendOutcome::Retry { wait: Wait::Asked(left), why };
         }
         let body = message(&content, delivery.id);
         let answer = match self.poster.post(body.as_bytes(), delivery.id) {
@@ -53,14 +53,16 @@ impl DiscordSink {
             self.not_before = after.and_then(|after| Instant::now().checked_add(after));
         }
         match (answer.status, self.poster.outcome(&answer)) {
-            (401 | 403 | 404, _) => Outcome::Gone {
+            (401 | 403 | 404, _) => SendOutcome::Gone {
                 gone: Gone::Broken,
                 why: format!("there is no such webhook ({})", self.poster.clean(&answer.why())),
             },
-            (429, Outcome::Retry { wait, why }) => {
-                Outcome::Retry { wait: limit(&answer.body).map_or(wait, Wait::Asked), why }
+            (429, SendOutcome::Retry { wait, why }) => {
+                SendOutcome::Retry { wait: limit(&answer.body).map_or(wait, Wait::Asked), why }
             }
-            (_, Outcome::Sent { .. }) => Outcome::Sent { receipt: message_id(&answer.body) },
+            (_, SendOutcome::Sent { .. }) => {
+                SendOutcome::Sent { receipt: message_id(&answer.body) }
+            }
             (_, outcome) => outcome,
         }
     }
@@ -86,7 +88,7 @@ impl Sink for DiscordSink {
         }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         one_by_one(batch, |delivery| self.deliver(delivery))
     }
 }
@@ -105,7 +107,7 @@ fn waiting(url: &str) -> String {
 /// has more than `most` characters; `preset` of chunk makes shorter parts.
 pub(super) fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<String>, String> {
     #[derive(serde::Deserialize)]
-    struct Block<'a> {
+    struct EmbedBlock<'a> {
         #[serde(borrow, rename = "type")]
         type_: Str<'a>,
         #[serde(borrow)]
@@ -117,7 +119,7 @@ pub(super) fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<S
     }
     let line = std::str::from_utf8(line).map_err(|e| e.to_string())?;
     let line = codec::without_lone(line);
-    let block: Block<'_> = codec::body(&line).map_err(|e| e.reason.clone())?;
+    let block: EmbedBlock<'_> = codec::body(&line).map_err(|e| e.reason.clone())?;
     let answer = block.kind.is_some_and(|kind| &*kind == "answer");
     if &*block.type_ != "block_final" || !answer || block.parent.is_some() {
         return Ok(None);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink, own};
+use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, own};
 use crate::backoff::Wait;
 
 /// Lines that are written with one call where each is to be accounted for.
@@ -29,7 +29,7 @@ pub enum Existing {
 /// How often the process was asked to open its files anew, as `logrotate` asks with SIGHUP once it has renamed them.
 static REOPENING: AtomicUsize = AtomicUsize::new(0);
 
-/// The wish that files be opened anew, which each does in front of what it writes next.
+/// The request that files be opened anew, which each does in front of what it writes next.
 #[derive(Debug)]
 pub enum Reopening {}
 
@@ -110,7 +110,7 @@ impl FileSink {
     }
 
     /// Opens the file that has the name now, if that was asked for since the last time.
-    fn reopen(&mut self) -> Result<(), Outcome> {
+    fn reopen(&mut self) -> Result<(), SendOutcome> {
         let asked = Reopening::asked();
         if self.asked == usize::MAX || self.asked == asked {
             return Ok(());
@@ -121,9 +121,10 @@ impl FileSink {
                 (self.here, self.behind) = (0, true);
                 Ok(())
             }
-            Err(e) => {
-                Err(Outcome::Retry { wait: Wait::Down, why: format!("cannot be opened anew: {e}") })
-            }
+            Err(e) => Err(SendOutcome::Retry {
+                wait: Wait::Down,
+                why: format!("cannot be opened anew: {e}"),
+            }),
         }
     }
 
@@ -141,7 +142,7 @@ impl FileSink {
     }
 
     /// Opens the file that has the name now, if that is another one than it was. Nothing that was written counts as sent then.
-    fn follow(&mut self) -> Result<(), Outcome> {
+    fn follow(&mut self) -> Result<(), SendOutcome> {
         let (true, Some(file)) = (self.kept, &self.file) else {
             return Ok(());
         };
@@ -159,16 +160,16 @@ impl FileSink {
             }
             Err(e) => format!("the file was removed or replaced, and cannot be made again: {e}"),
         };
-        Err(Outcome::Retry { wait: Wait::Down, why })
+        Err(SendOutcome::Retry { wait: Wait::Down, why })
     }
 
     /// Brings what was written to the disk, into the file that has the name.
-    fn settle(&mut self, lines: usize) -> Result<(), Outcome> {
+    fn settle(&mut self, lines: usize) -> Result<(), SendOutcome> {
         if let (true, Some(file)) = (self.kept, &self.file)
             && let Err(e) = file.sync_data()
         {
             let why = format!("cannot be brought to the disk: {e}");
-            return Err(Outcome::Gone { gone: Gone::Broken, why });
+            return Err(SendOutcome::Gone { gone: Gone::Broken, why });
         }
         self.follow()?;
         self.here += lines as u64;
@@ -211,18 +212,18 @@ impl FileSink {
     }
 
     /// What becomes of a delivery that was not written.
-    fn refused(&self, error: &io::Error) -> Outcome {
+    fn refused(&self, error: &io::Error) -> SendOutcome {
         let why = error.to_string();
         let errno = Errno::from_io_error(error);
         let full = matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG));
         if self.regular && full {
-            return Outcome::Retry { wait: Wait::Down, why };
+            return SendOutcome::Retry { wait: Wait::Down, why };
         }
         let gone = match error.kind() {
             io::ErrorKind::BrokenPipe => Gone::Reader,
             _ => Gone::Broken,
         };
-        Outcome::Gone { gone, why }
+        SendOutcome::Gone { gone, why }
     }
 }
 
@@ -285,8 +286,8 @@ impl Sink for FileSink {
         }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
-        let sent = || Outcome::Sent { receipt: None };
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
+        let sent = || SendOutcome::Sent { receipt: None };
         if let Err(moved) = self.reopen().and_then(|()| self.follow()) {
             return vec![moved];
         }
@@ -330,10 +331,10 @@ impl Sink for FileSink {
         let half = written - whole;
         let last = match self.refused(&error) {
             _ if half == 0 => self.refused(&error),
-            Outcome::Gone { gone, why } if !self.regular => Outcome::Gone { gone, why },
+            SendOutcome::Gone { gone, why } if !self.regular => SendOutcome::Gone { gone, why },
             refused => match self.take_back(half) {
                 Ok(()) => refused,
-                Err(e) => Outcome::Unknown {
+                Err(e) => SendOutcome::Unknown {
                     wait: Wait::Failed,
                     why: format!("{error}, and half a line may have stayed: {e}"),
                 },
@@ -359,7 +360,7 @@ mod tests {
         let name = path.to_str().unwrap();
         let mut sink = FileSink::open(name, Existing::Truncate).unwrap();
         let outcomes = sink.send(&[line(b"a"), line(b"b")]);
-        assert_eq!(outcomes, vec![Outcome::Sent { receipt: None }; 2]);
+        assert_eq!(outcomes, vec![SendOutcome::Sent { receipt: None }; 2]);
         let mut sink = FileSink::open(name, Existing::Append).unwrap();
         sink.send(&[line(b"c")]);
         assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\nc\n");
@@ -374,14 +375,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let mut sink = FileSink::open(path.to_str().unwrap(), Existing::Kept).unwrap();
-        let sent = vec![Outcome::Sent { receipt: None }];
+        let sent = vec![SendOutcome::Sent { receipt: None }];
         assert_eq!(sink.send(&[line(b"a")]), sent);
         for away in [Some("old"), None] {
             match away {
                 Some(name) => std::fs::rename(&path, folder.path().join(name)).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),
             }
-            assert!(matches!(sink.send(&[line(b"b")])[..], [Outcome::Retry { .. }]));
+            assert!(matches!(sink.send(&[line(b"b")])[..], [SendOutcome::Retry { .. }]));
             assert_eq!(sink.send(&[line(b"b")]), sent);
             assert_eq!(std::fs::read(&path).unwrap(), b"b\n");
         }
@@ -423,6 +424,6 @@ mod tests {
     fn a_full_device_is_no_disk_that_empties() {
         let mut sink = FileSink::open("/dev/full", Existing::Truncate).unwrap();
         let outcomes = sink.send(&[line(b"a")]);
-        assert!(matches!(outcomes.as_slice(), [Outcome::Gone { gone: Gone::Broken, .. }]));
+        assert!(matches!(outcomes.as_slice(), [SendOutcome::Gone { gone: Gone::Broken, .. }]));
     }
 }

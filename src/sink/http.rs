@@ -10,7 +10,7 @@ use ureq::{Agent, Error, Timeout};
 use super::address::{Statuses, Web};
 use super::mask::{LONG, masked};
 use super::web::Client;
-use super::{Delivery, Form, Needs, Outcome, Sink, one_by_one};
+use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
 /// How long a connection may take, TLS included.
@@ -46,7 +46,7 @@ impl Sink for HttpSink {
         Needs { form: Form::Event, batch: 1, idempotent: true }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         one_by_one(batch, |delivery| match self.poster.post(delivery.bytes, delivery.id) {
             Ok(answer) => self.poster.outcome(&answer),
             Err(outcome) => outcome,
@@ -80,7 +80,7 @@ impl Poster {
     }
 
     /// Posts JSON. `Err` is what the lack of an answer means.
-    pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, Outcome> {
+    pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, SendOutcome> {
         let client = &self.client;
         let mut request = client.agent.post(&client.url).header("Content-Type", "application/json");
         for (name, value) in &client.headers {
@@ -101,15 +101,15 @@ impl Poster {
     }
 
     /// What an answer says of what was posted.
-    pub(super) fn outcome(&self, answer: &Answer) -> Outcome {
+    pub(super) fn outcome(&self, answer: &Answer) -> SendOutcome {
         let why = self.client.clean(&answer.why());
         match (answer.outcome(why.clone()), &self.retry) {
-            (sent @ Outcome::Sent { .. }, _) | (sent, None) => sent,
+            (sent @ SendOutcome::Sent { .. }, _) | (sent, None) => sent,
             (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
-                (_, false) => Outcome::Failed { why },
-                (Outcome::Failed { why }, true) => {
+                (_, false) => SendOutcome::Failed { why },
+                (SendOutcome::Failed { why }, true) => {
                     let wait = answer.retry_after().map_or(Wait::Failed, Wait::Asked);
-                    Outcome::Retry { wait, why }
+                    SendOutcome::Retry { wait, why }
                 }
                 (outcome, true) => outcome,
             },
@@ -123,7 +123,7 @@ impl Poster {
 }
 
 /// What an error comes to: nothing was sent, or nobody knows.
-fn unanswered(error: &Error, why: String) -> Outcome {
+fn unanswered(error: &Error, why: String) -> SendOutcome {
     use io::ErrorKind as Kind;
     let not_sent = match error {
         Error::HostNotFound
@@ -145,26 +145,26 @@ fn unanswered(error: &Error, why: String) -> Outcome {
     let wait = Wait::Down;
     if let Error::Http(_) = error {
         // No request can be made of it.
-        return Outcome::Failed { why };
+        return SendOutcome::Failed { why };
     }
-    if not_sent { Outcome::Retry { wait, why } } else { Outcome::Unknown { wait, why } }
+    if not_sent { SendOutcome::Retry { wait, why } } else { SendOutcome::Unknown { wait, why } }
 }
 
 impl Answer {
-    fn outcome(&self, why: String) -> Outcome {
+    fn outcome(&self, why: String) -> SendOutcome {
         let asked = self.retry_after().map(Wait::Asked);
         let wait = asked.unwrap_or(match self.status {
             429 | 502..=504 => Wait::Down,
             _ => Wait::Failed,
         });
         match self.status {
-            200..=299 => Outcome::Sent { receipt: self.header("location").map(str::to_owned) },
+            200..=299 => SendOutcome::Sent { receipt: self.header("location").map(str::to_owned) },
             // The request did not arrive whole (RFC 9110, 15.5.9), or is to come again later (RFC 8470, 5.2; RFC 6585, 4).
-            408 | 425 | 429 => Outcome::Retry { wait, why },
-            503 if asked.is_some() => Outcome::Retry { wait, why },
+            408 | 425 | 429 => SendOutcome::Retry { wait, why },
+            503 if asked.is_some() => SendOutcome::Retry { wait, why },
             // The same key is being worked on (draft-ietf-httpapi-idempotency-key-header, 2.7).
-            409 | 500..=599 => Outcome::Unknown { wait, why },
-            _ => Outcome::Failed { why },
+            409 | 500..=599 => SendOutcome::Unknown { wait, why },
+            _ => SendOutcome::Failed { why },
         }
     }
 
@@ -228,7 +228,7 @@ fn shown(location: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)]) -> Outcome {
+    fn answer(status: u16, headers: &[(&'static str, &str)]) -> SendOutcome {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         Answer { status, headers: headers.collect(), body: Vec::new() }.outcome(String::new())
@@ -238,9 +238,9 @@ mod tests {
     fn what_a_status_says() {
         let receipt = Some("/events/1".to_owned());
         let created = answer(201, &[("location", "/events/1")]);
-        assert_eq!(created, Outcome::Sent { receipt });
+        assert_eq!(created, SendOutcome::Sent { receipt });
         let after = |outcome| match outcome {
-            Outcome::Retry { wait, .. } => wait,
+            SendOutcome::Retry { wait, .. } => wait,
             other => panic!("{other:?}"),
         };
         let seconds = after(answer(429, &[("retry-after", "1.5")]));
@@ -260,9 +260,9 @@ mod tests {
         assert_eq!(after(answer(429, &[])), Wait::Down);
         let endless = after(answer(429, &[("retry-after", "1e300")]));
         assert_eq!(endless, Wait::Asked(Duration::MAX));
-        assert!(matches!(answer(503, &[]), Outcome::Unknown { .. }));
-        assert!(matches!(answer(302, &[]), Outcome::Failed { .. }));
-        assert!(matches!(answer(400, &[]), Outcome::Failed { .. }));
+        assert!(matches!(answer(503, &[]), SendOutcome::Unknown { .. }));
+        assert!(matches!(answer(302, &[]), SendOutcome::Failed { .. }));
+        assert!(matches!(answer(400, &[]), SendOutcome::Failed { .. }));
     }
 
     #[test]

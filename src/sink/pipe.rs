@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::{Child, ChildStdin};
 
 use super::command::{command, ended, not_startable};
-use super::{Delivery, Form, Gone, Needs, Outcome, Sink};
+use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink};
 
 /// Lines that are written with one call where each is to be accounted for.
 const BATCH: usize = 64;
@@ -40,7 +40,7 @@ impl PipeSink {
     }
 
     /// Why it takes no more.
-    fn gone(&mut self, error: &io::Error) -> Outcome {
+    fn gone(&mut self, error: &io::Error) -> SendOutcome {
         let status = self.child.take().map(|(mut child, stdin)| {
             drop(stdin);
             child.wait()
@@ -52,7 +52,7 @@ impl PipeSink {
             Some(Err(e)) => (Gone::Broken, e.to_string()),
             None => (Gone::Broken, error.to_string()),
         };
-        Outcome::Gone { gone, why }
+        SendOutcome::Gone { gone, why }
     }
 }
 
@@ -65,7 +65,7 @@ impl Sink for PipeSink {
         let _ = self.stdin();
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let bytes = match batch {
@@ -86,7 +86,7 @@ impl Sink for PipeSink {
         };
         self.buffer = buffer;
         match result {
-            Ok(()) => batch.iter().map(|_| Outcome::Sent { receipt: None }).collect(),
+            Ok(()) => batch.iter().map(|_| SendOutcome::Sent { receipt: None }).collect(),
             Err(e) => vec![self.gone(&e)],
         }
     }

@@ -16,11 +16,11 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
-use super::{Delivery, Form, Needs, Outcome, Sink};
+use super::{Delivery, Form, Needs, SendOutcome, Sink};
 use crate::backoff::Wait;
 use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
-use crate::run::{complain, give_back, unnamed};
+use crate::run::{anonymous_temp_file, punch_hole, warn_user};
 
 /// Readers at one time; more are turned away.
 const MAX_READERS: usize = 64;
@@ -76,7 +76,7 @@ impl UnixSink {
         let listener = UnixListener::from(socket);
         let state = State { start: 0, end: 0, closed: false, readers: 0, progress: Instant::now() };
         let log = Arc::new(Log {
-            file: unnamed()?,
+            file: anonymous_temp_file()?,
             limit: limit.max(1),
             place: Mutex::new(state),
             more: Condvar::new(),
@@ -107,7 +107,7 @@ impl Sink for UnixSink {
         Needs { form: Form::Bulk, batch: 1, idempotent: false }
     }
 
-    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<Outcome> {
+    fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         let mut outcomes = Vec::new();
         for delivery in batch {
             let feed: &[u8] = match delivery.form {
@@ -115,9 +115,9 @@ impl Sink for UnixSink {
                 Form::Bulk => b"",
             };
             match self.log.append(delivery.bytes, feed) {
-                Ok(()) => outcomes.push(Outcome::Sent { receipt: None }),
+                Ok(()) => outcomes.push(SendOutcome::Sent { receipt: None }),
                 Err(e) => {
-                    outcomes.push(Outcome::Retry {
+                    outcomes.push(SendOutcome::Retry {
                         wait: Wait::Down,
                         why: format!("cannot keep it for readers: {e}"),
                     });
@@ -146,7 +146,7 @@ impl Sink for UnixSink {
                         n => format!("{n} readers were"),
                     }
                 );
-                complain(text.as_bytes());
+                warn_user(text.as_bytes());
                 break;
             }
             let woken = self.log.more.wait_timeout(state, left);
@@ -179,7 +179,7 @@ impl Log {
         (state.start, state.end) = (new_start, new_end);
         drop(state);
         if new_start > start {
-            give_back(&self.file, start, new_start);
+            punch_hole(&self.file, start, new_start);
         }
         self.more.notify_all();
         Ok(())

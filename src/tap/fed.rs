@@ -145,7 +145,7 @@ impl Stage for Fed {
         match &mut self.input {
             Input::Agent(tap) => {
                 if !self.any {
-                    tap.guard().ask_fail("missing_result", EMPTY);
+                    tap.guard().request_fail("missing_result", EMPTY);
                     io.err.extend_from_slice(format!("spile: {EMPTY}\n").as_bytes());
                 }
                 Stage::on_end(&mut **tap, now, io);

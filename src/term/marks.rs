@@ -67,7 +67,7 @@ const MAX_WORD: usize = 13;
 /// Follows one output, which may come in pieces, and writes it without such marks.
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
-    place: Place,
+    place: MarkPlace,
     /// The beginning of the line, as long as it may still become a mark.
     held: String,
     /// The end of the last word, in lower case.
@@ -76,7 +76,7 @@ pub struct Marks {
 
 /// Where in its line the text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
+enum MarkPlace {
     #[default]
     FirstColumn,
     /// Only white space stands before it.
@@ -108,10 +108,10 @@ impl Marks {
         if matches!(c, '\n' | '\r') {
             self.end_line(out);
             out.push(c);
-        } else if self.place == Place::Within {
+        } else if self.place == MarkPlace::Within {
             self.put_within(c, out);
         } else if self.held.is_empty() && is_blank(c) {
-            self.place = Place::Indented;
+            self.place = MarkPlace::Indented;
             out.push(c);
         } else {
             self.put_at_start(forbidden, c, out);
@@ -137,7 +137,7 @@ impl Marks {
         if whole {
             out.push('\\');
         }
-        self.place = Place::Within;
+        self.place = MarkPlace::Within;
         for c in std::mem::take(&mut self.held).chars() {
             self.put_within(c, out);
         }
@@ -165,8 +165,8 @@ impl Marks {
 }
 
 /// The marks that may stand at this place.
-fn marks(forbidden: Forbidden, place: Place) -> impl Iterator<Item = &'static Mark> {
-    let first = if place == Place::FirstColumn { FIRST_COLUMN.as_slice() } else { &[] };
+fn marks(forbidden: Forbidden, place: MarkPlace) -> impl Iterator<Item = &'static Mark> {
+    let first = if place == MarkPlace::FirstColumn { FIRST_COLUMN.as_slice() } else { &[] };
     let own = if forbidden == Forbidden::OwnLines { OWN_LINES.as_slice() } else { &[] };
     COMMANDS.iter().chain(first).chain(own)
 }

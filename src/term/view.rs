@@ -4,6 +4,7 @@
 //! colour and width. The `session` and `exit` of a process are one dim line each in both: a log wants to know them too.
 //! `text` is the main agent's answer alone; a turn that did not complete is then told to stderr.
 
+mod check_result;
 mod human;
 mod page;
 mod plain_text;
@@ -13,14 +14,13 @@ mod strip;
 #[cfg(test)]
 mod tests;
 mod tool;
-mod verdict;
 mod words;
 
 use crate::codec::{self, Fields, Lines, Malformed, Piece};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
-use crate::stage::{Complaints, Io, Reading, Stage};
+use crate::stage::{Io, Reading, Stage, Warnings};
 use crate::time::Time;
 
 use human::Human;
@@ -81,7 +81,7 @@ struct Each {
     face: Face,
     outcome: Option<Outcome>,
     strict: bool,
-    complaints: Complaints,
+    warnings: Warnings,
 }
 
 enum Face {
@@ -103,7 +103,7 @@ impl View {
                 face,
                 outcome: options.exit_from_stream.then(Outcome::default),
                 strict: options.reading.strict,
-                complaints: Complaints::default(),
+                warnings: Warnings::default(),
             },
         }
     }
@@ -114,7 +114,7 @@ impl Each {
         match piece {
             Piece::Line { number, bytes, .. } => {
                 if let Err(why) = self.line(bytes, io) {
-                    self.complaints.say(io, number, why.offset, &why.reason);
+                    self.warnings.warn(io, number, why.offset, &why.reason);
                     if let Face::Human(human) = &mut self.face {
                         human.malformed(bytes, &mut io.out);
                     }
@@ -123,7 +123,7 @@ impl Each {
             Piece::Long { number, bytes, first, .. } => {
                 if first {
                     let reason = "line too long to look at (see --max-line)";
-                    self.complaints.say(io, number, 0, reason);
+                    self.warnings.warn(io, number, 0, reason);
                 }
                 if let Face::Human(human) = &mut self.face {
                     human.long(bytes, &mut io.out);
@@ -185,7 +185,7 @@ impl Stage for View {
     fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
         self.each.page().now = now;
         self.lines.restart(|piece| self.each.piece(piece, io));
-        self.each.complaints.set_source(name);
+        self.each.warnings.set_source(name);
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -212,7 +212,7 @@ impl Stage for View {
     }
 
     fn exit(&self) -> Exit {
-        let malformed = self.each.strict && self.each.complaints.count() > 0;
+        let malformed = self.each.strict && self.each.warnings.count() > 0;
         let outcome = self.each.outcome.as_ref().map_or(Exit::Success, Outcome::exit);
         outcome.or(if malformed { Exit::Malformed } else { Exit::Success })
     }

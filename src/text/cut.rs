@@ -9,7 +9,7 @@ mod lines;
 pub(crate) mod tests;
 
 use super::units::{Limits, Size, is_blank, shows};
-use decide::{Cut, Verdict};
+use decide::{Cut, CutDecision};
 use lines::Lines;
 
 /// The least that a part can be limited to, in any unit: less has no room for a fence.
@@ -126,7 +126,7 @@ impl Cutter {
     fn decide(&mut self, each: &mut impl FnMut(Part)) {
         while self.lines.text().len() >= self.next_try {
             let verdict = match self.open.take().or_else(|| decide::open(&self.lines)) {
-                None => Verdict::Wait(1),
+                None => CutDecision::Wait(1),
                 Some(open) => {
                     let verdict = decide::decide(&self.options, &self.lines, &open);
                     self.open = Some(open);
@@ -134,10 +134,10 @@ impl Cutter {
                 }
             };
             match verdict {
-                Verdict::Wait(more) => {
+                CutDecision::Wait(more) => {
                     self.next_try = self.lines.text().len() + more.max(1);
                 }
-                Verdict::Cut(cut) => match self.settled(cut) {
+                CutDecision::Cut(cut) => match self.settled(cut) {
                     None => self.next_try = self.lines.text().len() + 1,
                     Some(cut) => {
                         self.next_try = if cut.last { usize::MAX } else { 0 };

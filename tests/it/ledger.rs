@@ -1,4 +1,4 @@
-//! The delivery ledger against crash scenarios: the real lanes and the real store, with a sink that only counts. A crash
+//! The delivery ledger against crash scenarios: the real queues and the real store, with a sink that only counts. A crash
 //! drops everything that is in memory; what is on disk is opened again.
 
 use std::collections::BTreeMap;
@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use spile::codec;
-use spile::ledger::{Ability, Asked, InDoubt, Mark, Options, Outcome, Row, State};
+use spile::ledger::{Ability, DeliveryOutcome, InDoubt, Mark, Options, ProbeAnswer, Row, State};
 use spile::run::ledger::{
-    Desk, Line, Look, Lookup, Parcel, Planned, Planning, Shared, Store, Task,
+    Driver, Line, Look, Lookup, OwnedDelivery, Planned, Planning, Shared, Store, Task,
 };
 use spile::time::Time;
 
@@ -26,9 +26,9 @@ pub struct Channel {
 }
 
 impl Channel {
-    pub fn apply(&mut self, now: Time, parcel: &Parcel) {
-        let Some(id) = &parcel.id else { return };
-        let text = String::from_utf8(parcel.bytes.clone()).unwrap();
+    pub fn apply(&mut self, now: Time, delivery: &OwnedDelivery) {
+        let Some(id) = &delivery.id else { return };
+        let text = String::from_utf8(delivery.bytes.clone()).unwrap();
         let count = self.effect.entry(id.clone()).or_default();
         if self.dedupes && *count > 0 {
             return;
@@ -53,7 +53,7 @@ pub struct World {
 pub struct Process {
     pub shared: Shared,
     pub planning: Planning,
-    pub desk: Desk,
+    pub driver: Driver,
     pub sink: i64,
 }
 
@@ -90,7 +90,7 @@ impl World {
         let shared = Shared::new(store);
         Ok(Process {
             planning: Planning::new(shared.clone()),
-            desk: Desk::open(shared.clone(), sink, self.options)?,
+            driver: Driver::open(shared.clone(), sink, self.options)?,
             shared,
             sink,
         })
@@ -98,33 +98,37 @@ impl World {
 
     /// Runs a process to where it waits for nothing but a person or new input. `says` decides what the sink does with a
     /// delivery before it is applied: `None` applies it.
-    pub fn drive(&mut self, process: &mut Process, mut says: impl FnMut(&str) -> Option<Outcome>) {
+    pub fn drive(
+        &mut self,
+        process: &mut Process,
+        mut says: impl FnMut(&str) -> Option<DeliveryOutcome>,
+    ) {
         for _ in 0..10_000 {
-            match process.desk.next(self.now).unwrap() {
+            match process.driver.next(self.now).unwrap() {
                 Task::Idle => return,
                 Task::Wait(until) => self.now = until,
                 Task::Ask(questions) => {
                     for q in questions {
                         self.asked.push(q.id.clone());
                         let there = self.channel.effect.contains_key(&q.id);
-                        let answer = if there { Asked::Sent } else { Asked::NotSent };
-                        process.desk.answered(self.now, q.position, answer);
+                        let answer = if there { ProbeAnswer::Sent } else { ProbeAnswer::NotSent };
+                        process.driver.answered(self.now, q.position, answer);
                     }
                 }
-                Task::Send(parcels) => {
+                Task::Send(deliveries) => {
                     let mut stopped = false;
-                    for parcel in parcels {
-                        let outcome = match parcel.id.as_deref().filter(|_| !stopped) {
+                    for delivery in deliveries {
+                        let outcome = match delivery.id.as_deref().filter(|_| !stopped) {
                             Some(id) => says(id),
-                            None => Some(Outcome::NotTried),
+                            None => Some(DeliveryOutcome::NotTried),
                         };
                         if outcome.is_none() {
-                            self.channel.apply(self.now, &parcel);
+                            self.channel.apply(self.now, &delivery);
                         }
                         stopped |= outcome.is_some();
-                        if let Some(position) = parcel.position {
-                            let outcome = outcome.unwrap_or(Outcome::Sent(None));
-                            process.desk.outcome(self.now, position, outcome);
+                        if let Some(position) = delivery.position {
+                            let outcome = outcome.unwrap_or(DeliveryOutcome::Sent(None));
+                            process.driver.outcome(self.now, position, outcome);
                         }
                     }
                 }
@@ -151,10 +155,10 @@ impl World {
             .collect();
         let planned = process.planning.plan(self.now, &lines)?;
         for (_, stream) in &planned.grown {
-            process.desk.grown(stream);
+            process.driver.grown(stream);
         }
         for p in &planned.passing {
-            process.desk.pass(&p.stream, p.after, p.line.clone());
+            process.driver.pass(&p.stream, p.after, p.line.clone());
         }
         Ok(planned)
     }
@@ -251,7 +255,7 @@ fn crash(world: &mut World, instant: &str) {
     if instant.starts_with("after sent(c2)") {
         return world.drive(&mut process, |_| None);
     }
-    let Task::Send(parcels) = process.desk.next(world.now).unwrap() else {
+    let Task::Send(deliveries) = process.driver.next(world.now).unwrap() else {
         panic!("nothing is sent");
     };
     assert_eq!(world.state(&id("s", 0)), State::Sending);
@@ -259,18 +263,18 @@ fn crash(world: &mut World, instant: &str) {
         "after sending(c0) durable, before the request leaves"
         | "after the request left, before the sink applied it" => {}
         "after the sink applied it, before the response" => {
-            world.channel.apply(world.now, &parcels[0]);
+            world.channel.apply(world.now, &deliveries[0]);
         }
         "after the response, before sent(c0) is durable" => {
-            world.channel.apply(world.now, &parcels[0]);
-            let position = parcels[0].position.unwrap();
-            process.desk.outcome(world.now, position, Outcome::Sent(None));
+            world.channel.apply(world.now, &deliveries[0]);
+            let position = deliveries[0].position.unwrap();
+            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
         }
         "after sent(c0) durable, before sending(c1)" => {
-            world.channel.apply(world.now, &parcels[0]);
-            let position = parcels[0].position.unwrap();
-            process.desk.outcome(world.now, position, Outcome::Sent(None));
-            process.desk.commit().unwrap();
+            world.channel.apply(world.now, &deliveries[0]);
+            let position = deliveries[0].position.unwrap();
+            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+            process.driver.commit().unwrap();
         }
         other => panic!("no such instant: {other}"),
     }
@@ -280,7 +284,7 @@ fn crash(world: &mut World, instant: &str) {
 fn worlds(case: &serde_json::Value) -> Vec<World> {
     let options = match case["policy"].as_str().unwrap() {
         "auto" => Options::new(Ability::Idempotent(WINDOW)),
-        "reconcile" => Options::new(Ability::Asked),
+        "reconcile" => Options::new(Ability::Probed),
         "resend" => return vec![World::blind(InDoubt::Resend)],
         "hold" => return vec![World::blind(InDoubt::Hold)],
         "skip" => return vec![World::blind(InDoubt::Skip)],
@@ -325,9 +329,9 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
                 }
             }
             "exit" => {
-                let held: Vec<&str> = process.desk.held().map(|(_, id, ..)| id).collect();
+                let held: Vec<&str> = process.driver.held().map(|(_, id, ..)| id).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
-                assert!(process.desk.owed().unwrap() > 0);
+                assert!(process.driver.owed().unwrap() > 0);
             }
             "reconcile_calls" => {
                 let first = world.asked.first().map(|id| short(id));

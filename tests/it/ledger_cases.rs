@@ -1,4 +1,4 @@
-//! The crash scenarios that other projects met, each against the real lanes and the real store.
+//! The crash scenarios that other projects met, each against the real queues and the real store.
 
 mod ids;
 
@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use spile::backoff::Wait;
-use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, Outcome, State};
+use spile::ledger::{Ability, Change, DeliveryOutcome, Held, InDoubt, Mark, Options, State};
 use spile::run::ledger::{Resolve, Store, Task, Which};
 use spile::time::Time;
 
@@ -24,8 +24,11 @@ const PLAYS: &[(&str, Play)] = &[
     ("permanent error stops retries at once", permanent_error),
     ("replay is paced", paced),
     ("recovery has a time budget, tail is deferred without raising its retry count", budget),
-    ("an entry in backoff does not block the ready ones behind it (other lane)", backoff_of_lanes),
-    ("an entry in backoff DOES block later chunks of its own lane", backoff_of_lanes),
+    (
+        "an entry in backoff does not block the ready ones behind it (other queue)",
+        backoff_of_queues,
+    ),
+    ("an entry in backoff DOES block later chunks of its own queue", backoff_of_queues),
     ("deadline overflow (huge max-recovery) is clamped", overflow),
     ("ack is idempotent", acked_twice),
     ("stale ack does not remove a failed entry", stale_ack),
@@ -72,31 +75,31 @@ fn begin(world: &World, lines: &[String]) -> Process {
     process
 }
 
-fn retry() -> Option<Outcome> {
-    Some(Outcome::Retry(Wait::Failed, "no connection".to_owned()))
+fn retry() -> Option<DeliveryOutcome> {
+    Some(DeliveryOutcome::Retry(Wait::Failed, "no connection".to_owned()))
 }
 
 /// One step: what is sent, with these outcomes; the ids.
-fn step(world: &mut World, process: &mut Process, outcomes: &[Outcome]) -> Vec<String> {
-    let Task::Send(parcels) = process.desk.next(world.now).unwrap() else {
+fn step(world: &mut World, process: &mut Process, outcomes: &[DeliveryOutcome]) -> Vec<String> {
+    let Task::Send(deliveries) = process.driver.next(world.now).unwrap() else {
         panic!("nothing is sent");
     };
     let mut outcomes = outcomes.iter().cloned();
-    for parcel in &parcels {
-        let outcome = outcomes.next().unwrap_or(Outcome::NotTried);
-        if matches!(outcome, Outcome::Sent(_)) {
-            world.channel.apply(world.now, parcel);
+    for delivery in &deliveries {
+        let outcome = outcomes.next().unwrap_or(DeliveryOutcome::NotTried);
+        if matches!(outcome, DeliveryOutcome::Sent(_)) {
+            world.channel.apply(world.now, delivery);
         }
-        process.desk.outcome(world.now, parcel.position.unwrap(), outcome);
+        process.driver.outcome(world.now, delivery.position.unwrap(), outcome);
     }
-    process.desk.commit().unwrap();
-    parcels.into_iter().filter_map(|p| p.id).collect()
+    process.driver.commit().unwrap();
+    deliveries.into_iter().filter_map(|p| p.id).collect()
 }
 
 fn second_fails() {
     let mut world = idempotent();
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Sent(None), retry().unwrap()]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None), retry().unwrap()]);
     let states = [0, 1, 2].map(|n| world.state(&id("s", n)));
     assert_eq!(states, [State::Sent, State::Planned, State::Planned]);
     assert_eq!(world.row(&id("s", 2)).tries, 0, "it was not tried");
@@ -123,17 +126,17 @@ fn rate_limited() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
     let wait = Duration::from_secs(40);
-    let limited = Outcome::Retry(Wait::Asked(wait), "429".to_owned());
+    let limited = DeliveryOutcome::Retry(Wait::Asked(wait), "429".to_owned());
     step(&mut world, &mut process, &[limited]);
     let row = world.row(&id("s", 0));
     assert_eq!((row.state, row.tries), (State::Planned, 0));
-    assert_eq!(process.desk.next(world.now).unwrap(), Task::Wait(world.now + wait));
+    assert_eq!(process.driver.next(world.now).unwrap(), Task::Wait(world.now + wait));
 }
 
 fn max_retries() {
     for (outcome, state) in [
         (retry().unwrap(), State::Planned),
-        (Outcome::Unknown(Wait::Failed, "no answer".to_owned()), State::Sending),
+        (DeliveryOutcome::Unknown(Wait::Failed, "no answer".to_owned()), State::Sending),
     ] {
         let mut world = idempotent();
         let mut process = begin(&world, &plan("s"));
@@ -146,7 +149,7 @@ fn max_retries() {
         let row = world.row(&id("s", 0));
         assert_eq!(row.state, state);
         assert!(row.note.starts_with("no "), "{}", row.note);
-        let held: Vec<Held> = process.desk.held().map(|(.., why)| why).collect();
+        let held: Vec<Held> = process.driver.held().map(|(.., why)| why).collect();
         assert_eq!(held, [Held::NextRun], "and the next run tries it again");
     }
 }
@@ -160,14 +163,14 @@ fn permanent_error() {
         world.drive(&mut process, |what| {
             let refused = what == id("s", 0);
             tries += u32::from(refused);
-            refused.then(|| Outcome::Refused("400 bad request".to_owned()))
+            refused.then(|| DeliveryOutcome::Refused("400 bad request".to_owned()))
         });
         assert_eq!(tries, 1);
         assert_eq!(world.state(&id("s", 0)), State::Failed);
         let ours = world.channel.order.iter().filter(|id| id.starts_with('s'));
         assert_eq!(ours.count(), if goes_on { 2 } else { 0 });
         let others = world.channel.order.iter().filter(|id| id.starts_with('t'));
-        assert_eq!(others.count(), 3, "other lanes go on");
+        assert_eq!(others.count(), 3, "other queues go on");
     }
 }
 
@@ -183,7 +186,7 @@ fn paced() {
 fn budget() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Sent(None)]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
     drop(process);
     for n in [1, 2] {
         let row = world.row(&id("s", n));
@@ -191,7 +194,7 @@ fn budget() {
     }
 }
 
-fn backoff_of_lanes() {
+fn backoff_of_queues() {
     let mut world = idempotent();
     let lines: Vec<String> =
         plan("s").into_iter().zip(plan("t")).flat_map(|(a, b)| [a, b]).collect();
@@ -200,10 +203,10 @@ fn backoff_of_lanes() {
     let sent = step(
         &mut world,
         &mut process,
-        &[Outcome::Sent(None), Outcome::Sent(None), Outcome::Sent(None)],
+        &[DeliveryOutcome::Sent(None), DeliveryOutcome::Sent(None), DeliveryOutcome::Sent(None)],
     );
-    assert_eq!(sent, [0, 1, 2].map(|n| id("t", n)), "the other lane goes, its own waits");
-    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Wait(_)));
+    assert_eq!(sent, [0, 1, 2].map(|n| id("t", n)), "the other queue goes, its own waits");
+    assert!(matches!(process.driver.next(world.now).unwrap(), Task::Wait(_)));
 }
 
 fn overflow() {
@@ -212,9 +215,9 @@ fn overflow() {
     world.options.pace = Duration::MAX;
     world.options.tries = u32::MAX;
     let mut process = begin(&world, &plan("s"));
-    let endless = Outcome::Retry(Wait::Asked(Duration::MAX), "later".to_owned());
+    let endless = DeliveryOutcome::Retry(Wait::Asked(Duration::MAX), "later".to_owned());
     step(&mut world, &mut process, &[endless]);
-    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Wait(_)));
+    assert!(matches!(process.driver.next(world.now).unwrap(), Task::Wait(_)));
 }
 
 fn change(world: &World, id: &str, state: State) -> Change {
@@ -243,7 +246,7 @@ fn acked_twice() {
 fn stale_ack() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Refused("400".to_owned())]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Refused("400".to_owned())]);
     drop(process);
     let ack = change(&world, &id("s", 0), State::Sent);
     let mut store = Store::open(&world.path).unwrap();
@@ -284,10 +287,10 @@ fn stale_snapshot() {
     drop(begin(&other, &plan("s")));
     let mut process = world.start();
     // It has looked at its rows, and is about to send; then another one's work appears in the ledger.
-    process.desk.pass("s", 0, "{}".to_owned());
-    assert!(matches!(process.desk.next(world.now).unwrap(), Task::Send(_)));
+    process.driver.pass("s", 0, "{}".to_owned());
+    assert!(matches!(process.driver.next(world.now).unwrap(), Task::Send(_)));
     let mut theirs = other.start();
-    step(&mut other, &mut theirs, &[Outcome::Sent(None)]);
+    step(&mut other, &mut theirs, &[DeliveryOutcome::Sent(None)]);
     drop(theirs);
     world.sql(&format!(
         "ATTACH '{}' AS other; UPDATE main.delivery SET (state, mark, tries, changed, not_before, note, line, open, hash) =
@@ -307,17 +310,17 @@ fn backoff_after_restart() {
     let mut process = begin(&world, &plan("s"));
     let until = world.row(&id("s", 0)).not_before;
     assert!(until > world.now);
-    assert_eq!(process.desk.next(world.now).unwrap(), Task::Wait(until));
+    assert_eq!(process.driver.next(world.now).unwrap(), Task::Wait(until));
 }
 
 fn disk_fails_while_sending() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Sent(None)]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
     world.break_disk("NEW.state = 'sending'");
-    assert!(process.desk.next(world.now).is_err());
+    assert!(process.driver.next(world.now).is_err());
     world.mend_disk();
-    let again = process.desk.next(world.now).unwrap_err();
+    let again = process.driver.next(world.now).unwrap_err();
     assert!(format!("{again:#}").contains("nothing more is sent"), "{again:#}");
     assert_eq!(world.channel.order.len(), 1);
     drop(process);
@@ -328,13 +331,13 @@ fn disk_fails_while_sending() {
 fn disk_fails_when_sent() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
-    world.channel.apply(world.now, &parcels[0]);
-    process.desk.outcome(world.now, parcels[0].position.unwrap(), Outcome::Sent(None));
+    let Task::Send(deliveries) = process.driver.next(world.now).unwrap() else { panic!() };
+    world.channel.apply(world.now, &deliveries[0]);
+    process.driver.outcome(world.now, deliveries[0].position.unwrap(), DeliveryOutcome::Sent(None));
     world.break_disk("NEW.state = 'sent'");
-    assert!(process.desk.next(world.now).is_err());
+    assert!(process.driver.next(world.now).is_err());
     world.mend_disk();
-    assert!(process.desk.next(world.now).is_err(), "nothing more is sent");
+    assert!(process.driver.next(world.now).is_err(), "nothing more is sent");
     assert_eq!(world.state(&id("s", 0)), State::Sending);
     drop(process);
     world.run(&plan("s"));

@@ -42,7 +42,7 @@ fn ledger() -> (World, Vec<u8>) {
     let mut left = 30;
     world.drive(&mut process, |_| {
         left -= 1;
-        (left <= 0).then(|| spile::ledger::Outcome::Refused("enough".to_owned()))
+        (left <= 0).then(|| spile::ledger::DeliveryOutcome::Refused("enough".to_owned()))
     });
     drop(process);
     world.sql("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -94,19 +94,19 @@ fn play(bytes: &[u8], lines: &[String], tally: &mut Tally) {
 }
 
 fn send_all(world: &mut World, process: &mut Process, lines: &[String]) -> anyhow::Result<()> {
-    use spile::ledger::Outcome;
+    use spile::ledger::DeliveryOutcome;
     use spile::run::ledger::Task;
     world.plan(process, lines)?;
     loop {
-        match process.desk.next(world.now)? {
+        match process.driver.next(world.now)? {
             Task::Idle => return Ok(()),
             Task::Wait(until) => world.now = until,
             Task::Ask(_) => panic!("nobody can be asked"),
-            Task::Send(parcels) => {
-                for parcel in parcels {
-                    world.channel.apply(world.now, &parcel);
-                    if let Some(position) = parcel.position {
-                        process.desk.outcome(world.now, position, Outcome::Sent(None));
+            Task::Send(deliveries) => {
+                for delivery in deliveries {
+                    world.channel.apply(world.now, &delivery);
+                    if let Some(position) = delivery.position {
+                        process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
                     }
                 }
             }

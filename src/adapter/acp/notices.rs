@@ -4,7 +4,7 @@ use super::super::prelude::*;
 use super::calls::parent;
 
 /// Emits an update of another kind.
-pub(super) fn say(kind: &str, update: &Value, emit: &mut Emit<'_>) {
+pub(super) fn emit_text(kind: &str, update: &Value, emit: &mut Emit<'_>) {
     let (status, message) = match kind {
         "plan" | "plan_update" => {
             let entries = update.get("plan").unwrap_or(update).items("entries");

@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// Starts what waits and forgets the turn, which ends now; the answer is what it used.
-    fn close(&mut self, used: &Value, emit: &mut Emit<'_>) -> Spent {
+    fn close(&mut self, used: &Value, emit: &mut Emit<'_>) -> UsageAndCost {
         self.calls.start_all(emit);
         self.prompt = None;
         self.history = History::Over;
@@ -132,7 +132,7 @@ impl Session {
         let cost = self.cost_before.zip(self.cost).map(|(before, now)| now - before);
         self.cost_before = self.cost.or(self.cost_before);
         let cost_usd = cost.filter(|cost| *cost >= 0.0);
-        Spent { usage: usage(used), cost_usd, ..Spent::default() }
+        UsageAndCost { usage: usage(used), cost_usd, ..UsageAndCost::default() }
     }
 
     pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
@@ -162,7 +162,7 @@ impl Session {
                 if kind == "usage_update" && cost.text("currency") == "USD" {
                     self.cost = cost.at("amount").as_f64().or(self.cost);
                 }
-                notices::say(kind, update, emit);
+                notices::emit_text(kind, update, emit);
             }
         }
     }

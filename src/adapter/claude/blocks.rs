@@ -3,7 +3,7 @@
 use super::super::prelude::*;
 use std::borrow::Cow;
 
-use super::wire::{self, Block, Body, Message};
+use super::wire::{self, Body, ContentBlock, Message};
 use super::{Answer, Claude, Reasoning, notices};
 use crate::codec::{self, Cursor};
 use crate::event::Raw;
@@ -13,7 +13,7 @@ impl Claude {
         &mut self,
         line: &str,
         message: &Message<'_>,
-        (body, blocks): (&Body<'_>, &[Block<'_>]),
+        (body, blocks): (&Body<'_>, &[ContentBlock<'_>]),
         emit: &mut Emit<'_>,
     ) {
         let parent = message.parent.as_deref();
@@ -43,7 +43,7 @@ impl Claude {
     pub(super) fn block(
         &mut self,
         line: &str,
-        (at, block): (usize, &Block<'_>),
+        (at, block): (usize, &ContentBlock<'_>),
         message: &Message<'_>,
         emit: &mut Emit<'_>,
     ) {
@@ -76,7 +76,7 @@ impl Claude {
     fn tool_result(
         &mut self,
         id: &str,
-        block: &Block<'_>,
+        block: &ContentBlock<'_>,
         message: &Message<'_>,
         emit: &mut Emit<'_>,
     ) {

@@ -58,13 +58,13 @@ pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) 
     }
     let message = open.then_some("the session goes on");
     let notice = Notice { kind: "session", message, ..Notice::default() };
-    if !say_rest(&notice, fields, told, emit) && open {
+    if !emit_rest(&notice, fields, told, emit) && open {
         emit.notice(&notice);
     }
 }
 
 /// Emits a status of which the data is the fields that are neither routing nor null nor `told`; `false` if none is left.
-fn say_rest(
+fn emit_rest(
     notice: &Notice<'_>,
     fields: &Fields<'_>,
     told: impl Fn(&str) -> bool,
@@ -102,7 +102,7 @@ pub(super) fn marks(message: &Message<'_>, emit: &mut Emit<'_>) {
 
 impl Notices {
     /// Emits a message as the status that fits it.
-    pub(super) fn say(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
+    pub(super) fn emit_text(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let (type_, parent) = (text(fields, "type"), fields.text("parent_tool_use_id"));
         let (kind, message) = match &*type_ {
             "system" => self.system(&text(fields, "subtype"), fields),
@@ -113,7 +113,7 @@ impl Notices {
         let notice = Notice { kind, message, data: None, parent: parent.as_deref() };
         if kind == "info" && type_ != "system" {
             emit.status_raw(&notice, line);
-        } else if !say_rest(&notice, fields, |_| false, emit) {
+        } else if !emit_rest(&notice, fields, |_| false, emit) {
             emit.status_raw(&notice, "{}");
         }
     }

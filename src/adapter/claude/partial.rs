@@ -17,7 +17,7 @@ const MAX_HELD: usize = 1024;
 type At = (u64, u64);
 
 /// The sub-agent's tool call, and the index of a block in the message that it is saying.
-type Place<'a> = (Option<&'a str>, u64);
+type BlockPlace<'a> = (Option<&'a str>, u64);
 
 /// The messages, texts and tools that are being streamed.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ struct Streamed {
     parent: Option<String>,
     kind: TextKind,
     key: String,
-    said: Said,
+    said: StreamedText,
 }
 
 /// A tool whose input is not complete.
@@ -69,14 +69,20 @@ impl Partial {
         number
     }
 
-    fn at(&mut self, (parent, index): Place<'_>) -> At {
+    fn at(&mut self, (parent, index): BlockPlace<'_>) -> At {
         let message = self.messages.iter().find(|m| m.parent.as_deref() == parent);
         let number = message.map(|m| m.number);
         (number.unwrap_or_else(|| self.message(parent, "")), index)
     }
 
     /// A piece of a text.
-    pub fn delta(&mut self, place: Place<'_>, kind: TextKind, delta: &str, emit: &mut Emit<'_>) {
+    pub fn delta(
+        &mut self,
+        place: BlockPlace<'_>,
+        kind: TextKind,
+        delta: &str,
+        emit: &mut Emit<'_>,
+    ) {
         if delta.is_empty() {
             return;
         }
@@ -99,7 +105,7 @@ impl Partial {
             parent: parent.map(str::to_owned),
             kind,
             key: format!("{}/{}", at.0, at.1),
-            said: Said::default(),
+            said: StreamedText::default(),
         });
         self.texts.len() - 1
     }
@@ -126,7 +132,7 @@ impl Partial {
     }
 
     /// A block is over; if it is a tool that waits, it starts.
-    pub fn stop(&mut self, place: Place<'_>, emit: &mut Emit<'_>) {
+    pub fn stop(&mut self, place: BlockPlace<'_>, emit: &mut Emit<'_>) {
         let at = self.at(place);
         for Streamed { key, kind, said, .. } in self.texts.iter_mut().filter(|s| s.at == at) {
             said.stop(&Text { key, kind: *kind, parent: place.0 }, emit);
@@ -137,7 +143,7 @@ impl Partial {
     }
 
     /// A tool begins whose input will come.
-    pub fn hold(&mut self, place: Place<'_>, (id, name): (&str, &str), emit: &mut Emit<'_>) {
+    pub fn hold(&mut self, place: BlockPlace<'_>, (id, name): (&str, &str), emit: &mut Emit<'_>) {
         if self.tools.len() >= MAX_HELD {
             self.start_held(0, emit);
         }
@@ -147,7 +153,7 @@ impl Partial {
     }
 
     /// A piece of a tool's input; what grows past [`MAX_LINE`] is cut off, and so no JSON any more.
-    pub fn input(&mut self, place: Place<'_>, json: &str) {
+    pub fn input(&mut self, place: BlockPlace<'_>, json: &str) {
         let at = self.at(place);
         let held = self.tools.iter_mut().find(|h| h.at == at);
         if let Some(held) = held.filter(|h| h.input.len() + json.len() <= MAX_LINE) {

@@ -62,7 +62,7 @@ impl Results {
         }
         report(fields, emit);
         let total = fields.number("total_cost_usd").or_else(|| fields.number("cost_usd"));
-        let spent = Spent {
+        let spent = UsageAndCost {
             usage: fields.get("usage").and_then(|usage| dialect.usage(usage)),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
@@ -130,7 +130,7 @@ impl Results {
 
 /// The statuses of a result: denied calls, and the tokens of each model.
 fn report(fields: &Fields<'_>, emit: &mut Emit<'_>) {
-    let mut say = |kind, message: &str, keys: &[&str]| {
+    let mut emit_text = |kind, message: &str, keys: &[&str]| {
         let notice = Notice { kind, message: Some(message), ..Notice::default() };
         emit.status_of(&notice, |data| {
             for key in keys {
@@ -140,10 +140,10 @@ fn report(fields: &Fields<'_>, emit: &mut Emit<'_>) {
     };
     let denied = fields.list("permission_denials").len();
     if denied > 0 {
-        say("permission", &format!("denied tool calls: {denied}"), &["permission_denials"]);
+        emit_text("permission", &format!("denied tool calls: {denied}"), &["permission_denials"]);
     }
     if let Some(models) = fields.object("modelUsage").filter(|models| !models.0.is_empty()) {
         let names: Vec<&str> = models.0.iter().map(|(name, _)| &**name).collect();
-        say("usage", &one_line(&names.join(", ")), &["modelUsage", "num_turns"]);
+        emit_text("usage", &one_line(&names.join(", ")), &["modelUsage", "num_turns"]);
     }
 }

@@ -59,6 +59,6 @@ impl Tally {
             total_tokens: None,
         };
         let usage = Some(sum(self.before, self.last));
-        emit.note_spent(&Spent { usage, ..Spent::default() });
+        emit.note_spent(&UsageAndCost { usage, ..UsageAndCost::default() });
     }
 }

@@ -34,12 +34,12 @@ pub(super) enum Content<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
-    Blocks(Vec<Block<'a>>),
+    Blocks(Vec<ContentBlock<'a>>),
 }
 
 /// One block of content, of any type, or a delta of one.
 #[derive(Debug, Default)]
-pub(super) struct Block<'a> {
+pub(super) struct ContentBlock<'a> {
     pub odd: bool,
     pub type_: Cow<'a, str>,
     pub text: Option<Cow<'a, str>>,
@@ -60,7 +60,7 @@ pub(super) struct StreamEvent<'a> {
     pub type_: Cow<'a, str>,
     pub index: u64,
     /// The block that begins, or the delta of one.
-    pub block: Option<Block<'a>>,
+    pub block: Option<ContentBlock<'a>>,
     /// The message that begins.
     pub message: Option<Body<'a>>,
 }
@@ -163,16 +163,16 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
 }
 
 /// A list of blocks.
-pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<Block<'a>>> {
+pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<ContentBlock<'a>>> {
     let mut blocks = Vec::new();
     at.elements(|at| {
-        blocks.push(Block::pull(at)?);
+        blocks.push(ContentBlock::pull(at)?);
         Some(())
     })?;
     Some(blocks)
 }
 
-impl<'a> Block<'a> {
+impl<'a> ContentBlock<'a> {
     fn pull(at: &mut Cursor<'a>) -> Option<Self> {
         let mut block = Self::default();
         at.members(|at, key| {
@@ -202,7 +202,9 @@ impl<'a> StreamEvent<'a> {
             match &*key {
                 "type" => event.type_ = at.text()?,
                 "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
-                "delta" | "content_block" => once(&mut event.block, at.optional(Block::pull)?)?,
+                "delta" | "content_block" => {
+                    once(&mut event.block, at.optional(ContentBlock::pull)?)?
+                }
                 "message" => once(&mut event.message, at.optional(Body::pull)?)?,
                 key => event.odd |= skip(at, key)?,
             }

@@ -10,8 +10,8 @@ use super::{Counter, SPEC, usage};
 pub(super) struct First {
     config: Value,
     prompt: Option<String>,
-    answer: Option<Said>,
-    reasoning: Option<Said>,
+    answer: Option<StreamedText>,
+    reasoning: Option<StreamedText>,
     total: Option<Usage>,
 }
 
@@ -25,7 +25,7 @@ impl First {
         match type_.as_str() {
             "task_started" => self.start_turn(emit),
             "task_complete" | "turn_aborted" | "error" if !emit.over() => {
-                let spent = counter.spent(self.total.take());
+                let spent = counter.usage_of(self.total.take());
                 let (last, reason) = (msg.opt_text("last_agent_message"), msg.opt_text("reason"));
                 match type_.as_str() {
                     "task_complete" => emit.complete("completed", last, &spent),

@@ -149,13 +149,13 @@ impl Server {
             let last = usage(counts.at("last")).unwrap_or_default();
             self.before.get_or_insert_with(|| minus(total, last));
             self.total = Some(total);
-            emit.note_spent(&self.spent());
+            emit.note_spent(&self.usage_of());
         }
     }
 
-    fn spent(&self) -> Spent {
+    fn usage_of(&self) -> UsageAndCost {
         let usage = self.total.zip(self.before).map(|(total, before)| minus(total, before));
-        Spent { usage, ..Spent::default() }
+        UsageAndCost { usage, ..UsageAndCost::default() }
     }
 
     fn fail(&self, error: &Value, emit: &mut Emit<'_>) {
@@ -163,7 +163,7 @@ impl Server {
         let mut parts = info.and_then(Value::as_object).into_iter().flat_map(|info| info.values());
         let status = parts.find_map(|part| part.u64("httpStatusCode"));
         let words = info.map(Value::to_string).unwrap_or_default();
-        emit.fail(failure(error.text("message"), &words, status), &self.spent());
+        emit.fail(failure(error.text("message"), &words, status), &self.usage_of());
     }
 
     fn finish(&mut self, turn: &Value, emit: &mut Emit<'_>) {
@@ -173,8 +173,8 @@ impl Server {
         let error = turn.non_null("error").cloned().or(self.error.take());
         match turn.opt_text("status").unwrap_or("completed") {
             "failed" => self.fail(&error.unwrap_or_default(), emit),
-            stop @ ("interrupted" | "cancelled") => emit.cancelled(stop, None, &self.spent()),
-            stop => emit.complete(stop, None, &self.spent()),
+            stop @ ("interrupted" | "cancelled") => emit.cancelled(stop, None, &self.usage_of()),
+            stop => emit.complete(stop, None, &self.usage_of()),
         }
         self.error = None;
     }

@@ -15,7 +15,7 @@ pub(super) fn is_rpc(value: &Value) -> bool {
 pub(super) struct Session {
     id: Option<String>,
     /// The open texts, by message and index.
-    texts: HashMap<String, (TextKind, Said)>,
+    texts: HashMap<String, (TextKind, StreamedText)>,
     error: Option<Value>,
 }
 
@@ -73,7 +73,7 @@ impl Session {
 
     fn delta(&mut self, key: String, kind: TextKind, note: &Value, emit: &mut Emit<'_>) {
         emit.begin(super::SPEC.name, None, self.id.as_deref());
-        let begun = || (kind, Said::default());
+        let begun = || (kind, StreamedText::default());
         let (kind, said) = self.texts.entry(key.clone()).or_insert_with(begun);
         said.delta(&text(*kind, &key), note.text("textDelta"), emit);
     }
@@ -113,7 +113,7 @@ impl Session {
         emit.begin(super::SPEC.name, None, self.id.as_deref());
         self.texts.clear();
         let usage = usage(note.at("tokenUsage")).map(with_cache);
-        let spent = Spent { usage, ..Spent::default() };
+        let spent = UsageAndCost { usage, ..UsageAndCost::default() };
         let error = self.error.take();
         match note.opt_text("reason").unwrap_or("completed") {
             reason @ ("cancelled" | "canceled" | "interrupted" | "aborted") => {

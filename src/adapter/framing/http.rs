@@ -10,7 +10,7 @@ const SECRET: [&str; 2] = ["set-cookie", "authorization"];
 
 /// The head of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct HttpHead {
     /// The status line.
     pub line: String,
     /// Its number.
@@ -24,7 +24,7 @@ pub(super) fn is_header(line: &str) -> bool {
     line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(token))
 }
 
-impl Head {
+impl HttpHead {
     /// Reads a status line.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let (version, rest) = line.strip_prefix("HTTP/")?.split_once(' ')?;

@@ -37,7 +37,7 @@ impl Interaction {
                 self.steps.retain(|(index, _)| *index != key);
             }
             "interaction.completed" | "interaction.complete" => self.end(interaction, emit),
-            "error" => self.held.fail(value, &Spent::default(), emit),
+            "error" => self.held.fail(value, &UsageAndCost::default(), emit),
             _ => emit.status("progress", value.text("status"), value.clone()),
         }
     }
@@ -105,7 +105,7 @@ impl Interaction {
         self.held.start_all(emit);
         self.steps.clear();
         self.open = false;
-        let spent = spent(interaction.at("usage"));
+        let spent = usage_of(interaction.at("usage"));
         match interaction.opt_text("status").unwrap_or("completed") {
             "failed" => emit.fail_with(interaction.at("error"), &spent),
             status @ ("cancelled" | "canceled") => emit.cancelled(status, Some(status), &spent),
@@ -119,7 +119,7 @@ fn begin(interaction: &Value, emit: &mut Emit<'_>) {
 }
 
 /// Thoughts are counted beside the output.
-fn spent(usage: &Value) -> Spent {
+fn usage_of(usage: &Value) -> UsageAndCost {
     let thoughts = usage.u64("total_thought_tokens");
     let output = usage.u64("total_output_tokens");
     let usage = Usage {
@@ -129,5 +129,8 @@ fn spent(usage: &Value) -> Spent {
         reasoning_tokens: thoughts,
         ..Usage::default()
     };
-    Spent { usage: Some(usage).filter(|usage| *usage != Usage::default()), ..Spent::default() }
+    UsageAndCost {
+        usage: Some(usage).filter(|usage| *usage != Usage::default()),
+        ..UsageAndCost::default()
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ValueExt;
 use crate::codec;
-use crate::event::{Spent, Usage};
+use crate::event::{Usage, UsageAndCost};
 
 /// A list of content parts that are nothing but text, as one text; anything else as it is.
 pub fn plain(content: &Value) -> Value {
@@ -20,7 +20,7 @@ pub fn arguments(value: Option<&Value>) -> Option<Value> {
     let value = value?;
     let text = value.as_str().unwrap_or_default();
     let parsed = serde_json::from_str(text).ok();
-    let mended = || serde_json::from_str(&codec::mend_lone(text)?).ok();
+    let mended = || serde_json::from_str(&codec::replace_lone_surrogates(text)?).ok();
     Some(parsed.or_else(mended).unwrap_or_else(|| value.clone()))
 }
 
@@ -80,7 +80,7 @@ pub fn sum(a: Usage, b: Usage) -> Usage {
 }
 
 /// Adds what a step of the turn used to what is known of it.
-pub fn spend(spent: &mut Spent, used: Option<Usage>, cost: Option<f64>) {
+pub fn spend(spent: &mut UsageAndCost, used: Option<Usage>, cost: Option<f64>) {
     if let Some(used) = used {
         spent.usage = Some(sum(spent.usage.unwrap_or_default(), used));
     }

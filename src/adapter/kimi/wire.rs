@@ -25,7 +25,7 @@ pub(super) struct Wire {
     held: HeldTools,
     /// The call whose arguments are being said.
     call: String,
-    spent: Spent,
+    spent: UsageAndCost,
     /// Messages of the wire were seen: a turn has an end of its own.
     pub seen: bool,
 }

@@ -27,7 +27,7 @@ pub(super) struct Server {
 struct Part {
     /// Its kind; a text until the part itself has come.
     kind: Option<TextKind>,
-    said: Said,
+    said: StreamedText,
     /// Its end was said, or its step counted.
     done: bool,
 }
@@ -66,7 +66,7 @@ impl Server {
 
     /// Opens a turn of the session.
     pub(super) fn start(&mut self, started: TurnStarted<'_>, emit: &mut Emit<'_>) {
-        self.run.spent = Spent::default();
+        self.run.spent = UsageAndCost::default();
         self.reason = None;
         let (runtime, session) = (super::SPEC.name.into(), self.session.as_deref().map(Into::into));
         emit.start_turn(&TurnStarted { runtime, session, ..started });
@@ -105,7 +105,7 @@ impl Server {
         if field != "text" || self.messages.get(props.text("messageID")) == Some(&true) {
             return emit.status("progress", &format!("a piece of {field:?}"), props.clone());
         }
-        let delta = said_at(props, "delta", emit);
+        let delta = str_at(props, "delta", emit);
         let part = self.known(id);
         if !part.done && !delta.is_empty() {
             let text = text(part.kind.unwrap_or(TextKind::Answer), id);

@@ -10,29 +10,29 @@ use super::server::Server;
 /// How many sessions of sub-agents are remembered; past that all are forgotten.
 const MAX_CHILDREN: usize = 4096;
 
-/// A session has the lane of its place in the list: they are numbered as they begin to speak.
+/// A session has the stream of its place in the list: they are numbered as they begin to speak.
 #[derive(Default)]
 pub(super) struct Sessions {
     all: Vec<Server>,
-    /// Sub-agents' sessions, with the lanes where they are noted.
+    /// Sub-agents' sessions, with the streams where they are noted.
     children: HashMap<String, usize>,
-    /// The lane of the last event that was not only noted.
+    /// The stream of the last event that was not only noted.
     last: usize,
 }
 
 impl Sessions {
-    /// Takes the next event, in the lane of its session.
+    /// Takes the next event, in the stream of its session.
     pub(super) fn event(&mut self, event: &Value, emit: &mut Emit<'_>) {
         let (type_, props) = (event.text("type"), properties(event));
-        let (lane, own) = self.route(type_, props);
-        let server = self.all.get_mut(lane).filter(|_| own);
-        emit.in_lane(lane, |emit| match server {
+        let (stream, own) = self.route(type_, props);
+        let server = self.all.get_mut(stream).filter(|_| own);
+        emit.in_stream(stream, |emit| match server {
             Some(server) => server.event(event, emit),
             None => emit.status("info", &format!("another session: {type_}"), props.clone()),
         });
     }
 
-    /// The lane of an event; `false` if it is only noted there.
+    /// The stream of an event; `false` if it is only noted there.
     fn route(&mut self, type_: &str, props: &Value) -> (usize, bool) {
         let (info, part) = (props.at("info"), props.at("part"));
         // A message has an id and a parent too: its own, and the message that it answers.
@@ -40,21 +40,21 @@ impl Sessions {
         let id = props.opt_text("sessionID").or(part.opt_text("sessionID"));
         let id = id.or(info.opt_text("sessionID")).or(session.opt_text("id"));
         if let (Some(child), Some(parent)) = (id, session.opt_text("parentID")) {
-            let lane = self.known(parent).unwrap_or(self.last);
+            let stream = self.known(parent).unwrap_or(self.last);
             if self.children.len() >= MAX_CHILDREN {
                 self.children.clear();
             }
-            self.children.insert(child.to_owned(), lane);
+            self.children.insert(child.to_owned(), stream);
         }
-        if let Some(lane) = id.and_then(|id| self.children.get(id)) {
-            return (*lane, false);
+        if let Some(stream) = id.and_then(|id| self.children.get(id)) {
+            return (*stream, false);
         }
         let speaks = type_.starts_with("message.") || type_ == "session.error";
         let named = self.all.iter().any(|server| server.session.is_some());
-        let lane = match id.map(|id| (id, self.known(id))) {
-            Some((_, Some(lane))) => lane,
+        let stream = match id.map(|id| (id, self.known(id))) {
+            Some((_, Some(stream))) => stream,
             Some((id, None)) if speaks => match self.begin(id) {
-                Some(lane) => lane,
+                Some(stream) => stream,
                 None => return (self.last, false),
             },
             Some(_) if named => return (self.last, false),
@@ -63,22 +63,22 @@ impl Sessions {
         if self.all.is_empty() {
             self.all.push(Server::default());
         }
-        self.last = lane;
-        (lane, true)
+        self.last = stream;
+        (stream, true)
     }
 
     fn known(&self, id: &str) -> Option<usize> {
         self.all.iter().position(|server| server.session.as_deref() == Some(id))
     }
 
-    /// The lane of a session that speaks for the first time; what had no name was of the first. `None` if there are too many.
+    /// The stream of a session that speaks for the first time; what had no name was of the first. `None` if there are too many.
     fn begin(&mut self, id: &str) -> Option<usize> {
-        let unnamed = self.all.iter().position(|server| server.session.is_none());
-        let lane = unnamed.unwrap_or(self.all.len());
-        if unnamed.is_none() && lane < MAX_LANES {
+        let anonymous_temp_file = self.all.iter().position(|server| server.session.is_none());
+        let stream = anonymous_temp_file.unwrap_or(self.all.len());
+        if anonymous_temp_file.is_none() && stream < MAX_STREAMS {
             self.all.push(Server::default());
         }
-        self.all.get_mut(lane)?.session = Some(id.to_owned());
-        Some(lane)
+        self.all.get_mut(stream)?.session = Some(id.to_owned());
+        Some(stream)
     }
 }

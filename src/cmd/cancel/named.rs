@@ -1,6 +1,7 @@
 //! `spile cancel` by name: asks the runs, waits for the ends of their turns, and exits by these.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,8 +11,8 @@ use crate::cmd::usage;
 use crate::codec;
 use crate::event::Type;
 use crate::exit::Exit;
-use crate::run::control::{Answer, Ask, Found, Heard, Info, Request, ask_all, find};
-use crate::run::{self, complain};
+use crate::run::control::{Answer, Found, Info, Request, Verb, ask_all, find};
+use crate::run::{self, warn_user};
 
 /// How much longer than its grace a run is waited for: what comes last must still be read and written.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,14 +67,14 @@ impl Named {
         }
         let found = find(&|info| self.means(info));
         if found.is_empty() {
-            complain(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
+            warn_user(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
             // All of nothing has stopped.
             return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
         let asked: Vec<(Found, Request)> = found
             .into_iter()
             .map(|found| {
-                let mut request = Request::new(Ask::Cancel);
+                let mut request = Request::new(Verb::Cancel);
                 request.stream = Some(found.info.stream.clone());
                 request.control = Some(found.info.control.clone());
                 request.by = Some("control".into());
@@ -85,7 +86,7 @@ impl Named {
             .collect();
         let (mut exit, mut printed) = (Exit::Success, Exit::Success);
         ask_all(asked, grace.saturating_add(PATIENCE), &mut |found, answer| {
-            let (heard, status) = self.hear(&found.info.stream, &answer);
+            let (heard, status) = self.on_answer(&found.info.stream, &answer);
             exit = exit.or(status);
             if let Answer::Ended(line, _) = answer {
                 printed = printed.or(run::print(format!("{line}\n").as_bytes()));
@@ -96,40 +97,40 @@ impl Named {
     }
 
     /// What an answer means for the exit status, and whether more is to come.
-    fn hear(&self, stream: &str, answer: &Answer) -> (Heard, Exit) {
-        let say = |text: &str| complain(format!("spile: {stream}: {text}\n").as_bytes());
+    fn on_answer(&self, stream: &str, answer: &Answer) -> (ControlFlow<()>, Exit) {
+        let warn = |text: &str| warn_user(format!("spile: {stream}: {text}\n").as_bytes());
         match answer {
-            Answer::Accepted | Answer::State(_) => (Heard::More, Exit::Success),
-            Answer::Redirected => (Heard::Enough, Exit::Success),
+            Answer::Accepted | Answer::State(_) => (ControlFlow::Continue(()), Exit::Success),
+            Answer::Redirected => (ControlFlow::Break(()), Exit::Success),
             Answer::Ended(line, left) => {
                 let cancelled =
                     codec::decode_text(line).is_ok_and(|e| e.kind == Type::TurnCancelled);
                 let exit = if !left.is_empty() {
-                    say(&format!(
+                    warn(&format!(
                         "the turn has ended, but processes cannot be killed and still run: {left:?}"
                     ));
                     Exit::Failed
                 } else if cancelled {
                     Exit::Success
                 } else {
-                    say("the turn ended otherwise");
+                    warn("the turn ended otherwise");
                     Exit::Failed
                 };
                 let more = self.then.is_some();
-                (if more { Heard::More } else { Heard::Enough }, exit)
+                (if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }, exit)
             }
             // What was asked for is so already.
             Answer::Refused(code, _) if code == "no_turn" && self.then.is_none() => {
-                say("no turn is open");
-                (Heard::Enough, Exit::Success)
+                warn("no turn is open");
+                (ControlFlow::Break(()), Exit::Success)
             }
             Answer::Refused(_, why) => {
-                say(why);
-                (Heard::Enough, Exit::Failed)
+                warn(why);
+                (ControlFlow::Break(()), Exit::Failed)
             }
             Answer::Lost(why) => {
-                say(why);
-                (Heard::Enough, Exit::Unavailable)
+                warn(why);
+                (ControlFlow::Break(()), Exit::Unavailable)
             }
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::cmd::common::{duration, limit};
 use crate::ledger::{Ability, InDoubt, Options};
-use crate::run::tee::{Ask, Booked};
-use crate::sink::address::{Address, Payload, Place, words};
+use crate::run::tee::{LedgerSink, ProbeBy};
+use crate::sink::address::{Address, Destination, Payload, words};
 use crate::sink::{self, Sink};
 
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
@@ -59,35 +59,35 @@ impl LedgerArgs {
         &self,
         address: &Address,
         open: impl FnOnce() -> Result<Box<dyn Sink>, String>,
-    ) -> Option<Booked> {
+    ) -> Option<LedgerSink> {
         let reconcile = self.reconcile.as_ref().map(|words| words.0.clone());
         let asked = |words: Option<Vec<String>>| match words {
-            Some(words) => (Ability::Asked, Ask::Command(words)),
-            None => (Ability::Blind, Ask::Nobody),
+            Some(words) => (Ability::Probed, ProbeBy::Command(words)),
+            None => (Ability::Blind, ProbeBy::Nobody),
         };
         let mut others = Vec::new();
         let (name, (ability, ask)) = match &address.place {
-            Place::File(path) => {
+            Destination::File(path) => {
                 let path = regular(path)?;
                 let absolute = std::path::absolute(&path).ok();
                 others.extend(absolute.map(|path| format!("file:{}", path.display())));
                 let path = sink::canonical(&path).unwrap_or(path);
                 let name = format!("file:{}", path.display());
-                (name, (Ability::Asked, Ask::File(path)))
+                (name, (Ability::Probed, ProbeBy::File(path)))
             }
             // What such services document of a message knows no id.
-            Place::Http(url) => {
+            Destination::Http(url) => {
                 // Who sends is not part of where it is sent.
                 others.push(url.clone());
                 let known = match address.to {
                     Payload::Discord | Payload::Chat(_) => asked(reconcile),
-                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), Ask::Nobody),
+                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nobody),
                 };
                 (without_user(url), known)
             }
-            Place::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
-            Place::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
-            Place::Unix(_) => return None,
+            Destination::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
+            Destination::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
+            Destination::Unix(_) => return None,
         };
         let name = match &address.called {
             Some(called) => {
@@ -96,8 +96,8 @@ impl LedgerArgs {
             }
             None => name,
         };
-        let can_tell = matches!(ask, Ask::File(_)) || matches!(ability, Ability::Idempotent(_));
-        Some(Booked {
+        let can_tell = matches!(ask, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
+        Some(LedgerSink {
             name: address.name(),
             address: name,
             others,

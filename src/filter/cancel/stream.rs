@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::turn::{State, Turn, head};
-use super::{Control, Options, Wish, is_refusal};
+use super::{CancelRequest, Control, Options, is_refusal};
 use crate::codec::Writer;
 use crate::event::{
     Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type, VERSION,
@@ -128,9 +128,9 @@ impl Stream {
         if let Some(Some(cost)) = spent {
             self.cost = cost;
         }
-        let struck = turn.note(event, options);
-        let struck = struck.or_else(|| turn.overdrawn(self.cost - before, options));
-        struck.filter(|_| turn.state == State::Watched)
+        let triggered = turn.note(event, options);
+        let triggered = triggered.or_else(|| turn.overdrawn(self.cost - before, options));
+        triggered.filter(|_| turn.state == State::Watched)
     }
 
     fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
@@ -205,10 +205,10 @@ impl Stream {
     }
 
     /// Whom to ask to end the open turn; `None` if there is nobody.
-    pub(super) fn wish(&mut self, reason: &str) -> Option<Wish> {
+    pub(super) fn request(&mut self, reason: &str) -> Option<CancelRequest> {
         let turn = self.turn.as_mut()?;
         turn.state = State::Asked(reason.to_owned());
-        Some(Wish {
+        Some(CancelRequest {
             stream: self.id.clone(),
             turn: turn.number,
             reason: reason.to_owned(),
@@ -243,7 +243,7 @@ impl Stream {
         over
     }
 
-    pub(super) fn say_requested(
+    pub(super) fn emit_requested(
         &self,
         now: Time,
         reason: &str,
@@ -251,19 +251,19 @@ impl Stream {
         buf: &mut Vec<u8>,
     ) {
         let data = json!({"condition": condition, "asks": self.control.is_some()});
-        self.say(now, ("cancel_requested", reason), data, buf);
+        self.emit(now, ("cancel_requested", reason), data, buf);
     }
 
-    pub(super) fn say_refused(&self, now: Time, refusal: &Refusal, buf: &mut Vec<u8>) {
+    pub(super) fn emit_refused(&self, now: Time, refusal: &Refusal, buf: &mut Vec<u8>) {
         let (code, why) = match refusal {
             Refusal::Nobody => ("nobody", "nobody answers"),
             Refusal::Over(code) => (code.as_str(), "the turn is over by itself"),
             Refusal::Why(code, why) => (code.as_str(), why.as_str()),
         };
-        self.say(now, ("cancel_refused", why), json!({"code": code}), buf);
+        self.emit(now, ("cancel_refused", why), json!({"code": code}), buf);
     }
 
-    fn say(&self, now: Time, (kind, message): (&str, &str), data: Value, buf: &mut Vec<u8>) {
+    fn emit(&self, now: Time, (kind, message): (&str, &str), data: Value, buf: &mut Vec<u8>) {
         let body = Status { kind: kind.into(), message: Some(message.into()), data: Some(data) };
         let envelope = self.envelope(now, Type::Status, None);
         Writer::default().event(buf, &envelope, &body);
@@ -291,7 +291,7 @@ impl Stream {
     }
 
     /// Closes what is open and ends the turn; nothing of the stream is to pass any more.
-    pub(super) fn cut(&mut self, now: Time, out: &mut Out<'_>) {
+    pub(super) fn terminate(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(reason) = self.close(now, out) else {
             return;
         };
@@ -315,7 +315,7 @@ impl Stream {
     fn terminal(&mut self, now: Time, type_: Type, body: &impl Serialize, out: &mut Out<'_>) {
         self.seq += 1;
         let envelope = self.envelope(now, type_, Some(self.seq));
-        out.say(now, |buf| Writer::default().event(buf, &envelope, body));
+        out.emit(now, |buf| Writer::default().event(buf, &envelope, body));
         self.turn = None;
     }
 
@@ -335,18 +335,18 @@ impl Stream {
             let envelope = self.envelope(now, Type::TurnStarted, Some(self.seq));
             let body =
                 TurnStarted { runtime: self.runtime.as_str().into(), ..TurnStarted::default() };
-            out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
+            out.emit(now, |buf| Writer::default().event(buf, &envelope, &body));
         }
         for block in &blocks {
             self.seq += 1;
             let envelope = self.envelope(now, Type::BlockFinal, Some(self.seq));
-            out.say(now, |buf| block.close(envelope, buf));
+            out.emit(now, |buf| block.close(envelope, buf));
         }
         for tool in &tools {
             self.seq += 1;
             let mut envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
             envelope.parent = tool.parent.as_deref().map(Into::into);
-            out.say(now, |buf| {
+            out.emit(now, |buf| {
                 Writer::default().event(buf, &envelope, &tool.finished());
             });
         }

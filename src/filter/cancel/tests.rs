@@ -9,7 +9,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::{Cancel, Control, Desk, Options, Wish, refusal};
+use super::{Cancel, CancelRequest, Control, Options, Requests, refusal};
 use crate::filter::Chain;
 use crate::filter::virtual_time::{Timed, drive, drive_until};
 use crate::time::Time;
@@ -33,7 +33,7 @@ impl Script {
     }
 
     /// A numbered event of the stream's turn. `body` is what stands behind the envelope, without a comma before it.
-    fn say(&mut self, at: u64, stream: &str, type_: &str, body: &str) {
+    fn emit(&mut self, at: u64, stream: &str, type_: &str, body: &str) {
         let state = self.state(stream);
         state.1 += 1;
         state.2 += u64::from(type_ == "turn_started");
@@ -45,12 +45,12 @@ impl Script {
     }
 
     fn start(&mut self, at: u64, stream: &str) {
-        self.say(at, stream, "turn_started", r#""runtime":"x""#);
+        self.emit(at, stream, "turn_started", r#""runtime":"x""#);
     }
 
     fn text(&mut self, at: u64, stream: &str, (block, kind): (&str, &str), text: &str) {
         let body = format!(r#""block":"{block}","kind":"{kind}","text":"{text}""#);
-        self.say(at, stream, "text_delta", &body);
+        self.emit(at, stream, "text_delta", &body);
     }
 
     fn answer(&mut self, at: u64, text: &str) {
@@ -59,16 +59,16 @@ impl Script {
 
     fn tool(&mut self, at: u64, id: &str, name: &str) {
         let body = format!(r#""tool":{{"id":"{id}","name":"{name}","kind":"other"}}"#);
-        self.say(at, "s", "tool_started", &body);
+        self.emit(at, "s", "tool_started", &body);
     }
 
     fn usage(&mut self, at: u64, data: &Value) {
         let body = format!(r#""kind":"usage","data":{data}"#);
-        self.say(at, "s", "status", &body);
+        self.emit(at, "s", "status", &body);
     }
 
     fn complete(&mut self, at: u64, stream: &str) {
-        self.say(at, stream, "turn_completed", r#""stop":"end""#);
+        self.emit(at, stream, "turn_completed", r#""stop":"end""#);
     }
 
     /// A line without a number, as a filter before this one says it.
@@ -100,10 +100,10 @@ impl Script {
     }
 }
 
-fn cancel(options: &Options) -> (Chain, Rc<RefCell<Desk>>) {
-    let desk = Rc::new(RefCell::new(Desk::default()));
-    let filter = Cancel::new(options.clone(), Rc::clone(&desk));
-    (Chain::new(vec![Box::new(filter)]), desk)
+fn cancel(options: &Options) -> (Chain, Rc<RefCell<Requests>>) {
+    let requests = Rc::new(RefCell::new(Requests::default()));
+    let filter = Cancel::new(options.clone(), Rc::clone(&requests));
+    (Chain::new(vec![Box::new(filter)]), requests)
 }
 
 fn run(options: &Options, input: &[Timed]) -> Vec<Timed> {
@@ -167,10 +167,10 @@ fn untouched(options: &Options, feed: impl FnOnce(&mut Script)) {
     script.start(0, "s");
     feed(&mut script);
     script.complete(100_000, "s");
-    let (chain, desk) = cancel(options);
+    let (chain, requests) = cancel(options);
     assert_eq!(drive(chain, &script.lines), script.lines);
-    let desk = desk.borrow();
-    assert_eq!((desk.wishes.len(), desk.cancelled, desk.over), (0, 0, false));
+    let requests = requests.borrow();
+    assert_eq!((requests.open.len(), requests.cancelled, requests.over), (0, 0, false));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_match_in_an_answer() {
     // A block that comes whole is looked at as well; one that was streamed is not looked at twice, and blocks are not joined.
     let whole = |s: &mut Script| {
         let body = r#""block":"b1","kind":"answer","text":"a fatal error""#;
-        s.say(1, "s", "block_final", body);
+        s.emit(1, "s", "block_final", body);
     };
     let want =
         ["0 turn_started", "1 final a fatal error", "1 cancel_requested", "1 turn_cancelled"];
@@ -285,7 +285,7 @@ fn a_tool_that_starts() {
         s.tool(1, "t1", "ls");
         s.tool(2, "t2", "ls");
         let body = r#""tool":{"id":"t1","name":"ls","kind":"other"},"outcome":"ok""#;
-        s.say(3, "s", "tool_finished", body);
+        s.emit(3, "s", "tool_finished", body);
         s.tool(4, "t3", "sudo");
         s.answer(5, "done");
     };
@@ -310,7 +310,7 @@ fn the_end_of_a_cancelled_tool_repeats_its_title() {
     let mut script = Script::default();
     script.start(0, "s");
     let tool = r#""tool":{"id":"t","name":"sudo","kind":"other","title":"sudo make me"}"#;
-    script.say(1, "s", "tool_started", tool);
+    script.emit(1, "s", "tool_started", tool);
     let said = run(&only(|o| o.tools = vec!["sudo".into()]), &script.lines);
     let end = said.iter().find(|(_, line)| line.contains("tool_finished")).unwrap();
     let end: Value = serde_json::from_str(&end.1).unwrap();
@@ -343,7 +343,7 @@ fn too_much_text() {
         s.answer(1, "abcd");
         // The whole of what was streamed does not count again.
         let body = r#""block":"b1","kind":"answer","text":"abcd""#;
-        s.say(2, "s", "block_final", body);
+        s.emit(2, "s", "block_final", body);
     });
 }
 
@@ -391,10 +391,10 @@ fn started(options: &Options, feed: impl FnOnce(&mut Script), until: u64) -> (Ve
     let mut script = Script::default();
     script.session(0, "s");
     feed(&mut script);
-    let (chain, desk) = cancel(options);
+    let (chain, requests) = cancel(options);
     let out = drive_until(chain, &script.lines, until);
-    let wishes = desk.borrow().wishes.iter().filter(|wish| wish.turn == 1).count();
-    (out, wishes)
+    let requests = requests.borrow().open.iter().filter(|request| request.turn == 1).count();
+    (out, requests)
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn an_agent_that_has_said_nothing_is_at_work_on_its_first_turn() {
 fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
     let options = only(|o| o.when_idle = ms(300));
     let line = r#"{"v":1,"type":"status","stream":"s","seq":1,"ts":"1970-01-01T00:00:00.000Z","label":"l","kind":"session","data":{"adapter":"codex"}}"#;
-    let (chain, desk) = cancel(&options);
+    let (chain, requests) = cancel(&options);
     let out = drive_until(chain, &[(0, line.to_owned())], 2000);
     assert_eq!(
         shorts(&out),
@@ -429,7 +429,7 @@ fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
     );
     assert!(out[2].1.contains(r#""turn":1,"seq":2"#) && out[2].1.contains(r#""runtime":"codex""#));
     assert!(out[3].1.contains(r#""turn":1,"seq":3"#) && out[3].1.contains(r#""label":"l""#));
-    assert!(desk.borrow().over);
+    assert!(requests.borrow().over);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Options;
-use super::spent::{Tokens, cost, tokens};
+use super::budget::{Tokens, cost, tokens};
 use crate::codec::{self, Str, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, ToolFinished, Type};
 use crate::filter::coalesce::chars;
@@ -24,7 +24,7 @@ pub(super) struct Turn {
     pub state: State,
     /// True if anything of it has been seen.
     pub announced: bool,
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<OpenBlock>,
     pub tools: Vec<Open>,
     pub chars: u64,
     pub tokens: u64,
@@ -43,7 +43,7 @@ pub(super) enum State {
 
 /// An open block. Strings are as they stood in the lines.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct OpenBlock {
     id: String,
     kind: String,
     parent: Option<String>,
@@ -70,7 +70,7 @@ pub(super) struct Open {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Head<'a> {
+pub(super) struct StreamHead<'a> {
     #[serde(borrow)]
     pub label: Option<Str<'a>>,
     #[serde(borrow)]
@@ -125,7 +125,7 @@ impl Turn {
             if self.blocks.len() >= MAX_OPEN {
                 self.blocks.remove(0);
             }
-            self.blocks.push(Block {
+            self.blocks.push(OpenBlock {
                 id: delta.block.0.to_owned(),
                 kind: delta.kind.0.to_owned(),
                 parent: delta.parent.map(|p| p.0.to_owned()),
@@ -147,7 +147,7 @@ impl Turn {
         None
     }
 
-    fn block_final(&mut self, body: &Head<'_>, options: &Options) -> Option<String> {
+    fn block_final(&mut self, body: &StreamHead<'_>, options: &Options) -> Option<String> {
         let id = body.block.as_deref()?;
         let known = self.blocks.iter().position(|b| unescape(&b.id) == id);
         if let Some(at) = known {
@@ -190,7 +190,7 @@ impl Turn {
     }
 }
 
-impl Block {
+impl OpenBlock {
     pub(super) fn close<'a>(&'a self, mut envelope: Envelope<'a>, buf: &mut Vec<u8>) {
         envelope.parent = self.parent.as_deref().map(unescape);
         let start = buf.len();
@@ -248,7 +248,7 @@ fn matched(pattern: &Regex) -> String {
 }
 
 /// Reads what a line says beside its envelope.
-pub(super) fn head<T>(line: &str, act: impl FnOnce(Head<'_>) -> Option<T>) -> Option<T> {
+pub(super) fn head<T>(line: &str, act: impl FnOnce(StreamHead<'_>) -> Option<T>) -> Option<T> {
     let line = codec::without_lone(line);
     act(codec::body(&line).ok()?)
 }

@@ -35,7 +35,7 @@ pub(super) struct Final<'a> {
 
 /// What every part of a block says alike.
 #[derive(Debug, Default)]
-pub(super) struct Head {
+pub(super) struct BlockHead {
     stream: String,
     turn: Option<u64>,
     label: Option<String>,
@@ -44,7 +44,7 @@ pub(super) struct Head {
     kind: String,
 }
 
-impl Head {
+impl BlockHead {
     pub(super) fn of_final(event: &Event<'_>, body: &Final<'_>) -> Self {
         Self {
             stream: event.stream.as_deref().unwrap_or_default().to_owned(),
@@ -71,10 +71,10 @@ impl Head {
 
 /// One open block.
 #[derive(Debug)]
-pub(super) struct Block {
-    head: Head,
+pub(super) struct ChunkBlock {
+    head: BlockHead,
     cutter: Option<Cutter>,
-    said: Said,
+    consumed: Consumed,
     parts: u64,
     /// Deltas that were not taken: something of the text may be missing before them.
     missed: u64,
@@ -90,12 +90,12 @@ pub(super) struct Block {
 
 /// How much text was taken, and its checksum: a block is compared with its final without being kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Said {
+struct Consumed {
     bytes: usize,
     sum: u64,
 }
 
-impl Said {
+impl Consumed {
     const NOTHING: Self = Self { bytes: 0, sum: 0xCBF2_9CE4_8422_2325 };
 
     /// Goes on with FNV-1a, which does not mind how a text is sliced.
@@ -115,12 +115,12 @@ struct Ending<'a> {
     extra: Unknown<'a>,
 }
 
-impl Block {
-    pub(super) fn new(head: Head, options: &Options, trusted: bool) -> Self {
+impl ChunkBlock {
+    pub(super) fn new(head: BlockHead, options: &Options, trusted: bool) -> Self {
         Self {
             head,
             cutter: Some(Cutter::new(options.clone())),
-            said: Said::NOTHING,
+            consumed: Consumed::NOTHING,
             parts: 0,
             missed: 0,
             trusted,
@@ -176,20 +176,20 @@ impl Block {
 
     /// Takes text as it stands in a line.
     fn take(&mut self, now: Time, raw: &str, synthetic: bool, out: &mut Out<'_>) {
-        let mended =
-            memchr::memmem::find(raw.as_bytes(), b"\\u").and_then(|_| codec::mend_lone(raw));
+        let mended = memchr::memmem::find(raw.as_bytes(), b"\\u")
+            .and_then(|_| codec::replace_lone_surrogates(raw));
         self.mended |= mended.is_some();
         let text = codec::unescape(mended.as_deref().unwrap_or(raw));
         self.push(now, &text, synthetic, out);
     }
 
     fn push(&mut self, now: Time, text: &str, synthetic: bool, out: &mut Out<'_>) {
-        self.said.add(text);
+        self.consumed.add(text);
         let Some(mut cutter) = self.cutter.take() else {
             return;
         };
         cutter.push(text, |part| {
-            self.say(now, &part, synthetic, &Ending::default(), out);
+            self.emit(now, &part, synthetic, &Ending::default(), out);
         });
         self.cutter = Some(cutter);
     }
@@ -206,17 +206,17 @@ impl Block {
         self.seen(event);
         let half = std::mem::take(&mut self.half);
         self.take(now, &half, body.synthetic, out);
-        let mut begun = Said::NOTHING;
+        let mut begun = Consumed::NOTHING;
         let text: &str = &body.text;
-        let more = match text.get(..self.said.bytes) {
+        let more = match text.get(..self.consumed.bytes) {
             Some(head) => {
                 begun.add(head);
-                begun == self.said
+                begun == self.consumed
             }
             None => false,
         };
         if more {
-            self.push(now, &text[self.said.bytes..], body.synthetic, out);
+            self.push(now, &text[self.consumed.bytes..], body.synthetic, out);
         } else {
             self.warn(
                 now,
@@ -243,14 +243,14 @@ impl Block {
             );
             self.warn(now, &what, out);
         }
-        if self.said.bytes > 0 {
+        if self.consumed.bytes > 0 {
             self.end(now, true, &Ending::default(), out);
         }
     }
 
     fn end(&mut self, now: Time, synthetic: bool, ending: &Ending<'_>, out: &mut Out<'_>) {
         if let Some(cutter) = self.cutter.take() {
-            cutter.finish(|part| self.say(now, &part, synthetic, ending, out));
+            cutter.finish(|part| self.emit(now, &part, synthetic, ending, out));
         }
     }
 
@@ -267,7 +267,7 @@ impl Block {
         }
     }
 
-    fn say(
+    fn emit(
         &mut self,
         now: Time,
         part: &Part,
@@ -310,8 +310,8 @@ impl Block {
         let nothing = Unknown::default();
         let extra = if part.last { &ending.extra } else { &nothing };
         let writer = Writer { lone_surrogates: self.mended, ..Writer::default() };
-        out.say(now, |buf| {
-            writer.say(buf, &envelope, |object| {
+        out.emit(now, |buf| {
+            writer.emit(buf, &envelope, |object| {
                 object.fields_of(&body);
                 object.fields_of(extra);
             });
@@ -334,7 +334,7 @@ impl Block {
         let data = serde_json::to_value(Data { block: &self.head.block });
         let body =
             Status { kind: "diagnostic".into(), message: Some(what.into()), data: data.ok() };
-        out.say(now, |buf| Writer::default().event(buf, &envelope, &body));
+        out.emit(now, |buf| Writer::default().event(buf, &envelope, &body));
     }
 }
 

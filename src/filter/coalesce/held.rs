@@ -129,7 +129,7 @@ impl Held {
             return;
         }
         let m = &self.merged;
-        out.say(now, |buf| match self.count {
+        out.emit(now, |buf| match self.count {
             1 => untouched(buf, &self.line),
             _ => merged_delta(buf, m, &m.text, m.seq, &m.ts),
         });
@@ -145,7 +145,7 @@ impl Held {
             return self.flush(now, out);
         };
         let m = &mut self.merged;
-        out.say(now, |buf| match cut.count {
+        out.emit(now, |buf| match cut.count {
             1 => untouched(buf, &self.line),
             _ => merged_delta(buf, m, &m.text[..cut.len], cut.seq, &cut.ts),
         });

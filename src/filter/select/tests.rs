@@ -35,17 +35,17 @@ fn wanted(options: Options, lines: &[String]) -> Vec<u64> {
         let event = codec::decode(line.as_bytes()).unwrap();
         let place = select.place(&event);
         match place {
-            Place::Before => continue,
-            Place::Perhaps { anew } => {
+            SelectPlace::Before => continue,
+            SelectPlace::Perhaps { anew } => {
                 if anew {
                     kept.clear();
                 }
                 kept.push(line);
                 continue;
             }
-            Place::Begins { kept: false } => kept.clear(),
-            Place::Begins { kept: true } | Place::Within => {}
-            Place::Behind => break,
+            SelectPlace::Begins { kept: false } => kept.clear(),
+            SelectPlace::Begins { kept: true } | SelectPlace::Within => {}
+            SelectPlace::Behind => break,
         }
         for line in kept.drain(..).chain([line]) {
             let event = codec::decode(line.as_bytes()).unwrap();
@@ -88,7 +88,7 @@ fn numbers_are_those_of_one_stream() {
 #[test]
 fn a_turn_too_long_to_keep_begins_with_the_number() {
     let mut select = Select::new(from(From::Seq(4)));
-    let places: Vec<Place> = recording()
+    let places: Vec<SelectPlace> = recording()
         .iter()
         .map(|line| {
             let place = select.place(&codec::decode(line.as_bytes()).unwrap());
@@ -96,7 +96,7 @@ fn a_turn_too_long_to_keep_begins_with_the_number() {
             place
         })
         .collect();
-    assert_eq!(places[3], Place::Begins { kept: false });
+    assert_eq!(places[3], SelectPlace::Begins { kept: false });
     assert!(select.begun() && !select.undecided());
 }
 

@@ -37,10 +37,10 @@ fn saying() -> impl Strategy<Value = Saying> {
     ]
 }
 
-fn say(g: &mut Guard, now: Time, saying: &Saying) {
+fn emit(g: &mut Guard, now: Time, saying: &Saying) {
     const OUTCOMES: [&str; 5] = ["ok", "error", "denied", "cancelled", "unknown"];
     const PARENTS: [Option<&str>; 3] = [None, Some("t0"), Some("t1")];
-    let spent = Spent::default();
+    let spent = UsageAndCost::default();
     let kind = |reasoning: bool| {
         if reasoning { TextKind::Reasoning } else { TextKind::Answer }
     };
@@ -92,7 +92,7 @@ fn say(g: &mut Guard, now: Time, saying: &Saying) {
             g.fail(now, error, &spent);
         }
         Saying::Cancelled => g.cancelled(now, "x", None, &spent),
-        Saying::AskCancel => g.ask_cancel("signal", "SIGINT"),
+        Saying::AskCancel => g.request_cancel("signal", "SIGINT"),
     }
 }
 
@@ -104,13 +104,13 @@ proptest! {
                                            max_block in 0usize..40, verdict in 0u8..3) {
         let mut g = guard(max_block);
         let mut now = 0;
-        for (lane, step, saying) in &sayings {
+        for (state, step, saying) in &sayings {
             // Steps of less than nothing, too: a clock that is set back.
             now = (now + step).saturating_sub(2);
-            // Half of them in the first lane.
-            g.in_lane(lane.saturating_sub(1), |g| say(g, at(now), saying));
+            // Half of them in the first state.
+            g.in_stream(state.saturating_sub(1), |g| emit(g, at(now), saying));
         }
-        g.end(at(now), &end([Verdict::ByExit, Verdict::MissingResult, Verdict::Truncated][usize::from(verdict)]));
+        g.end(at(now), &end([TurnVerdict::ByExit, TurnVerdict::MissingResult, TurnVerdict::Truncated][usize::from(verdict)]));
         let lines = std::mem::take(&mut g.out);
         prop_assert_eq!(violations(&lines), "", "{}", String::from_utf8_lossy(&lines));
     }

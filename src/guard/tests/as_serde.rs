@@ -18,7 +18,7 @@ fn rewritten(line: &str) -> String {
         let envelope: Envelope<'_> = body(line).unwrap();
         let (first, more): (T, U) = (body(line).unwrap(), body(line).unwrap());
         let mut buf = Vec::new();
-        Writer::default().say(&mut buf, &envelope, |object| {
+        Writer::default().emit(&mut buf, &envelope, |object| {
             object.fields_of(&first);
             object.fields_of(&more);
         });
@@ -33,9 +33,9 @@ fn rewritten(line: &str) -> String {
         Type::BlockFinal => of::<BlockFinal<'_>, Nothing>(line),
         Type::ToolStarted => of::<ToolStarted<'_>, Nothing>(line),
         Type::ToolFinished => of::<ToolFinished<'_>, Nothing>(line),
-        Type::TurnCompleted => of::<TurnCompleted<'_>, Spent>(line),
-        Type::TurnFailed => of::<TurnFailed<'_>, Spent>(line),
-        Type::TurnCancelled => of::<TurnCancelled<'_>, Spent>(line),
+        Type::TurnCompleted => of::<TurnCompleted<'_>, UsageAndCost>(line),
+        Type::TurnFailed => of::<TurnFailed<'_>, UsageAndCost>(line),
+        Type::TurnCancelled => of::<TurnCancelled<'_>, UsageAndCost>(line),
         _ => of::<Status<'_>, Nothing>(line),
     };
     String::from_utf8(buf).unwrap()
@@ -52,7 +52,7 @@ proptest! {
     ) {
         let now = at(0);
         let json = serde_json::json!({"a\"b": [&maybe, &list, number], "c": &text}).to_string();
-        let spent = Spent {
+        let spent = UsageAndCost {
             usage: count.map(|count| Usage { input_tokens: Some(count), output_tokens: count.checked_sub(1), ..Usage::default() }),
             usage_total: None,
             cost_usd: cost,
@@ -103,7 +103,7 @@ proptest! {
         g.fail(now, error, &spent);
         g.cancelled(now, &text, maybe.as_deref(), &spent);
         g.delta(now, &answer("c"), "c");
-        g.end(now, &End { ended: Ended::Exited(1), verdict: Verdict::ByExit });
+        g.end(now, &End { ended: Ended::Exited(1), verdict: TurnVerdict::ByExit });
         let said = String::from_utf8(std::mem::take(&mut g.out)).unwrap();
         let same: String = said.lines().map(rewritten).collect();
         prop_assert_eq!(said, same);

@@ -52,7 +52,7 @@ impl Sink {
             if let Some(since) = self.there.get(&change.position) {
                 let known = match options.ability {
                     Ability::Idempotent(window) => now.since(*since) <= window,
-                    Ability::Asked | Ability::Blind => false,
+                    Ability::Probed | Ability::Blind => false,
                 };
                 let said = options.in_doubt == InDoubt::Resend && change.mark == Mark::Resent;
                 prop_assert!(known || said, "{} is there", change.position);
@@ -72,7 +72,7 @@ impl Sink {
     /// Carries a send out. `false`: we were killed in it.
     fn send(
         &mut self,
-        lanes: &mut Lanes,
+        queues: &mut SinkQueue,
         items: Vec<Item>,
         fates: &mut impl Iterator<Item = Fate>,
     ) -> bool {
@@ -95,24 +95,24 @@ impl Sink {
                 self.there.entry(at).or_insert(self.world.now);
             }
             let outcome = match fate {
-                Fate::Sent => Outcome::Sent(None),
-                Fate::Retry(wait) => Outcome::Retry(wait, String::new()),
-                Fate::Refused => Outcome::Refused(String::new()),
-                Fate::Unknown(_, wait) => Outcome::Unknown(wait, String::new()),
-                Fate::NotTried => Outcome::NotTried,
+                Fate::Sent => DeliveryOutcome::Sent(None),
+                Fate::Retry(wait) => DeliveryOutcome::Retry(wait, String::new()),
+                Fate::Refused => DeliveryOutcome::Refused(String::new()),
+                Fate::Unknown(_, wait) => DeliveryOutcome::Unknown(wait, String::new()),
+                Fate::NotTried => DeliveryOutcome::NotTried,
                 Fate::Killed(_) | Fate::Lost => return false,
             };
-            self.world.end(lanes, at, outcome);
+            self.world.end(queues, at, outcome);
         }
         true
     }
 
     /// An honest answer, or none.
-    fn answer(&self, at: u64, fate: Fate) -> Asked {
+    fn answer(&self, at: u64, fate: Fate) -> ProbeAnswer {
         match fate {
-            Fate::Unknown(..) | Fate::Refused => Asked::Unknown(String::new()),
-            _ if self.there.contains_key(&at) => Asked::Sent,
-            _ => Asked::NotSent,
+            Fate::Unknown(..) | Fate::Refused => ProbeAnswer::Unknown(String::new()),
+            _ if self.there.contains_key(&at) => ProbeAnswer::Sent,
+            _ => ProbeAnswer::NotSent,
         }
     }
 }
@@ -140,7 +140,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 fn any_options() -> impl Strategy<Value = Options> {
     let ability = prop_oneof![
         Just(Ability::Blind),
-        Just(Ability::Asked),
+        Just(Ability::Probed),
         (0u64..200).prop_map(|s| Ability::Idempotent(secs(s))),
     ];
     let in_doubt = prop::sample::select(vec![InDoubt::Resend, InDoubt::Hold, InDoubt::Skip]);
@@ -170,22 +170,22 @@ proptest! {
         let world = World::new(options, &streams);
         let mut sink = Sink { world, there: BTreeMap::new(), last: None };
         let mut fates = fates.into_iter();
-        let mut lanes = sink.world.start();
+        let mut queues = sink.world.start();
         let mut steps = 0;
         loop {
             steps += 1;
             prop_assert!(steps < 2000, "it comes to an end");
-            match sink.world.next(&mut lanes) {
+            match sink.world.next(&mut queues) {
                 Step::Send(items) => {
                     sink.look(&items)?;
-                    if !sink.send(&mut lanes, items, &mut fates) {
-                        lanes = sink.world.start();
+                    if !sink.send(&mut queues, items, &mut fates) {
+                        queues = sink.world.start();
                         sink.last = None;
                     }
                 }
                 Step::Ask(rows) => for at in rows {
                     let answer = sink.answer(at, fates.next().unwrap_or(Fate::Sent));
-                    let change = lanes.answered(sink.world.now, at, answer);
+                    let change = queues.answered(sink.world.now, at, answer);
                     sink.world.store(&change.expect("it was asked for"));
                 },
                 Step::Wait(until) => {
@@ -196,7 +196,7 @@ proptest! {
             }
         }
         // What is left stands in a stream that waits for a person.
-        let held: Vec<String> = lanes.held().map(|(stream, ..)| stream.to_owned()).collect();
+        let held: Vec<String> = queues.held().map(|(stream, ..)| stream.to_owned()).collect();
         prop_assert!(held.is_empty() || options.in_doubt == InDoubt::Hold);
         for (at, (stream, row)) in &sink.world.rows {
             let settled = !is_open(row.state, row.mark);

@@ -10,10 +10,10 @@ struct Outage {
 }
 
 impl Outage {
-    /// Drives the lanes until nothing is left; `fails` is what the sink gives while it is away.
-    fn drive(&mut self, world: &mut World, lanes: &mut Lanes, fails: &Outcome) {
+    /// Drives the queues until nothing is left; `fails` is what the sink gives while it is away.
+    fn drive(&mut self, world: &mut World, queues: &mut SinkQueue, fails: &DeliveryOutcome) {
         for _ in 0..100_000 {
-            match world.next(lanes) {
+            match world.next(queues) {
                 Step::Wait(until) => world.now = until,
                 Step::Send(items) => {
                     let mut stopped = false;
@@ -21,15 +21,15 @@ impl Outage {
                         let Item::Row(change) = item else { continue };
                         world.store(&change);
                         let outcome = match () {
-                            () if stopped => Outcome::NotTried,
+                            () if stopped => DeliveryOutcome::NotTried,
                             () if world.now < self.until => fails.clone(),
-                            () => Outcome::Sent(None),
+                            () => DeliveryOutcome::Sent(None),
                         };
                         if !stopped {
                             self.asked.push(world.now);
                         }
                         stopped |= outcome == *fails;
-                        world.end(lanes, change.position, outcome);
+                        world.end(queues, change.position, outcome);
                     }
                 }
                 Step::Idle => return,
@@ -43,16 +43,16 @@ impl Outage {
 #[test]
 fn an_outage_of_ten_minutes_is_caught_up_when_it_ends() {
     for fails in [
-        Outcome::Retry(Wait::Down, "refused".to_owned()),
-        Outcome::Unknown(Wait::Down, "cut off".to_owned()),
-        Outcome::Retry(Wait::Asked(Duration::ZERO), "429".to_owned()),
-        Outcome::Retry(Wait::Asked(secs(3)), "429".to_owned()),
+        DeliveryOutcome::Retry(Wait::Down, "refused".to_owned()),
+        DeliveryOutcome::Unknown(Wait::Down, "cut off".to_owned()),
+        DeliveryOutcome::Retry(Wait::Asked(Duration::ZERO), "429".to_owned()),
+        DeliveryOutcome::Retry(Wait::Asked(secs(3)), "429".to_owned()),
     ] {
         let mut world = World::new(idempotent(), &["s", "t", "s", "t", "u"]);
         let begin = world.now;
         let mut outage = Outage { until: begin + secs(600), asked: Vec::new() };
-        let mut lanes = world.start();
-        outage.drive(&mut world, &mut lanes, &fails);
+        let mut queues = world.start();
+        outage.drive(&mut world, &mut queues, &fails);
         assert!(world.states().iter().all(|state| *state == (State::Sent, Mark::None)));
         assert!(world.rows.values().all(|(_, row)| row.tries == 0), "tries count answers");
         // One call at a time, each after the wait of the sink and not of its five deliveries.
@@ -65,15 +65,15 @@ fn an_outage_of_ten_minutes_is_caught_up_when_it_ends() {
 
 #[test]
 fn the_next_run_tries_again_what_has_had_its_tries() {
-    for fails in [retry(), Outcome::Unknown(Wait::Failed, "500".to_owned())] {
+    for fails in [retry(), DeliveryOutcome::Unknown(Wait::Failed, "500".to_owned())] {
         let mut world = World::new(idempotent(), &["s", "s"]);
-        let mut lanes = world.start();
+        let mut queues = world.start();
         let mut away = Outage { until: world.now + secs(1_000_000), asked: Vec::new() };
-        away.drive(&mut world, &mut lanes, &fails);
+        away.drive(&mut world, &mut queues, &fails);
         assert_eq!(away.asked.len(), 5);
-        assert_eq!(lanes.held_count(), 1);
-        let mut lanes = world.start();
-        world.drive(&mut lanes, 100, |_| Outcome::Sent(None));
+        assert_eq!(queues.held_count(), 1);
+        let mut queues = world.start();
+        world.drive(&mut queues, 100, |_| DeliveryOutcome::Sent(None));
         assert_eq!(world.states(), [(State::Sent, Mark::None); 2]);
     }
 }
@@ -82,10 +82,10 @@ fn the_next_run_tries_again_what_has_had_its_tries() {
 fn a_stream_whose_deliveries_fail_does_not_hold_up_the_others() {
     let streams: Vec<&str> = std::iter::once("bad").chain(["good"; 20]).collect();
     let mut world = World::new(idempotent(), &streams);
-    let mut lanes = world.start();
+    let mut queues = world.start();
     let begin = world.now;
     for _ in 0..1000 {
-        match world.next(&mut lanes) {
+        match world.next(&mut queues) {
             Step::Wait(until) => world.now = until,
             Step::Send(items) => {
                 let mut stopped = false;
@@ -93,13 +93,13 @@ fn a_stream_whose_deliveries_fail_does_not_hold_up_the_others() {
                     let Item::Row(change) = item else { continue };
                     world.store(&change);
                     let outcome = match change.position {
-                        _ if stopped => Outcome::NotTried,
+                        _ if stopped => DeliveryOutcome::NotTried,
                         // It takes the endpoint down each time that it comes.
-                        1 => Outcome::Unknown(Wait::Down, "cut off".to_owned()),
-                        _ => Outcome::Sent(None),
+                        1 => DeliveryOutcome::Unknown(Wait::Down, "cut off".to_owned()),
+                        _ => DeliveryOutcome::Sent(None),
                     };
-                    stopped |= !matches!(outcome, Outcome::Sent(_));
-                    world.end(&mut lanes, change.position, outcome);
+                    stopped |= !matches!(outcome, DeliveryOutcome::Sent(_));
+                    world.end(&mut queues, change.position, outcome);
                 }
             }
             step => panic!("{step:?}"),
@@ -117,28 +117,28 @@ fn ten_thousand_streams_cost_what_their_rows_cost() {
     let names: Vec<String> = (0..10_000).map(|n| format!("s{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut world = World::new(idempotent(), &names);
-    let mut lanes = Lanes::new(world.options);
+    let mut queues = SinkQueue::new(world.options);
     for name in &names {
-        lanes.more(name);
+        queues.more(name);
     }
     let (mut sent, mut steps) = (0, 0);
     loop {
         steps += 1;
-        match lanes.next(world.now) {
+        match queues.next(world.now) {
             Step::Load(stream, after, asked) => {
                 let n: u64 = stream[1..].parse().unwrap();
                 let row = world.row(n + 1).clone();
                 let rows = if after == 0 { vec![row] } else { Vec::new() };
-                lanes.loaded(world.now, &stream, asked, rows);
+                queues.loaded(world.now, &stream, asked, rows);
             }
             Step::Send(items) => {
                 sent += items.len();
-                world.give(&mut lanes, items, &mut |_| Outcome::Sent(None));
+                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None));
             }
             step => break assert_eq!(step, Step::Idle),
         }
     }
     assert_eq!(sent, 10_000);
     assert!(steps < 11_000, "{steps} steps");
-    assert_eq!(lanes.lanes_in_use(), 0, "what has nothing is let go");
+    assert_eq!(queues.lanes_in_use(), 0, "what has nothing is let go");
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,10 +12,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
-use super::protocol::{Info, Request, Said};
+use super::protocol::{Info, Reply, Request};
 use super::{INFO, Name, SOCKET, peer};
 use crate::run::once::runtime_folder;
-use crate::run::output::complain;
+use crate::run::output::warn_user;
 
 /// Files in the folder that are looked at.
 const MAX_FILES: usize = 4096;
@@ -54,15 +55,6 @@ pub enum Answer {
     Lost(String),
 }
 
-/// True if more is to come after an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// It is waited for.
-    More,
-    /// That was all.
-    Enough,
-}
-
 /// A connection to one run.
 #[derive(Debug)]
 pub struct Client {
@@ -76,7 +68,7 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     let folder = match runtime_folder() {
         Ok(folder) => folder,
         Err(e) => {
-            complain(format!("spile: no run can be found: {e:#}\n").as_bytes());
+            warn_user(format!("spile: no run can be found: {e:#}\n").as_bytes());
             return Vec::new();
         }
     };
@@ -108,12 +100,12 @@ pub fn find_word(pid: u32, word: &str) -> Option<Found> {
 pub fn ask_all(
     mut asked: Vec<(Found, Request)>,
     limit: Duration,
-    hear: &mut dyn FnMut(&Found, Answer) -> Heard,
+    on_answer: &mut dyn FnMut(&Found, Answer) -> ControlFlow<()>,
 ) {
     asked.retain_mut(|(found, request)| match found.client.ask(request) {
         Ok(()) => true,
         Err(e) => {
-            hear(found, Answer::Lost(format!("cannot be asked: {e}")));
+            let _ = on_answer(found, Answer::Lost(format!("cannot be asked: {e}")));
             false
         }
     });
@@ -122,7 +114,7 @@ pub fn ask_all(
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             for (found, _) in &asked {
-                hear(found, Answer::Lost(format!("no answer within {limit:?}")));
+                let _ = on_answer(found, Answer::Lost(format!("no answer within {limit:?}")));
             }
             return;
         }
@@ -132,8 +124,8 @@ pub fn ask_all(
             .collect();
         let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
         asked.retain_mut(|(found, _)| {
-            let answers = found.client.hear();
-            answers.into_iter().all(|answer| hear(found, answer) == Heard::More)
+            let answers = found.client.read_replies();
+            answers.into_iter().all(|answer| on_answer(found, answer) == ControlFlow::Continue(()))
         });
     }
 }
@@ -165,7 +157,7 @@ impl Client {
     }
 
     /// The answers that have come. It does not wait.
-    pub fn hear(&mut self) -> Vec<Answer> {
+    pub fn read_replies(&mut self) -> Vec<Answer> {
         let mut buf = [0; 16 << 10];
         let mut answers = Vec::new();
         loop {
@@ -196,7 +188,7 @@ impl Client {
 
 fn answer(line: &[u8]) -> Answer {
     let line = String::from_utf8_lossy(line);
-    let Ok(said) = serde_json::from_str::<Said<'_>>(&line) else {
+    let Ok(said) = serde_json::from_str::<Reply<'_>>(&line) else {
         return Answer::Lost("the answer is not understood".into());
     };
     match (said.answer.as_str(), said.event) {

@@ -51,11 +51,11 @@ pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
     let Some(processes) = processes() else {
         return Lineage::Unknown;
     };
-    climb(stdin.0, pid, &processes)
+    ancestors_of(stdin.0, pid, &processes)
 }
 
 /// Follows pipes from `from` up to the process `pid`.
-fn climb(from: Id, pid: u32, processes: &[Process]) -> Lineage {
+fn ancestors_of(from: Id, pid: u32, processes: &[Process]) -> Lineage {
     let (mut seen, mut next) = (HashSet::from([from]), vec![from]);
     let mut answer = Lineage::Another;
     while let Some(pipe) = next.pop() {
@@ -142,11 +142,11 @@ mod tests {
             process(30, &[3, 4], &[3]),
             process(40, &[3], &[4]),
         ];
-        assert_eq!(climb((1, 2), 10, &all), Lineage::Ours);
-        assert_eq!(climb((1, 2), 20, &all), Lineage::Ours);
-        assert_eq!(climb((1, 2), 30, &all), Lineage::Another);
-        assert_eq!(climb((1, 3), 10, &all), Lineage::Another);
+        assert_eq!(ancestors_of((1, 2), 10, &all), Lineage::Ours);
+        assert_eq!(ancestors_of((1, 2), 20, &all), Lineage::Ours);
+        assert_eq!(ancestors_of((1, 2), 30, &all), Lineage::Another);
+        assert_eq!(ancestors_of((1, 3), 10, &all), Lineage::Another);
         all[1].reads.push(((1, 9), FileType::Socket));
-        assert_eq!(climb((1, 2), 30, &all), Lineage::Unknown);
+        assert_eq!(ancestors_of((1, 2), 30, &all), Lineage::Unknown);
     }
 }

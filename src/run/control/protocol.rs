@@ -31,7 +31,7 @@ pub struct Info {
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ask {
+pub enum Verb {
     /// What the run is doing.
     Query,
     /// The end of the open turn; with `then` also the next prompt.
@@ -46,7 +46,7 @@ pub struct Request {
     /// The version of the protocol.
     pub spile: u64,
     /// What is asked for.
-    pub ask: Ask,
+    pub ask: Verb,
     /// The stream that is meant; any other refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
@@ -76,7 +76,7 @@ pub struct Request {
 impl Request {
     /// A request that names nothing yet.
     #[must_use]
-    pub fn new(ask: Ask) -> Self {
+    pub fn new(ask: Verb) -> Self {
         Self {
             spile: VERSION,
             ask,
@@ -97,10 +97,10 @@ impl Request {
     /// That it is none, or of another version, in words.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
-        struct Head {
+        struct VersionOnly {
             spile: u64,
         }
-        let head: Head =
+        let head: VersionOnly =
             serde_json::from_slice(line).map_err(|e| format!("this is no request: {e}"))?;
         if head.spile != VERSION {
             return Err(format!(
@@ -114,7 +114,7 @@ impl Request {
 
 /// What is answered, as far as spile itself reads it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Said<'a> {
+pub(super) struct Reply<'a> {
     pub answer: String,
     #[serde(default)]
     pub reason: Option<String>,
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut request = Request::new(Ask::Cancel);
+        let mut request = Request::new(Verb::Cancel);
         request.stream = Some("s".into());
         request.turn = Some(3);
         let line = serde_json::to_vec(&request).unwrap();

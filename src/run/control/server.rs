@@ -113,7 +113,7 @@ impl Server {
         let mut requests = Vec::new();
         for (client, events) in self.clients.iter_mut().zip(ready.iter().skip(1)) {
             if events.contains(PollFlags::IN) {
-                client.hear(&mut requests);
+                client.read_requests(&mut requests);
             }
             // Both directions are closed.
             client.gone |= events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
@@ -130,7 +130,7 @@ impl Server {
     /// Tells a client something, if it is still there.
     pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
-            client.say(&answer.to_string());
+            client.send(&answer.to_string());
         }
         self.forget();
     }
@@ -157,7 +157,7 @@ impl Server {
                 // As it is in the stream, byte for byte.
                 let left =
                     if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
-                client.say(&format!(
+                client.send(&format!(
                     r#"{{"spile":{VERSION},"answer":"ended","event":{}{left}}}"#,
                     end.line
                 ));
@@ -205,7 +205,7 @@ impl Drop for Server {
 
 impl Client {
     /// One read, so that nobody keeps the run from its work.
-    fn hear(&mut self, requests: &mut Vec<(u64, Request)>) {
+    fn read_requests(&mut self, requests: &mut Vec<(u64, Request)>) {
         let mut buf = [0; 4096];
         match self.stream.read(&mut buf) {
             Ok(0) => self.silent = true,
@@ -232,10 +232,10 @@ impl Client {
         self.heard.clear();
         self.silent = true;
         let answer = json!({"spile": VERSION, "answer": "error", "reason": reason});
-        self.say(&answer.to_string());
+        self.send(&answer.to_string());
     }
 
-    fn say(&mut self, answer: &str) {
+    fn send(&mut self, answer: &str) {
         if self.unsaid.len() > MAX_UNSAID {
             self.gone = true;
             return;

@@ -37,11 +37,11 @@ impl Host<'_> {
                     .to_owned()
             }
         };
-        self.say("warning", Some(&message), None);
+        self.emit("warning", Some(&message), None);
     }
 
     /// How the open turn is to end, said in its place in what the agent wrote.
-    pub(super) fn ask(&mut self, how: Source, text: &str) {
+    pub(super) fn enqueue(&mut self, how: Source, text: &str) {
         self.take(self.clock.now(), how, text.as_bytes());
     }
 
@@ -75,13 +75,13 @@ impl Host<'_> {
             Source::Stderr => self.tap.on_stderr(at, bytes),
             Source::Cancel => {
                 let reason = String::from_utf8_lossy(bytes);
-                self.tap.guard().ask_cancel("signal", &reason);
+                self.tap.guard().request_cancel("signal", &reason);
             }
-            Source::Ask => self.on_wish(bytes),
+            Source::Ask => self.on_cancel(bytes),
             Source::Fail => {
                 let text = String::from_utf8_lossy(bytes);
                 let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
-                self.tap.guard().ask_fail(code, message);
+                self.tap.guard().request_fail(code, message);
             }
         }
     }

@@ -168,7 +168,7 @@ impl Console {
         }
         self.shown.clear();
         if let Some(person) = &mut self.person {
-            person.give_back();
+            person.restore();
         }
     }
 
@@ -264,10 +264,10 @@ impl Host<'_> {
                 let before = console.interrupted.replace(now);
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
                 if twice || self.life.killed() {
-                    self.ask(Source::Cancel, "^C");
+                    self.enqueue(Source::Cancel, "^C");
                     // As if it had been sent to us, which it would have been without a terminal between.
-                    self.dies_of.ask(now, SIGINT);
-                    // The first rung is this very key.
+                    self.dies_of.request(now, SIGINT);
+                    // The first step is this very key.
                     self.life.stop(now, Stop::Cancel(Cancel::default()));
                     self.act();
                 } else {
@@ -299,7 +299,7 @@ impl Host<'_> {
         let by_it = matches!(ended, Ended::Signalled(SIGINT) | Ended::Exited(130));
         let typed = self.console.as_mut().and_then(|c| c.interrupted.take());
         if by_it && typed.is_some() {
-            self.ask(Source::Cancel, "^C");
+            self.enqueue(Source::Cancel, "^C");
         }
     }
 

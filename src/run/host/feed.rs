@@ -68,7 +68,7 @@ impl Feed {
     }
 
     /// Says a line of our own, in front of what waits but never in the middle of a line.
-    pub(super) fn say(&mut self, line: &str) {
+    pub(super) fn emit(&mut self, line: &str) {
         let line = [line.as_bytes(), b"\n"].concat();
         match memchr::memrchr(b'\n', &self.held) {
             _ if !self.mid_line => self.held.extend(line),
@@ -119,7 +119,7 @@ mod tests {
         ] {
             let mut feed = feed();
             feed.take(before.as_bytes());
-            feed.say("!");
+            feed.emit("!");
             feed.take(after.as_bytes());
             feed.end();
             assert_eq!(String::from_utf8_lossy(&feed.held), want);
@@ -131,7 +131,7 @@ mod tests {
         let mut feed = feed();
         feed.take(b"a\nb");
         feed.held.clear();
-        feed.say("!");
+        feed.emit("!");
         assert!(feed.held.is_empty());
         feed.take(b"c\n");
         assert_eq!(feed.held, b"c\n!\n");

@@ -8,10 +8,10 @@ use crate::adapter::Order;
 impl Host<'_> {
     /// True if the runtime's own interrupt can be said now.
     pub(super) fn can_interrupt(&self) -> bool {
-        self.hears() && self.tap.order(Order::Interrupt, 0).is_some()
+        self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
     }
 
-    /// Climbs the first rung. An agent that does not hear it meets the next one.
+    /// Climbs the first step. An agent that does not hear it meets the next one.
     pub(super) fn interrupt(&mut self) {
         self.order(Order::Interrupt);
     }
@@ -25,7 +25,7 @@ impl Host<'_> {
         if self.tap.order(Order::Prompt(""), 0).is_none() {
             return Err("the agent takes no prompts while it runs: only claude --input-format stream-json and agents of the Agent Client Protocol do".into());
         }
-        if !self.hears() {
+        if !self.is_listening() {
             return Err("the agent's stdin is not open: start it with --stdin pipe, and keep wrap's own stdin open".into());
         }
         Ok(())
@@ -44,20 +44,20 @@ impl Host<'_> {
             return Err("a turn is open: cancel it first".into());
         }
         self.order(Order::Prompt(prompt));
-        self.say("redirected", None, Some(json!({"prompt": prompt})));
+        self.emit("redirected", None, Some(json!({"prompt": prompt})));
         Ok(())
     }
 
     /// True if what we say reaches the agent.
-    fn hears(&self) -> bool {
+    fn is_listening(&self) -> bool {
         self.feed.as_ref().is_some_and(super::Feed::is_open)
     }
 
     fn order(&mut self, order: Order<'_>) {
-        self.asked.orders += 1;
-        let line = self.tap.order(order, self.asked.orders);
+        self.requests.orders += 1;
+        let line = self.tap.order(order, self.requests.orders);
         if let (Some(line), Some(feed)) = (line, &mut self.feed) {
-            feed.say(&line);
+            feed.emit(&line);
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Nothing => {}
         }
     }
-    if let Some(control) = &host.asked.server {
+    if let Some(control) = &host.requests.server {
         let all = control.fds().into_iter();
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }

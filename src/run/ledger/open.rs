@@ -24,8 +24,8 @@ const VERSION: i64 = 1;
 /// How long a reader of the ledger may keep us waiting.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Complaints of SQLite's own check that are shown.
-const COMPLAINTS: usize = 3;
+/// Warnings of SQLite's own check that are shown.
+const WARNINGS: usize = 3;
 
 /// Damaged rows that are reported one by one.
 pub(super) const MAX_DAMAGE: usize = 100;
@@ -278,7 +278,7 @@ fn check(db: &Connection) -> Result<()> {
     let said = ask.query_map([], |row| row.get::<_, String>(0))?;
     let said: Vec<String> = said.collect::<rusqlite::Result<_>>()?;
     if said.iter().any(|line| line != "ok") {
-        let some: Vec<String> = said.into_iter().take(COMPLAINTS).collect();
+        let some: Vec<String> = said.into_iter().take(WARNINGS).collect();
         bail!(damaged(&some.join("; ")));
     }
     Ok(())

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{self, COLUMNS, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
 use crate::event::{Event, part_ids};
-use crate::ledger::{self, Entry, Kind, Mark, Planner, Row, State, Stored, Verdict};
+use crate::ledger::{self, Entry, Kind, Mark, PlanVerdict, Planner, Row, State, Stored};
 use crate::term::quoted;
 use crate::time::Time;
 
@@ -182,7 +182,7 @@ impl Planning {
                 None => known(store, *sink, entry)?,
             };
             match self.planner.verdict(*sink, entry, known) {
-                Verdict::New => {
+                PlanVerdict::New => {
                     let position =
                         store.last + 1 + u64::try_from(batch.rows.len()).unwrap_or_default();
                     let address = store.sinks.iter().find(|(n, _)| n == sink);
@@ -192,7 +192,7 @@ impl Planning {
                         batch.rows.push((*sink, row));
                     }
                 }
-                Verdict::Known => {
+                PlanVerdict::Known => {
                     if self.lost.remove(&(*sink, digest(&entry.id, &entry.content)))
                         && let Some(mut row) = stored(store, *sink, entry)?
                     {
@@ -202,13 +202,13 @@ impl Planning {
                         batch.again.push((*sink, row));
                     }
                 }
-                Verdict::Refused | Verdict::OtherPlanAgain => batch.planned.refused += 1,
-                Verdict::OtherPlan => {
+                PlanVerdict::Refused | PlanVerdict::OtherPlanAgain => batch.planned.refused += 1,
+                PlanVerdict::OtherPlan => {
                     batch.planned.refused += 1;
                     let said = self.other_plan(store, *sink, entry)?;
                     batch.planned.said.extend(said);
                 }
-                Verdict::Conflict => {
+                PlanVerdict::Conflict => {
                     batch.planned.refused += 1;
                     batch.planned.said.push(format!(
                         "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",

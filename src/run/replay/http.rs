@@ -7,7 +7,7 @@ use ureq::http::header::{CONTENT_TYPE, LOCATION};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
-use super::super::output::complain;
+use super::super::output::warn_user;
 use super::Follow;
 use super::source::{Copied, Trouble, copy};
 use crate::exit::Exit;
@@ -75,10 +75,10 @@ impl Fetch {
         let mut failures = 0;
         loop {
             match listen(&mut sse, body, out) {
-                Heard::All if self.follow == Follow::ToTheEnd => return Ok(()),
-                Heard::Unwanted => return Ok(()),
-                Heard::All | Heard::Some => failures = 0,
-                Heard::Nothing => {}
+                ConnectionEnd::All if self.follow == Follow::ToTheEnd => return Ok(()),
+                ConnectionEnd::Unwanted => return Ok(()),
+                ConnectionEnd::All | ConnectionEnd::Some => failures = 0,
+                ConnectionEnd::Nothing => {}
             }
             let mut asked = None;
             body = loop {
@@ -205,7 +205,7 @@ fn unavailable(why: String) -> Trouble {
 }
 
 /// How a connection ended.
-enum Heard {
+enum ConnectionEnd {
     /// All there is: no turn is open.
     All,
     /// It broke after something new.
@@ -216,10 +216,10 @@ enum Heard {
     Unwanted,
 }
 
-fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> Heard {
+fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
     let mut reader = body.into_reader();
     let (mut buf, mut lines) = (vec![0; CHUNK], Vec::new());
-    let mut heard = Heard::Nothing;
+    let mut heard = ConnectionEnd::Nothing;
     loop {
         let lost = sse.lost();
         let ended = match reader.read(&mut buf) {
@@ -235,17 +235,17 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> Heard {
             Err(_) => Some(false),
         };
         if sse.lost() > lost {
-            complain(b"spile: an event longer than 16M has been left out\n");
+            warn_user(b"spile: an event longer than 16M has been left out\n");
         }
         if !lines.is_empty() {
-            heard = Heard::Some;
+            heard = ConnectionEnd::Some;
             if out.write_all(&lines).is_err() {
-                return Heard::Unwanted;
+                return ConnectionEnd::Unwanted;
             }
             lines.clear();
         }
         match ended {
-            Some(true) => return Heard::All,
+            Some(true) => return ConnectionEnd::All,
             Some(false) => return heard,
             None => {}
         }

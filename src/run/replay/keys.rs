@@ -64,7 +64,7 @@ impl Keys {
     }
 
     /// As it was found.
-    pub(super) fn give_back(&self) {
+    pub(super) fn restore(&self) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.saved);
     }
 
@@ -84,7 +84,7 @@ impl Keys {
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        self.give_back();
+        self.restore();
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::output::complain;
+use super::super::output::warn_user;
 use super::super::tree;
 use super::keys;
 use crate::time::Time;
@@ -95,7 +95,7 @@ impl Progress {
         let Some(bar) = &self.bar else {
             if self.keys.is_some() && !self.told {
                 self.told = true;
-                complain(format!("{}\n", keys::HELP).as_bytes());
+                warn_user(format!("{}\n", keys::HELP).as_bytes());
             }
             return;
         };

@@ -23,7 +23,7 @@ pub(super) struct Stepping {
 
 /// True if a person wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum StepKey {
     More,
     Quit,
 }
@@ -56,9 +56,9 @@ impl Stepping {
     }
 
     /// Does what the keys say that have been pressed.
-    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> Wish {
+    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> StepKey {
         let Some(keys) = self.keys.pressed() else {
-            return Wish::Quit;
+            return StepKey::Quit;
         };
         for key in keys {
             match key {
@@ -71,15 +71,15 @@ impl Stepping {
                 }
                 Key::Faster => pace.scale(now, 2.0),
                 Key::Slower => pace.scale(now, 0.5),
-                Key::Quit => return Wish::Quit,
+                Key::Quit => return StepKey::Quit,
             }
         }
-        Wish::More
+        StepKey::More
     }
 
     /// Stops the process; the shell has its terminal as it was until it goes on.
     pub(super) fn stop(&self) {
-        self.keys.give_back();
+        self.keys.restore();
         let _ = kill_process(getpid(), Signal::STOP);
         let _ = self.keys.take();
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::follow::{self, Tail};
-use super::step::{Stepping, Wish};
+use super::step::{StepKey, Stepping};
 use super::{AHEAD, MAX_PENDING, Player};
 use crate::time::Time;
 
@@ -143,7 +143,7 @@ impl Player {
     fn on_keys(&mut self) {
         let now = self.clock.now();
         if let Some(at) = &mut self.stepping {
-            self.quit |= at.on_keys(now, &mut self.pace) == Wish::Quit;
+            self.quit |= at.on_keys(now, &mut self.pace) == StepKey::Quit;
         }
         self.show_keys();
     }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::booked::Books;
+use super::ledger_intake::LedgerIntake;
 use super::queue::{Chunk, Put, Queue};
 use crate::codec;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::sink::address::Selection;
-use crate::stage::{Complaints, Io, Reading};
+use crate::stage::{Io, Reading, Warnings};
 
 /// The way to one sink.
-pub(super) struct Lane {
+pub(super) struct SinkIntake {
     pub name: String,
     pub queue: Arc<Queue>,
     pub only: Option<Selection>,
@@ -19,7 +19,7 @@ pub(super) struct Lane {
     selected: Vec<u8>,
 }
 
-impl Lane {
+impl SinkIntake {
     pub(super) fn new(name: String, queue: Arc<Queue>, only: Option<Selection>) -> Self {
         Self { name, queue, only, selected: Vec::new() }
     }
@@ -27,14 +27,14 @@ impl Lane {
 
 /// Cuts what is read at line ends and hands it on.
 pub(super) struct Intake {
-    pub lanes: Vec<Lane>,
+    pub sinks: Vec<SinkIntake>,
     /// The sinks in the ledger.
-    pub books: Option<Books>,
+    pub ledger: Option<LedgerIntake>,
     reading: Reading,
     /// True if anybody wants to know what the lines say.
     looking: bool,
     outcome: Option<Outcome>,
-    complaints: Complaints,
+    warnings: Warnings,
     /// The beginning of a line.
     held: Vec<u8>,
     /// Within a line that is too long to look at.
@@ -44,19 +44,19 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(
-        lanes: Vec<Lane>,
-        books: Option<Books>,
+        sinks: Vec<SinkIntake>,
+        ledger: Option<LedgerIntake>,
         reading: Reading,
         outcome: Option<Outcome>,
     ) -> Self {
-        let selects = lanes.iter().any(|lane| lane.only.is_some());
+        let selects = sinks.iter().any(|sink| sink.only.is_some());
         Self {
-            looking: reading.strict || outcome.is_some() || selects || books.is_some(),
-            books,
-            lanes,
+            looking: reading.strict || outcome.is_some() || selects || ledger.is_some(),
+            ledger,
+            sinks,
             reading,
             outcome,
-            complaints: Complaints::default(),
+            warnings: Warnings::default(),
             held: Vec::new(),
             long: false,
             number: 1,
@@ -65,7 +65,7 @@ impl Intake {
 
     /// Takes the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], io: &mut Io) {
-        if self.lanes.is_empty() && !self.looking {
+        if self.sinks.is_empty() && !self.looking {
             return;
         }
         let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
@@ -90,7 +90,7 @@ impl Intake {
             self.run(run, io);
         }
         if self.held.len() + tail.len() > self.reading.max_line {
-            self.say_long(io);
+            self.warn_long(io);
             self.long = true;
             let mut start = std::mem::take(&mut self.held);
             start.extend_from_slice(tail);
@@ -110,7 +110,7 @@ impl Intake {
 
     /// The status as far as the events and their form decide.
     pub(super) fn exit(&self) -> Exit {
-        let malformed = self.reading.strict && self.complaints.count() > 0;
+        let malformed = self.reading.strict && self.warnings.count() > 0;
         let exit = if malformed { Exit::Malformed } else { Exit::Success };
         exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
     }
@@ -121,21 +121,21 @@ impl Intake {
             self.look(&run, io);
         }
         self.give(Chunk::new(run), io);
-        for lane in &mut self.lanes {
-            if !lane.selected.is_empty() {
-                let selected = std::mem::take(&mut lane.selected);
-                put(lane, &Chunk::new(selected), io);
+        for sink in &mut self.sinks {
+            if !sink.selected.is_empty() {
+                let selected = std::mem::take(&mut sink.selected);
+                put(sink, &Chunk::new(selected), io);
             }
         }
     }
 
-    /// Hands bytes to the lanes that take all.
+    /// Hands bytes to the sinks that take all.
     fn give(&self, chunk: Chunk, io: &mut Io) {
         if chunk.is_empty() {
             return;
         }
-        for lane in self.lanes.iter().filter(|lane| lane.only.is_none()) {
-            put(lane, &chunk, io);
+        for sink in self.sinks.iter().filter(|sink| sink.only.is_none()) {
+            put(sink, &chunk, io);
         }
     }
 
@@ -150,42 +150,42 @@ impl Intake {
             }
             let bare = line.strip_suffix(b"\n").unwrap_or(line);
             if bare.len() > self.reading.max_line {
-                self.say_long(io);
+                self.warn_long(io);
             } else {
                 match codec::decode(bare) {
                     Ok(event) => {
                         if let Some(outcome) = &mut self.outcome {
                             outcome.on_event(&event);
                         }
-                        if let Some(books) = &mut self.books {
-                            books.offer(&event);
+                        if let Some(ledger) = &mut self.ledger {
+                            ledger.offer(&event);
                         }
-                        for lane in &mut self.lanes {
-                            if lane.only.is_some_and(|only| only.takes(&event)) {
-                                lane.selected.extend_from_slice(line);
+                        for sink in &mut self.sinks {
+                            if sink.only.is_some_and(|only| only.takes(&event)) {
+                                sink.selected.extend_from_slice(line);
                             }
                         }
                     }
-                    Err(why) => self.complaints.say(io, self.number, why.offset, &why.reason),
+                    Err(why) => self.warnings.warn(io, self.number, why.offset, &why.reason),
                 }
             }
             self.number += 1;
         }
     }
 
-    fn say_long(&mut self, io: &mut Io) {
+    fn warn_long(&mut self, io: &mut Io) {
         if self.looking {
             let reason = "line too long to look at, passed as it is (see --max-line)";
-            self.complaints.say(io, self.number, 0, reason);
+            self.warnings.warn(io, self.number, 0, reason);
         }
     }
 }
 
-fn put(lane: &Lane, chunk: &Chunk, io: &mut Io) {
-    if let Put::GivenUp(why) = lane.queue.put(chunk) {
+fn put(sink: &SinkIntake, chunk: &Chunk, io: &mut Io) {
+    if let Put::GivenUp(why) = sink.queue.put(chunk) {
         let text = format!(
             "spile: {}: given up: it is too slow and its queue is full{why} (see --spool-max)\n",
-            lane.name
+            sink.name
         );
         io.err.extend_from_slice(text.as_bytes());
     }

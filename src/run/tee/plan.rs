@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::booked::Booked;
+use super::ledger_intake::LedgerSink;
 use crate::outcome::Outcome;
 use crate::run::ledger::Store;
 use crate::run::spool::SpoolLimits;
@@ -15,7 +15,7 @@ pub struct Tee {
     /// The sinks; one that could not be opened is the reason why.
     pub sinks: Vec<Named>,
     /// The ledger, and the sinks of which it is the queue.
-    pub booked: Option<(Store, Vec<Booked>)>,
+    pub ledger_sinks: Option<(Store, Vec<LedgerSink>)>,
     /// The queue of each that is not in the ledger.
     pub queue: SpoolLimits,
     /// How long they are waited for at the end.
@@ -66,7 +66,7 @@ pub enum Pipes {
     /// An error like any other.
     Count,
     /// None.
-    Excuse,
+    Ignore,
 }
 
 /// True if any sink is a file.

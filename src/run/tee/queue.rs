@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::spool::{Head, Spool, SpoolLimits, Stored};
+use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
 
 /// Bytes for one or several sinks.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Stored for Chunk {
         &self.bytes
     }
 
-    fn restore(head: Head, bytes: Vec<u8>) -> Self {
+    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self {
         let [l0, l1, l2, l3, l4, l5, l6, l7, _] = head;
         Self { bytes: Arc::new(bytes), lines: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]) }
     }
@@ -53,7 +53,7 @@ pub(super) struct Account {
     pub doubtful: u64,
     /// Lines that came after it had been given up or had broken.
     pub lost: u64,
-    /// What it has to complain of now, while it is tried again.
+    /// What it has to warn_user of now, while it is tried again.
     pub failing: Option<String>,
     /// Why the last try was none that succeeded, also where that is no complaint.
     pub reason: Option<String>,

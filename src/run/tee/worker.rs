@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::output::complain;
-use super::bell::Bell;
+use super::super::output::warn_user;
 use super::queue::{Chunk, Queue};
+use super::waker::Waker;
 use super::{OnError, Pipes};
 use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
-use crate::sink::{Delivery, Form, Gone, Needs, Outcome, Sink, delivery_id};
+use crate::sink::{Delivery, Form, Gone, Needs, SendOutcome, Sink, delivery_id};
 use crate::term::quoted;
 
 /// Between two tries.
@@ -20,7 +20,7 @@ pub(super) struct Worker {
     pub name: String,
     pub sink: Box<dyn Sink>,
     pub queue: Arc<Queue>,
-    pub bell: Bell,
+    pub waker: Waker,
     pub on_error: OnError,
 }
 
@@ -54,11 +54,11 @@ impl Worker {
         if !self.queue.account().over
             && let Err(why) = self.sink.finish()
         {
-            self.say(&why);
+            self.warn(&why);
             self.queue.note(|account| account.trouble = true);
         }
         self.queue.note(|account| account.finished = true);
-        self.bell.ring();
+        self.waker.ring();
     }
 
     /// Delivers all of a chunk; `false`: the sink has ended.
@@ -129,26 +129,26 @@ impl Worker {
     }
 
     /// Keeps the account of one outcome and says what is to be said.
-    fn settle(&self, piece: &Piece, needs: Needs, outcome: Outcome) -> Next {
+    fn settle(&self, piece: &Piece, needs: Needs, outcome: SendOutcome) -> Next {
         match outcome {
-            Outcome::Sent { .. } => {
+            SendOutcome::Sent { .. } => {
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
                     (account.failing, account.reason) = (None, None);
                 });
                 Next::Go
             }
-            Outcome::Retry { wait, why } => {
+            SendOutcome::Retry { wait, why } => {
                 if piece.lines <= 1 {
                     self.failing(wait, why);
                 }
                 Next::Again(wait)
             }
-            Outcome::Unknown { wait, why } if needs.idempotent && piece.id.is_some() => {
+            SendOutcome::Unknown { wait, why } if needs.idempotent && piece.id.is_some() => {
                 self.failing(wait, why);
                 Next::Again(wait)
             }
-            Outcome::Unknown { why, .. } => {
+            SendOutcome::Unknown { why, .. } => {
                 let first = self.queue.account().doubtful == 0;
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
@@ -157,7 +157,7 @@ impl Worker {
                 self.trouble(first.then(|| format!("{}: {why}", piece.name())));
                 Next::Go
             }
-            Outcome::Failed { why } => {
+            SendOutcome::Failed { why } => {
                 let first = self.queue.account().failed == 0;
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
@@ -166,7 +166,7 @@ impl Worker {
                 self.trouble(first.then(|| format!("{}: {why}", piece.name())));
                 Next::Go
             }
-            Outcome::Gone { gone, why } => {
+            SendOutcome::Gone { gone, why } => {
                 self.queue.note(|account| account.over = true);
                 if gone == Gone::Broken || self.on_error.pipes == Pipes::Count {
                     self.trouble(Some(why));
@@ -180,23 +180,23 @@ impl Worker {
     fn failing(&self, wait: Wait, why: String) {
         let already = self.queue.account().failing.is_some();
         self.queue.note(|account| account.reason = Some(why.clone()));
-        if let (Some(text), false) = (complaint(wait, &why), already) {
+        if let (Some(text), false) = (warning_of(wait, &why), already) {
             self.queue.note(|account| account.failing = Some(why));
-            self.say(&format!("{text} (it is tried again)"));
-            self.bell.ring();
+            self.warn(&format!("{text} (it is tried again)"));
+            self.waker.ring();
         }
     }
 
     fn trouble(&self, say: Option<String>) {
         self.queue.note(|account| account.trouble = true);
         if let Some(why) = say {
-            self.say(&why);
+            self.warn(&why);
         }
-        self.bell.ring();
+        self.waker.ring();
     }
 
-    fn say(&self, what: &str) {
-        complain(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
+    fn warn(&self, what: &str) {
+        warn_user(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
     }
 }
 
@@ -204,7 +204,7 @@ impl Worker {
 const LONG: Duration = Duration::from_secs(10);
 
 /// The report of a sink that is tried again; `None`: it is at work, and has asked for a little time.
-pub(super) fn complaint(wait: Wait, why: &str) -> Option<String> {
+pub(super) fn warning_of(wait: Wait, why: &str) -> Option<String> {
     match wait {
         Wait::Failed | Wait::Down => Some(why.to_owned()),
         Wait::Asked(time) if time <= LONG => None,

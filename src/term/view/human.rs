@@ -1,8 +1,8 @@
 //! Events as a page for people: text as it comes, everything else in a line of its own.
 
+use super::check_result::CheckResult;
 use super::page::{Flow, Layout, PIECE, Pace, Page, Who};
 use super::streams::{Missing, Spoke, Stream, Streams, Turn, voice_of};
-use super::verdict::Verdict;
 use super::words::{duration, one_line, spent, width};
 use super::{Format, Options, TextBytes, status, tool};
 use crate::codec::Fields;
@@ -102,7 +102,7 @@ impl Human {
             Type::ToolFinished => on.tool_finished(body),
             Type::Status => on.status(body),
             Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
-                let verdict = Verdict::of(event.kind, body, on.turn_took(body));
+                let verdict = CheckResult::of(event.kind, body, on.turn_took(body));
                 on.end_turn(&verdict, body);
             }
             Type::TextDelta | Type::Other => {
@@ -152,7 +152,7 @@ impl Human {
         }
         self.page.end();
         for (who, took) in self.streams.unfinished() {
-            let Verdict { look, mark, rest } = Verdict::truncated(took);
+            let CheckResult { look, mark, rest } = CheckResult::truncated(took);
             self.page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
         }
     }
@@ -342,7 +342,7 @@ impl Entry<'_> {
         body.count("duration_ms").or_else(|| self.stream.since(began))
     }
 
-    fn end_turn(&mut self, verdict: &Verdict, body: &Fields<'_>) {
+    fn end_turn(&mut self, verdict: &CheckResult, body: &Fields<'_>) {
         self.page.gather(self.who.voice.0, None);
         let spent = spent(body);
         let gap = if spent.is_empty() { "" } else { "  " };

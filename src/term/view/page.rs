@@ -139,7 +139,7 @@ impl Page {
             let mut cleaned = std::mem::take(&mut self.scratch);
             flow.clean.push(piece, &mut cleaned);
             self.flow_clean(who, flow, &cleaned);
-            self.give_back(cleaned);
+            self.reuse(cleaned);
         }
     }
 
@@ -148,7 +148,7 @@ impl Page {
         let mut cleaned = std::mem::take(&mut self.scratch);
         flow.clean.push_bytes(bytes, &mut cleaned);
         self.flow_clean(who, flow, &cleaned);
-        self.give_back(cleaned);
+        self.reuse(cleaned);
     }
 
     /// Ends a flow, and its line.
@@ -156,7 +156,7 @@ impl Page {
         let mut cleaned = std::mem::take(&mut self.scratch);
         flow.clean.finish(&mut cleaned);
         self.flow_clean(who, flow, &cleaned);
-        self.give_back(cleaned);
+        self.reuse(cleaned);
         let strip = self.strip(who);
         if strip.open == Some(flow.id) {
             strip.end_line();
@@ -385,7 +385,7 @@ impl Page {
     }
 
     /// One huge text must not keep its memory for good.
-    fn give_back(&mut self, mut cleaned: String) {
+    fn reuse(&mut self, mut cleaned: String) {
         cleaned.clear();
         if cleaned.capacity() <= 1 << 20 {
             self.scratch = cleaned;

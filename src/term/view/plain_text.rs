@@ -1,9 +1,9 @@
 //! The answer and nothing else: the text of the main agent as it was said, block by block.
 
 use super::Options;
+use super::check_result::CheckResult;
 use super::page::{Flow, Layout, Pace, Page, Who};
-use super::streams::{Block, Missing, Streams, Turn};
-use super::verdict::Verdict;
+use super::streams::{Missing, ShownBlock, Streams, Turn};
 use crate::codec::Fields;
 use crate::event::{Event, Raw, Type};
 use crate::stage::Io;
@@ -68,7 +68,7 @@ impl PlainText {
                 if answer && body.text("parent").is_none() {
                     let id = body.text("block").unwrap_or_default();
                     let block = stream.close_block(&id);
-                    let mut block = block.unwrap_or_else(|| Block::new(&id, flow));
+                    let mut block = block.unwrap_or_else(|| ShownBlock::new(&id, flow));
                     if body.raw("part").is_none() {
                         return block_final(&mut self.page, &who, &mut block, body);
                     }
@@ -86,7 +86,7 @@ impl PlainText {
                 let began = stream.turn.take().and_then(|t| t.began);
                 let took = body.count("duration_ms").or_else(|| stream.since(began));
                 if kind != Type::TurnCompleted {
-                    complain(&Verdict::of(kind, body, took), io);
+                    warn(&CheckResult::of(kind, body, took), io);
                 }
             }
             _ => {}
@@ -97,7 +97,7 @@ impl PlainText {
     pub(super) fn end(&mut self, io: &mut Io) {
         self.page.end();
         for (_, took) in self.streams.unfinished() {
-            complain(&Verdict::truncated(took), io);
+            warn(&CheckResult::truncated(took), io);
         }
     }
 }
@@ -118,7 +118,7 @@ fn part(page: &mut Page, who: &Who, flow: &mut Flow, body: &Fields<'_>) {
     page.flow(who, flow, &field("glue"));
 }
 
-fn block_final(page: &mut Page, who: &Who, block: &mut Block, body: &Fields<'_>) {
+fn block_final(page: &mut Page, who: &Who, block: &mut ShownBlock, body: &Fields<'_>) {
     let text = body.text("text").unwrap_or_default();
     let rest = match block.missing(&text) {
         Missing::Nothing => "",
@@ -134,7 +134,7 @@ fn block_final(page: &mut Page, who: &Who, block: &mut Block, body: &Fields<'_>)
 }
 
 /// A line for stderr.
-fn complain(verdict: &Verdict, io: &mut Io) {
+fn warn(verdict: &CheckResult, io: &mut Io) {
     let line = format!("{}{}\n", verdict.mark, verdict.rest);
     io.err.extend_from_slice(without_commands(&clean(&line)).as_bytes());
 }

@@ -45,7 +45,7 @@ pub(super) struct Stream {
     pub(super) now: Option<Time>,
     /// The open turn.
     pub(super) turn: Option<Turn>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<ShownBlock>,
     pub(super) tools: Vec<OpenTool>,
     /// The voice of its last line, and the kind of that.
     pub(super) spoke: (u64, Spoke),
@@ -172,18 +172,18 @@ impl Stream {
     }
 
     /// The open block with this id, if it is known.
-    pub(super) fn block(&mut self, id: &str) -> Option<&mut Block> {
+    pub(super) fn block(&mut self, id: &str) -> Option<&mut ShownBlock> {
         self.blocks.iter_mut().find(|b| b.id == key(id))
     }
 
     /// Opens a block.
-    pub(super) fn open_block(&mut self, id: &str, flow: Flow) -> Option<&mut Block> {
-        self.keep_block(Block::new(id, flow));
+    pub(super) fn open_block(&mut self, id: &str, flow: Flow) -> Option<&mut ShownBlock> {
+        self.keep_block(ShownBlock::new(id, flow));
         self.blocks.last_mut()
     }
 
     /// Remembers a block that goes on.
-    pub(super) fn keep_block(&mut self, block: Block) {
+    pub(super) fn keep_block(&mut self, block: ShownBlock) {
         if self.blocks.len() >= MAX_OPEN {
             self.blocks.remove(0);
         }
@@ -191,7 +191,7 @@ impl Stream {
     }
 
     /// Forgets a block, which has ended.
-    pub(super) fn close_block(&mut self, id: &str) -> Option<Block> {
+    pub(super) fn close_block(&mut self, id: &str) -> Option<ShownBlock> {
         let at = self.blocks.iter().position(|b| b.id == key(id))?;
         Some(self.blocks.remove(at))
     }
@@ -213,7 +213,7 @@ impl Stream {
 
 /// A block that is open: what was said of it, as length and hash, and how it goes on the page.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct ShownBlock {
     id: String,
     pub(super) flow: Flow,
     said: usize,
@@ -242,7 +242,7 @@ fn hash(seed: u64, text: &str) -> u64 {
     text.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-impl Block {
+impl ShownBlock {
     pub(super) fn new(id: &str, flow: Flow) -> Self {
         Self { id: key(id).to_owned(), flow, said: 0, hash: FNV, half: String::new() }
     }
@@ -297,8 +297,8 @@ mod tests {
     use super::*;
     use crate::term::style::Look;
 
-    fn block(deltas: &[&str]) -> (Block, String) {
-        let mut block = Block::new("b1", Flow::new(1, Look::Plain));
+    fn block(deltas: &[&str]) -> (ShownBlock, String) {
+        let mut block = ShownBlock::new("b1", Flow::new(1, Look::Plain));
         let text = deltas.iter().map(|d| block.take(Raw(d))).collect();
         (block, text)
     }

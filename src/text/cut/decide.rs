@@ -11,7 +11,7 @@ use ends::Code;
 
 /// What can be said of what is held.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum CutDecision {
     /// Nothing before so many bytes more have come.
     Wait(usize),
     Cut(Cut),
@@ -35,7 +35,7 @@ struct Wait;
 
 /// A place where the part may end, in offsets of the text.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct CutPlace {
     end: usize,
     next: usize,
     /// What must be closed there.
@@ -59,12 +59,12 @@ const CLASSES: usize = 5;
 /// The last place of each class, and the last one that makes the part full enough.
 #[derive(Debug, Default)]
 struct Places {
-    any: [Option<Place>; CLASSES],
-    full: [Option<Place>; CLASSES],
+    any: [Option<CutPlace>; CLASSES],
+    full: [Option<CutPlace>; CLASSES],
     /// Where breaks inside lines end a sentence or a word, with whether the part is full enough.
-    sentence: Option<(Place, bool)>,
-    space: Option<(Place, bool)>,
-    row: Option<Place>,
+    sentence: Option<(CutPlace, bool)>,
+    space: Option<(CutPlace, bool)>,
+    row: Option<CutPlace>,
     /// The end of the last heading or table's header that is left last.
     heading: usize,
     /// The line in which the room ends.
@@ -104,7 +104,7 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
 }
 
 /// Where the part that begins with what is held, behind `open`, ends.
-pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Verdict {
+pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> CutDecision {
     let limits = &options.limits;
     let tail = lines.tail();
     let view = View {
@@ -120,20 +120,20 @@ pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Verdict {
         tail,
     };
     if let Some(cut) = view.eager() {
-        return Verdict::Cut(cut);
+        return CutDecision::Cut(cut);
     }
     let slack = view.room - (view.total - view.at);
     let fits = (view.total - view.at).within(view.room);
     if fits && !lines.ended() {
         let more = slack.0.iter().zip(limits.list()).map(|(n, _)| n + 1).min();
-        return Verdict::Wait(if options.pace == Pace::Eager { 1 } else { more.unwrap_or(1) });
+        return CutDecision::Wait(if options.pace == Pace::Eager { 1 } else { more.unwrap_or(1) });
     }
     match view.rest().and_then(|rest| match rest {
         Some(cut) => Ok(cut),
         None => view.cut(),
     }) {
-        Ok(cut) => Verdict::Cut(cut),
-        Err(Wait) => Verdict::Wait(lines.text().len() / 128),
+        Ok(cut) => CutDecision::Cut(cut),
+        Err(Wait) => CutDecision::Wait(lines.text().len() / 128),
     }
 }
 
@@ -220,7 +220,7 @@ impl View<'_> {
         if (so_far - group.at).within(max) { Err(Wait) } else { Ok(false) }
     }
 
-    fn cut_at(&self, place: Place) -> Cut {
+    fn cut_at(&self, place: CutPlace) -> Cut {
         let fence = place.fence.and_then(|i| self.get(i));
         Cut {
             end: place.end - self.base,
@@ -300,7 +300,7 @@ impl View<'_> {
     fn cut(&self) -> Result<Cut, Wait> {
         let mut places = self.line_ends()?;
         let lines = [Class::Paragraph, Class::Block, Class::Line];
-        let first = |of: &[Option<Place>; CLASSES]| lines.iter().find_map(|c| of[*c as usize]);
+        let first = |of: &[Option<CutPlace>; CLASSES]| lines.iter().find_map(|c| of[*c as usize]);
         if let Some(place) = first(&places.full) {
             return Ok(self.cut_at(place));
         }
@@ -309,7 +309,8 @@ impl View<'_> {
         let lonely = places.any[Class::Lonely as usize].map_or(self.base, |place| place.end);
         places.sentence = places.sentence.filter(|(place, _)| place.end > places.heading);
         places.space = places.space.filter(|(place, _)| place.end > lonely);
-        let full = |place: Option<(Place, bool)>| place.filter(|(_, full)| *full).map(|(p, _)| p);
+        let full =
+            |place: Option<(CutPlace, bool)>| place.filter(|(_, full)| *full).map(|(p, _)| p);
         let place = full(places.sentence)
             .or(full(places.space))
             .or(first(&places.any))

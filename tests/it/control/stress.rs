@@ -21,7 +21,7 @@ enum Instance {
     RacingTheEnd,
     /// By two at once.
     Twice,
-    /// It ignores all but the last rung.
+    /// It ignores all but the last step.
     Stubborn,
 }
 

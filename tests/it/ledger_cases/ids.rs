@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spile::ledger::{InDoubt, Outcome, State};
+use spile::ledger::{DeliveryOutcome, InDoubt, State};
 use spile::run::ledger::Task;
 use spile::time::Time;
 
@@ -22,7 +22,7 @@ pub fn other_content() {
 pub fn other_configuration() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Sent(None)]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
     drop(process);
     // Fewer and longer parts of the same block, then a block that is new.
     let new = part("s", 0, "a later block", true).replace("b1", "b2");
@@ -64,7 +64,7 @@ pub fn clock_back() {
 pub fn replayed() {
     let mut world = idempotent();
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[Outcome::Sent(None)]);
+    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
     drop(process);
     world.run(&plan("s"));
     assert_eq!(world.channel.order.len(), 3);
@@ -103,13 +103,13 @@ fn what_is_not_in_the_ledger_keeps_its_place_and_goes_once() {
         let world = idempotent();
         let world = if run == 0 { world } else { continue };
         let mut process = begin(&world, &lines);
-        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
+        let Task::Send(parcels) = process.driver.next(world.now).unwrap() else { panic!() };
         let sent: Vec<String> =
             parcels.iter().map(|p| String::from_utf8(p.bytes.clone()).unwrap()).collect();
         assert_eq!(sent, lines);
         drop(process);
         let mut process = begin(&world, &lines);
-        let Task::Send(parcels) = process.desk.next(world.now).unwrap() else { panic!() };
+        let Task::Send(parcels) = process.driver.next(world.now).unwrap() else { panic!() };
         assert!(parcels.iter().all(|p| p.id.is_some()), "a delta is not given twice");
     }
 }

@@ -11,8 +11,8 @@ fn asked() -> (Options, Script) {
     (only(|o| o.max_text = Some(1)), script)
 }
 
-fn wish() -> Wish {
-    Wish {
+fn request() -> CancelRequest {
+    CancelRequest {
         stream: "s".into(),
         turn: 1,
         reason: "more than 1 characters (--max-text)".into(),
@@ -25,11 +25,11 @@ fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
     let (options, mut script) = asked();
     script.answer(3, "c");
     let body = r#""by":"filter","reason":"r""#;
-    script.say(4, "s", "turn_cancelled", body);
+    script.emit(4, "s", "turn_cancelled", body);
     script.start(5, "s");
     script.answer(6, "d");
     script.complete(7, "s");
-    let (chain, desk) = cancel(&options);
+    let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     // Nothing but the request is added.
     let said = |(_, line): &&Timed| !line.contains("cancel_requested");
@@ -37,18 +37,18 @@ fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
     assert_eq!(passed, script.lines);
     assert_eq!(shorts(&out)[3], "2 cancel_requested");
     assert!(out[3].1.contains(r#""asks":true"#) && !out[3].1.contains("\"seq\""));
-    let desk = desk.borrow();
-    assert_eq!(desk.wishes, [wish()]);
-    assert_eq!((desk.cancelled, desk.over), (1, false));
+    let requests = requests.borrow();
+    assert_eq!(requests.open, [request()]);
+    assert_eq!((requests.cancelled, requests.over), (1, false));
 }
 
 #[test]
 fn another_reason_is_said_to_all() {
     let (mut options, script) = asked();
     options.reason = Some("enough".into());
-    let (chain, desk) = cancel(&options);
+    let (chain, requests) = cancel(&options);
     let out = drive_until(chain, &script.lines, 9);
-    assert_eq!(desk.borrow().wishes[0].reason, "enough");
+    assert_eq!(requests.borrow().open[0].reason, "enough");
     assert!(out[3].1.contains(r#""message":"enough""#), "{}", out[3].1);
     assert!(out[3].1.contains("more than 1 characters"));
     assert!(out.last().unwrap().1.contains(r#""reason":"enough""#));
@@ -58,10 +58,10 @@ fn another_reason_is_said_to_all() {
 fn where_nobody_can_end_it_the_turn_ends_here() {
     for (code, why) in [("gone", "no such run"), ("", "")] {
         let (options, mut script) = asked();
-        script.lines.push((3, refusal(&wish(), code, why)));
+        script.lines.push((3, refusal(&request(), code, why)));
         script.answer(4, "c");
         script.complete(5, "s");
-        let (chain, desk) = cancel(&options);
+        let (chain, requests) = cancel(&options);
         let out = drive(chain, &script.lines);
         let want = [
             "0 session",
@@ -75,8 +75,8 @@ fn where_nobody_can_end_it_the_turn_ends_here() {
         assert_eq!(shorts(&out), want);
         let code = if code.is_empty() { "nobody" } else { code };
         assert!(out[4].1.contains(&format!(r#""code":"{code}""#)));
-        let desk = desk.borrow();
-        assert_eq!((desk.cancelled, desk.over), (1, true));
+        let requests = requests.borrow();
+        assert_eq!((requests.cancelled, requests.over), (1, true));
     }
 }
 
@@ -84,56 +84,56 @@ fn where_nobody_can_end_it_the_turn_ends_here() {
 fn a_turn_that_is_over_by_itself_is_left_alone() {
     for code in ["no_turn", "other_turn"] {
         let (options, mut script) = asked();
-        script.lines.push((3, refusal(&wish(), code, "too late")));
+        script.lines.push((3, refusal(&request(), code, "too late")));
         let from = script.lines.len();
         script.answer(4, "c");
         script.complete(5, "s");
-        let (chain, desk) = cancel(&options);
+        let (chain, requests) = cancel(&options);
         let out = drive(chain, &script.lines);
         assert_eq!(shorts(&out)[4], "3 cancel_refused");
         assert_eq!(out[5..], script.lines[from..]);
-        assert_eq!(desk.borrow().cancelled, 0);
+        assert_eq!(requests.borrow().cancelled, 0);
     }
 }
 
 #[test]
 fn an_answer_that_is_too_late_is_not_said() {
     let (options, mut script) = asked();
-    let other = Wish { turn: 2, ..wish() };
+    let other = CancelRequest { turn: 2, ..request() };
     script.lines.push((3, refusal(&other, "gone", "")));
-    script.say(4, "s", "block_final", r#""block":"b1","kind":"answer","text":"ab""#);
+    script.emit(4, "s", "block_final", r#""block":"b1","kind":"answer","text":"ab""#);
     script.complete(5, "s");
-    script.lines.push((6, refusal(&wish(), "gone", "")));
-    let (chain, desk) = cancel(&options);
+    script.lines.push((6, refusal(&request(), "gone", "")));
+    let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     let want = ["2 cancel_requested", "4 final ab", "5 turn_completed"];
     assert_eq!(shorts(&out)[3..], want);
-    assert_eq!(desk.borrow().cancelled, 0);
+    assert_eq!(requests.borrow().cancelled, 0);
     assert_eq!(laws::violations(&out), None, "nothing is said of a turn that has ended");
 }
 
 #[test]
 fn what_another_cancel_was_refused_is_an_event_like_any_other() {
     let (options, mut script) = asked();
-    let mut theirs: Value = serde_json::from_str(&refusal(&wish(), "gone", "")).unwrap();
+    let mut theirs: Value = serde_json::from_str(&refusal(&request(), "gone", "")).unwrap();
     theirs["ts"] = "1970-01-01T00:00:00.003Z".into();
     script.lines.push((3, theirs.to_string()));
     script.answer(4, "c");
     script.complete(5, "s");
-    let (chain, desk) = cancel(&options);
+    let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     assert_eq!(out[4..], script.lines[3..]);
-    assert_eq!(desk.borrow().cancelled, 0);
+    assert_eq!(requests.borrow().cancelled, 0);
 }
 
 #[test]
 fn an_input_that_ends_while_a_wrap_is_asked_leaves_no_open_turn() {
     let (options, script) = asked();
-    let (chain, desk) = cancel(&options);
+    let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     let want = ["0 final ab", "0 turn_cancelled"];
     assert_eq!(shorts(&out)[4..], want);
-    assert_eq!(desk.borrow().cancelled, 1);
+    assert_eq!(requests.borrow().cancelled, 1);
     // A turn that nobody wanted ended is not ours to end.
     let (chain, _) = cancel(&only(|o| o.max_text = Some(9)));
     assert_eq!(drive(chain, &script.lines), script.lines);
@@ -151,7 +151,7 @@ fn what_was_ended_stays_ended_and_other_streams_pass() {
     script.complete(4, "s");
     script.lines.push((4, r#"{"v":1,"type":"status","kind":"info"}"#.into()));
     script.text(5, "t", ("b", "answer"), "x");
-    let (chain, desk) = cancel(&only(|o| o.max_text = Some(1)));
+    let (chain, requests) = cancel(&only(|o| o.max_text = Some(1)));
     let out = drive_until(chain, &script.lines, 6);
     let want = [
         "0 turn_started",
@@ -164,11 +164,11 @@ fn what_was_ended_stays_ended_and_other_streams_pass() {
         "5 delta x",
     ];
     assert_eq!(shorts(&out), want);
-    assert!(!desk.borrow().over, "the other stream is open");
+    assert!(!requests.borrow().over, "the other stream is open");
     script.complete(6, "t");
-    let (chain, desk) = cancel(&only(|o| o.max_text = Some(1)));
+    let (chain, requests) = cancel(&only(|o| o.max_text = Some(1)));
     drive(chain, &script.lines);
-    assert!(desk.borrow().over);
+    assert!(requests.borrow().over);
 }
 
 #[test]

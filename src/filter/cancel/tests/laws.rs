@@ -37,7 +37,7 @@ impl Open {
         if let Some((block, text)) = self.block.take() {
             let kind = if block.ends_with('3') { "reasoning" } else { "answer" };
             let body = format!(r#""block":"{block}","kind":"{kind}","text":"{text}""#);
-            script.say(at, stream, "block_final", &body);
+            script.emit(at, stream, "block_final", &body);
         }
     }
 
@@ -46,14 +46,14 @@ impl Open {
         if let Some(id) = self.tool.take() {
             let body =
                 format!(r#""tool":{{"id":"{id}","name":"n","kind":"other"}},"outcome":"ok""#);
-            script.say(at, stream, "tool_finished", &body);
+            script.emit(at, stream, "tool_finished", &body);
             return;
         }
         self.tools += 1;
         let (id, name) =
             (format!("t{}", self.tools), ["n", "m"][usize::from(self.tools.is_multiple_of(4))]);
         let body = format!(r#""tool":{{"id":"{id}","name":"{name}","kind":"other"}}"#);
-        script.say(at, stream, "tool_started", &body);
+        script.emit(at, stream, "tool_started", &body);
         self.tool = Some(id);
     }
 
@@ -93,10 +93,10 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
                 0 => open.end(&mut script, now, &name),
                 1 => script.beside(now, &name),
                 2 => {
-                    let (turn, control) = (script.state(&name).2, wish_of(&name).control);
-                    let wish = Wish { turn, control, ..wish_of(&name) };
+                    let (turn, control) = (script.state(&name).2, request_of(&name).control);
+                    let request = CancelRequest { turn, control, ..request_of(&name) };
                     let code = ["gone", "no_turn", ""][text.len() % 3];
-                    script.lines.push((now, refusal(&wish, code, "why")));
+                    script.lines.push((now, refusal(&request, code, "why")));
                 }
                 3 => {
                     open.tokens += 10;
@@ -104,7 +104,7 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
                         r#""kind":"usage","data":{{"total_tokens":{},"cost_usd":{}}}"#,
                         open.tokens, open.tokens
                     );
-                    script.say(now, &name, "status", &data);
+                    script.emit(now, &name, "status", &data);
                 }
                 4 => open.close(&mut script, now, &name),
                 5 => open.tool(&mut script, now, &name),
@@ -121,8 +121,8 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
     })
 }
 
-fn wish_of(stream: &str) -> Wish {
-    Wish {
+fn request_of(stream: &str) -> CancelRequest {
+    CancelRequest {
         stream: stream.to_owned(),
         turn: 0,
         reason: String::new(),
@@ -175,8 +175,8 @@ pub(super) fn violations(lines: &[Timed]) -> Option<String> {
 
 /// The filter without a chain, which is also called when nothing is due.
 fn bare(options: &Options, input: &[Timed]) -> (Vec<u8>, u64) {
-    let desk = Rc::new(RefCell::new(Desk::default()));
-    let mut filter = Cancel::new(options.clone(), Rc::clone(&desk));
+    let requests = Rc::new(RefCell::new(Requests::default()));
+    let mut filter = Cancel::new(options.clone(), Rc::clone(&requests));
     let mut bytes = Vec::new();
     for (at, line) in input {
         let now = Time::from_millis(*at);
@@ -194,7 +194,7 @@ fn bare(options: &Options, input: &[Timed]) -> (Vec<u8>, u64) {
         filter.on_tick(due, &mut out);
     }
     filter.on_end(Time::from_millis(u64::MAX), &mut out);
-    let cancelled = desk.borrow().cancelled;
+    let cancelled = requests.borrow().cancelled;
     (bytes, cancelled)
 }
 
@@ -211,7 +211,7 @@ proptest! {
         let answer = |(_, line): &&Timed| line.contains("cancel_refused");
         let events: Vec<Timed> = input.iter().filter(|line| !answer(line)).cloned().collect();
         prop_assert_eq!(violations(&events), None, "the input is what it should be");
-        let (chain, desk) = cancel(&options);
+        let (chain, requests) = cancel(&options);
         let out = drive(chain, &input);
         let mut cut = 0;
         for stream in ["s0", "s1", "s2"] {
@@ -233,13 +233,13 @@ proptest! {
         }
         // One terminal event for each turn, blocks with the text of their deltas, numbers without a gap.
         prop_assert_eq!(violations(&out), None);
-        prop_assert_eq!(desk.borrow().cancelled, cut);
+        prop_assert_eq!(requests.borrow().cancelled, cut);
         // What was asked was asked of the stream that has a wrap, once for a turn.
-        let mut turns: Vec<u64> = desk.borrow().wishes.iter().map(|wish| wish.turn).collect();
+        let mut turns: Vec<u64> = requests.borrow().open.iter().map(|request| request.turn).collect();
         let asked = turns.len();
         turns.dedup();
         prop_assert_eq!(turns.len(), asked);
-        prop_assert!(desk.borrow().wishes.iter().all(|wish| wish.stream == "s0"));
+        prop_assert!(requests.borrow().open.iter().all(|request| request.stream == "s0"));
     }
 
     /// The law: a chain in one process says what the same filters say with lines between them, at the same times.
@@ -258,10 +258,10 @@ proptest! {
 
     #[test]
     fn without_a_chain_it_is_the_same_filter(options in any_options(), input in schedule()) {
-        let (chain, desk) = cancel(&options);
+        let (chain, requests) = cancel(&options);
         let out = drive(chain, &input);
         let (bytes, cancelled) = bare(&options, &input);
         prop_assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(joined(&out)).unwrap());
-        prop_assert_eq!(cancelled, desk.borrow().cancelled);
+        prop_assert_eq!(cancelled, requests.borrow().cancelled);
     }
 }

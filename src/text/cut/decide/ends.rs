@@ -1,6 +1,6 @@
 //! The ends of lines as places to cut: what kind of place each is, by the line before it and the line behind it.
 
-use super::{Class, Place, Places, View, Wait};
+use super::{Class, CutPlace, Places, View, Wait};
 use crate::text::cut::lines::Line;
 use crate::text::markdown::Kind;
 use crate::text::units::Size;
@@ -78,7 +78,7 @@ impl View<'_> {
         i: usize,
         line: &Line,
         code: Code,
-    ) -> Result<Option<(Class, Place)>, Wait> {
+    ) -> Result<Option<(Class, CutPlace)>, Wait> {
         if line.span && line.kind != Kind::Opener && line.kind != Kind::Code {
             return Ok(None);
         }
@@ -96,7 +96,7 @@ impl View<'_> {
             let far = behind.start - line.next > self.max_space();
             let hurts = !far && (self.group_fits(fence)? || !seen);
             let next = if far && inside { behind.start } else { line.next };
-            let place = Place { end: line.end, next, fence: Some(i) };
+            let place = CutPlace { end: line.end, next, fence: Some(i) };
             if !fence.close.is_empty() {
                 return Ok(Some((if hurts { Class::Hurting } else { Class::Line }, place)));
             }
@@ -115,7 +115,7 @@ impl View<'_> {
             () => Class::Line,
         };
         let next = behind.start + self.left_out(behind);
-        let place = Place { end: line.trimmed, next, fence: Some(i) };
+        let place = CutPlace { end: line.trimmed, next, fence: Some(i) };
         Ok(Some((class, place)))
     }
 

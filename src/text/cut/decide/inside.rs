@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Cut, Place, Places, View, Wait};
+use super::{Cut, CutPlace, Places, View, Wait};
 use crate::text::cut::lines::Line;
 use crate::text::inline::{self, Pieces, floor};
 use crate::text::markdown::Kind;
@@ -69,7 +69,7 @@ impl View<'_> {
                 if end <= self.base {
                     break;
                 }
-                let place = Place { end, next: line.start + found.next, fence: None };
+                let place = CutPlace { end, next: line.start + found.next, fence: None };
                 let used = || line.at + self.limits.size(&text[..found.end]) - self.at;
                 if row {
                     places.row.get_or_insert(place);
@@ -93,11 +93,11 @@ impl View<'_> {
     }
 
     /// The white space behind code that ends in the middle of a line.
-    fn behind_code(&self, line: &Line) -> Option<(Place, bool)> {
+    fn behind_code(&self, line: &Line) -> Option<(CutPlace, bool)> {
         let text = self.lines.slice(line.start, line.end);
         let space = text.len() - text.trim_start_matches(inline::is_space).len();
         let used = line.at - self.at;
-        let place = Place { end: line.start, next: line.start + space, fence: None };
+        let place = CutPlace { end: line.start, next: line.start + space, fence: None };
         let fits = line.mid && space > 0 && line.start > self.base && used.within(self.room);
         fits.then(|| (place, self.full(used)))
     }
@@ -145,7 +145,7 @@ impl View<'_> {
                     continue;
                 }
                 if line.content > self.base && end >= line.content {
-                    return Ok(self.cut_at(Place {
+                    return Ok(self.cut_at(CutPlace {
                         end: line.content,
                         next: line.content,
                         fence: None,
@@ -154,7 +154,7 @@ impl View<'_> {
             }
             if end > self.base && (len > 0 || i == 0) {
                 let next = if end == line.end && !self.is_tail(i) { line.next } else { end };
-                return Ok(self.cut_at(Place { end, next, fence: Some(i) }));
+                return Ok(self.cut_at(CutPlace { end, next, fence: Some(i) }));
             }
         }
         self.breaking()
@@ -194,7 +194,11 @@ impl View<'_> {
         }
         Ok(Cut {
             broken: true,
-            ..self.cut_at(Place { end: line.start + end, next: line.start + end, fence: Some(0) })
+            ..self.cut_at(CutPlace {
+                end: line.start + end,
+                next: line.start + end,
+                fence: Some(0),
+            })
         })
     }
 }

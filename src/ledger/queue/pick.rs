@@ -1,22 +1,22 @@
-//! The next deliveries: of all that may go the oldest first, within a lane never one before another. A lane whose deliveries
+//! The next deliveries: of all that may go the oldest first, within a queue never one before another. A queue whose deliveries
 //! fail comes behind the others, so that it does not hold them up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::one::Lane;
-use super::{Change, Item, Lanes, Place, Rank, Step};
-use crate::ledger::{Ability, Head, Options, State};
+use super::stream::StreamQueue;
+use super::{Change, Item, QueuePlace, Rank, SinkQueue, Step};
+use crate::ledger::{Ability, Options, RowHead, State};
 use crate::time::Time;
 
-/// What a lane could give next, by its place in the ledger: bytes stand behind the row of their position.
+/// What a queue could give next, by its place in the ledger: bytes stand behind the row of their position.
 enum Next {
     Row(u64),
     Passing(u64),
 }
 
-impl Lanes {
-    /// Begins what may begin now; `None`: a lane has to be looked at first.
+impl SinkQueue {
+    /// Begins what may begin now; `None`: a queue has to be looked at first.
     pub(super) fn pick(&mut self, now: Time) -> Option<Step> {
         let waits = self.waiting.first().map(|(at, _)| *at);
         if self.ready.is_empty() {
@@ -28,25 +28,25 @@ impl Lanes {
         let options = self.options;
         let one_by_one = options.ability == Ability::Blind || options.pace > Duration::ZERO;
         let most = if one_by_one { 1 } else { options.batch.max(1) };
-        // How many rows of each lane have begun.
+        // How many rows of each queue have begun.
         let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
         let mut items = Vec::new();
         while items.len() < most
             && let Some((_, n)) = self.ready.pop_first()
         {
-            let (at, lane) = (begun.entry(n).or_default(), &mut self.lanes[n]);
-            lane.place = None;
-            match lane.next(now, &options, *at) {
+            let (at, queue) = (begun.entry(n).or_default(), &mut self.queues[n]);
+            queue.place = None;
+            match queue.next(now, &options, *at) {
                 None => continue,
-                Some(Next::Passing(_)) => items.extend(lane.take_passing().map(Item::Passing)),
+                Some(Next::Passing(_)) => items.extend(queue.take_passing().map(Item::Passing)),
                 Some(Next::Row(position)) => {
-                    items.extend(lane.begin(now, *at).map(Item::Row));
+                    items.extend(queue.begin(now, *at).map(Item::Row));
                     self.handed.insert(position, n);
                     *at += 1;
                 }
             }
-            if let Some(rank) = lane.rank(now, &options, *at) {
-                lane.place = Some(Place::Ready(rank));
+            if let Some(rank) = queue.rank(now, &options, *at) {
+                queue.place = Some(QueuePlace::Ready(rank));
                 self.ready.insert((rank, n));
             }
         }
@@ -60,8 +60,8 @@ impl Lanes {
     }
 }
 
-impl Lane {
-    /// When this lane's turn is, if it can give something behind its first `at` rows.
+impl StreamQueue {
+    /// When this queue's turn is, if it can give something behind its first `at` rows.
     pub(super) fn rank(&self, now: Time, options: &Options, at: usize) -> Option<Rank> {
         Some(match self.next(now, options, at)? {
             Next::Row(position) => (self.failures, position, 0),
@@ -101,7 +101,7 @@ impl Lane {
     }
 }
 
-fn may_begin(now: Time, options: &Options, row: &Head) -> bool {
+fn may_begin(now: Time, options: &Options, row: &RowHead) -> bool {
     let state = match (row.state, options.ability) {
         (State::Planned, _) => true,
         (State::Sending, Ability::Idempotent(window)) => {

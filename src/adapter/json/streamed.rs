@@ -8,7 +8,7 @@ use crate::guard::Text;
 
 /// A streamed text whose whole has not come yet.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct StreamedText {
     text: String,
     /// True if it grew past [`MAX_LINE`] and is not kept: no line can bring its whole.
     lost: bool,
@@ -16,7 +16,7 @@ pub struct Said {
     closed: bool,
 }
 
-impl Said {
+impl StreamedText {
     /// Emits a piece under `text`.
     pub fn delta(&mut self, text: &Text<'_>, delta: &str, emit: &mut Emit<'_>) {
         self.lost |= self.text.len() + delta.len() > MAX_LINE;
@@ -36,12 +36,12 @@ impl Said {
 
     /// True if it is the beginning of this, and not empty.
     pub fn begins(&self, whole: &str) -> bool {
-        !self.lost && !self.text.is_empty() && codec::beyond(whole, &self.text).is_some()
+        !self.lost && !self.text.is_empty() && codec::strip_emitted(whole, &self.text).is_some()
     }
 
     /// The rest of a longer text that it begins; nothing if it does not.
     pub fn missing<'t>(&self, whole: &'t str) -> Cow<'t, str> {
-        let rest = codec::beyond(whole, &self.text);
+        let rest = codec::strip_emitted(whole, &self.text);
         rest.filter(|_| !self.lost).unwrap_or_default()
     }
 
@@ -64,7 +64,7 @@ impl Said {
 
     /// Takes the whole: emits what is missing; a text that differs supersedes what was emitted.
     pub fn confirm(self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
-        let missing = codec::beyond(whole, &self.text);
+        let missing = codec::strip_emitted(whole, &self.text);
         let missing = missing.as_deref().unwrap_or(whole);
         if !self.closed {
             emit.finish_block(text, Some(whole).filter(|w| !self.lost && !w.is_empty()));

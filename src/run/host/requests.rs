@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Host;
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::control::{Ask, Info, Request, Server, new_word};
+use crate::run::control::{Info, Request, Server, Verb, new_word};
 use crate::run::spool::Source;
 
 /// The longest reason that is kept, in characters.
@@ -16,7 +16,7 @@ const MAX_REASON: usize = 1000;
 
 /// Where a host is asked, and what is still to be done of it.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct PendingRequests {
     pub server: Option<Server>,
     /// What only this run has, for those who mean no other.
     word: String,
@@ -28,7 +28,7 @@ pub(super) struct Asked {
 
 /// A cancel on its way to its place behind what the agent wrote before it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Wish {
+struct TurnCancel {
     client: u64,
     turn: Option<u64>,
     by: String,
@@ -63,22 +63,22 @@ impl Host<'_> {
         if server.is_ok() {
             data["control"] = json!({"pid": info.pid, "word": info.control});
         }
-        self.say("session", None, Some(data));
+        self.emit("session", None, Some(data));
         match server {
             Ok(server) => {
-                self.asked.server = Some(server);
-                self.asked.word = info.control;
+                self.requests.server = Some(server);
+                self.requests.word = info.control;
             }
             Err(e) => {
                 let message = format!("the run cannot be cancelled by name: {e:#}");
-                self.say("warning", Some(&message), None);
+                self.emit("warning", Some(&message), None);
             }
         }
     }
 
     /// Hears what is asked and answers it.
     pub(super) fn serve(&mut self) {
-        let requests = self.asked.server.as_mut().map(Server::serve);
+        let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
             match self.misses(&request) {
                 Some(why) => self.answer(client, &refused("not_here", why)),
@@ -93,7 +93,7 @@ impl Host<'_> {
         if request.stream.as_deref().is_some_and(|s| s != stream) {
             return Some("this run has another stream");
         }
-        if request.control.as_deref().is_some_and(|w| w != self.asked.word) {
+        if request.control.as_deref().is_some_and(|w| w != self.requests.word) {
             return Some("this is another run of the stream");
         }
         None
@@ -101,17 +101,17 @@ impl Host<'_> {
 
     fn on_request(&mut self, client: u64, request: Request) {
         match request.ask {
-            Ask::Query => {
+            Verb::Query => {
                 let state = self.state();
                 self.answer(client, &state);
             }
-            Ask::Cancel => {
+            Verb::Cancel => {
                 let by = match request.by.as_deref() {
                     Some("filter") => "filter",
                     _ => "control",
                 };
                 let reason = request.reason.unwrap_or_else(|| "spile cancel".into());
-                let wish = Wish {
+                let cancel = TurnCancel {
                     client,
                     turn: request.turn,
                     by: by.into(),
@@ -120,9 +120,9 @@ impl Host<'_> {
                     then: request.then,
                     told: false,
                 };
-                self.wish(wish);
+                self.cancel(cancel);
             }
-            Ask::Redirect => {
+            Verb::Redirect => {
                 let answer = match request.prompt {
                     Some(prompt) => self.redirect(&prompt),
                     None => Err("there is no prompt in the request".into()),
@@ -134,70 +134,70 @@ impl Host<'_> {
     }
 
     fn answer(&mut self, client: u64, answer: &Value) {
-        if let Some(control) = &mut self.asked.server {
+        if let Some(control) = &mut self.requests.server {
             control.answer(client, answer);
         }
     }
 
     /// Ends the turn at once, or where its place is if the reader of the events is slow.
-    fn wish(&mut self, mut wish: Wish) {
+    fn cancel(&mut self, mut cancel: TurnCancel) {
         if self.spool.is_empty() || self.reader_gone {
             self.see();
-            return self.decide(wish);
+            return self.decide(cancel);
         }
-        if wish.turn.is_none() {
+        if cancel.turn.is_none() {
             // Whatever the reader has seen of it: what runs now is to stop, though he may never read on.
-            wish.told = true;
+            cancel.told = true;
             self.see();
-            self.tell_agent(&wish);
+            self.tell_agent(&cancel);
         }
-        let bytes = serde_json::to_vec(&wish).unwrap_or_default();
+        let bytes = serde_json::to_vec(&cancel).unwrap_or_default();
         self.take(self.clock.now(), Source::Ask, &bytes);
     }
 
-    /// A wish has come to its place.
-    pub(super) fn on_wish(&mut self, bytes: &[u8]) {
-        if let Ok(wish) = serde_json::from_slice(bytes) {
+    /// A cancel has come to its place.
+    pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
+        if let Ok(cancel) = serde_json::from_slice(bytes) {
             self.see();
-            self.decide(wish);
+            self.decide(cancel);
         }
     }
 
-    fn decide(&mut self, wish: Wish) {
+    fn decide(&mut self, cancel: TurnCancel) {
         let guard = self.tap.guard();
         // What has said nothing yet is at work on its first turn.
         let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
         let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
-            return self.answer(wish.client, &refused("no_turn", "no turn is open"));
+            return self.answer(cancel.client, &refused("no_turn", "no turn is open"));
         };
-        if wish.turn.is_some_and(|wanted| wanted != turn) {
-            return self.answer(wish.client, &refused("other_turn", "another turn is open"));
+        if cancel.turn.is_some_and(|wanted| wanted != turn) {
+            return self.answer(cancel.client, &refused("other_turn", "another turn is open"));
         }
-        if wish.then.is_some()
+        if cancel.then.is_some()
             && let Err(why) = self.can_redirect()
         {
-            return self.answer(wish.client, &refused("no_redirect", &why));
+            return self.answer(cancel.client, &refused("no_redirect", &why));
         }
         if self.can_interrupt() && self.tap.guard().any_turn_open() {
-            self.tap.guard().ask_cancel_open(&wish.by, &wish.reason);
+            self.tap.guard().request_cancel_open(&cancel.by, &cancel.reason);
         } else {
-            self.tap.guard().ask_cancel(&wish.by, &wish.reason);
+            self.tap.guard().request_cancel(&cancel.by, &cancel.reason);
         }
         let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
-        self.answer(wish.client, &accepted);
-        if let Some(control) = &mut self.asked.server {
-            control.wait_for(wish.client, (stream, turn), wish.then.clone());
+        self.answer(cancel.client, &accepted);
+        if let Some(control) = &mut self.requests.server {
+            control.wait_for(cancel.client, (stream, turn), cancel.then.clone());
         }
-        if !wish.told {
-            self.tell_agent(&wish);
+        if !cancel.told {
+            self.tell_agent(&cancel);
         }
     }
 
-    fn tell_agent(&mut self, wish: &Wish) {
+    fn tell_agent(&mut self, cancel: &TurnCancel) {
         let cancel = Cancel {
             interrupt: self.can_interrupt(),
-            within: wish.grace_ms.map(Duration::from_millis),
+            within: cancel.grace_ms.map(Duration::from_millis),
         };
         self.life.stop(self.clock.now(), Stop::Cancel(cancel));
         self.act();
@@ -205,13 +205,13 @@ impl Host<'_> {
 
     /// Tells those who wait for it that a turn has ended, and how.
     pub(super) fn settle(&mut self) {
-        let Some(control) = &mut self.asked.server else {
+        let Some(control) = &mut self.requests.server else {
             return;
         };
         for end in self.tap.guard().take_ends() {
-            self.asked.then.extend(control.ended(&end, &self.left));
+            self.requests.then.extend(control.ended(&end, &self.left));
         }
-        for (client, prompt) in std::mem::take(&mut self.asked.then) {
+        for (client, prompt) in std::mem::take(&mut self.requests.then) {
             let answer = self
                 .redirect(&prompt)
                 .map_or_else(|why| refused("not_now", &why), |()| redirected());
@@ -232,7 +232,7 @@ impl Host<'_> {
             "child": self.agent.pid,
             "stream": guard.stream(),
             "label": guard.label(),
-            "control": self.asked.word,
+            "control": self.requests.word,
             "turn": guard.turns(),
             "open": guard.any_turn_open(),
             "cancelling": guard.is_cancelling(),

@@ -1,53 +1,53 @@
-//! What one sink is given next. A lane is one stream's open deliveries in their order; lanes do not wait for each other.
+//! What one sink is given next. A queue is one stream's open deliveries in their order; queues do not wait for each other.
 //!
-//! Between two calls of [`Lanes::next`] everything that was under way has its outcome; so a delivery that stands in
+//! Between two calls of [`SinkQueue::next`] everything that was under way has its outcome; so a delivery that stands in
 //! [`State::Sending`] then is one whose end nobody has seen, in this run or in one that was killed.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{BACKOFF, Head, InDoubt, Mark, Options, SINK_BACKOFF, State};
+use super::{BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
 use crate::backoff::Wait;
 use crate::time::Time;
-use one::Lane;
+use stream::StreamQueue;
 
-mod one;
 mod pick;
 mod steps;
+mod stream;
 
-pub use steps::{Asked, Change, Item, Outcome, Step};
+pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
 
-/// Rows of one lane in memory; the rest waits in the ledger.
+/// Rows of one queue in memory; the rest waits in the ledger.
 const WINDOW: usize = 256;
 
-/// Rows of all lanes in memory, as long as each has at least [`LEAST`].
+/// Rows of all queues in memory, as long as each has at least [`LEAST`].
 const ROWS: usize = 1 << 16;
 
-/// Rows that each lane may have in memory, however many lanes there are.
+/// Rows that each queue may have in memory, however many queues there are.
 const LEAST: usize = 4;
 
-/// One sink's lanes. Each is looked at when something has happened to it or its time has come, so that the work of a step
+/// One sink's queues. Each is looked at when something has happened to it or its time has come, so that the work of a step
 /// does not grow with the number of streams.
 #[derive(Debug)]
-pub struct Lanes {
+pub struct SinkQueue {
     options: Options,
-    lanes: Vec<Lane>,
-    /// Where each stream's lane is.
+    queues: Vec<StreamQueue>,
+    /// Where each stream's queue is.
     names: HashMap<String, usize>,
-    /// Lanes that have nothing any more.
+    /// SinkQueue that have nothing any more.
     free: Vec<usize>,
-    /// Lanes of which something is new, which may need rows.
+    /// SinkQueue of which something is new, which may need rows.
     fresh: BTreeSet<usize>,
-    /// Lanes that have their rows and are to be looked at.
+    /// SinkQueue that have their rows and are to be looked at.
     loaded: BTreeSet<usize>,
-    /// Lanes with deliveries that must be asked for.
+    /// SinkQueue with deliveries that must be asked for.
     doubtful: BTreeSet<usize>,
-    /// Lanes that can give something now, the next to go first.
+    /// SinkQueue that can give something now, the next to go first.
     ready: BTreeSet<(Rank, usize)>,
-    /// Lanes that wait for a time.
+    /// SinkQueue that wait for a time.
     waiting: BTreeSet<(Time, usize)>,
-    /// Lanes that go no further in this run.
+    /// SinkQueue that go no further in this run.
     held: BTreeSet<usize>,
-    /// The lanes of deliveries that have been handed out or asked for.
+    /// The queues of deliveries that have been handed out or asked for.
     handed: HashMap<u64, usize>,
     /// No delivery begins before this.
     next_at: Time,
@@ -56,10 +56,10 @@ pub struct Lanes {
     dropped: u64,
 }
 
-/// The order in which lanes give: those that failed less often in a row first, then what is older.
+/// The order in which queues give: those that failed less often in a row first, then what is older.
 type Rank = (u32, u64, u8);
 
-/// Why a lane goes no further in this run.
+/// Why a queue goes no further in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
     /// A person must decide.
@@ -68,13 +68,13 @@ pub enum Held {
     NextRun,
 }
 
-impl Lanes {
-    /// Lanes without anything in them.
+impl SinkQueue {
+    /// SinkQueue without anything in them.
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            lanes: Vec::new(),
+            queues: Vec::new(),
             names: HashMap::new(),
             free: Vec::new(),
             fresh: BTreeSet::new(),
@@ -92,25 +92,25 @@ impl Lanes {
 
     /// The ledger may have more rows of this stream.
     pub fn more(&mut self, stream: &str) {
-        let n = self.lane(stream);
-        self.lanes[n].more = true;
+        let n = self.queue(stream);
+        self.queues[n].more = true;
         self.touch(n);
     }
 
     /// Rows of this stream that had ended are open again, and may stand before those in memory. Not while any is under way.
     pub fn again(&mut self, stream: &str) {
-        let n = self.lane(stream);
-        if self.lanes[n].begun.is_empty() {
-            self.lanes[n].rows.clear();
-            self.lanes[n].loaded = 0;
+        let n = self.queue(stream);
+        if self.queues[n].begun.is_empty() {
+            self.queues[n].rows.clear();
+            self.queues[n].loaded = 0;
         }
         self.more(stream);
     }
 
     /// Bytes that are never in the ledger, to be given behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, bytes: Vec<u8>) {
-        let n = self.lane(stream);
-        if !self.lanes[n].put_passing(after, bytes) {
+        let n = self.queue(stream);
+        if !self.queues[n].put_passing(after, bytes) {
             self.dropped += 1;
         }
         self.touch(n);
@@ -135,15 +135,15 @@ impl Lanes {
     }
 
     /// The streams that go no further in this run, with the delivery for which they wait, and why.
-    pub fn held(&self) -> impl Iterator<Item = (&str, &Head, Held)> {
-        let held = self.held.iter().filter_map(|n| self.lanes.get(*n));
-        held.filter_map(|lane| Some((lane.stream.as_str(), lane.rows.front()?, lane.held?)))
+    pub fn held(&self) -> impl Iterator<Item = (&str, &RowHead, Held)> {
+        let held = self.held.iter().filter_map(|n| self.queues.get(*n));
+        held.filter_map(|queue| Some((queue.stream.as_str(), queue.rows.front()?, queue.held?)))
     }
 
     /// The answer to [`Step::Load`]: open rows in order of position. Fewer than were asked for are all there are.
-    pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<Head>) {
-        let n = self.lane(stream);
-        self.lanes[n].take_rows(now, asked, rows);
+    pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<RowHead>) {
+        let n = self.queue(stream);
+        self.queues[n].take_rows(now, asked, rows);
         self.touch(n);
     }
 
@@ -152,38 +152,43 @@ impl Lanes {
         let Some(n) = self.handed.remove(&position) else {
             return;
         };
-        self.lanes[n].rows.retain(|row| row.position != position);
-        self.lanes[n].begun.retain(|row| row.position != position);
+        self.queues[n].rows.retain(|row| row.position != position);
+        self.queues[n].begun.retain(|row| row.position != position);
         self.touch(n);
     }
 
     /// What has become of a row; `None` if it is not under way. To be called for every row of a [`Step::Send`].
-    pub fn outcome(&mut self, now: Time, position: u64, outcome: Outcome) -> Option<Change> {
+    pub fn outcome(
+        &mut self,
+        now: Time,
+        position: u64,
+        outcome: DeliveryOutcome,
+    ) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
-        let lane = &mut self.lanes[n];
-        let at = lane.begun.iter().position(|b| b.position == position)?;
-        let before = lane.begun.remove(at);
-        let row = lane.rows.iter_mut().find(|r| r.position == position)?;
+        let queue = &mut self.queues[n];
+        let at = queue.begun.iter().position(|b| b.position == position)?;
+        let before = queue.begun.remove(at);
+        let row = queue.rows.iter_mut().find(|r| r.position == position)?;
         // What was in doubt before stays so until the sink has said that it has it.
         let doubt = before.state == State::Sending;
         let (note, failed) = match outcome {
-            Outcome::Sent(receipt) => {
+            DeliveryOutcome::Sent(receipt) => {
                 (row.state, row.changed) = (State::Sent, now);
                 (Some(receipt.unwrap_or_default()), None)
             }
-            Outcome::Refused(why) => {
+            DeliveryOutcome::Refused(why) => {
                 (row.state, row.changed) = (State::Failed, now);
                 (Some(why), None)
             }
-            Outcome::NotTried => {
+            DeliveryOutcome::NotTried => {
                 *row = before;
                 let change = Change::of(row, None);
                 return Some(change);
             }
-            Outcome::Unknown(wait, why) => (Some(why), Some(wait)),
-            Outcome::Retry(wait, why) => {
+            DeliveryOutcome::Unknown(wait, why) => (Some(why), Some(wait)),
+            DeliveryOutcome::Retry(wait, why) => {
                 if !doubt {
                     (row.state, row.changed) = (State::Planned, now);
                 }
@@ -191,9 +196,9 @@ impl Lanes {
             }
         };
         match failed {
-            None => (lane.failures, self.failures) = (0, 0),
+            None => (queue.failures, self.failures) = (0, 0),
             Some(wait) => {
-                lane.failures = lane.failures.saturating_add(1);
+                queue.failures = queue.failures.saturating_add(1);
                 // Where the sink may have it twice, sending again is a try whatever it failed of.
                 let risk = row.state == State::Sending && !options.is_idempotent();
                 if wait == Wait::Failed || risk {
@@ -209,27 +214,27 @@ impl Lanes {
                 }
             }
         }
-        let change = lane.tried(position, &options).map(|row| Change::of(row, note));
-        lane.close();
+        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        queue.close();
         change
     }
 
     /// What the sink, or a command, has answered to [`Step::Ask`].
-    pub fn answered(&mut self, now: Time, position: u64, asked: Asked) -> Option<Change> {
+    pub fn answered(&mut self, now: Time, position: u64, asked: ProbeAnswer) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
-        let lane = &mut self.lanes[n];
-        let row = lane.rows.iter_mut().find(|r| r.position == position)?;
+        let queue = &mut self.queues[n];
+        let row = queue.rows.iter_mut().find(|r| r.position == position)?;
         let mut note = None;
         row.changed = now;
         match asked {
-            Asked::Sent => {
+            ProbeAnswer::Sent => {
                 row.state = State::Sent;
                 note = Some("found there".to_owned());
             }
-            Asked::NotSent => row.state = State::Planned,
-            Asked::Unknown(why) => {
+            ProbeAnswer::NotSent => row.state = State::Planned,
+            ProbeAnswer::Unknown(why) => {
                 note = Some(why);
                 match options.in_doubt {
                     InDoubt::Resend if row.fails >= options.tries => doubt(InDoubt::Skip, row),
@@ -237,8 +242,8 @@ impl Lanes {
                 }
             }
         }
-        let change = lane.tried(position, &options).map(|row| Change::of(row, note));
-        lane.close();
+        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        queue.close();
         change
     }
 
@@ -252,10 +257,10 @@ impl Lanes {
             }
             let window = (ROWS / self.names.len().max(1)).clamp(LEAST, WINDOW);
             while let Some(n) = self.fresh.first().copied() {
-                let lane = &self.lanes[n];
-                if lane.wants(window) {
-                    let most = window - lane.rows.len().min(window);
-                    return Step::Load(lane.stream.clone(), lane.loaded, most);
+                let queue = &self.queues[n];
+                if queue.wants(window) {
+                    let most = window - queue.rows.len().min(window);
+                    return Step::Load(queue.stream.clone(), queue.loaded, most);
                 }
                 self.fresh.remove(&n);
                 self.loaded.insert(n);
@@ -274,31 +279,31 @@ impl Lanes {
         }
     }
 
-    /// Settles what can be settled in the lanes that have their rows, and sorts the others by what they wait for.
+    /// Settles what can be settled in the queues that have their rows, and sorts the others by what they wait for.
     fn settle(&mut self, now: Time) -> Vec<Change> {
         let options = self.options;
         let mut changes = Vec::new();
         while let Some(n) = self.loaded.pop_first() {
             let before = changes.len();
-            let lane = &mut self.lanes[n];
-            lane.settle(now, &options, &mut changes);
+            let queue = &mut self.queues[n];
+            queue.settle(now, &options, &mut changes);
             if changes.len() > before {
                 self.touch(n);
                 continue;
             }
-            if lane.held.is_some() {
+            if queue.held.is_some() {
                 self.held.insert(n);
-            } else if lane.asks(now, &options).next().is_some() {
+            } else if queue.asks(now, &options).next().is_some() {
                 self.doubtful.insert(n);
-            } else if let Some(rank) = lane.rank(now, &options, 0) {
+            } else if let Some(rank) = queue.rank(now, &options, 0) {
                 self.ready.insert((rank, n));
-                lane.place = Some(Place::Ready(rank));
-            } else if let Some(until) = lane.until(now) {
+                queue.place = Some(QueuePlace::Ready(rank));
+            } else if let Some(until) = queue.until(now) {
                 self.waiting.insert((until, n));
-                lane.place = Some(Place::Waiting(until));
-            } else if lane.is_done() {
-                self.names.remove(&lane.stream);
-                *lane = Lane::new("");
+                queue.place = Some(QueuePlace::Waiting(until));
+            } else if queue.is_done() {
+                self.names.remove(&queue.stream);
+                *queue = StreamQueue::new("");
                 self.free.push(n);
             }
         }
@@ -309,17 +314,17 @@ impl Lanes {
         let mut asks = Vec::new();
         for n in std::mem::take(&mut self.doubtful) {
             let before = asks.len();
-            asks.extend(self.lanes[n].asks(now, &self.options));
+            asks.extend(self.queues[n].asks(now, &self.options));
             self.handed.extend(asks.iter().skip(before).map(|position| (*position, n)));
         }
         asks
     }
 
-    /// Something has happened to a lane: it is to be looked at again.
+    /// Something has happened to a queue: it is to be looked at again.
     fn touch(&mut self, n: usize) {
-        match self.lanes[n].place.take() {
-            Some(Place::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
-            Some(Place::Waiting(until)) => drop(self.waiting.remove(&(until, n))),
+        match self.queues[n].place.take() {
+            Some(QueuePlace::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
+            Some(QueuePlace::Waiting(until)) => drop(self.waiting.remove(&(until, n))),
             None => {}
         }
         self.loaded.remove(&n);
@@ -327,19 +332,19 @@ impl Lanes {
         self.fresh.insert(n);
     }
 
-    fn lane(&mut self, stream: &str) -> usize {
+    fn queue(&mut self, stream: &str) -> usize {
         if let Some(n) = self.names.get(stream) {
             return *n;
         }
-        let lane = Lane::new(stream);
+        let queue = StreamQueue::new(stream);
         let n = match self.free.pop() {
             Some(n) => {
-                self.lanes[n] = lane;
+                self.queues[n] = queue;
                 n
             }
             None => {
-                self.lanes.push(lane);
-                self.lanes.len() - 1
+                self.queues.push(queue);
+                self.queues.len() - 1
             }
         };
         self.names.insert(stream.to_owned(), n);
@@ -347,15 +352,15 @@ impl Lanes {
     }
 }
 
-/// Where a lane waits for its turn.
+/// Where a queue waits for its turn.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum QueuePlace {
     Ready(Rank),
     Waiting(Time),
 }
 
 /// What the person has said is done with a delivery that nobody can tell about.
-fn doubt(policy: InDoubt, row: &mut Head) {
+fn doubt(policy: InDoubt, row: &mut RowHead) {
     match policy {
         InDoubt::Resend => {
             row.state = State::Planned;

@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 
-use super::{Change, Held, Place, doubt};
+use super::{Change, Held, QueuePlace, doubt};
 use crate::ledger::row::is_open;
-use crate::ledger::{Ability, Head, InDoubt, MAX_ASKED, Mark, Options, State};
+use crate::ledger::{Ability, InDoubt, MAX_ASKED, Mark, Options, RowHead, State};
 use crate::time::Time;
 
-/// Text that may wait in one lane without being in the ledger, in bytes; what is more is dropped and counted.
+/// Text that may wait in one queue without being in the ledger, in bytes; what is more is dropped and counted.
 const MAX_PASSING: usize = 1 << 20;
 
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct StreamQueue {
     pub(super) stream: String,
     /// In order of position; the first is the next to go.
-    pub(super) rows: VecDeque<Head>,
+    pub(super) rows: VecDeque<RowHead>,
     /// The highest position that was asked for.
     pub(super) loaded: u64,
     /// True if the ledger may have more than that.
@@ -25,13 +25,13 @@ pub(super) struct Lane {
     pub(super) passing: VecDeque<(u64, Vec<u8>)>,
     passing_bytes: usize,
     /// Rows that have begun, as they stood before.
-    pub(super) begun: Vec<Head>,
+    pub(super) begun: Vec<RowHead>,
     /// Deliveries in a row that failed.
     pub(super) failures: u32,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<QueuePlace>,
 }
 
-impl Lane {
+impl StreamQueue {
     pub(super) fn new(stream: &str) -> Self {
         Self {
             stream: stream.to_owned(),
@@ -59,7 +59,7 @@ impl Lane {
     }
 
     /// Rows from the ledger; fewer than were asked for are all there are.
-    pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<Head>) {
+    pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<RowHead>) {
         self.more = rows.len() >= asked;
         for mut row in rows {
             if row.position <= self.loaded {
@@ -98,7 +98,7 @@ impl Lane {
 
     /// A row whose outcome is known: if that was the last of its tries and nothing of it is there, it has failed, or waits for
     /// the next run.
-    pub(super) fn tried(&mut self, position: u64, options: &Options) -> Option<&Head> {
+    pub(super) fn tried(&mut self, position: u64, options: &Options) -> Option<&RowHead> {
         let row = self.rows.iter_mut().find(|row| row.position == position)?;
         if row.state == State::Planned && row.mark != Mark::Skipped && row.fails >= options.tries {
             match options.in_doubt {
@@ -123,7 +123,7 @@ impl Lane {
                     row.state = State::Expired;
                     note = Some("too old to be sent".to_owned());
                 }
-                (State::Sending | State::Unknown, Ability::Asked) => {
+                (State::Sending | State::Unknown, Ability::Probed) => {
                     row.state = State::Sending;
                     return;
                 }
@@ -165,7 +165,7 @@ impl Lane {
 
     /// The rows from the first on that must be asked for.
     pub(super) fn asks(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
-        let asked = options.ability == Ability::Asked && self.held.is_none();
+        let asked = options.ability == Ability::Probed && self.held.is_none();
         self.rows
             .iter()
             .take_while(move |row| asked && row.state == State::Sending && row.not_before <= now)

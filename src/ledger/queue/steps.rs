@@ -1,7 +1,7 @@
-//! What passes between the lanes and whoever drives them: the steps that are to be taken, and what has come of them.
+//! What passes between the queues and whoever drives them: the steps that are to be taken, and what has come of them.
 
 use crate::backoff::Wait;
-use crate::ledger::{Head, Mark, State};
+use crate::ledger::{Mark, RowHead, State};
 use crate::time::Time;
 
 /// A transition: to be made durable before anything else happens.
@@ -35,7 +35,7 @@ pub enum Item {
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Fetch this lane's open rows behind this position: at most so many.
+    /// Fetch this queue's open rows behind this position: at most so many.
     Load(String, u64, usize),
     /// Make these durable.
     Change(Vec<Change>),
@@ -51,7 +51,7 @@ pub enum Step {
 
 /// What has become of a delivery that was given to the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// It is there.
     Sent(Option<String>),
     /// Nothing of it is there; another try may succeed.
@@ -66,7 +66,7 @@ pub enum Outcome {
 
 /// What the answer is when a sink is asked for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum ProbeAnswer {
     /// It is there.
     Sent,
     /// Nothing of it is there.
@@ -76,7 +76,7 @@ pub enum Asked {
 }
 
 impl Change {
-    pub(super) fn of(row: &Head, note: Option<String>) -> Self {
+    pub(super) fn of(row: &RowHead, note: Option<String>) -> Self {
         Self {
             position: row.position,
             state: row.state,

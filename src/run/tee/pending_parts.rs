@@ -13,9 +13,9 @@ type Wanted = (String, Vec<i64>);
 
 /// The parts, by stream, that wait for what follows.
 #[derive(Debug, Default)]
-pub(super) struct Unsure(HashMap<String, Vec<Wanted>>);
+pub(super) struct PendingParts(HashMap<String, Vec<Wanted>>);
 
-impl Unsure {
+impl PendingParts {
     /// Passes an event on to `sure`, or keeps it; what was kept of its stream goes first if it shows that the stream goes on.
     pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
         let stream = event.stream.as_deref().unwrap_or_default();
@@ -40,14 +40,14 @@ impl Unsure {
 
 fn is_closed_early(event: &Event<'_>) -> bool {
     #[derive(Deserialize)]
-    struct Head {
+    struct RowHead {
         #[serde(default)]
         synthetic: bool,
         part: Option<u64>,
     }
     let maybe = event.kind == Type::BlockFinal && event.line.contains("\"synthetic\"");
     maybe
-        && codec::body::<Head>(&codec::without_lone(event.line))
+        && codec::body::<RowHead>(&codec::without_lone(event.line))
             .is_ok_and(|head| head.synthetic && head.part.is_some())
 }
 
@@ -77,15 +77,15 @@ mod tests {
             r#"{"v":1,"type":"status","stream":"a","ts":"2026-01-01T00:00:00.000Z","kind":"diagnostic"}"#.to_owned(),
             end("a", 3),
         ];
-        let (mut unsure, mut sure) = (Unsure::default(), Vec::new());
+        let (mut pending_parts, mut sure) = (PendingParts::default(), Vec::new());
         let mut seen = Vec::new();
         for line in &lines {
             let event = codec::decode_text(line).unwrap();
-            unsure.take(&event, (line.clone(), Vec::new()), &mut sure);
+            pending_parts.take(&event, (line.clone(), Vec::new()), &mut sure);
             seen.push(sure.len());
         }
         assert_eq!(seen, [1, 1, 1, 2, 4]);
         assert_eq!(sure[2].0, lines[1]);
-        assert_eq!(unsure.streams(), ["b"]);
+        assert_eq!(pending_parts.streams(), ["b"]);
     }
 }

@@ -10,7 +10,7 @@ const USUAL: [&str; 6] = ["", "end_turn", "end_of_output", "stop", "success", "c
 
 /// How a turn ended, in words.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct CheckResult {
     pub(super) look: Look,
     /// `[COMPLETED 1.2s]` and its like.
     pub(super) mark: String,
@@ -18,7 +18,7 @@ pub(super) struct Verdict {
     pub(super) rest: String,
 }
 
-impl Verdict {
+impl CheckResult {
     /// What a terminal event says of a turn that took `took` milliseconds.
     pub(super) fn of(kind: Type, body: &Fields<'_>, took: Option<u64>) -> Self {
         match kind {

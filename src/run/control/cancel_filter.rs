@@ -1,4 +1,4 @@
-//! The filter `cancel` with hands: what it wants ended is asked of the wrap whose events it reads, while the events go on.
+//! The filter `cancel` with hands: what it wants ended is pending of the wrap whose events it reads, while the events go on.
 
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::client::{Answer, Client, find_word};
 use super::lineage::{self, Lineage};
-use super::protocol::{Ask, Request};
+use super::protocol::{Request, Verb};
 use crate::exit::Exit;
-use crate::filter::cancel::{Desk, Wish, refusal};
+use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};
 use crate::time::Time;
 
@@ -18,48 +18,48 @@ use crate::time::Time;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A chain with the filter `cancel`, and who carries out what that wants.
-pub struct Asking {
+pub struct CancelFilter {
     stage: FilterStage,
-    desk: Rc<RefCell<Desk>>,
+    requests: Rc<RefCell<Requests>>,
     grace: Duration,
-    asked: Vec<Asked>,
+    pending: Vec<PendingCancel>,
     /// The file that is read; `None`: our stdin.
     source: Option<PathBuf>,
 }
 
-struct Asked {
-    wish: Wish,
+struct PendingCancel {
+    request: CancelRequest,
     client: Client,
     until: Time,
 }
 
-impl Asking {
-    /// The filter in `stage` lays its wishes on `desk`; an agent that does not obey is killed after `grace`.
+impl CancelFilter {
+    /// The filter in `stage` lays its requests on `requests`; an agent that does not obey is killed after `grace`.
     #[must_use]
-    pub fn new(stage: FilterStage, desk: Rc<RefCell<Desk>>, grace: Duration) -> Self {
-        Self { stage, desk, grace, asked: Vec::new(), source: None }
+    pub fn new(stage: FilterStage, requests: Rc<RefCell<Requests>>, grace: Duration) -> Self {
+        Self { stage, requests, grace, pending: Vec::new(), source: None }
     }
 
     fn carry_out(&mut self, now: Time, io: &mut Io) {
         loop {
-            let wishes = std::mem::take(&mut self.desk.borrow_mut().wishes);
-            if wishes.is_empty() {
+            let requests = std::mem::take(&mut self.requests.borrow_mut().open);
+            if requests.is_empty() {
                 return;
             }
-            for wish in wishes {
-                match self.ask(&wish) {
+            for request in requests {
+                match self.connect(&request) {
                     Ok(client) => {
                         let until = now + ANSWER_WITHIN;
-                        self.asked.push(Asked { wish, client, until });
+                        self.pending.push(PendingCancel { request, client, until });
                     }
-                    Err((code, why)) => self.refuse(now, &wish, code, &why, io),
+                    Err((code, why)) => self.refuse(now, &request, code, &why, io),
                 }
             }
         }
     }
 
-    fn ask(&self, wish: &Wish) -> Result<Client, (&'static str, String)> {
-        let found = find_word(wish.control.pid, &wish.control.word);
+    fn connect(&self, request: &CancelRequest) -> Result<Client, (&'static str, String)> {
+        let found = find_word(request.control.pid, &request.control.word);
         let Some(mut found) = found else {
             return Err(("gone", "the run is not there any more".into()));
         };
@@ -72,27 +72,27 @@ impl Asking {
             let why = "these events do not come from the run itself: a recording of it";
             return Err(("recording", why.into()));
         }
-        let mut request = Request::new(Ask::Cancel);
-        request.stream = Some(wish.stream.clone());
-        request.control = Some(wish.control.word.clone());
-        request.turn = Some(wish.turn);
-        request.by = Some("filter".into());
-        request.reason = Some(wish.reason.clone());
-        request.grace_ms = u64::try_from(self.grace.as_millis()).ok();
-        let sent = found.client.ask(&request);
+        let mut message = Request::new(Verb::Cancel);
+        message.stream = Some(request.stream.clone());
+        message.control = Some(request.control.word.clone());
+        message.turn = Some(request.turn);
+        message.by = Some("filter".into());
+        message.reason = Some(request.reason.clone());
+        message.grace_ms = u64::try_from(self.grace.as_millis()).ok();
+        let sent = found.client.ask(&message);
         sent.map_err(|e| ("gone", format!("the run cannot be asked: {e}")))?;
         Ok(found.client)
     }
 
-    fn refuse(&mut self, now: Time, wish: &Wish, code: &str, why: &str, io: &mut Io) {
-        self.stage.tell(now, &refusal(wish, code, why), io);
+    fn refuse(&mut self, now: Time, request: &CancelRequest, code: &str, why: &str, io: &mut Io) {
+        self.stage.tell(now, &refusal(request, code, why), io);
     }
 
-    fn hear(&mut self, now: Time, io: &mut Io) {
+    fn read_replies(&mut self, now: Time, io: &mut Io) {
         let mut refused = Vec::new();
-        self.asked.retain_mut(|asked| {
-            let late = asked.until <= now;
-            let said = asked.client.hear().into_iter().next();
+        self.pending.retain_mut(|pending| {
+            let late = pending.until <= now;
+            let said = pending.client.read_replies().into_iter().next();
             let (code, why) = match said {
                 None if late => ("silent", "the run does not answer".into()),
                 None => return true,
@@ -104,17 +104,17 @@ impl Asking {
                 Some(Answer::Lost(why)) => ("gone", why),
                 Some(_) => ("gone", "the answer is not understood".into()),
             };
-            refused.push((asked.wish.clone(), code, why));
+            refused.push((pending.request.clone(), code, why));
             false
         });
-        for (wish, code, why) in refused {
-            self.refuse(now, &wish, code, &why, io);
+        for (request, code, why) in refused {
+            self.refuse(now, &request, code, &why, io);
         }
         self.carry_out(now, io);
     }
 }
 
-impl Stage for Asking {
+impl Stage for CancelFilter {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.stage.on_bytes(now, bytes, io);
         self.carry_out(now, io);
@@ -127,25 +127,25 @@ impl Stage for Asking {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let patience = self.asked.iter().map(|asked| asked.until);
+        let patience = self.pending.iter().map(|pending| pending.until);
         self.stage.deadline().into_iter().chain(patience).min()
     }
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
         self.stage.on_tick(now, io);
-        self.hear(now, io);
+        self.read_replies(now, io);
     }
 
     fn beside(&self) -> Vec<BorrowedFd<'_>> {
-        self.asked.iter().map(|asked| asked.client.fd()).collect()
+        self.pending.iter().map(|pending| pending.client.fd()).collect()
     }
 
     fn on_beside(&mut self, now: Time, io: &mut Io) {
-        self.hear(now, io);
+        self.read_replies(now, io);
     }
 
     fn is_over(&self) -> bool {
-        self.desk.borrow().over
+        self.requests.borrow().over
     }
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
@@ -157,7 +157,7 @@ impl Stage for Asking {
     }
 
     fn exit(&self) -> Exit {
-        let cancelled = self.desk.borrow().cancelled > 0;
+        let cancelled = self.requests.borrow().cancelled > 0;
         self.stage.exit().or(if cancelled { Exit::Cancelled } else { Exit::Success })
     }
 }

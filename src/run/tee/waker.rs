@@ -7,34 +7,34 @@ use std::sync::Arc;
 
 /// The end that rings.
 #[derive(Debug, Clone)]
-pub(super) struct Bell(Arc<UnixStream>);
+pub(super) struct Waker(Arc<UnixStream>);
 
 /// The end that hears.
 #[derive(Debug)]
-pub(super) struct Ear(UnixStream);
+pub(super) struct WakeFd(UnixStream);
 
 /// A pair of them.
-pub(super) fn bell() -> io::Result<(Bell, Ear)> {
+pub(super) fn waker() -> io::Result<(Waker, WakeFd)> {
     let (ring, hear) = UnixStream::pair()?;
     ring.set_nonblocking(true)?;
     hear.set_nonblocking(true)?;
-    Ok((Bell(Arc::new(ring)), Ear(hear)))
+    Ok((Waker(Arc::new(ring)), WakeFd(hear)))
 }
 
-impl Bell {
-    /// Rings. If the socket is full it has rung often enough.
+impl Waker {
+    /// Rings. If the socket is full it has step often enough.
     pub(super) fn ring(&self) {
         let _ = (&*self.0).write(&[0]);
     }
 }
 
-impl Ear {
+impl WakeFd {
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
     /// Makes it silent again.
-    pub(super) fn hush(&mut self) {
+    pub(super) fn drain(&mut self) {
         let mut buffer = [0; 64];
         while self.0.read(&mut buffer).is_ok_and(|n| n > 0) {}
     }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::open::MAX_DAMAGE;
 use super::rows::{self, COLUMNS, Damaged, to_i64};
 use super::{Question, Resolve, Store, Which};
-use crate::ledger::{Change, Head, Mark, Row, State};
+use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
 /// The longest note of a sink that is kept, in bytes.
@@ -21,7 +21,7 @@ pub(super) fn load(
     stream: &str,
     after: u64,
     most: usize,
-) -> Result<Vec<Head>> {
+) -> Result<Vec<RowHead>> {
     let mut heads = Vec::new();
     let mut found = store.db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND open = 1 AND stream = ?2 AND position > ?3 ORDER BY position"
@@ -32,13 +32,13 @@ pub(super) fn load(
     {
         match rows::checked(row, &store.sinks) {
             Ok(row) => heads.push(row.head()),
-            Err(damaged) => say(&mut store.damage, &damaged),
+            Err(damaged) => describe(&mut store.damage, &damaged),
         }
     }
     Ok(heads)
 }
 
-fn say(damage: &mut Vec<String>, damaged: &Damaged) {
+fn describe(damage: &mut Vec<String>, damaged: &Damaged) {
     let text = format!("{damaged}: it is not sent");
     if damage.len() < MAX_DAMAGE && !damage.contains(&text) {
         damage.push(text);
@@ -59,7 +59,7 @@ pub(super) fn begin(
         for change in ended {
             match rows::one(tx, &sinks, change.position)? {
                 Some(Ok(row)) => transition(tx, &sinks, row, change)?,
-                Some(Err(damaged)) => say(&mut damage, &damaged),
+                Some(Err(damaged)) => describe(&mut damage, &damaged),
                 None => {}
             }
         }
@@ -72,7 +72,7 @@ pub(super) fn begin(
                     Some(text)
                 }
                 Some(Err(damaged)) => {
-                    say(&mut damage, &damaged);
+                    describe(&mut damage, &damaged);
                     None
                 }
                 _ => None,
@@ -139,7 +139,7 @@ pub(super) fn read(store: &mut Store, positions: &[u64]) -> Result<Vec<Option<Qu
                 line: row.line,
             }),
             Some(Err(damaged)) => {
-                say(&mut store.damage, &damaged);
+                describe(&mut store.damage, &damaged);
                 None
             }
             None => None,

@@ -9,14 +9,14 @@ use super::Host;
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
 use crate::run::child::{Guarded, News};
-use crate::run::output::complain;
+use crate::run::output::warn_user;
 use crate::time::Time;
 
 /// How many of the processes that are left are named.
 const MAX_LEFT: usize = 16;
 
 impl Host<'_> {
-    pub(super) fn say_end(&mut self, now: Time) {
+    pub(super) fn emit_end(&mut self, now: Time) {
         self.said_end = true;
         if let Some(console) = &mut self.console {
             console.leave();
@@ -24,7 +24,7 @@ impl Host<'_> {
         if self.detached {
             let message =
                 "a process that outlives the agent held its output open; it was not waited for";
-            self.say("detached_writers", Some(message), None);
+            self.emit("detached_writers", Some(message), None);
         }
         let left = self.agent.left();
         self.left = left.iter().map(|(pid, _)| *pid).collect();
@@ -38,30 +38,30 @@ impl Host<'_> {
             let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
             let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
             let count = all.len();
-            complain(
+            warn_user(
                 format!("spile: processes of the agent that could not be killed: {count}: {shown}{more}\n")
                     .as_bytes(),
             );
             let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
             data["left"] = json!({"count": count, "pids": pids});
         }
-        self.say("exit", None, Some(data));
+        self.emit("exit", None, Some(data));
         if let Some(record) = &mut self.record {
             record.exit(now, ended);
             if let Some(e) = record.failed() {
-                complain(format!("spile: cannot write the recording: {e}\n").as_bytes());
+                warn_user(format!("spile: cannot write the recording: {e}\n").as_bytes());
                 self.cannot_write = true;
             }
         }
         if let Some(hint) = self.tap.take_hint() {
-            complain(format!("spile: hint: {hint}\n").as_bytes());
+            warn_user(format!("spile: hint: {hint}\n").as_bytes());
         }
     }
 
     /// Says that the agent stands still, which is all that is seen of it, or goes on.
-    pub(super) fn say_news(&mut self, news: News) {
+    pub(super) fn emit_news(&mut self, news: News) {
         let News::Stopped(signal) = news else {
-            return self.say("continued", Some("the agent goes on"), None);
+            return self.emit("continued", Some("the agent goes on"), None);
         };
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         let pid = self.agent.pid;
@@ -71,11 +71,11 @@ impl Host<'_> {
             ),
             _ => format!("the agent was stopped by {name}; kill -CONT {pid} lets it go on"),
         };
-        self.say("stopped", Some(&message), Some(json!({"signal": signal})));
+        self.emit("stopped", Some(&message), Some(json!({"signal": signal})));
     }
 
     /// Says a status of our own, at the time that the tap has reached.
-    pub(super) fn say(
+    pub(super) fn emit(
         &mut self,
         kind: &str,
         message: Option<&str>,
@@ -104,7 +104,7 @@ impl Host<'_> {
     pub(super) fn write(&mut self) {
         if let Err(e) = self.output.flush_some() {
             if e.kind() != io::ErrorKind::BrokenPipe {
-                complain(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
                 self.cannot_write = true;
             }
             self.lose_reader();

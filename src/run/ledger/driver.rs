@@ -1,22 +1,24 @@
-//! What stands between the lanes of one sink and the ledger: nothing is handed out before its transition is durable.
+//! What stands between the queues of one sink and the ledger: nothing is handed out before its transition is durable.
 
 use anyhow::Result;
 
 use super::Shared;
-use crate::ledger::{Asked, Change, Held, Item, Lanes, Mark, Options, Outcome, State, Step};
+use crate::ledger::{
+    Change, DeliveryOutcome, Held, Item, Mark, Options, ProbeAnswer, SinkQueue, State, Step,
+};
 use crate::time::Time;
 
-/// One sink's desk. Whoever drives it asks [`Desk::next`] what to do, does it, and says what came of it.
-pub struct Desk {
+/// One sink's driver. Whoever drives it asks [`Driver::next`] what to do, does it, and says what came of it.
+pub struct Driver {
     store: Shared,
     sink: i64,
-    lanes: Lanes,
+    queues: SinkQueue,
     /// Transitions that are not durable yet; they become so together with what begins next.
     ended: Vec<Change>,
     counts: Counts,
 }
 
-/// What has come of deliveries since the desk was opened.
+/// What has come of deliveries since the driver was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// They are there.
@@ -48,7 +50,7 @@ impl Counts {
 
 /// One thing to give to the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parcel {
+pub struct OwnedDelivery {
     /// The row, of which the outcome is to be said; `None`: it is given at most once and asked for no more.
     pub position: Option<u64>,
     /// The delivery id, where it has one.
@@ -73,43 +75,43 @@ pub struct Question {
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Find out which of these the sink has, and say it with [`Desk::answered`].
+    /// Find out which of these the sink has, and say it with [`Driver::answered`].
     Ask(Vec<Question>),
-    /// Give these to the sink in order and say what came of each with [`Desk::outcome`].
-    Send(Vec<Parcel>),
+    /// Give these to the sink in order and say what came of each with [`Driver::outcome`].
+    Send(Vec<OwnedDelivery>),
     /// Nothing before this time.
     Wait(Time),
     /// Nothing until something is planned.
     Idle,
 }
 
-impl Desk {
-    /// The desk of the sink with this number, with everything that the ledger has open for it.
+impl Driver {
+    /// The driver of the sink with this number, with everything that the ledger has open for it.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn open(store: Shared, sink: i64, options: Options) -> Result<Self> {
-        let mut lanes = Lanes::new(options);
+        let mut queues = SinkQueue::new(options);
         let streams = store.lock().open_streams(sink)?;
         for stream in streams {
-            lanes.more(&stream);
+            queues.more(&stream);
         }
-        Ok(Self { store, sink, lanes, ended: Vec::new(), counts: Counts::default() })
+        Ok(Self { store, sink, queues, ended: Vec::new(), counts: Counts::default() })
     }
 
     /// New rows of this stream are in the ledger.
     pub fn grown(&mut self, stream: &str) {
-        self.lanes.more(stream);
+        self.queues.more(stream);
     }
 
     /// Rows of this stream that had ended are open again.
     pub fn again(&mut self, stream: &str) {
-        self.lanes.again(stream);
+        self.queues.again(stream);
     }
 
     /// Something that is never in the ledger, to go behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, line: String) {
-        self.lanes.pass(stream, after, line.into_bytes());
+        self.queues.pass(stream, after, line.into_bytes());
     }
 
     /// What is to be done now; until then everything that was handed out must have its outcome.
@@ -118,11 +120,11 @@ impl Desk {
     /// Those of the disk: then nothing may be sent any more.
     pub fn next(&mut self, now: Time) -> Result<Task> {
         loop {
-            match self.lanes.next(now) {
+            match self.queues.next(now) {
                 Step::Load(stream, after, most) => {
                     self.commit()?;
                     let rows = self.store.lock().load(self.sink, &stream, after, most)?;
-                    self.lanes.loaded(now, &stream, most, rows);
+                    self.queues.loaded(now, &stream, most, rows);
                 }
                 Step::Change(changes) => {
                     for change in changes {
@@ -138,9 +140,9 @@ impl Desk {
                     }
                 }
                 Step::Send(items) => {
-                    let parcels = self.begin(items)?;
-                    if !parcels.is_empty() {
-                        return Ok(Task::Send(parcels));
+                    let deliveries = self.begin(items)?;
+                    if !deliveries.is_empty() {
+                        return Ok(Task::Send(deliveries));
                     }
                 }
                 Step::Wait(until) => {
@@ -155,17 +157,17 @@ impl Desk {
         }
     }
 
-    /// What came of a row that was handed out. It becomes durable with the next call of [`Desk::next`] or
-    /// [`Desk::commit`]; until then it stands as in doubt.
-    pub fn outcome(&mut self, now: Time, position: u64, outcome: Outcome) {
-        if let Some(change) = self.lanes.outcome(now, position, outcome) {
+    /// What came of a row that was handed out. It becomes durable with the next call of [`Driver::next`] or
+    /// [`Driver::commit`]; until then it stands as in doubt.
+    pub fn outcome(&mut self, now: Time, position: u64, outcome: DeliveryOutcome) {
+        if let Some(change) = self.queues.outcome(now, position, outcome) {
             self.note(change);
         }
     }
 
     /// What the sink says of a row that it was asked for.
-    pub fn answered(&mut self, now: Time, position: u64, answer: Asked) {
-        if let Some(change) = self.lanes.answered(now, position, answer) {
+    pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) {
+        if let Some(change) = self.queues.answered(now, position, answer) {
             self.note(change);
         }
     }
@@ -201,32 +203,32 @@ impl Desk {
     /// How many streams go no further in this run.
     #[must_use]
     pub fn held_count(&self) -> usize {
-        self.lanes.held_count()
+        self.queues.held_count()
     }
 
     /// The streams that go no further in this run, each with the delivery for which it waits, its state, and why it waits.
     pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
-        let held = self.lanes.held();
+        let held = self.queues.held();
         held.map(|(stream, head, why)| (stream, head.id.as_str(), head.state.name(), why))
     }
 
     /// How many deltas and unnumbered events were dropped because too many waited.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.lanes.dropped()
+        self.queues.dropped()
     }
 
     fn questions(&mut self, positions: Vec<u64>) -> Result<Vec<Question>> {
         let found = self.store.lock().read(&positions)?;
         for (position, question) in positions.iter().zip(&found) {
             if question.is_none() {
-                self.lanes.forget(*position);
+                self.queues.forget(*position);
             }
         }
         Ok(found.into_iter().flatten().collect())
     }
 
-    fn begin(&mut self, items: Vec<Item>) -> Result<Vec<Parcel>> {
+    fn begin(&mut self, items: Vec<Item>) -> Result<Vec<OwnedDelivery>> {
         let begins: Vec<Change> = items
             .iter()
             .filter_map(|item| match item {
@@ -237,20 +239,22 @@ impl Desk {
         let ended = std::mem::take(&mut self.ended);
         let texts = self.store.lock().begin(&ended, &begins)?;
         let mut texts = texts.into_iter();
-        let mut parcels = Vec::new();
+        let mut deliveries = Vec::new();
         for item in items {
             match item {
-                Item::Passing(bytes) => parcels.push(Parcel { position: None, id: None, bytes }),
+                Item::Passing(bytes) => {
+                    deliveries.push(OwnedDelivery { position: None, id: None, bytes })
+                }
                 Item::Row(change) => match texts.next().flatten() {
-                    Some((id, line)) => parcels.push(Parcel {
+                    Some((id, line)) => deliveries.push(OwnedDelivery {
                         position: Some(change.position),
                         id: Some(id),
                         bytes: line.into_bytes(),
                     }),
-                    None => self.lanes.forget(change.position),
+                    None => self.queues.forget(change.position),
                 },
             }
         }
-        Ok(parcels)
+        Ok(deliveries)
     }
 }

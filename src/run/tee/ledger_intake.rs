@@ -6,21 +6,21 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
-use super::bell::Bell;
-use super::clerk::{self, Ask, Clerk};
-use super::unsure::Unsure;
+use super::ledger_worker::{self, LedgerWorker, ProbeBy};
+use super::pending_parts::PendingParts;
+use super::waker::Waker;
 use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
 use crate::ledger::{Held, Options};
-use crate::run::ledger::{Counts, Desk, Line, Passing, Planned, Planning, Shared, Store};
+use crate::run::ledger::{Counts, Driver, Line, Passing, Planned, Planning, Shared, Store};
 use crate::sink::Sink;
 use crate::sink::address::Selection;
 use crate::stage::Io;
 use crate::term::{quoted, shell_word};
 
 /// A sink whose deliveries are kept in the ledger.
-pub struct Booked {
+pub struct LedgerSink {
     /// For messages.
     pub name: String,
     /// By which it is known in the ledger: the same on every run.
@@ -34,17 +34,17 @@ pub struct Booked {
     /// What its deliveries are subject to.
     pub options: Options,
     /// Who can tell whether it has something.
-    pub ask: Ask,
+    pub ask: ProbeBy,
 }
 
 /// What a sink's thread hears, and what is known of it.
-pub(super) struct Mail {
-    state: Mutex<MailState>,
+pub(super) struct Mailbox {
+    state: Mutex<MailboxState>,
     more: Condvar,
 }
 
 #[derive(Default)]
-pub(super) struct MailState {
+pub(super) struct MailboxState {
     pub grown: Vec<String>,
     pub again: Vec<String>,
     pub passing: Vec<Passing>,
@@ -71,12 +71,12 @@ pub(super) struct Account {
     pub finished: bool,
 }
 
-impl Mail {
+impl Mailbox {
     fn new() -> Self {
-        Self { state: Mutex::new(MailState::default()), more: Condvar::new() }
+        Self { state: Mutex::new(MailboxState::default()), more: Condvar::new() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, MailState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, MailboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,28 +93,28 @@ impl Mail {
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut MailState)) {
+    fn change(&self, change: impl FnOnce(&mut MailboxState)) {
         change(&mut self.lock());
         self.more.notify_all();
     }
 }
 
-struct Lane {
+struct SinkMailbox {
     name: String,
     number: i64,
     only: Option<Selection>,
-    mail: Arc<Mail>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// The way from the input to the ledger.
-pub(super) struct Books {
+pub(super) struct LedgerIntake {
     store: Shared,
     planning: Planning,
     clock: Clock,
-    lanes: Vec<Lane>,
+    sinks: Vec<SinkMailbox>,
     /// Lines that are to be planned, and the sinks that want them.
     waiting: Vec<(String, Vec<i64>)>,
-    unsure: Unsure,
+    pending_parts: PendingParts,
     path: String,
     /// Something that the exit status is to show.
     pub(super) failed: bool,
@@ -122,14 +122,14 @@ pub(super) struct Books {
 }
 
 /// What a thread is made of.
-type Ready = (Box<dyn Sink>, Options, Ask, Arc<Mail>, i64, String);
+type Ready = (Box<dyn Sink>, Options, ProbeBy, Arc<Mailbox>, i64, String);
 
-impl Books {
-    /// Opens a sink's place in the ledger for each of `booked`, and starts their threads.
+impl LedgerIntake {
+    /// Opens a sink's place in the ledger for each of `ledger_intake`, and starts their threads.
     pub(super) fn start(
         mut store: Store,
-        booked: Vec<Booked>,
-        bell: &Bell,
+        ledger_intake: Vec<LedgerSink>,
+        waker: &Waker,
         on_error: OnError,
     ) -> Result<Self> {
         let clock = Clock::start();
@@ -139,17 +139,17 @@ impl Books {
         for damage in store.damage() {
             said.push_str(&format!("spile: {path}: {}\n", quoted(damage)));
         }
-        let (mut lanes, mut ready): (Vec<Lane>, Vec<Ready>) = (Vec::new(), Vec::new());
+        let (mut sinks, mut ready): (Vec<SinkMailbox>, Vec<Ready>) = (Vec::new(), Vec::new());
         let mut lost = Vec::new();
-        for b in booked {
+        for b in ledger_intake {
             let number = store.sink_of(&b.address, &b.others)?;
-            if lanes.iter().any(|lane| lane.number == number) {
+            if sinks.iter().any(|sink| sink.number == number) {
                 continue;
             }
-            if let (Ask::File(path), true) = (&b.ask, b.sink.is_ok()) {
+            if let (ProbeBy::File(path), true) = (&b.ask, b.sink.is_ok()) {
                 let sent = store.sent(number)?;
                 let all = sent.len();
-                match clerk::missing(path, sent) {
+                match ledger_worker::missing(path, sent) {
                     Ok(missing) if missing.is_empty() => {}
                     Ok(missing) => {
                         said.push_str(&format!(
@@ -168,10 +168,10 @@ impl Books {
             }
             match b.sink {
                 Ok(sink) => {
-                    let mail = Arc::new(Mail::new());
-                    let shared = Arc::clone(&mail);
+                    let mailbox = Arc::new(Mailbox::new());
+                    let shared = Arc::clone(&mailbox);
                     ready.push((sink, b.options, b.ask, shared, number, b.name.clone()));
-                    lanes.push(Lane { name: b.name, number, only: b.only, mail });
+                    sinks.push(SinkMailbox { name: b.name, number, only: b.only, mailbox });
                 }
                 Err(why) => {
                     said.push_str(&format!("spile: {}: {}\n", b.name, quoted(&why)));
@@ -179,23 +179,23 @@ impl Books {
                 }
             }
         }
-        super::super::output::complain(said.as_bytes());
+        super::super::output::warn_user(said.as_bytes());
         let store = Shared::new(store);
         if !(failed && on_error.others == Others::Stop) {
-            for (sink, options, ask, mail, number, name) in ready {
-                let clerk = Clerk {
-                    desk: Desk::open(store.clone(), number, options)?,
+            for (sink, options, ask, mailbox, number, name) in ready {
+                let ledger_worker = LedgerWorker {
+                    driver: Driver::open(store.clone(), number, options)?,
                     name,
                     sink,
                     ask,
-                    mail,
-                    bell: bell.clone(),
+                    mailbox,
+                    waker: waker.clone(),
                     on_error,
                     clock,
                 };
                 std::thread::Builder::new()
-                    .name(clerk.name.clone())
-                    .spawn(|| clerk.run())
+                    .name(ledger_worker.name.clone())
+                    .spawn(|| ledger_worker.run())
                     .context("cannot start a thread")?;
             }
         }
@@ -207,9 +207,9 @@ impl Books {
             planning,
             store,
             clock,
-            lanes,
+            sinks,
             waiting: Vec::new(),
-            unsure: Unsure::default(),
+            pending_parts: PendingParts::default(),
             path,
             failed,
             broken: false,
@@ -218,11 +218,11 @@ impl Books {
 
     /// Takes note of an event that has been read.
     pub(super) fn offer(&mut self, event: &Event<'_>) {
-        let wants = |lane: &&Lane| lane.only.is_none_or(|only| only.takes(event));
-        let sinks: Vec<i64> = self.lanes.iter().filter(wants).map(|lane| lane.number).collect();
+        let wants = |sink: &&SinkMailbox| sink.only.is_none_or(|only| only.takes(event));
+        let sinks: Vec<i64> = self.sinks.iter().filter(wants).map(|sink| sink.number).collect();
         // An event that no sink wants can still show that its stream is another run.
         let line = (event.line.to_owned(), sinks);
-        self.unsure.take(event, line, &mut self.waiting);
+        self.pending_parts.take(event, line, &mut self.waiting);
     }
 
     /// Makes durable what was offered, and tells the sinks.
@@ -254,14 +254,14 @@ impl Books {
             io.err.extend_from_slice(format!("spile: {}: {text}\n", self.path).as_bytes());
         }
         let mut passing = planned.passing;
-        for lane in &self.lanes {
-            let streams = planned.grown.iter().filter(|(sink, _)| *sink == lane.number);
+        for sink in &self.sinks {
+            let streams = planned.grown.iter().filter(|(number, _)| *number == sink.number);
             let grown: Vec<String> = streams.map(|(_, stream)| stream.clone()).collect();
-            let again = planned.again.iter().filter(|(sink, _)| *sink == lane.number);
+            let again = planned.again.iter().filter(|(number, _)| *number == sink.number);
             let again: Vec<String> = again.map(|(_, stream)| stream.clone()).collect();
-            let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == lane.number).collect();
+            let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == sink.number).collect();
             if !grown.is_empty() || !again.is_empty() || !ours.is_empty() {
-                lane.mail.change(|state| {
+                sink.mailbox.change(|state| {
                     state.grown.extend(grown);
                     state.again.extend(again);
                     state.passing.extend(ours);
@@ -272,7 +272,7 @@ impl Books {
 
     /// Nothing more comes.
     pub(super) fn close(&mut self, io: &mut Io) {
-        for stream in self.unsure.streams() {
+        for stream in self.pending_parts.streams() {
             self.failed = true;
             let text = format!(
                 "spile: {}: stream {}: the input ended inside a turn: what was said last is not sent, for with the rest \
@@ -282,27 +282,27 @@ impl Books {
             );
             io.err.extend_from_slice(text.as_bytes());
         }
-        for lane in &self.lanes {
-            lane.mail.change(|state| state.closed = true);
+        for sink in &self.sinks {
+            sink.mailbox.change(|state| state.closed = true);
         }
     }
 
     /// True if a sink is still at work.
     pub(super) fn working(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.mail.lock().account.finished)
+        self.sinks.iter().any(|sink| !sink.mailbox.lock().account.finished)
     }
 
     /// True if anything that is read may still arrive.
     pub(super) fn takes(&self) -> bool {
-        !self.broken && self.lanes.iter().any(|lane| !lane.mail.lock().account.over)
+        !self.broken && self.sinks.iter().any(|sink| !sink.mailbox.lock().account.over)
     }
 
     /// True if a sink has done something that the exit status is to show.
     pub(super) fn trouble(&self) -> bool {
-        let account = |lane: &Lane| lane.mail.lock().account.clone();
+        let account = |sink: &SinkMailbox| sink.mailbox.lock().account.clone();
         self.failed
             || self
-                .lanes
+                .sinks
                 .iter()
                 .map(account)
                 .any(|account| account.trouble || account.failing.is_some() || account.held > 0)
@@ -310,10 +310,10 @@ impl Books {
 
     /// What each sink is owed, in words; and whether the exit status is to show it.
     pub(super) fn report(&mut self, io: &mut Io) {
-        for lane in &self.lanes {
-            let account = lane.mail.lock().account.clone();
-            let owed = self.store.lock().owed(lane.number).unwrap_or_default();
-            let lost = self.planning.still_lost(lane.number) as u64;
+        for sink in &self.sinks {
+            let account = sink.mailbox.lock().account.clone();
+            let owed = self.store.lock().owed(sink.number).unwrap_or_default();
+            let lost = self.planning.still_lost(sink.number) as u64;
             let counts = account.counts;
             let mut parts = Vec::new();
             // What is refused or in doubt waits for a person, and is owed until then.
@@ -330,24 +330,24 @@ impl Books {
                     parts.push(format!("{count} {what}"));
                 }
             }
-            let lost = self.planning.still_lost(lane.number) as u64;
+            let lost = self.planning.still_lost(sink.number) as u64;
             self.failed |= account.trouble || lost + owed + counts.failed + counts.unknown > 0;
             if parts.is_empty() {
                 continue;
             }
             let why = account.reason.or(account.failing);
-            let why = why.or_else(|| self.store.lock().reason(lane.number).ok().flatten());
+            let why = why.or_else(|| self.store.lock().reason(sink.number).ok().flatten());
             let why = why.filter(|_| owed > 0).map(|why| format!(" ({})", quoted(&why)));
             let mut text = format!(
                 "spile: {}: events: {}{}\n",
-                lane.name,
+                sink.name,
                 parts.join(", "),
                 why.unwrap_or_default()
             );
             if let Some(first) = &account.first_held {
                 text.push_str(&format!(
                     "spile: {}: {}\n",
-                    lane.name,
+                    sink.name,
                     waits(&self.path, first, account.held)
                 ));
             }

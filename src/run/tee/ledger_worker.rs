@@ -1,4 +1,4 @@
-//! One booked sink's thread: does what its desk says, and says to the desk what came of it.
+//! One ledger_intake sink's thread: does what its driver says, and says to the driver what came of it.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -10,21 +10,21 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
-use super::super::output::complain;
-use super::bell::Bell;
-use super::booked::Mail;
-use super::worker::complaint;
+use super::super::output::warn_user;
+use super::ledger_intake::Mailbox;
+use super::waker::Waker;
+use super::worker::warning_of;
 use super::{OnError, Pipes};
 use crate::backoff::Wait;
 use crate::codec;
-use crate::ledger::{Asked, Entry, Outcome};
-use crate::run::ledger::{Desk, Digest, Parcel, Question, Task, digest};
+use crate::ledger::{DeliveryOutcome, Entry, ProbeAnswer};
+use crate::run::ledger::{Digest, Driver, OwnedDelivery, Question, Task, digest};
 use crate::sink::{self, Delivery, Form, Gone, Sink};
 use crate::term::quoted;
 
 /// Who can tell whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
+pub enum ProbeBy {
     /// Nobody, or the sink by itself.
     Nobody,
     /// The file of this path: what stands in it.
@@ -33,13 +33,13 @@ pub enum Ask {
     Command(Vec<String>),
 }
 
-pub(super) struct Clerk {
+pub(super) struct LedgerWorker {
     pub name: String,
     pub sink: Box<dyn Sink>,
-    pub desk: Desk,
-    pub ask: Ask,
-    pub mail: Arc<Mail>,
-    pub bell: Bell,
+    pub driver: Driver,
+    pub ask: ProbeBy,
+    pub mailbox: Arc<Mailbox>,
+    pub waker: Waker,
     pub on_error: OnError,
     pub clock: Clock,
 }
@@ -50,56 +50,57 @@ enum After {
     End,
 }
 
-impl Clerk {
+impl LedgerWorker {
     /// Works until nothing more comes, the sink has ended, or the ledger cannot be written.
     pub(super) fn run(mut self) {
         let done = self.work();
         if let Err(e) = &done {
-            self.say(&format!("{e:#}"));
+            self.warn(&format!("{e:#}"));
         }
-        let over = self.mail.lock().account.over;
+        let over = self.mailbox.lock().account.over;
         if done.is_ok()
             && !over
             && let Err(why) = self.sink.finish()
         {
-            self.say(&why);
-            self.mail.lock().account.trouble = true;
+            self.warn(&why);
+            self.mailbox.lock().account.trouble = true;
         }
         self.account();
         {
-            let account = &mut self.mail.lock().account;
+            let account = &mut self.mailbox.lock().account;
             account.trouble |= done.is_err();
             account.over |= done.is_err();
             account.finished = true;
         }
-        self.bell.ring();
+        self.waker.ring();
     }
 
     fn work(&mut self) -> Result<()> {
-        if let Ask::File(path) = &self.ask {
-            mend(path).with_context(|| format!("cannot look at the end of {}", path.display()))?;
+        if let ProbeBy::File(path) = &self.ask {
+            end_half_line(path)
+                .with_context(|| format!("cannot look at the end of {}", path.display()))?;
         }
         loop {
             let closed = self.collect();
-            match self.desk.next(self.clock.now())? {
+            match self.driver.next(self.clock.now())? {
                 Task::Ask(questions) => self.settle(&questions),
-                Task::Send(parcels) => {
-                    if let After::End = self.send(&parcels)? {
-                        return self.desk.commit();
+                Task::Send(deliveries) => {
+                    if let After::End = self.send(&deliveries)? {
+                        return self.driver.commit();
                     }
                     self.account();
                 }
                 Task::Wait(until) => {
                     self.account();
                     let left = until.since(self.clock.now());
-                    self.mail.wait(Some(left.max(Duration::from_millis(1))));
+                    self.mailbox.wait(Some(left.max(Duration::from_millis(1))));
                 }
                 Task::Idle => {
                     self.account();
                     if closed {
                         return Ok(());
                     }
-                    self.mail.wait(None);
+                    self.mailbox.wait(None);
                 }
             }
         }
@@ -107,53 +108,53 @@ impl Clerk {
 
     /// Takes over what has come; whether that was the last.
     fn collect(&mut self) -> bool {
-        let mut state = self.mail.lock();
+        let mut state = self.mailbox.lock();
         for stream in state.grown.drain(..) {
-            self.desk.grown(&stream);
+            self.driver.grown(&stream);
         }
         for stream in state.again.drain(..) {
-            self.desk.again(&stream);
+            self.driver.again(&stream);
         }
         for p in state.passing.drain(..) {
-            self.desk.pass(&p.stream, p.after, p.line);
+            self.driver.pass(&p.stream, p.after, p.line);
         }
         state.closed
     }
 
     fn account(&mut self) {
-        let held = self.desk.held_count();
-        let account = &mut self.mail.lock().account;
+        let held = self.driver.held_count();
+        let account = &mut self.mailbox.lock().account;
         let news = account.held != held;
         account.held = held;
         account.first_held =
-            self.desk.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
-        account.counts = self.desk.counts();
-        account.dropped = self.desk.dropped();
+            self.driver.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
+        account.counts = self.driver.counts();
+        account.dropped = self.driver.dropped();
         if news {
-            self.bell.ring();
+            self.waker.ring();
         }
     }
 
     /// Finds out what is there.
     fn settle(&mut self, questions: &[Question]) {
         let answers = match &self.ask {
-            Ask::File(path) => look(path, questions),
-            Ask::Command(words) => questions.iter().map(|q| ask(words, q)).collect(),
-            Ask::Nobody => Vec::new(),
+            ProbeBy::File(path) => look(path, questions),
+            ProbeBy::Command(words) => questions.iter().map(|q| ask(words, q)).collect(),
+            ProbeBy::Nobody => Vec::new(),
         };
         let mut answers = answers.into_iter();
         for question in questions {
-            let nobody = || Asked::Unknown("nobody can be asked".to_owned());
+            let nobody = || ProbeAnswer::Unknown("nobody can be asked".to_owned());
             let answer = answers.next().unwrap_or_else(nobody);
-            self.desk.answered(self.clock.now(), question.position, answer);
+            self.driver.answered(self.clock.now(), question.position, answer);
         }
     }
 
-    /// Gives the parcels to the sink, as many at a time as it takes, and stops at the first that is not there.
-    fn send(&mut self, parcels: &[Parcel]) -> Result<After> {
+    /// Gives the deliveries to the sink, as many at a time as it takes, and stops at the first that is not there.
+    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<After> {
         let most = self.sink.needs().batch.max(1);
         let mut after = After::Go;
-        let mut rest = parcels;
+        let mut rest = deliveries;
         while let (After::Go, [_, ..]) = (&after, rest) {
             let (now, later) = rest.split_at(most.min(rest.len()));
             let batch: Vec<Delivery<'_>> = now.iter().map(delivery).collect();
@@ -161,57 +162,57 @@ impl Clerk {
             let mut stopped = outcomes.len() < now.len();
             rest = later;
             let mut outcomes = outcomes.into_iter();
-            for parcel in now {
+            for delivery in now {
                 let outcome = outcomes.next();
-                stopped |= !matches!(outcome, Some(sink::Outcome::Sent { .. }));
-                let (outcome, next) = self.heard(outcome);
+                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent { .. }));
+                let (outcome, next) = self.outcome_of(outcome);
                 if let After::End = next {
                     after = After::End;
                 }
-                if let Some(position) = parcel.position {
-                    self.desk.outcome(self.clock.now(), position, outcome);
+                if let Some(position) = delivery.position {
+                    self.driver.outcome(self.clock.now(), position, outcome);
                 }
             }
             if stopped {
                 break;
             }
         }
-        for parcel in rest.iter().filter_map(|parcel| parcel.position) {
-            self.desk.outcome(self.clock.now(), parcel, Outcome::NotTried);
+        for delivery in rest.iter().filter_map(|delivery| delivery.position) {
+            self.driver.outcome(self.clock.now(), delivery, DeliveryOutcome::NotTried);
         }
         Ok(after)
     }
 
     /// What the sink says, in the ledger's words.
-    fn heard(&mut self, outcome: Option<sink::Outcome>) -> (Outcome, After) {
+    fn outcome_of(&mut self, outcome: Option<sink::SendOutcome>) -> (DeliveryOutcome, After) {
         let outcome = match outcome {
-            None => Outcome::NotTried,
-            Some(sink::Outcome::Sent { receipt }) => {
-                let account = &mut self.mail.lock().account;
+            None => DeliveryOutcome::NotTried,
+            Some(sink::SendOutcome::Sent { receipt }) => {
+                let account = &mut self.mailbox.lock().account;
                 (account.failing, account.reason) = (None, None);
-                Outcome::Sent(receipt)
+                DeliveryOutcome::Sent(receipt)
             }
-            Some(sink::Outcome::Retry { wait, why }) => {
+            Some(sink::SendOutcome::Retry { wait, why }) => {
                 self.failing(wait, &why);
-                Outcome::Retry(wait, why)
+                DeliveryOutcome::Retry(wait, why)
             }
-            Some(sink::Outcome::Failed { why }) => {
+            Some(sink::SendOutcome::Failed { why }) => {
                 self.failing(Wait::Failed, &why);
-                Outcome::Refused(why)
+                DeliveryOutcome::Refused(why)
             }
-            Some(sink::Outcome::Unknown { wait, why }) => {
+            Some(sink::SendOutcome::Unknown { wait, why }) => {
                 self.failing(wait, &why);
-                Outcome::Unknown(wait, why)
+                DeliveryOutcome::Unknown(wait, why)
             }
-            Some(sink::Outcome::Gone { gone, why }) => {
+            Some(sink::SendOutcome::Gone { gone, why }) => {
                 let trouble = gone == Gone::Broken || self.on_error.pipes == Pipes::Count;
                 if trouble {
-                    self.say(&why);
+                    self.warn(&why);
                 }
-                let account = &mut self.mail.lock().account;
+                let account = &mut self.mailbox.lock().account;
                 account.over = true;
                 account.trouble |= trouble;
-                return (Outcome::NotTried, After::End);
+                return (DeliveryOutcome::NotTried, After::End);
             }
         };
         (outcome, After::Go)
@@ -219,28 +220,28 @@ impl Clerk {
 
     /// Says, once until it goes well again, what is wrong with the sink.
     fn failing(&mut self, wait: Wait, why: &str) {
-        self.mail.lock().account.reason = Some(why.to_owned());
-        let Some(text) = complaint(wait, why) else {
+        self.mailbox.lock().account.reason = Some(why.to_owned());
+        let Some(text) = warning_of(wait, why) else {
             return;
         };
-        let said = self.mail.lock().account.failing.replace(why.to_owned());
+        let said = self.mailbox.lock().account.failing.replace(why.to_owned());
         if said.is_none() {
-            self.say(&text);
-            self.bell.ring();
+            self.warn(&text);
+            self.waker.ring();
         }
     }
 
-    fn say(&self, what: &str) {
-        complain(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
+    fn warn(&self, what: &str) {
+        warn_user(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
     }
 }
 
-fn delivery(parcel: &Parcel) -> Delivery<'_> {
-    Delivery { id: parcel.id.as_deref(), stream: "", bytes: &parcel.bytes, form: Form::Event }
+fn delivery(delivery: &OwnedDelivery) -> Delivery<'_> {
+    Delivery { id: delivery.id.as_deref(), stream: "", bytes: &delivery.bytes, form: Form::Event }
 }
 
 /// Takes away half a line of ours that a kill left at the end of a file, and ends one that is not ours.
-fn mend(path: &Path) -> io::Result<()> {
+fn end_half_line(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
@@ -289,7 +290,7 @@ pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<Hash
 }
 
 /// Which of these stand in the file, each as a line of its own.
-fn look(path: &Path, questions: &[Question]) -> Vec<Asked> {
+fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
         let mut file = BufReader::with_capacity(1 << 16, file);
@@ -303,19 +304,19 @@ fn look(path: &Path, questions: &[Question]) -> Vec<Asked> {
         Ok(())
     });
     let answer = |there: bool| match (&read, there) {
-        (_, true) => Asked::Sent,
-        (Ok(()), false) => Asked::NotSent,
-        (Err(e), false) => Asked::Unknown(format!("cannot read {}: {e}", path.display())),
+        (_, true) => ProbeAnswer::Sent,
+        (Ok(()), false) => ProbeAnswer::NotSent,
+        (Err(e), false) => ProbeAnswer::Unknown(format!("cannot read {}: {e}", path.display())),
     };
     there.into_iter().map(answer).collect()
 }
 
 /// Asks a command: the delivery id is its last argument and in its environment, the event on its stdin.
-fn ask(words: &[String], question: &Question) -> Asked {
+fn ask(words: &[String], question: &Question) -> ProbeAnswer {
     match sink::ask(words, &question.id, question.line.as_bytes()) {
-        Ok(answer) if answer == "sent" => Asked::Sent,
-        Ok(answer) if answer == "not_sent" => Asked::NotSent,
-        Ok(answer) => Asked::Unknown(format!("--reconcile said {answer:?}")),
-        Err(why) => Asked::Unknown(format!("--reconcile {why}")),
+        Ok(answer) if answer == "sent" => ProbeAnswer::Sent,
+        Ok(answer) if answer == "not_sent" => ProbeAnswer::NotSent,
+        Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile said {answer:?}")),
+        Err(why) => ProbeAnswer::Unknown(format!("--reconcile {why}")),
     }
 }
