@@ -31,7 +31,8 @@ fn a_grandchild_that_holds_stdout_delays_the_end_by_the_drain_alone() {
     eprintln!(
         "{rounds} runs, nothing lost, the slowest ended {slowest:?} after the agent's last word"
     );
-    assert!(slowest < Duration::from_millis(250 + 200), "{slowest:?}");
+    // The drain takes 250 ms. Without it the end would wait 1,000 s for the grandchild.
+    assert!(slowest < LIMIT / 2, "{slowest:?}");
 }
 
 /// The most memory that a process has used, in bytes; 0 if it has ended.
