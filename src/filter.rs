@@ -6,7 +6,6 @@ pub mod coalesce;
 pub mod heartbeat;
 pub mod pace;
 pub mod select;
-mod streams;
 #[cfg(test)]
 mod virtual_time;
 
@@ -90,7 +89,6 @@ pub struct Chain {
 
 impl Chain {
     /// The filters one behind the other; none at all passes everything.
-    #[must_use]
     pub fn new(filters: Vec<Box<dyn Filter>>) -> Self {
         Self { filters }
     }
@@ -135,7 +133,6 @@ impl Chain {
     }
 
     /// The earliest deadline of all.
-    #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         self.filters.iter().filter_map(|f| f.deadline()).min()
     }

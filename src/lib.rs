@@ -6,18 +6,22 @@
 
 pub mod adapter;
 pub mod backoff;
+#[doc(hidden)]
 pub mod check;
 pub mod cmd;
 pub mod codec;
 pub mod config;
 pub mod event;
+#[doc(hidden)]
 pub mod exit;
+#[doc(hidden)]
 pub mod export;
 pub mod filter;
 pub mod guard;
 pub mod ledger;
 pub mod lifecycle;
 pub mod merge;
+mod named;
 pub mod outcome;
 pub mod replay;
 pub mod run;
@@ -25,7 +29,10 @@ pub mod schema;
 pub mod secret;
 pub mod sink;
 pub mod stage;
+mod streams;
 pub mod tap;
+#[doc(hidden)]
 pub mod term;
+#[doc(hidden)]
 pub mod text;
 pub mod time;

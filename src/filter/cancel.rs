@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Event, Type};
+use crate::streams::Streams;
 use crate::time::Time;
 
 use stream::{Refusal, Stream};
@@ -45,7 +45,6 @@ pub struct Options {
 
 impl Options {
     /// True if any condition is there.
-    #[must_use]
     pub fn is_any(&self) -> bool {
         self.after.is_some()
             || self.when_idle.is_some()
@@ -105,7 +104,6 @@ pub struct Cancel {
 /// The event that says that a request was refused, as its line without a line feed. `code` is the word for programs: with
 /// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it. It is for the filter
 /// alone, which says it again if the turn is still open: without `ts` it is no event for anybody else.
-#[must_use]
 pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
     serde_json::json!({
         "v": 1,
@@ -126,7 +124,6 @@ fn is_refusal(event: &Event<'_>) -> bool {
 
 impl Cancel {
     /// A filter that has seen nothing yet; what it wants done lies on `requests`.
-    #[must_use]
     pub fn new(options: Options, requests: Rc<RefCell<Requests>>) -> Self {
         Self { options, requests, streams: Streams::default(), due: None, ended_here: false }
     }

@@ -6,10 +6,11 @@ mod presets;
 #[cfg(test)]
 mod tests;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec;
 use crate::event::{Event, Type};
+use crate::named::Named;
+use crate::streams::Streams;
 use crate::text::cut;
 use crate::time::Time;
 use block::{BlockHead, ChunkBlock, Final};
@@ -20,7 +21,7 @@ pub use presets::{PRESETS, Preset, preset_limits};
 const MAX_BLOCKS: usize = 256;
 
 /// Which texts are cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kinds {
     /// What is for the user.
     #[default]
@@ -29,6 +30,14 @@ pub enum Kinds {
     Reasoning,
     /// Both.
     All,
+}
+
+impl Named for Kinds {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("answer", "What is for the user", Self::Answer),
+        ("reasoning", "The model's thinking", Self::Reasoning),
+        ("all", "Both", Self::All),
+    ];
 }
 
 impl Kinds {
@@ -82,7 +91,6 @@ struct Stream {
 
 impl Chunk {
     /// A filter that holds nothing yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         Self { options, streams: Streams::default(), clock: 0 }
     }

@@ -8,15 +8,16 @@ mod tests;
 
 use std::time::Duration;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Delta, Event};
+use crate::named::Named;
+use crate::streams::Streams;
 use crate::time::Time;
 use held::Held;
 pub(super) use tail::chars;
 
 /// Where a cut is preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Border {
     /// After white space.
     Word,
@@ -26,6 +27,15 @@ pub enum Border {
     Sentence,
     /// After an empty line.
     Paragraph,
+}
+
+impl Named for Border {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("word", "After white space", Self::Word),
+        ("line", "After a line end", Self::Line),
+        ("sentence", "After the end of a sentence", Self::Sentence),
+        ("paragraph", "After an empty line", Self::Paragraph),
+    ];
 }
 
 /// When held text leaves.
@@ -78,7 +88,6 @@ struct Stream {
 
 impl Coalesce {
     /// A filter that holds nothing yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         Self { options, ..Self::default() }
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::coalesce::chars;
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec::{self, Fields, Str, Writer};
 use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::streams::Streams;
 use crate::time::Time;
 
 /// When a heartbeat is said.
@@ -83,7 +83,6 @@ enum Beat {
 
 impl Heartbeat {
     /// A filter that has seen nothing yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         let least = Duration::from_millis(1);
         let every = options.every.max(least);

@@ -9,6 +9,7 @@ mod lines;
 pub(crate) mod tests;
 
 use super::units::{Limits, Size, is_blank, shows};
+use crate::named::Named;
 use decide::{Cut, CutDecision};
 use lines::Lines;
 
@@ -30,13 +31,18 @@ pub struct Options {
 }
 
 /// How a channel finds fences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fences {
     /// As CommonMark 0.31.2 (4.5): a line that begins with three backticks or tildes, up to one of nothing else.
     #[default]
     Lines,
     /// Three backticks or more anywhere, up to the next ones anywhere: Discord, Telegram, Slack and WhatsApp.
     Anywhere,
+}
+
+impl Named for Fences {
+    const ALL: &'static [(&'static str, &'static str, Self)] =
+        &[("lines", "", Self::Lines), ("anywhere", "", Self::Anywhere)];
 }
 
 /// When a part leaves.
@@ -72,7 +78,6 @@ pub struct Part {
 
 impl Part {
     /// True if nothing of it would show: it is all of a text of white space.
-    #[must_use]
     pub fn is_blank(&self) -> bool {
         self.body.is_empty() && self.open.is_empty()
     }
@@ -96,7 +101,6 @@ const STEP: usize = 4096;
 
 impl Cutter {
     /// A cutter that holds nothing yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         let lines = Lines::new(options.limits.clone(), options.fences);
         Self { options, lines, lead: String::new(), open: Some(String::new()), next_try: 0 }
@@ -199,7 +203,6 @@ impl Cutter {
 }
 
 /// All parts of a text that is there at once.
-#[must_use]
 pub fn cut(text: &str, options: &Options) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut cutter = Cutter::new(options.clone());

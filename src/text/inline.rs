@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::floor;
 use super::units::{boundary_before, is_boundary};
 
 /// A piece of a line that is not cut while it fits.
@@ -299,15 +300,6 @@ pub(super) fn breaks<'a>(
         }
         None
     })
-}
-
-/// The last boundary between characters at or before `at`.
-pub(super) fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 fn ceil(text: &str, at: usize) -> usize {

@@ -20,14 +20,12 @@ pub struct Preset {
 
 impl Preset {
     /// Its limits, as text is cut by them.
-    #[must_use]
     pub fn to_limits(self) -> Vec<Limit> {
         preset_limits(self.limits, self.lines)
     }
 }
 
 /// Limits that all hold, with the most lines of a part; 0 is any number.
-#[must_use]
 pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
     let limit = |(unit, max): &(Unit, usize)| Limit { unit: *unit, max: *max };
     let mut limits: Vec<Limit> = limits.iter().map(limit).collect();

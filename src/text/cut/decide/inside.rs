@@ -4,7 +4,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Cut, CutPlace, Places, View, Wait};
 use crate::text::cut::lines::Line;
-use crate::text::inline::{self, Pieces, floor};
+use crate::text::floor;
+use crate::text::inline::{self, Pieces};
 use crate::text::markdown::Kind;
 use crate::text::units::{Size, Unit, boundary_before};
 

@@ -4,7 +4,7 @@
 use super::groups::Group;
 use super::{Line, Lines};
 use crate::text::cut::Fences;
-use crate::text::inline::floor;
+use crate::text::floor;
 use crate::text::markdown::Kind;
 
 /// The longest language behind a fence's mark, in bytes; more is code.
