@@ -412,9 +412,7 @@ impl<'a> Host<'a> {
         match step {
             EscalationStep::Interrupt => self.interrupt(),
             EscalationStep::Key => self.type_interrupt(),
-            EscalationStep::Signal(_) | EscalationStep::Tree => {
-                self.agent.escalate(self.clock.now(), step)
-            }
+            step => self.agent.escalate(self.clock.now(), step),
         }
         // A stopped agent would hear nothing of it.
         if step != EscalationStep::Tree {
