@@ -13,6 +13,9 @@ use crate::time::Time;
 /// The columns that are left free for a word to grow before it is held until it ends.
 const GROWTH: usize = 24;
 
+/// How many bytes of a line that has not ended are held for its end.
+const MAX_PART: usize = 16 << 10;
+
 /// The indent of a line that goes on.
 const INDENT: &str = "    ";
 
@@ -78,6 +81,15 @@ impl Strip {
     /// Since when a word is held.
     pub(super) fn word_since(&self) -> Option<Time> {
         (!self.word.is_empty()).then_some(self.since)
+    }
+
+    /// Moves its whole lines to `ready`; what waits for the end of a line is bounded.
+    pub(super) fn take_turn(&mut self, live: bool, ready: &mut String) {
+        self.take_lines(ready);
+        if !live && self.out.len() > MAX_PART {
+            self.end_line();
+            self.take_lines(ready);
+        }
     }
 
     /// Moves its whole lines to `ready`.
