@@ -215,7 +215,7 @@ impl Page {
             if of == stream && name != 0 && voice.is_none_or(|voice| voice == name) {
                 strip.end_line();
                 if self.holder == Some(strip.voice) {
-                    self.ready.push_str(&std::mem::take(&mut strip.out));
+                    strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
                     said.push_str(&std::mem::take(&mut strip.out));
@@ -272,7 +272,7 @@ impl Page {
         self.strips.sort_by_key(|strip| self.holder != Some(strip.voice));
         for strip in &mut self.strips {
             strip.end_line();
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
         self.strips.clear();
         (self.holder, self.since) = (None, None);
@@ -364,7 +364,7 @@ impl Page {
             let strip = self.strips.remove(at);
             self.strips.push(strip);
         } else {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
     }
 
@@ -379,7 +379,7 @@ impl Page {
             }
         }
         if live && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty()) {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);
         }
     }
