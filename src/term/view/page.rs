@@ -218,7 +218,7 @@ impl Page {
             if of == stream && name != 0 && voice.is_none_or(|voice| voice == name) {
                 strip.end_line();
                 if self.holder == Some(strip.voice) {
-                    self.ready.push_str(&std::mem::take(&mut strip.out));
+                    strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
                     said.push_str(&std::mem::take(&mut strip.out));
@@ -275,7 +275,7 @@ impl Page {
         self.strips.sort_by_key(|strip| self.holder != Some(strip.voice));
         for strip in &mut self.strips {
             strip.end_line();
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
         self.strips.clear();
         (self.holder, self.since, self.waiting) = (None, None, 0);
@@ -403,7 +403,7 @@ impl Page {
             let strip = self.strips.remove(at);
             self.strips.push(strip);
         } else {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
     }
 
@@ -412,7 +412,7 @@ impl Page {
         let live = self.is_live();
         self.strips.iter_mut().for_each(|strip| strip.take_turn(live, &mut self.ready));
         if live && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty()) {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);
         }
     }

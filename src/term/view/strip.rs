@@ -4,7 +4,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::page::{Layout, Who};
+use super::page::{Layout, PIECE, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
@@ -98,6 +98,14 @@ impl Strip {
             ready.push_str(&self.out[..=end]);
             self.out.drain(..=end);
         }
+    }
+
+    /// Moves all of it to `ready`.
+    pub(super) fn take_all(&mut self, ready: &mut String) {
+        ready.push_str(&self.out);
+        self.out.clear();
+        // One huge text must not keep its memory for good.
+        self.out.shrink_to(PIECE);
     }
 
     /// Ends the line that is open, if one is.
@@ -196,6 +204,9 @@ impl Strip {
         }
         if self.layout.bytes == TextBytes::Exact {
             return self.out.push_str(text);
+        }
+        if self.layout.paint.is_bare(look) {
+            return self.marks.push(self.forbidden, text, &mut self.out);
         }
         let mut marked = String::new();
         self.marks.push(self.forbidden, text, &mut marked);
