@@ -32,7 +32,7 @@ use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, V
 use crate::tap::Tap;
 use crate::time::Time;
 use console::Console;
-use feed::{Feed, Wants};
+use feed::{Feed, Prompts, Wants};
 use requests::PendingRequests;
 
 /// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
@@ -110,24 +110,6 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
     match print(&std::mem::take(&mut tap.guard().out)) {
         Exit::Success => error.exit,
         other => other,
-    }
-}
-
-/// True if an agent's command line says that it reads prompts from its stdin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Prompts {
-    /// As `--input-format stream-json` does.
-    Named,
-    /// Only its adapter may know.
-    Unknown,
-}
-
-impl Prompts {
-    fn of(argv: &[String]) -> Self {
-        let words = ["rpc", "acp", "proto", "app-server", "serve"];
-        let named =
-            |word: &String| word.contains("input") || words.contains(&word.trim_start_matches('-'));
-        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
     }
 }
 

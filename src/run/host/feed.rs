@@ -4,6 +4,24 @@ use std::os::fd::OwnedFd;
 
 use crate::run::input::{self, Read};
 
+/// Evidence on an agent's command line that it reads prompts from its stdin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prompts {
+    /// An argument names it, as `--input-format stream-json` does.
+    Named,
+    /// None; only the adapter may know.
+    Unknown,
+}
+
+impl Prompts {
+    pub(super) fn of(argv: &[String]) -> Self {
+        let words = ["rpc", "acp", "proto", "app-server", "serve"];
+        let named =
+            |arg: &String| arg.contains("input") || words.contains(&arg.trim_start_matches('-'));
+        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
+    }
+}
+
 /// A pipe to the agent's stdin, and what waits in front of it.
 pub(super) struct Feed {
     pub to: OwnedFd,
