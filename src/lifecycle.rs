@@ -204,7 +204,7 @@ impl Lifecycle {
         match (&mut self.escalation, stop) {
             (None, Stop::Cancel(cancel)) => self.start_cancel(now, cancel),
             (Some(escalation), stop) if escalation.interrupted.is_none() => {
-                escalation.again(now, stop)
+                escalation.again(now, stop);
             }
             (Some(escalation), Stop::Cancel(_)) => escalation.next = now,
             // An agent that was only interrupted would continue: a stop of the run starts over.

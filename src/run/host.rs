@@ -382,9 +382,7 @@ impl<'a> Host<'a> {
         match step {
             EscalationStep::Interrupt => self.interrupt(),
             EscalationStep::Key => self.type_interrupt(),
-            EscalationStep::Signal(_) | EscalationStep::Tree => {
-                self.agent.escalate(self.clock.now(), step)
-            }
+            step => self.agent.escalate(self.clock.now(), step),
         }
         // A stopped agent handles no signal.
         if step != EscalationStep::Tree {

@@ -203,7 +203,7 @@ impl<'a> StreamEvent<'a> {
                 "type" => event.type_ = at.text()?,
                 "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
                 "delta" | "content_block" => {
-                    once(&mut event.block, at.optional(ContentBlock::pull)?)?
+                    once(&mut event.block, at.optional(ContentBlock::pull)?)?;
                 }
                 "message" => once(&mut event.message, at.optional(Body::pull)?)?,
                 key => event.odd |= skip(at, key)?,

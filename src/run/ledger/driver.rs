@@ -211,7 +211,7 @@ impl Driver {
         for item in items {
             match item {
                 Item::Passing(bytes) => {
-                    deliveries.push(OwnedDelivery { position: None, id: None, bytes })
+                    deliveries.push(OwnedDelivery { position: None, id: None, bytes });
                 }
                 Item::Row(change) => match texts.next().flatten() {
                     Some((id, line)) => deliveries.push(OwnedDelivery {
