@@ -15,15 +15,23 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+#[doc(hidden)]
 pub mod ledger;
+#[doc(hidden)]
 pub mod lifecycle;
+#[doc(hidden)]
 pub mod merge;
 pub mod outcome;
+#[doc(hidden)]
 pub mod replay;
+#[doc(hidden)]
 pub mod run;
 pub mod schema;
 pub mod secret;
+#[doc(hidden)]
 pub mod sink;
+mod spill;
+#[doc(hidden)]
 pub mod stage;
 pub mod tap;
 pub mod term;

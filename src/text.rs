@@ -3,6 +3,7 @@
 
 pub mod cut;
 pub mod escapes;
+pub(crate) mod glob;
 mod inline;
 mod markdown;
 mod prefix;
