@@ -205,6 +205,7 @@ fn start_guardian(
             }
             // The guardian leads the session: when a leader ends, the system hangs up the terminal and discards unread
             // output.
+            // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
             unsafe { command.pre_exec(pty::lead) }
         }
     };

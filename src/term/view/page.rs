@@ -342,7 +342,7 @@ impl Page {
         let holds = self.holder == Some(strip.voice);
         match self.holder {
             Some(_) if !holds => {
-                self.waiting = (self.waiting + strip.out.len()).saturating_sub(before)
+                self.waiting = (self.waiting + strip.out.len()).saturating_sub(before);
             }
             Some(_) if !strip.out.contains('\n') => {
                 self.ready.push_str(&std::mem::take(&mut strip.out));
