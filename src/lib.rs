@@ -18,16 +18,24 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+#[doc(hidden)]
 pub mod ledger;
+#[doc(hidden)]
 pub mod lifecycle;
+#[doc(hidden)]
 pub mod merge;
 mod named;
 pub mod outcome;
+#[doc(hidden)]
 pub mod replay;
+#[doc(hidden)]
 pub mod run;
 pub mod schema;
 pub mod secret;
+#[doc(hidden)]
 pub mod sink;
+mod spill;
+#[doc(hidden)]
 pub mod stage;
 mod streams;
 pub mod tap;

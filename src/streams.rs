@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
 /// Streams that are remembered unless another limit is set.
-const MAX_STREAMS: usize = 1024;
+pub(crate) const MAX_STREAMS: usize = 1024;
 
 /// States by stream id. The last one used is found without hashing, since streams come in bursts.
 #[derive(Debug)]

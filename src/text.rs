@@ -3,6 +3,7 @@
 pub mod cut;
 pub(crate) mod digest;
 pub mod escapes;
+pub(crate) mod glob;
 mod inline;
 mod markdown;
 mod prefix;
@@ -15,4 +16,9 @@ pub(crate) fn floor(text: &str, at: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+/// The first boundary between characters at or behind `at`.
+pub(crate) fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::Result;
 use regex::Regex;
 
-use super::common::{self, ReadingArgs};
+use super::common::{self, ClockArg, ReadingArgs};
 use super::usage;
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::cancel::{Cancel, Options, Requests};
 use crate::run::control::CancelFilter;
-use crate::run::{self, Inputs, Interrupt, Waiting};
-use crate::stage::{Clock, FilterStage};
+use crate::run::{self, Inputs, Waiting};
+use crate::stage::FilterStage;
 use named::Named;
 
 /// Stop a turn: by the name of its run, or as a filter when a condition holds
@@ -68,7 +68,7 @@ struct Conditions {
     max_cost: Option<f64>,
     /// Where times come from: `event` makes the output for a recording a pure function of it
     #[arg(long, value_enum, default_value = "wall")]
-    clock: Clock,
+    clock: ClockArg,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -127,8 +127,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);
-            let stage = FilterStage::new(chain, clock, &reading.reading());
-            run::single(&mut CancelFilter::new(stage, requests, grace), inputs, Interrupt::AtEnd)
+            let stage = FilterStage::new(chain, clock.into(), &reading.reading());
+            run::single_cancel(&mut CancelFilter::new(stage, requests, grace), inputs)
         }
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, FileArgs, ReadingArgs, named};
+use super::common::{self, ClockArg, FileArgs, ReadingArgs, named};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::coalesce::{Border, Coalesce, Options};
-use crate::stage::{Clock, FilterStage};
+use crate::stage::FilterStage;
 
 /// Merge many small text deltas into few good ones
 ///
@@ -39,7 +39,7 @@ pub(super) struct Args {
     first: u32,
     /// Where times come from: `event` makes the output a pure function of the input
     #[arg(long, value_enum, default_value = "wall")]
-    clock: Clock,
+    clock: ClockArg,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -54,6 +54,6 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { files, max, min, idle, within, by, first, clock, reading } = args;
     let coalesce = Coalesce::new(Options { max: max.max(1), min, idle, within, by, first });
     let mut stage =
-        FilterStage::new(Chain::new(vec![Box::new(coalesce)]), clock, &reading.reading());
+        FilterStage::new(Chain::new(vec![Box::new(coalesce)]), clock.into(), &reading.reading());
     files.run(&mut stage)
 }

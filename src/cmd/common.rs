@@ -15,8 +15,8 @@ use super::usage;
 use crate::codec;
 use crate::exit::Exit;
 use crate::named::Named;
-use crate::run::{self, Inputs, Interrupt};
-use crate::stage::{Reading, Stage};
+use crate::run::{self, Inputs};
+use crate::stage::{Clock, Reading, Stage};
 use crate::term::view::TextBytes;
 pub(super) use crate::time::duration;
 
@@ -41,6 +41,24 @@ impl ReadingArgs {
     }
 }
 
+/// Source of a filter's times.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum ClockArg {
+    /// From the clock on the wall.
+    Wall,
+    /// From the events' own `ts`: the output is a pure function of the input.
+    Event,
+}
+
+impl From<ClockArg> for Clock {
+    fn from(clock: ClockArg) -> Self {
+        match clock {
+            ClockArg::Wall => Clock::Wall,
+            ClockArg::Event => Clock::Event,
+        }
+    }
+}
+
 /// The files that a filter reads.
 #[derive(Debug, clap::Args)]
 pub(super) struct FileArgs {
@@ -53,7 +71,7 @@ impl FileArgs {
     /// Runs `stage` over the files. A Ctrl-C is noted as long as an upstream may still have something to say.
     pub(super) fn run(&self, stage: &mut dyn Stage) -> anyhow::Result<Exit> {
         match Inputs::open(&self.files) {
-            Ok(inputs) => run::single(stage, inputs, Interrupt::AtEnd),
+            Ok(inputs) => run::single(stage, inputs),
             Err(why) => Ok(usage(&why)),
         }
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, FileArgs, ReadingArgs};
+use super::common::{self, ClockArg, FileArgs, ReadingArgs};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::heartbeat::{Heartbeat, Options};
-use crate::stage::{Clock, FilterStage};
+use crate::stage::FilterStage;
 
 /// Heartbeats in one silence with an event clock: a `ts` may lie years after the last.
 const MOST_BY_EVENT_CLOCK: u64 = 1000;
@@ -31,7 +31,7 @@ pub(super) struct Args {
     stall_after: Option<Duration>,
     /// Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)
     #[arg(long, value_enum, default_value = "wall")]
-    clock: Clock,
+    clock: ClockArg,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -49,11 +49,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         every: common::limit(Some(every)).unwrap_or(Duration::MAX),
         stall_after: common::limit(stall_after),
         most: match clock {
-            Clock::Wall => u64::MAX,
-            Clock::Event => MOST_BY_EVENT_CLOCK,
+            ClockArg::Wall => u64::MAX,
+            ClockArg::Event => MOST_BY_EVENT_CLOCK,
         },
     });
     let mut stage =
-        FilterStage::new(Chain::new(vec![Box::new(heartbeat)]), clock, &reading.reading());
+        FilterStage::new(Chain::new(vec![Box::new(heartbeat)]), clock.into(), &reading.reading());
     files.run(&mut stage)
 }

@@ -194,7 +194,13 @@ fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
 fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
     let text = |e: std::io::Error| e.to_string();
     Ok(match &address.place {
-        Destination::File(path) => Box::new(sink::FileSink::open(path, existing).map_err(text)?),
+        Destination::File(path) => Box::new(
+            match run::open_descriptor(path) {
+                Some(file) => file.and_then(|file| sink::FileSink::of_descriptor(path, file)),
+                None => sink::FileSink::open(path, existing),
+            }
+            .map_err(text)?,
+        ),
         Destination::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
         Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
         Destination::Http(url) => match address.to {

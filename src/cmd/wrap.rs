@@ -15,7 +15,7 @@ use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
-use crate::run::{self, Inputs, Interrupt, Stdin, Waiting};
+use crate::run::{self, Inputs, Stdin, Waiting};
 use crate::tap::{Config, Fed, Tap};
 
 /// Drive a spile into an agent: start it, or read what it prints, and write canonical events
@@ -207,5 +207,5 @@ fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    run::single(&mut fed, Inputs::stdin(), Interrupt::AtEnd)
+    run::single(&mut fed, Inputs::stdin())
 }

@@ -213,7 +213,7 @@ fn is_no_cost(cost: &Option<f64>) -> bool {
     cost.is_none_or(|cost| !cost.is_finite())
 }
 
-/// The first part of the body of `turn_completed`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_completed`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCompleted<'a> {
     /// The runtime's own reason in its own words.
@@ -249,7 +249,7 @@ pub struct Failure<'a> {
     pub retry_at: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_failed`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_failed`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnFailed<'a> {
     /// Why.
@@ -263,7 +263,7 @@ pub struct TurnFailed<'a> {
     pub stderr_tail: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_cancelled`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_cancelled`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TurnCancelled<'a> {
     /// `signal` `control` `filter` `runtime`.

@@ -1,5 +1,5 @@
-//! chunk: text cut to a channel's limits. The deltas and finals of the chosen texts go, their parts stand in their place;
-//! all else passes as it came. What a part says never depends on how the text was sliced.
+//! chunk: text cut to a channel's limits. Parts replace the deltas and finals of the chosen texts; all else passes
+//! unchanged. A part never depends on how the text was sliced.
 
 mod block;
 mod presets;
@@ -17,13 +17,13 @@ use block::{BlockHead, ChunkBlock, Final};
 
 pub use presets::{PRESETS, Preset, preset_limits};
 
-/// How many blocks of a stream may be open at once; past that the oldest is closed.
+/// Blocks of a stream that may be open at once; past that the oldest is closed.
 const MAX_BLOCKS: usize = 256;
 
-/// Which texts are cut.
+/// Kinds of texts that are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kinds {
-    /// What is for the user.
+    /// Text for the user.
     #[default]
     Answer,
     /// The model's thinking.
@@ -50,24 +50,24 @@ impl Kinds {
     }
 }
 
-/// Whose texts are cut.
+/// Origins of texts that are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Voices {
-    /// The agent's own.
+    /// The main agent.
     #[default]
     Agent,
-    /// Those of its sub-agents too: texts with a `parent`.
+    /// Sub-agents too: texts with a `parent`.
     All,
 }
 
-/// What is cut, and how.
+/// Texts to cut, and the way to cut them.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which texts.
+    /// Kinds of the texts.
     pub kinds: Kinds,
-    /// Whose.
+    /// Origins of the texts.
     pub voices: Voices,
-    /// How.
+    /// The way to cut them.
     pub cut: cut::Options,
 }
 
@@ -76,7 +76,7 @@ pub struct Options {
 pub struct Chunk {
     options: Options,
     streams: Streams<Stream>,
-    /// Events seen, to know who has been silent longest.
+    /// Events so far, to find the longest silent stream.
     clock: u64,
 }
 
@@ -90,13 +90,14 @@ struct Stream {
 }
 
 impl Chunk {
-    /// A filter that holds nothing yet.
+    /// A filter at the start of its input.
     pub fn new(options: Options) -> Self {
         Self { options, streams: Streams::default(), clock: 0 }
     }
 
-    /// The state of a stream. Past the limit, the stream silent longest is forgotten and its blocks are closed.
-    fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> &mut Stream {
+    /// State of a stream, and the way to cut its texts. Past the limit, the longest silent stream is forgotten and its
+    /// blocks are closed.
+    fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> (&mut Stream, &cut::Options) {
         self.clock += 1;
         let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.used);
         if let Some(mut removed) = removed {
@@ -104,10 +105,10 @@ impl Chunk {
         }
         let stream = &mut self.streams[at];
         stream.used = self.clock;
-        stream
+        (stream, &self.options.cut)
     }
 
-    /// True if a text of this kind is cut, said under a tool call or not.
+    /// True if a text of this kind and parent is cut.
     fn takes(&self, kind: &str, child: Option<&str>) -> bool {
         self.options.kinds.take(kind) && (child.is_none() || self.options.voices == Voices::All)
     }
@@ -115,23 +116,18 @@ impl Chunk {
     fn on_final(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
         let mended = codec::replace_lone_surrogates(event.line);
         let line = mended.as_deref().unwrap_or(event.line);
-        let body = match codec::body::<Final<'_>>(line) {
-            Ok(body) if body.part.is_none() && self.takes(&body.kind, body.parent.as_deref()) => {
-                body
-            }
+        let body = match Final::read(line) {
+            Some(body) if self.takes(&body.kind, body.parent.as_deref()) => body,
             _ => return out.pass(now, event),
         };
-        let options = &self.options.cut.clone();
-        let state = self.stream(now, stream, out);
+        let (state, options) = self.stream(now, stream, out);
         let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
-            None => ChunkBlock::new(BlockHead::of_final(event, &body), options, true),
+            None => ChunkBlock::new(BlockHead::of_final(event, &body), options),
         };
-        if mended.is_some() {
-            block.mark_mended();
-        }
-        block.finish(now, event, &body, line, out);
+        block.mended |= mended.is_some();
+        block.finish(now, event, &body, out);
     }
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
@@ -141,8 +137,7 @@ impl Chunk {
         if !self.takes(delta.kind.0, delta.parent.map(|p| p.0)) {
             return out.pass(now, event);
         }
-        let options = &self.options.cut.clone();
-        let state = self.stream(now, stream, out);
+        let (state, options) = self.stream(now, stream, out);
         let at = match state.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
             Some(at) => at,
             None => {
@@ -151,7 +146,9 @@ impl Chunk {
                 }
                 let trusted = event.turn.is_some() && state.trusted == event.turn;
                 let head = BlockHead::of_delta(event, delta);
-                state.blocks.push(ChunkBlock::new(head, options, trusted));
+                let mut block = ChunkBlock::new(head, options);
+                block.trusted = trusted;
+                state.blocks.push(block);
                 state.blocks.len() - 1
             }
         };
@@ -160,14 +157,13 @@ impl Chunk {
 }
 
 impl Stream {
-    /// Closes what is open: no more of it comes.
     fn close_blocks(&mut self, now: Time, out: &mut Out<'_>) {
         for block in self.blocks.drain(..) {
             block.close(now, out);
         }
     }
 
-    /// True if a status says that events are missing.
+    /// True for a status that reports missing events.
     fn is_gap(event: &Event<'_>) -> bool {
         #[derive(serde::Deserialize)]
         struct Status<'a> {
@@ -189,21 +185,21 @@ impl Filter for Chunk {
             Type::TextDelta => self.on_delta(now, event, stream, out),
             Type::BlockFinal => self.on_final(now, event, stream, out),
             Type::TurnStarted => {
-                let state = self.stream(now, stream, out);
+                let (state, _) = self.stream(now, stream, out);
                 state.close_blocks(now, out);
                 state.trusted = event.turn;
                 out.pass(now, event);
             }
             Type::Status if Stream::is_gap(event) => {
-                let state = self.stream(now, stream, out);
+                let (state, _) = self.stream(now, stream, out);
                 state.trusted = None;
-                state.blocks.iter_mut().for_each(ChunkBlock::distrust);
+                state.blocks.iter_mut().for_each(|block| block.trusted = false);
                 out.pass(now, event);
             }
             kind => {
                 if kind.is_terminal() {
-                    // wrap has closed every block; whoever has not gets them closed here.
-                    self.stream(now, stream, out).close_blocks(now, out);
+                    // wrap closes every block before; other sources may not.
+                    self.stream(now, stream, out).0.close_blocks(now, out);
                 }
                 out.pass(now, event);
             }
@@ -211,7 +207,7 @@ impl Filter for Chunk {
     }
 
     fn on_flush(&mut self, _now: Time, _out: &mut Out<'_>) {
-        // What passes unseen has no place in any stream, and a flush would make parts depend on it.
+        // A line that is no event belongs to no stream, and a flush would make parts depend on it.
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {

@@ -1,12 +1,11 @@
-//! The HTTP client of sinks and of replay: whom it trusts, through which proxy it goes, and as whom it comes. It never shows
-//! what it was given to prove that.
+//! HTTP client of sinks and replay: trust, proxy and credentials. Credentials are never shown.
 
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{env, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::typestate::AgentScope;
@@ -18,43 +17,73 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::mask::LONG;
-use super::proxy::{self, Chosen};
+use super::proxy::{self, Chosen, decoded};
 use super::trust::{self, Tls};
 
-/// How a client is to be known to a server, and which server to it.
+/// HTTP options of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Web {
+    pub access: Access,
+    /// Timeout of a request.
+    pub timeout: Option<Duration>,
+    /// Statuses after which an event is retried; `None`: those that HTTP documents as temporary.
+    pub retry: Option<Statuses>,
+}
+
+/// HTTP statuses, single or by their first digit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<(u16, u16)>);
+
+impl Statuses {
+    pub fn has(&self, status: u16) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
+    }
+
+    /// `429,5xx`.
+    pub(super) fn parse(list: &str) -> Result<Self, String> {
+        let one = |text: &str| {
+            let (first, last) = match text.strip_suffix("xx") {
+                Some(digit) => (format!("{digit}00"), format!("{digit}99")),
+                None => (text.to_owned(), text.to_owned()),
+            };
+            let range = first.parse().ok().zip(last.parse().ok());
+            range.filter(|(first, last): &(u16, u16)| *first >= 300 && *last <= 599)
+        };
+        let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
+        statuses.map(Self).ok_or_else(|| {
+            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
+        })
+    }
+}
+
+/// Mutual authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// The file with the certificates to trust instead of all others.
+    /// Certificates to trust instead of all others.
     pub ca: Option<PathBuf>,
-    /// Header fields, whose values nobody wrote on a command line.
+    /// Header fields; their values are never on a command line.
     pub headers: Vec<Header>,
 }
 
-/// A header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its name.
     pub name: String,
-    /// What stands before its value (`Bearer `).
+    /// Prefix of the value (`Bearer `).
     pub before: &'static str,
-    /// Where its value is.
     pub value: Secret,
 }
 
-/// Where a secret is.
+/// Location of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// In this variable of the environment.
+    /// Environment variable.
     Env(String),
-    /// In this file; white space at its end is none of it.
+    /// File; trailing white space is ignored.
     File(PathBuf),
 }
 
 impl Header {
     /// `NAME:env:VARIABLE` or `NAME:file:PATH`.
-    ///
-    /// # Errors
-    /// For a person; a value is not repeated.
     pub fn parse(text: &str) -> Result<Self, String> {
         let place =
             text.split_once(':').and_then(|(name, rest)| Some((name, Secret::parse(rest)?)));
@@ -66,9 +95,6 @@ impl Header {
     }
 
     /// A bearer token (RFC 6750), as `env:VARIABLE` or `file:PATH`.
-    ///
-    /// # Errors
-    /// For a person.
     pub fn bearer(text: &str) -> Result<Self, String> {
         let value = Secret::parse(text).ok_or(
             "a bearer token is env:VARIABLE or file:PATH: it never stands on the command line, where others can read it",
@@ -103,26 +129,20 @@ impl Secret {
     }
 }
 
-/// A client for one URL.
 #[derive(Debug)]
 pub struct Client {
-    /// What to ask.
     pub agent: Agent,
-    /// The URL without its user.
+    /// URL without its user.
     pub url: Uri,
-    /// What is sent with every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What must not be shown.
+    /// Texts that are masked in messages.
     secrets: Vec<String>,
-    /// The variable that names the proxy.
+    /// Variable that names the proxy.
     proxy: Option<&'static str>,
 }
 
 impl Client {
-    /// A client for `url`; `config` has its limits.
-    ///
-    /// # Errors
-    /// For a person: it is no URL, or the environment or a file is not as it should be.
+    /// A client for `url`; `config` has its timeouts.
     pub fn new(
         url: &str,
         access: &Access,
@@ -200,14 +220,12 @@ impl Client {
         Ok(Self { agent, url, headers, secrets, proxy: variable })
     }
 
-    /// A text from outside as it may be shown: without what is secret.
-    #[must_use]
+    /// Masks secrets in a text.
     pub fn clean(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    /// Why there was no answer, for a person.
-    #[must_use]
+    /// Message of an error.
     pub fn reason(&self, error: &ureq::Error) -> String {
         let why = match error {
             ureq::Error::BadUri(_) => "is no URL".to_owned(),
@@ -225,7 +243,7 @@ fn is_http(proxy: &Proxy) -> bool {
     matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
-/// A header field; a value that cannot be one is not repeated.
+/// Builds a header field; an invalid value is not repeated.
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name.parse().ok().zip(value.parse::<HeaderValue>().ok());
     let (name, mut value) = parsed
@@ -234,10 +252,9 @@ fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-/// A name and a password.
 type User = (String, String);
 
-/// A URL without its user, and the user.
+/// Separates a URL from its user.
 fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     let (scheme, rest) = text.split_once("://").ok_or("is no URL")?;
     let rest = rest.split('#').next().unwrap_or_default();
@@ -260,12 +277,7 @@ fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     Ok((url, user))
 }
 
-/// A text with its percent signs resolved (RFC 3986, 2.1).
-pub(super) fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// Resolves every host to a proxy's.
+/// Resolver that returns the proxy for every host.
 #[derive(Debug)]
 struct To(Uri, DefaultResolver);
 
@@ -280,7 +292,7 @@ impl Resolver for To {
     }
 }
 
-/// Makes the target of a connection's one request what a proxy wants: an absolute URL (RFC 9112, 3.2.2).
+/// Rewrites the request target to an absolute URL, as a proxy requires (RFC 9112, 3.2.2).
 #[derive(Debug)]
 struct Forward {
     /// Host and port of the target.
@@ -303,7 +315,7 @@ impl<In: Transport> Connector<In> for Forward {
 #[derive(Debug)]
 struct Forwarded<In> {
     inner: In,
-    /// What is to be put before the request's path, until that is done.
+    /// Prefix of the request's path, until it is inserted.
     before: Option<String>,
 }
 

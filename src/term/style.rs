@@ -6,7 +6,6 @@ use std::fmt::Write;
 use owo_colors::{AnsiColors, Style};
 
 use crate::named::Named;
-use crate::text::digest::Digest;
 
 /// The choice of `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,7 +88,10 @@ const LABELS: [AnsiColors; 8] = [
 impl Look {
     /// Look of a label, with the same colour on every run.
     pub fn of_label(label: &str) -> Self {
-        let hash = Digest::of(label).hash;
+        // FNV-1a.
+        let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        });
         Look::Label(((hash ^ hash >> 32) % LABELS.len() as u64) as u8)
     }
 
@@ -116,12 +118,17 @@ pub struct Paint {
 }
 
 impl Paint {
+    /// True if text of this look is written without styles.
+    pub fn is_bare(self, look: Look) -> bool {
+        !self.colour || look == Look::Plain
+    }
+
     /// Adds `text`, which must be clean and without line feeds, to `out`.
     pub fn put(self, look: Look, text: &str, out: &mut String) {
-        if self.colour && look != Look::Plain && !text.is_empty() {
-            let _ = write!(out, "{}", look.style().style(text));
-        } else {
+        if self.is_bare(look) || text.is_empty() {
             out.push_str(text);
+        } else {
+            let _ = write!(out, "{}", look.style().style(text));
         }
     }
 }

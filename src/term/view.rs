@@ -4,6 +4,7 @@
 //! answer alone; a turn that did not complete is then reported on stderr.
 
 mod human;
+mod layout;
 mod page;
 mod plain_text;
 mod status;
@@ -125,8 +126,9 @@ impl View {
 impl Each {
     fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
         match piece {
-            Piece::Line { number, bytes, .. } => {
-                if let Err(why) = self.line(bytes, io) {
+            Piece::Line { number, bytes, text, .. } => {
+                let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
+                if let Err(why) = event.and_then(|event| self.event(&event, io)) {
                     self.warnings.warn(io, number, why.offset, &why.reason);
                     self.face.malformed(bytes, &mut io.out);
                 }
@@ -142,19 +144,18 @@ impl Each {
         self.hand_on(io);
     }
 
-    fn line(&mut self, bytes: &[u8], io: &mut Io) -> Result<(), Malformed> {
-        let event = codec::decode(bytes)?;
+    fn event(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if event.kind == Type::TextDelta {
             if event.delta.is_none() {
                 return Err(Malformed::new(0, "a text_delta without block, kind and text"));
             }
-            self.face.delta(&event);
+            self.face.delta(event);
             return Ok(());
         }
         if let Some(outcome) = &mut self.outcome {
-            outcome.on_event(&event);
+            outcome.on_event(event);
         }
-        self.face.event(&event, &Fields::parse(event.line)?, io);
+        self.face.event(event, &Fields::parse(event.line)?, io);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{bash, bin};
+use crate::harness::{LIMIT, bash, bash_within, bin};
 
 /// A fenced block: its language and its text.
 pub struct Block {
@@ -122,7 +122,7 @@ fn every_block_of_the_guide_runs() {
         }
         count += 1;
     }
-    let (stdout, stderr, _) = bash(&script);
+    let (stdout, stderr, _) = bash_within(LIMIT * 4, &script);
     assert_eq!(stderr, "", "{stdout}");
     let mut rest = stdout.as_str();
     for block in 0..count {

@@ -257,7 +257,13 @@ impl Drop for Live {
 /// Runs a line of bash to its end: stdout, stderr and status. Killed, and a failure, after [`LIMIT`].
 #[track_caller]
 pub fn bash(script: &str) -> (String, String, i32) {
-    let limit = LIMIT.as_secs().to_string();
+    bash_within(LIMIT, script)
+}
+
+/// [`bash`] with another limit, for scripts that are long on purpose.
+#[track_caller]
+pub fn bash_within(limit: Duration, script: &str) -> (String, String, i32) {
+    let limit = limit.as_secs().to_string();
     // What the script makes with `mktemp` goes with it.
     let temporary = tempfile::tempdir().unwrap();
     let output = command("timeout", &["--signal=KILL", &limit, "bash", "-c", script])

@@ -21,7 +21,7 @@ pub(super) struct LedgerArgs {
     pub(super) ledger: Option<PathBuf>,
     /// What is done with a delivery in doubt at a sink that cannot tell
     #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
-    in_doubt: InDoubt,
+    in_doubt: InDoubtArg,
     /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook
     /// has it: it prints sent, not_sent or unknown
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
@@ -39,6 +39,27 @@ pub(super) struct LedgerArgs {
     /// be reached does not count
     #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
+}
+
+/// Values of `--in-doubt`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InDoubtArg {
+    /// Sent again, and marked: it may be there twice
+    Resend,
+    /// It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`
+    Hold,
+    /// Let be, and marked: it may be missing
+    Skip,
+}
+
+impl From<InDoubtArg> for InDoubt {
+    fn from(arg: InDoubtArg) -> Self {
+        match arg {
+            InDoubtArg::Resend => InDoubt::Resend,
+            InDoubtArg::Hold => InDoubt::Hold,
+            InDoubtArg::Skip => InDoubt::Skip,
+        }
+    }
 }
 
 /// The words of a command line.
@@ -105,7 +126,7 @@ impl LedgerArgs {
             only: address.only,
             options: Options {
                 ability,
-                in_doubt: self.in_doubt,
+                in_doubt: self.in_doubt.into(),
                 batch: if can_tell { self.batch.into() } else { 1 },
                 max_age: limit(self.max_age),
                 pace: self.pace,

@@ -1,20 +1,21 @@
-//! The open turn of a stream as cancel sees it: what is open in it, so that it can be closed, and which condition holds.
+//! The open turn of a stream in cancel: its open blocks and tools, and its conditions.
+
+use std::borrow::Cow;
 
 use regex::Regex;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Options;
 use super::budget::{Tokens, cost, tokens};
-use crate::codec::{self, Str, Writer, unescape};
+use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, ToolFinished, Type};
 use crate::filter::coalesce::chars;
 use crate::time::Time;
 
-/// So much of a block's text is looked at for a match, in bytes; up to twice as much is kept.
+/// Bytes of a block's text that are searched for a match; up to twice as much is kept.
 const MAX_TAIL: usize = 4096;
 
-/// Open blocks and open tools of a turn that are remembered; one more makes the oldest be forgotten.
+/// Open blocks and open tools of a turn that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 4096;
 
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub(super) struct Turn {
     pub number: u64,
     pub since: Time,
     pub state: State,
-    /// True if anything of it has been seen.
+    /// Any event of it was seen.
     pub announced: bool,
     pub blocks: Vec<OpenBlock>,
     pub tools: Vec<Open>,
@@ -30,33 +31,32 @@ pub(super) struct Turn {
     pub tokens: u64,
 }
 
-/// How a turn stands with us.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
     Watched,
-    /// A condition has held, and why the turn is to end.
-    Asked(String),
-    /// It ends by itself, and too soon to be ended.
+    /// A condition holds and a request was sent, with this reason.
+    Pending(String),
+    /// The turn ends by itself before the request reaches it.
     Left,
 }
 
-/// An open block. Strings are as they stood in the lines.
+/// An open block. Strings keep their JSON escapes.
 #[derive(Debug)]
 pub(super) struct OpenBlock {
     id: String,
     kind: String,
     parent: Option<String>,
     text: String,
-    /// The last of the text, as it reads.
+    /// End of the text, without escapes.
     tail: Tail,
 }
 
-/// The end of a text that grows.
+/// End of a growing text.
 #[derive(Debug, Default)]
 struct Tail {
     text: String,
-    /// True if something stood before it.
+    /// There was text before it.
     cut: bool,
 }
 
@@ -69,51 +69,19 @@ pub(super) struct Open {
     pub parent: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct StreamHead<'a> {
-    #[serde(borrow)]
-    pub label: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub parent: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub kind: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub block: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub text: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub message: Option<Str<'a>>,
-    pub data: Option<Value>,
-    #[serde(borrow)]
-    pub tool: Option<Tool<'a>>,
-}
-
 impl Turn {
-    /// Notes what is open; says which condition holds.
+    /// Updates open blocks and tools; returns the condition that now holds.
     pub(super) fn note(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
         match event.kind {
             Type::TextDelta => self.delta(event, options),
-            Type::BlockFinal => head(event.line, |head| self.block_final(&head, options)),
-            Type::ToolStarted => head(event.line, |head| {
-                let tool = head.tool?;
-                if self.tools.len() >= MAX_OPEN {
-                    self.tools.remove(0);
-                }
-                self.tools.push(Open {
-                    id: tool.id.to_string(),
-                    name: tool.name.to_string(),
-                    kind: tool.kind.to_string(),
-                    title: tool.title.map(|title| Tool::short_title(&title).to_owned()),
-                    parent: head.parent.map(|p| p.0.into_owned()),
-                });
-                let named = options.tools.iter().any(|name| *name == tool.name);
-                named.then(|| format!("the tool {} was called (--on-tool)", tool.name))
-            }),
-            Type::ToolFinished => head(event.line, |head| {
-                let id = head.tool?.id;
+            Type::BlockFinal => self.block_final(event.line, options),
+            Type::ToolStarted => self.tool_started(event.line, options),
+            Type::ToolFinished => {
+                let tool = codec::value_of(event.line, "tool")?;
+                let id = codec::value_of(tool, "id").and_then(codec::text)?;
                 self.tools.retain(|open| open.id != id);
                 None
-            }),
+            }
             _ => None,
         }
     }
@@ -139,7 +107,9 @@ impl Turn {
         if block.kind != "answer" || block.parent.is_some() {
             return None;
         }
-        self.chars += chars(delta.text.0) as u64;
+        if options.max_text.is_some() {
+            self.chars += chars(delta.text.0) as u64;
+        }
         if let Some(pattern) = &options.pattern {
             block.tail.push(&unescape(delta.text.0));
             return block.tail.matches(pattern).then(|| matched(pattern));
@@ -147,28 +117,51 @@ impl Turn {
         None
     }
 
-    fn block_final(&mut self, body: &StreamHead<'_>, options: &Options) -> Option<String> {
-        let id = body.block.as_deref()?;
+    fn block_final(&mut self, line: &str, options: &Options) -> Option<String> {
+        let id = codec::value_of(line, "block").and_then(codec::text)?;
         let known = self.blocks.iter().position(|b| unescape(&b.id) == id);
         if let Some(at) = known {
             self.blocks.remove(at);
             return None;
         }
-        if body.kind.as_deref() != Some("answer") || body.parent.is_some() {
+        if options.max_text.is_none() && options.pattern.is_none() {
             return None;
         }
-        let text = body.text.as_deref()?;
+        let body = Fields::parse(line).ok()?;
+        if body.text("kind")? != "answer" || body.raw("parent").is_some() {
+            return None;
+        }
+        let text = body.text("text")?;
         self.chars += text.chars().count() as u64;
-        let pattern = options.pattern.as_ref().filter(|p| p.is_match(text));
+        let pattern = options.pattern.as_ref().filter(|p| p.is_match(&text));
         pattern.map(matched)
     }
 
-    /// Counts tokens; gives the cost of the stream so far.
+    fn tool_started(&mut self, line: &str, options: &Options) -> Option<String> {
+        let fields = Fields::parse(line).ok()?;
+        let tool = fields.object("tool")?;
+        let open = Open {
+            id: tool.text("id")?.into_owned(),
+            name: tool.text("name")?.into_owned(),
+            kind: tool.text("kind")?.into_owned(),
+            title: tool.text("title").map(|title| Tool::short_title(&title).to_owned()),
+            parent: fields.text("parent").map(Cow::into_owned),
+        };
+        if self.tools.len() >= MAX_OPEN {
+            self.tools.remove(0);
+        }
+        let named = options.tools.contains(&open.name);
+        let condition = named.then(|| format!("the tool {} was called (--on-tool)", open.name));
+        self.tools.push(open);
+        condition
+    }
+
+    /// Counts tokens; returns the cost of the stream so far.
     pub(super) fn spend(&mut self, event: &Event<'_>) -> Option<f64> {
         if !event.line.contains(r#""kind":"usage""#) {
             return None;
         }
-        let data = head(event.line, |head| head.data)?;
+        let data: Value = body(event.line, |body| body.read_as("data"))?;
         match tokens(&data) {
             Some(Tokens::More(n)) => self.tokens = self.tokens.saturating_add(n),
             Some(Tokens::Total(n)) => self.tokens = self.tokens.max(n),
@@ -177,7 +170,7 @@ impl Turn {
         cost(&data)
     }
 
-    /// True if it has used up what it may use.
+    /// The budget that is exceeded, as a condition.
     pub(super) fn overdrawn(&self, cost: f64, options: &Options) -> Option<String> {
         if let Some(max) = options.max_text.filter(|max| self.chars > *max) {
             return Some(format!("more than {max} characters (--max-text)"));
@@ -196,7 +189,7 @@ impl OpenBlock {
         let start = buf.len();
         let body = json!({"block": unescape(&self.id), "kind": unescape(&self.kind)});
         Writer::default().event(buf, &envelope, &body);
-        // The text as it stood in the lines, escapes and all, behind the last field.
+        // The text with its escapes, behind the last field.
         let end = buf.len().saturating_sub(2).max(start);
         buf.truncate(end);
         buf.extend_from_slice(b",\"text\":\"");
@@ -228,9 +221,9 @@ impl Tail {
         self.text.push_str(text);
     }
 
-    /// True if the pattern is in it; then, or else, only the end of it is kept.
+    /// True if the pattern matches. Only the end of the text is kept.
     fn matches(&mut self, pattern: &Regex) -> bool {
-        // What was cut off is no beginning of a text: of what is left the first character only stands before the rest.
+        // A cut text has no beginning to match: its first character only precedes the rest.
         let start = if self.cut { self.text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         let found = pattern.is_match_at(&self.text, start);
         if self.text.len() > 2 * MAX_TAIL {
@@ -247,8 +240,7 @@ fn matched(pattern: &Regex) -> String {
     format!("the answer matches {} (--match)", pattern.as_str())
 }
 
-/// Reads what a line says beside its envelope.
-pub(super) fn head<T>(line: &str, act: impl FnOnce(StreamHead<'_>) -> Option<T>) -> Option<T> {
-    let line = codec::without_lone(line);
-    act(codec::body(&line).ok()?)
+/// Reads the body of a line.
+pub(super) fn body<T>(line: &str, read: impl FnOnce(&Fields<'_>) -> Option<T>) -> Option<T> {
+    read(&Fields::parse(&codec::without_lone(line)).ok()?)
 }

@@ -1,7 +1,8 @@
 //! Events as a page for people: text on arrival, everything else in a line of its own.
 
-use super::page::{Flow, Layout, PIECE, Pace, Page, Who};
-use super::streams::{LineKind, Missing, ShownBlock, Stream, Streams, Turn, voice_of};
+use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
+use super::page::Page;
+use super::streams::{LineKind, Missing, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
 use super::words::{duration, one_line, usage_and_cost, width};
 use super::{Face, Format, Options, TextBytes, status, tool};
@@ -122,32 +123,32 @@ impl Face for Human {
 
     /// A line that is no event, moved to `out` piece by piece, since it may be long.
     fn malformed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let nobody = Who::default();
+        let origin = Who::default();
         let mut flow = Flow::new(self.streams.flow_id(), Look::Dim);
         self.last = None;
-        self.page.begin(&nobody, flow.id, &[(Look::Warn, "? ")]);
+        self.page.begin(&origin, flow.id, &[(Look::Warn, "? ")]);
         for piece in bytes.trim_ascii_end().chunks(PIECE) {
-            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.flow_bytes(&origin, &mut flow, piece);
             self.page.hand_on(out);
         }
-        self.page.finish(&nobody, &mut flow);
+        self.page.finish(&origin, &mut flow);
     }
 
     /// A piece of a line over the limit.
     fn long(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let nobody = Who::default();
+        let origin = Who::default();
         let mut flow = self.long.take().unwrap_or_else(|| {
             let notice = "? a line too long to look at, as it is:";
-            self.page.line(&nobody, &[(Look::Warn, notice)]);
+            self.page.line(&origin, &[(Look::Warn, notice)]);
             Flow::new(self.streams.flow_id(), Look::Dim)
         });
         self.last = None;
         for piece in bytes.chunks(PIECE) {
-            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.flow_bytes(&origin, &mut flow, piece);
             self.page.hand_on(out);
         }
         if bytes.last() == Some(&b'\n') {
-            self.page.finish(&nobody, &mut flow);
+            self.page.finish(&origin, &mut flow);
         } else {
             self.long = Some(flow);
         }

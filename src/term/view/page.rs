@@ -3,15 +3,13 @@
 //! Several voices share it. The voice with the open line keeps the page until that line ends; the lines of the others wait
 //! in their strips.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::TextBytes;
-use super::streams::voice_of;
-use super::strip::{FlowLines, Strip};
-use crate::term::marks::Forbidden;
+use super::layout::{Flow, FlowLines, Layout, PIECE, Pace, Who};
+use super::strip::Strip;
 use crate::term::sanitize::{Sanitizer, clean};
-use crate::term::style::{Look, Paint};
+use crate::term::style::Look;
 use crate::text::floor;
 use crate::time::Time;
 
@@ -21,74 +19,8 @@ pub(super) const KEEP: Duration = Duration::from_secs(1);
 /// Time that a line of a log stays open for the end of its tool: the reader of a log may see whole lines only.
 const TOOL_END: Duration = Duration::from_secs(5);
 
-/// Bytes of an open line that are held for its end.
-const MAX_PART: usize = 16 << 10;
-
-/// Bytes of a text that are processed at once.
-pub(super) const PIECE: usize = 64 << 10;
-
 /// Bytes of other voices that wait for the end of a line.
 const MAX_WAITING: usize = 1 << 20;
-
-/// Origin of a line, for the marks before it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Who {
-    /// Text before the bar; clean and on one line.
-    pub(super) label: Option<Arc<str>>,
-    /// From a sub-agent.
-    pub(super) nested: bool,
-    /// Number of the stream, and of the voice within it: 0 is the main agent.
-    pub(super) voice: (u64, u64),
-}
-
-impl Who {
-    /// Makes it the origin of text under the tool call `parent`.
-    pub(super) fn nests(&mut self, parent: Option<&str>) {
-        if let Some(parent) = parent {
-            self.nested = true;
-            self.voice.1 = voice_of(parent);
-        }
-    }
-}
-
-/// Text that arrives in pieces and may be interrupted by others.
-#[derive(Debug)]
-pub(super) struct Flow {
-    /// Unique among all flows.
-    pub(super) id: u64,
-    pub(super) look: Look,
-    clean: Sanitizer,
-    /// Its last line has not ended.
-    mid_line: bool,
-    lines: FlowLines,
-}
-
-impl Flow {
-    pub(super) fn new(id: u64, look: Look) -> Self {
-        let lines = FlowLines::default();
-        Self { id, look, clean: Sanitizer::default(), mid_line: false, lines }
-    }
-}
-
-/// Time at which the text of a voice becomes visible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// On arrival.
-    Live,
-    /// On arrival from a single voice, by whole lines from several.
-    Lines,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub(super) paint: Paint,
-    pub(super) pace: Pace,
-    /// Width at which text breaks, if it does.
-    pub(super) wrap: Option<usize>,
-    pub(super) bytes: TextBytes,
-    /// Marks that text of an agent may not have.
-    pub(super) forbidden: Forbidden,
-}
 
 /// The lines of all voices, one of which may be open.
 #[derive(Debug)]
@@ -99,6 +31,10 @@ pub(super) struct Page {
     /// Set by the driver of the page.
     pub(super) now: Time,
     strips: Vec<Strip>,
+    /// Index of the strip that was used last, and its bytes before that.
+    last: (usize, usize),
+    /// Bytes that waited for the end of the open line when the page was settled.
+    waiting: usize,
     /// Voice of the open line.
     holder: Option<(u64, u64)>,
     /// Start of the others' wait for its end.
@@ -116,6 +52,8 @@ impl Page {
             ready: String::new(),
             now: Time::default(),
             strips: Vec::new(),
+            last: (0, 0),
+            waiting: 0,
             holder: None,
             since: None,
             first: None,
@@ -221,7 +159,7 @@ impl Page {
             if of == stream && name != 0 && voice.is_none_or(|voice| voice == name) {
                 strip.end_line();
                 if self.holder == Some(strip.voice) {
-                    self.ready.push_str(&std::mem::take(&mut strip.out));
+                    strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
                     lines.push_str(&std::mem::take(&mut strip.out));
@@ -232,7 +170,7 @@ impl Page {
             let main = self.strip(&Who { voice: (stream, 0), ..Who::default() });
             main.end_line();
             main.out.push_str(&lines);
-            self.settle();
+            self.settle_all();
         }
     }
 
@@ -269,7 +207,7 @@ impl Page {
                 strip.end_line();
             }
         }
-        self.settle();
+        self.settle_all();
     }
 
     /// Ends every open line.
@@ -278,10 +216,10 @@ impl Page {
         self.strips.sort_by_key(|strip| self.holder != Some(strip.voice));
         for strip in &mut self.strips {
             strip.end_line();
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
         self.strips.clear();
-        (self.holder, self.since) = (None, None);
+        (self.holder, self.since, self.waiting) = (None, None, 0);
     }
 
     fn flow_clean(&mut self, who: &Who, flow: &mut Flow, text: &str) {
@@ -324,17 +262,56 @@ impl Page {
         if voice != (0, 0) {
             self.many |= *self.first.get_or_insert(voice) != voice;
         }
-        let at = self.strips.iter().position(|strip| strip.voice == voice);
-        let at = at.unwrap_or_else(|| {
+        let known = |strip: &Strip| strip.voice == voice;
+        // One voice has several lines in a row.
+        let at = Some(self.last.0).filter(|at| self.strips.get(*at).is_some_and(known));
+        let at = at.or_else(|| self.strips.iter().position(known)).unwrap_or_else(|| {
             self.strips.push(Strip::new(voice, self.layout));
             self.strips.len() - 1
         });
-        self.strips[at].now = self.now;
-        &mut self.strips[at]
+        let strip = &mut self.strips[at];
+        strip.now = self.now;
+        self.last = (at, strip.out.len());
+        strip
     }
 
-    /// Moves visible text onto the page.
+    /// Pace of the voices: a single one is always live.
+    fn pace(&self) -> Pace {
+        if self.many { self.layout.pace } else { Pace::Live }
+    }
+
+    /// Moves visible text onto the page, where only the strip that was used last has changed.
     fn settle(&mut self) {
+        let pace = self.pace();
+        let (at, before) = self.last;
+        let strip = &mut self.strips[at];
+        let holds = self.holder == Some(strip.voice);
+        match self.holder {
+            Some(_) if !holds => {
+                self.waiting = (self.waiting + strip.out.len()).saturating_sub(before);
+            }
+            Some(_) if !strip.out.contains('\n') => {
+                self.ready.push_str(&std::mem::take(&mut strip.out));
+            }
+            None if pace == Pace::Lines && self.waiting == 0 => {
+                strip.take_turn(pace, &mut self.ready);
+            }
+            _ => return self.settle_all(),
+        }
+        if self.waiting > MAX_WAITING {
+            return self.settle_all();
+        }
+        if !holds && strip.is_idle() {
+            self.strips.remove(at);
+        }
+        match self.waiting {
+            0 => self.since = None,
+            _ => _ = self.since.get_or_insert(self.now),
+        }
+    }
+
+    /// Moves visible text of all voices onto the page.
+    fn settle_all(&mut self) {
         loop {
             if let Some(at) = self.holding() {
                 self.go_on(at);
@@ -348,11 +325,11 @@ impl Page {
                 Some(at) if waiting > MAX_WAITING => self.strips[at].end_line(),
                 Some(_) if waiting > 0 => {
                     self.since.get_or_insert(self.now);
-                    break;
+                    break self.waiting = waiting;
                 }
                 _ => {
                     self.since = None;
-                    break;
+                    break self.waiting = 0;
                 }
             }
         }
@@ -374,22 +351,18 @@ impl Page {
             let strip = self.strips.remove(at);
             self.strips.push(strip);
         } else {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
     }
 
     /// Takes the whole lines of every voice, then the first open line where that is visible.
     fn take_turns(&mut self) {
-        let live = self.layout.pace == Pace::Live || !self.many;
-        for strip in &mut self.strips {
-            strip.take_lines(&mut self.ready);
-            if !live && strip.out.len() > MAX_PART {
-                strip.end_line();
-                strip.take_lines(&mut self.ready);
-            }
-        }
-        if live && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty()) {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+        let pace = self.pace();
+        self.strips.iter_mut().for_each(|strip| strip.take_turn(pace, &mut self.ready));
+        if pace == Pace::Live
+            && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty())
+        {
+            strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);
         }
     }

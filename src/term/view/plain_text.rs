@@ -1,6 +1,7 @@
 //! The answer and nothing else: the text of the main agent, block by block.
 
-use super::page::{Flow, Layout, Pace, Page, Who};
+use super::layout::{Flow, Layout, Pace, Who};
+use super::page::Page;
 use super::streams::{Missing, ShownBlock, Streams, Turn};
 use super::turn_result::TurnResult;
 use super::{Face, Options};

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::page::{Flow, Who};
+use super::layout::{Flow, Who, key};
 use super::words::one_line;
 use crate::codec::split_escaped_half;
 use crate::event::Raw;
 use crate::streams;
 use crate::text::digest::Digest;
-use crate::text::floor;
 use crate::time::Time;
 
 /// Streams that are remembered; past that the longest silent one is forgotten, those without a turn first.
@@ -17,9 +16,6 @@ pub const MAX_STREAMS: usize = 1000;
 
 /// Open blocks or tools of one stream that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
-
-/// Bytes of an id or a label that are remembered.
-const MAX_KEY: usize = 256;
 
 /// Longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
@@ -83,16 +79,6 @@ pub(super) struct OpenTool {
     pub(super) line: u64,
     /// The tool in a few words.
     pub(super) shown: String,
-}
-
-/// Number of the voice under this tool call; the main agent's is 0.
-pub(super) fn voice_of(parent: &str) -> u64 {
-    Digest::of(key(parent)).hash | 1
-}
-
-/// The part of a foreign id that is remembered.
-fn key(id: &str) -> &str {
-    &id[..floor(id, MAX_KEY)]
 }
 
 impl Streams {
@@ -251,6 +237,7 @@ impl ShownBlock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::MAX_KEY;
     use super::*;
     use crate::term::style::Look;
 

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::page::{Layout, Who};
+use super::layout::{FlowLines, Layout, PIECE, Pace, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
@@ -11,6 +11,9 @@ use crate::time::Time;
 
 /// Columns that are left free for a word to grow before it is held until it ends.
 const GROWTH: usize = 24;
+
+/// Bytes of an open line that are held for its end.
+const MAX_PART: usize = 16 << 10;
 
 /// Indent of a continued line.
 const INDENT: &str = "    ";
@@ -77,12 +80,29 @@ impl Strip {
         (!self.word.is_empty()).then_some(self.since)
     }
 
+    /// Moves the whole lines to `ready`; the beginning of a line that is not visible yet is bounded.
+    pub(super) fn take_turn(&mut self, pace: Pace, ready: &mut String) {
+        self.take_lines(ready);
+        if pace == Pace::Lines && self.out.len() > MAX_PART {
+            self.end_line();
+            self.take_lines(ready);
+        }
+    }
+
     /// Moves the whole lines to `ready`.
     pub(super) fn take_lines(&mut self, ready: &mut String) {
         if let Some(end) = self.out.rfind('\n') {
             ready.push_str(&self.out[..=end]);
             self.out.drain(..=end);
         }
+    }
+
+    /// Moves all text to `ready`.
+    pub(super) fn take_all(&mut self, ready: &mut String) {
+        ready.push_str(&self.out);
+        self.out.clear();
+        // One huge text must not keep its memory for good.
+        self.out.shrink_to(PIECE);
     }
 
     /// Ends the open line, if there is one.
@@ -181,6 +201,9 @@ impl Strip {
         if self.layout.bytes == TextBytes::Exact {
             return self.out.push_str(text);
         }
+        if self.layout.paint.is_bare(look) {
+            return self.marks.push(self.forbidden, text, &mut self.out);
+        }
         let mut marked = String::new();
         self.marks.push(self.forbidden, text, &mut marked);
         self.layout.paint.put(look, &marked, &mut self.out);
@@ -276,12 +299,4 @@ fn spaces(gap: &str) -> usize {
 enum Go {
     Flush,
     Indented,
-}
-
-/// Lines of a flow: prose is wrapped, the lines of a fenced block are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum FlowLines {
-    #[default]
-    Prose,
-    Fenced,
 }

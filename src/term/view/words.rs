@@ -130,7 +130,7 @@ mod tests {
             "1,234 in (1,000 cached) / 567 out tokens  $0.0123"
         );
         assert_eq!(
-            say(r#"{"usage_total":{"total_tokens":9},"cost_usd":2.5}"#),
+            words(r#"{"usage_total":{"total_tokens":9},"cost_usd":2.5}"#),
             "9 tokens so far  $2.50"
         );
         assert_eq!(words(r#"{"usage":[],"cost_usd":"1e999"}"#), "");
