@@ -1,5 +1,4 @@
-//! State machine of one supervised process: events go in, deadlines and actions come out. Pure, so that every path is
-//! tested in virtual time.
+//! State machine of one supervised process: events go in, deadlines and actions come out. Pure.
 
 mod limits;
 #[cfg(test)]
@@ -109,7 +108,7 @@ struct Escalation {
     /// Set while only the runtime's interrupt was sent: turns ended before it.
     interrupted: Option<u64>,
     /// Start of the escalation, or of a signal.
-    asked: Time,
+    since: Time,
     signalled: bool,
 }
 
@@ -249,8 +248,8 @@ impl Lifecycle {
         // Unread output may lift the adapter's limits.
         let seen = self.view.behind.is_none().then(|| [self.tool_limit(), self.after_result()]);
         let seen = seen.into_iter().flatten().flatten();
-        let heard = [self.total(), self.silence().map(|(at, ..)| at)];
-        heard.into_iter().flatten().chain(seen).min()
+        let always = [self.total(), self.silence().map(|(at, ..)| at)];
+        always.into_iter().flatten().chain(seen).min()
     }
 
     pub fn is_between(&self) -> bool {
@@ -275,7 +274,7 @@ impl Lifecycle {
             next: now,
             step: self.limits.grace,
             interrupted: None,
-            asked: now,
+            since: now,
             signalled: false,
         });
     }
@@ -300,16 +299,16 @@ impl Lifecycle {
 
 impl Escalation {
     fn again(&mut self, now: Time, stop: Stop) {
-        let one_wish = now < self.asked + ONE_STOP;
+        let same_stop = now < self.since + ONE_STOP;
         match stop {
             Stop::ReaderGone => {}
-            Stop::Signal(_) if one_wish => {}
-            Stop::Cancel(_) if one_wish && self.signalled => {}
+            Stop::Signal(_) if same_stop => {}
+            Stop::Cancel(_) if same_stop && self.signalled => {}
             Stop::Signal(_) => {
                 if self.signalled {
                     self.rest = VecDeque::from([EscalationStep::Tree]);
                 }
-                (self.next, self.asked) = (now, now);
+                (self.next, self.since) = (now, now);
             }
             Stop::Cancel(_) => self.next = now,
         }

@@ -113,8 +113,7 @@ impl Merge {
         }
     }
 
-    /// Source in whose overlong line the output is, and since when; time zero if the line was cut before. Output of
-    /// another source cuts the line.
+    /// Source in whose overlong line the output is, and since when; time zero if the line was cut before.
     pub fn holder(&self) -> Option<(usize, Time)> {
         self.common.holder
     }

@@ -1,5 +1,4 @@
-//! Replay of recorded sessions, byte for byte. Pure: bytes go in, parts with a place in time are queued; `run` reads,
-//! waits and writes.
+//! Replay of recorded sessions. Pure: bytes go in, parts with a place in time are queued.
 
 pub mod find;
 pub mod pace;

@@ -1,6 +1,5 @@
-//! Sinks: the interface between delivery (the queue of `tee`, the ledger) and the places that take events. A sink never
-//! keeps a delivery for later and never sleeps between two tries: retries belong to its caller, which has the queue,
-//! the clock and the user's settings.
+//! Sinks: the interface between delivery and the places that take events. A sink never keeps a delivery for later and
+//! never retries: that belongs to its caller, which has queue, clock and settings.
 
 pub mod address;
 mod chat;
@@ -17,7 +16,7 @@ pub mod web;
 mod words;
 
 pub use chat::{ChatSink, Service};
-pub use command::{CommandSink, ask, end_commands};
+pub use command::{CommandSink, end_commands, probe};
 pub use file::{Existing, FileSink, Reopening, canonical};
 pub use http::HttpSink;
 pub(crate) use http::retry_after;
@@ -52,8 +51,7 @@ pub enum Form {
 pub enum SendOutcome {
     /// Arrived; never sent again. With the receipt of the sink (a message id, a `Location`).
     Sent(Option<String>),
-    /// Certainly not arrived, and the next try may succeed: a full disk, no connection, a rate limit. Retried with or
-    /// without an id.
+    /// Certainly not arrived, and to be retried: a full disk, no connection, a rate limit.
     Retry(Wait, String),
     /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
     Failed(String),

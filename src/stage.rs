@@ -152,7 +152,7 @@ impl FilterStage {
     }
 
     /// Passes an event to the filters that is no line of the input.
-    pub fn tell(&mut self, now: Time, line: &str, io: &mut Io) {
+    pub fn inject(&mut self, now: Time, line: &str, io: &mut Io) {
         let now = match self.each.clock {
             Clock::Wall => now,
             Clock::Event => self.each.time,

@@ -1,5 +1,4 @@
-//! Planning: new events become deliveries, unless their stream is another run's; a block that was planned keeps its
-//! stored plan.
+//! Planning: new events become deliveries, unless their stream is another run's. A stored plan of a block stays.
 
 use std::collections::{HashMap, HashSet};
 

@@ -24,8 +24,7 @@ const ROWS: usize = 1 << 16;
 /// Rows that each queue may have in memory in any case.
 const LEAST: usize = 4;
 
-/// Queues of one sink. A queue is examined only when it has changed or its time has come, so that a step does not slow
-/// down with the number of streams.
+/// Queues of one sink. Only changed or due queues are examined, whatever the number of streams.
 #[derive(Debug)]
 pub struct SinkQueue {
     options: Options,
@@ -51,7 +50,7 @@ type Rank = (u32, u64, u8);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    Person,
+    User,
     /// Its first delivery is out of tries until the next run.
     NextRun,
 }
@@ -111,7 +110,7 @@ impl SinkQueue {
     }
 
     #[cfg(test)]
-    pub(super) fn lanes_in_use(&self) -> usize {
+    pub(super) fn queues_in_use(&self) -> usize {
         self.names.len()
     }
 
@@ -122,9 +121,9 @@ impl SinkQueue {
     }
 
     /// Answers [`Step::Load`] with open rows in order; fewer than requested are all.
-    pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<RowHead>) {
+    pub fn loaded(&mut self, now: Time, stream: &str, requested: usize, rows: Vec<RowHead>) {
         let n = self.queue(stream);
-        self.queues[n].take_rows(now, asked, rows);
+        self.queues[n].take_rows(now, requested, rows);
         self.touch(n);
     }
 
@@ -198,7 +197,7 @@ impl SinkQueue {
         change
     }
 
-    pub fn answered(&mut self, now: Time, position: u64, asked: ProbeAnswer) -> Option<Change> {
+    pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
@@ -206,7 +205,7 @@ impl SinkQueue {
         let row = queue.rows.iter_mut().find(|r| r.position == position)?;
         let mut note = None;
         row.changed = now;
-        match asked {
+        match answer {
             ProbeAnswer::Sent => {
                 row.state = State::Sent;
                 note = Some("found there".to_owned());
@@ -246,9 +245,9 @@ impl SinkQueue {
             if !changes.is_empty() {
                 return Step::Change(changes);
             }
-            let asks = self.asks(now);
-            if !asks.is_empty() {
-                return Step::Ask(asks);
+            let probes = self.probes(now);
+            if !probes.is_empty() {
+                return Step::Probe(probes);
             }
             if let Some(step) = self.pick(now) {
                 return step;
@@ -270,7 +269,7 @@ impl SinkQueue {
             }
             if queue.held.is_some() {
                 self.held.insert(n);
-            } else if queue.asks(now, &options).next().is_some() {
+            } else if queue.probes(now, &options).next().is_some() {
                 self.doubtful.insert(n);
             } else if let Some(rank) = queue.rank(now, &options, 0) {
                 self.ready.insert((rank, n));
@@ -287,14 +286,14 @@ impl SinkQueue {
         changes
     }
 
-    fn asks(&mut self, now: Time) -> Vec<u64> {
-        let mut asks = Vec::new();
+    fn probes(&mut self, now: Time) -> Vec<u64> {
+        let mut probes = Vec::new();
         for n in std::mem::take(&mut self.doubtful) {
-            let before = asks.len();
-            asks.extend(self.queues[n].asks(now, &self.options));
-            self.handed.extend(asks.iter().skip(before).map(|position| (*position, n)));
+            let before = probes.len();
+            probes.extend(self.queues[n].probes(now, &self.options));
+            self.handed.extend(probes.iter().skip(before).map(|position| (*position, n)));
         }
-        asks
+        probes
     }
 
     fn touch(&mut self, n: usize) {

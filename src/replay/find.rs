@@ -134,8 +134,7 @@ fn bound(
     sorted.then_some(low)
 }
 
-/// First line with a key in a range: its start, the next start, and the key. `None` in the outer option if that is
-/// unknown.
+/// First line with a key in a range: its start, the next start, the key. `None` outside if that is unknown.
 fn keyed(
     book: &mut dyn Book,
     from: u64,

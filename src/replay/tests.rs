@@ -30,13 +30,7 @@ fn recording(events: u64) -> String {
 }
 
 fn options(select: select::Options) -> Options {
-    Options {
-        select,
-        paced: true,
-        restamp: false,
-        watched: false,
-        reading: Reading::default(),
-    }
+    Options { select, paced: true, restamp: false, watched: false, reading: Reading::default() }
 }
 
 /// All that leaves, as it would at time 0, and what was said.

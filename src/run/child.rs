@@ -52,8 +52,7 @@ pub(super) enum Wires {
 
 #[derive(Debug)]
 pub(super) struct SpawnError {
-    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if a resource of spile is
-    /// missing.
+    /// 127: no such command; 126: not executable, as `env` has it; 125: a resource of spile is missing.
     pub exit: Exit,
     pub message: String,
 }
@@ -86,7 +85,7 @@ pub(super) struct Agent {
     pub ended: Option<Ended>,
     pub guarded: Guarded,
     /// Deadline for outstanding orders, and their number.
-    owes: Option<(Time, u32)>,
+    orders_due: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
     pub disobeyed: bool,
     pub news: Vec<News>,
@@ -139,7 +138,7 @@ pub(super) fn spawn(
         spare,
         ended: None,
         guarded: Guarded::Yes,
-        owes: None,
+        orders_due: None,
         disobeyed: false,
         news: Vec::new(),
         unkillable: Vec::new(),
@@ -196,8 +195,7 @@ fn start_guardian(
             if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
                 command.env("TERM", "xterm-256color");
             }
-            // The guardian leads the session: when a leader ends, the system hangs up the terminal and discards unread
-            // output.
+            // The guardian leads the session: when a leader ends, the terminal hangs up and discards unread output.
             unsafe { command.pre_exec(pty::lead) }
         }
     };
@@ -237,8 +235,8 @@ impl Agent {
                 Message::Stopped(signal) => self.news.push(News::Stopped(signal)),
                 Message::Continued => self.news.push(News::Continued),
                 Message::Obeyed => {
-                    let owes = self.owes.filter(|(_, orders)| *orders > 1);
-                    self.owes = owes.map(|(until, orders)| (until, orders - 1));
+                    let orders_due = self.orders_due.filter(|(_, orders)| *orders > 1);
+                    self.orders_due = orders_due.map(|(until, orders)| (until, orders - 1));
                 }
                 Message::Left(pid) if !self.unkillable.contains(&pid) => self.unkillable.push(pid),
                 _ => {}
@@ -251,7 +249,7 @@ impl Agent {
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
-    pub(super) fn is_immortal(&self) -> bool {
+    pub(super) fn is_unkillable(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
@@ -270,8 +268,8 @@ impl Agent {
 
     fn order(&mut self, now: Time, message: Message) {
         if self.guarded == Guarded::Yes && self.control.write_all(&message.bytes()).is_ok() {
-            let (until, orders) = self.owes.unwrap_or((now + OBEY_WITHIN, 0));
-            self.owes = Some((until, orders + 1));
+            let (until, orders) = self.orders_due.unwrap_or((now + OBEY_WITHIN, 0));
+            self.orders_due = Some((until, orders + 1));
             self.nudge();
         }
     }
@@ -283,7 +281,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn look_after_guardian(&self) {
+    pub(super) fn continue_guardian(&self) {
         if self.is_guardian_stopped() {
             self.nudge();
         }
@@ -315,13 +313,13 @@ impl Agent {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.owes.map(|(until, _)| until)
+        self.orders_due.map(|(until, _)| until)
     }
 
     /// Kills a guardian whose deadline has passed; see [`Agent::lose_guardian`].
     pub(super) fn on_time(&mut self, now: Time) {
-        if self.owes.is_some_and(|(until, _)| until <= now) {
-            self.owes = None;
+        if self.orders_due.is_some_and(|(until, _)| until <= now) {
+            self.orders_due = None;
             self.kill_guardian();
         }
     }
@@ -343,7 +341,7 @@ impl Agent {
         if self.guarded == Guarded::Yes {
             self.guarded = Guarded::Finishing;
             let _ = self.control.shutdown(Shutdown::Write);
-            self.owes = None;
+            self.orders_due = None;
             self.nudge();
         }
     }
@@ -364,7 +362,7 @@ impl Agent {
 
     /// Handles a closed socket: the guardian has finished, or was killed and wrap takes over.
     fn lose_guardian(&mut self) {
-        self.owes = None;
+        self.orders_due = None;
         self.see_guardian_out();
         let in_order = self.guardian.wait().is_ok_and(|status| status.success());
         if in_order && self.guarded == Guarded::Finishing {

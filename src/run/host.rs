@@ -1,5 +1,4 @@
-//! Loop of a wrap with a command: both outputs, the exit, signals and the reader, polled at one place.
-//! [`crate::lifecycle`] decides, this loop acts.
+//! Loop of a wrap with a command. [`crate::lifecycle`] decides, this loop polls and acts.
 
 mod backlog;
 mod console;
@@ -128,7 +127,7 @@ struct Host<'a> {
     /// True if the pipes were closed while another process held them.
     detached: bool,
     finish_by: Option<Time>,
-    said_end: bool,
+    end_emitted: bool,
     left: Vec<i32>,
     /// True if the reader is not waited for.
     abandoned: bool,
@@ -171,7 +170,7 @@ impl<'a> Host<'a> {
             dies_of: Death::default(),
             detached: false,
             finish_by: None,
-            said_end: false,
+            end_emitted: false,
             left: Vec::new(),
             abandoned: false,
             requests: PendingRequests::default(),
@@ -227,12 +226,12 @@ impl<'a> Host<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.abandoned || (self.said_end && (self.output.pending() == 0 || self.reader_gone))
+        self.abandoned || (self.end_emitted && (self.output.pending() == 0 || self.reader_gone))
     }
 
     fn deadline(&self) -> Option<Time> {
         let tap = self.tap.deadline().filter(|_| self.spool.is_empty());
-        let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
+        let finish = self.finish_by.filter(|_| !self.end_emitted && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
         // The end of a stdin that is not ours to read is not signalled.
@@ -272,7 +271,7 @@ impl<'a> Host<'a> {
     fn read_guardian(&mut self) {
         self.agent.listen();
         self.note_exit();
-        if self.agent.guarded == Guarded::Lost && !self.said_end {
+        if self.agent.guarded == Guarded::Lost && !self.end_emitted {
             let message = match self.agent.disobeyed {
                 true => "the guardian did not obey: it was killed, and the agent with it",
                 false => "the guardian was killed, and the agent with it",
@@ -285,7 +284,7 @@ impl<'a> Host<'a> {
         for news in std::mem::take(&mut self.agent.news) {
             self.emit_news(news);
         }
-        if self.agent.is_immortal() {
+        if self.agent.is_unkillable() {
             // An unkillable agent is reported at the end.
             self.life.exited(self.clock.now());
             self.act();
@@ -346,23 +345,23 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
-        self.see();
+        self.update_view();
         self.agent.on_time(now);
         self.life.tick(now);
         self.act();
         let late = self.finish_by.is_some_and(|at| at <= now) && !self.agent.kill_if_stopped();
         let gone = matches!(self.agent.guarded, Guarded::Finished | Guarded::Lost) || late;
-        if self.life.finished && gone && self.spool.is_empty() && !self.said_end {
+        if self.life.finished && gone && self.spool.is_empty() && !self.end_emitted {
             self.emit_end(now);
         }
     }
 
-    fn see(&mut self) {
+    fn update_view(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
         let typing = self.console.as_ref().is_some_and(Console::is_typing);
         let more = self.feed.is_some() || typing;
         let has_result = self.tap.has_result();
-        let more = more || has_result && self.may_be_asked();
+        let more = more || has_result && self.may_prompt();
         let guard = self.tap.guard();
         let phase = match (guard.any_turn_open(), guard.all_turns()) {
             (true, _) => Phase::InTurn,
@@ -389,7 +388,7 @@ impl<'a> Host<'a> {
     }
 
     /// True if the agent may read another prompt from an inherited stdin.
-    fn may_be_asked(&self) -> bool {
+    fn may_prompt(&self) -> bool {
         let takes =
             |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
         self.inherited.is_some_and(takes) && !input::has_ended()

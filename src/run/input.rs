@@ -38,8 +38,7 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
     let _ = (fd, PIPE);
 }
 
-/// True if stdin has ended, as far as is visible without reading: closed, /dev/null, a file at its end, or a pipe
-/// without a writer.
+/// True if stdin visibly ended: closed, /dev/null, a file at its end, or a pipe without a writer.
 pub(super) fn has_ended() -> bool {
     let stdin = rustix::stdio::stdin();
     let Ok(stat) = rustix::fs::fstat(stdin) else { return true };

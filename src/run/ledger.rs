@@ -54,8 +54,7 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens or creates the ledger at `path`: locks it, verifies pages and rows, and writes to it once, so that a
-    /// failure is known before anything is sent.
+    /// Opens or creates the ledger: locks it, verifies it, and writes to it once, so that failures are known early.
     pub fn open(path: &Path) -> Result<Self> {
         open::open(path)
     }

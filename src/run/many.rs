@@ -103,7 +103,7 @@ struct Many<'a> {
     stopping: Stopping,
     reader_gone: bool,
     cannot_write: bool,
-    said_end: bool,
+    end_emitted: bool,
     /// Last input whose long line held up the others.
     last_favoured: Option<usize>,
 }
@@ -130,7 +130,7 @@ impl<'a> Many<'a> {
             stopping: Stopping::default(),
             reader_gone: false,
             cannot_write: false,
-            said_end: false,
+            end_emitted: false,
             last_favoured: None,
         })
     }
@@ -138,12 +138,12 @@ impl<'a> Many<'a> {
     fn run(&mut self) -> Result<()> {
         let mut buf = vec![0; input::CHUNK];
         loop {
-            if self.inputs.iter().all(Option::is_none) && !self.said_end && !self.reader_gone {
-                self.said_end = true;
+            if self.inputs.iter().all(Option::is_none) && !self.end_emitted && !self.reader_gone {
+                self.end_emitted = true;
                 self.merge.on_end(self.clock.now(), &mut self.io);
                 self.write();
             }
-            if self.reader_gone || (self.said_end && self.output.pending() == 0) {
+            if self.reader_gone || (self.end_emitted && self.output.pending() == 0) {
                 return Ok(());
             }
             let ready = self.wait()?;
@@ -247,8 +247,7 @@ impl<'a> Many<'a> {
                 // It has reached the children, too, if it was sent to the job; a second one is harmless.
                 Some(signal @ (Signal::INT | Signal::HUP)) => {
                     self.pass_on(signal);
-                    // The upstream of a pipe and the children have output left. Files, and FIFOs that no process of
-                    // this job writes, are left at once.
+                    // A pipe's upstream and children have output left; files and FIFOs of other jobs are left at once.
                     let person = rustix::termios::isatty(rustix::stdio::stdin());
                     let filter = self.live().any(Input::is_stdin) && !person;
                     if !job && !filter && self.children.is_empty() {

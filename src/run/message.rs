@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_heard() {
-        let said = [
+        let sent = [
             Message::Started(7),
             Message::NotStarted(2),
             Message::Exited(256),
@@ -115,10 +115,10 @@ mod tests {
             Message::KillTree,
         ];
         let mut reader = Reader::default();
-        for byte in said.iter().flat_map(|m| m.bytes()) {
+        for byte in sent.iter().flat_map(|m| m.bytes()) {
             reader.feed(&[byte]);
         }
-        let heard: Vec<Message> = std::iter::from_fn(|| reader.next()).collect();
-        assert_eq!(heard, said);
+        let received: Vec<Message> = std::iter::from_fn(|| reader.next()).collect();
+        assert_eq!(received, sent);
     }
 }

@@ -72,8 +72,7 @@ fn name(key: &str) -> Result<String> {
 /// Longest path of the folder in bytes: a socket in it fits into 107.
 const MAX_FOLDER: usize = 77;
 
-/// Folder for sockets and locks of this user, created if missing: in XDG_RUNTIME_DIR, or if that is unusable in TMPDIR,
-/// or in /tmp. The error is that of the first.
+/// Private folder for sockets and locks, in XDG_RUNTIME_DIR, TMPDIR or /tmp; the error is that of the first.
 pub(super) fn runtime_folder() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|f| f.is_absolute());

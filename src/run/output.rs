@@ -51,8 +51,7 @@ pub fn warn_user(bytes: &[u8]) {
     }
 }
 
-/// True if stdout was closed at the start of the process. Rust's runtime replaces it by /dev/null before `main`, where
-/// the output would be lost without an error.
+/// True if stdout was closed at the start, where Rust's runtime opens /dev/null instead.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn look_at_stdout() {

@@ -23,8 +23,7 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Opens a terminal of this size with the modes of `like`, or without echo: input fed to the agent is no output of
-    /// it.
+    /// Opens a terminal of this size with the modes of `like`, or without echo.
     pub(super) fn open(size: Winsize, like: Option<&Termios>) -> io::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::io::fcntl_setfd(&master, FdFlags::CLOEXEC)?;

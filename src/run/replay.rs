@@ -1,5 +1,4 @@
-//! Loop of replay: reads ahead a little, releases each part when it is due, and polls sources, reader, signals, keys
-//! and deadlines.
+//! Loop of replay: reads ahead a little and releases each part when it is due.
 
 mod copy;
 mod follow;

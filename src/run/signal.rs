@@ -23,7 +23,7 @@ pub(super) const ENDS: [i32; 11] = [
 ];
 
 /// Grace of a filter's upstream when both receive a SIGTERM: wrap's default grace and a second.
-const LAST_WORDS: Duration = Duration::from_secs(6);
+const UPSTREAM_GRACE: Duration = Duration::from_secs(6);
 
 pub(super) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
@@ -106,12 +106,12 @@ pub(super) struct Stopping {
 
 impl Stopping {
     /// Records a signal. SIGINT and SIGHUP reach the upstream too, and its end is waited for; after a SIGTERM only if
-    /// the upstream is of the same job (`fed`), for [`LAST_WORDS`].
+    /// the upstream is of the same job (`fed`), for [`UPSTREAM_GRACE`].
     pub(super) fn request(&mut self, now: Time, signal: i32, fed: impl FnOnce() -> bool) {
         self.death.request(now, signal);
         let until = match signal {
             SIGINT | SIGHUP => return,
-            SIGTERM if fed() => now + LAST_WORDS,
+            SIGTERM if fed() => now + UPSTREAM_GRACE,
             _ => now,
         };
         self.until = Some(self.until.map_or(until, |at| at.min(until)));
@@ -151,9 +151,9 @@ pub(super) fn heed(signals: &[i32]) {
 }
 
 /// Calls `handler`, which must be async-signal-safe, on SIGHUP.
-pub(super) fn on_hangup(hear: fn()) -> io::Result<()> {
+pub(super) fn on_hangup(handler: fn()) -> io::Result<()> {
     // SAFETY: an atomic counter is all that the callers' functions touch.
-    unsafe { signal_hook::low_level::register(SIGHUP, hear) }.map(|_| ())
+    unsafe { signal_hook::low_level::register(SIGHUP, handler) }.map(|_| ())
 }
 
 /// Discards a signal in this process; child processes have its default action.

@@ -1,5 +1,4 @@
-//! Blocking loop of the commands that read one input after another: each chunk is handled and its output written before
-//! the next wait.
+//! Blocking loop of the commands that read one input after another.
 
 use std::io;
 use std::ops::{Deref, DerefMut};

@@ -1,5 +1,4 @@
-//! Queue in front of a slow consumer: first in memory, then in a spill file. Holds an agent's output while the reader of
-//! the events is slow, and events while a sink is slow.
+//! Queue in front of a slow consumer: first in memory, then in a spill file.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,5 +1,4 @@
-//! Loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, emptied by a thread. The loop polls
-//! stdin, stdout, signals and its threads, and never waits for a sink.
+//! Loop of tee: stdin to stdout, and to a queue for each sink, emptied by a thread. It never waits for a sink.
 
 mod intake;
 mod ledger_intake;
@@ -82,6 +81,12 @@ struct Loop {
 
 type Open = (String, Box<dyn Sink>);
 
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).context("cannot start a thread")?;
+    Ok(())
+}
+
 enum Next {
     Read,
     Wait,
@@ -102,7 +107,7 @@ impl Loop {
         let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
         if tee.has_files && !person {
             caught.retain(|signal| *signal != SIGHUP);
-            super::signal::on_hangup(Reopening::ask).context("cannot catch signals")?;
+            super::signal::on_hangup(Reopening::request).context("cannot catch signals")?;
         }
         let signals = Signals::catch(&caught, OnRepeat::Default).context("cannot catch signals")?;
         let (waker, wake_fd) = waker().context("cannot make a socket pair")?;
@@ -155,10 +160,7 @@ impl Loop {
                 waker: self.waker.clone(),
                 on_error: self.on_error,
             };
-            std::thread::Builder::new()
-                .name(name)
-                .spawn(|| worker.run())
-                .context("cannot start a thread")?;
+            spawn(&name, || worker.run())?;
         }
         Ok(())
     }
@@ -272,9 +274,9 @@ impl Loop {
     }
 
     fn take_hangup(&mut self) {
-        let asked = Reopening::asked();
-        if asked != self.reopened {
-            (self.reopened, self.hangup) = (asked, Some(self.clock.now()));
+        let requested = Reopening::requested();
+        if requested != self.reopened {
+            (self.reopened, self.hangup) = (requested, Some(self.clock.now()));
         }
     }
 
@@ -358,7 +360,6 @@ impl Loop {
     }
 
     fn report(&mut self) {
-        let mut text = String::new();
         for sink_intake in &self.intake.sinks {
             let account = sink_intake.queue.account();
             self.failed |= account.trouble;
@@ -384,7 +385,7 @@ impl Loop {
                 self.failed = true;
             }
             if parts.is_empty() && !account.finished {
-                parts.push("the command is still running".to_owned());
+                parts.push("still running".to_owned());
             }
             if parts.is_empty() {
                 continue;
@@ -393,9 +394,9 @@ impl Loop {
             let why = account.reason.or(account.failing).or_else(|| silent().map(str::to_owned));
             let why = why.map(|why| format!(" ({})", quoted(&why)));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
-            text.push_str(&format!("spile: {}: events: {parts}{why}\n", sink_intake.name));
+            self.io.warn(format_args!("{}: events: {parts}{why}", sink_intake.name));
         }
-        warn_user(text.as_bytes());
+        self.print();
         if let Some(ledger) = &mut self.intake.ledger {
             ledger.report(&mut self.io);
             self.failed |= ledger.failed;

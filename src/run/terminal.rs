@@ -1,5 +1,4 @@
-//! Terminal of the user: raw while the agent has it, restored at every end. Only SIGKILL leaves it raw; a shell with
-//! job control or `stty sane` repairs it then.
+//! Terminal of the user: raw while the agent has it, restored at every end but SIGKILL.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,14 +11,14 @@ use rustix::termios::{
 };
 
 /// Default size: 80 columns, 24 lines.
-const NOBODYS: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+const DEFAULT_SIZE: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// Size of the user's terminal, or the default.
 pub(super) fn size() -> Winsize {
     let stdio = [rustix::stdio::stdin(), rustix::stdio::stderr(), rustix::stdio::stdout()];
     let mut sizes = stdio.into_iter().filter_map(|fd| tcgetwinsize(fd).ok());
     let known = sizes.find(|size| size.ws_row > 0 && size.ws_col > 0);
-    known.unwrap_or(NOBODYS)
+    known.unwrap_or(DEFAULT_SIZE)
 }
 
 #[derive(Debug)]

@@ -61,8 +61,7 @@ fn lineage(all: &[Below]) -> Vec<i32> {
     above
 }
 
-/// True if a process of this job writes the pipe `fd`: the upstream in a pipeline or process substitution, perhaps an
-/// ancestor spile.
+/// True if a process of this job writes the pipe `fd`, perhaps an ancestor spile.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     let Ok(pipe) = rustix::fs::fstat(fd) else { return false };
     if FileType::from_raw_mode(pipe.st_mode) != FileType::Fifo {

@@ -1,6 +1,4 @@
-//! Sink addresses of the command line, and the events that a sink selects. Pure.
-//!
-//! `PLACE[#OPTION[&OPTION]...]`. `##` is a literal `#`; `./cmd:x` is a file whose name looks like another kind of sink.
+//! Sink addresses `PLACE[#OPTION[&OPTION]...]`. Pure. `##` is a literal `#`; `./cmd:x` is a file.
 
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};

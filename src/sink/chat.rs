@@ -174,8 +174,7 @@ fn waiting(url: &str) -> String {
     }
 }
 
-/// Text of a part or block of an answer, not of a sub-agent. `Err` if it has more than `most` characters; `preset` of chunk
-/// makes shorter parts.
+/// Text of a part or block of an answer, not of a sub-agent. `preset` of chunk keeps to `most` characters.
 fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<String>, String> {
     #[derive(serde::Deserialize)]
     struct EmbedBlock<'a> {

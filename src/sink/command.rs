@@ -1,5 +1,4 @@
-//! A process for each event: the event on its stdin, the delivery id in its environment, its status the outcome. Not
-//! idempotent.
+//! A process for each event: the event on stdin, the delivery id in the environment, the status as outcome.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -23,8 +22,7 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Terminates running commands with their process groups: SIGTERM, and SIGKILL after `grace`. Their deliveries are in
-/// doubt.
+/// Terminates running commands with their groups: SIGTERM, SIGKILL after `grace`. Their deliveries are in doubt.
 pub fn end_commands(grace: Duration) {
     for signal in [Signal::TERM, Signal::KILL] {
         let until = Instant::now() + grace;
@@ -115,8 +113,8 @@ impl Sink for CommandSink {
     }
 }
 
-/// Builds the command of a sink. Its stdout is our stderr, because our stdout is for events; it has its own process
-/// group, because a Ctrl-C must not end it before the input ends.
+/// Builds the command of a sink. Its stdout is our stderr; its own group shields it from a Ctrl-C before the input
+/// ends.
 pub(super) fn command(words: &[String]) -> Option<Command> {
     let (program, args) = words.split_first()?;
     let stderr = rustix::stdio::stderr().try_clone_to_owned();
@@ -146,9 +144,8 @@ pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
 
 const MAX_ANSWER: u64 = 4096;
 
-/// Probes a delivery by a command: its id is the last argument and in the environment, its event on stdin. Returns the
-/// first word of the output.
-pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
+/// Probes a delivery: its id is the last argument and in the environment, its event on stdin, the answer a word.
+pub fn probe(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     let Some(mut command) = command(words) else { return Err("names no command".to_owned()) };
     command.arg(id).env(ID, id).stdout(Stdio::piped());
     let started = Running::start(&mut command);

@@ -31,11 +31,11 @@ pub enum Reopening {}
 
 impl Reopening {
     /// Requests a reopen. Async-signal-safe.
-    pub fn ask() {
+    pub fn request() {
         REOPENING.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn asked() -> usize {
+    pub fn requested() -> usize {
         REOPENING.load(Ordering::Relaxed)
     }
 }
@@ -54,7 +54,7 @@ pub struct FileSink {
     /// True if the file may end within a line of another program.
     behind: bool,
     /// Reopen requests honoured; `None` for a file that is never reopened.
-    asked: Option<usize>,
+    requested: Option<usize>,
     buffer: Vec<u8>,
 }
 
@@ -74,7 +74,7 @@ impl FileSink {
             }
             sink.kept = existing == Existing::Kept;
             sink.behind = true;
-            sink.asked = Some(Reopening::asked());
+            sink.requested = Some(Reopening::requested());
         }
         Ok(sink)
     }
@@ -97,19 +97,19 @@ impl FileSink {
             elsewhere: 0,
             here: 0,
             behind: false,
-            asked: None,
+            requested: None,
             buffer: Vec::new(),
         })
     }
 
     fn reopen(&mut self) -> Result<(), SendOutcome> {
-        let asked = Reopening::asked();
-        if self.asked.is_none_or(|known| known == asked) {
+        let requested = Reopening::requested();
+        if self.requested.is_none_or(|known| known == requested) {
             return Ok(());
         }
         match own::open(Path::new(&self.path)) {
             Ok(file) => {
-                (self.file, self.asked) = (Some(file), Some(asked));
+                (self.file, self.requested) = (Some(file), Some(requested));
                 (self.here, self.behind) = (0, true);
                 Ok(())
             }
@@ -188,7 +188,7 @@ impl FileSink {
     }
 
     /// Truncates the last `len` bytes, a partial line of ours.
-    fn take_back(&self, len: usize) -> io::Result<()> {
+    fn truncate_partial(&self, len: usize) -> io::Result<()> {
         let (Some(file), true) = (&self.file, len > 0) else { return Ok(()) };
         let end = file.metadata()?.len();
         file.set_len(end.saturating_sub(len as u64))
@@ -288,7 +288,7 @@ impl Sink for FileSink {
         let last = match self.refused(&error) {
             _ if half == 0 => self.refused(&error),
             SendOutcome::Gone(gone, why) if !self.regular => SendOutcome::Gone(gone, why),
-            refused => match self.take_back(half) {
+            refused => match self.truncate_partial(half) {
                 Ok(()) => refused,
                 Err(e) => SendOutcome::Unknown(
                     Wait::Failed,

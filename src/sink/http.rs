@@ -1,5 +1,5 @@
-//! HTTP endpoint: a POST for each event, with the delivery id as `Idempotency-Key`
-//! (draft-ietf-httpapi-idempotency-key-header), so that a receiver that keeps keys accepts nothing twice.
+//! HTTP endpoint: a POST for each event with the delivery id as `Idempotency-Key`
+//! (draft-ietf-httpapi-idempotency-key-header).
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -135,8 +135,8 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
 
 impl Answer {
     fn outcome(&self, why: String) -> SendOutcome {
-        let asked = self.retry_after().map(Wait::Asked);
-        let wait = asked.unwrap_or(match self.status {
+        let requested = self.retry_after().map(Wait::Asked);
+        let wait = requested.unwrap_or(match self.status {
             429 | 502..=504 => Wait::Down,
             _ => Wait::Failed,
         });
@@ -144,7 +144,7 @@ impl Answer {
             200..=299 => SendOutcome::Sent(self.header("location").map(str::to_owned)),
             // Incomplete request (RFC 9110, 15.5.9), too early (RFC 8470, 5.2) or too many (RFC 6585, 4).
             408 | 425 | 429 => SendOutcome::Retry(wait, why),
-            503 if asked.is_some() => SendOutcome::Retry(wait, why),
+            503 if requested.is_some() => SendOutcome::Retry(wait, why),
             // The same key is in progress (draft-ietf-httpapi-idempotency-key-header, 2.7).
             409 | 500..=599 => SendOutcome::Unknown(wait, why),
             _ => SendOutcome::Failed(why),
@@ -267,8 +267,8 @@ mod tests {
             ("https://u:PASSWORD@h.example:8/x?TOKEN", "https://h.example:8/x?..."),
             ("https://h/services/T0123456789/x", "https://h/services/***/x"),
         ] {
-            let said = why(301, &[("location", location)], "");
-            assert_eq!(said, format!("status 301 to {shown} (write that address)"));
+            let shown_as = why(301, &[("location", location)], "");
+            assert_eq!(shown_as, format!("status 301 to {shown} (write that address)"));
         }
     }
 

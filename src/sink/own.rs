@@ -1,5 +1,4 @@
-//! Files with agent output: regular, owned by this user, and readable by no other. Another user may have placed a file,
-//! link or FIFO at the path.
+//! Private files with agent output. Another user may have placed a file, link or FIFO at the path.
 
 use std::fs::{File, OpenOptions};
 use std::io;

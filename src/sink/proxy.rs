@@ -83,8 +83,7 @@ pub(super) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Matches NO_PROXY: `*` alone, a domain with its subdomains (with or without a leading dot), an address, or a CIDR
-/// block, separated by commas or blanks.
+/// Matches NO_PROXY: `*`, a domain with its subdomains, an address, or a CIDR block, separated by commas or blanks.
 fn is_excepted(host: &str, except: &str) -> bool {
     if except.trim() == "*" {
         return true;

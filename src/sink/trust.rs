@@ -91,8 +91,7 @@ fn folder(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     Ok(files.filter_map(|path| file(&path).ok()).flatten().collect())
 }
 
-/// Verifies as webpki does, and accepts a server certificate that was itself named as trusted, even a CA's, as `openssl
-/// req -x509` makes them.
+/// Verifies as webpki does, and accepts a named server certificate even if it is a CA's (`openssl req -x509`).
 #[derive(Debug)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,

@@ -1,6 +1,5 @@
 //! A listening socket: every client reads everything from the beginning and then live data. Readers are positions in
-//! one log in a spill file, so that there is no gap between history and live data. A reader is never waited for: it
-//! falls behind, and where the log is cut it is told of the gap and disconnected.
+//! one log, so history and live data join without a gap. A slow reader is told where the log was cut.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -54,8 +53,7 @@ struct State {
 }
 
 impl UnixSink {
-    /// Listens on a socket at `path` for this user alone, and keeps `limit` bytes for late readers. A stale socket is
-    /// replaced.
+    /// Listens at `path` for this user alone, and keeps `limit` bytes for late readers. Replaces a stale socket.
     pub fn new(path: &str, limit: u64) -> io::Result<Self> {
         let path = PathBuf::from(path);
         clear(&path)?;

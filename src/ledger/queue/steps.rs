@@ -30,7 +30,7 @@ pub enum Step {
     /// Load open rows of a stream behind a position, at most so many.
     Load(String, u64, usize),
     Change(Vec<Change>),
-    Ask(Vec<u64>),
+    Probe(Vec<u64>),
     /// Make the transitions durable, then send everything in order.
     Send(Vec<Item>),
     Wait(Time),

@@ -52,8 +52,8 @@ impl StreamQueue {
     }
 
     /// Takes loaded rows; fewer than requested are all.
-    pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<RowHead>) {
-        self.more = rows.len() >= asked;
+    pub(super) fn take_rows(&mut self, now: Time, requested: usize, rows: Vec<RowHead>) {
+        self.more = rows.len() >= requested;
         for mut row in rows {
             if row.position <= self.loaded {
                 continue;
@@ -98,7 +98,7 @@ impl StreamQueue {
             }
         }
         if row.state == State::Unknown && row.mark == Mark::None {
-            self.held = Some(Held::Person);
+            self.held = Some(Held::User);
         }
         Some(row)
     }
@@ -138,7 +138,7 @@ impl StreamQueue {
                 },
                 (State::Sending, _) => doubt(options.in_doubt, row),
                 (State::Unknown | State::Failed, _) if options.in_doubt == InDoubt::Hold => {
-                    self.held = Some(Held::Person);
+                    self.held = Some(Held::User);
                     return;
                 }
                 (State::Unknown, _) if options.in_doubt == InDoubt::Resend && !old => {
@@ -155,11 +155,11 @@ impl StreamQueue {
     }
 
     /// Leading rows that must be probed.
-    pub(super) fn asks(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
-        let asked = options.ability == Ability::Probed && self.held.is_none();
+    pub(super) fn probes(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
+        let probed = options.ability == Ability::Probed && self.held.is_none();
         self.rows
             .iter()
-            .take_while(move |row| asked && row.state == State::Sending && row.not_before <= now)
+            .take_while(move |row| probed && row.state == State::Sending && row.not_before <= now)
             .map(|row| row.position)
     }
 }

@@ -47,11 +47,10 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
-/// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs. Without a folder for sockets a
-/// warning is printed and there are none.
+/// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs.
 pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     let folder = match runtime_folder() {
         Ok(folder) => folder,
@@ -82,32 +81,32 @@ fn runs(folder: &Path, wanted: impl Fn(&Name, &Info) -> bool) -> Vec<Found> {
 
 /// Sends all requests at once and reads replies until each client is done; after `limit` the rest counts as lost.
 pub fn ask_all(
-    mut asked: Vec<(Found, Request)>,
+    mut pending: Vec<(Found, Request)>,
     limit: Duration,
     on_answer: &mut dyn FnMut(&Found, Answer) -> ControlFlow<()>,
 ) {
-    asked.retain_mut(|(found, request)| match found.client.ask(request) {
+    pending.retain_mut(|(found, request)| match found.client.send(request) {
         Ok(()) => true,
         Err(e) => {
-            let _ = on_answer(found, Answer::Lost(format!("cannot be asked: {e}")));
+            let _ = on_answer(found, Answer::Lost(format!("the request cannot be sent: {e}")));
             false
         }
     });
     let until = Instant::now() + limit;
-    while !asked.is_empty() {
+    while !pending.is_empty() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            for (found, _) in &asked {
+            for (found, _) in &pending {
                 let _ = on_answer(found, Answer::Lost(format!("no answer within {limit:?}")));
             }
             return;
         }
-        let mut fds: Vec<PollFd<'_>> = asked
+        let mut fds: Vec<PollFd<'_>> = pending
             .iter()
             .map(|(found, _)| PollFd::from_borrowed_fd(found.client.fd(), PollFlags::IN))
             .collect();
         let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
-        asked.retain_mut(|(found, _)| {
+        pending.retain_mut(|(found, _)| {
             let answers = found.client.read_replies();
             answers.into_iter().all(|answer| on_answer(found, answer) == ControlFlow::Continue(()))
         });
@@ -120,7 +119,7 @@ impl Client {
         peer(&self.stream)?.1
     }
 
-    pub fn ask(&mut self, request: &Request) -> io::Result<()> {
+    pub fn send(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         self.stream.set_nonblocking(false)?;
@@ -143,7 +142,7 @@ impl Client {
                     answers.push(Answer::Lost("the run has ended".into()));
                     return answers;
                 }
-                Ok(n) => self.heard.extend(buf.iter().take(n)),
+                Ok(n) => self.received.extend(buf.iter().take(n)),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return answers,
                 Err(e) => {
@@ -151,11 +150,11 @@ impl Client {
                     return answers;
                 }
             }
-            while let Some(end) = memchr::memchr(b'\n', &self.heard) {
-                let line: Vec<u8> = self.heard.drain(..=end).collect();
+            while let Some(end) = memchr::memchr(b'\n', &self.received) {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
                 answers.push(answer(&line));
             }
-            if self.heard.len() > MAX_ANSWER {
+            if self.received.len() > MAX_ANSWER {
                 answers.push(Answer::Lost("the answer is too long".into()));
                 return answers;
             }
@@ -165,18 +164,18 @@ impl Client {
 
 fn answer(line: &[u8]) -> Answer {
     let line = String::from_utf8_lossy(line);
-    let Ok(said) = serde_json::from_str::<Reply<'_>>(&line) else {
+    let Ok(reply) = serde_json::from_str::<Reply<'_>>(&line) else {
         return Answer::Lost("the answer is not understood".into());
     };
-    match (said.answer.as_str(), said.event) {
+    match (reply.answer.as_str(), reply.event) {
         ("accepted", _) => Answer::Accepted,
         ("refused", _) => {
-            Answer::Refused(said.code.unwrap_or_default(), said.reason.unwrap_or_default())
+            Answer::Refused(reply.code.unwrap_or_default(), reply.reason.unwrap_or_default())
         }
-        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), said.left),
+        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), reply.left),
         ("redirected", _) => Answer::Redirected,
         ("state", _) => Answer::State(line.trim_end().to_owned()),
-        _ => Answer::Lost(said.reason.unwrap_or_default()),
+        _ => Answer::Lost(reply.reason.unwrap_or_default()),
     }
 }
 
@@ -218,7 +217,7 @@ fn connect(folder: &Path, name: &Name) -> Option<Client> {
     match UnixStream::connect(folder.join(name.with(SOCKET))) {
         Ok(stream) => {
             stream.set_nonblocking(true).ok()?;
-            Some(Client { stream, heard: Vec::new() })
+            Some(Client { stream, received: Vec::new() })
         }
         Err(e) => {
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;

@@ -13,7 +13,7 @@ impl Host<'_> {
             return;
         }
         if self.spool.is_empty() && self.has_room() {
-            self.tell(now, source, bytes);
+            self.pass_to_tap(now, source, bytes);
             return;
         }
         self.spool.push(Frame { at: now, source, bytes: bytes.to_vec() });
@@ -56,7 +56,7 @@ impl Host<'_> {
         while !self.spool.is_empty() && self.has_room() {
             let frame = self.spool.pop();
             if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
-                self.tell(frame.at, frame.source, &frame.bytes);
+                self.pass_to_tap(frame.at, frame.source, &frame.bytes);
             }
         }
         let slow = self.is_slow();
@@ -67,7 +67,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, at: Time, source: Source, bytes: &[u8]) {
+    fn pass_to_tap(&mut self, at: Time, source: Source, bytes: &[u8]) {
         self.seen_at = at;
         match source {
             Source::Stdout => self.tap.on_stdout(at, bytes),

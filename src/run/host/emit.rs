@@ -14,7 +14,7 @@ const MAX_LEFT: usize = 16;
 
 impl Host<'_> {
     pub(super) fn emit_end(&mut self, now: Time) {
-        self.said_end = true;
+        self.end_emitted = true;
         if let Some(console) = &mut self.console {
             console.leave();
         }
@@ -28,7 +28,7 @@ impl Host<'_> {
         let ended = self.agent.ended.unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
-        data["killed"] = json!(self.was_killed() && !self.agent.is_immortal());
+        data["killed"] = json!(self.was_killed() && !self.agent.is_unkillable());
         if !left.is_empty() {
             let all: Vec<String> =
                 left.iter().map(|(pid, name)| format!("{pid} ({})", name.escape_debug())).collect();
@@ -115,11 +115,11 @@ impl Host<'_> {
             _ => Exit::Success,
         };
         let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
-        let said = child.or(self.tap.exit()).or(left);
+        let exit = child.or(self.tap.exit()).or(left);
         match (self.reader_gone, self.cannot_write) {
-            (_, true) => said.or(Exit::CannotWrite),
+            (_, true) => exit.or(Exit::CannotWrite),
             (true, _) => Exit::Signal(SIGPIPE),
-            _ => said,
+            _ => exit,
         }
     }
 }

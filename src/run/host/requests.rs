@@ -1,5 +1,5 @@
-//! Requests on the control socket: query, cancel, redirect. A cancel takes effect at its place in the agent's output,
-//! so that it ends no other turn than the one meant.
+//! Requests on the control socket. A cancel takes effect at its place in the agent's output, so that it ends the turn
+//! meant.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ struct TurnCancel {
     grace_ms: Option<u64>,
     then: Option<String>,
     /// True if the agent was told to stop already, ahead of its queued output.
-    told: bool,
+    stopped: bool,
 }
 
 fn refused(code: &str, reason: &str) -> Value {
@@ -113,7 +113,7 @@ impl Host<'_> {
                     reason: reason.chars().take(MAX_REASON).collect(),
                     grace_ms: request.grace_ms,
                     then: request.then,
-                    told: false,
+                    stopped: false,
                 };
                 self.cancel(cancel);
             }
@@ -141,14 +141,14 @@ impl Host<'_> {
     /// Cancels the turn at once, or at its place in the queue if the reader is slow.
     fn cancel(&mut self, mut cancel: TurnCancel) {
         if self.spool.is_empty() || self.reader_gone {
-            self.see();
+            self.update_view();
             return self.decide(cancel);
         }
         if cancel.turn.is_none() {
             // The agent is to stop now, even if the reader never reads on.
-            cancel.told = true;
-            self.see();
-            self.tell_agent(&cancel);
+            cancel.stopped = true;
+            self.update_view();
+            self.stop_agent(&cancel);
         }
         let bytes = serde_json::to_vec(&cancel).unwrap_or_default();
         self.take(self.clock.now(), Source::Ask, &bytes);
@@ -156,7 +156,7 @@ impl Host<'_> {
 
     pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
         if let Ok(cancel) = serde_json::from_slice(bytes) {
-            self.see();
+            self.update_view();
             self.decide(cancel);
         }
     }
@@ -165,7 +165,7 @@ impl Host<'_> {
         let guard = self.tap.guard();
         // An agent without output works on its first turn.
         let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
-        let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
+        let open = guard.open_turn().or(starting).filter(|_| !self.end_emitted);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
             return self.answer(cancel.client, &refused("no_turn", "no turn is open"));
         };
@@ -187,12 +187,12 @@ impl Host<'_> {
         if let Some(control) = &mut self.requests.server {
             control.wait_for(cancel.client, (stream, turn), cancel.then.clone());
         }
-        if !cancel.told {
-            self.tell_agent(&cancel);
+        if !cancel.stopped {
+            self.stop_agent(&cancel);
         }
     }
 
-    fn tell_agent(&mut self, cancel: &TurnCancel) {
+    fn stop_agent(&mut self, cancel: &TurnCancel) {
         let cancel = Cancel {
             interrupt: self.can_interrupt(),
             within: cancel.grace_ms.map(Duration::from_millis),

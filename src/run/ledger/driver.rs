@@ -61,7 +61,7 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Probe these and report with [`Driver::answered`].
-    Ask(Vec<Question>),
+    Probe(Vec<Question>),
     /// Send these in order and report each with [`Driver::outcome`].
     Send(Vec<OwnedDelivery>),
     Wait(Time),
@@ -103,11 +103,11 @@ impl Driver {
                     }
                     self.commit()?;
                 }
-                Step::Ask(positions) => {
+                Step::Probe(positions) => {
                     self.commit()?;
                     let questions = self.questions(positions)?;
                     if !questions.is_empty() {
-                        return Ok(Task::Ask(questions));
+                        return Ok(Task::Probe(questions));
                     }
                 }
                 Step::Send(items) => {
@@ -128,8 +128,7 @@ impl Driver {
         }
     }
 
-    /// Reports an outcome, which becomes durable with the next [`Driver::next`] or [`Driver::commit`]; until then the
-    /// row is in doubt.
+    /// Reports an outcome, durable with the next [`Driver::next`] or [`Driver::commit`]; in doubt until then.
     pub fn outcome(&mut self, now: Time, position: u64, outcome: DeliveryOutcome) {
         if let Some(change) = self.queues.outcome(now, position, outcome) {
             self.note(change);

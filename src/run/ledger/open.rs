@@ -172,8 +172,7 @@ fn lock(path: &Path, typed: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Locks with a short wait: a child process that the last owner was starting holds a copy of the descriptor until its
-/// `exec`.
+/// Locks with a short wait: a child of the last owner may hold a copy of the descriptor until its `exec`.
 fn try_lock(file: &File) -> rustix::io::Result<()> {
     let until = Instant::now() + LOCK_WITHIN;
     loop {
@@ -267,11 +266,11 @@ fn tables(db: &Connection) -> Result<Vec<Table>> {
 }
 
 fn check(db: &Connection) -> Result<()> {
-    let mut ask = db.prepare("PRAGMA integrity_check(100)")?;
-    let said = ask.query_map([], |row| row.get::<_, String>(0))?;
-    let said: Vec<String> = said.collect::<rusqlite::Result<_>>()?;
-    if said.iter().any(|line| line != "ok") {
-        let some: Vec<String> = said.into_iter().take(WARNINGS).collect();
+    let mut check = db.prepare("PRAGMA integrity_check(100)")?;
+    let lines = check.query_map([], |row| row.get::<_, String>(0))?;
+    let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
+    if lines.iter().any(|line| line != "ok") {
+        let some: Vec<String> = lines.into_iter().take(WARNINGS).collect();
         bail!(damaged(&some.join("; ")));
     }
     Ok(())

@@ -24,7 +24,7 @@ pub struct Planned {
     /// Sinks and streams with reopened rows.
     pub again: BTreeSet<(i64, String)>,
     pub passing: Vec<Passing>,
-    pub said: Vec<String>,
+    pub messages: Vec<String>,
     /// Events of the input that will not be delivered.
     pub refused: u64,
     /// True if one of them was refused for more than a plan that differs.
@@ -146,7 +146,7 @@ impl Planning {
         batch: &mut Batch,
     ) -> Result<()> {
         if self.planner.arrives(entry) {
-            batch.planned.said.push(format!(
+            batch.planned.messages.push(format!(
                 "stream {}: stream id was used by another run: nothing of it is sent; name this run with another --stream, or use \
                  another ledger",
                 quoted(&entry.stream)
@@ -191,7 +191,7 @@ impl Planning {
                 PlanVerdict::Conflict => {
                     batch.planned.refused += 1;
                     batch.planned.failed = true;
-                    batch.planned.said.push(format!(
+                    batch.planned.messages.push(format!(
                         "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",
                         entry.id
                     ));
@@ -220,12 +220,12 @@ impl Planning {
         let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
         if whole != Some(1) {
             planned.failed = true;
-            planned.said.push(format!(
+            planned.messages.push(format!(
                 "stream {stream}: block {name} was cut otherwise when it was planned, and not to its end: its rest is not \
                  sent; run this again with the chunk options of the first run"
             ));
         } else if self.warned.insert((sink, entry.stream.clone())) {
-            planned.said.push(format!(
+            planned.messages.push(format!(
                 "stream {stream}: warning: block {name} was cut otherwise when it was planned (other chunk options?): it is \
                  sent as the ledger has it, and so are others like it"
             ));

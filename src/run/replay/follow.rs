@@ -1,5 +1,4 @@
-//! Following a file as `tail -F` does: waits at its end, starts again if it was truncated, and reopens it if it was
-//! replaced.
+//! Following a file as `tail -F` does, across truncation and replacement.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};

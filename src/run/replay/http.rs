@@ -71,7 +71,7 @@ impl Fetch {
                 ConnectionEnd::All | ConnectionEnd::Some => failures = 0,
                 ConnectionEnd::Nothing => {}
             }
-            let mut asked = None;
+            let mut requested = None;
             body = loop {
                 if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
                     return Err(unavailable(format!(
@@ -79,8 +79,10 @@ impl Fetch {
                     )));
                 }
                 let time = pause(sse.retry(), failures);
-                let asked_for: Option<Duration> = asked.take();
-                std::thread::sleep(asked_for.map_or(time, |asked| asked.min(MAX_ASKED).max(time)));
+                let wanted: Option<Duration> = requested.take();
+                std::thread::sleep(
+                    wanted.map_or(time, |requested| requested.min(MAX_ASKED).max(time)),
+                );
                 failures += 1;
                 match self.get(sse.last_id()) {
                     Ok((true, body)) => break body,
@@ -89,7 +91,7 @@ impl Fetch {
                         return Err(unavailable(why.to_owned()));
                     }
                     Err(No::More) => return Ok(()),
-                    Err(No::Yet(_, after)) => asked = after,
+                    Err(No::Yet(_, after)) => requested = after,
                     Err(No::Ever(why)) => return Err(unavailable(why)),
                 }
             };
@@ -205,7 +207,7 @@ enum ConnectionEnd {
 fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
     let mut reader = body.into_reader();
     let (mut buf, mut lines) = (vec![0; CHUNK], Vec::new());
-    let mut heard = ConnectionEnd::Nothing;
+    let mut end = ConnectionEnd::Nothing;
     loop {
         let lost = sse.lost();
         let ended = match reader.read(&mut buf) {
@@ -224,7 +226,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
             warn_user(b"spile: an event longer than 16M has been left out\n");
         }
         if !lines.is_empty() {
-            heard = ConnectionEnd::Some;
+            end = ConnectionEnd::Some;
             if out.write_all(&lines).is_err() {
                 return ConnectionEnd::Unwanted;
             }
@@ -232,7 +234,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
         }
         match ended {
             Some(true) => return ConnectionEnd::All,
-            Some(false) => return heard,
+            Some(false) => return end,
             None => {}
         }
     }

@@ -26,7 +26,7 @@ pub(super) struct Progress {
     last: u64,
     /// Help for the keys; printed once where there is no line.
     keys: Option<String>,
-    told: bool,
+    help_shown: bool,
 }
 
 impl Progress {
@@ -46,13 +46,13 @@ impl Progress {
             before: 0,
             last: 0,
             keys: None,
-            told: false,
+            help_shown: false,
         }
     }
 
     /// Time until [`Progress::draw`] is due; `None` for never.
     pub(super) fn rest(&self) -> Option<Duration> {
-        let wanted = self.bar.is_some() || (self.keys.is_some() && !self.told);
+        let wanted = self.bar.is_some() || (self.keys.is_some() && !self.help_shown);
         let begun = self.started.elapsed();
         wanted.then(|| FIRST.checked_sub(begun).unwrap_or(LOOK))
     }
@@ -86,8 +86,8 @@ impl Progress {
             }
         }
         let Some(bar) = &self.bar else {
-            if self.keys.is_some() && !self.told {
-                self.told = true;
+            if self.keys.is_some() && !self.help_shown {
+                self.help_shown = true;
                 warn_user(format!("{}\n", keys::HELP).as_bytes());
             }
             return;
@@ -108,10 +108,10 @@ impl Progress {
     }
 
     /// Hides the line while `print` writes to the terminal.
-    pub(super) fn aside(&self, say: impl FnOnce()) {
+    pub(super) fn aside(&self, print: impl FnOnce()) {
         match &self.bar {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Sources of recordings. Each is a descriptor that the loop polls: a thread unpacks or fetches into a pipe, which
-//! limits how far it runs ahead.
+//! Sources of recordings, each a descriptor to poll: a thread unpacks or fetches into a pipe.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -55,30 +54,28 @@ impl Source {
         }
     }
 
+    fn input(&self) -> Option<&Input> {
+        match self {
+            Source::Input { input, .. } => Some(input),
+            Source::Url(..) => None,
+        }
+    }
+
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Source::Input { input, path, .. } => regular_length(input.fd()).and(path.as_deref()),
+            Source::Input { path, .. } => self.length().and(path.as_deref()),
             Source::Url(..) => None,
         }
     }
 
     /// True for a pipe at stdin, whose writer has output left after an interrupt.
     pub(super) fn is_upstream(&self) -> bool {
-        match self {
-            Source::Input { input, .. } => {
-                input.is_stdin()
-                    && !rustix::termios::isatty(input.fd())
-                    && regular_length(input.fd()).is_none()
-            }
-            Source::Url(..) => false,
-        }
+        let stdin = self.input().filter(|input| input.is_stdin());
+        stdin.is_some_and(|input| !rustix::termios::isatty(input.fd())) && self.length().is_none()
     }
 
     pub(super) fn length(&self) -> Option<u64> {
-        match self {
-            Source::Input { input, .. } => regular_length(input.fd()),
-            Source::Url(..) => None,
-        }
+        regular_length(self.input()?.fd())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::super::clock::Clock;
 use super::super::output::warn;
@@ -33,7 +33,7 @@ pub struct LedgerSink {
     /// Selected events; `None` for all.
     pub only: Option<Selection>,
     pub options: Options,
-    pub ask: ProbeBy,
+    pub probe: ProbeBy,
 }
 
 struct SinkMailbox {
@@ -73,7 +73,7 @@ impl LedgerIntake {
         let mut planning = Planning::new(store.clone());
         let clock = Clock::start();
         let (mut sinks, mut workers): (Vec<SinkMailbox>, Vec<LedgerWorker>) = Default::default();
-        for LedgerSink { name, address, others, sink, only, options, ask } in ledger_sinks {
+        for LedgerSink { name, address, others, sink, only, options, probe } in ledger_sinks {
             let number = store.lock().sink_of(&address, &others)?;
             if sinks.iter().any(|sink| sink.number == number) {
                 continue;
@@ -86,7 +86,7 @@ impl LedgerIntake {
                     continue;
                 }
             };
-            if let ProbeBy::File(file) = &ask {
+            if let ProbeBy::File(file) = &probe {
                 let sent = store.lock().sent(number)?;
                 match lost(&name, file, sent) {
                     Ok(missing) => planning.lost(number, missing),
@@ -101,7 +101,7 @@ impl LedgerIntake {
                 driver: Driver::open(store.clone(), number, options)?,
                 name: name.clone(),
                 sink,
-                ask,
+                probe,
                 mailbox: Arc::clone(&mailbox),
                 waker: waker.clone(),
                 on_error,
@@ -109,14 +109,8 @@ impl LedgerIntake {
             });
             sinks.push(SinkMailbox { name, number, only, mailbox });
         }
-        if failed && on_error.stop {
-            workers.clear();
-        }
-        for worker in workers {
-            std::thread::Builder::new()
-                .name(worker.name.clone())
-                .spawn(|| worker.run())
-                .context("cannot start a thread")?;
+        for worker in workers.into_iter().filter(|_| !(failed && on_error.stop)) {
+            super::spawn(&worker.name.clone(), || worker.run())?;
         }
         Ok(Self {
             planning,
@@ -153,7 +147,7 @@ impl LedgerIntake {
             })
             .collect();
         match self.planning.plan(self.clock.now(), &lines) {
-            Ok(planned) => self.tell(planned, io),
+            Ok(planned) => self.notify(planned, io),
             Err(e) => {
                 (self.broken, self.failed) = (true, true);
                 io.warn(format_args!("{e:#}"));
@@ -161,9 +155,9 @@ impl LedgerIntake {
         }
     }
 
-    fn tell(&mut self, planned: Planned, io: &mut Io) {
+    fn notify(&mut self, planned: Planned, io: &mut Io) {
         self.failed |= planned.failed;
-        for text in planned.said {
+        for text in planned.messages {
             io.warn(format_args!("{}: {text}", self.path));
         }
         let mut passing = planned.passing;
@@ -280,7 +274,7 @@ fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> 
     let (path, id) = (shell_word(path), shell_word(id));
     let forget = format!("`spile ledger forget {path} {id}` skips it");
     match held {
-        Held::Person => format!(
+        Held::User => format!(
             "{id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, {forget}"
         ),
         Held::NextRun => format!(

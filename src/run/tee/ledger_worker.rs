@@ -25,7 +25,7 @@ use crate::term::quoted;
 /// How to find out whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeBy {
-    Nobody,
+    Nothing,
     /// By the lines of this file.
     File(PathBuf),
     Command(Vec<String>),
@@ -35,7 +35,7 @@ pub(super) struct LedgerWorker {
     pub name: String,
     pub sink: Box<dyn Sink>,
     pub driver: Driver,
-    pub ask: ProbeBy,
+    pub probe: ProbeBy,
     pub mailbox: Arc<Mailbox>,
     pub waker: Waker,
     pub on_error: OnError,
@@ -72,18 +72,18 @@ impl LedgerWorker {
             account.over |= done.is_err();
             account.finished = true;
         }
-        self.waker.ring();
+        self.waker.wake();
     }
 
     fn work(&mut self) -> Result<()> {
-        if let ProbeBy::File(path) = &self.ask {
+        if let ProbeBy::File(path) = &self.probe {
             end_half_line(path)
                 .with_context(|| format!("cannot look at the end of {}", path.display()))?;
         }
         loop {
             let closed = self.collect();
             match self.driver.next(self.clock.now())? {
-                Task::Ask(questions) => self.settle(&questions),
+                Task::Probe(questions) => self.settle(&questions),
                 Task::Send(deliveries) => {
                     if let After::End = self.send(&deliveries)? {
                         return self.driver.commit();
@@ -131,15 +131,15 @@ impl LedgerWorker {
         account.counts = self.driver.counts;
         account.dropped = self.driver.queues.dropped();
         if news {
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
     fn settle(&mut self, questions: &[Question]) {
-        let answers = match &self.ask {
+        let answers = match &self.probe {
             ProbeBy::File(path) => look(path, questions),
-            ProbeBy::Command(words) => questions.iter().map(|q| ask(words, q)).collect(),
-            ProbeBy::Nobody => Vec::new(),
+            ProbeBy::Command(words) => questions.iter().map(|q| probe(words, q)).collect(),
+            ProbeBy::Nothing => Vec::new(),
         };
         let mut answers = answers.into_iter();
         for question in questions {
@@ -220,10 +220,10 @@ impl LedgerWorker {
     fn failing(&mut self, wait: Wait, why: &str) {
         self.mailbox.lock().account.reason = Some(why.to_owned());
         let Some(text) = warning_of(wait, why) else { return };
-        let said = self.mailbox.lock().account.failing.replace(why.to_owned());
-        if said.is_none() {
+        let before = self.mailbox.lock().account.failing.replace(why.to_owned());
+        if before.is_none() {
             self.warn(&text);
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
@@ -306,11 +306,11 @@ fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     there.into_iter().map(answer).collect()
 }
 
-fn ask(words: &[String], question: &Question) -> ProbeAnswer {
-    match sink::ask(words, &question.id, question.line.as_bytes()) {
+fn probe(words: &[String], question: &Question) -> ProbeAnswer {
+    match sink::probe(words, &question.id, question.line.as_bytes()) {
         Ok(answer) if answer == "sent" => ProbeAnswer::Sent,
         Ok(answer) if answer == "not_sent" => ProbeAnswer::NotSent,
-        Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile said {answer:?}")),
+        Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile printed {answer:?}")),
         Err(why) => ProbeAnswer::Unknown(format!("--reconcile {why}")),
     }
 }

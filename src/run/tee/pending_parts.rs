@@ -15,8 +15,7 @@ type Wanted = (String, Vec<i64>);
 pub(super) struct PendingParts(HashMap<String, Vec<Wanted>>);
 
 impl PendingParts {
-    /// Passes an event on to `sure`, or holds it; held parts of its stream go first if it shows that the stream
-    /// continues.
+    /// Passes an event on to `sure` or holds it; held parts go first once their stream continues.
     pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
         let stream = event.stream.as_deref().unwrap_or_default();
         if is_closed_early(event) {

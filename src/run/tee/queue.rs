@@ -1,5 +1,4 @@
-//! Queue of one sink and its account. The producer does not wait, except once and briefly for a sink that is as fast as
-//! a disk.
+//! Queue of one sink and its account. The producer waits once, briefly, for a sink as fast as a disk.
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -177,13 +176,13 @@ impl Queue {
 
     /// Waits before another try: all of `time` if the sink asked for it, else until the input ends.
     pub(super) fn pause(&self, time: Duration, wait: Wait) {
-        let asked = matches!(wait, Wait::Asked(_));
+        let requested = matches!(wait, Wait::Asked(_));
         let until = Instant::now() + time;
         let mut state = self.lock();
         let was_closed = state.closed;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || (!asked && state.closed && !was_closed) {
+            if left.is_zero() || (!requested && state.closed && !was_closed) {
                 return;
             }
             let woken = self.more.wait_timeout(state, left);

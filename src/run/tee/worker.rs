@@ -54,7 +54,7 @@ impl Worker {
             }
         }
         self.queue.note(|account| account.finished = true);
-        self.waker.ring();
+        self.waker.wake();
     }
 
     fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
@@ -170,16 +170,16 @@ impl Worker {
         if let (Some(text), false) = (warning_of(wait, &why), already) {
             self.queue.note(|account| account.failing = Some(why));
             self.warn(&format!("{text} (retrying)"));
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
-    fn trouble(&self, say: Option<String>) {
+    fn trouble(&self, warning: Option<String>) {
         self.queue.note(|account| account.trouble = true);
-        if let Some(why) = say {
+        if let Some(why) = warning {
             self.warn(&why);
         }
-        self.waker.ring();
+        self.waker.wake();
     }
 
     fn warn(&self, what: &str) {
