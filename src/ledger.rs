@@ -133,10 +133,6 @@ impl Options {
             tries: Self::TRIES,
         }
     }
-
-    fn is_idempotent(&self) -> bool {
-        matches!(self.ability, Ability::Idempotent(_))
-    }
 }
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));

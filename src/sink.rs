@@ -17,7 +17,7 @@ mod words;
 
 pub use chat::{ChatSink, Service};
 pub use command::{CommandSink, end_commands, probe};
-pub use file::{Existing, FileSink, Reopening, canonical};
+pub use file::{Existing, FileSink, canonical, reopen_requests, request_reopen};
 pub use http::HttpSink;
 pub(crate) use http::retry_after;
 pub use mask::masked;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
+use super::{Ability, BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
 use crate::backoff::Wait;
 use crate::time::Time;
 use stream::StreamQueue;
@@ -178,7 +178,8 @@ impl SinkQueue {
             Some(wait) => {
                 queue.failures = queue.failures.saturating_add(1);
                 // Where a duplicate is possible, every resend counts as a try.
-                let risk = row.state == State::Sending && !options.is_idempotent();
+                let idempotent = matches!(options.ability, Ability::Idempotent(_));
+                let risk = row.state == State::Sending && !idempotent;
                 if wait == Wait::Failed || risk {
                     row.tries = row.tries.saturating_add(1);
                     row.fails = row.fails.saturating_add(1);

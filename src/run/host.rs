@@ -8,9 +8,8 @@ mod requests;
 mod steer;
 mod wait;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -64,24 +63,8 @@ pub struct Plan {
 
 /// Runs an agent to its end; its output goes through `tap` to stdout. No process of it is left.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    let program = plan.argv.first().cloned().unwrap_or_default();
-    let ours = |what: &str, e: &io::Error| SpawnError::ours(&program, what, e);
-    let (wires, console) = match console::wire(&plan) {
-        Ok(wired) => wired,
-        Err(e) => {
-            return Ok(spawn_failed(tap, &mut plan, &ours("it cannot have a terminal", &e)));
-        }
-    };
-    let job: &[i32] = match console {
-        Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
-        None => &[SIGCHLD, SIGCONT, SIGTSTP],
-    };
-    let signals = match Signals::catch(&[&ENDS, job].concat(), OnRepeat::Report) {
-        Ok(signals) => signals,
-        Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("spile cannot catch signals", &e))),
-    };
-    match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
-        Ok(agent) => {
+    match start(&plan) {
+        Ok((agent, console, signals)) => {
             let shown = plan.shown.clone();
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
@@ -89,6 +72,18 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
     }
+}
+
+fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), SpawnError> {
+    let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
+    let ours = |what| move |e| SpawnError::ours(program, what, &e);
+    let (wires, console) = console::wire(plan).map_err(ours("there is no terminal for it"))?;
+    let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
+    caught.extend(console.as_ref().map(|_| SIGWINCH));
+    let signals = Signals::catch(&caught, OnRepeat::Report);
+    let signals = signals.map_err(ours("spile cannot catch signals"))?;
+    let agent = child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd))?;
+    Ok((agent, console, signals))
 }
 
 fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {

@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::ledger::Change;
 use crate::sink;
 
 pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
@@ -54,11 +53,6 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens or creates the ledger: locks it, verifies it, and writes to it once, so that failures are known early.
-    pub fn open(path: &Path) -> Result<Self> {
-        open::open(path)
-    }
-
     pub fn sink(&mut self, address: &str) -> Result<i64> {
         if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
             return Ok(*number);
@@ -113,11 +107,6 @@ impl Store {
         )?;
         let names = found.query_map([sink], |row| row.get(0))?;
         Ok(names.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Makes transitions durable, all or none.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<()> {
-        self.begin(changes, &[]).map(drop)
     }
 
     pub fn owed(&self, sink: i64) -> Result<u64> {

@@ -16,7 +16,7 @@ use crate::time::Time;
 pub struct Record {
     file: File,
     started: Time,
-    failed: Option<io::Error>,
+    pub(super) failed: Option<io::Error>,
 }
 
 impl Record {
@@ -59,10 +59,6 @@ impl Record {
             Ended::Eof => json!([ms, "x", 0]),
         };
         self.line(&line);
-    }
-
-    pub(super) fn failed(&self) -> Option<&io::Error> {
-        self.failed.as_ref()
     }
 
     fn millis(&self, now: Time) -> u64 {

@@ -82,7 +82,8 @@ pub(super) struct Spool<T = Frame> {
     freed: u64,
     /// Items behind the file, once it could not be written any more.
     tail: VecDeque<T>,
-    failed: Option<io::Error>,
+    /// The error because of which the file takes less than its limit.
+    pub failed: Option<io::Error>,
 }
 
 impl<T: Stored> Spool<T> {
@@ -118,11 +119,6 @@ impl<T: Stored> Spool<T> {
         } else {
             self.written - self.read >= self.limits.file
         }
-    }
-
-    /// The error because of which the file takes less than its limit.
-    pub(super) fn failed(&self) -> Option<&io::Error> {
-        self.failed.as_ref()
     }
 
     pub(super) fn clear(&mut self) {

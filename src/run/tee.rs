@@ -27,7 +27,7 @@ use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
-use crate::sink::{Reopening, Sink, end_commands};
+use crate::sink::{Sink, end_commands, reopen_requests, request_reopen};
 use crate::stage::Io;
 use crate::term::quoted;
 use crate::time::Time;
@@ -107,7 +107,7 @@ impl Loop {
         let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
         if tee.has_files && !person {
             caught.retain(|signal| *signal != SIGHUP);
-            super::signal::on_hangup(Reopening::request).context("cannot catch signals")?;
+            super::signal::on_hangup(request_reopen).context("cannot catch signals")?;
         }
         let signals = Signals::catch(&caught, OnRepeat::Default).context("cannot catch signals")?;
         let (waker, wake_fd) = waker().context("cannot make a socket pair")?;
@@ -274,7 +274,7 @@ impl Loop {
     }
 
     fn take_hangup(&mut self) {
-        let requested = Reopening::requested();
+        let requested = reopen_requests();
         if requested != self.reopened {
             (self.reopened, self.hangup) = (requested, Some(self.clock.now()));
         }

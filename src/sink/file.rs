@@ -25,19 +25,13 @@ pub enum Existing {
 /// Reopen requests so far: `logrotate` sends SIGHUP once it has renamed files.
 static REOPENING: AtomicUsize = AtomicUsize::new(0);
 
-/// Request to reopen files, honoured before the next write.
-#[derive(Debug)]
-pub enum Reopening {}
+/// Requests that each file is reopened before its next write. Async-signal-safe.
+pub fn request_reopen() {
+    REOPENING.fetch_add(1, Ordering::Relaxed);
+}
 
-impl Reopening {
-    /// Requests a reopen. Async-signal-safe.
-    pub fn request() {
-        REOPENING.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn requested() -> usize {
-        REOPENING.load(Ordering::Relaxed)
-    }
+pub fn reopen_requests() -> usize {
+    REOPENING.load(Ordering::Relaxed)
 }
 
 #[derive(Debug)]
@@ -74,7 +68,7 @@ impl FileSink {
             }
             sink.kept = existing == Existing::Kept;
             sink.behind = true;
-            sink.requested = Some(Reopening::requested());
+            sink.requested = Some(reopen_requests());
         }
         Ok(sink)
     }
@@ -103,7 +97,7 @@ impl FileSink {
     }
 
     fn reopen(&mut self) -> Result<(), SendOutcome> {
-        let requested = Reopening::requested();
+        let requested = reopen_requests();
         if self.requested.is_none_or(|known| known == requested) {
             return Ok(());
         }

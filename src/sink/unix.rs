@@ -14,7 +14,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
-use super::{Delivery, Finished, Form, Needs, SendOutcome, Sink};
+use super::{Delivery, Finished, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
@@ -95,24 +95,15 @@ impl Sink for UnixSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
-        let mut outcomes = Vec::new();
-        for delivery in batch {
-            let feed: &[u8] = match delivery.form {
-                Form::Event => b"\n",
-                Form::Bulk => b"",
-            };
+        one_by_one(batch, |delivery| {
+            let feed: &[u8] = if delivery.form == Form::Event { b"\n" } else { b"" };
             match self.log.append(delivery.bytes, feed) {
-                Ok(()) => outcomes.push(SendOutcome::Sent(None)),
+                Ok(()) => SendOutcome::Sent(None),
                 Err(e) => {
-                    outcomes.push(SendOutcome::Retry(
-                        Wait::Down,
-                        format!("cannot keep it for readers: {e}"),
-                    ));
-                    break;
+                    SendOutcome::Retry(Wait::Down, format!("cannot keep it for readers: {e}"))
                 }
             }
-        }
-        outcomes
+        })
     }
 
     fn finish(&mut self) -> Finished {

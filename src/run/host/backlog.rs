@@ -28,7 +28,7 @@ impl Host<'_> {
         if std::mem::replace(&mut self.warned, true) {
             return;
         }
-        let message = match self.spool.failed() {
+        let message = match &self.spool.failed {
             Some(e) => format!(
                 "the agent is held back: the reader is slow and what waits for it cannot be stored: {e}"
             ),

@@ -44,7 +44,7 @@ impl Host<'_> {
         self.emit("exit", None, Some(data));
         if let Some(record) = &mut self.record {
             record.exit(now, ended);
-            if let Some(e) = record.failed() {
+            if let Some(e) = &record.failed {
                 warn(format_args!("cannot write the recording: {e}"));
                 self.cannot_write = true;
             }

@@ -148,7 +148,7 @@ impl Driver {
 
     pub fn commit(&mut self) -> Result<()> {
         let ended = std::mem::take(&mut self.ended);
-        self.store.lock().apply(&ended)
+        self.store.lock().begin(&ended, &[]).map(drop)
     }
 
     pub fn owed(&self) -> Result<u64> {

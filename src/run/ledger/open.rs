@@ -48,52 +48,52 @@ CREATE UNIQUE INDEX delivery_id ON delivery (sink, id);
 CREATE INDEX delivery_open ON delivery (sink, open, stream, position);
 ";
 
-pub(super) fn open(typed: &Path) -> Result<Store> {
-    // One lock for each ledger, by whatever name it is opened.
-    let real = resolved(typed)?;
-    let path = real.as_path();
-    let lock = lock(path, typed)?;
-    for name in beside(path).iter().skip(1) {
-        regular(name)?;
-    }
-    let mut made = [0; MADE.len()];
-    let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot open the ledger {}", typed.display()))?;
-    let empty = file.metadata().is_ok_and(|m| m.len() == 0);
-    // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
-    drop(file);
-    if empty && was_there {
-        bail!(
-            "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
-             again; remove {path}.lock to begin a new one",
-            path = typed.display()
-        );
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
-    let store = opened.and_then(|db| prepare(db, path, lock));
-    let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
-        Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            anyhow!(damaged(&sql.to_string()))
+impl Store {
+    /// Opens or creates the ledger: locks it, verifies it, and writes to it once, so that failures are known early.
+    pub fn open(typed: &Path) -> Result<Self> {
+        // One lock for each ledger, by whatever name it is opened.
+        let cannot_open = || format!("cannot open the ledger {}", typed.display());
+        let real = sink::canonical(typed).with_context(cannot_open)?;
+        let path = real.as_path();
+        let lock = lock(path, typed)?;
+        for name in beside(path).iter().skip(1) {
+            regular(name)?;
         }
-        _ => e,
-    });
-    let mut store = store.with_context(|| format!("cannot use {} as a ledger", typed.display()))?;
-    store.path = typed.to_owned();
-    let _ = store._lock.write_all_at(MADE, MADE_AT);
-    Ok(store)
-}
-
-/// Path without links; the file need not exist.
-fn resolved(path: &Path) -> Result<PathBuf> {
-    sink::canonical(path).with_context(|| format!("cannot open the ledger {}", path.display()))
+        let mut made = [0; MADE.len()];
+        let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .with_context(cannot_open)?;
+        let empty = file.metadata().is_ok_and(|m| m.len() == 0);
+        // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
+        drop(file);
+        if empty && was_there {
+            bail!(
+                "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
+                 again; remove {path}.lock to begin a new one",
+                path = typed.display()
+            );
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
+        let store = opened.and_then(|db| prepare(db, path, lock));
+        let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
+            Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                anyhow!(damaged(&sql.to_string()))
+            }
+            _ => e,
+        });
+        let mut store =
+            store.with_context(|| format!("cannot use {} as a ledger", typed.display()))?;
+        store.path = typed.to_owned();
+        let _ = store._lock.write_all_at(MADE, MADE_AT);
+        Ok(store)
+    }
 }
 
 /// Companion files of a ledger, the lock first.

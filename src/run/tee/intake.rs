@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ledger_intake::LedgerIntake;
-use super::queue::{Chunk, Put, Queue};
+use super::queue::{self, Chunk, Put, Queue};
 use crate::codec;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
@@ -129,14 +129,7 @@ impl Intake {
     }
 
     fn look(&mut self, run: &[u8], io: &mut Io) {
-        let mut start = 0;
-        let feeds = memchr::memchr_iter(b'\n', run).map(|at| at + 1);
-        for end in feeds.chain([run.len()]) {
-            let line = &run[start..end];
-            start = end;
-            if line.is_empty() {
-                continue;
-            }
+        for line in queue::lines(run).map(|at| &run[at]) {
             let bare = line.strip_suffix(b"\n").unwrap_or(line);
             if bare.len() > self.reading.max_line {
                 self.warn_long(io);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,11 +41,6 @@ pub(super) struct LedgerWorker {
     pub waker: Waker,
     pub on_error: OnError,
     pub clock: Clock,
-}
-
-enum After {
-    Go,
-    End,
 }
 
 impl LedgerWorker {
@@ -85,7 +81,7 @@ impl LedgerWorker {
             match self.driver.next(self.clock.now())? {
                 Task::Probe(questions) => self.settle(&questions),
                 Task::Send(deliveries) => {
-                    if let After::End = self.send(&deliveries)? {
+                    if self.send(&deliveries)?.is_break() {
                         return self.driver.commit();
                     }
                     self.account();
@@ -150,11 +146,11 @@ impl LedgerWorker {
     }
 
     /// Sends deliveries in batches, and stops at the first that did not arrive.
-    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<After> {
+    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<ControlFlow<()>> {
         let most = self.sink.needs().batch.max(1);
-        let mut after = After::Go;
+        let mut after = ControlFlow::Continue(());
         let mut rest = deliveries;
-        while let (After::Go, [_, ..]) = (&after, rest) {
+        while let (ControlFlow::Continue(()), [_, ..]) = (after, rest) {
             let (now, later) = rest.split_at(most.min(rest.len()));
             let batch: Vec<Delivery<'_>> = now.iter().map(delivery).collect();
             let outcomes = self.sink.send(&batch);
@@ -165,8 +161,8 @@ impl LedgerWorker {
                 let outcome = outcomes.next();
                 stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent(..)));
                 let (outcome, next) = self.outcome_of(outcome);
-                if let After::End = next {
-                    after = After::End;
+                if next.is_break() {
+                    after = next;
                 }
                 if let Some(position) = delivery.position {
                     self.driver.outcome(self.clock.now(), position, outcome);
@@ -183,7 +179,10 @@ impl LedgerWorker {
     }
 
     /// Translates an outcome of the sink for the ledger.
-    fn outcome_of(&mut self, outcome: Option<sink::SendOutcome>) -> (DeliveryOutcome, After) {
+    fn outcome_of(
+        &mut self,
+        outcome: Option<sink::SendOutcome>,
+    ) -> (DeliveryOutcome, ControlFlow<()>) {
         let outcome = match outcome {
             None => DeliveryOutcome::NotTried,
             Some(sink::SendOutcome::Sent(receipt)) => {
@@ -211,10 +210,10 @@ impl LedgerWorker {
                 let account = &mut self.mailbox.lock().account;
                 account.over = true;
                 account.trouble |= trouble;
-                return (DeliveryOutcome::NotTried, After::End);
+                return (DeliveryOutcome::NotTried, ControlFlow::Break(()));
             }
         };
-        (outcome, After::Go)
+        (outcome, ControlFlow::Continue(()))
     }
 
     fn failing(&mut self, wait: Wait, why: &str) {

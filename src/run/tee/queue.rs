@@ -1,6 +1,6 @@
 //! Queue of one sink and its account. The producer waits once, briefly, for a sink as fast as a disk.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,13 @@ impl Chunk {
         let open = bytes.last().is_some_and(|b| *b != b'\n');
         Self { bytes: Arc::new(bytes), lines: feeds + u64::from(open) }
     }
+}
+
+/// Ranges of the lines of a chunk, line feeds included.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let ends = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1).chain([bytes.len()]);
+    let mut start = 0;
+    ends.map(move |end| std::mem::replace(&mut start, end)..end).filter(|line| !line.is_empty())
 }
 
 impl Deref for Chunk {
@@ -121,7 +128,7 @@ impl Queue {
             state.given_up = true;
             state.account.lost += chunk.lines;
             state.account.trouble = true;
-            let why = state.spool.failed().map(|e| format!(" ({e})"));
+            let why = state.spool.failed.as_ref().map(|e| format!(" ({e})"));
             return Put::GivenUp(why.unwrap_or_default());
         }
         let was_empty = state.spool.is_empty();

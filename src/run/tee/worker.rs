@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::output::warn;
 use super::OnError;
-use super::queue::{Chunk, Queue};
+use super::queue::{self, Chunk, Queue};
 use super::waker::Waker;
 use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
@@ -84,7 +84,7 @@ impl Worker {
                 Next::End => return false,
                 // A bulk is retried line by line, so that as many lines as fit arrive.
                 Next::Again(_) if pieces[done].lines > 1 => {
-                    pieces = lines(chunk);
+                    pieces = queue::lines(chunk).map(|at| Piece::bulk(at, 1)).collect();
                     done = 0;
                 }
                 Next::Again(wait) => {
@@ -100,7 +100,7 @@ impl Worker {
     /// Events of a chunk; other lines are no deliveries.
     fn events(&self, chunk: &Chunk) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        for mut piece in lines(chunk) {
+        for mut piece in queue::lines(chunk).map(|at| Piece::bulk(at, 1)) {
             if chunk[piece.at.clone()].ends_with(b"\n") {
                 piece.at.end -= 1;
             }
@@ -220,17 +220,4 @@ impl Piece {
     fn name(&self) -> &str {
         self.id.as_deref().unwrap_or("an event without an id")
     }
-}
-
-fn lines(chunk: &Chunk) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    let feeds = memchr::memchr_iter(b'\n', chunk).map(|at| at + 1);
-    for end in feeds.chain([chunk.len()]) {
-        if end > start {
-            pieces.push(Piece::bulk(start..end, 1));
-        }
-        start = end;
-    }
-    pieces
 }
