@@ -101,7 +101,7 @@ impl LedgerArgs {
                 // Who sends is not part of where it is sent.
                 others.push(url.clone());
                 let known = match address.to {
-                    Payload::Discord | Payload::Chat(_) => asked(reconcile),
+                    Payload::Chat(_) => asked(reconcile),
                     Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nobody),
                 };
                 (without_user(url), known)
