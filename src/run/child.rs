@@ -196,6 +196,7 @@ fn start_guardian(
                 command.env("TERM", "xterm-256color");
             }
             // The guardian leads the session: when a leader ends, the terminal hangs up and discards unread output.
+            // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
             unsafe { command.pre_exec(pty::lead) }
         }
     };

@@ -285,7 +285,7 @@ fn what_is_wrong_with_a_sink_is_said() {
     for (sink, word) in [
         ("x#only=nothing", "matches no event"),
         ("x#1", "write ## for a #"),
-        ("ftp://x", "no kind of sink"),
+        ("ftp://x", "not a kind of sink"),
         ("cmd:echo 'x", "left open"),
     ] {
         let (stdout, stderr, status) = bash(&format!("spile tee \"{sink}\" </dev/null"));

@@ -256,7 +256,7 @@ fn a_stopped_reader_of_a_socket_does_not_hold_the_end() {
     assert_eq!(shell_code(child.wait().unwrap()), 0);
     assert_eq!(
         said(&mut stderr),
-        format!("spile: unix:{path}: a reader was too slow to get all\n")
+        format!("spile: unix:{path}: a reader was too slow and did not get everything\n")
     );
 }
 
