@@ -109,7 +109,6 @@ pub enum InDoubt {
 pub struct Options {
     pub ability: Ability,
     pub in_doubt: InDoubt,
-    /// Deliveries under way at once, at least 1.
     pub batch: usize,
     pub max_age: Option<Duration>,
     /// Least time between two deliveries; with any they go one by one.

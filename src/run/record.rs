@@ -40,7 +40,6 @@ impl Record {
         }
     }
 
-    /// Records output of stdout (`o`) or stderr (`e`).
     pub(super) fn read(&mut self, now: Time, from: &str, bytes: &[u8]) {
         let data = match std::str::from_utf8(bytes) {
             Ok(text) => json!(text),

@@ -21,7 +21,6 @@ pub struct Line<'a> {
 #[derive(Debug, Default)]
 pub struct Planned {
     pub grown: BTreeSet<(i64, String)>,
-    /// Sinks and streams with reopened rows.
     pub again: BTreeSet<(i64, String)>,
     pub passing: Vec<Passing>,
     pub messages: Vec<String>,
@@ -37,7 +36,6 @@ pub struct Passing {
     pub stream: String,
     /// Position of the row that precedes it.
     pub after: u64,
-    /// The line without its line feed.
     pub line: String,
 }
 

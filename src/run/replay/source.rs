@@ -20,7 +20,6 @@ use crate::exit::Exit;
 use crate::sink::masked;
 use crate::sink::web::Access;
 
-/// Bytes that suffice to detect a packing.
 const HEAD: usize = 4096;
 
 #[derive(Debug)]
