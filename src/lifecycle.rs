@@ -1,5 +1,4 @@
-//! State machine of one supervised process: events go in, deadlines and actions come out. Pure, so that every path is
-//! tested in virtual time.
+//! State machine of one supervised process: events go in, deadlines and actions come out. Pure.
 
 mod limits;
 #[cfg(test)]
@@ -17,7 +16,6 @@ pub use limits::{DRAIN_MOST, Limits};
 /// Signals within this time of the first count as one stop, and so does a reader that closes beside a signal.
 pub const ONE_STOP: Duration = Duration::from_secs(1);
 
-/// A step of the escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EscalationStep {
     /// Interrupt of the runtime's protocol: the turn ends and the agent may continue.
@@ -30,7 +28,6 @@ pub enum EscalationStep {
     Tree,
 }
 
-/// Origin of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// A signal to spile. It is passed on first; one after [`ONE_STOP`] kills the tree.
@@ -41,7 +38,6 @@ pub enum Stop {
     ReaderGone,
 }
 
-/// Options of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cancel {
     /// True if the runtime has an interrupt: then that is the first step, and a turn that it ends ends the escalation.
@@ -50,10 +46,8 @@ pub struct Cancel {
     pub within: Option<Duration>,
 }
 
-/// Phase of the agent as its adapter has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No turn yet.
     Starting,
     InTurn,
     /// A turn is over; another may follow.
@@ -62,7 +56,6 @@ pub enum Phase {
     Done,
 }
 
-/// State of the adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
     pub phase: Phase,
@@ -73,7 +66,6 @@ pub struct View {
     pub behind: Option<Time>,
 }
 
-/// Action of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Escalation(EscalationStep),
@@ -88,7 +80,8 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
-    has_terminal: bool,
+    /// True if the agent has a terminal of ours: ^C is typed before an interrupt is sent.
+    pub has_terminal: bool,
     spawned: Time,
     first_output: Option<Time>,
     last_output: Time,
@@ -96,27 +89,26 @@ pub struct Lifecycle {
     done_since: Option<Time>,
     held: bool,
     escalation: Option<Escalation>,
-    killed: bool,
+    /// True if a step has ended the agent.
+    pub killed: bool,
     exited: Option<Time>,
     /// Start of the drain: the exit, or a later resumption of reading.
     drain_from: Time,
     pipes_open: bool,
-    finished: bool,
+    /// True once [`Action::Finish`] was given.
+    pub finished: bool,
     actions: VecDeque<Action>,
 }
 
-/// An escalation in progress.
 #[derive(Debug)]
 struct Escalation {
     rest: VecDeque<EscalationStep>,
     next: Time,
-    /// Time between two steps.
     step: Duration,
     /// Set while only the runtime's interrupt was sent: turns ended before it.
     interrupted: Option<u64>,
     /// Start of the escalation, or of a signal.
-    asked: Time,
-    /// True if a signal requested it.
+    since: Time,
     signalled: bool,
 }
 
@@ -142,17 +134,11 @@ impl Lifecycle {
         }
     }
 
-    /// The agent has a terminal of ours: ^C is typed before an interrupt is sent.
-    pub fn at_terminal(&mut self) {
-        self.has_terminal = true;
-    }
-
     pub fn output(&mut self, now: Time) {
         self.first_output.get_or_insert(now);
         self.last_output = now;
     }
 
-    /// Updates the adapter's state.
     pub fn seen(&mut self, now: Time, view: View) {
         let at = view.behind.unwrap_or(now);
         self.done_since = match view.phase {
@@ -196,7 +182,6 @@ impl Lifecycle {
         self.tick(now);
     }
 
-    /// Requests a stop.
     pub fn stop(&mut self, now: Time, stop: Stop) {
         if self.exited.is_some() {
             return;
@@ -263,31 +248,20 @@ impl Lifecycle {
         // Unread output may lift the adapter's limits.
         let seen = self.view.behind.is_none().then(|| [self.tool_limit(), self.after_result()]);
         let seen = seen.into_iter().flatten().flatten();
-        let heard = [self.total(), self.silence().map(|(at, ..)| at)];
-        heard.into_iter().flatten().chain(seen).min()
+        let always = [self.total(), self.silence().map(|(at, ..)| at)];
+        always.into_iter().flatten().chain(seen).min()
     }
 
     pub fn is_between(&self) -> bool {
         self.view.phase == Phase::Between && self.exited.is_none()
     }
 
-    /// Time since the last output.
     pub fn idle(&self, now: Time) -> Duration {
         now.since(self.last_output)
     }
 
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
-    }
-
-    /// True if a step has ended the agent.
-    pub fn killed(&self) -> bool {
-        self.killed
-    }
-
-    /// True once [`Action::Finish`] was given.
-    pub fn finished(&self) -> bool {
-        self.finished
     }
 
     fn start_escalation(&mut self, now: Time, first: i32) {
@@ -300,7 +274,7 @@ impl Lifecycle {
             next: now,
             step: self.limits.grace,
             interrupted: None,
-            asked: now,
+            since: now,
             signalled: false,
         });
     }
@@ -324,25 +298,23 @@ impl Lifecycle {
 }
 
 impl Escalation {
-    /// Handles a repeated stop.
     fn again(&mut self, now: Time, stop: Stop) {
-        let one_wish = now < self.asked + ONE_STOP;
+        let same_stop = now < self.since + ONE_STOP;
         match stop {
             Stop::ReaderGone => {}
-            Stop::Signal(_) if one_wish => {}
-            Stop::Cancel(_) if one_wish && self.signalled => {}
+            Stop::Signal(_) if same_stop => {}
+            Stop::Cancel(_) if same_stop && self.signalled => {}
             Stop::Signal(_) => {
                 if self.signalled {
                     self.rest = VecDeque::from([EscalationStep::Tree]);
                 }
-                (self.next, self.asked) = (now, now);
+                (self.next, self.since) = (now, now);
             }
             Stop::Cancel(_) => self.next = now,
         }
     }
 }
 
-/// Steps from the signal `first` on.
 fn ladder(first: i32) -> VecDeque<EscalationStep> {
     let mut steps = VecDeque::new();
     if first != SIGKILL {

@@ -1,5 +1,4 @@
-//! Replay of recorded sessions, byte for byte. Pure: bytes go in, parts with a place in time are queued; `run` reads,
-//! waits and writes.
+//! Replay of recorded sessions. Pure: bytes go in, parts with a place in time are queued.
 
 pub mod find;
 pub mod pace;
@@ -21,37 +20,19 @@ use select::Jump;
 /// Largest part of a turn kept in memory until it is known to be selected: 64 MiB.
 pub const MAX_KEPT: usize = 64 << 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    AtOnce,
-    /// Each at its place in time.
-    Paced,
-}
-
-/// Treatment of `ts`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    Recorded,
-    /// Replaced by the time at which the event leaves.
-    Now,
-}
-
 #[derive(Debug, Clone)]
 pub struct Options {
     pub select: select::Options,
-    pub mode: Mode,
-    /// Treatment of `ts`.
-    pub stamp: Stamp,
-    /// True if progress is shown.
+    /// True if events leave at their places in time, not at once.
+    pub paced: bool,
+    /// True if `ts` becomes the time at which the event leaves.
+    pub restamp: bool,
     pub watched: bool,
     pub reading: Reading,
 }
 
-/// Start of a source.
 pub struct Begin {
-    /// Name in messages.
     pub name: String,
-    /// Offset of its first byte.
     pub offset: u64,
     /// Counts the lines before the offset, if a line must be named.
     pub lines_before: Box<dyn Fn() -> u64>,
@@ -63,7 +44,6 @@ impl Begin {
     }
 }
 
-/// One or more recordings in sequence.
 pub struct Replay {
     lines: Lines,
     max_line: usize,
@@ -114,12 +94,10 @@ impl Replay {
         self.player.done
     }
 
-    /// True if the selection has begun.
     pub fn has_begun(&self) -> bool {
         self.player.select.begun()
     }
 
-    /// Records the exit of a replayed agent.
     pub fn end(&mut self, exit: Exit) {
         self.player.exit = self.player.exit.or(exit);
     }

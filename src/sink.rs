@@ -1,11 +1,9 @@
-//! Sinks: the interface between delivery (the queue of `tee`, the ledger) and the places that take events. A sink never
-//! keeps a delivery for later and never sleeps between two tries: retries belong to its caller, which has the queue,
-//! the clock and the user's settings.
+//! Sinks: the interface between delivery and the places that take events. A sink never keeps a delivery for later and
+//! never retries: that belongs to its caller, which has queue, clock and settings.
 
 pub mod address;
 mod chat;
 mod command;
-mod discord;
 mod file;
 mod http;
 mod mask;
@@ -18,9 +16,8 @@ pub mod web;
 mod words;
 
 pub use chat::{ChatSink, Service};
-pub use command::{CommandSink, ask, end_commands};
-pub use discord::DiscordSink;
-pub use file::{Existing, FileSink, Reopening, canonical};
+pub use command::{CommandSink, end_commands, probe};
+pub use file::{Existing, FileSink, canonical, reopen_requests, request_reopen};
 pub use http::HttpSink;
 pub(crate) use http::retry_after;
 pub use mask::masked;
@@ -35,7 +32,6 @@ use crate::event::{Event, Type, event_id, part_id};
 pub struct Delivery<'a> {
     /// Delivery id, the same on every run ([`delivery_id`]). Without one it is delivered at most once.
     pub id: Option<&'a str>,
-    /// Its stream; empty where unknown.
     pub stream: &'a str,
     /// One line without its line feed; with [`Form::Bulk`] lines as they came, line feeds included, from line end to
     /// line end (except an overlong line and the input's last).
@@ -43,7 +39,6 @@ pub struct Delivery<'a> {
     pub form: Form,
 }
 
-/// Form of a delivery's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One event, without its line feed.
@@ -54,24 +49,19 @@ pub enum Form {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// Arrived; never sent again.
-    Sent {
-        /// Receipt of the sink (a message id, a `Location`).
-        receipt: Option<String>,
-    },
-    /// Certainly not arrived, and the next try may succeed: a full disk, no connection, a rate limit. Retried with or
-    /// without an id.
-    Retry { wait: Wait, why: String },
+    /// Arrived; never sent again. With the receipt of the sink (a message id, a `Location`).
+    Sent(Option<String>),
+    /// Certainly not arrived, and to be retried: a full disk, no connection, a rate limit.
+    Retry(Wait, String),
     /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
-    Failed { why: String },
+    Failed(String),
     /// In doubt: no answer, or an ambiguous one (a 5xx, a process killed by a signal). Retried only at a sink that is
     /// [`Needs::idempotent`] and with an id; else `--in-doubt` decides.
-    Unknown { wait: Wait, why: String },
+    Unknown(Wait, String),
     /// The sink has ended: neither this delivery, which has not arrived, nor any other will be accepted.
-    Gone { gone: Gone, why: String },
+    Gone(Gone, String),
 }
 
-/// Cause of a sink's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
     /// Its reader has closed the pipe, as `head` does: no failure by the default of `--output-error`.
@@ -79,7 +69,6 @@ pub enum Gone {
     Broken,
 }
 
-/// Requirements of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Accepted form; with [`Form::Bulk`] both, so that lines need not be parsed.
@@ -92,8 +81,9 @@ pub struct Needs {
 
 /// A destination of deliveries. Driven by one thread, which it may block.
 pub trait Sink: Send {
-    /// Requirements; constant.
-    fn needs(&self) -> Needs;
+    fn needs(&self) -> Needs {
+        Needs { form: Form::Event, batch: 1, idempotent: false }
+    }
 
     /// True if it is as fast as a disk: then a short wait is better than a spill to that disk.
     fn is_prompt(&self) -> bool {
@@ -139,7 +129,7 @@ fn one_by_one(
     let mut outcomes = Vec::new();
     for delivery in batch {
         let outcome = deliver(delivery);
-        let go_on = matches!(outcome, SendOutcome::Sent { .. } | SendOutcome::Failed { .. });
+        let go_on = matches!(outcome, SendOutcome::Sent(..) | SendOutcome::Failed(..));
         outcomes.push(outcome);
         if !go_on {
             break;

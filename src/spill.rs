@@ -13,7 +13,6 @@ use rustix::fs::{Mode, OFlags};
 pub(crate) struct SpillFile(File);
 
 impl SpillFile {
-    /// Creates the file in the folder for temporary files.
     pub(crate) fn create() -> io::Result<Self> {
         let folder = std::env::temp_dir();
         let mode = Mode::RUSR | Mode::WUSR;
@@ -32,8 +31,7 @@ impl SpillFile {
         Ok(Self(file.into()))
     }
 
-    /// Writes `parts` one behind another at `at`; returns the position behind them. Separate writes are cheaper than a copy
-    /// that joins the parts.
+    /// Writes `parts` at `at` without joining them; returns the position behind them.
     pub(crate) fn write_at(&self, parts: &[&[u8]], mut at: u64) -> io::Result<u64> {
         for part in parts {
             self.0.write_all_at(part, at)?;

@@ -11,7 +11,7 @@ use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::ledger::Store;
-use crate::run::tee::{self, Files, Interrupts, Named, OnError, Others, Pipes, Tee};
+use crate::run::tee::{self, Named, OnError, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Destination, Payload};
 use crate::sink::{self, Existing, Sink};
@@ -105,13 +105,10 @@ enum Mode {
 
 impl Mode {
     fn on_error(self) -> OnError {
-        let (others, pipes) = match self {
-            Mode::Warn => (Others::GoOn, Pipes::Count),
-            Mode::WarnNopipe => (Others::GoOn, Pipes::Ignore),
-            Mode::Exit => (Others::Stop, Pipes::Count),
-            Mode::ExitNopipe => (Others::Stop, Pipes::Ignore),
-        };
-        OnError { others, pipes }
+        OnError {
+            stop: matches!(self, Mode::Exit | Mode::ExitNopipe),
+            pipes: matches!(self, Mode::Warn | Mode::Exit),
+        }
     }
 }
 
@@ -167,15 +164,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
     }
     let is_file = |address: &Address| matches!(address.place, Destination::File(_));
-    let files = if addresses.iter().any(is_file) { Files::Some } else { Files::None };
     tee::tee(Tee {
-        files,
+        has_files: addresses.iter().any(is_file),
         sinks,
         ledger_sinks,
         queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
         linger: args.linger,
         on_error: args.output_error.on_error(),
-        interrupts: if args.ignore_interrupts { Interrupts::Ignore } else { Interrupts::AtEnd },
+        ignore_interrupts: args.ignore_interrupts,
         reading: args.reading.reading(),
         outcome: args.exit_from_stream.then(Outcome::default),
     })
@@ -205,7 +201,6 @@ fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink
         Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
         Destination::Http(url) => match address.to {
             Payload::Event => Box::new(sink::HttpSink::new(url, &address.web)?),
-            Payload::Discord => Box::new(sink::DiscordSink::new(url, &address.web)?),
             Payload::Chat(service) => {
                 Box::new(sink::ChatSink::new(url, &address.web, service, address.chat.clone())?)
             }

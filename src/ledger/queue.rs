@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
+use super::{Ability, BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
 use crate::backoff::Wait;
 use crate::time::Time;
 use stream::StreamQueue;
@@ -16,7 +16,6 @@ mod stream;
 
 pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
 
-/// Rows of one queue in memory.
 const WINDOW: usize = 256;
 
 /// Rows of all queues in memory, beyond [`LEAST`] each.
@@ -25,30 +24,23 @@ const ROWS: usize = 1 << 16;
 /// Rows that each queue may have in memory in any case.
 const LEAST: usize = 4;
 
-/// Queues of one sink. A queue is examined only when it has changed or its time has come, so that a step does not slow
-/// down with the number of streams.
+/// Queues of one sink. Only changed or due queues are examined, whatever the number of streams.
 #[derive(Debug)]
 pub struct SinkQueue {
     options: Options,
     queues: Vec<StreamQueue>,
     names: HashMap<String, usize>,
-    /// Empty slots.
     free: Vec<usize>,
     /// Changed queues, which may need rows.
     fresh: BTreeSet<usize>,
-    /// Queues to be settled.
     loaded: BTreeSet<usize>,
-    /// Queues to be probed.
     doubtful: BTreeSet<usize>,
     /// Queues that can send, by rank.
     ready: BTreeSet<(Rank, usize)>,
     waiting: BTreeSet<(Time, usize)>,
-    /// Stopped queues.
     held: BTreeSet<usize>,
-    /// Queues of deliveries under way.
     handed: HashMap<u64, usize>,
     next_at: Time,
-    /// Failures of the sink in a row.
     failures: u32,
     dropped: u64,
 }
@@ -56,11 +48,9 @@ pub struct SinkQueue {
 /// Order of queues: fewest failures in a row first, then oldest.
 type Rank = (u32, u64, u8);
 
-/// Reason for a stopped queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// The user must decide.
-    Person,
+    User,
     /// Its first delivery is out of tries until the next run.
     NextRun,
 }
@@ -120,7 +110,7 @@ impl SinkQueue {
     }
 
     #[cfg(test)]
-    pub(super) fn lanes_in_use(&self) -> usize {
+    pub(super) fn queues_in_use(&self) -> usize {
         self.names.len()
     }
 
@@ -131,17 +121,15 @@ impl SinkQueue {
     }
 
     /// Answers [`Step::Load`] with open rows in order; fewer than requested are all.
-    pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<RowHead>) {
+    pub fn loaded(&mut self, now: Time, stream: &str, requested: usize, rows: Vec<RowHead>) {
         let n = self.queue(stream);
-        self.queues[n].take_rows(now, asked, rows);
+        self.queues[n].take_rows(now, requested, rows);
         self.touch(n);
     }
 
     /// Drops a row whose hash failed; later rows no longer wait for it.
     pub fn forget(&mut self, position: u64) {
-        let Some(n) = self.handed.remove(&position) else {
-            return;
-        };
+        let Some(n) = self.handed.remove(&position) else { return };
         self.queues[n].rows.retain(|row| row.position != position);
         self.queues[n].begun.retain(|row| row.position != position);
         self.touch(n);
@@ -190,7 +178,8 @@ impl SinkQueue {
             Some(wait) => {
                 queue.failures = queue.failures.saturating_add(1);
                 // Where a duplicate is possible, every resend counts as a try.
-                let risk = row.state == State::Sending && !options.is_idempotent();
+                let idempotent = matches!(options.ability, Ability::Idempotent(_));
+                let risk = row.state == State::Sending && !idempotent;
                 if wait == Wait::Failed || risk {
                     row.tries = row.tries.saturating_add(1);
                     row.fails = row.fails.saturating_add(1);
@@ -209,8 +198,7 @@ impl SinkQueue {
         change
     }
 
-    /// Records the answer to a probe.
-    pub fn answered(&mut self, now: Time, position: u64, asked: ProbeAnswer) -> Option<Change> {
+    pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
@@ -218,7 +206,7 @@ impl SinkQueue {
         let row = queue.rows.iter_mut().find(|r| r.position == position)?;
         let mut note = None;
         row.changed = now;
-        match asked {
+        match answer {
             ProbeAnswer::Sent => {
                 row.state = State::Sent;
                 note = Some("found there".to_owned());
@@ -258,9 +246,9 @@ impl SinkQueue {
             if !changes.is_empty() {
                 return Step::Change(changes);
             }
-            let asks = self.asks(now);
-            if !asks.is_empty() {
-                return Step::Ask(asks);
+            let probes = self.probes(now);
+            if !probes.is_empty() {
+                return Step::Probe(probes);
             }
             if let Some(step) = self.pick(now) {
                 return step;
@@ -282,7 +270,7 @@ impl SinkQueue {
             }
             if queue.held.is_some() {
                 self.held.insert(n);
-            } else if queue.asks(now, &options).next().is_some() {
+            } else if queue.probes(now, &options).next().is_some() {
                 self.doubtful.insert(n);
             } else if let Some(rank) = queue.rank(now, &options, 0) {
                 self.ready.insert((rank, n));
@@ -299,17 +287,16 @@ impl SinkQueue {
         changes
     }
 
-    fn asks(&mut self, now: Time) -> Vec<u64> {
-        let mut asks = Vec::new();
+    fn probes(&mut self, now: Time) -> Vec<u64> {
+        let mut probes = Vec::new();
         for n in std::mem::take(&mut self.doubtful) {
-            let before = asks.len();
-            asks.extend(self.queues[n].asks(now, &self.options));
-            self.handed.extend(asks.iter().skip(before).map(|position| (*position, n)));
+            let before = probes.len();
+            probes.extend(self.queues[n].probes(now, &self.options));
+            self.handed.extend(probes.iter().skip(before).map(|position| (*position, n)));
         }
-        asks
+        probes
     }
 
-    /// Marks a queue as changed.
     fn touch(&mut self, n: usize) {
         match self.queues[n].place.take() {
             Some(QueuePlace::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
@@ -341,14 +328,12 @@ impl SinkQueue {
     }
 }
 
-/// Set that holds a queue.
 #[derive(Debug, Clone, Copy)]
 enum QueuePlace {
     Ready(Rank),
     Waiting(Time),
 }
 
-/// Applies the policy for a delivery in doubt.
 fn doubt(policy: InDoubt, row: &mut RowHead) {
     match policy {
         InDoubt::Resend => {

@@ -27,8 +27,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Parses `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`, with the signal behind the status. Further
-/// elements are skipped without a copy, because lines may be long.
+/// Parses `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status, {"signal": n}]`; skips the rest.
 pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     let Parts { ms, kind, data, more } = serde_json::from_slice(line).map_err(|e| {
         let text = std::str::from_utf8(line).unwrap_or_default();
@@ -64,7 +63,6 @@ pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     })
 }
 
-/// First four elements of an entry, unparsed.
 struct Parts<'a> {
     ms: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,

@@ -31,7 +31,6 @@ const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 const OBEY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Continues of a stopped guardian before it is killed.
 const MAX_NUDGES: u32 = 1000;
 
 /// Stdin of the agent.
@@ -45,7 +44,6 @@ pub enum Stdin {
     Pipe,
 }
 
-/// Stdin, stdout and stderr of the agent.
 #[derive(Debug)]
 pub(super) enum Wires {
     Pipes(Stdin),
@@ -54,10 +52,8 @@ pub(super) enum Wires {
 
 #[derive(Debug)]
 pub(super) struct SpawnError {
-    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if a resource of spile is
-    /// missing.
+    /// 127: no such command; 126: not executable, as `env` has it; 125: a resource of spile is missing.
     pub exit: Exit,
-    /// Message with the command's name.
     pub message: String,
 }
 
@@ -67,7 +63,6 @@ impl SpawnError {
         Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
     }
 
-    /// A resource of spile itself could not be had.
     pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
         // A command line too long for the guardian is too long for the agent.
         let too_long = e.raw_os_error() == Some(libc::E2BIG);
@@ -76,7 +71,6 @@ impl SpawnError {
     }
 }
 
-/// A started agent, behind its guardian.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub pid: i32,
@@ -88,17 +82,16 @@ pub(super) struct Agent {
     reader: Reader,
     /// Inherited children, of a shell that became wrap by `exec`.
     spare: Vec<Pid>,
-    ended: Option<Ended>,
-    guarded: Guarded,
+    pub ended: Option<Ended>,
+    pub guarded: Guarded,
     /// Deadline for outstanding orders, and their number.
-    owes: Option<(Time, u32)>,
+    orders_due: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
-    disobeyed: bool,
-    news: Vec<News>,
+    pub disobeyed: bool,
+    pub news: Vec<News>,
     unkillable: Vec<i32>,
 }
 
-/// Change of a living agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
     /// Stopped by this signal, not by an order.
@@ -106,7 +99,6 @@ pub(super) enum News {
     Continued,
 }
 
-/// State of the guardian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guarded {
     Yes,
@@ -146,7 +138,7 @@ pub(super) fn spawn(
         spare,
         ended: None,
         guarded: Guarded::Yes,
-        owes: None,
+        orders_due: None,
         disobeyed: false,
         news: Vec::new(),
         unkillable: Vec::new(),
@@ -203,8 +195,7 @@ fn start_guardian(
             if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
                 command.env("TERM", "xterm-256color");
             }
-            // The guardian leads the session: when a leader ends, the system hangs up the terminal and discards unread
-            // output.
+            // The guardian leads the session: when a leader ends, the terminal hangs up and discards unread output.
             // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
             unsafe { command.pre_exec(pty::lead) }
         }
@@ -225,15 +216,6 @@ impl Agent {
         self.control.as_fd()
     }
 
-    pub(super) fn ended(&self) -> Option<Ended> {
-        self.ended
-    }
-
-    pub(super) fn guarded(&self) -> Guarded {
-        self.guarded
-    }
-
-    /// Reads messages of the guardian; blocks if there is none.
     pub(super) fn listen(&mut self) {
         let mut buf = [0; SIZE * 8];
         match self.control.read(&mut buf) {
@@ -254,8 +236,8 @@ impl Agent {
                 Message::Stopped(signal) => self.news.push(News::Stopped(signal)),
                 Message::Continued => self.news.push(News::Continued),
                 Message::Obeyed => {
-                    let owes = self.owes.filter(|(_, orders)| *orders > 1);
-                    self.owes = owes.map(|(until, orders)| (until, orders - 1));
+                    let orders_due = self.orders_due.filter(|(_, orders)| *orders > 1);
+                    self.orders_due = orders_due.map(|(until, orders)| (until, orders - 1));
                 }
                 Message::Left(pid) if !self.unkillable.contains(&pid) => self.unkillable.push(pid),
                 _ => {}
@@ -263,22 +245,15 @@ impl Agent {
         }
     }
 
-    pub(super) fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
-    }
-
-    /// True if a message arrives within `time`.
     fn is_ready(&self, time: Timespec) -> bool {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
-    /// True if the agent itself cannot be killed.
-    pub(super) fn is_immortal(&self) -> bool {
+    pub(super) fn is_unkillable(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
-    /// Orders an escalation step.
     pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
         match step {
             // Sent on stdin or typed at the terminal by the host.
@@ -294,8 +269,8 @@ impl Agent {
 
     fn order(&mut self, now: Time, message: Message) {
         if self.guarded == Guarded::Yes && self.control.write_all(&message.bytes()).is_ok() {
-            let (until, orders) = self.owes.unwrap_or((now + OBEY_WITHIN, 0));
-            self.owes = Some((until, orders + 1));
+            let (until, orders) = self.orders_due.unwrap_or((now + OBEY_WITHIN, 0));
+            self.orders_due = Some((until, orders + 1));
             self.nudge();
         }
     }
@@ -307,13 +282,12 @@ impl Agent {
         }
     }
 
-    pub(super) fn look_after_guardian(&self) {
+    pub(super) fn continue_guardian(&self) {
         if self.is_guardian_stopped() {
             self.nudge();
         }
     }
 
-    /// Kills a stopped guardian; returns whether it was.
     pub(super) fn kill_if_stopped(&mut self) -> bool {
         let stopped = self.is_guardian_stopped();
         if stopped {
@@ -340,13 +314,13 @@ impl Agent {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.owes.map(|(until, _)| until)
+        self.orders_due.map(|(until, _)| until)
     }
 
     /// Kills a guardian whose deadline has passed; see [`Agent::lose_guardian`].
     pub(super) fn on_time(&mut self, now: Time) {
-        if self.owes.is_some_and(|(until, _)| until <= now) {
-            self.owes = None;
+        if self.orders_due.is_some_and(|(until, _)| until <= now) {
+            self.orders_due = None;
             self.kill_guardian();
         }
     }
@@ -364,16 +338,11 @@ impl Agent {
         left
     }
 
-    pub(super) fn has_disobeyed(&self) -> bool {
-        self.disobeyed
-    }
-
-    /// Orders the guardian to kill the rest and exit.
     pub(super) fn finish(&mut self) {
         if self.guarded == Guarded::Yes {
             self.guarded = Guarded::Finishing;
             let _ = self.control.shutdown(Shutdown::Write);
-            self.owes = None;
+            self.orders_due = None;
             self.nudge();
         }
     }
@@ -394,7 +363,7 @@ impl Agent {
 
     /// Handles a closed socket: the guardian has finished, or was killed and wrap takes over.
     fn lose_guardian(&mut self) {
-        self.owes = None;
+        self.orders_due = None;
         self.see_guardian_out();
         let in_order = self.guardian.wait().is_ok_and(|status| status.success());
         if in_order && self.guarded == Guarded::Finishing {

@@ -1,5 +1,5 @@
-//! Control socket of a wrap: `spile ps`, `spile cancel` and others query and cancel the run through it. A client can
-//! neither block the run nor make it fail. Protocol: docs/control.md.
+//! Control socket of a wrap, for `spile ps`, `spile cancel` and others (docs/control.md). A client can neither block
+//! nor fail a run.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -48,7 +48,7 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).ok()?;
     // SAFETY: the descriptor is open, and the place is of the type and the size that the option has.
-    let asked = unsafe {
+    let status = unsafe {
         libc::getsockopt(
             stream.as_raw_fd(),
             libc::SOL_SOCKET,
@@ -58,16 +58,15 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
         )
     };
     let pid = u32::try_from(peer.pid).ok().filter(|pid| *pid > 0);
-    (asked == 0).then_some((peer.uid, pid))
+    (status == 0).then_some((peer.uid, pid))
 }
 
-/// User of a socket's peer.
 #[cfg(not(target_os = "linux"))]
 fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     let (mut user, mut group) = (0, 0);
     // SAFETY: the descriptor is open and both pointers are to places of the right type.
-    let asked = unsafe { libc::getpeereid(stream.as_raw_fd(), &mut user, &mut group) };
-    (asked == 0).then_some((user, None))
+    let status = unsafe { libc::getpeereid(stream.as_raw_fd(), &mut user, &mut group) };
+    (status == 0).then_some((user, None))
 }
 
 const SOCKET: &str = "sock";

@@ -1,5 +1,4 @@
-//! Loop of a wrap with a command: both outputs, the exit, signals and the reader, polled at one place.
-//! [`crate::lifecycle`] decides, this loop acts.
+//! Loop of a wrap with a command. [`crate::lifecycle`] decides, this loop polls and acts.
 
 mod backlog;
 mod console;
@@ -9,9 +8,8 @@ mod requests;
 mod steer;
 mod wait;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -34,6 +32,7 @@ use crate::time::Time;
 use console::Console;
 use feed::{Feed, Prompts, Wants};
 use requests::PendingRequests;
+use wait::Whose;
 
 /// Output that may wait for the reader, in bytes; past that the agent's output waits in the spool.
 const MAX_PENDING: usize = 1 << 20;
@@ -64,24 +63,8 @@ pub struct Plan {
 
 /// Runs an agent to its end; its output goes through `tap` to stdout. No process of it is left.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    let program = plan.argv.first().cloned().unwrap_or_default();
-    let ours = |what: &str, e: &io::Error| SpawnError::ours(&program, what, e);
-    let (wires, console) = match console::wire(&plan) {
-        Ok(wired) => wired,
-        Err(e) => {
-            return Ok(spawn_failed(tap, &mut plan, &ours("there is no terminal for it", &e)));
-        }
-    };
-    let job: &[i32] = match console {
-        Some(_) => &[SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH],
-        None => &[SIGCHLD, SIGCONT, SIGTSTP],
-    };
-    let signals = match Signals::catch(&[&ENDS, job].concat(), OnRepeat::Report) {
-        Ok(signals) => signals,
-        Err(e) => return Ok(spawn_failed(tap, &mut plan, &ours("spile cannot catch signals", &e))),
-    };
-    match child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd)) {
-        Ok(agent) => {
+    match start(&plan) {
+        Ok((agent, console, signals)) => {
             let shown = plan.shown.clone();
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
@@ -89,6 +72,18 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
     }
+}
+
+fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), SpawnError> {
+    let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
+    let ours = |what| move |e| SpawnError::ours(program, what, &e);
+    let (wires, console) = console::wire(plan).map_err(ours("there is no terminal for it"))?;
+    let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
+    caught.extend(console.as_ref().map(|_| SIGWINCH));
+    let signals = Signals::catch(&caught, OnRepeat::Report);
+    let signals = signals.map_err(ours("spile cannot catch signals"))?;
+    let agent = child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd))?;
+    Ok((agent, console, signals))
 }
 
 fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
@@ -127,7 +122,7 @@ struct Host<'a> {
     /// True if the pipes were closed while another process held them.
     detached: bool,
     finish_by: Option<Time>,
-    said_end: bool,
+    end_emitted: bool,
     left: Vec<i32>,
     /// True if the reader is not waited for.
     abandoned: bool,
@@ -146,7 +141,7 @@ impl<'a> Host<'a> {
         let now = clock.now();
         let mut life = Lifecycle::new(now, plan.limits.clone());
         if let Some(console) = &mut console {
-            life.at_terminal();
+            life.has_terminal = true;
             console.enter();
         }
         Ok(Self {
@@ -170,7 +165,7 @@ impl<'a> Host<'a> {
             dies_of: Death::default(),
             detached: false,
             finish_by: None,
-            said_end: false,
+            end_emitted: false,
             left: Vec::new(),
             abandoned: false,
             requests: PendingRequests::default(),
@@ -185,31 +180,32 @@ impl<'a> Host<'a> {
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
+            let is = |whose: Whose| ready.contains(&whose);
             self.tap.guard().set_ahead(self.clock.ahead());
-            if ready.signal {
+            if is(Whose::Signal) {
                 self.on_signals();
             }
-            if ready.reader_gone {
+            if is(Whose::Reader) {
                 self.lose_reader();
             }
-            if ready.guardian {
+            if is(Whose::Guardian) {
                 self.read_guardian();
             }
-            if ready.stdout {
+            if is(Whose::Stdout) {
                 self.read(Source::Stdout, &mut buf)?;
             }
-            if ready.stderr {
+            if is(Whose::Stderr) {
                 self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.deaf {
+            if is(Whose::StdinClosed) {
                 self.feed = None;
-            } else if ready.feed {
+            } else if is(Whose::Feed) {
                 self.feed(&mut buf);
             }
-            if ready.control {
+            if is(Whose::Control) {
                 self.serve();
             }
-            if ready.keys {
+            if is(Whose::Keys) {
                 self.read_keys(&mut buf);
             }
             self.on_console();
@@ -225,12 +221,12 @@ impl<'a> Host<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.abandoned || (self.said_end && (self.output.pending() == 0 || self.reader_gone))
+        self.abandoned || (self.end_emitted && (self.output.pending() == 0 || self.reader_gone))
     }
 
     fn deadline(&self) -> Option<Time> {
         let tap = self.tap.deadline().filter(|_| self.spool.is_empty());
-        let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
+        let finish = self.finish_by.filter(|_| !self.end_emitted && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
         // The end of a stdin that is not ours to read is not signalled.
@@ -250,7 +246,7 @@ impl<'a> Host<'a> {
             let now = self.clock.now();
             let again = self.dies_of.request(now, signal);
             // The agent has ended and the reader does not read: a repeated signal ends the wait.
-            self.abandoned |= again && self.life.finished();
+            self.abandoned |= again && self.life.finished;
             // The meaning of any other signal to the agent is unknown.
             let known = [SIGINT, SIGHUP, SIGQUIT].contains(&signal);
             self.life.stop(now, Stop::Signal(if known { signal } else { SIGTERM }));
@@ -258,7 +254,6 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Stops an agent whose events have no reader any more.
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
@@ -271,8 +266,8 @@ impl<'a> Host<'a> {
     fn read_guardian(&mut self) {
         self.agent.listen();
         self.note_exit();
-        if self.agent.guarded() == Guarded::Lost && !self.said_end {
-            let message = match self.agent.has_disobeyed() {
+        if self.agent.guarded == Guarded::Lost && !self.end_emitted {
+            let message = match self.agent.disobeyed {
                 true => "the guardian did not obey: it was killed, and the agent with it",
                 false => "the guardian was killed, and the agent with it",
             };
@@ -281,15 +276,15 @@ impl<'a> Host<'a> {
     }
 
     fn note_exit(&mut self) {
-        for news in self.agent.take_news() {
+        for news in std::mem::take(&mut self.agent.news) {
             self.emit_news(news);
         }
-        if self.agent.is_immortal() {
+        if self.agent.is_unkillable() {
             // An unkillable agent is reported at the end.
             self.life.exited(self.clock.now());
             self.act();
         }
-        if let Some(ended) = self.agent.ended() {
+        if let Some(ended) = self.agent.ended {
             self.note_interrupt(ended);
             self.life.exited(self.clock.now());
             self.act();
@@ -301,9 +296,7 @@ impl<'a> Host<'a> {
             Source::Stderr => &mut self.agent.stderr,
             _ => &mut self.agent.stdout,
         };
-        let Some(fd) = pipe else {
-            return Ok(());
-        };
+        let Some(fd) = pipe else { return Ok(()) };
         match input::read(fd.as_fd(), buf).context("cannot read the agent's output")? {
             Read::Later => {}
             Read::End => {
@@ -347,24 +340,23 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
-        self.see();
+        self.update_view();
         self.agent.on_time(now);
         self.life.tick(now);
         self.act();
         let late = self.finish_by.is_some_and(|at| at <= now) && !self.agent.kill_if_stopped();
-        let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost) || late;
-        if self.life.finished() && gone && self.spool.is_empty() && !self.said_end {
+        let gone = matches!(self.agent.guarded, Guarded::Finished | Guarded::Lost) || late;
+        if self.life.finished && gone && self.spool.is_empty() && !self.end_emitted {
             self.emit_end(now);
         }
     }
 
-    /// Updates the lifecycle's view of the adapter.
-    fn see(&mut self) {
+    fn update_view(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
         let typing = self.console.as_ref().is_some_and(Console::is_typing);
         let more = self.feed.is_some() || typing;
         let has_result = self.tap.has_result();
-        let more = more || has_result && self.may_be_asked();
+        let more = more || has_result && self.may_prompt();
         let guard = self.tap.guard();
         let phase = match (guard.any_turn_open(), guard.all_turns()) {
             (true, _) => Phase::InTurn,
@@ -391,13 +383,12 @@ impl<'a> Host<'a> {
     }
 
     /// True if the agent may read another prompt from an inherited stdin.
-    fn may_be_asked(&self) -> bool {
+    fn may_prompt(&self) -> bool {
         let takes =
             |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
         self.inherited.is_some_and(takes) && !input::has_ended()
     }
 
-    /// Carries out the lifecycle's actions.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {

@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::ledger::Change;
 use crate::sink;
 
 pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
@@ -30,7 +29,6 @@ pub struct Store {
     db: Connection,
     pub path: PathBuf,
     _lock: File,
-    /// Highest position in use.
     last: u64,
     /// Numbers and addresses of the sinks, by number.
     sinks: Vec<(i64, String)>,
@@ -55,13 +53,6 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens or creates the ledger at `path`: locks it, verifies pages and rows, and writes to it once, so that a
-    /// failure is known before anything is sent.
-    pub fn open(path: &Path) -> Result<Self> {
-        open::open(path)
-    }
-
-    /// Number of the sink with this address.
     pub fn sink(&mut self, address: &str) -> Result<i64> {
         if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
             return Ok(*number);
@@ -118,12 +109,6 @@ impl Store {
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Makes transitions durable, all or none.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<()> {
-        self.begin(changes, &[]).map(drop)
-    }
-
-    /// Number of open deliveries at this sink.
     pub fn owed(&self, sink: i64) -> Result<u64> {
         let mut count =
             self.db.prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
@@ -152,14 +137,13 @@ impl Store {
             // A failed commit may be on disk or not, and a second fsync would not tell.
             self.broken = Some(format!("cannot be written, so nothing more is sent: {e:#}"));
             e.context(format!(
-                "the ledger {} cannot be written: nothing more is sent; make room or mend the disk and run it again",
+                "the ledger {} cannot be written: nothing more is sent; free disk space or repair the disk, then run it again",
                 self.path.display()
             ))
         })
     }
 }
 
-/// Digest of a delivery id and its content.
 pub type Digest = [u8; 16];
 
 pub fn digest(id: &str, content: &[u8]) -> Digest {
@@ -167,15 +151,12 @@ pub fn digest(id: &str, content: &[u8]) -> Digest {
     std::array::from_fn(|n| all[n])
 }
 
-/// Deliveries selected by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// All that failed or are in doubt.
     All,
     Ids(&'a [String]),
 }
 
-/// Decision about deliveries that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolve {
     /// They did not arrive: send them.

@@ -32,9 +32,8 @@ const MAX_PENDING: usize = 256 << 10;
 /// Time that other inputs wait for the end of an overlong line before it is cut.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// An input: an owned descriptor, or stdin.
 #[derive(Debug)]
-pub struct Input(Option<OwnedFd>);
+pub struct Input(pub(super) Option<OwnedFd>);
 
 pub fn stdin() -> Input {
     Input(None)
@@ -84,12 +83,6 @@ impl Input {
     }
 }
 
-impl From<OwnedFd> for Input {
-    fn from(fd: OwnedFd) -> Self {
-        Input(Some(fd))
-    }
-}
-
 /// Merges `inputs`, in the order of the sources of `merge`, into stdout. `children` are agents started for it: they
 /// receive its signals, and their statuses count.
 pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Result<Exit> {
@@ -100,7 +93,6 @@ pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Resu
 
 struct Many<'a> {
     merge: &'a mut Merge,
-    /// `None` once ended.
     inputs: Vec<Option<Input>>,
     widened: Vec<bool>,
     children: Vec<Child>,
@@ -111,7 +103,7 @@ struct Many<'a> {
     stopping: Stopping,
     reader_gone: bool,
     cannot_write: bool,
-    said_end: bool,
+    end_emitted: bool,
     /// Last input whose long line held up the others.
     last_favoured: Option<usize>,
 }
@@ -138,7 +130,7 @@ impl<'a> Many<'a> {
             stopping: Stopping::default(),
             reader_gone: false,
             cannot_write: false,
-            said_end: false,
+            end_emitted: false,
             last_favoured: None,
         })
     }
@@ -146,12 +138,12 @@ impl<'a> Many<'a> {
     fn run(&mut self) -> Result<()> {
         let mut buf = vec![0; input::CHUNK];
         loop {
-            if self.inputs.iter().all(Option::is_none) && !self.said_end && !self.reader_gone {
-                self.said_end = true;
+            if self.inputs.iter().all(Option::is_none) && !self.end_emitted && !self.reader_gone {
+                self.end_emitted = true;
                 self.merge.on_end(self.clock.now(), &mut self.io);
                 self.write();
             }
-            if self.reader_gone || (self.said_end && self.output.pending() == 0) {
+            if self.reader_gone || (self.end_emitted && self.output.pending() == 0) {
                 return Ok(());
             }
             let ready = self.wait()?;
@@ -219,9 +211,7 @@ impl<'a> Many<'a> {
     }
 
     fn read_one(&mut self, n: usize, buf: &mut [u8]) {
-        let Some(Some(input)) = self.inputs.get(n) else {
-            return;
-        };
+        let Some(Some(input)) = self.inputs.get(n) else { return };
         let now = self.clock.now();
         match input::read(input.fd(), buf) {
             Ok(Read::Later) => {}
@@ -257,8 +247,7 @@ impl<'a> Many<'a> {
                 // It has reached the children, too, if it was sent to the job; a second one is harmless.
                 Some(signal @ (Signal::INT | Signal::HUP)) => {
                     self.pass_on(signal);
-                    // The upstream of a pipe and the children have output left. Files, and FIFOs that no process of
-                    // this job writes, are left at once.
+                    // A pipe's upstream and children have output left; files and FIFOs of other jobs are left at once.
                     let person = rustix::termios::isatty(rustix::stdio::stdin());
                     let filter = self.live().any(Input::is_stdin) && !person;
                     if !job && !filter && self.children.is_empty() {
@@ -270,10 +259,9 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// End of reading. Children are read to their end.
     fn deadline(&self) -> Option<Time> {
         let reads = self.children.is_empty() && self.live().next().is_some();
-        self.stopping.deadline().filter(|_| reads)
+        self.stopping.until.filter(|_| reads)
     }
 
     fn live(&self) -> impl Iterator<Item = &Input> {
@@ -284,7 +272,6 @@ impl<'a> Many<'a> {
         self.inputs.fill_with(|| None);
     }
 
-    /// Sends a signal to the children.
     fn pass_on(&self, signal: Signal) {
         for child in &self.children {
             let _ = kill_process(Pid::from_child(child), signal);
@@ -308,7 +295,6 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// Waits for the children and combines all statuses.
     fn exit(mut self) -> Exit {
         let mut exit = self.merge.exit();
         // Agents that merge stopped for it do not count.

@@ -2,7 +2,6 @@
 
 use rustix::process::WaitStatus;
 
-/// Length of a message in bytes.
 pub(super) const SIZE: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +75,6 @@ impl Message {
     }
 }
 
-/// Decoder of the byte stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     held: Vec<u8>,
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_heard() {
-        let said = [
+        let sent = [
             Message::Started(7),
             Message::NotStarted(2),
             Message::Exited(256),
@@ -117,10 +115,10 @@ mod tests {
             Message::KillTree,
         ];
         let mut reader = Reader::default();
-        for byte in said.iter().flat_map(|m| m.bytes()) {
+        for byte in sent.iter().flat_map(|m| m.bytes()) {
             reader.feed(&[byte]);
         }
-        let heard: Vec<Message> = std::iter::from_fn(|| reader.next()).collect();
-        assert_eq!(heard, said);
+        let received: Vec<Message> = std::iter::from_fn(|| reader.next()).collect();
+        assert_eq!(received, sent);
     }
 }

@@ -12,7 +12,6 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 /// Longest name of a lock file, in bytes; a longer key is refused.
 const MAX_NAME: usize = 200;
 
-/// Error: another run holds the lock.
 #[derive(Debug)]
 pub struct Taken {
     key: String,
@@ -65,7 +64,7 @@ fn name(key: &str) -> Result<String> {
         }
     }
     if key.is_empty() || name.len() > MAX_NAME {
-        bail!("the key of --once must not be empty, and be a name, not a text: a shorter one");
+        bail!("the key of --once must not be empty, and be shorter");
     }
     Ok(name)
 }
@@ -73,8 +72,7 @@ fn name(key: &str) -> Result<String> {
 /// Longest path of the folder in bytes: a socket in it fits into 107.
 const MAX_FOLDER: usize = 77;
 
-/// Folder for sockets and locks of this user, created if missing: in XDG_RUNTIME_DIR, or if that is unusable in TMPDIR,
-/// or in /tmp. The error is that of the first.
+/// Private folder for sockets and locks, in XDG_RUNTIME_DIR, TMPDIR or /tmp; the error is that of the first.
 pub(super) fn runtime_folder() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|f| f.is_absolute());

@@ -16,7 +16,6 @@ use rustix::termios::{
 
 #[derive(Debug)]
 pub(super) struct Pty {
-    /// Non-blocking.
     pub master: OwnedFd,
     /// Closed here once the agent has it: otherwise its output does not end.
     pub slave: OwnedFd,
@@ -24,8 +23,7 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Opens a terminal of this size with the modes of `like`, or without echo: input fed to the agent is no output of
-    /// it.
+    /// Opens a terminal of this size with the modes of `like`, or without echo.
     pub(super) fn open(size: Winsize, like: Option<&Termios>) -> io::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::io::fcntl_setfd(&master, FdFlags::CLOEXEC)?;
@@ -63,9 +61,7 @@ pub(super) struct Queue(CString);
 impl Queue {
     /// True if the agent has read all input, ends of files included.
     pub(super) fn is_empty(&self) -> bool {
-        let Ok(side) = open_side(&self.0) else {
-            return false;
-        };
+        let Ok(side) = open_side(&self.0) else { return false };
         let mut fds = [PollFd::new(&side, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
     }

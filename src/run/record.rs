@@ -16,7 +16,7 @@ use crate::time::Time;
 pub struct Record {
     file: File,
     started: Time,
-    failed: Option<io::Error>,
+    pub(super) failed: Option<io::Error>,
 }
 
 impl Record {
@@ -40,7 +40,6 @@ impl Record {
         }
     }
 
-    /// Records output of stdout (`o`) or stderr (`e`).
     pub(super) fn read(&mut self, now: Time, from: &str, bytes: &[u8]) {
         let data = match std::str::from_utf8(bytes) {
             Ok(text) => json!(text),
@@ -59,11 +58,6 @@ impl Record {
             Ended::Eof => json!([ms, "x", 0]),
         };
         self.line(&line);
-    }
-
-    /// Error that made the recording incomplete.
-    pub(super) fn failed(&self) -> Option<&io::Error> {
-        self.failed.as_ref()
     }
 
     fn millis(&self, now: Time) -> u64 {

@@ -23,9 +23,8 @@ pub(super) const ENDS: [i32; 11] = [
 ];
 
 /// Grace of a filter's upstream when both receive a SIGTERM: wrap's default grace and a second.
-const LAST_WORDS: Duration = Duration::from_secs(6);
+const UPSTREAM_GRACE: Duration = Duration::from_secs(6);
 
-/// Signals caught for a loop.
 pub(super) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
 }
@@ -58,9 +57,7 @@ impl Signals {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnRepeat {
-    /// Default action, once [`ONE_STOP`] has passed.
     Default,
-    /// Reported like the first.
     Report,
 }
 
@@ -100,29 +97,24 @@ impl Death {
     }
 }
 
-/// Effect of signals on a loop that reads from an upstream.
 #[derive(Debug, Default)]
 pub(super) struct Stopping {
     death: Death,
     /// End of reading, whether or not the input has ended.
-    until: Option<Time>,
+    pub until: Option<Time>,
 }
 
 impl Stopping {
     /// Records a signal. SIGINT and SIGHUP reach the upstream too, and its end is waited for; after a SIGTERM only if
-    /// the upstream is of the same job (`fed`), for [`LAST_WORDS`].
+    /// the upstream is of the same job (`fed`), for [`UPSTREAM_GRACE`].
     pub(super) fn request(&mut self, now: Time, signal: i32, fed: impl FnOnce() -> bool) {
         self.death.request(now, signal);
         let until = match signal {
             SIGINT | SIGHUP => return,
-            SIGTERM if fed() => now + LAST_WORDS,
+            SIGTERM if fed() => now + UPSTREAM_GRACE,
             _ => now,
         };
         self.until = Some(self.until.map_or(until, |at| at.min(until)));
-    }
-
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.until
     }
 
     pub(super) fn is_due(&self, now: Time) -> bool {
@@ -144,7 +136,6 @@ fn ignored(signal: i32) -> bool {
     }
 }
 
-/// Ignores a signal, as `nohup` does.
 pub(super) fn ignore(signal: i32) {
     // SAFETY: SIG_IGN is a valid action, and nothing of ours is called.
     unsafe {
@@ -160,9 +151,9 @@ pub(super) fn heed(signals: &[i32]) {
 }
 
 /// Calls `handler`, which must be async-signal-safe, on SIGHUP.
-pub(super) fn on_hangup(hear: fn()) -> io::Result<()> {
+pub(super) fn on_hangup(handler: fn()) -> io::Result<()> {
     // SAFETY: an atomic counter is all that the callers' functions touch.
-    unsafe { signal_hook::low_level::register(SIGHUP, hear) }.map(|_| ())
+    unsafe { signal_hook::low_level::register(SIGHUP, handler) }.map(|_| ())
 }
 
 /// Discards a signal in this process; child processes have its default action.

@@ -1,5 +1,4 @@
-//! Queue in front of a slow consumer: first in memory, then in a spill file. Holds an agent's output while the reader of
-//! the events is slow, and events while a sink is slow.
+//! Queue in front of a slow consumer: first in memory, then in a spill file.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +9,6 @@ use crate::time::Time;
 /// Capacity of a spool, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SpoolLimits {
-    /// Bytes in memory.
     pub memory: usize,
     /// Bytes in the file; past that the agent is held back, or the sink given up.
     pub file: u64,
@@ -25,7 +23,6 @@ pub(super) enum Source {
     Cancel,
     /// Fails the open turn; the bytes are the code, a NUL and the message.
     Fail,
-    /// A cancel request from the control socket.
     Ask,
 }
 
@@ -36,7 +33,6 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
 }
 
-/// Item of a spool: a payload and a fixed-size head.
 pub(super) trait Stored: Sized {
     fn head(&self) -> RecordHead;
     fn bytes(&self) -> &[u8];
@@ -70,26 +66,24 @@ impl Stored for Frame {
 /// Bytes in front of a payload in the file: number, tag, length.
 const HEADER: usize = 13;
 
-/// Memory of an item besides its payload.
 const OVERHEAD: usize = 64;
 
 /// Bytes that were read before their blocks return to the file system.
 const FREE_EVERY: u64 = 16 << 20;
 
-/// A first-in, first-out queue of items.
 #[derive(Debug)]
 pub(super) struct Spool<T = Frame> {
     limits: SpoolLimits,
     memory: VecDeque<T>,
     in_memory: usize,
     file: Option<SpillFile>,
-    /// Unread part of the file.
     read: u64,
     written: u64,
     freed: u64,
     /// Items behind the file, once it could not be written any more.
     tail: VecDeque<T>,
-    failed: Option<io::Error>,
+    /// The error because of which the file takes less than its limit.
+    pub failed: Option<io::Error>,
 }
 
 impl<T: Stored> Spool<T> {
@@ -127,11 +121,6 @@ impl<T: Stored> Spool<T> {
         }
     }
 
-    /// The error because of which the file takes less than its limit.
-    pub(super) fn failed(&self) -> Option<&io::Error> {
-        self.failed.as_ref()
-    }
-
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.limits);
     }
@@ -163,7 +152,6 @@ impl<T: Stored> Spool<T> {
         Ok(())
     }
 
-    /// Removes the oldest item.
     pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.memory.is_empty() {
             self.refill()?;

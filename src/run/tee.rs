@@ -1,5 +1,4 @@
-//! Loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, emptied by a thread. The loop polls
-//! stdin, stdout, signals and its threads, and never waits for a sink.
+//! Loop of tee: stdin to stdout, and to a queue for each sink, emptied by a thread. It never waits for a sink.
 
 mod intake;
 mod ledger_intake;
@@ -28,7 +27,7 @@ use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
-use crate::sink::{Reopening, Sink, end_commands};
+use crate::sink::{Sink, end_commands, reopen_requests, request_reopen};
 use crate::stage::Io;
 use crate::term::quoted;
 use crate::time::Time;
@@ -40,12 +39,12 @@ use worker::Worker;
 
 pub use ledger_intake::LedgerSink;
 pub use ledger_worker::ProbeBy;
-pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
+pub use plan::{Named, OnError, Tee};
 
 pub fn tee(tee: Tee) -> Result<Exit> {
     let (mut run, sinks) = Loop::new(tee)?;
     // A sink that cannot be opened is an output error before the first byte.
-    if !(run.failed && run.on_error.others == Others::Stop) {
+    if !(run.failed && run.on_error.stop) {
         run.start(sinks)?;
         run.run()?;
         run.finish()?;
@@ -57,7 +56,6 @@ pub fn tee(tee: Tee) -> Result<Exit> {
 /// If the input ends within this time of a SIGHUP, the terminal has gone, and the signal did not mean the files.
 const HANGUP: Duration = Duration::from_secs(6);
 
-/// Grace for commands that are still running.
 const COMMANDS_END: Duration = Duration::from_secs(1);
 
 struct Loop {
@@ -77,12 +75,17 @@ struct Loop {
     hangup: Option<Time>,
     reader_gone: bool,
     cannot_write: bool,
-    /// True if the exit status is to show a failure.
     failed: bool,
     stop: bool,
 }
 
 type Open = (String, Box<dyn Sink>);
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).context("cannot start a thread")?;
+    Ok(())
+}
 
 enum Next {
     Read,
@@ -90,7 +93,6 @@ enum Next {
     End,
 }
 
-/// Result of a poll.
 struct Ready {
     input: bool,
     stdout: PollFlags,
@@ -99,13 +101,13 @@ struct Ready {
 impl Loop {
     fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
         let person = rustix::termios::isatty(rustix::stdio::stdin());
-        if tee.interrupts == Interrupts::Ignore {
+        if tee.ignore_interrupts {
             ignore(SIGINT);
         }
         let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
-        if tee.files == Files::Some && !person {
+        if tee.has_files && !person {
             caught.retain(|signal| *signal != SIGHUP);
-            super::signal::on_hangup(Reopening::ask).context("cannot catch signals")?;
+            super::signal::on_hangup(request_reopen).context("cannot catch signals")?;
         }
         let signals = Signals::catch(&caught, OnRepeat::Default).context("cannot catch signals")?;
         let (waker, wake_fd) = waker().context("cannot make a socket pair")?;
@@ -158,10 +160,7 @@ impl Loop {
                 waker: self.waker.clone(),
                 on_error: self.on_error,
             };
-            std::thread::Builder::new()
-                .name(name)
-                .spawn(|| worker.run())
-                .context("cannot start a thread")?;
+            spawn(&name, || worker.run())?;
         }
         Ok(())
     }
@@ -213,7 +212,7 @@ impl Loop {
 
     fn wait(&mut self) -> Result<Next> {
         let pending = self.stdout.as_ref().map_or(0, Output::pending);
-        let left = self.stopping.deadline().map(|at| at.since(self.clock.now()));
+        let left = self.stopping.until.map(|at| at.since(self.clock.now()));
         let stdin = (pending == 0).then(rustix::stdio::stdin);
         let ready = self.poll(stdin, left)?;
         if self.stopping.is_due(self.clock.now()) {
@@ -251,7 +250,6 @@ impl Loop {
         Ok(ready)
     }
 
-    /// Writes queued output if stdout is ready.
     fn flush(&mut self, ready: PollFlags) {
         if ready.intersects(GONE) {
             self.written(Some(Err(Errno::PIPE.into())));
@@ -261,26 +259,24 @@ impl Loop {
         }
     }
 
-    /// Handles the result of a write to stdout.
     fn written(&mut self, result: Option<io::Result<()>>) {
         let Some(Err(e)) = result else { return };
         self.stdout = None;
         let pipe = e.kind() == io::ErrorKind::BrokenPipe;
-        if pipe && self.on_error.pipes == Pipes::Ignore {
+        if pipe && !self.on_error.pipes {
             self.reader_gone = true;
             return;
         }
         warn(format_args!("cannot write to stdout: {e}"));
         self.failed = true;
         self.cannot_write |= !pipe;
-        self.stop |= self.on_error.others == Others::Stop;
+        self.stop |= self.on_error.stop;
     }
 
-    /// A SIGHUP reopens files; with the end of the input right behind it, a terminal has gone.
     fn take_hangup(&mut self) {
-        let asked = Reopening::asked();
-        if asked != self.reopened {
-            (self.reopened, self.hangup) = (asked, Some(self.clock.now()));
+        let requested = reopen_requests();
+        if requested != self.reopened {
+            (self.reopened, self.hangup) = (requested, Some(self.clock.now()));
         }
     }
 
@@ -293,7 +289,7 @@ impl Loop {
 
     /// Stops if a sink has failed and `--output-error` says so.
     fn look_at_sinks(&mut self) {
-        if self.on_error.others == Others::GoOn {
+        if !self.on_error.stop {
             return;
         }
         let in_trouble = |sink: &SinkIntake| {
@@ -363,9 +359,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Reports what each sink is owed.
     fn report(&mut self) {
-        let mut text = String::new();
         for sink_intake in &self.intake.sinks {
             let account = sink_intake.queue.account();
             self.failed |= account.trouble;
@@ -391,7 +385,7 @@ impl Loop {
                 self.failed = true;
             }
             if parts.is_empty() && !account.finished {
-                parts.push("the command is still running".to_owned());
+                parts.push("still running".to_owned());
             }
             if parts.is_empty() {
                 continue;
@@ -400,9 +394,9 @@ impl Loop {
             let why = account.reason.or(account.failing).or_else(|| silent().map(str::to_owned));
             let why = why.map(|why| format!(" ({})", quoted(&why)));
             let (parts, why) = (parts.join(", "), why.unwrap_or_default());
-            text.push_str(&format!("spile: {}: events: {parts}{why}\n", sink_intake.name));
+            self.io.warn(format_args!("{}: events: {parts}{why}", sink_intake.name));
         }
-        warn_user(text.as_bytes());
+        self.print();
         if let Some(ledger) = &mut self.intake.ledger {
             ledger.report(&mut self.io);
             self.failed |= ledger.failed;

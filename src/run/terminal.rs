@@ -1,5 +1,4 @@
-//! Terminal of the user: raw while the agent has it, restored at every end. Only SIGKILL leaves it raw; a shell with
-//! job control or `stty sane` repairs it then.
+//! Terminal of the user: raw while the agent has it, restored at every end but SIGKILL.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,24 +11,24 @@ use rustix::termios::{
 };
 
 /// Default size: 80 columns, 24 lines.
-const NOBODYS: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+const DEFAULT_SIZE: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// Size of the user's terminal, or the default.
 pub(super) fn size() -> Winsize {
     let stdio = [rustix::stdio::stdin(), rustix::stdio::stderr(), rustix::stdio::stdout()];
     let mut sizes = stdio.into_iter().filter_map(|fd| tcgetwinsize(fd).ok());
     let known = sizes.find(|size| size.ws_row > 0 && size.ws_col > 0);
-    known.unwrap_or(NOBODYS)
+    known.unwrap_or(DEFAULT_SIZE)
 }
 
 #[derive(Debug)]
 pub(super) struct Terminal {
     /// Own description, so that making it non-blocking affects no other process.
     fd: OwnedFd,
-    /// Modes to restore.
-    saved: Termios,
-    raw: bool,
-    shows: bool,
+    pub saved: Termios,
+    pub raw: bool,
+    /// True if the agent's screen is shown.
+    pub shows: bool,
 }
 
 impl Terminal {
@@ -50,19 +49,6 @@ impl Terminal {
         self.fd.as_fd()
     }
 
-    pub(super) fn modes(&self) -> &Termios {
-        &self.saved
-    }
-
-    pub(super) fn is_raw(&self) -> bool {
-        self.raw
-    }
-
-    pub(super) fn shows(&self) -> bool {
-        self.shows
-    }
-
-    /// Makes it raw if this job is in the foreground.
     pub(super) fn take(&mut self) {
         if !self.is_in_front() {
             self.raw = false;
@@ -115,12 +101,9 @@ fn is_same(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     isatty(other) && (device(fd) == device(other) || device(other) == controlling)
 }
 
-/// Target of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
-    /// The whole job, as ^Z does.
     Job,
-    /// This process alone.
     Us,
 }
 

@@ -1,6 +1,4 @@
-//! Sink addresses of the command line, and the events that a sink selects. Pure.
-//!
-//! `PLACE[#OPTION[&OPTION]...]`. `##` is a literal `#`; `./cmd:x` is a file whose name looks like another kind of sink.
+//! Sink addresses `PLACE[#OPTION[&OPTION]...]`. Pure. `##` is a literal `#`; `./cmd:x` is a file.
 
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
@@ -19,7 +17,6 @@ use crate::event::{Event, Type};
 use crate::text::glob::glob;
 use crate::time;
 
-/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub place: Destination,
@@ -40,22 +37,17 @@ pub enum Destination {
     Command(Vec<String>),
     /// One process for all events: program and arguments.
     Pipe(Vec<String>),
-    /// URL.
     Http(String),
-    /// Path of a listening socket.
     Unix(String),
 }
 
-/// Content of an HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Payload {
     #[default]
     Event,
-    Discord,
     Chat(Service),
 }
 
-/// Selection of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
     types: [bool; TYPES.len()],
@@ -99,7 +91,7 @@ impl Selection {
             if !found {
                 let names: Vec<_> = Type::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(
-                    "only={pattern} fits no event: write chunks, or types ({}) with * for any letters",
+                    "only={pattern} matches no event: write chunks, or types ({}) with * for any letters",
                     names.join(", ")
                 ));
             }
@@ -154,7 +146,7 @@ impl Address {
                 self.only = Some(Selection::parse(&patterns)?);
             }
             ("name", name) => self.called = Some(called(name)?),
-            ("to", "discord-webhook") => self.to = Payload::Discord,
+            ("to", "discord-webhook") => self.to = Payload::Chat(Service::Discord),
             ("to", "slack-webhook") => self.to = Payload::Chat(Service::Slack),
             ("to", "teams-webhook" | "teams") => self.to = Payload::Chat(Service::Teams),
             ("to", "telegram" | "telegram-bot") => self.to = Payload::Chat(Service::Telegram),
@@ -171,7 +163,7 @@ impl Address {
                 let timeout =
                     time::duration(text).map_err(|why| format!("timeout={text}: {why}"))?;
                 if timeout.is_zero() {
-                    return Err("timeout=0: no answer is that fast".to_owned());
+                    return Err("timeout=0: write a duration above 0".to_owned());
                 }
                 web.timeout = Some(timeout);
             }
@@ -204,7 +196,6 @@ impl Address {
     }
 }
 
-/// Validates a `name=`.
 fn called(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if name.len() <= 64 && name.chars().all(plain) {
@@ -238,14 +229,14 @@ impl Destination {
             return match scheme.to_ascii_lowercase().as_str() {
                 "http" | "https" if !rest.is_empty() => Ok(Destination::Http(text.to_owned())),
                 _ => Err(format!(
-                    "{scheme}:// is no kind of sink: write http:// or https:// and a host, or ./ before a path"
+                    "{scheme}:// is not a kind of sink: write http:// or https:// and a host, or ./ before a path"
                 )),
             };
         }
         for later in ["sse:", "nats:"] {
             if text.starts_with(later) {
                 return Err(format!(
-                    "{later} is no kind of sink yet: write ./{later}... if it is a file"
+                    "{later} is not a kind of sink yet: write ./{later}... if it is a file"
                 ));
             }
         }
@@ -314,7 +305,7 @@ mod tests {
             ("a#", "write ## for a #"),
             ("a#only=", "write ## for a #"),
             ("a#onyl=status", "option onyl is not known"),
-            ("a#only=stauts", "fits no event"),
+            ("a#only=stauts", "matches no event"),
             ("a#to=discord-webhook", "http"),
             ("http://h#to=x", "to=x is not known"),
             ("http://h#to=telegram", "chat=ID"),
@@ -326,13 +317,13 @@ mod tests {
             ("cmd:echo 'x", "left open"),
             ("cmd:echo \\", "left open"),
             ("unix:", "names no socket"),
-            ("ftp://x", "no kind of sink"),
-            ("http://", "no kind of sink"),
+            ("ftp://x", "not a kind of sink"),
+            ("http://", "not a kind of sink"),
             ("x#timeout=1s", "http"),
             ("http://h#timeout=soon", "timeout=soon: write a duration"),
             ("http://h#timeout=0", "timeout=0"),
-            ("http://h#retry=200", "no list of statuses"),
-            ("http://h#retry=429,", "no list of statuses"),
+            ("http://h#retry=200", "not a list of statuses"),
+            ("http://h#retry=429,", "not a list of statuses"),
             ("http://h#header=Authorization:Bearer SECRET", "never stands on the command line"),
             ("nats:x", "./nats:"),
         ] {
@@ -379,7 +370,9 @@ mod tests {
         assert!(takes("*", &event("news", "")));
         // In time that grows with the pattern, not with its power.
         let stars = "*t".repeat(60);
-        assert!(Address::parse(&format!("x#only={stars}")).unwrap_err().contains("fits no event"));
+        assert!(
+            Address::parse(&format!("x#only={stars}")).unwrap_err().contains("matches no event")
+        );
         assert!(takes(&"*".repeat(60), &event("status", r#","kind":"info""#)));
         assert!(!takes("t*", &event("news", "")));
         let text = r#","block":"b1","kind":"answer","text":"x""#;

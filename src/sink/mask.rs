@@ -1,11 +1,9 @@
-//! Addresses without secrets: a password, a token in path or query, arguments of a command. Every message shows
-//! addresses through [`masked`].
+//! Addresses as messages show them, without passwords, tokens and arguments.
 
 /// Shortest path segment, in bytes, that may be a token.
 pub(super) const LONG: usize = 11;
 
-/// Recognisable part of an address: scheme, host and port of a URL, the program of a command; a path is unchanged.
-/// Accepts typed and stored forms.
+/// Recognisable part of a typed or stored address: scheme, host and port of a URL, the program of a command.
 pub fn masked(address: &str) -> String {
     for kind in ["cmd:", "pipe:"] {
         if let Some(line) = address.strip_prefix(kind) {
@@ -19,9 +17,7 @@ pub fn masked(address: &str) -> String {
             return kind.to_owned();
         }
     }
-    let Some((scheme, rest)) = split(address) else {
-        return address.to_owned();
-    };
+    let Some((scheme, rest)) = split(address) else { return address.to_owned() };
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     // A password may contain an unescaped @.
     let host = authority.rsplit('@').next().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Files with agent output: regular, owned by this user, and readable by no other. Another user may have placed a file,
-//! link or FIFO at the path.
+//! Private files with agent output. Another user may have placed a file, link or FIFO at the path.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -42,11 +41,10 @@ pub fn open_fifo(path: &Path) -> io::Result<File> {
     is_ours(&found)?;
     match found.file_type().is_fifo() {
         true => Ok(file),
-        false => Err(io::Error::other("is no FIFO any more")),
+        false => Err(io::Error::other("is not a FIFO any more")),
     }
 }
 
-/// Checks that a file belongs to the effective user.
 pub fn is_ours(found: &std::fs::Metadata) -> io::Result<()> {
     if found.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());

@@ -1,6 +1,5 @@
 //! A listening socket: every client reads everything from the beginning and then live data. Readers are positions in
-//! one log in a spill file, so that there is no gap between history and live data. A reader is never waited for: it
-//! falls behind, and where the log is cut it is told of the gap and disconnected.
+//! one log, so history and live data join without a gap. A slow reader is told where the log was cut.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -15,13 +14,12 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
-use super::{Delivery, Finished, Form, Needs, SendOutcome, Sink};
+use super::{Delivery, Finished, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
 use crate::spill::SpillFile;
 
-/// Connected readers; more are refused.
 const MAX_READERS: usize = 64;
 
 const STEP: usize = 64 << 10;
@@ -38,7 +36,6 @@ pub struct UnixSink {
 #[derive(Debug)]
 struct Log {
     file: SpillFile,
-    /// Bytes kept.
     limit: u64,
     place: Mutex<State>,
     more: Condvar,
@@ -56,8 +53,7 @@ struct State {
 }
 
 impl UnixSink {
-    /// Listens on a socket at `path` for this user alone, and keeps `limit` bytes for late readers. A stale socket is
-    /// replaced.
+    /// Listens at `path` for this user alone, and keeps `limit` bytes for late readers. Replaces a stale socket.
     pub fn new(path: &str, limit: u64) -> io::Result<Self> {
         let path = PathBuf::from(path);
         clear(&path)?;
@@ -81,16 +77,13 @@ impl UnixSink {
     }
 }
 
-/// Removes a stale socket.
 fn clear(path: &Path) -> io::Result<()> {
-    let Ok(there) = std::fs::symlink_metadata(path) else {
-        return Ok(());
-    };
+    let Ok(there) = std::fs::symlink_metadata(path) else { return Ok(()) };
     if !there.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket: remove it"));
+        return Err(io::Error::other("the file there is not a socket: remove it"));
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err(io::Error::other("somebody listens there already")),
+        Ok(_) => Err(io::Error::other("another process listens there already")),
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         Err(e) => Err(e),
     }
@@ -102,24 +95,15 @@ impl Sink for UnixSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
-        let mut outcomes = Vec::new();
-        for delivery in batch {
-            let feed: &[u8] = match delivery.form {
-                Form::Event => b"\n",
-                Form::Bulk => b"",
-            };
+        one_by_one(batch, |delivery| {
+            let feed: &[u8] = if delivery.form == Form::Event { b"\n" } else { b"" };
             match self.log.append(delivery.bytes, feed) {
-                Ok(()) => outcomes.push(SendOutcome::Sent { receipt: None }),
+                Ok(()) => SendOutcome::Sent(None),
                 Err(e) => {
-                    outcomes.push(SendOutcome::Retry {
-                        wait: Wait::Down,
-                        why: format!("cannot keep it for readers: {e}"),
-                    });
-                    break;
+                    SendOutcome::Retry(Wait::Down, format!("cannot keep it for readers: {e}"))
                 }
             }
-        }
-        outcomes
+        })
     }
 
     fn finish(&mut self) -> Finished {
@@ -206,12 +190,10 @@ fn accept(listener: &UnixListener, log: &Arc<Log>) {
     }
 }
 
-/// A reader's position in the log.
 struct Reader {
     socket: UnixStream,
     log: Arc<Log>,
     at: u64,
-    /// True within a line.
     half: bool,
 }
 
@@ -234,9 +216,7 @@ impl Reader {
         let mut buffer = vec![0; STEP];
         while let Some(most) = self.ready() {
             let most = usize::try_from(most).map_or(STEP, |n| n.min(STEP));
-            let Ok(n) = self.log.file.read_at(&mut buffer[..most], self.at) else {
-                return;
-            };
+            let Ok(n) = self.log.file.read_at(&mut buffer[..most], self.at) else { return };
             if self.log.lock().start > self.at {
                 // Cut while it was read.
                 continue;
@@ -271,7 +251,6 @@ impl Reader {
         }
     }
 
-    /// Writes a `gap` status.
     fn gap(&mut self, message: &str) -> io::Result<()> {
         let mut line = Vec::new();
         if self.half {

@@ -1,11 +1,13 @@
 //! HTTP client of sinks and replay: trust, proxy and credentials. Credentials are never shown.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::ClientConfig;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::typestate::AgentScope;
@@ -20,17 +22,14 @@ use super::mask::LONG;
 use super::proxy::{self, Chosen, decoded};
 use super::trust::{self, Tls};
 
-/// HTTP options of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Web {
     pub access: Access,
-    /// Timeout of a request.
     pub timeout: Option<Duration>,
     /// Statuses after which an event is retried; `None`: those that HTTP documents as temporary.
     pub retry: Option<Statuses>,
 }
 
-/// HTTP statuses, single or by their first digit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(Vec<(u16, u16)>);
 
@@ -51,12 +50,11 @@ impl Statuses {
         };
         let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
         statuses.map(Self).ok_or_else(|| {
-            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
+            format!("retry={list} is not a list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
         })
     }
 }
 
-/// Mutual authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
     /// Certificates to trust instead of all others.
@@ -68,15 +66,12 @@ pub struct Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
-    /// Prefix of the value (`Bearer `).
     pub before: &'static str,
     pub value: Secret,
 }
 
-/// Location of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// Environment variable.
     Env(String),
     /// File; trailing white space is ignored.
     File(PathBuf),
@@ -132,17 +127,13 @@ impl Secret {
 #[derive(Debug)]
 pub struct Client {
     pub agent: Agent,
-    /// URL without its user.
     pub url: Uri,
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Texts that are masked in messages.
     secrets: Vec<String>,
-    /// Variable that names the proxy.
     proxy: Option<&'static str>,
 }
 
 impl Client {
-    /// A client for `url`; `config` has its timeouts.
     pub fn new(
         url: &str,
         access: &Access,
@@ -164,15 +155,9 @@ impl Client {
         }
         let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
         let chosen = proxy::choose(scheme, host, &|name| env::var(name).ok())?;
-        let tls = match (scheme, &chosen) {
-            ("https", _) => true,
-            (_, Some(chosen)) => chosen.proxy.protocol() == ProxyProtocol::Https,
-            _ => false,
-        };
-        let tls = match tls {
-            true => Some(trust::config(access.ca.as_deref())?),
-            false => None,
-        };
+        let secure = |chosen: &Chosen| chosen.proxy.protocol() == ProxyProtocol::Https;
+        let tls = scheme == "https" || chosen.as_ref().is_some_and(secure);
+        let tls = tls.then(|| trust::config(access.ca.as_deref())).transpose()?;
         let variable = chosen.as_ref().map(|chosen| chosen.variable);
         let config = config
             .http_status_as_error(false)
@@ -191,27 +176,9 @@ impl Client {
                     let basic = STANDARD.encode(format!("{name}:{password}"));
                     headers.push(field("Proxy-Authorization", &format!("Basic {basic}"))?);
                 }
-                let origin = url.authority().map(ToString::to_string).unwrap_or_default();
-                let connector = TcpConnector::default().chain(Forward { origin });
-                let config = config.proxy(None).max_idle_connections(0).build();
-                Agent::with_parts(
-                    config,
-                    connector,
-                    To(proxy.uri().clone(), DefaultResolver::default()),
-                )
+                forwarding(config, &url, &proxy)
             }
-            (_, chosen) => {
-                let config = config.proxy(chosen.map(|chosen| chosen.proxy)).build();
-                let connector =
-                    ().chain(SocksConnector::default())
-                        .chain(ConnectProxyConnector::default())
-                        .chain(TcpConnector::default());
-                let resolver = DefaultResolver::default();
-                match tls {
-                    Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
-                    None => Agent::with_parts(config, connector, resolver),
-                }
-            }
+            (_, chosen) => direct(config.proxy(chosen.map(|chosen| chosen.proxy)), tls),
         };
         secrets.extend(url.query().map(str::to_owned));
         let parts = url.path().split('/').filter(|part| part.len() >= LONG);
@@ -220,12 +187,10 @@ impl Client {
         Ok(Self { agent, url, headers, secrets, proxy: variable })
     }
 
-    /// Masks secrets in a text.
     pub fn clean(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    /// Message of an error.
     pub fn reason(&self, error: &ureq::Error) -> String {
         let why = match error {
             ureq::Error::BadUri(_) => "is no URL".to_owned(),
@@ -239,6 +204,25 @@ impl Client {
     }
 }
 
+/// Agent that sends every request to an HTTP proxy.
+fn forwarding(config: ConfigBuilder<AgentScope>, url: &Uri, proxy: &Proxy) -> Agent {
+    let origin = url.authority().map(ToString::to_string).unwrap_or_default();
+    let connector = TcpConnector::default().chain(Forward { origin });
+    let config = config.proxy(None).max_idle_connections(0).build();
+    Agent::with_parts(config, connector, To(proxy.uri().clone(), DefaultResolver::default()))
+}
+
+/// Agent that connects to the host itself, through a tunnel if a proxy is configured.
+fn direct(config: ConfigBuilder<AgentScope>, tls: Option<Arc<ClientConfig>>) -> Agent {
+    let tunnel = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default());
+    let (config, connector) = (config.build(), tunnel.chain(TcpConnector::default()));
+    let resolver = DefaultResolver::default();
+    match tls {
+        Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
+        None => Agent::with_parts(config, connector, resolver),
+    }
+}
+
 fn is_http(proxy: &Proxy) -> bool {
     matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
@@ -246,8 +230,9 @@ fn is_http(proxy: &Proxy) -> bool {
 /// Builds a header field; an invalid value is not repeated.
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name.parse().ok().zip(value.parse::<HeaderValue>().ok());
-    let (name, mut value) = parsed
-        .ok_or_else(|| format!("the value of header {name} holds what no header can hold"))?;
+    let (name, mut value) = parsed.ok_or_else(|| {
+        format!("the value of header {name} has characters that no header can have")
+    })?;
     value.set_sensitive(true);
     Ok((name, value))
 }
@@ -295,7 +280,6 @@ impl Resolver for To {
 /// Rewrites the request target to an absolute URL, as a proxy requires (RFC 9112, 3.2.2).
 #[derive(Debug)]
 struct Forward {
-    /// Host and port of the target.
     origin: String,
 }
 

@@ -107,7 +107,7 @@ impl World {
             match process.driver.next(self.now).unwrap() {
                 Task::Idle => return,
                 Task::Wait(until) => self.now = until,
-                Task::Ask(questions) => {
+                Task::Probe(questions) => {
                     for q in questions {
                         self.asked.push(q.id.clone());
                         let there = self.channel.effect.contains_key(&q.id);

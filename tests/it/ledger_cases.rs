@@ -239,7 +239,7 @@ fn acked_twice() {
     let before = world.row(&id("s", 0));
     let ack = change(&world, &id("s", 0), State::Sent);
     let mut store = Store::open(&world.path).unwrap();
-    store.apply(&[ack.clone(), ack]).unwrap();
+    store.begin(&[ack.clone(), ack], &[]).unwrap();
     assert_eq!(world.row(&id("s", 0)), before);
 }
 
@@ -250,7 +250,7 @@ fn stale_ack() {
     drop(process);
     let ack = change(&world, &id("s", 0), State::Sent);
     let mut store = Store::open(&world.path).unwrap();
-    store.apply(&[ack]).unwrap();
+    store.begin(&[ack], &[]).unwrap();
     assert_eq!(world.state(&id("s", 0)), State::Failed);
     assert_eq!(store.resolve(world.now, Which::All, Resolve::Retry).unwrap(), 1);
     drop(store);
@@ -264,7 +264,7 @@ fn atomic() {
     let changes = [0, 1].map(|n| change(&world, &id("s", n), State::Expired));
     let mut store = Store::open(&world.path).unwrap();
     world.break_disk("NEW.part = 1");
-    assert!(store.apply(&changes).is_err());
+    assert!(store.begin(&changes, &[]).is_err());
     world.mend_disk();
     assert_eq!([0, 1].map(|n| world.state(&id("s", n))), [State::Planned; 2]);
 }

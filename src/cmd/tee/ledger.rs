@@ -84,7 +84,7 @@ impl LedgerArgs {
         let reconcile = self.reconcile.as_ref().map(|words| words.0.clone());
         let asked = |words: Option<Vec<String>>| match words {
             Some(words) => (Ability::Probed, ProbeBy::Command(words)),
-            None => (Ability::Blind, ProbeBy::Nobody),
+            None => (Ability::Blind, ProbeBy::Nothing),
         };
         let mut others = Vec::new();
         let (name, (ability, ask)) = match &address.place {
@@ -101,8 +101,8 @@ impl LedgerArgs {
                 // Who sends is not part of where it is sent.
                 others.push(url.clone());
                 let known = match address.to {
-                    Payload::Discord | Payload::Chat(_) => asked(reconcile),
-                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nobody),
+                    Payload::Chat(_) => asked(reconcile),
+                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nothing),
                 };
                 (without_user(url), known)
             }
@@ -132,7 +132,7 @@ impl LedgerArgs {
                 pace: self.pace,
                 tries: self.tries,
             },
-            ask,
+            probe: ask,
         })
     }
 }

@@ -1,5 +1,4 @@
-//! Choice of the next deliveries: oldest first, in order within a queue. A failing queue ranks behind the others, so
-//! that it does not hold them up.
+//! Choice of the next deliveries: oldest first, in order within a queue, failing queues last.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

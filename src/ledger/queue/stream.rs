@@ -13,20 +13,15 @@ const MAX_PASSING: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct StreamQueue {
     pub(super) stream: String,
-    /// In order of position.
     pub(super) rows: VecDeque<RowHead>,
-    /// Highest position loaded.
     pub(super) loaded: u64,
-    /// True if the ledger may have more.
     pub(super) more: bool,
-    /// Set if the queue is stopped in this run.
     pub(super) held: Option<Held>,
     /// At-most-once lines, each behind the row of a position.
     pub(super) passing: VecDeque<(u64, Vec<u8>)>,
     passing_bytes: usize,
     /// Rows under way, as they were before.
     pub(super) begun: Vec<RowHead>,
-    /// Failures in a row.
     pub(super) failures: u32,
     pub(super) place: Option<QueuePlace>,
 }
@@ -47,7 +42,6 @@ impl StreamQueue {
         }
     }
 
-    /// True if more rows should be loaded.
     pub(super) fn wants(&self, window: usize) -> bool {
         self.more && self.held.is_none() && self.rows.len() < window.div_ceil(2)
     }
@@ -58,8 +52,8 @@ impl StreamQueue {
     }
 
     /// Takes loaded rows; fewer than requested are all.
-    pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<RowHead>) {
-        self.more = rows.len() >= asked;
+    pub(super) fn take_rows(&mut self, now: Time, requested: usize, rows: Vec<RowHead>) {
+        self.more = rows.len() >= requested;
         for mut row in rows {
             if row.position <= self.loaded {
                 continue;
@@ -90,7 +84,6 @@ impl StreamQueue {
         Some(bytes)
     }
 
-    /// Removes closed rows.
     pub(super) fn close(&mut self) {
         self.rows.retain(|row| is_open(row.state, row.mark));
     }
@@ -105,7 +98,7 @@ impl StreamQueue {
             }
         }
         if row.state == State::Unknown && row.mark == Mark::None {
-            self.held = Some(Held::Person);
+            self.held = Some(Held::User);
         }
         Some(row)
     }
@@ -145,7 +138,7 @@ impl StreamQueue {
                 },
                 (State::Sending, _) => doubt(options.in_doubt, row),
                 (State::Unknown | State::Failed, _) if options.in_doubt == InDoubt::Hold => {
-                    self.held = Some(Held::Person);
+                    self.held = Some(Held::User);
                     return;
                 }
                 (State::Unknown, _) if options.in_doubt == InDoubt::Resend && !old => {
@@ -162,11 +155,11 @@ impl StreamQueue {
     }
 
     /// Leading rows that must be probed.
-    pub(super) fn asks(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
-        let asked = options.ability == Ability::Probed && self.held.is_none();
+    pub(super) fn probes(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
+        let probed = options.ability == Ability::Probed && self.held.is_none();
         self.rows
             .iter()
-            .take_while(move |row| asked && row.state == State::Sending && row.not_before <= now)
+            .take_while(move |row| probed && row.state == State::Sending && row.not_before <= now)
             .map(|row| row.position)
     }
 }

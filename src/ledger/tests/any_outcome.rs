@@ -183,7 +183,7 @@ proptest! {
                         sink.last = None;
                     }
                 }
-                Step::Ask(rows) => for at in rows {
+                Step::Probe(rows) => for at in rows {
                     let answer = sink.answer(at, fates.next().unwrap_or(Fate::Sent));
                     let change = queues.answered(sink.world.now, at, answer);
                     sink.world.store(&change.expect("it was asked for"));

@@ -26,7 +26,7 @@ fn held_until_a_person_decides() {
     let planned = (State::Planned, Mark::None);
     assert_eq!(world.states(), [(State::Unknown, Mark::None), planned, SENT]);
     let held: Vec<_> = queues.held().map(|(s, row, why)| (s, row.position, why)).collect();
-    assert_eq!(held, [("s", 1, Held::Person)]);
+    assert_eq!(held, [("s", 1, Held::User)]);
     assert_eq!(world.next(&mut queues), Step::Idle, "no time changes that");
     // The next run knows it too; a person has then said `forget`.
     let mut queues = world.start();
@@ -74,7 +74,7 @@ fn a_sink_that_can_be_asked_is_asked_first() {
     let asked = |answer: ProbeAnswer, in_doubt| {
         let options = Options { in_doubt, ..Options::new(Ability::Probed) };
         let (mut world, mut queues) = killed(options, secs(1));
-        assert_eq!(world.next(&mut queues), Step::Ask(vec![1]));
+        assert_eq!(world.next(&mut queues), Step::Probe(vec![1]));
         let change = queues.answered(world.now, 1, answer).unwrap();
         world.store(&change);
         let given = all_sent(&mut world, &mut queues);
@@ -101,7 +101,7 @@ fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
     world.end(&mut queues, 1, unknown);
     assert_eq!(world.next(&mut queues), Step::Wait(world.now + secs(1)));
     world.now = world.now + secs(1);
-    assert_eq!(world.next(&mut queues), Step::Ask(vec![1]));
+    assert_eq!(world.next(&mut queues), Step::Probe(vec![1]));
 }
 
 #[test]

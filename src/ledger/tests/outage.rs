@@ -140,5 +140,5 @@ fn ten_thousand_streams_cost_what_their_rows_cost() {
     }
     assert_eq!(sent, 10_000);
     assert!(steps < 11_000, "{steps} steps");
-    assert_eq!(queues.lanes_in_use(), 0, "what has nothing is let go");
+    assert_eq!(queues.queues_in_use(), 0, "what has nothing is let go");
 }

@@ -1,5 +1,4 @@
-//! The filter `cancel` with its connections: its requests are sent to the wrap whose events it reads, while the events
-//! pass.
+//! The filter `cancel` with its connections: requests go to the wrap whose events it reads.
 
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -15,7 +14,6 @@ use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};
 use crate::time::Time;
 
-/// Time for a wrap to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A chain with the filter `cancel`, and the requests it has sent.
@@ -79,16 +77,15 @@ impl CancelFilter {
         message.by = Some("filter".into());
         message.reason = Some(request.reason.clone());
         message.grace_ms = u64::try_from(self.grace.as_millis()).ok();
-        let sent = found.client.ask(&message);
+        let sent = found.client.send(&message);
         sent.map_err(|e| ("gone", format!("the run cannot be asked: {e}")))?;
         Ok(found.client)
     }
 
     fn refuse(&mut self, now: Time, request: &CancelRequest, code: &str, why: &str, io: &mut Io) {
-        self.stage.tell(now, &refusal(request, code, why), io);
+        self.stage.inject(now, &refusal(request, code, why), io);
     }
 
-    /// Sockets on which replies are awaited.
     pub(in crate::run) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.pending.iter().map(|pending| pending.client.fd())
     }
@@ -97,8 +94,8 @@ impl CancelFilter {
         let mut refused = Vec::new();
         self.pending.retain_mut(|pending| {
             let late = pending.until <= now;
-            let said = pending.client.read_replies().into_iter().next();
-            let (code, why) = match said {
+            let reply = pending.client.read_replies().into_iter().next();
+            let (code, why) = match reply {
                 None if late => ("silent", "the run does not answer".into()),
                 None => return true,
                 // `turn_cancelled` follows among the events.

@@ -17,19 +17,16 @@ use super::{INFO, Name, SOCKET, peer};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 
-/// Files of the folder that are read.
 const MAX_FILES: usize = 4096;
 
 /// Longest info file in bytes, more than any command line.
 const MAX_INFO: u64 = 4 << 20;
 
-/// Time to write a request.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longest answer in bytes; it includes a turn's result.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// A run and a connection to it.
 #[derive(Debug)]
 pub struct Found {
     pub info: Info,
@@ -39,25 +36,21 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
-    /// Code and reason.
     Refused(String, String),
     /// Line of the terminal event, and the agent's processes that cannot be killed and still run.
     Ended(String, Vec<i32>),
     Redirected,
-    /// The whole answer.
     State(String),
-    /// Connection lost, and why.
     Lost(String),
 }
 
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
-/// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs. Without a folder for sockets a
-/// warning is printed and there are none.
+/// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs.
 pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     let folder = match runtime_folder() {
         Ok(folder) => folder,
@@ -67,13 +60,7 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
         }
     };
     sweep(&folder);
-    let mut found: Vec<Found> = named(&folder, INFO)
-        .filter_map(|name| {
-            let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(info))?;
-            let client = connect(&folder, &name)?;
-            Some(Found { info, client })
-        })
-        .collect();
+    let mut found = runs(&folder, |_, info| wanted(info));
     found.sort_by(|a, b| (&a.info.started, a.info.pid).cmp(&(&b.info.started, b.info.pid)));
     found
 }
@@ -81,42 +68,45 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
 /// Run with this process id (its own number for itself) and run token.
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
-    let mut names = named(&folder, INFO).filter(|name| name.pid == pid);
-    names.find_map(|name| {
-        let info = read_info(&folder.join(name.with(INFO))).filter(|i| i.control == word)?;
-        let client = connect(&folder, &name)?;
-        Some(Found { info, client })
-    })
+    runs(&folder, |name, info| name.pid == pid && info.control == word).pop()
+}
+
+fn runs(folder: &Path, wanted: impl Fn(&Name, &Info) -> bool) -> Vec<Found> {
+    let found = named(folder, INFO).filter_map(|name| {
+        let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(&name, info))?;
+        Some(Found { info, client: connect(folder, &name)? })
+    });
+    found.collect()
 }
 
 /// Sends all requests at once and reads replies until each client is done; after `limit` the rest counts as lost.
 pub fn ask_all(
-    mut asked: Vec<(Found, Request)>,
+    mut pending: Vec<(Found, Request)>,
     limit: Duration,
     on_answer: &mut dyn FnMut(&Found, Answer) -> ControlFlow<()>,
 ) {
-    asked.retain_mut(|(found, request)| match found.client.ask(request) {
+    pending.retain_mut(|(found, request)| match found.client.send(request) {
         Ok(()) => true,
         Err(e) => {
-            let _ = on_answer(found, Answer::Lost(format!("cannot be asked: {e}")));
+            let _ = on_answer(found, Answer::Lost(format!("the request cannot be sent: {e}")));
             false
         }
     });
     let until = Instant::now() + limit;
-    while !asked.is_empty() {
+    while !pending.is_empty() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            for (found, _) in &asked {
+            for (found, _) in &pending {
                 let _ = on_answer(found, Answer::Lost(format!("no answer within {limit:?}")));
             }
             return;
         }
-        let mut fds: Vec<PollFd<'_>> = asked
+        let mut fds: Vec<PollFd<'_>> = pending
             .iter()
             .map(|(found, _)| PollFd::from_borrowed_fd(found.client.fd(), PollFlags::IN))
             .collect();
         let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
-        asked.retain_mut(|(found, _)| {
+        pending.retain_mut(|(found, _)| {
             let answers = found.client.read_replies();
             answers.into_iter().all(|answer| on_answer(found, answer) == ControlFlow::Continue(()))
         });
@@ -129,7 +119,7 @@ impl Client {
         peer(&self.stream)?.1
     }
 
-    pub fn ask(&mut self, request: &Request) -> io::Result<()> {
+    pub fn send(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         self.stream.set_nonblocking(false)?;
@@ -152,7 +142,7 @@ impl Client {
                     answers.push(Answer::Lost("the run has ended".into()));
                     return answers;
                 }
-                Ok(n) => self.heard.extend(buf.iter().take(n)),
+                Ok(n) => self.received.extend(buf.iter().take(n)),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return answers,
                 Err(e) => {
@@ -160,11 +150,11 @@ impl Client {
                     return answers;
                 }
             }
-            while let Some(end) = memchr::memchr(b'\n', &self.heard) {
-                let line: Vec<u8> = self.heard.drain(..=end).collect();
+            while let Some(end) = memchr::memchr(b'\n', &self.received) {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
                 answers.push(answer(&line));
             }
-            if self.heard.len() > MAX_ANSWER {
+            if self.received.len() > MAX_ANSWER {
                 answers.push(Answer::Lost("the answer is too long".into()));
                 return answers;
             }
@@ -174,22 +164,21 @@ impl Client {
 
 fn answer(line: &[u8]) -> Answer {
     let line = String::from_utf8_lossy(line);
-    let Ok(said) = serde_json::from_str::<Reply<'_>>(&line) else {
+    let Ok(reply) = serde_json::from_str::<Reply<'_>>(&line) else {
         return Answer::Lost("the answer is not understood".into());
     };
-    match (said.answer.as_str(), said.event) {
+    match (reply.answer.as_str(), reply.event) {
         ("accepted", _) => Answer::Accepted,
         ("refused", _) => {
-            Answer::Refused(said.code.unwrap_or_default(), said.reason.unwrap_or_default())
+            Answer::Refused(reply.code.unwrap_or_default(), reply.reason.unwrap_or_default())
         }
-        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), said.left),
+        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), reply.left),
         ("redirected", _) => Answer::Redirected,
         ("state", _) => Answer::State(line.trim_end().to_owned()),
-        _ => Answer::Lost(said.reason.unwrap_or_default()),
+        _ => Answer::Lost(reply.reason.unwrap_or_default()),
     }
 }
 
-/// Removes the files of runs that were killed.
 pub(super) fn sweep(folder: &Path) {
     for ending in [SOCKET, INFO] {
         for name in named(folder, ending).filter(|name| is_dead(name.pid)) {
@@ -206,7 +195,6 @@ fn is_dead(pid: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
-/// Run names with this file ending.
 fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = Name> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.take(MAX_FILES).flatten().filter_map(move |entry| {
@@ -229,7 +217,7 @@ fn connect(folder: &Path, name: &Name) -> Option<Client> {
     match UnixStream::connect(folder.join(name.with(SOCKET))) {
         Ok(stream) => {
             stream.set_nonblocking(true).ok()?;
-            Some(Client { stream, heard: Vec::new() })
+            Some(Client { stream, received: Vec::new() })
         }
         Err(e) => {
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;

@@ -24,9 +24,8 @@ const MAX_CLIENTS: usize = 16;
 const MAX_REQUEST: usize = 256 << 10;
 
 /// Unread answers before a client is dropped, in bytes; one more answer may be added.
-const MAX_UNSAID: usize = 1 << 20;
+const MAX_UNSENT: usize = 1 << 20;
 
-/// Listening socket, removed on drop.
 #[derive(Debug)]
 pub(in crate::run) struct Server {
     listener: UnixListener,
@@ -40,8 +39,8 @@ pub(in crate::run) struct Server {
 struct Client {
     id: u64,
     stream: UnixStream,
-    heard: Vec<u8>,
-    unsaid: Vec<u8>,
+    received: Vec<u8>,
+    unsent: Vec<u8>,
     /// True once the client has closed its sending side.
     silent: bool,
     gone: bool,
@@ -49,7 +48,6 @@ struct Client {
     waits: Option<((String, u64), Option<String>)>,
 }
 
-/// Random run token.
 pub(in crate::run) fn new_word() -> String {
     // Its keys are random numbers of the operating system.
     let random = RandomState::new();
@@ -75,7 +73,7 @@ impl Server {
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
         // From here on drop removes the files.
         let server = Self { listener, socket, info: about, clients: Vec::new(), count: 0 };
-        let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
+        let text = serde_json::to_vec(info).context("cannot describe the socket")?;
         let fresh = folder.join(fresh(&info.control));
         write_own(&fresh, &text)
             .and_then(|()| std::fs::rename(&fresh, &server.info))
@@ -88,7 +86,7 @@ impl Server {
         fds.extend(self.clients.iter().map(|client| {
             let mut events = PollFlags::empty();
             events.set(PollFlags::IN, !client.silent);
-            events.set(PollFlags::OUT, !client.unsaid.is_empty());
+            events.set(PollFlags::OUT, !client.unsent.is_empty());
             (client.stream.as_fd(), events)
         }));
         fds
@@ -121,7 +119,6 @@ impl Server {
         requests
     }
 
-    /// Sends an answer, if the client is still connected.
     pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
             client.send(&answer.to_string());
@@ -129,7 +126,6 @@ impl Server {
         self.forget();
     }
 
-    /// Registers a client for the end of a turn.
     pub(in crate::run) fn wait_for(
         &mut self,
         client: u64,
@@ -141,8 +137,7 @@ impl Server {
         }
     }
 
-    /// Answers the clients that wait for this end; `left` are processes that cannot be killed. Returns the prompts to
-    /// send next.
+    /// Answers the clients that wait for this end, with unkillable processes `left`; returns the prompts to send.
     pub(in crate::run) fn ended(&mut self, end: &TurnEnd, left: &[i32]) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
@@ -176,8 +171,8 @@ impl Server {
             self.clients.push(Client {
                 id: self.count,
                 stream,
-                heard: Vec::new(),
-                unsaid: Vec::new(),
+                received: Vec::new(),
+                unsent: Vec::new(),
                 silent: false,
                 gone: false,
                 waits: None,
@@ -186,7 +181,7 @@ impl Server {
     }
 
     fn forget(&mut self) {
-        self.clients.retain(|c| !(c.gone || c.silent && c.unsaid.is_empty() && c.waits.is_none()));
+        self.clients.retain(|c| !(c.gone || c.silent && c.unsent.is_empty() && c.waits.is_none()));
     }
 }
 
@@ -204,11 +199,11 @@ impl Client {
         let mut buf = [0; 4096];
         match self.stream.read(&mut buf) {
             Ok(0) => self.silent = true,
-            Ok(n) => self.heard.extend(buf.iter().take(n)),
+            Ok(n) => self.received.extend(buf.iter().take(n)),
             Err(e) => self.gone |= !is_later(&e),
         }
-        while let Some(end) = memchr::memchr(b'\n', &self.heard) {
-            let line: Vec<u8> = self.heard.drain(..=end).collect();
+        while let Some(end) = memchr::memchr(b'\n', &self.received) {
+            let line: Vec<u8> = self.received.drain(..=end).collect();
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
@@ -217,33 +212,32 @@ impl Client {
                 Err(reason) => return self.refuse(&reason),
             }
         }
-        if self.heard.len() > MAX_REQUEST {
+        if self.received.len() > MAX_REQUEST {
             self.refuse("the request is too long");
         }
     }
 
-    /// Answers an error and ignores further requests.
     fn refuse(&mut self, reason: &str) {
-        self.heard.clear();
+        self.received.clear();
         self.silent = true;
         let answer = json!({"spile": VERSION, "answer": "error", "reason": reason});
         self.send(&answer.to_string());
     }
 
     fn send(&mut self, answer: &str) {
-        if self.unsaid.len() > MAX_UNSAID {
+        if self.unsent.len() > MAX_UNSENT {
             self.gone = true;
             return;
         }
-        self.unsaid.extend(answer.bytes());
-        self.unsaid.push(b'\n');
+        self.unsent.extend(answer.bytes());
+        self.unsent.push(b'\n');
         self.flush();
     }
 
     fn flush(&mut self) {
-        while !self.unsaid.is_empty() && !self.gone {
-            match self.stream.write(&self.unsaid) {
-                Ok(n) => drop(self.unsaid.drain(..n)),
+        while !self.unsent.is_empty() && !self.gone {
+            match self.stream.write(&self.unsent) {
+                Ok(n) => drop(self.unsent.drain(..n)),
                 Err(e) if is_later(&e) => return,
                 Err(_) => self.gone = true,
             }
@@ -280,7 +274,6 @@ fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// True if the peer is a process of the same user.
 fn is_ours(stream: &UnixStream) -> bool {
     peer(stream).is_some_and(|(user, _)| user == rustix::process::getuid().as_raw())
 }

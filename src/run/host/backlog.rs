@@ -13,7 +13,7 @@ impl Host<'_> {
             return;
         }
         if self.spool.is_empty() && self.has_room() {
-            self.tell(now, source, bytes);
+            self.pass_to_tap(now, source, bytes);
             return;
         }
         self.spool.push(Frame { at: now, source, bytes: bytes.to_vec() });
@@ -28,7 +28,7 @@ impl Host<'_> {
         if std::mem::replace(&mut self.warned, true) {
             return;
         }
-        let message = match self.spool.failed() {
+        let message = match &self.spool.failed {
             Some(e) => format!(
                 "the agent is held back: the reader is slow and what waits for it cannot be stored: {e}"
             ),
@@ -40,7 +40,6 @@ impl Host<'_> {
         self.emit("warning", Some(&message), None);
     }
 
-    /// Queues an order behind the output that preceded it.
     pub(super) fn enqueue(&mut self, how: Source, text: &str) {
         self.take(self.clock.now(), how, text.as_bytes());
     }
@@ -57,7 +56,7 @@ impl Host<'_> {
         while !self.spool.is_empty() && self.has_room() {
             let frame = self.spool.pop();
             if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
-                self.tell(frame.at, frame.source, &frame.bytes);
+                self.pass_to_tap(frame.at, frame.source, &frame.bytes);
             }
         }
         let slow = self.is_slow();
@@ -68,7 +67,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, at: Time, source: Source, bytes: &[u8]) {
+    fn pass_to_tap(&mut self, at: Time, source: Source, bytes: &[u8]) {
         self.seen_at = at;
         match source {
             Source::Stdout => self.tap.on_stdout(at, bytes),

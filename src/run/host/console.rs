@@ -24,8 +24,7 @@ const TWICE_WITHIN: Duration = Duration::from_secs(1);
 /// Typed bytes that may wait for the agent; past that the user's terminal is not read.
 const MAX_TYPED: usize = 64 << 10;
 
-/// Output that may wait for the user's terminal; past that the agent is held back, as any program is that writes to a
-/// slow terminal.
+/// Output that may wait for the user's terminal; past that the agent is held back.
 const MAX_SHOWN: usize = 1 << 20;
 
 /// Time for the user's terminal to show the rest of the screen.
@@ -38,14 +37,13 @@ const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;
 const CTRL_Z: u8 = 0x1a;
 
-/// State of an agent with a terminal.
 pub(super) struct Console {
     pty: OwnedFd,
     queue: Queue,
     /// True if stdin is typed at the agent's terminal.
     typing: bool,
     /// The user's terminal, if stdin is one.
-    person: Option<Terminal>,
+    user: Option<Terminal>,
     typed: Vec<u8>,
     /// True if the typed input ends within a line.
     in_line: bool,
@@ -53,24 +51,22 @@ pub(super) struct Console {
     ended: Option<Time>,
     shown: Vec<u8>,
     escapes: Escapes,
-    /// Time of the last ^C.
     interrupted: Option<Time>,
 }
 
 impl Console {
-    /// Opens a terminal for an agent whose stdin is `stdin`.
     fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
-        let person = match stdin {
+        let user = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
             Stdin::Null | Stdin::Pipe => None,
         };
-        let modes = person.as_ref().map(Terminal::modes);
+        let modes = user.as_ref().map(|user| &user.saved);
         let pty = Pty::open(terminal::size(), modes)?;
         let console = Self {
             pty: pty.master.try_clone()?,
             queue: pty.queue(),
-            typing: stdin == Stdin::Pipe || person.is_some(),
-            person,
+            typing: stdin == Stdin::Pipe || user.is_some(),
+            user,
             typed: Vec::new(),
             in_line: false,
             ended: None,
@@ -87,8 +83,8 @@ impl Console {
 
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let reads = self.typing && self.typed.len() < MAX_TYPED;
-        let (keys, screen) = match &self.person {
-            Some(person) if person.is_raw() => (Some(person.fd()), Some(person.fd())),
+        let (keys, screen) = match &self.user {
+            Some(user) if user.raw => (Some(user.fd()), Some(user.fd())),
             Some(_) => (None, None),
             None => (Some(rustix::stdio::stdin()), None),
         };
@@ -99,8 +95,8 @@ impl Console {
     }
 
     pub(super) fn deadline(&self, now: Time) -> Option<Time> {
-        let person = self.person.as_ref().filter(|p| !p.is_raw());
-        person.map(|_| now + LOOK_EVERY).or(self.ended)
+        let user = self.user.as_ref().filter(|p| !p.raw);
+        user.map(|_| now + LOOK_EVERY).or(self.ended)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -109,24 +105,22 @@ impl Console {
 
     /// Shows output to the user, and returns it as text.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
-        if self.person.as_ref().is_some_and(|p| p.shows() && p.is_raw()) {
+        if self.user.as_ref().is_some_and(|p| p.shows && p.raw) {
             self.shown.extend_from_slice(bytes);
             self.pass_on();
         }
         self.escapes.feed(bytes)
     }
 
-    /// Writes as much as both terminals take now.
     pub(super) fn pass_on(&mut self) {
         write_some(&self.pty, &mut self.typed);
-        match &self.person {
-            Some(person) if person.is_raw() => write_some(person.fd(), &mut self.shown),
+        match &self.user {
+            Some(user) if user.raw => write_some(user.fd(), &mut self.shown),
             _ => self.shown.clear(),
         }
     }
 
-    /// Types an end of file repeatedly: one that comes between two lines of a line editor is lost, and every later read
-    /// must find one.
+    /// Types an end of file repeatedly: line editors lose one, and every later read must find one.
     fn type_end(&mut self, now: Time) {
         if self.ended.is_some_and(|at| at <= now) {
             self.ended = Some(now + LOOK_EVERY);
@@ -139,35 +133,32 @@ impl Console {
     /// Flushes the screen and restores the user's terminal.
     pub(super) fn leave(&mut self) {
         while !self.shown.is_empty()
-            && let Some(person) = self.person.as_ref().filter(|p| p.is_raw())
+            && let Some(user) = self.user.as_ref().filter(|p| p.raw)
         {
-            let mut fds = [PollFd::from_borrowed_fd(person.fd(), PollFlags::OUT)];
+            let mut fds = [PollFd::from_borrowed_fd(user.fd(), PollFlags::OUT)];
             if poll(&mut fds, Some(&SHOW_WITHIN)).unwrap_or_default() == 0 {
                 break;
             }
             self.pass_on();
         }
         self.shown.clear();
-        if let Some(person) = &mut self.person {
-            person.restore();
+        if let Some(user) = &mut self.user {
+            user.restore();
         }
     }
 
     /// Takes the user's terminal, if this job is in the foreground, and resizes the agent's.
     pub(super) fn enter(&mut self) {
-        if let Some(person) = &mut self.person {
-            person.take();
+        if let Some(user) = &mut self.user {
+            user.take();
         }
         let _ = rustix::termios::tcsetwinsize(&self.pty, terminal::size());
     }
 
-    /// True if the job has come to the foreground.
     fn comes_to_front(&mut self) -> bool {
-        let Some(person) = self.person.as_mut().filter(|p| !p.is_raw()) else {
-            return false;
-        };
-        person.take();
-        person.is_raw()
+        let Some(user) = self.user.as_mut().filter(|p| !p.raw) else { return false };
+        user.take();
+        user.raw
     }
 }
 
@@ -192,21 +183,18 @@ fn write_some(fd: impl AsFd, bytes: &mut Vec<u8>) {
 }
 
 impl Host<'_> {
-    /// Reads keys, or piped input.
     pub(super) fn read_keys(&mut self, buf: &mut [u8]) {
         let now = self.clock.now();
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         let most = buf.len().min(MAX_TYPED);
         let buf = &mut buf[..most];
-        let (read, person) = match &console.person {
-            Some(person) => (input::read(person.fd(), buf), true),
+        let (read, user) = match &console.user {
+            Some(user) => (input::read(user.fd(), buf), true),
             None => (input::read(rustix::stdio::stdin(), buf), false),
         };
         match read {
             Ok(Read::Later) => {}
-            Ok(Read::Bytes(n)) if person => {
+            Ok(Read::Bytes(n)) if user => {
                 for key in buf.iter().take(n) {
                     self.press(*key);
                 }
@@ -217,7 +205,7 @@ impl Host<'_> {
             }
             Ok(Read::End) | Err(_) => {
                 console.typing = false;
-                if !person {
+                if !user {
                     // Within a line the first end of file only submits that line.
                     console.typed.extend(console.in_line.then_some(CTRL_D));
                     console.ended = Some(now);
@@ -229,18 +217,15 @@ impl Host<'_> {
         }
     }
 
-    /// Handles a key of the user.
     fn press(&mut self, key: u8) {
         let now = self.clock.now();
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         match key {
             CTRL_Z => self.suspend(Who::Job),
             CTRL_C => {
                 let before = console.interrupted.replace(now);
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
-                if twice || self.life.killed() {
+                if twice || self.life.killed {
                     self.enqueue(Source::Cancel, "^C");
                     // As if this process had received the signal.
                     self.dies_of.request(now, SIGINT);
@@ -255,7 +240,6 @@ impl Host<'_> {
         }
     }
 
-    /// Passes on an unfinished last line.
     pub(super) fn take_last_text(&mut self) {
         if let Some(console) = &mut self.console {
             let text = console.escapes.end();
@@ -282,7 +266,7 @@ impl Host<'_> {
     /// Handles a job control signal; `false` for any other.
     pub(super) fn on_job_signal(&mut self, signal: i32) -> bool {
         match signal {
-            SIGCHLD => self.agent.look_after_guardian(),
+            SIGCHLD => self.agent.continue_guardian(),
             SIGCONT => self.resume(),
             SIGWINCH => self.enter(),
             SIGTSTP => self.suspend(Who::Us),
@@ -293,9 +277,7 @@ impl Host<'_> {
 
     /// Flushes both terminals and detects a return to the foreground.
     pub(super) fn on_console(&mut self) {
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         console.type_end(self.clock.now());
         console.pass_on();
         if console.comes_to_front() {

@@ -10,12 +10,11 @@ use crate::run::child::{Guarded, News};
 use crate::run::output::{report_write, warn};
 use crate::time::Time;
 
-/// Surviving processes that are named.
 const MAX_LEFT: usize = 16;
 
 impl Host<'_> {
     pub(super) fn emit_end(&mut self, now: Time) {
-        self.said_end = true;
+        self.end_emitted = true;
         if let Some(console) = &mut self.console {
             console.leave();
         }
@@ -26,10 +25,10 @@ impl Host<'_> {
         }
         let left = self.agent.left();
         self.left = left.iter().map(|(pid, _)| *pid).collect();
-        let ended = self.agent.ended().unwrap_or(Ended::Eof);
+        let ended = self.agent.ended.unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
-        data["killed"] = json!(self.was_killed() && !self.agent.is_immortal());
+        data["killed"] = json!(self.was_killed() && !self.agent.is_unkillable());
         if !left.is_empty() {
             let all: Vec<String> =
                 left.iter().map(|(pid, name)| format!("{pid} ({})", name.escape_debug())).collect();
@@ -45,7 +44,7 @@ impl Host<'_> {
         self.emit("exit", None, Some(data));
         if let Some(record) = &mut self.record {
             record.exit(now, ended);
-            if let Some(e) = record.failed() {
+            if let Some(e) = &record.failed {
                 warn(format_args!("cannot write the recording: {e}"));
                 self.cannot_write = true;
             }
@@ -55,7 +54,6 @@ impl Host<'_> {
         }
     }
 
-    /// Emits `stopped` or `continued`.
     pub(super) fn emit_news(&mut self, news: News) {
         let News::Stopped(signal) = news else {
             return self.emit("continued", Some("the agent goes on"), None);
@@ -83,9 +81,8 @@ impl Host<'_> {
         self.tap.guard().status(now, &notice);
     }
 
-    /// True if spile ended the agent.
     pub(super) fn was_killed(&self) -> bool {
-        self.life.killed() || self.agent.guarded() == Guarded::Lost
+        self.life.killed || self.agent.guarded == Guarded::Lost
     }
 
     pub(super) fn collect(&mut self) {
@@ -109,7 +106,7 @@ impl Host<'_> {
         if let Some(signal) = self.dies_of.signal() {
             return Exit::Signal(signal);
         }
-        let child = match self.agent.ended() {
+        let child = match self.agent.ended {
             _ if self.was_killed() => Exit::Success,
             Some(Ended::Exited(code)) if code != 0 => {
                 Exit::Child(u8::try_from(code).unwrap_or(u8::MAX))
@@ -118,11 +115,11 @@ impl Host<'_> {
             _ => Exit::Success,
         };
         let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
-        let said = child.or(self.tap.exit()).or(left);
+        let exit = child.or(self.tap.exit()).or(left);
         match (self.reader_gone, self.cannot_write) {
-            (_, true) => said.or(Exit::CannotWrite),
+            (_, true) => exit.or(Exit::CannotWrite),
             (true, _) => Exit::Signal(SIGPIPE),
-            _ => said,
+            _ => exit,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Requests on the control socket: query, cancel, redirect. A cancel takes effect at its place in the agent's output,
-//! so that it ends no other turn than the one meant.
+//! Requests on the control socket. A cancel takes effect at its place in the agent's output, so that it ends the turn
+//! meant.
 
 use std::time::Duration;
 
@@ -11,18 +11,14 @@ use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Info, Request, Server, Verb, new_word};
 use crate::run::spool::Source;
 
-/// Longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
 
-/// Control server and the requests in progress.
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
-    /// Run token.
     word: String,
     /// Prompts to send now that a turn has ended, with their clients.
     then: Vec<(u64, String)>,
-    /// Orders sent to the agent.
     pub orders: u64,
 }
 
@@ -36,7 +32,7 @@ struct TurnCancel {
     grace_ms: Option<u64>,
     then: Option<String>,
     /// True if the agent was told to stop already, ahead of its queued output.
-    told: bool,
+    stopped: bool,
 }
 
 fn refused(code: &str, reason: &str) -> Value {
@@ -76,7 +72,6 @@ impl Host<'_> {
         }
     }
 
-    /// Answers the requests received.
     pub(super) fn serve(&mut self) {
         let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
@@ -118,19 +113,23 @@ impl Host<'_> {
                     reason: reason.chars().take(MAX_REASON).collect(),
                     grace_ms: request.grace_ms,
                     then: request.then,
-                    told: false,
+                    stopped: false,
                 };
                 self.cancel(cancel);
             }
             Verb::Redirect => {
-                let answer = match request.prompt {
-                    Some(prompt) => self.redirect(&prompt),
-                    None => Err("there is no prompt in the request".into()),
-                };
-                let answer = answer.map_or_else(|why| refused("not_now", &why), |()| redirected());
-                self.answer(client, &answer);
+                self.answer_redirect(client, request.prompt.as_deref());
             }
         }
+    }
+
+    fn answer_redirect(&mut self, client: u64, prompt: Option<&str>) {
+        let missing = || Err("there is no prompt in the request".into());
+        let answer = match prompt.map_or_else(missing, |prompt| self.redirect(prompt)) {
+            Ok(()) => json!({"spile": 1, "answer": "redirected"}),
+            Err(why) => refused("not_now", &why),
+        };
+        self.answer(client, &answer);
     }
 
     fn answer(&mut self, client: u64, answer: &Value) {
@@ -142,23 +141,22 @@ impl Host<'_> {
     /// Cancels the turn at once, or at its place in the queue if the reader is slow.
     fn cancel(&mut self, mut cancel: TurnCancel) {
         if self.spool.is_empty() || self.reader_gone {
-            self.see();
+            self.update_view();
             return self.decide(cancel);
         }
         if cancel.turn.is_none() {
             // The agent is to stop now, even if the reader never reads on.
-            cancel.told = true;
-            self.see();
-            self.tell_agent(&cancel);
+            cancel.stopped = true;
+            self.update_view();
+            self.stop_agent(&cancel);
         }
         let bytes = serde_json::to_vec(&cancel).unwrap_or_default();
         self.take(self.clock.now(), Source::Ask, &bytes);
     }
 
-    /// Handles a cancel request at its place in the output.
     pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
         if let Ok(cancel) = serde_json::from_slice(bytes) {
-            self.see();
+            self.update_view();
             self.decide(cancel);
         }
     }
@@ -167,7 +165,7 @@ impl Host<'_> {
         let guard = self.tap.guard();
         // An agent without output works on its first turn.
         let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
-        let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
+        let open = guard.open_turn().or(starting).filter(|_| !self.end_emitted);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
             return self.answer(cancel.client, &refused("no_turn", "no turn is open"));
         };
@@ -189,12 +187,12 @@ impl Host<'_> {
         if let Some(control) = &mut self.requests.server {
             control.wait_for(cancel.client, (stream, turn), cancel.then.clone());
         }
-        if !cancel.told {
-            self.tell_agent(&cancel);
+        if !cancel.stopped {
+            self.stop_agent(&cancel);
         }
     }
 
-    fn tell_agent(&mut self, cancel: &TurnCancel) {
+    fn stop_agent(&mut self, cancel: &TurnCancel) {
         let cancel = Cancel {
             interrupt: self.can_interrupt(),
             within: cancel.grace_ms.map(Duration::from_millis),
@@ -203,19 +201,13 @@ impl Host<'_> {
         self.act();
     }
 
-    /// Answers the clients that wait for a turn's end.
     pub(super) fn settle(&mut self) {
-        let Some(control) = &mut self.requests.server else {
-            return;
-        };
+        let Some(control) = &mut self.requests.server else { return };
         for end in self.tap.guard().take_ends() {
             self.requests.then.extend(control.ended(&end, &self.left));
         }
         for (client, prompt) in std::mem::take(&mut self.requests.then) {
-            let answer = self
-                .redirect(&prompt)
-                .map_or_else(|why| refused("not_now", &why), |()| redirected());
-            self.answer(client, &answer);
+            self.answer_redirect(client, Some(&prompt));
         }
     }
 
@@ -241,10 +233,6 @@ impl Host<'_> {
             "rss": resident(self.agent.pid),
         })
     }
-}
-
-fn redirected() -> Value {
-    json!({"spile": 1, "answer": "redirected"})
 }
 
 /// Resident memory of a process in bytes, where the system tells.

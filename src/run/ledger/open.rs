@@ -20,10 +20,8 @@ const APPLICATION: i64 = 0x5350_494c;
 
 const VERSION: i64 = 1;
 
-/// Time to wait for a reader of the ledger.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Warnings of SQLite's own check that are shown.
 const WARNINGS: usize = 3;
 
 pub(super) const MAX_DAMAGE: usize = 100;
@@ -50,52 +48,52 @@ CREATE UNIQUE INDEX delivery_id ON delivery (sink, id);
 CREATE INDEX delivery_open ON delivery (sink, open, stream, position);
 ";
 
-pub(super) fn open(typed: &Path) -> Result<Store> {
-    // One lock for each ledger, by whatever name it is opened.
-    let real = resolved(typed)?;
-    let path = real.as_path();
-    let lock = lock(path, typed)?;
-    for name in beside(path).iter().skip(1) {
-        regular(name)?;
-    }
-    let mut made = [0; MADE.len()];
-    let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot open the ledger {}", typed.display()))?;
-    let empty = file.metadata().is_ok_and(|m| m.len() == 0);
-    // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
-    drop(file);
-    if empty && was_there {
-        bail!(
-            "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
-             again; remove {path}.lock to begin a new one",
-            path = typed.display()
-        );
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
-    let store = opened.and_then(|db| prepare(db, path, lock));
-    let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
-        Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            anyhow!(damaged(&sql.to_string()))
+impl Store {
+    /// Opens or creates the ledger: locks it, verifies it, and writes to it once, so that failures are known early.
+    pub fn open(typed: &Path) -> Result<Self> {
+        // One lock for each ledger, by whatever name it is opened.
+        let cannot_open = || format!("cannot open the ledger {}", typed.display());
+        let real = sink::canonical(typed).with_context(cannot_open)?;
+        let path = real.as_path();
+        let lock = lock(path, typed)?;
+        for name in beside(path).iter().skip(1) {
+            regular(name)?;
         }
-        _ => e,
-    });
-    let mut store = store.with_context(|| format!("cannot use {} as a ledger", typed.display()))?;
-    store.path = typed.to_owned();
-    let _ = store._lock.write_all_at(MADE, MADE_AT);
-    Ok(store)
-}
-
-/// Path without links; the file need not exist.
-fn resolved(path: &Path) -> Result<PathBuf> {
-    sink::canonical(path).with_context(|| format!("cannot open the ledger {}", path.display()))
+        let mut made = [0; MADE.len()];
+        let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .with_context(cannot_open)?;
+        let empty = file.metadata().is_ok_and(|m| m.len() == 0);
+        // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
+        drop(file);
+        if empty && was_there {
+            bail!(
+                "the ledger {path} is empty though it was in use: everything it knew is lost, and what was sent would be sent \
+                 again; remove {path}.lock to begin a new one",
+                path = typed.display()
+            );
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, flags).map_err(anyhow::Error::from);
+        let store = opened.and_then(|db| prepare(db, path, lock));
+        let store = store.map_err(|e| match e.downcast_ref::<rusqlite::Error>() {
+            Some(sql) if sql.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                anyhow!(damaged(&sql.to_string()))
+            }
+            _ => e,
+        });
+        let mut store =
+            store.with_context(|| format!("cannot use {} as a ledger", typed.display()))?;
+        store.path = typed.to_owned();
+        let _ = store._lock.write_all_at(MADE, MADE_AT);
+        Ok(store)
+    }
 }
 
 /// Companion files of a ledger, the lock first.
@@ -109,11 +107,9 @@ pub(super) fn beside(path: &Path) -> [PathBuf; 4] {
 
 /// Refuses a derived name at which another kind of file, or one of another user, lies.
 fn regular(name: &Path) -> Result<()> {
-    let Ok(found) = std::fs::symlink_metadata(name) else {
-        return Ok(());
-    };
+    let Ok(found) = std::fs::symlink_metadata(name) else { return Ok(()) };
     if !found.is_file() {
-        bail!("{} is no file but a link or something else: remove it", name.display());
+        bail!("{} is a link or a special file: remove it", name.display());
     }
     let me = rustix::process::geteuid();
     if found.uid() != me.as_raw() && !me.is_root() {
@@ -122,7 +118,6 @@ fn regular(name: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to write to a file that is no lock file.
 fn ours(file: &File, name: &Path) -> Result<()> {
     let found = file.metadata().with_context(|| format!("cannot open {}", name.display()))?;
     let mut text = [0; MADE_AT as usize + MADE.len() + 1];
@@ -137,7 +132,10 @@ fn ours(file: &File, name: &Path) -> Result<()> {
     if found.is_file() && len == read && is_pid && (made.is_empty() || made == MADE) {
         return Ok(());
     }
-    bail!("{} is no lock of a ledger: move it away, or use another ledger", name.display())
+    bail!(
+        "{} is not the lock file of a ledger: move it away, or use another ledger",
+        name.display()
+    )
 }
 
 /// Locks a separate file: another descriptor of the ledger itself would drop SQLite's locks.
@@ -174,8 +172,7 @@ fn lock(path: &Path, typed: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Locks with a short wait: a child process that the last owner was starting holds a copy of the descriptor until its
-/// `exec`.
+/// Locks with a short wait: a child of the last owner may hold a copy of the descriptor until its `exec`.
 fn try_lock(file: &File) -> rustix::io::Result<()> {
     let until = Instant::now() + LOCK_WITHIN;
     loop {
@@ -229,7 +226,7 @@ fn make(db: &Connection) -> Result<()> {
         return Ok(());
     }
     if application != APPLICATION {
-        bail!("it is no delivery ledger");
+        bail!("it is not a delivery ledger");
     }
     if version != VERSION {
         bail!(
@@ -247,7 +244,6 @@ pub(super) fn distrust(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a ledger with other tables.
 pub(super) fn same_tables(db: &Connection) -> Result<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
@@ -270,11 +266,11 @@ fn tables(db: &Connection) -> Result<Vec<Table>> {
 }
 
 fn check(db: &Connection) -> Result<()> {
-    let mut ask = db.prepare("PRAGMA integrity_check(100)")?;
-    let said = ask.query_map([], |row| row.get::<_, String>(0))?;
-    let said: Vec<String> = said.collect::<rusqlite::Result<_>>()?;
-    if said.iter().any(|line| line != "ok") {
-        let some: Vec<String> = said.into_iter().take(WARNINGS).collect();
+    let mut check = db.prepare("PRAGMA integrity_check(100)")?;
+    let lines = check.query_map([], |row| row.get::<_, String>(0))?;
+    let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
+    if lines.iter().any(|line| line != "ok") {
+        let some: Vec<String> = lines.into_iter().take(WARNINGS).collect();
         bail!(damaged(&some.join("; ")));
     }
     Ok(())
@@ -309,7 +305,8 @@ fn verify(store: &mut Store) -> Result<()> {
         .db
         .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))
         .context("it has lost its own table: move it away and begin a new one")?;
-    let given = u64::try_from(given).unwrap_or_default();
+    let given = u64::try_from(given)
+        .context("it has lost its own table: move it away and begin a new one")?;
     if count != given.max(last) {
         damage.push(format!(
             "{} of {} rows are missing: what they stood for may be sent again",

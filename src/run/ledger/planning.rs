@@ -8,45 +8,37 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{self, COLUMNS, Damaged, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
 use crate::event::{Event, part_ids};
-use crate::ledger::{self, Entry, Kind, Mark, PlanVerdict, Planner, Row, State, Stored};
+use crate::ledger::{self, Entry, Mark, PlanVerdict, Planner, Row, State, Stored};
 use crate::term::quoted;
 use crate::time::Time;
 
-/// An event and the sinks that select it.
 #[derive(Debug, Clone)]
 pub struct Line<'a> {
     pub event: Event<'a>,
     pub sinks: Vec<i64>,
 }
 
-/// Result of planning some lines.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// Sinks and streams with new rows.
     pub grown: BTreeSet<(i64, String)>,
-    /// Sinks and streams with reopened rows.
     pub again: BTreeSet<(i64, String)>,
     pub passing: Vec<Passing>,
-    /// Messages for the user.
-    pub said: Vec<String>,
+    pub messages: Vec<String>,
     /// Events of the input that will not be delivered.
     pub refused: u64,
     /// True if one of them was refused for more than a plan that differs.
     pub failed: bool,
 }
 
-/// An at-most-once event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passing {
     pub sink: i64,
     pub stream: String,
     /// Position of the row that precedes it.
     pub after: u64,
-    /// The line without its line feed.
     pub line: String,
 }
 
-/// Planner of one run.
 pub struct Planning {
     store: Shared,
     planner: Planner,
@@ -56,13 +48,10 @@ pub struct Planning {
     warned: HashSet<(i64, String)>,
 }
 
-/// Rows to write in one transaction.
 #[derive(Default)]
 struct Batch {
     rows: Vec<(i64, Row)>,
-    /// Contents of those rows by id.
     ids: HashMap<(i64, String), [u8; 32]>,
-    /// Sent rows that are planned again.
     again: Vec<(i64, Row)>,
     streams: BTreeSet<String>,
     planned: Planned,
@@ -95,7 +84,7 @@ impl Planning {
         if rows.is_empty() && again.is_empty() && planned.passing.is_empty() {
             return Ok(planned);
         }
-        let last = store.last + u64::try_from(rows.len()).unwrap_or_default();
+        let last = store.last + rows.len() as u64;
         let stored: Vec<(&String, Stored)> =
             streams.iter().filter_map(|s| Some((s, self.planner.to_store(s)?))).collect();
         store.write(|tx| {
@@ -131,19 +120,17 @@ impl Planning {
                 batch.streams.insert(stream.to_owned());
             }
         }
-        match Kind::of(&line.event) {
-            Kind::Entry(entry) => self.entry(store, now, line, &entry, batch)?,
-            Kind::Passing { stream, seq } => {
-                if self.planner.passes(stream.as_deref(), seq) {
-                    let after = store.last + u64::try_from(batch.rows.len()).unwrap_or_default();
-                    batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
-                        sink: *sink,
-                        stream: stream.clone().unwrap_or_default(),
-                        after,
-                        line: line.event.line.to_owned(),
-                    }));
-                }
-            }
+        let Event { stream, seq, .. } = &line.event;
+        if let Some(entry) = Entry::of(&line.event) {
+            self.entry(store, now, line, &entry, batch)?;
+        } else if self.planner.passes(stream.as_deref(), *seq) {
+            let after = store.last + batch.rows.len() as u64;
+            batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
+                sink: *sink,
+                stream: stream.as_deref().unwrap_or_default().to_owned(),
+                after,
+                line: line.event.line.to_owned(),
+            }));
         }
         Ok(())
     }
@@ -157,7 +144,7 @@ impl Planning {
         batch: &mut Batch,
     ) -> Result<()> {
         if self.planner.arrives(entry) {
-            batch.planned.said.push(format!(
+            batch.planned.messages.push(format!(
                 "stream {}: stream id was used by another run: nothing of it is sent; name this run with another --stream, or use \
                  another ledger",
                 quoted(&entry.stream)
@@ -172,8 +159,7 @@ impl Planning {
             };
             match self.planner.verdict(*sink, entry, known) {
                 PlanVerdict::New => {
-                    let position =
-                        store.last + 1 + u64::try_from(batch.rows.len()).unwrap_or_default();
+                    let position = store.last + 1 + batch.rows.len() as u64;
                     let address = store.sinks.iter().find(|(n, _)| n == sink);
                     if let Some((_, address)) = address {
                         let row = row(now, position, address, entry, line.event.line);
@@ -203,7 +189,7 @@ impl Planning {
                 PlanVerdict::Conflict => {
                     batch.planned.refused += 1;
                     batch.planned.failed = true;
-                    batch.planned.said.push(format!(
+                    batch.planned.messages.push(format!(
                         "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",
                         entry.id
                     ));
@@ -221,9 +207,7 @@ impl Planning {
         entry: &Entry,
         planned: &mut Planned,
     ) -> Result<()> {
-        let Some((block, ..)) = &entry.part else {
-            return Ok(());
-        };
+        let Some((block, ..)) = &entry.part else { return Ok(()) };
         let (stream, name) = (quoted(&entry.stream), quoted(block));
         // By the index of ids; "0" is the successor of "/".
         let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);
@@ -234,12 +218,12 @@ impl Planning {
         let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
         if whole != Some(1) {
             planned.failed = true;
-            planned.said.push(format!(
+            planned.messages.push(format!(
                 "stream {stream}: block {name} was cut otherwise when it was planned, and not to its end: its rest is not \
                  sent; run this again with the chunk options of the first run"
             ));
         } else if self.warned.insert((sink, entry.stream.clone())) {
-            planned.said.push(format!(
+            planned.messages.push(format!(
                 "stream {stream}: warning: block {name} was cut otherwise when it was planned (other chunk options?): it is \
                  sent as the ledger has it, and so are others like it"
             ));

@@ -12,12 +12,10 @@ use super::{Question, Resolve, Store, Which};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
-/// Longest note kept, in bytes.
 const MAX_NOTE: usize = 1000;
 
 impl Store {
-    /// At most `most` open rows of a stream behind a position, in order; fewer are all there are. Damaged rows are reported once
-    /// and left out.
+    /// At most `most` open rows of a stream behind a position; fewer are all. Damaged rows are reported and left out.
     pub fn load(
         &mut self,
         sink: i64,
@@ -55,26 +53,16 @@ impl Store {
         let mut damage = Vec::new();
         let texts = self.write(|tx| {
             for change in ended {
-                match rows::one(tx, &sinks, change.position)? {
-                    Some(Ok(row)) => transition(tx, &sinks, row, change)?,
-                    Some(Err(damaged)) => describe(&mut damage, &damaged),
-                    None => {}
+                if let Some(row) = verified(tx, &sinks, change.position, &mut damage)? {
+                    transition(tx, &sinks, row, change)?;
                 }
             }
             let mut texts = Vec::new();
             for change in begins {
-                texts.push(match rows::one(tx, &sinks, change.position)? {
-                    Some(Ok(row)) if matches!(row.state, State::Planned | State::Sending) => {
-                        let text = (row.id.clone(), row.line.clone());
-                        transition(tx, &sinks, row, change)?;
-                        Some(text)
-                    }
-                    Some(Err(damaged)) => {
-                        describe(&mut damage, &damaged);
-                        None
-                    }
-                    _ => None,
-                });
+                let row = verified(tx, &sinks, change.position, &mut damage)?;
+                let row = row.filter(|row| matches!(row.state, State::Planned | State::Sending));
+                texts.push(row.as_ref().map(|row| (row.id.clone(), row.line.clone())));
+                row.map_or(Ok(()), |row| transition(tx, &sinks, row, change))?;
             }
             Ok(texts)
         })?;
@@ -86,19 +74,13 @@ impl Store {
     pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
         let mut found = Vec::new();
         for position in positions {
-            found.push(match rows::one(&self.db, &self.sinks, *position)? {
-                Some(Ok(row)) => Some(Question {
-                    position: *position,
-                    id: row.id,
-                    stream: row.stream,
-                    line: row.line,
-                }),
-                Some(Err(damaged)) => {
-                    describe(&mut self.damage, &damaged);
-                    None
-                }
-                None => None,
-            });
+            let row = verified(&self.db, &self.sinks, *position, &mut self.damage)?;
+            found.push(row.map(|row| Question {
+                position: *position,
+                id: row.id,
+                stream: row.stream,
+                line: row.line,
+            }));
         }
         Ok(found)
     }
@@ -174,6 +156,17 @@ impl Store {
         self.sinks.sort();
         Ok(*number)
     }
+}
+
+/// The row at a position, if it is there and undamaged.
+fn verified(
+    db: &Connection,
+    sinks: &[(i64, String)],
+    position: u64,
+    damage: &mut Vec<String>,
+) -> Result<Option<Row>> {
+    let row = rows::one(db, sinks, position)?;
+    Ok(row.and_then(|row| row.inspect_err(|damaged| describe(damage, damaged)).ok()))
 }
 
 fn describe(damage: &mut Vec<String>, damaged: &Damaged) {

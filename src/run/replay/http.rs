@@ -41,13 +41,10 @@ pub(super) struct Fetch {
     pub(super) follow: Follow,
 }
 
-/// Reason for no data.
 enum No {
     /// Temporary, with the pause that the server asks for.
     Yet(String, Option<Duration>),
-    /// Permanent.
     Ever(String),
-    /// End of the recording.
     More,
 }
 
@@ -74,16 +71,18 @@ impl Fetch {
                 ConnectionEnd::All | ConnectionEnd::Some => failures = 0,
                 ConnectionEnd::Nothing => {}
             }
-            let mut asked = None;
+            let mut requested = None;
             body = loop {
                 if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
                     return Err(unavailable(format!(
-                        "the connection broke and {ATTEMPTS} more brought nothing new"
+                        "the connection broke and {ATTEMPTS} reconnects brought nothing new"
                     )));
                 }
                 let time = pause(sse.retry(), failures);
-                let asked_for: Option<Duration> = asked.take();
-                std::thread::sleep(asked_for.map_or(time, |asked| asked.min(MAX_ASKED).max(time)));
+                let wanted: Option<Duration> = requested.take();
+                std::thread::sleep(
+                    wanted.map_or(time, |requested| requested.min(MAX_ASKED).max(time)),
+                );
                 failures += 1;
                 match self.get(sse.last_id()) {
                     Ok((true, body)) => break body,
@@ -92,7 +91,7 @@ impl Fetch {
                         return Err(unavailable(why.to_owned()));
                     }
                     Err(No::More) => return Ok(()),
-                    Err(No::Yet(_, after)) => asked = after,
+                    Err(No::Yet(_, after)) => requested = after,
                     Err(No::Ever(why)) => return Err(unavailable(why)),
                 }
             };
@@ -123,7 +122,8 @@ impl Fetch {
                 200..=299 => return Ok((is_sse(response.headers()), response.into_body())),
                 301 | 302 | 303 | 307 | 308 => {
                     let next = leads_to(&url, &client.url, response.headers());
-                    let next = next.ok_or_else(|| No::Ever(format!("HTTP {status} to nowhere")))?;
+                    let next =
+                        next.ok_or_else(|| No::Ever(format!("HTTP {status} without a target")))?;
                     if origin(&next) != origin(&url) {
                         // Credentials are for the original server alone.
                         access.headers.clear();
@@ -150,7 +150,6 @@ fn client(url: &str, access: &Access) -> Result<Client, String> {
     Client::new(url, access, config)
 }
 
-/// By the media type.
 fn is_sse(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -197,22 +196,18 @@ fn unavailable(why: String) -> Trouble {
     Trouble { why, exit: Exit::Unavailable }
 }
 
-/// End of a connection.
 enum ConnectionEnd {
     /// Complete: no turn is open.
     All,
-    /// Broken after new events.
     Some,
-    /// Broken without new events.
     Nothing,
-    /// The reader has gone.
     Unwanted,
 }
 
 fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
     let mut reader = body.into_reader();
     let (mut buf, mut lines) = (vec![0; CHUNK], Vec::new());
-    let mut heard = ConnectionEnd::Nothing;
+    let mut end = ConnectionEnd::Nothing;
     loop {
         let lost = sse.lost();
         let ended = match reader.read(&mut buf) {
@@ -231,7 +226,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
             warn_user(b"spile: an event longer than 16M has been left out\n");
         }
         if !lines.is_empty() {
-            heard = ConnectionEnd::Some;
+            end = ConnectionEnd::Some;
             if out.write_all(&lines).is_err() {
                 return ConnectionEnd::Unwanted;
             }
@@ -239,7 +234,7 @@ fn listen(sse: &mut Sse, body: Body, out: &mut dyn Write) -> ConnectionEnd {
         }
         match ended {
             Some(true) => return ConnectionEnd::All,
-            Some(false) => return heard,
+            Some(false) => return end,
             None => {}
         }
     }

@@ -9,13 +9,11 @@ use super::super::tree;
 use super::keys;
 use crate::time::Time;
 
-/// Redraws per second.
 const HERTZ: u8 = 10;
 
 /// Delay of the first line: by then the other processes of the pipeline have started.
 const FIRST: Duration = Duration::from_millis(300);
 
-/// Interval of the check for other writers.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) struct Progress {
@@ -24,12 +22,11 @@ pub(super) struct Progress {
     looked: Option<Instant>,
     begin: Option<Time>,
     time: Option<Time>,
-    /// Bytes of earlier sources.
     before: u64,
     last: u64,
     /// Help for the keys; printed once where there is no line.
     keys: Option<String>,
-    told: bool,
+    help_shown: bool,
 }
 
 impl Progress {
@@ -49,13 +46,13 @@ impl Progress {
             before: 0,
             last: 0,
             keys: None,
-            told: false,
+            help_shown: false,
         }
     }
 
     /// Time until [`Progress::draw`] is due; `None` for never.
     pub(super) fn rest(&self) -> Option<Duration> {
-        let wanted = self.bar.is_some() || (self.keys.is_some() && !self.told);
+        let wanted = self.bar.is_some() || (self.keys.is_some() && !self.help_shown);
         let begun = self.started.elapsed();
         wanted.then(|| FIRST.checked_sub(begun).unwrap_or(LOOK))
     }
@@ -72,7 +69,6 @@ impl Progress {
         self.draw();
     }
 
-    /// Sets the help for the keys.
     pub(super) fn keys(&mut self, speed: f64, state: &str) {
         self.keys = Some(format!(" {state} {speed}x  {}", keys::HELP));
         self.draw();
@@ -90,8 +86,8 @@ impl Progress {
             }
         }
         let Some(bar) = &self.bar else {
-            if self.keys.is_some() && !self.told {
-                self.told = true;
+            if self.keys.is_some() && !self.help_shown {
+                self.help_shown = true;
                 warn_user(format!("{}\n", keys::HELP).as_bytes());
             }
             return;
@@ -112,10 +108,10 @@ impl Progress {
     }
 
     /// Hides the line while `print` writes to the terminal.
-    pub(super) fn aside(&self, say: impl FnOnce()) {
+    pub(super) fn aside(&self, print: impl FnOnce()) {
         match &self.bar {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 }
@@ -129,9 +125,7 @@ impl Drop for Progress {
 /// True if another process of the pipeline, such as `spile view`, writes to the terminal.
 fn shared() -> bool {
     let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
-    let Some(ours) = place("self", 2) else {
-        return false;
-    };
+    let Some(ours) = place("self", 2) else { return false };
     tree::job().iter().any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
 }
 

@@ -1,5 +1,4 @@
-//! Sources of recordings. Each is a descriptor that the loop polls: a thread unpacks or fetches into a pipe, which
-//! limits how far it runs ahead.
+//! Sources of recordings, each a descriptor to poll: a thread unpacks or fetches into a pipe.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -21,14 +20,12 @@ use crate::exit::Exit;
 use crate::sink::masked;
 use crate::sink::web::Access;
 
-/// Bytes that suffice to detect a packing.
 const HEAD: usize = 4096;
 
 #[derive(Debug)]
 pub enum Source {
     /// A file, a FIFO or stdin, open.
     Input {
-        /// Name in messages.
         name: String,
         input: Input,
         /// Path by which a file can be reopened.
@@ -49,7 +46,6 @@ impl Source {
         Ok(Source::Input { name, input, path })
     }
 
-    /// Name in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Source::Input { name, .. } => name.clone(),
@@ -57,31 +53,28 @@ impl Source {
         }
     }
 
-    /// Path of a regular file.
+    fn input(&self) -> Option<&Input> {
+        match self {
+            Source::Input { input, .. } => Some(input),
+            Source::Url(..) => None,
+        }
+    }
+
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Source::Input { input, path, .. } => regular_length(input.fd()).and(path.as_deref()),
+            Source::Input { path, .. } => self.length().and(path.as_deref()),
             Source::Url(..) => None,
         }
     }
 
     /// True for a pipe at stdin, whose writer has output left after an interrupt.
     pub(super) fn is_upstream(&self) -> bool {
-        match self {
-            Source::Input { input, .. } => {
-                input.is_stdin()
-                    && !rustix::termios::isatty(input.fd())
-                    && regular_length(input.fd()).is_none()
-            }
-            Source::Url(..) => false,
-        }
+        let stdin = self.input().filter(|input| input.is_stdin());
+        stdin.is_some_and(|input| !rustix::termios::isatty(input.fd())) && self.length().is_none()
     }
 
     pub(super) fn length(&self) -> Option<u64> {
-        match self {
-            Source::Input { input, .. } => regular_length(input.fd()),
-            Source::Url(..) => None,
-        }
+        regular_length(self.input()?.fd())
     }
 }
 
@@ -118,7 +111,6 @@ impl Reader {
         self.input.fd()
     }
 
-    /// True if the data is read from the file itself.
     pub(super) fn is_plain(&self) -> bool {
         self.workers.is_empty() && self.trouble.is_none()
     }
@@ -133,11 +125,8 @@ impl Reader {
         !matches!(packing(head), None | Some(Packing::None))
     }
 
-    /// Reads unpacked data.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<Read> {
-        let Some(mut head) = self.head.take() else {
-            return input::read(self.input.fd(), buf);
-        };
+        let Some(mut head) = self.head.take() else { return input::read(self.input.fd(), buf) };
         let most = HEAD.min(buf.len());
         let some = buf.get_mut(..most).unwrap_or_default();
         let ended = match input::read(self.input.fd(), some)? {
@@ -179,7 +168,6 @@ impl Reader {
         }
     }
 
-    /// Starts a thread that unpacks the rest.
     fn unpack(&mut self, packing: Packing, head: Vec<u8>) -> io::Result<()> {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
@@ -195,7 +183,6 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the error of the source, if any.
     pub(super) fn end(self) -> Option<Trouble> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
@@ -207,13 +194,11 @@ impl Reader {
     }
 }
 
-/// Packing of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     None,
     Gzip,
     Zstd,
-    /// Unsupported packing or encoding.
     Foreign(&'static str),
 }
 
@@ -242,7 +227,7 @@ fn spawn(
     let worker = std::thread::Builder::new()
         .name("source".to_owned())
         .spawn(move || work(&mut File::from(write)))?;
-    Ok((Input::from(read), worker))
+    Ok((Input(Some(read)), worker))
 }
 
 /// Blocking reads from a non-blocking descriptor.

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use super::ledger_intake::LedgerIntake;
-use super::queue::{Chunk, Put, Queue};
+use super::queue::{self, Chunk, Put, Queue};
 use crate::codec;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::sink::address::Selection;
 use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 
-/// Queue of one sink with its selection.
 pub(super) struct SinkIntake {
     pub name: String,
     pub queue: Arc<Queue>,
     pub only: Option<Selection>,
-    /// Selected lines of the current chunk.
     selected: Vec<u8>,
 }
 
@@ -25,18 +23,14 @@ impl SinkIntake {
     }
 }
 
-/// Splits the input at line ends and fills the queues.
 pub(super) struct Intake {
     pub sinks: Vec<SinkIntake>,
     pub ledger: Option<LedgerIntake>,
     reading: Reading,
-    /// True if lines must be parsed.
     looking: bool,
     outcome: Option<Outcome>,
     warnings: Warnings,
-    /// Unfinished line.
     held: Vec<u8>,
-    /// True within an overlong line.
     long: bool,
     number: u64,
 }
@@ -105,14 +99,12 @@ impl Intake {
         }
     }
 
-    /// Exit status by the events and their form.
     pub(super) fn exit(&self) -> Exit {
         let malformed = self.reading.strict && self.warnings.count() > 0;
         let exit = if malformed { Exit::Malformed } else { Exit::Success };
         exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
     }
 
-    /// Passes on whole lines.
     fn run(&mut self, run: Vec<u8>, io: &mut Io) {
         if self.looking {
             self.look(&run, io);
@@ -137,14 +129,7 @@ impl Intake {
     }
 
     fn look(&mut self, run: &[u8], io: &mut Io) {
-        let mut start = 0;
-        let feeds = memchr::memchr_iter(b'\n', run).map(|at| at + 1);
-        for end in feeds.chain([run.len()]) {
-            let line = &run[start..end];
-            start = end;
-            if line.is_empty() {
-                continue;
-            }
+        for line in queue::lines(run).map(|at| &run[at]) {
             let bare = line.strip_suffix(b"\n").unwrap_or(line);
             if bare.len() > self.reading.max_line {
                 self.warn_long(io);

@@ -5,15 +5,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::super::clock::Clock;
 use super::super::output::warn;
+use super::OnError;
 use super::ledger_worker::{self, LedgerWorker, ProbeBy};
 use super::mailbox::Mailbox;
 use super::pending_parts::PendingParts;
 use super::waker::Waker;
-use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
 use crate::ledger::{Held, Options};
@@ -23,21 +23,17 @@ use crate::sink::address::Selection;
 use crate::stage::Io;
 use crate::term::{quoted, shell_word};
 
-/// A sink in the ledger.
 pub struct LedgerSink {
-    /// Name for messages.
     pub name: String,
     /// Key in the ledger, the same on every run.
     pub address: String,
-    /// Former keys.
     pub others: Vec<String>,
     /// The sink, or why it cannot be opened.
     pub sink: Result<Box<dyn Sink>, String>,
     /// Selected events; `None` for all.
     pub only: Option<Selection>,
     pub options: Options,
-    /// How to probe deliveries in doubt.
-    pub ask: ProbeBy,
+    pub probe: ProbeBy,
 }
 
 struct SinkMailbox {
@@ -56,7 +52,6 @@ pub(super) struct LedgerIntake {
     waiting: Vec<(String, Vec<i64>)>,
     pending_parts: PendingParts,
     path: String,
-    /// True if the exit status is to show a failure.
     pub(super) failed: bool,
     broken: bool,
 }
@@ -78,7 +73,7 @@ impl LedgerIntake {
         let mut planning = Planning::new(store.clone());
         let clock = Clock::start();
         let (mut sinks, mut workers): (Vec<SinkMailbox>, Vec<LedgerWorker>) = Default::default();
-        for LedgerSink { name, address, others, sink, only, options, ask } in ledger_sinks {
+        for LedgerSink { name, address, others, sink, only, options, probe } in ledger_sinks {
             let number = store.lock().sink_of(&address, &others)?;
             if sinks.iter().any(|sink| sink.number == number) {
                 continue;
@@ -91,7 +86,7 @@ impl LedgerIntake {
                     continue;
                 }
             };
-            if let ProbeBy::File(file) = &ask {
+            if let ProbeBy::File(file) = &probe {
                 let sent = store.lock().sent(number)?;
                 match lost(&name, file, sent) {
                     Ok(missing) => planning.lost(number, missing),
@@ -106,7 +101,7 @@ impl LedgerIntake {
                 driver: Driver::open(store.clone(), number, options)?,
                 name: name.clone(),
                 sink,
-                ask,
+                probe,
                 mailbox: Arc::clone(&mailbox),
                 waker: waker.clone(),
                 on_error,
@@ -114,14 +109,8 @@ impl LedgerIntake {
             });
             sinks.push(SinkMailbox { name, number, only, mailbox });
         }
-        if failed && on_error.others == Others::Stop {
-            workers.clear();
-        }
-        for worker in workers {
-            std::thread::Builder::new()
-                .name(worker.name.clone())
-                .spawn(|| worker.run())
-                .context("cannot start a thread")?;
+        for worker in workers.into_iter().filter(|_| !(failed && on_error.stop)) {
+            super::spawn(&worker.name.clone(), || worker.run())?;
         }
         Ok(Self {
             planning,
@@ -136,7 +125,6 @@ impl LedgerIntake {
         })
     }
 
-    /// Queues an event for planning.
     pub(super) fn offer(&mut self, event: &Event<'_>) {
         let wants = |sink: &&SinkMailbox| sink.only.is_none_or(|only| only.takes(event));
         let sinks: Vec<i64> = self.sinks.iter().filter(wants).map(|sink| sink.number).collect();
@@ -145,7 +133,6 @@ impl LedgerIntake {
         self.pending_parts.take(event, line, &mut self.waiting);
     }
 
-    /// Makes queued events durable and notifies the sinks.
     pub(super) fn commit(&mut self, io: &mut Io) {
         let waiting = std::mem::take(&mut self.waiting);
         if self.broken || waiting.is_empty() {
@@ -160,7 +147,7 @@ impl LedgerIntake {
             })
             .collect();
         match self.planning.plan(self.clock.now(), &lines) {
-            Ok(planned) => self.tell(planned, io),
+            Ok(planned) => self.notify(planned, io),
             Err(e) => {
                 (self.broken, self.failed) = (true, true);
                 io.warn(format_args!("{e:#}"));
@@ -168,9 +155,9 @@ impl LedgerIntake {
         }
     }
 
-    fn tell(&mut self, planned: Planned, io: &mut Io) {
+    fn notify(&mut self, planned: Planned, io: &mut Io) {
         self.failed |= planned.failed;
-        for text in planned.said {
+        for text in planned.messages {
             io.warn(format_args!("{}: {text}", self.path));
         }
         let mut passing = planned.passing;
@@ -190,7 +177,6 @@ impl LedgerIntake {
         }
     }
 
-    /// Ends the input.
     pub(super) fn close(&mut self, io: &mut Io) {
         for stream in self.pending_parts.streams() {
             self.failed = true;
@@ -214,7 +200,6 @@ impl LedgerIntake {
         !self.broken && self.sinks.iter().any(|sink| !sink.mailbox.lock().account.over)
     }
 
-    /// True if the exit status is to show a failure.
     pub(super) fn trouble(&self) -> bool {
         let account = |sink: &SinkMailbox| sink.mailbox.lock().account.clone();
         self.failed
@@ -225,7 +210,6 @@ impl LedgerIntake {
                 .any(|account| account.trouble || account.failing.is_some() || account.held > 0)
     }
 
-    /// Reports what each sink is owed.
     pub(super) fn report(&mut self, io: &mut Io) {
         for sink in &self.sinks {
             let account = sink.mailbox.lock().account.clone();
@@ -288,13 +272,13 @@ fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> 
         n => format!(" and {n} more"),
     };
     let (path, id) = (shell_word(path), shell_word(id));
-    let forget = format!("`spile ledger forget {path} {id}` lets it be");
+    let forget = format!("`spile ledger forget {path} {id}` skips it");
     match held {
-        Held::Person => format!(
+        Held::User => format!(
             "{id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, {forget}"
         ),
         Held::NextRun => format!(
-            "{id} has had its tries{more}, and its stream waits for the next run, which tries it again: {forget}"
+            "{id} has no tries left{more}, and its stream waits for the next run, which retries it: {forget}"
         ),
     }
 }

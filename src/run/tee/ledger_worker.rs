@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,10 @@ use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
 use super::super::output::warn;
+use super::OnError;
 use super::mailbox::Mailbox;
 use super::waker::Waker;
 use super::worker::warning_of;
-use super::{OnError, Pipes};
 use crate::backoff::Wait;
 use crate::codec;
 use crate::ledger::{DeliveryOutcome, Entry, ProbeAnswer};
@@ -25,11 +26,9 @@ use crate::term::quoted;
 /// How to find out whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeBy {
-    /// Not at all, or by sending again.
-    Nobody,
+    Nothing,
     /// By the lines of this file.
     File(PathBuf),
-    /// By a command.
     Command(Vec<String>),
 }
 
@@ -37,16 +36,11 @@ pub(super) struct LedgerWorker {
     pub name: String,
     pub sink: Box<dyn Sink>,
     pub driver: Driver,
-    pub ask: ProbeBy,
+    pub probe: ProbeBy,
     pub mailbox: Arc<Mailbox>,
     pub waker: Waker,
     pub on_error: OnError,
     pub clock: Clock,
-}
-
-enum After {
-    Go,
-    End,
 }
 
 impl LedgerWorker {
@@ -74,20 +68,20 @@ impl LedgerWorker {
             account.over |= done.is_err();
             account.finished = true;
         }
-        self.waker.ring();
+        self.waker.wake();
     }
 
     fn work(&mut self) -> Result<()> {
-        if let ProbeBy::File(path) = &self.ask {
+        if let ProbeBy::File(path) = &self.probe {
             end_half_line(path)
                 .with_context(|| format!("cannot look at the end of {}", path.display()))?;
         }
         loop {
             let closed = self.collect();
             match self.driver.next(self.clock.now())? {
-                Task::Ask(questions) => self.settle(&questions),
+                Task::Probe(questions) => self.settle(&questions),
                 Task::Send(deliveries) => {
-                    if let After::End = self.send(&deliveries)? {
+                    if self.send(&deliveries)?.is_break() {
                         return self.driver.commit();
                     }
                     self.account();
@@ -115,7 +109,7 @@ impl LedgerWorker {
             self.driver.grown(&stream);
         }
         for stream in state.again.drain(..) {
-            self.driver.again(&stream);
+            self.driver.queues.again(&stream);
         }
         for p in state.passing.drain(..) {
             self.driver.pass(&p.stream, p.after, p.line);
@@ -124,40 +118,39 @@ impl LedgerWorker {
     }
 
     fn account(&mut self) {
-        let held = self.driver.held_count();
+        let held = self.driver.queues.held_count();
         let account = &mut self.mailbox.lock().account;
         let news = account.held != held;
         account.held = held;
         account.first_held =
             self.driver.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
-        account.counts = self.driver.counts();
-        account.dropped = self.driver.dropped();
+        account.counts = self.driver.counts;
+        account.dropped = self.driver.queues.dropped();
         if news {
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
-    /// Probes deliveries in doubt.
     fn settle(&mut self, questions: &[Question]) {
-        let answers = match &self.ask {
+        let answers = match &self.probe {
             ProbeBy::File(path) => look(path, questions),
-            ProbeBy::Command(words) => questions.iter().map(|q| ask(words, q)).collect(),
-            ProbeBy::Nobody => Vec::new(),
+            ProbeBy::Command(words) => questions.iter().map(|q| probe(words, q)).collect(),
+            ProbeBy::Nothing => Vec::new(),
         };
         let mut answers = answers.into_iter();
         for question in questions {
-            let nobody = || ProbeAnswer::Unknown("nobody can be asked".to_owned());
+            let nobody = || ProbeAnswer::Unknown("no probe is configured".to_owned());
             let answer = answers.next().unwrap_or_else(nobody);
             self.driver.answered(self.clock.now(), question.position, answer);
         }
     }
 
     /// Sends deliveries in batches, and stops at the first that did not arrive.
-    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<After> {
+    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<ControlFlow<()>> {
         let most = self.sink.needs().batch.max(1);
-        let mut after = After::Go;
+        let mut after = ControlFlow::Continue(());
         let mut rest = deliveries;
-        while let (After::Go, [_, ..]) = (&after, rest) {
+        while let (ControlFlow::Continue(()), [_, ..]) = (after, rest) {
             let (now, later) = rest.split_at(most.min(rest.len()));
             let batch: Vec<Delivery<'_>> = now.iter().map(delivery).collect();
             let outcomes = self.sink.send(&batch);
@@ -166,10 +159,10 @@ impl LedgerWorker {
             let mut outcomes = outcomes.into_iter();
             for delivery in now {
                 let outcome = outcomes.next();
-                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent { .. }));
+                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent(..)));
                 let (outcome, next) = self.outcome_of(outcome);
-                if let After::End = next {
-                    after = After::End;
+                if next.is_break() {
+                    after = next;
                 }
                 if let Some(position) = delivery.position {
                     self.driver.outcome(self.clock.now(), position, outcome);
@@ -186,50 +179,50 @@ impl LedgerWorker {
     }
 
     /// Translates an outcome of the sink for the ledger.
-    fn outcome_of(&mut self, outcome: Option<sink::SendOutcome>) -> (DeliveryOutcome, After) {
+    fn outcome_of(
+        &mut self,
+        outcome: Option<sink::SendOutcome>,
+    ) -> (DeliveryOutcome, ControlFlow<()>) {
         let outcome = match outcome {
             None => DeliveryOutcome::NotTried,
-            Some(sink::SendOutcome::Sent { receipt }) => {
+            Some(sink::SendOutcome::Sent(receipt)) => {
                 let account = &mut self.mailbox.lock().account;
                 (account.failing, account.reason) = (None, None);
                 DeliveryOutcome::Sent(receipt)
             }
-            Some(sink::SendOutcome::Retry { wait, why }) => {
+            Some(sink::SendOutcome::Retry(wait, why)) => {
                 self.failing(wait, &why);
                 DeliveryOutcome::Retry(wait, why)
             }
-            Some(sink::SendOutcome::Failed { why }) => {
+            Some(sink::SendOutcome::Failed(why)) => {
                 self.failing(Wait::Failed, &why);
                 DeliveryOutcome::Refused(why)
             }
-            Some(sink::SendOutcome::Unknown { wait, why }) => {
+            Some(sink::SendOutcome::Unknown(wait, why)) => {
                 self.failing(wait, &why);
                 DeliveryOutcome::Unknown(wait, why)
             }
-            Some(sink::SendOutcome::Gone { gone, why }) => {
-                let trouble = gone == Gone::Broken || self.on_error.pipes == Pipes::Count;
+            Some(sink::SendOutcome::Gone(gone, why)) => {
+                let trouble = gone == Gone::Broken || self.on_error.pipes;
                 if trouble {
                     self.warn(&why);
                 }
                 let account = &mut self.mailbox.lock().account;
                 account.over = true;
                 account.trouble |= trouble;
-                return (DeliveryOutcome::NotTried, After::End);
+                return (DeliveryOutcome::NotTried, ControlFlow::Break(()));
             }
         };
-        (outcome, After::Go)
+        (outcome, ControlFlow::Continue(()))
     }
 
-    /// Reports a failing sink once until it succeeds again.
     fn failing(&mut self, wait: Wait, why: &str) {
         self.mailbox.lock().account.reason = Some(why.to_owned());
-        let Some(text) = warning_of(wait, why) else {
-            return;
-        };
-        let said = self.mailbox.lock().account.failing.replace(why.to_owned());
-        if said.is_none() {
+        let Some(text) = warning_of(wait, why) else { return };
+        let before = self.mailbox.lock().account.failing.replace(why.to_owned());
+        if before.is_none() {
             self.warn(&text);
-            self.waker.ring();
+            self.waker.wake();
         }
     }
 
@@ -291,7 +284,6 @@ pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<Hash
     Ok(sent)
 }
 
-/// Searches a file for lines.
 fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
@@ -313,12 +305,11 @@ fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     there.into_iter().map(answer).collect()
 }
 
-/// Probes by a command: the delivery id is its last argument and in its environment, the event its stdin.
-fn ask(words: &[String], question: &Question) -> ProbeAnswer {
-    match sink::ask(words, &question.id, question.line.as_bytes()) {
+fn probe(words: &[String], question: &Question) -> ProbeAnswer {
+    match sink::probe(words, &question.id, question.line.as_bytes()) {
         Ok(answer) if answer == "sent" => ProbeAnswer::Sent,
         Ok(answer) if answer == "not_sent" => ProbeAnswer::NotSent,
-        Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile said {answer:?}")),
+        Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile printed {answer:?}")),
         Err(why) => ProbeAnswer::Unknown(format!("--reconcile {why}")),
     }
 }

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use crate::codec;
 use crate::event::{Event, Type};
 
-/// A line and the sinks that select it.
 type Wanted = (String, Vec<i64>);
 
 /// Parts by stream, until their stream continues.
@@ -16,8 +15,7 @@ type Wanted = (String, Vec<i64>);
 pub(super) struct PendingParts(HashMap<String, Vec<Wanted>>);
 
 impl PendingParts {
-    /// Passes an event on to `sure`, or holds it; held parts of its stream go first if it shows that the stream
-    /// continues.
+    /// Passes an event on to `sure` or holds it; held parts go first once their stream continues.
     pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
         let stream = event.stream.as_deref().unwrap_or_default();
         if is_closed_early(event) {
@@ -31,7 +29,6 @@ impl PendingParts {
         sure.push(line);
     }
 
-    /// Streams with held parts.
     pub(super) fn streams(&self) -> Vec<String> {
         let mut streams: Vec<String> = self.0.keys().cloned().collect();
         streams.sort();

@@ -1,7 +1,6 @@
-//! Queue of one sink and its account. The producer does not wait, except once and briefly for a sink that is as fast as
-//! a disk.
+//! Queue of one sink and its account. The producer waits once, briefly, for a sink as fast as a disk.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,6 @@ use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
 use crate::backoff::Wait;
 use crate::sink::Sink;
 
-/// Bytes shared by several sinks.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
     bytes: Arc<Vec<u8>>,
@@ -22,6 +20,13 @@ impl Chunk {
         let open = bytes.last().is_some_and(|b| *b != b'\n');
         Self { bytes: Arc::new(bytes), lines: feeds + u64::from(open) }
     }
+}
+
+/// Ranges of the lines of a chunk, line feeds included.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let ends = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1).chain([bytes.len()]);
+    let mut start = 0;
+    ends.map(move |end| std::mem::replace(&mut start, end)..end).filter(|line| !line.is_empty())
 }
 
 impl Deref for Chunk {
@@ -51,9 +56,7 @@ impl Stored for Chunk {
 pub(super) struct Account {
     /// Accepted and not settled.
     pub owed: u64,
-    /// Refused.
     pub failed: u64,
-    /// In doubt.
     pub doubtful: u64,
     /// Arrived after the sink was given up or had broken.
     pub lost: u64,
@@ -63,9 +66,7 @@ pub(super) struct Account {
     pub reason: Option<String>,
     /// True once the sink has ended and is not retried.
     pub over: bool,
-    /// True if the exit status is to show a failure.
     pub trouble: bool,
-    /// True once its thread has ended.
     pub finished: bool,
 }
 
@@ -97,7 +98,6 @@ pub(super) enum Put {
     Queued,
     /// Overflow, reported once; later items are lost.
     GivenUp(String),
-    /// Given up before, or ended.
     Lost,
 }
 
@@ -128,7 +128,7 @@ impl Queue {
             state.given_up = true;
             state.account.lost += chunk.lines;
             state.account.trouble = true;
-            let why = state.spool.failed().map(|e| format!(" ({e})"));
+            let why = state.spool.failed.as_ref().map(|e| format!(" ({e})"));
             return Put::GivenUp(why.unwrap_or_default());
         }
         let was_empty = state.spool.is_empty();
@@ -183,13 +183,13 @@ impl Queue {
 
     /// Waits before another try: all of `time` if the sink asked for it, else until the input ends.
     pub(super) fn pause(&self, time: Duration, wait: Wait) {
-        let asked = matches!(wait, Wait::Asked(_));
+        let requested = matches!(wait, Wait::Asked(_));
         let until = Instant::now() + time;
         let mut state = self.lock();
         let was_closed = state.closed;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || (!asked && state.closed && !was_closed) {
+            if left.is_zero() || (!requested && state.closed && !was_closed) {
                 return;
             }
             let woken = self.more.wait_timeout(state, left);

@@ -12,15 +12,15 @@ pub(super) struct Waker(Arc<UnixStream>);
 pub(super) struct WakeFd(UnixStream);
 
 pub(super) fn waker() -> io::Result<(Waker, WakeFd)> {
-    let (ring, hear) = UnixStream::pair()?;
-    ring.set_nonblocking(true)?;
-    hear.set_nonblocking(true)?;
-    Ok((Waker(Arc::new(ring)), WakeFd(hear)))
+    let (sender, receiver) = UnixStream::pair()?;
+    sender.set_nonblocking(true)?;
+    receiver.set_nonblocking(true)?;
+    Ok((Waker(Arc::new(sender)), WakeFd(receiver)))
 }
 
 impl Waker {
     /// Wakes the loop. A full socket has done so already.
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         let _ = (&*self.0).write(&[0]);
     }
 }

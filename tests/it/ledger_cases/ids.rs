@@ -15,7 +15,11 @@ pub fn other_content() {
     world.run(&[first.clone(), status("s", 2, "one")]);
     let planned = world.run(&[first, status("s", 2, "another")]);
     assert_eq!(planned.refused, 1);
-    assert!(planned.said[0].contains("s/2: the ledger has another event"), "{:?}", planned.said);
+    assert!(
+        planned.messages[0].contains("s/2: the ledger has another event"),
+        "{:?}",
+        planned.messages
+    );
     assert_eq!(world.channel.order, ["s/1", "s/2"]);
 }
 
@@ -28,8 +32,8 @@ pub fn other_configuration() {
     let new = part("s", 0, "a later block", true).replace("b1", "b2");
     let other = [part("s", 0, "text 0 of s, and 1", false), part("s", 1, "and 2", true), new];
     let planned = world.run(&other);
-    assert_eq!((planned.said.len(), planned.refused), (1, 2), "{:?}", planned.said);
-    assert!(planned.said[0].contains("was cut otherwise"), "{:?}", planned.said);
+    assert_eq!((planned.messages.len(), planned.refused), (1, 2), "{:?}", planned.messages);
+    assert!(planned.messages[0].contains("was cut otherwise"), "{:?}", planned.messages);
     let texts: Vec<&String> = world.channel.arrived.iter().map(|(_, text)| text).collect();
     assert_eq!(texts.len(), 4);
     for (text, want) in texts.iter().zip(plan("s")) {
@@ -86,8 +90,12 @@ fn an_id_of_another_run_is_refused() {
     let mut world = idempotent();
     world.run(&[status("s", 1, "Monday"), status("s", 2, "x")]);
     let planned = world.run(&[status("s", 1, "Tuesday"), status("s", 2, "y"), status("t", 1, "z")]);
-    assert!(planned.said[0].contains("stream id was used by another run"), "{:?}", planned.said);
-    assert_eq!((planned.said.len(), planned.refused), (1, 2));
+    assert!(
+        planned.messages[0].contains("stream id was used by another run"),
+        "{:?}",
+        planned.messages
+    );
+    assert_eq!((planned.messages.len(), planned.refused), (1, 2));
     assert_eq!(world.channel.order, ["s/1", "s/2", "t/1"]);
 }
 
