@@ -105,7 +105,8 @@ impl BlockHead {
 #[derive(Debug)]
 pub(super) struct ChunkBlock {
     head: BlockHead,
-    cutter: Option<Cutter>,
+    /// Boxed, since it is taken out and put back for every delta.
+    cutter: Option<Box<Cutter>>,
     consumed: Consumed,
     parts: u64,
     /// Deltas that were not taken: something of the text may be missing before them.
@@ -157,7 +158,7 @@ impl ChunkBlock {
     pub(super) fn new(head: BlockHead, options: &Options, trusted: bool) -> Self {
         Self {
             head,
-            cutter: Some(Cutter::new(options.clone())),
+            cutter: Some(Box::new(Cutter::new(options.clone()))),
             consumed: Consumed::NOTHING,
             parts: 0,
             missed: 0,
@@ -217,6 +218,9 @@ impl ChunkBlock {
 
     /// Takes text as it stands in a line.
     fn take(&mut self, now: Time, raw: &str, synthetic: bool, out: &mut Out<'_>) {
+        if let Some(text) = Raw(raw).whole() {
+            return self.push(now, &text, synthetic, out);
+        }
         let mended = codec::replace_lone_surrogates(raw);
         self.mended |= mended.is_some();
         let text = codec::unescape(mended.as_deref().unwrap_or(raw));
