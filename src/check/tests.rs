@@ -220,7 +220,10 @@ fn reports_are_limited_and_streams_forgotten() {
     lines.push(sample::line(&opened(2), 3).replace("\"s\"", "\"s1\""));
     lines.push(sample::line(&completed(2), 4).replace("\"s\"", "\"s1\""));
     let printed = report(&text(&lines));
-    assert!(printed.contains("20022 events, 10011 turns in 10011 streams: no violations"), "{printed}");
+    assert!(
+        printed.contains("20022 events, 10011 turns in 10011 streams: no violations"),
+        "{printed}"
+    );
 }
 
 #[test]

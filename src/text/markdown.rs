@@ -1,7 +1,5 @@
-//! Structure of a line of Markdown, by CommonMark 0.31 and GitHub's tables, as far as cutting needs it.
-//!
-//! The beginning of a line and the lines before it decide, so that a line need not be complete. HTML blocks are not
-//! recognised: the channels do not have them, and their fences are fences.
+//! Structure of a line of Markdown, by CommonMark 0.31 and GitHub's tables, as far as cutting needs it. Its beginning and
+//! the lines before it decide, so a line need not be complete. HTML blocks are not recognised: no channel has them.
 
 use crate::named::Named;
 

@@ -104,7 +104,8 @@ impl BlockHead {
 #[derive(Debug)]
 pub(super) struct ChunkBlock {
     head: BlockHead,
-    cutter: Option<Cutter>,
+    /// Boxed, since it is taken out and put back for every delta.
+    cutter: Option<Box<Cutter>>,
     consumed: Digest,
     parts: u64,
     /// Deltas left out because text before them may be missing.
@@ -134,7 +135,7 @@ impl ChunkBlock {
     pub(super) fn new(head: BlockHead, options: &Options) -> Self {
         Self {
             head,
-            cutter: Some(Cutter::new(options.clone())),
+            cutter: Some(Box::new(Cutter::new(options.clone()))),
             consumed: Digest::default(),
             parts: 0,
             missed: 0,
@@ -187,6 +188,9 @@ impl ChunkBlock {
 
     /// Takes text with its JSON escapes.
     fn take(&mut self, now: Time, raw: &str, out: &mut Out<'_>) {
+        if let Some(text) = Raw(raw).whole() {
+            return self.push(now, &text, out);
+        }
         let mended = codec::replace_lone_surrogates(raw);
         self.mended |= mended.is_some();
         let text = codec::unescape(mended.as_deref().unwrap_or(raw));

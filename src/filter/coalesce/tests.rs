@@ -82,8 +82,10 @@ fn another_event_of_the_stream_flushes_and_an_injected_one_does_not() {
         (0, status("s", Some(4))),
     ];
     let out = run(&Options::default(), &input);
-    let kinds: Vec<String> =
-        out.iter().map(|(_, l)| delta_of(l).map_or_else(|| "status".into(), |(_, _, t)| t)).collect();
+    let kinds: Vec<String> = out
+        .iter()
+        .map(|(_, l)| delta_of(l).map_or_else(|| "status".into(), |(_, _, t)| t))
+        .collect();
     assert_eq!(kinds, ["a", "status", "status", "bc", "status"]);
 }
 
