@@ -11,6 +11,7 @@ mod demo;
 mod export;
 mod generate;
 mod heartbeat;
+#[cfg_attr(not(feature = "ledger"), path = "cmd/no_ledger.rs")]
 mod ledger;
 mod merge;
 mod ps;
@@ -22,6 +23,7 @@ mod view;
 mod wrap;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::Write;
 
 use anyhow::Result;
@@ -112,8 +114,12 @@ pub fn main() -> ! {
     }
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
-            run::warn_user(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
-            Exit::Internal
+            warn(&format!("{e:#}"));
+            match e.downcast_ref::<Refusal>() {
+                Some(refusal) => refusal.exit,
+                None if e.is::<run::Taken>() => Exit::Taken,
+                None => Exit::Internal,
+            }
         }),
         Err(exit) => exit,
     };
@@ -135,14 +141,21 @@ fn parse() -> Result<Cli, Exit> {
     if let Some(message) = wrong.filter(|_| !help) {
         let command = std::env::args_os().nth(1).unwrap_or_default();
         if settings::matter_to(&command.to_string_lossy()) {
-            return Err(usage(&message));
+            warn(&message);
+            return Err(Exit::Usage);
         }
         run::warn_user(format!("spile: {message}; it does not matter here\n").as_bytes());
     }
     let matches = parsed.map_err(|e| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();
         let message = if help { None } else { merge::lacks_dashes(&words) };
-        message.map_or_else(|| refuse(&e), |message| usage(&message))
+        message.map_or_else(
+            || refuse(&e),
+            |message| {
+                warn(&message);
+                Exit::Usage
+            },
+        )
     })?;
     Cli::from_arg_matches(&matches).map_err(|e| refuse(&e))
 }
@@ -178,8 +191,27 @@ fn refuse(error: &clap::Error) -> Exit {
     if error.use_stderr() { Exit::Usage } else { Exit::Success }
 }
 
-/// Says what is wrong with the command line.
-fn usage(message: &str) -> Exit {
+/// Error of a command that ends it with this status.
+#[derive(Debug)]
+struct Refusal {
+    exit: Exit,
+    why: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Error for a wrong command line.
+fn usage(why: impl fmt::Display) -> anyhow::Error {
+    Refusal { exit: Exit::Usage, why: why.to_string() }.into()
+}
+
+/// Prints a message on stderr.
+fn warn(message: &str) {
     run::warn_user(format!("spile: {}\n", clean(message)).as_bytes());
-    Exit::Usage
 }

@@ -15,6 +15,7 @@ pub mod exit;
 pub mod export;
 pub mod filter;
 pub mod guard;
+#[cfg(feature = "ledger")]
 pub mod ledger;
 pub mod lifecycle;
 pub mod merge;

@@ -5,6 +5,7 @@ pub mod find;
 mod player;
 mod queue;
 pub(crate) mod raw;
+#[cfg(feature = "http")]
 pub mod sse;
 
 use crate::codec::Lines;

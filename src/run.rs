@@ -8,6 +8,7 @@ mod guardian;
 mod host;
 mod input;
 mod inputs;
+#[cfg(feature = "ledger")]
 pub mod ledger;
 pub mod many;
 mod message;

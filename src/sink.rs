@@ -2,27 +2,20 @@
 //! take them. A sink never keeps a delivery for later and never sleeps between two tries: whether and when to try again
 //! belongs to its caller, which has the queue, the clock and the person's settings.
 
+pub mod access;
 pub mod address;
-mod chat;
 mod command;
-mod discord;
 mod file;
-mod http;
+#[cfg_attr(not(feature = "http"), path = "sink/no_http.rs")]
+pub mod http;
 mod mask;
 pub mod own;
 mod pipe;
-mod proxy;
-mod trust;
 mod unix;
-pub mod web;
 mod words;
 
-pub use chat::{ChatSink, Service};
 pub use command::{CommandSink, ask, end_commands};
-pub use discord::DiscordSink;
 pub use file::{Existing, FileSink, Reopening, canonical};
-pub use http::HttpSink;
-pub(crate) use http::retry_after;
 pub use mask::masked;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;

@@ -102,28 +102,26 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     };
     let is_named = named.is_said() || !named.words().is_empty();
     match (is_named, options.is_any() || never) {
-        (_, true) if named.is_said() => Ok(usage(
+        (_, true) if named.is_said() => Err(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
         )),
         (true, false) => named.run(reason, grace),
-        (false, false) => Ok(usage(
+        (false, false) => Err(usage(
             "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
-        (_, true) if named.needs_name() => Ok(usage(
+        (_, true) if named.needs_name() => Err(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
         )),
-        (false, true) if run::waiting() == Waiting::Terminal => Ok(usage(
+        (false, true) if run::waiting() == Waiting::Terminal => Err(usage(
             "nothing to read: a condition is for the filter, behind `spile wrap` in a pipe",
         )),
         (_, true) => {
-            let inputs = match Inputs::open(named.words()) {
-                Ok(inputs) => inputs,
-                Err(why) => {
-                    return Ok(usage(&format!(
-                        "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
-                    )));
-                }
+            let wrong = |why| {
+                usage(format!(
+                    "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
+                ))
             };
+            let inputs = Inputs::open(named.words()).map_err(wrong)?;
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);

@@ -106,10 +106,7 @@ pub(super) fn with_presets(tree: Command, own: &[config::Preset]) -> Command {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let limits = match limits(&args) {
-        Ok(limits) => limits,
-        Err(why) => return Ok(usage(&why)),
-    };
+    let limits = limits(&args).map_err(usage)?;
     let chunk = Chunk::new(Options {
         kinds: args.kind,
         voices: if args.parents { Voices::All } else { Voices::Agent },

@@ -50,10 +50,8 @@ pub(super) struct FileArgs {
 impl FileArgs {
     /// Runs `stage` over the files. A Ctrl-C is noted as long as an upstream may still have something to say.
     pub(super) fn run(&self, stage: &mut dyn Stage) -> anyhow::Result<Exit> {
-        match Inputs::open(&self.files) {
-            Ok(inputs) => run::single(stage, inputs, Interrupt::AtEnd),
-            Err(why) => Ok(usage(&why)),
-        }
+        let inputs = Inputs::open(&self.files).map_err(usage)?;
+        run::single(stage, inputs, Interrupt::AtEnd)
     }
 }
 

@@ -30,10 +30,7 @@ const EXAMPLES: &str = "Examples:
   spile config | grep -v 'default$'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut settings = match super::settings::load(tree()) {
-        Ok(settings) => settings,
-        Err(message) => return Ok(usage(&message)),
-    };
+    let mut settings = super::settings::load(tree()).map_err(usage)?;
     if !args.line.is_empty() {
         let line = std::iter::once("spile".to_owned()).chain(args.line);
         match settings.apply(tree()).try_get_matches_from(line) {

@@ -41,7 +41,7 @@ const SCHEMA: &str = "docs/event.schema.json";
 pub(super) fn run(args: Args) -> Result<Exit> {
     let path = args.out.join(SCHEMA);
     if let Some(message) = shrunk(&path)? {
-        return Ok(usage(&message));
+        return Err(usage(message));
     }
     let mut names = String::new();
     for (name, bytes) in files()? {

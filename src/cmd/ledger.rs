@@ -61,12 +61,12 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let acts = matches!(args.action, Action::Retry | Action::Forget);
     if acts && (args.pending || args.json) || !acts && (args.all || !args.ids.is_empty()) {
-        return Ok(usage(
+        return Err(usage(
             "--pending and --json go with stat and list, --all and delivery ids with retry and forget",
         ));
     }
     if acts && !args.all && args.ids.is_empty() {
-        return Ok(usage(
+        return Err(usage(
             "name the deliveries by their ids (`spile ledger list --pending`), or write --all",
         ));
     }

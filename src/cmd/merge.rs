@@ -53,7 +53,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.each {
         Some(count) => each(count, &args),
         None if args.command.is_empty() => paths(&args),
-        None => Ok(usage("say how many agents to start: spile merge --each N -- CMD")),
+        None => Err(usage("say how many agents to start: spile merge --each N -- CMD")),
     }
 }
 
@@ -75,21 +75,19 @@ pub(super) fn lacks_dashes(words: &[OsString]) -> Option<String> {
 
 fn paths(args: &Args) -> Result<Exit> {
     if args.sources.is_empty() {
-        return Ok(usage(
+        return Err(usage(
             "nothing to merge: name files or FIFOs (- is stdin), or start agents with `spile merge --each N -- CMD`",
         ));
     }
     let named: Vec<_> = args.sources.iter().map(|arg| named(arg)).collect();
     if named.iter().filter(|(_, path)| *path == "-").count() > 1 {
-        return Ok(usage("stdin (-) can be merged only once"));
+        return Err(usage("stdin (-) can be merged only once"));
     }
     let mut inputs = Vec::new();
     let mut sources = Vec::new();
     for (label, path) in named {
-        match source(path) {
-            Ok(input) => inputs.push(input),
-            Err(e) => return Ok(usage(&format!("cannot open {}: {e}", path.display()))),
-        }
+        let cannot = |e| usage(format!("cannot open {}: {e}", path.display()));
+        inputs.push(source(path).map_err(cannot)?);
         let name = match label {
             Some(label) => label.into(),
             None if path == "-" => "<stdin>".into(),
@@ -125,7 +123,7 @@ fn source(path: &OsStr) -> std::io::Result<Input> {
 fn each(count: u16, args: &Args) -> Result<Exit> {
     if !args.labels.is_empty() && args.labels.len() != usize::from(count) {
         let got = args.labels.len();
-        return Ok(usage(&format!("--each {count} needs {count} labels, not {got}")));
+        return Err(usage(format!("--each {count} needs {count} labels, not {got}")));
     }
     if run::waiting() == Waiting::Bytes {
         run::warn_user(

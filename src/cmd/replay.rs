@@ -15,8 +15,8 @@ use crate::filter::select::{self, Moment, Types};
 use crate::replay::{Mode, Options, Stamp};
 use crate::run::replay::{Follow, Hand, Plan, Source};
 use crate::run::{self, Waiting};
+use crate::sink::access::{Access, Header};
 use crate::sink::masked;
-use crate::sink::web::{Access, Header};
 use crate::time::Time;
 
 /// Play recorded sessions again, as they were or faster
@@ -135,7 +135,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let stdin = [OsString::from("-")];
     let named: &[OsString] = match args.sources.as_slice() {
         [] if run::waiting() == Waiting::Terminal => {
-            return Ok(usage(
+            return Err(usage(
                 "nothing to play: name recordings or addresses, or pipe events into `spile replay`",
             ));
         }
@@ -143,19 +143,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         named => named,
     };
     if named.iter().filter(|name| *name == "-").count() > 1 {
-        return Ok(usage("stdin (-) can be played only once"));
+        return Err(usage("stdin (-) can be played only once"));
     }
     let headers = args.header.iter().chain(&args.bearer).cloned().collect();
     let access = Access { ca: args.ca.clone(), headers };
     let mut sources = Vec::new();
     for name in named {
-        match source(name, &access) {
-            Ok(source) => sources.push(source),
-            Err(e) => {
-                let name = masked(&Path::new(name).display().to_string());
-                return Ok(usage(&format!("cannot open {name}: {e}")));
-            }
-        }
+        let cannot = |e| {
+            let name = masked(&Path::new(name).display().to_string());
+            usage(format!("cannot open {name}: {e}"))
+        };
+        sources.push(source(name, &access).map_err(cannot)?);
     }
     let plan = Plan {
         sources,

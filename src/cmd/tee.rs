@@ -1,5 +1,6 @@
 //! `spile tee`.
 
+#[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
 mod ledger;
 
 use std::time::Duration;
@@ -10,12 +11,10 @@ use super::common::{ReadingArgs, duration, size};
 use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
-use crate::run::ledger::Store;
+use crate::run::SpoolLimits;
 use crate::run::tee::{self, Files, Interrupts, Named, OnError, Others, Pipes, Tee};
-use crate::run::{self, SpoolLimits};
-use crate::sink::address::{Address, Destination, Payload};
+use crate::sink::address::{Address, Destination};
 use crate::sink::{self, Existing, Sink};
-use crate::term::sanitize::clean;
 
 /// Hand events to every sink at once, and pass them on
 ///
@@ -118,61 +117,31 @@ impl Mode {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let mut addresses = Vec::new();
     for text in &args.sinks {
-        match Address::parse(text) {
-            Ok(address) => addresses.push(address),
-            Err(why) => return Ok(usage(&format!("sink {:?}: {why}", sink::masked(text)))),
-        }
+        let wrong = |why| usage(format!("sink {:?}: {why}", sink::masked(text)));
+        addresses.push(Address::parse(text).map_err(wrong)?);
     }
     let mut names: Vec<&String> = addresses.iter().filter_map(|a| a.called.as_ref()).collect();
     names.sort();
     if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
-        return Ok(usage(&format!("two sinks have the name {}: give each its own", twice[0])));
-    }
-    let existing = if args.append || args.ledger.ledger.is_some() {
-        Existing::Append
-    } else {
-        Existing::Truncate
-    };
-    let named = |address: &Address| Named {
-        name: address.name(),
-        sink: open(address, existing, args.spool_max as u64),
-        only: address.only,
-    };
-    let (mut sinks, mut ledger_sinks) = (Vec::new(), None);
-    match &args.ledger.ledger {
-        None => sinks.extend(addresses.iter().map(named)),
-        Some(path) => {
-            // Before any sink is opened: what cannot be kept is not begun.
-            let store = match Store::open(path) {
-                Ok(store) => store,
-                Err(e) => {
-                    run::warn_user(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
-                    return Ok(Exit::CannotWrite);
-                }
-            };
-            if let Some(name) = belonging(&addresses, &store) {
-                return Ok(usage(&format!("{name} belongs to the ledger: it cannot be a sink")));
-            }
-            let mut all = Vec::new();
-            for address in &addresses {
-                let book = args
-                    .ledger
-                    .book(address, || open(address, Existing::Kept, args.spool_max as u64));
-                match book {
-                    Some(book) => all.push(book),
-                    None => sinks.push(named(address)),
-                }
-            }
-            ledger_sinks = Some((store, all));
-        }
+        return Err(usage(format!("two sinks have the name {}: give each its own", twice[0])));
     }
     let is_file = |address: &Address| matches!(address.place, Destination::File(_));
     let files = if addresses.iter().any(is_file) { Files::Some } else { Files::None };
+    let spool_max = args.spool_max as u64;
+    let append = args.append || args.ledger.is_given();
+    let existing = if append { Existing::Append } else { Existing::Truncate };
+    // The ledger comes before any other sink is opened: without it nothing begins.
+    let ledger_sinks = args.ledger.take(&mut addresses, spool_max)?;
+    let sinks = addresses.into_iter().map(|address| Named {
+        name: address.name(),
+        sink: open(&address, existing, spool_max),
+        only: address.only,
+    });
     tee::tee(Tee {
         files,
-        sinks,
+        sinks: sinks.collect(),
         ledger_sinks,
-        queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
+        queue: SpoolLimits { memory: args.queue, file: spool_max },
         linger: args.linger,
         on_error: args.output_error.on_error(),
         interrupts: if args.ignore_interrupts { Interrupts::Ignore } else { Interrupts::AtEnd },
@@ -181,29 +150,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     })
 }
 
-/// The first sink that is a file of the ledger.
-fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
-    let owned = |address: &&Address| match &address.place {
-        Destination::File(path) | Destination::Unix(path) => store.owns(std::path::Path::new(path)),
-        _ => false,
-    };
-    addresses.iter().find(owned).map(Address::name)
-}
-
-/// The sink at an address, which keeps so many bytes if it has a history; `Err`: why it cannot be opened, for a person.
+/// Opens the sink at an address, a socket with a history of at most `kept` bytes. `Err` is the reason, for the user.
 fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
     let text = |e: std::io::Error| e.to_string();
     Ok(match &address.place {
         Destination::File(path) => Box::new(sink::FileSink::open(path, existing).map_err(text)?),
         Destination::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
         Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
-        Destination::Http(url) => match address.to {
-            Payload::Event => Box::new(sink::HttpSink::new(url, &address.web)?),
-            Payload::Discord => Box::new(sink::DiscordSink::new(url, &address.web)?),
-            Payload::Chat(service) => {
-                Box::new(sink::ChatSink::new(url, &address.web, service, address.chat.clone())?)
-            }
-        },
+        Destination::Http(url) => return sink::http::open(url, address),
         Destination::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
     })
 }

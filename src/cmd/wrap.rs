@@ -135,22 +135,22 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if let [word] = args.command.as_slice()
         && is_output(word)
     {
-        return Ok(usage(&format!(
+        return Err(usage(format!(
             "{0} is a file and no command: to read what an agent printed, spile wrap <{0}",
             word.display()
         )));
     }
     if args.command.is_empty() {
         if ends_in_dashes() {
-            return Ok(usage(NO_COMMAND));
+            return Err(usage(NO_COMMAND));
         }
         if let Some(flag) = args.supervise.needs_command() {
-            return Ok(usage(&format!(
+            return Err(usage(format!(
                 "{flag} is for a command that wrap starts: spile wrap {flag} ... -- CMD"
             )));
         }
         if args.pty {
-            return Ok(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
+            return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
         return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
     }
@@ -160,7 +160,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let at_terminal = run::waiting() == Waiting::Terminal;
     if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
-        return Ok(usage(
+        return Err(usage(
             "with --pty the agent inherits a terminal only, and stdin is none: say --stdin pipe to type what comes on it",
         ));
     }
@@ -169,14 +169,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    match args.supervise.plan(args.command, (stdin, pty)) {
-        Ok(plan) => run::host(&mut tap, plan),
-        Err(e) if e.is::<run::Taken>() => {
-            run::warn_user(format!("spile: {e}\n").as_bytes());
-            Ok(Exit::Taken)
-        }
-        Err(e) => Err(e),
-    }
+    run::host(&mut tap, args.supervise.plan(args.command, (stdin, pty))?)
 }
 
 const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
@@ -198,12 +191,12 @@ fn is_output(word: &OsStr) -> bool {
 /// What comes on stdin is what the agent prints.
 fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
     if stdin.is_some() {
-        return Ok(usage(
+        return Err(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
         ));
     }
     if run::waiting() == Waiting::Terminal {
-        return Ok(usage(
+        return Err(usage(
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }

@@ -2,6 +2,7 @@
 //! sources, our reader, signals, keys and the next deadline.
 
 mod follow;
+#[cfg_attr(not(feature = "http"), path = "replay/no_http.rs")]
 mod http;
 mod keys;
 mod progress;

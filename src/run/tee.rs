@@ -2,8 +2,11 @@
 //! loop waits for stdin, stdout, signals and its threads at one place, and never for a sink.
 
 mod intake;
+#[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
 mod ledger_intake;
+#[cfg(feature = "ledger")]
 mod ledger_worker;
+#[cfg(feature = "ledger")]
 mod pending_parts;
 mod plan;
 mod queue;
@@ -36,8 +39,7 @@ use queue::Queue;
 use waker::{WakeFd, waker};
 use worker::Worker;
 
-pub use ledger_intake::LedgerSink;
-pub use ledger_worker::ProbeBy;
+pub use ledger_intake::{LedgerSink, ProbeBy, Store};
 pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 
 /// Runs tee from our stdin to our stdout and the sinks.

@@ -13,10 +13,9 @@ use nom::multi::{fold_many0, separated_list1};
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
-use super::chat::Service;
+use super::access::{Access, Header};
 use super::mask::masked;
 use super::part;
-use super::web::{Access, Header};
 pub use super::words::words;
 use crate::event::{Event, Type};
 use crate::filter::select::glob;
@@ -103,6 +102,17 @@ pub enum Payload {
     Discord,
     /// A message for another service.
     Chat(Service),
+}
+
+/// A service that takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// An incoming webhook of Slack.
+    Slack,
+    /// An incoming webhook or workflow of Teams.
+    Teams,
+    /// `sendMessage` of a Telegram bot.
+    Telegram,
 }
 
 /// Which events a sink gets.

@@ -1,17 +1,23 @@
 //! An HTTP endpoint: one POST for each event, the event as its body, the delivery id as `Idempotency-Key`
 //! (draft-ietf-httpapi-idempotency-key-header), so that a receiver that keeps keys takes nothing twice.
 
+mod chat;
+pub mod client;
+mod discord;
+mod proxy;
+mod trust;
+
 use std::io;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
-use super::address::{Statuses, Web};
-use super::mask::{LONG, masked};
-use super::web::Client;
+use super::address::{Address, Payload, Statuses, Web};
+use super::mask::masked;
 use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
+use client::Client;
 
 /// How long a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -22,8 +28,26 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// As much of an answer is read, in bytes.
 const MAX_ANSWER: u64 = 1 << 20;
 
+/// From this length on, in bytes, a part of a path may be a token.
+const LONG: usize = 11;
+
 /// As much of an answer is shown, in characters.
 const MAX_SHOWN: usize = 300;
+
+/// Opens the sink that posts to `url` in the form that the address wants.
+///
+/// # Errors
+/// For a person: it is no URL, or what it needs from the environment or a file is not there.
+pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
+    let web = &address.web;
+    Ok(match address.to {
+        Payload::Event => Box::new(HttpSink::new(url, web)?),
+        Payload::Discord => Box::new(discord::DiscordSink::new(url, web)?),
+        Payload::Chat(service) => {
+            Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
+        }
+    })
+}
 
 /// The sink.
 #[derive(Debug)]

@@ -1,9 +1,6 @@
 //! Addresses as they may be shown: an address can hold a password, a token in its path or its query, or a secret among the
 //! arguments of a command. Every message and every list shows an address through [`masked`].
 
-/// From this length on, in bytes, a part of a path may be a token.
-pub(super) const LONG: usize = 11;
-
 /// The part of an address that tells a person which one it is, without what may be a secret: of a URL the scheme, the host
 /// and the port, of a command its program. A path stays as it is. Takes what was typed (options and all) as well as what is
 /// stored of it.

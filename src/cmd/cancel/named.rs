@@ -63,7 +63,7 @@ impl Named {
 
     pub(super) fn run(self, reason: Option<String>, grace: Duration) -> Result<Exit> {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
-            return Ok(usage("the prompt of --then is too long: 128k at most"));
+            return Err(usage("the prompt of --then is too long: 128k at most"));
         }
         let found = find(&|info| self.means(info));
         if found.is_empty() {

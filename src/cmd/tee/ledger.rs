@@ -1,14 +1,18 @@
 //! What `tee` takes for its ledger, and which sinks are in it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::cmd::common::{duration, limit};
+use crate::cmd::{Refusal, usage};
+use crate::exit::Exit;
 use crate::ledger::{Ability, InDoubt, Options};
-use crate::run::tee::{LedgerSink, ProbeBy};
+use crate::run::tee::{LedgerSink, ProbeBy, Store};
 use crate::sink::address::{Address, Destination, Payload, words};
-use crate::sink::{self, Sink};
+use crate::sink::{self, Existing};
 
 /// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
@@ -18,7 +22,7 @@ const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct LedgerArgs {
     /// Keep every delivery in this file until it is settled; implies --append
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
-    pub(super) ledger: Option<PathBuf>,
+    ledger: Option<PathBuf>,
     /// What is done with a delivery in doubt at a sink that cannot tell
     #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
     in_doubt: InDoubt,
@@ -53,42 +57,43 @@ fn command(text: &str) -> Result<Reconcile, String> {
 }
 
 impl LedgerArgs {
-    /// The sink at this address as the ledger has it; `None`: it is not in the ledger, because nothing that was given to it
-    /// is still there after a crash (a socket, a FIFO, a terminal).
-    pub(super) fn book(
+    pub(super) fn is_given(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Opens the ledger and takes the sinks that it keeps out of `addresses`. Sockets, FIFOs and terminals stay there:
+    /// after a crash nothing is left of what they were given.
+    pub(super) fn take(
         &self,
-        address: &Address,
-        open: impl FnOnce() -> Result<Box<dyn Sink>, String>,
-    ) -> Option<LedgerSink> {
-        let reconcile = self.reconcile.as_ref().map(|words| words.0.clone());
-        let asked = |words: Option<Vec<String>>| match words {
-            Some(words) => (Ability::Probed, ProbeBy::Command(words)),
-            None => (Ability::Blind, ProbeBy::Nobody),
+        addresses: &mut Vec<Address>,
+        spool_max: u64,
+    ) -> Result<Option<(Store, Vec<LedgerSink>)>> {
+        let Some(path) = &self.ledger else {
+            return Ok(None);
         };
-        let mut others = Vec::new();
-        let (name, (ability, ask)) = match &address.place {
-            Destination::File(path) => {
-                let path = regular(path)?;
-                let absolute = std::path::absolute(&path).ok();
-                others.extend(absolute.map(|path| format!("file:{}", path.display())));
-                let path = sink::canonical(&path).unwrap_or(path);
-                let name = format!("file:{}", path.display());
-                (name, (Ability::Probed, ProbeBy::File(path)))
-            }
-            // What such services document of a message knows no id.
-            Destination::Http(url) => {
-                // Who sends is not part of where it is sent.
-                others.push(url.clone());
-                let known = match address.to {
-                    Payload::Discord | Payload::Chat(_) => asked(reconcile),
-                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nobody),
-                };
-                (without_user(url), known)
-            }
-            Destination::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
-            Destination::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
-            Destination::Unix(_) => return None,
+        let store = Store::open(path)
+            .map_err(|e| Refusal { exit: Exit::CannotWrite, why: format!("{e:#}") })?;
+        let owned = |address: &&Address| match &address.place {
+            Destination::File(path) | Destination::Unix(path) => store.owns(Path::new(path)),
+            _ => false,
         };
+        if let Some(address) = addresses.iter().find(owned) {
+            let name = address.name();
+            return Err(usage(format!("{name} belongs to the ledger: it cannot be a sink")));
+        }
+        let mut sinks = Vec::new();
+        addresses.retain(|address| match self.key(address) {
+            Some(key) => {
+                sinks.push(self.sink(address, key, spool_max));
+                false
+            }
+            None => true,
+        });
+        Ok(Some((store, sinks)))
+    }
+
+    fn sink(&self, address: &Address, key: Key, spool_max: u64) -> LedgerSink {
+        let Key { name, mut others, ability, probe } = key;
         let name = match &address.called {
             Some(called) => {
                 others.insert(0, name);
@@ -96,12 +101,13 @@ impl LedgerArgs {
             }
             None => name,
         };
-        let can_tell = matches!(ask, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
-        Some(LedgerSink {
+        let can_tell =
+            matches!(probe, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
+        LedgerSink {
             name: address.name(),
             address: name,
             others,
-            sink: open(),
+            sink: super::open(address, Existing::Kept, spool_max),
             only: address.only,
             options: Options {
                 ability,
@@ -111,9 +117,59 @@ impl LedgerArgs {
                 pace: self.pace,
                 tries: self.tries,
             },
-            ask,
+            ask: probe,
+        }
+    }
+
+    /// Identity and abilities of the sink at an address; `None` if the ledger cannot keep it.
+    fn key(&self, address: &Address) -> Option<Key> {
+        let (ability, probe) = match &self.reconcile {
+            Some(Reconcile(words)) => (Ability::Probed, ProbeBy::Command(words.clone())),
+            None => (Ability::Blind, ProbeBy::Nobody),
+        };
+        let key = |name| Key { name, others: Vec::new(), ability, probe: probe.clone() };
+        Some(match &address.place {
+            Destination::File(path) => {
+                let path = regular(path)?;
+                let absolute = std::path::absolute(&path).ok();
+                let path = sink::canonical(&path).unwrap_or(path);
+                Key {
+                    name: format!("file:{}", path.display()),
+                    others: absolute
+                        .map(|path| format!("file:{}", path.display()))
+                        .into_iter()
+                        .collect(),
+                    ability: Ability::Probed,
+                    probe: ProbeBy::File(path),
+                }
+            }
+            Destination::Http(url) => {
+                // The user's name and password are not part of the identity; older ledgers had them in it.
+                let key = Key { others: vec![url.clone()], ..key(without_user(url)) };
+                match address.to {
+                    // These services document no id of a message that could be asked for.
+                    Payload::Discord | Payload::Chat(_) => key,
+                    Payload::Event => Key {
+                        ability: Ability::Idempotent(HTTP_WINDOW),
+                        probe: ProbeBy::Nobody,
+                        ..key
+                    },
+                }
+            }
+            Destination::Command(words) => key(format!("cmd:{}", words.join(" "))),
+            Destination::Pipe(words) => key(format!("pipe:{}", words.join(" "))),
+            Destination::Unix(_) => return None,
         })
     }
+}
+
+/// Identity of a sink in the ledger.
+struct Key {
+    name: String,
+    /// Names of the same sink in older ledgers.
+    others: Vec<String>,
+    ability: Ability,
+    probe: ProbeBy,
 }
 
 /// A URL without user and password.

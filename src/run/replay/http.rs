@@ -12,8 +12,10 @@ use super::Follow;
 use super::source::{Copied, Trouble, copy};
 use crate::exit::Exit;
 use crate::replay::sse::Sse;
-use crate::sink::web::{Access, Client};
-use crate::sink::{masked, retry_after};
+use crate::sink::access::Access;
+use crate::sink::http::client::Client;
+use crate::sink::http::retry_after;
+use crate::sink::masked;
 
 /// How long a server may take to accept a connection or to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);

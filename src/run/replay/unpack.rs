@@ -55,6 +55,7 @@ pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
 }
 
 /// Unpacks zstd (RFC 8878).
+#[cfg(feature = "zstd")]
 pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     let mut from = BufReader::new(from);
     loop {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
-use super::ledger_worker::{self, LedgerWorker, ProbeBy};
+pub use super::ledger_worker::ProbeBy;
+use super::ledger_worker::{self, LedgerWorker};
 use super::pending_parts::PendingParts;
 use super::waker::Waker;
 use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
 use crate::ledger::{Held, Options};
-use crate::run::ledger::{Counts, Driver, Line, Passing, Planned, Planning, Shared, Store};
+pub use crate::run::ledger::Store;
+use crate::run::ledger::{Counts, Driver, Line, Passing, Planned, Planning, Shared};
 use crate::sink::Sink;
 use crate::sink::address::Selection;
 use crate::stage::Io;

@@ -6,22 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::address::Web;
+use super::super::address::{Service, Web};
+use super::super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use super::discord::content;
-use super::http::{Answer, Poster};
-use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
+use super::{Answer, Poster};
 use crate::backoff::Wait;
-
-/// A service that takes messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// An incoming webhook of Slack.
-    Slack,
-    /// An incoming webhook or workflow of Teams.
-    Teams,
-    /// `sendMessage` of a Telegram bot.
-    Telegram,
-}
 
 impl Service {
     /// The longest text, in characters, and the preset of `chunk` that keeps to it. Slack cuts at 40,000, Telegram refuses

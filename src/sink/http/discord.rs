@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::address::Web;
-use super::http::Poster;
-use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
+use super::super::address::Web;
+use super::super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
+use super::Poster;
 use crate::backoff::Wait;
 use crate::codec::{self, Str};
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ureq::{Proxy, ProxyProtocol};
 
-use super::web::decoded;
+use super::client::decoded;
 
 /// The port of a proxy that names none, as curl has it; an `https://` proxy's is 443.
 const PORT: u16 = 1080;
