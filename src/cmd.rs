@@ -161,7 +161,7 @@ fn parse() -> Result<Cli, Exit> {
 }
 
 /// The commands as they are built in.
-fn tree() -> clap::Command {
+pub fn tree() -> clap::Command {
     Cli::command()
 }
 

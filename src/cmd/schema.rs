@@ -18,10 +18,5 @@ const EXAMPLES: &str = "Examples:
   spile schema | jq -r '.\"$defs\" | keys[]'";
 
 pub(super) fn run(_: Args) -> Result<Exit> {
-    Ok(run::print(text().as_bytes()))
-}
-
-/// The schema as it is printed and committed.
-pub(super) fn text() -> String {
-    format!("{:#}\n", schema::schema())
+    Ok(run::print(schema::EVENT.as_bytes()))
 }
