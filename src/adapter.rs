@@ -110,10 +110,8 @@ pub trait Runtime {
     /// # Errors
     /// An error if the text cannot be read; nothing of it was emitted then.
     fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        let value = serde_json::from_str(text)?;
-        let unknown = emit.unknown(&value);
-        self.on_message(event, value, emit);
-        emit.keep(unknown);
+        self.on_message(event, serde_json::from_str(text)?, emit);
+        emit.keep_unknown(text);
         Ok(())
     }
 

@@ -1,12 +1,12 @@
 //! `check`: reads lines of events and reports every violation of the contract's rules (docs/EVENTS.md, C1 to C9).
 //!
 //! It shares no code with the guard that writes the contract, only the line format, so that a mistake in one shows in
-//! the other. One broken thing is reported once: what follows from it (a gap in the numbers, a text that lacks its lost
-//! delta) is not reported again.
+//! the other. One broken thing is reported once: its consequences (a gap in the numbers, a text that lacks its lost
+//! delta) are not reported again.
 //!
 //! Limits: 1,000 violations are reported, the rest is counted; 10,000 streams are followed, past that the longest idle
 //! are forgotten; of a stream 256 open blocks, of a turn 65,536 closed blocks and 65,536 tools are told apart (tools by
-//! their whole id up to 256 bytes, beyond by a hash). Of texts only length and hash are kept. A note says when a limit
+//! their whole id up to 256 bytes, beyond by a hash). Of texts only length and hash are kept. A note tells when a limit
 //! on streams, open blocks or tools is met.
 
 mod blocks;
@@ -20,6 +20,7 @@ mod turns;
 mod units;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::codec::foreign::Beginning;
 use crate::codec::{self, Fields, Lines, Malformed, Piece};
@@ -31,24 +32,24 @@ use crate::time::Time;
 
 use order::Mode;
 use report::{Count, Report, ReportPlace, Rule};
-use seen::{Seen, Source};
+use seen::Seen;
 use stream::Stream;
 
-/// How many streams are followed at once.
+/// Streams that are followed at once.
 const MAX_STREAMS: usize = 10_000;
 
-/// What `check` accepts and where it reports.
+/// Input that `check` accepts, and where it reports.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Accepts numbers that were left out, a late start and an open end, as `chunk`, `--only` and seeking leave them.
     pub partial: bool,
     /// Passes the input byte for byte to stdout and reports on stderr; otherwise the report goes to stdout.
     pub pass: bool,
-    /// Says nothing at the end if no rule was broken.
+    /// Prints no summary if no rule was broken.
     pub quiet: bool,
-    /// True if the last turns of the streams decide the exit status too.
+    /// The last turns of the streams decide the exit status too.
     pub exit_from_stream: bool,
-    /// The longest line, and whether malformed lines make the status 65.
+    /// Longest line, and whether malformed lines make the status 65.
     pub reading: Reading,
 }
 
@@ -57,18 +58,17 @@ pub struct Check {
     options: Options,
     lines: Lines,
     rules: Rules,
-    /// The last byte that came ended no line.
+    /// The last byte of the input ended no line.
     in_line: bool,
     source: String,
     beginning: Beginning,
-    /// True if the present input is something else than events, and whether one was.
+    /// The present input holds no events, and whether any input held none.
     skipping: bool,
     foreign: bool,
 }
 
 impl Check {
-    /// A checker that has seen nothing.
-    #[must_use]
+    /// A checker at the start of its input.
     pub fn new(options: Options) -> Self {
         let mode = if options.partial { Mode::Partial } else { Mode::Whole };
         Self {
@@ -92,8 +92,7 @@ impl Check {
     }
 
     fn write(&mut self, io: &mut Io) {
-        let out = if self.options.pass { &mut io.err } else { &mut io.out };
-        self.rules.report.write(out);
+        self.rules.report.write(if self.options.pass { &mut io.err } else { &mut io.out });
     }
 }
 
@@ -105,28 +104,24 @@ impl Stage for Check {
         }
         let what = self.beginning.look(bytes);
         self.refuse(what, io);
-        if self.skipping {
-            return;
+        if !self.skipping {
+            self.lines.feed(bytes, |piece| self.rules.piece(piece));
+            self.write(io);
         }
-        let Self { lines, rules, .. } = self;
-        lines.feed(bytes, |piece| rules.piece(piece));
-        self.write(io);
     }
 
     fn on_source(&mut self, _now: Time, name: &str, io: &mut Io) {
         let what = self.beginning.end();
         self.refuse(what, io);
         if !self.skipping {
-            let Self { lines, rules, .. } = self;
-            lines.restart(|piece| rules.piece(piece));
+            self.lines.restart(|piece| self.rules.piece(piece));
             self.write(io);
         }
         (self.beginning, self.skipping) = (Beginning::default(), false);
         name.clone_into(&mut self.source);
-        self.rules.report.set_source(name);
-        if self.options.pass && self.in_line {
+        name.clone_into(&mut self.rules.report.source.borrow_mut());
+        if self.options.pass && std::mem::take(&mut self.in_line) {
             io.out.push(b'\n');
-            self.in_line = false;
         }
     }
 
@@ -136,42 +131,40 @@ impl Stage for Check {
         if self.foreign && self.rules.events == 0 {
             return;
         }
-        let Self { lines, rules, .. } = self;
         if !self.skipping {
-            lines.end(|piece| rules.piece(piece));
+            self.lines.end(|piece| self.rules.piece(piece));
         }
-        rules.end();
-        if !self.options.quiet || rules.report.violations() > 0 {
-            rules.summary();
+        self.rules.end();
+        if !self.options.quiet || self.rules.report.violations() > 0 {
+            self.rules.summary();
         }
         self.write(io);
     }
 
     fn exit(&self) -> Exit {
-        let mut exit = if self.foreign { Exit::Malformed } else { Exit::Success };
-        if self.rules.report.violations() > 0 {
-            exit = exit.or(Exit::Failed);
-        }
-        if self.options.reading.strict && self.rules.malformed > 0 {
-            exit = exit.or(Exit::Malformed);
-        }
-        if self.options.exit_from_stream {
-            exit = exit.or(self.rules.outcome.exit());
-        }
-        exit
+        let Self { options, rules, .. } = self;
+        let malformed = self.foreign || options.reading.strict && rules.malformed > 0;
+        [
+            (malformed, Exit::Malformed),
+            (rules.report.violations() > 0, Exit::Failed),
+            (options.exit_from_stream, rules.outcome.exit()),
+        ]
+        .into_iter()
+        .filter_map(|(applies, exit)| applies.then_some(exit))
+        .fold(Exit::Success, Exit::or)
     }
 }
 
 struct Rules {
     mode: Mode,
-    report: Report,
+    report: Rc<Report>,
     streams: HashMap<String, Stream>,
     outcome: Outcome,
     /// Lines that are events.
     events: u64,
     /// Lines that are none.
     malformed: u64,
-    /// Streams and turns of those that were forgotten.
+    /// Streams that were forgotten, and their turns.
     forgotten: (u64, u64),
     /// Lines that are no events and name no stream: any stream may have lost them, and a new one may begin late.
     lost_anywhere: u64,
@@ -181,7 +174,7 @@ impl Rules {
     fn new(mode: Mode) -> Self {
         Self {
             mode,
-            report: Report::default(),
+            report: Rc::default(),
             streams: HashMap::new(),
             outcome: Outcome::default(),
             events: 0,
@@ -213,27 +206,25 @@ impl Rules {
 
     fn line(&mut self, number: u64, line: &str) -> Result<(), Malformed> {
         let fields = Fields::parse(line)?;
-        let seen = Seen::read(Source { number, line }, &fields, &mut self.report)?;
+        let report = self.report.clone();
+        let seen = Seen::read((number, line), &fields, &report)?;
         self.events += 1;
         let Some(name) = seen.stream.as_deref() else {
             return Ok(());
         };
         if matches!(seen.kind, Type::TurnStarted) || seen.kind.is_terminal() {
-            let code = match seen.kind {
-                Type::TurnFailed => seen.text_in("error", "code"),
-                _ => None,
-            };
-            self.outcome.observe(name, seen.kind, code.as_deref());
+            let code = (seen.kind == Type::TurnFailed).then(|| seen.text_in("error", "code"));
+            self.outcome.observe(name, seen.kind, code.flatten().as_deref());
         }
-        let (mode, report) = (self.mode, &mut self.report);
-        if let Some(stream) = self.streams.get_mut(name) {
-            stream.lost_by(self.lost_anywhere);
-            stream.on_event(&seen, mode, report);
-            return Ok(());
-        }
-        let mut stream = self.new_stream(number);
-        stream.on_event(&seen, mode, &mut self.report);
-        self.streams.insert(name.to_owned(), stream);
+        let stream = match self.streams.get_mut(name) {
+            Some(stream) => stream,
+            None => {
+                let stream = self.new_stream(number);
+                self.streams.entry(name.to_owned()).or_insert(stream)
+            }
+        };
+        stream.lost_by(self.lost_anywhere);
+        stream.on_event(&seen, self.mode);
         Ok(())
     }
 
@@ -247,26 +238,22 @@ impl Rules {
         // A stream that was forgotten looks as if it began late.
         let late = self.forgotten.0 > 0;
         let mut stream = Stream::new(if late { Mode::Partial } else { self.mode });
-        stream.lost_by(self.lost_anywhere);
-        if late {
-            stream.lost();
-        }
+        stream.order.lost = late;
         stream
     }
 
     /// Forgets a tenth of the streams: those without an open turn first, then the longest idle.
     fn forget(&mut self) {
-        let mut order: Vec<_> = self
-            .streams
-            .iter()
-            .map(|(name, stream)| (stream.is_open(), stream.line, name.clone()))
-            .collect();
+        let order = |(name, stream): (&String, &Stream)| {
+            (stream.turns.open.is_some(), stream.line, name.clone())
+        };
+        let mut order: Vec<_> = self.streams.iter().map(order).collect();
         order.sort_unstable();
         order.truncate(MAX_STREAMS / 10);
         for (_, _, name) in order {
             if let Some(stream) = self.streams.remove(&name) {
                 self.forgotten.0 += 1;
-                self.forgotten.1 += stream.turns();
+                self.forgotten.1 += stream.turns.count;
             }
         }
     }
@@ -276,17 +263,16 @@ impl Rules {
         self.malformed += 1;
         let place = ReportPlace { line: number, column: why.offset + 1 };
         self.report.violation(place, Rule::C1, format_args!("{}", why.reason));
-        match stream_of(bytes) {
-            Some(name) => {
-                if !self.streams.contains_key(name) {
-                    let stream = self.new_stream(number);
-                    self.streams.insert(name.to_owned(), stream);
-                }
-                if let Some(stream) = self.streams.get_mut(name) {
-                    stream.lost();
-                }
-            }
-            None => self.lost_anywhere += 1,
+        let Some(name) = stream_of(bytes) else {
+            self.lost_anywhere += 1;
+            return;
+        };
+        if !self.streams.contains_key(name) {
+            let stream = self.new_stream(number);
+            self.streams.insert(name.to_owned(), stream);
+        }
+        if let Some(stream) = self.streams.get_mut(name) {
+            stream.order.lost = true;
         }
     }
 
@@ -296,13 +282,13 @@ impl Rules {
             streams.sort_by(|(a, x), (b, y)| (x.line, a).cmp(&(y.line, b)));
             for (name, stream) in streams {
                 stream.lost_by(self.lost_anywhere);
-                stream.on_end(name, &mut self.report);
+                stream.on_end(name, &self.report);
             }
         }
     }
 
-    fn summary(&mut self) {
-        let turns: u64 = self.streams.values().map(Stream::turns).sum();
+    fn summary(&self) {
+        let turns: u64 = self.streams.values().map(|stream| stream.turns.count).sum();
         let streams = self.streams.len() as u64 + self.forgotten.0;
         self.report.summary(format_args!(
             "{}, {} in {}",
@@ -313,7 +299,7 @@ impl Rules {
     }
 }
 
-/// The stream that a line which is no event seems to have belonged to.
+/// Stream named in a line that is no event.
 fn stream_of(bytes: &[u8]) -> Option<&str> {
     const KEY: &[u8] = b"\"stream\":\"";
     let start = memchr::memmem::find(bytes, KEY)? + KEY.len();

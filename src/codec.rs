@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 pub use cursor::Cursor;
 pub(crate) use fields::string;
-pub use fields::{Fields, list, text};
+pub use fields::{Fields, list, text, value_of};
 pub(crate) use lines::unmarked;
 pub use lines::{Cut, Lines, Piece};
 pub use object::Object;

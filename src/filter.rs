@@ -4,8 +4,6 @@ pub mod cancel;
 pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
-pub mod pace;
-pub mod select;
 mod streams;
 #[cfg(test)]
 mod virtual_time;

@@ -1,8 +1,7 @@
-//! The delivery ledger as a value: what is known of each delivery, and what may follow from what. It names no file, no
-//! sink and no clock; `run` makes durable what is decided here before anything is sent.
+//! Pure state machine of the delivery ledger; `run` makes its decisions durable before anything is sent.
 //!
-//! At-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or can be
-//! asked.
+//! At-least-once with stable ids, in order per stream; exactly-once at a sink that recognises the id within its window
+//! or can be probed.
 
 mod entry;
 mod plan;
@@ -19,25 +18,24 @@ pub use plan::{PlanVerdict, Planner, Stored};
 pub use queue::{Change, DeliveryOutcome, Held, Item, ProbeAnswer, SinkQueue, Step};
 pub use row::{Row, RowHead};
 
-/// Where a delivery stands.
+/// State of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It is to be sent; nothing of it has left.
+    /// To be sent; nothing of it has left.
     Planned,
-    /// It may be on its way: written before the first byte leaves.
+    /// Possibly under way; written before the first byte leaves.
     Sending,
-    /// The sink has it. Nothing follows.
+    /// Arrived; final.
     Sent,
-    /// The sink refused it, and nothing of it is there. Only a person lets it go on.
+    /// Refused, not arrived. Only the user continues from here.
     Failed,
-    /// It may be there or not, and nobody can tell.
+    /// In doubt, and no probe can tell.
     Unknown,
-    /// It became too old to be welcome before it was sent. Nothing follows.
+    /// Too old to be sent; final.
     Expired,
 }
 
 impl State {
-    /// Every state with its name in the ledger.
     pub const NAMES: [(State, &'static str); 6] = [
         (State::Planned, "planned"),
         (State::Sending, "sending"),
@@ -47,28 +45,23 @@ impl State {
         (State::Expired, "expired"),
     ];
 
-    /// The name in the ledger.
-    #[must_use]
     pub fn name(self) -> &'static str {
         name(&Self::NAMES, self)
     }
 
-    /// The state with this name.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         named(&Self::NAMES, text)
     }
 }
 
-/// What is to be remembered of a delivery beside its state.
+/// Remark on a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mark {
-    /// Nothing.
     #[default]
     None,
-    /// It was sent again although it may have been there: the sink may have it twice.
+    /// Sent again while in doubt: the sink may have it twice.
     Resent,
-    /// What follows it no longer waits for it: by `--in-doubt skip`, or because a person said so.
+    /// Later deliveries no longer wait for it, by `--in-doubt skip` or the user's decision.
     Skipped,
 }
 
@@ -76,14 +69,10 @@ impl Mark {
     const NAMES: [(Mark, &'static str); 3] =
         [(Mark::None, ""), (Mark::Resent, "resent"), (Mark::Skipped, "skipped")];
 
-    /// The name in the ledger; empty for none.
-    #[must_use]
     pub fn name(self) -> &'static str {
         name(&Self::NAMES, self)
     }
 
-    /// The mark with this name.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         named(&Self::NAMES, text)
     }
@@ -97,55 +86,49 @@ fn named<T: Copy>(names: &[(T, &'static str)], text: &str) -> Option<T> {
     names.iter().find(|(_, n)| *n == text).map(|(v, _)| *v)
 }
 
-/// How it can be found out what became of a delivery whose end nobody has seen.
+/// Way to settle a delivery in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ability {
-    /// The sink knows the id again for so long: sending again does no harm. At a sink that is told no id of its own twice
-    /// for ever, [`Duration::MAX`].
+    /// The sink recognises the id for this long, so a resend is harmless; [`Duration::MAX`] for ever.
     Idempotent(Duration),
-    /// The sink, or a command, can be asked: a file's tail is read back, `--reconcile` answers.
+    /// The sink or a command can be probed: a file is read back, `--reconcile` answers.
     Probed,
-    /// Nobody can tell.
+    /// No way.
     Blind,
 }
 
-/// What is done with a delivery in doubt that nobody can tell about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+/// Treatment of a delivery in doubt that cannot be probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InDoubt {
-    /// Sent again, and marked: it may be there twice
+    /// Sent again and marked, possibly a duplicate.
     Resend,
-    /// It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`
+    /// It and its stream wait for `spile ledger retry` or `forget`.
     #[default]
     Hold,
-    /// Let be, and marked: it may be missing
+    /// Skipped and marked, possibly missing.
     Skip,
 }
 
-/// What one sink's deliveries are subject to.
+/// Delivery options of one sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// What can be found out.
     pub ability: Ability,
-    /// What is done where nothing can be.
     pub in_doubt: InDoubt,
-    /// Most deliveries that may be under way at once, at least 1.
+    /// Deliveries under way at once, at least 1.
     pub batch: usize,
-    /// What is older is not sent any more.
+    /// Age past which a delivery is not sent.
     pub max_age: Option<Duration>,
-    /// The least time between the beginnings of two deliveries; with any at all they go one by one.
+    /// Least time between two deliveries; with any they go one by one.
     pub pace: Duration,
-    /// Answers that are no success before a delivery has failed, or waits for the next run, at least 1.
+    /// Failed tries before a delivery has failed, or waits for the next run; at least 1.
     pub tries: u32,
 }
 
 impl Options {
-    /// Tries unless it is said otherwise.
     pub const TRIES: u32 = 5;
-    /// Deliveries under way at once, unless it is said otherwise.
     pub const BATCH: usize = 64;
 
-    /// What holds at a sink of this ability unless it is said otherwise.
-    #[must_use]
+    /// Defaults for a sink of this ability.
     pub fn new(ability: Ability) -> Self {
         let batch = if ability == Ability::Blind { 1 } else { Self::BATCH };
         Self {
@@ -163,8 +146,8 @@ impl Options {
     }
 }
 
-/// Between two tries of a delivery that failed.
+/// Backoff of a delivery.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
-/// Between two calls of a sink that cannot be reached or asks to be left alone.
+/// Backoff of a sink that cannot be reached or asks for a pause.
 const SINK_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));

@@ -1,5 +1,5 @@
-//! One supervised process as a state machine: what has happened goes in, deadlines and actions come out. It waits for
-//! nothing, sends nothing and looks at no clock, so every path of it runs in a test in no time.
+//! State machine of one supervised process: events go in, deadlines and actions come out. Pure, so that every path is
+//! tested in virtual time.
 
 mod limits;
 #[cfg(test)]
@@ -14,84 +14,77 @@ use crate::time::Time;
 
 pub use limits::{DRAIN_MOST, Limits};
 
-/// Signals that come within this time of the first are one stop, and so is a reader that goes beside a signal: one
-/// stop often arrives as several.
+/// Signals within this time of the first count as one stop, and so does a reader that closes beside a signal.
 pub const ONE_STOP: Duration = Duration::from_secs(1);
 
-/// One way to make the agent stop.
+/// A step of the escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EscalationStep {
-    /// The runtime's own interrupt, in its own words: the turn ends and the agent may go on.
+    /// Interrupt of the runtime's protocol: the turn ends and the agent may continue.
     Interrupt,
-    /// ^C, typed at the agent's terminal: what a person would do first.
+    /// ^C typed at the agent's terminal.
     Key,
     /// A signal to the agent's process group.
     Signal(i32),
-    /// SIGKILL to every descendant, also those that left the group.
+    /// SIGKILL to every descendant, including those that left the group.
     Tree,
 }
 
-/// Who wants the agent to stop.
+/// Origin of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// A signal that was sent to us. It is passed on first; one that comes after [`ONE_STOP`] kills the tree.
+    /// A signal to spile. It is passed on first; one after [`ONE_STOP`] kills the tree.
     Signal(i32),
-    /// Somebody who asked for a cancel; asked again, the next step is escalated at once, unless a signal has just come.
+    /// A cancel request; a repeated one escalates at once, unless a signal has just arrived.
     Cancel(Cancel),
-    /// Nobody reads what the agent says any more.
+    /// The reader of the events has gone.
     ReaderGone,
 }
 
-/// How a turn is to be cancelled.
+/// Options of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cancel {
-    /// True if the runtime has an interrupt of its own: then that is the first step, and a turn that it ends is the end of
-    /// the escalation.
+    /// True if the runtime has an interrupt: then that is the first step, and a turn that it ends ends the escalation.
     pub interrupt: bool,
-    /// After so long nothing of the agent is left; the steps before the last share it. `None`: each has the whole grace.
+    /// Time until everything is killed, shared by the steps before the last. `None`: each step has the whole grace.
     pub within: Option<Duration>,
 }
 
-/// Where the agent stands, as far as its adapter has read.
+/// Phase of the agent as its adapter has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No turn was opened yet.
+    /// No turn yet.
     Starting,
-    /// A turn is open.
     InTurn,
-    /// A turn is over and another may be asked for.
+    /// A turn is over; another may follow.
     Between,
-    /// The result is there and nothing more can be asked: the process is only to exit.
+    /// The result is complete and no turn can follow: the process should exit.
     Done,
 }
 
-/// What the adapter knows by now.
+/// State of the adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
-    /// Where the agent stands.
     pub phase: Phase,
-    /// How many turns have ended.
     pub ended: u64,
-    /// Since when the oldest of the open tools is open.
+    /// Start of the oldest open tool.
     pub tool_since: Option<Time>,
-    /// The adapter has read only what came until then, because our reader is slow; `None`: everything.
+    /// Time up to which the adapter has read while the reader is slow; `None`: everything.
     pub behind: Option<Time>,
 }
 
-/// What is to be done; in the order in which [`Lifecycle::action`] gives it.
+/// Action of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Do what the step says.
     Escalation(EscalationStep),
-    /// The open turn fails with this `error.code` and message, whatever the runtime says from now on.
+    /// Fail the open turn with this `error.code` and message.
     Fail(&'static str, String),
-    /// Close the agent's pipes although somebody still holds them.
+    /// Close the agent's pipes although a process still holds them.
     ClosePipes,
-    /// The agent has exited and its output is read: whatever it left behind is killed, and the run is over.
+    /// Kill the rest: the agent has exited and its output is read.
     Finish,
 }
 
-/// One child process, from its start to its end.
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
@@ -105,31 +98,29 @@ pub struct Lifecycle {
     escalation: Option<Escalation>,
     killed: bool,
     exited: Option<Time>,
-    /// The drain is counted from here: the exit, or a later moment at which we could read again.
+    /// Start of the drain: the exit, or a later resumption of reading.
     drain_from: Time,
     pipes_open: bool,
     finished: bool,
     actions: VecDeque<Action>,
 }
 
-/// A ladder that is being escalated.
+/// An escalation in progress.
 #[derive(Debug)]
 struct Escalation {
     rest: VecDeque<EscalationStep>,
     next: Time,
-    /// Between two steps.
+    /// Time between two steps.
     step: Duration,
-    /// Only the runtime's interrupt was tried so far, when so many turns had ended.
+    /// Set while only the runtime's interrupt was sent: turns ended before it.
     interrupted: Option<u64>,
-    /// When the escalation began, or a signal asked for it.
+    /// Start of the escalation, or of a signal.
     asked: Time,
-    /// True if a signal did.
+    /// True if a signal requested it.
     signalled: bool,
 }
 
 impl Lifecycle {
-    /// A process that was started at `now`, with both its pipes open.
-    #[must_use]
     pub fn new(now: Time, limits: Limits) -> Self {
         let view = View { phase: Phase::Starting, ended: 0, tool_since: None, behind: None };
         Self {
@@ -151,18 +142,17 @@ impl Lifecycle {
         }
     }
 
-    /// The agent sits at a terminal that is ours: an interrupt is typed there before it is sent.
+    /// The agent has a terminal of ours: ^C is typed before an interrupt is sent.
     pub fn at_terminal(&mut self) {
         self.has_terminal = true;
     }
 
-    /// The agent has written something.
     pub fn output(&mut self, now: Time) {
         self.first_output.get_or_insert(now);
         self.last_output = now;
     }
 
-    /// What the adapter has made of it.
+    /// Updates the adapter's state.
     pub fn seen(&mut self, now: Time, view: View) {
         let at = view.behind.unwrap_or(now);
         self.done_since = match view.phase {
@@ -170,7 +160,7 @@ impl Lifecycle {
             _ => None,
         };
         self.view = view;
-        // The turn that was interrupted is over: the agent has obeyed, and may be asked for another.
+        // The interrupted turn is over: the agent has obeyed.
         let obeyed = |escalation: &Escalation| {
             escalation.interrupted.is_some_and(|before| view.ended > before)
         };
@@ -179,12 +169,11 @@ impl Lifecycle {
         }
     }
 
-    /// We do not read the agent's output for the time being: its silence is our doing.
+    /// Pauses the limits while output is not read.
     pub fn hold(&mut self) {
         self.held = true;
     }
 
-    /// We read again.
     pub fn release(&mut self, now: Time) {
         if self.held {
             self.held = false;
@@ -193,7 +182,6 @@ impl Lifecycle {
         }
     }
 
-    /// The process has exited.
     pub fn exited(&mut self, now: Time) {
         if self.exited.is_none() {
             self.exited = Some(now);
@@ -203,13 +191,12 @@ impl Lifecycle {
         self.tick(now);
     }
 
-    /// Both pipes have come to their end.
     pub fn pipes_closed(&mut self, now: Time) {
         self.pipes_open = false;
         self.tick(now);
     }
 
-    /// Somebody wants the agent to stop.
+    /// Requests a stop.
     pub fn stop(&mut self, now: Time, stop: Stop) {
         if self.exited.is_some() {
             return;
@@ -217,10 +204,10 @@ impl Lifecycle {
         match (&mut self.escalation, stop) {
             (None, Stop::Cancel(cancel)) => self.start_cancel(now, cancel),
             (Some(escalation), stop) if escalation.interrupted.is_none() => {
-                escalation.again(now, stop)
+                escalation.again(now, stop);
             }
             (Some(escalation), Stop::Cancel(_)) => escalation.next = now,
-            // An agent that was only interrupted would go on: whoever wants the run to end begins a ladder of his own.
+            // An agent that was only interrupted would continue: a stop of the run starts over.
             (_, Stop::Signal(signal)) => self.start_escalation(now, signal),
             (_, Stop::ReaderGone) => self.start_escalation(now, SIGINT),
         }
@@ -230,7 +217,7 @@ impl Lifecycle {
         self.tick(now);
     }
 
-    /// Time has passed. Harmless at any time.
+    /// Advances time. Spurious calls are harmless.
     pub fn tick(&mut self, now: Time) {
         if self.finished {
             return;
@@ -263,8 +250,6 @@ impl Lifecycle {
         }
     }
 
-    /// When [`Lifecycle::tick`] has something to do although nothing happens.
-    #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         if self.finished {
             return None;
@@ -275,38 +260,32 @@ impl Lifecycle {
         if let Some(escalation) = &self.escalation {
             return (!escalation.rest.is_empty()).then_some(escalation.next);
         }
-        // What the adapter has not read yet could lift its own limits, and no time that passes changes that.
+        // Unread output may lift the adapter's limits.
         let seen = self.view.behind.is_none().then(|| [self.tool_limit(), self.after_result()]);
         let seen = seen.into_iter().flatten().flatten();
         let heard = [self.total(), self.silence().map(|(at, ..)| at)];
         heard.into_iter().flatten().chain(seen).min()
     }
 
-    /// True if a turn is over and another may be asked for.
-    #[must_use]
     pub fn is_between(&self) -> bool {
         self.view.phase == Phase::Between && self.exited.is_none()
     }
 
-    /// How long the agent has written nothing.
-    #[must_use]
+    /// Time since the last output.
     pub fn idle(&self, now: Time) -> Duration {
         now.since(self.last_output)
     }
 
-    /// The next thing to do.
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// True if any step was escalated that ends the agent.
-    #[must_use]
+    /// True if a step has ended the agent.
     pub fn killed(&self) -> bool {
         self.killed
     }
 
-    /// True if the run is over: [`Action::Finish`] was given.
-    #[must_use]
+    /// True once [`Action::Finish`] was given.
     pub fn finished(&self) -> bool {
         self.finished
     }
@@ -345,7 +324,7 @@ impl Lifecycle {
 }
 
 impl Escalation {
-    /// Somebody wants the stop that is under way.
+    /// Handles a repeated stop.
     fn again(&mut self, now: Time, stop: Stop) {
         let one_wish = now < self.asked + ONE_STOP;
         match stop {
@@ -363,7 +342,7 @@ impl Escalation {
     }
 }
 
-/// The steps from the signal `first` on.
+/// Steps from the signal `first` on.
 fn ladder(first: i32) -> VecDeque<EscalationStep> {
     let mut steps = VecDeque::new();
     if first != SIGKILL {

@@ -1,8 +1,7 @@
-//! merge: several streams of events into one, line by line in the order in which they come. Pure: `run` reads and writes.
+//! Merge of several streams, line by line in the order of arrival. Pure: `run` reads and writes.
 //!
-//! A line leaves whole and as it came; of a source with a label it gets that label, if it has none. A stream belongs to
-//! the source that spoke of it first: what another source says of it is refused. At the end each stream gets a `status`
-//! that says how it ended.
+//! Lines stay whole; a source's label is added to events without one. A stream belongs to its first source; events of
+//! it from other sources are refused. At the end a `status` reports how each stream ended.
 
 mod label;
 mod streams;
@@ -12,25 +11,23 @@ use std::collections::HashSet;
 use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, Event, VERSION};
 use crate::exit::Exit;
-use crate::stage::{Io, Reading, Warnings};
+use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 use crate::term::quoted;
 use crate::time::Time;
 use label::Label;
 use streams::Streams;
 
-/// How many refusals (a source and a stream) are said; further ones are refused in silence.
+/// Refusals (of a source and a stream) that are reported.
 const MAX_REFUSALS: usize = 100;
 
-/// One of the inputs.
+/// An input.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// What it is called in messages.
     pub name: String,
-    /// The label that its events get.
+    /// Label for its events.
     pub label: Option<String>,
 }
 
-/// Several inputs on their way into one.
 pub struct Merge {
     inputs: Vec<Input>,
     common: Common,
@@ -42,22 +39,19 @@ struct Input {
     live: bool,
 }
 
-/// What the inputs share.
 struct Common {
     names: Vec<String>,
     streams: Streams,
     refused: HashSet<(usize, String)>,
     warnings: Warnings,
     strict: bool,
-    /// The input in the middle of whose line, too long to look at, the output is, and since when.
+    /// Input in whose overlong line the output is, and since when.
     holder: Option<(usize, Time)>,
-    /// The worst of what went wrong beside the turns.
+    /// Worst exit status beside those of the turns.
     trouble: Exit,
 }
 
 impl Merge {
-    /// A merge of these sources, of which none has said anything.
-    #[must_use]
     pub fn new(sources: Vec<Source>, reading: &Reading) -> Self {
         let names = sources.iter().map(|source| source.name.clone()).collect();
         let inputs = sources.into_iter().map(|source| Input {
@@ -79,7 +73,7 @@ impl Merge {
         }
     }
 
-    /// Takes the next bytes of source number `source`, from 0.
+    /// Takes bytes of a source, by its index.
     pub fn on_bytes(&mut self, now: Time, source: usize, bytes: &[u8], io: &mut Io) {
         let Self { inputs, common } = self;
         let Some(input) = inputs.get_mut(source) else {
@@ -89,7 +83,7 @@ impl Merge {
         input.lines.feed(bytes, |piece| common.piece(now, from, piece, io));
     }
 
-    /// A source has ended; `broken` says why it could not be read to its end.
+    /// Ends a source; `broken` is its read error.
     pub fn on_source_end(&mut self, now: Time, source: usize, broken: Option<&str>, io: &mut Io) {
         self.close(now, source, io);
         let common = &mut self.common;
@@ -100,12 +94,11 @@ impl Merge {
             None if silent => "no turn came from it",
             None => return,
         };
-        let message = format!("spile: {}: {reason}\n", common.name(source));
-        io.err.extend_from_slice(message.as_bytes());
+        io.warn(format_args!("{}: {reason}", common.name(source)));
         common.trouble = common.trouble.or(Exit::Failed);
     }
 
-    /// All has ended, by itself or because the merge is told to: how each stream ended is said.
+    /// Ends the merge and reports how each stream ended.
     pub fn on_end(&mut self, now: Time, io: &mut Io) {
         for source in 0..self.inputs.len() {
             self.close(now, source, io);
@@ -126,15 +119,13 @@ impl Merge {
         }
     }
 
-    /// The source in the middle of whose line the output is, because the line is too long to look at, and since when; the
-    /// beginning of time if the line has been cut before. What another source says now cuts the line.
-    #[must_use]
+    /// Source in whose overlong line the output is, and since when; time zero if the line was cut before. Output of
+    /// another source cuts the line.
     pub fn holder(&self) -> Option<(usize, Time)> {
         self.common.holder
     }
 
-    /// The worst that happened to any stream or source.
-    #[must_use]
+    /// Worst exit status of streams and sources.
     pub fn exit(&self) -> Exit {
         let Common { streams, warnings, strict, trouble, .. } = &self.common;
         let exit = streams.exit().or(*trouble);
@@ -142,7 +133,6 @@ impl Merge {
     }
 }
 
-/// The source of a piece.
 #[derive(Clone, Copy)]
 struct From<'a> {
     number: usize,
@@ -177,8 +167,7 @@ impl Common {
             }
             Piece::Long { number, bytes, first, .. } => {
                 if first {
-                    let reason = "line too long to look at, passed as it is (see --max-line)";
-                    self.warn(from.number, (number, 0), reason, io);
+                    self.warn(from.number, (number, 0), TOO_LONG, io);
                 }
                 let since = if first { now } else { Time::default() };
                 self.long(since, from.number, bytes, io);
@@ -191,7 +180,7 @@ impl Common {
         if held.is_none() {
             self.release(io);
             if bytes == b"\n" {
-                // The line has been ended before its time.
+                // The line was cut.
                 return;
             }
         }
@@ -209,7 +198,7 @@ impl Common {
     fn event(&mut self, from: From<'_>, event: &Event<'_>, io: &mut Io) {
         let owner = match event.stream.as_deref() {
             Some(stream) => self.streams.take(from.number, from.label, stream, event, io),
-            // A diagnostic that belongs to no stream belongs to everybody.
+            // A diagnostic without a stream is never refused.
             None => from.number,
         };
         if owner == from.number {
@@ -226,16 +215,15 @@ impl Common {
             && self.refused.insert((from.number, stream.to_owned()))
         {
             let (name, first) = (self.name(from.number), self.name(owner));
-            let message = format!(
-                "spile: {name}: stream {} is already that of {first}: left out (give each run its own id: wrap --stream)\n",
+            io.warn(format_args!(
+                "{name}: stream {} is already that of {first}: left out (give each run its own id: wrap --stream)",
                 quoted(stream)
-            );
-            io.err.extend_from_slice(message.as_bytes());
+            ));
         }
     }
 }
 
-/// A line that is no event goes on as a diagnostic.
+/// Replaces a malformed line by a diagnostic.
 fn diagnostic(from: From<'_>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
     let envelope = Envelope {
         v: VERSION,

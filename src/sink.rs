@@ -1,6 +1,6 @@
-//! Where events go: the one seam between whoever has deliveries to make (the queue of `tee`, the ledger) and the places that
-//! take them. A sink never keeps a delivery for later and never sleeps between two tries: whether and when to try again
-//! belongs to its caller, which has the queue, the clock and the person's settings.
+//! Sinks: the interface between delivery (the queue of `tee`, the ledger) and the places that take events. A sink never
+//! keeps a delivery for later and never sleeps between two tries: retries belong to its caller, which has the queue,
+//! the clock and the user's settings.
 
 pub mod access;
 pub mod address;
@@ -24,21 +24,19 @@ use crate::backoff::Wait;
 use crate::codec;
 use crate::event::{Event, Type, event_id, part_id};
 
-/// One thing to deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery<'a> {
-    /// The same on every run, so that a sink can know it again ([`delivery_id`]). Without one it is given at most once.
+    /// Delivery id, the same on every run ([`delivery_id`]). Without one it is delivered at most once.
     pub id: Option<&'a str>,
-    /// The stream it belongs to; empty where that is not known or was not asked for.
+    /// Its stream; empty where unknown.
     pub stream: &'a str,
-    /// One line without its line feed. To a sink that takes [`Form::Bulk`] it may be a run of bytes as they came instead,
-    /// line feeds and all, that begins and ends at line ends (but for a line too long to look at and the input's last).
+    /// One line without its line feed; with [`Form::Bulk`] lines as they came, line feeds included, from line end to
+    /// line end (except an overlong line and the input's last).
     pub bytes: &'a [u8],
-    /// Which of the two it is.
     pub form: Form,
 }
 
-/// How the bytes of a delivery lie.
+/// Form of a delivery's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One event, without its line feed.
@@ -47,91 +45,83 @@ pub enum Form {
     Bulk,
 }
 
-/// What has become of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// It is there. Never to be sent again.
+    /// Arrived; never sent again.
     Sent {
-        /// What the sink calls it (a message id, a `Location`), if it says so.
+        /// Receipt of the sink (a message id, a `Location`).
         receipt: Option<String>,
     },
-    /// It is certain that nothing of it is there, and the next try may succeed: a full disk, no connection, a rate limit.
-    /// The caller tries the same delivery again, whether it has an id or not.
-    Retry {
-        /// What that says about the next try.
-        wait: Wait,
-        /// For a person.
-        why: String,
-    },
-    /// The sink has refused it for good (a 4xx, a status that is not 0). The next delivery may still be taken.
-    Failed {
-        /// For a person.
-        why: String,
-    },
-    /// It may be there or not: no answer came, or one that does not say (a 5xx, a process killed by a signal). To be sent
-    /// again only to a sink that is [`Needs::idempotent`] and only with an id; else by what the person has said of doubt.
-    Unknown {
-        /// What that says about the next try.
-        wait: Wait,
-        /// For a person.
-        why: String,
-    },
-    /// The sink itself has ended and will take nothing any more, neither this delivery, of which nothing is there, nor any
-    /// other.
-    Gone {
-        /// What of.
-        gone: Gone,
-        /// For a person.
-        why: String,
-    },
+    /// Certainly not arrived, and the next try may succeed: a full disk, no connection, a rate limit. Retried with or
+    /// without an id.
+    Retry { wait: Wait, why: String },
+    /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
+    Failed { why: String },
+    /// In doubt: no answer, or an ambiguous one (a 5xx, a process killed by a signal). Retried only at a sink that is
+    /// [`Needs::idempotent`] and with an id; else `--in-doubt` decides.
+    Unknown { wait: Wait, why: String },
+    /// The sink has ended: neither this delivery, which has not arrived, nor any other will be accepted.
+    Gone { gone: Gone, why: String },
 }
 
-/// What a sink has ended of.
+/// Cause of a sink's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
-    /// Its reader has gone as `head` does: by the default of `--output-error` that is no trouble.
+    /// Its reader has closed the pipe, as `head` does: no failure by the default of `--output-error`.
     Reader,
-    /// Anything else.
     Broken,
 }
 
-/// What a sink wants of its caller.
+/// Requirements of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// What it takes: with [`Form::Bulk`] both, so that nobody has to look into lines on its behalf.
+    /// Accepted form; with [`Form::Bulk`] both, so that lines need not be parsed.
     pub form: Form,
-    /// Most deliveries for one call; those that can tell of each what became of it take several.
+    /// Largest batch; more than one only if the sink tells the outcome of each.
     pub batch: usize,
-    /// True if it knows a delivery id again, so that sending a second time does no harm.
+    /// True if it recognises a delivery id, so that a second send is harmless.
     pub idempotent: bool,
 }
 
-/// A place that takes deliveries. It is driven by one thread, which it may block; nobody else waits for it.
+/// A destination of deliveries. Driven by one thread, which it may block.
 pub trait Sink: Send {
-    /// What it wants; the same at every call.
+    /// Requirements; constant.
     fn needs(&self) -> Needs;
 
-    /// True if it takes what it is given as fast as a disk: then it is better to wait a moment for it than to put aside, on
-    /// that very disk, what it cannot take at once.
+    /// True if it is as fast as a disk: then a short wait is better than a spill to that disk.
     fn is_prompt(&self) -> bool {
         false
     }
 
-    /// Called once by the thread that drives it, before the first delivery: what takes long to open is opened here. What
-    /// does not succeed is tried again, and said, at the first delivery.
+    /// Called once before the first delivery, to open what takes long. Errors surface at the first delivery.
     fn begin(&mut self) {}
 
-    /// Delivers in order and stops at the first that is not [`SendOutcome::Sent`] or [`SendOutcome::Failed`]. One outcome for each
-    /// delivery that was tried, in order: fewer than the batch means that the rest was not tried. At least one.
+    /// Delivers in order and stops at the first outcome that is neither [`SendOutcome::Sent`] nor
+    /// [`SendOutcome::Failed`]. Returns an outcome for each delivery that was tried, at least one.
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome>;
 
-    /// There is nothing more to come: lets what was taken reach its place. It may block.
-    ///
-    /// # Errors
-    /// For a person: what was taken has not been dealt with after all (a process that ended with a status).
-    fn finish(&mut self) -> Result<(), String> {
-        Ok(())
+    /// Ends the input and waits until accepted deliveries have reached their place.
+    fn finish(&mut self) -> Finished {
+        Ok(None)
     }
+}
+
+/// End of a sink: a warning that is no failure, or why it has failed, both for the user.
+pub type Finished = Result<Option<String>, String>;
+
+/// Bytes of a batch for one write, line feeds included.
+fn joined<'a>(batch: &[Delivery<'a>], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    if let [Delivery { form: Form::Bulk, bytes, .. }] = batch {
+        return bytes;
+    }
+    buffer.clear();
+    for delivery in batch {
+        buffer.extend_from_slice(delivery.bytes);
+        if delivery.form == Form::Event {
+            buffer.push(b'\n');
+        }
+    }
+    buffer
 }
 
 /// [`Sink::send`] of a sink that delivers one at a time.
@@ -151,9 +141,8 @@ fn one_by_one(
     outcomes
 }
 
-/// The id under which an event is delivered: `stream/turn/block/part` of a part, `stream/seq` of any other; `None` for a
-/// `text_delta` and for what has no `seq`, which are delivered at most once.
-#[must_use]
+/// Delivery id of an event: `stream/turn/block/part` of a part, `stream/seq` of any other; `None` for a `text_delta`
+/// and events without `seq`, which are delivered at most once.
 pub fn delivery_id(event: &Event<'_>) -> Option<String> {
     let stream = event.stream.as_deref()?;
     if event.kind == Type::TextDelta {
@@ -165,8 +154,7 @@ pub fn delivery_id(event: &Event<'_>) -> Option<String> {
     event.seq.map(|seq| event_id(stream, seq))
 }
 
-/// The block and the number of a part; `None` for an event that is none.
-#[must_use]
+/// Block and number of a part; `None` for any other event.
 pub fn part(event: &Event<'_>) -> Option<(String, u64)> {
     #[derive(serde::Deserialize)]
     struct Part<'a> {

@@ -1,6 +1,6 @@
-//! What the loop drives: bytes in, bytes out, deadlines as answers. Pure; `run` does the waiting.
+//! Interface between loops and pure commands: bytes in, bytes out, deadlines as answers.
 
-use std::os::fd::BorrowedFd;
+use std::fmt::Display;
 
 use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
@@ -9,82 +9,73 @@ use crate::filter::Chain;
 use crate::term::quoted;
 use crate::time::Time;
 
-/// What a stage wants written: to stdout, and for a person to stderr.
+/// Output of a stage.
 #[derive(Debug, Default)]
 pub struct Io {
-    /// For stdout.
     pub out: Vec<u8>,
-    /// For stderr.
     pub err: Vec<u8>,
 }
 
-/// One command between its stdin and its stdout.
+impl Io {
+    /// Adds `spile: TEXT` to stderr.
+    pub fn warn(&mut self, text: impl Display) {
+        self.err.extend_from_slice(format!("spile: {text}\n").as_bytes());
+    }
+}
+
+/// A command between stdin and stdout.
 pub trait Stage {
-    /// Takes the next bytes of the input.
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io);
 
-    /// What follows is the input of this name, from its beginning; what came before it has ended.
+    /// Starts a named input; the one before it has ended.
     fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
         let _ = (now, name, io);
     }
 
-    /// When it must be called although nothing came; asked again after every call.
+    /// Time of the next [`Stage::on_tick`]; queried after every call.
     fn deadline(&self) -> Option<Time> {
         None
     }
 
-    /// Time has passed; harmless when it was not asked for.
+    /// Advances time. Spurious calls are harmless.
     fn on_tick(&mut self, now: Time, io: &mut Io) {
         let _ = (now, io);
     }
 
-    /// The input has ended.
     fn on_end(&mut self, now: Time, io: &mut Io) {
         let _ = (now, io);
     }
 
-    /// A signal has come that will end the process when the input has ended.
+    /// Records a signal of which the process will die at the end of the input.
     fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {
         let _ = (now, signal, io);
     }
 
-    /// What it waits for beside its input.
-    fn beside(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
-    }
-
-    /// Something has come there.
-    fn on_beside(&mut self, now: Time, io: &mut Io) {
-        let _ = (now, io);
-    }
-
-    /// True if it wants no more input: its end comes next.
+    /// True if no more input is wanted; [`Stage::on_end`] follows.
     fn is_over(&self) -> bool {
         false
     }
 
-    /// The exit status as it stands.
     fn exit(&self) -> Exit {
         Exit::Success
     }
 }
 
-/// Where a filter's time comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+/// Source of a filter's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clock {
-    /// From the clock on the wall.
+    /// Wall clock.
     #[default]
     Wall,
-    /// From the events' own `ts`: the output is a pure function of the input.
+    /// The events' own `ts`: the output is a pure function of the input.
     Event,
 }
 
-/// How a command reads its events.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The longest line that is looked at, in bytes.
+    /// Longest line that is parsed, in bytes.
     pub max_line: usize,
-    /// True if malformed input makes the exit status 65.
+    /// True if malformed input sets exit status 65.
     pub strict: bool,
 }
 
@@ -94,25 +85,25 @@ impl Default for Reading {
     }
 }
 
-/// The name of our stdin among the inputs.
+/// Name of stdin among the inputs.
 pub(crate) const STDIN: &str = "<stdin>";
 
-/// How many warnings are written to stderr before the rest is only counted.
+/// Warnings printed before the rest is only counted.
 const MAX_WARNINGS: u64 = 10;
 
-/// What is said of a line over the limit.
+/// Warning about an overlong line.
 pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (see --max-line)";
 
-/// Counts what was wrong with the input and says it, a limited number of times.
+/// Counts malformed input and prints a limited number of warnings.
 #[derive(Debug, Default)]
 pub struct Warnings {
     count: u64,
-    /// The input's name; empty for stdin.
+    /// Name of the input; empty for stdin.
     name: String,
 }
 
 impl Warnings {
-    /// Says that the input has something at `line`, byte `column` of it (from 0), that is wrong.
+    /// Warns about `line` at byte `column` (from 0).
     pub fn warn(&mut self, io: &mut Io, line: u64, column: usize, reason: &str) {
         let name = std::mem::take(&mut self.name);
         let shown = if name.is_empty() { STDIN } else { &name };
@@ -120,7 +111,7 @@ impl Warnings {
         self.name = name;
     }
 
-    /// As [`Warnings::say`], where there are several inputs: of the one with this name.
+    /// As [`Warnings::warn`], for the input with this name.
     pub fn warn_of(&mut self, name: &str, io: &mut Io, line: u64, column: usize, reason: &str) {
         self.count += 1;
         let (name, reason) = (quoted(name), quoted(reason));
@@ -132,19 +123,15 @@ impl Warnings {
         }
     }
 
-    /// What comes now is the input of this name.
     pub fn set_source(&mut self, name: &str) {
         name.clone_into(&mut self.name);
     }
 
-    /// How many there were.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 }
 
-/// A chain of filters between lines.
 pub struct FilterStage {
     lines: Lines,
     each: EachLine,
@@ -153,15 +140,13 @@ pub struct FilterStage {
 struct EachLine {
     chain: Chain,
     clock: Clock,
-    /// The last time of an event clock; with a wall clock the last `now`.
+    /// Last time of an event clock; with a wall clock the last `now`.
     time: Time,
     strict: bool,
     warnings: Warnings,
 }
 
 impl FilterStage {
-    /// The filters of `chain`, fed with the lines of the input.
-    #[must_use]
     pub fn new(chain: Chain, clock: Clock, reading: &Reading) -> Self {
         let each = EachLine {
             chain,
@@ -173,7 +158,7 @@ impl FilterStage {
         Self { lines: Lines::new(reading.max_line), each }
     }
 
-    /// Gives the filters an event that is no line of the input.
+    /// Passes an event to the filters that is no line of the input.
     pub fn tell(&mut self, now: Time, line: &str, io: &mut Io) {
         let now = match self.each.clock {
             Clock::Wall => now,
@@ -213,7 +198,7 @@ impl EachLine {
         }
     }
 
-    /// A line that is no event goes on as a diagnostic, through the filters like any other event.
+    /// Passes a malformed line through the filters as a diagnostic.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
         if let Ok(event) = codec::decode(&diagnostic_line(place, why)) {
             self.chain.on_event(self.time, &event, &mut io.out);
@@ -221,7 +206,7 @@ impl EachLine {
     }
 }
 
-/// The diagnostic that stands for a line that is no event, without a line feed.
+/// Diagnostic in place of a malformed line, without a line feed.
 pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
     let mut line = Vec::new();
     let envelope = Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() };

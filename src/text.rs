@@ -2,7 +2,8 @@
 //! alone: nothing here knows an event.
 
 pub mod cut;
-pub mod escapes;
+pub(crate) mod escapes;
+pub(crate) mod glob;
 mod inline;
 mod markdown;
 mod prefix;

@@ -182,11 +182,11 @@ impl Bedrock {
     /// An event of the model itself, in base64: Anthropic's, or one in the shapes of ConverseStream.
     fn chunk(&mut self, chunk: &Value, emit: &mut Emit<'_>) {
         let json = STANDARD.decode(chunk.text("bytes")).ok();
-        match json.and_then(|json| serde_json::from_slice::<Value>(&json).ok()) {
+        let json = json.and_then(|json| String::from_utf8(json).ok()).unwrap_or_default();
+        match serde_json::from_str::<Value>(&json).ok() {
             Some(value) if value.get("type").is_some() => {
-                let unknown = emit.unknown(&value);
                 self.inner.on_message("", value, emit);
-                emit.keep(unknown);
+                emit.keep_unknown(&json);
             }
             Some(value) if detect(&value) == Match::Sure && value.get("chunk").is_none() => {
                 self.on_message("", value, emit);

@@ -84,39 +84,38 @@ impl Runtime for Claude {
             self.notice(text, &Fields(Vec::new()), emit);
             return Ok(());
         }
-        let message = Message::read(text)?;
+        let message = Message::read(text, emit.fields.as_ref().map(|(keys, _)| *keys))?;
         let fields = &message.fields;
-        // Looking for unknown keys costs more than all the rest.
-        let (known, odd) = match &*message.type_ {
+        let known = match &*message.type_ {
             "assistant" | "user" | "stream_event" => {
                 let said = self.said(text, &message, emit);
                 if !said && codec::replace_lone_surrogates(text).is_some() {
                     // Half a character may be all that makes it look odd.
                     serde_json::from_str::<Value>(text)?;
                 }
-                (said, message.odd)
+                said
             }
             "system" if fields.text("subtype").as_deref() == Some("init") => {
                 notices::init(self.dialect, fields, emit);
-                (true, true)
+                true
             }
             "result" => {
-                serde_json::from_str::<Value>(text)?;
+                if codec::replace_lone_surrogates(text).is_some() {
+                    serde_json::from_str::<Value>(text)?;
+                }
                 self.partial.release(emit);
                 self.results.result(self.dialect, text, fields, emit);
                 self.partial = Partial::default();
                 self.tally = Tally::default();
                 self.error = None;
-                (true, true)
+                true
             }
-            _ => (false, false),
+            _ => false,
         };
         if !known {
             self.notice(text, fields, emit);
-        } else if odd {
-            let value = value_of(text, emit);
-            let unknown = emit.unknown(&value);
-            emit.keep(unknown);
+        } else if message.odd {
+            emit.keep_unknown(text);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ mod server;
 mod tests;
 
 use super::prelude::*;
-use crate::codec::Fields;
+use crate::codec::{self, Fields};
 
 use first::First;
 use server::Server;
@@ -134,13 +134,11 @@ fn outcome(status: Option<&str>, failed: bool) -> &'static str {
 
 impl Runtime for Codex {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        let value = serde_json::from_str(text)?;
-        let unknown = emit.unknown(&value);
-        let said = items::read(text).is_some_and(|(type_, item)| self.item(&type_, &item, emit));
-        if !said {
-            self.value(value, emit);
+        let item = items::read(text).filter(|_| codec::replace_lone_surrogates(text).is_none());
+        if !item.is_some_and(|(type_, item)| self.item(&type_, &item, emit)) {
+            self.value(serde_json::from_str(text)?, emit);
         }
-        emit.keep(unknown);
+        emit.keep_unknown(text);
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl Runtime for Cohere {
             }
             "content-end" => finish(&key, emit),
             "tool-plan-delta" => {
-                emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan")
+                emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan");
             }
             "tool-call-start" => {
                 finish("plan", emit);

@@ -167,7 +167,7 @@ impl Copilot {
             // A tool's turn has an empty text or none.
             Some(said) if whole.is_empty() => said.stop(text, emit),
             Some(said) => {
-                std::mem::replace(said, StreamedText::whole(whole)).confirm(text, whole, emit)
+                std::mem::replace(said, StreamedText::whole(whole)).confirm(text, whole, emit);
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
 use super::framing::HttpHead;
-use super::json::{ValueExt, describe, one_line, str_at, tool_kind};
+use super::json::{ValueExt, describe, one_line, str_at, tool_kind, value_of};
 use super::keys::{Kept, Keys};
 use crate::codec::{self, Malformed, Object, Place};
 use crate::event::{Failure, TurnStarted, UsageAndCost};
@@ -221,17 +221,16 @@ impl<'a> Emit<'a> {
         self.guard.status_raw(self.now, notice, data);
     }
 
-    /// The fields of a message that the adapter does not know.
-    #[must_use]
-    pub fn unknown(&self, message: &Value) -> Map<String, Value> {
-        self.fields.as_ref().map(|(keys, _)| keys.unknown(message)).unwrap_or_default()
-    }
-
-    /// Keeps unknown fields as a status, where the events of their message do not hold them.
-    pub fn keep(&mut self, unknown: Map<String, Value>) {
-        let Some((_, kept)) = &mut self.fields else { return };
+    /// Keeps the fields of a message that the adapter does not know as a status, where the events that the message became
+    /// do not hold them.
+    pub fn keep_unknown(&mut self, message: &str) {
+        let unknown = self.fields.as_ref().map(|(keys, _)| keys.unknown(message));
+        let unknown = unknown.unwrap_or_default().into_iter();
+        let values = unknown.map(|(path, raw)| (path, value_of(raw, self)));
+        let values: Map<String, Value> = values.filter(|(_, value)| !value.is_null()).collect();
+        let Some((_, kept)) = self.fields.as_mut().filter(|_| !values.is_empty()) else { return };
         let emitted = self.guard.out.get(self.start..).unwrap_or_default();
-        let fields = kept.new_of(unknown, emitted);
+        let fields = kept.new_of(values, emitted);
         if !fields.is_empty() {
             self.status("info", "fields of an unknown meaning", fields.into());
         }

@@ -124,31 +124,57 @@ pub fn one_line(text: &str) -> String {
 
 /// ACP's tool kind for a runtime's tool name, by the words in it; `other` where none is known.
 pub fn tool_kind(name: &str) -> &'static str {
-    const WORDS: [(&str, &str); 8] = [
-        ("edit", "edit write patch replace file_change create str_replace insert"),
-        ("delete", "delete remove"),
-        ("move", "move rename"),
-        ("fetch", "fetch web http browse url"),
-        ("search", "search grep glob find ls list"),
-        ("read", "read view cat open"),
-        ("execute", "bash shell exec execute command run terminal kill"),
-        ("think", "think plan todo task agent"),
-    ];
+    const KINDS: [&str; 9] =
+        ["edit", "delete", "move", "fetch", "search", "read", "execute", "think", "other"];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
-    let (mut words, mut lower) = (String::new(), false);
+    let (mut word, mut whole) = (Word::default(), Word::default());
+    let (mut rank, mut lower) = (KINDS.len() - 1, false);
     for c in name.chars() {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
-            words.push(' ');
+            rank = rank.min(std::mem::take(&mut word).rank());
         }
-        if c.is_alphanumeric() {
-            words.extend(c.to_lowercase());
+        for small in c.to_lowercase() {
+            whole.push(small);
+            if c.is_alphanumeric() {
+                word.push(small);
+            }
         }
         lower = c.is_lowercase();
     }
-    let whole = name.to_lowercase();
-    let known = |known: &str| whole == known || words.split(' ').any(|word| word == known);
-    let row = WORDS.iter().find(|(_, list)| list.split(' ').any(known));
-    row.map_or("other", |(kind, _)| kind)
+    KINDS[rank.min(word.rank()).min(whole.rank())]
+}
+
+/// A word of a tool's name in small letters, as long as the known ones; what is no ASCII is as good as any other.
+#[derive(Default)]
+struct Word {
+    bytes: [u8; 12],
+    len: usize,
+}
+
+impl Word {
+    fn push(&mut self, c: char) {
+        if let Some(byte) = self.bytes.get_mut(self.len) {
+            *byte = u8::try_from(c).unwrap_or(b'?');
+        }
+        self.len += 1;
+    }
+
+    /// The place of its kind among all.
+    fn rank(&self) -> usize {
+        match self.bytes.get(..self.len).unwrap_or_default() {
+            b"edit" | b"write" | b"patch" | b"replace" | b"file_change" | b"create"
+            | b"str_replace" | b"insert" => 0,
+            b"delete" | b"remove" => 1,
+            b"move" | b"rename" => 2,
+            b"fetch" | b"web" | b"http" | b"browse" | b"url" => 3,
+            b"search" | b"grep" | b"glob" | b"find" | b"ls" | b"list" => 4,
+            b"read" | b"view" | b"cat" | b"open" => 5,
+            b"bash" | b"shell" | b"exec" | b"execute" | b"command" | b"run" | b"terminal"
+            | b"kill" => 6,
+            b"think" | b"plan" | b"todo" | b"task" | b"agent" => 7,
+            _ => 8,
+        }
+    }
 }
 
 #[cfg(test)]

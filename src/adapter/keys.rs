@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
 
-use crate::codec;
+use crate::codec::{self, Cursor};
 
 /// Limit of remembered fields, so that one that every message repeats is kept once; past that all are forgotten.
 const MAX_KEPT: usize = 4096;
@@ -22,61 +22,139 @@ const COMMON: &str = "call_id code content cost cwd data delta description durat
     subtype summary text thinking timestamp title toolCall toolCallId toolName tool_use_id tools \
     total_tokens type usage value version";
 
-/// The keys that an adapter reads or leaves out on purpose.
+/// The keys that an adapter reads or leaves out on purpose, hashed by their length and three of their bytes: each key of
+/// each message is looked up.
 #[derive(Debug)]
 pub struct Keys {
-    known: HashSet<&'static str>,
-    opaque: HashSet<&'static str>,
+    /// A power of two of them, at most half of them taken.
+    slots: Vec<Option<(&'static str, Meaning)>>,
+    any: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Known,
+    Opaque,
+    Unknown,
 }
 
 impl Keys {
     /// The keys in a list that is parted by spaces, and those of every runtime. A `*` stands for all: messages of any form.
     pub fn new(own: &'static str) -> Self {
-        let known = COMMON.split(' ').chain(own.split(' ')).collect();
-        Self { known, opaque: OPAQUE.split(' ').collect() }
+        let opaque = OPAQUE.split_ascii_whitespace().map(|key| (key, Meaning::Opaque));
+        let known = [COMMON, own].into_iter().flat_map(str::split_ascii_whitespace);
+        let all: Vec<_> = opaque.chain(known.map(|key| (key, Meaning::Known))).collect();
+        let slots = vec![None; (2 * all.len()).next_power_of_two()];
+        let mut keys = Self { slots, any: own == "*" };
+        for (key, meaning) in all {
+            let slot = keys.slot(key);
+            keys.slots[slot].get_or_insert((key, meaning));
+        }
+        keys
     }
 
-    /// The fields of a message that its adapter does not know, by their path.
-    pub fn unknown(&self, message: &Value) -> Map<String, Value> {
-        let mut found = Map::new();
-        if !self.known.contains("*") {
-            self.walk(message, &mut String::new(), &mut found);
+    /// Where a key is, or would be.
+    fn slot(&self, key: &str) -> usize {
+        let bytes = key.as_bytes();
+        let byte = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
+        let last = bytes.len().saturating_sub(1);
+        let hash = (byte(0) * 31 + byte(last / 2)) * 31 + byte(last) * 7 + last * 131;
+        let mask = self.slots.len() - 1;
+        let mut at = hash & mask;
+        while self.slots[at].is_some_and(|(other, _)| other != key) {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn meaning(&self, key: &str) -> Meaning {
+        if self.any {
+            return Meaning::Opaque;
+        }
+        self.slots[self.slot(key)].map_or(Meaning::Unknown, |(_, meaning)| meaning)
+    }
+
+    /// The fields of a message that its adapter does not know, by their path, as they stand.
+    pub fn unknown<'a>(&self, message: &'a str) -> Vec<(String, &'a str)> {
+        let mut found = Vec::new();
+        // Most messages have none, and need no paths.
+        if Cursor::read(message, |at| self.odd(at)).unwrap_or(true) {
+            Cursor::read(message, |at| self.walk(at, &mut String::new(), &mut found));
         }
         found
     }
 
-    fn walk(&self, value: &Value, path: &mut String, found: &mut Map<String, Value>) {
-        let length = path.len();
-        let elements = value.as_array().into_iter().flatten().enumerate();
-        for (at, value) in elements.filter(|(_, v)| v.is_object() || v.is_array()) {
-            path.push_str(&format!("{at}."));
-            self.walk(value, path, found);
-            path.truncate(length);
-        }
-        for (key, value) in value.as_object().into_iter().flatten() {
-            if self.opaque.contains(key.as_str()) {
-                continue;
-            }
-            path.push_str(key);
-            if !self.known.contains(key.as_str()) {
-                if !is_empty(value) {
-                    found.insert(path.clone(), value.clone());
+    fn walk<'a>(
+        &self,
+        at: &mut Cursor<'a>,
+        path: &mut String,
+        found: &mut Vec<(String, &'a str)>,
+    ) -> Option<()> {
+        let (length, mut index) = (path.len(), 0);
+        match at.peek()? {
+            b'{' if !at.is_deep() => at.members(|at, key| {
+                match self.meaning(&key) {
+                    Meaning::Known if matches!(at.peek()?, b'{' | b'[') => {
+                        path.push_str(&key);
+                        path.push('.');
+                        self.walk(at, path, found)?;
+                        path.truncate(length);
+                    }
+                    Meaning::Known | Meaning::Opaque => drop(at.raw()?),
+                    Meaning::Unknown => {
+                        let raw = at.raw().filter(|raw| !is_empty(raw));
+                        found.extend(raw.map(|raw| (format!("{path}{key}"), raw)));
+                    }
                 }
-            } else {
-                path.push('.');
-                self.walk(value, path, found);
-            }
-            path.truncate(length);
+                Some(())
+            }),
+            b'[' if !at.is_deep() => at.elements(|at| {
+                if matches!(at.peek()?, b'{' | b'[') {
+                    path.push_str(&format!("{index}."));
+                    self.walk(at, path, found)?;
+                    path.truncate(length);
+                } else {
+                    at.raw()?;
+                }
+                index += 1;
+                Some(())
+            }),
+            _ => at.raw().map(drop),
         }
+    }
+
+    /// Skips the value of a key; true if it is unknown, or one within it.
+    pub fn skip(&self, at: &mut Cursor<'_>, key: &str) -> Option<bool> {
+        match self.meaning(key) {
+            Meaning::Unknown => at.raw().map(|raw| !is_empty(raw)),
+            Meaning::Known if matches!(at.peek()?, b'{' | b'[') => self.odd(at),
+            _ => at.raw().map(|_| false),
+        }
+    }
+
+    /// Skips a value; true if there is an unknown key in it.
+    fn odd(&self, at: &mut Cursor<'_>) -> Option<bool> {
+        let mut odd = false;
+        match at.peek()? {
+            b'{' if !at.is_deep() => at.members(|at, key| {
+                odd |= self.skip(at, &key)?;
+                Some(())
+            })?,
+            b'[' if !at.is_deep() => at.elements(|at| {
+                odd |= self.odd(at)?;
+                Some(())
+            })?,
+            _ => drop(at.raw()?),
+        }
+        Some(odd)
     }
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(values) => values.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
+/// True if nothing is in a value, whatever space stands there.
+fn is_empty(value: &str) -> bool {
+    match value.as_bytes() {
+        b"null" | b"\"\"" => true,
+        [b'[' | b'{', inside @ .., _] => inside.trim_ascii().is_empty(),
         _ => false,
     }
 }
@@ -109,13 +187,15 @@ mod tests {
 
     #[test]
     fn fields_that_nobody_reads_are_found_by_their_path_and_kept_once() {
-        let message = serde_json::json!({"type": "a", "new": 1, "message": {"content": [{"text": "x", "odd": "y"}]},
-            "input": {"any": 1}, "gone": null});
-        let found = Keys::new("odd_one").unknown(&message);
-        assert_eq!(
-            Value::from(found.clone()).to_string(),
-            r#"{"new":1,"message.content.0.odd":"y"}"#
-        );
+        let message = r#"{"type": "a", "new": 1, "message": {"content": [{"text": "x", "odd": "y"}]},
+            "input": {"any": 1}, "gone": null, "none": [ ]}"#;
+        let found = Keys::new("odd_one").unknown(message);
+        let want = [("new", "1"), ("message.content.0.odd", "\"y\"")];
+        assert_eq!(found, want.map(|(path, value)| (path.to_owned(), value)));
+        let found: Map<String, Value> = found
+            .into_iter()
+            .map(|(path, raw)| (path, serde_json::from_str(raw).unwrap()))
+            .collect();
         let mut kept = Kept::default();
         assert_eq!(kept.new_of(found.clone(), b"{\"new\":1}").len(), 1);
         assert_eq!(kept.new_of(found, b"").len(), 1);

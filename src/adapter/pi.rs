@@ -6,6 +6,8 @@
 use super::prelude::*;
 use std::collections::BTreeMap;
 
+use crate::codec::Fields;
+
 pub(super) const SPEC: Spec = Spec {
     name: "pi",
     aliases: &["pi-coding-agent"],
@@ -70,7 +72,26 @@ struct OpenBlock {
     done: bool,
 }
 
+/// The named fields of a message as a value; nothing if one of them cannot be read.
+fn part(fields: &Fields<'_>, keys: &[&str]) -> Option<Value> {
+    let read = |key: &&str| Some(((*key).to_owned(), serde_json::from_str(fields.get(key)?)));
+    let part: serde_json::Result<_> =
+        keys.iter().filter_map(read).map(|(key, value)| Ok((key, value?))).collect();
+    part.map(Value::Object).ok()
+}
+
 impl Runtime for Pi {
+    /// No value is made of the messages that an update, a start or the end of a call repeats.
+    fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
+        let fields = Fields::read(text).ok();
+        let said = fields.is_some_and(|fields| self.repeat(&fields, emit));
+        if !said {
+            self.on_message(event, serde_json::from_str(text)?, emit);
+        }
+        emit.keep_unknown(text);
+        Ok(())
+    }
+
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let (type_, again) = (value.text("type"), value.is("willRetry"));
         match type_ {
@@ -110,6 +131,26 @@ impl Runtime for Pi {
 }
 
 impl Pi {
+    /// Takes a message that is for the most part a repetition; `false` if it is none.
+    fn repeat(&mut self, fields: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
+        let type_ = fields.text("type").unwrap_or_default();
+        let part = match &*type_ {
+            "message_update" => fields
+                .object("assistantMessageEvent")
+                .and_then(|event| part(&event, &["type", "contentIndex", "delta", "content"])),
+            "message_start" | "turn_start" | "turn_end" => part(fields, &["type"]),
+            _ => None,
+        };
+        match part {
+            Some(event) if type_ == "message_update" => self.update(&event, emit),
+            Some(message) => {
+                self.on_message("", message, emit);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Emits an update; `false` if it is of an unknown kind.
     fn update(&mut self, event: &Value, emit: &mut Emit<'_>) -> bool {
         let index = event.non_null("contentIndex").map_or(Some(0), Value::as_u64);

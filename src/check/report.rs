@@ -1,16 +1,17 @@
-//! What `check` says: one line a violation or note, with its place, and a bounded number of them.
+//! Report of `check`: one line per violation or note, with its place, and a bounded number of them.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use crate::stage::STDIN;
 use crate::term::marks::without_commands;
 
-/// How many violations are reported; the rest is only counted.
+/// Violations that are reported; the rest is only counted.
 pub(super) const MAX_REPORTED: u64 = 1000;
-/// How many different notes are given.
+/// Different notes that are given.
 const MAX_NOTES: usize = 100;
-/// How many characters of the input are quoted.
+/// Characters of the input that are quoted.
 const MAX_QUOTED: usize = 80;
 
 /// The rules of docs/EVENTS.md by their numbers.
@@ -27,7 +28,7 @@ pub(super) enum Rule {
     C9,
 }
 
-/// Where in the input: line and byte of the line, both from 1.
+/// Place in the input: line and byte of the line, both from 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReportPlace {
     pub(super) line: u64,
@@ -41,24 +42,20 @@ impl ReportPlace {
     }
 }
 
+/// Lines of the report that are not written yet. Shared by all rules, so each of them reports through `&self`.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    text: String,
-    violations: u64,
-    noted: HashSet<String>,
-    /// The input's name; empty for stdin.
-    source: String,
+    text: RefCell<String>,
+    violations: Cell<u64>,
+    noted: RefCell<HashSet<String>>,
+    /// Name of the input; empty for stdin.
+    pub(super) source: RefCell<String>,
 }
 
 impl Report {
-    /// What comes now is the input of this name.
-    pub(super) fn set_source(&mut self, name: &str) {
-        name.clone_into(&mut self.source);
-    }
-
-    pub(super) fn violation(&mut self, at: ReportPlace, rule: Rule, what: fmt::Arguments<'_>) {
-        self.violations += 1;
-        match self.violations {
+    pub(super) fn violation(&self, at: ReportPlace, rule: Rule, what: fmt::Arguments<'_>) {
+        self.violations.set(self.violations() + 1);
+        match self.violations() {
             ..=MAX_REPORTED => self.line(at, format_args!("{rule:?}: {what}")),
             n if n == MAX_REPORTED + 1 => {
                 self.line(at, format_args!("note: violations from here on are only counted"));
@@ -67,34 +64,39 @@ impl Report {
         }
     }
 
-    /// Says something that breaks no rule, once.
-    pub(super) fn note(&mut self, at: ReportPlace, what: &str) {
-        if self.noted.len() < MAX_NOTES && self.noted.insert(what.to_owned()) {
+    /// Reports once something that breaks no rule.
+    pub(super) fn note(&self, at: ReportPlace, what: &str) {
+        let mut noted = self.noted.borrow_mut();
+        if noted.len() < MAX_NOTES && noted.insert(what.to_owned()) {
             self.line(at, format_args!("note: {what}"));
         }
     }
 
-    fn line(&mut self, at: ReportPlace, what: fmt::Arguments<'_>) {
-        let name = if self.source.is_empty() { STDIN } else { &self.source };
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "{name}:{}:{}: {what}", at.line, at.column);
+    // Writing to a string cannot fail, here and below.
+    fn line(&self, at: ReportPlace, what: fmt::Arguments<'_>) {
+        let name = self.source.borrow();
+        let name = if name.is_empty() { STDIN } else { &name };
+        let _ = writeln!(self.text.borrow_mut(), "{name}:{}:{}: {what}", at.line, at.column);
     }
 
-    pub(super) fn summary(&mut self, what: fmt::Arguments<'_>) {
-        let _ = match self.violations {
-            0 => writeln!(self.text, "{what}: no violations"),
-            n => writeln!(self.text, "{what}: {}", Count(n, "violation")),
+    pub(super) fn summary(&self, what: fmt::Arguments<'_>) {
+        let mut text = self.text.borrow_mut();
+        let _ = match self.violations() {
+            0 => writeln!(text, "{what}: no violations"),
+            n => writeln!(text, "{what}: {}", Count(n, "violation")),
         };
     }
 
     pub(super) fn violations(&self) -> u64 {
-        self.violations
+        self.violations.get()
     }
 
-    /// Moves what was said to `out`.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(without_commands(&self.text).as_bytes());
-        self.text.clear();
+    /// Moves the lines to `out`.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let text = self.text.take();
+        if !text.is_empty() {
+            out.extend_from_slice(without_commands(&text).as_bytes());
+        }
     }
 }
 
@@ -108,14 +110,14 @@ impl fmt::Display for Count {
     }
 }
 
-/// Text of the input in quotes: nothing in it can move a terminal's cursor, and it is not long.
+/// Text of the input in quotes: short, and without anything that moves a terminal's cursor.
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.char_indices().nth(MAX_QUOTED) {
             None => write!(f, "{:?}", self.0),
-            Some((end, _)) => write!(f, "{:?}...", self.0.get(..end).unwrap_or_default()),
+            Some((end, _)) => write!(f, "{:?}...", &self.0[..end]),
         }
     }
 }

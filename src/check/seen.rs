@@ -1,35 +1,15 @@
-//! One line as the rules look at it: the envelope checked (C1), the body checked (C2), and where each field stands.
+//! One line as the rules see it: the envelope checked (C1), the body checked (C2), and the place of each field.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use super::report::{Quoted, Report, ReportPlace, Rule};
+use super::report::Rule::{self, C1, C2};
+use super::report::{Quoted, Report, ReportPlace};
 use super::shape;
 use super::units::Units;
 use crate::codec::{Fields, Malformed, is_stream_id, string, unescape};
 use crate::event::{Raw, Type};
 use crate::time::Time;
-
-/// Which line of the input a value belongs to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) number: u64,
-    pub(super) line: &'a str,
-}
-
-impl Source<'_> {
-    /// The place of `value`, which is a slice of the line; of `near`'s if it is none, and at last the line's beginning.
-    pub(super) fn place(self, value: &str, near: &str) -> ReportPlace {
-        let start = self.line.as_ptr().addr();
-        let column = [value, near]
-            .iter()
-            .find_map(|v| {
-                let at = v.as_ptr().addr().checked_sub(start)?;
-                (at < self.line.len() && !v.is_empty()).then_some(at + 1)
-            })
-            .unwrap_or(1);
-        ReportPlace { line: self.number, column }
-    }
-}
 
 /// A field that may be missing, or there and already reported as wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +30,11 @@ impl<T> Got<T> {
 
 #[derive(Debug)]
 pub(super) struct Seen<'r, 'a> {
-    pub(super) source: Source<'a>,
-    fields: &'r Fields<'a>,
+    /// Number of the line in the input.
+    pub(super) number: u64,
+    line: &'a str,
+    pub(super) fields: &'r Fields<'a>,
+    pub(super) report: &'r Report,
     pub(super) kind: Type,
     /// `None` only on a diagnostic that belongs to no stream.
     pub(super) stream: Option<Cow<'a, str>>,
@@ -59,22 +42,18 @@ pub(super) struct Seen<'r, 'a> {
     pub(super) seq: Got<u64>,
     pub(super) first_seq: Option<u64>,
     pub(super) ts: Option<Time>,
-    /// The parent's name, of which only equality matters.
+    /// Name of the parent, of which only equality matters.
     pub(super) parent: Option<Units>,
 }
 
 impl<'r, 'a> Seen<'r, 'a> {
-    /// Reads and checks one line of which `fields` are the fields. `Err`: it cannot be told what the event is or where it
-    /// belongs.
+    /// Reads and checks a line with these `fields`. [`Malformed`] if its type or its stream cannot be told.
     pub(super) fn read(
-        source: Source<'a>,
+        (number, line): (u64, &'a str),
         fields: &'r Fields<'a>,
-        report: &mut Report,
+        report: &'r Report,
     ) -> Result<Self, Malformed> {
-        let line = source.line;
-        let wrong = |value: &str, what: String| {
-            Malformed::new(source.place(value, "").column.saturating_sub(1), what)
-        };
+        let wrong = |value: &str, what: String| Malformed::new(offset(line, value), what);
         if let Some(key) = fields.duplicate() {
             return Err(wrong("", format!("key {} stands twice", Quoted(key))));
         }
@@ -92,23 +71,24 @@ impl<'r, 'a> Seen<'r, 'a> {
         let kind = Type::parse(&name);
         if kind == Type::Other {
             let what = format!("the type {} is not known", Quoted(&name));
-            report.note(ReportPlace::line(source.number), &what);
+            report.note(ReportPlace::line(number), &what);
         }
-        let stream = match fields.get("stream") {
+        let stream = match fields.get("stream").map(|v| (v, string(v).map(|raw| unescape(raw.0)))) {
             None => None,
-            Some(v) => match string(v).map(|raw| unescape(raw.0)) {
-                Some(id) if is_stream_id(&id) => Some(id),
-                _ => return Err(wrong(v, "stream must be 1 to 64 of [A-Za-z0-9._:-]".into())),
-            },
+            Some((_, Some(id))) if is_stream_id(&id) => Some(id),
+            Some((v, _)) => {
+                return Err(wrong(v, "stream must be 1 to 64 of [A-Za-z0-9._:-]".into()));
+            }
         };
-        if stream.is_none()
-            && !(kind == Type::Status && fields.get("kind") == Some("\"diagnostic\""))
-        {
+        let diagnostic = kind == Type::Status && fields.get("kind") == Some("\"diagnostic\"");
+        if stream.is_none() && !diagnostic {
             return Err(wrong("", "no stream, and it is no diagnostic".into()));
         }
         let mut seen = Self {
-            source,
+            number,
+            line,
             fields,
+            report,
             kind,
             stream,
             turn: Got::Absent,
@@ -117,70 +97,66 @@ impl<'r, 'a> Seen<'r, 'a> {
             ts: None,
             parent: None,
         };
-        seen.read_envelope(report);
-        shape::check_body(kind, fields, source, report);
+        seen.read_envelope();
+        shape::check_body(&seen);
         Ok(seen)
     }
 
-    fn read_envelope(&mut self, report: &mut Report) {
-        self.turn = self.number("turn", report);
-        self.seq = self.number("seq", report);
-        self.first_seq = self.number("first_seq", report).value();
+    fn read_envelope(&mut self) {
+        self.turn = self.integer("turn");
+        self.seq = self.integer("seq");
+        self.first_seq = self.integer("first_seq").value();
         for key in ["label", "parent"] {
-            if let Some(value) = self.fields.get(key)
-                && string(value).is_none()
-            {
-                let what = format_args!("{key} must be a string, and {} came", Quoted(value));
-                report.violation(self.source.place(value, ""), Rule::C1, what);
+            if self.fields.get(key).is_some_and(|value| string(value).is_none()) {
+                self.wrong(C1, key, "a string");
             }
         }
         self.parent = self.text("parent").map(|raw| Units::of(raw.0));
-        if let Some(value) = self.fields.get("synthetic")
-            && value != "true"
-        {
-            let what = format_args!("synthetic must be true, and {} came", Quoted(value));
-            report.violation(self.source.place(value, ""), Rule::C2, what);
+        if self.fields.get("synthetic").is_some_and(|value| value != "true") {
+            self.wrong(C2, "synthetic", "true");
         }
-        self.read_ts(report);
+        self.ts = self.text("ts").and_then(|raw| time(&unescape(raw.0)));
+        if self.ts.is_none() && self.has("ts") {
+            self.wrong(C1, "ts", "RFC 3339 in UTC with milliseconds");
+        } else if self.ts.is_none() && self.stream.is_some() {
+            self.broken(C1, "ts", format_args!("no ts"));
+        }
         if self.turn == Got::Absent && !matches!(self.kind, Type::Status | Type::Other) {
-            let what = format_args!("the required field turn is missing");
-            report.violation(ReportPlace::line(self.source.number), Rule::C2, what);
+            self.broken(C2, "turn", format_args!("the required field turn is missing"));
         }
     }
 
-    fn number(&self, key: &str, report: &mut Report) -> Got<u64> {
-        let Some(value) = self.fields.get(key) else {
-            return Got::Absent;
-        };
-        match value.parse::<u64>() {
-            Ok(n) if n >= 1 => Got::Is(n),
-            _ => {
-                let what = format_args!(
-                    "{key} must be an integer of at least 1, and {} came",
-                    Quoted(value)
-                );
-                report.violation(self.source.place(value, ""), Rule::C1, what);
+    fn integer(&self, key: &str) -> Got<u64> {
+        match self.fields.get(key).map(str::parse::<u64>) {
+            None => Got::Absent,
+            Some(Ok(n)) if n >= 1 => Got::Is(n),
+            Some(_) => {
+                self.wrong(C1, key, "an integer of at least 1");
                 Got::Wrong
             }
         }
     }
 
-    fn read_ts(&mut self, report: &mut Report) {
-        let Some(value) = self.fields.get("ts") else {
-            if self.stream.is_some() {
-                let what = format_args!("no ts");
-                report.violation(ReportPlace::line(self.source.number), Rule::C1, what);
-            }
-            return;
-        };
-        self.ts = string(value).and_then(|raw| time(&unescape(raw.0)));
-        if self.ts.is_none() {
-            let what = format_args!(
-                "ts must be RFC 3339 in UTC with milliseconds, and {} came",
-                Quoted(value)
-            );
-            report.violation(self.source.place(value, ""), Rule::C1, what);
-        }
+    /// Reports a violation at the value of `key`.
+    pub(super) fn broken(&self, rule: Rule, key: &str, what: fmt::Arguments<'_>) {
+        let value = self.fields.get(key).unwrap_or_default();
+        self.report.violation(self.place(value), rule, what);
+    }
+
+    /// Reports that the value of `key` is not `want`.
+    fn wrong(&self, rule: Rule, key: &str, want: &str) {
+        let value = self.fields.get(key).unwrap_or_default();
+        self.broken(rule, key, format_args!("{key} must be {want}, and {} came", Quoted(value)));
+    }
+
+    /// Place of `value`, a slice of the line; the beginning of the line for any other text.
+    pub(super) fn place(&self, value: &str) -> ReportPlace {
+        ReportPlace { line: self.number, column: offset(self.line, value) + 1 }
+    }
+
+    /// Reports once something about the line that breaks no rule.
+    pub(super) fn note(&self, what: &str) {
+        self.report.note(ReportPlace::line(self.number), what);
     }
 
     /// The string at `key`, if it is one.
@@ -193,10 +169,6 @@ impl<'r, 'a> Seen<'r, 'a> {
         self.fields.object(key)?.text(inner)
     }
 
-    pub(super) fn count(&self, key: &str) -> Option<u64> {
-        self.fields.count(key)
-    }
-
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
         self.fields.get(key)?.parse().ok()
     }
@@ -204,19 +176,17 @@ impl<'r, 'a> Seen<'r, 'a> {
     pub(super) fn has(&self, key: &str) -> bool {
         self.fields.get(key).is_some()
     }
+}
 
-    /// Where the value of `key` stands.
-    pub(super) fn at(&self, key: &str) -> ReportPlace {
-        self.source.place(self.fields.get(key).unwrap_or_default(), "")
-    }
+/// Offset of `value` in `line` if it is a slice of it, else 0.
+fn offset(line: &str, value: &str) -> usize {
+    let at = value.as_ptr().addr().checked_sub(line.as_ptr().addr());
+    at.filter(|at| *at < line.len() && !value.is_empty()).unwrap_or(0)
 }
 
 /// `ts` in the one form that the contract has, `YYYY-MM-DDTHH:MM:SS.mmmZ`.
 fn time(ts: &str) -> Option<Time> {
     let b = ts.as_bytes();
-    let form = b.len() == 24
-        && b.get(10) == Some(&b'T')
-        && b.get(19) == Some(&b'.')
-        && b.get(23) == Some(&b'Z');
+    let form = b.len() == 24 && (b[10], b[19], b[23]) == (b'T', b'.', b'Z');
     form.then(|| Time::parse(ts)).flatten()
 }

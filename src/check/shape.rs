@@ -1,15 +1,19 @@
-//! Rule C2 as tables: the fields of each type, which of them must be there, and what each must be.
+//! Rule C2 as tables: the fields of each type, which are required, and the shape of each.
 
 use serde_json::value::RawValue;
 
-use super::report::{Quoted, Report, Rule};
-use super::seen::Source;
+use super::report::{
+    Quoted,
+    Rule::{C1, C2},
+};
+use super::seen::Seen;
 use crate::codec::{Fields, unescape};
 use crate::event::Type;
 
-/// A row of a table: key, shape, and whether it must be there.
-struct Field(&'static str, Shape, Need);
+/// A row of a table: shape, whether the fields must be there, and their keys.
+type Row = (Shape, Need, &'static [&'static str]);
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     Required,
     Optional,
@@ -17,11 +21,11 @@ enum Need {
 
 use Need::{Optional, Required};
 
-/// What a value must be.
+/// Shape of a value.
 enum Shape {
     Text,
     /// A string that is not empty.
-    Said,
+    Filled,
     /// An integer of at least 0.
     Count,
     Integer,
@@ -32,8 +36,10 @@ enum Shape {
     Any,
     /// One of these strings.
     OneOf(&'static [&'static str]),
-    Object(&'static [Field]),
+    Object(&'static [Row]),
 }
+
+use Shape::{Any, Count, Filled, Flag, Integer, Number, Object, OneOf, Text, Texts};
 
 /// Kinds of text.
 pub(crate) const TEXT_KINDS: &[&str] = &["answer", "reasoning"];
@@ -65,153 +71,126 @@ pub(crate) const CODES: &[&str] = &[
     "timeout_tool",
 ];
 
-const TURN_STARTED: &[Field] = &[
-    Field("runtime", Shape::Text, Required),
-    Field("model", Shape::Text, Optional),
-    Field("session", Shape::Text, Optional),
-    Field("cwd", Shape::Text, Optional),
-    Field("prompt", Shape::Text, Optional),
-    Field("agent", Shape::Text, Optional),
-    Field("tools", Shape::Texts, Optional),
+const TURN_STARTED: &[Row] = &[
+    (Text, Required, &["runtime"]),
+    (Text, Optional, &["model", "session", "cwd", "prompt", "agent"]),
+    (Texts, Optional, &["tools"]),
 ];
-const TEXT_DELTA: &[Field] = &[
-    Field("block", Shape::Said, Required),
-    Field("kind", Shape::OneOf(TEXT_KINDS), Required),
-    Field("text", Shape::Said, Required),
+const TEXT_DELTA: &[Row] = &[
+    (Filled, Required, &["block"]),
+    (OneOf(TEXT_KINDS), Required, &["kind"]),
+    (Filled, Required, &["text"]),
 ];
-const BLOCK_FINAL: &[Field] = &[
-    Field("block", Shape::Said, Required),
-    Field("kind", Shape::OneOf(TEXT_KINDS), Required),
-    Field("text", Shape::Text, Required),
-    Field("supersedes", Shape::Text, Optional),
-    Field("continues", Shape::Text, Optional),
-    Field("part", Shape::Count, Optional),
-    Field("last", Shape::Flag, Optional),
-    Field("delivery_id", Shape::Text, Optional),
-    Field("lead", Shape::Text, Optional),
-    Field("open", Shape::Text, Optional),
-    Field("close", Shape::Text, Optional),
-    Field("glue", Shape::Text, Optional),
+const BLOCK_FINAL: &[Row] = &[
+    (Filled, Required, &["block"]),
+    (OneOf(TEXT_KINDS), Required, &["kind"]),
+    (Text, Required, &["text"]),
+    (Text, Optional, &["supersedes", "continues"]),
+    (Count, Optional, &["part"]),
+    (Flag, Optional, &["last"]),
+    (Text, Optional, &["delivery_id", "lead", "open", "close", "glue"]),
 ];
-const STARTED_TOOL: &[Field] = &[
-    Field("id", Shape::Said, Required),
-    Field("name", Shape::Text, Required),
-    Field("kind", Shape::OneOf(TOOL_KINDS), Required),
-    Field("title", Shape::Text, Optional),
-    Field("input", Shape::Any, Optional),
-    Field("paths", Shape::Texts, Optional),
+const TOOL_STARTED: &[Row] = &[(
+    Object(&[
+        (Filled, Required, &["id"]),
+        (Text, Required, &["name"]),
+        (OneOf(TOOL_KINDS), Required, &["kind"]),
+        (Text, Optional, &["title"]),
+        (Any, Optional, &["input"]),
+        (Texts, Optional, &["paths"]),
+    ]),
+    Required,
+    &["tool"],
+)];
+const FINISHED_TOOL: &[Row] = &[
+    (Filled, Required, &["id"]),
+    (Text, Required, &["name"]),
+    (OneOf(TOOL_KINDS), Required, &["kind"]),
+    (Text, Optional, &["title"]),
 ];
-const FINISHED_TOOL: &[Field] = &[
-    Field("id", Shape::Said, Required),
-    Field("name", Shape::Text, Required),
-    Field("kind", Shape::OneOf(TOOL_KINDS), Required),
-    Field("title", Shape::Text, Optional),
+const TOOL_FINISHED: &[Row] = &[
+    (Object(FINISHED_TOOL), Required, &["tool"]),
+    (OneOf(OUTCOMES), Required, &["outcome"]),
+    (Any, Optional, &["output"]),
+    (Integer, Optional, &["exit_code"]),
+    (Count, Optional, &["duration_ms"]),
 ];
-const TOOL_STARTED: &[Field] = &[Field("tool", Shape::Object(STARTED_TOOL), Required)];
-const TOOL_FINISHED: &[Field] = &[
-    Field("tool", Shape::Object(FINISHED_TOOL), Required),
-    Field("outcome", Shape::OneOf(OUTCOMES), Required),
-    Field("output", Shape::Any, Optional),
-    Field("exit_code", Shape::Integer, Optional),
-    Field("duration_ms", Shape::Count, Optional),
+const STATUS: &[Row] =
+    &[(Filled, Required, &["kind"]), (Text, Optional, &["message"]), (Any, Optional, &["data"])];
+const USAGE: &[&str] = &[
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "total_tokens",
 ];
-const STATUS: &[Field] = &[
-    Field("kind", Shape::Said, Required),
-    Field("message", Shape::Text, Optional),
-    Field("data", Shape::Any, Optional),
+/// Usage and cost, on every terminal event.
+const USAGE_AND_COST: &[Row] = &[
+    (Object(&[(Count, Optional, USAGE)]), Optional, &["usage", "usage_total"]),
+    (Number, Optional, &["cost_usd"]),
+    (Count, Optional, &["duration_ms"]),
 ];
-const USAGE: &[Field] = &[
-    Field("input_tokens", Shape::Count, Optional),
-    Field("output_tokens", Shape::Count, Optional),
-    Field("cache_read_tokens", Shape::Count, Optional),
-    Field("cache_write_tokens", Shape::Count, Optional),
-    Field("reasoning_tokens", Shape::Count, Optional),
-    Field("total_tokens", Shape::Count, Optional),
+const TURN_COMPLETED: &[Row] = &[(Text, Required, &["stop"]), (Text, Optional, &["result"])];
+const ERROR: &[Row] = &[
+    (OneOf(CODES), Required, &["code"]),
+    (Text, Required, &["message"]),
+    (Text, Optional, &["retry_at"]),
 ];
-const SPENT: &[Field] = &[
-    Field("usage", Shape::Object(USAGE), Optional),
-    Field("usage_total", Shape::Object(USAGE), Optional),
-    Field("cost_usd", Shape::Number, Optional),
-    Field("duration_ms", Shape::Count, Optional),
+const TURN_FAILED: &[Row] = &[
+    (Object(ERROR), Required, &["error"]),
+    (Object(&[(Integer, Optional, &["code", "signal"])]), Optional, &["exit"]),
+    (Text, Optional, &["stderr_tail"]),
 ];
-const TURN_COMPLETED: &[Field] =
-    &[Field("stop", Shape::Text, Required), Field("result", Shape::Text, Optional)];
-const ERROR: &[Field] = &[
-    Field("code", Shape::OneOf(CODES), Required),
-    Field("message", Shape::Text, Required),
-    Field("retry_at", Shape::Text, Optional),
-];
-const EXIT: &[Field] =
-    &[Field("code", Shape::Integer, Optional), Field("signal", Shape::Integer, Optional)];
-const TURN_FAILED: &[Field] = &[
-    Field("error", Shape::Object(ERROR), Required),
-    Field("exit", Shape::Object(EXIT), Optional),
-    Field("stderr_tail", Shape::Text, Optional),
-];
-const TURN_CANCELLED: &[Field] = &[
-    Field("by", Shape::OneOf(CANCELLED_BY), Required),
-    Field("reason", Shape::Text, Required),
-    Field("stop", Shape::Text, Optional),
+const TURN_CANCELLED: &[Row] = &[
+    (OneOf(CANCELLED_BY), Required, &["by"]),
+    (Text, Required, &["reason"]),
+    (Text, Optional, &["stop"]),
 ];
 
-/// The fields of a type, and for a terminal event those that all terminal events share.
-fn tables(kind: Type) -> [&'static [Field]; 2] {
-    match kind {
-        Type::TurnStarted => [TURN_STARTED, &[]],
-        Type::TextDelta => [TEXT_DELTA, &[]],
-        Type::BlockFinal => [BLOCK_FINAL, &[]],
-        Type::ToolStarted => [TOOL_STARTED, &[]],
-        Type::ToolFinished => [TOOL_FINISHED, &[]],
-        Type::Status => [STATUS, &[]],
-        Type::TurnCompleted => [TURN_COMPLETED, SPENT],
-        Type::TurnFailed => [TURN_FAILED, SPENT],
-        Type::TurnCancelled => [TURN_CANCELLED, SPENT],
-        Type::Other => [&[], &[]],
+/// Reports every violation in the body of an event.
+pub(super) fn check_body(seen: &Seen<'_, '_>) {
+    let table = match seen.kind {
+        Type::TurnStarted => TURN_STARTED,
+        Type::TextDelta => TEXT_DELTA,
+        Type::BlockFinal => BLOCK_FINAL,
+        Type::ToolStarted => TOOL_STARTED,
+        Type::ToolFinished => TOOL_FINISHED,
+        Type::Status => STATUS,
+        Type::TurnCompleted => TURN_COMPLETED,
+        Type::TurnFailed => TURN_FAILED,
+        Type::TurnCancelled => TURN_CANCELLED,
+        Type::Other => &[],
+    };
+    check_object(table, seen.fields, "", seen);
+    if seen.kind.is_terminal() {
+        check_object(USAGE_AND_COST, seen.fields, "", seen);
     }
 }
 
-/// Reports what is wrong with the body of an event.
-pub(super) fn check_body(kind: Type, fields: &Fields<'_>, source: Source<'_>, report: &mut Report) {
-    for table in tables(kind) {
-        check_object(table, fields, ("", ""), source, report);
-    }
-}
-
-/// `inside`: the key of the object within the event, and the dot behind it.
-fn check_object(
-    table: &[Field],
-    fields: &Fields<'_>,
-    inside: (&str, &str),
-    source: Source<'_>,
-    report: &mut Report,
-) {
-    let (within, dot) = inside;
-    for Field(key, shape, need) in table {
+/// Checks an object of the event; `within` is its key and a dot, empty for the event itself.
+fn check_object(table: &[Row], fields: &Fields<'_>, within: &str, seen: &Seen<'_, '_>) {
+    let rows =
+        table.iter().flat_map(|(shape, need, keys)| keys.iter().map(move |k| (k, shape, need)));
+    for (key, shape, need) in rows {
+        let broken = |rule, value, what| seen.report.violation(seen.place(value), rule, what);
         let Some(value) = fields.get(key) else {
-            if matches!(need, Required) {
-                report.violation(
-                    source.place("", within),
-                    Rule::C2,
-                    format_args!("the required field {within}{dot}{key} is missing"),
-                );
+            if *need == Required {
+                broken(C2, "", format_args!("the required field {within}{key} is missing"));
             }
             continue;
         };
-        if let Shape::Object(table) = shape
+        if let Object(table) = shape
             && let Ok(nested) = Fields::parse(value)
         {
             if let Some(twice) = nested.duplicate() {
-                let what = format_args!("{key} has the key {} twice", Quoted(twice));
-                report.violation(source.place(value, ""), Rule::C1, what);
+                broken(C1, value, format_args!("{key} has the key {} twice", Quoted(twice)));
             }
-            check_object(table, &nested, (key, "."), source, report);
+            check_object(table, &nested, &format!("{key}."), seen);
         } else if !shape.fits(value) {
-            let what = format_args!(
-                "{within}{dot}{key} must be {}, and {} came",
-                shape.name(),
-                Quoted(value)
-            );
-            report.violation(source.place(value, ""), Rule::C2, what);
+            let (want, value_) = (shape.name(), Quoted(value));
+            let what = format_args!("{within}{key} must be {want}, and {value_} came");
+            broken(C2, value, what);
         }
     }
 }
@@ -219,36 +198,37 @@ fn check_object(
 impl Shape {
     fn fits(&self, value: &str) -> bool {
         match self {
-            Shape::Text => value.starts_with('"'),
-            Shape::Said => value.starts_with('"') && value.len() > 2,
-            Shape::Count => value.parse::<u64>().is_ok(),
-            Shape::Integer => value.parse::<i64>().is_ok(),
-            Shape::Number => value.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
-            Shape::Flag => matches!(value, "true" | "false"),
-            Shape::Texts => serde_json::from_str::<Vec<&RawValue>>(value)
+            Text => value.starts_with('"'),
+            Filled => value.starts_with('"') && value.len() > 2,
+            Count => value.parse::<u64>().is_ok(),
+            Integer => value.parse::<i64>().is_ok(),
+            Number => value.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
+            Flag => matches!(value, "true" | "false"),
+            Texts => serde_json::from_str::<Vec<&RawValue>>(value)
                 .is_ok_and(|all| all.iter().all(|v| v.get().starts_with('"'))),
-            Shape::Any => true,
-            Shape::OneOf(names) => value
+            Any => true,
+            OneOf(names) => value
                 .strip_prefix('"')
                 .and_then(|v| v.strip_suffix('"'))
                 .is_some_and(|v| names.contains(&unescape(v).as_ref())),
-            // Only asked about what is no object.
-            Shape::Object(_) => false,
+            // Objects are checked field by field; anything else does not fit.
+            Object(_) => false,
         }
     }
 
     fn name(&self) -> String {
-        match self {
-            Shape::Text => "a string".into(),
-            Shape::Said => "a string that is not empty".into(),
-            Shape::Count => "an integer of at least 0".into(),
-            Shape::Integer => "an integer".into(),
-            Shape::Number => "a number".into(),
-            Shape::Flag => "true or false".into(),
-            Shape::Texts => "a list of strings".into(),
-            Shape::Any => "any JSON".into(),
-            Shape::OneOf(names) => format!("one of {}", names.join(" ")),
-            Shape::Object(_) => "an object".into(),
-        }
+        let name = match self {
+            Text => "a string",
+            Filled => "a string that is not empty",
+            Count => "an integer of at least 0",
+            Integer => "an integer",
+            Number => "a number",
+            Flag => "true or false",
+            Texts => "a list of strings",
+            Any => "any JSON",
+            OneOf(names) => return format!("one of {}", names.join(" ")),
+            Object(_) => "an object",
+        };
+        name.to_owned()
     }
 }

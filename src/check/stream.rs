@@ -1,4 +1,4 @@
-//! One stream under all rules. A broken thing is reported once: what follows from it is not.
+//! One stream under all rules. A broken thing is reported once, and its consequences are not.
 
 use super::blocks::Blocks;
 use super::order::{Mode, Order, Sight, Step};
@@ -12,25 +12,23 @@ use crate::event::Type;
 pub(super) struct Stream {
     /// The line of its last event.
     pub(super) line: u64,
-    /// How many lines that name no stream it knows of.
+    /// Unreadable lines without a stream that are counted as possibly its own.
     lost_anywhere: u64,
-    order: Order,
-    turns: Turns,
+    pub(super) order: Order,
+    pub(super) turns: Turns,
     blocks: Blocks,
     tools: Tools,
 }
 
 impl Stream {
-    /// A stream whose first event will have the number 1, or which may begin anywhere.
+    /// A stream whose first event has the number 1, or in [`Mode::Partial`] one that begins anywhere.
     pub(super) fn new(mode: Mode) -> Self {
-        let sight = match mode {
-            Mode::Whole => Sight::Whole,
-            Mode::Partial => Sight::Blind,
+        let (sight, jump) = match mode {
+            Mode::Whole => (Sight::Whole, false),
+            Mode::Partial => (Sight::Blind, true),
         };
         let mut blocks = Blocks::default();
-        if mode == Mode::Partial {
-            blocks.unsure_of_next();
-        }
+        blocks.jump = jump;
         Self {
             line: 0,
             lost_anywhere: 0,
@@ -41,69 +39,52 @@ impl Stream {
         }
     }
 
-    /// A line that could not be read may have been this stream's.
-    pub(super) fn lost(&mut self) {
-        self.order.lost = true;
-    }
-
-    /// So many lines of the input could not be read and name no stream.
+    /// Notes the number of unreadable lines of the input that name no stream: one may have been this stream's.
     pub(super) fn lost_by(&mut self, lines: u64) {
-        if lines > self.lost_anywhere {
-            self.lost_anywhere = lines;
-            self.lost();
-        }
+        self.order.lost |= lines > self.lost_anywhere;
+        self.lost_anywhere = lines;
     }
 
-    /// How many turns were opened.
-    pub(super) fn turns(&self) -> u64 {
-        self.turns.count
-    }
-
-    /// True if a turn is open.
-    pub(super) fn is_open(&self) -> bool {
-        self.turns.open.is_some()
-    }
-
-    pub(super) fn on_event(&mut self, seen: &Seen<'_, '_>, mode: Mode, report: &mut Report) {
-        self.line = seen.source.number;
-        match self.order.take(seen, mode, report) {
+    pub(super) fn on_event(&mut self, seen: &Seen<'_, '_>, mode: Mode) {
+        self.line = seen.number;
+        match self.order.take(seen, mode) {
             Step::Next => {}
             Step::Skip => return,
             Step::Gap(sight) => {
                 self.turns.gap(sight);
                 self.blocks.gap(sight);
-                self.tools.gap();
+                self.tools.gaps += 1;
             }
         }
         if let Some(turn) = self.turns.over(seen) {
-            self.blocks.unsure_of_next();
+            self.blocks.jump = true;
             let known = match seen.kind {
                 Type::TextDelta | Type::BlockFinal => self.blocks.holds(seen),
                 Type::ToolFinished => self.tools.holds(seen),
                 _ => false,
             };
-            // That it was missing before the end has been reported.
+            // A known one was missing before the turn's end, which has been reported.
             if !known {
-                self.turns.tell_over(seen, turn, report);
+                self.turns.tell_over(seen, turn);
             }
             return;
         }
-        if self.turns.take(seen, report) {
+        if self.turns.take(seen) {
             self.blocks.new_turn();
             self.tools.new_turn();
         }
         let sight = self.turns.sight;
         match seen.kind {
-            Type::TextDelta => self.blocks.delta(seen, sight, report),
-            Type::BlockFinal => self.blocks.finish(seen, sight, report),
+            Type::TextDelta => self.blocks.delta(seen, sight),
+            Type::BlockFinal => self.blocks.finish(seen, sight),
             Type::ToolStarted => {
-                self.blocks.before_tool(seen, report);
-                self.tools.start(seen, report);
+                self.blocks.before_tool(seen);
+                self.tools.start(seen);
             }
-            Type::ToolFinished => self.tools.finish(seen, sight, report),
+            Type::ToolFinished => self.tools.finish(seen, sight),
             Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
-                self.blocks.before_end(seen, report);
-                self.tools.before_end(seen, report);
+                self.blocks.before_end(seen);
+                self.tools.before_end(seen);
                 self.turns.end(seen);
             }
             Type::TurnStarted | Type::Status | Type::Other => {}
@@ -111,7 +92,7 @@ impl Stream {
     }
 
     /// The input has ended.
-    pub(super) fn on_end(&self, name: &str, report: &mut Report) {
+    pub(super) fn on_end(&self, name: &str, report: &Report) {
         if let Some(turn) = self.turns.without_end()
             && !self.order.lost
         {

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-/// A text of which only length and hash are kept. Texts compare equal however they were sliced and escaped.
+/// Length and hash of a text. Equal for equal texts, however they were sliced and escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Units {
     /// In UTF-16 code units.
@@ -13,7 +13,7 @@ pub(super) struct Units {
 impl Units {
     /// The empty text.
     pub(super) fn new() -> Self {
-        // FNV-1a, a unit at a time. Nobody gains by a collision here.
+        // FNV-1a, a unit at a time. Collisions made on purpose do no harm here.
         Self { len: 0, hash: 0xcbf2_9ce4_8422_2325 }
     }
 
@@ -35,7 +35,7 @@ impl Units {
     }
 }
 
-/// The code units of the inside of a JSON string.
+/// Code units of the inside of a JSON string.
 pub(super) fn units(raw: &str) -> Vec<u16> {
     let mut all = Vec::with_capacity(raw.len());
     each(raw, |unit| all.push(unit));
@@ -47,9 +47,7 @@ fn each(raw: &str, mut take: impl FnMut(u16)) {
     loop {
         let plain = memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
         let (head, tail) = rest.split_at(plain);
-        for unit in head.encode_utf16() {
-            take(unit);
-        }
+        head.encode_utf16().for_each(&mut take);
         if tail.is_empty() {
             return;
         }
@@ -59,7 +57,7 @@ fn each(raw: &str, mut take: impl FnMut(u16)) {
     }
 }
 
-/// The unit of the escape at the start of `s`, and how many bytes it took. The string was checked when it was parsed.
+/// Unit of the escape at the start of `s`, and its length in bytes. The string was checked when it was parsed.
 fn escape(s: &str) -> (u16, usize) {
     let simple = match s.as_bytes().get(1) {
         Some(b'n') => b'\n',

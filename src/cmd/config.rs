@@ -6,20 +6,21 @@ use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
+use super::common;
 use super::{Settings, refuse, tree, usage};
 use crate::config::{self, Origin, Setting};
 use crate::exit::Exit;
 use crate::run;
 
-/// Show every setting, its value and where it comes from
+/// Show every setting with its value and source
 ///
-/// A flag wins, then the environment (SPILE_COALESCE_MAX), then spile.toml in $XDG_CONFIG_HOME/spile or ~/.config/spile
-/// ([coalesce] max = 800), then what is built in. Only what is listed can be set: sizes, durations, colours. A table
-/// [presets.NAME] with max, unit, max-lines and fences is a channel of one's own for `chunk --for NAME`.
+/// A flag wins over the environment (SPILE_COALESCE_MAX), which wins over spile.toml in $XDG_CONFIG_HOME/spile or
+/// ~/.config/spile ([coalesce] max = 800). Only the listed options can be set. A table [presets.NAME] with max, unit, max-lines
+/// and fences defines a channel for `chunk --for NAME`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A command line whose flags are to count, without `spile`
+    /// Command line without `spile`, whose flags are shown as the source
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     line: Vec<String>,
 }
@@ -41,7 +42,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     Ok(run::print(table(&settings)?.as_bytes()))
 }
 
-/// Puts the flags of a command line above what else is set.
+/// Overrides settings by the flags of a command line.
 fn flags(matches: &ArgMatches, settings: &mut [Setting]) {
     let Some((name, matches)) = matches.subcommand() else {
         return;
@@ -68,22 +69,15 @@ fn table(settings: &Settings) -> Result<String> {
         (Some(path), Some(_)) => writeln!(text, "# {}", path.display())?,
     }
     let rows = settings.all.iter().map(|s| {
-        let name = format!("{}.{}", s.command, s.option);
         let value = s.value.clone().unwrap_or_else(|| "-".to_owned());
-        (name, value, s.origin.clone())
+        [format!("{}.{}", s.command, s.option), value, s.origin.to_string()]
     });
     let rows: Vec<_> = rows.chain(presets(settings)).collect();
-    let widest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
-    let name_width = widest(&mut rows.iter().map(|row| row.0.len()));
-    let value_width = widest(&mut rows.iter().map(|row| row.1.len()));
-    for (name, value, origin) in rows {
-        writeln!(text, "{name:name_width$}  {value:value_width$}  {origin}")?;
-    }
-    Ok(text)
+    Ok(text + &common::columns(&rows))
 }
 
-/// The rows of the user's own channels.
-fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)> {
+/// Rows of the user's own channels.
+fn presets(settings: &Settings) -> impl Iterator<Item = [String; 3]> {
     settings.presets.iter().flat_map(|preset| {
         let path = settings.path.clone().unwrap_or_default();
         let unit = preset.unit.to_possible_value();
@@ -91,10 +85,10 @@ fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)
         let lines = (preset.lines > 0).then(|| ("max-lines", preset.lines.to_string()));
         let fences = preset.fences.and_then(|fences| fences.to_possible_value());
         let fences = fences.map(|fences| ("fences", fences.get_name().to_owned()));
-        let said = [("max", preset.max.to_string()), ("unit", unit)];
-        said.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
+        let always = [("max", preset.max.to_string()), ("unit", unit)];
+        always.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
             let origin = Origin::File(path.clone(), preset.line);
-            (format!("presets.{}.{key}", preset.name), value, origin)
+            [format!("presets.{}.{key}", preset.name), value, origin.to_string()]
         })
     })
 }

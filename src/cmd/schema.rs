@@ -8,7 +8,7 @@ use crate::schema;
 
 /// Print the JSON Schema of an event
 ///
-/// It is JSON Schema 2020-12 and describes one line alone; what holds between lines is for `spile check`.
+/// It is JSON Schema 2020-12 and describes a single line; `spile check` also checks the rules between lines.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {}

@@ -49,6 +49,11 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// True if no value may be read here by one who calls himself for what lies in it.
+    pub fn is_deep(&self) -> bool {
+        self.depth >= MAX_DEPTH
+    }
+
     /// Inlined, a literal is compared as a constant.
     #[inline(always)]
     pub(super) fn literal(&mut self, literal: &str) -> Option<()> {
@@ -204,7 +209,7 @@ impl<'a> Cursor<'a> {
     /// Any value but a string, to its end; it calls itself, so it is no part of its callers.
     fn value(&mut self) -> Option<()> {
         match self.peek()? {
-            b'{' | b'[' if self.depth >= MAX_DEPTH => self.deep(),
+            b'{' | b'[' if self.is_deep() => self.deep(),
             b'{' => self.pairs(Self::string, |at, _| at.skip()),
             b'[' => self.elements(Self::skip),
             b't' => self.literal("true"),

@@ -148,6 +148,20 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
     string(value).map(Raw::decode)
 }
 
+/// The value of the first `key` of a JSON object, as it stands; what comes behind it is not read.
+#[must_use]
+pub fn value_of<'a>(object: &'a str, key: &str) -> Option<&'a str> {
+    let mut value = None;
+    let _ = Cursor::read(object, |at| {
+        at.members(|at, name| {
+            let found = at.raw()?;
+            value = (name == key).then_some(found);
+            value.is_none().then_some(())
+        })
+    });
+    value
+}
+
 /// The items of a JSON list, as they stand; none if it is no list.
 #[must_use]
 pub fn list(value: &str) -> Vec<&str> {

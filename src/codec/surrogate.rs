@@ -88,7 +88,8 @@ fn hex(s: &str) -> Option<u32> {
 /// Walks the escapes of a line of JSON; `lone` says what stands for a lone surrogate. `None` if there is none.
 fn map_lone(line: &str, lone: impl Fn(u32) -> char) -> Option<String> {
     let mut out = String::new();
-    let (mut at, mut copied) = (0, 0);
+    let (mut at, mut copied) = (memchr::memchr(b'\\', line.as_bytes())?, 0);
+    memchr::memmem::find(&line.as_bytes()[at..], b"\\u")?;
     while let Some(found) = memchr::memchr(b'\\', &line.as_bytes()[at..]) {
         at += found;
         match hex(&line[at..]) {

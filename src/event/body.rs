@@ -221,7 +221,7 @@ fn is_no_cost(cost: &Option<f64>) -> bool {
     cost.is_none_or(|cost| !cost.is_finite())
 }
 
-/// The first part of the body of `turn_completed`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_completed`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCompleted<'a> {
@@ -260,7 +260,7 @@ pub struct Failure<'a> {
     pub retry_at: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_failed`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_failed`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnFailed<'a> {
@@ -275,7 +275,7 @@ pub struct TurnFailed<'a> {
     pub stderr_tail: Option<Cow<'a, str>>,
 }
 
-/// The first part of the body of `turn_cancelled`; [`UsageAndCost`] follows it in the same object.
+/// The first part of the body of `turn_cancelled`; usage and cost follow it in the same object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCancelled<'a> {

@@ -52,8 +52,12 @@ impl Options {
             || self.pattern.is_some()
             || !self.tools.is_empty()
             || self.max_text.is_some()
-            || self.max_tokens.is_some()
-            || self.max_cost.is_some()
+            || self.has_budget()
+    }
+
+    /// True if tokens or costs are counted.
+    fn has_budget(&self) -> bool {
+        self.max_tokens.is_some() || self.max_cost.is_some()
     }
 }
 

@@ -87,8 +87,9 @@ impl Chunk {
         Self { options, streams: Streams::default(), clock: 0 }
     }
 
-    /// The state of a stream. Past the limit, the stream silent longest is forgotten and its blocks are closed.
-    fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> &mut Stream {
+    /// The state of a stream, and how its texts are cut. Past the limit, the stream silent longest is forgotten and its
+    /// blocks are closed.
+    fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> (&mut Stream, &cut::Options) {
         self.clock += 1;
         let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.used);
         if let Some(mut removed) = removed {
@@ -96,7 +97,7 @@ impl Chunk {
         }
         let stream = &mut self.streams[at];
         stream.used = self.clock;
-        stream
+        (stream, &self.options.cut)
     }
 
     /// True if a text of this kind is cut, said under a tool call or not.
@@ -107,14 +108,11 @@ impl Chunk {
     fn on_final(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
         let mended = codec::replace_lone_surrogates(event.line);
         let line = mended.as_deref().unwrap_or(event.line);
-        let body = match codec::body::<Final<'_>>(line) {
-            Ok(body) if body.part.is_none() && self.takes(&body.kind, body.parent.as_deref()) => {
-                body
-            }
+        let body = match Final::read(line) {
+            Some(body) if self.takes(&body.kind, body.parent.as_deref()) => body,
             _ => return out.pass(now, event),
         };
-        let options = &self.options.cut.clone();
-        let state = self.stream(now, stream, out);
+        let (state, options) = self.stream(now, stream, out);
         let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
@@ -123,7 +121,7 @@ impl Chunk {
         if mended.is_some() {
             block.mark_mended();
         }
-        block.finish(now, event, &body, line, out);
+        block.finish(now, event, &body, out);
     }
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
@@ -133,8 +131,7 @@ impl Chunk {
         if !self.takes(delta.kind.0, delta.parent.map(|p| p.0)) {
             return out.pass(now, event);
         }
-        let options = &self.options.cut.clone();
-        let state = self.stream(now, stream, out);
+        let (state, options) = self.stream(now, stream, out);
         let at = match state.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
             Some(at) => at,
             None => {
@@ -181,13 +178,13 @@ impl Filter for Chunk {
             Type::TextDelta => self.on_delta(now, event, stream, out),
             Type::BlockFinal => self.on_final(now, event, stream, out),
             Type::TurnStarted => {
-                let state = self.stream(now, stream, out);
+                let (state, _) = self.stream(now, stream, out);
                 state.close_blocks(now, out);
                 state.trusted = event.turn;
                 out.pass(now, event);
             }
             Type::Status if Stream::is_gap(event) => {
-                let state = self.stream(now, stream, out);
+                let (state, _) = self.stream(now, stream, out);
                 state.trusted = None;
                 state.blocks.iter_mut().for_each(ChunkBlock::distrust);
                 out.pass(now, event);
@@ -195,7 +192,7 @@ impl Filter for Chunk {
             kind => {
                 if kind.is_terminal() {
                     // wrap has closed every block; whoever has not gets them closed here.
-                    self.stream(now, stream, out).close_blocks(now, out);
+                    self.stream(now, stream, out).0.close_blocks(now, out);
                 }
                 out.pass(now, event);
             }

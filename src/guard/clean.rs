@@ -7,8 +7,7 @@ use crate::text::escapes;
 
 /// JSON with each string as a terminal would leave it. All other bytes stay as they are.
 pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
-    let escaped = [r"\u00", r"\r", r"\b", r"\f"].iter().any(|escape| json.contains(escape));
-    if !escaped && !json.chars().any(|c| matches!(c, '\u{7f}'..='\u{9f}')) {
+    if !is_told(json) {
         return Cow::Borrowed(json);
     }
     let (mut out, mut rest) = (String::with_capacity(json.len()), json);
@@ -16,7 +15,7 @@ pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
         let (before, from) = rest.split_at(start);
         let (literal, after) = from.split_at(end_of(from));
         out.push_str(before);
-        let text = codec::text(literal).unwrap_or_default();
+        let text = codec::text(literal).filter(|_| is_told(literal)).unwrap_or_default();
         match escapes::plain(&text) {
             Cow::Borrowed(_) => out.push_str(literal),
             Cow::Owned(clean) => out.push_str(&codec::to_json(&clean)),
@@ -27,16 +26,27 @@ pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// True if there may be a control character in it that a terminal obeys.
+fn is_told(json: &str) -> bool {
+    let bytes = json.as_bytes();
+    let is = |at: usize| match &bytes[at..] {
+        [b'\\', b'r' | b'b' | b'f', ..] | [b'\\', b'u', b'0', b'0', ..] => true,
+        // U+0080 to U+009F.
+        [0x7f, ..] | [0xc2, 0..0xa0, ..] => true,
+        _ => false,
+    };
+    memchr::memchr3_iter(b'\\', 0x7f, 0xc2, bytes).any(is)
+}
+
 /// Where the string that `json` begins with ends, in bytes.
 fn end_of(json: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in json.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
+    let (bytes, mut at) = (json.as_bytes(), 1);
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
         }
+        at += 1;
     }
     json.len()
 }

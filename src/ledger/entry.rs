@@ -1,4 +1,4 @@
-//! What of an event goes into the ledger: its id, and a digest of what that id stands for.
+//! Ledger entry of an event: its id and a digest of its content.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -7,40 +7,30 @@ use crate::codec::{self, Str};
 use crate::event::{Event, Type, event_id, part_id};
 use crate::time::Time;
 
-/// What a line of the input is to the ledger.
+/// Class of an input line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// It has an id: a row.
+    /// An event with an id, which becomes a row.
     Entry(Box<Entry>),
-    /// A `text_delta`, or an event without `seq`: given at most once, never in the ledger.
-    Passing {
-        /// The stream, if it has one.
-        stream: Option<String>,
-        /// Its place in the stream, if it has one.
-        seq: Option<u64>,
-    },
+    /// A `text_delta` or an event without `seq`: at most once, never in the ledger.
+    Passing { stream: Option<String>, seq: Option<u64> },
 }
 
-/// An event with a delivery id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// `stream/turn/block/part` of a part, `stream/seq` of any other.
     pub id: String,
-    /// The stream.
     pub stream: String,
-    /// The turn, if it has one.
     pub turn: Option<u64>,
-    /// The position in the stream.
     pub seq: u64,
-    /// Block and number of a part, and whether it is the last.
+    /// Block, number and last flag of a part.
     pub part: Option<(String, u64, bool)>,
-    /// What the id stands for.
+    /// Digest of the content.
     pub content: [u8; 32],
-    /// The event's own time.
     pub born: Option<Time>,
 }
 
-/// The fields of a part that are a function of text and configuration alone.
+/// Fields of a part that depend on text and configuration alone.
 #[derive(Deserialize)]
 struct Part<'a> {
     #[serde(borrow)]
@@ -61,8 +51,6 @@ struct Part<'a> {
 }
 
 impl Kind {
-    /// What this event is to the ledger.
-    #[must_use]
     pub fn of(event: &Event<'_>) -> Self {
         match Entry::of(event) {
             Some(entry) => Kind::Entry(Box::new(entry)),
@@ -74,8 +62,7 @@ impl Kind {
 }
 
 impl Entry {
-    /// The entry of an event; `None` for a `text_delta` and for what has no `seq` or no stream.
-    #[must_use]
+    /// `None` for a `text_delta` and events without `seq` or stream.
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let (stream, seq) = (event.stream.as_deref()?, event.seq?);
         if event.kind == Type::TextDelta {
@@ -106,12 +93,11 @@ fn of_part(part: &Part<'_>) -> [u8; 32] {
     let (lead, number) = (text(&part.lead), part.part.to_string());
     let last = if part.last { "last" } else { "" };
     let texts = [&*part.text, &*open, &*close, &*glue, &*number, last, &*lead];
-    // A part without a lead has the digest that it has in ledgers from before there was one.
+    // Ledgers older than the lead have this digest.
     content(if lead.is_empty() { &texts[..6] } else { &texts })
 }
 
-/// A digest of some texts, each with its length.
-#[must_use]
+/// Digest of texts, each with its length.
 pub fn content(texts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for text in texts {

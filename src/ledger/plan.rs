@@ -1,53 +1,52 @@
-//! Which events of an input become deliveries: those that the ledger knows already do not, a foreign run does not, and a
-//! block that was planned keeps the plan that is stored.
+//! Planning: new events become deliveries, unless their stream is another run's; a block that was planned keeps its
+//! stored plan.
 
 use std::collections::{HashMap, HashSet};
 
 use super::entry::Entry;
 
-/// What the ledger has stored of a stream.
+/// Stored state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stored {
-    /// `seq` and digest of the first event that was no delta and no part.
+    /// `seq` and digest of the first event that is neither delta nor part.
     pub first: Option<(u64, [u8; 32])>,
-    /// The highest `seq` that was read, so that a delta is not given a second time.
+    /// Highest `seq` read, so that no delta is sent twice.
     pub seen: u64,
 }
 
-/// What becomes of an event at a sink.
+/// Decision about an event at a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanVerdict {
-    /// It becomes a row.
     New,
-    /// The ledger has it.
+    /// Already in the ledger.
     Known,
-    /// It belongs to a stream that is refused.
+    /// Its stream is refused.
     Refused,
-    /// Another plan of its block is stored, and that one is sent. It is the first of its block to differ.
+    /// Another plan of its block is stored and is sent instead; first difference of the block.
     OtherPlan,
-    /// As [`PlanVerdict::OtherPlan`], and that has been said.
+    /// Further difference of the block.
     OtherPlanAgain,
-    /// Its id stands for something else in the ledger; what is stored stays.
+    /// The ledger has other content under its id, which stays.
     Conflict,
 }
 
-/// What this run has seen of its streams. Forgotten at its end: everything that must last is in the ledger.
+/// Streams of this run.
 #[derive(Debug, Default)]
 pub struct Planner {
     streams: HashMap<String, Stream>,
-    /// Sink, stream and block of which another plan is stored.
+    /// Sink, stream and block with another stored plan.
     blocks: HashSet<(i64, String, String)>,
 }
 
 #[derive(Debug, Default)]
 struct Stream {
     stored: Stored,
-    /// True if its first event has been held against the stored one.
+    /// True once its first event was compared with the stored one.
     checked: bool,
     refused: bool,
-    /// The `seq` that the stream has reached in this run.
+    /// Highest `seq` in this run.
     reached: u64,
-    /// How far it had been read when this run began.
+    /// Highest `seq` of earlier runs.
     before: u64,
 }
 
@@ -61,13 +60,12 @@ pub(super) enum First {
 }
 
 impl Planner {
-    /// True if what is stored of this stream has been given already.
-    #[must_use]
+    /// True if the stored state of the stream was loaded.
     pub fn knows(&self, stream: &str) -> bool {
         self.streams.contains_key(stream)
     }
 
-    /// What the ledger has stored of a stream that this run has not seen yet.
+    /// Stored state of a stream.
     pub fn stored(&mut self, stream: &str, stored: Stored) {
         let before = stored.seen;
         self.streams.entry(stream.to_owned()).or_insert_with(|| Stream {
@@ -77,11 +75,11 @@ impl Planner {
         });
     }
 
-    /// Takes note of the next event with an id. `true`: its stream is refused from here on, and that is to be said.
+    /// Records an event with an id; `true` if its stream is refused from here on.
     pub fn arrives(&mut self, entry: &Entry) -> bool {
         let stream = self.stream(&entry.stream);
         stream.reached = stream.reached.max(entry.seq);
-        // Parts depend on how text was cut, which may have changed; any other event is what it was.
+        // Parts depend on the configuration; any other event is reproducible.
         if stream.checked || entry.part.is_some() {
             return false;
         }
@@ -98,18 +96,18 @@ impl Planner {
         stream.refused
     }
 
-    /// True if an event that is never in the ledger may be given to a sink: not if it may have been before.
+    /// True if an at-most-once event may be sent, because earlier runs did not send it.
     pub fn passes(&mut self, stream: Option<&str>, seq: Option<u64>) -> bool {
         let Some(stream) = stream else {
             return true;
         };
         let stream = self.stream(stream);
         stream.reached = stream.reached.max(seq.unwrap_or_default());
-        // What has no number stands beside the last that has one.
+        // An event without a number belongs to the last that has one.
         !stream.refused && (stream.reached > stream.before || stream.before == 0)
     }
 
-    /// What becomes of an event at a sink where `known` is stored under its id.
+    /// Decision about an event at a sink.
     pub fn verdict(&mut self, sink: i64, entry: &Entry, known: Option<[u8; 32]>) -> PlanVerdict {
         if self.stream(&entry.stream).refused {
             return PlanVerdict::Refused;
@@ -131,8 +129,7 @@ impl Planner {
         }
     }
 
-    /// What is to be stored of a stream now.
-    #[must_use]
+    /// State of a stream to store.
     pub fn to_store(&self, stream: &str) -> Option<Stored> {
         self.streams
             .get(stream)

@@ -1,7 +1,7 @@
-//! What one sink is given next. A queue is one stream's open deliveries in their order; queues do not wait for each other.
+//! Delivery queues of one sink, one for each stream, independent of each other.
 //!
-//! Between two calls of [`SinkQueue::next`] everything that was under way has its outcome; so a delivery that stands in
-//! [`State::Sending`] then is one whose end nobody has seen, in this run or in one that was killed.
+//! Between two calls of [`SinkQueue::next`] everything under way has its outcome, so a delivery in [`State::Sending`]
+//! then is in doubt, from this run or one that was killed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,61 +16,56 @@ mod stream;
 
 pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
 
-/// Rows of one queue in memory; the rest waits in the ledger.
+/// Rows of one queue in memory.
 const WINDOW: usize = 256;
 
-/// Rows of all queues in memory, as long as each has at least [`LEAST`].
+/// Rows of all queues in memory, beyond [`LEAST`] each.
 const ROWS: usize = 1 << 16;
 
-/// Rows that each queue may have in memory, however many queues there are.
+/// Rows that each queue may have in memory in any case.
 const LEAST: usize = 4;
 
-/// One sink's queues. Each is looked at when something has happened to it or its time has come, so that the work of a step
-/// does not grow with the number of streams.
+/// Queues of one sink. A queue is examined only when it has changed or its time has come, so that a step does not slow
+/// down with the number of streams.
 #[derive(Debug)]
 pub struct SinkQueue {
     options: Options,
     queues: Vec<StreamQueue>,
-    /// Where each stream's queue is.
     names: HashMap<String, usize>,
-    /// SinkQueue that have nothing any more.
+    /// Empty slots.
     free: Vec<usize>,
-    /// SinkQueue of which something is new, which may need rows.
+    /// Changed queues, which may need rows.
     fresh: BTreeSet<usize>,
-    /// SinkQueue that have their rows and are to be looked at.
+    /// Queues to be settled.
     loaded: BTreeSet<usize>,
-    /// SinkQueue with deliveries that must be asked for.
+    /// Queues to be probed.
     doubtful: BTreeSet<usize>,
-    /// SinkQueue that can give something now, the next to go first.
+    /// Queues that can send, by rank.
     ready: BTreeSet<(Rank, usize)>,
-    /// SinkQueue that wait for a time.
     waiting: BTreeSet<(Time, usize)>,
-    /// SinkQueue that go no further in this run.
+    /// Stopped queues.
     held: BTreeSet<usize>,
-    /// The queues of deliveries that have been handed out or asked for.
+    /// Queues of deliveries under way.
     handed: HashMap<u64, usize>,
-    /// No delivery begins before this.
     next_at: Time,
-    /// Calls in a row in which the sink was not in order.
+    /// Failures of the sink in a row.
     failures: u32,
     dropped: u64,
 }
 
-/// The order in which queues give: those that failed less often in a row first, then what is older.
+/// Order of queues: fewest failures in a row first, then oldest.
 type Rank = (u32, u64, u8);
 
-/// Why a queue goes no further in this run.
+/// Reason for a stopped queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// A person must decide.
+    /// The user must decide.
     Person,
-    /// Its first delivery has had its tries; the next run tries it again.
+    /// Its first delivery is out of tries until the next run.
     NextRun,
 }
 
 impl SinkQueue {
-    /// SinkQueue without anything in them.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
             options,
@@ -97,7 +92,7 @@ impl SinkQueue {
         self.touch(n);
     }
 
-    /// Rows of this stream that had ended are open again, and may stand before those in memory. Not while any is under way.
+    /// Ended rows of this stream are open again, perhaps before those in memory.
     pub fn again(&mut self, stream: &str) {
         let n = self.queue(stream);
         if self.queues[n].begun.is_empty() {
@@ -107,7 +102,7 @@ impl SinkQueue {
         self.more(stream);
     }
 
-    /// Bytes that are never in the ledger, to be given behind the row of position `after`.
+    /// Queues an at-most-once line behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, bytes: Vec<u8>) {
         let n = self.queue(stream);
         if !self.queues[n].put_passing(after, bytes) {
@@ -116,38 +111,33 @@ impl SinkQueue {
         self.touch(n);
     }
 
-    /// How many were dropped because too many waited.
-    #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// How many streams go no further in this run.
-    #[must_use]
     pub fn held_count(&self) -> usize {
         self.held.len()
     }
 
-    /// How many streams are in memory.
     #[cfg(test)]
     pub(super) fn lanes_in_use(&self) -> usize {
         self.names.len()
     }
 
-    /// The streams that go no further in this run, with the delivery for which they wait, and why.
+    /// Stopped streams with the delivery they wait for, and why.
     pub fn held(&self) -> impl Iterator<Item = (&str, &RowHead, Held)> {
         let held = self.held.iter().filter_map(|n| self.queues.get(*n));
         held.filter_map(|queue| Some((queue.stream.as_str(), queue.rows.front()?, queue.held?)))
     }
 
-    /// The answer to [`Step::Load`]: open rows in order of position. Fewer than were asked for are all there are.
+    /// Answers [`Step::Load`] with open rows in order; fewer than requested are all.
     pub fn loaded(&mut self, now: Time, stream: &str, asked: usize, rows: Vec<RowHead>) {
         let n = self.queue(stream);
         self.queues[n].take_rows(now, asked, rows);
         self.touch(n);
     }
 
-    /// A row that cannot be sent after all, because it is not what it was: it waits for nobody and nobody for it.
+    /// Drops a row whose hash failed; later rows no longer wait for it.
     pub fn forget(&mut self, position: u64) {
         let Some(n) = self.handed.remove(&position) else {
             return;
@@ -157,7 +147,7 @@ impl SinkQueue {
         self.touch(n);
     }
 
-    /// What has become of a row; `None` if it is not under way. To be called for every row of a [`Step::Send`].
+    /// Records the outcome of a row of [`Step::Send`]; `None` if it is not under way.
     pub fn outcome(
         &mut self,
         now: Time,
@@ -171,7 +161,7 @@ impl SinkQueue {
         let at = queue.begun.iter().position(|b| b.position == position)?;
         let before = queue.begun.remove(at);
         let row = queue.rows.iter_mut().find(|r| r.position == position)?;
-        // What was in doubt before stays so until the sink has said that it has it.
+        // A delivery in doubt stays so until the sink has confirmed it.
         let doubt = before.state == State::Sending;
         let (note, failed) = match outcome {
             DeliveryOutcome::Sent(receipt) => {
@@ -199,7 +189,7 @@ impl SinkQueue {
             None => (queue.failures, self.failures) = (0, 0),
             Some(wait) => {
                 queue.failures = queue.failures.saturating_add(1);
-                // Where the sink may have it twice, sending again is a try whatever it failed of.
+                // Where a duplicate is possible, every resend counts as a try.
                 let risk = row.state == State::Sending && !options.is_idempotent();
                 if wait == Wait::Failed || risk {
                     row.tries = row.tries.saturating_add(1);
@@ -219,7 +209,7 @@ impl SinkQueue {
         change
     }
 
-    /// What the sink, or a command, has answered to [`Step::Ask`].
+    /// Records the answer to a probe.
     pub fn answered(&mut self, now: Time, position: u64, asked: ProbeAnswer) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
@@ -247,8 +237,7 @@ impl SinkQueue {
         change
     }
 
-    /// What is to be done now. Spurious calls do no harm; the order of the steps is the order of the rules: first what is in
-    /// doubt is settled, then what is too old goes, then deliveries begin.
+    /// Next step, in this order: settle doubt, expire old deliveries, begin new ones. Spurious calls are harmless.
     pub fn next(&mut self, now: Time) -> Step {
         loop {
             while let Some((at, n)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
@@ -279,7 +268,7 @@ impl SinkQueue {
         }
     }
 
-    /// Settles what can be settled in the queues that have their rows, and sorts the others by what they wait for.
+    /// Settles queues that have their rows, and sorts the others by what they wait for.
     fn settle(&mut self, now: Time) -> Vec<Change> {
         let options = self.options;
         let mut changes = Vec::new();
@@ -320,7 +309,7 @@ impl SinkQueue {
         asks
     }
 
-    /// Something has happened to a queue: it is to be looked at again.
+    /// Marks a queue as changed.
     fn touch(&mut self, n: usize) {
         match self.queues[n].place.take() {
             Some(QueuePlace::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
@@ -352,14 +341,14 @@ impl SinkQueue {
     }
 }
 
-/// Where a queue waits for its turn.
+/// Set that holds a queue.
 #[derive(Debug, Clone, Copy)]
 enum QueuePlace {
     Ready(Rank),
     Waiting(Time),
 }
 
-/// What the person has said is done with a delivery that nobody can tell about.
+/// Applies the policy for a delivery in doubt.
 fn doubt(policy: InDoubt, row: &mut RowHead) {
     match policy {
         InDoubt::Resend => {

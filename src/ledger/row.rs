@@ -1,54 +1,42 @@
-//! A row of the ledger and the hash over all of its columns: SQLite's pages have no checksums of their own.
+//! Rows of the ledger, with a hash over all columns, because SQLite's pages have no checksums.
 
 use sha2::{Digest, Sha256};
 
 use super::{Mark, State};
 use crate::time::Time;
 
-/// A delivery as it stands in the ledger.
+/// A delivery in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its number in the ledger, from 1: deliveries of a stream go to a sink in this order.
+    /// Number in the ledger, from 1; the order of delivery within a stream.
     pub position: u64,
-    /// The sink's address.
+    /// Address.
     pub sink: String,
-    /// The delivery id.
     pub id: String,
-    /// The stream it belongs to.
     pub stream: String,
-    /// The turn, if it has one.
     pub turn: Option<u64>,
-    /// The event's position in its stream.
     pub seq: u64,
-    /// The block, if it is a part of one.
     pub block: Option<String>,
-    /// The number of the part.
     pub part: Option<u64>,
-    /// True if it is its block's last part.
     pub last: bool,
-    /// What an id stands for: of a part the text and its frame, of any other event its line ([`super::content`]).
+    /// Digest of the content: of a part its text and frame, of any other event its line ([`super::content`]).
     pub content: [u8; 32],
-    /// The line as it is sent, without its line feed; empty once it has been.
+    /// Line without its line feed; empty once sent.
     pub line: String,
-    /// Where it stands.
     pub state: State,
-    /// What is remembered.
     pub mark: Mark,
-    /// Tries that failed.
+    /// Failed tries.
     pub tries: u32,
-    /// The event's own time; where it has none that can be read, the time at which it was planned.
+    /// Time of the event, or of its planning.
     pub born: Time,
-    /// When its state last changed.
     pub changed: Time,
-    /// No try before this.
     pub not_before: Time,
-    /// What the sink said: its receipt, or why not.
+    /// Receipt or error of the sink.
     pub note: String,
 }
 
 impl Row {
-    /// The hash over all columns: each with its length, so that none can move into its neighbour.
-    #[must_use]
+    /// Hash over all columns, each with its length as a separator.
     pub fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         let mut add = |bytes: &[u8]| {
@@ -77,14 +65,11 @@ impl Row {
         hash.finalize().into()
     }
 
-    /// True if something is still to be done, or waits for it: what is neither has its line no longer.
-    #[must_use]
+    /// True if work or a decision is left; only such rows keep their line.
     pub fn is_open(&self) -> bool {
         is_open(self.state, self.mark)
     }
 
-    /// What the queues need of it.
-    #[must_use]
     pub fn head(&self) -> RowHead {
         RowHead {
             position: self.position,
@@ -100,7 +85,7 @@ impl Row {
     }
 }
 
-/// True if a delivery in this state still matters to those behind it.
+/// True if later deliveries wait for this one.
 pub(super) fn is_open(state: State, mark: Mark) -> bool {
     match state {
         State::Planned | State::Sending => true,
@@ -109,25 +94,17 @@ pub(super) fn is_open(state: State, mark: Mark) -> bool {
     }
 }
 
-/// A row without its text.
+/// Part of a row that the queues hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowHead {
-    /// As [`Row::position`].
     pub position: u64,
-    /// As [`Row::id`].
     pub id: String,
-    /// As [`Row::state`].
     pub state: State,
-    /// As [`Row::mark`].
     pub mark: Mark,
-    /// As [`Row::tries`].
     pub tries: u32,
-    /// Those of them that this run has made.
+    /// Failed tries of this run.
     pub fails: u32,
-    /// As [`Row::born`].
     pub born: Time,
-    /// As [`Row::changed`].
     pub changed: Time,
-    /// As [`Row::not_before`].
     pub not_before: Time,
 }

@@ -280,7 +280,7 @@ fn a_stream_of_many_rows_is_loaded_as_it_goes() {
                 queues.loaded(world.now, &stream, asked, rows);
             }
             Step::Send(items) => {
-                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None))
+                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None));
             }
             step => break assert_eq!(step, Step::Idle),
         }

@@ -1,4 +1,4 @@
-//! How long a run and its parts may take, and when that is over.
+//! Time limits of a run.
 
 use std::time::Duration;
 
@@ -7,25 +7,23 @@ use signal_hook::consts::SIGINT;
 use super::{Lifecycle, Phase};
 use crate::time::Time;
 
-/// After the agent's exit its pipes are read for no longer than this, whoever still writes.
+/// Longest drain of the pipes after the exit, whoever still writes.
 pub const DRAIN_MOST: Duration = Duration::from_secs(5);
 
-/// How long what may take; `None` is for ever.
+/// Time limits; `None` is unlimited.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Between two steps of the ladder.
+    /// Between two escalation steps.
     pub grace: Duration,
-    /// How long the pipes must be quiet after the exit before they are closed; [`DRAIN_MOST`] at most.
+    /// Silence of the pipes after the exit before they are closed, [`DRAIN_MOST`] at most.
     pub drain: Duration,
-    /// From the runtime's result to its exit.
+    /// From the result to the exit.
     pub after_result: Duration,
-    /// The whole run.
     pub total: Option<Duration>,
-    /// The longest silence on stdout and stderr.
+    /// Silence on stdout and stderr.
     pub idle: Option<Duration>,
-    /// From the start to the first byte; until then it stands in for `idle`.
+    /// From the start to the first byte, in place of `idle`.
     pub first_output: Option<Duration>,
-    /// The longest call of a tool.
     pub tool: Option<Duration>,
 }
 
@@ -76,7 +74,7 @@ impl Lifecycle {
         self.limits.total.map(|limit| self.spawned + limit)
     }
 
-    /// Until when the agent may be silent, and what it is if it stays so.
+    /// Deadline of the silence, with the code and message of its failure.
     pub(super) fn silence(&self) -> Option<(Time, &'static str, String)> {
         if self.held {
             return None;
@@ -102,7 +100,7 @@ impl Lifecycle {
         Some(self.done_since? + self.limits.after_result)
     }
 
-    /// When the pipes of a process that has exited have been waited for long enough.
+    /// End of the drain.
     pub(super) fn drained_at(&self) -> Time {
         if !self.pipes_open {
             return self.drain_from;

@@ -1,4 +1,4 @@
-//! A label put into the envelope of a line that has none, by splicing: every other byte stays as it came.
+//! Splices a label into the envelope of a line that has none; all other bytes are unchanged.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use crate::codec::{self, Fields};
 use crate::event::Event;
 
-/// The keys that stand before `label`, from the last to the first.
+/// Keys before `label`, from the last to the first.
 const BEFORE: [&str; 7] = ["ts", "first_seq", "seq", "turn", "stream", "type", "v"];
 
 pub(super) struct Label {
@@ -15,7 +15,7 @@ pub(super) struct Label {
     /// `,"label":"..."`.
     field: String,
     key: Finder<'static>,
-    /// In every spelling of the key with an escape.
+    /// Part of every escaped spelling of the key.
     escaped: Finder<'static>,
 }
 
@@ -33,7 +33,7 @@ impl Label {
         &self.text
     }
 
-    /// Writes the event's line, without a line feed, with the label in it.
+    /// Writes the line with the label, without a line feed.
     pub(super) fn put(&self, event: &Event<'_>, buf: &mut Vec<u8>) {
         let (head, rest) = match self.place(event).and_then(|at| event.line.split_at_checked(at)) {
             Some((head, rest)) => (head, rest),
@@ -46,7 +46,7 @@ impl Label {
         buf.extend_from_slice(rest.as_bytes());
     }
 
-    /// Where in the line it belongs; `None` if there is one.
+    /// Position for the label; `None` if the line has one.
     fn place(&self, event: &Event<'_>) -> Option<usize> {
         let line = event.line;
         let none = match &event.delta {
@@ -68,7 +68,7 @@ impl Label {
     }
 }
 
-/// Where in the line a slice of it ends.
+/// End of a slice of the line.
 fn end_of(part: &str, line: &str) -> Option<usize> {
     let start = part.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
     let end = start + part.len();

@@ -1,4 +1,4 @@
-//! Which stream is whose, and how each ended.
+//! Owners and ends of streams.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -11,17 +11,17 @@ use crate::outcome;
 use crate::stage::Io;
 use serde_json::json;
 
-/// How many streams are told apart; past that the oldest, those without an open turn first, are closed and forgotten.
+/// Streams in memory; past that the oldest, those without an open turn first, are closed and forgotten.
 pub(super) const MAX_STREAMS: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct Streams {
     by_id: HashMap<String, Stream>,
-    /// Streams so far, by which they are in order.
+    /// Streams so far, for their order.
     count: u64,
-    /// The sources of which a turn has come.
+    /// Sources with a turn.
     with_turn: HashSet<usize>,
-    /// The worst of those that were closed.
+    /// Worst exit status of closed streams.
     closed: Option<Exit>,
 }
 
@@ -30,9 +30,9 @@ struct Stream {
     order: u64,
     label: Option<String>,
     ts: String,
-    /// The turn that is open.
+    /// Open turn.
     open: Option<u64>,
-    /// The number of the last turn that ended, and how it did.
+    /// Number and end of the last ended turn.
     last: Option<(u64, Ended)>,
     turns: u64,
     events: u64,
@@ -45,7 +45,7 @@ enum Ended {
 }
 
 impl Streams {
-    /// Takes an event of a stream from `source`; gives back whose stream it is.
+    /// Records an event of a stream; returns the stream's source.
     pub(super) fn take(
         &mut self,
         source: usize,
@@ -76,18 +76,15 @@ impl Streams {
         source
     }
 
-    /// True if any turn came from a source.
     pub(super) fn any_turn_of(&self, source: usize) -> bool {
         self.with_turn.contains(&source)
     }
 
-    /// The worst of all streams.
     pub(super) fn exit(&self) -> Exit {
         let open = self.by_id.values().map(Stream::exit);
         open.fold(self.closed.unwrap_or(Exit::Success), Exit::or)
     }
 
-    /// Closes a tenth of the streams.
     fn forget(&mut self, io: &mut Io) {
         let key = |stream: &Stream| (stream.open.is_some(), stream.order);
         let mut keys: Vec<_> = self.by_id.values().map(key).collect();
@@ -98,7 +95,7 @@ impl Streams {
         self.close_these(some, io);
     }
 
-    /// Says of every stream how it ended.
+    /// Reports the end of every stream.
     pub(super) fn close(&mut self, io: &mut Io) {
         let all = self.by_id.drain().collect();
         self.close_these(all, io);
@@ -114,7 +111,7 @@ impl Streams {
     }
 }
 
-/// The label that an event has of its own.
+/// Label of the event itself.
 fn own_label(event: &Event<'_>) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct StreamHead<'a> {
@@ -139,7 +136,7 @@ impl Stream {
         }
     }
 
-    /// True if the event belongs to a turn.
+    /// Records an event; `true` if it belongs to a turn.
     fn take(&mut self, event: &Event<'_>) -> bool {
         if event.seq.is_none() {
             return false;
@@ -171,7 +168,7 @@ impl Stream {
         true
     }
 
-    /// How it ended, in a word, and more of it in words.
+    /// End as a word, and as a message.
     fn end(&self) -> (&'static str, String) {
         match (self.open, &self.last) {
             (Some(turn), _) => ("truncated", format!("truncated: turn {turn} has no end")),
@@ -196,8 +193,7 @@ impl Stream {
         }
     }
 
-    /// Writes the `status` that says it. Its time is the stream's last, so that a merge of recordings is a function of
-    /// them.
+    /// Writes the final `status`. Its time is the stream's last, so that a merge of recordings is deterministic.
     fn emit_end(&self, id: &str, io: &mut Io) {
         let (ended, message) = self.end();
         let envelope = Envelope {

@@ -1,59 +1,52 @@
-//! Where in a long, sorted recording that can be read at any place something begins, without reading all of it.
+//! Binary search for the start of a selection in a long, sorted recording.
 //!
-//! A recording that is not sorted is recognised as far as it was looked at; then it must be read from the start.
+//! Disorder is detected as far as it is read; then the recording must be read from the start.
 
 use crate::codec;
 use crate::event::Event;
-use crate::filter::select::{From, Jump, Options};
+use crate::replay::select::{From, Jump, Options};
 use crate::time::Time;
 
-/// Less than this is not halved any more, in bytes.
+/// Smallest range that is halved, in bytes.
 const BLOCK: u64 = 64 << 10;
 
-/// How far a line with what is looked for may be away, in bytes.
+/// Longest distance to a matching line, in bytes.
 const FAR: u64 = 4 << 20;
 
-/// How much later events of a merged recording may stand than their time, in milliseconds.
+/// Disorder of a merged recording, in milliseconds.
 const DISORDER: u64 = 10_000;
 
-/// A recording that can be read at any place.
+/// A recording with random access.
 pub trait Book {
-    /// Its length in bytes.
     fn length(&self) -> u64;
 
-    /// The first whole line that begins at `at` or behind it.
+    /// First whole line from `at` on.
     fn line(&mut self, at: u64) -> Found<'_>;
 }
 
-/// What is at a place.
 pub enum Found<'a> {
-    /// A line.
     Line {
-        /// Where it begins.
         start: u64,
-        /// Where the next one begins.
         next: u64,
-        /// Its bytes without the line feed.
+        /// Without the line feed.
         bytes: &'a [u8],
     },
-    /// Nothing more.
     End,
-    /// It cannot be read, or it is too long.
+    /// Unreadable, or too long.
     Lost,
 }
 
-/// Where to begin reading.
+/// Start of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// From this byte, the beginning of a line.
+    /// Start of a line.
     pub offset: u64,
-    /// True if that is the beginning of what is wanted.
     pub jump: Jump,
-    /// The time of the recording's first event.
+    /// Time of the first event.
     pub first: Option<Time>,
 }
 
-/// Where to begin reading for what `options` ask for; `None`: at the start.
+/// Start of reading for a selection; `None` for the beginning.
 pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
     match options.from {
         From::Start => None,
@@ -71,7 +64,7 @@ pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
     }
 }
 
-/// The beginning of the turn that holds a number.
+/// Start of the turn that contains a number.
 fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start> {
     let first = walk(book, 0, &mut |event| event.time()).map(|(_, time)| time);
     let stream = match &options.stream {
@@ -97,7 +90,7 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     Some(start(at))
 }
 
-/// The first line from `at` on for which `look` has an answer, not too far away.
+/// First line from `at` on with a result of `look`, within [`FAR`].
 fn walk<T>(
     book: &mut dyn Book,
     mut at: u64,
@@ -118,8 +111,8 @@ fn walk<T>(
     None
 }
 
-/// The beginning of a line in front of which every key is less than `target`, and behind which, within a block, the first
-/// stands that is not. `None` if the recording is not sorted to within `slack`, or cannot be read.
+/// Lower bound: a line start before which every key is less than `target`, and behind which, within a block, the first
+/// other key is. `None` if the recording is not sorted to within `slack`, or is unreadable.
 fn bound(
     book: &mut dyn Book,
     key: &dyn Fn(&Event<'_>) -> Option<u64>,
@@ -141,7 +134,7 @@ fn bound(
                 }
             }
         }
-        // A line may reach over the end of what was left.
+        // A line may extend past the range.
         high = high.max(low);
     }
     seen.sort_unstable();
@@ -151,8 +144,8 @@ fn bound(
     sorted.then_some(low)
 }
 
-/// The first line with a key between two places: where it begins, where the next one does, and the key. `None` in the
-/// outer option: it cannot be found out.
+/// First line with a key in a range: its start, the next start, and the key. `None` in the outer option if that is
+/// unknown.
 fn keyed(
     book: &mut dyn Book,
     from: u64,

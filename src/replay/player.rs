@@ -1,4 +1,4 @@
-//! One line of a recording after another: what it is, whether it is wanted, and what of it waits in the queue.
+//! Lines of a recording: format, selection, and their marks in the queue.
 
 use super::queue::{Mark, Queue, To};
 use super::raw;
@@ -6,12 +6,11 @@ use super::{Begin, MAX_KEPT, Mode, Options, Stamp};
 use crate::codec::{self, Fields, Lines, Malformed, Piece, Place};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
-use crate::filter::pace::{Gap, Gaps};
-use crate::filter::select::{self, Select};
+use crate::replay::pace::{Gap, Gaps};
+use crate::replay::select::{self, Select};
 use crate::stage::{Io, TOO_LONG, Warnings, diagnostic_line};
 use crate::time::Time;
 
-/// What a source turns out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Unknown,
@@ -30,17 +29,17 @@ pub(super) struct Player {
     options: Options,
     pub(super) exit: Exit,
     pub(super) done: bool,
-    /// True if nothing of the present source can be played.
+    /// True if the current source cannot be played.
     skipped: bool,
-    /// True if the present raw recording says how the agent ended.
+    /// True if the current raw recording has an exit.
     ended: bool,
-    /// True if the last piece of a line too long to look at has been passed on.
+    /// True within an overlong line that is passed on.
     passing: bool,
-    /// True if every event leaves at once and as it stands.
+    /// True if every event leaves at once and unchanged.
     plainly: bool,
 }
 
-/// The bytes of a turn that may be wanted, and where they begin.
+/// Bytes of a turn that may be selected, and their start.
 #[derive(Debug, Default)]
 struct Kept {
     bytes: Vec<u8>,
@@ -84,7 +83,7 @@ impl Player {
 
     pub(super) fn on_source_end(&mut self, broken: Option<(&str, Exit)>, io: &mut Io) {
         self.passing = false;
-        // No turn goes on in another recording.
+        // Turns do not span recordings.
         self.kept = Kept::default();
         self.select.forget_turn();
         if let Some((why, exit)) = broken {
@@ -117,7 +116,7 @@ impl Player {
                 }
             }
             Piece::Long { number, offset, bytes, first } => {
-                self.long((number, offset), bytes, first, io);
+                self.long(first.then_some(number), offset, bytes, io);
             }
         }
     }
@@ -139,12 +138,11 @@ impl Player {
             self.trouble(why, Exit::Usage, io);
             self.done = true;
         }
-        // What the agent says first comes as long after its start as it did.
+        // The first output keeps its delay after the start.
         let gap = self.gap("", Some(Time::default()));
         self.queue.push(Mark { gap, ..Mark::joined(place.offset) }, &[]);
     }
 
-    /// An entry of a raw recording.
     fn entry(&mut self, place: &Place<'_>, io: &mut Io) {
         match raw::entry(place.bytes) {
             Ok(entry) => {
@@ -195,7 +193,7 @@ impl Player {
         self.show(place, event);
     }
 
-    /// Passes an event of the range on, if it is wanted.
+    /// Queues an event of the range, if it is selected.
     fn show(&mut self, place: &Place<'_>, event: &Event<'_>) {
         if !self.select.keeps(event) {
             return;
@@ -222,7 +220,7 @@ impl Player {
         }
     }
 
-    /// A line that is no event goes on as a diagnostic.
+    /// Replaces a malformed line by a diagnostic.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
         self.warn(place.line, why.offset, &why.reason, io);
         let line = diagnostic_line(
@@ -234,27 +232,27 @@ impl Player {
         }
     }
 
-    /// A piece of a line that is too long to look at.
-    fn long(&mut self, (number, offset): (u64, u64), bytes: &[u8], first: bool, io: &mut Io) {
+    /// Queues a piece of an overlong line.
+    fn long(&mut self, start: Option<u64>, offset: u64, bytes: &[u8], io: &mut Io) {
         if self.format == Format::Unknown {
             self.format = Format::Events;
         }
         if !self.select.begun() {
             return self.keep_raw(bytes, io);
         }
-        if first {
+        if let Some(number) = start {
             self.warn(number, 0, TOO_LONG, io);
         }
-        if self.format == Format::Raw || !(first || self.passing) {
+        if self.format == Format::Raw || !(start.is_some() || self.passing) {
             return;
         }
         self.passing = bytes.last() != Some(&b'\n');
-        let gap = if first { self.gap("", None) } else { Gap::Joined };
+        let gap = if start.is_some() { self.gap("", None) } else { Gap::Joined };
         let mark = Mark { gap, ..Mark::joined(offset + bytes.len() as u64) };
         self.queue.push(mark, &[bytes]);
     }
 
-    /// Keeps a line that may be wanted.
+    /// Keeps a line that may be selected.
     fn keep(&mut self, line: &[u8], io: &mut Io) {
         self.keep_raw(line, io);
         self.keep_raw(b"\n", io);
@@ -268,16 +266,15 @@ impl Player {
             self.kept = Kept::default();
             self.select.forget_turn();
             let name = &self.begin.name;
-            let message = format!(
-                "spile: {name}: a turn is too long to be kept in memory: if it is the one, replay begins with the number itself\n"
-            );
-            io.err.extend_from_slice(message.as_bytes());
+            io.warn(format_args!(
+                "{name}: a turn is too long to be kept in memory: if it is the one, replay begins with the number itself"
+            ));
             return;
         }
         self.kept.bytes.extend_from_slice(bytes);
     }
 
-    /// What was kept is wanted after all.
+    /// Plays the kept lines.
     fn release(&mut self, io: &mut Io, kept: Kept) {
         if kept.bytes.is_empty() {
             return;
@@ -294,18 +291,16 @@ impl Player {
     }
 
     fn trouble(&mut self, why: &str, exit: Exit, io: &mut Io) {
-        let message = format!("spile: {}: {why}\n", self.begin.name);
-        io.err.extend_from_slice(message.as_bytes());
+        io.warn(format_args!("{}: {why}", self.begin.name));
         self.exit = self.exit.or(exit);
     }
 }
 
-/// Where the next line begins.
 fn end_of(place: &Place<'_>) -> u64 {
     place.offset + place.bytes.len() as u64 + 1
 }
 
-/// Where in its line an event's `ts` stands, without the quotes.
+/// Range of the `ts` in its line, without quotes.
 fn stamp(event: &Event<'_>) -> Option<(usize, usize)> {
     event.ts.as_ref()?;
     let within = |part: &str| {

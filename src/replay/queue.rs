@@ -1,44 +1,39 @@
-//! What has been read and is not due yet: bytes in the order of the recording, with a mark behind each part that leaves as one.
+//! Queue of bytes in the order of the recording, divided by marks into parts that leave as one.
 
 use std::collections::VecDeque;
 
 use crate::exit::Exit;
-use crate::filter::pace::Gap;
+use crate::replay::pace::Gap;
 use crate::time::Time;
 
-/// Where a part goes.
+/// Destination of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
-    /// To stdout.
     Stdout,
-    /// To stderr: what an agent said there.
+    /// Stderr of a replayed agent.
     Stderr,
-    /// Nowhere: with it the agent ended like this.
+    /// Exit of a replayed agent, without bytes.
     End(Exit),
 }
 
-/// What is known about a part.
+/// Attributes of a part.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    /// The recorded time in front of it.
+    /// Recorded time before it.
     pub gap: Gap,
-    /// When it was recorded.
     pub time: Option<Time>,
-    /// Where its source had got to behind it, in bytes.
+    /// Offset of its source behind it.
     pub offset: u64,
-    /// Where it goes.
     pub to: To,
-    /// True if it is a piece of running text, over which a person may want to skip.
+    /// True for a `text_delta`, which stepping may skip.
     pub delta: bool,
-    /// Its length in bytes.
     pub(super) len: usize,
-    /// Where in it a time stands that is to be the present one: start and length in bytes.
+    /// Start and length of a time to be replaced by the current one.
     pub(super) stamp: Option<(usize, usize)>,
 }
 
 impl Mark {
-    /// Something that goes to stdout with what was before it.
-    #[must_use]
+    /// A part that leaves with its predecessor.
     pub fn joined(offset: u64) -> Self {
         Self {
             gap: Gap::Joined,
@@ -51,36 +46,29 @@ impl Mark {
         }
     }
 
-    /// The same with a time in it that is to be the present one when it leaves.
-    #[must_use]
     pub fn stamped(self, stamp: Option<(usize, usize)>) -> Self {
         Self { stamp, ..self }
     }
 }
 
-/// The queue.
 #[derive(Debug, Default)]
 pub struct Queue {
     bytes: Vec<u8>,
-    /// Bytes of it that have left.
+    /// Bytes already released.
     left: usize,
     marks: VecDeque<Mark>,
 }
 
 impl Queue {
-    /// Bytes that wait.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len() - self.left
     }
 
-    /// True if nothing waits, not even an end.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
-    /// Adds a part made of these slices.
+    /// Appends a part.
     pub fn push(&mut self, mark: Mark, parts: &[&[u8]]) {
         let mut len = 0;
         for part in parts {
@@ -100,7 +88,7 @@ impl Queue {
         self.marks.push_back(Mark { len, ..mark });
     }
 
-    /// Adds a line, to which its line feed is put, behind what goes to stdout; it waits for nothing.
+    /// Appends a line and a line feed that leave with their predecessor.
     pub fn join(&mut self, offset: u64, line: &[u8]) {
         match self.marks.back_mut() {
             Some(last) if last.to == To::Stdout && last.stamp.is_none() => {
@@ -114,13 +102,11 @@ impl Queue {
         }
     }
 
-    /// What leaves next.
-    #[must_use]
     pub fn front(&self) -> Option<&Mark> {
         self.marks.front()
     }
 
-    /// Lets the next part go, at `now`.
+    /// Releases the next part.
     pub fn pop(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Mark> {
         let mark = self.marks.pop_front()?;
         if self.marks.is_empty() && self.left == 0 && out.is_empty() && mark.stamp.is_none() {
@@ -146,7 +132,7 @@ impl Queue {
     fn tidy(&mut self) {
         if self.left >= self.bytes.len() {
             self.bytes.clear();
-            // One huge line must not keep its memory for good.
+            // One huge line must not keep its memory.
             self.bytes.shrink_to(1 << 20);
             self.left = 0;
         } else if self.left > 256 << 10 && self.left > self.bytes.len() / 2 {
@@ -155,7 +141,6 @@ impl Queue {
         }
     }
 
-    /// Nothing of it is wanted any more.
     pub fn clear(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! The lines of a raw recording (`spile wrap --record`): a header, what the agent wrote and when, and how it ended.
+//! Lines of a raw recording (`spile wrap --record`): a header, output with times, and an exit.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,21 +15,20 @@ use crate::codec::{Fields, Malformed};
 use crate::exit::Exit;
 use crate::time::Time;
 
-/// True if a first line is the header of a raw recording.
 pub(crate) fn is_header(line: &str) -> bool {
     line.contains("\"spile\"")
         && Fields::parse(line).is_ok_and(|fields| fields.get("spile") == Some("\"raw\""))
 }
 
-/// One entry: when, counted from the beginning of the recording, where to, and what.
+/// An entry, its time counted from the start of the recording.
 pub(crate) struct Entry {
     pub(crate) time: Time,
     pub(crate) to: To,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Reads `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`; a death by a signal has the signal behind it. What
-/// stands behind that is skipped without being kept: a line may be long.
+/// Parses `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status]`, with the signal behind the status. Further
+/// elements are skipped without a copy, because lines may be long.
 pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     let Parts { ms, kind, data, more } = serde_json::from_slice(line).map_err(|e| {
         let text = std::str::from_utf8(line).unwrap_or_default();
@@ -58,14 +57,14 @@ pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
         _ => return Err(wrong()),
     };
     Ok(Entry {
-        // Beyond the range of a number it is the last moment there is.
+        // Saturates.
         time: Time::from_micros((ms * 1000.0) as u64),
         to,
         bytes,
     })
 }
 
-/// The first four parts of an entry, as they stand in the line.
+/// First four elements of an entry, unparsed.
 struct Parts<'a> {
     ms: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,
@@ -94,7 +93,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
     }
 }
 
-/// Bytes that are no text.
 #[derive(Deserialize)]
 struct Packed<'a> {
     #[serde(borrow)]
@@ -113,7 +111,7 @@ fn parsed<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
 fn end(status: Option<i64>, signal: Option<i32>) -> Option<Exit> {
     if let Some(signal) = signal {
         return match signal {
-            // A process does not end of these: whoever played one would stop, or nothing would happen.
+            // Not deadly: a player that raised one would stop or continue.
             libc::SIGCHLD
             | libc::SIGCONT
             | libc::SIGSTOP

@@ -1,5 +1,4 @@
-//! A recording as server-sent events (WHATWG HTML, 9.2): what must be known to go on where a connection broke, and the
-//! events as lines.
+//! Server-sent events (WHATWG HTML, 9.2): the state to resume a broken connection, and the events as lines.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -9,14 +8,14 @@ use crate::adapter::framing::field;
 use crate::codec::{self, Lines, MAX_LINE, Piece};
 use crate::event::Event;
 
-/// How many streams are remembered.
+/// Remembered streams.
 const MAX_STREAMS: usize = 1024;
 
-/// What has come over one connection after another.
+/// Parser across reconnects.
 #[derive(Debug)]
 pub struct Sse {
     lines: Lines,
-    /// True if the last byte was a carriage return, which ended a line: a line feed behind it is part of that end.
+    /// True after a carriage return, which ended a line: a line feed behind it belongs to that end.
     returned: bool,
     frame: Frame,
 }
@@ -29,14 +28,14 @@ struct Frame {
     last_id: Option<String>,
     retry: Option<Duration>,
     lost: u64,
-    /// True if what comes may have come before.
+    /// True after a reconnect, when events may be repeated.
     again: bool,
     seen: HashMap<String, Seen>,
     open: HashSet<String>,
     hasher: RandomState,
 }
 
-/// The last number of a stream, and hashes of the lines that had it.
+/// Last number of a stream, and hashes of its lines.
 #[derive(Debug, Default)]
 struct Seen {
     seq: u64,
@@ -50,7 +49,7 @@ impl Default for Sse {
 }
 
 impl Sse {
-    /// Takes the next bytes of the connection; whole events are added to `out` as lines.
+    /// Parses bytes; complete events are added to `out` as lines.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let Self { lines, returned, frame } = self;
         let ends = std::mem::take(returned);
@@ -59,7 +58,7 @@ impl Sse {
             return;
         }
         *returned = bytes.last() == Some(&b'\r');
-        // A line ends in CR, LF or both; nothing else has a carriage return in it.
+        // A line ends in CR, LF or both; JSON contains no raw carriage return.
         let mut rest = bytes;
         while let Some(at) = memchr::memchr(b'\r', rest) {
             let (line, behind) = rest.split_at(at);
@@ -71,7 +70,7 @@ impl Sse {
         lines.feed(rest, |piece| frame.piece(piece, out));
     }
 
-    /// The connection has ended as it should: an event that is whole counts, although the standard would drop it.
+    /// Ends the connection regularly: a complete event counts, although the standard would drop it.
     pub fn end(&mut self, out: &mut Vec<u8>) {
         let Self { lines, frame, .. } = self;
         lines.end(|piece| frame.piece(piece, out));
@@ -80,7 +79,7 @@ impl Sse {
         }
     }
 
-    /// Another connection begins; what was not whole will come again, and so may what was.
+    /// Starts another connection, on which events may be repeated.
     pub fn reconnect(&mut self) {
         self.lines = Lines::new(MAX_LINE);
         self.returned = false;
@@ -90,26 +89,22 @@ impl Sse {
         frame.again = true;
     }
 
-    /// The last event's id, to be said when connecting again; an empty one takes back those before it.
-    #[must_use]
+    /// Last event id for the next connection; an empty id resets it.
     pub fn last_id(&self) -> Option<&str> {
         self.frame.last_id.as_deref().filter(|id| !id.is_empty())
     }
 
-    /// How long the server wants us to wait before that.
-    #[must_use]
+    /// Pause that the server asks for.
     pub fn retry(&self) -> Option<Duration> {
         self.frame.retry
     }
 
-    /// True if a turn is open, or an event has begun: then there must be more.
-    #[must_use]
+    /// True if a turn or an event is open: more must follow.
     pub fn is_open(&self) -> bool {
         !self.frame.open.is_empty() || self.frame.begun || !self.lines.held().is_empty()
     }
 
-    /// How many events were too long and have been left out.
-    #[must_use]
+    /// Overlong events that were dropped.
     pub fn lost(&self) -> u64 {
         self.frame.lost
     }
@@ -133,7 +128,7 @@ impl Frame {
         match field(line) {
             Some(("data", value)) => {
                 if self.begun {
-                    // A line end can only stand between the tokens of JSON, and an event is one line.
+                    // Line ends in JSON are white space, and an event is one line.
                     self.data.push(' ');
                 }
                 self.begun = true;
@@ -145,7 +140,7 @@ impl Frame {
             }
             Some(("id", value)) if !value.contains('\0') => self.id = Some(value.to_owned()),
             Some(("retry", value)) => {
-                // Digits alone: a sign is none.
+                // Digits only.
                 if value.bytes().all(|b| b.is_ascii_digit())
                     && let Ok(ms) = value.parse()
                 {
@@ -175,7 +170,7 @@ impl Frame {
         }
     }
 
-    /// Notes an event; whether it has not come before.
+    /// Records an event; `false` if it is a repetition.
     fn is_new(&mut self, event: &Event<'_>) -> bool {
         let Some(stream) = event.stream.as_deref() else {
             return true;

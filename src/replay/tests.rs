@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::find::{Book, Found, find};
 use super::*;
 use crate::codec;
-use crate::filter::pace::Gap;
-use crate::filter::select::{From, Moment, Types};
+use crate::replay::pace::Gap;
+use crate::replay::select::{From, Moment, Types};
 
 fn line(turn: u64, seq: u64, type_: &str) -> String {
     let ts = Time::from_millis(1_700_000_000_000 + seq * 10);

@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
-/// How long the group may take to become empty once all in it was killed, in steps of [`STEP`].
+/// Time for a killed group to become empty, in steps of [`STEP`].
 const STEPS: u32 = 200;
 const STEP: Duration = Duration::from_millis(5);
 
-/// A group that the guardian made; when it is dropped whatever is in it is killed, and it is removed.
+/// Group of the agent; killed and removed on drop.
 pub(super) struct Cgroup {
     folder: PathBuf,
     procs_fd: OwnedFd,
 }
 
 impl Cgroup {
-    /// Makes one below that of this process, the guardian; `None` where that one is not ours to divide.
+    /// Creates a group below that of this process; `None` if that one is not delegated to this user.
     pub(super) fn make() -> Option<Self> {
         let folder = of(rustix::process::getpid().as_raw_pid())?;
         std::fs::create_dir(&folder).ok()?;
@@ -36,12 +36,11 @@ impl Cgroup {
         }
     }
 
-    /// Where a process writes `0` to go in.
+    /// Descriptor to which a process writes `0` to join.
     pub(super) fn procs_fd(&self) -> RawFd {
         self.procs_fd.as_raw_fd()
     }
 
-    /// Kills all that is in it.
     pub(super) fn kill(&self) {
         kill(&self.folder);
     }
@@ -53,13 +52,13 @@ impl Drop for Cgroup {
     }
 }
 
-/// Goes through the procs_fd, between `fork` and `exec`. One that is shut leaves the agent where it is: it is found all the same.
+/// Joins the group between `fork` and `exec`. On failure the agent stays in the group of the guardian.
 pub(super) fn join(procs_fd: RawFd) {
     // SAFETY: the descriptor is open and the bytes are there; a write is safe between fork and exec.
     let _ = unsafe { libc::write(procs_fd, b"0".as_ptr().cast(), 1) };
 }
 
-/// Does what a guardian that was killed cannot do any more.
+/// Removes the group of a guardian that was killed.
 pub(super) fn clear_of(guardian: u32) {
     if let Some(folder) = i32::try_from(guardian).ok().and_then(of).filter(|f| f.exists()) {
         clear(&folder);
@@ -73,7 +72,7 @@ fn kill(folder: &Path) {
 fn clear(folder: &Path) {
     kill(folder);
     for _ in 0..STEPS {
-        // What the agent made inside goes with it.
+        // Groups that the agent made inside.
         for inside in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let _ = std::fs::remove_dir(inside.path());
         }
@@ -84,13 +83,13 @@ fn clear(folder: &Path) {
     }
 }
 
-/// The folder for the agent of this guardian.
+/// Folder of the group that this guardian creates.
 fn of(guardian: i32) -> Option<PathBuf> {
     let ours = ours()?;
     is_delegated(&ours).then(|| ours.join(format!("spile-{guardian}")))
 }
 
-/// The folder of the group in which this process is.
+/// Folder of the group of this process.
 fn ours() -> Option<PathBuf> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

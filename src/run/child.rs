@@ -1,4 +1,4 @@
-//! Starting the agent behind a guardian: both outputs in pipes, a stdin that cannot make it hang, orders through a socket.
+//! The agent behind its guardian: both outputs in pipes, a stdin that cannot block it, orders through a socket.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -24,19 +24,17 @@ use crate::guard::Ended;
 use crate::lifecycle::EscalationStep;
 use crate::time::Time;
 
-/// How long the guardian may take to start the agent.
 const START_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it is continued while that is waited for.
+/// Interval at which a guardian that may be stopped is continued meanwhile.
 const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// How long the guardian may take to obey an order.
 const OBEY_WITHIN: Duration = Duration::from_secs(2);
 
-/// How often a guardian that is about to end is continued before it is killed.
+/// Continues of a stopped guardian before it is killed.
 const MAX_NUDGES: u32 = 1000;
 
-/// What the agent gets for its stdin.
+/// Stdin of the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stdin {
     /// Nothing: /dev/null. An inherited stdin makes some agents wait for ever.
@@ -47,41 +45,38 @@ pub enum Stdin {
     Pipe,
 }
 
-/// To what the agent's stdin, stdout and stderr lead.
+/// Stdin, stdout and stderr of the agent.
 #[derive(Debug)]
 pub(super) enum Wires {
-    /// A stdin, and a pipe for each output.
     Pipes(Stdin),
-    /// All three are this terminal.
     Terminal(Pty),
 }
 
-/// Why the agent could not be started.
 #[derive(Debug)]
 pub(super) struct SpawnError {
-    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if spile lacks what it needs.
+    /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if a resource of spile is
+    /// missing.
     pub exit: Exit,
-    /// For people, with the command's name.
+    /// Message with the command's name.
     pub message: String,
 }
 
 impl SpawnError {
-    /// The system did not start the program.
     fn refused(program: &OsStr, e: &io::Error) -> Self {
         let (exit, reason) = program::refused(program, e);
         Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
     }
 
-    /// What spile needs beside the program could not be had.
+    /// A resource of spile itself could not be had.
     pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
-        // A command line that is too long for the guardian is too long for the agent.
+        // A command line too long for the guardian is too long for the agent.
         let too_long = e.raw_os_error() == Some(libc::E2BIG);
         let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
         Self { exit, message: format!("cannot start {}: {what}: {e}", program::shown(program)) }
     }
 }
 
-/// A started agent, as seen from the other side of its guardian.
+/// A started agent, behind its guardian.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub pid: i32,
@@ -91,45 +86,38 @@ pub(super) struct Agent {
     guardian: Child,
     control: UnixStream,
     reader: Reader,
-    /// Children that were ours before: a shell that has become wrap by `exec` leaves us its own.
+    /// Inherited children, of a shell that became wrap by `exec`.
     spare: Vec<Pid>,
     ended: Option<Ended>,
     guarded: Guarded,
-    /// Until when the guardian must have obeyed, and how many orders.
+    /// Deadline for outstanding orders, and their number.
     owes: Option<(Time, u32)>,
-    /// True if it did not, and was killed.
+    /// True if the deadline passed and the guardian was killed.
     disobeyed: bool,
     news: Vec<News>,
-    /// Processes that cannot be killed by us.
     unkillable: Vec<i32>,
 }
 
-/// What the guardian has told of an agent that lives.
+/// Change of a living agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// It was stopped by this signal, and not because we said so.
+    /// Stopped by this signal, not by an order.
     Stopped(i32),
-    /// It goes on.
     Continued,
 }
 
-/// What has become of the guardian.
+/// State of the guardian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guarded {
-    /// It is at work.
     Yes,
-    /// It was told to finish.
     Finishing,
-    /// It has killed what was left and is gone.
+    /// Finished: it has killed the rest and exited.
     Finished,
-    /// It was killed, and everything below it after it.
+    /// Killed, and everything below it with it.
     Lost,
 }
 
-/// Starts `argv`. The guardian, and nobody else, also gets `held` and keeps it open until nothing of the agent is left.
-///
-/// # Errors
-/// [`SpawnError`] if the command is not found or cannot be executed, or if there can be no guardian.
+/// Starts `argv`. The guardian alone inherits `held` and keeps it open until no process of the agent is left.
 pub(super) fn spawn(
     argv: &[OsString],
     wires: Wires,
@@ -138,7 +126,7 @@ pub(super) fn spawn(
     let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
     let failed = |e: io::Error| SpawnError::ours(program, "spile cannot start its guardian", &e);
     let spare = tree::children();
-    // If the guardian alone is killed, its orphans come to us.
+    // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
     let mut guardian = start_guardian(argv, &wires, &theirs, held).map_err(failed)?;
@@ -168,7 +156,7 @@ pub(super) fn spawn(
         match agent.reader.next() {
             Some(Message::Started(pid)) => {
                 agent.pid = pid;
-                // A short life may be over by now, and its end already read.
+                // A short-lived agent may have exited by now.
                 agent.read_guardian();
                 return Ok(agent);
             }
@@ -179,7 +167,7 @@ pub(super) fn spawn(
             _ if agent.guarded == Guarded::Lost => {
                 return Err(failed(io::Error::other("it ended at once")));
             }
-            // An agent that runs may have stopped it before it could say so.
+            // The agent may have stopped its guardian.
             _ if !agent.is_ready(NUDGE_EVERY) => match Instant::now() < until {
                 true => agent.nudge(),
                 false => agent.kill_guardian(),
@@ -211,17 +199,17 @@ fn start_guardian(
             .process_group(0),
         Wires::Terminal(Pty { slave, .. }) => {
             command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave.try_clone()?);
-            // A terminal has a type, also where wrap was started without one, as by cron.
+            // A terminal has a type, also if wrap was started without one, as by cron.
             if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
                 command.env("TERM", "xterm-256color");
             }
-            // The guardian leads the session, not the agent: when a leader ends, the system hangs the terminal up and
-            // throws away what was not read of it.
-            // SAFETY: it makes system calls only, allocates nothing and takes no lock.
+            // The guardian leads the session: when a leader ends, the system hangs up the terminal and discards unread
+            // output.
+            // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
             unsafe { command.pre_exec(pty::lead) }
         }
     };
-    // One thread, so nobody else starts a process meanwhile that would inherit them too.
+    // This process has one thread, so no other child inherits them meanwhile.
     for fd in &fds {
         rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
     }
@@ -233,12 +221,10 @@ fn start_guardian(
 }
 
 impl Agent {
-    /// Becomes readable when the guardian has something to say, or is gone.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 
-    /// How the agent ended, if it has.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.ended
     }
@@ -247,7 +233,7 @@ impl Agent {
         self.guarded
     }
 
-    /// Hears what the guardian says; waits for it if it says nothing.
+    /// Reads messages of the guardian; blocks if there is none.
     pub(super) fn listen(&mut self) {
         let mut buf = [0; SIZE * 8];
         match self.control.read(&mut buf) {
@@ -277,33 +263,31 @@ impl Agent {
         }
     }
 
-    /// What was told of the agent since the last call.
     pub(super) fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 
-    /// True if the guardian says something within `time`.
+    /// True if a message arrives within `time`.
     fn is_ready(&self, time: Timespec) -> bool {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
-    /// True if the agent itself was to be killed and cannot be.
+    /// True if the agent itself cannot be killed.
     pub(super) fn is_immortal(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
-    /// Has the guardian do what the step says.
+    /// Orders an escalation step.
     pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
         match step {
-            // Said on its stdin, or typed at its terminal, by whoever has that.
+            // Sent on stdin or typed at the terminal by the host.
             EscalationStep::Interrupt | EscalationStep::Key => {}
             EscalationStep::Signal(signal) => self.order(now, Message::Signal(signal)),
             EscalationStep::Tree => self.order(now, Message::KillTree),
         }
     }
 
-    /// Sends the agent a signal that does not end it.
     pub(super) fn signal(&mut self, now: Time, signal: i32) {
         self.order(now, Message::Signal(signal));
     }
@@ -316,21 +300,20 @@ impl Agent {
         }
     }
 
-    /// Continues the guardian: an agent can stop it, as any process of its user.
+    /// Continues the guardian, which any process of the user can stop.
     fn nudge(&self) {
         if self.is_guarded() {
             let _ = kill_process(Pid::from_child(&self.guardian), Signal::CONT);
         }
     }
 
-    /// Continues the guardian if it was stopped.
     pub(super) fn look_after_guardian(&self) {
         if self.is_guardian_stopped() {
             self.nudge();
         }
     }
 
-    /// Kills the guardian if it is stopped; whether it was.
+    /// Kills a stopped guardian; returns whether it was.
     pub(super) fn kill_if_stopped(&mut self) -> bool {
         let stopped = self.is_guardian_stopped();
         if stopped {
@@ -356,12 +339,11 @@ impl Agent {
         }
     }
 
-    /// When the guardian must have obeyed.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.owes.map(|(until, _)| until)
     }
 
-    /// A guardian that has not obeyed in time is killed; see [`Agent::lose_guardian`] for what comes of it.
+    /// Kills a guardian whose deadline has passed; see [`Agent::lose_guardian`].
     pub(super) fn on_time(&mut self, now: Time) {
         if self.owes.is_some_and(|(until, _)| until <= now) {
             self.owes = None;
@@ -369,10 +351,10 @@ impl Agent {
         }
     }
 
-    /// What is left of the agent after its end, and could not be killed, or not yet: numbers and names.
+    /// Processes of the agent that outlive it: process ids and names.
     pub(super) fn left(&self) -> Vec<(i32, String)> {
         let guardian = Pid::from_child(&self.guardian);
-        // What the guardian could not kill is ours when it is gone.
+        // Survivors become children of wrap once the guardian has exited.
         let ours = |pid: &Pid| *pid != guardian && !self.spare.contains(pid);
         if self.guarded != Guarded::Finishing && !tree::children().iter().any(ours) {
             return Vec::new();
@@ -382,12 +364,11 @@ impl Agent {
         left
     }
 
-    /// True if the guardian was killed by us.
     pub(super) fn has_disobeyed(&self) -> bool {
         self.disobeyed
     }
 
-    /// Has the guardian kill whatever is left, and end.
+    /// Orders the guardian to kill the rest and exit.
     pub(super) fn finish(&mut self) {
         if self.guarded == Guarded::Yes {
             self.guarded = Guarded::Finishing;
@@ -397,7 +378,7 @@ impl Agent {
         }
     }
 
-    /// Waits until the guardian has ended, though something below it may stop it on its last way.
+    /// Waits for the guardian's exit, and continues it if a process below stops it.
     fn see_guardian_out(&self) {
         let guardian = Pid::from_child(&self.guardian);
         let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
@@ -411,7 +392,7 @@ impl Agent {
         let _ = kill_process(guardian, Signal::KILL);
     }
 
-    /// The guardian's end of the socket is closed: it has done its work, or it was killed and its work is ours.
+    /// Handles a closed socket: the guardian has finished, or was killed and wrap takes over.
     fn lose_guardian(&mut self) {
         self.owes = None;
         self.see_guardian_out();

@@ -1,14 +1,13 @@
-//! The wall clock, read once and carried on by the monotonic one, so that it never goes back. The two part when the system is
-//! suspended or the wall clock is set; only what a loop asks for follows the wall then.
+//! Wall clock, read once and carried on by the monotonic one, so that it never goes back. The two part when the system
+//! is suspended or the wall clock is set; only [`Clock::follow`] catches up.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::time::Time;
 
-/// The wall clock is corrected by small steps all the time; only more than this is a jump.
+/// Smallest difference that counts as a jump: small corrections are frequent.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// The time of day as a number that only grows.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     wall: Time,
@@ -16,8 +15,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts at the time of day.
-    #[must_use]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -26,20 +23,18 @@ impl Clock {
         }
     }
 
-    /// The time now. It does not count while the system is suspended, and knows nothing of a clock that is set: deadlines
-    /// are kept.
-    #[must_use]
+    /// Current time. Excludes suspension and changes of the wall clock, so that deadlines are kept.
     pub fn now(&self) -> Time {
         self.wall + self.started.elapsed()
     }
 
-    /// How far the wall clock has run ahead; zero up to [`TOLERANCE`], and when it has fallen behind.
+    /// Lead of the wall clock; zero up to [`TOLERANCE`], and when it is behind.
     pub(super) fn ahead(&self) -> Duration {
         let ahead = Self::start().wall.since(self.now());
         if ahead > TOLERANCE { ahead } else { Duration::ZERO }
     }
 
-    /// Goes forward to the wall clock, if that has run ahead.
+    /// Advances to the wall clock if that is ahead.
     pub(super) fn follow(&mut self) {
         self.wall = self.wall + self.ahead();
     }

@@ -1,5 +1,5 @@
-//! The control socket: each wrap of a command listens on one, so that `spile ps`, `spile cancel` and others can ask what
-//! runs and stop it. Who asks can neither hold up the run nor make it fail. The protocol is written down in docs/control.md.
+//! Control socket of a wrap: `spile ps`, `spile cancel` and others query and cancel the run through it. A client can
+//! neither block the run nor make it fail. Protocol: docs/control.md.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -15,8 +15,8 @@ pub use client::{Answer, Client, Found, ask_all, find};
 pub use protocol::{Info, Request, Verb};
 pub(super) use server::{Server, new_word};
 
-/// The name of a run's files without their endings: the process id of its wrap as that sees it, and, where another run of
-/// the folder has that number in a namespace of its own, the run's word.
+/// Name of a run's files without the ending: the process id of its wrap as that sees it, and its run token where
+/// another run of the folder has that number in a namespace of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Name {
     pid: u32,
@@ -41,10 +41,10 @@ impl Name {
     }
 }
 
-/// Who is at the other end of a socket: its user and its process as this process sees it, where the system says so.
+/// User and, where the system tells, process of a socket's peer, as this process sees it.
 #[cfg(target_os = "linux")]
 fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
-    // Not rustix: it has no room for the process 0, which is one of a namespace that cannot be seen from here.
+    // rustix cannot represent process 0, which stands for a process of a namespace that is invisible here.
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).ok()?;
     // SAFETY: the descriptor is open, and the place is of the type and the size that the option has.
@@ -61,7 +61,7 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     (asked == 0).then_some((peer.uid, pid))
 }
 
-/// Who is at the other end of a socket: its user.
+/// User of a socket's peer.
 #[cfg(not(target_os = "linux"))]
 fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     let (mut user, mut group) = (0, 0);
@@ -70,8 +70,6 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     (asked == 0).then_some((user, None))
 }
 
-/// The ending of a socket's name.
 const SOCKET: &str = "sock";
 
-/// The ending of the file beside it that says whose it is.
 const INFO: &str = "json";

@@ -1,9 +1,9 @@
-//! The guardian: a process between wrap and the agent that outlives wrap, so that nothing outlives it. It is the agent's
-//! parent, adopts every orphan below it, and when wrap is gone or says so, kills until `waitpid` knows of no child. Where a
-//! control group was delegated to us the agent has one of its own, which is killed as a whole.
+//! The guardian: a process between wrap and the agent that outlives wrap. It is the agent's parent, adopts orphans, and
+//! when wrap is gone or orders it, kills until `waitpid` knows of no child. With a delegated control group the agent
+//! has one of its own, which is killed as a whole.
 //!
-//! It holds nothing of wrap's stdio. Where orphans cannot be adopted (not on Linux) it kills the agent's group. Killing
-//! wrap and guardian at the same instant with SIGKILL is not covered.
+//! It holds none of wrap's stdio. Without adoption of orphans (not on Linux) it kills the agent's group. Simultaneous
+//! SIGKILLs of wrap and guardian are not covered.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -26,15 +26,15 @@ use super::signal::{self, ENDS, OnRepeat, Signals};
 use super::tree;
 use crate::exit::Exit;
 
-/// Processes that cannot be killed of which wrap is told.
+/// Unkillable processes reported to wrap.
 const MAX_LEFT: usize = 64;
 
-/// The word by which spile starts itself as a guardian; no command for people.
+/// Internal subcommand that starts the guardian.
 pub const WORD: &str = "guardian";
 
-/// Guards the agent `argv`, with the descriptors of the given numbers: the socket to wrap first, then what is only to be
-/// held as long as the guardian lives. The agent's stdin, stdout and stderr are ours at the start; if they are a terminal,
-/// it is that of our session, and the agent gets the front of it.
+/// Guards the agent `argv`. `descriptors` are numbers: the socket to wrap, then those to hold until the guardian exits.
+/// Stdin, stdout and stderr are the agent's; a terminal there is that of this session, and the agent gets its
+/// foreground.
 pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
     let held: Option<Vec<OwnedFd>> = descriptors.split(',').map(inherited).collect();
     let control = held.map(|mut held| {
@@ -45,15 +45,15 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
         super::warn_user(b"spile: the guardian is started by `spile wrap -- CMD`\n");
         return Exit::Usage;
     };
-    // In the background of a shell without job control it would be: then no interrupt reached the agent, which has a group
-    // of its own and gets none from the terminal.
+    // Inherited as ignored in the background of a shell without job control; the agent has its own group and gets no
+    // interrupt of the terminal.
     signal::heed(&[SIGINT, SIGQUIT]);
-    // Caught, for what is ignored stays ignored in the agent: a Ctrl-C that reaches us is wrap's business.
+    // Caught, because ignored signals stay ignored in the agent.
     let Ok(signals) = Signals::catch(&[&ENDS[..], &[SIGCHLD]].concat(), OnRepeat::Report) else {
         return Exit::Internal;
     };
     tree::adopt_orphans();
-    // Only a wrap that made a terminal for the agent gives us one.
+    // Only wrap --pty gives the guardian a terminal.
     let terminal = rustix::termios::isatty(rustix::stdio::stdout());
     let cgroup = Cgroup::make();
     let place = StartPlace { terminal, procs_fd: cgroup.as_ref().map(Cgroup::procs_fd) };
@@ -86,21 +86,20 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
         }
     }
     drop(guardian);
-    // Only now may another run of the same key start.
+    // Releases the lock of --once.
     drop(held);
     Exit::Success
 }
 
-/// What the agent is started in.
+/// Environment of the agent.
 #[derive(Clone, Copy)]
 struct StartPlace {
-    /// True if we have a terminal, at the front of which it gets.
     terminal: bool,
-    /// Where it goes into its control group.
+    /// Descriptor by which it joins its control group.
     procs_fd: Option<RawFd>,
 }
 
-/// Starts the agent in a group of its own.
+/// Starts the agent in its own process group.
 fn start(program: &OsStr, args: &[OsString], place: StartPlace) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(args);
@@ -124,7 +123,7 @@ fn start(program: &OsStr, args: &[OsString], place: StartPlace) -> io::Result<Ch
     command.spawn()
 }
 
-/// A descriptor that wrap left open for us, and that the agent is not to get.
+/// Takes over an inherited descriptor and hides it from the agent.
 fn inherited(number: &str) -> Option<OwnedFd> {
     let number: RawFd = number.parse().ok().filter(|n| *n > 2)?;
     // SAFETY: wrap names a descriptor that it opened for us alone; nothing else in this process owns it. One that is not
@@ -134,7 +133,7 @@ fn inherited(number: &str) -> Option<OwnedFd> {
     Some(fd)
 }
 
-/// The agent has its own of these by now; ours would hold its pipes open.
+/// Closes stdio: these copies would hold the agent's pipes open.
 fn forget_stdio() {
     if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(&null);
@@ -143,26 +142,24 @@ fn forget_stdio() {
     }
 }
 
-/// Why the agent does not run.
+/// Cause of a stopped agent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
-    /// It runs, as far as is known.
     None,
-    /// Wrap said so.
+    /// Order of wrap.
     Ours,
-    /// Somebody else has stopped it.
+    /// Another process.
     Its,
 }
 
 struct Guardian {
     control: UnixStream,
     signals: Signals,
-    /// True if the agent has a terminal, and a session with it.
+    /// True if the agent has a terminal and its own session.
     terminal: bool,
     agent: Option<Pid>,
     exited: bool,
     stop: Stop,
-    /// The agent's own, where there can be one.
     cgroup: Option<Cgroup>,
 }
 
@@ -195,7 +192,7 @@ impl Guardian {
                         self.send(Message::Obeyed);
                     }
                     Message::KillTree => {
-                        // It may take long, and wrap is not to take that for disobedience.
+                        // Acknowledged first: killing may take longer than wrap waits.
                         self.send(Message::Obeyed);
                         self.kill_all();
                     }
@@ -207,7 +204,7 @@ impl Guardian {
     }
 
     fn send(&mut self, message: Message) {
-        // A wrap that is gone is noticed by its end of the socket.
+        // A closed socket is handled by the next read.
         let _ = self.control.write_all(&message.bytes());
     }
 
@@ -249,8 +246,8 @@ impl Guardian {
         }
     }
 
-    /// Sends a signal to the agent's group; to its whole session if it has a terminal, for its jobs are groups of their
-    /// own. After the agent's exit its number may be another's, so that only processes below us are meant.
+    /// Sends a signal to the agent's group; to its session if it has a terminal, because its jobs are groups of their
+    /// own. After the exit the number may be reused, so only descendants are signalled.
     fn signal(&mut self, signal: i32) {
         match signal {
             SIGSTOP => self.stop = Stop::Ours,
@@ -271,7 +268,7 @@ impl Guardian {
         for process in tree::below(&[]) {
             let in_group = process.group == group;
             let in_session = self.terminal && process.session == session;
-            // The group of an agent that lives has it by now.
+            // The group of a living agent was signalled above.
             if (in_group && self.exited) || (in_session && !in_group) {
                 let _ = kill_process(process.pid, signal);
             }

@@ -1,5 +1,5 @@
-//! The loop of a wrap with a command: both outputs, the exit, signals and our reader, all waited for at one place. What is
-//! to be done about them is decided by [`crate::lifecycle`]; here it is done.
+//! Loop of a wrap with a command: both outputs, the exit, signals and the reader, polled at one place.
+//! [`crate::lifecycle`] decides, this loop acts.
 
 mod backlog;
 mod console;
@@ -21,7 +21,7 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use super::child::{self, Agent, Guarded, SpawnError, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, print, warn_user};
+use super::output::{Output, print, warn};
 use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
@@ -32,46 +32,37 @@ use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, V
 use crate::tap::Tap;
 use crate::time::Time;
 use console::Console;
-use feed::{Feed, Wants};
+use feed::{Feed, Prompts, Wants};
 use requests::PendingRequests;
 
-/// Events that may wait for our reader, in bytes; while there are more the agent's output waits in the spool.
+/// Output that may wait for the reader, in bytes; past that the agent's output waits in the spool.
 const MAX_PENDING: usize = 1 << 20;
 
-/// Bytes asked for in one read of the agent's output: a whole pipe once it was widened.
+/// Size of one read of the agent's output: a whole widened pipe.
 const CHUNK: usize = 256 << 10;
 
-/// How often an agent that waits for another prompt on our stdin is asked after, for that may have ended.
+/// Interval at which an inherited stdin is checked for its end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the guardian may take to kill what the agent left behind. A process in an uninterruptible wait takes longer.
+/// Time for the guardian to kill the rest of the agent. A process in an uninterruptible wait takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
-/// What to run, and how.
 #[derive(Debug)]
 pub struct Plan {
-    /// The command line of the agent.
     pub argv: Vec<OsString>,
-    /// The command line as it may be written down, without its secrets.
+    /// Command line without secrets, for recordings and events.
     pub shown: Vec<String>,
-    /// What it gets for its stdin.
     pub stdin: Stdin,
-    /// True if it gets a terminal for all three, at which its stdin is typed.
+    /// True if stdin, stdout and stderr are a terminal, at which its input is typed.
     pub pty: bool,
-    /// How long what may take.
     pub limits: Limits,
-    /// What may wait for a slow reader.
     pub spool: SpoolLimits,
-    /// Where it is recorded.
     pub record: Option<Record>,
-    /// What is held until nothing of the agent is left; see [`super::lock`].
+    /// Lock held until no process of the agent is left; see [`super::lock`].
     pub lock: Option<File>,
 }
 
-/// Starts an agent and drives it to its end; what it says goes through `tap` to our stdout. Nothing of it is left after.
-///
-/// # Errors
-/// That the loop itself cannot wait or read.
+/// Runs an agent to its end; its output goes through `tap` to stdout. No process of it is left.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     let program = plan.argv.first().cloned().unwrap_or_default();
     let ours = |what: &str, e: &io::Error| SpawnError::ours(&program, what, e);
@@ -101,7 +92,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
 }
 
 fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
-    warn_user(format!("spile: {}\n", error.message).as_bytes());
+    warn(format_args!("{}", error.message));
     let now = Clock::start().now();
     if let Some(record) = &mut plan.record {
         record.exit(now, Ended::Exited(error.exit.code().into()));
@@ -113,37 +104,19 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
     }
 }
 
-/// True if an agent's command line says that it reads prompts from its stdin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Prompts {
-    /// As `--input-format stream-json` does.
-    Named,
-    /// Only its adapter may know.
-    Unknown,
-}
-
-impl Prompts {
-    fn of(argv: &[String]) -> Self {
-        let words = ["rpc", "acp", "proto", "app-server", "serve"];
-        let named =
-            |word: &String| word.contains("input") || words.contains(&word.trim_start_matches('-'));
-        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
-    }
-}
-
 struct Host<'a> {
     tap: &'a mut Tap,
     agent: Agent,
     life: Lifecycle,
     spool: Spool,
-    /// Until when the tap has seen what came.
+    /// Time up to which the tap has read.
     seen_at: Time,
     held_back: bool,
     warned: bool,
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
     console: Option<Console>,
-    /// True if the agent reads our stdin itself, and has words on its command line that speak of prompts there.
+    /// Set if the agent reads our stdin itself.
     inherited: Option<Prompts>,
     output: Output,
     reader_gone: bool,
@@ -151,13 +124,12 @@ struct Host<'a> {
     signals: Signals,
     clock: Clock,
     dies_of: Death,
-    /// True if the pipes were closed although somebody held them.
+    /// True if the pipes were closed while another process held them.
     detached: bool,
     finish_by: Option<Time>,
     said_end: bool,
-    /// Processes of the agent that are left and could not be killed.
     left: Vec<i32>,
-    /// The reader is not waited for any more.
+    /// True if the reader is not waited for.
     abandoned: bool,
     requests: PendingRequests,
 }
@@ -208,7 +180,7 @@ impl<'a> Host<'a> {
     fn run(&mut self) -> Result<Exit> {
         let mut buf = vec![0; CHUNK];
         self.note_exit();
-        // What was started is said at once, though the agent may say nothing for long.
+        // The `session` event leaves at once, though the agent may be silent for long.
         self.collect();
         while !self.is_over() {
             let now = self.clock.now();
@@ -261,7 +233,7 @@ impl<'a> Host<'a> {
         let finish = self.finish_by.filter(|_| !self.said_end && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
-        // Nobody says that a stdin which is not ours to read has ended.
+        // The end of a stdin that is not ours to read is not signalled.
         let stdin = (self.life.is_between() && self.inherited.is_some())
             .then(|| self.clock.now() + LOOK_EVERY);
         let life = [self.life.deadline(), self.agent.deadline()];
@@ -277,16 +249,16 @@ impl<'a> Host<'a> {
             self.enqueue(Source::Cancel, name);
             let now = self.clock.now();
             let again = self.dies_of.request(now, signal);
-            // Nothing is left to stop, and whoever reads us does not: that must not make us immortal.
+            // The agent has ended and the reader does not read: a repeated signal ends the wait.
             self.abandoned |= again && self.life.finished();
-            // What any other means to the agent, if anything, is not known.
+            // The meaning of any other signal to the agent is unknown.
             let known = [SIGINT, SIGHUP, SIGQUIT].contains(&signal);
             self.life.stop(now, Stop::Signal(if known { signal } else { SIGTERM }));
             self.act();
         }
     }
 
-    /// Our reader has gone: nobody hears the agent any more, so it is told to stop.
+    /// Stops an agent whose events have no reader any more.
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
@@ -313,7 +285,7 @@ impl<'a> Host<'a> {
             self.emit_news(news);
         }
         if self.agent.is_immortal() {
-            // Nothing more can be done about it; it is said at the end.
+            // An unkillable agent is reported at the end.
             self.life.exited(self.clock.now());
             self.act();
         }
@@ -324,7 +296,6 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Reads from one of the agent's pipes.
     fn read(&mut self, source: Source, buf: &mut [u8]) -> Result<()> {
         let pipe = match source {
             Source::Stderr => &mut self.agent.stderr,
@@ -361,7 +332,6 @@ impl<'a> Host<'a> {
         Ok(())
     }
 
-    /// Copies a piece of our stdin to the agent's.
     fn feed(&mut self, buf: &mut [u8]) {
         if let Some(feed) = &mut self.feed {
             feed.copy(buf);
@@ -388,7 +358,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Tells the lifecycle how far the adapter has come.
+    /// Updates the lifecycle's view of the adapter.
     fn see(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
         let typing = self.console.as_ref().is_some_and(Console::is_typing);
@@ -412,24 +382,22 @@ impl<'a> Host<'a> {
         match step {
             EscalationStep::Interrupt => self.interrupt(),
             EscalationStep::Key => self.type_interrupt(),
-            EscalationStep::Signal(_) | EscalationStep::Tree => {
-                self.agent.escalate(self.clock.now(), step)
-            }
+            step => self.agent.escalate(self.clock.now(), step),
         }
-        // A stopped agent would hear nothing of it.
+        // A stopped agent handles no signal.
         if step != EscalationStep::Tree {
             self.agent.signal(self.clock.now(), SIGCONT);
         }
     }
 
-    /// True if the agent may read another prompt from a stdin that it has from us.
+    /// True if the agent may read another prompt from an inherited stdin.
     fn may_be_asked(&self) -> bool {
         let takes =
             |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
         self.inherited.is_some_and(takes) && !input::has_ended()
     }
 
-    /// Does what the lifecycle says.
+    /// Carries out the lifecycle's actions.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {

@@ -1,4 +1,4 @@
-//! Reading our stdin: whole chunks, straight from the descriptor.
+//! Reading stdin in whole chunks, straight from the descriptor.
 
 use std::os::fd::BorrowedFd;
 
@@ -6,33 +6,32 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-/// Bytes asked for in one read.
+/// Size of one read.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// The size to which a pipe grows once a read came back full: most of the gain of a megabyte for a quarter of it.
+/// Size to which a pipe grows after a full read: most of the gain of a megabyte for a quarter of it.
 pub(super) const PIPE: usize = 256 << 10;
 
-/// What a read gave.
 pub(super) enum Read {
     Bytes(usize),
     End,
-    /// Nothing yet: somebody made the descriptor non-blocking.
+    /// No data yet on a descriptor that another process made non-blocking.
     Later,
 }
 
-/// One read, with the errors that are no errors sorted out.
+/// Reads once; EAGAIN, EINTR and a closed terminal are no errors.
 pub(super) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> std::io::Result<Read> {
     match rustix::io::read(fd, &mut *buf) {
         Ok(0) => Ok(Read::End),
         Ok(n) => Ok(Read::Bytes(n)),
         Err(Errno::AGAIN | Errno::INTR) => Ok(Read::Later),
-        // The master of a terminal whose last user has left.
+        // The master of a terminal whose last user has closed it.
         Err(Errno::IO) => Ok(Read::End),
         Err(e) => Err(e.into()),
     }
 }
 
-/// Makes a pipe larger; anything else stays as it is.
+/// Enlarges a pipe; any other descriptor is unchanged.
 pub(super) fn widen(fd: BorrowedFd<'_>) {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
@@ -40,8 +39,8 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
     let _ = (fd, PIPE);
 }
 
-/// True if nothing more can come on our stdin, as far as can be seen without reading it: it is closed, /dev/null, a file at
-/// its end, or a pipe without a writer.
+/// True if stdin has ended, as far as is visible without reading: closed, /dev/null, a file at its end, or a pipe
+/// without a writer.
 pub(super) fn has_ended() -> bool {
     let stdin = rustix::stdio::stdin();
     let Ok(stat) = rustix::fs::fstat(stdin) else {
@@ -64,19 +63,17 @@ pub(super) fn has_ended() -> bool {
     }
 }
 
-/// What lies on our stdin before anything is read.
+/// State of stdin before anything is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// A person at a terminal.
     Terminal,
-    /// Bytes that nobody has read yet.
+    /// Unread bytes.
     Bytes,
-    /// Nothing, or nothing yet.
+    /// No bytes, or none yet.
     Nothing,
 }
 
-/// Looks at our stdin without reading it.
-#[must_use]
+/// Examines stdin without reading it.
 pub fn waiting() -> Waiting {
     let stdin = rustix::stdio::stdin();
     if rustix::termios::isatty(stdin) {
@@ -86,7 +83,7 @@ pub fn waiting() -> Waiting {
         && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
     {
         let at = rustix::fs::tell(stdin).unwrap_or_default();
-        // A loop that reads a list has its place in the file: the rest is the loop's.
+        // A shell loop that reads a list has its position in the file: the rest belongs to the loop.
         return if at == 0 && at < u64::try_from(stat.st_size).unwrap_or_default() {
             Waiting::Bytes
         } else {

@@ -1,4 +1,4 @@
-//! The inputs of a command that reads one after another: our stdin, or the files of its command line.
+//! Inputs of a command that reads one after another: stdin, or the files of its command line.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -10,25 +10,20 @@ use rustix::fs::FileType;
 use super::many::{self, Input};
 use crate::stage::STDIN;
 
-/// At least one input, in the order in which they are read.
+/// At least one input, in reading order.
 pub struct Inputs {
     now: Input,
-    /// The first one's name has not been taken yet.
+    /// Name of the current input, until it is taken.
     name: Option<String>,
     rest: VecDeque<(String, Input)>,
 }
 
 impl Inputs {
-    /// Our stdin alone.
-    #[must_use]
     pub fn stdin() -> Self {
         Self { now: many::stdin(), name: None, rest: VecDeque::new() }
     }
 
-    /// The files of a command line, `-` for our stdin; our stdin if there are none. All are opened before any is read.
-    ///
-    /// # Errors
-    /// A message for the user: which file cannot be opened and why, or which must not be read.
+    /// Opens the files of a command line, `-` for stdin; stdin if there are none. All are opened before any is read.
     pub fn open(paths: &[OsString]) -> Result<Self, String> {
         if paths.iter().filter(|path| *path == "-").count() > 1 {
             return Err("stdin (-) can be read only once".to_owned());
@@ -58,12 +53,12 @@ impl Inputs {
         self.now.fd()
     }
 
-    /// The name of the input that comes now, once; `None` for our stdin where no file was named.
+    /// Name of the current input, once; `None` for stdin where no file was named.
     pub(super) fn take_name(&mut self) -> Option<String> {
         self.name.take()
     }
 
-    /// Goes on to the next input; `false` if this was the last.
+    /// Advances to the next input; `false` if this was the last.
     pub(super) fn next(&mut self) -> bool {
         let Some((name, input)) = self.rest.pop_front() else {
             return false;
@@ -72,7 +67,7 @@ impl Inputs {
         true
     }
 
-    /// True if nobody writes to them while we read: they are files, named on the command line.
+    /// True if all inputs are regular files named on the command line.
     pub(super) fn are_at_rest(&self) -> bool {
         let all = std::iter::once(&self.now).chain(self.rest.iter().map(|(_, input)| input));
         let is_file = |fd| {
@@ -83,7 +78,7 @@ impl Inputs {
     }
 }
 
-/// True if what we write to a file would come back as input.
+/// True if the output file is the input, too.
 fn is_our_output(fd: BorrowedFd<'_>) -> bool {
     let (Ok(input), Ok(output)) =
         (rustix::fs::fstat(fd), rustix::fs::fstat(rustix::stdio::stdout()))

@@ -1,5 +1,6 @@
-//! The delivery ledger on disk: SQLite with a write-ahead log that reaches the disk before a commit returns, one writer,
-//! and a hash in every row. After a write that failed nothing is written or sent any more: what the disk holds is not known.
+//! The delivery ledger on disk (an outbox): SQLite with a write-ahead log that is synced before a commit returns, one
+//! writer, and a hash in every row. After a failed write nothing is written or sent any more, because the state on disk
+//! is unknown.
 
 mod driver;
 mod look;
@@ -17,72 +18,50 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, bail};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::ledger::{Change, RowHead};
+use crate::ledger::Change;
 use crate::sink;
-use crate::time::Time;
 
 pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
 pub use look::{Look, Lookup, Tally};
 pub use planning::{Line, Passing, Planned, Planning};
 
-/// An open ledger that nobody else can write to.
+/// An open ledger, locked for this process.
 pub struct Store {
     db: Connection,
-    path: PathBuf,
+    pub path: PathBuf,
     _lock: File,
-    /// The highest position that was given.
+    /// Highest position in use.
     last: u64,
-    /// Numbers and addresses of the sinks.
+    /// Numbers and addresses of the sinks, by number.
     sinks: Vec<(i64, String)>,
-    /// Rows that are not what was written, in words for a person.
-    damage: Vec<String>,
+    /// Damaged rows, which are never sent, as messages.
+    pub damage: Vec<String>,
     broken: Option<String>,
 }
 
-/// An open ledger, for whoever plans and for every sink's driver.
+/// A ledger shared by the planner and the drivers of all sinks.
 #[derive(Clone)]
 pub struct Shared(Arc<Mutex<Store>>);
 
 impl Shared {
-    /// Shares a ledger.
-    #[must_use]
     pub fn new(store: Store) -> Self {
         Self(Arc::new(Mutex::new(store)))
     }
 
-    /// The ledger, for a moment.
     pub fn lock(&self) -> MutexGuard<'_, Store> {
-        // A thread that died while it held it left no open transaction behind: that is rolled back.
+        // A transaction of a thread that panicked is rolled back.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store {
-    /// Opens the ledger at `path`, or makes it: takes its lock, holds its pages and rows against their checks, and writes
-    /// to it once, so that a ledger that cannot be written is known before anything is sent.
-    ///
-    /// # Errors
-    /// That it is in use, is no ledger, is damaged beyond single rows, or cannot be written.
+    /// Opens or creates the ledger at `path`: locks it, verifies pages and rows, and writes to it once, so that a
+    /// failure is known before anything is sent.
     pub fn open(path: &Path) -> Result<Self> {
         open::open(path)
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What of it is not what was written: such rows are never sent.
-    #[must_use]
-    pub fn damage(&self) -> &[String] {
-        &self.damage
-    }
-
-    /// The number of the sink with this address.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Number of the sink with this address.
     pub fn sink(&mut self, address: &str) -> Result<i64> {
         if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
             return Ok(*number);
@@ -95,22 +74,17 @@ impl Store {
         Ok(number)
     }
 
-    /// As [`Store::sink`], for a sink that the ledger may know by another address until now: the first of `others` that is
-    /// there has this address from then on.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// As [`Store::sink`]; renames the first of `others` that the ledger knows to this address.
     pub fn sink_of(&mut self, address: &str, others: &[String]) -> Result<i64> {
         let known = |address: &str| self.sinks.iter().position(|(_, a)| a == address);
         let found = others.iter().find_map(|other| known(other));
         match (known(address), found) {
-            (None, Some(at)) => report::rename(self, at, address),
+            (None, Some(at)) => self.rename(at, address),
             _ => self.sink(address),
         }
     }
 
-    /// True if this file is the ledger or one of those that belong to it.
-    #[must_use]
+    /// True if this file is the ledger or one of its companions.
     pub fn owns(&self, path: &Path) -> bool {
         let ledger = sink::canonical(&self.path).unwrap_or_else(|_| self.path.clone());
         let place = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
@@ -121,10 +95,7 @@ impl Store {
         })
     }
 
-    /// What was sent to this sink: a digest of the id and of what it stands for.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Digests of the deliveries sent to this sink.
     pub fn sent(&self, sink: i64) -> Result<HashSet<Digest>> {
         let mut found = self.db.prepare_cached(
             "SELECT id, content FROM delivery WHERE sink = ?1 AND state = 'sent'",
@@ -138,10 +109,7 @@ impl Store {
         Ok(all)
     }
 
-    /// The streams of which something is open at this sink, oldest first.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Streams with open deliveries at this sink, oldest first.
     pub fn open_streams(&self, sink: i64) -> Result<Vec<String>> {
         let mut found = self.db.prepare_cached(
             "SELECT stream FROM delivery WHERE sink = ?1 AND open = 1 GROUP BY stream ORDER BY min(position)",
@@ -150,79 +118,24 @@ impl Store {
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// At most `most` open rows of a stream behind a position, in order; fewer are all there are. What is damaged is said
-    /// once and left out.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn load(
-        &mut self,
-        sink: i64,
-        stream: &str,
-        after: u64,
-        most: usize,
-    ) -> Result<Vec<RowHead>> {
-        report::load(self, sink, stream, after, most)
-    }
-
     /// Makes transitions durable, all or none.
-    ///
-    /// # Errors
-    /// Those of the disk, after which nothing can be written.
     pub fn apply(&mut self, changes: &[Change]) -> Result<()> {
         self.begin(changes, &[]).map(drop)
     }
 
-    /// Makes the transitions of what has ended and of what now begins durable together. The ids and lines of the latter,
-    /// read and checked in the same transaction; `None` where the row is not what was thought, and must not be sent.
-    ///
-    /// # Errors
-    /// As [`Store::apply`].
-    pub fn begin(
-        &mut self,
-        ended: &[Change],
-        begins: &[Change],
-    ) -> Result<Vec<Option<(String, String)>>> {
-        report::begin(self, ended, begins)
-    }
-
-    /// Ids, lines and notes of rows, checked; `None` where one is damaged.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
-        report::read(self, positions)
-    }
-
-    /// How many deliveries at this sink are open.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Number of open deliveries at this sink.
     pub fn owed(&self, sink: i64) -> Result<u64> {
         let mut count =
             self.db.prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
-        let owed: i64 = count.query_row([sink], |row| row.get(0))?;
-        Ok(u64::try_from(owed).unwrap_or_default())
+        Ok(rows::to_u64(count.query_row([sink], |row| row.get(0))?))
     }
 
-    /// Why the oldest open delivery at this sink that has been tried was not sent, as the sink gave it.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Note of the oldest open delivery at this sink that was tried.
     pub fn reason(&self, sink: i64) -> Result<Option<String>> {
         let mut found = self.db.prepare_cached(
             "SELECT note FROM delivery WHERE sink = ?1 AND open = 1 AND note <> '' ORDER BY position LIMIT 1",
         )?;
         Ok(found.query_row([sink], |row| row.get(0)).optional()?)
-    }
-
-    /// Lets failed and unknown deliveries be sent again (`Planned`), or lets them be so that what follows them goes on
-    /// (`Unknown`). How many there were.
-    ///
-    /// # Errors
-    /// As [`Store::apply`].
-    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
-        report::resolve(self, now, which, to)
     }
 
     fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -236,7 +149,7 @@ impl Store {
             Ok(done)
         });
         done.map_err(|e| {
-            // A commit that failed may be on the disk or not, and asking again would not tell (fsync says it once).
+            // A failed commit may be on disk or not, and a second fsync would not tell.
             self.broken = Some(format!("cannot be written, so nothing more is sent: {e:#}"));
             e.context(format!(
                 "the ledger {} cannot be written: nothing more is sent; make room or mend the disk and run it again",
@@ -246,30 +159,27 @@ impl Store {
     }
 }
 
-/// What an id and what it stands for come to, short.
+/// Digest of a delivery id and its content.
 pub type Digest = [u8; 16];
 
-/// The digest of an id and of what it stands for.
-#[must_use]
 pub fn digest(id: &str, content: &[u8]) -> Digest {
     let all = crate::ledger::content(&[id, &format!("{content:?}")]);
     std::array::from_fn(|n| all[n])
 }
 
-/// Of which deliveries a person has decided.
+/// Deliveries selected by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
     /// All that failed or are in doubt.
     All,
-    /// Those with these ids.
     Ids(&'a [String]),
 }
 
-/// What a person has decided of deliveries that wait.
+/// Decision about deliveries that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolve {
-    /// They are not there: send them.
+    /// They did not arrive: send them.
     Retry,
-    /// They are there, or may be missing: never send them.
+    /// They arrived, or may be missing: never send them.
     Forget,
 }

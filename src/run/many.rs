@@ -1,5 +1,4 @@
-//! The loop of merge: many inputs and one output, waited for at one place. A blocked input delays no other; a slow reader
-//! holds back all of them.
+//! Loop of merge: many inputs and one output. A blocked input delays no other; a slow reader holds back all.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,7 +17,8 @@ use signal_hook::consts::SIGPIPE;
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, warn_user};
+use super::output::{Output, report_write, warn_user};
+use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use super::tree;
 use crate::exit::Exit;
@@ -26,29 +26,23 @@ use crate::merge::Merge;
 use crate::stage::Io;
 use crate::time::Time;
 
-/// Events that may wait for a slow reader before the inputs are left unread, in bytes.
+/// Output that may wait for a slow reader before the inputs are left unread, in bytes.
 const MAX_PENDING: usize = 256 << 10;
 
-/// How long the others wait for the end of a line too long to look at; then it is cut where they have something to say.
+/// Time that other inputs wait for the end of an overlong line before it is cut.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// One input: a descriptor of our own, or our stdin as it is.
+/// An input: an owned descriptor, or stdin.
 #[derive(Debug)]
 pub struct Input(Option<OwnedFd>);
 
-/// Our stdin.
-#[must_use]
 pub fn stdin() -> Input {
     Input(None)
 }
 
-/// Opens a file, a FIFO or a process substitution (`/dev/fd/N`). It does not wait for a FIFO's writer.
-///
-/// # Errors
-/// Those of `open(2)`, and that it is a folder.
+/// Opens a file, a FIFO or a process substitution (`/dev/fd/N`), without waiting for a FIFO's writer.
 pub fn open(path: &Path) -> io::Result<Input> {
-    // A FIFO without a writer is opened at once and becomes readable when one comes. The description is our own, also
-    // that of a `/dev/fd/N`: nobody else finds it non-blocking.
+    // A FIFO without a writer opens at once and becomes readable later. The new description affects no other process.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
     let stat = rustix::fs::fstat(&fd)?;
@@ -58,10 +52,7 @@ pub fn open(path: &Path) -> io::Result<Input> {
     Ok(Input(Some(fd)))
 }
 
-/// Starts one agent of several: `program` with `args`, its number from 1 in `SPILE_INDEX`, its stdout as an input.
-///
-/// # Errors
-/// That it cannot be started.
+/// Starts one of several agents, its number from 1 in `SPILE_INDEX`, its stdout as an input.
 pub fn start(program: &Path, args: &[OsString], number: u16) -> io::Result<(Child, Input)> {
     let mut child = Command::new(program)
         .args(args)
@@ -81,12 +72,10 @@ impl Input {
         }
     }
 
-    /// True if it is our stdin.
     pub(super) fn is_stdin(&self) -> bool {
         self.0.is_none()
     }
 
-    /// A descriptor that can go elsewhere.
     pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
         match self.0 {
             Some(own) => Ok(own),
@@ -101,11 +90,8 @@ impl From<OwnedFd> for Input {
     }
 }
 
-/// Merges `inputs`, in the order of the sources of `merge`, into our stdout. `children` are those that we started and
-/// whose outputs are among the inputs: they are told to stop when we are, and their statuses count.
-///
-/// # Errors
-/// That the loop itself cannot wait.
+/// Merges `inputs`, in the order of the sources of `merge`, into stdout. `children` are agents started for it: they
+/// receive its signals, and their statuses count.
 pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Result<Exit> {
     let mut many = Many::new(merge, inputs, children)?;
     many.run()?;
@@ -114,7 +100,7 @@ pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Resu
 
 struct Many<'a> {
     merge: &'a mut Merge,
-    /// `None`: it has ended.
+    /// `None` once ended.
     inputs: Vec<Option<Input>>,
     widened: Vec<bool>,
     children: Vec<Child>,
@@ -126,11 +112,10 @@ struct Many<'a> {
     reader_gone: bool,
     cannot_write: bool,
     said_end: bool,
-    /// The last input whose long line the others had to wait for.
+    /// Last input whose long line held up the others.
     last_favoured: Option<usize>,
 }
 
-/// What a wait has found ready.
 #[derive(Default)]
 struct Ready {
     signal: bool,
@@ -185,7 +170,6 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// Waits for whatever comes first.
     fn wait(&mut self) -> Result<Ready> {
         let now = self.clock.now();
         let awaited = self.favoured(now);
@@ -193,43 +177,33 @@ impl<'a> Many<'a> {
         let awaited_until = awaited.filter(|_| !held_back).map(|(_, until)| until);
         let timeout =
             awaited_until.into_iter().chain(self.deadline()).min().map(|at| at.since(now));
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        let out_events = match self.output.pending() {
-            0 => PollFlags::empty(),
-            _ => PollFlags::OUT,
-        };
         let mut fds = Vec::with_capacity(self.inputs.len() + 2);
         fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
+        fds.push(self.output.poll_fd());
         let live = self.inputs.iter().enumerate().filter_map(|(n, input)| {
             let welcome = !held_back && awaited.is_none_or(|(only, _)| only == n);
             input.as_ref().filter(|_| welcome).map(|input| (n, input))
         });
         let (numbers, inputs): (Vec<usize>, Vec<&Input>) = live.unzip();
         fds.extend(inputs.iter().map(|input| PollFd::from_borrowed_fd(input.fd(), PollFlags::IN)));
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
-        }
+        polling::wait(&mut fds, timeout).context("cannot wait for input")?;
         self.clock.follow();
         let mut events = fds.iter().map(PollFd::revents);
         let signal = events.next().is_some_and(|events| !events.is_empty());
-        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
-        let reader_gone = events.next().is_some_and(|events| events.intersects(gone));
+        let reader_gone = events.next().is_some_and(|events| events.intersects(GONE));
         let ready = numbers.into_iter().zip(events).filter(|(_, events)| !events.is_empty());
         Ok(Ready { signal, reader_gone, inputs: ready.map(|(n, _)| n).collect() })
     }
 
-    /// The input whose line, too long to look at, is not to be cut yet.
+    /// Input whose overlong line is not to be cut yet, and until when.
     fn favoured(&self, now: Time) -> Option<(usize, Time)> {
         let (input, since) = self.merge.holder()?;
         let until = since + PATIENCE;
         (now < until).then_some((input, until))
     }
 
-    /// Reads once from each input that is ready.
     fn read(&mut self, mut ready: Vec<usize>, buf: &mut [u8]) {
-        // Those behind the one that was last favoured come first, so that it cannot keep the others waiting for ever.
+        // Round robin behind the last favoured input, so that it cannot starve the others.
         let behind = ready.iter().position(|n| Some(*n) > self.last_favoured);
         ready.rotate_left(behind.unwrap_or_default());
         if let Some((only, _)) = self.favoured(self.clock.now()) {
@@ -280,11 +254,11 @@ impl<'a> Many<'a> {
             let job = self.live().any(|input| tree::is_fed_by_job(input.fd()));
             self.stopping.request(now, signal, || job);
             match Signal::from_named_raw(signal) {
-                // It has reached our children too if it was meant for our job; twice is one request to them.
+                // It has reached the children, too, if it was sent to the job; a second one is harmless.
                 Some(signal @ (Signal::INT | Signal::HUP)) => {
                     self.pass_on(signal);
-                    // Whoever writes into a pipe of ours has something to say after that, and so have our children. Of
-                    // files, and of FIFOs that nobody of our job writes, we are the source.
+                    // The upstream of a pipe and the children have output left. Files, and FIFOs that no process of
+                    // this job writes, are left at once.
                     let person = rustix::termios::isatty(rustix::stdio::stdin());
                     let filter = self.live().any(Input::is_stdin) && !person;
                     if !job && !filter && self.children.is_empty() {
@@ -296,13 +270,12 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// When nothing more is to be read. Children are heard to their end.
+    /// End of reading. Children are read to their end.
     fn deadline(&self) -> Option<Time> {
         let reads = self.children.is_empty() && self.live().next().is_some();
         self.stopping.deadline().filter(|_| reads)
     }
 
-    /// The inputs that have not ended.
     fn live(&self) -> impl Iterator<Item = &Input> {
         self.inputs.iter().flatten()
     }
@@ -311,7 +284,7 @@ impl<'a> Many<'a> {
         self.inputs.fill_with(|| None);
     }
 
-    /// Tells our children.
+    /// Sends a signal to the children.
     fn pass_on(&self, signal: Signal) {
         for child in &self.children {
             let _ = kill_process(Pid::from_child(child), signal);
@@ -329,26 +302,16 @@ impl<'a> Many<'a> {
     fn write(&mut self) {
         warn_user(&self.io.err);
         self.io.err.clear();
-        if self.io.out.is_empty() && self.output.pending() == 0 {
-            return;
-        }
-        self.output.push(&mut self.io.out);
-        self.io.out.clear();
-        // One huge line must not keep its memory for good.
-        self.io.out.shrink_to(1 << 20);
-        if let Err(e) = self.output.flush_some() {
-            if e.kind() != io::ErrorKind::BrokenPipe {
-                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
-                self.cannot_write = true;
-            }
+        if let Err(e) = self.output.send(&mut self.io.out) {
+            self.cannot_write |= report_write(&e);
             self.lose_reader();
         }
     }
 
-    /// Waits for the children's ends and weighs all.
+    /// Waits for the children and combines all statuses.
     fn exit(mut self) -> Exit {
         let mut exit = self.merge.exit();
-        // Agents that we have stopped for it say nothing of their own.
+        // Agents that merge stopped for it do not count.
         let unwritten = if self.children.is_empty() { exit } else { Exit::Success };
         for child in &mut self.children {
             if let Ok(status) = child.wait() {

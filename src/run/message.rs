@@ -1,32 +1,31 @@
-//! What wrap and the guardian say to each other: a letter and a number, eight bytes.
+//! Messages between wrap and the guardian: a letter and a number, eight bytes.
 
 use rustix::process::WaitStatus;
 
-/// The length of a message in bytes.
+/// Length of a message in bytes.
 pub(super) const SIZE: usize = 8;
 
-/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The guardian: the agent runs with this process id.
+    /// From the guardian: the agent runs with this process id.
     Started(i32),
-    /// The guardian: the agent could not be started, with this errno.
+    /// From the guardian: the agent could not be started, with this errno.
     NotStarted(i32),
-    /// The guardian: the agent has exited with this status.
+    /// From the guardian: the agent exited with this status.
     Exited(i32),
-    /// The guardian: the agent has died of this signal.
+    /// From the guardian: the agent died of this signal.
     Died(i32),
-    /// The guardian: the agent was stopped by this signal, and not because wrap said so.
+    /// From the guardian: the agent was stopped by this signal, not by an order.
     Stopped(i32),
-    /// The guardian: the agent that was stopped goes on.
+    /// From the guardian: the stopped agent continues.
     Continued,
-    /// The guardian: one more order has come and is obeyed.
+    /// From the guardian: an order was carried out.
     Obeyed,
-    /// The guardian: this process cannot be killed by us, and still runs.
+    /// From the guardian: this process cannot be killed and still runs.
     Left(i32),
-    /// Wrap: send this signal to the agent's process group.
+    /// From wrap: send this signal to the agent's process group.
     Signal(i32),
-    /// Wrap: kill every process there is.
+    /// From wrap: kill every process below the guardian.
     KillTree,
 }
 
@@ -41,7 +40,6 @@ impl From<WaitStatus> for Message {
 }
 
 impl Message {
-    /// As it goes through the socket.
     pub(super) fn bytes(self) -> [u8; SIZE] {
         let (letter, number) = match self {
             Message::Started(pid) => (b'P', pid),
@@ -78,7 +76,7 @@ impl Message {
     }
 }
 
-/// Bytes to messages.
+/// Decoder of the byte stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     held: Vec<u8>,
@@ -89,7 +87,6 @@ impl Reader {
         self.held.extend_from_slice(bytes);
     }
 
-    /// The next whole message.
     pub(super) fn next(&mut self) -> Option<Message> {
         while let Some(bytes) = self.held.first_chunk::<SIZE>().copied() {
             self.held.drain(..SIZE);

@@ -1,4 +1,4 @@
-//! One run at a time for a key: a lock that the kernel drops with the last process that holds it, however it ends.
+//! Mutual exclusion of runs by key: a file lock that the kernel releases with the last process that holds it.
 
 use std::fmt;
 use std::fs::File;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
-/// The longest name of a lock file; a longer key is refused. In bytes.
+/// Longest name of a lock file, in bytes; a longer key is refused.
 const MAX_NAME: usize = 200;
 
-/// Another run holds the lock.
+/// Error: another run holds the lock.
 #[derive(Debug)]
 pub struct Taken {
     key: String,
@@ -31,10 +31,7 @@ impl fmt::Display for Taken {
 
 impl std::error::Error for Taken {}
 
-/// Takes the lock of `key` for as long as the file is open, here or in a process that inherits it.
-///
-/// # Errors
-/// [`Taken`] if another run holds it, or that there is no folder for it that is ours alone.
+/// Locks `key` for as long as the file is open, here or in a process that inherits it; [`Taken`] if another run has it.
 pub fn lock(key: &str) -> Result<File> {
     let path = runtime_folder()?.join(name(key)?);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -50,13 +47,13 @@ pub fn lock(key: &str) -> Result<File> {
         }
         Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
     }
-    // Only so that the message above can name us.
+    // Names this process in the message above.
     let _ = file.set_len(0);
     let _ = (&file).write_all(format!("{}\n", std::process::id()).as_bytes());
     Ok(file)
 }
 
-/// The key as a file name: what could mean something to a path is written as `%XX`.
+/// File name of a key; characters with a meaning in a path become `%XX`.
 fn name(key: &str) -> Result<String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     let mut name = String::from("once-");
@@ -73,14 +70,11 @@ fn name(key: &str) -> Result<String> {
     Ok(name)
 }
 
-/// The longest path of the folder, in bytes: that of a socket in it fits into 107.
+/// Longest path of the folder in bytes: a socket in it fits into 107.
 const MAX_FOLDER: usize = 77;
 
-/// The folder for what only this user's running processes need, made if it is not there: in XDG_RUNTIME_DIR, else, also
-/// where that one cannot be used, in TMPDIR, else in /tmp.
-///
-/// # Errors
-/// Why the first of them cannot be used, if none can.
+/// Folder for sockets and locks of this user, created if missing: in XDG_RUNTIME_DIR, or if that is unusable in TMPDIR,
+/// or in /tmp. The error is that of the first.
 pub(super) fn runtime_folder() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|f| f.is_absolute());
@@ -96,7 +90,6 @@ pub(super) fn runtime_folder() -> Result<PathBuf> {
     Err(first.unwrap_or_else(|| anyhow!("there is no folder for it")))
 }
 
-/// Makes our folder in `base`.
 fn make(base: &Path, uid: u32) -> Result<PathBuf> {
     let ours = base.join("spile");
     if ours.as_os_str().len() > MAX_FOLDER {
@@ -114,7 +107,7 @@ fn make(base: &Path, uid: u32) -> Result<PathBuf> {
     Ok(ours)
 }
 
-/// In a folder for everybody somebody else could have made it first.
+/// Refuses a folder that another user may have made.
 fn must_be_ours(folder: &Path, uid: u32) -> Result<()> {
     let found = std::fs::symlink_metadata(folder)
         .with_context(|| format!("cannot look at {}", folder.display()))?;

@@ -1,5 +1,7 @@
-//! Writing: all of a buffer to our stdout, or as much of it as fits now, and warnings to stderr.
+//! Writing to stdout, blocking or not, and warnings on stderr.
 
+use std::fmt::Display;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,20 +14,17 @@ use signal_hook::consts::SIGPIPE;
 use crate::exit::Exit;
 use crate::term::marks::without_commands;
 
-/// What a blocking write to a pipe takes without blocking once the pipe is writable (POSIX's PIPE_BUF on Linux).
+/// Bytes that a blocking write to a writable pipe takes without blocking (POSIX's PIPE_BUF on Linux).
 const SURE: usize = 4096;
 
-/// Writes all of `bytes`, waiting as long as it takes.
-///
-/// # Errors
-/// Those of `write(2)`; `BrokenPipe` if the reader has gone.
+/// Writes all of `bytes`, however long that blocks.
 pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(n) => bytes = &bytes[n..],
             Err(Errno::INTR) => {}
-            // Node makes descriptors non-blocking that it shares with us.
+            // Node makes descriptors non-blocking that it shares with its children.
             Err(Errno::AGAIN) => {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
             }
@@ -35,19 +34,16 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
-/// Prints a command's own output to stdout: success, death by SIGPIPE if the reader has gone, or 73.
+/// Prints a command's own output: success, death by SIGPIPE if the reader has gone, or 73.
 pub fn print(bytes: &[u8]) -> Exit {
     match write_all(rustix::stdio::stdout(), bytes) {
         Ok(()) => Exit::Success,
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Signal(SIGPIPE),
-        Err(e) => {
-            warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
-            Exit::CannotWrite
-        }
+        Err(e) if report_write(&e) => Exit::CannotWrite,
+        Err(_) => Exit::Signal(SIGPIPE),
     }
 }
 
-/// Tells a person something on stderr. That it cannot be told is no reason to stop.
+/// Writes a message to stderr; a failure to do so is ignored.
 pub fn warn_user(bytes: &[u8]) {
     if !bytes.is_empty() {
         // A message may quote an agent, and stderr may be a CI system's log.
@@ -56,8 +52,8 @@ pub fn warn_user(bytes: &[u8]) {
     }
 }
 
-/// True if our stdout was closed when the process started. Rust's runtime opens /dev/null in its place before `main`, where
-/// all would be lost in silence.
+/// True if stdout was closed at the start of the process. Rust's runtime replaces it by /dev/null before `main`, where
+/// the output would be lost without an error.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before Rust's runtime.
@@ -73,7 +69,36 @@ extern "C" fn look_at_stdout() {
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
 static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
 
-/// If our stdout was closed, every write to it fails from here on.
+/// Prints `spile: TEXT` to stderr.
+pub fn warn(text: impl Display) {
+    warn_user(format!("spile: {text}\n").as_bytes());
+}
+
+/// Reports a failed write to stdout; `false` if only the reader has gone.
+pub(super) fn report_write(e: &io::Error) -> bool {
+    let broken = e.kind() != io::ErrorKind::BrokenPipe;
+    if broken {
+        warn(format_args!("cannot write to stdout: {e}"));
+    }
+    broken
+}
+
+/// Duplicate of the descriptor that `/dev/stdout`, `/dev/stderr` or `/dev/fd/N` names; `None` for any other path.
+pub fn open_descriptor(path: &str) -> Option<io::Result<File>> {
+    let fd: i32 = match path {
+        "/dev/stdout" => 1,
+        "/dev/stderr" => 2,
+        _ => path.strip_prefix("/dev/fd/")?.parse().ok()?,
+    };
+    if fd < 0 {
+        return Some(Err(Errno::BADF.into()));
+    }
+    // SAFETY: nothing is closed through the borrow, and a descriptor that is not open is an error of `dup`.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    Some(borrowed.try_clone_to_owned().map(File::from))
+}
+
+/// Makes every write to stdout fail if it was closed at the start.
 pub fn ensure_stdout() {
     if CLOSED.load(Ordering::Relaxed)
         && let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())
@@ -82,17 +107,17 @@ pub fn ensure_stdout() {
     }
 }
 
-/// Our stdout for a loop that must not block in it.
+/// Stdout of a loop that must not block in it.
 pub(super) struct Output {
     own: Option<OwnedFd>,
-    /// Bytes that one write takes without blocking, or that no write blocks for long.
+    /// Largest write that does not block, or not for long.
     most: usize,
     pending: Vec<u8>,
     written: usize,
 }
 
 impl Output {
-    /// A description of our own of the pipe or terminal behind stdout, so that making it non-blocking harms nobody else.
+    /// Reopens a pipe or terminal behind stdout, so that making it non-blocking affects no other process.
     pub(super) fn open() -> Self {
         let stdout = rustix::stdio::stdout();
         let kind = rustix::fs::fstat(stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -118,9 +143,26 @@ impl Output {
         }
     }
 
-    /// Bytes that wait to be written.
+    /// Polled for room while bytes wait, and always for a reader that has gone.
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
+        let events = if self.pending() > 0 { PollFlags::OUT } else { PollFlags::empty() };
+        PollFd::from_borrowed_fd(self.fd(), events)
+    }
+
     pub(super) fn pending(&self) -> usize {
         self.pending.len() - self.written
+    }
+
+    /// Queues `bytes`, which are empty then, and writes what the reader takes now.
+    pub(super) fn send(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if bytes.is_empty() && self.pending() == 0 {
+            return Ok(());
+        }
+        self.push(bytes);
+        bytes.clear();
+        // One huge line must not keep its memory for good.
+        bytes.shrink_to(1 << 20);
+        self.flush_some()
     }
 
     pub(super) fn push(&mut self, bytes: &mut Vec<u8>) {
@@ -131,13 +173,13 @@ impl Output {
         }
     }
 
-    /// Writes as much of `bytes` as the reader takes now and keeps the rest.
+    /// Writes as much of `bytes` as the reader takes now and queues the rest.
     pub(super) fn offer(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.pending() > 0 {
             self.pending.extend_from_slice(bytes);
             return Ok(());
         }
-        // What is no pipe or terminal of our own might block for long: that only after a poll.
+        // A shared descriptor might block: it is written only after a poll.
         let ready = self.most == usize::MAX;
         let written = match rustix::io::write(self.fd(), if ready { bytes } else { &[] }) {
             Ok(n) => n,
@@ -148,7 +190,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what the reader takes now; call it when the descriptor is writable.
+    /// Writes what the reader takes now. For a writable descriptor.
     pub(super) fn flush_some(&mut self) -> io::Result<()> {
         let rest = &self.pending[self.written..];
         let len = rest.len().min(self.most);

@@ -1,4 +1,4 @@
-//! Programs as files: our own, the one behind a command's name, and why the system refused to start it.
+//! Programs as files: this one, the one behind a command's name, and why the system refused to start it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use crate::exit::Exit;
 
-/// So much of a file is looked at to see what it is, in bytes; the kernel looks at 256.
+/// Bytes read from the start of a program; the kernel reads 256.
 const HEAD: u64 = 256;
 
-/// The file of this very program. Also where there is no /proc, and after the file was replaced.
+/// Path of this program; also without /proc, and after the file was replaced.
 pub fn own() -> PathBuf {
     let linked = Path::new("/proc/self/exe");
     match std::env::current_exe() {
@@ -27,12 +27,11 @@ pub fn own() -> PathBuf {
     }
 }
 
-/// A command's name for people.
 pub(super) fn shown(name: &OsStr) -> String {
     if name.is_empty() { "the command ''".into() } else { name.display().to_string() }
 }
 
-/// The executable file that a command's name stands for, by PATH as `execvp` reads it.
+/// Executable of a command's name, by PATH as `execvp` reads it.
 pub(super) fn find(name: &OsStr) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') {
         return Path::new(name).exists().then(|| name.into());
@@ -77,7 +76,7 @@ pub(super) fn refused(name: &OsStr, error: &io::Error) -> (Exit, String) {
     }
 }
 
-/// Why a file that is there was "not found": what it needs to run is not.
+/// Reason for "not found" of a file that exists: its interpreter or loader is missing.
 fn interpreter(file: &Path) -> Option<String> {
     let head = head(file)?;
     let Some(line) = head.strip_prefix(b"#!") else {

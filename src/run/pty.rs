@@ -1,4 +1,4 @@
-//! A pseudo terminal for an agent: the master is ours, the other side is its stdin, stdout and stderr.
+//! Pseudo terminal of an agent: spile holds the master, the agent has the slave as stdin, stdout and stderr.
 
 use std::ffi::CString;
 use std::io;
@@ -14,22 +14,18 @@ use rustix::termios::{
     tcsetwinsize,
 };
 
-/// Both sides of a pseudo terminal.
 #[derive(Debug)]
 pub(super) struct Pty {
-    /// Never blocks.
+    /// Non-blocking.
     pub master: OwnedFd,
-    /// The agent's side. It has to be closed here once the agent has it, or its output does not end.
+    /// Closed here once the agent has it: otherwise its output does not end.
     pub slave: OwnedFd,
     name: CString,
 }
 
 impl Pty {
-    /// A terminal of this size. It behaves like that of a person, if there is one; else it does not echo: what is fed
-    /// to the agent is not what it says.
-    ///
-    /// # Errors
-    /// That the system has no terminal left, or none at all.
+    /// Opens a terminal of this size with the modes of `like`, or without echo: input fed to the agent is no output of
+    /// it.
     pub(super) fn open(size: Winsize, like: Option<&Termios>) -> io::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::io::fcntl_setfd(&master, FdFlags::CLOEXEC)?;
@@ -55,18 +51,17 @@ impl Pty {
         Ok(Self { master, slave, name })
     }
 
-    /// Tells later what was typed and not read.
     pub(super) fn queue(&self) -> Queue {
         Queue(self.name.clone())
     }
 }
 
-/// What was typed at a terminal and waits for the agent.
+/// Input queue of a terminal: bytes that the agent has not read.
 #[derive(Debug)]
 pub(super) struct Queue(CString);
 
 impl Queue {
-    /// True if the agent has read all of it, ends of files included.
+    /// True if the agent has read all input, ends of files included.
     pub(super) fn is_empty(&self) -> bool {
         let Ok(side) = open_side(&self.0) else {
             return false;
@@ -81,29 +76,26 @@ fn open_side(name: &CString) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(name.as_c_str(), flags, Mode::empty())?)
 }
 
-/// Makes the terminal at our stdin the controlling one of a session of our own. For a child before `exec`: it calls
-/// nothing that is not safe there.
+/// Makes the terminal at stdin the controlling one of a new session. Async-signal-safe, for a child before `exec`.
 pub(super) fn lead() -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
     Ok(())
 }
 
-/// Leaves the terminal of our session for a session of our own, and with it a process group. An agent that kept it without
-/// being in front could type there (TIOCSTI), and would be stopped for ever by reading from it. For a child before `exec`,
-/// too.
+/// Starts a new session without a terminal, and with it a process group. An agent that kept the terminal in the
+/// background could type there (TIOCSTI) and would be stopped by reading from it. For a child before `exec`.
 pub(super) fn leave_terminal() -> io::Result<()> {
     rustix::process::setsid()?;
     Ok(())
 }
 
-/// Makes our process group, of which we are the leader, the one that has the terminal at our stdin. For a child before
-/// `exec`, too.
+/// Makes the process group of this process the foreground group of the terminal at stdin. For a child before `exec`.
 pub(super) fn come_to_the_front() -> io::Result<()> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
     let mut old = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-    // A group in the background may do it only while this signal is blocked.
-    // SAFETY: both are valid places for a signal set, and the first is filled before it is read.
+    // SIGTTOU must be blocked for a background group to do this. SAFETY: both are valid places for a signal set, and
+    // the first is filled before it is read.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), libc::SIGTTOU);

@@ -1,4 +1,4 @@
-//! The raw recording of an agent: what it wrote and when, as NDJSON, so that it can be played again as the agent itself.
+//! Raw recording of an agent: its output with times, as NDJSON, so that it can be replayed as the agent itself.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,7 +12,6 @@ use crate::guard::Ended;
 use crate::sink::own;
 use crate::time::Time;
 
-/// A recording that is being written.
 #[derive(Debug)]
 pub struct Record {
     file: File,
@@ -21,13 +20,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Begins a recording of the command `argv`, without its secrets, at `path`, which others cannot read; what was there before is gone.
-    ///
-    /// # Errors
-    /// That the file cannot be written, or is not this user's.
+    /// Creates a recording at `path`, readable by this user alone; an existing file is truncated.
     pub fn create(now: Time, path: &Path, argv: &[String]) -> io::Result<Self> {
         let file = if path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") {
-            // What our caller has opened for it, as `>(gzip)` is.
+            // Descriptor opened by the caller, as for `>(gzip)`.
             File::options().write(true).open(path)?
         } else {
             own::open(path)?
@@ -44,7 +40,7 @@ impl Record {
         }
     }
 
-    /// The agent wrote `bytes` to its stdout (`o`) or its stderr (`e`).
+    /// Records output of stdout (`o`) or stderr (`e`).
     pub(super) fn read(&mut self, now: Time, from: &str, bytes: &[u8]) {
         let data = match std::str::from_utf8(bytes) {
             Ok(text) => json!(text),
@@ -53,19 +49,19 @@ impl Record {
         self.line(&json!([self.millis(now), from, data]));
     }
 
-    /// The agent ended, with the status by which a shell knows it.
+    /// Records the exit, with the status that a shell reports.
     pub(super) fn exit(&mut self, now: Time, ended: Ended) {
         let ms = self.millis(now);
         let line = match ended {
             Ended::Exited(code) => json!([ms, "x", code]),
-            // A command can also exit with such a status: only this says that it died.
+            // Only the field tells a death by a signal from an exit with that status.
             Ended::Signalled(signal) => json!([ms, "x", 128 + signal, {"signal": signal}]),
             Ended::Eof => json!([ms, "x", 0]),
         };
         self.line(&line);
     }
 
-    /// Why the recording is not whole, if it is not.
+    /// Error that made the recording incomplete.
     pub(super) fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }

@@ -1,6 +1,7 @@
-//! The loop of replay: reads ahead a little, lets each part go when it is due, and waits for all there is at one place:
-//! sources, our reader, signals, keys and the next deadline.
+//! Loop of replay: reads ahead a little, releases each part when it is due, and polls sources, reader, signals, keys
+//! and deadlines.
 
+mod copy;
 mod follow;
 #[cfg_attr(not(feature = "http"), path = "replay/no_http.rs")]
 mod http;
@@ -13,7 +14,6 @@ mod unpack;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,65 +21,55 @@ use signal_hook::consts::{SIGPIPE, SIGTSTP};
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, warn_user};
+use super::output::{Output, report_write, warn_user};
 use super::signal::{ENDS, OnRepeat, Signals};
 use crate::exit::Exit;
-use crate::filter::pace::{Gap, Pace};
-use crate::filter::select;
+use crate::replay::pace::{Gap, Pace};
+use crate::replay::select;
 use crate::replay::{Begin, Mark, Options, Replay, To};
 use crate::stage::Io;
 use crate::time::Time;
 
+use copy::Trouble;
 use follow::Tail;
 use progress::Progress;
+use source::Reader;
 pub use source::Source;
-use source::{Reader, Trouble};
 use step::Stepping;
 
-/// How far is read ahead of what is due, in bytes.
+/// Bytes read ahead.
 const AHEAD: usize = 128 << 10;
 
-/// What may wait for a slow reader before nothing more is let go, in bytes.
+/// Output that may wait for a slow reader, in bytes.
 const MAX_PENDING: usize = 256 << 10;
 
-/// What is to be played, and how.
 pub struct Plan {
-    /// One after another.
     pub sources: Vec<Source>,
-    /// What of them, and in which way.
     pub options: Options,
-    /// How fast.
     pub pace: Pace,
-    /// Who says when.
     pub hand: Hand,
-    /// True if the last source may grow.
     pub follow: Follow,
-    /// How long nothing may come from a source before it counts as ended.
+    /// Silence after which a source counts as ended.
     pub idle: Option<Duration>,
 }
 
-/// What the end of the last source is.
+/// Meaning of the end of the last source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
-    /// The end.
     ToTheEnd,
-    /// All there is yet: what is appended to a file is played too, and a server is asked again.
+    /// No end: appended data is played, too, and a server is reconnected.
     Growing,
 }
 
-/// Who says when the next event leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hand {
-    /// The recording.
+    /// By recorded time.
     Recorded,
-    /// A person at the keys.
+    /// By keys of the user.
     Keys,
 }
 
-/// Plays recordings to our stdout; a raw one to stderr too.
-///
-/// # Errors
-/// That the loop itself cannot wait, or that there is no terminal for the keys.
+/// Plays recordings to stdout; a raw one to stderr, too.
 pub fn replay(mut plan: Plan) -> Result<Exit> {
     plan.options.watched = Progress::is_wanted();
     let mut player = Player::new(plan)?;
@@ -93,10 +83,10 @@ struct Player {
     waiting: VecDeque<Source>,
     reading: Option<Reader>,
     follow: Follow,
-    /// The file whose end has been reached and that may grow.
+    /// File that may grow.
     tail: Option<Tail>,
     idle: Option<Duration>,
-    /// When something last came.
+    /// Time of the last data.
     news: Time,
     output: Output,
     io: Io,
@@ -105,11 +95,10 @@ struct Player {
     pace: Pace,
     stepping: Option<Stepping>,
     progress: Progress,
-    /// True if somebody upstream still has something to say when we are interrupted.
+    /// True if an upstream has output left after an interrupt.
     upstream: bool,
-    /// True if nothing waits for its time any more.
+    /// True if the rest leaves without pauses.
     hurried: bool,
-    /// True if it ends before the recording does.
     quit: bool,
     widened: bool,
     dies_of: Option<i32>,
@@ -126,7 +115,7 @@ impl Player {
             }
         };
         let signals = if stepping.is_some() {
-            // Each of them would leave the terminal as nobody wants it.
+            // Each of them would leave the terminal in a wrong mode.
             Signals::catch(&[&ENDS[..], &[SIGTSTP]].concat(), OnRepeat::Report)
         } else {
             Signals::catch(&ENDS, OnRepeat::Default)
@@ -172,7 +161,7 @@ impl Player {
                 && self.replay.queue().is_empty()
                 && self.output.pending() == 0;
             if self.reader_gone || self.quit || nothing_left {
-                // A Ctrl-C ends our reader too, and must not pass for an end of its own.
+                // A Ctrl-C may have ended the reader, too: the signal counts first.
                 self.on_signals();
                 return Ok(());
             }
@@ -182,7 +171,7 @@ impl Player {
         }
     }
 
-    /// Begins the next source, at the place where what is wanted of it begins.
+    /// Opens the next source and seeks to the start of the selection.
     fn next_source(&mut self) {
         if self.replay.is_done() {
             self.waiting.clear();
@@ -227,7 +216,6 @@ impl Player {
         }
     }
 
-    /// One read of the source.
     fn read(&mut self, buf: &mut Vec<u8>) {
         let Some(reader) = &mut self.reading else {
             return;
@@ -244,7 +232,7 @@ impl Player {
                 let bytes = buf.get(..n).unwrap_or_default();
                 self.replay.on_bytes(bytes, &mut self.io);
                 if self.widened {
-                    // As much as such a pipe holds: fewer turns of the loop for the same bytes.
+                    // As much as a widened pipe holds.
                     buf.resize(input::PIPE, 0);
                 }
                 if self.replay.is_done() {
@@ -262,7 +250,7 @@ impl Player {
         self.end_source(trouble);
     }
 
-    /// Lets go what is due.
+    /// Releases the parts that are due.
     fn release(&mut self) {
         let now = self.clock.now();
         let mut left = None;
@@ -284,12 +272,12 @@ impl Player {
         }
     }
 
-    /// True if what was said before must be written first.
+    /// True if earlier output must be written first.
     fn is_held_back(&self, mark: &Mark) -> bool {
         let pending = self.output.pending() + self.io.out.len();
         match mark.to {
             To::Stdout => pending > MAX_PENDING,
-            // Both may go to the same place, and in their order.
+            // Both may go to the same terminal, in order.
             To::Stderr | To::End(_) => pending > 0,
         }
     }
@@ -320,19 +308,9 @@ impl Player {
             self.progress.aside(|| warn_user(&self.io.err));
             self.io.err.clear();
         }
-        if self.io.out.is_empty() && self.output.pending() == 0 {
-            return;
-        }
-        self.output.push(&mut self.io.out);
-        self.io.out.clear();
-        // One huge line must not keep its memory for good.
-        self.io.out.shrink_to(1 << 20);
-        if let Err(e) = self.output.flush_some() {
+        if let Err(e) = self.output.send(&mut self.io.out) {
             self.reader_gone = true;
-            if e.kind() != io::ErrorKind::BrokenPipe {
-                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
-                self.cannot_write = true;
-            }
+            self.cannot_write |= report_write(&e);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Small things that touch the world: a shell line, a pause, an id.
+//! Small impure helpers: a shell line, a pause, a stream id.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -10,10 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::exit::Exit;
 
-/// Runs a shell line in which `spile` is `me`.
-///
-/// # Errors
-/// That there is no shell.
+/// Runs a shell line with the folder of `me` first on the PATH.
 pub fn shell(line: &str, me: &Path) -> Result<Exit> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
@@ -32,8 +29,7 @@ pub fn shell(line: &str, me: &Path) -> Result<Exit> {
     })
 }
 
-/// True if our stdout is a terminal, and how wide it is in columns.
-#[must_use]
+/// True if stdout is a terminal, and its width in columns.
 pub fn terminal() -> (bool, Option<u16>) {
     let stdout = rustix::stdio::stdout();
     if !rustix::termios::isatty(stdout) {
@@ -43,8 +39,7 @@ pub fn terminal() -> (bool, Option<u16>) {
     (true, size.map(|size| size.ws_col).filter(|columns| *columns > 0))
 }
 
-/// Waits, for a command that is itself the source. `false`: our reader has gone meanwhile.
-#[must_use]
+/// Sleeps; `false` if the reader of stdout has gone meanwhile.
 pub fn pause(time: Duration) -> bool {
     let stdout = rustix::stdio::stdout();
     let until = Instant::now() + time;
@@ -59,8 +54,7 @@ pub fn pause(time: Duration) -> bool {
     }
 }
 
-/// An id for a run that was given none: the time in milliseconds and the process, in base 36.
-#[must_use]
+/// Generated stream id: the time in microseconds and the process id, in base 36.
 pub fn new_stream_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = u64::try_from(since.as_nanos()).unwrap_or_default();

@@ -1,54 +1,73 @@
-//! The loop of every command that reads one input after another: one blocking thread that reads a chunk, handles every complete line of it and
-//! writes all there is to say before it waits again.
+//! Blocking loop of the commands that read one input after another: each chunk is handled and its output written before
+//! the next wait.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::ops::{Deref, DerefMut};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::{SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
+use super::control::CancelFilter;
 use super::input::{self, Read};
 use super::inputs::Inputs;
-use super::output::{warn_user, write_all};
+use super::output::{report_write, warn_user, write_all};
+use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use super::tree;
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
-/// What the first SIGINT does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interrupt {
-    /// It is noted, and the process dies of it at the end of the input: the upstream still has something to say. So is a
-    /// SIGHUP.
-    AtEnd,
-    /// It ends the process at once.
-    AtOnce,
+/// Stage of a loop; one that cancels turns also waits for replies.
+enum Driven<'a> {
+    Filter(&'a mut dyn Stage),
+    Cancel(&'a mut CancelFilter),
 }
 
-/// Runs `stage` from `inputs` to our stdout.
-///
-/// # Errors
-/// That an input cannot be read or stdout cannot be written; a reader that has gone is no error but [`SIGPIPE`].
-pub fn single(stage: &mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Result<Exit> {
-    let mut run = Single::new(stage, inputs, interrupt)?;
+impl<'a> Deref for Driven<'a> {
+    type Target = dyn Stage + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Driven::Filter(stage) => *stage,
+            Driven::Cancel(filter) => *filter,
+        }
+    }
+}
+
+impl DerefMut for Driven<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Driven::Filter(stage) => *stage,
+            Driven::Cancel(filter) => *filter,
+        }
+    }
+}
+
+/// Runs `stage` from `inputs` to stdout. A SIGINT or SIGHUP ends the process only at the end of the input, because the
+/// upstream still has output; one that reads a terminal or files ends at once.
+pub fn single(stage: &mut dyn Stage, inputs: Inputs) -> Result<Exit> {
+    drive(Driven::Filter(stage), inputs)
+}
+
+/// As [`single`], for the filter that sends cancel requests.
+pub fn single_cancel(filter: &mut CancelFilter, inputs: Inputs) -> Result<Exit> {
+    drive(Driven::Cancel(filter), inputs)
+}
+
+fn drive(stage: Driven<'_>, inputs: Inputs) -> Result<Exit> {
+    let mut run = Single::new(stage, inputs)?;
     match run.run() {
         Err(e) => match e.downcast_ref::<CannotWrite>() {
-            Some(CannotWrite(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
-                Ok(Exit::Signal(SIGPIPE))
-            }
-            Some(why) => {
-                warn_user(format!("spile: {why}\n").as_bytes());
-                Ok(run.stage.exit().or(Exit::CannotWrite))
-            }
+            Some(CannotWrite(e)) if !report_write(e) => Ok(Exit::Signal(SIGPIPE)),
+            Some(_) => Ok(run.stage.exit().or(Exit::CannotWrite)),
             None => Err(e),
         },
         ok => ok,
     }
 }
 
-/// Our stdout takes no more.
 #[derive(Debug)]
 struct CannotWrite(io::Error);
 
@@ -61,18 +80,17 @@ impl std::fmt::Display for CannotWrite {
 impl std::error::Error for CannotWrite {}
 
 struct Single<'a> {
-    stage: &'a mut dyn Stage,
+    stage: Driven<'a>,
     inputs: Inputs,
     signals: Signals,
     clock: Clock,
     io: Io,
-    /// The input's name for error messages.
+    /// Name of the input, for error messages.
     name: String,
     widened: bool,
     stopping: Stopping,
 }
 
-/// What to do after a wait.
 enum Next {
     Read,
     Wait,
@@ -80,13 +98,10 @@ enum Next {
 }
 
 impl<'a> Single<'a> {
-    fn new(stage: &'a mut dyn Stage, inputs: Inputs, interrupt: Interrupt) -> Result<Self> {
-        // A person who types, or files: there is no upstream that has something to say.
+    fn new(stage: Driven<'a>, inputs: Inputs) -> Result<Self> {
+        // A terminal or files: no upstream has output left.
         let alone = rustix::termios::isatty(inputs.fd()) || inputs.are_at_rest();
-        let caught: &[i32] = match interrupt {
-            Interrupt::AtEnd if !alone => &ENDS,
-            _ => &[SIGTERM],
-        };
+        let caught: &[i32] = if alone { &[SIGTERM] } else { &ENDS };
         let signals = Signals::catch(caught, OnRepeat::Default).context("cannot catch signals")?;
         Ok(Self {
             stage,
@@ -127,14 +142,14 @@ impl<'a> Single<'a> {
                 },
             }
         }
-        // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
+        // A Ctrl-C may have ended the upstream, too: its signal counts before the end of the input.
         self.take_signals();
         self.stage.on_end(self.clock.now(), &mut self.io);
         self.write()?;
         Ok(self.stopping.signal().map_or_else(|| self.stage.exit(), Exit::Signal))
     }
 
-    /// Tells the stage which input comes now, if it has a name.
+    /// Announces the next input to the stage, if it has a name.
     fn begin_input(&mut self) -> Result<()> {
         if let Some(name) = self.inputs.take_name() {
             self.stage.on_source(self.clock.now(), &name, &mut self.io);
@@ -147,28 +162,22 @@ impl<'a> Single<'a> {
         input::read(self.inputs.fd(), buf).with_context(|| format!("cannot read {}", self.name))
     }
 
-    /// Waits for input, a deadline, a signal, or that our reader goes away.
     fn wait(&mut self) -> Result<Next> {
         let now = self.clock.now();
         let deadline = self.stage.deadline().into_iter().chain(self.stopping.deadline()).min();
-        let timeout = deadline.map(|at| at.since(now));
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        let stdout = rustix::stdio::stdout();
-        let signal_fd = self.signals.fd();
         let mut fds = vec![
             PollFd::from_borrowed_fd(self.inputs.fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
-            PollFd::from_borrowed_fd(signal_fd, PollFlags::IN),
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
+            PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
         ];
-        let beside = self.stage.beside().into_iter();
-        fds.extend(beside.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
+        if let Driven::Cancel(filter) = &self.stage {
+            fds.extend(filter.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         }
+        polling::wait(&mut fds, deadline.map(|at| at.since(now)))
+            .context("cannot wait for input")?;
         self.clock.follow();
         let (input, reader, signal) = (fds[0].revents(), fds[1].revents(), fds[2].revents());
-        let beside = fds[3..].iter().any(|fd| !fd.revents().is_empty());
+        let replies = fds[3..].iter().any(|fd| !fd.revents().is_empty());
         drop(fds);
         if !signal.is_empty() {
             self.take_signals();
@@ -177,11 +186,11 @@ impl<'a> Single<'a> {
         if self.stopping.is_due(self.clock.now()) {
             return Ok(Next::End);
         }
-        if reader.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+        if reader.intersects(GONE) {
             return Err(CannotWrite(io::ErrorKind::BrokenPipe.into()).into());
         }
-        if beside {
-            self.stage.on_beside(self.clock.now(), &mut self.io);
+        if let (true, Driven::Cancel(filter)) = (replies, &mut self.stage) {
+            filter.read_replies(self.clock.now(), &mut self.io);
             self.write()?;
         }
         if !input.is_empty() {
@@ -195,7 +204,7 @@ impl<'a> Single<'a> {
         Ok(Next::Wait)
     }
 
-    /// Tells the stage of the signals that have come by now.
+    /// Passes on the signals received so far.
     fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();

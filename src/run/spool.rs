@@ -1,50 +1,34 @@
-//! Where an agent's output waits while our reader is slower than the agent, and events while a sink is slower than they
-//! come: first in memory, then in a file that has no name and dies with the process.
+//! Queue in front of a slow consumer: first in memory, then in a spill file. Holds an agent's output while the reader of
+//! the events is slow, and events while a sink is slow.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
-use rustix::fs::{Mode, OFlags};
-
+use crate::spill::SpillFile;
 use crate::time::Time;
 
-/// How much of either place may be taken, in bytes.
+/// Capacity of a spool, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SpoolLimits {
-    /// Of memory.
+    /// Bytes in memory.
     pub memory: usize,
-    /// Of the file; past that the agent is held back, or the sink given up.
+    /// Bytes in the file; past that the agent is held back, or the sink given up.
     pub file: u64,
 }
 
-/// What waits.
+/// Kind of a frame: output of the agent, or an order that takes effect at its place in that output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Stdout,
     Stderr,
-    /// From here on the open turn is cancelled by the signal that is named.
+    /// Cancels the open turn; the bytes name the signal.
     Cancel,
-    /// From here on the open turn fails; the code, a NUL, the message.
+    /// Fails the open turn; the bytes are the code, a NUL and the message.
     Fail,
-    /// Somebody at the control socket wants the turn that is open here to end.
+    /// A cancel request from the control socket.
     Ask,
 }
 
-impl Source {
-    fn of(byte: u8) -> Self {
-        match byte {
-            0 => Source::Stdout,
-            1 => Source::Stderr,
-            2 => Source::Cancel,
-            4 => Source::Ask,
-            _ => Source::Fail,
-        }
-    }
-}
-
-/// A piece of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
     pub at: Time,
@@ -52,58 +36,58 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
 }
 
-/// What waits in a spool: bytes, and a little about them.
+/// Item of a spool: a payload and a fixed-size head.
 pub(super) trait Stored: Sized {
-    /// The bytes.
+    fn head(&self) -> RecordHead;
     fn bytes(&self) -> &[u8];
-    /// It again.
     fn restore(head: RecordHead, bytes: Vec<u8>) -> Self;
 }
 
-/// What is kept of a frame besides its bytes.
-pub(super) type RecordHead = [u8; 9];
+/// A number and a tag, stored in front of the payload.
+pub(super) type RecordHead = (u64, u8);
 
 impl Stored for Frame {
+    fn head(&self) -> RecordHead {
+        (self.at.as_micros(), self.source as u8)
+    }
+
     fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self {
-        let [t0, t1, t2, t3, t4, t5, t6, t7, source] = head;
-        Frame {
-            at: Time::from_micros(u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7])),
-            source: Source::of(source),
-            bytes,
-        }
+    fn restore((micros, tag): RecordHead, bytes: Vec<u8>) -> Self {
+        let source = match tag {
+            0 => Source::Stdout,
+            1 => Source::Stderr,
+            2 => Source::Cancel,
+            4 => Source::Ask,
+            _ => Source::Fail,
+        };
+        Frame { at: Time::from_micros(micros), source, bytes }
     }
 }
 
-fn head(at: Time, source: Source) -> RecordHead {
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_micros().to_le_bytes();
-    [t0, t1, t2, t3, t4, t5, t6, t7, source as u8]
-}
-
-/// RecordHead and length before a frame's bytes in the file.
+/// Bytes in front of a payload in the file: number, tag, length.
 const HEADER: usize = 13;
 
-/// What a frame costs in memory besides its bytes.
+/// Memory of an item besides its payload.
 const OVERHEAD: usize = 64;
 
-/// So much that was read is given back to the file system at once.
-const GIVE_BACK: u64 = 16 << 20;
+/// Bytes that were read before their blocks return to the file system.
+const FREE_EVERY: u64 = 16 << 20;
 
-/// A queue of frames, oldest first.
+/// A first-in, first-out queue of items.
 #[derive(Debug)]
 pub(super) struct Spool<T = Frame> {
     limits: SpoolLimits,
     memory: VecDeque<T>,
     in_memory: usize,
-    file: Option<File>,
-    /// What lies in the file: from the first unread byte to the end.
+    file: Option<SpillFile>,
+    /// Unread part of the file.
     read: u64,
     written: u64,
-    given_back: u64,
-    /// What came after the file could not be written any more.
+    freed: u64,
+    /// Items behind the file, once it could not be written any more.
     tail: VecDeque<T>,
     failed: Option<io::Error>,
 }
@@ -117,7 +101,7 @@ impl<T: Stored> Spool<T> {
             file: None,
             read: 0,
             written: 0,
-            given_back: 0,
+            freed: 0,
             tail: VecDeque::new(),
             failed: None,
         }
@@ -127,12 +111,12 @@ impl<T: Stored> Spool<T> {
         self.memory.is_empty() && self.read == self.written && self.tail.is_empty()
     }
 
-    /// True if the next frame would go to the file.
+    /// True if the next item would go to the file.
     pub(super) fn overflows(&self) -> bool {
         self.limits.file > 0 && (self.in_memory >= self.limits.memory || self.read != self.written)
     }
 
-    /// True if it takes no more: the agent is to be held back.
+    /// True if a limit is reached. [`Spool::push`] still accepts items.
     pub(super) fn is_full(&self) -> bool {
         if !self.tail.is_empty() {
             true
@@ -143,132 +127,83 @@ impl<T: Stored> Spool<T> {
         }
     }
 
-    /// Why the file takes less than its limit, if that is so.
+    /// The error because of which the file takes less than its limit.
     pub(super) fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }
 
-    /// Drops everything.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.limits);
     }
 
-    /// Adds behind all others what consists of `head` and `bytes` and can be had as `own`. What comes although
-    /// [`Spool::is_full`] is taken as well.
-    pub(super) fn put(&mut self, head: RecordHead, bytes: &[u8], own: impl FnOnce() -> T) {
+    pub(super) fn push(&mut self, item: T) {
         if self.tail.is_empty() && !self.overflows() {
-            self.in_memory += bytes.len() + OVERHEAD;
-            self.memory.push_back(own());
+            self.in_memory += cost(&item);
+            self.memory.push_back(item);
             return;
         }
         if self.tail.is_empty() {
-            match self.write(head, bytes) {
+            match self.write(&item) {
                 Ok(()) => return,
                 Err(e) => self.failed = Some(e),
             }
         }
-        self.tail.push_back(own());
+        self.tail.push_back(item);
     }
 
-    fn write(&mut self, head: RecordHead, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, item: &T) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(anonymous_temp_file()?),
+            none => none.insert(SpillFile::create()?),
         };
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let mut header = [0; HEADER];
-        let (start, end) = header.split_at_mut(head.len());
-        start.copy_from_slice(&head);
-        end.copy_from_slice(&length.to_le_bytes());
-        // Two calls are cheaper than a copy of the bytes behind the header.
-        file.write_all_at(&header, self.written)?;
-        file.write_all_at(bytes, self.written + HEADER as u64)?;
-        self.written += HEADER as u64 + u64::from(length);
+        let (number, tag) = item.head();
+        let length = u32::try_from(item.bytes().len()).map_err(io::Error::other)?;
+        let parts: [&[u8]; 3] = [&number.to_le_bytes(), &[tag], &length.to_le_bytes()];
+        self.written = file.write_at(&[&parts.concat(), item.bytes()], self.written)?;
         Ok(())
     }
 
-    /// Takes the oldest frame.
-    ///
-    /// # Errors
-    /// That the file cannot be read.
+    /// Removes the oldest item.
     pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.memory.is_empty() {
             self.refill()?;
         }
-        let frame = self.memory.pop_front();
-        if let Some(frame) = &frame {
-            self.in_memory -= frame.bytes().len() + OVERHEAD;
-        }
-        Ok(frame)
+        let item = self.memory.pop_front();
+        self.in_memory -= item.as_ref().map_or(0, cost);
+        Ok(item)
     }
 
-    /// Takes a frame from the file into memory.
+    /// Moves an item from the file into memory; the tail, once the file is empty.
     fn refill(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.read < self.written) else {
-            let tail = std::mem::take(&mut self.tail);
-            self.in_memory += tail.iter().map(|f| f.bytes().len() + OVERHEAD).sum::<usize>();
-            self.memory = tail;
+            self.memory = std::mem::take(&mut self.tail);
+            self.in_memory += self.memory.iter().map(cost).sum::<usize>();
             return Ok(());
         };
         let mut header = [0; HEADER];
         file.read_exact_at(&mut header, self.read)?;
-        let [head @ .., l0, l1, l2, l3] = header;
+        let [n0, n1, n2, n3, n4, n5, n6, n7, tag, l0, l1, l2, l3] = header;
+        let number = u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]);
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         file.read_exact_at(&mut bytes, self.read + HEADER as u64)?;
         self.read += HEADER as u64 + u64::from(length);
-        self.in_memory += bytes.len() + OVERHEAD;
-        self.memory.push_back(T::restore(head, bytes));
         if self.read == self.written {
-            // Nothing of it is needed any more; the next one begins at its beginning.
-            (self.file, self.read, self.written, self.given_back) = (None, 0, 0, 0);
-        } else if self.read - self.given_back >= GIVE_BACK {
-            punch_hole(file, self.given_back, self.read);
-            self.given_back = self.read;
+            // The next file begins at its beginning.
+            (self.file, self.read, self.written, self.freed) = (None, 0, 0, 0);
+        } else if self.read - self.freed >= FREE_EVERY {
+            file.free(self.freed..self.read);
+            self.freed = self.read;
         }
+        let item = T::restore((number, tag), bytes);
+        self.in_memory += cost(&item);
+        self.memory.push_back(item);
         Ok(())
     }
 }
 
-impl Spool<Frame> {
-    /// Adds a frame behind all others.
-    pub(super) fn push(&mut self, at: Time, source: Source, bytes: &[u8]) {
-        let own = || Frame { at, source, bytes: bytes.to_vec() };
-        self.put(head(at, source), bytes, own);
-    }
-}
-
-/// A file without a name in the folder for temporary files.
-///
-/// # Errors
-/// Those of `open(2)`.
-pub fn anonymous_temp_file() -> io::Result<File> {
-    let folder = std::env::temp_dir();
-    let mode = Mode::RUSR | Mode::WUSR;
-    #[cfg(target_os = "linux")]
-    {
-        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        if let Ok(file) = rustix::fs::open(&folder, flags, mode) {
-            return Ok(file.into());
-        }
-    }
-    let name = folder.join(format!("spile-spool-{}", super::new_stream_id()));
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&name, flags, mode)?;
-    std::fs::remove_file(&name)?;
-    Ok(file.into())
-}
-
-/// Lets the file system have the room of what was read; that it cannot is no harm.
-pub fn punch_hole(file: &File, from: u64, to: u64) {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::FallocateFlags;
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let _ = rustix::fs::fallocate(file, flags, from, to - from);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (file, from, to);
+fn cost<T: Stored>(item: &T) -> usize {
+    item.bytes().len() + OVERHEAD
 }
 
 #[cfg(test)]
@@ -287,7 +222,7 @@ mod tests {
         for round in 1..60 {
             for _ in 0..round * 7 % 31 {
                 let f = frame(next_in);
-                spool.push(f.at, f.source, &f.bytes);
+                spool.push(f);
                 next_in += 1;
             }
             for _ in 0..round * 11 % 37 {
@@ -312,7 +247,7 @@ mod tests {
         let now = Time::default();
         let mut pushed = 0;
         while !spool.is_full() {
-            spool.push(now, Source::Stdout, &[b'x'; 50]);
+            spool.push(Frame { at: now, source: Source::Stdout, bytes: vec![b'x'; 50] });
             pushed += 1;
         }
         assert_eq!(pushed, 3);

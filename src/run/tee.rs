@@ -1,11 +1,13 @@
-//! The loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, which a thread of its own empties. The
-//! loop waits for stdin, stdout, signals and its threads at one place, and never for a sink.
+//! Loop of tee: stdin to stdout as stdout takes it, and to a queue for each sink, emptied by a thread. The loop polls
+//! stdin, stdout, signals and its threads, and never waits for a sink.
 
 mod intake;
 #[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
 mod ledger_intake;
 #[cfg(feature = "ledger")]
 mod ledger_worker;
+#[cfg(feature = "ledger")]
+mod mailbox;
 #[cfg(feature = "ledger")]
 mod pending_parts;
 mod plan;
@@ -14,18 +16,19 @@ mod waker;
 mod worker;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, warn_user};
+use super::output::{Output, warn, warn_user};
+use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::tree;
 use crate::exit::Exit;
@@ -42,13 +45,9 @@ use worker::Worker;
 pub use ledger_intake::{LedgerSink, ProbeBy, Store};
 pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
 
-/// Runs tee from our stdin to our stdout and the sinks.
-///
-/// # Errors
-/// That stdin cannot be read, or a thread cannot be started.
 pub fn tee(tee: Tee) -> Result<Exit> {
     let (mut run, sinks) = Loop::new(tee)?;
-    // What cannot be opened is an error of an output before the first byte.
+    // A sink that cannot be opened is an output error before the first byte.
     if !(run.failed && run.on_error.others == Others::Stop) {
         run.start(sinks)?;
         run.run()?;
@@ -58,15 +57,15 @@ pub fn tee(tee: Tee) -> Result<Exit> {
     Ok(run.exit())
 }
 
-/// How long after a SIGHUP the end of the input shows that the terminal has gone, and the signal did not mean the files.
+/// If the input ends within this time of a SIGHUP, the terminal has gone, and the signal did not mean the files.
 const HANGUP: Duration = Duration::from_secs(6);
 
-/// How long commands that have not ended may take to end when they are told to.
+/// Grace for commands that are still running.
 const COMMANDS_END: Duration = Duration::from_secs(1);
 
 struct Loop {
     intake: Intake,
-    /// `None`: it takes nothing any more.
+    /// `None` once it has failed.
     stdout: Option<Output>,
     signals: Signals,
     waker: waker::Waker,
@@ -76,18 +75,29 @@ struct Loop {
     on_error: OnError,
     clock: Clock,
     stopping: Stopping,
-    /// How often SIGHUP has asked for files to be opened anew, and when last.
+    /// Reopen requests so far, and the time of the last.
     reopened: usize,
     hangup: Option<Time>,
     reader_gone: bool,
     cannot_write: bool,
-    /// A sink or an output has done what the status is to show.
+    /// True if the exit status is to show a failure.
     failed: bool,
-    /// Nothing more is read or waited for.
     stop: bool,
 }
 
 type Open = (String, Box<dyn Sink>);
+
+enum Next {
+    Read,
+    Wait,
+    End,
+}
+
+/// Result of a poll.
+struct Ready {
+    input: bool,
+    stdout: PollFlags,
+}
 
 impl Loop {
     fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
@@ -106,12 +116,12 @@ impl Loop {
         for named in tee.sinks {
             match named.sink {
                 Ok(sink) => {
-                    let queue = Arc::new(Queue::new(tee.queue, sink.is_prompt()));
+                    let queue = Arc::new(Queue::new(tee.queue, sink.as_ref()));
                     sink_intakes.push(SinkIntake::new(named.name.clone(), queue, named.only));
                     open.push((named.name, sink));
                 }
                 Err(why) => {
-                    warn_user(format!("spile: {}: {}\n", named.name, quoted(&why)).as_bytes());
+                    warn(format_args!("{}: {}", named.name, quoted(&why)));
                     failed = true;
                 }
             }
@@ -142,7 +152,6 @@ impl Loop {
         Ok((run, open))
     }
 
-    /// Starts a thread for each sink.
     fn start(&self, sinks: Vec<Open>) -> Result<()> {
         for ((name, sink), sink_intake) in sinks.into_iter().zip(&self.intake.sinks) {
             let worker = Worker {
@@ -160,19 +169,17 @@ impl Loop {
         Ok(())
     }
 
-    /// Reads to the end of the input.
     fn run(&mut self) -> Result<()> {
         let mut buf = vec![0; input::CHUNK];
         let mut widened = false;
         let stdin = rustix::stdio::stdin();
-        while !self.stop {
-            let readable = self.wait()?;
+        loop {
+            let next = self.wait()?;
             self.take_hangup();
-            let Some(readable) = readable else {
-                break;
-            };
-            if !readable {
-                continue;
+            match next {
+                Next::Read => {}
+                Next::Wait => continue,
+                Next::End => break,
             }
             match input::read(stdin, &mut buf).context("cannot read stdin")? {
                 Read::Later => {}
@@ -189,12 +196,15 @@ impl Loop {
                     self.print();
                     let result = self.stdout.as_mut().map(|out| out.offer(&buf[..n]));
                     self.written(result);
-                    // The disk is slower than a pipe: whoever reads stdout does not wait for it.
+                    // After stdout: the disk is slower than a pipe.
                     self.commit();
                 }
             }
+            if self.stop {
+                break;
+            }
         }
-        // A Ctrl-C reaches the upstream too, and what wakes us may be its end: it must not pass for an end of its own.
+        // A Ctrl-C may have ended the upstream, too: its signal counts before the end of the input.
         self.take_signals();
         self.take_hangup();
         let now = self.clock.now();
@@ -204,60 +214,49 @@ impl Loop {
         Ok(())
     }
 
-    /// Waits for whatever comes first: whether stdin is readable, or `None`: it is not to be read any more.
-    fn wait(&mut self) -> Result<Option<bool>> {
+    fn wait(&mut self) -> Result<Next> {
         let pending = self.stdout.as_ref().map_or(0, Output::pending);
         let left = self.stopping.deadline().map(|at| at.since(self.clock.now()));
-        let (signals, waker, out, input) = self.poll(pending == 0, left)?;
-        if waker {
+        let stdin = (pending == 0).then(rustix::stdio::stdin);
+        let ready = self.poll(stdin, left)?;
+        if self.stopping.is_due(self.clock.now()) {
+            return Ok(Next::End);
+        }
+        self.flush(ready.stdout);
+        Ok(match ready.input {
+            _ if self.stop || (self.stdout.is_none() && !self.anybody_takes()) => Next::End,
+            true => Next::Read,
+            false => Next::Wait,
+        })
+    }
+
+    /// Polls signals, sink threads, stdout and, if given, stdin; handles the first two.
+    fn poll(&mut self, stdin: Option<BorrowedFd<'_>>, timeout: Option<Duration>) -> Result<Ready> {
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.wake_fd.fd(), PollFlags::IN),
+        ];
+        fds.extend(stdin.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        fds.extend(self.stdout.as_ref().map(Output::poll_fd));
+        polling::wait(&mut fds, timeout).context("cannot wait for input")?;
+        let mut events = fds.iter().map(PollFd::revents);
+        let mut next = || events.next().unwrap_or(PollFlags::empty());
+        let (signalled, woken) = (!next().is_empty(), !next().is_empty());
+        let ready = Ready { input: stdin.is_some() && !next().is_empty(), stdout: next() };
+        drop(fds);
+        if woken {
             self.wake_fd.drain();
             self.look_at_sinks();
         }
-        if signals {
+        if signalled {
             self.take_signals();
         }
-        if self.stopping.is_due(self.clock.now()) {
-            return Ok(None);
-        }
-        self.flush(out);
-        if self.stop || (self.stdout.is_none() && !self.anybody_takes()) {
-            return Ok(None);
-        }
-        Ok(Some(input))
+        Ok(ready)
     }
 
-    /// What of signals, waker, stdout and stdin is ready within `timeout`.
-    fn poll(&self, read: bool, timeout: Option<Duration>) -> Result<(bool, bool, PollFlags, bool)> {
-        let stdin = rustix::stdio::stdin();
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        let wanted = match self.stdout.as_ref().map_or(0, Output::pending) {
-            0 => PollFlags::empty(),
-            _ => PollFlags::OUT,
-        };
-        let mut fds = Vec::with_capacity(4);
-        fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(self.wake_fd.fd(), PollFlags::IN));
-        if read {
-            fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
-        }
-        if let Some(stdout) = &self.stdout {
-            fds.push(PollFd::from_borrowed_fd(stdout.fd(), wanted));
-        }
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait for input"),
-        }
-        let mut ready = fds.iter().map(PollFd::revents);
-        let mut next = || ready.next().unwrap_or(PollFlags::empty());
-        let (signals, waker) = (!next().is_empty(), !next().is_empty());
-        let input = read && !next().is_empty();
-        Ok((signals, waker, next(), input))
-    }
-
-    /// Writes what waits for stdout, if it is ready.
+    /// Writes queued output if stdout is ready.
     fn flush(&mut self, ready: PollFlags) {
-        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
-        if ready.intersects(gone) {
+        if ready.intersects(GONE) {
             self.written(Some(Err(Errno::PIPE.into())));
         } else if ready.contains(PollFlags::OUT) {
             let result = self.stdout.as_mut().map(Output::flush_some);
@@ -265,7 +264,7 @@ impl Loop {
         }
     }
 
-    /// What a write to stdout has come to.
+    /// Handles the result of a write to stdout.
     fn written(&mut self, result: Option<io::Result<()>>) {
         let Some(Err(e)) = result else { return };
         self.stdout = None;
@@ -274,13 +273,13 @@ impl Loop {
             self.reader_gone = true;
             return;
         }
-        warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
+        warn(format_args!("cannot write to stdout: {e}"));
         self.failed = true;
         self.cannot_write |= !pipe;
         self.stop |= self.on_error.others == Others::Stop;
     }
 
-    /// A SIGHUP is for the files; with the end of the input right behind it, a terminal has gone.
+    /// A SIGHUP reopens files; with the end of the input right behind it, a terminal has gone.
     fn take_hangup(&mut self) {
         let asked = Reopening::asked();
         if asked != self.reopened {
@@ -295,19 +294,19 @@ impl Loop {
         }
     }
 
-    /// True if a sink has done something that ends all.
+    /// Stops if a sink has failed and `--output-error` says so.
     fn look_at_sinks(&mut self) {
         if self.on_error.others == Others::GoOn {
             return;
         }
-        if self.intake.ledger.as_ref().is_some_and(LedgerIntake::trouble) {
+        let in_trouble = |sink: &SinkIntake| {
+            let account = sink.queue.account();
+            account.trouble || account.failing.is_some()
+        };
+        if self.intake.ledger.as_ref().is_some_and(LedgerIntake::trouble)
+            || self.intake.sinks.iter().any(in_trouble)
+        {
             (self.failed, self.stop) = (true, true);
-        }
-        for sink_intake in &self.intake.sinks {
-            let account = sink_intake.queue.account();
-            if account.trouble || account.failing.is_some() {
-                (self.failed, self.stop) = (true, true);
-            }
         }
     }
 
@@ -316,7 +315,6 @@ impl Loop {
             || self.intake.sinks.iter().any(|sink_intake| sink_intake.queue.takes())
     }
 
-    /// Makes durable what was read for the sinks in the ledger.
     fn commit(&mut self) {
         if let Some(ledger) = &mut self.intake.ledger {
             ledger.commit(&mut self.io);
@@ -330,7 +328,7 @@ impl Loop {
         self.io.err.clear();
     }
 
-    /// Waits for stdout and the sinks to take what is theirs, as long as `--linger` says.
+    /// Waits for stdout, and up to `--linger` for the sinks.
     fn finish(&mut self) -> Result<()> {
         self.intake.end(&mut self.io);
         self.print();
@@ -350,32 +348,25 @@ impl Loop {
             let working =
                 sink_intakes.iter().any(|sink_intake| !sink_intake.queue.account().finished)
                     || self.intake.ledger.as_ref().is_some_and(LedgerIntake::working);
-            // Stdout is waited for as long as it takes, a sink is not.
+            // Stdout is waited for without a limit.
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if !owed && (!working || left.is_some_and(|left| left.is_zero())) {
                 break;
             }
-            let (signals, waker, out, _) = self.poll(false, left.filter(|_| !owed))?;
-            if waker {
-                self.wake_fd.drain();
-                self.look_at_sinks();
+            let ready = self.poll(None, left.filter(|_| !owed))?;
+            // A signal that comes after the end of the input ends the waiting.
+            if self.stopping.signal() != before {
+                break;
             }
-            if signals {
-                self.take_signals();
-                // One that comes while nothing more is read is meant for the waiting.
-                if self.stopping.signal() != before {
-                    break;
-                }
-            }
-            if owed || out.intersects(PollFlags::ERR) {
-                self.flush(out);
+            if owed || ready.stdout.intersects(PollFlags::ERR) {
+                self.flush(ready.stdout);
             }
         }
         self.report();
         Ok(())
     }
 
-    /// Says what each sink is owed.
+    /// Reports what each sink is owed.
     fn report(&mut self) {
         let mut text = String::new();
         for sink_intake in &self.intake.sinks {
@@ -390,7 +381,7 @@ impl Loop {
             part(account.failed, "refused");
             part(account.doubtful, "in doubt");
             if account.over && !account.trouble {
-                // Its reader wanted no more.
+                // Its reader has closed the pipe early.
                 continue;
             }
             if account.over || account.finished {
@@ -403,7 +394,7 @@ impl Loop {
                 self.failed = true;
             }
             if parts.is_empty() && !account.finished {
-                parts.push("it has not ended".to_owned());
+                parts.push("the command is still running".to_owned());
             }
             if parts.is_empty() {
                 continue;

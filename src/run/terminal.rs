@@ -1,5 +1,5 @@
-//! The terminal of the person who started us: raw while the agent has it, and as it was at every end of ours. Only
-//! SIGKILL leaves it raw; a shell with job control mends it then, or `stty sane` does.
+//! Terminal of the user: raw while the agent has it, restored at every end. Only SIGKILL leaves it raw; a shell with
+//! job control or `stty sane` repairs it then.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,10 +11,10 @@ use rustix::termios::{
     tcsetattr,
 };
 
-/// The size of a terminal where nobody looks: 80 columns, 24 lines.
+/// Default size: 80 columns, 24 lines.
 const NOBODYS: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
-/// The size of the person's terminal, or of none.
+/// Size of the user's terminal, or the default.
 pub(super) fn size() -> Winsize {
     let stdio = [rustix::stdio::stdin(), rustix::stdio::stderr(), rustix::stdio::stdout()];
     let mut sizes = stdio.into_iter().filter_map(|fd| tcgetwinsize(fd).ok());
@@ -22,19 +22,18 @@ pub(super) fn size() -> Winsize {
     known.unwrap_or(NOBODYS)
 }
 
-/// The terminal at our stdin.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    /// A description of our own, so that making it non-blocking harms nobody else.
+    /// Own description, so that making it non-blocking affects no other process.
     fd: OwnedFd,
-    /// As it was, and is to be again.
+    /// Modes to restore.
     saved: Termios,
     raw: bool,
     shows: bool,
 }
 
 impl Terminal {
-    /// The terminal at our stdin, if one is there, still as it was.
+    /// The terminal at stdin, if it is one; unchanged.
     pub(super) fn at_stdin() -> Option<Self> {
         let stdin = rustix::stdio::stdin();
         if !isatty(stdin) {
@@ -42,7 +41,7 @@ impl Terminal {
         }
         let fd = reopen(stdin).ok()?;
         let saved = tcgetattr(stdin).ok()?;
-        // Where the events go to the same terminal, they and the agent's screen cannot both be read.
+        // Events and the agent's screen cannot share a terminal.
         let shows = !is_same(stdin, rustix::stdio::stdout());
         Some(Self { fd, saved, raw: false, shows })
     }
@@ -51,22 +50,19 @@ impl Terminal {
         self.fd.as_fd()
     }
 
-    /// How it was.
     pub(super) fn modes(&self) -> &Termios {
         &self.saved
     }
 
-    /// True if it is raw, that is: ours.
     pub(super) fn is_raw(&self) -> bool {
         self.raw
     }
 
-    /// True if the agent's screen is to be seen on it.
     pub(super) fn shows(&self) -> bool {
         self.shows
     }
 
-    /// Makes it raw, if our job has it now: a job in the background leaves it alone.
+    /// Makes it raw if this job is in the foreground.
     pub(super) fn take(&mut self) {
         if !self.is_in_front() {
             self.raw = false;
@@ -80,13 +76,12 @@ impl Terminal {
         let mut modes = self.saved.clone();
         modes.make_raw();
         if !self.shows {
-            // Somebody else's lines are to be read on it: they need their carriage returns.
+            // Lines of other programs need their carriage returns.
             modes.output_modes = self.saved.output_modes | OutputModes::OPOST;
         }
         self.raw = tcsetattr(&self.fd, OptionalActions::Now, &modes).is_ok();
     }
 
-    /// Makes it what it was.
     pub(super) fn restore(&mut self) {
         if self.raw && self.is_in_front() {
             let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.saved);
@@ -95,7 +90,7 @@ impl Terminal {
     }
 
     fn is_in_front(&self) -> bool {
-        // One that is not our controlling terminal knows no jobs of ours.
+        // A terminal that is not the controlling one has no foreground group of this session.
         tcgetpgrp(&self.fd).map_or(true, |group| group == getpgrp())
     }
 }
@@ -114,24 +109,22 @@ fn reopen(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(opened.or_else(|_| rustix::io::fcntl_dupfd_cloexec(fd, 3))?)
 }
 
-/// True if `other` is the terminal `fd`.
 fn is_same(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     let device = |fd| fstat(fd).map(|stat| stat.st_rdev).ok();
     let controlling = rustix::fs::stat("/dev/tty").map(|stat| stat.st_rdev).ok();
     isatty(other) && (device(fd) == device(other) || device(other) == controlling)
 }
 
-/// Who stops.
+/// Target of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
-    /// Our whole job, as a ^Z does it.
+    /// The whole job, as ^Z does.
     Job,
-    /// This process; whoever else is meant was told, too.
+    /// This process alone.
     Us,
 }
 
-/// Stops as any process is stopped by SIGTSTP, and returns when it is continued; at once if nobody is there who could
-/// continue it.
+/// Stops as SIGTSTP does by default, and returns when continued; at once if the job cannot be continued.
 pub(super) fn stop(who: Who) {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     let mut default = std::mem::MaybeUninit::<libc::sigaction>::zeroed();

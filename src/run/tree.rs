@@ -1,4 +1,4 @@
-//! The processes below this one: found by walking /proc, and killed until none is left.
+//! Descendant processes: found by walking /proc, and killed until none is left.
 
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
@@ -7,25 +7,23 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
 
-/// A process below us.
+/// A descendant process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Below {
     pub pid: Pid,
     pub parent: i32,
     pub group: i32,
     pub session: i32,
-    /// It has ended, and its parent has not asked how.
     zombie: bool,
 }
 
-/// From here on orphans below us become our children, not init's. Where the system has no such thing they get away, and
-/// only the agent's process group is killed.
+/// Makes this process the reaper of orphaned descendants. Without support only the agent's process group is killed.
 pub(super) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// All processes below this one, zombies included, without those below `spare`.
+/// Descendants, zombies included, without those below `spare`.
 pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
     let me = rustix::process::getpid().as_raw_pid();
     let mut rest: Vec<Below> = all().collect();
@@ -43,7 +41,7 @@ pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
     found
 }
 
-/// The other processes of our job, as a pipeline is one: those of our process group, without those above us.
+/// Other processes of this job: the process group without ancestors.
 pub(super) fn job() -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     let group = rustix::process::getpgrp().as_raw_pid();
@@ -59,8 +57,8 @@ pub(super) fn job() -> Vec<Pid> {
     ours.map(|p| p.pid).collect()
 }
 
-/// True if a process of our job writes the pipe `fd`: our upstream in a pipeline, or in a process substitution, and then
-/// perhaps the spile above us.
+/// True if a process of this job writes the pipe `fd`: the upstream in a pipeline or process substitution, perhaps an
+/// ancestor spile.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     let Ok(pipe) = rustix::fs::fstat(fd) else {
         return false;
@@ -72,7 +70,7 @@ pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     job.into_iter().any(|pid| writes(pid, (pipe.st_dev, pipe.st_ino)))
 }
 
-/// The other spiles of our process group that are above us.
+/// Ancestors in the same process group that run this program, too.
 fn spiles_above() -> Vec<Pid> {
     let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let me = rustix::process::getpid().as_raw_pid();
@@ -87,23 +85,23 @@ fn spiles_above() -> Vec<Pid> {
     found
 }
 
-/// True if a process has the file of this device and number open for writing.
+/// True if a process has this file open for writing.
 fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
     let folder = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid()));
     folder.into_iter().flatten().flatten().any(|fd| {
         let same = std::fs::metadata(fd.path())
             .is_ok_and(|file| file.dev() == device && file.ino() == inode);
-        // The mode of the link says how the file was opened.
+        // The mode of the link tells how the file was opened.
         same && fd.path().symlink_metadata().is_ok_and(|link| link.mode() & 0o200 != 0)
     })
 }
 
-/// Every process of the system; none where there is no /proc.
+/// Every process of the system; none without /proc.
 fn all() -> impl Iterator<Item = Below> {
     std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name before the last parenthesis may hold anything.
+        // The name in parentheses may hold any character.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
         let zombie = fields.next()? == "Z";
         Some(Below {
@@ -116,7 +114,7 @@ fn all() -> impl Iterator<Item = Below> {
     })
 }
 
-/// The processes below us that have not ended, without those below `spare`: numbers and names.
+/// Running descendants, without those below `spare`: process ids and names.
 pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
     let pids = below(spare).into_iter().map(|p| p.pid.as_raw_pid());
     let named = pids.filter_map(|pid| {
@@ -128,7 +126,7 @@ pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
     named.collect()
 }
 
-/// The processes that are our children by now.
+/// Child processes.
 pub(super) fn children() -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     let path = format!("/proc/self/task/{me}/children");
@@ -137,7 +135,7 @@ pub(super) fn children() -> Vec<Pid> {
     pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// Collects every child that has ended by now. `false`: there is no child left.
+/// Reaps children that have ended; `false` if no child is left.
 pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     loop {
         match wait(WaitOptions::NOHANG) {
@@ -148,7 +146,7 @@ pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
-/// As [`reap`], and tells of children that were stopped or go on.
+/// As [`reap`]; also reports stopped and continued children.
 pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
     let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
     loop {
@@ -160,12 +158,12 @@ pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
     }
 }
 
-/// Kills everything below us but what is below `spare`, and returns when nothing of it is left, or only what we may not
-/// kill, which it gives. With orphans adopted that is also what left its group, its session and its parent: whatever the dying leave
-/// behind becomes our child and is found by the next pass.
+/// Kills all descendants but those below `spare`, and returns those that may not be killed once no other is left. With
+/// orphans adopted this includes processes that left their group, session and parent: survivors become children and are
+/// found by the next pass.
 pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
-    // The usual case: nothing was left behind, and /proc need not be read.
+    // In the usual case no child is left, and /proc need not be read.
     while reap(reaped) {
         let (mut killed, mut left) = (Vec::new(), Vec::new());
         for process in below(spare).into_iter().filter(|p| !p.zombie || p.parent == me) {

@@ -1,44 +1,75 @@
-//! Credentials and trust of an HTTP client: header fields whose values are read from the environment or a file, and the file
-//! of trusted certificates.
+//! HTTP options of an address: credentials, trust, timeout, retried statuses.
 
 use std::path::PathBuf;
+use std::time::Duration;
 #[cfg(feature = "http")]
 use std::{env, fs};
 
-/// How a client is to be known to a server, and which server to it.
+/// HTTP options of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Web {
+    pub access: Access,
+    /// Timeout of a request.
+    pub timeout: Option<Duration>,
+    /// Statuses after which an event is retried; `None`: those that HTTP documents as temporary.
+    pub retry: Option<Statuses>,
+}
+
+/// HTTP statuses, single or by their first digit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<(u16, u16)>);
+
+impl Statuses {
+    #[cfg(feature = "http")]
+    pub fn has(&self, status: u16) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
+    }
+
+    /// `429,5xx`.
+    pub(super) fn parse(list: &str) -> Result<Self, String> {
+        let one = |text: &str| {
+            let (first, last) = match text.strip_suffix("xx") {
+                Some(digit) => (format!("{digit}00"), format!("{digit}99")),
+                None => (text.to_owned(), text.to_owned()),
+            };
+            let range = first.parse().ok().zip(last.parse().ok());
+            range.filter(|(first, last): &(u16, u16)| *first >= 300 && *last <= 599)
+        };
+        let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
+        statuses.map(Self).ok_or_else(|| {
+            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
+        })
+    }
+}
+
+/// Mutual authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// The file with the certificates to trust instead of all others.
+    /// Certificates to trust instead of all others.
     pub ca: Option<PathBuf>,
-    /// Header fields, whose values nobody wrote on a command line.
+    /// Header fields; their values are never on a command line.
     pub headers: Vec<Header>,
 }
 
-/// A header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its name.
     pub name: String,
-    /// What stands before its value (`Bearer `).
+    /// Prefix of the value (`Bearer `).
     pub before: &'static str,
-    /// Where its value is.
     pub value: Secret,
 }
 
-/// Where a secret is.
+/// Location of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// In this variable of the environment.
+    /// Environment variable.
     Env(String),
-    /// In this file; white space at its end is none of it.
+    /// File; trailing white space is ignored.
     File(PathBuf),
 }
 
 impl Header {
     /// `NAME:env:VARIABLE` or `NAME:file:PATH`.
-    ///
-    /// # Errors
-    /// For a person; a value is not repeated.
     pub fn parse(text: &str) -> Result<Self, String> {
         let place =
             text.split_once(':').and_then(|(name, rest)| Some((name, Secret::parse(rest)?)));
@@ -49,9 +80,6 @@ impl Header {
     }
 
     /// A bearer token (RFC 6750), as `env:VARIABLE` or `file:PATH`.
-    ///
-    /// # Errors
-    /// For a person.
     pub fn bearer(text: &str) -> Result<Self, String> {
         let value = Secret::parse(text).ok_or(
             "a bearer token is env:VARIABLE or file:PATH: it never stands on the command line, where others can read it",

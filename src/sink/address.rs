@@ -1,9 +1,6 @@
-//! What a sink is called on the command line, and which events it wants. Pure: it opens nothing.
+//! Sink addresses of the command line, and the events that a sink selects. Pure.
 //!
-//! `PLACE[#OPTION[&OPTION]...]`. A `#` in the place itself is written `##`, a file whose name begins like another kind of
-//! sink with a folder: `./cmd:x`.
-
-use std::time::Duration;
+//! `PLACE[#OPTION[&OPTION]...]`. `##` is a literal `#`; `./cmd:x` is a file whose name looks like another kind of sink.
 
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
@@ -13,109 +10,62 @@ use nom::multi::{fold_many0, separated_list1};
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
-use super::access::{Access, Header};
+use super::access::{Header, Statuses, Web};
 use super::mask::masked;
 use super::part;
 pub use super::words::words;
 use crate::event::{Event, Type};
-use crate::filter::select::glob;
+use crate::text::glob::glob;
 use crate::time;
 
-/// A sink as it was asked for.
+/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Where it is.
     pub place: Destination,
-    /// Which events it gets; `None`: all, and every other byte too.
+    /// Selected events; `None`: all, and every other byte.
     pub only: Option<Selection>,
-    /// What they are turned into on the way.
     pub to: Payload,
-    /// The name by which the ledger and messages know it, whatever its address is.
+    /// Name for the ledger and messages, independent of the address.
     pub called: Option<String>,
-    /// The chat of a service that has several behind one address.
+    /// Chat of a service that has several.
     pub chat: Option<String>,
-    /// How an HTTP endpoint is asked.
     pub web: Web,
 }
 
-/// How an HTTP endpoint is asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Web {
-    /// How the two know each other.
-    pub access: Access,
-    /// How long a request may take in all.
-    pub timeout: Option<Duration>,
-    /// The statuses after which an event is sent again; `None`: those that HTTP documents as temporary.
-    pub retry: Option<Statuses>,
-}
-
-/// HTTP statuses, one by one or by their first digit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statuses(Vec<(u16, u16)>);
-
-impl Statuses {
-    /// True if it is one of them.
-    #[must_use]
-    pub fn has(&self, status: u16) -> bool {
-        self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
-    }
-
-    /// `429,5xx`.
-    fn parse(list: &str) -> Result<Self, String> {
-        let one = |text: &str| {
-            let (first, last) = match text.strip_suffix("xx") {
-                Some(digit) => (format!("{digit}00"), format!("{digit}99")),
-                None => (text.to_owned(), text.to_owned()),
-            };
-            let range = first.parse().ok().zip(last.parse().ok());
-            range.filter(|(first, last): &(u16, u16)| *first >= 300 && *last <= 599)
-        };
-        let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
-        statuses.map(Self).ok_or_else(|| {
-            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
-        })
-    }
-}
-
-/// Where a sink is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// A path.
     File(String),
-    /// A command and its arguments, a process for each event.
+    /// A process for each event: program and arguments.
     Command(Vec<String>),
-    /// A command and its arguments, one process for all.
+    /// One process for all events: program and arguments.
     Pipe(Vec<String>),
-    /// An `http://` or `https://` address.
+    /// URL.
     Http(String),
-    /// A socket that is listened on.
+    /// Path of a listening socket.
     Unix(String),
 }
 
-/// What an HTTP sink sends.
+/// Content of an HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Payload {
-    /// The event.
     #[default]
     Event,
-    /// A message for a Discord webhook.
     Discord,
-    /// A message for another service.
     Chat(Service),
 }
 
-/// A service that takes messages.
+/// Message service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// An incoming webhook of Slack.
+    /// Incoming webhook.
     Slack,
-    /// An incoming webhook or workflow of Teams.
+    /// Incoming webhook or workflow.
     Teams,
-    /// `sendMessage` of a Telegram bot.
+    /// `sendMessage` of a bot.
     Telegram,
 }
 
-/// Which events a sink gets.
+/// Selection of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
     types: [bool; TYPES.len()],
@@ -136,8 +86,6 @@ const TYPES: [Type; 10] = [
 ];
 
 impl Selection {
-    /// True if this event is one of them.
-    #[must_use]
     pub fn takes(&self, event: &Event<'_>) -> bool {
         let listed = TYPES.iter().zip(self.types);
         listed.into_iter().any(|(t, on)| on && *t == event.kind)
@@ -171,10 +119,7 @@ impl Selection {
 }
 
 impl Address {
-    /// Reads an address.
-    ///
-    /// # Errors
-    /// What is wrong with it and what to write, for a person.
+    /// Parses an address; the error tells the user what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parsed: IResult<&str, (String, Option<Options<'_>>)> =
             all_consuming((place_text, opt(preceded(char('#'), options)))).parse(text);
@@ -250,8 +195,7 @@ impl Address {
         Ok(())
     }
 
-    /// What a person calls it; the rest of a URL may be a secret.
-    #[must_use]
+    /// Name for messages, without secrets.
     pub fn name(&self) -> String {
         if let Some(name) = &self.called {
             return name.clone();
@@ -270,7 +214,7 @@ impl Address {
     }
 }
 
-/// A name that a sink is given.
+/// Validates a `name=`.
 fn called(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if name.len() <= 64 && name.chars().all(plain) {
@@ -322,7 +266,7 @@ impl Destination {
     }
 }
 
-/// Up to the `#` that begins the options; `##` is a `#`.
+/// Text before the options; `##` is a `#`.
 fn place_text(input: &str) -> IResult<&str, String> {
     let piece = alt((is_not("#"), value("#", tag("##"))));
     fold_many0(piece, String::new, |mut all, piece: &str| {
@@ -332,7 +276,6 @@ fn place_text(input: &str) -> IResult<&str, String> {
     .parse(input)
 }
 
-/// Keys and values.
 type Options<'a> = Vec<(&'a str, &'a str)>;
 
 fn options(input: &str) -> IResult<&str, Options<'_>> {
@@ -343,6 +286,8 @@ fn options(input: &str) -> IResult<&str, Options<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn place(text: &str) -> Destination {

@@ -1,5 +1,5 @@
-//! A process for each event: the event on its stdin, the delivery id in its environment, its status the answer. It cannot
-//! tell whether it has seen an event before.
+//! A process for each event: the event on its stdin, the delivery id in its environment, its status the outcome. Not
+//! idempotent.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -14,20 +14,19 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
-/// The variable that holds the delivery id; an event without one has none.
+/// Environment variable with the delivery id.
 pub const ID: &str = "SPILE_DELIVERY_ID";
 
-/// The status by which a command says that it has not delivered and is to be tried again: `EX_TEMPFAIL` of sysexits.h.
+/// Status that asks for a retry: `EX_TEMPFAIL` of sysexits.h.
 const TEMPFAIL: i32 = 75;
 
-/// The commands that are at work.
+/// Running commands.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// How often it is looked whether commands have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Ends the commands that are still at work, with all that they started in their process group: SIGTERM, and SIGKILL after
-/// `grace`. What has become of their deliveries is in doubt.
+/// Terminates running commands with their process groups: SIGTERM, and SIGKILL after `grace`. Their deliveries are in
+/// doubt.
 pub fn end_commands(grace: Duration) {
     for signal in [Signal::TERM, Signal::KILL] {
         let until = Instant::now() + grace;
@@ -44,14 +43,13 @@ fn running() -> MutexGuard<'static, BTreeSet<u32>> {
 
 fn signal_all(signal: Signal) {
     for pid in running().iter() {
-        // It leads its group, and keeps its number until it is waited for, which the lock holds up.
+        // A group leader keeps its number until it is reaped, which needs the lock.
         if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
             let _ = kill_process_group(pid, signal);
         }
     }
 }
 
-/// A command that is at work.
 struct Running(Child);
 
 impl Running {
@@ -62,7 +60,6 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Waits for its end.
     fn wait(mut self) -> io::Result<ExitStatus> {
         let pid = self.0.id().cast_signed();
         if let Some(pid) = Pid::from_raw(pid) {
@@ -74,15 +71,12 @@ impl Running {
     }
 }
 
-/// The sink.
 #[derive(Debug)]
 pub struct CommandSink {
     words: Vec<String>,
 }
 
 impl CommandSink {
-    /// A sink that starts `words`, the program first.
-    #[must_use]
     pub fn new(words: Vec<String>) -> Self {
         Self { words }
     }
@@ -100,7 +94,7 @@ impl CommandSink {
             Err(e) => return not_startable(&e),
         };
         if let Some(mut stdin) = child.0.stdin.take() {
-            // One that does not read its input may be content all the same: its status says so.
+            // A command need not read its stdin.
             let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
         }
         match child.wait() {
@@ -127,8 +121,8 @@ impl Sink for CommandSink {
     }
 }
 
-/// The command of a sink. What it prints is for people, since our stdout is for events; and a Ctrl-C is not for it, since it
-/// is to get what comes until the end of the input.
+/// Builds the command of a sink. Its stdout is our stderr, because our stdout is for events; it has its own process
+/// group, because a Ctrl-C must not end it before the input ends.
 pub(super) fn command(words: &[String]) -> Option<Command> {
     let (program, args) = words.split_first()?;
     let stderr = rustix::stdio::stderr().try_clone_to_owned();
@@ -141,15 +135,15 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
     Some(command)
 }
 
-/// What an error of starting it comes to.
+/// Outcome of a command that cannot be started.
 pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
     let why = format!("cannot be started: {error}");
     match error.kind() {
-        // Of this delivery alone: its id is no environment.
+        // Only this delivery's id is invalid in an environment.
         io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => {
             SendOutcome::Failed { why }
         }
-        // No room for another process now.
+        // Temporary lack of processes.
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
             SendOutcome::Retry { wait: Wait::Down, why }
         }
@@ -157,14 +151,11 @@ pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
     }
 }
 
-/// The longest answer that is read, in bytes.
+/// Longest answer, in bytes.
 const MAX_ANSWER: u64 = 4096;
 
-/// Asks a command about a delivery: its id is the last argument and in the environment, its event on stdin. The first word
-/// that it prints.
-///
-/// # Errors
-/// For a person: it cannot be started, or its status is not 0.
+/// Probes a delivery by a command: its id is the last argument and in the environment, its event on stdin. Returns the
+/// first word of the output.
 pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     let Some(mut command) = command(words) else {
         return Err("names no command".to_owned());
@@ -173,7 +164,7 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     let started = Running::start(&mut command);
     let mut child = started.map_err(|e| format!("cannot be started: {e}"))?;
     if let Some(mut stdin) = child.0.stdin.take() {
-        // It need not read it.
+        // A command need not read its stdin.
         let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
     }
     let mut answer = Vec::new();
@@ -193,7 +184,7 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     Ok(answer.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-/// How a process ended that should not have ended so.
+/// Description of a failed exit.
 pub(super) fn ended(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with status {code}"),

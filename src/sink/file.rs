@@ -1,123 +1,118 @@
-//! A file: whole lines at its end, and never half of one. A FIFO, a terminal and `/dev/stderr` are files too.
+//! Files: whole lines are appended, never half of one. FIFOs, terminals and `/dev/stderr` are files, too.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, own};
+use super::{Delivery, Finished, Form, Gone, Needs, SendOutcome, Sink, joined, own};
 use crate::backoff::Wait;
 
-/// Lines that are written with one call where each is to be accounted for.
+/// Lines in one write where each is accounted for.
 const BATCH: usize = 64;
 
-/// What happens to what is there already.
+/// Treatment of existing content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// It goes.
     Truncate,
-    /// It stays, and what comes is put behind it.
     Append,
-    /// As `Append`, and what counts as sent has reached the disk, in the file that has the name then.
+    /// As `Append`; sent lines are synced, in the file that has the name then.
     Kept,
 }
 
-/// How often the process was asked to open its files anew, as `logrotate` asks with SIGHUP once it has renamed them.
+/// Reopen requests so far: `logrotate` sends SIGHUP once it has renamed files.
 static REOPENING: AtomicUsize = AtomicUsize::new(0);
 
-/// The request that files be opened anew, which each does in front of what it writes next.
+/// Request to reopen files, honoured before the next write.
 #[derive(Debug)]
 pub enum Reopening {}
 
 impl Reopening {
-    /// Asks for it. A signal handler may do so.
+    /// Requests a reopen. Async-signal-safe.
     pub fn ask() {
         REOPENING.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often it was asked for.
-    #[must_use]
     pub fn asked() -> usize {
         REOPENING.load(Ordering::Relaxed)
     }
 }
 
-/// The sink.
 #[derive(Debug)]
 pub struct FileSink {
     path: String,
-    /// `None`: a FIFO that has not been opened, since that waits for its reader.
+    /// `None` for a FIFO before it is opened, because that waits for its reader.
     file: Option<File>,
     regular: bool,
-    /// True if what is written is to be found under the name.
+    /// True if written lines must be found under the name.
     kept: bool,
-    /// Lines that went to a file that had the name before.
+    /// Lines in files that had the name before.
     elsewhere: u64,
-    /// Lines that went to the file at hand.
+    /// Lines in the current file.
     here: u64,
-    /// True if what is there may end within a line that is not ours.
+    /// True if the file may end within a line of another program.
     behind: bool,
-    /// How often it had been asked to open files anew when it was opened.
-    asked: usize,
+    /// Reopen requests honoured; `None` for a file that is never reopened.
+    asked: Option<usize>,
     buffer: Vec<u8>,
 }
 
 impl FileSink {
-    /// Opens or makes the file, which is for this user alone (0600). `/dev/stderr`, `/dev/stdout` and `/dev/fd/N` are
-    /// descriptors that we have, whatever they are.
-    ///
-    /// # Errors
-    /// Those of `open(2)`.
+    /// Opens or creates a file, for this user alone (0600).
     pub fn open(path: &str, existing: Existing) -> io::Result<Self> {
-        let descriptor = match path {
-            "/dev/stdout" => Some(1),
-            "/dev/stderr" => Some(2),
-            _ => path.strip_prefix("/dev/fd/").and_then(|n| n.parse().ok()),
+        let named = Path::new(path);
+        let fifo = std::fs::metadata(named).ok().filter(|m| m.file_type().is_fifo());
+        let file = match &fifo {
+            Some(fifo) => own::is_ours(fifo).map(|()| None)?,
+            None => Some(own::open(named)?),
         };
-        let fifo = || std::fs::metadata(path).is_ok_and(|m| m.file_type().is_fifo());
-        let file = match descriptor {
-            Some(fd) => Some(duplicate(fd)?),
-            None if fifo() => None,
-            None => Some(own::open(Path::new(path))?),
-        };
-        if file.is_none() {
-            own::is_ours(&std::fs::metadata(path)?)?;
+        let mut sink = Self::new(path, file)?;
+        if let (true, Some(file)) = (sink.regular, &sink.file) {
+            if existing == Existing::Truncate {
+                file.set_len(0)?;
+            }
+            sink.kept = existing == Existing::Kept;
+            sink.behind = true;
+            sink.asked = Some(Reopening::asked());
         }
+        Ok(sink)
+    }
+
+    /// A sink that writes to an inherited descriptor, whatever it is; `path` names it in messages.
+    pub fn of_descriptor(path: &str, file: File) -> io::Result<Self> {
+        Self::new(path, Some(file))
+    }
+
+    fn new(path: &str, file: Option<File>) -> io::Result<Self> {
         let regular = match &file {
             Some(file) => file.metadata()?.is_file(),
             None => false,
         };
-        if regular && existing == Existing::Truncate && descriptor.is_none() {
-            file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
-        }
-        let kept = regular && existing == Existing::Kept && descriptor.is_none();
-        let named = regular && descriptor.is_none();
         Ok(Self {
             path: path.to_owned(),
             file,
             regular,
-            kept,
+            kept: false,
             elsewhere: 0,
             here: 0,
-            behind: named,
-            asked: if named { Reopening::asked() } else { usize::MAX },
+            behind: false,
+            asked: None,
             buffer: Vec::new(),
         })
     }
 
-    /// Opens the file that has the name now, if that was asked for since the last time.
+    /// Reopens the file after a request.
     fn reopen(&mut self) -> Result<(), SendOutcome> {
         let asked = Reopening::asked();
-        if self.asked == usize::MAX || self.asked == asked {
+        if self.asked.is_none_or(|known| known == asked) {
             return Ok(());
         }
         match own::open(Path::new(&self.path)) {
             Ok(file) => {
-                (self.file, self.asked) = (Some(file), asked);
+                (self.file, self.asked) = (Some(file), Some(asked));
                 (self.here, self.behind) = (0, true);
                 Ok(())
             }
@@ -128,7 +123,7 @@ impl FileSink {
         }
     }
 
-    /// Ends a line that somebody else has left half at the end of the file.
+    /// Completes a partial line of another program.
     fn end_line(&mut self) -> Result<(), (usize, io::Error)> {
         let (true, Some(file)) = (std::mem::take(&mut self.behind), &mut self.file) else {
             return Ok(());
@@ -141,7 +136,7 @@ impl FileSink {
         Ok(())
     }
 
-    /// Opens the file that has the name now, if that is another one than it was. Nothing that was written counts as sent then.
+    /// Reopens the file if another one has its name now; then nothing written counts as sent.
     fn follow(&mut self) -> Result<(), SendOutcome> {
         let (true, Some(file)) = (self.kept, &self.file) else {
             return Ok(());
@@ -163,7 +158,7 @@ impl FileSink {
         Err(SendOutcome::Retry { wait: Wait::Down, why })
     }
 
-    /// Brings what was written to the disk, into the file that has the name.
+    /// Syncs written lines, and checks the name.
     fn settle(&mut self, lines: usize) -> Result<(), SendOutcome> {
         if let (true, Some(file)) = (self.kept, &self.file)
             && let Err(e) = file.sync_data()
@@ -176,7 +171,7 @@ impl FileSink {
         Ok(())
     }
 
-    /// Writes all of `bytes`, or says how much of it and why no more.
+    /// Writes all of `bytes`; the error comes with the number of bytes written.
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), (usize, io::Error)> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -202,7 +197,7 @@ impl FileSink {
         Ok(())
     }
 
-    /// Takes back the last `len` bytes of the file, which are ours and half a line.
+    /// Truncates the last `len` bytes, a partial line of ours.
     fn take_back(&self, len: usize) -> io::Result<()> {
         let (Some(file), true) = (&self.file, len > 0) else {
             return Ok(());
@@ -211,7 +206,7 @@ impl FileSink {
         file.set_len(end.saturating_sub(len as u64))
     }
 
-    /// What becomes of a delivery that was not written.
+    /// Outcome of a failed write.
     fn refused(&self, error: &io::Error) -> SendOutcome {
         let why = error.to_string();
         let errno = Errno::from_io_error(error);
@@ -227,10 +222,7 @@ impl FileSink {
     }
 }
 
-/// The path without links and dots by which a file has one name only; it need not be there.
-///
-/// # Errors
-/// Those of its folder, and a path that names no file.
+/// Canonical path of a file that need not exist.
 pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     // As many links as Linux follows (path_resolution(7)).
@@ -253,16 +245,6 @@ pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     Err(Errno::LOOP.into())
 }
 
-/// A descriptor of ours once more.
-fn duplicate(fd: i32) -> io::Result<File> {
-    if fd < 0 {
-        return Err(Errno::BADF.into());
-    }
-    // SAFETY: nothing is closed through the borrow, and one that is not open is an error of `dup`.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    Ok(borrowed.try_clone_to_owned()?.into())
-}
-
 impl Sink for FileSink {
     fn needs(&self) -> Needs {
         Needs { form: Form::Bulk, batch: BATCH, idempotent: false }
@@ -276,9 +258,9 @@ impl Sink for FileSink {
         let _ = self.write(b"");
     }
 
-    fn finish(&mut self) -> Result<(), String> {
+    fn finish(&mut self) -> Finished {
         match self.elsewhere {
-            0 => Ok(()),
+            0 => Ok(None),
             n => Err(format!(
                 "the file was removed or replaced while it was in use: {n} events that were sent are not in it; run this again \
                  with the same input to write them again"
@@ -292,20 +274,7 @@ impl Sink for FileSink {
             return vec![moved];
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let single = match batch {
-            [one] if one.form == Form::Bulk => one.bytes,
-            _ => {
-                buffer.clear();
-                for delivery in batch {
-                    buffer.extend_from_slice(delivery.bytes);
-                    if delivery.form == Form::Event {
-                        buffer.push(b'\n');
-                    }
-                }
-                &buffer[..]
-            }
-        };
-        let result = self.end_line().and_then(|()| self.write(single));
+        let result = self.end_line().and_then(|()| self.write(joined(batch, &mut buffer)));
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
         let Err((written, error)) = result else {
@@ -314,7 +283,7 @@ impl Sink for FileSink {
                 Err(outcome) => vec![outcome],
             };
         };
-        // Those that are there whole are there; of the next nothing may stay.
+        // Complete lines have arrived; a partial one is removed.
         let mut whole = 0;
         let mut outcomes = Vec::new();
         for delivery in batch {

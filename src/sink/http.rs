@@ -1,5 +1,5 @@
-//! An HTTP endpoint: one POST for each event, the event as its body, the delivery id as `Idempotency-Key`
-//! (draft-ietf-httpapi-idempotency-key-header), so that a receiver that keeps keys takes nothing twice.
+//! HTTP endpoint: a POST for each event, with the delivery id as `Idempotency-Key`
+//! (draft-ietf-httpapi-idempotency-key-header), so that a receiver that keeps keys accepts nothing twice.
 
 mod chat;
 pub mod client;
@@ -13,31 +13,29 @@ use std::time::{Duration, SystemTime};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
-use super::address::{Address, Payload, Statuses, Web};
+use super::access::{Statuses, Web};
+use super::address::{Address, Payload};
 use super::mask::masked;
 use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use client::Client;
 
-/// How long a connection may take, TLS included.
+/// Timeout of a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a request may take in all, unless the address says otherwise.
+/// Timeout of a request, unless the address sets one.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// As much of an answer is read, in bytes.
+/// Bytes of an answer that are read.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// From this length on, in bytes, a part of a path may be a token.
+/// Shortest path segment, in bytes, that may be a token.
 const LONG: usize = 11;
 
-/// As much of an answer is shown, in characters.
+/// Characters of an answer that are shown.
 const MAX_SHOWN: usize = 300;
 
 /// Opens the sink that posts to `url` in the form that the address wants.
-///
-/// # Errors
-/// For a person: it is no URL, or what it needs from the environment or a file is not there.
 pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     let web = &address.web;
     Ok(match address.to {
@@ -49,17 +47,13 @@ pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     })
 }
 
-/// The sink.
 #[derive(Debug)]
 pub struct HttpSink {
     poster: Poster,
 }
 
 impl HttpSink {
-    /// A sink that posts to `url`. It connects when there is something to say.
-    ///
-    /// # Errors
-    /// For a person: it is no URL, or what it needs from the environment or a file is not there.
+    /// Connects at the first event.
     pub fn new(url: &str, web: &Web) -> Result<Self, String> {
         Ok(Self { poster: Poster::new(url, web)? })
     }
@@ -78,14 +72,13 @@ impl Sink for HttpSink {
     }
 }
 
-/// What posts, and knows what an error says about whether it was posted.
+/// Client that posts, and classifies errors by whether the request arrived.
 #[derive(Debug)]
 pub(super) struct Poster {
     client: Client,
     retry: Option<Statuses>,
 }
 
-/// An answer.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub status: u16,
@@ -103,7 +96,7 @@ impl Poster {
         Ok(Self { client, retry: web.retry.clone() })
     }
 
-    /// Posts JSON. `Err` is what the lack of an answer means.
+    /// Posts JSON; `Err` is the outcome of a missing answer.
     pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, SendOutcome> {
         let client = &self.client;
         let mut request = client.agent.post(&client.url).header("Content-Type", "application/json");
@@ -115,7 +108,7 @@ impl Poster {
         }
         let response = request.send(body).map_err(|e| unanswered(&e, client.reason(&e)))?;
         let (parts, mut body) = response.into_parts();
-        // An answer whose end is missing is one all the same: the status was there.
+        // A truncated body is no error: the status was received.
         let body = body.with_config().limit(MAX_ANSWER).read_to_vec();
         Ok(Answer {
             status: parts.status.as_u16(),
@@ -124,7 +117,7 @@ impl Poster {
         })
     }
 
-    /// What an answer says of what was posted.
+    /// Outcome of an answer.
     pub(super) fn outcome(&self, answer: &Answer) -> SendOutcome {
         let why = self.client.clean(&answer.why());
         match (answer.outcome(why.clone()), &self.retry) {
@@ -140,13 +133,12 @@ impl Poster {
         }
     }
 
-    /// A text of an answer as it may be shown.
     pub(super) fn clean(&self, text: &str) -> String {
         self.client.clean(text)
     }
 }
 
-/// What an error comes to: nothing was sent, or nobody knows.
+/// Outcome of an error: not sent, or in doubt.
 fn unanswered(error: &Error, why: String) -> SendOutcome {
     use io::ErrorKind as Kind;
     let not_sent = match error {
@@ -168,7 +160,7 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
     };
     let wait = Wait::Down;
     if let Error::Http(_) = error {
-        // No request can be made of it.
+        // No request can be built.
         return SendOutcome::Failed { why };
     }
     if not_sent { SendOutcome::Retry { wait, why } } else { SendOutcome::Unknown { wait, why } }
@@ -183,16 +175,16 @@ impl Answer {
         });
         match self.status {
             200..=299 => SendOutcome::Sent { receipt: self.header("location").map(str::to_owned) },
-            // The request did not arrive whole (RFC 9110, 15.5.9), or is to come again later (RFC 8470, 5.2; RFC 6585, 4).
+            // Incomplete request (RFC 9110, 15.5.9), too early (RFC 8470, 5.2) or too many (RFC 6585, 4).
             408 | 425 | 429 => SendOutcome::Retry { wait, why },
             503 if asked.is_some() => SendOutcome::Retry { wait, why },
-            // The same key is being worked on (draft-ietf-httpapi-idempotency-key-header, 2.7).
+            // The same key is in progress (draft-ietf-httpapi-idempotency-key-header, 2.7).
             409 | 500..=599 => SendOutcome::Unknown { wait, why },
             _ => SendOutcome::Failed { why },
         }
     }
 
-    /// The status, where a redirect leads, and what the endpoint says of its reason.
+    /// Status, target of a redirect, and the reason in the body.
     pub(super) fn why(&self) -> String {
         let mut why = format!("status {}", self.status);
         if let (300..=399, Some(location)) = (self.status, self.header("location")) {
@@ -226,14 +218,14 @@ impl Answer {
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        // What is no time at all is too long a time.
+        // An invalid time is the longest one.
         return Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
     }
     let at = httpdate::parse_http_date(text).ok()?;
     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// Where a redirect leads, without what may be a secret: a user, a query, long parts of the path.
+/// Target of a redirect, without user, query and long path segments, which may be secrets.
 fn shown(location: &str) -> String {
     let (place, query) = match location.split_once('?') {
         Some((place, _)) => (place, "?..."),

@@ -1,10 +1,8 @@
-//! Addresses as they may be shown: an address can hold a password, a token in its path or its query, or a secret among the
-//! arguments of a command. Every message and every list shows an address through [`masked`].
+//! Addresses without secrets: a password, a token in path or query, arguments of a command. Every message shows
+//! addresses through [`masked`].
 
-/// The part of an address that tells a person which one it is, without what may be a secret: of a URL the scheme, the host
-/// and the port, of a command its program. A path stays as it is. Takes what was typed (options and all) as well as what is
-/// stored of it.
-#[must_use]
+/// Recognisable part of an address: scheme, host and port of a URL, the program of a command; a path is unchanged.
+/// Accepts typed and stored forms.
 pub fn masked(address: &str) -> String {
     for kind in ["cmd:", "pipe:"] {
         if let Some(line) = address.strip_prefix(kind) {
@@ -22,12 +20,12 @@ pub fn masked(address: &str) -> String {
         return address.to_owned();
     };
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    // A password may hold an @ by mistake.
+    // A password may contain an unescaped @.
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}")
 }
 
-/// A URL, also one whose slashes are mistyped: its scheme and what is behind the slashes.
+/// Scheme and rest of a URL, also with mistyped slashes.
 fn split(address: &str) -> Option<(&str, &str)> {
     if let Some((scheme, rest)) = address.split_once("://") {
         let name = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);

@@ -1,5 +1,5 @@
-//! Files that hold what an agent said: regular, this user's, and readable by nobody else. A name can lead elsewhere: another
-//! user can have put a file, a link or a FIFO where we write.
+//! Files with agent output: regular, owned by this user, and readable by no other. Another user may have placed a file,
+//! link or FIFO at the path.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -8,16 +8,13 @@ use std::path::Path;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-/// Opens or makes a file to append to. A regular one is this user's and from now on only this user's to read (0600); the path
-/// may be a link to it. A device is opened as it is. Nothing in it is changed, and a FIFO is not waited for.
-///
-/// # Errors
-/// Those of `open(2)`; that it is another user's, or a FIFO.
+/// Opens or creates a file for appending. A regular file must be owned by this user and becomes private (0600); the
+/// path may be a link to it. A device is opened as it is, a FIFO refused.
 pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     options.append(true).create(true).mode(0o600).custom_flags(flags.bits().cast_signed());
-    // Reading tells whether its last line is whole; some devices cannot be read.
+    // Reads tell whether its last line is complete; some devices are write-only.
     let file = match options.clone().read(true).open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(e),
         Err(_) => options.open(path)?,
@@ -37,10 +34,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a FIFO to write to it, and waits for its reader.
-///
-/// # Errors
-/// Those of `open(2)`; that it is another user's, or no FIFO any more.
+/// Opens a FIFO of this user for writing, and waits for its reader.
 pub fn open_fifo(path: &Path) -> io::Result<File> {
     is_ours(&std::fs::metadata(path)?)?;
     let file = OpenOptions::new().write(true).open(path)?;
@@ -52,10 +46,7 @@ pub fn open_fifo(path: &Path) -> io::Result<File> {
     }
 }
 
-/// That a file belongs to the user as whom we write.
-///
-/// # Errors
-/// That it does not.
+/// Checks that a file belongs to the effective user.
 pub fn is_ours(found: &std::fs::Metadata) -> io::Result<()> {
     if found.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());

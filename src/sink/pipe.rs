@@ -1,15 +1,14 @@
-//! One process that reads every line on its stdin. That a line was written is all that is known of it until the process ends.
+//! One process that reads all lines on its stdin. Until it exits, only the write of a line is known.
 
 use std::io::{self, Write};
 use std::process::{Child, ChildStdin};
 
 use super::command::{command, ended, not_startable};
-use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink};
+use super::{Delivery, Finished, Form, Gone, Needs, SendOutcome, Sink, joined};
 
-/// Lines that are written with one call where each is to be accounted for.
+/// Lines in one write where each is accounted for.
 const BATCH: usize = 64;
 
-/// The sink.
 #[derive(Debug)]
 pub struct PipeSink {
     words: Vec<String>,
@@ -18,13 +17,11 @@ pub struct PipeSink {
 }
 
 impl PipeSink {
-    /// A sink that starts `words`, the program first.
-    #[must_use]
     pub fn new(words: Vec<String>) -> Self {
         Self { words, child: None, buffer: Vec::new() }
     }
 
-    /// The stdin of the process, which is started if it has not been.
+    /// Stdin of the process, started on first use.
     fn stdin(&mut self) -> io::Result<&mut ChildStdin> {
         let child = match self.child.take() {
             Some(child) => child,
@@ -39,14 +36,14 @@ impl PipeSink {
         Ok(&mut self.child.insert(child).1)
     }
 
-    /// Why it takes no more.
+    /// Outcome of a broken pipe.
     fn gone(&mut self, error: &io::Error) -> SendOutcome {
         let status = self.child.take().map(|(mut child, stdin)| {
             drop(stdin);
             child.wait()
         });
         let (gone, why) = match status {
-            // It has read what it wanted, as `head` does.
+            // It has read enough, as `head` does.
             Some(Ok(status)) if status.success() => (Gone::Reader, error.to_string()),
             Some(Ok(status)) => (Gone::Broken, ended(status)),
             Some(Err(e)) => (Gone::Broken, e.to_string()),
@@ -67,21 +64,8 @@ impl Sink for PipeSink {
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        let bytes = match batch {
-            [one] if one.form == Form::Bulk => one.bytes,
-            _ => {
-                for delivery in batch {
-                    buffer.extend_from_slice(delivery.bytes);
-                    if delivery.form == Form::Event {
-                        buffer.push(b'\n');
-                    }
-                }
-                &buffer[..]
-            }
-        };
         let result = match self.stdin() {
-            Ok(stdin) => stdin.write_all(bytes),
+            Ok(stdin) => stdin.write_all(joined(batch, &mut buffer)),
             Err(e) => return vec![not_startable(&e)],
         };
         self.buffer = buffer;
@@ -91,14 +75,14 @@ impl Sink for PipeSink {
         }
     }
 
-    fn finish(&mut self) -> Result<(), String> {
+    fn finish(&mut self) -> Finished {
         self.stdin().map_err(|e| format!("cannot be started: {e}"))?;
         let Some((mut child, stdin)) = self.child.take() else {
-            return Ok(());
+            return Ok(None);
         };
         drop(stdin);
         match child.wait() {
-            Ok(status) if status.success() => Ok(()),
+            Ok(status) if status.success() => Ok(None),
             Ok(status) => Err(ended(status)),
             Err(e) => Err(e.to_string()),
         }

@@ -1,12 +1,11 @@
-//! A socket that is listened on: whoever connects reads everything from the beginning and then what comes. There is one log,
-//! a file without a name, and each reader is a place in it, so that between history and what comes there is no seam at which
-//! something could be missing or twice. A reader is never waited for: it falls behind in the log, and where the log is cut
-//! it is told of the gap and let go.
+//! A listening socket: every client reads everything from the beginning and then live data. Readers are positions in
+//! one log in a spill file, so that there is no gap between history and live data. A reader is never waited for: it
+//! falls behind, and where the log is cut it is told of the gap and disconnected.
 
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,22 +15,20 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
-use super::{Delivery, Form, Needs, SendOutcome, Sink};
+use super::{Delivery, Finished, Form, Needs, SendOutcome, Sink};
 use crate::backoff::Wait;
 use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
-use crate::run::{anonymous_temp_file, punch_hole, warn_user};
+use crate::spill::SpillFile;
 
-/// Readers at one time; more are turned away.
+/// Connected readers; more are refused.
 const MAX_READERS: usize = 64;
 
-/// Bytes that are read from the log at once.
 const STEP: usize = 64 << 10;
 
-/// At the end a reader that has taken nothing for so long is let go.
+/// Time without progress after which the remaining readers are disconnected at the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The sink.
 #[derive(Debug)]
 pub struct UnixSink {
     path: PathBuf,
@@ -40,8 +37,8 @@ pub struct UnixSink {
 
 #[derive(Debug)]
 struct Log {
-    file: File,
-    /// As much is kept, in bytes.
+    file: SpillFile,
+    /// Bytes kept.
     limit: u64,
     place: Mutex<State>,
     more: Condvar,
@@ -49,34 +46,31 @@ struct Log {
 
 #[derive(Debug)]
 struct State {
-    /// The first byte that can still be read, the first of a line.
+    /// First byte that is kept, the first of a line.
     start: u64,
     end: u64,
     closed: bool,
     readers: usize,
-    /// When a reader last took something or left.
+    /// Time at which a reader last made progress or left.
     progress: Instant,
 }
 
 impl UnixSink {
-    /// Listens on a socket at `path` that only this user can connect to, and keeps `limit` bytes for those who come late.
-    /// A socket on which nobody listens any more is replaced.
-    ///
-    /// # Errors
-    /// Those of `bind(2)`, and that somebody else listens there.
+    /// Listens on a socket at `path` for this user alone, and keeps `limit` bytes for late readers. A stale socket is
+    /// replaced.
     pub fn new(path: &str, limit: u64) -> io::Result<Self> {
         let path = PathBuf::from(path);
         clear(&path)?;
         let kind = SocketType::STREAM;
         let socket: OwnedFd = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
         bind(&socket, &SocketAddrUnix::new(&path)?)?;
-        // Before this nobody can connect: it does not listen yet.
+        // No client can connect before `listen`.
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         listen(&socket, 16)?;
         let listener = UnixListener::from(socket);
         let state = State { start: 0, end: 0, closed: false, readers: 0, progress: Instant::now() };
         let log = Arc::new(Log {
-            file: anonymous_temp_file()?,
+            file: SpillFile::create()?,
             limit: limit.max(1),
             place: Mutex::new(state),
             more: Condvar::new(),
@@ -87,7 +81,7 @@ impl UnixSink {
     }
 }
 
-/// Makes room for a socket.
+/// Removes a stale socket.
 fn clear(path: &Path) -> io::Result<()> {
     let Ok(there) = std::fs::symlink_metadata(path) else {
         return Ok(());
@@ -128,8 +122,8 @@ impl Sink for UnixSink {
         outcomes
     }
 
-    fn finish(&mut self) -> Result<(), String> {
-        // From now on nobody can come.
+    fn finish(&mut self) -> Finished {
+        // No new readers from here on.
         let _ = std::fs::remove_file(&self.path);
         let mut state = self.log.lock();
         state.closed = true;
@@ -138,21 +132,15 @@ impl Sink for UnixSink {
         while state.readers > 0 {
             let left = PATIENCE.saturating_sub(state.progress.elapsed());
             if left.is_zero() {
-                let text = format!(
-                    "spile: unix:{}: {} too slow to get all\n",
-                    self.path.display(),
-                    match state.readers {
-                        1 => "a reader was".to_owned(),
-                        n => format!("{n} readers were"),
-                    }
-                );
-                warn_user(text.as_bytes());
-                break;
+                return Ok(Some(match state.readers {
+                    1 => "a reader was too slow and did not get everything".to_owned(),
+                    n => format!("{n} readers were too slow and did not get everything"),
+                }));
             }
             let woken = self.log.more.wait_timeout(state, left);
             (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -162,30 +150,28 @@ impl Log {
     }
 
     fn append(&self, bytes: &[u8], feed: &[u8]) -> io::Result<()> {
-        // Only this thread writes, so what lies behind the end is ours without a lock.
+        // This thread alone writes behind the end.
         let (start, end) = {
             let state = self.lock();
             (state.start, state.end)
         };
-        self.file.write_all_at(bytes, end)?;
-        self.file.write_all_at(feed, end + bytes.len() as u64)?;
-        let new_end = end + bytes.len() as u64 + feed.len() as u64;
+        let new_end = self.file.write_at(&[bytes, feed], end)?;
         let mut new_start = start;
         if new_end - start > self.limit {
-            // A quarter at a time.
+            // Cuts a quarter at a time.
             new_start = self.line_after(new_end - self.limit + self.limit / 4, new_end)?;
         }
         let mut state = self.lock();
         (state.start, state.end) = (new_start, new_end);
         drop(state);
         if new_start > start {
-            punch_hole(&self.file, start, new_start);
+            self.file.free(start..new_start);
         }
         self.more.notify_all();
         Ok(())
     }
 
-    /// The first line that begins at `at` or behind it, or the end.
+    /// Start of the first line from `at` on, or the end.
     fn line_after(&self, mut at: u64, end: u64) -> io::Result<u64> {
         let mut buffer = [0; 4096];
         while at < end {
@@ -203,7 +189,6 @@ impl Log {
     }
 }
 
-/// Takes whoever comes.
 fn accept(listener: &UnixListener, log: &Arc<Log>) {
     while let Ok((socket, _)) = listener.accept() {
         let mut state = log.lock();
@@ -216,17 +201,17 @@ fn accept(listener: &UnixListener, log: &Arc<Log>) {
         state.readers += 1;
         let reader = Reader { socket, log: Arc::clone(log), at: state.start, half: false };
         drop(state);
-        // Without a thread it is let go, and its end says so.
+        // Without a thread the reader is disconnected by drop.
         let _ = std::thread::Builder::new().spawn(move || reader.run());
     }
 }
 
-/// One reader: a place in the log.
+/// A reader's position in the log.
 struct Reader {
     socket: UnixStream,
     log: Arc<Log>,
     at: u64,
-    /// Half a line has been written.
+    /// True within a line.
     half: bool,
 }
 
@@ -242,7 +227,7 @@ impl Drop for Reader {
 
 impl Reader {
     fn run(mut self) {
-        // It is told what it cannot read any more; whether it listens is its business.
+        // A failed write is found by the next one.
         if self.at > 0 {
             let _ = self.gap("what came before is no longer kept (see --spool-max)");
         }
@@ -253,7 +238,7 @@ impl Reader {
                 return;
             };
             if self.log.lock().start > self.at {
-                // Cut away while it was read.
+                // Cut while it was read.
                 continue;
             }
             let n = memchr::memrchr(b'\n', &buffer[..n]).map_or(n, |feed| feed + 1);
@@ -266,7 +251,7 @@ impl Reader {
         }
     }
 
-    /// How many bytes there are for it, as soon as there are any; `None`: there will be none.
+    /// Waits for data; `None` at the end.
     fn ready(&mut self) -> Option<u64> {
         let mut state = self.log.lock();
         loop {
@@ -286,7 +271,7 @@ impl Reader {
         }
     }
 
-    /// Tells it that something is missing here.
+    /// Writes a `gap` status.
     fn gap(&mut self, message: &str) -> io::Result<()> {
         let mut line = Vec::new();
         if self.half {

@@ -1,4 +1,4 @@
-//! The words of a command line. It starts nothing.
+//! Splitting of command lines.
 
 use nom::branch::alt;
 use nom::bytes::complete::is_not;
@@ -8,10 +8,7 @@ use nom::multi::{fold_many0, fold_many1, separated_list0};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-/// The words of a command line as a POSIX shell splits them: blanks, quotes and backslashes count, nothing is expanded.
-///
-/// # Errors
-/// For a person: something is left open.
+/// Words of a command line as a POSIX shell splits them: blanks, quotes and backslashes, without expansion.
 pub fn words(line: &str) -> Result<Vec<String>, String> {
     let blank = || fold_many0(nom::character::complete::one_of(" \t\n"), || (), |(), _| ());
     let parsed: IResult<&str, Vec<String>> =
@@ -20,7 +17,7 @@ pub fn words(line: &str) -> Result<Vec<String>, String> {
 }
 
 fn blank1(input: &str) -> IResult<&str, ()> {
-    // A separator is one only if a word follows; what trails is no empty word.
+    // Trailing blanks are no separator.
     let (rest, ()) =
         fold_many1(nom::character::complete::one_of(" \t\n"), || (), |(), _| ()).parse(input)?;
     if rest.is_empty() {
@@ -46,7 +43,7 @@ fn word(input: &str) -> IResult<&str, String> {
     .parse(input)
 }
 
-/// Between double quotes a backslash is one only before what it could protect.
+/// Between double quotes a backslash escapes only what is special there.
 fn double(input: &str) -> IResult<&str, String> {
     let escaped = map(preceded(char('\\'), none_of("")), |c: char| match c {
         '\n' => String::new(),

@@ -87,8 +87,18 @@ enum MarkPlace {
 impl Marks {
     /// Adds the next piece of the text to `out`. At most the beginning of a mark is held back.
     pub fn push(&mut self, forbidden: Forbidden, text: &str, out: &mut String) {
-        for c in text.chars() {
-            self.put(forbidden, c, out);
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let bytes = rest.as_bytes();
+            let taken = if self.place == MarkPlace::Within && !matches!(c, '\n' | '\r') {
+                let end = memchr::memchr2(b'\n', b'\r', bytes).unwrap_or(rest.len());
+                self.put_within(&rest[..end], out);
+                end
+            } else {
+                self.put(forbidden, c, out);
+                c.len_utf8()
+            };
+            rest = &rest[taken..];
         }
     }
 
@@ -108,8 +118,6 @@ impl Marks {
         if matches!(c, '\n' | '\r') {
             self.end_line(out);
             out.push(c);
-        } else if self.place == MarkPlace::Within {
-            self.put_within(c, out);
         } else if self.held.is_empty() && is_blank(c) {
             self.place = MarkPlace::Indented;
             out.push(c);
@@ -119,6 +127,12 @@ impl Marks {
     }
 
     fn put_at_start(&mut self, forbidden: Forbidden, c: char, out: &mut String) {
+        let first = |mark: &Mark| mark.0.starts_with(c);
+        if self.held.is_empty() && !marks(forbidden, self.place).any(first) {
+            self.place = MarkPlace::Within;
+            let mut bytes = [0; 4];
+            return self.put_within(c.encode_utf8(&mut bytes), out);
+        }
         let before = self.held.len();
         self.held.push(c);
         let (mut whole, mut begun) = (false, false);
@@ -138,29 +152,38 @@ impl Marks {
             out.push('\\');
         }
         self.place = MarkPlace::Within;
-        for c in std::mem::take(&mut self.held).chars() {
-            self.put_within(c, out);
-        }
+        let held = std::mem::take(&mut self.held);
+        self.put_within(&held, out);
     }
 
-    fn put_within(&mut self, c: char, out: &mut String) {
-        let command = match c {
-            '[' => BRACKETED.iter().any(|word| self.word.ends_with(word)),
-            ':' => SECTIONS.iter().any(|word| self.word.ends_with(word)),
-            _ => false,
-        };
-        if command {
-            out.push('\\');
-        }
-        out.push(c);
-        if c.is_ascii_alphanumeric() || matches!(c, '#' | '_') {
-            if self.word.len() >= MAX_WORD {
-                self.word.remove(0);
+    /// Text that begins no line and ends none.
+    fn put_within(&mut self, text: &str, out: &mut String) {
+        let mut copied = 0;
+        for at in memchr::memchr2_iter(b'[', b':', text.as_bytes()) {
+            let (before, from) = (&text[copied..at], &text[at..]);
+            self.note_word(before);
+            let words = if from.starts_with('[') { &BRACKETED } else { &SECTIONS };
+            out.push_str(before);
+            if words.iter().any(|word| self.word.ends_with(word)) {
+                out.push('\\');
             }
-            self.word.push(c.to_ascii_lowercase());
-        } else {
+            copied = at;
+        }
+        self.note_word(&text[copied..]);
+        out.push_str(&text[copied..]);
+    }
+
+    /// Remembers the word in which the text ends; it may go on one that was remembered.
+    fn note_word(&mut self, text: &str) {
+        let in_word = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'#' | b'_');
+        let len = text.bytes().rev().take(MAX_WORD).take_while(in_word).count();
+        if len < text.len() {
             self.word.clear();
         }
+        self.word.push_str(&text[text.len() - len..]);
+        self.word.make_ascii_lowercase();
+        let over = self.word.len().saturating_sub(MAX_WORD);
+        self.word.drain(..over);
     }
 }
 

@@ -121,12 +121,18 @@ impl Paint {
         Self { colour }
     }
 
+    /// True if this look is that of the bare text.
+    #[must_use]
+    pub fn is_bare(self, look: Look) -> bool {
+        !self.colour || look == Look::Plain
+    }
+
     /// Adds `text`, which must be clean and without line feeds, to `out`.
     pub fn put(self, look: Look, text: &str, out: &mut String) {
-        if self.colour && look != Look::Plain && !text.is_empty() {
-            let _ = write!(out, "{}", look.style().style(text));
-        } else {
+        if self.is_bare(look) || text.is_empty() {
             out.push_str(text);
+        } else {
+            let _ = write!(out, "{}", look.style().style(text));
         }
     }
 }

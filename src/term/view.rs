@@ -112,8 +112,9 @@ impl View {
 impl Each {
     fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
         match piece {
-            Piece::Line { number, bytes, .. } => {
-                if let Err(why) = self.line(bytes, io) {
+            Piece::Line { number, bytes, text, .. } => {
+                let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
+                if let Err(why) = event.and_then(|event| self.event(&event, io)) {
                     self.warnings.warn(io, number, why.offset, &why.reason);
                     if let Face::Human(human) = &mut self.face {
                         human.malformed(bytes, &mut io.out);
@@ -133,18 +134,17 @@ impl Each {
         self.hand_on(io);
     }
 
-    fn line(&mut self, bytes: &[u8], io: &mut Io) -> Result<(), Malformed> {
-        let event = codec::decode(bytes)?;
+    fn event(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if event.kind == Type::TextDelta {
-            return self.delta(&event);
+            return self.delta(event);
         }
         if let Some(outcome) = &mut self.outcome {
-            outcome.on_event(&event);
+            outcome.on_event(event);
         }
         let body = Fields::parse(event.line)?;
         match &mut self.face {
-            Face::Human(human) => human.event(&event, &body),
-            Face::Text(text) => text.event(&event, &body, io),
+            Face::Human(human) => human.event(event, &body),
+            Face::Text(text) => text.event(event, &body, io),
         }
         Ok(())
     }

@@ -26,13 +26,27 @@ const REPLACEMENT: &str = "\u{fffd}";
 /// A whole text as a terminal would leave it; text without control characters is the same.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+    if text.split('\n').all(|line| run(line) == line.len()) {
         return Cow::Borrowed(text);
     }
     let mut escapes = Escapes::default();
-    let mut out = escapes.feed(text.as_bytes());
-    out.push_str(&escapes.end());
-    Cow::Owned(out)
+    escapes.line.out.reserve(text.len());
+    escapes.text(text);
+    Cow::Owned(escapes.end())
+}
+
+/// How many bytes of a text come before the first control character that is no tab.
+fn run(text: &str) -> usize {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|c| matches!(c, 0..=8 | b'\n'..b' ' | 0x7f | 0xc2)) {
+        // U+0080 to U+009F begin with 0xC2, as do some letters.
+        if let [0xc2, 0xa0..=0xff, after @ ..] = &rest[at..] {
+            rest = after;
+        } else {
+            return text.len() - rest.len() + at;
+        }
+    }
+    text.len()
 }
 
 /// Bytes for a terminal in, text out. The text depends on the bytes alone, not on how they were cut.
@@ -55,7 +69,10 @@ pub struct Escapes {
 struct Line {
     /// Its cells.
     chars: Vec<char>,
-    /// Where the next character goes; at most `chars.len()`.
+    /// What stands behind them and is no cells yet: the cursor is at its end, or has returned. In bytes, which are no fewer
+    /// than its cells, the line is shorter than [`MAX_LINE`].
+    tail: String,
+    /// Where the next character goes, if there is no tail; at most `chars.len()`.
     at: usize,
     /// The place that was saved.
     saved: Option<usize>,
@@ -69,6 +86,8 @@ struct Line {
     busy: bool,
     /// True if a carriage return before a line feed stays.
     keeps_crlf: bool,
+    /// An escape has begun a sequence that may not have ended.
+    in_sequence: bool,
     out: String,
 }
 
@@ -90,21 +109,44 @@ impl Escapes {
     fn parse(&mut self, bytes: &[u8]) {
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
-            self.parser.advance(&mut self.line, chunk.valid().as_bytes());
+            self.text(chunk.valid());
             let wrong = chunk.invalid();
             let begun = std::str::from_utf8(wrong).is_err_and(|e| e.error_len().is_none());
             if begun && chunks.peek().is_none() {
                 self.begun.extend_from_slice(wrong);
             } else if !wrong.is_empty() {
-                self.parser.advance(&mut self.line, REPLACEMENT.as_bytes());
+                self.text(REPLACEMENT);
             }
+        }
+    }
+
+    /// Takes whole characters. Only sequences are the parser's: outside of them it knows no more than a line does.
+    fn text(&mut self, mut text: &str) {
+        let line = &mut self.line;
+        while let Some(first) = text.chars().next() {
+            line.in_sequence |= first == '\x1b';
+            let used = match run(text) {
+                _ if line.in_sequence => {
+                    self.parser.advance_until_terminated(line, text.as_bytes())
+                }
+                0 => {
+                    line.control(first);
+                    first.len_utf8()
+                }
+                run => {
+                    line.run(&text[..run]);
+                    run
+                }
+            };
+            text = text.get(used..).unwrap_or_default();
         }
     }
 
     /// The line that was begun, unless it is being written over: what comes next goes on behind it.
     fn flush(&mut self) -> String {
         let line = &mut self.line;
-        if !line.returned && !line.busy && !line.chars.is_empty() && line.at == line.chars.len() {
+        let at_end = !line.tail.is_empty() || line.at == line.chars.len();
+        if !line.returned && !line.busy && !line.is_empty() && at_end {
             line.release();
             line.shown = true;
         }
@@ -113,19 +155,17 @@ impl Escapes {
 
     /// True if nothing is held.
     fn is_idle(&self) -> bool {
-        self.begun.is_empty()
-            && self.line.chars.is_empty()
-            && !self.line.returned
-            && !self.line.busy
+        self.begun.is_empty() && self.line.is_empty() && !self.line.returned && !self.line.busy
     }
 
     /// Nothing more comes: the line that was begun, and the state is that of the start.
     #[must_use]
     pub fn end(&mut self) -> String {
         if !std::mem::take(&mut self.begun).is_empty() {
-            self.parser.advance(&mut self.line, REPLACEMENT.as_bytes());
+            self.text(REPLACEMENT);
         }
         self.parser = Parser::new();
+        self.line.in_sequence = false;
         self.line.release();
         (self.line.shown, self.line.busy) = (false, false);
         std::mem::take(&mut self.line.out)
@@ -133,22 +173,68 @@ impl Escapes {
 }
 
 impl Line {
-    fn put(&mut self, c: char) {
+    fn is_empty(&self) -> bool {
+        self.chars.is_empty() && self.tail.is_empty()
+    }
+
+    /// Text without a control character but the tab.
+    fn run(&mut self, mut text: &str) {
+        self.last = text.chars().rfind(|c| *c != '\t').or(self.last);
+        self.begin();
+        while let Some(first) = text.chars().next() {
+            let room = MAX_LINE - self.chars.len() - self.tail.len();
+            let fits = (0..=room.min(text.len())).rfind(|at| text.is_char_boundary(*at));
+            let fits = fits.filter(|_| self.at == self.chars.len()).unwrap_or(0);
+            self.tail.push_str(&text[..fits]);
+            if fits == 0 {
+                self.put(first);
+            } else if fits == room {
+                if !self.tail.is_ascii() {
+                    self.settle();
+                }
+                self.release_if_long();
+            }
+            text = &text[fits.max(first.len_utf8())..];
+        }
+    }
+
+    /// What comes next is text: behind a carriage return it begins the line anew.
+    fn begin(&mut self) {
         if std::mem::take(&mut self.returned) {
             self.chars.clear();
+            self.tail.clear();
             self.at = 0;
             if std::mem::take(&mut self.shown) {
                 self.out.push('\n');
                 self.busy = true;
             }
         }
+    }
+
+    /// The tail becomes cells, for a cursor that goes into it.
+    fn settle(&mut self) {
+        if self.tail.is_empty() {
+            return;
+        }
+        for c in self.tail.drain(..) {
+            self.chars.push(c);
+            if c.width() == Some(2) {
+                self.chars.push(WIDE);
+            }
+        }
+        if !self.returned {
+            self.at = self.chars.len();
+        }
+    }
+
+    fn put(&mut self, c: char) {
+        self.begin();
+        self.settle();
         self.set(c);
         if c.width() == Some(2) {
             self.set(WIDE);
         }
-        if self.chars.len() >= MAX_LINE {
-            self.release();
-        }
+        self.release_if_long();
     }
 
     /// Writes a cell. Of a wide character that loses one of its cells a space is left.
@@ -173,7 +259,15 @@ impl Line {
     /// What is held leaves, and the line goes on behind it.
     fn release(&mut self) {
         self.out.extend(self.chars.drain(..).filter(|c| *c != WIDE));
+        self.out.push_str(&self.tail);
+        self.tail.clear();
         (self.at, self.returned, self.saved) = (0, false, None);
+    }
+
+    fn release_if_long(&mut self) {
+        if self.chars.len() + self.tail.len() >= MAX_LINE {
+            self.release();
+        }
     }
 
     fn end_line(&mut self) {
@@ -184,7 +278,7 @@ impl Line {
 
     /// The cursor leaves the line.
     fn leave(&mut self) {
-        if !self.chars.is_empty() || self.shown {
+        if !self.is_empty() || self.shown {
             self.end_line();
         }
     }
@@ -203,9 +297,7 @@ impl Line {
             self.chars.extend(std::iter::repeat_n(' ', gap));
         }
         self.at = column.min(self.chars.len());
-        if self.chars.len() >= MAX_LINE {
-            self.release();
-        }
+        self.release_if_long();
     }
 
     fn control(&mut self, c: char) {
@@ -219,7 +311,10 @@ impl Line {
             }
             '\n' | '\x0b' | '\x0c' | '\u{84}' | '\u{85}' => self.end_line(),
             '\r' => (self.at, self.returned) = (0, true),
-            '\x08' => self.at = self.at.saturating_sub(1),
+            '\x08' => {
+                self.settle();
+                self.at = self.at.saturating_sub(1);
+            }
             _ => {}
         }
     }
@@ -239,10 +334,18 @@ impl Perform for Line {
         self.control(char::from(byte));
     }
 
+    /// Nothing is left of a sequence that has been obeyed.
+    fn terminated(&self) -> bool {
+        !self.in_sequence
+    }
+
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _: bool, action: char) {
-        if !intermediates.is_empty() {
+        self.in_sequence = false;
+        // Most sequences are colours.
+        if !intermediates.is_empty() || action == 'm' {
             return;
         }
+        self.settle();
         let first = params.iter().next().and_then(|p| p.first().copied());
         let first = usize::from(first.unwrap_or_default());
         let count = first.max(1);
@@ -261,9 +364,7 @@ impl Perform for Line {
             ('@', _) if self.at < self.chars.len() => {
                 let gap = std::iter::repeat_n(' ', count.min(MAX_GAP));
                 drop(self.chars.splice(self.at..self.at, gap));
-                if self.chars.len() >= MAX_LINE {
-                    self.release();
-                }
+                self.release_if_long();
             }
             ('s', _) => self.saved = Some(self.at),
             ('u', _) => self.restore(),
@@ -279,6 +380,8 @@ impl Perform for Line {
     }
 
     fn esc_dispatch(&mut self, intermediates: &[u8], _: bool, byte: u8) {
+        self.in_sequence = false;
+        self.settle();
         match (intermediates, byte) {
             // Index, next line.
             ([], b'D' | b'E') => self.end_line(),

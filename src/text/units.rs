@@ -118,6 +118,9 @@ impl Limits {
     #[must_use]
     pub fn size(&self, text: &str) -> Size {
         let mut size = Size::default();
+        if text.is_empty() {
+            return size;
+        }
         let ascii = text.is_ascii();
         for (n, limit) in size.0.iter_mut().zip(&self.0) {
             *n = match limit.unit {

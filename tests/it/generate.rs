@@ -12,7 +12,7 @@ use std::path::Path;
 use clap::Command;
 
 use crate::feed::tree;
-use crate::harness::{Live, bash, bin, command, spile};
+use crate::harness::{Live, bash, bin, command, skip, spile};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -112,7 +112,7 @@ fn a_folder_that_cannot_be_made_is_said() {
 fn there(program: &str, what: &str) -> bool {
     let (_, _, status) = bash(&format!("command -v {program}"));
     if status != 0 {
-        eprintln!("SKIPPED: {program} is not installed, {what}");
+        skip(format_args!("{program} is not installed, {what}"));
     }
     status == 0
 }

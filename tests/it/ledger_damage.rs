@@ -82,7 +82,7 @@ fn play(bytes: &[u8], lines: &[String], tally: &mut Tally) {
     };
     if send_all(&mut world, &mut process, lines).is_err() {
         tally.refused += 1;
-    } else if process.shared.lock().damage().is_empty() {
+    } else if process.shared.lock().damage.is_empty() {
         tally.unnoticed += 1;
     } else {
         tally.said += 1;
@@ -165,7 +165,7 @@ pub fn torn() {
             // Of the first transaction, which makes the tables, nothing is left.
             continue;
         };
-        assert!(process.shared.lock().damage().is_empty());
+        assert!(process.shared.lock().damage.is_empty());
         let now: Vec<State> = copy.rows().iter().map(|row| row.state).collect();
         // What is whole is a point of the history: in order, with at most one under way.
         let under_way = now.iter().filter(|s| **s == State::Sending).count();
@@ -195,6 +195,6 @@ pub fn flipped_row() {
     world.drive(&mut process, |_| None);
     assert_eq!(world.channel.order, [0, 2].map(|n| id("s", n)));
     let store = process.shared.lock();
-    assert_eq!(store.damage().len(), 1, "{:?}", store.damage());
-    assert!(store.damage()[0].contains("s/1/b1/1"), "{:?}", store.damage());
+    assert_eq!(store.damage.len(), 1, "{:?}", store.damage);
+    assert!(store.damage[0].contains("s/1/b1/1"), "{:?}", store.damage);
 }

@@ -10,7 +10,7 @@ use spile::stage::{Io, Stage};
 use spile::time::Time;
 
 use crate::feed::{events, parse, tree};
-use crate::harness::spile;
+use crate::harness::{skip, spile};
 
 fn validator() -> Validator {
     let printed = std::cell::RefCell::new(Value::Null);
@@ -47,7 +47,7 @@ fn it_takes_every_fixture() {
 fn it_takes_what_recordings_become() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings"));
     if !folder.is_dir() {
-        eprintln!("SKIPPED: no recordings in {}", folder.display());
+        skip(format_args!("no recordings in {}", folder.display()));
         return;
     }
     let validator = validator();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, Reply};
-use crate::harness::{Live, bash, spile, stress};
+use crate::harness::{LIMIT, Live, bash, bash_within, spile, stress};
 use crate::tee::{place, read, status, statuses};
 
 const OK: Reply = Reply::Status(200, "", "");
@@ -227,7 +227,7 @@ fn an_outage_is_caught_up_when_it_ends_with_and_without_a_ledger() {
                         let begin = *begin.get_or_init(|| request.at);
                         if request.at - begin < outage { bad.clone() } else { OK }
                     });
-                    let (_, stderr, status) = bash(&format!(
+                    let (_, stderr, status) = bash_within(LIMIT + outage, &format!(
                         "cd \"$(mktemp -d)\"; spile tee --linger 10m {ledger} {} <<'E' >/dev/null\n{}\nE",
                         server.url,
                         input.trim_end()

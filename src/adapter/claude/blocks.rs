@@ -99,7 +99,7 @@ impl Claude {
 
 /// The texts of a result, if it is nothing but text.
 fn texts(content: &str) -> Option<String> {
-    let blocks = Cursor::read(content, wire::blocks)?;
+    let blocks = Cursor::read(content, |at| wire::blocks(at, None))?;
     let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
     Some(texts?.join("\n"))
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::keys::Keys;
 use crate::codec::{self, Cursor, Fields};
 
 /// Any line; a message or an event of another shape than this counts as none.
@@ -15,7 +16,7 @@ pub(super) struct Message<'a> {
     pub type_: Cow<'a, str>,
     /// The tool call under which a sub-agent says it.
     pub parent: Option<Cow<'a, str>>,
-    /// True if there is a key that no reader of a known message has asked for.
+    /// True if there is a key that the adapter does not know.
     pub odd: bool,
 }
 
@@ -70,30 +71,35 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// That it is no JSON object.
-    pub(super) fn read(line: &'a str) -> serde_json::Result<Self> {
-        codec::pull(line, Self::pull)
+    pub(super) fn read(line: &'a str, keys: Option<&Keys>) -> serde_json::Result<Self> {
+        codec::pull(line, |at| Self::pull(at, keys))
     }
 
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event): (Option<Body<'a>>, Option<StreamEvent<'a>>) = (None, None);
         let (mut twice, mut odd) = (false, false);
         at.members(|at, key| {
             let raw;
             match &*key {
-                "message" if body.is_none() => (raw, body) = at.part(Body::pull)?,
-                "event" if event.is_none() => (raw, event) = at.part(StreamEvent::pull)?,
+                "message" if body.is_none() => {
+                    (raw, body) = at.part(|at| Body::pull(at, keys))?;
+                    odd |= body.as_ref().is_none_or(|body| body.odd);
+                }
+                "event" if event.is_none() => {
+                    (raw, event) = at.part(|at| StreamEvent::pull(at, keys))?;
+                    odd |= event.as_ref().is_none_or(|event| event.odd);
+                }
                 key => {
-                    raw = at.raw()?;
                     twice |= matches!(key, "message" | "event");
-                    odd |= !is_left_out(key);
+                    let found;
+                    (raw, found) = at.part(|at| skip(at, key, keys))?;
+                    odd |= found.unwrap_or(true);
                 }
             }
             fields.push((key, raw));
             Some(())
         })?;
-        odd |= body.as_ref().is_some_and(|body| body.odd);
-        odd |= event.as_ref().is_some_and(|event| event.odd);
         let fields = Fields(fields);
         Some(Self {
             odd: odd || twice,
@@ -107,22 +113,23 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
         let mut body = Self::default();
         at.members(|at, key| {
-            match &*key {
+            let key = &*key;
+            match key {
                 "id" => text(at, &mut body.id)?,
                 "content" if matches!(body.content, Content::None) => {
                     body.content = match at.peek()? {
                         b'"' => Content::Text(at.text()?),
-                        b'[' => Content::Blocks(blocks(at)?),
+                        b'[' => Content::Blocks(blocks(at, keys)?),
                         b'n' => at.raw().map(|_| Content::None)?,
                         _ => return None,
                     }
                 }
                 "content" => return None,
-                "usage" => raw(at, &mut body.usage)?,
-                key => body.odd |= skip(at, key)?,
+                "usage" => body.odd |= raw(at, key, &mut body.usage, keys)?,
+                key => body.odd |= skip(at, key, keys)?,
             }
             Some(())
         })?;
@@ -133,26 +140,28 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Skips a value; true if its key is not left out on purpose.
-fn skip(at: &mut Cursor<'_>, key: &str) -> Option<bool> {
-    at.raw()?;
-    Some(!is_left_out(key))
-}
-
-/// True if a key of a message is left out on purpose, or stands in its fields. The list is for speed alone: a message with
-/// any other key is compared with all the keys that the adapter knows.
-fn is_left_out(key: &str) -> bool {
-    matches!(key, "session_id" | "uuid" | "timestamp" | "role" | "model" | "type" | "usage")
-        || matches!(key, "stop_reason" | "stop_sequence" | "signature" | "subtype" | "request_id")
-        || matches!(key, "parent_tool_use_id" | "caller" | "tool_use_result")
+/// Skips a value; true if its key is unknown, or one within it.
+fn skip(at: &mut Cursor<'_>, key: &str, keys: Option<&Keys>) -> Option<bool> {
+    match keys {
+        Some(keys) => keys.skip(at, key),
+        None => at.raw().map(|_| false),
+    }
 }
 
 fn text<'a>(at: &mut Cursor<'a>, field: &mut Option<Cow<'a, str>>) -> Option<()> {
     once(field, at.optional(Cursor::text)?)
 }
 
-fn raw<'a>(at: &mut Cursor<'a>, field: &mut Option<&'a str>) -> Option<()> {
-    once(field, at.optional(Cursor::raw)?)
+/// Takes a value as it stands; true if there is an unknown key in it.
+fn raw<'a>(
+    at: &mut Cursor<'a>,
+    key: &str,
+    field: &mut Option<&'a str>,
+    keys: Option<&Keys>,
+) -> Option<bool> {
+    let (raw, odd) = at.part(|at| skip(at, key, keys))?;
+    once(field, Some(raw).filter(|raw| *raw != "null"))?;
+    Some(odd.unwrap_or(true))
 }
 
 /// Takes a field of an object. One that stands twice leaves the choice to nobody: the object is of no known shape.
@@ -163,31 +172,35 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
 }
 
 /// A list of blocks.
-pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<ContentBlock<'a>>> {
+pub(super) fn blocks<'a>(
+    at: &mut Cursor<'a>,
+    keys: Option<&Keys>,
+) -> Option<Vec<ContentBlock<'a>>> {
     let mut blocks = Vec::new();
     at.elements(|at| {
-        blocks.push(ContentBlock::pull(at)?);
+        blocks.push(ContentBlock::pull(at, keys)?);
         Some(())
     })?;
     Some(blocks)
 }
 
 impl<'a> ContentBlock<'a> {
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
         let mut block = Self::default();
         at.members(|at, key| {
-            match &*key {
+            let key = &*key;
+            match key {
                 "type" => block.type_ = at.text()?,
                 "text" => text(at, &mut block.text)?,
                 "thinking" => text(at, &mut block.thinking)?,
                 "partial_json" => text(at, &mut block.partial_json)?,
                 "id" => text(at, &mut block.id)?,
                 "name" => text(at, &mut block.name)?,
-                "input" => raw(at, &mut block.input)?,
+                "input" => block.odd |= raw(at, key, &mut block.input, keys)?,
                 "tool_use_id" => text(at, &mut block.tool_use_id)?,
-                "content" => raw(at, &mut block.content)?,
+                "content" => block.odd |= raw(at, key, &mut block.content, keys)?,
                 "is_error" => block.is_error = at.raw()? == "true",
-                key => block.odd |= skip(at, key)?,
+                key => block.odd |= skip(at, key, keys)?,
             }
             Some(())
         })?;
@@ -196,21 +209,22 @@ impl<'a> ContentBlock<'a> {
 }
 
 impl<'a> StreamEvent<'a> {
-    fn pull(at: &mut Cursor<'a>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
         let mut event = Self::default();
         at.members(|at, key| {
             match &*key {
                 "type" => event.type_ = at.text()?,
                 "index" => event.index = at.optional(Cursor::raw)?.unwrap_or("0").parse().ok()?,
                 "delta" | "content_block" => {
-                    once(&mut event.block, at.optional(ContentBlock::pull)?)?
+                    once(&mut event.block, at.optional(|at| ContentBlock::pull(at, keys))?)?;
                 }
-                "message" => once(&mut event.message, at.optional(Body::pull)?)?,
-                key => event.odd |= skip(at, key)?,
+                "message" => once(&mut event.message, at.optional(|at| Body::pull(at, keys))?)?,
+                key => event.odd |= skip(at, key, keys)?,
             }
             Some(())
         })?;
-        event.odd |= event.block.as_ref().is_some_and(|block| block.odd);
+        event.odd |= event.block.as_ref().is_some_and(|block| block.odd)
+            || event.message.as_ref().is_some_and(|message| message.odd);
         Some(event)
     }
 }
@@ -221,7 +235,7 @@ mod tests {
 
     /// True if a message was read, and whether a partial one was.
     fn read(line: &str) -> (bool, bool) {
-        let message = Message::read(line).unwrap();
+        let message = Message::read(line, None).unwrap();
         assert!(message.fields.get("type").is_some());
         (message.body.is_some(), message.event.is_some())
     }

@@ -1,4 +1,4 @@
-//! What `tee` takes for its ledger, and which sinks are in it.
+//! Options of tee's ledger, and the sinks in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,38 +14,59 @@ use crate::run::tee::{LedgerSink, ProbeBy, Store};
 use crate::sink::address::{Address, Destination, Payload, words};
 use crate::sink::{self, Existing};
 
-/// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
+/// Time for which an HTTP endpoint keeps idempotency keys: 24 hours, as Stripe and others document.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ledger")]
 pub(super) struct LedgerArgs {
-    /// Keep every delivery in this file until it is settled; implies --append
+    /// Store each delivery in this file until it is settled; implies --append
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     ledger: Option<PathBuf>,
-    /// What is done with a delivery in doubt at a sink that cannot tell
+    /// Treatment of a delivery in doubt at a sink that cannot be queried
     #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
-    in_doubt: InDoubt,
-    /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook
-    /// has it: it prints sent, not_sent or unknown
+    in_doubt: InDoubtArg,
+    /// Command that prints sent, not_sent or unknown for a delivery of a cmd:, a pipe: or a webhook; the id is its last argument
+    /// and SPILE_DELIVERY_ID
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
     reconcile: Option<Reconcile>,
-    /// Do not send what is older than this by its own time; 0 is no limit
+    /// Do not send events that are older by their own time; 0 is no limit
     #[arg(long, value_name = "TIME", requires = "ledger", value_parser = duration)]
     max_age: Option<Duration>,
     /// Least time between two deliveries to a sink
     #[arg(long, value_name = "TIME", default_value = "0s", requires = "ledger", value_parser = duration)]
     pace: Duration,
-    /// Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
+    /// Most deliveries in flight at a file or HTTP sink; each is settled after a crash
     #[arg(long, value_name = "N", default_value_t = 64, requires = "ledger", value_parser = clap::value_parser!(u16).range(1..=64))]
     batch: u16,
-    /// Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot
-    /// be reached does not count
+    /// Failed attempts before a delivery waits for the next run, with exponential backoff from a second; an unreachable sink does
+    /// not count
     #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
 }
 
-/// The words of a command line.
+/// Values of `--in-doubt`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InDoubtArg {
+    /// Sent again, and marked: it may be there twice
+    Resend,
+    /// It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`
+    Hold,
+    /// Let be, and marked: it may be missing
+    Skip,
+}
+
+impl From<InDoubtArg> for InDoubt {
+    fn from(arg: InDoubtArg) -> Self {
+        match arg {
+            InDoubtArg::Resend => InDoubt::Resend,
+            InDoubtArg::Hold => InDoubt::Hold,
+            InDoubtArg::Skip => InDoubt::Skip,
+        }
+    }
+}
+
+/// Words of a command line.
 #[derive(Debug, Clone)]
 pub(super) struct Reconcile(Vec<String>);
 
@@ -111,7 +132,7 @@ impl LedgerArgs {
             only: address.only,
             options: Options {
                 ability,
-                in_doubt: self.in_doubt,
+                in_doubt: self.in_doubt.into(),
                 batch: if can_tell { self.batch.into() } else { 1 },
                 max_age: limit(self.max_age),
                 pace: self.pace,

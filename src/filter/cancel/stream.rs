@@ -1,14 +1,15 @@
 //! One stream as cancel sees it: whom to ask to end its turn, and how the turn ends where nobody can be asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::turn::{State, Turn, head};
+use super::turn::{State, Turn, body};
 use super::{CancelRequest, Control, Options, is_refusal};
-use crate::codec::Writer;
+use crate::codec::{self, Writer};
 use crate::event::{
     Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type, VERSION,
 };
@@ -124,8 +125,10 @@ impl Stream {
         }
         let before = self.cost_before;
         let turn = self.turn.as_mut().filter(|t| t.number == number)?;
-        let spent = (event.kind == Type::Status).then(|| turn.spend(event));
-        if let Some(Some(cost)) = spent {
+        if event.kind == Type::Status
+            && options.has_budget()
+            && let Some(cost) = turn.spend(event)
+        {
             self.cost = cost;
         }
         let triggered = turn.note(event, options);
@@ -136,8 +139,8 @@ impl Stream {
     fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
         self.live = true;
         self.starting = None;
-        if let Some(label) = head(event.line, |head| head.label.map(|l| l.0.into_owned())) {
-            self.label = Some(label);
+        if let Some(label) = codec::value_of(event.line, "label").and_then(codec::text) {
+            self.label = Some(label.into_owned());
         }
         self.turn = Some(Turn { number, since: now, announced: true, ..Turn::default() });
     }
@@ -162,12 +165,12 @@ impl Stream {
         if event.kind != Type::Status {
             return;
         }
-        let said = head(event.line, |head| {
-            let control = head.data.as_ref().and_then(control_of);
-            let adapter = head.data.as_ref().and_then(|data| data.get("adapter")?.as_str());
+        let said = body(event.line, |body| {
+            let data: Value = body.read_as("data").unwrap_or_default();
+            let adapter = data.get("adapter").and_then(Value::as_str);
             let runtime = adapter.filter(|name| *name != "auto").unwrap_or("text").to_owned();
-            let label = head.label.map(|l| l.0.into_owned());
-            Some((head.kind?.0.into_owned(), control, runtime, label))
+            let label = body.text("label").map(Cow::into_owned);
+            Some((body.text("kind")?.into_owned(), control_of(&data), runtime, label))
         });
         match said {
             Some((kind, control, runtime, label)) if kind == "session" => {
@@ -222,11 +225,12 @@ impl Stream {
         if !is_refusal(event) || event.turn != Some(turn.number) {
             return None;
         }
-        let (kind, why, data) = head(event.line, |head| {
-            let why = head.message.map(|m| m.0.into_owned());
-            Some((head.kind?.0.into_owned(), why.unwrap_or_default(), head.data))
+        let (kind, why, data) = body(event.line, |body| {
+            let why = body.text("message").unwrap_or_default().into_owned();
+            let data: Value = body.read_as("data").unwrap_or_default();
+            Some((body.text("kind")?.into_owned(), why, data))
         })?;
-        let code = data.as_ref().and_then(|d| d.get("code")?.as_str());
+        let code = data.get("code").and_then(Value::as_str);
         (kind == "cancel_refused").then(|| match code.unwrap_or_default() {
             code @ ("no_turn" | "other_turn") => Refusal::Over(code.to_owned()),
             "" => Refusal::Nobody,

@@ -1,12 +1,13 @@
 //! The open turn of a stream as cancel sees it: what is open in it, so that it can be closed, and which condition holds.
 
+use std::borrow::Cow;
+
 use regex::Regex;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Options;
 use super::budget::{Tokens, cost, tokens};
-use crate::codec::{self, Str, Writer, unescape};
+use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, ToolFinished, Type};
 use crate::filter::coalesce::chars;
 use crate::time::Time;
@@ -69,51 +70,19 @@ pub(super) struct Open {
     pub parent: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct StreamHead<'a> {
-    #[serde(borrow)]
-    pub label: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub parent: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub kind: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub block: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub text: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub message: Option<Str<'a>>,
-    pub data: Option<Value>,
-    #[serde(borrow)]
-    pub tool: Option<Tool<'a>>,
-}
-
 impl Turn {
     /// Notes what is open; says which condition holds.
     pub(super) fn note(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
         match event.kind {
             Type::TextDelta => self.delta(event, options),
-            Type::BlockFinal => head(event.line, |head| self.block_final(&head, options)),
-            Type::ToolStarted => head(event.line, |head| {
-                let tool = head.tool?;
-                if self.tools.len() >= MAX_OPEN {
-                    self.tools.remove(0);
-                }
-                self.tools.push(Open {
-                    id: tool.id.to_string(),
-                    name: tool.name.to_string(),
-                    kind: tool.kind.to_string(),
-                    title: tool.title.map(|title| Tool::short_title(&title).to_owned()),
-                    parent: head.parent.map(|p| p.0.into_owned()),
-                });
-                let named = options.tools.iter().any(|name| *name == tool.name);
-                named.then(|| format!("the tool {} was called (--on-tool)", tool.name))
-            }),
-            Type::ToolFinished => head(event.line, |head| {
-                let id = head.tool?.id;
+            Type::BlockFinal => self.block_final(event.line, options),
+            Type::ToolStarted => self.tool_started(event.line, options),
+            Type::ToolFinished => {
+                let tool = codec::value_of(event.line, "tool")?;
+                let id = codec::value_of(tool, "id").and_then(codec::text)?;
                 self.tools.retain(|open| open.id != id);
                 None
-            }),
+            }
             _ => None,
         }
     }
@@ -139,7 +108,9 @@ impl Turn {
         if block.kind != "answer" || block.parent.is_some() {
             return None;
         }
-        self.chars += chars(delta.text.0) as u64;
+        if options.max_text.is_some() {
+            self.chars += chars(delta.text.0) as u64;
+        }
         if let Some(pattern) = &options.pattern {
             block.tail.push(&unescape(delta.text.0));
             return block.tail.matches(pattern).then(|| matched(pattern));
@@ -147,20 +118,43 @@ impl Turn {
         None
     }
 
-    fn block_final(&mut self, body: &StreamHead<'_>, options: &Options) -> Option<String> {
-        let id = body.block.as_deref()?;
+    fn block_final(&mut self, line: &str, options: &Options) -> Option<String> {
+        let id = codec::value_of(line, "block").and_then(codec::text)?;
         let known = self.blocks.iter().position(|b| unescape(&b.id) == id);
         if let Some(at) = known {
             self.blocks.remove(at);
             return None;
         }
-        if body.kind.as_deref() != Some("answer") || body.parent.is_some() {
+        if options.max_text.is_none() && options.pattern.is_none() {
             return None;
         }
-        let text = body.text.as_deref()?;
+        let body = Fields::parse(line).ok()?;
+        if body.text("kind")? != "answer" || body.raw("parent").is_some() {
+            return None;
+        }
+        let text = body.text("text")?;
         self.chars += text.chars().count() as u64;
-        let pattern = options.pattern.as_ref().filter(|p| p.is_match(text));
+        let pattern = options.pattern.as_ref().filter(|p| p.is_match(&text));
         pattern.map(matched)
+    }
+
+    fn tool_started(&mut self, line: &str, options: &Options) -> Option<String> {
+        let fields = Fields::parse(line).ok()?;
+        let tool = fields.object("tool")?;
+        let open = Open {
+            id: tool.text("id")?.into_owned(),
+            name: tool.text("name")?.into_owned(),
+            kind: tool.text("kind")?.into_owned(),
+            title: tool.text("title").map(|title| Tool::short_title(&title).to_owned()),
+            parent: fields.text("parent").map(Cow::into_owned),
+        };
+        if self.tools.len() >= MAX_OPEN {
+            self.tools.remove(0);
+        }
+        let named = options.tools.contains(&open.name);
+        let said = named.then(|| format!("the tool {} was called (--on-tool)", open.name));
+        self.tools.push(open);
+        said
     }
 
     /// Counts tokens; gives the cost of the stream so far.
@@ -168,7 +162,7 @@ impl Turn {
         if !event.line.contains(r#""kind":"usage""#) {
             return None;
         }
-        let data = head(event.line, |head| head.data)?;
+        let data: Value = body(event.line, |body| body.read_as("data"))?;
         match tokens(&data) {
             Some(Tokens::More(n)) => self.tokens = self.tokens.saturating_add(n),
             Some(Tokens::Total(n)) => self.tokens = self.tokens.max(n),
@@ -247,8 +241,7 @@ fn matched(pattern: &Regex) -> String {
     format!("the answer matches {} (--match)", pattern.as_str())
 }
 
-/// Reads what a line says beside its envelope.
-pub(super) fn head<T>(line: &str, act: impl FnOnce(StreamHead<'_>) -> Option<T>) -> Option<T> {
-    let line = codec::without_lone(line);
-    act(codec::body(&line).ok()?)
+/// Reads what a line says.
+pub(super) fn body<T>(line: &str, read: impl FnOnce(&Fields<'_>) -> Option<T>) -> Option<T> {
+    read(&Fields::parse(&codec::without_lone(line)).ok()?)
 }

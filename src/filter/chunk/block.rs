@@ -2,35 +2,67 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::codec::{self, Fields, Str, Unknown, Writer};
+use crate::codec::{self, Fields, Unknown, Writer};
 use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION, part_id};
 use crate::filter::Out;
 use crate::text::cut::{Cutter, Options, Part};
 use crate::time::Time;
 
 /// What is read of a `block_final`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Final<'a> {
-    #[serde(borrow)]
     pub block: Cow<'a, str>,
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
-    #[serde(borrow)]
-    pub text: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub parent: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    label: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    supersedes: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    continues: Option<Str<'a>>,
-    #[serde(default)]
-    pub part: Option<u64>,
-    #[serde(default)]
+    text: Raw<'a>,
+    pub parent: Option<Cow<'a, str>>,
+    label: Option<Cow<'a, str>>,
+    supersedes: Option<Cow<'a, str>>,
+    continues: Option<Cow<'a, str>>,
     synthetic: bool,
+    fields: Fields<'a>,
+}
+
+impl<'a> Final<'a> {
+    /// The final that a line is; `None` if it is a part, or a field is missing, of another type or there twice.
+    pub(super) fn read(line: &'a str) -> Option<Self> {
+        const READ: [&str; 9] = [
+            "block",
+            "kind",
+            "text",
+            "parent",
+            "label",
+            "supersedes",
+            "continues",
+            "part",
+            "synthetic",
+        ];
+        let fields = Fields::parse(line).ok()?;
+        let optional = |key| match fields.raw(key) {
+            None => Some(None),
+            Some(value) => codec::text(value).map(Some),
+        };
+        if fields.raw("part").is_some() || fields.duplicate().is_some_and(|key| READ.contains(&key))
+        {
+            return None;
+        }
+        Some(Self {
+            block: fields.text("block")?,
+            kind: fields.text("kind")?,
+            text: codec::string(fields.get("text")?)?,
+            parent: optional("parent")?,
+            label: optional("label")?,
+            supersedes: optional("supersedes")?,
+            continues: optional("continues")?,
+            synthetic: match fields.get("synthetic") {
+                None | Some("false") => false,
+                Some("true") => true,
+                _ => return None,
+            },
+            fields,
+        })
+    }
 }
 
 /// What every part of a block says alike.
@@ -98,12 +130,18 @@ struct Consumed {
 impl Consumed {
     const NOTHING: Self = Self { bytes: 0, sum: 0xCBF2_9CE4_8422_2325 };
 
-    /// Goes on with FNV-1a, which does not mind how a text is sliced.
+    /// Goes on with a polynomial of the bytes, which does not mind how a text is sliced. Eight of them wait for one
+    /// multiplication.
     fn add(&mut self, text: &str) {
-        self.bytes += text.len();
-        for byte in text.bytes() {
-            self.sum = (self.sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
+        const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+        let next = |sum: u64, byte: &u8| sum.wrapping_mul(FACTOR).wrapping_add(u64::from(*byte));
+        let (eights, rest) = text.as_bytes().as_chunks::<8>();
+        for eight in eights {
+            let head = self.sum.wrapping_mul(FACTOR.wrapping_pow(8));
+            self.sum = head.wrapping_add(eight.iter().fold(0, next));
         }
+        self.sum = rest.iter().fold(self.sum, next);
+        self.bytes += text.len();
     }
 }
 
@@ -150,7 +188,10 @@ impl ChunkBlock {
 
     fn seen(&mut self, event: &Event<'_>) {
         self.seq = event.seq;
-        self.ts = event.ts.as_deref().map(str::to_owned);
+        match &event.ts {
+            Some(ts) => ts.as_ref().clone_into(self.ts.get_or_insert_default()),
+            None => self.ts = None,
+        }
     }
 
     pub(super) fn delta(
@@ -176,8 +217,7 @@ impl ChunkBlock {
 
     /// Takes text as it stands in a line.
     fn take(&mut self, now: Time, raw: &str, synthetic: bool, out: &mut Out<'_>) {
-        let mended = memchr::memmem::find(raw.as_bytes(), b"\\u")
-            .and_then(|_| codec::replace_lone_surrogates(raw));
+        let mended = codec::replace_lone_surrogates(raw);
         self.mended |= mended.is_some();
         let text = codec::unescape(mended.as_deref().unwrap_or(raw));
         self.push(now, &text, synthetic, out);
@@ -200,14 +240,13 @@ impl ChunkBlock {
         now: Time,
         event: &Event<'_>,
         body: &Final<'_>,
-        line: &str,
         out: &mut Out<'_>,
     ) {
         self.seen(event);
         let half = std::mem::take(&mut self.half);
         self.take(now, &half, body.synthetic, out);
         let mut begun = Consumed::NOTHING;
-        let text: &str = &body.text;
+        let text = body.text.decode();
         let more = match text.get(..self.consumed.bytes) {
             Some(head) => {
                 begun.add(head);
@@ -227,7 +266,7 @@ impl ChunkBlock {
         let ending = Ending {
             supersedes: body.supersedes.as_deref(),
             continues: body.continues.as_deref(),
-            extra: extra(line),
+            extra: extra(&body.fields),
         };
         self.end(now, body.synthetic, &ending, out);
     }
@@ -339,7 +378,7 @@ impl ChunkBlock {
 }
 
 /// What a final has beside what the contract says of a final or a part.
-fn extra(line: &str) -> Unknown<'_> {
+fn extra<'a>(fields: &Fields<'a>) -> Unknown<'a> {
     const BODY: [&str; 12] = [
         "block",
         "kind",
@@ -354,7 +393,7 @@ fn extra(line: &str) -> Unknown<'_> {
         "close",
         "glue",
     ];
-    Fields::parse(line).map_or_else(|_| Unknown::default(), |fields| fields.unknown(&BODY))
+    fields.unknown(&BODY)
 }
 
 /// The length of an escaped first half of a surrogate pair at the end of a raw text; 0 if there is none.

@@ -1,5 +1,5 @@
-//! The next deliveries: of all that may go the oldest first, within a queue never one before another. A queue whose deliveries
-//! fail comes behind the others, so that it does not hold them up.
+//! Choice of the next deliveries: oldest first, in order within a queue. A failing queue ranks behind the others, so
+//! that it does not hold them up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::{Change, Item, QueuePlace, Rank, SinkQueue, Step};
 use crate::ledger::{Ability, Options, RowHead, State};
 use crate::time::Time;
 
-/// What a queue could give next, by its place in the ledger: bytes stand behind the row of their position.
+/// Next item of a queue, by its position in the ledger; bytes come behind the row of their position.
 enum Next {
     Row(u64),
     Passing(u64),
 }
 
 impl SinkQueue {
-    /// Begins what may begin now; `None`: a queue has to be looked at first.
+    /// Begins deliveries; `None` if queues must be examined first.
     pub(super) fn pick(&mut self, now: Time) -> Option<Step> {
         let waits = self.waiting.first().map(|(at, _)| *at);
         if self.ready.is_empty() {
@@ -28,7 +28,7 @@ impl SinkQueue {
         let options = self.options;
         let one_by_one = options.ability == Ability::Blind || options.pace > Duration::ZERO;
         let most = if one_by_one { 1 } else { options.batch.max(1) };
-        // How many rows of each queue have begun.
+        // Rows begun for each queue.
         let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
         let mut items = Vec::new();
         while items.len() < most
@@ -50,7 +50,7 @@ impl SinkQueue {
                 self.ready.insert((rank, n));
             }
         }
-        // What follows what has begun waits for its outcome.
+        // Later rows wait for its outcome.
         begun.into_keys().for_each(|n| self.touch(n));
         if items.is_empty() {
             return None;
@@ -61,7 +61,7 @@ impl SinkQueue {
 }
 
 impl StreamQueue {
-    /// When this queue's turn is, if it can give something behind its first `at` rows.
+    /// Rank of a queue that can send something behind its first `at` rows.
     pub(super) fn rank(&self, now: Time, options: &Options, at: usize) -> Option<Rank> {
         Some(match self.next(now, options, at)? {
             Next::Row(position) => (self.failures, position, 0),
@@ -88,13 +88,13 @@ impl StreamQueue {
         self.begun.push(row.clone());
         if row.state != State::Sending {
             row.state = State::Sending;
-            // The doubt begins with the first try: a sink remembers an id from then on.
+            // Doubt begins with the first try: from then on a sink remembers the id.
             row.changed = now;
         }
         Some(Change::of(row, None))
     }
 
-    /// When the first row may go, if that is only a matter of time.
+    /// Time at which the first row may go, if only time is missing.
     pub(super) fn until(&self, now: Time) -> Option<Time> {
         let row = self.rows.front().filter(|_| self.held.is_none())?;
         Some(row.not_before).filter(|t| *t > now)

@@ -1,4 +1,4 @@
-//! One stream's open deliveries in their order.
+//! Open deliveries of one stream, in order.
 
 use std::collections::VecDeque;
 
@@ -7,26 +7,26 @@ use crate::ledger::row::is_open;
 use crate::ledger::{Ability, InDoubt, MAX_ASKED, Mark, Options, RowHead, State};
 use crate::time::Time;
 
-/// Text that may wait in one queue without being in the ledger, in bytes; what is more is dropped and counted.
+/// At-most-once bytes that may wait; more is dropped and counted.
 const MAX_PASSING: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct StreamQueue {
     pub(super) stream: String,
-    /// In order of position; the first is the next to go.
+    /// In order of position.
     pub(super) rows: VecDeque<RowHead>,
-    /// The highest position that was asked for.
+    /// Highest position loaded.
     pub(super) loaded: u64,
-    /// True if the ledger may have more than that.
+    /// True if the ledger may have more.
     pub(super) more: bool,
-    /// It goes no further in this run.
+    /// Set if the queue is stopped in this run.
     pub(super) held: Option<Held>,
-    /// What is never in the ledger, behind the row of this position.
+    /// At-most-once lines, each behind the row of a position.
     pub(super) passing: VecDeque<(u64, Vec<u8>)>,
     passing_bytes: usize,
-    /// Rows that have begun, as they stood before.
+    /// Rows under way, as they were before.
     pub(super) begun: Vec<RowHead>,
-    /// Deliveries in a row that failed.
+    /// Failures in a row.
     pub(super) failures: u32,
     pub(super) place: Option<QueuePlace>,
 }
@@ -47,18 +47,17 @@ impl StreamQueue {
         }
     }
 
-    /// True if it is to have more of its rows in memory, of which so many may be there.
+    /// True if more rows should be loaded.
     pub(super) fn wants(&self, window: usize) -> bool {
         self.more && self.held.is_none() && self.rows.len() < window.div_ceil(2)
     }
 
-    /// True if nothing is left in it.
     pub(super) fn is_done(&self) -> bool {
         let empty = self.rows.is_empty() && self.passing.is_empty() && self.begun.is_empty();
         empty && !self.more && self.held.is_none()
     }
 
-    /// Rows from the ledger; fewer than were asked for are all there are.
+    /// Takes loaded rows; fewer than requested are all.
     pub(super) fn take_rows(&mut self, now: Time, asked: usize, rows: Vec<RowHead>) {
         self.more = rows.len() >= asked;
         for mut row in rows {
@@ -67,7 +66,7 @@ impl StreamQueue {
             }
             self.loaded = row.position;
             row.fails = 0;
-            // A clock that went back must not make anything wait for ever.
+            // A clock that was set back must not delay anything for ever.
             row.born = row.born.min(now);
             row.changed = row.changed.min(now);
             row.not_before = row.not_before.min(now + MAX_ASKED);
@@ -75,7 +74,7 @@ impl StreamQueue {
         }
     }
 
-    /// `false`: too much waits already.
+    /// `false` if the limit is reached.
     pub(super) fn put_passing(&mut self, after: u64, bytes: Vec<u8>) -> bool {
         if self.passing_bytes + bytes.len() > MAX_PASSING {
             return false;
@@ -91,13 +90,12 @@ impl StreamQueue {
         Some(bytes)
     }
 
-    /// Lets go of rows that nothing more can happen to.
+    /// Removes closed rows.
     pub(super) fn close(&mut self) {
         self.rows.retain(|row| is_open(row.state, row.mark));
     }
 
-    /// A row whose outcome is known: if that was the last of its tries and nothing of it is there, it has failed, or waits for
-    /// the next run.
+    /// Applies the limit of tries to a row with an outcome.
     pub(super) fn tried(&mut self, position: u64, options: &Options) -> Option<&RowHead> {
         let row = self.rows.iter_mut().find(|row| row.position == position)?;
         if row.state == State::Planned && row.mark != Mark::Skipped && row.fails >= options.tries {
@@ -112,7 +110,7 @@ impl StreamQueue {
         Some(row)
     }
 
-    /// Decides about the first row until it can go, must wait or must be asked for.
+    /// Settles rows from the front until one can go, must wait or must be probed.
     pub(super) fn settle(&mut self, now: Time, options: &Options, changes: &mut Vec<Change>) {
         while let Some(row) = self.rows.front_mut().filter(|_| self.held.is_none()) {
             let old = options.max_age.is_some_and(|age| now.since(row.born) > age);
@@ -163,7 +161,7 @@ impl StreamQueue {
         }
     }
 
-    /// The rows from the first on that must be asked for.
+    /// Leading rows that must be probed.
     pub(super) fn asks(&self, now: Time, options: &Options) -> impl Iterator<Item = u64> {
         let asked = options.ability == Ability::Probed && self.held.is_none();
         self.rows

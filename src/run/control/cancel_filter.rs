@@ -1,4 +1,5 @@
-//! The filter `cancel` with hands: what it wants ended is pending of the wrap whose events it reads, while the events go on.
+//! The filter `cancel` with its connections: its requests are sent to the wrap whose events it reads, while the events
+//! pass.
 
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -14,16 +15,16 @@ use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};
 use crate::time::Time;
 
-/// How long a wrap may take to say whether it will end a turn.
+/// Time for a wrap to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// A chain with the filter `cancel`, and who carries out what that wants.
+/// A chain with the filter `cancel`, and the requests it has sent.
 pub struct CancelFilter {
     stage: FilterStage,
     requests: Rc<RefCell<Requests>>,
     grace: Duration,
     pending: Vec<PendingCancel>,
-    /// The file that is read; `None`: our stdin.
+    /// File that is read; `None` for stdin.
     source: Option<PathBuf>,
 }
 
@@ -34,8 +35,7 @@ struct PendingCancel {
 }
 
 impl CancelFilter {
-    /// The filter in `stage` lays its requests on `requests`; an agent that does not obey is killed after `grace`.
-    #[must_use]
+    /// `requests` is the outbox of the filter in `stage`; an agent that does not stop is killed after `grace`.
     pub fn new(stage: FilterStage, requests: Rc<RefCell<Requests>>, grace: Duration) -> Self {
         Self { stage, requests, grace, pending: Vec::new(), source: None }
     }
@@ -63,7 +63,7 @@ impl CancelFilter {
         let Some(mut found) = found else {
             return Err(("gone", "the run is not there any more".into()));
         };
-        // Its own number for itself is another's here if it is numbered apart.
+        // In another pid namespace its own number means another process here.
         if found
             .client
             .pid()
@@ -88,7 +88,12 @@ impl CancelFilter {
         self.stage.tell(now, &refusal(request, code, why), io);
     }
 
-    fn read_replies(&mut self, now: Time, io: &mut Io) {
+    /// Sockets on which replies are awaited.
+    pub(in crate::run) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.pending.iter().map(|pending| pending.client.fd())
+    }
+
+    pub(in crate::run) fn read_replies(&mut self, now: Time, io: &mut Io) {
         let mut refused = Vec::new();
         self.pending.retain_mut(|pending| {
             let late = pending.until <= now;
@@ -96,7 +101,7 @@ impl CancelFilter {
             let (code, why) = match said {
                 None if late => ("silent", "the run does not answer".into()),
                 None => return true,
-                // Its `turn_cancelled` comes the way the events come.
+                // `turn_cancelled` follows among the events.
                 Some(Answer::Accepted) => return false,
                 Some(Answer::Refused(code, why)) if code == "no_turn" => ("no_turn", why),
                 Some(Answer::Refused(code, why)) if code == "other_turn" => ("other_turn", why),
@@ -133,14 +138,6 @@ impl Stage for CancelFilter {
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
         self.stage.on_tick(now, io);
-        self.read_replies(now, io);
-    }
-
-    fn beside(&self) -> Vec<BorrowedFd<'_>> {
-        self.pending.iter().map(|pending| pending.client.fd()).collect()
-    }
-
-    fn on_beside(&mut self, now: Time, io: &mut Io) {
         self.read_replies(now, io);
     }
 

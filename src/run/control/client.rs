@@ -1,4 +1,4 @@
-//! The other end of control sockets: finding the runs of this user, asking them, hearing what they answer.
+//! Client of control sockets: finds the runs of this user, sends requests, reads replies.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,60 +15,54 @@ use rustix::process::{Pid, test_kill_process};
 use super::protocol::{Info, Reply, Request};
 use super::{INFO, Name, SOCKET, peer};
 use crate::run::once::runtime_folder;
-use crate::run::output::warn_user;
+use crate::run::output::warn;
 
-/// Files in the folder that are looked at.
+/// Files of the folder that are read.
 const MAX_FILES: usize = 4096;
 
-/// The longest file beside a socket, in bytes: more than any command line.
+/// Longest info file in bytes, more than any command line.
 const MAX_INFO: u64 = 4 << 20;
 
-/// How long a request may take to be written.
+/// Time to write a request.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The longest answer, in bytes; a turn's result is in it.
+/// Longest answer in bytes; it includes a turn's result.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// A run, connected.
+/// A run and a connection to it.
 #[derive(Debug)]
 pub struct Found {
-    /// Whose it is.
     pub info: Info,
-    /// The connection.
     pub client: Client,
 }
 
-/// What a run has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It will be done.
     Accepted,
-    /// It will not be done: the reason as a word for programs, and in words.
+    /// Code and reason.
     Refused(String, String),
-    /// The turn has ended, with this event as its line; these processes of the agent cannot be killed and still run.
+    /// Line of the terminal event, and the agent's processes that cannot be killed and still run.
     Ended(String, Vec<i32>),
-    /// The next prompt is on its way to the agent.
     Redirected,
-    /// What the run is doing: the whole answer.
+    /// The whole answer.
     State(String),
-    /// Nothing more will be heard, and why.
+    /// Connection lost, and why.
     Lost(String),
 }
 
-/// A connection to one run.
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
     heard: Vec<u8>,
 }
 
-/// The runs of this user that `wanted` wants, the oldest first. What runs no more is cleared away. Where there is no folder
-/// for sockets, so that no run has one, that is said and there are none.
+/// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs. Without a folder for sockets a
+/// warning is printed and there are none.
 pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     let folder = match runtime_folder() {
         Ok(folder) => folder,
         Err(e) => {
-            warn_user(format!("spile: no run can be found: {e:#}\n").as_bytes());
+            warn(format_args!("no run can be found: {e:#}"));
             return Vec::new();
         }
     };
@@ -84,8 +78,7 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     found
 }
 
-/// The run of this process, by its own number for it, that bears this word.
-#[must_use]
+/// Run with this process id (its own number for itself) and run token.
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
     let mut names = named(&folder, INFO).filter(|name| name.pid == pid);
@@ -96,7 +89,7 @@ pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     })
 }
 
-/// Asks all of them at once, and hears their answers until each has said enough; after `limit` they count as lost.
+/// Sends all requests at once and reads replies until each client is done; after `limit` the rest counts as lost.
 pub fn ask_all(
     mut asked: Vec<(Found, Request)>,
     limit: Duration,
@@ -131,16 +124,11 @@ pub fn ask_all(
 }
 
 impl Client {
-    /// The process id of the run as this process sees it; `None` where it is numbered apart or the system does not say.
-    #[must_use]
+    /// Process id of the run as this process sees it; `None` in another namespace or where the system does not tell.
     pub fn pid(&self) -> Option<u32> {
         peer(&self.stream)?.1
     }
 
-    /// Sends a request.
-    ///
-    /// # Errors
-    /// That it cannot be written.
     pub fn ask(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
@@ -150,13 +138,11 @@ impl Client {
         self.stream.set_nonblocking(true)
     }
 
-    /// Readable when there is an answer.
-    #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
-    /// The answers that have come. It does not wait.
+    /// Replies received so far, without blocking.
     pub fn read_replies(&mut self) -> Vec<Answer> {
         let mut buf = [0; 16 << 10];
         let mut answers = Vec::new();
@@ -203,11 +189,11 @@ fn answer(line: &[u8]) -> Answer {
     }
 }
 
-/// Removes what runs left behind that were killed.
+/// Removes the files of runs that were killed.
 pub(super) fn sweep(folder: &Path) {
     for ending in [SOCKET, INFO] {
         for name in named(folder, ending).filter(|name| is_dead(name.pid)) {
-            // Where processes are numbered apart, in a container, it may live nevertheless.
+            // In another pid namespace it may live nevertheless.
             if ending == SOCKET || !folder.join(name.with(SOCKET)).exists() {
                 connect(folder, &name);
             }
@@ -220,7 +206,7 @@ fn is_dead(pid: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
-/// The files of a folder that have a run's name and this ending.
+/// Run names with this file ending.
 fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = Name> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.take(MAX_FILES).flatten().filter_map(move |entry| {
@@ -238,7 +224,7 @@ fn read_info(path: &Path) -> Option<Info> {
     serde_json::from_slice(&text).ok()
 }
 
-/// A connection to the run of this process. Where nobody listens any more, what it left is removed.
+/// Connects to a run; removes its files if it does not listen any more.
 fn connect(folder: &Path, name: &Name) -> Option<Client> {
     match UnixStream::connect(folder.join(name.with(SOCKET))) {
         Ok(stream) => {

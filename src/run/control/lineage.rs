@@ -1,5 +1,5 @@
-//! Whether what we read comes from a process: from pipe to pipe up to its stdout, where the system shows who holds which
-//! pipe (Linux). A recording of a run that still runs has everything in it that the run has, except this.
+//! Traces the input from pipe to pipe up to the stdout of a process, where the system shows the holders of pipes
+//! (Linux). A recording of a run that still runs differs from the run in nothing else.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,24 +8,23 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 
-/// Pipes that are looked at on the way up.
+/// Pipes examined on the way up.
 const MAX_PIPES: usize = 256;
 
-/// Where an input leads.
+/// Origin of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lineage {
-    /// To the process.
+    /// The process itself.
     Ours,
-    /// Not to the process: every way up was followed to its end.
+    /// Another: every path was followed to its end.
     Another,
-    /// To somewhere that cannot be looked into: a socket, somebody else's process, a system that does not show it.
+    /// Not visible: a socket, another user's process, an unsupported system.
     Unknown,
 }
 
-/// A file by the numbers that only it has.
+/// Device and inode.
 type Id = (u64, u64);
 
-/// A process, and what it reads and writes.
 #[derive(Debug, Default)]
 struct Process {
     pid: u32,
@@ -33,7 +32,7 @@ struct Process {
     writes: Vec<Id>,
 }
 
-/// True if `input`, a file or else our stdin, comes from the stdout of `pid`.
+/// Compares `input`, a file or else stdin, with the stdout of `pid`.
 pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
     let Some(stdin) = identity(input.unwrap_or(Path::new("/proc/self/fd/0"))) else {
         return if input.is_some() { Lineage::Another } else { Lineage::Unknown };
@@ -41,7 +40,7 @@ pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
     let Some(source) = identity(Path::new(&format!("/proc/{pid}/fd/1"))) else {
         return Lineage::Unknown;
     };
-    // A file that wrap writes and we read is a recording as well.
+    // A file that wrap writes and we read is a recording, too.
     match (stdin.1, source.1) {
         (FileType::Fifo, _) if stdin.0 == source.0 => return Lineage::Ours,
         (FileType::Socket, _) | (_, FileType::Socket) => return Lineage::Unknown,
@@ -54,7 +53,6 @@ pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
     ancestors_of(stdin.0, pid, &processes)
 }
 
-/// Follows pipes from `from` up to the process `pid`.
 fn ancestors_of(from: Id, pid: u32, processes: &[Process]) -> Lineage {
     let (mut seen, mut next) = (HashSet::from([from]), vec![from]);
     let mut answer = Lineage::Another;
@@ -78,7 +76,7 @@ fn ancestors_of(from: Id, pid: u32, processes: &[Process]) -> Lineage {
     answer
 }
 
-/// The processes of this user. `None` if the system does not show them.
+/// Processes of this user; `None` if the system does not show them.
 fn processes() -> Option<Vec<Process>> {
     let me = rustix::process::getuid().as_raw();
     let mut all = Vec::new();
@@ -101,7 +99,7 @@ fn processes() -> Option<Vec<Process>> {
                 continue;
             };
             let mode = link.permissions().mode();
-            // Of sockets only a stdin counts: every loop has some for its signals.
+            // Of sockets only a stdin counts: every loop has some for signals.
             let source = kind == FileType::Fifo
                 || (kind == FileType::Socket && fd.file_name().to_str() == Some("0"));
             if mode & 0o400 != 0 && source {

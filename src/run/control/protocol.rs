@@ -1,81 +1,66 @@
-//! What is said through a control socket: one JSON object a line, each with the version of the protocol.
+//! Messages of the control socket: one JSON object a line, each with the protocol version.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version of the protocol, the value of `spile`. Another one is refused.
+/// Protocol version, the value of `spile`; any other is refused.
 pub(super) const VERSION: u64 = 1;
 
-/// What lies beside a socket, and says whose it is.
+/// Info file beside a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
-    /// The version of the protocol.
     pub spile: u64,
-    /// The process id of wrap.
     pub pid: u32,
-    /// The stream.
     pub stream: String,
-    /// A human's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What only this run has: its `session` event says it too.
+    /// Run token, also in the `session` event.
     pub control: String,
-    /// The process id of the agent.
     pub child: i32,
-    /// The agent's command line.
     pub argv: Vec<String>,
-    /// When it was started, as `ts` is written.
     pub started: String,
 }
 
-/// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
-    /// What the run is doing.
     Query,
-    /// The end of the open turn; with `then` also the next prompt.
+    /// Cancels the open turn; `then` is the next prompt.
     Cancel,
-    /// The next prompt, where no turn is open.
+    /// Sends a prompt while no turn is open.
     Redirect,
 }
 
-/// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The version of the protocol.
     pub spile: u64,
-    /// What is asked for.
     pub ask: Verb,
-    /// The stream that is meant; any other refuses.
+    /// Intended stream; any other refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// The run that is meant, by the `control` of its `session` event; any other refuses.
+    /// Intended run, by the run token of its `session` event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
-    /// The turn that is meant; refused if another is open.
+    /// Intended turn; refused if another is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u64>,
-    /// Who wants it: `control` or `filter`.
+    /// Sender: `control` or `filter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// After so many milliseconds nothing of an agent that does not obey is left; wrap's own `--grace` if it is absent.
+    /// Milliseconds until an agent that does not stop is killed; wrap's own `--grace` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_ms: Option<u64>,
-    /// With `cancel`: the prompt of the next turn.
+    /// Next prompt, with `cancel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<String>,
-    /// With `redirect`: the prompt of the next turn.
+    /// Next prompt, with `redirect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
 }
 
 impl Request {
-    /// A request that names nothing yet.
-    #[must_use]
     pub fn new(ask: Verb) -> Self {
         Self {
             spile: VERSION,
@@ -91,10 +76,6 @@ impl Request {
         }
     }
 
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// That it is none, or of another version, in words.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct VersionOnly {
@@ -112,7 +93,7 @@ impl Request {
     }
 }
 
-/// What is answered, as far as spile itself reads it.
+/// Fields of an answer that spile itself reads.
 #[derive(Debug, Deserialize)]
 pub(super) struct Reply<'a> {
     pub answer: String,

@@ -1,4 +1,4 @@
-//! Wrap's end of the control socket. Nothing here blocks, and what anybody sends or leaves unread is bounded.
+//! Server of the control socket. Never blocks; requests and unread answers are bounded.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -18,16 +18,15 @@ use super::{INFO, Name, SOCKET, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 
-/// How many may be connected at once; one more takes the place of the oldest that waits for nothing.
+/// Connected clients; one more replaces the oldest that waits for nothing.
 const MAX_CLIENTS: usize = 16;
 
-/// The longest request, in bytes.
 const MAX_REQUEST: usize = 256 << 10;
 
-/// Answers that may lie unread before a client is dropped, in bytes; one more answer may be added to them.
+/// Unread answers before a client is dropped, in bytes; one more answer may be added.
 const MAX_UNSAID: usize = 1 << 20;
 
-/// A socket that is listened on. It goes when this is dropped.
+/// Listening socket, removed on drop.
 #[derive(Debug)]
 pub(in crate::run) struct Server {
     listener: UnixListener,
@@ -43,26 +42,23 @@ struct Client {
     stream: UnixStream,
     heard: Vec<u8>,
     unsaid: Vec<u8>,
-    /// It will ask for nothing more.
+    /// True once the client has closed its sending side.
     silent: bool,
     gone: bool,
-    /// The stream and the turn of which it waits for the end, and what then is to be the next prompt.
+    /// Stream and turn whose end the client waits for, and the prompt to send then.
     waits: Option<((String, u64), Option<String>)>,
 }
 
-/// A word that no other run has.
+/// Random run token.
 pub(in crate::run) fn new_word() -> String {
-    // Its keys come from the operating system's source of randomness.
+    // Its keys are random numbers of the operating system.
     let random = RandomState::new();
     let more = RandomState::new();
     format!("{:016x}", random.hash_one(std::process::id()) ^ more.hash_one(0u8).rotate_left(1))
 }
 
 impl Server {
-    /// Listens on the socket of this process, with `info` beside it.
-    ///
-    /// # Errors
-    /// That there is no folder for it that is ours alone, or that its path is too long for a socket.
+    /// Opens the socket of this process, with `info` beside it.
     pub(in crate::run) fn open(info: &Info) -> Result<Self> {
         let folder = runtime_folder()?;
         sweep(&folder);
@@ -77,7 +73,7 @@ impl Server {
         let (socket, about) = (folder.join(name.with(SOCKET)), folder.join(name.with(INFO)));
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
-        // From here on what was made goes with this.
+        // From here on drop removes the files.
         let server = Self { listener, socket, info: about, clients: Vec::new(), count: 0 };
         let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
         let fresh = folder.join(fresh(&info.control));
@@ -87,7 +83,6 @@ impl Server {
         Ok(server)
     }
 
-    /// What it waits for.
     pub(in crate::run) fn fds(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         let mut fds = vec![(self.listener.as_fd(), PollFlags::IN)];
         fds.extend(self.clients.iter().map(|client| {
@@ -99,7 +94,7 @@ impl Server {
         fds
     }
 
-    /// Does what can be done without waiting, and gives the requests that have come, each with its client's number.
+    /// Handles ready sockets without blocking; returns the requests with their clients' numbers.
     pub(in crate::run) fn serve(&mut self) -> Vec<(u64, Request)> {
         let mut polled: Vec<PollFd<'_>> = self
             .fds()
@@ -115,7 +110,6 @@ impl Server {
             if events.contains(PollFlags::IN) {
                 client.read_requests(&mut requests);
             }
-            // Both directions are closed.
             client.gone |= events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
                 && !events.contains(PollFlags::IN);
             client.flush();
@@ -127,7 +121,7 @@ impl Server {
         requests
     }
 
-    /// Tells a client something, if it is still there.
+    /// Sends an answer, if the client is still connected.
     pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
             client.send(&answer.to_string());
@@ -135,7 +129,7 @@ impl Server {
         self.forget();
     }
 
-    /// From here on a client waits for the end of this turn.
+    /// Registers a client for the end of a turn.
     pub(in crate::run) fn wait_for(
         &mut self,
         client: u64,
@@ -147,14 +141,15 @@ impl Server {
         }
     }
 
-    /// A turn has ended with this event: whoever waits for it is told, and which processes cannot be killed. What was to be said then, and to whom.
+    /// Answers the clients that wait for this end; `left` are processes that cannot be killed. Returns the prompts to
+    /// send next.
     pub(in crate::run) fn ended(&mut self, end: &TurnEnd, left: &[i32]) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
             let waits = client.waits.as_ref();
             if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
                 let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
-                // As it is in the stream, byte for byte.
+                // The event as it is in the stream, byte for byte.
                 let left =
                     if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
                 client.send(&format!(
@@ -204,7 +199,7 @@ impl Drop for Server {
 }
 
 impl Client {
-    /// One read, so that nobody keeps the run from its work.
+    /// Reads once, so that no client keeps the run from its work.
     fn read_requests(&mut self, requests: &mut Vec<(u64, Request)>) {
         let mut buf = [0; 4096];
         match self.stream.read(&mut buf) {
@@ -227,7 +222,7 @@ impl Client {
         }
     }
 
-    /// Nothing more of what it says can be understood.
+    /// Answers an error and ignores further requests.
     fn refuse(&mut self, reason: &str) {
         self.heard.clear();
         self.silent = true;
@@ -260,15 +255,12 @@ fn is_later(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// A name that no other run's files have while they are made.
+/// Temporary file name, unique to the run.
 fn fresh(word: &str) -> String {
     format!(".{word}.new")
 }
 
-/// Listens on the socket of this name. It is listened on and ours alone before anybody can find it.
-///
-/// # Errors
-/// Also that there is one of this name.
+/// Opens the socket of this process, with `info` beside it.
 fn listen(folder: &Path, name: &Name, word: &str) -> io::Result<UnixListener> {
     let fresh = folder.join(fresh(word));
     let _ = std::fs::remove_file(&fresh);
@@ -288,7 +280,7 @@ fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// True if the other end is a process of the same user.
+/// True if the peer is a process of the same user.
 fn is_ours(stream: &UnixStream) -> bool {
     peer(stream).is_some_and(|(user, _)| user == rustix::process::getuid().as_raw())
 }

@@ -1,13 +1,13 @@
-//! What the agent wrote, on its way to the tap: at once, or through the spool when our reader is slow.
+//! The agent's output on its way to the tap: directly, or through the spool when the reader is slow.
 
 use anyhow::{Context, Result};
 
 use super::{Host, MAX_PENDING};
-use crate::run::spool::Source;
+use crate::run::spool::{Frame, Source};
 use crate::time::Time;
 
 impl Host<'_> {
-    /// What came goes to the tap at once, or waits where what came before it waits.
+    /// Passes input to the tap, or queues it behind earlier input.
     pub(super) fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
         if self.reader_gone || bytes.is_empty() {
             return;
@@ -16,7 +16,7 @@ impl Host<'_> {
             self.tell(now, source, bytes);
             return;
         }
-        self.spool.push(now, source, bytes);
+        self.spool.push(Frame { at: now, source, bytes: bytes.to_vec() });
         if self.spool.is_full() {
             self.held_back = true;
             self.life.hold();
@@ -40,7 +40,7 @@ impl Host<'_> {
         self.emit("warning", Some(&message), None);
     }
 
-    /// How the open turn is to end, said in its place in what the agent wrote.
+    /// Queues an order behind the output that preceded it.
     pub(super) fn enqueue(&mut self, how: Source, text: &str) {
         self.take(self.clock.now(), how, text.as_bytes());
     }
@@ -49,7 +49,7 @@ impl Host<'_> {
         self.output.pending() + self.tap.guard().out.len() <= MAX_PENDING
     }
 
-    /// Hands the tap what waits, as long as our reader takes what becomes of it.
+    /// Passes queued input to the tap as long as the reader takes its output.
     pub(super) fn work(&mut self) -> Result<()> {
         if self.reader_gone {
             self.spool.clear();

@@ -1,5 +1,4 @@
-//! The agent's terminal, and the person's in front of it: keys on their way in, the screen on its way out, the job control
-//! between the two.
+//! The agent's terminal and the user's: keys, screen, and job control between the two.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,7 +7,6 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
-use super::wait::Whose;
 use super::{Host, Plan};
 use crate::guard::Ended;
 use crate::lifecycle::{Cancel, Stop};
@@ -20,51 +18,47 @@ use crate::run::terminal::{self, Terminal, Who};
 use crate::text::escapes::Escapes;
 use crate::time::Time;
 
-/// Two ^C that are typed within this time ask for the agent's end.
+/// Interval within which a second ^C ends the agent.
 const TWICE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Keys that may wait for an agent that does not read them, in bytes; while there are more nothing is read from ours.
+/// Typed bytes that may wait for the agent; past that the user's terminal is not read.
 const MAX_TYPED: usize = 64 << 10;
 
-/// What may wait for the person's terminal, in bytes; while there is more the agent is held back, as any program is that
-/// writes to a slow terminal.
+/// Output that may wait for the user's terminal; past that the agent is held back, as any program is that writes to a
+/// slow terminal.
 const MAX_SHOWN: usize = 1 << 20;
 
-/// How long the person's terminal may take for the last of the screen.
+/// Time for the user's terminal to show the rest of the screen.
 const SHOW_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
-/// How often a job in the background looks whether it has come to the front without being told, and whether an agent
-/// whose input has ended has read that.
+/// Interval at which a background job checks whether it is in the foreground, and the end of input is typed again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;
 const CTRL_Z: u8 = 0x1a;
 
-/// What an agent with a terminal of its own needs besides what every agent needs.
+/// State of an agent with a terminal.
 pub(super) struct Console {
     pty: OwnedFd,
     queue: Queue,
-    /// True if what comes on our stdin is typed at the agent's terminal.
+    /// True if stdin is typed at the agent's terminal.
     typing: bool,
-    /// Where our stdin is a terminal, and its keys are the agent's.
+    /// The user's terminal, if stdin is one.
     person: Option<Terminal>,
     typed: Vec<u8>,
-    /// True if what was typed last has begun a line.
+    /// True if the typed input ends within a line.
     in_line: bool,
-    /// Our stdin has ended; when to see whether the agent has understood.
+    /// Set once stdin has ended: next time to type the end of file.
     ended: Option<Time>,
     shown: Vec<u8>,
     escapes: Escapes,
-    /// When ^C was typed last.
+    /// Time of the last ^C.
     interrupted: Option<Time>,
 }
 
 impl Console {
-    /// A terminal for an agent that gets `stdin` typed there, and its console.
-    ///
-    /// # Errors
-    /// That there can be no terminal.
+    /// Opens a terminal for an agent whose stdin is `stdin`.
     fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
         let person = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
@@ -87,46 +81,33 @@ impl Console {
         Ok((Wires::Terminal(pty), console))
     }
 
-    /// True if more may be asked of the agent.
     pub(super) fn is_typing(&self) -> bool {
         self.typing
     }
 
-    /// What to wait for.
-    pub(super) fn fds(&self) -> Vec<(BorrowedFd<'_>, PollFlags, Whose)> {
-        let mut fds = Vec::new();
-        if !self.typed.is_empty() {
-            fds.push((self.pty.as_fd(), PollFlags::OUT, Whose::Console));
-        }
+    pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let reads = self.typing && self.typed.len() < MAX_TYPED;
-        match &self.person {
-            Some(person) if person.is_raw() => {
-                if reads {
-                    fds.push((person.fd(), PollFlags::IN, Whose::Keys));
-                }
-                if !self.shown.is_empty() {
-                    fds.push((person.fd(), PollFlags::OUT, Whose::Console));
-                }
-            }
-            Some(_) => {}
-            None if reads => fds.push((rustix::stdio::stdin(), PollFlags::IN, Whose::Keys)),
-            None => {}
-        }
-        fds
+        let (keys, screen) = match &self.person {
+            Some(person) if person.is_raw() => (Some(person.fd()), Some(person.fd())),
+            Some(_) => (None, None),
+            None => (Some(rustix::stdio::stdin()), None),
+        };
+        let pty = (!self.typed.is_empty()).then(|| (self.pty.as_fd(), PollFlags::OUT));
+        let keys = keys.filter(|_| reads).map(|fd| (fd, PollFlags::IN));
+        let screen = screen.filter(|_| !self.shown.is_empty()).map(|fd| (fd, PollFlags::OUT));
+        pty.into_iter().chain(keys).chain(screen)
     }
 
-    /// When to look again although nothing happens.
     pub(super) fn deadline(&self, now: Time) -> Option<Time> {
         let person = self.person.as_ref().filter(|p| !p.is_raw());
         person.map(|_| now + LOOK_EVERY).or(self.ended)
     }
 
-    /// True if the person's terminal cannot take more now.
     pub(super) fn is_full(&self) -> bool {
         self.shown.len() >= MAX_SHOWN
     }
 
-    /// What the agent wrote: seen by the person, and as text.
+    /// Shows output to the user, and returns it as text.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
         if self.person.as_ref().is_some_and(|p| p.shows() && p.is_raw()) {
             self.shown.extend_from_slice(bytes);
@@ -135,7 +116,7 @@ impl Console {
         self.escapes.feed(bytes)
     }
 
-    /// Writes what the two terminals take now.
+    /// Writes as much as both terminals take now.
     pub(super) fn pass_on(&mut self) {
         write_some(&self.pty, &mut self.typed);
         match &self.person {
@@ -144,8 +125,8 @@ impl Console {
         }
     }
 
-    /// Types the end of a file, again and again: one that comes between two lines of a program that edits them itself is
-    /// lost, and at the end of a file every read is to find it.
+    /// Types an end of file repeatedly: one that comes between two lines of a line editor is lost, and every later read
+    /// must find one.
     fn type_end(&mut self, now: Time) {
         if self.ended.is_some_and(|at| at <= now) {
             self.ended = Some(now + LOOK_EVERY);
@@ -155,7 +136,7 @@ impl Console {
         }
     }
 
-    /// Our terminal is made what it was, once it has shown what there is.
+    /// Flushes the screen and restores the user's terminal.
     pub(super) fn leave(&mut self) {
         while !self.shown.is_empty()
             && let Some(person) = self.person.as_ref().filter(|p| p.is_raw())
@@ -172,7 +153,7 @@ impl Console {
         }
     }
 
-    /// Our terminal is made the agent's, if it is ours to give, and the agent's gets its size.
+    /// Takes the user's terminal, if this job is in the foreground, and resizes the agent's.
     pub(super) fn enter(&mut self) {
         if let Some(person) = &mut self.person {
             person.take();
@@ -180,7 +161,7 @@ impl Console {
         let _ = rustix::termios::tcsetwinsize(&self.pty, terminal::size());
     }
 
-    /// True if our job has come to the front of its terminal.
+    /// True if the job has come to the foreground.
     fn comes_to_front(&mut self) -> bool {
         let Some(person) = self.person.as_mut().filter(|p| !p.is_raw()) else {
             return false;
@@ -190,10 +171,6 @@ impl Console {
     }
 }
 
-/// Wires an agent as the plan says.
-///
-/// # Errors
-/// That there can be no terminal for it.
 pub(super) fn wire(plan: &Plan) -> io::Result<(Wires, Option<Console>)> {
     if plan.pty {
         let (wires, console) = Console::open(plan.stdin)?;
@@ -202,7 +179,7 @@ pub(super) fn wire(plan: &Plan) -> io::Result<(Wires, Option<Console>)> {
     Ok((Wires::Pipes(plan.stdin), None))
 }
 
-/// Writes what `fd` takes now; all is dropped once it takes nothing for good.
+/// Writes what `fd` takes now; clears `bytes` on a permanent error.
 fn write_some(fd: impl AsFd, bytes: &mut Vec<u8>) {
     while !bytes.is_empty() {
         match rustix::io::write(&fd, bytes) {
@@ -215,7 +192,7 @@ fn write_some(fd: impl AsFd, bytes: &mut Vec<u8>) {
 }
 
 impl Host<'_> {
-    /// Reads what is typed, or piped.
+    /// Reads keys, or piped input.
     pub(super) fn read_keys(&mut self, buf: &mut [u8]) {
         let now = self.clock.now();
         let Some(console) = &mut self.console else {
@@ -241,7 +218,7 @@ impl Host<'_> {
             Ok(Read::End) | Err(_) => {
                 console.typing = false;
                 if !person {
-                    // In a line that was begun it only hands over what was typed of it.
+                    // Within a line the first end of file only submits that line.
                     console.typed.extend(console.in_line.then_some(CTRL_D));
                     console.ended = Some(now);
                 }
@@ -252,7 +229,7 @@ impl Host<'_> {
         }
     }
 
-    /// A key was pressed at the person's terminal.
+    /// Handles a key of the user.
     fn press(&mut self, key: u8) {
         let now = self.clock.now();
         let Some(console) = &mut self.console else {
@@ -265,9 +242,9 @@ impl Host<'_> {
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
                 if twice || self.life.killed() {
                     self.enqueue(Source::Cancel, "^C");
-                    // As if it had been sent to us, which it would have been without a terminal between.
+                    // As if this process had received the signal.
                     self.dies_of.request(now, SIGINT);
-                    // The first step is this very key.
+                    // The key itself is the first step.
                     self.life.stop(now, Stop::Cancel(Cancel::default()));
                     self.act();
                 } else {
@@ -278,7 +255,7 @@ impl Host<'_> {
         }
     }
 
-    /// The line that the agent's output ends in.
+    /// Passes on an unfinished last line.
     pub(super) fn take_last_text(&mut self) {
         if let Some(console) = &mut self.console {
             let text = console.escapes.end();
@@ -286,7 +263,6 @@ impl Host<'_> {
         }
     }
 
-    /// Types ^C at the agent's terminal.
     pub(super) fn type_interrupt(&mut self) {
         if let Some(console) = &mut self.console {
             console.typed.push(CTRL_C);
@@ -294,7 +270,7 @@ impl Host<'_> {
         }
     }
 
-    /// The agent has ended: if a ^C did it that was typed, the turn was cancelled.
+    /// Cancels the turn if a typed ^C ended the agent.
     pub(super) fn note_interrupt(&mut self, ended: Ended) {
         let by_it = matches!(ended, Ended::Signalled(SIGINT) | Ended::Exited(130));
         let typed = self.console.as_mut().and_then(|c| c.interrupted.take());
@@ -303,7 +279,7 @@ impl Host<'_> {
         }
     }
 
-    /// Follows a signal that is no reason to end. `false`: it is one.
+    /// Handles a job control signal; `false` for any other.
     pub(super) fn on_job_signal(&mut self, signal: i32) -> bool {
         match signal {
             SIGCHLD => self.agent.look_after_guardian(),
@@ -315,7 +291,7 @@ impl Host<'_> {
         true
     }
 
-    /// Passes on what both terminals take, and looks whether our job has come to the front without being told.
+    /// Flushes both terminals and detects a return to the foreground.
     pub(super) fn on_console(&mut self) {
         let Some(console) = &mut self.console else {
             return;
@@ -327,7 +303,7 @@ impl Host<'_> {
         }
     }
 
-    /// True if the person's terminal holds the agent up; if so, it is held back.
+    /// Holds the agent back while the user's terminal is full; returns whether it is.
     pub(super) fn is_slow(&mut self) -> bool {
         let slow = self.console.as_ref().is_some_and(Console::is_full);
         if slow && !self.held_back {
@@ -353,7 +329,7 @@ impl Host<'_> {
         }
     }
 
-    /// We run again, and so does the agent, which may have a screen to draw anew.
+    /// Continues the agent and makes it redraw its screen.
     fn resume(&mut self) {
         self.enter();
         let now = self.clock.now();

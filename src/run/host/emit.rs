@@ -1,6 +1,4 @@
-//! What a host says itself, and how what was said leaves: the first and the last events, our stdout, the exit status.
-
-use std::io;
+//! The host's own events, its output to stdout, and the exit status.
 
 use serde_json::json;
 use signal_hook::consts::{SIGPIPE, SIGTTIN, SIGTTOU};
@@ -9,10 +7,10 @@ use super::Host;
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
 use crate::run::child::{Guarded, News};
-use crate::run::output::warn_user;
+use crate::run::output::{report_write, warn};
 use crate::time::Time;
 
-/// How many of the processes that are left are named.
+/// Surviving processes that are named.
 const MAX_LEFT: usize = 16;
 
 impl Host<'_> {
@@ -38,10 +36,9 @@ impl Host<'_> {
             let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
             let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
             let count = all.len();
-            warn_user(
-                format!("spile: processes of the agent that could not be killed: {count}: {shown}{more}\n")
-                    .as_bytes(),
-            );
+            warn(format_args!(
+                "processes of the agent that could not be killed: {count}: {shown}{more}"
+            ));
             let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
             data["left"] = json!({"count": count, "pids": pids});
         }
@@ -49,16 +46,16 @@ impl Host<'_> {
         if let Some(record) = &mut self.record {
             record.exit(now, ended);
             if let Some(e) = record.failed() {
-                warn_user(format!("spile: cannot write the recording: {e}\n").as_bytes());
+                warn(format_args!("cannot write the recording: {e}"));
                 self.cannot_write = true;
             }
         }
         if let Some(hint) = self.tap.take_hint() {
-            warn_user(format!("spile: hint: {hint}\n").as_bytes());
+            warn(format_args!("hint: {hint}"));
         }
     }
 
-    /// Says that the agent stands still, which is all that is seen of it, or goes on.
+    /// Emits `stopped` or `continued`.
     pub(super) fn emit_news(&mut self, news: News) {
         let News::Stopped(signal) = news else {
             return self.emit("continued", Some("the agent goes on"), None);
@@ -74,7 +71,7 @@ impl Host<'_> {
         self.emit("stopped", Some(&message), Some(json!({"signal": signal})));
     }
 
-    /// Says a status of our own, at the time that the tap has reached.
+    /// Emits a status at the time that the tap has reached.
     pub(super) fn emit(
         &mut self,
         kind: &str,
@@ -86,7 +83,7 @@ impl Host<'_> {
         self.tap.guard().status(now, &notice);
     }
 
-    /// True if the agent ended because we made it.
+    /// True if spile ended the agent.
     pub(super) fn was_killed(&self) -> bool {
         self.life.killed() || self.agent.guarded() == Guarded::Lost
     }
@@ -103,10 +100,7 @@ impl Host<'_> {
 
     pub(super) fn write(&mut self) {
         if let Err(e) = self.output.flush_some() {
-            if e.kind() != io::ErrorKind::BrokenPipe {
-                warn_user(format!("spile: cannot write to stdout: {e}\n").as_bytes());
-                self.cannot_write = true;
-            }
+            self.cannot_write |= report_write(&e);
             self.lose_reader();
         }
     }

@@ -1,34 +1,50 @@
-//! Our stdin on its way to the agent's.
+//! Stdin on its way to the agent's.
 
 use std::os::fd::OwnedFd;
 
 use crate::run::input::{self, Read};
 
-/// A pipe to the agent's stdin, and what waits in front of it.
+/// Evidence on an agent's command line that it reads prompts from its stdin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prompts {
+    /// An argument names it, as `--input-format stream-json` does.
+    Named,
+    /// None; only the adapter may know.
+    Unknown,
+}
+
+impl Prompts {
+    pub(super) fn of(argv: &[String]) -> Self {
+        let words = ["rpc", "acp", "proto", "app-server", "serve"];
+        let named =
+            |arg: &String| arg.contains("input") || words.contains(&arg.trim_start_matches('-'));
+        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
+    }
+}
+
+/// Pipe to the agent's stdin with its queue.
 pub(super) struct Feed {
     pub to: OwnedFd,
     held: Vec<u8>,
-    /// Lines of our own that wait for the end of a line.
+    /// Orders that wait for the end of a line.
     lines: Vec<u8>,
-    /// True if what was taken so far ends in the middle of a line.
+    /// True if the input so far ends within a line.
     mid_line: bool,
     ended: bool,
 }
 
-/// For what it waits.
+/// Event that a feed waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// Something to read on our stdin.
+    /// Input on stdin.
     Input,
-    /// Room in the agent's.
+    /// Room in the pipe.
     Room,
-    /// Nothing: everything was passed on, or the agent takes no more.
+    /// None: all was passed on, or the agent has closed its stdin.
     Nothing,
 }
 
 impl Feed {
-    /// # Errors
-    /// That the pipe cannot be made non-blocking.
     pub(super) fn new(to: OwnedFd) -> std::io::Result<Self> {
         rustix::io::ioctl_fionbio(&to, true)?;
         Ok(Self { to, held: Vec::new(), lines: Vec::new(), mid_line: false, ended: false })
@@ -42,7 +58,7 @@ impl Feed {
         }
     }
 
-    /// Copies a piece; call it when what it wants is there.
+    /// Copies a piece, once what it waits for is there.
     pub(super) fn copy(&mut self, buf: &mut [u8]) {
         if self.wants() == Wants::Input {
             match input::read(rustix::stdio::stdin(), buf) {
@@ -54,7 +70,7 @@ impl Feed {
         match rustix::io::write(&self.to, &self.held) {
             Ok(n) => drop(self.held.drain(..n)),
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            // The agent has closed its stdin: what it does not want it does not get.
+            // The agent has closed its stdin: the rest is dropped.
             Err(_) => {
                 self.ended = true;
                 self.held.clear();
@@ -62,12 +78,11 @@ impl Feed {
         }
     }
 
-    /// True if the agent still hears what is said.
     pub(super) fn is_open(&self) -> bool {
         !self.ended
     }
 
-    /// Says a line of our own, in front of what waits but never in the middle of a line.
+    /// Queues an order in front of waiting input, never within a line.
     pub(super) fn emit(&mut self, line: &str) {
         let line = [line.as_bytes(), b"\n"].concat();
         match memchr::memrchr(b'\n', &self.held) {
@@ -93,7 +108,7 @@ impl Feed {
     fn end(&mut self) {
         self.ended = true;
         if !self.lines.is_empty() {
-            // The last line is whole though nobody has ended it.
+            // The last line ends without a line feed.
             self.held.push(b'\n');
             self.held.append(&mut self.lines);
         }

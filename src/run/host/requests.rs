@@ -1,5 +1,5 @@
-//! What is asked of a host through its control socket: what it does, the end of a turn, the next prompt. A turn is only
-//! ended where it stands in what the agent wrote, so that nobody ends a turn that he did not mean.
+//! Requests on the control socket: query, cancel, redirect. A cancel takes effect at its place in the agent's output,
+//! so that it ends no other turn than the one meant.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Info, Request, Server, Verb, new_word};
 use crate::run::spool::Source;
 
-/// The longest reason that is kept, in characters.
+/// Longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
 
-/// Where a host is asked, and what is still to be done of it.
+/// Control server and the requests in progress.
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
-    /// What only this run has, for those who mean no other.
+    /// Run token.
     word: String,
-    /// Who wants which prompt to follow the turn that has ended.
+    /// Prompts to send now that a turn has ended, with their clients.
     then: Vec<(u64, String)>,
-    /// How often the agent was told something.
+    /// Orders sent to the agent.
     pub orders: u64,
 }
 
-/// A cancel on its way to its place behind what the agent wrote before it.
+/// A cancel request queued behind the agent's earlier output.
 #[derive(Debug, Serialize, Deserialize)]
 struct TurnCancel {
     client: u64,
@@ -35,7 +35,7 @@ struct TurnCancel {
     reason: String,
     grace_ms: Option<u64>,
     then: Option<String>,
-    /// True if the agent was already told to stop: its output may be stuck behind our reader.
+    /// True if the agent was told to stop already, ahead of its queued output.
     told: bool,
 }
 
@@ -44,7 +44,7 @@ fn refused(code: &str, reason: &str) -> Value {
 }
 
 impl Host<'_> {
-    /// Opens the control socket and says what was started. A run without a socket is a run nevertheless.
+    /// Opens the control socket and emits `session`. A run works without a socket, too.
     pub(super) fn begin(&mut self, argv: Vec<String>) {
         let guard = self.tap.guard();
         let info = Info {
@@ -76,7 +76,7 @@ impl Host<'_> {
         }
     }
 
-    /// Hears what is asked and answers it.
+    /// Answers the requests received.
     pub(super) fn serve(&mut self) {
         let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
@@ -87,7 +87,7 @@ impl Host<'_> {
         }
     }
 
-    /// Why a request does not mean this run.
+    /// Reason why a request is meant for another run.
     fn misses(&mut self, request: &Request) -> Option<&'static str> {
         let stream = self.tap.guard().stream();
         if request.stream.as_deref().is_some_and(|s| s != stream) {
@@ -139,14 +139,14 @@ impl Host<'_> {
         }
     }
 
-    /// Ends the turn at once, or where its place is if the reader of the events is slow.
+    /// Cancels the turn at once, or at its place in the queue if the reader is slow.
     fn cancel(&mut self, mut cancel: TurnCancel) {
         if self.spool.is_empty() || self.reader_gone {
             self.see();
             return self.decide(cancel);
         }
         if cancel.turn.is_none() {
-            // Whatever the reader has seen of it: what runs now is to stop, though he may never read on.
+            // The agent is to stop now, even if the reader never reads on.
             cancel.told = true;
             self.see();
             self.tell_agent(&cancel);
@@ -155,7 +155,7 @@ impl Host<'_> {
         self.take(self.clock.now(), Source::Ask, &bytes);
     }
 
-    /// A cancel has come to its place.
+    /// Handles a cancel request at its place in the output.
     pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
         if let Ok(cancel) = serde_json::from_slice(bytes) {
             self.see();
@@ -165,7 +165,7 @@ impl Host<'_> {
 
     fn decide(&mut self, cancel: TurnCancel) {
         let guard = self.tap.guard();
-        // What has said nothing yet is at work on its first turn.
+        // An agent without output works on its first turn.
         let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
         let open = guard.open_turn().or(starting).filter(|_| !self.said_end);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
@@ -203,7 +203,7 @@ impl Host<'_> {
         self.act();
     }
 
-    /// Tells those who wait for it that a turn has ended, and how.
+    /// Answers the clients that wait for a turn's end.
     pub(super) fn settle(&mut self) {
         let Some(control) = &mut self.requests.server else {
             return;
@@ -219,7 +219,6 @@ impl Host<'_> {
         }
     }
 
-    /// What the run is doing.
     fn state(&mut self) -> Value {
         let now = self.clock.now();
         let guard = self.tap.guard();
@@ -248,7 +247,7 @@ fn redirected() -> Value {
     json!({"spile": 1, "answer": "redirected"})
 }
 
-/// The memory of a process in bytes, where the system says it.
+/// Resident memory of a process in bytes, where the system tells.
 fn resident(pid: i32) -> Option<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;

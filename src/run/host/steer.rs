@@ -1,4 +1,4 @@
-//! Talking to the agent in its own words, where its runtime has words for that and its stdin is a pipe of ours.
+//! Orders to the agent in its runtime's protocol, through a stdin pipe.
 
 use serde_json::json;
 
@@ -6,22 +6,19 @@ use super::Host;
 use crate::adapter::Order;
 
 impl Host<'_> {
-    /// True if the runtime's own interrupt can be said now.
+    /// True if the runtime's interrupt can be sent.
     pub(super) fn can_interrupt(&self) -> bool {
         self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
     }
 
-    /// Climbs the first step. An agent that does not hear it meets the next one.
+    /// Sends the runtime's interrupt; the next step follows if it has no effect.
     pub(super) fn interrupt(&mut self) {
         self.order(Order::Interrupt);
     }
 
-    /// True if the agent can be given another prompt.
-    ///
-    /// # Errors
-    /// Why not, in words.
+    /// Checks that the agent accepts a prompt; the error is the reason, for the user.
     pub(super) fn can_redirect(&self) -> Result<(), String> {
-        // A terminal of the agent's would take the prompt as a person types it.
+        // A terminal would take the prompt as typed text.
         if self.tap.order(Order::Prompt(""), 0).is_none() {
             return Err("the agent takes no prompts while it runs: only claude --input-format stream-json and agents of the Agent Client Protocol do".into());
         }
@@ -31,10 +28,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Gives the agent its next prompt.
-    ///
-    /// # Errors
-    /// Why that cannot be, in words.
+    /// Sends the next prompt; the error is the reason why not, for the user.
     pub(super) fn redirect(&mut self, prompt: &str) -> Result<(), String> {
         if self.agent.ended().is_some() || self.life.killed() {
             return Err("the agent did not obey and was ended".into());
@@ -48,7 +42,6 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// True if what we say reaches the agent.
     fn is_listening(&self) -> bool {
         self.feed.as_ref().is_some_and(super::Feed::is_open)
     }

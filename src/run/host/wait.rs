@@ -1,17 +1,17 @@
-//! The one place where a host waits: for the agent, its guardian, signals, our reader and our stdin at once.
+//! Poll of a host: the agent, its guardian, signals, the reader and stdin.
 
-use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::Host;
 use super::console::Console;
 use super::feed::Wants;
 use crate::run::child::Guarded;
+use crate::run::polling::{self, GONE};
 
-/// Which descriptors a wait has found ready.
+/// Descriptors that are ready.
 #[derive(Default)]
 pub(super) struct Ready {
     pub signal: bool,
@@ -26,7 +26,7 @@ pub(super) struct Ready {
     pub keys: bool,
 }
 
-/// Whose descriptor it is.
+/// Owner of a descriptor.
 #[derive(Clone, Copy)]
 pub(super) enum Whose {
     Signal,
@@ -41,9 +41,8 @@ pub(super) enum Whose {
     Console,
 }
 
-/// Waits for whatever comes first, `timeout` at most.
+/// Waits until a descriptor is ready, `timeout` at most.
 pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> {
-    let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
     if !host.reader_gone {
@@ -64,7 +63,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Room => fds.push((as_fd(&feed.to), PollFlags::OUT, Whose::Feed)),
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
-                // Only to hear that the agent has closed its end.
+                // Polled for the closing of the agent's end alone.
                 fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Deaf));
             }
             Wants::Nothing => {}
@@ -74,24 +73,20 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
         let all = control.fds().into_iter();
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
-    fds.extend(host.console.iter().flat_map(Console::fds));
+    fds.extend(host.console.iter().flat_map(Console::fds).map(|(fd, events)| {
+        let whose = if events == PollFlags::IN { Whose::Keys } else { Whose::Console };
+        (fd, events, whose)
+    }));
     let mut polled: Vec<PollFd<'_>> =
         fds.iter().map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events)).collect();
-    match poll(&mut polled, timeout.as_ref()) {
-        Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
-        Err(e) => return Err(io::Error::from(e)).context("cannot wait for the agent"),
-    }
+    polling::wait(&mut polled, timeout).context("cannot wait for the agent")?;
     let mut ready = Ready::default();
     for (fd, (.., whose)) in polled.iter().zip(&fds) {
         let events = fd.revents();
         let any = !events.is_empty();
         match whose {
             Whose::Signal => ready.signal = any,
-            Whose::Reader => {
-                ready.reader_gone =
-                    events.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-            }
+            Whose::Reader => ready.reader_gone = events.intersects(GONE),
             Whose::Guardian => ready.guardian = any,
             Whose::Stdout => ready.stdout = any,
             Whose::Stderr => ready.stderr = any,
@@ -99,7 +94,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Whose::Deaf => ready.deaf = any,
             Whose::Control => ready.control |= any,
             Whose::Keys => ready.keys = any,
-            // What the consoles take is tried after every wait.
+            // Consoles are flushed after every wait.
             Whose::Console => {}
         }
     }

@@ -1,4 +1,4 @@
-//! What stands between the queues of one sink and the ledger: nothing is handed out before its transition is durable.
+//! Mediator between the queues of one sink and the ledger: nothing is handed out before its transition is durable.
 
 use anyhow::Result;
 
@@ -8,28 +8,24 @@ use crate::ledger::{
 };
 use crate::time::Time;
 
-/// One sink's driver. Whoever drives it asks [`Driver::next`] what to do, does it, and says what came of it.
+/// Driver of one sink: [`Driver::next`] gives a task, its outcome is reported back.
 pub struct Driver {
     store: Shared,
     sink: i64,
     queues: SinkQueue,
-    /// Transitions that are not durable yet; they become so together with what begins next.
+    /// Transitions to be committed together with the next task.
     ended: Vec<Change>,
     counts: Counts,
 }
 
-/// What has come of deliveries since the driver was opened.
+/// Outcomes since the driver was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// They are there.
     pub sent: u64,
-    /// They are not, and will not be.
     pub failed: u64,
-    /// Nobody knows.
     pub unknown: u64,
-    /// They were sent again although they may have been there.
+    /// Sent again although they may have arrived.
     pub resent: u64,
-    /// They were too old.
     pub expired: u64,
 }
 
@@ -37,7 +33,7 @@ impl Counts {
     fn add(&mut self, change: &Change) {
         let count = match (change.state, change.mark) {
             (State::Sent, _) => &mut self.sent,
-            // What is let be later has been counted.
+            // A skipped failure was counted before.
             (State::Failed, Mark::None) => &mut self.failed,
             (State::Unknown, _) => &mut self.unknown,
             (State::Expired, _) => &mut self.expired,
@@ -48,48 +44,36 @@ impl Counts {
     }
 }
 
-/// One thing to give to the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedDelivery {
-    /// The row, of which the outcome is to be said; `None`: it is given at most once and asked for no more.
+    /// Row whose outcome is to be reported; `None` for at-most-once events.
     pub position: Option<u64>,
-    /// The delivery id, where it has one.
     pub id: Option<String>,
-    /// The line without its line feed.
     pub bytes: Vec<u8>,
 }
 
-/// A delivery that the sink is to be asked for.
+/// A delivery whose arrival is to be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// Its row.
     pub position: u64,
-    /// The delivery id.
     pub id: String,
-    /// The stream.
     pub stream: String,
-    /// The line without its line feed.
     pub line: String,
 }
 
-/// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Find out which of these the sink has, and say it with [`Driver::answered`].
+    /// Probe these and report with [`Driver::answered`].
     Ask(Vec<Question>),
-    /// Give these to the sink in order and say what came of each with [`Driver::outcome`].
+    /// Send these in order and report each with [`Driver::outcome`].
     Send(Vec<OwnedDelivery>),
-    /// Nothing before this time.
     Wait(Time),
-    /// Nothing until something is planned.
+    /// Nothing until a row is planned.
     Idle,
 }
 
 impl Driver {
-    /// The driver of the sink with this number, with everything that the ledger has open for it.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Opens the driver of a sink with its open deliveries.
     pub fn open(store: Shared, sink: i64, options: Options) -> Result<Self> {
         let mut queues = SinkQueue::new(options);
         let streams = store.lock().open_streams(sink)?;
@@ -99,25 +83,22 @@ impl Driver {
         Ok(Self { store, sink, queues, ended: Vec::new(), counts: Counts::default() })
     }
 
-    /// New rows of this stream are in the ledger.
+    /// The ledger has new rows of this stream.
     pub fn grown(&mut self, stream: &str) {
         self.queues.more(stream);
     }
 
-    /// Rows of this stream that had ended are open again.
+    /// Ended rows of this stream are open again.
     pub fn again(&mut self, stream: &str) {
         self.queues.again(stream);
     }
 
-    /// Something that is never in the ledger, to go behind the row of position `after`.
+    /// Queues an at-most-once line behind the row of position `after`.
     pub fn pass(&mut self, stream: &str, after: u64, line: String) {
         self.queues.pass(stream, after, line.into_bytes());
     }
 
-    /// What is to be done now; until then everything that was handed out must have its outcome.
-    ///
-    /// # Errors
-    /// Those of the disk: then nothing may be sent any more.
+    /// Next task. Everything handed out before must have its outcome. After an error nothing may be sent.
     pub fn next(&mut self, now: Time) -> Result<Task> {
         loop {
             match self.queues.next(now) {
@@ -157,15 +138,15 @@ impl Driver {
         }
     }
 
-    /// What came of a row that was handed out. It becomes durable with the next call of [`Driver::next`] or
-    /// [`Driver::commit`]; until then it stands as in doubt.
+    /// Reports an outcome, which becomes durable with the next [`Driver::next`] or [`Driver::commit`]; until then the
+    /// row is in doubt.
     pub fn outcome(&mut self, now: Time, position: u64, outcome: DeliveryOutcome) {
         if let Some(change) = self.queues.outcome(now, position, outcome) {
             self.note(change);
         }
     }
 
-    /// What the sink says of a row that it was asked for.
+    /// Reports the answer to a probe.
     pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) {
         if let Some(change) = self.queues.answered(now, position, answer) {
             self.note(change);
@@ -177,43 +158,30 @@ impl Driver {
         self.ended.push(change);
     }
 
-    /// What has come of deliveries so far.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Makes durable what has been said.
-    ///
-    /// # Errors
-    /// Those of the disk: then nothing may be sent any more.
     pub fn commit(&mut self) -> Result<()> {
         let ended = std::mem::take(&mut self.ended);
         self.store.lock().apply(&ended)
     }
 
-    /// How many deliveries are open, those that wait for a person too.
-    ///
-    /// # Errors
-    /// Those of the disk.
     pub fn owed(&self) -> Result<u64> {
         self.store.lock().owed(self.sink)
     }
 
-    /// How many streams go no further in this run.
-    #[must_use]
     pub fn held_count(&self) -> usize {
         self.queues.held_count()
     }
 
-    /// The streams that go no further in this run, each with the delivery for which it waits, its state, and why it waits.
+    /// Stopped streams with the delivery they wait for, its state, and why.
     pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
         let held = self.queues.held();
         held.map(|(stream, head, why)| (stream, head.id.as_str(), head.state.name(), why))
     }
 
-    /// How many deltas and unnumbered events were dropped because too many waited.
-    #[must_use]
+    /// At-most-once events that were dropped because too many waited.
     pub fn dropped(&self) -> u64 {
         self.queues.dropped()
     }
@@ -243,7 +211,7 @@ impl Driver {
         for item in items {
             match item {
                 Item::Passing(bytes) => {
-                    deliveries.push(OwnedDelivery { position: None, id: None, bytes })
+                    deliveries.push(OwnedDelivery { position: None, id: None, bytes });
                 }
                 Item::Row(change) => match texts.next().flatten() {
                     Some((id, line)) => deliveries.push(OwnedDelivery {

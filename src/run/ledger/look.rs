@@ -1,4 +1,4 @@
-//! Looking at a ledger without touching it: also while it is in use, and what can be read of a damaged one.
+//! Read-only view of a ledger, also while it is in use, and of what is readable of a damaged one.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -10,35 +10,27 @@ use rusqlite::{Connection, OpenFlags};
 use super::{open, rows};
 use crate::ledger::{Row, State};
 
-/// A ledger that is only read.
 pub struct Look {
     db: Connection,
     sinks: Vec<(i64, String)>,
 }
 
-/// A row, or what can be said of one that is damaged.
+/// A row, or the description of a damaged one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// As it was written.
     Row(Box<Row>),
-    /// In words for a person.
     Damaged(String),
 }
 
-/// How many deliveries of a sink stand where.
+/// Deliveries of a sink by state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// The sink's address.
     pub sink: String,
-    /// For each of [`State::NAMES`], in their order.
+    /// In the order of [`State::NAMES`].
     pub counts: [u64; State::NAMES.len()],
 }
 
 impl Look {
-    /// Opens a ledger to be read.
-    ///
-    /// # Errors
-    /// That it is not there or is no ledger.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)
@@ -53,10 +45,7 @@ impl Look {
         Ok(Self { db, sinks })
     }
 
-    /// Calls with every row in order, until it is told to break off.
-    ///
-    /// # Errors
-    /// Those of the disk; what came before stands.
+    /// Visits every row in order until `each` breaks.
     pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<ControlFlow<()>>) -> Result<()> {
         rows::every(&self.db, &self.sinks, |_, row| {
             each(match row {
@@ -66,10 +55,7 @@ impl Look {
         })
     }
 
-    /// Counts for each sink, and how many rows are damaged.
-    ///
-    /// # Errors
-    /// Those of the disk.
+    /// Counts for each sink, and the number of damaged rows.
     pub fn tally(&self) -> Result<(Vec<Tally>, u64)> {
         let mut all: Vec<Tally> = self
             .sinks

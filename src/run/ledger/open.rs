@@ -15,28 +15,25 @@ use rustix::io::Errno;
 use super::{Store, rows};
 use crate::sink;
 
-/// Marks the file as ours in its header: "SPIL".
+/// Application id in the file header: "SPIL".
 const APPLICATION: i64 = 0x5350_494c;
 
-/// The version of the tables below.
 const VERSION: i64 = 1;
 
-/// How long a reader of the ledger may keep us waiting.
+/// Time to wait for a reader of the ledger.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Warnings of SQLite's own check that are shown.
 const WARNINGS: usize = 3;
 
-/// Damaged rows that are reported one by one.
 pub(super) const MAX_DAMAGE: usize = 100;
 
-/// How long the lock of a ledger is waited for.
 const LOCK_WITHIN: Duration = Duration::from_secs(1);
 
-/// In the lock file, behind the process: the ledger has been there.
+/// Marker in the lock file: the ledger was created.
 const MADE: &[u8] = b"made\n";
 
-/// Where [`MADE`] stands: behind the process number in ten digits and a line feed.
+/// Offset of [`MADE`]: behind the process id in ten digits and a line feed.
 const MADE_AT: u64 = 11;
 
 const TABLES: &str = "
@@ -54,7 +51,7 @@ CREATE INDEX delivery_open ON delivery (sink, open, stream, position);
 ";
 
 pub(super) fn open(typed: &Path) -> Result<Store> {
-    // One ledger has one lock, by whatever name it is called.
+    // One lock for each ledger, by whatever name it is opened.
     let real = resolved(typed)?;
     let path = real.as_path();
     let lock = lock(path, typed)?;
@@ -72,7 +69,7 @@ pub(super) fn open(typed: &Path) -> Result<Store> {
         .open(path)
         .with_context(|| format!("cannot open the ledger {}", typed.display()))?;
     let empty = file.metadata().is_ok_and(|m| m.len() == 0);
-    // SQLite's locks go when any descriptor of the file is closed: so before it opens one.
+    // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
     drop(file);
     if empty && was_there {
         bail!(
@@ -96,12 +93,12 @@ pub(super) fn open(typed: &Path) -> Result<Store> {
     Ok(store)
 }
 
-/// The path of a ledger without links; it need not be there.
+/// Path without links; the file need not exist.
 fn resolved(path: &Path) -> Result<PathBuf> {
     sink::canonical(path).with_context(|| format!("cannot open the ledger {}", path.display()))
 }
 
-/// The files that belong to a ledger, the lock first.
+/// Companion files of a ledger, the lock first.
 pub(super) fn beside(path: &Path) -> [PathBuf; 4] {
     [".lock", "-wal", "-shm", "-journal"].map(|end| {
         let mut name = path.as_os_str().to_owned();
@@ -110,7 +107,7 @@ pub(super) fn beside(path: &Path) -> [PathBuf; 4] {
     })
 }
 
-/// Refuses a name that we did not get from a person where something else than a file of this user lies there.
+/// Refuses a derived name at which another kind of file, or one of another user, lies.
 fn regular(name: &Path) -> Result<()> {
     let Ok(found) = std::fs::symlink_metadata(name) else {
         return Ok(());
@@ -125,7 +122,7 @@ fn regular(name: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a lock file that is none: it is written to.
+/// Refuses to write to a file that is no lock file.
 fn ours(file: &File, name: &Path) -> Result<()> {
     let found = file.metadata().with_context(|| format!("cannot open {}", name.display()))?;
     let mut text = [0; MADE_AT as usize + MADE.len() + 1];
@@ -143,7 +140,7 @@ fn ours(file: &File, name: &Path) -> Result<()> {
     bail!("{} is no lock of a ledger: move it away, or use another ledger", name.display())
 }
 
-/// The lock of the ledger, beside it: a second descriptor of the ledger itself would take SQLite's own locks away.
+/// Locks a separate file: another descriptor of the ledger itself would drop SQLite's locks.
 fn lock(path: &Path, typed: &Path) -> Result<File> {
     let [name, ..] = beside(path);
     regular(&name)?;
@@ -172,13 +169,13 @@ fn lock(path: &Path, typed: &Path) -> Result<File> {
         Err(e) => return Err(e).with_context(|| format!("cannot lock {}", name.display())),
     }
     let pid = format!("{:>10}\n", std::process::id());
-    // Only so that the message above can name us.
+    // Names this process in the message above.
     let _ = file.write_all_at(pid.as_bytes(), 0);
     Ok(file)
 }
 
-/// Takes the lock, and waits a moment for it: a process that whoever held it was starting when it ended has a copy of the
-/// descriptor until its `exec`.
+/// Locks with a short wait: a child process that the last owner was starting holds a copy of the descriptor until its
+/// `exec`.
 fn try_lock(file: &File) -> rustix::io::Result<()> {
     let until = Instant::now() + LOCK_WITHIN;
     loop {
@@ -218,7 +215,7 @@ fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
     Ok(store)
 }
 
-/// Makes the tables of a new ledger, and sees that those of an old one are ours.
+/// Creates the tables of a new ledger, and checks those of an old one.
 fn make(db: &Connection) -> Result<()> {
     let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
@@ -242,7 +239,7 @@ fn make(db: &Connection) -> Result<()> {
     same_tables(db)
 }
 
-/// Nothing that stands in the file is run.
+/// Disables triggers, views and functions stored in the file.
 pub(super) fn distrust(db: &Connection) -> Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
@@ -250,7 +247,7 @@ pub(super) fn distrust(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a ledger with other tables, or with anything beside them.
+/// Refuses a ledger with other tables.
 pub(super) fn same_tables(db: &Connection) -> Result<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
@@ -264,7 +261,7 @@ pub(super) fn same_tables(db: &Connection) -> Result<()> {
 
 type Table = (String, String, String, Option<String>);
 
-/// What a file is made of; of too much of it only so much that it differs from ours.
+/// The schema, limited to a length that still differs from ours.
 fn tables(db: &Connection) -> Result<Vec<Table>> {
     let mut all =
         db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name LIMIT 100")?;
@@ -272,7 +269,6 @@ fn tables(db: &Connection) -> Result<Vec<Table>> {
     Ok(all.collect::<rusqlite::Result<_>>()?)
 }
 
-/// SQLite's own check of its pages and indexes.
 fn check(db: &Connection) -> Result<()> {
     let mut ask = db.prepare("PRAGMA integrity_check(100)")?;
     let said = ask.query_map([], |row| row.get::<_, String>(0))?;
@@ -284,7 +280,6 @@ fn check(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// What is said of a ledger that cannot be trusted.
 fn damaged(why: &str) -> String {
     format!(
         "it is damaged ({why}): what it knew of deliveries cannot be trusted; `spile ledger list` shows what can be read of it; \
@@ -292,7 +287,7 @@ fn damaged(why: &str) -> String {
     )
 }
 
-/// Holds every row against its hash, and the rows against their number.
+/// Verifies the hash of every row, and the number of rows.
 fn verify(store: &mut Store) -> Result<()> {
     let (mut damage, mut bad) = (Vec::new(), 0);
     let (mut count, mut last) = (0u64, 0u64);

@@ -1,98 +1,89 @@
-//! From events to rows: one transaction for all that a read gave, before any of it may be sent.
+//! From events to rows: one transaction for each read, before any of it may be sent.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{self, COLUMNS, to_i64, to_u64};
+use super::rows::{self, COLUMNS, Damaged, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
 use crate::event::{Event, part_ids};
 use crate::ledger::{self, Entry, Kind, Mark, PlanVerdict, Planner, Row, State, Stored};
 use crate::term::quoted;
 use crate::time::Time;
 
-/// An event and the sinks that want it.
+/// An event and the sinks that select it.
 #[derive(Debug, Clone)]
 pub struct Line<'a> {
-    /// The event.
     pub event: Event<'a>,
-    /// Numbers of sinks ([`Store::sink`]).
     pub sinks: Vec<i64>,
 }
 
-/// What became of some lines.
+/// Result of planning some lines.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// Sinks and the streams of which they have new rows.
-    pub grown: Vec<(i64, String)>,
-    /// Sinks and the streams of which they have old rows again.
-    pub again: Vec<(i64, String)>,
-    /// What goes to the sinks at most once.
+    /// Sinks and streams with new rows.
+    pub grown: BTreeSet<(i64, String)>,
+    /// Sinks and streams with reopened rows.
+    pub again: BTreeSet<(i64, String)>,
     pub passing: Vec<Passing>,
-    /// For a person.
+    /// Messages for the user.
     pub said: Vec<String>,
-    /// Events that will not be delivered although they are in the input.
+    /// Events of the input that will not be delivered.
     pub refused: u64,
+    /// True if one of them was refused for more than a plan that differs.
+    pub failed: bool,
 }
 
-/// Something that is never in the ledger.
+/// An at-most-once event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passing {
-    /// Where to.
     pub sink: i64,
-    /// Its stream; empty if it has none.
     pub stream: String,
-    /// It goes behind the row of this position.
+    /// Position of the row that precedes it.
     pub after: u64,
     /// The line without its line feed.
     pub line: String,
 }
 
-/// Plans what an input brings. One for a run.
+/// Planner of one run.
 pub struct Planning {
     store: Shared,
     planner: Planner,
-    /// What was sent to a sink and is not there any more.
+    /// Deliveries that were sent to a sink and have disappeared.
     lost: HashSet<(i64, Digest)>,
-    /// Sinks and streams of which a changed configuration has been said.
+    /// Sinks and streams for which a changed configuration was reported.
     warned: HashSet<(i64, String)>,
 }
 
-/// What one call has to write.
+/// Rows to write in one transaction.
 #[derive(Default)]
 struct Batch {
     rows: Vec<(i64, Row)>,
-    /// What the ids of those rows stand for.
+    /// Contents of those rows by id.
     ids: HashMap<(i64, String), [u8; 32]>,
-    /// Rows that were sent and are planned again.
+    /// Sent rows that are planned again.
     again: Vec<(i64, Row)>,
     streams: BTreeSet<String>,
     planned: Planned,
 }
 
 impl Planning {
-    /// Begins a run.
-    #[must_use]
     pub fn new(store: Shared) -> Self {
         Self { store, planner: Planner::default(), lost: HashSet::new(), warned: HashSet::new() }
     }
 
-    /// These were sent to a sink and are not there any more: what the input brings of them is planned again.
+    /// Records deliveries that have disappeared: those that the input has again are planned again.
     pub fn lost(&mut self, sink: i64, what: impl IntoIterator<Item = Digest>) {
         self.lost.extend(what.into_iter().map(|digest| (sink, digest)));
     }
 
-    /// How many of them the input has not brought.
-    #[must_use]
+    /// Disappeared deliveries that the input does not have.
     pub fn still_lost(&self, sink: i64) -> usize {
         self.lost.iter().filter(|(at, _)| *at == sink).count()
     }
 
-    /// Makes rows of those events that have an id and are not there yet, durably.
-    ///
-    /// # Errors
-    /// Those of the disk: then none of these lines may be sent.
+    /// Creates rows for new events with an id, durably. After an error none of the lines may be sent.
     pub fn plan(&mut self, now: Time, lines: &[Line<'_>]) -> Result<Planned> {
         let shared = self.store.clone();
         let mut store = shared.lock();
@@ -119,12 +110,8 @@ impl Planning {
             Ok(())
         })?;
         store.last = last;
-        let grown: BTreeSet<(i64, String)> =
-            rows.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
-        planned.grown = grown.into_iter().collect();
-        let again: BTreeSet<(i64, String)> =
-            again.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
-        planned.again = again.into_iter().collect();
+        planned.grown = rows.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
+        planned.again = again.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
         Ok(planned)
     }
 
@@ -179,7 +166,9 @@ impl Planning {
         for sink in &line.sinks {
             let known = match batch.ids.get(&(*sink, entry.id.clone())) {
                 Some(content) => Some(*content),
-                None => known(store, *sink, entry)?,
+                // Of a damaged row only its presence is known: what it may have stood for is not sent again.
+                None => stored(store, *sink, entry)?
+                    .map(|row| row.map_or(entry.content, |row| row.content)),
             };
             match self.planner.verdict(*sink, entry, known) {
                 PlanVerdict::New => {
@@ -194,7 +183,7 @@ impl Planning {
                 }
                 PlanVerdict::Known => {
                     if self.lost.remove(&(*sink, digest(&entry.id, &entry.content)))
-                        && let Some(mut row) = stored(store, *sink, entry)?
+                        && let Some(Ok(mut row)) = stored(store, *sink, entry)?
                     {
                         row.line = line.event.line.to_owned();
                         (row.state, row.mark, row.changed) = (State::Planned, Mark::None, now);
@@ -202,14 +191,18 @@ impl Planning {
                         batch.again.push((*sink, row));
                     }
                 }
-                PlanVerdict::Refused | PlanVerdict::OtherPlanAgain => batch.planned.refused += 1,
+                PlanVerdict::Refused => {
+                    batch.planned.refused += 1;
+                    batch.planned.failed = true;
+                }
+                PlanVerdict::OtherPlanAgain => batch.planned.refused += 1,
                 PlanVerdict::OtherPlan => {
                     batch.planned.refused += 1;
-                    let said = self.other_plan(store, *sink, entry)?;
-                    batch.planned.said.extend(said);
+                    self.other_plan(store, *sink, entry, &mut batch.planned)?;
                 }
                 PlanVerdict::Conflict => {
                     batch.planned.refused += 1;
+                    batch.planned.failed = true;
                     batch.planned.said.push(format!(
                         "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",
                         entry.id
@@ -220,13 +213,19 @@ impl Planning {
         Ok(())
     }
 
-    /// The warning that a stored plan wins: one for a stream, and one for each block that is not planned to its end.
-    fn other_plan(&mut self, store: &Store, sink: i64, entry: &Entry) -> Result<Option<String>> {
+    /// Reports that a stored plan wins: once for a stream, and for each block that is not planned to its end.
+    fn other_plan(
+        &mut self,
+        store: &Store,
+        sink: i64,
+        entry: &Entry,
+        planned: &mut Planned,
+    ) -> Result<()> {
         let Some((block, ..)) = &entry.part else {
-            return Ok(None);
+            return Ok(());
         };
         let (stream, name) = (quoted(&entry.stream), quoted(block));
-        // By their ids, of which there is an index; "0" comes behind "/".
+        // By the index of ids; "0" is the successor of "/".
         let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);
         let end = format!("{}0", ids.trim_end_matches('/'));
         let mut whole = store.db.prepare_cached(
@@ -234,19 +233,18 @@ impl Planning {
         )?;
         let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
         if whole != Some(1) {
-            return Ok(Some(format!(
+            planned.failed = true;
+            planned.said.push(format!(
                 "stream {stream}: block {name} was cut otherwise when it was planned, and not to its end: its rest is not \
                  sent; run this again with the chunk options of the first run"
-            )));
+            ));
+        } else if self.warned.insert((sink, entry.stream.clone())) {
+            planned.said.push(format!(
+                "stream {stream}: warning: block {name} was cut otherwise when it was planned (other chunk options?): it is \
+                 sent as the ledger has it, and so are others like it"
+            ));
         }
-        let what = (sink, entry.stream.clone());
-        if !self.warned.insert(what) {
-            return Ok(None);
-        }
-        Ok(Some(format!(
-            "stream {stream}: warning: block {name} was cut otherwise when it was planned (other chunk options?): it is sent as the \
-             ledger has it, and so are others like it"
-        )))
+        Ok(())
     }
 }
 
@@ -274,23 +272,17 @@ fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Ro
     }
 }
 
-/// What this id stands for at this sink, if it is there. Of a damaged row nothing is known but that it was there, so what
-/// it may have stood for is not sent.
-fn known(store: &mut Store, sink: i64, entry: &Entry) -> Result<Option<[u8; 32]>> {
-    let mut known = store
+/// The row of this event at this sink, unless it is damaged.
+fn stored(
+    store: &Store,
+    sink: i64,
+    entry: &Entry,
+) -> Result<Option<std::result::Result<Row, Damaged>>> {
+    let mut row = store
         .db
         .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
-    let row = known.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
-    Ok(row.optional()?.map(|row| row.map_or(entry.content, |row| row.content)))
-}
-
-/// The row of this event at this sink.
-fn stored(store: &Store, sink: i64, entry: &Entry) -> Result<Option<Row>> {
-    let mut one = store
-        .db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
-    let row = one.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
-    Ok(row.optional()?.and_then(Result::ok))
+    let row = row.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
+    Ok(row.optional()?)
 }
 
 fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {

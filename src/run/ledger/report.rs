@@ -1,4 +1,4 @@
-//! Transitions of rows: each read, held against its hash, changed and written in one transaction.
+//! Transitions of rows: each is read, verified, changed and written in one transaction.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -12,30 +12,168 @@ use super::{Question, Resolve, Store, Which};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
-/// The longest note of a sink that is kept, in bytes.
+/// Longest note kept, in bytes.
 const MAX_NOTE: usize = 1000;
 
-pub(super) fn load(
-    store: &mut Store,
-    sink: i64,
-    stream: &str,
-    after: u64,
-    most: usize,
-) -> Result<Vec<RowHead>> {
-    let mut heads = Vec::new();
-    let mut found = store.db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND open = 1 AND stream = ?2 AND position > ?3 ORDER BY position"
-    ))?;
-    let mut found = found.query(rusqlite::params![sink, stream, to_i64(after)])?;
-    while heads.len() < most
-        && let Some(row) = found.next()?
-    {
-        match rows::checked(row, &store.sinks) {
-            Ok(row) => heads.push(row.head()),
-            Err(damaged) => describe(&mut store.damage, &damaged),
+impl Store {
+    /// At most `most` open rows of a stream behind a position, in order; fewer are all there are. Damaged rows are reported once
+    /// and left out.
+    pub fn load(
+        &mut self,
+        sink: i64,
+        stream: &str,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<RowHead>> {
+        let mut heads = Vec::new();
+        let mut found = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND open = 1 AND stream = ?2 AND position > ?3 ORDER BY position"
+        ))?;
+        let mut found = found.query(rusqlite::params![sink, stream, to_i64(after)])?;
+        while heads.len() < most
+            && let Some(row) = found.next()?
+        {
+            match rows::checked(row, &self.sinks) {
+                Ok(row) => heads.push(row.head()),
+                Err(damaged) => describe(&mut self.damage, &damaged),
+            }
         }
+        Ok(heads)
     }
-    Ok(heads)
+
+    /// Makes the transitions of deliveries that have ended and of those that begin durable together. Returns ids and lines of
+    /// the latter, read and checked in the same transaction; `None` where the row differs and must not be sent.
+    pub fn begin(
+        &mut self,
+        ended: &[Change],
+        begins: &[Change],
+    ) -> Result<Vec<Option<(String, String)>>> {
+        if ended.is_empty() && begins.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sinks = self.sinks.clone();
+        let mut damage = Vec::new();
+        let texts = self.write(|tx| {
+            for change in ended {
+                match rows::one(tx, &sinks, change.position)? {
+                    Some(Ok(row)) => transition(tx, &sinks, row, change)?,
+                    Some(Err(damaged)) => describe(&mut damage, &damaged),
+                    None => {}
+                }
+            }
+            let mut texts = Vec::new();
+            for change in begins {
+                texts.push(match rows::one(tx, &sinks, change.position)? {
+                    Some(Ok(row)) if matches!(row.state, State::Planned | State::Sending) => {
+                        let text = (row.id.clone(), row.line.clone());
+                        transition(tx, &sinks, row, change)?;
+                        Some(text)
+                    }
+                    Some(Err(damaged)) => {
+                        describe(&mut damage, &damaged);
+                        None
+                    }
+                    _ => None,
+                });
+            }
+            Ok(texts)
+        })?;
+        self.damage.append(&mut damage);
+        Ok(texts)
+    }
+
+    /// Ids and lines of rows; `None` where one is damaged.
+    pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
+        let mut found = Vec::new();
+        for position in positions {
+            found.push(match rows::one(&self.db, &self.sinks, *position)? {
+                Some(Ok(row)) => Some(Question {
+                    position: *position,
+                    id: row.id,
+                    stream: row.stream,
+                    line: row.line,
+                }),
+                Some(Err(damaged)) => {
+                    describe(&mut self.damage, &damaged);
+                    None
+                }
+                None => None,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Carries out a decision about failed and unknown deliveries; returns their number.
+    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
+        let sinks = self.sinks.clone();
+        let ids: Option<HashSet<&String>> = match which {
+            Which::All => None,
+            Which::Ids(ids) => Some(ids.iter().collect()),
+        };
+        let mut waiting = Vec::new();
+        rows::every(&self.db, &sinks, |_, row| {
+            let meant = |row: &Row| {
+                let stuck = match row.state {
+                    State::Failed | State::Unknown => true,
+                    State::Planned | State::Sending => to == Resolve::Forget && ids.is_some(),
+                    State::Sent | State::Expired => false,
+                };
+                stuck && ids.as_ref().map_or(row.is_open(), |ids| ids.contains(&row.id))
+            };
+            waiting.extend(row.ok().filter(meant));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        self.write(|tx| {
+            for mut row in waiting {
+                row.changed = now;
+                row.not_before = Time::default();
+                match to {
+                    Resolve::Retry => {
+                        // Only a delivery that failed for certain did not arrive.
+                        if row.state == State::Unknown {
+                            row.mark = Mark::Resent;
+                        } else {
+                            row.mark = Mark::None;
+                        }
+                        row.state = State::Planned;
+                        row.tries = 0;
+                    }
+                    Resolve::Forget => {
+                        if matches!(row.state, State::Planned | State::Sending) {
+                            row.state = State::Unknown;
+                        }
+                        row.mark = Mark::Skipped;
+                    }
+                }
+                write(tx, &sinks, row)?;
+            }
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Gives a sink another address, which is part of its rows' hashes. Damaged rows stay so.
+    pub(super) fn rename(&mut self, at: usize, address: &str) -> Result<i64> {
+        let sinks = self.sinks.clone();
+        let (number, old) = &sinks[at];
+        self.write(|tx| {
+            let mut positions = tx.prepare("SELECT position FROM delivery WHERE sink = ?1")?;
+            let positions = positions.query_map([number], |row| row.get(0))?;
+            let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
+            for position in positions {
+                if let Some(Ok(row)) = rows::one(tx, &sinks, rows::to_u64(position))? {
+                    rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
+                }
+            }
+            tx.execute("UPDATE sink SET address = ?1 WHERE number = ?2", (address, number))?;
+            Ok(())
+        })?;
+        self.sinks.retain(|(_, a)| a != old);
+        self.sinks.push((*number, address.to_owned()));
+        self.sinks.sort();
+        Ok(*number)
+    }
 }
 
 fn describe(damage: &mut Vec<String>, damaged: &Damaged) {
@@ -45,47 +183,7 @@ fn describe(damage: &mut Vec<String>, damaged: &Damaged) {
     }
 }
 
-pub(super) fn begin(
-    store: &mut Store,
-    ended: &[Change],
-    begins: &[Change],
-) -> Result<Vec<Option<(String, String)>>> {
-    if ended.is_empty() && begins.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sinks = store.sinks.clone();
-    let mut damage = Vec::new();
-    let texts = store.write(|tx| {
-        for change in ended {
-            match rows::one(tx, &sinks, change.position)? {
-                Some(Ok(row)) => transition(tx, &sinks, row, change)?,
-                Some(Err(damaged)) => describe(&mut damage, &damaged),
-                None => {}
-            }
-        }
-        let mut texts = Vec::new();
-        for change in begins {
-            texts.push(match rows::one(tx, &sinks, change.position)? {
-                Some(Ok(row)) if matches!(row.state, State::Planned | State::Sending) => {
-                    let text = (row.id.clone(), row.line.clone());
-                    transition(tx, &sinks, row, change)?;
-                    Some(text)
-                }
-                Some(Err(damaged)) => {
-                    describe(&mut damage, &damaged);
-                    None
-                }
-                _ => None,
-            });
-        }
-        Ok(texts)
-    })?;
-    store.damage.append(&mut damage);
-    Ok(texts)
-}
-
-/// Writes what has changed of a row. One that has been sent stays so, whoever says what: only a person takes a delivery
-/// out of a state in which it has ended.
+/// Applies a change. A sent row stays sent: only the user reopens an ended delivery.
 fn transition(
     db: &Connection,
     sinks: &[(i64, String)],
@@ -113,7 +211,7 @@ fn transition(
 
 fn write(db: &Connection, sinks: &[(i64, String)], mut row: Row) -> Result<()> {
     if matches!(row.state, State::Sent | State::Expired) {
-        // What an id stood for is known by its digest; the text would only make the ledger grow.
+        // The digest suffices to recognise the id; the text would only make the ledger grow.
         row.line = String::new();
     }
     let sink = sinks.iter().find(|(_, address)| *address == row.sink);
@@ -126,95 +224,4 @@ fn shortened(note: &str) -> String {
         end -= 1;
     }
     note.get(..end).unwrap_or_default().to_owned()
-}
-
-pub(super) fn read(store: &mut Store, positions: &[u64]) -> Result<Vec<Option<Question>>> {
-    let mut found = Vec::new();
-    for position in positions {
-        found.push(match rows::one(&store.db, &store.sinks, *position)? {
-            Some(Ok(row)) => Some(Question {
-                position: *position,
-                id: row.id,
-                stream: row.stream,
-                line: row.line,
-            }),
-            Some(Err(damaged)) => {
-                describe(&mut store.damage, &damaged);
-                None
-            }
-            None => None,
-        });
-    }
-    Ok(found)
-}
-
-pub(super) fn resolve(store: &mut Store, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
-    let sinks = store.sinks.clone();
-    let ids: Option<HashSet<&String>> = match which {
-        Which::All => None,
-        Which::Ids(ids) => Some(ids.iter().collect()),
-    };
-    let mut waiting = Vec::new();
-    rows::every(&store.db, &sinks, |_, row| {
-        let meant = |row: &Row| {
-            let stuck = match row.state {
-                State::Failed | State::Unknown => true,
-                State::Planned | State::Sending => to == Resolve::Forget && ids.is_some(),
-                State::Sent | State::Expired => false,
-            };
-            stuck && ids.as_ref().map_or(row.is_open(), |ids| ids.contains(&row.id))
-        };
-        waiting.extend(row.ok().filter(meant));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-    store.write(|tx| {
-        for mut row in waiting {
-            row.changed = now;
-            row.not_before = Time::default();
-            match to {
-                Resolve::Retry => {
-                    // It may be there after all; only a delivery that failed for certain is not.
-                    if row.state == State::Unknown {
-                        row.mark = Mark::Resent;
-                    } else {
-                        row.mark = Mark::None;
-                    }
-                    row.state = State::Planned;
-                    row.tries = 0;
-                }
-                Resolve::Forget => {
-                    if matches!(row.state, State::Planned | State::Sending) {
-                        row.state = State::Unknown;
-                    }
-                    row.mark = Mark::Skipped;
-                }
-            }
-            write(tx, &sinks, row)?;
-        }
-        Ok(())
-    })?;
-    Ok(count)
-}
-
-/// Gives the sink at this place of the list another address, which is part of its rows' hashes. Damaged rows stay so.
-pub(super) fn rename(store: &mut Store, at: usize, address: &str) -> Result<i64> {
-    let sinks = store.sinks.clone();
-    let (number, old) = &sinks[at];
-    store.write(|tx| {
-        let mut positions = tx.prepare("SELECT position FROM delivery WHERE sink = ?1")?;
-        let positions = positions.query_map([number], |row| row.get(0))?;
-        let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
-        for position in positions {
-            if let Some(Ok(row)) = rows::one(tx, &sinks, rows::to_u64(position))? {
-                rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
-            }
-        }
-        tx.execute("UPDATE sink SET address = ?1 WHERE number = ?2", (address, number))?;
-        Ok(())
-    })?;
-    store.sinks.retain(|(_, a)| a != old);
-    store.sinks.push((*number, address.to_owned()));
-    store.sinks.sort();
-    Ok(*number)
 }

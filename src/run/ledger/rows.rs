@@ -1,4 +1,4 @@
-//! Rows between SQLite and the program: no row comes in without its hash being held against it.
+//! Rows in SQLite: every row that is read is verified by its hash.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -10,15 +10,14 @@ use crate::ledger::{Mark, Row, State};
 use crate::term::quoted;
 use crate::time::Time;
 
-/// The columns in the order in which they are read.
 pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, part, last, content, line, state, mark, \
     tries, born, changed, not_before, note, open, hash";
 
-/// A row that is not what was written.
+/// A row whose hash differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Damaged {
     position: u64,
-    /// As it reads now.
+    /// Id as it reads now.
     id: String,
 }
 
@@ -28,14 +27,13 @@ impl fmt::Display for Damaged {
     }
 }
 
-/// The sinks with their numbers.
 pub(super) fn sinks(db: &Connection) -> Result<Vec<(i64, String)>> {
     let mut all = db.prepare("SELECT number, address FROM sink ORDER BY number")?;
     let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(all.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Takes a row as it lies and holds its hash against it.
+/// Reads and verifies a row.
 pub(super) fn checked(
     row: &SqlRow<'_>,
     sinks: &[(i64, String)],
@@ -53,7 +51,7 @@ type Parts = (Row, i64, Vec<u8>);
 
 fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Parts>> {
     let sink: i64 = row.get(1)?;
-    // They come in order of their numbers.
+    // The list is sorted by number.
     let at = sinks.binary_search_by_key(&sink, |(number, _)| *number).ok();
     let Some((_, address)) = at.and_then(|at| sinks.get(at)) else {
         return Ok(None);
@@ -89,7 +87,7 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     Ok(Some((found, row.get(18)?, row.get(19)?)))
 }
 
-/// Calls with every row in order of position.
+/// Visits every row in order of position.
 pub(super) fn every(
     db: &Connection,
     sinks: &[(i64, String)],
@@ -106,7 +104,6 @@ pub(super) fn every(
     Ok(())
 }
 
-/// The row of this position; `None` if there is none.
 pub(super) fn one(
     db: &Connection,
     sinks: &[(i64, String)],
@@ -118,7 +115,7 @@ pub(super) fn one(
     Ok(row.optional()?)
 }
 
-/// Writes a row, new or in place of the one with its position.
+/// Inserts or replaces a row.
 pub(super) fn put(db: &Connection, sink: i64, row: &Row) -> Result<()> {
     let mut put = db.prepare_cached(
         "INSERT INTO delivery VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)

@@ -1,5 +1,5 @@
-//! A file that may grow: waits at its end for what is appended, as `tail -F` does. A file that was cut short is read from its
-//! start again, one that was replaced is opened anew.
+//! Following a file as `tail -F` does: waits at its end, starts again if it was truncated, and reopens it if it was
+//! replaced.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -10,20 +10,17 @@ use rustix::fs::{SeekFrom, fstat, seek, stat};
 
 use super::source::{Reader, Source};
 
-/// How often the file's name is looked at, for nobody tells of a new file of the same name; and the file itself where
-/// nobody tells of changes.
+/// Interval at which the file's name is checked, because a new file of that name sends no notice.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
-/// The file.
 pub(super) struct Tail {
     path: PathBuf,
     notices: Option<OwnedFd>,
-    /// True if its end has been reached.
     waiting: bool,
 }
 
 impl Tail {
-    /// A source that may grow; `None`: it cannot.
+    /// `None` for a source that cannot grow.
     pub(super) fn of(source: &Source) -> Option<Self> {
         let path = source.path()?;
         let mut tail = Self { path: path.to_owned(), notices: None, waiting: false };
@@ -31,7 +28,7 @@ impl Tail {
         Some(tail)
     }
 
-    /// Has the kernel tell of changes.
+    /// Watches the file by inotify.
     fn watch(&mut self) {
         #[cfg(target_os = "linux")]
         {
@@ -46,7 +43,6 @@ impl Tail {
         }
     }
 
-    /// What becomes readable when there may be more.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.notices.as_ref().map(std::os::fd::AsFd::as_fd)
     }
@@ -55,7 +51,7 @@ impl Tail {
         self.waiting
     }
 
-    /// The notices have been heard: the file is to be read.
+    /// Discards notices; the file is read again.
     pub(super) fn look(&mut self) {
         self.waiting = false;
         if let Some(notices) = &self.notices {
@@ -64,13 +60,13 @@ impl Tail {
         }
     }
 
-    /// The end of the file has been reached: whether more may come. It may be another file by now.
+    /// Handles the end of the file; `true` if more may follow.
     pub(super) fn waits(&mut self, reader: &mut Reader) -> bool {
         if !reader.is_plain() {
             return false;
         }
         self.waiting = true;
-        // Where that fails the name stands for nothing at the moment.
+        // On failure no file has the name at the moment.
         let _ = self.renew(reader);
         true
     }

@@ -1,4 +1,4 @@
-//! A recording behind an address: server-sent events, which are taken up again where a connection broke, or a body of lines.
+//! Recording behind an address: server-sent events, resumed after a broken connection, or a body of lines.
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 
 use super::super::output::warn_user;
 use super::Follow;
-use super::source::{Copied, Trouble, copy};
+use super::copy::{Copied, Trouble, copy};
 use crate::exit::Exit;
 use crate::replay::sse::Sse;
 use crate::sink::access::Access;
@@ -17,50 +17,44 @@ use crate::sink::http::client::Client;
 use crate::sink::http::retry_after;
 use crate::sink::masked;
 
-/// How long a server may take to accept a connection or to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a server may send nothing at all, not even the comment by which one shows that it is there, until the
-/// connection counts as broken.
+/// Silence, without even an SSE comment, after which a connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// How often in a row a connection is taken up again without anything new coming over it.
+/// Reconnects in a row without new events.
 const ATTEMPTS: u32 = 5;
 
-/// How often an address may lead to another one.
 const REDIRECTS: usize = 10;
 
-/// The pause before the first attempt, unless the server says another; it doubles.
+/// First pause before a reconnect, unless the server sets one; exponential backoff.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The longest pause.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
-/// The longest pause that a server can ask for with `Retry-After`.
+/// Longest pause by `Retry-After`.
 const MAX_ASKED: Duration = Duration::from_secs(600);
 
-/// Bytes asked for in one read.
 const CHUNK: usize = 16 << 10;
 
-/// What is to be fetched.
 pub(super) struct Fetch {
     pub(super) url: String,
     pub(super) access: Access,
     pub(super) follow: Follow,
 }
 
-/// Why an answer is of no use.
+/// Reason for no data.
 enum No {
-    /// It may be of use later, after the pause that the server wants.
+    /// Temporary, with the pause that the server asks for.
     Yet(String, Option<Duration>),
-    /// It will not be.
+    /// Permanent.
     Ever(String),
-    /// There is nothing more.
+    /// End of the recording.
     More,
 }
 
 impl Fetch {
-    /// Writes the events behind the address into `out` as lines.
+    /// Writes the events to `out` as lines.
     pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Trouble> {
         let (is_sse, mut body) = match self.get(None) {
             Ok(found) => found,
@@ -108,7 +102,7 @@ impl Fetch {
         }
     }
 
-    /// Asks for what is behind the address, and where it leads: whether that is server-sent events, and their bytes.
+    /// Requests the address, following redirects; `true` for server-sent events.
     fn get(&self, last_id: Option<&str>) -> Result<(bool, Body), No> {
         let (mut url, mut access) = (self.url.clone(), self.access.clone());
         for _ in 0..=REDIRECTS {
@@ -126,14 +120,14 @@ impl Fetch {
             })?;
             let status = response.status();
             match status.as_u16() {
-                // "Do not connect again", says the standard of server-sent events.
+                // "Do not connect again" in the standard of server-sent events.
                 204 => return Err(No::More),
                 200..=299 => return Ok((is_sse(response.headers()), response.into_body())),
                 301 | 302 | 303 | 307 | 308 => {
                     let next = leads_to(&url, &client.url, response.headers());
                     let next = next.ok_or_else(|| No::Ever(format!("HTTP {status} to nowhere")))?;
                     if origin(&next) != origin(&url) {
-                        // What proves who we are is for that server alone.
+                        // Credentials are for the original server alone.
                         access.headers.clear();
                     }
                     url = next;
@@ -158,14 +152,14 @@ fn client(url: &str, access: &Access) -> Result<Client, String> {
     Client::new(url, access, config)
 }
 
-/// By the media type, in any case and with any parameters.
+/// By the media type.
 fn is_sse(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("text/event-stream")
 }
 
-/// The address in `Location`, whole; `now` is the present one, `uri` the same without its user.
+/// Absolute URL of `Location`; `now` is the current one, `uri` the same without its user.
 fn leads_to(now: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let to = headers.get(LOCATION)?.to_str().ok()?;
     let (scheme, host) = (uri.scheme_str()?, uri.authority()?);
@@ -175,7 +169,7 @@ fn leads_to(now: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     if let Some(rest) = to.strip_prefix("//") {
         return Some(format!("{scheme}://{rest}"));
     }
-    // The user goes along to the same server.
+    // The user is kept on the same server.
     let user = now.split("://").nth(1)?.split(['/', '?']).next()?.rsplit_once('@');
     let user = user.map(|(user, _)| format!("{user}@")).unwrap_or_default();
     let path = match to.starts_with('/') {
@@ -185,7 +179,6 @@ fn leads_to(now: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     Some(format!("{scheme}://{user}{host}{path}"))
 }
 
-/// Scheme, host and port.
 fn origin(url: &str) -> String {
     masked(url).to_ascii_lowercase()
 }
@@ -206,15 +199,15 @@ fn unavailable(why: String) -> Trouble {
     Trouble { why, exit: Exit::Unavailable }
 }
 
-/// How a connection ended.
+/// End of a connection.
 enum ConnectionEnd {
-    /// All there is: no turn is open.
+    /// Complete: no turn is open.
     All,
-    /// It broke after something new.
+    /// Broken after new events.
     Some,
-    /// It broke, and brought nothing.
+    /// Broken without new events.
     Nothing,
-    /// Nobody wants the rest.
+    /// The reader has gone.
     Unwanted,
 }
 

@@ -1,4 +1,4 @@
-//! The keys of `--step`, from the terminal itself: stdin may be a recording. Whatever happens, the terminal is left as it was.
+//! Keys of `--step`, from the terminal itself, because stdin may be a recording. The terminal is restored at every end.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,36 +10,28 @@ use rustix::termios::{
 
 use super::super::input::{self, Read};
 
-/// What a person wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
-    /// One event.
     Next,
-    /// Up to the next event that is no running text.
+    /// Up to the next event that is no delta.
     Skip,
-    /// Play on, or halt.
     Play,
-    /// Twice as fast.
     Faster,
-    /// Half as fast.
     Slower,
-    /// The end.
     Quit,
 }
 
-/// For people.
 pub(super) const HELP: &str = "space: next  down: skip text  p: play  +/-: speed  q: quit";
 
-/// The keyboard, each key at once and unseen.
+/// The keyboard, unbuffered and without echo.
 pub(super) struct Keys {
     terminal: OwnedFd,
     saved: Termios,
-    /// The beginning of a key that sends several bytes.
+    /// Start of a multi-byte key.
     begun: Vec<u8>,
 }
 
 impl Keys {
-    /// Takes the terminal over.
     pub(super) fn open() -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty())?;
@@ -53,7 +45,7 @@ impl Keys {
         self.terminal.as_fd()
     }
 
-    /// Each key at once and unseen; Ctrl-C and Ctrl-Z stay signals.
+    /// Disables buffering and echo; Ctrl-C and Ctrl-Z stay signals.
     pub(super) fn take(&self) -> io::Result<()> {
         let mut raw = self.saved.clone();
         raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
@@ -63,12 +55,11 @@ impl Keys {
         Ok(())
     }
 
-    /// As it was found.
     pub(super) fn restore(&self) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.saved);
     }
 
-    /// The keys that have been pressed; `None`: the terminal is gone.
+    /// Keys pressed; `None` if the terminal is gone.
     pub(super) fn pressed(&mut self) -> Option<Vec<Key>> {
         let mut buf = [0; 256];
         match input::read(self.terminal.as_fd(), &mut buf) {
@@ -88,7 +79,7 @@ impl Drop for Keys {
     }
 }
 
-/// What keys send, cursor keys in both of a terminal's modes (ECMA-48, DECCKM).
+/// Bytes of keys, cursor keys in both modes of a terminal (ECMA-48, DECCKM).
 const TABLE: &[(&[u8], Key)] = &[
     (b" ", Key::Next),
     (b"n", Key::Next),
@@ -107,7 +98,7 @@ const TABLE: &[(&[u8], Key)] = &[
     (b"\x04", Key::Quit),
 ];
 
-/// Takes whole keys off the front of what was sent.
+/// Removes complete keys from the front.
 fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
     let mut found = Vec::new();
     let mut at = 0;

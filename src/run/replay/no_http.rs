@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Follow;
-use super::source::Trouble;
+use super::copy::Trouble;
 use crate::exit::Exit;
 use crate::sink::access::Access;
 use crate::sink::http::MISSING;

@@ -1,4 +1,4 @@
-//! How far a replay has got: a line on stderr, where that is a terminal which nobody else in our pipeline writes to.
+//! Progress line on stderr, where that is a terminal to which no other process of the pipeline writes.
 
 use std::time::{Duration, Instant};
 
@@ -9,39 +9,36 @@ use super::super::tree;
 use super::keys;
 use crate::time::Time;
 
-/// How often it is drawn at most, in a second.
+/// Redraws per second.
 const HERTZ: u8 = 10;
 
-/// It is not drawn earlier: by then the others of the pipeline have been started.
+/// Delay of the first line: by then the other processes of the pipeline have started.
 const FIRST: Duration = Duration::from_millis(300);
 
-/// How often it is looked whether somebody else of the pipeline writes to the terminal.
+/// Interval of the check for other writers.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The line; without one it says nothing.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
     looked: Option<Instant>,
     begin: Option<Time>,
     time: Option<Time>,
-    /// Lengths of the sources that have been played.
+    /// Bytes of earlier sources.
     before: u64,
     last: u64,
-    /// What is said about the keys, if there are any; it is said once where there is no line.
+    /// Help for the keys; printed once where there is no line.
     keys: Option<String>,
     told: bool,
 }
 
 impl Progress {
-    /// True if there is somebody to see it.
     pub(super) fn is_wanted() -> bool {
         rustix::termios::isatty(rustix::stdio::stderr())
             && !rustix::termios::isatty(rustix::stdio::stdout())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
-    /// `length` bytes in all, if that is known.
     pub(super) fn new(length: Option<u64>) -> Self {
         Self {
             bar: Self::is_wanted().then(|| bar(length)).flatten(),
@@ -56,14 +53,14 @@ impl Progress {
         }
     }
 
-    /// How long [`Progress::draw`] need not be called; `None`: not at all.
+    /// Time until [`Progress::draw`] is due; `None` for never.
     pub(super) fn rest(&self) -> Option<Duration> {
         let wanted = self.bar.is_some() || (self.keys.is_some() && !self.told);
         let begun = self.started.elapsed();
         wanted.then(|| FIRST.checked_sub(begun).unwrap_or(LOOK))
     }
 
-    /// An event that was recorded at `time` has left; its source has been played up to `offset`.
+    /// Records that an event has left, and the offset of its source.
     pub(super) fn pass(&mut self, time: Option<Time>, offset: u64) {
         if offset < self.last {
             // The next source has begun.
@@ -75,13 +72,13 @@ impl Progress {
         self.draw();
     }
 
-    /// Says what a person at the keys can do, and at which speed it goes.
+    /// Sets the help for the keys.
     pub(super) fn keys(&mut self, speed: f64, state: &str) {
         self.keys = Some(format!(" {state} {speed}x  {}", keys::HELP));
         self.draw();
     }
 
-    /// Draws what is known, unless it would be in somebody's way.
+    /// Draws the line, unless another process writes to the terminal.
     pub(super) fn draw(&mut self) {
         if self.started.elapsed() < FIRST {
             return;
@@ -114,7 +111,7 @@ impl Progress {
         }
     }
 
-    /// Takes the line away, as long as `say` writes to the terminal.
+    /// Hides the line while `print` writes to the terminal.
     pub(super) fn aside(&self, say: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(say),
@@ -129,7 +126,7 @@ impl Drop for Progress {
     }
 }
 
-/// True if another process of our pipeline, such as `spile view`, writes to the terminal where the line would be.
+/// True if another process of the pipeline, such as `spile view`, writes to the terminal.
 fn shared() -> bool {
     let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
     let Some(ours) = place("self", 2) else {
@@ -148,7 +145,6 @@ fn bar(length: Option<u64>) -> Option<ProgressBar> {
     Some(ProgressBar::with_draw_target(length, target).with_style(style))
 }
 
-/// Hours, minutes and seconds.
 fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)

@@ -1,4 +1,4 @@
-//! A file as a book that can be opened at any place.
+//! Random access to the lines of a file.
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,18 +6,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use memchr::{memchr, memchr_iter};
 
 use super::source::{Reader, regular_length};
-use crate::filter::select::Options;
 use crate::replay::find::{Book, Found, Start, find};
+use crate::replay::select::Options;
 
-/// Bytes read at once.
 const BLOCK: usize = 64 << 10;
 
-/// A longer line is not looked at, in bytes.
+/// Longest line that is read, in bytes.
 const LONGEST: usize = 4 << 20;
 
-/// Moves a regular, unpacked file to the place where what is wanted begins, or near it. `None`: it stays where it is.
+/// Seeks in a regular, unpacked file to the start of the selection or near it; `None` if it stays.
 pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
-    // Somebody has read from it before us: then its beginning is not ours.
+    // Another process has read from it before: its beginning is not ours.
     if rustix::fs::tell(fd).ok()? != 0 {
         return None;
     }
@@ -33,7 +32,7 @@ pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
     Some(start)
 }
 
-/// Counts the lines in front of `offset`, once, and only when it is asked.
+/// Counts the lines before `offset`, once and lazily.
 pub(super) fn lines_before(fd: BorrowedFd<'_>, offset: u64) -> Box<dyn Fn() -> u64> {
     let Ok(fd) = fd.try_clone_to_owned() else {
         return Box::new(|| 0);
@@ -64,13 +63,13 @@ fn count(fd: &OwnedFd, offset: u64) -> u64 {
 struct OpenBook<'a> {
     fd: BorrowedFd<'a>,
     len: u64,
-    /// Where in the file the block lies.
+    /// Offset of the block.
     at: u64,
     block: Vec<u8>,
 }
 
 impl OpenBook<'_> {
-    /// The first line feed at or behind `from`, counted from the block's beginning; more is read until there is one.
+    /// Offset in the block of the first line feed from `from` on; reads more until there is one.
     fn feed(&mut self, from: usize) -> Option<usize> {
         let mut from = from;
         loop {
@@ -94,10 +93,10 @@ impl OpenBook<'_> {
         n
     }
 
-    /// Makes the block hold the byte at `at`.
+    /// Loads the block that holds the byte at `at`.
     fn open(&mut self, at: u64) -> Option<usize> {
         let held = self.at..self.at + self.block.len() as u64;
-        // Far into it there would be too little room for a long line.
+        // Leaves room for a long line.
         if !held.contains(&at) || at - self.at > LONGEST as u64 / 2 {
             self.at = at;
             self.block.clear();

@@ -1,5 +1,5 @@
-//! Where recordings come from. Each source is a descriptor that the loop can wait for: what must be unpacked or fetched is
-//! read by a thread of its own, and the pipe between the two is all that it may be ahead.
+//! Sources of recordings. Each is a descriptor that the loop polls: a thread unpacks or fetches into a pipe, which
+//! limits how far it runs ahead.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -13,6 +13,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::input::{self, Read};
 use super::super::many::{self, Input};
+use super::copy::Trouble;
 use super::http::Fetch;
 use super::{Follow, unpack};
 use crate::codec::foreign;
@@ -20,43 +21,35 @@ use crate::exit::Exit;
 use crate::sink::access::Access;
 use crate::sink::masked;
 
-/// Bytes that are enough to tell how a source is packed, once they have come.
+/// Bytes that suffice to detect a packing.
 const HEAD: usize = 4096;
 
-/// A recording that has not been begun.
 #[derive(Debug)]
 pub enum Source {
-    /// A file, a FIFO or our stdin, open.
+    /// A file, a FIFO or stdin, open.
     Input {
-        /// What it is called in messages.
+        /// Name in messages.
         name: String,
-        /// The descriptor.
         input: Input,
-        /// The path of a file, by which it can be opened again.
+        /// Path by which a file can be reopened.
         path: Option<PathBuf>,
     },
-    /// An address, and how the server there is to be known.
     Url(String, Access),
 }
 
 impl Source {
-    /// Our stdin.
-    #[must_use]
     pub fn stdin() -> Self {
         Source::Input { name: "<stdin>".to_owned(), input: many::stdin(), path: None }
     }
 
     /// Opens a file, a FIFO or a process substitution.
-    ///
-    /// # Errors
-    /// Those of `open(2)`, and that it is a folder.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (name, input) = (path.display().to_string(), many::open(path)?);
         let path = Some(path.to_owned());
         Ok(Source::Input { name, input, path })
     }
 
-    /// What it is called in messages.
+    /// Name in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Source::Input { name, .. } => name.clone(),
@@ -64,7 +57,7 @@ impl Source {
         }
     }
 
-    /// The path of a regular file.
+    /// Path of a regular file.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Source::Input { input, path, .. } => regular_length(input.fd()).and(path.as_deref()),
@@ -72,7 +65,7 @@ impl Source {
         }
     }
 
-    /// True if somebody upstream of us still has something to say when we are interrupted.
+    /// True for a pipe at stdin, whose writer has output left after an interrupt.
     pub(super) fn is_upstream(&self) -> bool {
         match self {
             Source::Input { input, .. } => {
@@ -84,7 +77,6 @@ impl Source {
         }
     }
 
-    /// Its length in bytes, where it has one.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
             Source::Input { input, .. } => regular_length(input.fd()),
@@ -93,29 +85,19 @@ impl Source {
     }
 }
 
-/// The length of a regular file.
 pub(super) fn regular_length(fd: BorrowedFd<'_>) -> Option<u64> {
     let stat = rustix::fs::fstat(fd).ok()?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     regular.then(|| u64::try_from(stat.st_size).unwrap_or_default())
 }
 
-/// Why a source could not be read to its end.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) why: String,
-    pub(super) exit: Exit,
-}
-
 type Worker = JoinHandle<Result<(), Trouble>>;
 
-/// A source that is being read.
 pub(super) struct Reader {
     input: Input,
     workers: Vec<Worker>,
-    /// The first bytes, as long as it is not known how they are packed.
+    /// First bytes, until the packing is known.
     head: Option<Vec<u8>>,
-    /// Why it cannot be played.
     trouble: Option<Trouble>,
 }
 
@@ -136,12 +118,12 @@ impl Reader {
         self.input.fd()
     }
 
-    /// True if what is read is what the file holds.
+    /// True if the data is read from the file itself.
     pub(super) fn is_plain(&self) -> bool {
         self.workers.is_empty() && self.trouble.is_none()
     }
 
-    /// Goes on with what has this name now.
+    /// Continues with the file that now has this name.
     pub(super) fn reopen(&mut self, path: &Path) -> io::Result<()> {
         self.input = many::open(path)?;
         Ok(())
@@ -151,7 +133,7 @@ impl Reader {
         !matches!(packing(head), None | Some(Packing::None))
     }
 
-    /// One read of what is in the packing.
+    /// Reads unpacked data.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<Read> {
         let Some(mut head) = self.head.take() else {
             return input::read(self.input.fd(), buf);
@@ -180,7 +162,7 @@ impl Reader {
                     to.copy_from_slice(from);
                 }
                 if n == 0 {
-                    // There may be more to come.
+                    // A file may grow.
                     self.head = Some(head);
                     return Ok(Read::End);
                 }
@@ -197,7 +179,7 @@ impl Reader {
         }
     }
 
-    /// Has a thread unpack what comes.
+    /// Starts a thread that unpacks the rest.
     fn unpack(&mut self, packing: Packing, head: Vec<u8>) -> io::Result<()> {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
@@ -214,29 +196,29 @@ impl Reader {
         Ok(())
     }
 
-    /// It has ended: what was wrong with it, if anything.
+    /// Returns the error of the source, if any.
     pub(super) fn end(self) -> Option<Trouble> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
                 Err(Trouble { why: "reading it failed".to_owned(), exit: Exit::Internal })
             })
         });
-        // The first in the row is the cause of what the others say.
+        // The first error is the cause of the others.
         self.trouble.or_else(|| ends.filter_map(Result::err).next())
     }
 }
 
-/// How a source is packed.
+/// Packing of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     None,
     Gzip,
     Zstd,
-    /// In a way that is not unpacked here, or in another encoding.
+    /// Unsupported packing or encoding.
     Foreign(&'static str),
 }
 
-/// By the magic number (RFC 1952, RFC 8878: also of a frame that is to be skipped); `None`: too little has come.
+/// Detects the magic number (RFC 1952, RFC 8878 with skippable frames); `None` if more bytes are needed.
 fn packing(head: &[u8]) -> Option<Packing> {
     let [a, b, c, d, ..] = head else {
         let magic: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"PK\x03\x04"];
@@ -258,30 +240,7 @@ fn packing(head: &[u8]) -> Option<Packing> {
     Some(found)
 }
 
-/// Why a copy ended early.
-pub(super) enum Copied {
-    /// It cannot be read.
-    Broken(io::Error),
-    /// Nobody wants the rest.
-    Unwanted,
-}
-
-/// Copies all there is; what was read before an error has been passed on.
-pub(super) fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<(), Copied> {
-    let mut buf = vec![0; input::CHUNK];
-    loop {
-        let n = match from.read(&mut buf) {
-            Ok(0) => return Ok(()),
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Copied::Broken(e)),
-        };
-        let read = buf.get(..n).unwrap_or_default();
-        to.write_all(read).map_err(|_| Copied::Unwanted)?;
-    }
-}
-
-/// Starts a thread that writes into a pipe, and gives the other end.
+/// Starts a thread that writes into a pipe; returns the other end.
 fn spawn(
     work: impl FnOnce(&mut dyn Write) -> Result<(), Trouble> + Send + 'static,
 ) -> io::Result<(Input, Worker)> {
@@ -292,7 +251,7 @@ fn spawn(
     Ok((Input::from(read), worker))
 }
 
-/// A file that waits where its descriptor does not.
+/// Blocking reads from a non-blocking descriptor.
 struct Waiting(File);
 
 impl io::Read for Waiting {

@@ -1,4 +1,4 @@
-//! A person at the keys: one event at a time, or played on until the next key.
+//! Stepping by keys: one event at a time, or played until the next key.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,22 +6,18 @@ use std::os::fd::BorrowedFd;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::keys::{Key, Keys};
-use crate::filter::pace::{Gap, Pace};
 use crate::replay::Mark;
+use crate::replay::pace::{Gap, Pace};
 use crate::time::Time;
 
-/// What has been asked for.
 pub(super) struct Stepping {
     keys: Keys,
-    /// True if it waits for a key.
     halted: bool,
-    /// Events that may leave.
     steps: usize,
-    /// True if running text may leave up to the next event of another kind.
+    /// True while deltas are skipped.
     skipping: bool,
 }
 
-/// True if a person wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StepKey {
     More,
@@ -29,7 +25,6 @@ pub(super) enum StepKey {
 }
 
 impl Stepping {
-    /// Takes the terminal over.
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self { keys: Keys::open()?, halted: true, steps: 0, skipping: false })
     }
@@ -42,12 +37,12 @@ impl Stepping {
         self.halted
     }
 
-    /// True if an event may leave although it is halted.
+    /// True if an event may leave while halted.
     pub(super) fn lets_go(&self) -> bool {
         self.steps > 0 || self.skipping
     }
 
-    /// An event has left although it is halted.
+    /// Records an event that left while halted.
     pub(super) fn after(&mut self, mark: &Mark) {
         if mark.gap != Gap::Joined {
             self.skipping &= mark.delta;
@@ -55,7 +50,7 @@ impl Stepping {
         }
     }
 
-    /// Does what the keys say that have been pressed.
+    /// Handles the keys pressed.
     pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> StepKey {
         let Some(keys) = self.keys.pressed() else {
             return StepKey::Quit;
@@ -77,7 +72,7 @@ impl Stepping {
         StepKey::More
     }
 
-    /// Stops the process; the shell has its terminal as it was until it goes on.
+    /// Stops the process with the terminal restored until it continues.
     pub(super) fn stop(&self) {
         self.keys.restore();
         let _ = kill_process(getpid(), Signal::STOP);

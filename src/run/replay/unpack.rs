@@ -1,24 +1,21 @@
-//! Unpacks recordings: any number of members or frames one behind the other, as `gzip -dc` and `zstd -dc` do.
+//! Unpacks recordings of any number of concatenated members or frames, as `gzip -dc` and `zstd -dc` do.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use super::source::{Copied, copy};
+use super::copy::{Copied, copy};
 use crate::exit::Exit;
 
-/// Why a packed recording was not unpacked to its end.
+/// Error of unpacking.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// It ends within a member.
     Truncated,
-    /// It is not what it says.
     Wrong(io::Error),
-    /// Something else is behind it.
     Trailing,
 }
 
 impl Broken {
-    /// What is behind a recording costs nothing of it.
+    /// Trailing data is no loss.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Broken::Trailing => Exit::Success,
@@ -73,7 +70,7 @@ pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     }
 }
 
-/// True if somebody wants more.
+/// True if the reader takes more.
 #[derive(PartialEq)]
 enum Wanted {
     Yes,
@@ -91,7 +88,7 @@ fn copied(copied: Result<(), Copied>) -> Result<Wanted, Broken> {
     }
 }
 
-/// True if another member follows. Zeros are what a tape's blocks are filled up with.
+/// True if another member follows. Zeros are the padding of tape blocks.
 fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Broken> {
     loop {
         let start = from.fill_buf().map_err(Broken::Wrong)?;

@@ -1,50 +1,32 @@
-//! The one place at which replay waits, and what signals and keys do.
-
-use std::io;
+//! Poll of replay, and the effect of signals and keys.
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
+use super::super::polling::{self, GONE};
 use super::follow::{self, Tail};
 use super::step::{StepKey, Stepping};
 use super::{AHEAD, MAX_PENDING, Player};
 use crate::time::Time;
 
 impl Player {
-    /// Waits for whatever comes first; whether the source can be read.
+    /// Waits for an event or deadline; `true` if the source can be read.
     pub(super) fn wait(&mut self) -> Result<bool> {
         let now = self.clock.now();
-        let timeout = self.next_due(now).map(|due| due.since(now));
         let rest = self.progress.rest();
-        let timeout = match (timeout, rest) {
-            (Some(due), Some(rest)) => Some(due.min(rest)),
-            (due, rest) => due.or(rest),
-        };
         let quiet = self.idle.filter(|_| self.reading.is_some()).map(|idle| self.news + idle);
-        let timeout = match quiet {
-            Some(end) => Some(timeout.map_or(end.since(now), |left| left.min(end.since(now)))),
-            None => timeout,
-        };
         let at_end = self.tail.as_ref().is_some_and(Tail::is_waiting);
-        let timeout = match at_end {
-            true => Some(timeout.map_or(follow::LOOK, |left| left.min(follow::LOOK))),
-            false => timeout,
-        };
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+        let moments = [self.next_due(now), quiet].into_iter().flatten().map(|at| at.since(now));
+        let timeout = moments.chain(rest).chain(at_end.then_some(follow::LOOK)).min();
         let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
-        let out_events = match self.output.pending() {
-            0 => PollFlags::empty(),
-            _ => PollFlags::OUT,
-        };
         let mut fds = Vec::with_capacity(4);
         fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(self.output.fd(), out_events));
+        fds.push(self.output.poll_fd());
         if let Some(at) = &self.stepping {
             fds.push(PollFd::from_borrowed_fd(at.fd(), PollFlags::IN));
         }
-        // A file is always ready: at its end it is the notice of a change that is waited for.
+        // A file is always ready: at its end the change notice is polled.
         match (&self.reading, &self.tail) {
             (Some(_), Some(tail)) if at_end => {
                 if let Some(fd) = tail.fd() {
@@ -56,10 +38,8 @@ impl Player {
             }
             _ => {}
         }
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) if rest.is_some() => self.progress.draw(),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).context("cannot wait"),
+        if polling::wait(&mut fds, timeout).context("cannot wait")? == 0 && rest.is_some() {
+            self.progress.draw();
         }
         let mut events = fds.iter().map(PollFd::revents);
         let mut next = || events.next().unwrap_or(PollFlags::empty());
@@ -72,7 +52,7 @@ impl Player {
         if !signal.is_empty() {
             self.on_signals();
         }
-        if stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+        if stdout.intersects(GONE) {
             self.reader_gone = true;
         }
         if !pressed.is_empty() {
@@ -87,7 +67,7 @@ impl Player {
         Ok((at_end || !readable.is_empty()) && wanted && !self.quit && !self.reader_gone)
     }
 
-    /// Ends a source from which nothing has come for too long.
+    /// Ends a source that was silent for too long.
     fn end_if_idle(&mut self) {
         let now = self.clock.now();
         if self.reading.is_some() && self.idle.is_some_and(|idle| self.news + idle <= now) {
@@ -97,7 +77,7 @@ impl Player {
         }
     }
 
-    /// When the next part is due, unless it waits for something else.
+    /// Time of the next part, unless it waits for something else.
     fn next_due(&mut self, now: Time) -> Option<Time> {
         let mark = self.replay.queue().front()?.clone();
         let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
@@ -132,7 +112,7 @@ impl Player {
         }
     }
 
-    /// Ctrl-Z: the pause is none of the recording's.
+    /// Ctrl-Z: the pause does not count as recorded time.
     fn stop(&mut self) {
         if let Some(at) = &self.stepping {
             at.stop();

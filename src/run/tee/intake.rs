@@ -1,4 +1,4 @@
-//! What was read, handed to every sink's queue: whole lines as they came, or the events that a sink wants.
+//! Input of the sinks' queues: whole lines, or the events that a sink selects.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::codec;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::sink::address::Selection;
-use crate::stage::{Io, Reading, Warnings};
+use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 
-/// The way to one sink.
+/// Queue of one sink with its selection.
 pub(super) struct SinkIntake {
     pub name: String,
     pub queue: Arc<Queue>,
     pub only: Option<Selection>,
-    /// What it is to get of the chunk at hand.
+    /// Selected lines of the current chunk.
     selected: Vec<u8>,
 }
 
@@ -25,19 +25,18 @@ impl SinkIntake {
     }
 }
 
-/// Cuts what is read at line ends and hands it on.
+/// Splits the input at line ends and fills the queues.
 pub(super) struct Intake {
     pub sinks: Vec<SinkIntake>,
-    /// The sinks in the ledger.
     pub ledger: Option<LedgerIntake>,
     reading: Reading,
-    /// True if anybody wants to know what the lines say.
+    /// True if lines must be parsed.
     looking: bool,
     outcome: Option<Outcome>,
     warnings: Warnings,
-    /// The beginning of a line.
+    /// Unfinished line.
     held: Vec<u8>,
-    /// Within a line that is too long to look at.
+    /// True within an overlong line.
     long: bool,
     number: u64,
 }
@@ -63,7 +62,6 @@ impl Intake {
         }
     }
 
-    /// Takes the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], io: &mut Io) {
         if self.sinks.is_empty() && !self.looking {
             return;
@@ -71,7 +69,7 @@ impl Intake {
         let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
         let (mut lines, mut tail) = bytes.split_at(end);
         if self.long {
-            // The rest of the long line goes as it is, its line feed with it.
+            // The rest of the overlong line, line feed included.
             let rest = memchr::memchr(b'\n', lines).map_or(0, |at| at + 1);
             let (head, others) = lines.split_at(rest);
             if rest == 0 {
@@ -100,7 +98,6 @@ impl Intake {
         self.held.extend_from_slice(tail);
     }
 
-    /// The input has ended.
     pub(super) fn end(&mut self, io: &mut Io) {
         let last = std::mem::take(&mut self.held);
         if !last.is_empty() {
@@ -108,14 +105,14 @@ impl Intake {
         }
     }
 
-    /// The status as far as the events and their form decide.
+    /// Exit status by the events and their form.
     pub(super) fn exit(&self) -> Exit {
         let malformed = self.reading.strict && self.warnings.count() > 0;
         let exit = if malformed { Exit::Malformed } else { Exit::Success };
         exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
     }
 
-    /// Hands on whole lines.
+    /// Passes on whole lines.
     fn run(&mut self, run: Vec<u8>, io: &mut Io) {
         if self.looking {
             self.look(&run, io);
@@ -129,7 +126,7 @@ impl Intake {
         }
     }
 
-    /// Hands bytes to the sinks that take all.
+    /// Passes bytes to the sinks without a selection.
     fn give(&self, chunk: Chunk, io: &mut Io) {
         if chunk.is_empty() {
             return;
@@ -175,18 +172,16 @@ impl Intake {
 
     fn warn_long(&mut self, io: &mut Io) {
         if self.looking {
-            let reason = "line too long to look at, passed as it is (see --max-line)";
-            self.warnings.warn(io, self.number, 0, reason);
+            self.warnings.warn(io, self.number, 0, TOO_LONG);
         }
     }
 }
 
 fn put(sink: &SinkIntake, chunk: &Chunk, io: &mut Io) {
     if let Put::GivenUp(why) = sink.queue.put(chunk) {
-        let text = format!(
-            "spile: {}: given up: it is too slow and its queue is full{why} (see --spool-max)\n",
-            sink.name
-        );
-        io.err.extend_from_slice(text.as_bytes());
+        let name = &sink.name;
+        io.warn(format_args!(
+            "{name}: given up: it is too slow and its queue is full{why} (see --spool-max)"
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! One ledger_intake sink's thread: does what its driver says, and says to the driver what came of it.
+//! Thread of one ledger sink: carries out its driver's tasks and reports the outcomes.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
-use super::super::output::warn_user;
-use super::ledger_intake::Mailbox;
+use super::super::output::warn;
+use super::mailbox::Mailbox;
 use super::waker::Waker;
 use super::worker::warning_of;
 use super::{OnError, Pipes};
@@ -22,14 +22,14 @@ use crate::run::ledger::{Digest, Driver, OwnedDelivery, Question, Task, digest};
 use crate::sink::{self, Delivery, Form, Gone, Sink};
 use crate::term::quoted;
 
-/// Who can tell whether a sink has a delivery.
+/// How to find out whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeBy {
-    /// Nobody, or the sink by itself.
+    /// Not at all, or by sending again.
     Nobody,
-    /// The file of this path: what stands in it.
+    /// By the lines of this file.
     File(PathBuf),
-    /// A command.
+    /// By a command.
     Command(Vec<String>),
 }
 
@@ -44,26 +44,28 @@ pub(super) struct LedgerWorker {
     pub clock: Clock,
 }
 
-/// What a call of the sink has shown.
 enum After {
     Go,
     End,
 }
 
 impl LedgerWorker {
-    /// Works until nothing more comes, the sink has ended, or the ledger cannot be written.
+    /// Runs until the input ends, the sink ends, or the ledger cannot be written.
     pub(super) fn run(mut self) {
         let done = self.work();
         if let Err(e) = &done {
             self.warn(&format!("{e:#}"));
         }
         let over = self.mailbox.lock().account.over;
-        if done.is_ok()
-            && !over
-            && let Err(why) = self.sink.finish()
-        {
-            self.warn(&why);
-            self.mailbox.lock().account.trouble = true;
+        if done.is_ok() && !over {
+            match self.sink.finish() {
+                Ok(None) => {}
+                Ok(Some(warning)) => self.warn(&warning),
+                Err(why) => {
+                    self.warn(&why);
+                    self.mailbox.lock().account.trouble = true;
+                }
+            }
         }
         self.account();
         {
@@ -106,7 +108,7 @@ impl LedgerWorker {
         }
     }
 
-    /// Takes over what has come; whether that was the last.
+    /// Takes over notifications; `true` if the input has ended.
     fn collect(&mut self) -> bool {
         let mut state = self.mailbox.lock();
         for stream in state.grown.drain(..) {
@@ -135,7 +137,7 @@ impl LedgerWorker {
         }
     }
 
-    /// Finds out what is there.
+    /// Probes deliveries in doubt.
     fn settle(&mut self, questions: &[Question]) {
         let answers = match &self.ask {
             ProbeBy::File(path) => look(path, questions),
@@ -150,7 +152,7 @@ impl LedgerWorker {
         }
     }
 
-    /// Gives the deliveries to the sink, as many at a time as it takes, and stops at the first that is not there.
+    /// Sends deliveries in batches, and stops at the first that did not arrive.
     fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<After> {
         let most = self.sink.needs().batch.max(1);
         let mut after = After::Go;
@@ -183,7 +185,7 @@ impl LedgerWorker {
         Ok(after)
     }
 
-    /// What the sink says, in the ledger's words.
+    /// Translates an outcome of the sink for the ledger.
     fn outcome_of(&mut self, outcome: Option<sink::SendOutcome>) -> (DeliveryOutcome, After) {
         let outcome = match outcome {
             None => DeliveryOutcome::NotTried,
@@ -218,7 +220,7 @@ impl LedgerWorker {
         (outcome, After::Go)
     }
 
-    /// Says, once until it goes well again, what is wrong with the sink.
+    /// Reports a failing sink once until it succeeds again.
     fn failing(&mut self, wait: Wait, why: &str) {
         self.mailbox.lock().account.reason = Some(why.to_owned());
         let Some(text) = warning_of(wait, why) else {
@@ -232,7 +234,7 @@ impl LedgerWorker {
     }
 
     fn warn(&self, what: &str) {
-        warn_user(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
+        warn(format_args!("{}: {}", self.name, quoted(what)));
     }
 }
 
@@ -240,7 +242,7 @@ fn delivery(delivery: &OwnedDelivery) -> Delivery<'_> {
     Delivery { id: delivery.id.as_deref(), stream: "", bytes: &delivery.bytes, form: Form::Event }
 }
 
-/// Takes away half a line of ours that a kill left at the end of a file, and ends one that is not ours.
+/// Removes an unfinished line of ours that a kill left at the end of a file, and ends one of another program.
 fn end_half_line(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -271,7 +273,7 @@ fn end_half_line(path: &Path) -> io::Result<()> {
     io::Write::write_all(&mut file, b"\n")
 }
 
-/// Those of `sent` that do not stand in the file.
+/// Those of `sent` that are not in the file.
 pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<HashSet<Digest>> {
     let file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sent),
@@ -289,7 +291,7 @@ pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<Hash
     Ok(sent)
 }
 
-/// Which of these stand in the file, each as a line of its own.
+/// Searches a file for lines.
 fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
@@ -311,7 +313,7 @@ fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     there.into_iter().map(answer).collect()
 }
 
-/// Asks a command: the delivery id is its last argument and in its environment, the event on its stdin.
+/// Probes by a command: the delivery id is its last argument and in its environment, the event its stdin.
 fn ask(words: &[String], question: &Question) -> ProbeAnswer {
     match sink::ask(words, &question.id, question.line.as_bytes()) {
         Ok(answer) if answer == "sent" => ProbeAnswer::Sent,

@@ -1,5 +1,5 @@
-//! Parts of a block that was closed because its end never came. If the stream goes on it had come to its end; if the input
-//! ends there, whoever wrote it may have been killed, and the same ids will stand for longer texts when it is played again.
+//! Parts of a block that was closed without its end. If its stream continues, the block was complete; if the input ends
+//! there, its writer may have been killed, and on a replay the same ids will stand for longer texts.
 
 use std::collections::HashMap;
 
@@ -8,29 +8,30 @@ use serde::Deserialize;
 use crate::codec;
 use crate::event::{Event, Type};
 
-/// A line, and the sinks that want it.
+/// A line and the sinks that select it.
 type Wanted = (String, Vec<i64>);
 
-/// The parts, by stream, that wait for what follows.
+/// Parts by stream, until their stream continues.
 #[derive(Debug, Default)]
 pub(super) struct PendingParts(HashMap<String, Vec<Wanted>>);
 
 impl PendingParts {
-    /// Passes an event on to `sure`, or keeps it; what was kept of its stream goes first if it shows that the stream goes on.
+    /// Passes an event on to `sure`, or holds it; held parts of its stream go first if it shows that the stream
+    /// continues.
     pub(super) fn take(&mut self, event: &Event<'_>, line: Wanted, sure: &mut Vec<Wanted>) {
         let stream = event.stream.as_deref().unwrap_or_default();
         if is_closed_early(event) {
             self.0.entry(stream.to_owned()).or_default().push(line);
             return;
         }
-        // Without a number it may be a remark on the very part.
+        // An event without a number may be a remark on the part itself.
         if event.seq.is_some() && !self.0.is_empty() {
             sure.extend(self.0.remove(stream).unwrap_or_default());
         }
         sure.push(line);
     }
 
-    /// The streams of which something is left.
+    /// Streams with held parts.
     pub(super) fn streams(&self) -> Vec<String> {
         let mut streams: Vec<String> = self.0.keys().cloned().collect();
         streams.sort();

@@ -1,17 +1,18 @@
-//! What waits for one sink, and the account of it. Whoever fills it does not wait for whoever empties it, but once and for a
-//! moment where that is a sink that is as fast as a disk.
+//! Queue of one sink and its account. The producer does not wait, except once and briefly for a sink that is as fast as
+//! a disk.
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
+use crate::backoff::Wait;
+use crate::sink::Sink;
 
-/// Bytes for one or several sinks.
+/// Bytes shared by several sinks.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
     bytes: Arc<Vec<u8>>,
-    /// Lines of it.
     pub lines: u64,
 }
 
@@ -32,55 +33,57 @@ impl Deref for Chunk {
 }
 
 impl Stored for Chunk {
+    fn head(&self) -> RecordHead {
+        (self.lines, 0)
+    }
+
     fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self {
-        let [l0, l1, l2, l3, l4, l5, l6, l7, _] = head;
-        Self { bytes: Arc::new(bytes), lines: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]) }
+    fn restore((lines, _): RecordHead, bytes: Vec<u8>) -> Self {
+        Self { bytes: Arc::new(bytes), lines }
     }
 }
 
-/// The account of one sink.
+/// Account of one sink, in lines.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
-    /// Lines that were taken for it and have not been settled.
+    /// Accepted and not settled.
     pub owed: u64,
-    /// Lines that it refused.
+    /// Refused.
     pub failed: u64,
-    /// Lines of which nobody knows whether they arrived.
+    /// In doubt.
     pub doubtful: u64,
-    /// Lines that came after it had been given up or had broken.
+    /// Arrived after the sink was given up or had broken.
     pub lost: u64,
-    /// What it has to warn_user of now, while it is tried again.
+    /// Current error while the sink is retried.
     pub failing: Option<String>,
-    /// Why the last try was none that succeeded, also where that is no complaint.
+    /// Why the last try did not succeed, also where that is no failure.
     pub reason: Option<String>,
-    /// It takes nothing more, and nobody tries it again.
+    /// True once the sink has ended and is not retried.
     pub over: bool,
-    /// It has done something that the exit status is to show.
+    /// True if the exit status is to show a failure.
     pub trouble: bool,
-    /// It has had its last word.
+    /// True once its thread has ended.
     pub finished: bool,
 }
 
-/// How long whoever fills the queue of a prompt sink waits for room in memory: longer than Linux makes a writer pause while
-/// pages go to the disk (200 ms, `MAX_PAUSE` in mm/page-writeback.c), for that is no reason to write them twice.
+/// Wait for room in the memory of a prompt sink's queue: longer than Linux pauses a writer while pages go to disk (200
+/// ms, `MAX_PAUSE` in mm/page-writeback.c), because that is no reason to write them twice.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 struct State {
     spool: Spool<Chunk>,
-    /// True if room is waited for: the sink is prompt, and has been so up to now.
+    /// True if the producer waits for room: the sink has been prompt so far.
     patient: bool,
     closed: bool,
-    /// Nothing more is put in.
+    /// True once the queue has overflowed.
     given_up: bool,
     account: Account,
 }
 
-/// The queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -89,19 +92,18 @@ pub(super) struct Queue {
     prompt: bool,
 }
 
-/// What became of something that was put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Put {
     Queued,
-    /// It did not fit, and nothing will from now on. Said once.
+    /// Overflow, reported once; later items are lost.
     GivenUp(String),
-    /// It was given up before, or has ended.
+    /// Given up before, or ended.
     Lost,
 }
 
 impl Queue {
-    /// An empty one for a sink, which is prompt or not ([`crate::sink::Sink::is_prompt`]).
-    pub(super) fn new(limits: SpoolLimits, prompt: bool) -> Self {
+    pub(super) fn new(limits: SpoolLimits, sink: &dyn Sink) -> Self {
+        let prompt = sink.is_prompt();
         let state = State {
             spool: Spool::new(limits),
             patient: prompt,
@@ -116,7 +118,6 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts something in.
     pub(super) fn put(&self, chunk: &Chunk) -> Put {
         let mut state = self.wait_for_room(self.lock());
         if state.given_up || state.account.over {
@@ -131,9 +132,7 @@ impl Queue {
             return Put::GivenUp(why.unwrap_or_default());
         }
         let was_empty = state.spool.is_empty();
-        let [l0, l1, l2, l3, l4, l5, l6, l7] = chunk.lines.to_le_bytes();
-        let head = [l0, l1, l2, l3, l4, l5, l6, l7, 0];
-        state.spool.put(head, chunk, || chunk.clone());
+        state.spool.push(chunk.clone());
         state.account.owed += chunk.lines;
         if was_empty {
             self.more.notify_one();
@@ -141,7 +140,7 @@ impl Queue {
         Put::Queued
     }
 
-    /// Waits a moment where that spares the disk; a sink for which that was in vain is not waited for until it has caught up.
+    /// Waits briefly to spare the disk; after a timeout not again until the sink has caught up.
     fn wait_for_room<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         if state.patient && state.spool.overflows() && !state.account.over {
             let full = |state: &mut State| state.spool.overflows() && !state.account.over;
@@ -153,13 +152,12 @@ impl Queue {
         state
     }
 
-    /// Nothing more comes.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.more.notify_all();
     }
 
-    /// The oldest that waits, as soon as there is one; `None`: there will be none.
+    /// Removes the oldest item, waiting for one; `None` at the end.
     pub(super) fn take(&self) -> Option<Chunk> {
         let mut state = self.lock();
         loop {
@@ -174,7 +172,7 @@ impl Queue {
                     state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 Err(e) => {
-                    // What lay in the file cannot be had again.
+                    // The content of the file is lost.
                     state.account.failing = Some(format!("cannot read the spool: {e}"));
                     (state.account.over, state.account.trouble) = (true, true);
                     return None;
@@ -183,8 +181,9 @@ impl Queue {
         }
     }
 
-    /// Waits before another try: all of `time`, or, where the sink did not ask for it, until nothing more comes.
-    pub(super) fn pause(&self, time: Duration, asked: bool) {
+    /// Waits before another try: all of `time` if the sink asked for it, else until the input ends.
+    pub(super) fn pause(&self, time: Duration, wait: Wait) {
+        let asked = matches!(wait, Wait::Asked(_));
         let until = Instant::now() + time;
         let mut state = self.lock();
         let was_closed = state.closed;
@@ -198,7 +197,6 @@ impl Queue {
         }
     }
 
-    /// Changes the account.
     pub(super) fn note(&self, change: impl FnOnce(&mut Account)) {
         change(&mut self.lock().account);
         self.room.notify_one();
@@ -208,7 +206,6 @@ impl Queue {
         self.lock().account.clone()
     }
 
-    /// True if anything that is put in may still arrive.
     pub(super) fn takes(&self) -> bool {
         let state = self.lock();
         !state.given_up && !state.account.over

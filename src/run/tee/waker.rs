@@ -1,19 +1,16 @@
-//! How a thread wakes the loop: a byte on a socket that the loop waits for with everything else.
+//! Waker: a thread wakes the loop by a byte on a socket that the loop polls.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// The end that rings.
 #[derive(Debug, Clone)]
 pub(super) struct Waker(Arc<UnixStream>);
 
-/// The end that hears.
 #[derive(Debug)]
 pub(super) struct WakeFd(UnixStream);
 
-/// A pair of them.
 pub(super) fn waker() -> io::Result<(Waker, WakeFd)> {
     let (ring, hear) = UnixStream::pair()?;
     ring.set_nonblocking(true)?;
@@ -22,7 +19,7 @@ pub(super) fn waker() -> io::Result<(Waker, WakeFd)> {
 }
 
 impl Waker {
-    /// Rings. If the socket is full it has step often enough.
+    /// Wakes the loop. A full socket has done so already.
     pub(super) fn ring(&self) {
         let _ = (&*self.0).write(&[0]);
     }
@@ -33,7 +30,6 @@ impl WakeFd {
         self.0.as_fd()
     }
 
-    /// Makes it silent again.
     pub(super) fn drain(&mut self) {
         let mut buffer = [0; 64];
         while self.0.read(&mut buffer).is_ok_and(|n| n > 0) {}

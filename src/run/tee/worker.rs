@@ -1,10 +1,10 @@
-//! One sink's thread: takes from its queue, sends, tries again, keeps the account.
+//! Thread of one sink: takes from its queue, sends, retries, keeps the account.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::output::warn_user;
+use super::super::output::warn;
 use super::queue::{Chunk, Queue};
 use super::waker::Waker;
 use super::{OnError, Pipes};
@@ -13,7 +13,6 @@ use crate::codec;
 use crate::sink::{Delivery, Form, Gone, Needs, SendOutcome, Sink, delivery_id};
 use crate::term::quoted;
 
-/// Between two tries.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 pub(super) struct Worker {
@@ -24,7 +23,7 @@ pub(super) struct Worker {
     pub on_error: OnError,
 }
 
-/// A piece of a chunk that is delivered by itself.
+/// Part of a chunk delivered by itself.
 struct Piece {
     at: Range<usize>,
     id: Option<String>,
@@ -33,16 +32,15 @@ struct Piece {
     lines: u64,
 }
 
-/// What to do after a call.
 enum Next {
     Go,
-    /// Nothing of the next piece is there.
+    /// The next piece did not arrive.
     Again(Wait),
     End,
 }
 
 impl Worker {
-    /// Works until nothing more comes, or the sink has ended.
+    /// Runs until the input or the sink ends.
     pub(super) fn run(mut self) {
         let needs = self.sink.needs();
         self.sink.begin();
@@ -51,17 +49,18 @@ impl Worker {
                 break;
             }
         }
-        if !self.queue.account().over
-            && let Err(why) = self.sink.finish()
-        {
-            self.warn(&why);
-            self.queue.note(|account| account.trouble = true);
+        if !self.queue.account().over {
+            match self.sink.finish() {
+                Ok(None) => {}
+                Ok(Some(warning)) => self.warn(&warning),
+                Err(why) => self.trouble(Some(why)),
+            }
         }
         self.queue.note(|account| account.finished = true);
         self.waker.ring();
     }
 
-    /// Delivers all of a chunk; `false`: the sink has ended.
+    /// Delivers a chunk; `false` if the sink has ended.
     fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
         let mut pieces = match needs.form {
             Form::Bulk => vec![Piece {
@@ -93,7 +92,7 @@ impl Worker {
             match next {
                 Next::Go => {}
                 Next::End => return false,
-                // A bulk of lines goes line by line where it gets tight, so that as many as fit are there.
+                // A bulk is retried line by line, so that as many lines as fit arrive.
                 Next::Again(_) if pieces[done].lines > 1 => {
                     pieces = lines(chunk);
                     done = 0;
@@ -101,14 +100,14 @@ impl Worker {
                 Next::Again(wait) => {
                     failures += 1;
                     let time = wait.at_least(BACKOFF.after(failures));
-                    self.queue.pause(time, matches!(wait, Wait::Asked(_)));
+                    self.queue.pause(time, wait);
                 }
             }
         }
         true
     }
 
-    /// The events of a chunk; lines that are none are no deliveries.
+    /// Events of a chunk; other lines are no deliveries.
     fn events(&self, chunk: &Chunk) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for mut piece in lines(chunk) {
@@ -128,7 +127,7 @@ impl Worker {
         pieces
     }
 
-    /// Keeps the account of one outcome and says what is to be said.
+    /// Accounts for an outcome and reports failures.
     fn settle(&self, piece: &Piece, needs: Needs, outcome: SendOutcome) -> Next {
         match outcome {
             SendOutcome::Sent { .. } => {
@@ -176,7 +175,7 @@ impl Worker {
         }
     }
 
-    /// Says, once, that a sink is tried again and again.
+    /// Reports once that a sink is retried.
     fn failing(&self, wait: Wait, why: String) {
         let already = self.queue.account().failing.is_some();
         self.queue.note(|account| account.reason = Some(why.clone()));
@@ -196,14 +195,14 @@ impl Worker {
     }
 
     fn warn(&self, what: &str) {
-        warn_user(format!("spile: {}: {}\n", self.name, quoted(what)).as_bytes());
+        warn(format_args!("{}: {}", self.name, quoted(what)));
     }
 }
 
-/// A sink that asks to be left alone for longer than this is reported; for less it is at work.
+/// Longer waits that a sink asks for are reported.
 const LONG: Duration = Duration::from_secs(10);
 
-/// The report of a sink that is tried again; `None`: it is at work, and has asked for a little time.
+/// Report of a retried sink; `None` if it only asked for a short wait.
 pub(super) fn warning_of(wait: Wait, why: &str) -> Option<String> {
     match wait {
         Wait::Failed | Wait::Down => Some(why.to_owned()),
@@ -231,7 +230,6 @@ impl Piece {
     }
 }
 
-/// The lines of a chunk, each by itself.
 fn lines(chunk: &Chunk) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut start = 0;

@@ -1,20 +1,21 @@
-//! Slack, Teams and Telegram: the text of answers as messages, a part or a whole block each, in the form that each service
-//! documents: Slack's "Sending messages using incoming webhooks", Teams' "Create Incoming Webhooks" (an Adaptive Card, which
-//! a workflow takes too), Telegram's Bot API (sendMessage).
+//! Slack, Teams and Telegram: answer text as messages, one for each part or block, in the form that each service
+//! documents: Slack's "Sending messages using incoming webhooks", Teams' "Create Incoming Webhooks" (an Adaptive Card),
+//! Telegram's Bot API (sendMessage).
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::address::{Service, Web};
+use super::super::access::Web;
+use super::super::address::Service;
 use super::super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use super::discord::content;
 use super::{Answer, Poster};
 use crate::backoff::Wait;
 
 impl Service {
-    /// The longest text, in characters, and the preset of `chunk` that keeps to it. Slack cuts at 40,000, Telegram refuses
-    /// more than 4,096, Teams more than 28 KB for the whole message.
+    /// Longest text in characters, and the preset of `chunk` for it. Slack cuts at 40,000, Telegram refuses more than
+    /// 4,096, Teams more than 28 KB for the whole message.
     fn limit(self) -> (usize, &'static str) {
         match self {
             Service::Slack => (40_000, "slack"),
@@ -44,10 +45,10 @@ impl Service {
         }
     }
 
-    /// What an answer says beyond its status.
+    /// Outcome by the body of an answer.
     fn outcome(self, answer: &Answer, outcome: SendOutcome) -> SendOutcome {
         match (self, answer.status, outcome) {
-            // The webhook has been taken away, or the bot's token is none: no message will be taken.
+            // The webhook was removed, or the bot's token is invalid.
             (Service::Slack, 403 | 404 | 410, SendOutcome::Failed { why })
             | (Service::Telegram, 401 | 404, SendOutcome::Failed { why }) => {
                 SendOutcome::Gone { gone: Gone::Broken, why }
@@ -75,19 +76,16 @@ impl Service {
     }
 }
 
-/// `parameters.retry_after` of Telegram, in seconds.
 fn parameters(body: &[u8]) -> Option<u64> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     answer.pointer("/parameters/retry_after")?.as_u64()
 }
 
-/// The id of the message that a bot has sent.
 fn message_id(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     answer.pointer("/result/message_id").map(ToString::to_string)
 }
 
-/// The sink.
 #[derive(Debug)]
 pub struct ChatSink {
     poster: Poster,
@@ -96,10 +94,7 @@ pub struct ChatSink {
 }
 
 impl ChatSink {
-    /// A sink that posts messages to `url`, to one of its chats where the service has several.
-    ///
-    /// # Errors
-    /// For a person: it is no URL, or what it needs from the environment or a file is not there.
+    /// Posts to `url`, to one of its chats where the service has several.
     pub fn new(
         url: &str,
         web: &Web,
@@ -113,7 +108,7 @@ impl ChatSink {
         let (most, preset) = self.service.limit();
         let text = match content(delivery.bytes, most, preset) {
             Ok(Some(text)) => text,
-            // Nothing that a person is to read.
+            // No text to read.
             Ok(None) => return SendOutcome::Sent { receipt: None },
             Err(why) => return SendOutcome::Failed { why },
         };
@@ -127,7 +122,7 @@ impl ChatSink {
 
 impl Sink for ChatSink {
     fn needs(&self) -> Needs {
-        // None of the services documents a key by which it knows a message again.
+        // No service documents an idempotency key.
         Needs { form: Form::Event, batch: 1, idempotent: false }
     }
 

@@ -1,11 +1,9 @@
-//! The HTTP client of sinks and of replay: whom it trusts, through which proxy it goes, and as whom it comes. It never shows
-//! what it was given to prove that.
+//! HTTP client of sinks and replay: trust, proxy and credentials. Credentials are never shown.
 
 use std::env;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::typestate::AgentScope;
@@ -18,29 +16,23 @@ use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::super::access::Access;
 use super::LONG;
-use super::proxy::{self, Chosen};
+use super::proxy::{self, Chosen, decoded};
 use super::trust::{self, Tls};
 
-/// A client for one URL.
 #[derive(Debug)]
 pub struct Client {
-    /// What to ask.
     pub agent: Agent,
-    /// The URL without its user.
+    /// URL without its user.
     pub url: Uri,
-    /// What is sent with every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What must not be shown.
+    /// Texts that are masked in messages.
     secrets: Vec<String>,
-    /// The variable that names the proxy.
+    /// Variable that names the proxy.
     proxy: Option<&'static str>,
 }
 
 impl Client {
-    /// A client for `url`; `config` has its limits.
-    ///
-    /// # Errors
-    /// For a person: it is no URL, or the environment or a file is not as it should be.
+    /// A client for `url`; `config` has its timeouts.
     pub fn new(
         url: &str,
         access: &Access,
@@ -118,14 +110,12 @@ impl Client {
         Ok(Self { agent, url, headers, secrets, proxy: variable })
     }
 
-    /// A text from outside as it may be shown: without what is secret.
-    #[must_use]
+    /// Masks secrets in a text.
     pub fn clean(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    /// Why there was no answer, for a person.
-    #[must_use]
+    /// Message of an error.
     pub fn reason(&self, error: &ureq::Error) -> String {
         let why = match error {
             ureq::Error::BadUri(_) => "is no URL".to_owned(),
@@ -143,7 +133,7 @@ fn is_http(proxy: &Proxy) -> bool {
     matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
-/// A header field; a value that cannot be one is not repeated.
+/// Builds a header field; an invalid value is not repeated.
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name.parse().ok().zip(value.parse::<HeaderValue>().ok());
     let (name, mut value) = parsed
@@ -152,10 +142,9 @@ fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-/// A name and a password.
 type User = (String, String);
 
-/// A URL without its user, and the user.
+/// Separates a URL from its user.
 fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     let (scheme, rest) = text.split_once("://").ok_or("is no URL")?;
     let rest = rest.split('#').next().unwrap_or_default();
@@ -178,12 +167,7 @@ fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     Ok((url, user))
 }
 
-/// A text with its percent signs resolved (RFC 3986, 2.1).
-pub(super) fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// Resolves every host to a proxy's.
+/// Resolver that returns the proxy for every host.
 #[derive(Debug)]
 struct To(Uri, DefaultResolver);
 
@@ -198,7 +182,7 @@ impl Resolver for To {
     }
 }
 
-/// Makes the target of a connection's one request what a proxy wants: an absolute URL (RFC 9112, 3.2.2).
+/// Rewrites the request target to an absolute URL, as a proxy requires (RFC 9112, 3.2.2).
 #[derive(Debug)]
 struct Forward {
     /// Host and port of the target.
@@ -221,7 +205,7 @@ impl<In: Transport> Connector<In> for Forward {
 #[derive(Debug)]
 struct Forwarded<In> {
     inner: In,
-    /// What is to be put before the request's path, until that is done.
+    /// Prefix of the request's path, until it is inserted.
     before: Option<String>,
 }
 

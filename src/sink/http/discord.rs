@@ -1,9 +1,9 @@
-//! A Discord webhook: the text of answers as messages, a part or a whole block each. What Discord documents of Execute
-//! Webhook, Create Message (nonce) and rate limits is what this relies on.
+//! Discord webhook: answer text as messages, one for each part or block. Relies on the documentation of Execute
+//! Webhook, Create Message (nonce) and rate limits.
 
 use std::time::{Duration, Instant};
 
-use super::super::address::Web;
+use super::super::access::Web;
 use super::super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
 use super::Poster;
 use crate::backoff::Wait;
@@ -12,19 +12,15 @@ use crate::codec::{self, Str};
 /// Longest message, in code points (Create Message: "up to 2000 characters").
 const MAX_CONTENT: usize = 2000;
 
-/// The sink.
 #[derive(Debug)]
 pub struct DiscordSink {
     poster: Poster,
-    /// Before this the limit of the route is used up.
+    /// End of the current rate limit window, if it is used up.
     not_before: Option<Instant>,
 }
 
 impl DiscordSink {
-    /// A sink that posts to the webhook at `url`, with `wait=true` so that a message that is not saved is an error.
-    ///
-    /// # Errors
-    /// That it is no URL.
+    /// Posts with `wait=true`, so that an unsaved message is an error.
     pub fn new(url: &str, web: &Web) -> Result<Self, String> {
         Ok(Self { poster: Poster::new(&waiting(url), web)?, not_before: None })
     }
@@ -32,7 +28,7 @@ impl DiscordSink {
     fn deliver(&mut self, delivery: &Delivery<'_>) -> SendOutcome {
         let content = match content(delivery.bytes, MAX_CONTENT, "discord") {
             Ok(Some(content)) => content,
-            // Nothing that a person is to read.
+            // No text to read.
             Ok(None) => return SendOutcome::Sent { receipt: None },
             Err(why) => return SendOutcome::Failed { why },
         };
@@ -67,7 +63,7 @@ impl DiscordSink {
         }
     }
 
-    /// How long the rate limit is still used up.
+    /// Rest of the rate limit window.
     fn must_wait(&mut self) -> Option<Duration> {
         let left = self.not_before?.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -83,7 +79,7 @@ impl Sink for DiscordSink {
         Needs {
             form: Form::Event,
             batch: 1,
-            // The nonce is documented for Create Message, not for Execute Webhook: who relied on it would say things twice.
+            // The nonce is documented for Create Message only: relying on it could send a message twice.
             idempotent: false,
         }
     }
@@ -93,7 +89,7 @@ impl Sink for DiscordSink {
     }
 }
 
-/// The address with `wait=true`.
+/// URL with `wait=true`.
 fn waiting(url: &str) -> String {
     match url.split_once('?') {
         None => format!("{url}?wait=true"),
@@ -103,8 +99,8 @@ fn waiting(url: &str) -> String {
     }
 }
 
-/// What an event is to say: the text of a part or block of an answer, not of a sub-agent. `Err`: it cannot be said, since it
-/// has more than `most` characters; `preset` of chunk makes shorter parts.
+/// Text of a part or block of an answer, not of a sub-agent. `Err` if it has more than `most` characters; `preset` of
+/// chunk makes shorter parts.
 pub(super) fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<String>, String> {
     #[derive(serde::Deserialize)]
     struct EmbedBlock<'a> {
@@ -136,8 +132,8 @@ pub(super) fn content(line: &[u8], most: usize, preset: &str) -> Result<Option<S
     }
 }
 
-/// The message: mentions nobody, and has its id as the nonce, for a Discord that looks at it: Create Message takes one once
-/// "in the past few minutes".
+/// Message without mentions. The nonce is the id, for a Discord that checks it: Create Message accepts one once "in the
+/// past few minutes".
 fn message(content: &str, id: Option<&str>) -> String {
     let mut message = serde_json::json!({ "content": content });
     if let Some(id) = id {
@@ -148,7 +144,7 @@ fn message(content: &str, id: Option<&str>) -> String {
     message.to_string()
 }
 
-/// An id in 25 characters, the longest nonce: FNV-1a of 128 bits (Fowler, Noll, Vo) in base 36.
+/// FNV-1a (Fowler, Noll, Vo) of 128 bits in base 36: 25 characters, the longest nonce.
 fn nonce(id: &str) -> String {
     let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     for byte in id.bytes() {
@@ -164,7 +160,6 @@ fn nonce(id: &str) -> String {
     digits.iter().map(|d| char::from(*d)).collect()
 }
 
-/// `retry_after` of a 429, in seconds.
 fn limit(body: &[u8]) -> Option<Duration> {
     #[derive(serde::Deserialize)]
     struct Limited {
@@ -174,7 +169,6 @@ fn limit(body: &[u8]) -> Option<Duration> {
     Duration::try_from_secs_f64(limited.retry_after).ok()
 }
 
-/// The id of the message that was made.
 fn message_id(body: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Message {

@@ -1,27 +1,21 @@
-//! Which proxy a URL is reached through, by the variables that curl documents: `http_proxy` (lower case only: a CGI script's
-//! environment holds what a client says in a `Proxy` header as HTTP_PROXY), `https_proxy`, HTTPS_PROXY, `all_proxy`,
-//! ALL_PROXY, `no_proxy`, NO_PROXY. It reads the environment through a function, and connects to nothing.
+//! Selection of a proxy by the variables that curl documents: `http_proxy` (lower case only: a CGI script gets the
+//! client's `Proxy` header as HTTP_PROXY), `https_proxy`, HTTPS_PROXY, `all_proxy`, ALL_PROXY, `no_proxy`, NO_PROXY.
 
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
 use ureq::{Proxy, ProxyProtocol};
 
-use super::client::decoded;
-
-/// The port of a proxy that names none, as curl has it; an `https://` proxy's is 443.
+/// Default port, as curl has it; 443 for an `https://` proxy.
 const PORT: u16 = 1080;
 
-/// A proxy, and the variable that names it.
 #[derive(Debug, Clone)]
 pub(super) struct Chosen {
     pub proxy: Proxy,
     pub variable: &'static str,
 }
 
-/// The proxy for a host, if its scheme has one and NO_PROXY does not except it.
-///
-/// # Errors
-/// For a person, without the value of the variable, which may hold a password: it is no proxy's address.
+/// Proxy for a host, unless NO_PROXY excludes it. Errors omit the value of the variable, which may contain a password.
 pub(super) fn choose(
     scheme: &str,
     host: &str,
@@ -37,7 +31,7 @@ pub(super) fn choose(
         return Ok(None);
     };
     let except = env("no_proxy").or_else(|| env("NO_PROXY")).unwrap_or_default();
-    // A variable that is set to nothing means none, and does not ask the next one.
+    // An empty variable means no proxy, and ends the search.
     if value.trim().is_empty() || is_excepted(host, &except) {
         return Ok(None);
     }
@@ -85,8 +79,13 @@ fn parse(text: &str) -> Result<Proxy, String> {
     if host.is_empty() { Err(wrong()) } else { builder.build().map_err(|_| wrong()) }
 }
 
-/// True if NO_PROXY excepts a host: `*` alone, a domain (itself and all below it, with or without a dot in front), an
-/// address, or a block of addresses like 10.0.0.0/8. Commas or blanks stand between them.
+/// Percent-decoding (RFC 3986, 2.1).
+pub(super) fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Matches NO_PROXY: `*` alone, a domain with its subdomains (with or without a leading dot), an address, or a CIDR
+/// block, separated by commas or blanks.
 fn is_excepted(host: &str, except: &str) -> bool {
     if except.trim() == "*" {
         return true;
@@ -105,7 +104,6 @@ fn is_excepted(host: &str, except: &str) -> bool {
     })
 }
 
-/// True if an address is the one that is named, or in the block.
 fn is_in_block(address: IpAddr, entry: &str) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, Some(bits)),

@@ -1,7 +1,7 @@
-//! Whom an `https://` address must prove to be: the certificates that are trusted, and the TLS connection that asks for them.
+//! Trusted certificates, and TLS connections.
 //!
-//! In this order: the file that was named for the address, CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR, the system's
-//! store, and where it has none the roots that Mozilla trusts.
+//! Order: the file named for the address, CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR, the system's store, and if
+//! that is empty Mozilla's roots.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -23,10 +23,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-/// How TLS is spoken to whoever is trusted.
-///
-/// # Errors
-/// For a person: what was named holds no certificate.
+/// TLS configuration.
 pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let named = match ca {
         Some(path) => Some(file(path)?),
@@ -55,7 +52,7 @@ pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config))
 }
 
-/// What the variables name; `None`: they name nothing.
+/// Certificates named by environment variables, if any is set.
 fn by_environment() -> Result<Option<Vec<CertificateDer<'static>>>, String> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     let within = |name: &str, why: String| format!("{name}: {why}");
@@ -77,7 +74,7 @@ fn by_environment() -> Result<Option<Vec<CertificateDer<'static>>>, String> {
     Ok(bundle.or(folders).map(|_| found))
 }
 
-/// The certificates of a file in PEM form.
+/// Certificates of a PEM file.
 fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
     let text = fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
@@ -89,15 +86,15 @@ fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// The certificates of a folder's files. Those that hold none are not for us.
+/// Certificates of a folder; files without any are skipped.
 fn folder(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let entries = fs::read_dir(path)?;
     let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
     Ok(files.filter_map(|path| file(&path).ok()).flatten().collect())
 }
 
-/// Verifies as webpki does, and knows a server whose own certificate was named as trusted, even if it is a CA's: such are
-/// what `openssl req -x509` makes.
+/// Verifies as webpki does, and accepts a server certificate that was itself named as trusted, even a CA's, as `openssl
+/// req -x509` makes them.
 #[derive(Debug)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
@@ -134,7 +131,7 @@ impl ServerCertVerifier for Verifier {
             now,
         );
         match verified {
-            // webpki says so of a certificate that is valid now.
+            // webpki reports this for a certificate that is valid now.
             Err(e) if is_ca(&e) && self.exact.iter().any(|trusted| trusted == end_entity) => {
                 let certificate = ParsedCertificate::try_from(end_entity)?;
                 rustls::client::verify_server_name(&certificate, server_name)?;
@@ -167,7 +164,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the trouble is that a CA's certificate stands for a server.
+/// True if the error is a CA certificate used for a server.
 fn is_ca(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(e))) = error else {
         return false;
@@ -175,7 +172,7 @@ fn is_ca(error: &rustls::Error) -> bool {
     matches!(e.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Puts TLS over a connection where the address wants it.
+/// Connector that adds TLS where the URL requires it.
 pub(super) struct Tls(pub Arc<ClientConfig>);
 
 impl<In: Transport> Connector<In> for Tls {
@@ -200,7 +197,7 @@ impl<In: Transport> Connector<In> for Tls {
             details.current_time.clone(),
         );
         sock.set_timeout(details.timeout);
-        // What fails in a handshake is no failure of the connection: nothing was sent over it.
+        // A failed handshake has sent no request.
         conn.complete_io(&mut sock).map_err(|e| match e.get_ref() {
             Some(inner) => match inner.downcast_ref::<rustls::Error>() {
                 Some(inner) => ureq::Error::Rustls(inner.clone()),
@@ -220,7 +217,6 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// A connection with TLS over it.
 pub(super) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,

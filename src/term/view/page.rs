@@ -19,9 +19,6 @@ pub(super) const KEEP: Duration = Duration::from_secs(1);
 /// How long a line of a log stays open for the end of its tool: a log's reader may see whole lines only.
 const TOOL: Duration = Duration::from_secs(5);
 
-/// How many bytes of a line that has not ended are held for its end.
-const MAX_PART: usize = 16 << 10;
-
 /// How much of a text is worked on at once, in bytes.
 pub(super) const PIECE: usize = 64 << 10;
 
@@ -99,6 +96,10 @@ pub(super) struct Page {
     /// The time; whoever drives the page sets it.
     pub(super) now: Time,
     strips: Vec<Strip>,
+    /// Where the strip stands that was looked at last, and how many bytes waited in it.
+    last: (usize, usize),
+    /// How many bytes waited for the end of the open line when the page was settled.
+    waiting: usize,
     /// The voice whose line is open on the page.
     holder: Option<(u64, u64)>,
     /// Since when others wait for its end.
@@ -116,6 +117,8 @@ impl Page {
             ready: String::new(),
             now: Time::default(),
             strips: Vec::new(),
+            last: (0, 0),
+            waiting: 0,
             holder: None,
             since: None,
             first: None,
@@ -215,7 +218,7 @@ impl Page {
             if of == stream && name != 0 && voice.is_none_or(|voice| voice == name) {
                 strip.end_line();
                 if self.holder == Some(strip.voice) {
-                    self.ready.push_str(&std::mem::take(&mut strip.out));
+                    strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
                     said.push_str(&std::mem::take(&mut strip.out));
@@ -226,7 +229,7 @@ impl Page {
             let main = self.strip(&Who { voice: (stream, 0), ..Who::default() });
             main.end_line();
             main.out.push_str(&said);
-            self.settle();
+            self.settle_all();
         }
     }
 
@@ -263,7 +266,7 @@ impl Page {
                 strip.end_line();
             }
         }
-        self.settle();
+        self.settle_all();
     }
 
     /// Ends every line that is open.
@@ -272,10 +275,10 @@ impl Page {
         self.strips.sort_by_key(|strip| self.holder != Some(strip.voice));
         for strip in &mut self.strips {
             strip.end_line();
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
         self.strips.clear();
-        (self.holder, self.since) = (None, None);
+        (self.holder, self.since, self.waiting) = (None, None, 0);
     }
 
     fn flow_clean(&mut self, who: &Who, flow: &mut Flow, text: &str) {
@@ -314,17 +317,53 @@ impl Page {
         if voice != (0, 0) {
             self.many |= *self.first.get_or_insert(voice) != voice;
         }
-        let at = self.strips.iter().position(|strip| strip.voice == voice);
-        let at = at.unwrap_or_else(|| {
+        let known = |strip: &Strip| strip.voice == voice;
+        // One voice says several things in a row.
+        let at = Some(self.last.0).filter(|at| self.strips.get(*at).is_some_and(known));
+        let at = at.or_else(|| self.strips.iter().position(known)).unwrap_or_else(|| {
             self.strips.push(Strip::new(voice, self.layout));
             self.strips.len() - 1
         });
-        self.strips[at].now = self.now;
-        &mut self.strips[at]
+        let strip = &mut self.strips[at];
+        strip.now = self.now;
+        self.last = (at, strip.out.len());
+        strip
     }
 
-    /// Moves what may be seen onto the page.
+    fn is_live(&self) -> bool {
+        self.layout.pace == Pace::Live || !self.many
+    }
+
+    /// Moves what may be seen onto the page: nothing has changed but the strip that was looked at last.
     fn settle(&mut self) {
+        let live = self.is_live();
+        let (at, before) = self.last;
+        let strip = &mut self.strips[at];
+        let holds = self.holder == Some(strip.voice);
+        match self.holder {
+            Some(_) if !holds => {
+                self.waiting = (self.waiting + strip.out.len()).saturating_sub(before);
+            }
+            Some(_) if !strip.out.contains('\n') => {
+                self.ready.push_str(&std::mem::take(&mut strip.out));
+            }
+            None if !live && self.waiting == 0 => strip.take_turn(live, &mut self.ready),
+            _ => return self.settle_all(),
+        }
+        if self.waiting > MAX_WAITING {
+            return self.settle_all();
+        }
+        if !holds && strip.is_idle() {
+            self.strips.remove(at);
+        }
+        match self.waiting {
+            0 => self.since = None,
+            _ => _ = self.since.get_or_insert(self.now),
+        }
+    }
+
+    /// Moves what may be seen of all voices onto the page.
+    fn settle_all(&mut self) {
         loop {
             if let Some(at) = self.holding() {
                 self.go_on(at);
@@ -338,11 +377,11 @@ impl Page {
                 Some(at) if waiting > MAX_WAITING => self.strips[at].end_line(),
                 Some(_) if waiting > 0 => {
                     self.since.get_or_insert(self.now);
-                    break;
+                    break self.waiting = waiting;
                 }
                 _ => {
                     self.since = None;
-                    break;
+                    break self.waiting = 0;
                 }
             }
         }
@@ -364,22 +403,16 @@ impl Page {
             let strip = self.strips.remove(at);
             self.strips.push(strip);
         } else {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
         }
     }
 
     /// Every voice's whole lines, then the first line that has not ended, where that may be seen.
     fn take_turns(&mut self) {
-        let live = self.layout.pace == Pace::Live || !self.many;
-        for strip in &mut self.strips {
-            strip.take_lines(&mut self.ready);
-            if !live && strip.out.len() > MAX_PART {
-                strip.end_line();
-                strip.take_lines(&mut self.ready);
-            }
-        }
+        let live = self.is_live();
+        self.strips.iter_mut().for_each(|strip| strip.take_turn(live, &mut self.ready));
         if live && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty()) {
-            self.ready.push_str(&std::mem::take(&mut strip.out));
+            strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);
         }
     }

@@ -4,7 +4,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::page::{Layout, Who};
+use super::page::{Layout, PIECE, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
@@ -12,6 +12,9 @@ use crate::time::Time;
 
 /// The columns that are left free for a word to grow before it is held until it ends.
 const GROWTH: usize = 24;
+
+/// How many bytes of a line that has not ended are held for its end.
+const MAX_PART: usize = 16 << 10;
 
 /// The indent of a line that goes on.
 const INDENT: &str = "    ";
@@ -80,12 +83,29 @@ impl Strip {
         (!self.word.is_empty()).then_some(self.since)
     }
 
+    /// Moves its whole lines to `ready`; what waits for the end of a line is bounded.
+    pub(super) fn take_turn(&mut self, live: bool, ready: &mut String) {
+        self.take_lines(ready);
+        if !live && self.out.len() > MAX_PART {
+            self.end_line();
+            self.take_lines(ready);
+        }
+    }
+
     /// Moves its whole lines to `ready`.
     pub(super) fn take_lines(&mut self, ready: &mut String) {
         if let Some(end) = self.out.rfind('\n') {
             ready.push_str(&self.out[..=end]);
             self.out.drain(..=end);
         }
+    }
+
+    /// Moves all of it to `ready`.
+    pub(super) fn take_all(&mut self, ready: &mut String) {
+        ready.push_str(&self.out);
+        self.out.clear();
+        // One huge text must not keep its memory for good.
+        self.out.shrink_to(PIECE);
     }
 
     /// Ends the line that is open, if one is.
@@ -184,6 +204,9 @@ impl Strip {
         }
         if self.layout.bytes == TextBytes::Exact {
             return self.out.push_str(text);
+        }
+        if self.layout.paint.is_bare(look) {
+            return self.marks.push(self.forbidden, text, &mut self.out);
         }
         let mut marked = String::new();
         self.marks.push(self.forbidden, text, &mut marked);

@@ -184,7 +184,9 @@ impl Lines {
             return None;
         }
         if let Some(rest) = &self.rest {
-            return Some((self.measure(rest.clone(), self.end_of_text()), None));
+            let mut rest = rest.clone();
+            self.measure(&mut rest, self.end_of_text());
+            return Some((rest, None));
         }
         if let Some(line) = self.plain_tail() {
             return Some((line, None));
@@ -268,11 +270,14 @@ impl Lines {
         let middle = self.mid || rest.is_some();
         match (&rest, &found) {
             (Some(rest), _) => self.line_quote.clone_from(&rest.quote),
-            (None, Some(found)) => self.line_quote = self.line(found, end).quote,
+            (None, Some(found)) => self.line_quote = self.quote(found),
             (None, None) => {}
         }
         let mut line = match (rest.filter(goes_on), &found, piece.kind) {
-            (Some(rest), _, _) => self.measure(rest, end),
+            (Some(mut rest), _, _) => {
+                self.measure(&mut rest, end);
+                rest
+            }
             (None, Some(found), None | Some(Kind::Text)) => {
                 let mut line = self.line(found, end);
                 self.join_group(&mut line, found);
@@ -323,22 +328,32 @@ impl Lines {
 
     fn line(&self, found: &Found, end: usize) -> Line {
         let inside = matches!(found.kind, Kind::Code | Kind::Closer | Kind::Row);
-        // Where fences are found anywhere, each line of a quote has its mark.
-        let lazy = if self.fences == Fences::Lines { found.lazy } else { 0 };
         let mut line = Line {
             kind: found.kind,
             starts: found.starts,
             content: self.tail + found.content,
             group: self.open_group.filter(|_| inside),
-            lazy: lazy > 0,
+            lazy: self.lazy(found) > 0,
+            quote: self.quote(found),
             ..Line::new(self.tail, self.at)
         };
-        line.quote = quote(self.slice(line.start, line.content.min(self.end_of_text())), lazy);
-        self.measure(line, end)
+        self.measure(&mut line, end);
+        line
     }
 
-    /// The line as it is if it goes up to `end`.
-    fn measure(&self, mut line: Line, end: usize) -> Line {
+    /// The quotes whose marks a line lacks. Where fences are found anywhere, each line of a quote has its mark.
+    fn lazy(&self, found: &Found) -> usize {
+        if self.fences == Fences::Lines { found.lazy } else { 0 }
+    }
+
+    /// The quote marks of the line that begins at the tail.
+    fn quote(&self, found: &Found) -> String {
+        let content = (self.tail + found.content).min(self.end_of_text());
+        quote(self.slice(self.tail, content), self.lazy(found))
+    }
+
+    /// Measures a line that goes up to `end`.
+    fn measure(&self, line: &mut Line, end: usize) {
         let text = self.slice(line.start, end);
         let ended = text.strip_suffix('\r').unwrap_or(text);
         let mut trimmed = ended.trim_end_matches([' ', '\t']).len();
@@ -351,8 +366,7 @@ impl Lines {
         line.trimmed = line.start + trimmed;
         line.next = end;
         line.full = line.size;
-        line.blank = ended.trim().is_empty();
-        line
+        line.blank = ended.trim_start().is_empty();
     }
 
     /// Lets go of what stands before `len` bytes of what is held.
@@ -390,8 +404,9 @@ impl Lines {
     /// The line whose ending has not come is cut at `to`: what it is was told by its beginning, which goes now.
     fn settle(&mut self, to: usize) {
         let end = self.end_of_text();
-        if let Some(rest) = self.rest.take() {
-            self.rest = Some(self.measure(rest, end));
+        if let Some(mut rest) = self.rest.take() {
+            self.measure(&mut rest, end);
+            self.rest = Some(rest);
         } else if let Some(line) = self.plain_tail() {
             self.rest = Some(line);
         } else if let Some(found) = self.scanner.look(&self.head(end), true) {

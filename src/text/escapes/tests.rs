@@ -11,6 +11,14 @@ fn text(bytes: &[u8]) -> String {
     text
 }
 
+/// The same by the parser alone, one character after the other.
+fn by_chars(text: &str) -> String {
+    let mut line = Line { in_sequence: true, ..Line::default() };
+    Parser::new().advance(&mut line, text.as_bytes());
+    line.release();
+    line.out
+}
+
 #[test]
 fn lines_end_in_a_line_feed() {
     assert_eq!(text(b"one\r\ntwo\nthree"), "one\ntwo\nthree");
@@ -173,6 +181,15 @@ proptest! {
         }
         sliced.push_str(&escapes.end());
         prop_assert_eq!(sliced, text(&bytes));
+    }
+
+    #[test]
+    fn runs_are_their_characters(bytes in pieces(), long in prop::sample::select(vec!["", "x", "日", "é", "\t", "x日"]),
+        times in 1300_usize..4200, more in pieces()) {
+        let long = long.repeat(times);
+        let said = [&*String::from_utf8_lossy(&bytes), &long, &String::from_utf8_lossy(&more)].concat();
+        prop_assert_eq!(text(said.as_bytes()), by_chars(&said));
+        prop_assert_eq!(plain(&said), by_chars(&said));
     }
 
     #[test]

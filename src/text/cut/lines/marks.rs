@@ -332,7 +332,7 @@ impl Lines {
     /// A line of this kind that begins where the last one has ended, in the middle of a line or inside code.
     pub(super) fn plain(&self, kind: Kind, content: usize, end: usize) -> Line {
         let code = matches!(kind, Kind::Code | Kind::Closer);
-        let line = Line {
+        let mut line = Line {
             kind,
             content: self.tail + content,
             mid: self.mid,
@@ -340,7 +340,8 @@ impl Lines {
             group: self.open_group.filter(|_| code),
             ..Line::new(self.tail, self.at)
         };
-        self.measure(line, end)
+        self.measure(&mut line, end);
+        line
     }
 
     /// What is said again of the code that a mark opens at `start`.

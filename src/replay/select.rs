@@ -1,29 +1,27 @@
-//! Which events of a recording are wanted: where it begins, where it ends, and what of that range is kept. No clock, no IO.
+//! Selection of events: range and filters. Pure.
 
 use std::time::Duration;
 
 use crate::codec::Fields;
 use crate::event::{Event, Type};
+use crate::text::glob::glob;
 use crate::time::Time;
 
-/// What is asked for. Everything, unless it is said.
+/// Selection criteria; by default everything.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Only this stream, and what belongs to none.
+    /// One stream, and events without a stream.
     pub stream: Option<String>,
-    /// Only this turn of any stream.
+    /// One turn of any stream.
     pub turn: Option<u64>,
-    /// Only these types.
     pub only: Option<Types>,
-    /// Where it begins.
+    /// Start of the range.
     pub from: From,
-    /// The last moment; what comes after the first event behind it is not read.
+    /// End of the range; the first later event ends reading.
     pub until: Option<Moment>,
 }
 
 impl Options {
-    /// True if everything is wanted.
-    #[must_use]
     pub fn is_all(&self) -> bool {
         self.from == From::Start && self.until.is_none() && self.keeps_all()
     }
@@ -33,30 +31,27 @@ impl Options {
     }
 }
 
-/// Where it begins.
+/// Start of the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum From {
-    /// With the first event.
     #[default]
     Start,
-    /// With the turn that holds the event of this number, in the wanted stream or the first one there is.
+    /// The turn that contains the event of this number, in the selected or the first stream.
     Seq(u64),
-    /// With the first event at or after this moment.
+    /// The first event at or after this moment.
     Since(Moment),
 }
 
-/// A moment of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// By the events' `ts`.
+    /// By `ts`.
     At(Time),
-    /// So long after the first event's `ts`.
+    /// Relative to the first event's `ts`.
     After(Duration),
 }
 
 impl Moment {
-    /// The moment as a time, given that of the first event.
-    #[must_use]
+    /// Resolves the moment against the first event's time.
     pub fn time(self, first: Time) -> Time {
         match self {
             Moment::At(time) => time,
@@ -65,17 +60,16 @@ impl Moment {
     }
 }
 
-/// Patterns of event types: `*` stands for any characters, `?` for one.
+/// Patterns of event types (globs).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Types {
     patterns: Vec<String>,
-    /// True if each of the nine matches, in the order of [`Type::NAMES`].
+    /// Matches of the known types, in the order of [`Type::NAMES`].
     known: [bool; Type::NAMES.len()],
 }
 
 impl Types {
-    /// Patterns separated by commas; `None` if one of them can be no type's name.
-    #[must_use]
+    /// Parses comma-separated patterns; `None` if one cannot match any name.
     pub fn parse(list: &str) -> Option<Self> {
         let patterns: Vec<String> = list.split(',').map(|p| p.trim().to_owned()).collect();
         let name = |c: char| c.is_ascii_alphanumeric() || "_-.*?".contains(c);
@@ -86,12 +80,11 @@ impl Types {
         Some(Self { patterns, known })
     }
 
-    /// True if a pattern matches a type of this version.
     fn is_known(pattern: &str) -> bool {
         Type::NAMES.iter().any(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()))
     }
 
-    /// As [`Types::matches`]; notes which patterns have matched, as far as they match no type of this version.
+    /// As [`Types::matches`]; records the patterns that matched an unknown type.
     fn meets(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
         let matches = self.matches(event);
         if matches && event.kind == Type::Other {
@@ -105,8 +98,6 @@ impl Types {
         matches
     }
 
-    /// True if the event's type matches one of them.
-    #[must_use]
     pub fn matches(&self, event: &Event<'_>) -> bool {
         if event.kind == Type::Other {
             return other_name(event.line).is_some_and(|name| any(&self.patterns, &name));
@@ -120,89 +111,58 @@ fn any(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
 }
 
-/// The name of a type that this version does not know.
+/// Name of a type unknown to this version.
 fn other_name(line: &str) -> Option<String> {
     Some(Fields::parse(line).ok()?.text("type")?.into_owned())
 }
 
-/// True if a name matches a pattern. It goes back to the last `*` alone, so its time is the product of both lengths.
-pub(crate) fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || name.get(n) == Some(c) => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    n = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == b'*')
-}
-
-/// Where an event lies.
+/// Position of an event relative to the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelectPlace {
-    /// In front of what is wanted.
+    /// Before the range.
     Before,
-    /// In front of it as far as can be told; it may turn out to belong to the turn with which it begins.
+    /// Perhaps before it: the event may belong to the turn with which the range begins.
     Perhaps {
-        /// True if a turn begins with it: what has been kept for an earlier one is not wanted.
+        /// True if a new turn begins: an earlier kept one is dropped.
         anew: bool,
     },
-    /// It is what decides: what was kept as [`SelectPlace::Perhaps`] is wanted if `kept`.
+    /// Start of the range, including the kept turn if `kept`.
     Begins {
-        /// True if it is in the turn for which something was kept.
         kept: bool,
     },
-    /// In it.
     Within,
-    /// Behind it: nothing that follows is wanted.
+    /// Behind it.
     Behind,
 }
 
-/// Goes through a recording.
+/// Selection in progress.
 #[derive(Debug)]
 pub struct Select {
     options: Options,
     begun: bool,
     first: Option<Time>,
-    /// The stream whose numbers count.
+    /// Stream of [`From::Seq`].
     counted: Option<String>,
-    /// The turn that may be the one.
+    /// Turn that is kept.
     turn: Option<u64>,
     met: Met,
 }
 
-/// What has come of what was asked for by name.
+/// Criteria that have matched.
 #[derive(Debug, Default)]
 struct Met {
-    /// The first streams there are, for whoever mistyped one.
+    /// First streams, to report a mistyped one.
     streams: Vec<String>,
     stream: bool,
     turn: bool,
-    /// By the place of the pattern.
+    /// By index of the pattern.
     types: Vec<bool>,
 }
 
-/// How many streams are listed where the wanted one is missing.
 const LISTED: usize = 5;
 
 impl Select {
-    /// Goes through a recording from its beginning.
-    #[must_use]
+    /// Selection in progress.
     pub fn new(options: Options) -> Self {
         Self {
             begun: options.from == From::Start,
@@ -214,37 +174,32 @@ impl Select {
         }
     }
 
-    /// What is asked for.
-    #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// True if what comes next is wanted, as far as its place goes.
-    #[must_use]
+    /// True within the range.
     pub fn begun(&self) -> bool {
         self.begun
     }
 
-    /// True if something is kept because it may be wanted.
-    #[must_use]
+    /// True while a turn is kept.
     pub fn undecided(&self) -> bool {
         !self.begun && self.turn.is_some()
     }
 
-    /// The reader has gone straight to the beginning of what is wanted, or, if not yet `begun`, to a place not far in front
-    /// of it. `first` is the time of the first event of all.
+    /// Records a seek to the start of the range or near it; `first` is the time of the first event.
     pub fn jump(&mut self, begun: Jump, first: Option<Time>) {
         self.begun |= begun == Jump::There;
         self.first = self.first.or(first);
     }
 
-    /// What has been kept was too much to keep: it begins with the number itself.
+    /// Drops the kept turn: the range begins with the number itself.
     pub fn forget_turn(&mut self) {
         self.turn = None;
     }
 
-    /// Where the next event lies. Every event of the recording must be asked about, in order.
+    /// Classifies the next event. Called for every event, in order.
     pub fn place(&mut self, event: &Event<'_>) -> SelectPlace {
         if self.begun && self.options.until.is_none() {
             return SelectPlace::Within;
@@ -295,12 +250,12 @@ impl Select {
         if self.turn.is_some() { SelectPlace::Perhaps { anew: true } } else { SelectPlace::Before }
     }
 
-    /// What does not count lies where its neighbours lie.
+    /// Events of other streams share the position of their neighbours.
     fn bystander(&self) -> SelectPlace {
         if self.turn.is_some() { SelectPlace::Perhaps { anew: false } } else { SelectPlace::Before }
     }
 
-    /// True if an event of the range is wanted. What belongs to no stream belongs to every stream and turn.
+    /// True if an event of the range is selected. Events without a stream belong to every stream and turn.
     pub fn keeps(&mut self, event: &Event<'_>) -> bool {
         let Self { options, met, .. } = self;
         if options.keeps_all() {
@@ -326,8 +281,7 @@ impl Select {
         options.only.as_ref().is_none_or(|only| only.meets(event, &mut met.types))
     }
 
-    /// What was asked for and did not come, for a person.
-    #[must_use]
+    /// Messages about criteria without a match.
     pub fn missing(&self) -> Vec<String> {
         let Self { options, met, .. } = self;
         if !self.begun {
@@ -357,12 +311,12 @@ impl Select {
     }
 }
 
-/// How far a jump went.
+/// Result of a seek.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jump {
-    /// To a place in front of what is wanted.
+    /// Before the range.
     Near,
-    /// To its beginning.
+    /// At its start.
     There,
 }
 

@@ -1,65 +1,63 @@
-//! When a recorded event is due again: recorded times become gaps, gaps become deadlines. It looks at no clock.
+//! Pacing: recorded times become gaps, gaps become deadlines.
 //!
-//! Deadlines follow each other, not the moments at which events have left: being late once moves nothing behind it.
+//! Deadlines follow each other, not the actual times of release: one delay moves nothing behind it.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::time::Time;
 
-/// A recording whose times go back by more than this has begun anew; less is the disorder of merged streams.
+/// Step back in time that starts a recording anew; less is the disorder of merged streams.
 const ANEW: Duration = Duration::from_secs(60);
 
-/// A stream that begins more than this behind everything else was recorded at another time: it begins at once.
+/// Distance at which a stream was recorded at another time and starts at once.
 const APART: Duration = Duration::from_secs(3600);
 
-/// How many streams have a time of their own; those beyond are placed by the latest event.
+/// Streams with a time of their own; others follow the latest event.
 const MAX_STREAMS: usize = 10_000;
 
-/// How fast a key press makes it at most, and how slow: 1/64.
+/// Largest factor by keys; 1/64 is the smallest.
 const FASTEST: f64 = 64.0;
 
-/// What lies between two events of a recording.
+/// Recorded time before an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// Nothing was before it: the schedule begins with it.
+    /// Start of the schedule.
     Start,
-    /// So much recorded time.
     After(Duration),
-    /// It belongs to what was before it and goes with it.
+    /// Released with its predecessor.
     Joined,
 }
 
-/// Recorded times to gaps. Each stream has a time of its own: what was recorded on different days and merged is played side by
-/// side.
+/// Computes gaps. Each stream has its own time: streams recorded on different days and merged are played side by side.
 #[derive(Debug, Default)]
 pub struct Gaps {
     streams: HashMap<String, StreamPace>,
-    /// The latest event by its recorded time, of the stream that began last: where a stream that begins now belongs.
+    /// Latest event of the stream that began last, to place a new stream.
     latest: Option<StreamPace>,
-    /// How far the schedule is, in microseconds from its start.
+    /// Microseconds from the start of the schedule.
     at: i128,
     begun: bool,
 }
 
-/// Where a stream is.
+/// Position of a stream.
 #[derive(Debug, Clone, Copy)]
 struct StreamPace {
-    /// The recorded time of what was last played of it.
+    /// Recorded time of its last event.
     last: Time,
-    /// The latest recorded time of it.
+    /// Latest recorded time.
     most: Time,
-    /// Where in the schedule that is.
+    /// Position in the schedule.
     at: i128,
 }
 
 impl Gaps {
-    /// Another recording begins: what it says first is due at once.
+    /// Starts another recording, whose first event is due at once.
     pub fn restart(&mut self) {
         *self = Self::default();
     }
 
-    /// The gap in front of what was recorded of a stream at `ts`; without a time it comes with what was before it.
+    /// Gap before an event of a stream at `ts`; without a time it joins its predecessor.
     pub fn before(&mut self, stream: &str, ts: Option<Time>) -> Gap {
         let first = !std::mem::replace(&mut self.begun, true);
         let before = self.at;
@@ -74,7 +72,7 @@ impl Gaps {
         Gap::After(Duration::from_micros(gap))
     }
 
-    /// Where in the schedule it belongs.
+    /// Position in the schedule.
     fn place(&mut self, stream: &str, ts: Time) -> i128 {
         let pace = match self.streams.get(stream) {
             Some(pace) => pace.then(ts),
@@ -102,20 +100,20 @@ impl Gaps {
 }
 
 impl StreamPace {
-    /// The stream goes on at `ts`.
+    /// Advances the stream to `ts`.
     fn then(self, ts: Time) -> Self {
         let gap = match () {
             () if ts >= self.most => ts.since(self.most),
             () if ts >= self.last && self.last < self.most => ts.since(self.last),
             () if self.last.since(ts) > ANEW => Duration::ZERO,
-            // Disorder: it counts for nothing.
+            // Disorder is ignored.
             () => return self,
         };
         let at = self.at + i128::try_from(gap.as_micros()).unwrap_or(i128::MAX / 2);
         Self { last: ts, most: self.most.max(ts), at }
     }
 
-    /// True if a stream that begins at `ts` can belong to the same recording.
+    /// True if a new stream at `ts` can belong to the same recording.
     fn is_near(self, ts: Time) -> bool {
         if ts >= self.most { ts.since(self.most) <= APART } else { self.most.since(ts) <= ANEW }
     }
@@ -125,21 +123,20 @@ fn micros(time: Time) -> i128 {
     time.as_micros().into()
 }
 
-/// Gaps to deadlines.
+/// Computes deadlines.
 #[derive(Debug, Clone)]
 pub struct Pace {
     speed: f64,
     max_gap: Option<Duration>,
     start: Time,
-    /// When the last event was due, counted from `start`; finer than [`Time`], so that rounding adds up to nothing.
+    /// Last deadline, counted from `start`; finer than [`Time`], so that rounding does not add up.
     planned: Duration,
-    /// How much recorded time of the present gap had passed by then.
+    /// Recorded time of the current gap that has passed.
     done: Duration,
 }
 
 impl Pace {
-    /// `speed` times as fast as recorded, and no pause longer than `max_gap` on our clock.
-    #[must_use]
+    /// `speed` times as fast as recorded, and no pause longer than `max_gap`.
     pub fn new(speed: f64, max_gap: Option<Duration>) -> Self {
         Self {
             speed,
@@ -150,14 +147,11 @@ impl Pace {
         }
     }
 
-    /// How many times as fast as recorded.
-    #[must_use]
     pub fn speed(&self) -> f64 {
         self.speed
     }
 
-    /// When the next event is due; `None` if that is at once.
-    #[must_use]
+    /// Deadline of the next event; `None` for at once.
     pub fn due(&self, gap: Gap) -> Option<Time> {
         match gap {
             Gap::Start | Gap::Joined => None,
@@ -165,7 +159,7 @@ impl Pace {
         }
     }
 
-    /// The event has left as it was due, or at `now` if the schedule begins with it.
+    /// Records a release on time; at `now` if the schedule begins with it.
     pub fn pass(&mut self, now: Time, gap: Gap) {
         match gap {
             Gap::Start => self.restart(now),
@@ -177,15 +171,14 @@ impl Pace {
         }
     }
 
-    /// The schedule goes on from `now`: there was a halt, or an event left before its time.
+    /// Restarts the schedule at `now`, after a halt or an early release.
     pub fn restart(&mut self, now: Time) {
         self.start = now;
         self.planned = Duration::ZERO;
         self.done = Duration::ZERO;
     }
 
-    /// From `now` on it is `factor` times as fast as it was, within 1/64 and 64; of the present gap, what has passed has
-    /// passed.
+    /// Multiplies the speed, within 1/64 and 64; the passed part of the current gap stays passed.
     pub fn scale(&mut self, now: Time, factor: f64) {
         let passed = now.since(self.start + self.planned);
         self.done += times(passed, self.speed);
@@ -201,7 +194,7 @@ impl Pace {
     }
 }
 
-/// A duration times a factor, as far as there is such a duration.
+/// Saturating product.
 fn times(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
