@@ -13,12 +13,11 @@ mod tests;
 use std::time::Duration;
 
 use crate::backoff::{Backoff, MAX_ASKED};
-pub use entry::{Entry, Kind, content};
+pub use entry::{Entry, content};
 pub use plan::{PlanVerdict, Planner, Stored};
 pub use queue::{Change, DeliveryOutcome, Held, Item, ProbeAnswer, SinkQueue, Step};
 pub use row::{Row, RowHead};
 
-/// State of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// To be sent; nothing of it has left.
@@ -54,7 +53,6 @@ impl State {
     }
 }
 
-/// Remark on a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mark {
     #[default]
@@ -86,14 +84,12 @@ fn named<T: Copy>(names: &[(T, &'static str)], text: &str) -> Option<T> {
     names.iter().find(|(_, n)| *n == text).map(|(v, _)| *v)
 }
 
-/// Way to settle a delivery in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ability {
     /// The sink recognises the id for this long, so a resend is harmless; [`Duration::MAX`] for ever.
     Idempotent(Duration),
     /// The sink or a command can be probed: a file is read back, `--reconcile` answers.
     Probed,
-    /// No way.
     Blind,
 }
 
@@ -109,14 +105,12 @@ pub enum InDoubt {
     Skip,
 }
 
-/// Delivery options of one sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub ability: Ability,
     pub in_doubt: InDoubt,
     /// Deliveries under way at once, at least 1.
     pub batch: usize,
-    /// Age past which a delivery is not sent.
     pub max_age: Option<Duration>,
     /// Least time between two deliveries; with any they go one by one.
     pub pace: Duration,
@@ -128,7 +122,6 @@ impl Options {
     pub const TRIES: u32 = 5;
     pub const BATCH: usize = 64;
 
-    /// Defaults for a sink of this ability.
     pub fn new(ability: Ability) -> Self {
         let batch = if ability == Ability::Blind { 1 } else { Self::BATCH };
         Self {
@@ -146,7 +139,6 @@ impl Options {
     }
 }
 
-/// Backoff of a delivery.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
 /// Backoff of a sink that cannot be reached or asks for a pause.

@@ -43,6 +43,11 @@
 //! assert!(merged.contains(r#""text":"Hello, world""#));
 //! ```
 
+#![cfg_attr(
+    not(all(feature = "http", feature = "ledger")),
+    expect(dead_code, reason = "some of what a left-out feature uses is compiled without it, too")
+)]
+
 pub mod adapter;
 pub mod codec;
 pub mod event;

@@ -17,7 +17,6 @@ pub use limits::{DRAIN_MOST, Limits};
 /// Signals within this time of the first count as one stop, and so does a reader that closes beside a signal.
 pub const ONE_STOP: Duration = Duration::from_secs(1);
 
-/// A step of the escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EscalationStep {
     /// Interrupt of the runtime's protocol: the turn ends and the agent may continue.
@@ -30,7 +29,6 @@ pub enum EscalationStep {
     Tree,
 }
 
-/// Origin of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// A signal to spile. It is passed on first; one after [`ONE_STOP`] kills the tree.
@@ -41,7 +39,6 @@ pub enum Stop {
     ReaderGone,
 }
 
-/// Options of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cancel {
     /// True if the runtime has an interrupt: then that is the first step, and a turn that it ends ends the escalation.
@@ -50,10 +47,8 @@ pub struct Cancel {
     pub within: Option<Duration>,
 }
 
-/// Phase of the agent as its adapter has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No turn yet.
     Starting,
     InTurn,
     /// A turn is over; another may follow.
@@ -62,7 +57,6 @@ pub enum Phase {
     Done,
 }
 
-/// State of the adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
     pub phase: Phase,
@@ -73,7 +67,6 @@ pub struct View {
     pub behind: Option<Time>,
 }
 
-/// Action of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Escalation(EscalationStep),
@@ -88,7 +81,8 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Lifecycle {
     limits: Limits,
-    has_terminal: bool,
+    /// True if the agent has a terminal of ours: ^C is typed before an interrupt is sent.
+    pub has_terminal: bool,
     spawned: Time,
     first_output: Option<Time>,
     last_output: Time,
@@ -96,27 +90,26 @@ pub struct Lifecycle {
     done_since: Option<Time>,
     held: bool,
     escalation: Option<Escalation>,
-    killed: bool,
+    /// True if a step has ended the agent.
+    pub killed: bool,
     exited: Option<Time>,
     /// Start of the drain: the exit, or a later resumption of reading.
     drain_from: Time,
     pipes_open: bool,
-    finished: bool,
+    /// True once [`Action::Finish`] was given.
+    pub finished: bool,
     actions: VecDeque<Action>,
 }
 
-/// An escalation in progress.
 #[derive(Debug)]
 struct Escalation {
     rest: VecDeque<EscalationStep>,
     next: Time,
-    /// Time between two steps.
     step: Duration,
     /// Set while only the runtime's interrupt was sent: turns ended before it.
     interrupted: Option<u64>,
     /// Start of the escalation, or of a signal.
     asked: Time,
-    /// True if a signal requested it.
     signalled: bool,
 }
 
@@ -142,17 +135,11 @@ impl Lifecycle {
         }
     }
 
-    /// The agent has a terminal of ours: ^C is typed before an interrupt is sent.
-    pub fn at_terminal(&mut self) {
-        self.has_terminal = true;
-    }
-
     pub fn output(&mut self, now: Time) {
         self.first_output.get_or_insert(now);
         self.last_output = now;
     }
 
-    /// Updates the adapter's state.
     pub fn seen(&mut self, now: Time, view: View) {
         let at = view.behind.unwrap_or(now);
         self.done_since = match view.phase {
@@ -196,7 +183,6 @@ impl Lifecycle {
         self.tick(now);
     }
 
-    /// Requests a stop.
     pub fn stop(&mut self, now: Time, stop: Stop) {
         if self.exited.is_some() {
             return;
@@ -271,23 +257,12 @@ impl Lifecycle {
         self.view.phase == Phase::Between && self.exited.is_none()
     }
 
-    /// Time since the last output.
     pub fn idle(&self, now: Time) -> Duration {
         now.since(self.last_output)
     }
 
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
-    }
-
-    /// True if a step has ended the agent.
-    pub fn killed(&self) -> bool {
-        self.killed
-    }
-
-    /// True once [`Action::Finish`] was given.
-    pub fn finished(&self) -> bool {
-        self.finished
     }
 
     fn start_escalation(&mut self, now: Time, first: i32) {
@@ -324,7 +299,6 @@ impl Lifecycle {
 }
 
 impl Escalation {
-    /// Handles a repeated stop.
     fn again(&mut self, now: Time, stop: Stop) {
         let one_wish = now < self.asked + ONE_STOP;
         match stop {
@@ -342,7 +316,6 @@ impl Escalation {
     }
 }
 
-/// Steps from the signal `first` on.
 fn ladder(first: i32) -> VecDeque<EscalationStep> {
     let mut steps = VecDeque::new();
     if first != SIGKILL {

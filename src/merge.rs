@@ -20,11 +20,9 @@ use streams::Streams;
 /// Refusals (of a source and a stream) that are reported.
 const MAX_REFUSALS: usize = 100;
 
-/// An input.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub name: String,
-    /// Label for its events.
     pub label: Option<String>,
 }
 
@@ -76,9 +74,7 @@ impl Merge {
     /// Takes bytes of a source, by its index.
     pub fn on_bytes(&mut self, now: Time, source: usize, bytes: &[u8], io: &mut Io) {
         let Self { inputs, common } = self;
-        let Some(input) = inputs.get_mut(source) else {
-            return;
-        };
+        let Some(input) = inputs.get_mut(source) else { return };
         let from = From { number: source, label: input.label.as_ref() };
         input.lines.feed(bytes, |piece| common.piece(now, from, piece, io));
     }
@@ -108,9 +104,7 @@ impl Merge {
 
     fn close(&mut self, now: Time, source: usize, io: &mut Io) {
         let Self { inputs, common } = self;
-        let Some(input) = inputs.get_mut(source).filter(|input| input.live) else {
-            return;
-        };
+        let Some(input) = inputs.get_mut(source).filter(|input| input.live) else { return };
         input.live = false;
         let from = From { number: source, label: input.label.as_ref() };
         input.lines.end(|piece| common.piece(now, from, piece, io));
@@ -125,7 +119,6 @@ impl Merge {
         self.common.holder
     }
 
-    /// Worst exit status of streams and sources.
     pub fn exit(&self) -> Exit {
         let Common { streams, warnings, strict, trouble, .. } = &self.common;
         let exit = streams.exit().or(*trouble);
@@ -223,7 +216,6 @@ impl Common {
     }
 }
 
-/// Replaces a malformed line by a diagnostic.
 fn diagnostic(from: From<'_>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
     let envelope = Envelope {
         v: VERSION,

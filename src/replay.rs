@@ -22,37 +22,19 @@ use select::Jump;
 /// Largest part of a turn kept in memory until it is known to be selected: 64 MiB.
 pub const MAX_KEPT: usize = 64 << 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    AtOnce,
-    /// Each at its place in time.
-    Paced,
-}
-
-/// Treatment of `ts`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    Recorded,
-    /// Replaced by the time at which the event leaves.
-    Now,
-}
-
 #[derive(Debug, Clone)]
 pub struct Options {
     pub select: select::Options,
-    pub mode: Mode,
-    /// Treatment of `ts`.
-    pub stamp: Stamp,
-    /// True if progress is shown.
+    /// True if events leave at their places in time, not at once.
+    pub paced: bool,
+    /// True if `ts` becomes the time at which the event leaves.
+    pub restamp: bool,
     pub watched: bool,
     pub reading: Reading,
 }
 
-/// Start of a source.
 pub struct Begin {
-    /// Name in messages.
     pub name: String,
-    /// Offset of its first byte.
     pub offset: u64,
     /// Counts the lines before the offset, if a line must be named.
     pub lines_before: Box<dyn Fn() -> u64>,
@@ -64,7 +46,6 @@ impl Begin {
     }
 }
 
-/// One or more recordings in sequence.
 pub struct Replay {
     lines: Lines,
     max_line: usize,
@@ -115,12 +96,10 @@ impl Replay {
         self.player.done
     }
 
-    /// True if the selection has begun.
     pub fn has_begun(&self) -> bool {
         self.player.select.begun()
     }
 
-    /// Records the exit of a replayed agent.
     pub fn end(&mut self, exit: Exit) {
         self.player.exit = self.player.exit.or(exit);
     }

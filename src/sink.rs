@@ -28,7 +28,6 @@ use crate::event::{Event, Type, event_id, part_id};
 pub struct Delivery<'a> {
     /// Delivery id, the same on every run ([`delivery_id`]). Without one it is delivered at most once.
     pub id: Option<&'a str>,
-    /// Its stream; empty where unknown.
     pub stream: &'a str,
     /// One line without its line feed; with [`Form::Bulk`] lines as they came, line feeds included, from line end to
     /// line end (except an overlong line and the input's last).
@@ -36,7 +35,6 @@ pub struct Delivery<'a> {
     pub form: Form,
 }
 
-/// Form of a delivery's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One event, without its line feed.
@@ -47,24 +45,20 @@ pub enum Form {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// Arrived; never sent again.
-    Sent {
-        /// Receipt of the sink (a message id, a `Location`).
-        receipt: Option<String>,
-    },
+    /// Arrived; never sent again. With the receipt of the sink (a message id, a `Location`).
+    Sent(Option<String>),
     /// Certainly not arrived, and the next try may succeed: a full disk, no connection, a rate limit. Retried with or
     /// without an id.
-    Retry { wait: Wait, why: String },
+    Retry(Wait, String),
     /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
-    Failed { why: String },
+    Failed(String),
     /// In doubt: no answer, or an ambiguous one (a 5xx, a process killed by a signal). Retried only at a sink that is
     /// [`Needs::idempotent`] and with an id; else `--in-doubt` decides.
-    Unknown { wait: Wait, why: String },
+    Unknown(Wait, String),
     /// The sink has ended: neither this delivery, which has not arrived, nor any other will be accepted.
-    Gone { gone: Gone, why: String },
+    Gone(Gone, String),
 }
 
-/// Cause of a sink's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
     /// Its reader has closed the pipe, as `head` does: no failure by the default of `--output-error`.
@@ -72,7 +66,6 @@ pub enum Gone {
     Broken,
 }
 
-/// Requirements of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Accepted form; with [`Form::Bulk`] both, so that lines need not be parsed.
@@ -85,8 +78,9 @@ pub struct Needs {
 
 /// A destination of deliveries. Driven by one thread, which it may block.
 pub trait Sink: Send {
-    /// Requirements; constant.
-    fn needs(&self) -> Needs;
+    fn needs(&self) -> Needs {
+        Needs { form: Form::Event, batch: 1, idempotent: false }
+    }
 
     /// True if it is as fast as a disk: then a short wait is better than a spill to that disk.
     fn is_prompt(&self) -> bool {
@@ -132,7 +126,7 @@ fn one_by_one(
     let mut outcomes = Vec::new();
     for delivery in batch {
         let outcome = deliver(delivery);
-        let go_on = matches!(outcome, SendOutcome::Sent { .. } | SendOutcome::Failed { .. });
+        let go_on = matches!(outcome, SendOutcome::Sent(..) | SendOutcome::Failed(..));
         outcomes.push(outcome);
         if !go_on {
             break;

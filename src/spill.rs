@@ -13,7 +13,6 @@ use rustix::fs::{Mode, OFlags};
 pub(crate) struct SpillFile(File);
 
 impl SpillFile {
-    /// Creates the file in the folder for temporary files.
     pub(crate) fn create() -> io::Result<Self> {
         let folder = std::env::temp_dir();
         let mode = Mode::RUSR | Mode::WUSR;

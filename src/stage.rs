@@ -9,7 +9,6 @@ use crate::filter::Chain;
 use crate::term::quoted;
 use crate::time::Time;
 
-/// Output of a stage.
 #[derive(Debug, Default)]
 pub struct Io {
     pub out: Vec<u8>,
@@ -17,13 +16,11 @@ pub struct Io {
 }
 
 impl Io {
-    /// Adds `spile: TEXT` to stderr.
     pub fn warn(&mut self, text: impl Display) {
         self.err.extend_from_slice(format!("spile: {text}\n").as_bytes());
     }
 }
 
-/// A command between stdin and stdout.
 pub trait Stage {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io);
 
@@ -61,10 +58,8 @@ pub trait Stage {
     }
 }
 
-/// Source of a filter's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clock {
-    /// Wall clock.
     #[default]
     Wall,
     /// The events' own `ts`: the output is a pure function of the input.
@@ -85,13 +80,11 @@ impl Default for Reading {
     }
 }
 
-/// Name of stdin among the inputs.
 pub(crate) const STDIN: &str = "<stdin>";
 
 /// Warnings printed before the rest is only counted.
 const MAX_WARNINGS: u64 = 10;
 
-/// Warning about an overlong line.
 pub(crate) const TOO_LONG: &str = "line too long to look at, passed as it is (see --max-line)";
 
 /// Counts malformed input and prints a limited number of warnings.

@@ -135,9 +135,16 @@ fn outcome(status: Option<&str>, failed: bool) -> &'static str {
 impl Runtime for Codex {
     fn on_text(&mut self, _: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         let item = items::read(text).filter(|_| codec::replace_lone_surrogates(text).is_none());
-        if !item.is_some_and(|(type_, item)| self.item(&type_, &item, emit)) {
-            self.value(serde_json::from_str(text)?, emit);
+        if let Some((fields, item)) = item
+            && self.item(&fields.text("type").unwrap_or_default(), &item, emit)
+        {
+            let keys = emit.fields.as_ref().map(|(keys, _)| *keys);
+            if keys.is_some_and(|keys| keys.odd_among(&fields) || keys.odd_among(&item)) {
+                emit.keep_unknown(text);
+            }
+            return Ok(());
         }
+        self.value(serde_json::from_str(text)?, emit);
         emit.keep_unknown(text);
         Ok(())
     }

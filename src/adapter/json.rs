@@ -133,11 +133,9 @@ pub fn tool_kind(name: &str) -> &'static str {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
             rank = rank.min(std::mem::take(&mut word).rank());
         }
-        for small in c.to_lowercase() {
-            whole.push(small);
-            if c.is_alphanumeric() {
-                word.push(small);
-            }
+        whole.push(c);
+        if c.is_alphanumeric() {
+            word.push(c);
         }
         lower = c.is_lowercase();
     }
@@ -154,7 +152,7 @@ struct Word {
 impl Word {
     fn push(&mut self, c: char) {
         if let Some(byte) = self.bytes.get_mut(self.len) {
-            *byte = u8::try_from(c).unwrap_or(b'?');
+            *byte = u8::try_from(c.to_ascii_lowercase()).unwrap_or(b'?');
         }
         self.len += 1;
     }

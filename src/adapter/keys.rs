@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
 
-use crate::codec::{self, Cursor};
+use crate::codec::{self, Cursor, Fields};
 
 /// Limit of remembered fields, so that one that every message repeats is kept once; past that all are forgotten.
 const MAX_KEPT: usize = 4096;
@@ -82,6 +82,17 @@ impl Keys {
             Cursor::read(message, |at| self.walk(at, &mut String::new(), &mut found));
         }
         found
+    }
+
+    /// True if it may be that one of these fields is unknown, or has an unknown key in it.
+    pub fn odd_among(&self, fields: &Fields<'_>) -> bool {
+        fields.0.iter().any(|(key, raw)| match self.meaning(key) {
+            Meaning::Unknown => !is_empty(raw),
+            Meaning::Known if raw.starts_with(['{', '[']) => {
+                Cursor::read(raw, |at| self.odd(at)).unwrap_or(true)
+            }
+            _ => false,
+        })
     }
 
     fn walk<'a>(

@@ -10,10 +10,10 @@ use clap::ValueHint;
 use super::common::{self, ReadingArgs};
 use super::usage;
 use crate::exit::Exit;
+use crate::replay::Options;
 use crate::replay::pace::Pace;
 use crate::replay::select::{self, Moment, Types};
-use crate::replay::{Mode, Options, Stamp};
-use crate::run::replay::{Follow, Hand, Plan, Source};
+use crate::run::replay::{Follow, Plan, Source};
 use crate::run::{self, Waiting};
 use crate::sink::access::{Access, Header};
 use crate::sink::masked;
@@ -159,7 +159,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         pace: Pace::new(args.speed, args.max_gap),
         follow: if args.follow { Follow::Growing } else { Follow::ToTheEnd },
         idle: args.idle,
-        hand: if args.step { Hand::Keys } else { Hand::Recorded },
+        step: args.step,
         options: options(args),
     };
     run::replay::replay(plan)
@@ -179,8 +179,8 @@ fn options(args: Args) -> Options {
             from,
             until: args.until,
         },
-        mode: if args.instant { Mode::AtOnce } else { Mode::Paced },
-        stamp: if args.restamp { Stamp::Now } else { Stamp::Recorded },
+        paced: !args.instant,
+        restamp: args.restamp,
         watched: false,
         reading: args.reading.reading(),
     }

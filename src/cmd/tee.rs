@@ -11,7 +11,7 @@ use super::common::{ReadingArgs, duration, size};
 use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
-use crate::run::tee::{self, Files, Interrupts, Named, OnError, Others, Pipes, Tee};
+use crate::run::tee::{self, Named, OnError, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Destination};
 use crate::sink::{self, Existing, Sink};
@@ -36,10 +36,10 @@ use crate::sink::{self, Existing, Sink};
 /// the end the sinks have --linger to finish; the exit status is 1 if any delivery is missing.
 ///
 /// With --ledger PATH each delivery to a file, command or HTTP sink is stored in that file before it is sent. If tee is killed
-/// at any time and started again with the same input (spile replay), it first settles the deliveries that were in flight.
-/// Delivery is at-least-once with stable ids, in order within a stream, and exactly-once at a sink that recognises an id or
-/// can be queried: a file is read back, an HTTP sink gets the same Idempotency-Key, a command has --reconcile. For any other
-/// sink --in-doubt decides. Deltas and events without a number are delivered at most once and are not in the ledger.
+/// at any time and started again with the same input (spile replay), it first settles the deliveries that were in flight. It
+/// delivers at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or
+/// can be asked. A file is read back, an HTTP sink gets the same Idempotency-Key, a command has --reconcile. For any other sink
+/// --in-doubt decides. Deltas and events without a number are delivered at most once and are not in the ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -103,13 +103,10 @@ enum Mode {
 
 impl Mode {
     fn on_error(self) -> OnError {
-        let (others, pipes) = match self {
-            Mode::Warn => (Others::GoOn, Pipes::Count),
-            Mode::WarnNopipe => (Others::GoOn, Pipes::Ignore),
-            Mode::Exit => (Others::Stop, Pipes::Count),
-            Mode::ExitNopipe => (Others::Stop, Pipes::Ignore),
-        };
-        OnError { others, pipes }
+        OnError {
+            stop: matches!(self, Mode::Exit | Mode::ExitNopipe),
+            pipes: matches!(self, Mode::Warn | Mode::Exit),
+        }
     }
 }
 
@@ -125,7 +122,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return Err(usage(format!("two sinks have the name {}: give each its own", twice[0])));
     }
     let is_file = |address: &Address| matches!(address.place, Destination::File(_));
-    let files = if addresses.iter().any(is_file) { Files::Some } else { Files::None };
+    let has_files = addresses.iter().any(is_file);
     let spool_max = args.spool_max as u64;
     let append = args.append || args.ledger.is_given();
     let existing = if append { Existing::Append } else { Existing::Truncate };
@@ -137,13 +134,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         only: address.only,
     });
     tee::tee(Tee {
-        files,
+        has_files,
         sinks: sinks.collect(),
         ledger_sinks,
         queue: SpoolLimits { memory: args.queue, file: spool_max },
         linger: args.linger,
         on_error: args.output_error.on_error(),
-        interrupts: if args.ignore_interrupts { Interrupts::Ignore } else { Interrupts::AtEnd },
+        ignore_interrupts: args.ignore_interrupts,
         reading: args.reading.reading(),
         outcome: args.exit_from_stream.then(Outcome::default),
     })

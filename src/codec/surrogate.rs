@@ -119,6 +119,7 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 /// A stand-in that never meets its other half is written as U+FFFD.
 #[must_use]
 pub fn replace_lone_surrogates(line: &str) -> Option<String> {
+    memchr::memmem::find(line.as_bytes(), b"\\u")?;
     map_lone(line, for_half)
 }
 

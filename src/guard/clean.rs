@@ -15,15 +15,37 @@ pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
         let (before, from) = rest.split_at(start);
         let (literal, after) = from.split_at(end_of(from));
         out.push_str(before);
-        let text = codec::text(literal).filter(|_| is_told(literal)).unwrap_or_default();
-        match escapes::plain(&text) {
-            Cow::Borrowed(_) => out.push_str(literal),
-            Cow::Owned(clean) => out.push_str(&codec::to_json(&clean)),
+        if !is_told(literal) {
+            out.push_str(literal);
+        } else if let Some(clean) = without_returns(literal) {
+            out.push_str(&clean);
+        } else {
+            match escapes::plain(&codec::text(literal).unwrap_or_default()) {
+                Cow::Borrowed(_) => out.push_str(literal),
+                Cow::Owned(clean) => out.push_str(&codec::to_json(&clean)),
+            }
         }
         rest = after;
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// A string whose carriage returns all stand before line feeds, without them; none if it holds more that a terminal obeys,
+/// or an escape that need not be one.
+fn without_returns(literal: &str) -> Option<String> {
+    let (mut out, mut rest) = (String::with_capacity(literal.len()), literal);
+    while let Some(at) = memchr::memchr3(b'\\', 0x7f, 0xc2, rest.as_bytes()) {
+        let (kept, after) = match &rest.as_bytes()[at..] {
+            [b'\\', b'n' | b't' | b'"' | b'\\', ..] | [0xc2, 0xa0..=0xff, ..] => (at + 2, at + 2),
+            [b'\\', b'r', b'\\', b'r' | b'n', ..] => (at, at + 2),
+            _ => return None,
+        };
+        out.push_str(&rest[..kept]);
+        rest = &rest[after..];
+    }
+    out.push_str(rest);
+    Some(out)
 }
 
 /// True if there may be a control character in it that a terminal obeys.
@@ -54,6 +76,7 @@ fn end_of(json: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_strings_of_an_output_become_text() {
@@ -70,5 +93,20 @@ mod tests {
             assert_eq!(clean_json(json), want);
         }
         assert_eq!(clean_json("\"a\u{9b}b\""), "\"ab\"");
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_as_a_terminal_leaves_them(text in "([a-zé°\u{7f}\u{80}\u{9f}\"\\\\/\t\r日\x1b]|\r\n|\n){0,30}", slashes in any::<bool>()) {
+            let mut json = codec::to_json(&text);
+            if slashes {
+                json = json.replace('/', "\\/");
+            }
+            let clean = clean_json(&json);
+            prop_assert_eq!(codec::text(&clean).unwrap(), escapes::plain(&text));
+            if clean != json {
+                prop_assert_eq!(clean, codec::to_json(&escapes::plain(&text)));
+            }
+        }
     }
 }

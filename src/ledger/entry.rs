@@ -7,15 +7,6 @@ use crate::codec::{self, Str};
 use crate::event::{Event, Type, event_id, part_id};
 use crate::time::Time;
 
-/// Class of an input line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// An event with an id, which becomes a row.
-    Entry(Box<Entry>),
-    /// A `text_delta` or an event without `seq`: at most once, never in the ledger.
-    Passing { stream: Option<String>, seq: Option<u64> },
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// `stream/turn/block/part` of a part, `stream/seq` of any other.
@@ -25,7 +16,6 @@ pub struct Entry {
     pub seq: u64,
     /// Block, number and last flag of a part.
     pub part: Option<(String, u64, bool)>,
-    /// Digest of the content.
     pub content: [u8; 32],
     pub born: Option<Time>,
 }
@@ -48,17 +38,6 @@ struct Part<'a> {
     glue: Option<Str<'a>>,
     #[serde(borrow, default)]
     lead: Option<Str<'a>>,
-}
-
-impl Kind {
-    pub fn of(event: &Event<'_>) -> Self {
-        match Entry::of(event) {
-            Some(entry) => Kind::Entry(Box::new(entry)),
-            None => {
-                Kind::Passing { stream: event.stream.as_deref().map(str::to_owned), seq: event.seq }
-            }
-        }
-    }
 }
 
 impl Entry {

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::entry::Entry;
 
-/// Stored state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stored {
     /// `seq` and digest of the first event that is neither delta nor part.
@@ -14,13 +13,10 @@ pub struct Stored {
     pub seen: u64,
 }
 
-/// Decision about an event at a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanVerdict {
     New,
-    /// Already in the ledger.
     Known,
-    /// Its stream is refused.
     Refused,
     /// Another plan of its block is stored and is sent instead; first difference of the block.
     OtherPlan,
@@ -30,7 +26,6 @@ pub enum PlanVerdict {
     Conflict,
 }
 
-/// Streams of this run.
 #[derive(Debug, Default)]
 pub struct Planner {
     streams: HashMap<String, Stream>,
@@ -50,22 +45,12 @@ struct Stream {
     before: u64,
 }
 
-/// What a look at a stream's first event has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum First {
-    /// Nothing against it.
-    Fine,
-    /// Another run has used this id.
-    OtherRun,
-}
-
 impl Planner {
     /// True if the stored state of the stream was loaded.
     pub fn knows(&self, stream: &str) -> bool {
         self.streams.contains_key(stream)
     }
 
-    /// Stored state of a stream.
     pub fn stored(&mut self, stream: &str, stored: Stored) {
         let before = stored.seen;
         self.streams.entry(stream.to_owned()).or_insert_with(|| Stream {
@@ -84,30 +69,20 @@ impl Planner {
             return false;
         }
         stream.checked = true;
-        let first = match stream.stored.first {
-            Some((seq, content)) if seq == entry.seq && content != entry.content => First::OtherRun,
-            Some(_) => First::Fine,
-            None => {
-                stream.stored.first = Some((entry.seq, entry.content));
-                First::Fine
-            }
-        };
-        stream.refused = first == First::OtherRun;
+        let (seq, content) = *stream.stored.first.get_or_insert((entry.seq, entry.content));
+        stream.refused = seq == entry.seq && content != entry.content;
         stream.refused
     }
 
     /// True if an at-most-once event may be sent, because earlier runs did not send it.
     pub fn passes(&mut self, stream: Option<&str>, seq: Option<u64>) -> bool {
-        let Some(stream) = stream else {
-            return true;
-        };
+        let Some(stream) = stream else { return true };
         let stream = self.stream(stream);
         stream.reached = stream.reached.max(seq.unwrap_or_default());
         // An event without a number belongs to the last that has one.
         !stream.refused && (stream.reached > stream.before || stream.before == 0)
     }
 
-    /// Decision about an event at a sink.
     pub fn verdict(&mut self, sink: i64, entry: &Entry, known: Option<[u8; 32]>) -> PlanVerdict {
         if self.stream(&entry.stream).refused {
             return PlanVerdict::Refused;
@@ -129,7 +104,6 @@ impl Planner {
         }
     }
 
-    /// State of a stream to store.
     pub fn to_store(&self, stream: &str) -> Option<Stored> {
         self.streams
             .get(stream)

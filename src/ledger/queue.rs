@@ -16,7 +16,6 @@ mod stream;
 
 pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
 
-/// Rows of one queue in memory.
 const WINDOW: usize = 256;
 
 /// Rows of all queues in memory, beyond [`LEAST`] each.
@@ -32,23 +31,17 @@ pub struct SinkQueue {
     options: Options,
     queues: Vec<StreamQueue>,
     names: HashMap<String, usize>,
-    /// Empty slots.
     free: Vec<usize>,
     /// Changed queues, which may need rows.
     fresh: BTreeSet<usize>,
-    /// Queues to be settled.
     loaded: BTreeSet<usize>,
-    /// Queues to be probed.
     doubtful: BTreeSet<usize>,
     /// Queues that can send, by rank.
     ready: BTreeSet<(Rank, usize)>,
     waiting: BTreeSet<(Time, usize)>,
-    /// Stopped queues.
     held: BTreeSet<usize>,
-    /// Queues of deliveries under way.
     handed: HashMap<u64, usize>,
     next_at: Time,
-    /// Failures of the sink in a row.
     failures: u32,
     dropped: u64,
 }
@@ -56,10 +49,8 @@ pub struct SinkQueue {
 /// Order of queues: fewest failures in a row first, then oldest.
 type Rank = (u32, u64, u8);
 
-/// Reason for a stopped queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// The user must decide.
     Person,
     /// Its first delivery is out of tries until the next run.
     NextRun,
@@ -139,9 +130,7 @@ impl SinkQueue {
 
     /// Drops a row whose hash failed; later rows no longer wait for it.
     pub fn forget(&mut self, position: u64) {
-        let Some(n) = self.handed.remove(&position) else {
-            return;
-        };
+        let Some(n) = self.handed.remove(&position) else { return };
         self.queues[n].rows.retain(|row| row.position != position);
         self.queues[n].begun.retain(|row| row.position != position);
         self.touch(n);
@@ -209,7 +198,6 @@ impl SinkQueue {
         change
     }
 
-    /// Records the answer to a probe.
     pub fn answered(&mut self, now: Time, position: u64, asked: ProbeAnswer) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
@@ -309,7 +297,6 @@ impl SinkQueue {
         asks
     }
 
-    /// Marks a queue as changed.
     fn touch(&mut self, n: usize) {
         match self.queues[n].place.take() {
             Some(QueuePlace::Ready(rank)) => drop(self.ready.remove(&(rank, n))),
@@ -341,14 +328,12 @@ impl SinkQueue {
     }
 }
 
-/// Set that holds a queue.
 #[derive(Debug, Clone, Copy)]
 enum QueuePlace {
     Ready(Rank),
     Waiting(Time),
 }
 
-/// Applies the policy for a delivery in doubt.
 fn doubt(policy: InDoubt, row: &mut RowHead) {
     match policy {
         InDoubt::Resend => {

@@ -5,12 +5,10 @@ use sha2::{Digest, Sha256};
 use super::{Mark, State};
 use crate::time::Time;
 
-/// A delivery in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Number in the ledger, from 1; the order of delivery within a stream.
     pub position: u64,
-    /// Address.
     pub sink: String,
     pub id: String,
     pub stream: String,
@@ -25,7 +23,6 @@ pub struct Row {
     pub line: String,
     pub state: State,
     pub mark: Mark,
-    /// Failed tries.
     pub tries: u32,
     /// Time of the event, or of its planning.
     pub born: Time,

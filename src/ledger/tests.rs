@@ -136,7 +136,7 @@ impl World {
                 }
                 Step::Send(items) => self.give(queues, items, &mut sink),
                 Step::Idle => return,
-                step => panic!("{step:?} where nobody can be asked"),
+                step => panic!("{step:?} where no probe is configured"),
             }
         }
         panic!("it does not come to an end");

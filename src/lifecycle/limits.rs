@@ -13,14 +13,11 @@ pub const DRAIN_MOST: Duration = Duration::from_secs(5);
 /// Time limits; `None` is unlimited.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Between two escalation steps.
     pub grace: Duration,
     /// Silence of the pipes after the exit before they are closed, [`DRAIN_MOST`] at most.
     pub drain: Duration,
-    /// From the result to the exit.
     pub after_result: Duration,
     pub total: Option<Duration>,
-    /// Silence on stdout and stderr.
     pub idle: Option<Duration>,
     /// From the start to the first byte, in place of `idle`.
     pub first_output: Option<Duration>,
@@ -45,29 +42,22 @@ impl Lifecycle {
     pub(super) fn check_limits(&mut self, now: Time) {
         let due = |at: Option<Time>, now: Time| at.is_some_and(|at| at <= now);
         let seen = self.view.behind.unwrap_or(now);
-        let (silent_at, code, silence) = match self.silence() {
-            Some((at, code, message)) => (Some(at), code, message),
-            None => (None, "", String::new()),
-        };
-        if due(self.total(), now) {
+        let silence = self.silence().filter(|(at, ..)| *at <= now);
+        let (code, message) = if due(self.total(), now) {
             let limit = self.limits.total.unwrap_or_default();
-            self.fail(
-                now,
-                "timeout_total",
-                format!("the run took longer than {limit:?} (--timeout)"),
-            );
-        } else if due(silent_at, now) {
-            self.fail(now, code, silence);
+            ("timeout_total", format!("the run took longer than {limit:?} (--timeout)"))
+        } else if let Some((_, code, message)) = silence {
+            (code, message)
         } else if due(self.tool_limit(), seen) {
             let limit = self.limits.tool.unwrap_or_default();
-            self.fail(
-                now,
-                "timeout_tool",
-                format!("a tool ran for longer than {limit:?} (--tool-timeout)"),
-            );
-        } else if due(self.after_result(), seen) {
-            self.start_escalation(now, SIGINT);
-        }
+            ("timeout_tool", format!("a tool ran for longer than {limit:?} (--tool-timeout)"))
+        } else {
+            if due(self.after_result(), seen) {
+                self.start_escalation(now, SIGINT);
+            }
+            return;
+        };
+        self.fail(now, code, message);
     }
 
     pub(super) fn total(&self) -> Option<Time> {
@@ -100,7 +90,6 @@ impl Lifecycle {
         Some(self.done_since? + self.limits.after_result)
     }
 
-    /// End of the drain.
     pub(super) fn drained_at(&self) -> Time {
         if !self.pipes_open {
             return self.drain_from;

@@ -84,7 +84,7 @@ fn limits() -> Limits {
 fn it_exits_and_its_pipes_close() {
     let mut life = Life::new(limits());
     life.then(10, Lifecycle::output).then(20, Lifecycle::exited).then(21, Lifecycle::pipes_closed);
-    assert!(!life.life.killed());
+    assert!(!life.life.killed);
     life.said("21:finish");
     let mut life = Life::new(limits());
     life.then(5, Lifecycle::pipes_closed).then(9000, Lifecycle::exited).said("9000:finish");
@@ -118,7 +118,7 @@ fn a_signal_starts_the_ladder_at_itself() {
     ] {
         let mut life = Life::new(limits());
         life.then(10, |life, now| life.stop(now, Stop::Signal(signal))).said(want);
-        assert!(life.life.killed());
+        assert!(life.life.killed);
     }
 }
 
@@ -130,7 +130,7 @@ fn at_a_terminal_an_interrupt_is_typed_first() {
         (Stop::Signal(SIGTERM), "10:SIGTERM 5010:tree"),
     ] {
         let mut life = Life::new(limits());
-        life.life.at_terminal();
+        life.life.has_terminal = true;
         life.then(10, |life, now| life.stop(now, stop)).said(want);
     }
 }
@@ -312,7 +312,7 @@ fn an_interrupt_that_ends_the_turn_is_the_end_of_the_climb() {
         .then(10, interrupt)
         .then(20, |life, now| ended(life, now, 1, Phase::Between));
     assert_eq!(life.life.deadline(), None);
-    assert!(!life.life.killed());
+    assert!(!life.life.killed);
     life.then(30, |life, now| ended(life, now, 1, Phase::InTurn))
         .then(40, interrupt)
         .then(50, |life, now| ended(life, now, 2, Phase::InTurn))

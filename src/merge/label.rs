@@ -68,7 +68,6 @@ impl Label {
     }
 }
 
-/// End of a slice of the line.
 fn end_of(part: &str, line: &str) -> Option<usize> {
     let start = part.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
     let end = start + part.len();

@@ -19,9 +19,7 @@ pub(super) struct Streams {
     by_id: HashMap<String, Stream>,
     /// Streams so far, for their order.
     count: u64,
-    /// Sources with a turn.
     with_turn: HashSet<usize>,
-    /// Worst exit status of closed streams.
     closed: Option<Exit>,
 }
 
@@ -30,7 +28,6 @@ struct Stream {
     order: u64,
     label: Option<String>,
     ts: String,
-    /// Open turn.
     open: Option<u64>,
     /// Number and end of the last ended turn.
     last: Option<(u64, Ended)>,
@@ -81,7 +78,7 @@ impl Streams {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        let open = self.by_id.values().map(Stream::exit);
+        let open = self.by_id.values().map(|stream| stream.end().2);
         open.fold(self.closed.unwrap_or(Exit::Success), Exit::or)
     }
 
@@ -95,7 +92,6 @@ impl Streams {
         self.close_these(some, io);
     }
 
-    /// Reports the end of every stream.
     pub(super) fn close(&mut self, io: &mut Io) {
         let all = self.by_id.drain().collect();
         self.close_these(all, io);
@@ -104,14 +100,13 @@ impl Streams {
     fn close_these(&mut self, mut streams: Vec<(String, Stream)>, io: &mut Io) {
         streams.sort_by_key(|(_, stream)| stream.order);
         for (id, stream) in streams {
-            let exit = stream.exit();
+            let exit = stream.end().2;
             self.closed = Some(self.closed.map_or(exit, |closed| closed.or(exit)));
             stream.emit_end(&id, io);
         }
     }
 }
 
-/// Label of the event itself.
 fn own_label(event: &Event<'_>) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct StreamHead<'a> {
@@ -146,9 +141,7 @@ impl Stream {
             self.ts.clear();
             self.ts.push_str(ts);
         }
-        let Some(turn) = event.turn else {
-            return false;
-        };
+        let Some(turn) = event.turn else { return false };
         let ended = match event.kind {
             Type::TurnCompleted => Ended::Completed,
             Type::TurnFailed => Ended::Failed(outcome::failure_code(event).map(Cow::into_owned)),
@@ -168,34 +161,28 @@ impl Stream {
         true
     }
 
-    /// End as a word, and as a message.
-    fn end(&self) -> (&'static str, String) {
+    /// End as a word, a message and an exit status.
+    fn end(&self) -> (&'static str, String, Exit) {
         match (self.open, &self.last) {
-            (Some(turn), _) => ("truncated", format!("truncated: turn {turn} has no end")),
-            (None, None) => ("truncated", "truncated: no turn came".into()),
-            (None, Some((_, Ended::Completed))) => ("completed", "completed".into()),
-            (None, Some((_, Ended::Cancelled))) => ("cancelled", "cancelled".into()),
-            (None, Some((_, Ended::Failed(code)))) => {
-                let code = code.as_deref().unwrap_or("runtime_error");
-                ("failed", format!("failed: {code}"))
+            (Some(turn), _) => {
+                ("truncated", format!("truncated: turn {turn} has no end"), Exit::Failed)
             }
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match (self.open, &self.last) {
-            (Some(_), _) | (None, None) => Exit::Failed,
-            (None, Some((_, Ended::Completed))) => Exit::Success,
-            (None, Some((_, Ended::Cancelled))) => Exit::Cancelled,
+            (None, None) => ("truncated", "truncated: no turn came".into(), Exit::Failed),
+            (None, Some((_, Ended::Completed))) => ("completed", "completed".into(), Exit::Success),
+            (None, Some((_, Ended::Cancelled))) => {
+                ("cancelled", "cancelled".into(), Exit::Cancelled)
+            }
             (None, Some((_, Ended::Failed(code)))) => {
-                Exit::of_failure(code.as_deref().unwrap_or_default())
+                let shown = code.as_deref().unwrap_or("runtime_error");
+                let exit = Exit::of_failure(code.as_deref().unwrap_or_default());
+                ("failed", format!("failed: {shown}"), exit)
             }
         }
     }
 
     /// Writes the final `status`. Its time is the stream's last, so that a merge of recordings is deterministic.
     fn emit_end(&self, id: &str, io: &mut Io) {
-        let (ended, message) = self.end();
+        let (ended, message, _) = self.end();
         let envelope = Envelope {
             v: VERSION,
             type_: Type::Status.name().into(),

@@ -16,7 +16,6 @@ const FAR: u64 = 4 << 20;
 /// Disorder of a merged recording, in milliseconds.
 const DISORDER: u64 = 10_000;
 
-/// A recording with random access.
 pub trait Book {
     fn length(&self) -> u64;
 
@@ -28,7 +27,6 @@ pub enum Found<'a> {
     Line {
         start: u64,
         next: u64,
-        /// Without the line feed.
         bytes: &'a [u8],
     },
     End,
@@ -36,13 +34,10 @@ pub enum Found<'a> {
     Lost,
 }
 
-/// Start of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// Start of a line.
     pub offset: u64,
     pub jump: Jump,
-    /// Time of the first event.
     pub first: Option<Time>,
 }
 
@@ -64,7 +59,6 @@ pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
     }
 }
 
-/// Start of the turn that contains a number.
 fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start> {
     let first = walk(book, 0, &mut |event| event.time()).map(|(_, time)| time);
     let stream = match &options.stream {
@@ -81,9 +75,7 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     let (at, turn) =
         walk(book, near, &mut |event| (number(event)? >= wanted).then_some(event.turn))?;
     let start = |offset| Start { offset, jump: Jump::There, first };
-    let Some(turn) = turn else {
-        return Some(start(at));
-    };
+    let Some(turn) = turn else { return Some(start(at)) };
     let turn_of = |event: &Event<'_>| event.seq.and(event.turn).filter(|_| ours(event));
     let near = bound(book, &turn_of, turn, 0)?;
     let (at, _) = walk(book, near, &mut |event| (turn_of(event)? == turn).then_some(()))?;
@@ -98,9 +90,7 @@ fn walk<T>(
 ) -> Option<(u64, T)> {
     let far = at.saturating_add(BLOCK + FAR);
     while at < far {
-        let Found::Line { start, next, bytes } = book.line(at) else {
-            return None;
-        };
+        let Found::Line { start, next, bytes } = book.line(at) else { return None };
         if let Some(answer) =
             codec::decode(codec::unmarked(bytes)).ok().and_then(|event| look(&event))
         {

@@ -19,7 +19,6 @@ const MAX_STREAMS: usize = 10_000;
 /// Largest factor by keys; 1/64 is the smallest.
 const FASTEST: f64 = 64.0;
 
-/// Recorded time before an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
     /// Start of the schedule.
@@ -40,14 +39,10 @@ pub struct Gaps {
     begun: bool,
 }
 
-/// Position of a stream.
 #[derive(Debug, Clone, Copy)]
 struct StreamPace {
-    /// Recorded time of its last event.
     last: Time,
-    /// Latest recorded time.
     most: Time,
-    /// Position in the schedule.
     at: i128,
 }
 
@@ -72,7 +67,6 @@ impl Gaps {
         Gap::After(Duration::from_micros(gap))
     }
 
-    /// Position in the schedule.
     fn place(&mut self, stream: &str, ts: Time) -> i128 {
         let pace = match self.streams.get(stream) {
             Some(pace) => pace.then(ts),
@@ -100,7 +94,6 @@ impl Gaps {
 }
 
 impl StreamPace {
-    /// Advances the stream to `ts`.
     fn then(self, ts: Time) -> Self {
         let gap = match () {
             () if ts >= self.most => ts.since(self.most),
@@ -123,7 +116,6 @@ fn micros(time: Time) -> i128 {
     time.as_micros().into()
 }
 
-/// Computes deadlines.
 #[derive(Debug, Clone)]
 pub struct Pace {
     speed: f64,
@@ -194,7 +186,6 @@ impl Pace {
     }
 }
 
-/// Saturating product.
 fn times(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }

@@ -2,7 +2,7 @@
 
 use super::queue::{Mark, Queue, To};
 use super::raw;
-use super::{Begin, MAX_KEPT, Mode, Options, Stamp};
+use super::{Begin, MAX_KEPT, Options};
 use crate::codec::{self, Fields, Lines, Malformed, Piece, Place};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
@@ -29,9 +29,7 @@ pub(super) struct Player {
     options: Options,
     pub(super) exit: Exit,
     pub(super) done: bool,
-    /// True if the current source cannot be played.
     skipped: bool,
-    /// True if the current raw recording has an exit.
     ended: bool,
     /// True within an overlong line that is passed on.
     passing: bool,
@@ -57,8 +55,8 @@ impl Player {
             gaps: Gaps::default(),
             queue: Queue::default(),
             warnings: Warnings::default(),
-            plainly: options.mode == Mode::AtOnce
-                && options.stamp == Stamp::Recorded
+            plainly: !options.paced
+                && !options.restamp
                 && options.select.is_all()
                 && !options.watched,
             options,
@@ -198,29 +196,21 @@ impl Player {
         if !self.select.keeps(event) {
             return;
         }
-        let paced = self.options.mode == Mode::Paced;
-        let time = (paced || self.options.watched).then(|| event.time()).flatten();
+        let time = (self.options.paced || self.options.watched).then(|| event.time()).flatten();
         let mark = Mark {
             gap: self.gap(event.stream.as_deref().unwrap_or_default(), time),
             time,
             delta: event.kind == Type::TextDelta,
             ..Mark::joined(end_of(place))
         };
-        let mark = match self.options.stamp {
-            Stamp::Recorded => mark,
-            Stamp::Now => mark.stamped(stamp(event)),
-        };
+        let mark = if self.options.restamp { mark.stamped(stamp(event)) } else { mark };
         self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
     }
 
     fn gap(&mut self, stream: &str, time: Option<Time>) -> Gap {
-        match self.options.mode {
-            Mode::AtOnce => Gap::Joined,
-            Mode::Paced => self.gaps.before(stream, time),
-        }
+        if self.options.paced { self.gaps.before(stream, time) } else { Gap::Joined }
     }
 
-    /// Replaces a malformed line by a diagnostic.
     fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
         self.warn(place.line, why.offset, &why.reason, io);
         let line = diagnostic_line(
@@ -232,7 +222,6 @@ impl Player {
         }
     }
 
-    /// Queues a piece of an overlong line.
     fn long(&mut self, start: Option<u64>, offset: u64, bytes: &[u8], io: &mut Io) {
         if self.format == Format::Unknown {
             self.format = Format::Events;
@@ -252,7 +241,6 @@ impl Player {
         self.queue.push(mark, &[bytes]);
     }
 
-    /// Keeps a line that may be selected.
     fn keep(&mut self, line: &[u8], io: &mut Io) {
         self.keep_raw(line, io);
         self.keep_raw(b"\n", io);
@@ -274,7 +262,6 @@ impl Player {
         self.kept.bytes.extend_from_slice(bytes);
     }
 
-    /// Plays the kept lines.
     fn release(&mut self, io: &mut Io, kept: Kept) {
         if kept.bytes.is_empty() {
             return;

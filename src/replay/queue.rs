@@ -6,20 +6,16 @@ use crate::exit::Exit;
 use crate::replay::pace::Gap;
 use crate::time::Time;
 
-/// Destination of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
     Stdout,
-    /// Stderr of a replayed agent.
     Stderr,
     /// Exit of a replayed agent, without bytes.
     End(Exit),
 }
 
-/// Attributes of a part.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    /// Recorded time before it.
     pub gap: Gap,
     pub time: Option<Time>,
     /// Offset of its source behind it.
@@ -54,7 +50,6 @@ impl Mark {
 #[derive(Debug, Default)]
 pub struct Queue {
     bytes: Vec<u8>,
-    /// Bytes already released.
     left: usize,
     marks: VecDeque<Mark>,
 }
@@ -68,7 +63,6 @@ impl Queue {
         self.marks.is_empty()
     }
 
-    /// Appends a part.
     pub fn push(&mut self, mark: Mark, parts: &[&[u8]]) {
         let mut len = 0;
         for part in parts {
@@ -106,7 +100,6 @@ impl Queue {
         self.marks.front()
     }
 
-    /// Releases the next part.
     pub fn pop(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Mark> {
         let mark = self.marks.pop_front()?;
         if self.marks.is_empty() && self.left == 0 && out.is_empty() && mark.stamp.is_none() {

@@ -64,7 +64,6 @@ pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     })
 }
 
-/// First four elements of an entry, unparsed.
 struct Parts<'a> {
     ms: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,

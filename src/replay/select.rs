@@ -12,10 +12,8 @@ use crate::time::Time;
 pub struct Options {
     /// One stream, and events without a stream.
     pub stream: Option<String>,
-    /// One turn of any stream.
     pub turn: Option<u64>,
     pub only: Option<Types>,
-    /// Start of the range.
     pub from: From,
     /// End of the range; the first later event ends reading.
     pub until: Option<Moment>,
@@ -31,7 +29,6 @@ impl Options {
     }
 }
 
-/// Start of the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum From {
     #[default]
@@ -44,9 +41,7 @@ pub enum From {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// By `ts`.
     At(Time),
-    /// Relative to the first event's `ts`.
     After(Duration),
 }
 
@@ -60,7 +55,6 @@ impl Moment {
     }
 }
 
-/// Patterns of event types (globs).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Types {
     patterns: Vec<String>,
@@ -111,7 +105,6 @@ fn any(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
 }
 
-/// Name of a type unknown to this version.
 fn other_name(line: &str) -> Option<String> {
     Some(Fields::parse(line).ok()?.text("type")?.into_owned())
 }
@@ -119,7 +112,6 @@ fn other_name(line: &str) -> Option<String> {
 /// Position of an event relative to the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelectPlace {
-    /// Before the range.
     Before,
     /// Perhaps before it: the event may belong to the turn with which the range begins.
     Perhaps {
@@ -131,11 +123,9 @@ pub enum SelectPlace {
         kept: bool,
     },
     Within,
-    /// Behind it.
     Behind,
 }
 
-/// Selection in progress.
 #[derive(Debug)]
 pub struct Select {
     options: Options,
@@ -143,26 +133,22 @@ pub struct Select {
     first: Option<Time>,
     /// Stream of [`From::Seq`].
     counted: Option<String>,
-    /// Turn that is kept.
     turn: Option<u64>,
     met: Met,
 }
 
-/// Criteria that have matched.
 #[derive(Debug, Default)]
 struct Met {
     /// First streams, to report a mistyped one.
     streams: Vec<String>,
     stream: bool,
     turn: bool,
-    /// By index of the pattern.
     types: Vec<bool>,
 }
 
 const LISTED: usize = 5;
 
 impl Select {
-    /// Selection in progress.
     pub fn new(options: Options) -> Self {
         Self {
             begun: options.from == From::Start,
@@ -178,12 +164,10 @@ impl Select {
         &self.options
     }
 
-    /// True within the range.
     pub fn begun(&self) -> bool {
         self.begun
     }
 
-    /// True while a turn is kept.
     pub fn undecided(&self) -> bool {
         !self.begun && self.turn.is_some()
     }
@@ -207,9 +191,7 @@ impl Select {
         let time = event.time();
         self.first = self.first.or(time);
         let behind = |until: &Moment| {
-            let (Some(first), Some(time)) = (self.first, time) else {
-                return false;
-            };
+            let (Some(first), Some(time)) = (self.first, time) else { return false };
             time > until.time(first)
         };
         if self.options.until.as_ref().is_some_and(behind) {
@@ -302,7 +284,7 @@ impl Select {
             if !met.types.get(n).copied().unwrap_or_default() && !Types::is_known(pattern) {
                 let names: Vec<_> = Type::NAMES.iter().map(|(_, name)| *name).collect();
                 missing.push(format!(
-                    "--only {pattern} fits no event of what was played: types are {}",
+                    "--only {pattern} matches no event of what was played: types are {}",
                     names.join(", ")
                 ));
             }
@@ -311,12 +293,9 @@ impl Select {
     }
 }
 
-/// Result of a seek.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jump {
-    /// Before the range.
     Near,
-    /// At its start.
     There,
 }
 

@@ -8,7 +8,6 @@ use crate::adapter::framing::field;
 use crate::codec::{self, Lines, MAX_LINE, Piece};
 use crate::event::Event;
 
-/// Remembered streams.
 const MAX_STREAMS: usize = 1024;
 
 /// Parser across reconnects.
@@ -94,7 +93,6 @@ impl Sse {
         self.frame.last_id.as_deref().filter(|id| !id.is_empty())
     }
 
-    /// Pause that the server asks for.
     pub fn retry(&self) -> Option<Duration> {
         self.frame.retry
     }
@@ -172,17 +170,13 @@ impl Frame {
 
     /// Records an event; `false` if it is a repetition.
     fn is_new(&mut self, event: &Event<'_>) -> bool {
-        let Some(stream) = event.stream.as_deref() else {
-            return true;
-        };
+        let Some(stream) = event.stream.as_deref() else { return true };
         if event.kind.is_terminal() {
             self.open.remove(stream);
         } else if event.turn.is_some() && self.open.len() < MAX_STREAMS {
             self.open.insert(stream.to_owned());
         }
-        let Some(seq) = event.seq else {
-            return true;
-        };
+        let Some(seq) = event.seq else { return true };
         if !self.seen.contains_key(stream) && self.seen.len() >= MAX_STREAMS {
             return true;
         }

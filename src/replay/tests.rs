@@ -30,13 +30,7 @@ fn recording(events: u64) -> String {
 }
 
 fn options(select: select::Options) -> Options {
-    Options {
-        select,
-        mode: Mode::Paced,
-        stamp: Stamp::Recorded,
-        watched: false,
-        reading: Reading::default(),
-    }
+    Options { select, paced: true, restamp: false, watched: false, reading: Reading::default() }
 }
 
 /// All that leaves, as it would at time 0, and what was said.
@@ -62,9 +56,9 @@ fn from(from: From) -> select::Options {
 #[test]
 fn what_is_not_touched_leaves_as_it_came() {
     let text = recording(50).replace("\"kind\"", "\"new\": 1e400, \"kind\"");
-    for mode in [Mode::AtOnce, Mode::Paced] {
+    for paced in [false, true] {
         for step in [1, 7, 1 << 20] {
-            let options = Options { mode, ..options(select::Options::default()) };
+            let options = Options { paced, ..options(select::Options::default()) };
             let (out, err, exit) = play(options, &[&text, &text], step);
             assert_eq!((out, err.as_str()), (text.repeat(2), ""));
             assert_eq!(exit, Exit::Success);
@@ -156,7 +150,7 @@ fn a_new_stamp_is_all_that_changes() {
         "{}{{\"v\":1,\"type\":\"status\",\"kind\":\"info\"}}\n{{\"kind\":\"info\",\"t\\u0073\":\"2026-01-01T00:00:00\\u005a\",\"v\":1,\"type\":\"status\"}}\n",
         recording(3)
     );
-    let now = Options { stamp: Stamp::Now, ..options(select::Options::default()) };
+    let now = Options { restamp: true, ..options(select::Options::default()) };
     let (out, err, _) = play(now, &[&text], 1 << 20);
     assert_eq!(err, "");
     for (new, old) in out.lines().zip(text.lines()) {
@@ -191,9 +185,7 @@ impl Book for Memory<'_> {
                 None => return Found::End,
             },
         };
-        let Some(end) = feed(start) else {
-            return Found::End;
-        };
+        let Some(end) = feed(start) else { return Found::End };
         self.looked += end + 1 - from;
         Found::Line { start: start as u64, next: end as u64 + 1, bytes: &self.text[start..end] }
     }

@@ -14,7 +14,6 @@ use rustix::fs::{Mode, OFlags};
 const STEPS: u32 = 200;
 const STEP: Duration = Duration::from_millis(5);
 
-/// Group of the agent; killed and removed on drop.
 pub(super) struct Cgroup {
     folder: PathBuf,
     procs_fd: OwnedFd,
@@ -58,7 +57,6 @@ pub(super) fn join(procs_fd: RawFd) {
     let _ = unsafe { libc::write(procs_fd, b"0".as_ptr().cast(), 1) };
 }
 
-/// Removes the group of a guardian that was killed.
 pub(super) fn clear_of(guardian: u32) {
     if let Some(folder) = i32::try_from(guardian).ok().and_then(of).filter(|f| f.exists()) {
         clear(&folder);
@@ -83,13 +81,11 @@ fn clear(folder: &Path) {
     }
 }
 
-/// Folder of the group that this guardian creates.
 fn of(guardian: i32) -> Option<PathBuf> {
     let ours = ours()?;
     is_delegated(&ours).then(|| ours.join(format!("spile-{guardian}")))
 }
 
-/// Folder of the group of this process.
 fn ours() -> Option<PathBuf> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

@@ -31,7 +31,6 @@ const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 const OBEY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Continues of a stopped guardian before it is killed.
 const MAX_NUDGES: u32 = 1000;
 
 /// Stdin of the agent.
@@ -45,7 +44,6 @@ pub enum Stdin {
     Pipe,
 }
 
-/// Stdin, stdout and stderr of the agent.
 #[derive(Debug)]
 pub(super) enum Wires {
     Pipes(Stdin),
@@ -57,7 +55,6 @@ pub(super) struct SpawnError {
     /// 127 if there is no such command, 126 if it cannot be executed, as `env` has it; 125 if a resource of spile is
     /// missing.
     pub exit: Exit,
-    /// Message with the command's name.
     pub message: String,
 }
 
@@ -67,7 +64,6 @@ impl SpawnError {
         Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
     }
 
-    /// A resource of spile itself could not be had.
     pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
         // A command line too long for the guardian is too long for the agent.
         let too_long = e.raw_os_error() == Some(libc::E2BIG);
@@ -76,7 +72,6 @@ impl SpawnError {
     }
 }
 
-/// A started agent, behind its guardian.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub pid: i32,
@@ -88,17 +83,16 @@ pub(super) struct Agent {
     reader: Reader,
     /// Inherited children, of a shell that became wrap by `exec`.
     spare: Vec<Pid>,
-    ended: Option<Ended>,
-    guarded: Guarded,
+    pub ended: Option<Ended>,
+    pub guarded: Guarded,
     /// Deadline for outstanding orders, and their number.
     owes: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
-    disobeyed: bool,
-    news: Vec<News>,
+    pub disobeyed: bool,
+    pub news: Vec<News>,
     unkillable: Vec<i32>,
 }
 
-/// Change of a living agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
     /// Stopped by this signal, not by an order.
@@ -106,7 +100,6 @@ pub(super) enum News {
     Continued,
 }
 
-/// State of the guardian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guarded {
     Yes,
@@ -225,15 +218,6 @@ impl Agent {
         self.control.as_fd()
     }
 
-    pub(super) fn ended(&self) -> Option<Ended> {
-        self.ended
-    }
-
-    pub(super) fn guarded(&self) -> Guarded {
-        self.guarded
-    }
-
-    /// Reads messages of the guardian; blocks if there is none.
     pub(super) fn listen(&mut self) {
         let mut buf = [0; SIZE * 8];
         match self.control.read(&mut buf) {
@@ -263,22 +247,15 @@ impl Agent {
         }
     }
 
-    pub(super) fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
-    }
-
-    /// True if a message arrives within `time`.
     fn is_ready(&self, time: Timespec) -> bool {
         let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
         poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
-    /// True if the agent itself cannot be killed.
     pub(super) fn is_immortal(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
     }
 
-    /// Orders an escalation step.
     pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
         match step {
             // Sent on stdin or typed at the terminal by the host.
@@ -313,7 +290,6 @@ impl Agent {
         }
     }
 
-    /// Kills a stopped guardian; returns whether it was.
     pub(super) fn kill_if_stopped(&mut self) -> bool {
         let stopped = self.is_guardian_stopped();
         if stopped {
@@ -364,11 +340,6 @@ impl Agent {
         left
     }
 
-    pub(super) fn has_disobeyed(&self) -> bool {
-        self.disobeyed
-    }
-
-    /// Orders the guardian to kill the rest and exit.
     pub(super) fn finish(&mut self) {
         if self.guarded == Guarded::Yes {
             self.guarded = Guarded::Finishing;

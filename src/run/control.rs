@@ -11,7 +11,7 @@ mod protocol;
 mod server;
 
 pub use cancel_filter::CancelFilter;
-pub use client::{Answer, Client, Found, ask_all, find};
+pub use client::{Answer, Found, ask_all, find};
 pub use protocol::{Info, Request, Verb};
 pub(super) use server::{Server, new_word};
 
@@ -61,7 +61,6 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     (asked == 0).then_some((peer.uid, pid))
 }
 
-/// User of a socket's peer.
 #[cfg(not(target_os = "linux"))]
 fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     let (mut user, mut group) = (0, 0);

@@ -26,7 +26,6 @@ use super::signal::{self, ENDS, OnRepeat, Signals};
 use super::tree;
 use crate::exit::Exit;
 
-/// Unkillable processes reported to wrap.
 const MAX_LEFT: usize = 64;
 
 /// Internal subcommand that starts the guardian.
@@ -91,7 +90,6 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
     Exit::Success
 }
 
-/// Environment of the agent.
 #[derive(Clone, Copy)]
 struct StartPlace {
     terminal: bool,
@@ -99,7 +97,6 @@ struct StartPlace {
     procs_fd: Option<RawFd>,
 }
 
-/// Starts the agent in its own process group.
 fn start(program: &OsStr, args: &[OsString], place: StartPlace) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(args);
@@ -142,13 +139,10 @@ fn forget_stdio() {
     }
 }
 
-/// Cause of a stopped agent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     None,
-    /// Order of wrap.
     Ours,
-    /// Another process.
     Its,
 }
 

@@ -34,6 +34,7 @@ use crate::time::Time;
 use console::Console;
 use feed::{Feed, Prompts, Wants};
 use requests::PendingRequests;
+use wait::Whose;
 
 /// Output that may wait for the reader, in bytes; past that the agent's output waits in the spool.
 const MAX_PENDING: usize = 1 << 20;
@@ -69,7 +70,7 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     let (wires, console) = match console::wire(&plan) {
         Ok(wired) => wired,
         Err(e) => {
-            return Ok(spawn_failed(tap, &mut plan, &ours("there is no terminal for it", &e)));
+            return Ok(spawn_failed(tap, &mut plan, &ours("it cannot have a terminal", &e)));
         }
     };
     let job: &[i32] = match console {
@@ -146,7 +147,7 @@ impl<'a> Host<'a> {
         let now = clock.now();
         let mut life = Lifecycle::new(now, plan.limits.clone());
         if let Some(console) = &mut console {
-            life.at_terminal();
+            life.has_terminal = true;
             console.enter();
         }
         Ok(Self {
@@ -185,31 +186,32 @@ impl<'a> Host<'a> {
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
+            let is = |whose: Whose| ready.contains(&whose);
             self.tap.guard().set_ahead(self.clock.ahead());
-            if ready.signal {
+            if is(Whose::Signal) {
                 self.on_signals();
             }
-            if ready.reader_gone {
+            if is(Whose::Reader) {
                 self.lose_reader();
             }
-            if ready.guardian {
+            if is(Whose::Guardian) {
                 self.read_guardian();
             }
-            if ready.stdout {
+            if is(Whose::Stdout) {
                 self.read(Source::Stdout, &mut buf)?;
             }
-            if ready.stderr {
+            if is(Whose::Stderr) {
                 self.read(Source::Stderr, &mut buf)?;
             }
-            if ready.deaf {
+            if is(Whose::StdinClosed) {
                 self.feed = None;
-            } else if ready.feed {
+            } else if is(Whose::Feed) {
                 self.feed(&mut buf);
             }
-            if ready.control {
+            if is(Whose::Control) {
                 self.serve();
             }
-            if ready.keys {
+            if is(Whose::Keys) {
                 self.read_keys(&mut buf);
             }
             self.on_console();
@@ -250,7 +252,7 @@ impl<'a> Host<'a> {
             let now = self.clock.now();
             let again = self.dies_of.request(now, signal);
             // The agent has ended and the reader does not read: a repeated signal ends the wait.
-            self.abandoned |= again && self.life.finished();
+            self.abandoned |= again && self.life.finished;
             // The meaning of any other signal to the agent is unknown.
             let known = [SIGINT, SIGHUP, SIGQUIT].contains(&signal);
             self.life.stop(now, Stop::Signal(if known { signal } else { SIGTERM }));
@@ -258,7 +260,6 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Stops an agent whose events have no reader any more.
     fn lose_reader(&mut self) {
         if !self.reader_gone {
             self.reader_gone = true;
@@ -271,8 +272,8 @@ impl<'a> Host<'a> {
     fn read_guardian(&mut self) {
         self.agent.listen();
         self.note_exit();
-        if self.agent.guarded() == Guarded::Lost && !self.said_end {
-            let message = match self.agent.has_disobeyed() {
+        if self.agent.guarded == Guarded::Lost && !self.said_end {
+            let message = match self.agent.disobeyed {
                 true => "the guardian did not obey: it was killed, and the agent with it",
                 false => "the guardian was killed, and the agent with it",
             };
@@ -281,7 +282,7 @@ impl<'a> Host<'a> {
     }
 
     fn note_exit(&mut self) {
-        for news in self.agent.take_news() {
+        for news in std::mem::take(&mut self.agent.news) {
             self.emit_news(news);
         }
         if self.agent.is_immortal() {
@@ -289,7 +290,7 @@ impl<'a> Host<'a> {
             self.life.exited(self.clock.now());
             self.act();
         }
-        if let Some(ended) = self.agent.ended() {
+        if let Some(ended) = self.agent.ended {
             self.note_interrupt(ended);
             self.life.exited(self.clock.now());
             self.act();
@@ -301,9 +302,7 @@ impl<'a> Host<'a> {
             Source::Stderr => &mut self.agent.stderr,
             _ => &mut self.agent.stdout,
         };
-        let Some(fd) = pipe else {
-            return Ok(());
-        };
+        let Some(fd) = pipe else { return Ok(()) };
         match input::read(fd.as_fd(), buf).context("cannot read the agent's output")? {
             Read::Later => {}
             Read::End => {
@@ -352,13 +351,12 @@ impl<'a> Host<'a> {
         self.life.tick(now);
         self.act();
         let late = self.finish_by.is_some_and(|at| at <= now) && !self.agent.kill_if_stopped();
-        let gone = matches!(self.agent.guarded(), Guarded::Finished | Guarded::Lost) || late;
-        if self.life.finished() && gone && self.spool.is_empty() && !self.said_end {
+        let gone = matches!(self.agent.guarded, Guarded::Finished | Guarded::Lost) || late;
+        if self.life.finished && gone && self.spool.is_empty() && !self.said_end {
             self.emit_end(now);
         }
     }
 
-    /// Updates the lifecycle's view of the adapter.
     fn see(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
         let typing = self.console.as_ref().is_some_and(Console::is_typing);
@@ -397,7 +395,6 @@ impl<'a> Host<'a> {
         self.inherited.is_some_and(takes) && !input::has_ended()
     }
 
-    /// Carries out the lifecycle's actions.
     fn act(&mut self) {
         while let Some(action) = self.life.action() {
             match action {

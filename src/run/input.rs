@@ -6,7 +6,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-/// Size of one read.
 pub(super) const CHUNK: usize = 64 << 10;
 
 /// Size to which a pipe grows after a full read: most of the gain of a megabyte for a quarter of it.
@@ -43,9 +42,7 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
 /// without a writer.
 pub(super) fn has_ended() -> bool {
     let stdin = rustix::stdio::stdin();
-    let Ok(stat) = rustix::fs::fstat(stdin) else {
-        return true;
-    };
+    let Ok(stat) = rustix::fs::fstat(stdin) else { return true };
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
             let at = rustix::fs::tell(stdin).unwrap_or_default();
@@ -63,17 +60,14 @@ pub(super) fn has_ended() -> bool {
     }
 }
 
-/// State of stdin before anything is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
     Terminal,
-    /// Unread bytes.
     Bytes,
     /// No bytes, or none yet.
     Nothing,
 }
 
-/// Examines stdin without reading it.
 pub fn waiting() -> Waiting {
     let stdin = rustix::stdio::stdin();
     if rustix::termios::isatty(stdin) {

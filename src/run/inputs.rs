@@ -10,10 +10,8 @@ use rustix::fs::FileType;
 use super::many::{self, Input};
 use crate::stage::STDIN;
 
-/// At least one input, in reading order.
 pub struct Inputs {
     now: Input,
-    /// Name of the current input, until it is taken.
     name: Option<String>,
     rest: VecDeque<(String, Input)>,
 }
@@ -58,11 +56,8 @@ impl Inputs {
         self.name.take()
     }
 
-    /// Advances to the next input; `false` if this was the last.
     pub(super) fn next(&mut self) -> bool {
-        let Some((name, input)) = self.rest.pop_front() else {
-            return false;
-        };
+        let Some((name, input)) = self.rest.pop_front() else { return false };
         (self.name, self.now) = (Some(name), input);
         true
     }
@@ -78,7 +73,6 @@ impl Inputs {
     }
 }
 
-/// True if the output file is the input, too.
 fn is_our_output(fd: BorrowedFd<'_>) -> bool {
     let (Ok(input), Ok(output)) =
         (rustix::fs::fstat(fd), rustix::fs::fstat(rustix::stdio::stdout()))

@@ -30,7 +30,6 @@ pub struct Store {
     db: Connection,
     pub path: PathBuf,
     _lock: File,
-    /// Highest position in use.
     last: u64,
     /// Numbers and addresses of the sinks, by number.
     sinks: Vec<(i64, String)>,
@@ -61,7 +60,6 @@ impl Store {
         open::open(path)
     }
 
-    /// Number of the sink with this address.
     pub fn sink(&mut self, address: &str) -> Result<i64> {
         if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
             return Ok(*number);
@@ -123,7 +121,6 @@ impl Store {
         self.begin(changes, &[]).map(drop)
     }
 
-    /// Number of open deliveries at this sink.
     pub fn owed(&self, sink: i64) -> Result<u64> {
         let mut count =
             self.db.prepare_cached("SELECT count(*) FROM delivery WHERE sink = ?1 AND open = 1")?;
@@ -152,14 +149,13 @@ impl Store {
             // A failed commit may be on disk or not, and a second fsync would not tell.
             self.broken = Some(format!("cannot be written, so nothing more is sent: {e:#}"));
             e.context(format!(
-                "the ledger {} cannot be written: nothing more is sent; make room or mend the disk and run it again",
+                "the ledger {} cannot be written: nothing more is sent; free disk space or repair the disk, then run it again",
                 self.path.display()
             ))
         })
     }
 }
 
-/// Digest of a delivery id and its content.
 pub type Digest = [u8; 16];
 
 pub fn digest(id: &str, content: &[u8]) -> Digest {
@@ -167,15 +163,12 @@ pub fn digest(id: &str, content: &[u8]) -> Digest {
     std::array::from_fn(|n| all[n])
 }
 
-/// Deliveries selected by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// All that failed or are in doubt.
     All,
     Ids(&'a [String]),
 }
 
-/// Decision about deliveries that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolve {
     /// They did not arrive: send them.

@@ -32,9 +32,8 @@ const MAX_PENDING: usize = 256 << 10;
 /// Time that other inputs wait for the end of an overlong line before it is cut.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// An input: an owned descriptor, or stdin.
 #[derive(Debug)]
-pub struct Input(Option<OwnedFd>);
+pub struct Input(pub(super) Option<OwnedFd>);
 
 pub fn stdin() -> Input {
     Input(None)
@@ -84,12 +83,6 @@ impl Input {
     }
 }
 
-impl From<OwnedFd> for Input {
-    fn from(fd: OwnedFd) -> Self {
-        Input(Some(fd))
-    }
-}
-
 /// Merges `inputs`, in the order of the sources of `merge`, into stdout. `children` are agents started for it: they
 /// receive its signals, and their statuses count.
 pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Result<Exit> {
@@ -100,7 +93,6 @@ pub fn many(merge: &mut Merge, inputs: Vec<Input>, children: Vec<Child>) -> Resu
 
 struct Many<'a> {
     merge: &'a mut Merge,
-    /// `None` once ended.
     inputs: Vec<Option<Input>>,
     widened: Vec<bool>,
     children: Vec<Child>,
@@ -219,9 +211,7 @@ impl<'a> Many<'a> {
     }
 
     fn read_one(&mut self, n: usize, buf: &mut [u8]) {
-        let Some(Some(input)) = self.inputs.get(n) else {
-            return;
-        };
+        let Some(Some(input)) = self.inputs.get(n) else { return };
         let now = self.clock.now();
         match input::read(input.fd(), buf) {
             Ok(Read::Later) => {}
@@ -270,10 +260,9 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// End of reading. Children are read to their end.
     fn deadline(&self) -> Option<Time> {
         let reads = self.children.is_empty() && self.live().next().is_some();
-        self.stopping.deadline().filter(|_| reads)
+        self.stopping.until.filter(|_| reads)
     }
 
     fn live(&self) -> impl Iterator<Item = &Input> {
@@ -284,7 +273,6 @@ impl<'a> Many<'a> {
         self.inputs.fill_with(|| None);
     }
 
-    /// Sends a signal to the children.
     fn pass_on(&self, signal: Signal) {
         for child in &self.children {
             let _ = kill_process(Pid::from_child(child), signal);
@@ -308,7 +296,6 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// Waits for the children and combines all statuses.
     fn exit(mut self) -> Exit {
         let mut exit = self.merge.exit();
         // Agents that merge stopped for it do not count.

@@ -2,7 +2,6 @@
 
 use rustix::process::WaitStatus;
 
-/// Length of a message in bytes.
 pub(super) const SIZE: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +75,6 @@ impl Message {
     }
 }
 
-/// Decoder of the byte stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     held: Vec<u8>,

@@ -12,7 +12,6 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 /// Longest name of a lock file, in bytes; a longer key is refused.
 const MAX_NAME: usize = 200;
 
-/// Error: another run holds the lock.
 #[derive(Debug)]
 pub struct Taken {
     key: String,
@@ -65,7 +64,7 @@ fn name(key: &str) -> Result<String> {
         }
     }
     if key.is_empty() || name.len() > MAX_NAME {
-        bail!("the key of --once must not be empty, and be a name, not a text: a shorter one");
+        bail!("the key of --once must not be empty, and be shorter");
     }
     Ok(name)
 }

@@ -17,7 +17,6 @@ use crate::term::marks::without_commands;
 /// Bytes that a blocking write to a writable pipe takes without blocking (POSIX's PIPE_BUF on Linux).
 const SURE: usize = 4096;
 
-/// Writes all of `bytes`, however long that blocks.
 pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
@@ -56,7 +55,6 @@ pub fn warn_user(bytes: &[u8]) {
 /// the output would be lost without an error.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before Rust's runtime.
 extern "C" fn look_at_stdout() {
     // SAFETY: it asks for the flags of a descriptor, which need not be open.
     CLOSED.store(unsafe { libc::fcntl(1, libc::F_GETFD) } == -1, Ordering::Relaxed);
@@ -69,7 +67,6 @@ extern "C" fn look_at_stdout() {
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
 static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
 
-/// Prints `spile: TEXT` to stderr.
 pub fn warn(text: impl Display) {
     warn_user(format!("spile: {text}\n").as_bytes());
 }
@@ -107,7 +104,6 @@ pub fn ensure_stdout() {
     }
 }
 
-/// Stdout of a loop that must not block in it.
 pub(super) struct Output {
     own: Option<OwnedFd>,
     /// Largest write that does not block, or not for long.
@@ -145,8 +141,11 @@ impl Output {
 
     /// Polled for room while bytes wait, and always for a reader that has gone.
     pub(super) fn poll_fd(&self) -> PollFd<'_> {
-        let events = if self.pending() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-        PollFd::from_borrowed_fd(self.fd(), events)
+        PollFd::from_borrowed_fd(self.fd(), self.events())
+    }
+
+    pub(super) fn events(&self) -> PollFlags {
+        if self.pending() > 0 { PollFlags::OUT } else { PollFlags::empty() }
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -179,7 +178,6 @@ impl Output {
             self.pending.extend_from_slice(bytes);
             return Ok(());
         }
-        // A shared descriptor might block: it is written only after a poll.
         let ready = self.most == usize::MAX;
         let written = match rustix::io::write(self.fd(), if ready { bytes } else { &[] }) {
             Ok(n) => n,

@@ -16,7 +16,6 @@ use rustix::termios::{
 
 #[derive(Debug)]
 pub(super) struct Pty {
-    /// Non-blocking.
     pub master: OwnedFd,
     /// Closed here once the agent has it: otherwise its output does not end.
     pub slave: OwnedFd,
@@ -63,9 +62,7 @@ pub(super) struct Queue(CString);
 impl Queue {
     /// True if the agent has read all input, ends of files included.
     pub(super) fn is_empty(&self) -> bool {
-        let Ok(side) = open_side(&self.0) else {
-            return false;
-        };
+        let Ok(side) = open_side(&self.0) else { return false };
         let mut fds = [PollFd::new(&side, PollFlags::IN)];
         matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
     }

@@ -61,7 +61,6 @@ impl Record {
         self.line(&line);
     }
 
-    /// Error that made the recording incomplete.
     pub(super) fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }

@@ -37,17 +37,15 @@ use source::Reader;
 pub use source::Source;
 use step::Stepping;
 
-/// Bytes read ahead.
 const AHEAD: usize = 128 << 10;
 
-/// Output that may wait for a slow reader, in bytes.
 const MAX_PENDING: usize = 256 << 10;
 
 pub struct Plan {
     pub sources: Vec<Source>,
     pub options: Options,
     pub pace: Pace,
-    pub hand: Hand,
+    pub step: bool,
     pub follow: Follow,
     /// Silence after which a source counts as ended.
     pub idle: Option<Duration>,
@@ -59,14 +57,6 @@ pub enum Follow {
     ToTheEnd,
     /// No end: appended data is played, too, and a server is reconnected.
     Growing,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hand {
-    /// By recorded time.
-    Recorded,
-    /// By keys of the user.
-    Keys,
 }
 
 /// Plays recordings to stdout; a raw one to stderr, too.
@@ -83,10 +73,8 @@ struct Player {
     waiting: VecDeque<Source>,
     reading: Option<Reader>,
     follow: Follow,
-    /// File that may grow.
     tail: Option<Tail>,
     idle: Option<Duration>,
-    /// Time of the last data.
     news: Time,
     output: Output,
     io: Io,
@@ -108,12 +96,8 @@ struct Player {
 
 impl Player {
     fn new(plan: Plan) -> Result<Self> {
-        let stepping = match plan.hand {
-            Hand::Recorded => None,
-            Hand::Keys => {
-                Some(Stepping::open().context("--step needs a terminal for its keys (/dev/tty)")?)
-            }
-        };
+        let stepping = plan.step.then(Stepping::open).transpose();
+        let stepping = stepping.context("--step needs a terminal for its keys (/dev/tty)")?;
         let signals = if stepping.is_some() {
             // Each of them would leave the terminal in a wrong mode.
             Signals::catch(&[&ENDS[..], &[SIGTSTP]].concat(), OnRepeat::Report)
@@ -176,9 +160,7 @@ impl Player {
         if self.replay.is_done() {
             self.waiting.clear();
         }
-        let Some(source) = self.waiting.pop_front() else {
-            return;
-        };
+        let Some(source) = self.waiting.pop_front() else { return };
         let mut begin = Begin::first(&source.name());
         let mut jump = None;
         if let Source::Input { input, .. } = &source
@@ -217,9 +199,7 @@ impl Player {
     }
 
     fn read(&mut self, buf: &mut Vec<u8>) {
-        let Some(reader) = &mut self.reading else {
-            return;
-        };
+        let Some(reader) = &mut self.reading else { return };
         let trouble = match reader.read(buf) {
             Ok(Read::Later) => return,
             Ok(Read::Bytes(n)) => {
@@ -250,7 +230,6 @@ impl Player {
         self.end_source(trouble);
     }
 
-    /// Releases the parts that are due.
     fn release(&mut self) {
         let now = self.clock.now();
         let mut left = None;
@@ -285,14 +264,14 @@ impl Player {
     fn is_due(&self, now: Time, mark: &Mark) -> bool {
         match &self.stepping {
             _ if self.hurried || mark.gap == Gap::Joined => true,
-            Some(at) if at.is_halted() => at.lets_go(),
+            Some(at) if at.halted => at.lets_go(),
             _ => self.pace.due(mark.gap).is_none_or(|due| due <= now),
         }
     }
 
     fn after(&mut self, now: Time, mark: &Mark) {
         match &mut self.stepping {
-            Some(at) if at.is_halted() => {
+            Some(at) if at.halted => {
                 at.after(mark);
                 self.pace.restart(now);
             }

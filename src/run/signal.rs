@@ -25,7 +25,6 @@ pub(super) const ENDS: [i32; 11] = [
 /// Grace of a filter's upstream when both receive a SIGTERM: wrap's default grace and a second.
 const LAST_WORDS: Duration = Duration::from_secs(6);
 
-/// Signals caught for a loop.
 pub(super) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
 }
@@ -58,9 +57,7 @@ impl Signals {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnRepeat {
-    /// Default action, once [`ONE_STOP`] has passed.
     Default,
-    /// Reported like the first.
     Report,
 }
 
@@ -100,12 +97,11 @@ impl Death {
     }
 }
 
-/// Effect of signals on a loop that reads from an upstream.
 #[derive(Debug, Default)]
 pub(super) struct Stopping {
     death: Death,
     /// End of reading, whether or not the input has ended.
-    until: Option<Time>,
+    pub until: Option<Time>,
 }
 
 impl Stopping {
@@ -119,10 +115,6 @@ impl Stopping {
             _ => now,
         };
         self.until = Some(self.until.map_or(until, |at| at.min(until)));
-    }
-
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.until
     }
 
     pub(super) fn is_due(&self, now: Time) -> bool {
@@ -144,7 +136,6 @@ fn ignored(signal: i32) -> bool {
     }
 }
 
-/// Ignores a signal, as `nohup` does.
 pub(super) fn ignore(signal: i32) {
     // SAFETY: SIG_IGN is a valid action, and nothing of ours is called.
     unsafe {

@@ -19,7 +19,6 @@ use super::tree;
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
-/// Stage of a loop; one that cancels turns also waits for replies.
 enum Driven<'a> {
     Filter(&'a mut dyn Stage),
     Cancel(&'a mut CancelFilter),
@@ -51,7 +50,6 @@ pub fn single(stage: &mut dyn Stage, inputs: Inputs) -> Result<Exit> {
     drive(Driven::Filter(stage), inputs)
 }
 
-/// As [`single`], for the filter that sends cancel requests.
 pub fn single_cancel(filter: &mut CancelFilter, inputs: Inputs) -> Result<Exit> {
     drive(Driven::Cancel(filter), inputs)
 }
@@ -85,7 +83,6 @@ struct Single<'a> {
     signals: Signals,
     clock: Clock,
     io: Io,
-    /// Name of the input, for error messages.
     name: String,
     widened: bool,
     stopping: Stopping,
@@ -149,7 +146,6 @@ impl<'a> Single<'a> {
         Ok(self.stopping.signal().map_or_else(|| self.stage.exit(), Exit::Signal))
     }
 
-    /// Announces the next input to the stage, if it has a name.
     fn begin_input(&mut self) -> Result<()> {
         if let Some(name) = self.inputs.take_name() {
             self.stage.on_source(self.clock.now(), &name, &mut self.io);
@@ -164,7 +160,7 @@ impl<'a> Single<'a> {
 
     fn wait(&mut self) -> Result<Next> {
         let now = self.clock.now();
-        let deadline = self.stage.deadline().into_iter().chain(self.stopping.deadline()).min();
+        let deadline = self.stage.deadline().into_iter().chain(self.stopping.until).min();
         let mut fds = vec![
             PollFd::from_borrowed_fd(self.inputs.fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
@@ -204,7 +200,6 @@ impl<'a> Single<'a> {
         Ok(Next::Wait)
     }
 
-    /// Passes on the signals received so far.
     fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();

@@ -10,7 +10,6 @@ use crate::time::Time;
 /// Capacity of a spool, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SpoolLimits {
-    /// Bytes in memory.
     pub memory: usize,
     /// Bytes in the file; past that the agent is held back, or the sink given up.
     pub file: u64,
@@ -25,7 +24,6 @@ pub(super) enum Source {
     Cancel,
     /// Fails the open turn; the bytes are the code, a NUL and the message.
     Fail,
-    /// A cancel request from the control socket.
     Ask,
 }
 
@@ -36,7 +34,6 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
 }
 
-/// Item of a spool: a payload and a fixed-size head.
 pub(super) trait Stored: Sized {
     fn head(&self) -> RecordHead;
     fn bytes(&self) -> &[u8];
@@ -70,20 +67,17 @@ impl Stored for Frame {
 /// Bytes in front of a payload in the file: number, tag, length.
 const HEADER: usize = 13;
 
-/// Memory of an item besides its payload.
 const OVERHEAD: usize = 64;
 
 /// Bytes that were read before their blocks return to the file system.
 const FREE_EVERY: u64 = 16 << 20;
 
-/// A first-in, first-out queue of items.
 #[derive(Debug)]
 pub(super) struct Spool<T = Frame> {
     limits: SpoolLimits,
     memory: VecDeque<T>,
     in_memory: usize,
     file: Option<SpillFile>,
-    /// Unread part of the file.
     read: u64,
     written: u64,
     freed: u64,
@@ -163,7 +157,6 @@ impl<T: Stored> Spool<T> {
         Ok(())
     }
 
-    /// Removes the oldest item.
     pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
         if self.memory.is_empty() {
             self.refill()?;

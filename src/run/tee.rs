@@ -42,13 +42,15 @@ use queue::Queue;
 use waker::{WakeFd, waker};
 use worker::Worker;
 
-pub use ledger_intake::{LedgerSink, ProbeBy, Store};
-pub use plan::{Files, Interrupts, Named, OnError, Others, Pipes, Tee};
+#[cfg(feature = "ledger")]
+pub use ledger_intake::ProbeBy;
+pub use ledger_intake::{LedgerSink, Store};
+pub use plan::{Named, OnError, Tee};
 
 pub fn tee(tee: Tee) -> Result<Exit> {
     let (mut run, sinks) = Loop::new(tee)?;
     // A sink that cannot be opened is an output error before the first byte.
-    if !(run.failed && run.on_error.others == Others::Stop) {
+    if !(run.failed && run.on_error.stop) {
         run.start(sinks)?;
         run.run()?;
         run.finish()?;
@@ -60,7 +62,6 @@ pub fn tee(tee: Tee) -> Result<Exit> {
 /// If the input ends within this time of a SIGHUP, the terminal has gone, and the signal did not mean the files.
 const HANGUP: Duration = Duration::from_secs(6);
 
-/// Grace for commands that are still running.
 const COMMANDS_END: Duration = Duration::from_secs(1);
 
 struct Loop {
@@ -80,7 +81,6 @@ struct Loop {
     hangup: Option<Time>,
     reader_gone: bool,
     cannot_write: bool,
-    /// True if the exit status is to show a failure.
     failed: bool,
     stop: bool,
 }
@@ -93,7 +93,6 @@ enum Next {
     End,
 }
 
-/// Result of a poll.
 struct Ready {
     input: bool,
     stdout: PollFlags,
@@ -102,11 +101,11 @@ struct Ready {
 impl Loop {
     fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
         let person = rustix::termios::isatty(rustix::stdio::stdin());
-        if tee.interrupts == Interrupts::Ignore {
+        if tee.ignore_interrupts {
             ignore(SIGINT);
         }
         let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
-        if tee.files == Files::Some && !person {
+        if tee.has_files && !person {
             caught.retain(|signal| *signal != SIGHUP);
             super::signal::on_hangup(Reopening::ask).context("cannot catch signals")?;
         }
@@ -216,7 +215,7 @@ impl Loop {
 
     fn wait(&mut self) -> Result<Next> {
         let pending = self.stdout.as_ref().map_or(0, Output::pending);
-        let left = self.stopping.deadline().map(|at| at.since(self.clock.now()));
+        let left = self.stopping.until.map(|at| at.since(self.clock.now()));
         let stdin = (pending == 0).then(rustix::stdio::stdin);
         let ready = self.poll(stdin, left)?;
         if self.stopping.is_due(self.clock.now()) {
@@ -254,7 +253,6 @@ impl Loop {
         Ok(ready)
     }
 
-    /// Writes queued output if stdout is ready.
     fn flush(&mut self, ready: PollFlags) {
         if ready.intersects(GONE) {
             self.written(Some(Err(Errno::PIPE.into())));
@@ -264,22 +262,20 @@ impl Loop {
         }
     }
 
-    /// Handles the result of a write to stdout.
     fn written(&mut self, result: Option<io::Result<()>>) {
         let Some(Err(e)) = result else { return };
         self.stdout = None;
         let pipe = e.kind() == io::ErrorKind::BrokenPipe;
-        if pipe && self.on_error.pipes == Pipes::Ignore {
+        if pipe && !self.on_error.pipes {
             self.reader_gone = true;
             return;
         }
         warn(format_args!("cannot write to stdout: {e}"));
         self.failed = true;
         self.cannot_write |= !pipe;
-        self.stop |= self.on_error.others == Others::Stop;
+        self.stop |= self.on_error.stop;
     }
 
-    /// A SIGHUP reopens files; with the end of the input right behind it, a terminal has gone.
     fn take_hangup(&mut self) {
         let asked = Reopening::asked();
         if asked != self.reopened {
@@ -296,7 +292,7 @@ impl Loop {
 
     /// Stops if a sink has failed and `--output-error` says so.
     fn look_at_sinks(&mut self) {
-        if self.on_error.others == Others::GoOn {
+        if !self.on_error.stop {
             return;
         }
         let in_trouble = |sink: &SinkIntake| {
@@ -366,7 +362,6 @@ impl Loop {
         Ok(())
     }
 
-    /// Reports what each sink is owed.
     fn report(&mut self) {
         let mut text = String::new();
         for sink_intake in &self.intake.sinks {

@@ -26,10 +26,10 @@ pub(super) fn size() -> Winsize {
 pub(super) struct Terminal {
     /// Own description, so that making it non-blocking affects no other process.
     fd: OwnedFd,
-    /// Modes to restore.
-    saved: Termios,
-    raw: bool,
-    shows: bool,
+    pub saved: Termios,
+    pub raw: bool,
+    /// True if the agent's screen is shown.
+    pub shows: bool,
 }
 
 impl Terminal {
@@ -50,19 +50,6 @@ impl Terminal {
         self.fd.as_fd()
     }
 
-    pub(super) fn modes(&self) -> &Termios {
-        &self.saved
-    }
-
-    pub(super) fn is_raw(&self) -> bool {
-        self.raw
-    }
-
-    pub(super) fn shows(&self) -> bool {
-        self.shows
-    }
-
-    /// Makes it raw if this job is in the foreground.
     pub(super) fn take(&mut self) {
         if !self.is_in_front() {
             self.raw = false;
@@ -115,12 +102,9 @@ fn is_same(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     isatty(other) && (device(fd) == device(other) || device(other) == controlling)
 }
 
-/// Target of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
-    /// The whole job, as ^Z does.
     Job,
-    /// This process alone.
     Us,
 }
 

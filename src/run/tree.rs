@@ -7,14 +7,14 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
 
-/// A descendant process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Below {
     pub pid: Pid,
     pub parent: i32,
     pub group: i32,
     pub session: i32,
     zombie: bool,
+    name: String,
 }
 
 /// Makes this process the reaper of orphaned descendants. Without support only the agent's process group is killed.
@@ -33,7 +33,7 @@ pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
             let ours = p.parent == parent && !spare.contains(&p.pid);
             if ours {
                 parents.push(p.pid.as_raw_pid());
-                found.push(*p);
+                found.push(p.clone());
             }
             !ours
         });
@@ -43,26 +43,28 @@ pub(super) fn below(spare: &[Pid]) -> Vec<Below> {
 
 /// Other processes of this job: the process group without ancestors.
 pub(super) fn job() -> Vec<Pid> {
-    let me = rustix::process::getpid().as_raw_pid();
-    let group = rustix::process::getpgrp().as_raw_pid();
     let all: Vec<Below> = all().collect();
-    let mut above = vec![me];
-    while let Some(parent) = all.iter().find(|p| Some(&p.pid.as_raw_pid()) == above.last()) {
-        if above.contains(&parent.parent) {
-            break;
-        }
-        above.push(parent.parent);
-    }
+    let group = rustix::process::getpgrp().as_raw_pid();
+    let above = lineage(&all);
     let ours = all.iter().filter(|p| p.group == group && !above.contains(&p.pid.as_raw_pid()));
     ours.map(|p| p.pid).collect()
+}
+
+fn lineage(all: &[Below]) -> Vec<i32> {
+    let mut above = vec![rustix::process::getpid().as_raw_pid()];
+    while let Some(process) = all.iter().find(|p| Some(&p.pid.as_raw_pid()) == above.last()) {
+        if above.contains(&process.parent) {
+            break;
+        }
+        above.push(process.parent);
+    }
+    above
 }
 
 /// True if a process of this job writes the pipe `fd`: the upstream in a pipeline or process substitution, perhaps an
 /// ancestor spile.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
-    let Ok(pipe) = rustix::fs::fstat(fd) else {
-        return false;
-    };
+    let Ok(pipe) = rustix::fs::fstat(fd) else { return false };
     if FileType::from_raw_mode(pipe.st_mode) != FileType::Fifo {
         return false;
     }
@@ -73,19 +75,17 @@ pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
 /// Ancestors in the same process group that run this program, too.
 fn spiles_above() -> Vec<Pid> {
     let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let me = rustix::process::getpid().as_raw_pid();
-    let group = rustix::process::getpgrp().as_raw_pid();
     let all: Vec<Below> = all().collect();
-    let (mut found, mut at) = (Vec::new(), me);
-    while let Some(process) = all.iter().find(|p| p.pid.as_raw_pid() == at) {
-        at = process.parent;
-        let parent = all.iter().find(|p| p.pid.as_raw_pid() == at && p.group == group);
-        found.extend(parent.filter(|_| program(at) == program(me)).map(|p| p.pid));
-    }
-    found
+    let group = rustix::process::getpgrp().as_raw_pid();
+    let above = lineage(&all).into_iter().skip(1);
+    let above = above.filter_map(|pid| all.iter().find(|p| p.pid.as_raw_pid() == pid));
+    let ours = program(std::process::id().cast_signed());
+    above
+        .filter(|p| p.group == group && program(p.pid.as_raw_pid()) == ours)
+        .map(|p| p.pid)
+        .collect()
 }
 
-/// True if a process has this file open for writing.
 fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
     let folder = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid()));
     folder.into_iter().flatten().flatten().any(|fd| {
@@ -102,10 +102,12 @@ fn all() -> impl Iterator<Item = Below> {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold any character.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        let zombie = fields.next()? == "Z";
+        let (head, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace();
+        let zombie = matches!(fields.next()?, "Z" | "X");
         Some(Below {
             zombie,
+            name: head.split_once('(').map_or("", |(_, name)| name).to_owned(),
             pid: Pid::from_raw(pid)?,
             parent: fields.next()?.parse().ok()?,
             group: fields.next()?.parse().ok()?,
@@ -116,17 +118,10 @@ fn all() -> impl Iterator<Item = Below> {
 
 /// Running descendants, without those below `spare`: process ids and names.
 pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
-    let pids = below(spare).into_iter().map(|p| p.pid.as_raw_pid());
-    let named = pids.filter_map(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (head, rest) = stat.rsplit_once(')')?;
-        let ended = matches!(rest.trim_start().chars().next(), Some('Z' | 'X'));
-        (!ended).then(|| (pid, head.split_once('(').map_or("", |(_, name)| name).to_owned()))
-    });
-    named.collect()
+    let alive = below(spare).into_iter().filter(|p| !p.zombie);
+    alive.map(|p| (p.pid.as_raw_pid(), p.name)).collect()
 }
 
-/// Child processes.
 pub(super) fn children() -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     let path = format!("/proc/self/task/{me}/children");

@@ -2,25 +2,20 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-#[cfg(feature = "http")]
 use std::{env, fs};
 
-/// HTTP options of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Web {
     pub access: Access,
-    /// Timeout of a request.
     pub timeout: Option<Duration>,
     /// Statuses after which an event is retried; `None`: those that HTTP documents as temporary.
     pub retry: Option<Statuses>,
 }
 
-/// HTTP statuses, single or by their first digit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(Vec<(u16, u16)>);
 
 impl Statuses {
-    #[cfg(feature = "http")]
     pub fn has(&self, status: u16) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
     }
@@ -37,12 +32,11 @@ impl Statuses {
         };
         let statuses: Option<Vec<_>> = list.split(',').map(one).collect();
         statuses.map(Self).ok_or_else(|| {
-            format!("retry={list} is no list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
+            format!("retry={list} is not a list of statuses: write 3 digits from 300 to 599, or 4xx or 5xx, with commas")
         })
     }
 }
 
-/// Mutual authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
     /// Certificates to trust instead of all others.
@@ -54,15 +48,12 @@ pub struct Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
-    /// Prefix of the value (`Bearer `).
     pub before: &'static str,
     pub value: Secret,
 }
 
-/// Location of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// Environment variable.
     Env(String),
     /// File; trailing white space is ignored.
     File(PathBuf),
@@ -98,7 +89,6 @@ impl Secret {
         }
     }
 
-    #[cfg(feature = "http")]
     pub(super) fn read(&self) -> Result<String, String> {
         let value = match self {
             Secret::Env(name) => env::var(name).map_err(|_| format!("{name} is not set"))?,

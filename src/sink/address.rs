@@ -18,7 +18,6 @@ use crate::event::{Event, Type};
 use crate::text::glob::glob;
 use crate::time;
 
-/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub place: Destination,
@@ -39,25 +38,20 @@ pub enum Destination {
     Command(Vec<String>),
     /// One process for all events: program and arguments.
     Pipe(Vec<String>),
-    /// URL.
     Http(String),
-    /// Path of a listening socket.
     Unix(String),
 }
 
-/// Content of an HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Payload {
     #[default]
     Event,
-    Discord,
     Chat(Service),
 }
 
-/// Message service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// Incoming webhook.
+    Discord,
     Slack,
     /// Incoming webhook or workflow.
     Teams,
@@ -65,7 +59,6 @@ pub enum Service {
     Telegram,
 }
 
-/// Selection of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
     types: [bool; TYPES.len()],
@@ -109,7 +102,7 @@ impl Selection {
             if !found {
                 let names: Vec<_> = Type::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(
-                    "only={pattern} fits no event: write chunks, or types ({}) with * for any letters",
+                    "only={pattern} matches no event: write chunks, or types ({}) with * for any letters",
                     names.join(", ")
                 ));
             }
@@ -164,7 +157,7 @@ impl Address {
                 self.only = Some(Selection::parse(&patterns)?);
             }
             ("name", name) => self.called = Some(called(name)?),
-            ("to", "discord-webhook") => self.to = Payload::Discord,
+            ("to", "discord-webhook") => self.to = Payload::Chat(Service::Discord),
             ("to", "slack-webhook") => self.to = Payload::Chat(Service::Slack),
             ("to", "teams-webhook" | "teams") => self.to = Payload::Chat(Service::Teams),
             ("to", "telegram" | "telegram-bot") => self.to = Payload::Chat(Service::Telegram),
@@ -181,7 +174,7 @@ impl Address {
                 let timeout =
                     time::duration(text).map_err(|why| format!("timeout={text}: {why}"))?;
                 if timeout.is_zero() {
-                    return Err("timeout=0: no answer is that fast".to_owned());
+                    return Err("timeout=0: write a duration above 0".to_owned());
                 }
                 web.timeout = Some(timeout);
             }
@@ -214,7 +207,6 @@ impl Address {
     }
 }
 
-/// Validates a `name=`.
 fn called(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if name.len() <= 64 && name.chars().all(plain) {
@@ -248,14 +240,14 @@ impl Destination {
             return match scheme.to_ascii_lowercase().as_str() {
                 "http" | "https" if !rest.is_empty() => Ok(Destination::Http(text.to_owned())),
                 _ => Err(format!(
-                    "{scheme}:// is no kind of sink: write http:// or https:// and a host, or ./ before a path"
+                    "{scheme}:// is not a kind of sink: write http:// or https:// and a host, or ./ before a path"
                 )),
             };
         }
         for later in ["sse:", "nats:"] {
             if text.starts_with(later) {
                 return Err(format!(
-                    "{later} is no kind of sink yet: write ./{later}... if it is a file"
+                    "{later} is not a kind of sink yet: write ./{later}... if it is a file"
                 ));
             }
         }
@@ -324,7 +316,7 @@ mod tests {
             ("a#", "write ## for a #"),
             ("a#only=", "write ## for a #"),
             ("a#onyl=status", "option onyl is not known"),
-            ("a#only=stauts", "fits no event"),
+            ("a#only=stauts", "matches no event"),
             ("a#to=discord-webhook", "http"),
             ("http://h#to=x", "to=x is not known"),
             ("http://h#to=telegram", "chat=ID"),
@@ -336,13 +328,13 @@ mod tests {
             ("cmd:echo 'x", "left open"),
             ("cmd:echo \\", "left open"),
             ("unix:", "names no socket"),
-            ("ftp://x", "no kind of sink"),
-            ("http://", "no kind of sink"),
+            ("ftp://x", "not a kind of sink"),
+            ("http://", "not a kind of sink"),
             ("x#timeout=1s", "http"),
             ("http://h#timeout=soon", "timeout=soon: write a duration"),
             ("http://h#timeout=0", "timeout=0"),
-            ("http://h#retry=200", "no list of statuses"),
-            ("http://h#retry=429,", "no list of statuses"),
+            ("http://h#retry=200", "not a list of statuses"),
+            ("http://h#retry=429,", "not a list of statuses"),
             ("http://h#header=Authorization:Bearer SECRET", "never stands on the command line"),
             ("nats:x", "./nats:"),
         ] {
@@ -389,7 +381,9 @@ mod tests {
         assert!(takes("*", &event("news", "")));
         // In time that grows with the pattern, not with its power.
         let stars = "*t".repeat(60);
-        assert!(Address::parse(&format!("x#only={stars}")).unwrap_err().contains("fits no event"));
+        assert!(
+            Address::parse(&format!("x#only={stars}")).unwrap_err().contains("matches no event")
+        );
         assert!(takes(&"*".repeat(60), &event("status", r#","kind":"info""#)));
         assert!(!takes("t*", &event("news", "")));
         let text = r#","block":"b1","kind":"answer","text":"x""#;

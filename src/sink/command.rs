@@ -11,16 +11,14 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{Delivery, Form, Gone, Needs, SendOutcome, Sink, one_by_one};
+use super::{Delivery, Gone, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 
-/// Environment variable with the delivery id.
 pub const ID: &str = "SPILE_DELIVERY_ID";
 
 /// Status that asks for a retry: `EX_TEMPFAIL` of sysexits.h.
 const TEMPFAIL: i32 = 75;
 
-/// Running commands.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 const LOOK: Duration = Duration::from_millis(10);
@@ -98,24 +96,20 @@ impl CommandSink {
             let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
         }
         match child.wait() {
-            Ok(status) if status.success() => SendOutcome::Sent { receipt: None },
+            Ok(status) if status.success() => SendOutcome::Sent(None),
             Ok(status) if status.signal().is_some() => {
-                SendOutcome::Unknown { wait: Wait::Failed, why: ended(status) }
+                SendOutcome::Unknown(Wait::Failed, ended(status))
             }
             Ok(status) if status.code() == Some(TEMPFAIL) => {
-                SendOutcome::Retry { wait: Wait::Failed, why: ended(status) }
+                SendOutcome::Retry(Wait::Failed, ended(status))
             }
-            Ok(status) => SendOutcome::Failed { why: ended(status) },
-            Err(e) => SendOutcome::Unknown { wait: Wait::Failed, why: e.to_string() },
+            Ok(status) => SendOutcome::Failed(ended(status)),
+            Err(e) => SendOutcome::Unknown(Wait::Failed, e.to_string()),
         }
     }
 }
 
 impl Sink for CommandSink {
-    fn needs(&self) -> Needs {
-        Needs { form: Form::Event, batch: 1, idempotent: false }
-    }
-
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
         one_by_one(batch, |delivery| self.deliver(delivery))
     }
@@ -135,31 +129,27 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
     Some(command)
 }
 
-/// Outcome of a command that cannot be started.
 pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
     let why = format!("cannot be started: {error}");
     match error.kind() {
         // Only this delivery's id is invalid in an environment.
         io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => {
-            SendOutcome::Failed { why }
+            SendOutcome::Failed(why)
         }
         // Temporary lack of processes.
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
-            SendOutcome::Retry { wait: Wait::Down, why }
+            SendOutcome::Retry(Wait::Down, why)
         }
-        _ => SendOutcome::Gone { gone: Gone::Broken, why },
+        _ => SendOutcome::Gone(Gone::Broken, why),
     }
 }
 
-/// Longest answer, in bytes.
 const MAX_ANSWER: u64 = 4096;
 
 /// Probes a delivery by a command: its id is the last argument and in the environment, its event on stdin. Returns the
 /// first word of the output.
 pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
-    let Some(mut command) = command(words) else {
-        return Err("names no command".to_owned());
-    };
+    let Some(mut command) = command(words) else { return Err("names no command".to_owned()) };
     command.arg(id).env(ID, id).stdout(Stdio::piped());
     let started = Running::start(&mut command);
     let mut child = started.map_err(|e| format!("cannot be started: {e}"))?;
@@ -184,7 +174,6 @@ pub fn ask(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     Ok(answer.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-/// Description of a failed exit.
 pub(super) fn ended(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with status {code}"),
@@ -195,6 +184,7 @@ pub(super) fn ended(status: ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::Form;
 
     fn outcome(script: &str, id: Option<&str>) -> SendOutcome {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
@@ -204,21 +194,21 @@ mod tests {
 
     #[test]
     fn the_status_is_the_answer() {
-        let sent = SendOutcome::Sent { receipt: None };
+        let sent = SendOutcome::Sent(None);
         assert_eq!(outcome("read l; test \"$l\" = '{}'", None), sent);
         assert_eq!(outcome("true", None), sent);
         let with_id = "test \"$SPILE_DELIVERY_ID\" = s/7";
         assert_eq!(outcome(with_id, Some("s/7")), sent);
-        assert!(matches!(outcome(with_id, None), SendOutcome::Failed { .. }));
-        assert!(matches!(outcome("exit 75", None), SendOutcome::Retry { .. }));
+        assert!(matches!(outcome(with_id, None), SendOutcome::Failed(..)));
+        assert!(matches!(outcome("exit 75", None), SendOutcome::Retry(..)));
         let killed = outcome("kill -9 $$", None);
-        assert!(matches!(killed, SendOutcome::Unknown { .. }));
+        assert!(matches!(killed, SendOutcome::Unknown(..)));
         let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {
             id: None,
             stream: "",
             bytes: b"",
             form: Form::Event,
         }]);
-        assert!(matches!(missing.as_slice(), [SendOutcome::Gone { .. }]));
+        assert!(matches!(missing.as_slice(), [SendOutcome::Gone(..)]));
     }
 }

@@ -14,7 +14,6 @@ use crate::backoff::Wait;
 /// Lines in one write where each is accounted for.
 const BATCH: usize = 64;
 
-/// Treatment of existing content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     Truncate,
@@ -51,7 +50,6 @@ pub struct FileSink {
     kept: bool,
     /// Lines in files that had the name before.
     elsewhere: u64,
-    /// Lines in the current file.
     here: u64,
     /// True if the file may end within a line of another program.
     behind: bool,
@@ -104,7 +102,6 @@ impl FileSink {
         })
     }
 
-    /// Reopens the file after a request.
     fn reopen(&mut self) -> Result<(), SendOutcome> {
         let asked = Reopening::asked();
         if self.asked.is_none_or(|known| known == asked) {
@@ -116,14 +113,10 @@ impl FileSink {
                 (self.here, self.behind) = (0, true);
                 Ok(())
             }
-            Err(e) => Err(SendOutcome::Retry {
-                wait: Wait::Down,
-                why: format!("cannot be opened anew: {e}"),
-            }),
+            Err(e) => Err(SendOutcome::Retry(Wait::Down, format!("cannot be reopened: {e}"))),
         }
     }
 
-    /// Completes a partial line of another program.
     fn end_line(&mut self) -> Result<(), (usize, io::Error)> {
         let (true, Some(file)) = (std::mem::take(&mut self.behind), &mut self.file) else {
             return Ok(());
@@ -138,9 +131,7 @@ impl FileSink {
 
     /// Reopens the file if another one has its name now; then nothing written counts as sent.
     fn follow(&mut self) -> Result<(), SendOutcome> {
-        let (true, Some(file)) = (self.kept, &self.file) else {
-            return Ok(());
-        };
+        let (true, Some(file)) = (self.kept, &self.file) else { return Ok(()) };
         let place = |m: std::fs::Metadata| (m.dev(), m.ino());
         let here = file.metadata().map(place).ok();
         if here.is_some() && here == std::fs::metadata(&self.path).map(place).ok() {
@@ -155,16 +146,15 @@ impl FileSink {
             }
             Err(e) => format!("the file was removed or replaced, and cannot be made again: {e}"),
         };
-        Err(SendOutcome::Retry { wait: Wait::Down, why })
+        Err(SendOutcome::Retry(Wait::Down, why))
     }
 
-    /// Syncs written lines, and checks the name.
     fn settle(&mut self, lines: usize) -> Result<(), SendOutcome> {
         if let (true, Some(file)) = (self.kept, &self.file)
             && let Err(e) = file.sync_data()
         {
-            let why = format!("cannot be brought to the disk: {e}");
-            return Err(SendOutcome::Gone { gone: Gone::Broken, why });
+            let why = format!("cannot be synced to disk: {e}");
+            return Err(SendOutcome::Gone(Gone::Broken, why));
         }
         self.follow()?;
         self.here += lines as u64;
@@ -199,26 +189,23 @@ impl FileSink {
 
     /// Truncates the last `len` bytes, a partial line of ours.
     fn take_back(&self, len: usize) -> io::Result<()> {
-        let (Some(file), true) = (&self.file, len > 0) else {
-            return Ok(());
-        };
+        let (Some(file), true) = (&self.file, len > 0) else { return Ok(()) };
         let end = file.metadata()?.len();
         file.set_len(end.saturating_sub(len as u64))
     }
 
-    /// Outcome of a failed write.
     fn refused(&self, error: &io::Error) -> SendOutcome {
         let why = error.to_string();
         let errno = Errno::from_io_error(error);
         let full = matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG));
         if self.regular && full {
-            return SendOutcome::Retry { wait: Wait::Down, why };
+            return SendOutcome::Retry(Wait::Down, why);
         }
         let gone = match error.kind() {
             io::ErrorKind::BrokenPipe => Gone::Reader,
             _ => Gone::Broken,
         };
-        SendOutcome::Gone { gone, why }
+        SendOutcome::Gone(gone, why)
     }
 }
 
@@ -269,7 +256,7 @@ impl Sink for FileSink {
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
-        let sent = || SendOutcome::Sent { receipt: None };
+        let sent = || SendOutcome::Sent(None);
         if let Err(moved) = self.reopen().and_then(|()| self.follow()) {
             return vec![moved];
         }
@@ -300,13 +287,13 @@ impl Sink for FileSink {
         let half = written - whole;
         let last = match self.refused(&error) {
             _ if half == 0 => self.refused(&error),
-            SendOutcome::Gone { gone, why } if !self.regular => SendOutcome::Gone { gone, why },
+            SendOutcome::Gone(gone, why) if !self.regular => SendOutcome::Gone(gone, why),
             refused => match self.take_back(half) {
                 Ok(()) => refused,
-                Err(e) => SendOutcome::Unknown {
-                    wait: Wait::Failed,
-                    why: format!("{error}, and half a line may have stayed: {e}"),
-                },
+                Err(e) => SendOutcome::Unknown(
+                    Wait::Failed,
+                    format!("{error}, and a partial line may be left: {e}"),
+                ),
             },
         };
         outcomes.push(last);
@@ -329,7 +316,7 @@ mod tests {
         let name = path.to_str().unwrap();
         let mut sink = FileSink::open(name, Existing::Truncate).unwrap();
         let outcomes = sink.send(&[line(b"a"), line(b"b")]);
-        assert_eq!(outcomes, vec![SendOutcome::Sent { receipt: None }; 2]);
+        assert_eq!(outcomes, vec![SendOutcome::Sent(None); 2]);
         let mut sink = FileSink::open(name, Existing::Append).unwrap();
         sink.send(&[line(b"c")]);
         assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\nc\n");
@@ -344,14 +331,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let mut sink = FileSink::open(path.to_str().unwrap(), Existing::Kept).unwrap();
-        let sent = vec![SendOutcome::Sent { receipt: None }];
+        let sent = vec![SendOutcome::Sent(None)];
         assert_eq!(sink.send(&[line(b"a")]), sent);
         for away in [Some("old"), None] {
             match away {
                 Some(name) => std::fs::rename(&path, folder.path().join(name)).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),
             }
-            assert!(matches!(sink.send(&[line(b"b")])[..], [SendOutcome::Retry { .. }]));
+            assert!(matches!(sink.send(&[line(b"b")])[..], [SendOutcome::Retry(..)]));
             assert_eq!(sink.send(&[line(b"b")]), sent);
             assert_eq!(std::fs::read(&path).unwrap(), b"b\n");
         }
@@ -393,6 +380,6 @@ mod tests {
     fn a_full_device_is_no_disk_that_empties() {
         let mut sink = FileSink::open("/dev/full", Existing::Truncate).unwrap();
         let outcomes = sink.send(&[line(b"a")]);
-        assert!(matches!(outcomes.as_slice(), [SendOutcome::Gone { gone: Gone::Broken, .. }]));
+        assert!(matches!(outcomes.as_slice(), [SendOutcome::Gone(Gone::Broken, _)]));
     }
 }

@@ -3,7 +3,6 @@
 
 mod chat;
 pub mod client;
-mod discord;
 mod proxy;
 mod trust;
 
@@ -20,19 +19,16 @@ use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use client::Client;
 
-/// Timeout of a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Timeout of a request, unless the address sets one.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Bytes of an answer that are read.
 const MAX_ANSWER: u64 = 1 << 20;
 
 /// Shortest path segment, in bytes, that may be a token.
 const LONG: usize = 11;
 
-/// Characters of an answer that are shown.
 const MAX_SHOWN: usize = 300;
 
 /// Opens the sink that posts to `url` in the form that the address wants.
@@ -40,7 +36,6 @@ pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     let web = &address.web;
     Ok(match address.to {
         Payload::Event => Box::new(HttpSink::new(url, web)?),
-        Payload::Discord => Box::new(discord::DiscordSink::new(url, web)?),
         Payload::Chat(service) => {
             Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
         }
@@ -53,7 +48,6 @@ pub struct HttpSink {
 }
 
 impl HttpSink {
-    /// Connects at the first event.
     pub fn new(url: &str, web: &Web) -> Result<Self, String> {
         Ok(Self { poster: Poster::new(url, web)? })
     }
@@ -117,28 +111,22 @@ impl Poster {
         })
     }
 
-    /// Outcome of an answer.
     pub(super) fn outcome(&self, answer: &Answer) -> SendOutcome {
         let why = self.client.clean(&answer.why());
         match (answer.outcome(why.clone()), &self.retry) {
-            (sent @ SendOutcome::Sent { .. }, _) | (sent, None) => sent,
+            (sent @ SendOutcome::Sent(..), _) | (sent, None) => sent,
             (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
-                (_, false) => SendOutcome::Failed { why },
-                (SendOutcome::Failed { why }, true) => {
+                (_, false) => SendOutcome::Failed(why),
+                (SendOutcome::Failed(why), true) => {
                     let wait = answer.retry_after().map_or(Wait::Failed, Wait::Asked);
-                    SendOutcome::Retry { wait, why }
+                    SendOutcome::Retry(wait, why)
                 }
                 (outcome, true) => outcome,
             },
         }
     }
-
-    pub(super) fn clean(&self, text: &str) -> String {
-        self.client.clean(text)
-    }
 }
 
-/// Outcome of an error: not sent, or in doubt.
 fn unanswered(error: &Error, why: String) -> SendOutcome {
     use io::ErrorKind as Kind;
     let not_sent = match error {
@@ -161,9 +149,9 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
     let wait = Wait::Down;
     if let Error::Http(_) = error {
         // No request can be built.
-        return SendOutcome::Failed { why };
+        return SendOutcome::Failed(why);
     }
-    if not_sent { SendOutcome::Retry { wait, why } } else { SendOutcome::Unknown { wait, why } }
+    if not_sent { SendOutcome::Retry(wait, why) } else { SendOutcome::Unknown(wait, why) }
 }
 
 impl Answer {
@@ -174,13 +162,13 @@ impl Answer {
             _ => Wait::Failed,
         });
         match self.status {
-            200..=299 => SendOutcome::Sent { receipt: self.header("location").map(str::to_owned) },
+            200..=299 => SendOutcome::Sent(self.header("location").map(str::to_owned)),
             // Incomplete request (RFC 9110, 15.5.9), too early (RFC 8470, 5.2) or too many (RFC 6585, 4).
-            408 | 425 | 429 => SendOutcome::Retry { wait, why },
-            503 if asked.is_some() => SendOutcome::Retry { wait, why },
+            408 | 425 | 429 => SendOutcome::Retry(wait, why),
+            503 if asked.is_some() => SendOutcome::Retry(wait, why),
             // The same key is in progress (draft-ietf-httpapi-idempotency-key-header, 2.7).
-            409 | 500..=599 => SendOutcome::Unknown { wait, why },
-            _ => SendOutcome::Failed { why },
+            409 | 500..=599 => SendOutcome::Unknown(wait, why),
+            _ => SendOutcome::Failed(why),
         }
     }
 
@@ -254,9 +242,9 @@ mod tests {
     fn what_a_status_says() {
         let receipt = Some("/events/1".to_owned());
         let created = answer(201, &[("location", "/events/1")]);
-        assert_eq!(created, SendOutcome::Sent { receipt });
+        assert_eq!(created, SendOutcome::Sent(receipt));
         let after = |outcome| match outcome {
-            SendOutcome::Retry { wait, .. } => wait,
+            SendOutcome::Retry(wait, _) => wait,
             other => panic!("{other:?}"),
         };
         let seconds = after(answer(429, &[("retry-after", "1.5")]));
@@ -276,9 +264,9 @@ mod tests {
         assert_eq!(after(answer(429, &[])), Wait::Down);
         let endless = after(answer(429, &[("retry-after", "1e300")]));
         assert_eq!(endless, Wait::Asked(Duration::MAX));
-        assert!(matches!(answer(503, &[]), SendOutcome::Unknown { .. }));
-        assert!(matches!(answer(302, &[]), SendOutcome::Failed { .. }));
-        assert!(matches!(answer(400, &[]), SendOutcome::Failed { .. }));
+        assert!(matches!(answer(503, &[]), SendOutcome::Unknown(..)));
+        assert!(matches!(answer(302, &[]), SendOutcome::Failed(..)));
+        assert!(matches!(answer(400, &[]), SendOutcome::Failed(..)));
     }
 
     #[test]

@@ -16,9 +16,7 @@ pub fn masked(address: &str) -> String {
             return kind.to_owned();
         }
     }
-    let Some((scheme, rest)) = split(address) else {
-        return address.to_owned();
-    };
+    let Some((scheme, rest)) = split(address) else { return address.to_owned() };
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     // A password may contain an unescaped @.
     let host = authority.rsplit('@').next().unwrap_or_default();

@@ -42,11 +42,10 @@ pub fn open_fifo(path: &Path) -> io::Result<File> {
     is_ours(&found)?;
     match found.file_type().is_fifo() {
         true => Ok(file),
-        false => Err(io::Error::other("is no FIFO any more")),
+        false => Err(io::Error::other("is not a FIFO any more")),
     }
 }
 
-/// Checks that a file belongs to the effective user.
 pub fn is_ours(found: &std::fs::Metadata) -> io::Result<()> {
     if found.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());

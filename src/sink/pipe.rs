@@ -36,7 +36,6 @@ impl PipeSink {
         Ok(&mut self.child.insert(child).1)
     }
 
-    /// Outcome of a broken pipe.
     fn gone(&mut self, error: &io::Error) -> SendOutcome {
         let status = self.child.take().map(|(mut child, stdin)| {
             drop(stdin);
@@ -49,7 +48,7 @@ impl PipeSink {
             Some(Err(e)) => (Gone::Broken, e.to_string()),
             None => (Gone::Broken, error.to_string()),
         };
-        SendOutcome::Gone { gone, why }
+        SendOutcome::Gone(gone, why)
     }
 }
 
@@ -70,16 +69,14 @@ impl Sink for PipeSink {
         };
         self.buffer = buffer;
         match result {
-            Ok(()) => batch.iter().map(|_| SendOutcome::Sent { receipt: None }).collect(),
+            Ok(()) => batch.iter().map(|_| SendOutcome::Sent(None)).collect(),
             Err(e) => vec![self.gone(&e)],
         }
     }
 
     fn finish(&mut self) -> Finished {
         self.stdin().map_err(|e| format!("cannot be started: {e}"))?;
-        let Some((mut child, stdin)) = self.child.take() else {
-            return Ok(None);
-        };
+        let Some((mut child, stdin)) = self.child.take() else { return Ok(None) };
         drop(stdin);
         match child.wait() {
             Ok(status) if status.success() => Ok(None),

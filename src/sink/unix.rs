@@ -21,7 +21,6 @@ use crate::codec::Writer;
 use crate::event::{Envelope, Status, VERSION};
 use crate::spill::SpillFile;
 
-/// Connected readers; more are refused.
 const MAX_READERS: usize = 64;
 
 const STEP: usize = 64 << 10;
@@ -38,7 +37,6 @@ pub struct UnixSink {
 #[derive(Debug)]
 struct Log {
     file: SpillFile,
-    /// Bytes kept.
     limit: u64,
     place: Mutex<State>,
     more: Condvar,
@@ -81,16 +79,13 @@ impl UnixSink {
     }
 }
 
-/// Removes a stale socket.
 fn clear(path: &Path) -> io::Result<()> {
-    let Ok(there) = std::fs::symlink_metadata(path) else {
-        return Ok(());
-    };
+    let Ok(there) = std::fs::symlink_metadata(path) else { return Ok(()) };
     if !there.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket: remove it"));
+        return Err(io::Error::other("the file there is not a socket: remove it"));
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err(io::Error::other("somebody listens there already")),
+        Ok(_) => Err(io::Error::other("another process listens there already")),
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         Err(e) => Err(e),
     }
@@ -109,12 +104,12 @@ impl Sink for UnixSink {
                 Form::Bulk => b"",
             };
             match self.log.append(delivery.bytes, feed) {
-                Ok(()) => outcomes.push(SendOutcome::Sent { receipt: None }),
+                Ok(()) => outcomes.push(SendOutcome::Sent(None)),
                 Err(e) => {
-                    outcomes.push(SendOutcome::Retry {
-                        wait: Wait::Down,
-                        why: format!("cannot keep it for readers: {e}"),
-                    });
+                    outcomes.push(SendOutcome::Retry(
+                        Wait::Down,
+                        format!("cannot keep it for readers: {e}"),
+                    ));
                     break;
                 }
             }
@@ -206,12 +201,10 @@ fn accept(listener: &UnixListener, log: &Arc<Log>) {
     }
 }
 
-/// A reader's position in the log.
 struct Reader {
     socket: UnixStream,
     log: Arc<Log>,
     at: u64,
-    /// True within a line.
     half: bool,
 }
 
@@ -234,9 +227,7 @@ impl Reader {
         let mut buffer = vec![0; STEP];
         while let Some(most) = self.ready() {
             let most = usize::try_from(most).map_or(STEP, |n| n.min(STEP));
-            let Ok(n) = self.log.file.read_at(&mut buffer[..most], self.at) else {
-                return;
-            };
+            let Ok(n) = self.log.file.read_at(&mut buffer[..most], self.at) else { return };
             if self.log.lock().start > self.at {
                 // Cut while it was read.
                 continue;
@@ -271,7 +262,6 @@ impl Reader {
         }
     }
 
-    /// Writes a `gap` status.
     fn gap(&mut self, message: &str) -> io::Result<()> {
         let mut line = Vec::new();
         if self.half {

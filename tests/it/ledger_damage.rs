@@ -101,7 +101,7 @@ fn send_all(world: &mut World, process: &mut Process, lines: &[String]) -> anyho
         match process.driver.next(world.now)? {
             Task::Idle => return Ok(()),
             Task::Wait(until) => world.now = until,
-            Task::Ask(_) => panic!("nobody can be asked"),
+            Task::Ask(_) => panic!("no probe is configured"),
             Task::Send(deliveries) => {
                 for delivery in deliveries {
                     world.channel.apply(world.now, &delivery);

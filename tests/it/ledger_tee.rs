@@ -68,7 +68,7 @@ fn what_is_in_doubt_is_held_until_a_person_decides() {
         "137\n1\nunknown\t\ts/1\nplanned\t\ts/1/b1/0\nplanned\t\ts/1/b1/1\nplanned\t\ts/1/b1/2\n";
     let message = [
         "4 still owed, 1 of them in doubt",
-        "s/1 is unknown, and its stream waits: `spile ledger retry d.db s/1` sends it again, `spile ledger forget d.db s/1` lets it be",
+        "s/1 is unknown, and its stream waits: `spile ledger retry d.db s/1` sends it again, `spile ledger forget d.db s/1` skips it",
     ];
     says(
         &format!(

@@ -102,7 +102,7 @@ fn one_that_never_says_anything_new_is_given_up() {
     let server = Server::start([vec![first.clone()], vec![first; 5]].concat());
     let (stdout, stderr, status) = bash(&format!("spile replay --instant {}", server.url));
     assert_eq!((stdout, status), (text, 69));
-    assert!(stderr.contains("5 more brought nothing new"), "{stderr}");
+    assert!(stderr.contains("5 reconnects brought nothing new"), "{stderr}");
     assert_eq!(server.requests().len(), 6);
 }
 

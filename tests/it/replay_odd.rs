@@ -50,9 +50,8 @@ fn members_and_frames_of_any_kind_are_unpacked() {
     }
     for (name, bytes) in [("more.gz", gzip(&text)), ("more.zst", zstd(&text))] {
         let file = folder.put(name, [bytes, b"garbage".to_vec()].concat());
-        let left = format!(
-            "spile: {file}: what is behind the compressed recording is not part of it and was left out\n"
-        );
+        let left =
+            format!("spile: {file}: data after the end of the compressed recording was ignored\n");
         spile(&["replay", "--instant", &file]).run().stderr(&left).stdout(&text);
     }
 }
@@ -119,7 +118,7 @@ fn what_was_asked_for_and_is_not_there_is_said() {
     assert_eq!((stdout.trim(), status), ("14", 0));
     assert!(
         stderr.starts_with(
-            "spile: --only turn_strated fits no event of what was played: types are turn_started, "
+            "spile: --only turn_strated matches no event of what was played: types are turn_started, "
         ),
         "{stderr}"
     );

@@ -146,7 +146,7 @@ fn a_command_that_says_later_is_tried_again() {
         .stdin(&input)
         .run()
         .status(0)
-        .stderr("spile: cmd:sh: exited with status 75 (it is tried again)\n")
+        .stderr("spile: cmd:sh: exited with status 75 (retrying)\n")
         .stdout(&input);
     assert_eq!(read(&path), input);
 }
@@ -283,9 +283,9 @@ fn an_interrupt_loses_nothing_or_means_nothing() {
 #[test]
 fn what_is_wrong_with_a_sink_is_said() {
     for (sink, word) in [
-        ("x#only=nothing", "fits no event"),
+        ("x#only=nothing", "matches no event"),
         ("x#1", "write ## for a #"),
-        ("ftp://x", "no kind of sink"),
+        ("ftp://x", "not a kind of sink"),
         ("cmd:echo 'x", "left open"),
     ] {
         let (stdout, stderr, status) = bash(&format!("spile tee \"{sink}\" </dev/null"));

@@ -322,7 +322,7 @@ fn a_sink_that_asks_to_be_left_alone_for_long_is_reported() {
             input.trim_end()
         ));
         assert_eq!((exit, server.seen().len()), (1, 1));
-        let asked = "status 429: it asks to be left alone for 1000000000000000000 s, and is left alone for 3600 s";
+        let asked = "status 429: it asks for a pause of 1000000000000000000 s, and gets 3600 s";
         assert!(stderr.contains(asked), "{stderr}");
         assert!(stderr.contains("1 still owed (status 429)"), "{stderr}");
     }

@@ -171,7 +171,8 @@ fn a_small_file_system_that_gets_room_gets_everything() {
         skip(format_args!("a file system cannot be mounted here: {stderr}"));
         return;
     }
-    let want = "mounted\nwhole\n0\nspile: small/x: No space left on device (os error 28) (it is tried again)\n";
+    let want =
+        "mounted\nwhole\n0\nspile: small/x: No space left on device (os error 28) (retrying)\n";
     assert_eq!((stdout.as_str(), stderr.as_str()), (want, ""));
 }
 
@@ -189,7 +190,7 @@ fn a_full_disk_at_the_end_is_owed() {
     assert_eq!(
         stderr,
         format!(
-            "spile: {path}: File too large (os error 27) (it is tried again)\n\
+            "spile: {path}: File too large (os error 27) (retrying)\n\
              spile: {path}: events: {} still owed (File too large (os error 27))\n",
             30_000 - last
         )
@@ -255,7 +256,7 @@ fn a_stopped_reader_of_a_socket_does_not_hold_the_end() {
     assert_eq!(shell_code(child.wait().unwrap()), 0);
     assert_eq!(
         said(&mut stderr),
-        format!("spile: unix:{path}: a reader was too slow to get all\n")
+        format!("spile: unix:{path}: a reader was too slow and did not get everything\n")
     );
 }
 

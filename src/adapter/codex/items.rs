@@ -10,15 +10,16 @@ use crate::codec::Fields;
 pub(super) const TOOLS: [&str; 5] =
     ["command_execution", "file_change", "mcp_tool_call", "web_search", "collab_tool_call"];
 
-/// The type of a line and its item, if that has a known shape.
-pub(super) fn read(line: &str) -> Option<(Cow<'_, str>, Fields<'_>)> {
-    let fields = Fields::read(line).ok()?;
+/// The fields of a line beside its item, and the item, if that has a known shape.
+pub(super) fn read(line: &str) -> Option<(Fields<'_>, Fields<'_>)> {
+    let mut fields = Fields::read(line).ok()?;
     let item = fields.object("item")?;
+    fields.0.retain(|(key, _)| key != "item");
     let texts = ["id", "type", "item_type", "text", "status", "server", "tool"];
     let is_text = |key: &str| item.raw(key).is_none_or(|raw| raw.starts_with('"'));
     let exit_code = item.raw("exit_code").is_none() || item.integer("exit_code").is_some();
     let known = exit_code && texts.into_iter().all(is_text) && item.duplicate().is_none();
-    known.then(|| (fields.text("type").unwrap_or_default(), item))
+    known.then_some((fields, item))
 }
 
 /// The arguments: the fields of an item that say what the tool is asked to do.

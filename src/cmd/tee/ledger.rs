@@ -169,7 +169,7 @@ impl LedgerArgs {
                 let key = Key { others: vec![url.clone()], ..key(without_user(url)) };
                 match address.to {
                     // These services document no id of a message that could be asked for.
-                    Payload::Discord | Payload::Chat(_) => key,
+                    Payload::Chat(_) => key,
                     Payload::Event => Key {
                         ability: Ability::Idempotent(HTTP_WINDOW),
                         probe: ProbeBy::Nobody,

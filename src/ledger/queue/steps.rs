@@ -22,7 +22,6 @@ pub struct Change {
 pub enum Item {
     /// A row, with the transition to `sending` that must be durable first.
     Row(Change),
-    /// An at-most-once line.
     Passing(Vec<u8>),
 }
 
@@ -31,7 +30,6 @@ pub enum Step {
     /// Load open rows of a stream behind a position, at most so many.
     Load(String, u64, usize),
     Change(Vec<Change>),
-    /// Probe these rows.
     Ask(Vec<u64>),
     /// Make the transitions durable, then send everything in order.
     Send(Vec<Item>),
@@ -40,25 +38,20 @@ pub enum Step {
     Idle,
 }
 
-/// Outcome of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     Sent(Option<String>),
     /// Not arrived; to be retried.
     Retry(Wait, String),
-    /// Refused for good.
     Refused(String),
-    /// In doubt.
     Unknown(Wait, String),
     NotTried,
 }
 
-/// Answer to a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeAnswer {
     Sent,
     NotSent,
-    /// No answer, for this reason.
     Unknown(String),
 }
 

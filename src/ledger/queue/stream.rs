@@ -13,20 +13,15 @@ const MAX_PASSING: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct StreamQueue {
     pub(super) stream: String,
-    /// In order of position.
     pub(super) rows: VecDeque<RowHead>,
-    /// Highest position loaded.
     pub(super) loaded: u64,
-    /// True if the ledger may have more.
     pub(super) more: bool,
-    /// Set if the queue is stopped in this run.
     pub(super) held: Option<Held>,
     /// At-most-once lines, each behind the row of a position.
     pub(super) passing: VecDeque<(u64, Vec<u8>)>,
     passing_bytes: usize,
     /// Rows under way, as they were before.
     pub(super) begun: Vec<RowHead>,
-    /// Failures in a row.
     pub(super) failures: u32,
     pub(super) place: Option<QueuePlace>,
 }
@@ -47,7 +42,6 @@ impl StreamQueue {
         }
     }
 
-    /// True if more rows should be loaded.
     pub(super) fn wants(&self, window: usize) -> bool {
         self.more && self.held.is_none() && self.rows.len() < window.div_ceil(2)
     }
@@ -90,7 +84,6 @@ impl StreamQueue {
         Some(bytes)
     }
 
-    /// Removes closed rows.
     pub(super) fn close(&mut self) {
         self.rows.retain(|row| is_open(row.state, row.mark));
     }

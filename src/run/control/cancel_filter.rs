@@ -15,7 +15,6 @@ use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};
 use crate::time::Time;
 
-/// Time for a wrap to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A chain with the filter `cancel`, and the requests it has sent.
@@ -88,7 +87,6 @@ impl CancelFilter {
         self.stage.tell(now, &refusal(request, code, why), io);
     }
 
-    /// Sockets on which replies are awaited.
     pub(in crate::run) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.pending.iter().map(|pending| pending.client.fd())
     }

@@ -17,19 +17,16 @@ use super::{INFO, Name, SOCKET, peer};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 
-/// Files of the folder that are read.
 const MAX_FILES: usize = 4096;
 
 /// Longest info file in bytes, more than any command line.
 const MAX_INFO: u64 = 4 << 20;
 
-/// Time to write a request.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longest answer in bytes; it includes a turn's result.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// A run and a connection to it.
 #[derive(Debug)]
 pub struct Found {
     pub info: Info,
@@ -39,14 +36,11 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
-    /// Code and reason.
     Refused(String, String),
     /// Line of the terminal event, and the agent's processes that cannot be killed and still run.
     Ended(String, Vec<i32>),
     Redirected,
-    /// The whole answer.
     State(String),
-    /// Connection lost, and why.
     Lost(String),
 }
 
@@ -67,13 +61,7 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
         }
     };
     sweep(&folder);
-    let mut found: Vec<Found> = named(&folder, INFO)
-        .filter_map(|name| {
-            let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(info))?;
-            let client = connect(&folder, &name)?;
-            Some(Found { info, client })
-        })
-        .collect();
+    let mut found = runs(&folder, |_, info| wanted(info));
     found.sort_by(|a, b| (&a.info.started, a.info.pid).cmp(&(&b.info.started, b.info.pid)));
     found
 }
@@ -81,12 +69,15 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
 /// Run with this process id (its own number for itself) and run token.
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
-    let mut names = named(&folder, INFO).filter(|name| name.pid == pid);
-    names.find_map(|name| {
-        let info = read_info(&folder.join(name.with(INFO))).filter(|i| i.control == word)?;
-        let client = connect(&folder, &name)?;
-        Some(Found { info, client })
-    })
+    runs(&folder, |name, info| name.pid == pid && info.control == word).pop()
+}
+
+fn runs(folder: &Path, wanted: impl Fn(&Name, &Info) -> bool) -> Vec<Found> {
+    let found = named(folder, INFO).filter_map(|name| {
+        let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(&name, info))?;
+        Some(Found { info, client: connect(folder, &name)? })
+    });
+    found.collect()
 }
 
 /// Sends all requests at once and reads replies until each client is done; after `limit` the rest counts as lost.
@@ -189,7 +180,6 @@ fn answer(line: &[u8]) -> Answer {
     }
 }
 
-/// Removes the files of runs that were killed.
 pub(super) fn sweep(folder: &Path) {
     for ending in [SOCKET, INFO] {
         for name in named(folder, ending).filter(|name| is_dead(name.pid)) {
@@ -206,7 +196,6 @@ fn is_dead(pid: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
-/// Run names with this file ending.
 fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = Name> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.take(MAX_FILES).flatten().filter_map(move |entry| {

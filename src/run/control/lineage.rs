@@ -8,13 +8,10 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 
-/// Pipes examined on the way up.
 const MAX_PIPES: usize = 256;
 
-/// Origin of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lineage {
-    /// The process itself.
     Ours,
     /// Another: every path was followed to its end.
     Another,
@@ -22,7 +19,6 @@ pub(super) enum Lineage {
     Unknown,
 }
 
-/// Device and inode.
 type Id = (u64, u64);
 
 #[derive(Debug, Default)]
@@ -47,9 +43,7 @@ pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
         (FileType::Fifo, _) => {}
         _ => return Lineage::Another,
     }
-    let Some(processes) = processes() else {
-        return Lineage::Unknown;
-    };
+    let Some(processes) = processes() else { return Lineage::Unknown };
     ancestors_of(stdin.0, pid, &processes)
 }
 
@@ -81,15 +75,11 @@ fn processes() -> Option<Vec<Process>> {
     let me = rustix::process::getuid().as_raw();
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
-            continue;
-        };
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
         if entry.metadata().is_ok_and(|m| m.uid() != me) || pid == std::process::id() {
             continue;
         }
-        let Ok(fds) = fs::read_dir(entry.path().join("fd")) else {
-            continue;
-        };
+        let Ok(fds) = fs::read_dir(entry.path().join("fd")) else { continue };
         let mut process = Process { pid, ..Process::default() };
         for fd in fds.flatten() {
             let path = fd.path();

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 /// Protocol version, the value of `spile`; any other is refused.
 pub(super) const VERSION: u64 = 1;
 
-/// Info file beside a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
     pub spile: u64,
@@ -21,9 +20,10 @@ pub struct Info {
     pub started: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
+    #[default]
     Query,
     /// Cancels the open turn; `then` is the next prompt.
     Cancel,
@@ -31,49 +31,35 @@ pub enum Verb {
     Redirect,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     pub spile: u64,
     pub ask: Verb,
     /// Intended stream; any other refuses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
     /// Intended run, by the run token of its `session` event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
     /// Intended turn; refused if another is open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<u64>,
-    /// Sender: `control` or `filter`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Milliseconds until an agent that does not stop is killed; wrap's own `--grace` if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub grace_ms: Option<u64>,
-    /// Next prompt, with `cancel`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub then: Option<String>,
-    /// Next prompt, with `redirect`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
 }
 
 impl Request {
     pub fn new(ask: Verb) -> Self {
-        Self {
-            spile: VERSION,
-            ask,
-            stream: None,
-            control: None,
-            turn: None,
-            by: None,
-            reason: None,
-            grace_ms: None,
-            then: None,
-            prompt: None,
-        }
+        Self { spile: VERSION, ask, ..Self::default() }
     }
 
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
@@ -93,7 +79,6 @@ impl Request {
     }
 }
 
-/// Fields of an answer that spile itself reads.
 #[derive(Debug, Deserialize)]
 pub(super) struct Reply<'a> {
     pub answer: String,

@@ -26,7 +26,6 @@ const MAX_REQUEST: usize = 256 << 10;
 /// Unread answers before a client is dropped, in bytes; one more answer may be added.
 const MAX_UNSAID: usize = 1 << 20;
 
-/// Listening socket, removed on drop.
 #[derive(Debug)]
 pub(in crate::run) struct Server {
     listener: UnixListener,
@@ -49,7 +48,6 @@ struct Client {
     waits: Option<((String, u64), Option<String>)>,
 }
 
-/// Random run token.
 pub(in crate::run) fn new_word() -> String {
     // Its keys are random numbers of the operating system.
     let random = RandomState::new();
@@ -75,7 +73,7 @@ impl Server {
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
         // From here on drop removes the files.
         let server = Self { listener, socket, info: about, clients: Vec::new(), count: 0 };
-        let text = serde_json::to_vec(info).context("cannot write down whose socket it is")?;
+        let text = serde_json::to_vec(info).context("cannot describe the socket")?;
         let fresh = folder.join(fresh(&info.control));
         write_own(&fresh, &text)
             .and_then(|()| std::fs::rename(&fresh, &server.info))
@@ -121,7 +119,6 @@ impl Server {
         requests
     }
 
-    /// Sends an answer, if the client is still connected.
     pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
             client.send(&answer.to_string());
@@ -129,7 +126,6 @@ impl Server {
         self.forget();
     }
 
-    /// Registers a client for the end of a turn.
     pub(in crate::run) fn wait_for(
         &mut self,
         client: u64,
@@ -222,7 +218,6 @@ impl Client {
         }
     }
 
-    /// Answers an error and ignores further requests.
     fn refuse(&mut self, reason: &str) {
         self.heard.clear();
         self.silent = true;
@@ -280,7 +275,6 @@ fn write_own(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// True if the peer is a process of the same user.
 fn is_ours(stream: &UnixStream) -> bool {
     peer(stream).is_some_and(|(user, _)| user == rustix::process::getuid().as_raw())
 }

@@ -40,7 +40,6 @@ impl Host<'_> {
         self.emit("warning", Some(&message), None);
     }
 
-    /// Queues an order behind the output that preceded it.
     pub(super) fn enqueue(&mut self, how: Source, text: &str) {
         self.take(self.clock.now(), how, text.as_bytes());
     }

@@ -38,7 +38,6 @@ const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;
 const CTRL_Z: u8 = 0x1a;
 
-/// State of an agent with a terminal.
 pub(super) struct Console {
     pty: OwnedFd,
     queue: Queue,
@@ -53,18 +52,16 @@ pub(super) struct Console {
     ended: Option<Time>,
     shown: Vec<u8>,
     escapes: Escapes,
-    /// Time of the last ^C.
     interrupted: Option<Time>,
 }
 
 impl Console {
-    /// Opens a terminal for an agent whose stdin is `stdin`.
     fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
         let person = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
             Stdin::Null | Stdin::Pipe => None,
         };
-        let modes = person.as_ref().map(Terminal::modes);
+        let modes = person.as_ref().map(|person| &person.saved);
         let pty = Pty::open(terminal::size(), modes)?;
         let console = Self {
             pty: pty.master.try_clone()?,
@@ -88,7 +85,7 @@ impl Console {
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let reads = self.typing && self.typed.len() < MAX_TYPED;
         let (keys, screen) = match &self.person {
-            Some(person) if person.is_raw() => (Some(person.fd()), Some(person.fd())),
+            Some(person) if person.raw => (Some(person.fd()), Some(person.fd())),
             Some(_) => (None, None),
             None => (Some(rustix::stdio::stdin()), None),
         };
@@ -99,7 +96,7 @@ impl Console {
     }
 
     pub(super) fn deadline(&self, now: Time) -> Option<Time> {
-        let person = self.person.as_ref().filter(|p| !p.is_raw());
+        let person = self.person.as_ref().filter(|p| !p.raw);
         person.map(|_| now + LOOK_EVERY).or(self.ended)
     }
 
@@ -109,18 +106,17 @@ impl Console {
 
     /// Shows output to the user, and returns it as text.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
-        if self.person.as_ref().is_some_and(|p| p.shows() && p.is_raw()) {
+        if self.person.as_ref().is_some_and(|p| p.shows && p.raw) {
             self.shown.extend_from_slice(bytes);
             self.pass_on();
         }
         self.escapes.feed(bytes)
     }
 
-    /// Writes as much as both terminals take now.
     pub(super) fn pass_on(&mut self) {
         write_some(&self.pty, &mut self.typed);
         match &self.person {
-            Some(person) if person.is_raw() => write_some(person.fd(), &mut self.shown),
+            Some(person) if person.raw => write_some(person.fd(), &mut self.shown),
             _ => self.shown.clear(),
         }
     }
@@ -139,7 +135,7 @@ impl Console {
     /// Flushes the screen and restores the user's terminal.
     pub(super) fn leave(&mut self) {
         while !self.shown.is_empty()
-            && let Some(person) = self.person.as_ref().filter(|p| p.is_raw())
+            && let Some(person) = self.person.as_ref().filter(|p| p.raw)
         {
             let mut fds = [PollFd::from_borrowed_fd(person.fd(), PollFlags::OUT)];
             if poll(&mut fds, Some(&SHOW_WITHIN)).unwrap_or_default() == 0 {
@@ -161,13 +157,10 @@ impl Console {
         let _ = rustix::termios::tcsetwinsize(&self.pty, terminal::size());
     }
 
-    /// True if the job has come to the foreground.
     fn comes_to_front(&mut self) -> bool {
-        let Some(person) = self.person.as_mut().filter(|p| !p.is_raw()) else {
-            return false;
-        };
+        let Some(person) = self.person.as_mut().filter(|p| !p.raw) else { return false };
         person.take();
-        person.is_raw()
+        person.raw
     }
 }
 
@@ -192,12 +185,9 @@ fn write_some(fd: impl AsFd, bytes: &mut Vec<u8>) {
 }
 
 impl Host<'_> {
-    /// Reads keys, or piped input.
     pub(super) fn read_keys(&mut self, buf: &mut [u8]) {
         let now = self.clock.now();
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         let most = buf.len().min(MAX_TYPED);
         let buf = &mut buf[..most];
         let (read, person) = match &console.person {
@@ -229,18 +219,15 @@ impl Host<'_> {
         }
     }
 
-    /// Handles a key of the user.
     fn press(&mut self, key: u8) {
         let now = self.clock.now();
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         match key {
             CTRL_Z => self.suspend(Who::Job),
             CTRL_C => {
                 let before = console.interrupted.replace(now);
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
-                if twice || self.life.killed() {
+                if twice || self.life.killed {
                     self.enqueue(Source::Cancel, "^C");
                     // As if this process had received the signal.
                     self.dies_of.request(now, SIGINT);
@@ -255,7 +242,6 @@ impl Host<'_> {
         }
     }
 
-    /// Passes on an unfinished last line.
     pub(super) fn take_last_text(&mut self) {
         if let Some(console) = &mut self.console {
             let text = console.escapes.end();
@@ -293,9 +279,7 @@ impl Host<'_> {
 
     /// Flushes both terminals and detects a return to the foreground.
     pub(super) fn on_console(&mut self) {
-        let Some(console) = &mut self.console else {
-            return;
-        };
+        let Some(console) = &mut self.console else { return };
         console.type_end(self.clock.now());
         console.pass_on();
         if console.comes_to_front() {

@@ -10,7 +10,6 @@ use crate::run::child::{Guarded, News};
 use crate::run::output::{report_write, warn};
 use crate::time::Time;
 
-/// Surviving processes that are named.
 const MAX_LEFT: usize = 16;
 
 impl Host<'_> {
@@ -26,7 +25,7 @@ impl Host<'_> {
         }
         let left = self.agent.left();
         self.left = left.iter().map(|(pid, _)| *pid).collect();
-        let ended = self.agent.ended().unwrap_or(Ended::Eof);
+        let ended = self.agent.ended.unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
         data["killed"] = json!(self.was_killed() && !self.agent.is_immortal());
@@ -55,7 +54,6 @@ impl Host<'_> {
         }
     }
 
-    /// Emits `stopped` or `continued`.
     pub(super) fn emit_news(&mut self, news: News) {
         let News::Stopped(signal) = news else {
             return self.emit("continued", Some("the agent goes on"), None);
@@ -83,9 +81,8 @@ impl Host<'_> {
         self.tap.guard().status(now, &notice);
     }
 
-    /// True if spile ended the agent.
     pub(super) fn was_killed(&self) -> bool {
-        self.life.killed() || self.agent.guarded() == Guarded::Lost
+        self.life.killed || self.agent.guarded == Guarded::Lost
     }
 
     pub(super) fn collect(&mut self) {
@@ -109,7 +106,7 @@ impl Host<'_> {
         if let Some(signal) = self.dies_of.signal() {
             return Exit::Signal(signal);
         }
-        let child = match self.agent.ended() {
+        let child = match self.agent.ended {
             _ if self.was_killed() => Exit::Success,
             Some(Ended::Exited(code)) if code != 0 => {
                 Exit::Child(u8::try_from(code).unwrap_or(u8::MAX))

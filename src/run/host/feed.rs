@@ -22,7 +22,6 @@ impl Prompts {
     }
 }
 
-/// Pipe to the agent's stdin with its queue.
 pub(super) struct Feed {
     pub to: OwnedFd,
     held: Vec<u8>,
@@ -33,12 +32,9 @@ pub(super) struct Feed {
     ended: bool,
 }
 
-/// Event that a feed waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// Input on stdin.
     Input,
-    /// Room in the pipe.
     Room,
     /// None: all was passed on, or the agent has closed its stdin.
     Nothing,

@@ -11,18 +11,14 @@ use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Info, Request, Server, Verb, new_word};
 use crate::run::spool::Source;
 
-/// Longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
 
-/// Control server and the requests in progress.
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
-    /// Run token.
     word: String,
     /// Prompts to send now that a turn has ended, with their clients.
     then: Vec<(u64, String)>,
-    /// Orders sent to the agent.
     pub orders: u64,
 }
 
@@ -76,7 +72,6 @@ impl Host<'_> {
         }
     }
 
-    /// Answers the requests received.
     pub(super) fn serve(&mut self) {
         let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
@@ -123,14 +118,18 @@ impl Host<'_> {
                 self.cancel(cancel);
             }
             Verb::Redirect => {
-                let answer = match request.prompt {
-                    Some(prompt) => self.redirect(&prompt),
-                    None => Err("there is no prompt in the request".into()),
-                };
-                let answer = answer.map_or_else(|why| refused("not_now", &why), |()| redirected());
-                self.answer(client, &answer);
+                self.answer_redirect(client, request.prompt.as_deref());
             }
         }
+    }
+
+    fn answer_redirect(&mut self, client: u64, prompt: Option<&str>) {
+        let missing = || Err("there is no prompt in the request".into());
+        let answer = match prompt.map_or_else(missing, |prompt| self.redirect(prompt)) {
+            Ok(()) => json!({"spile": 1, "answer": "redirected"}),
+            Err(why) => refused("not_now", &why),
+        };
+        self.answer(client, &answer);
     }
 
     fn answer(&mut self, client: u64, answer: &Value) {
@@ -155,7 +154,6 @@ impl Host<'_> {
         self.take(self.clock.now(), Source::Ask, &bytes);
     }
 
-    /// Handles a cancel request at its place in the output.
     pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
         if let Ok(cancel) = serde_json::from_slice(bytes) {
             self.see();
@@ -203,19 +201,13 @@ impl Host<'_> {
         self.act();
     }
 
-    /// Answers the clients that wait for a turn's end.
     pub(super) fn settle(&mut self) {
-        let Some(control) = &mut self.requests.server else {
-            return;
-        };
+        let Some(control) = &mut self.requests.server else { return };
         for end in self.tap.guard().take_ends() {
             self.requests.then.extend(control.ended(&end, &self.left));
         }
         for (client, prompt) in std::mem::take(&mut self.requests.then) {
-            let answer = self
-                .redirect(&prompt)
-                .map_or_else(|why| refused("not_now", &why), |()| redirected());
-            self.answer(client, &answer);
+            self.answer_redirect(client, Some(&prompt));
         }
     }
 
@@ -241,10 +233,6 @@ impl Host<'_> {
             "rss": resident(self.agent.pid),
         })
     }
-}
-
-fn redirected() -> Value {
-    json!({"spile": 1, "answer": "redirected"})
 }
 
 /// Resident memory of a process in bytes, where the system tells.

@@ -6,7 +6,6 @@ use super::Host;
 use crate::adapter::Order;
 
 impl Host<'_> {
-    /// True if the runtime's interrupt can be sent.
     pub(super) fn can_interrupt(&self) -> bool {
         self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
     }
@@ -30,7 +29,7 @@ impl Host<'_> {
 
     /// Sends the next prompt; the error is the reason why not, for the user.
     pub(super) fn redirect(&mut self, prompt: &str) -> Result<(), String> {
-        if self.agent.ended().is_some() || self.life.killed() {
+        if self.agent.ended.is_some() || self.life.killed {
             return Err("the agent did not obey and was ended".into());
         }
         self.can_redirect()?;

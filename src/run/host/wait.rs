@@ -11,23 +11,7 @@ use super::feed::Wants;
 use crate::run::child::Guarded;
 use crate::run::polling::{self, GONE};
 
-/// Descriptors that are ready.
-#[derive(Default)]
-pub(super) struct Ready {
-    pub signal: bool,
-    pub guardian: bool,
-    pub stdout: bool,
-    pub stderr: bool,
-    pub reader_gone: bool,
-    pub feed: bool,
-    /// The agent has closed its stdin.
-    pub deaf: bool,
-    pub control: bool,
-    pub keys: bool,
-}
-
-/// Owner of a descriptor.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     Signal,
     Reader,
@@ -35,21 +19,22 @@ pub(super) enum Whose {
     Stdout,
     Stderr,
     Feed,
-    Deaf,
+    /// The closing of the agent's stdin.
+    StdinClosed,
     Control,
     Keys,
+    /// Flushed after every wait.
     Console,
 }
 
-/// Waits until a descriptor is ready, `timeout` at most.
-pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> {
+/// Waits, `timeout` at most, and returns whose descriptors are ready; the reader only if it has gone.
+pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Whose>> {
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
     if !host.reader_gone {
-        let out = if host.output.pending() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-        fds.push((host.output.fd(), out, Whose::Reader));
+        fds.push((host.output.fd(), host.output.events(), Whose::Reader));
     }
-    if matches!(host.agent.guarded(), Guarded::Yes | Guarded::Finishing) {
+    if matches!(host.agent.guarded, Guarded::Yes | Guarded::Finishing) {
         fds.push((host.agent.fd(), PollFlags::IN, Whose::Guardian));
     }
     if !host.held_back {
@@ -64,7 +49,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Polled for the closing of the agent's end alone.
-                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::Deaf));
+                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::StdinClosed));
             }
             Wants::Nothing => {}
         }
@@ -80,25 +65,12 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
     let mut polled: Vec<PollFd<'_>> =
         fds.iter().map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events)).collect();
     polling::wait(&mut polled, timeout).context("cannot wait for the agent")?;
-    let mut ready = Ready::default();
-    for (fd, (.., whose)) in polled.iter().zip(&fds) {
-        let events = fd.revents();
-        let any = !events.is_empty();
-        match whose {
-            Whose::Signal => ready.signal = any,
-            Whose::Reader => ready.reader_gone = events.intersects(GONE),
-            Whose::Guardian => ready.guardian = any,
-            Whose::Stdout => ready.stdout = any,
-            Whose::Stderr => ready.stderr = any,
-            Whose::Feed => ready.feed |= any,
-            Whose::Deaf => ready.deaf = any,
-            Whose::Control => ready.control |= any,
-            Whose::Keys => ready.keys = any,
-            // Consoles are flushed after every wait.
-            Whose::Console => {}
-        }
-    }
-    Ok(ready)
+    let is_ready = |whose: Whose, events: PollFlags| match whose {
+        Whose::Reader => events.intersects(GONE),
+        _ => !events.is_empty(),
+    };
+    let all = polled.iter().zip(&fds).map(|(fd, (.., whose))| (*whose, fd.revents()));
+    Ok(all.filter(|(whose, events)| is_ready(*whose, *events)).map(|(whose, _)| whose).collect())
 }
 
 fn as_fd(fd: &std::os::fd::OwnedFd) -> std::os::fd::BorrowedFd<'_> {

@@ -12,13 +12,11 @@ use crate::time::Time;
 pub struct Driver {
     store: Shared,
     sink: i64,
-    queues: SinkQueue,
-    /// Transitions to be committed together with the next task.
+    pub(in crate::run) queues: SinkQueue,
     ended: Vec<Change>,
-    counts: Counts,
+    pub(in crate::run) counts: Counts,
 }
 
-/// Outcomes since the driver was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     pub sent: u64,
@@ -52,7 +50,6 @@ pub struct OwnedDelivery {
     pub bytes: Vec<u8>,
 }
 
-/// A delivery whose arrival is to be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     pub position: u64,
@@ -68,12 +65,10 @@ pub enum Task {
     /// Send these in order and report each with [`Driver::outcome`].
     Send(Vec<OwnedDelivery>),
     Wait(Time),
-    /// Nothing until a row is planned.
     Idle,
 }
 
 impl Driver {
-    /// Opens the driver of a sink with its open deliveries.
     pub fn open(store: Shared, sink: i64, options: Options) -> Result<Self> {
         let mut queues = SinkQueue::new(options);
         let streams = store.lock().open_streams(sink)?;
@@ -86,11 +81,6 @@ impl Driver {
     /// The ledger has new rows of this stream.
     pub fn grown(&mut self, stream: &str) {
         self.queues.more(stream);
-    }
-
-    /// Ended rows of this stream are open again.
-    pub fn again(&mut self, stream: &str) {
-        self.queues.again(stream);
     }
 
     /// Queues an at-most-once line behind the row of position `after`.
@@ -146,7 +136,6 @@ impl Driver {
         }
     }
 
-    /// Reports the answer to a probe.
     pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) {
         if let Some(change) = self.queues.answered(now, position, answer) {
             self.note(change);
@@ -158,10 +147,6 @@ impl Driver {
         self.ended.push(change);
     }
 
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
     pub fn commit(&mut self) -> Result<()> {
         let ended = std::mem::take(&mut self.ended);
         self.store.lock().apply(&ended)
@@ -171,19 +156,10 @@ impl Driver {
         self.store.lock().owed(self.sink)
     }
 
-    pub fn held_count(&self) -> usize {
-        self.queues.held_count()
-    }
-
     /// Stopped streams with the delivery they wait for, its state, and why.
     pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
         let held = self.queues.held();
         held.map(|(stream, head, why)| (stream, head.id.as_str(), head.state.name(), why))
-    }
-
-    /// At-most-once events that were dropped because too many waited.
-    pub fn dropped(&self) -> u64 {
-        self.queues.dropped()
     }
 
     fn questions(&mut self, positions: Vec<u64>) -> Result<Vec<Question>> {

@@ -22,7 +22,6 @@ pub enum Lookup {
     Damaged(String),
 }
 
-/// Deliveries of a sink by state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     pub sink: String,
@@ -45,7 +44,6 @@ impl Look {
         Ok(Self { db, sinks })
     }
 
-    /// Visits every row in order until `each` breaks.
     pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<ControlFlow<()>>) -> Result<()> {
         rows::every(&self.db, &self.sinks, |_, row| {
             each(match row {

@@ -20,10 +20,8 @@ const APPLICATION: i64 = 0x5350_494c;
 
 const VERSION: i64 = 1;
 
-/// Time to wait for a reader of the ledger.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Warnings of SQLite's own check that are shown.
 const WARNINGS: usize = 3;
 
 pub(super) const MAX_DAMAGE: usize = 100;
@@ -109,11 +107,9 @@ pub(super) fn beside(path: &Path) -> [PathBuf; 4] {
 
 /// Refuses a derived name at which another kind of file, or one of another user, lies.
 fn regular(name: &Path) -> Result<()> {
-    let Ok(found) = std::fs::symlink_metadata(name) else {
-        return Ok(());
-    };
+    let Ok(found) = std::fs::symlink_metadata(name) else { return Ok(()) };
     if !found.is_file() {
-        bail!("{} is no file but a link or something else: remove it", name.display());
+        bail!("{} is a link or a special file: remove it", name.display());
     }
     let me = rustix::process::geteuid();
     if found.uid() != me.as_raw() && !me.is_root() {
@@ -122,7 +118,6 @@ fn regular(name: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to write to a file that is no lock file.
 fn ours(file: &File, name: &Path) -> Result<()> {
     let found = file.metadata().with_context(|| format!("cannot open {}", name.display()))?;
     let mut text = [0; MADE_AT as usize + MADE.len() + 1];
@@ -137,7 +132,10 @@ fn ours(file: &File, name: &Path) -> Result<()> {
     if found.is_file() && len == read && is_pid && (made.is_empty() || made == MADE) {
         return Ok(());
     }
-    bail!("{} is no lock of a ledger: move it away, or use another ledger", name.display())
+    bail!(
+        "{} is not the lock file of a ledger: move it away, or use another ledger",
+        name.display()
+    )
 }
 
 /// Locks a separate file: another descriptor of the ledger itself would drop SQLite's locks.
@@ -229,7 +227,7 @@ fn make(db: &Connection) -> Result<()> {
         return Ok(());
     }
     if application != APPLICATION {
-        bail!("it is no delivery ledger");
+        bail!("it is not a delivery ledger");
     }
     if version != VERSION {
         bail!(
@@ -247,7 +245,6 @@ pub(super) fn distrust(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a ledger with other tables.
 pub(super) fn same_tables(db: &Connection) -> Result<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
@@ -309,7 +306,8 @@ fn verify(store: &mut Store) -> Result<()> {
         .db
         .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))
         .context("it has lost its own table: move it away and begin a new one")?;
-    let given = u64::try_from(given).unwrap_or_default();
+    let given = u64::try_from(given)
+        .context("it has lost its own table: move it away and begin a new one")?;
     if count != given.max(last) {
         damage.push(format!(
             "{} of {} rows are missing: what they stood for may be sent again",

@@ -8,26 +8,22 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{self, COLUMNS, Damaged, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
 use crate::event::{Event, part_ids};
-use crate::ledger::{self, Entry, Kind, Mark, PlanVerdict, Planner, Row, State, Stored};
+use crate::ledger::{self, Entry, Mark, PlanVerdict, Planner, Row, State, Stored};
 use crate::term::quoted;
 use crate::time::Time;
 
-/// An event and the sinks that select it.
 #[derive(Debug, Clone)]
 pub struct Line<'a> {
     pub event: Event<'a>,
     pub sinks: Vec<i64>,
 }
 
-/// Result of planning some lines.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// Sinks and streams with new rows.
     pub grown: BTreeSet<(i64, String)>,
     /// Sinks and streams with reopened rows.
     pub again: BTreeSet<(i64, String)>,
     pub passing: Vec<Passing>,
-    /// Messages for the user.
     pub said: Vec<String>,
     /// Events of the input that will not be delivered.
     pub refused: u64,
@@ -35,7 +31,6 @@ pub struct Planned {
     pub failed: bool,
 }
 
-/// An at-most-once event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passing {
     pub sink: i64,
@@ -46,7 +41,6 @@ pub struct Passing {
     pub line: String,
 }
 
-/// Planner of one run.
 pub struct Planning {
     store: Shared,
     planner: Planner,
@@ -56,13 +50,10 @@ pub struct Planning {
     warned: HashSet<(i64, String)>,
 }
 
-/// Rows to write in one transaction.
 #[derive(Default)]
 struct Batch {
     rows: Vec<(i64, Row)>,
-    /// Contents of those rows by id.
     ids: HashMap<(i64, String), [u8; 32]>,
-    /// Sent rows that are planned again.
     again: Vec<(i64, Row)>,
     streams: BTreeSet<String>,
     planned: Planned,
@@ -95,7 +86,7 @@ impl Planning {
         if rows.is_empty() && again.is_empty() && planned.passing.is_empty() {
             return Ok(planned);
         }
-        let last = store.last + u64::try_from(rows.len()).unwrap_or_default();
+        let last = store.last + rows.len() as u64;
         let stored: Vec<(&String, Stored)> =
             streams.iter().filter_map(|s| Some((s, self.planner.to_store(s)?))).collect();
         store.write(|tx| {
@@ -131,19 +122,17 @@ impl Planning {
                 batch.streams.insert(stream.to_owned());
             }
         }
-        match Kind::of(&line.event) {
-            Kind::Entry(entry) => self.entry(store, now, line, &entry, batch)?,
-            Kind::Passing { stream, seq } => {
-                if self.planner.passes(stream.as_deref(), seq) {
-                    let after = store.last + u64::try_from(batch.rows.len()).unwrap_or_default();
-                    batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
-                        sink: *sink,
-                        stream: stream.clone().unwrap_or_default(),
-                        after,
-                        line: line.event.line.to_owned(),
-                    }));
-                }
-            }
+        let Event { stream, seq, .. } = &line.event;
+        if let Some(entry) = Entry::of(&line.event) {
+            self.entry(store, now, line, &entry, batch)?;
+        } else if self.planner.passes(stream.as_deref(), *seq) {
+            let after = store.last + batch.rows.len() as u64;
+            batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
+                sink: *sink,
+                stream: stream.as_deref().unwrap_or_default().to_owned(),
+                after,
+                line: line.event.line.to_owned(),
+            }));
         }
         Ok(())
     }
@@ -172,8 +161,7 @@ impl Planning {
             };
             match self.planner.verdict(*sink, entry, known) {
                 PlanVerdict::New => {
-                    let position =
-                        store.last + 1 + u64::try_from(batch.rows.len()).unwrap_or_default();
+                    let position = store.last + 1 + batch.rows.len() as u64;
                     let address = store.sinks.iter().find(|(n, _)| n == sink);
                     if let Some((_, address)) = address {
                         let row = row(now, position, address, entry, line.event.line);
@@ -221,9 +209,7 @@ impl Planning {
         entry: &Entry,
         planned: &mut Planned,
     ) -> Result<()> {
-        let Some((block, ..)) = &entry.part else {
-            return Ok(());
-        };
+        let Some((block, ..)) = &entry.part else { return Ok(()) };
         let (stream, name) = (quoted(&entry.stream), quoted(block));
         // By the index of ids; "0" is the successor of "/".
         let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);

@@ -12,7 +12,6 @@ use super::{Question, Resolve, Store, Which};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
-/// Longest note kept, in bytes.
 const MAX_NOTE: usize = 1000;
 
 impl Store {

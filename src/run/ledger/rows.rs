@@ -13,11 +13,9 @@ use crate::time::Time;
 pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, part, last, content, line, state, mark, \
     tries, born, changed, not_before, note, open, hash";
 
-/// A row whose hash differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Damaged {
     position: u64,
-    /// Id as it reads now.
     id: String,
 }
 
@@ -33,7 +31,6 @@ pub(super) fn sinks(db: &Connection) -> Result<Vec<(i64, String)>> {
     Ok(all.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Reads and verifies a row.
 pub(super) fn checked(
     row: &SqlRow<'_>,
     sinks: &[(i64, String)],
@@ -53,9 +50,7 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     let sink: i64 = row.get(1)?;
     // The list is sorted by number.
     let at = sinks.binary_search_by_key(&sink, |(number, _)| *number).ok();
-    let Some((_, address)) = at.and_then(|at| sinks.get(at)) else {
-        return Ok(None);
-    };
+    let Some((_, address)) = at.and_then(|at| sinks.get(at)) else { return Ok(None) };
     let content: Vec<u8> = row.get(9)?;
     let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
     let (Ok(content), Some(state), Some(mark)) =
@@ -87,7 +82,6 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     Ok(Some((found, row.get(18)?, row.get(19)?)))
 }
 
-/// Visits every row in order of position.
 pub(super) fn every(
     db: &Connection,
     sinks: &[(i64, String)],
@@ -115,7 +109,6 @@ pub(super) fn one(
     Ok(row.optional()?)
 }
 
-/// Inserts or replaces a row.
 pub(super) fn put(db: &Connection, sink: i64, row: &Row) -> Result<()> {
     let mut put = db.prepare_cached(
         "INSERT INTO delivery VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)

@@ -5,17 +5,14 @@ use std::io::{self, Read, Write};
 use super::super::input;
 use crate::exit::Exit;
 
-/// Error of a source, with the exit status.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub why: String,
     pub exit: Exit,
 }
 
-/// End of a copy before the end of the data.
 pub(super) enum Copied {
     Broken(io::Error),
-    /// The reader has gone.
     Unwanted,
 }
 

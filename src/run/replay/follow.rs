@@ -16,7 +16,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Tail {
     path: PathBuf,
     notices: Option<OwnedFd>,
-    waiting: bool,
+    pub waiting: bool,
 }
 
 impl Tail {
@@ -28,7 +28,6 @@ impl Tail {
         Some(tail)
     }
 
-    /// Watches the file by inotify.
     fn watch(&mut self) {
         #[cfg(target_os = "linux")]
         {
@@ -47,11 +46,6 @@ impl Tail {
         self.notices.as_ref().map(std::os::fd::AsFd::as_fd)
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        self.waiting
-    }
-
-    /// Discards notices; the file is read again.
     pub(super) fn look(&mut self) {
         self.waiting = false;
         if let Some(notices) = &self.notices {

@@ -43,13 +43,10 @@ pub(super) struct Fetch {
     pub(super) follow: Follow,
 }
 
-/// Reason for no data.
 enum No {
     /// Temporary, with the pause that the server asks for.
     Yet(String, Option<Duration>),
-    /// Permanent.
     Ever(String),
-    /// End of the recording.
     More,
 }
 
@@ -80,7 +77,7 @@ impl Fetch {
             body = loop {
                 if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
                     return Err(unavailable(format!(
-                        "the connection broke and {ATTEMPTS} more brought nothing new"
+                        "the connection broke and {ATTEMPTS} reconnects brought nothing new"
                     )));
                 }
                 let time = pause(sse.retry(), failures);
@@ -125,7 +122,8 @@ impl Fetch {
                 200..=299 => return Ok((is_sse(response.headers()), response.into_body())),
                 301 | 302 | 303 | 307 | 308 => {
                     let next = leads_to(&url, &client.url, response.headers());
-                    let next = next.ok_or_else(|| No::Ever(format!("HTTP {status} to nowhere")))?;
+                    let next =
+                        next.ok_or_else(|| No::Ever(format!("HTTP {status} without a target")))?;
                     if origin(&next) != origin(&url) {
                         // Credentials are for the original server alone.
                         access.headers.clear();
@@ -152,7 +150,6 @@ fn client(url: &str, access: &Access) -> Result<Client, String> {
     Client::new(url, access, config)
 }
 
-/// By the media type.
 fn is_sse(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -199,15 +196,11 @@ fn unavailable(why: String) -> Trouble {
     Trouble { why, exit: Exit::Unavailable }
 }
 
-/// End of a connection.
 enum ConnectionEnd {
     /// Complete: no turn is open.
     All,
-    /// Broken after new events.
     Some,
-    /// Broken without new events.
     Nothing,
-    /// The reader has gone.
     Unwanted,
 }
 

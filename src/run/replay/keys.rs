@@ -27,7 +27,6 @@ pub(super) const HELP: &str = "space: next  down: skip text  p: play  +/-: speed
 pub(super) struct Keys {
     terminal: OwnedFd,
     saved: Termios,
-    /// Start of a multi-byte key.
     begun: Vec<u8>,
 }
 
@@ -59,7 +58,6 @@ impl Keys {
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.saved);
     }
 
-    /// Keys pressed; `None` if the terminal is gone.
     pub(super) fn pressed(&mut self) -> Option<Vec<Key>> {
         let mut buf = [0; 256];
         match input::read(self.terminal.as_fd(), &mut buf) {
@@ -98,7 +96,6 @@ const TABLE: &[(&[u8], Key)] = &[
     (b"\x04", Key::Quit),
 ];
 
-/// Removes complete keys from the front.
 fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
     let mut found = Vec::new();
     let mut at = 0;

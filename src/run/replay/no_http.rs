@@ -8,7 +8,6 @@ use crate::exit::Exit;
 use crate::sink::access::Access;
 use crate::sink::http::MISSING;
 
-#[expect(dead_code, reason = "the fields of the real one")]
 pub(super) struct Fetch {
     pub(super) url: String,
     pub(super) access: Access,

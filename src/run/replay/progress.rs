@@ -9,13 +9,11 @@ use super::super::tree;
 use super::keys;
 use crate::time::Time;
 
-/// Redraws per second.
 const HERTZ: u8 = 10;
 
 /// Delay of the first line: by then the other processes of the pipeline have started.
 const FIRST: Duration = Duration::from_millis(300);
 
-/// Interval of the check for other writers.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) struct Progress {
@@ -24,7 +22,6 @@ pub(super) struct Progress {
     looked: Option<Instant>,
     begin: Option<Time>,
     time: Option<Time>,
-    /// Bytes of earlier sources.
     before: u64,
     last: u64,
     /// Help for the keys; printed once where there is no line.
@@ -72,7 +69,6 @@ impl Progress {
         self.draw();
     }
 
-    /// Sets the help for the keys.
     pub(super) fn keys(&mut self, speed: f64, state: &str) {
         self.keys = Some(format!(" {state} {speed}x  {}", keys::HELP));
         self.draw();
@@ -129,9 +125,7 @@ impl Drop for Progress {
 /// True if another process of the pipeline, such as `spile view`, writes to the terminal.
 fn shared() -> bool {
     let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
-    let Some(ours) = place("self", 2) else {
-        return false;
-    };
+    let Some(ours) = place("self", 2) else { return false };
     tree::job().iter().any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
 }
 

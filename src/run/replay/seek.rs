@@ -34,9 +34,7 @@ pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
 
 /// Counts the lines before `offset`, once and lazily.
 pub(super) fn lines_before(fd: BorrowedFd<'_>, offset: u64) -> Box<dyn Fn() -> u64> {
-    let Ok(fd) = fd.try_clone_to_owned() else {
-        return Box::new(|| 0);
-    };
+    let Ok(fd) = fd.try_clone_to_owned() else { return Box::new(|| 0) };
     let known = OnceCell::new();
     Box::new(move || *known.get_or_init(|| count(&fd, offset)))
 }
@@ -46,9 +44,7 @@ fn count(fd: &OwnedFd, offset: u64) -> u64 {
     let mut buf = vec![0; BLOCK];
     while at < offset {
         let want = usize::try_from(offset - at).map_or(BLOCK, |left| left.min(BLOCK));
-        let Some(part) = buf.get_mut(..want) else {
-            break;
-        };
+        let Some(part) = buf.get_mut(..want) else { break };
         match rustix::io::pread(fd.as_fd(), &mut *part, at) {
             Ok(n @ 1..) => {
                 lines += memchr_iter(b'\n', part.get(..n).unwrap_or_default()).count() as u64;
@@ -63,7 +59,6 @@ fn count(fd: &OwnedFd, offset: u64) -> u64 {
 struct OpenBook<'a> {
     fd: BorrowedFd<'a>,
     len: u64,
-    /// Offset of the block.
     at: u64,
     block: Vec<u8>,
 }
@@ -113,9 +108,7 @@ impl Book for OpenBook<'_> {
 
     fn line(&mut self, at: u64) -> Found<'_> {
         let lost = |book: &Self| book.block.len() > LONGEST;
-        let Some(from) = self.open(at.saturating_sub(1)) else {
-            return Found::Lost;
-        };
+        let Some(from) = self.open(at.saturating_sub(1)) else { return Found::Lost };
         let start = match at {
             0 => 0,
             _ => match self.feed(from) {

@@ -28,7 +28,6 @@ const HEAD: usize = 4096;
 pub enum Source {
     /// A file, a FIFO or stdin, open.
     Input {
-        /// Name in messages.
         name: String,
         input: Input,
         /// Path by which a file can be reopened.
@@ -49,7 +48,6 @@ impl Source {
         Ok(Source::Input { name, input, path })
     }
 
-    /// Name in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Source::Input { name, .. } => name.clone(),
@@ -57,7 +55,6 @@ impl Source {
         }
     }
 
-    /// Path of a regular file.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Source::Input { input, path, .. } => regular_length(input.fd()).and(path.as_deref()),
@@ -118,7 +115,6 @@ impl Reader {
         self.input.fd()
     }
 
-    /// True if the data is read from the file itself.
     pub(super) fn is_plain(&self) -> bool {
         self.workers.is_empty() && self.trouble.is_none()
     }
@@ -133,11 +129,8 @@ impl Reader {
         !matches!(packing(head), None | Some(Packing::None))
     }
 
-    /// Reads unpacked data.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<Read> {
-        let Some(mut head) = self.head.take() else {
-            return input::read(self.input.fd(), buf);
-        };
+        let Some(mut head) = self.head.take() else { return input::read(self.input.fd(), buf) };
         let most = HEAD.min(buf.len());
         let some = buf.get_mut(..most).unwrap_or_default();
         let ended = match input::read(self.input.fd(), some)? {
@@ -179,7 +172,6 @@ impl Reader {
         }
     }
 
-    /// Starts a thread that unpacks the rest.
     fn unpack(&mut self, packing: Packing, head: Vec<u8>) -> io::Result<()> {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
@@ -196,7 +188,6 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the error of the source, if any.
     pub(super) fn end(self) -> Option<Trouble> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
@@ -208,13 +199,11 @@ impl Reader {
     }
 }
 
-/// Packing of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     None,
     Gzip,
     Zstd,
-    /// Unsupported packing or encoding.
     Foreign(&'static str),
 }
 
@@ -248,7 +237,7 @@ fn spawn(
     let worker = std::thread::Builder::new()
         .name("source".to_owned())
         .spawn(move || work(&mut File::from(write)))?;
-    Ok((Input::from(read), worker))
+    Ok((Input(Some(read)), worker))
 }
 
 /// Blocking reads from a non-blocking descriptor.

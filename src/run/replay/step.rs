@@ -1,6 +1,7 @@
 //! Stepping by keys: one event at a time, or played until the next key.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 
 use rustix::process::{Signal, getpid, kill_process};
@@ -12,16 +13,9 @@ use crate::time::Time;
 
 pub(super) struct Stepping {
     keys: Keys,
-    halted: bool,
+    pub halted: bool,
     steps: usize,
-    /// True while deltas are skipped.
     skipping: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StepKey {
-    More,
-    Quit,
 }
 
 impl Stepping {
@@ -33,16 +27,10 @@ impl Stepping {
         self.keys.fd()
     }
 
-    pub(super) fn is_halted(&self) -> bool {
-        self.halted
-    }
-
-    /// True if an event may leave while halted.
     pub(super) fn lets_go(&self) -> bool {
         self.steps > 0 || self.skipping
     }
 
-    /// Records an event that left while halted.
     pub(super) fn after(&mut self, mark: &Mark) {
         if mark.gap != Gap::Joined {
             self.skipping &= mark.delta;
@@ -50,11 +38,9 @@ impl Stepping {
         }
     }
 
-    /// Handles the keys pressed.
-    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> StepKey {
-        let Some(keys) = self.keys.pressed() else {
-            return StepKey::Quit;
-        };
+    /// Handles the keys pressed; breaks to quit.
+    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> ControlFlow<()> {
+        let Some(keys) = self.keys.pressed() else { return ControlFlow::Break(()) };
         for key in keys {
             match key {
                 Key::Next if self.halted => self.steps += 1,
@@ -66,10 +52,10 @@ impl Stepping {
                 }
                 Key::Faster => pace.scale(now, 2.0),
                 Key::Slower => pace.scale(now, 0.5),
-                Key::Quit => return StepKey::Quit,
+                Key::Quit => return ControlFlow::Break(()),
             }
         }
-        StepKey::More
+        ControlFlow::Continue(())
     }
 
     /// Stops the process with the terminal restored until it continues.

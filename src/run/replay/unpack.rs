@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::ops::ControlFlow;
 
 use super::copy::{Copied, copy};
 use crate::exit::Exit;
 
-/// Error of unpacking.
 #[derive(Debug)]
 pub(super) enum Broken {
     Truncated,
@@ -29,19 +29,18 @@ impl fmt::Display for Broken {
         match self {
             Broken::Truncated => f.write_str("the compressed recording is truncated"),
             Broken::Wrong(e) => write!(f, "the compressed recording is broken: {e}"),
-            Broken::Trailing => f.write_str(
-                "what is behind the compressed recording is not part of it and was left out",
-            ),
+            Broken::Trailing => {
+                f.write_str("data after the end of the compressed recording was ignored")
+            }
         }
     }
 }
 
-/// Unpacks gzip (RFC 1952).
 pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     let mut from = BufReader::new(from);
     loop {
         let mut member = flate2::bufread::GzDecoder::new(from);
-        if copied(copy(&mut member, out))? == Wanted::No {
+        if copied(copy(&mut member, out))?.is_break() {
             return Ok(());
         }
         from = member.into_inner();
@@ -51,14 +50,13 @@ pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     }
 }
 
-/// Unpacks zstd (RFC 8878).
 #[cfg(feature = "zstd")]
 pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     let mut from = BufReader::new(from);
     loop {
         let frame = zstd::stream::read::Decoder::with_buffer(from).map_err(Broken::Wrong)?;
         let mut frame = frame.single_frame();
-        if copied(copy(&mut frame, out))? == Wanted::No {
+        if copied(copy(&mut frame, out))?.is_break() {
             return Ok(());
         }
         from = frame.finish();
@@ -70,17 +68,10 @@ pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     }
 }
 
-/// True if the reader takes more.
-#[derive(PartialEq)]
-enum Wanted {
-    Yes,
-    No,
-}
-
-fn copied(copied: Result<(), Copied>) -> Result<Wanted, Broken> {
+fn copied(copied: Result<(), Copied>) -> Result<ControlFlow<()>, Broken> {
     match copied {
-        Ok(()) => Ok(Wanted::Yes),
-        Err(Copied::Unwanted) => Ok(Wanted::No),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(Copied::Unwanted) => Ok(ControlFlow::Break(())),
         Err(Copied::Broken(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
             Err(Broken::Truncated)
         }

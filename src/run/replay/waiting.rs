@@ -5,8 +5,7 @@ use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::super::polling::{self, GONE};
-use super::follow::{self, Tail};
-use super::step::{StepKey, Stepping};
+use super::follow;
 use super::{AHEAD, MAX_PENDING, Player};
 use crate::time::Time;
 
@@ -16,7 +15,7 @@ impl Player {
         let now = self.clock.now();
         let rest = self.progress.rest();
         let quiet = self.idle.filter(|_| self.reading.is_some()).map(|idle| self.news + idle);
-        let at_end = self.tail.as_ref().is_some_and(Tail::is_waiting);
+        let at_end = self.tail.as_ref().is_some_and(|tail| tail.waiting);
         let moments = [self.next_due(now), quiet].into_iter().flatten().map(|at| at.since(now));
         let timeout = moments.chain(rest).chain(at_end.then_some(follow::LOOK)).min();
         let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
@@ -67,7 +66,6 @@ impl Player {
         Ok((at_end || !readable.is_empty()) && wanted && !self.quit && !self.reader_gone)
     }
 
-    /// Ends a source that was silent for too long.
     fn end_if_idle(&mut self) {
         let now = self.clock.now();
         if self.reading.is_some() && self.idle.is_some_and(|idle| self.news + idle <= now) {
@@ -80,7 +78,7 @@ impl Player {
     /// Time of the next part, unless it waits for something else.
     fn next_due(&mut self, now: Time) -> Option<Time> {
         let mark = self.replay.queue().front()?.clone();
-        let halted = self.stepping.as_ref().is_some_and(Stepping::is_halted);
+        let halted = self.stepping.as_ref().is_some_and(|at| at.halted);
         if self.is_held_back(&mark) {
             None
         } else if self.is_due(now, &mark) {
@@ -123,14 +121,14 @@ impl Player {
     fn on_keys(&mut self) {
         let now = self.clock.now();
         if let Some(at) = &mut self.stepping {
-            self.quit |= at.on_keys(now, &mut self.pace) == StepKey::Quit;
+            self.quit |= at.on_keys(now, &mut self.pace).is_break();
         }
         self.show_keys();
     }
 
     pub(super) fn show_keys(&mut self) {
         if let Some(at) = &self.stepping {
-            let state = if at.is_halted() { "halted" } else { "playing" };
+            let state = if at.halted { "halted" } else { "playing" };
             self.progress.keys(self.pace.speed(), state);
         }
     }

@@ -10,12 +10,10 @@ use crate::outcome::Outcome;
 use crate::sink::address::Selection;
 use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 
-/// Queue of one sink with its selection.
 pub(super) struct SinkIntake {
     pub name: String,
     pub queue: Arc<Queue>,
     pub only: Option<Selection>,
-    /// Selected lines of the current chunk.
     selected: Vec<u8>,
 }
 
@@ -25,18 +23,14 @@ impl SinkIntake {
     }
 }
 
-/// Splits the input at line ends and fills the queues.
 pub(super) struct Intake {
     pub sinks: Vec<SinkIntake>,
     pub ledger: Option<LedgerIntake>,
     reading: Reading,
-    /// True if lines must be parsed.
     looking: bool,
     outcome: Option<Outcome>,
     warnings: Warnings,
-    /// Unfinished line.
     held: Vec<u8>,
-    /// True within an overlong line.
     long: bool,
     number: u64,
 }
@@ -105,14 +99,12 @@ impl Intake {
         }
     }
 
-    /// Exit status by the events and their form.
     pub(super) fn exit(&self) -> Exit {
         let malformed = self.reading.strict && self.warnings.count() > 0;
         let exit = if malformed { Exit::Malformed } else { Exit::Success };
         exit.or(self.outcome.as_ref().map_or(Exit::Success, Outcome::exit))
     }
 
-    /// Passes on whole lines.
     fn run(&mut self, run: Vec<u8>, io: &mut Io) {
         if self.looking {
             self.look(&run, io);

@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
 use super::super::output::warn;
+use super::OnError;
 pub use super::ledger_worker::ProbeBy;
 use super::ledger_worker::{self, LedgerWorker};
 use super::mailbox::Mailbox;
 use super::pending_parts::PendingParts;
 use super::waker::Waker;
-use super::{OnError, Others};
 use crate::codec;
 use crate::event::Event;
 use crate::ledger::{Held, Options};
@@ -25,20 +25,16 @@ use crate::sink::address::Selection;
 use crate::stage::Io;
 use crate::term::{quoted, shell_word};
 
-/// A sink in the ledger.
 pub struct LedgerSink {
-    /// Name for messages.
     pub name: String,
     /// Key in the ledger, the same on every run.
     pub address: String,
-    /// Former keys.
     pub others: Vec<String>,
     /// The sink, or why it cannot be opened.
     pub sink: Result<Box<dyn Sink>, String>,
     /// Selected events; `None` for all.
     pub only: Option<Selection>,
     pub options: Options,
-    /// How to probe deliveries in doubt.
     pub ask: ProbeBy,
 }
 
@@ -58,7 +54,6 @@ pub(super) struct LedgerIntake {
     waiting: Vec<(String, Vec<i64>)>,
     pending_parts: PendingParts,
     path: String,
-    /// True if the exit status is to show a failure.
     pub(super) failed: bool,
     broken: bool,
 }
@@ -116,7 +111,7 @@ impl LedgerIntake {
             });
             sinks.push(SinkMailbox { name, number, only, mailbox });
         }
-        if failed && on_error.others == Others::Stop {
+        if failed && on_error.stop {
             workers.clear();
         }
         for worker in workers {
@@ -138,7 +133,6 @@ impl LedgerIntake {
         })
     }
 
-    /// Queues an event for planning.
     pub(super) fn offer(&mut self, event: &Event<'_>) {
         let wants = |sink: &&SinkMailbox| sink.only.is_none_or(|only| only.takes(event));
         let sinks: Vec<i64> = self.sinks.iter().filter(wants).map(|sink| sink.number).collect();
@@ -147,7 +141,6 @@ impl LedgerIntake {
         self.pending_parts.take(event, line, &mut self.waiting);
     }
 
-    /// Makes queued events durable and notifies the sinks.
     pub(super) fn commit(&mut self, io: &mut Io) {
         let waiting = std::mem::take(&mut self.waiting);
         if self.broken || waiting.is_empty() {
@@ -192,7 +185,6 @@ impl LedgerIntake {
         }
     }
 
-    /// Ends the input.
     pub(super) fn close(&mut self, io: &mut Io) {
         for stream in self.pending_parts.streams() {
             self.failed = true;
@@ -216,7 +208,6 @@ impl LedgerIntake {
         !self.broken && self.sinks.iter().any(|sink| !sink.mailbox.lock().account.over)
     }
 
-    /// True if the exit status is to show a failure.
     pub(super) fn trouble(&self) -> bool {
         let account = |sink: &SinkMailbox| sink.mailbox.lock().account.clone();
         self.failed
@@ -227,7 +218,6 @@ impl LedgerIntake {
                 .any(|account| account.trouble || account.failing.is_some() || account.held > 0)
     }
 
-    /// Reports what each sink is owed.
     pub(super) fn report(&mut self, io: &mut Io) {
         for sink in &self.sinks {
             let account = sink.mailbox.lock().account.clone();
@@ -290,13 +280,13 @@ fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> 
         n => format!(" and {n} more"),
     };
     let (path, id) = (shell_word(path), shell_word(id));
-    let forget = format!("`spile ledger forget {path} {id}` lets it be");
+    let forget = format!("`spile ledger forget {path} {id}` skips it");
     match held {
         Held::Person => format!(
             "{id} is {state}{more}, and its stream waits: `spile ledger retry {path} {id}` sends it again, {forget}"
         ),
         Held::NextRun => format!(
-            "{id} has had its tries{more}, and its stream waits for the next run, which tries it again: {forget}"
+            "{id} has no tries left{more}, and its stream waits for the next run, which retries it: {forget}"
         ),
     }
 }

@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
 use super::super::output::warn;
+use super::OnError;
 use super::mailbox::Mailbox;
 use super::waker::Waker;
 use super::worker::warning_of;
-use super::{OnError, Pipes};
 use crate::backoff::Wait;
 use crate::codec;
 use crate::ledger::{DeliveryOutcome, Entry, ProbeAnswer};
@@ -25,11 +25,9 @@ use crate::term::quoted;
 /// How to find out whether a sink has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeBy {
-    /// Not at all, or by sending again.
     Nobody,
     /// By the lines of this file.
     File(PathBuf),
-    /// By a command.
     Command(Vec<String>),
 }
 
@@ -115,7 +113,7 @@ impl LedgerWorker {
             self.driver.grown(&stream);
         }
         for stream in state.again.drain(..) {
-            self.driver.again(&stream);
+            self.driver.queues.again(&stream);
         }
         for p in state.passing.drain(..) {
             self.driver.pass(&p.stream, p.after, p.line);
@@ -124,20 +122,19 @@ impl LedgerWorker {
     }
 
     fn account(&mut self) {
-        let held = self.driver.held_count();
+        let held = self.driver.queues.held_count();
         let account = &mut self.mailbox.lock().account;
         let news = account.held != held;
         account.held = held;
         account.first_held =
             self.driver.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
-        account.counts = self.driver.counts();
-        account.dropped = self.driver.dropped();
+        account.counts = self.driver.counts;
+        account.dropped = self.driver.queues.dropped();
         if news {
             self.waker.ring();
         }
     }
 
-    /// Probes deliveries in doubt.
     fn settle(&mut self, questions: &[Question]) {
         let answers = match &self.ask {
             ProbeBy::File(path) => look(path, questions),
@@ -146,7 +143,7 @@ impl LedgerWorker {
         };
         let mut answers = answers.into_iter();
         for question in questions {
-            let nobody = || ProbeAnswer::Unknown("nobody can be asked".to_owned());
+            let nobody = || ProbeAnswer::Unknown("no probe is configured".to_owned());
             let answer = answers.next().unwrap_or_else(nobody);
             self.driver.answered(self.clock.now(), question.position, answer);
         }
@@ -166,7 +163,7 @@ impl LedgerWorker {
             let mut outcomes = outcomes.into_iter();
             for delivery in now {
                 let outcome = outcomes.next();
-                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent { .. }));
+                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent(..)));
                 let (outcome, next) = self.outcome_of(outcome);
                 if let After::End = next {
                     after = After::End;
@@ -189,25 +186,25 @@ impl LedgerWorker {
     fn outcome_of(&mut self, outcome: Option<sink::SendOutcome>) -> (DeliveryOutcome, After) {
         let outcome = match outcome {
             None => DeliveryOutcome::NotTried,
-            Some(sink::SendOutcome::Sent { receipt }) => {
+            Some(sink::SendOutcome::Sent(receipt)) => {
                 let account = &mut self.mailbox.lock().account;
                 (account.failing, account.reason) = (None, None);
                 DeliveryOutcome::Sent(receipt)
             }
-            Some(sink::SendOutcome::Retry { wait, why }) => {
+            Some(sink::SendOutcome::Retry(wait, why)) => {
                 self.failing(wait, &why);
                 DeliveryOutcome::Retry(wait, why)
             }
-            Some(sink::SendOutcome::Failed { why }) => {
+            Some(sink::SendOutcome::Failed(why)) => {
                 self.failing(Wait::Failed, &why);
                 DeliveryOutcome::Refused(why)
             }
-            Some(sink::SendOutcome::Unknown { wait, why }) => {
+            Some(sink::SendOutcome::Unknown(wait, why)) => {
                 self.failing(wait, &why);
                 DeliveryOutcome::Unknown(wait, why)
             }
-            Some(sink::SendOutcome::Gone { gone, why }) => {
-                let trouble = gone == Gone::Broken || self.on_error.pipes == Pipes::Count;
+            Some(sink::SendOutcome::Gone(gone, why)) => {
+                let trouble = gone == Gone::Broken || self.on_error.pipes;
                 if trouble {
                     self.warn(&why);
                 }
@@ -220,12 +217,9 @@ impl LedgerWorker {
         (outcome, After::Go)
     }
 
-    /// Reports a failing sink once until it succeeds again.
     fn failing(&mut self, wait: Wait, why: &str) {
         self.mailbox.lock().account.reason = Some(why.to_owned());
-        let Some(text) = warning_of(wait, why) else {
-            return;
-        };
+        let Some(text) = warning_of(wait, why) else { return };
         let said = self.mailbox.lock().account.failing.replace(why.to_owned());
         if said.is_none() {
             self.warn(&text);
@@ -291,7 +285,6 @@ pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<Hash
     Ok(sent)
 }
 
-/// Searches a file for lines.
 fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
@@ -313,7 +306,6 @@ fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     there.into_iter().map(answer).collect()
 }
 
-/// Probes by a command: the delivery id is its last argument and in its environment, the event its stdin.
 fn ask(words: &[String], question: &Question) -> ProbeAnswer {
     match sink::ask(words, &question.id, question.line.as_bytes()) {
         Ok(answer) if answer == "sent" => ProbeAnswer::Sent,

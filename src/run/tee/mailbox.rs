@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::ledger::Held;
 use crate::run::ledger::{Counts, Passing};
 
-/// Notifications for a sink's thread, and its account.
 pub(super) struct Mailbox {
     state: Mutex<MailboxState>,
     more: Condvar,
@@ -21,20 +20,17 @@ pub(super) struct MailboxState {
     pub account: Account,
 }
 
-/// Account of a sink.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     pub counts: Counts,
     /// At-most-once events that were dropped.
     pub dropped: u64,
-    /// Stopped streams.
     pub held: usize,
     /// Delivery that the first of them waits for, its state, and why.
     pub first_held: Option<(String, &'static str, Held)>,
     pub failing: Option<String>,
     /// Why the last delivery was not sent, also where that is no failure.
     pub reason: Option<String>,
-    /// True if the exit status is to show a failure.
     pub trouble: bool,
     pub over: bool,
     pub finished: bool,
@@ -49,7 +45,6 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a notification, at most `most`.
     pub(super) fn wait(&self, most: Option<Duration>) {
         let state = self.lock();
         let new = !state.grown.is_empty() || !state.again.is_empty() || !state.passing.is_empty();

@@ -13,8 +13,6 @@ use crate::stage::Io;
 pub type Store = Infallible;
 /// No value.
 pub type LedgerSink = Infallible;
-/// No value.
-pub type ProbeBy = Infallible;
 
 pub(super) struct LedgerIntake {
     pub(super) failed: bool,

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use crate::codec;
 use crate::event::{Event, Type};
 
-/// A line and the sinks that select it.
 type Wanted = (String, Vec<i64>);
 
 /// Parts by stream, until their stream continues.
@@ -31,7 +30,6 @@ impl PendingParts {
         sure.push(line);
     }
 
-    /// Streams with held parts.
     pub(super) fn streams(&self) -> Vec<String> {
         let mut streams: Vec<String> = self.0.keys().cloned().collect();
         streams.sort();

@@ -9,7 +9,6 @@ use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
 use crate::backoff::Wait;
 use crate::sink::Sink;
 
-/// Bytes shared by several sinks.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
     bytes: Arc<Vec<u8>>,
@@ -51,9 +50,7 @@ impl Stored for Chunk {
 pub(super) struct Account {
     /// Accepted and not settled.
     pub owed: u64,
-    /// Refused.
     pub failed: u64,
-    /// In doubt.
     pub doubtful: u64,
     /// Arrived after the sink was given up or had broken.
     pub lost: u64,
@@ -63,9 +60,7 @@ pub(super) struct Account {
     pub reason: Option<String>,
     /// True once the sink has ended and is not retried.
     pub over: bool,
-    /// True if the exit status is to show a failure.
     pub trouble: bool,
-    /// True once its thread has ended.
     pub finished: bool,
 }
 
@@ -97,7 +92,6 @@ pub(super) enum Put {
     Queued,
     /// Overflow, reported once; later items are lost.
     GivenUp(String),
-    /// Given up before, or ended.
     Lost,
 }
 

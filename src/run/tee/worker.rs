@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::output::warn;
+use super::OnError;
 use super::queue::{Chunk, Queue};
 use super::waker::Waker;
-use super::{OnError, Pipes};
 use crate::backoff::{Backoff, MAX_ASKED, Wait};
 use crate::codec;
 use crate::sink::{Delivery, Form, Gone, Needs, SendOutcome, Sink, delivery_id};
@@ -23,7 +23,6 @@ pub(super) struct Worker {
     pub on_error: OnError,
 }
 
-/// Part of a chunk delivered by itself.
 struct Piece {
     at: Range<usize>,
     id: Option<String>,
@@ -34,13 +33,11 @@ struct Piece {
 
 enum Next {
     Go,
-    /// The next piece did not arrive.
     Again(Wait),
     End,
 }
 
 impl Worker {
-    /// Runs until the input or the sink ends.
     pub(super) fn run(mut self) {
         let needs = self.sink.needs();
         self.sink.begin();
@@ -60,16 +57,9 @@ impl Worker {
         self.waker.ring();
     }
 
-    /// Delivers a chunk; `false` if the sink has ended.
     fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
         let mut pieces = match needs.form {
-            Form::Bulk => vec![Piece {
-                at: 0..chunk.len(),
-                id: None,
-                stream: String::new(),
-                form: Form::Bulk,
-                lines: chunk.lines,
-            }],
+            Form::Bulk => vec![Piece::bulk(0..chunk.len(), chunk.lines)],
             Form::Event => self.events(chunk),
         };
         let (mut done, mut failures) = (0, 0);
@@ -127,27 +117,26 @@ impl Worker {
         pieces
     }
 
-    /// Accounts for an outcome and reports failures.
     fn settle(&self, piece: &Piece, needs: Needs, outcome: SendOutcome) -> Next {
         match outcome {
-            SendOutcome::Sent { .. } => {
+            SendOutcome::Sent(..) => {
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
                     (account.failing, account.reason) = (None, None);
                 });
                 Next::Go
             }
-            SendOutcome::Retry { wait, why } => {
+            SendOutcome::Retry(wait, why) => {
                 if piece.lines <= 1 {
                     self.failing(wait, why);
                 }
                 Next::Again(wait)
             }
-            SendOutcome::Unknown { wait, why } if needs.idempotent && piece.id.is_some() => {
+            SendOutcome::Unknown(wait, why) if needs.idempotent && piece.id.is_some() => {
                 self.failing(wait, why);
                 Next::Again(wait)
             }
-            SendOutcome::Unknown { why, .. } => {
+            SendOutcome::Unknown(_, why) => {
                 let first = self.queue.account().doubtful == 0;
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
@@ -156,7 +145,7 @@ impl Worker {
                 self.trouble(first.then(|| format!("{}: {why}", piece.name())));
                 Next::Go
             }
-            SendOutcome::Failed { why } => {
+            SendOutcome::Failed(why) => {
                 let first = self.queue.account().failed == 0;
                 self.queue.note(|account| {
                     account.owed -= piece.lines;
@@ -165,9 +154,9 @@ impl Worker {
                 self.trouble(first.then(|| format!("{}: {why}", piece.name())));
                 Next::Go
             }
-            SendOutcome::Gone { gone, why } => {
+            SendOutcome::Gone(gone, why) => {
                 self.queue.note(|account| account.over = true);
-                if gone == Gone::Broken || self.on_error.pipes == Pipes::Count {
+                if gone == Gone::Broken || self.on_error.pipes {
                     self.trouble(Some(why));
                 }
                 Next::End
@@ -175,13 +164,12 @@ impl Worker {
         }
     }
 
-    /// Reports once that a sink is retried.
     fn failing(&self, wait: Wait, why: String) {
         let already = self.queue.account().failing.is_some();
         self.queue.note(|account| account.reason = Some(why.clone()));
         if let (Some(text), false) = (warning_of(wait, &why), already) {
             self.queue.note(|account| account.failing = Some(why));
-            self.warn(&format!("{text} (it is tried again)"));
+            self.warn(&format!("{text} (retrying)"));
             self.waker.ring();
         }
     }
@@ -208,7 +196,7 @@ pub(super) fn warning_of(wait: Wait, why: &str) -> Option<String> {
         Wait::Failed | Wait::Down => Some(why.to_owned()),
         Wait::Asked(time) if time <= LONG => None,
         Wait::Asked(time) => Some(format!(
-            "{why}: it asks to be left alone for {} s, and is left alone for {} s",
+            "{why}: it asks for a pause of {} s, and gets {} s",
             time.as_secs(),
             time.min(MAX_ASKED).as_secs()
         )),
@@ -216,6 +204,10 @@ pub(super) fn warning_of(wait: Wait, why: &str) -> Option<String> {
 }
 
 impl Piece {
+    fn bulk(at: Range<usize>, lines: u64) -> Self {
+        Self { at, id: None, stream: String::new(), form: Form::Bulk, lines }
+    }
+
     fn delivery<'a>(&'a self, chunk: &'a Chunk) -> Delivery<'a> {
         Delivery {
             id: self.id.as_deref(),
@@ -236,13 +228,7 @@ fn lines(chunk: &Chunk) -> Vec<Piece> {
     let feeds = memchr::memchr_iter(b'\n', chunk).map(|at| at + 1);
     for end in feeds.chain([chunk.len()]) {
         if end > start {
-            pieces.push(Piece {
-                at: start..end,
-                id: None,
-                stream: String::new(),
-                form: Form::Bulk,
-                lines: 1,
-            });
+            pieces.push(Piece::bulk(start..end, 1));
         }
         start = end;
     }

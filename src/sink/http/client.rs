@@ -1,9 +1,11 @@
 //! HTTP client of sinks and replay: trust, proxy and credentials. Credentials are never shown.
 
 use std::env;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::ClientConfig;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::typestate::AgentScope;
@@ -22,17 +24,13 @@ use super::trust::{self, Tls};
 #[derive(Debug)]
 pub struct Client {
     pub agent: Agent,
-    /// URL without its user.
     pub url: Uri,
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Texts that are masked in messages.
     secrets: Vec<String>,
-    /// Variable that names the proxy.
     proxy: Option<&'static str>,
 }
 
 impl Client {
-    /// A client for `url`; `config` has its timeouts.
     pub fn new(
         url: &str,
         access: &Access,
@@ -54,15 +52,9 @@ impl Client {
         }
         let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
         let chosen = proxy::choose(scheme, host, &|name| env::var(name).ok())?;
-        let tls = match (scheme, &chosen) {
-            ("https", _) => true,
-            (_, Some(chosen)) => chosen.proxy.protocol() == ProxyProtocol::Https,
-            _ => false,
-        };
-        let tls = match tls {
-            true => Some(trust::config(access.ca.as_deref())?),
-            false => None,
-        };
+        let secure = |chosen: &Chosen| chosen.proxy.protocol() == ProxyProtocol::Https;
+        let tls = scheme == "https" || chosen.as_ref().is_some_and(secure);
+        let tls = tls.then(|| trust::config(access.ca.as_deref())).transpose()?;
         let variable = chosen.as_ref().map(|chosen| chosen.variable);
         let config = config
             .http_status_as_error(false)
@@ -81,27 +73,9 @@ impl Client {
                     let basic = STANDARD.encode(format!("{name}:{password}"));
                     headers.push(field("Proxy-Authorization", &format!("Basic {basic}"))?);
                 }
-                let origin = url.authority().map(ToString::to_string).unwrap_or_default();
-                let connector = TcpConnector::default().chain(Forward { origin });
-                let config = config.proxy(None).max_idle_connections(0).build();
-                Agent::with_parts(
-                    config,
-                    connector,
-                    To(proxy.uri().clone(), DefaultResolver::default()),
-                )
+                forwarding(config, &url, &proxy)
             }
-            (_, chosen) => {
-                let config = config.proxy(chosen.map(|chosen| chosen.proxy)).build();
-                let connector =
-                    ().chain(SocksConnector::default())
-                        .chain(ConnectProxyConnector::default())
-                        .chain(TcpConnector::default());
-                let resolver = DefaultResolver::default();
-                match tls {
-                    Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
-                    None => Agent::with_parts(config, connector, resolver),
-                }
-            }
+            (_, chosen) => direct(config.proxy(chosen.map(|chosen| chosen.proxy)), tls),
         };
         secrets.extend(url.query().map(str::to_owned));
         let parts = url.path().split('/').filter(|part| part.len() >= LONG);
@@ -110,12 +84,10 @@ impl Client {
         Ok(Self { agent, url, headers, secrets, proxy: variable })
     }
 
-    /// Masks secrets in a text.
     pub fn clean(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    /// Message of an error.
     pub fn reason(&self, error: &ureq::Error) -> String {
         let why = match error {
             ureq::Error::BadUri(_) => "is no URL".to_owned(),
@@ -129,6 +101,25 @@ impl Client {
     }
 }
 
+/// Agent that sends every request to an HTTP proxy.
+fn forwarding(config: ConfigBuilder<AgentScope>, url: &Uri, proxy: &Proxy) -> Agent {
+    let origin = url.authority().map(ToString::to_string).unwrap_or_default();
+    let connector = TcpConnector::default().chain(Forward { origin });
+    let config = config.proxy(None).max_idle_connections(0).build();
+    Agent::with_parts(config, connector, To(proxy.uri().clone(), DefaultResolver::default()))
+}
+
+/// Agent that connects to the host itself, through a tunnel if a proxy is configured.
+fn direct(config: ConfigBuilder<AgentScope>, tls: Option<Arc<ClientConfig>>) -> Agent {
+    let tunnel = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default());
+    let (config, connector) = (config.build(), tunnel.chain(TcpConnector::default()));
+    let resolver = DefaultResolver::default();
+    match tls {
+        Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
+        None => Agent::with_parts(config, connector, resolver),
+    }
+}
+
 fn is_http(proxy: &Proxy) -> bool {
     matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
@@ -136,8 +127,9 @@ fn is_http(proxy: &Proxy) -> bool {
 /// Builds a header field; an invalid value is not repeated.
 fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name.parse().ok().zip(value.parse::<HeaderValue>().ok());
-    let (name, mut value) = parsed
-        .ok_or_else(|| format!("the value of header {name} holds what no header can hold"))?;
+    let (name, mut value) = parsed.ok_or_else(|| {
+        format!("the value of header {name} has characters that no header can have")
+    })?;
     value.set_sensitive(true);
     Ok((name, value))
 }
@@ -185,7 +177,6 @@ impl Resolver for To {
 /// Rewrites the request target to an absolute URL, as a proxy requires (RFC 9112, 3.2.2).
 #[derive(Debug)]
 struct Forward {
-    /// Host and port of the target.
     origin: String,
 }
 

@@ -70,7 +70,7 @@ fn parse(text: &str) -> Result<Proxy, String> {
         (None, ProxyProtocol::Https) => Some(443),
         (None, _) => Some(PORT),
     };
-    let wrong = || "is no proxy's address: write http://HOST:PORT".to_owned();
+    let wrong = || "is not the address of a proxy: write http://HOST:PORT".to_owned();
     let mut builder = Proxy::builder(protocol).host(host).port(port.ok_or_else(wrong)?);
     if let Some(user) = user {
         let (name, password) = user.split_once(':').unwrap_or((user, ""));
@@ -79,7 +79,6 @@ fn parse(text: &str) -> Result<Proxy, String> {
     if host.is_empty() { Err(wrong()) } else { builder.build().map_err(|_| wrong()) }
 }
 
-/// Percent-decoding (RFC 3986, 2.1).
 pub(super) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -109,9 +108,7 @@ fn is_in_block(address: IpAddr, entry: &str) -> bool {
         Some((network, bits)) => (network, Some(bits)),
         None => (entry, None),
     };
-    let Ok(network) = network.trim_matches(['[', ']']).parse::<IpAddr>() else {
-        return false;
-    };
+    let Ok(network) = network.trim_matches(['[', ']']).parse::<IpAddr>() else { return false };
     let (a, b, most) = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits()), u128::from(b.to_bits()), 32),
         (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),

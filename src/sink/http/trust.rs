@@ -23,7 +23,6 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-/// TLS configuration.
 pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let named = match ca {
         Some(path) => Some(file(path)?),
@@ -74,7 +73,6 @@ fn by_environment() -> Result<Option<Vec<CertificateDer<'static>>>, String> {
     Ok(bundle.or(folders).map(|_| found))
 }
 
-/// Certificates of a PEM file.
 fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
     let text = fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
@@ -172,7 +170,7 @@ fn is_ca(error: &rustls::Error) -> bool {
     matches!(e.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Connector that adds TLS where the URL requires it.
+#[derive(Debug)]
 pub(super) struct Tls(pub Arc<ClientConfig>);
 
 impl<In: Transport> Connector<In> for Tls {
@@ -183,9 +181,7 @@ impl<In: Transport> Connector<In> for Tls {
         details: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(transport) = chained else {
-            return Ok(None);
-        };
+        let Some(transport) = chained else { return Ok(None) };
         if !details.needs_tls() || transport.is_tls() {
             return Ok(Some(Either::A(transport)));
         }
@@ -208,12 +204,6 @@ impl<In: Transport> Connector<In> for Tls {
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { buffers, stream: StreamOwned { conn, sock } })))
-    }
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls")
     }
 }
 
