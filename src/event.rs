@@ -8,7 +8,6 @@ mod id;
 
 use std::borrow::Cow;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
@@ -139,7 +138,8 @@ pub struct Delta<'a> {
 pub struct Raw<'a>(pub &'a str);
 
 /// The envelope, in the order in which it is written.
-#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Envelope<'a> {
     /// Contract major version.
     pub v: u64,

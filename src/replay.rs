@@ -6,6 +6,7 @@ mod player;
 mod queue;
 pub(crate) mod raw;
 pub mod select;
+#[cfg(feature = "http")]
 pub mod sse;
 
 use crate::codec::Lines;

@@ -1,28 +1,25 @@
 //! Sinks: the interface between delivery and the places that take events. A sink never keeps a delivery for later and
 //! never retries: that belongs to its caller, which has queue, clock and settings.
 
+pub mod access;
 pub mod address;
-mod chat;
 mod command;
 mod file;
-mod http;
+#[cfg_attr(not(feature = "http"), path = "sink/no_http.rs")]
+pub mod http;
 mod mask;
 pub mod own;
 mod pipe;
-mod proxy;
-mod trust;
 mod unix;
-pub mod web;
 mod words;
 
-pub use chat::{ChatSink, Service};
-pub use command::{CommandSink, end_commands, probe};
-pub use file::{Existing, FileSink, canonical, reopen_requests, request_reopen};
-pub use http::HttpSink;
-pub(crate) use http::retry_after;
+pub use command::{CommandSink, end_commands};
+pub use file::{Existing, FileSink, reopen_requests, request_reopen};
 pub use mask::masked;
 pub use pipe::PipeSink;
 pub use unix::UnixSink;
+#[cfg(feature = "ledger")]
+pub use {command::probe, file::canonical};
 
 use crate::backoff::Wait;
 use crate::codec;

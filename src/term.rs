@@ -1,9 +1,11 @@
 //! Events as styled, sanitised lines for people. Colour and width are the caller's choice: no terminal, environment or clock
 //! is read here.
 
-pub mod marks;
-pub mod sanitize;
-pub mod style;
+pub(crate) mod marks;
+pub(crate) mod sanitize;
+pub(crate) mod style;
 pub mod view;
 
-pub use sanitize::{quoted, shell_word};
+pub(crate) use sanitize::quoted;
+#[cfg(feature = "ledger")]
+pub(crate) use sanitize::shell_word;

@@ -2,7 +2,7 @@
 
 pub mod cut;
 pub(crate) mod digest;
-pub mod escapes;
+pub(crate) mod escapes;
 pub(crate) mod glob;
 mod inline;
 mod markdown;

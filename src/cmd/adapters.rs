@@ -8,7 +8,7 @@ use crate::adapter::ADAPTERS;
 use crate::exit::Exit;
 use crate::run;
 
-/// List the runtimes that wrap understands, with the command line to use
+/// List the runtimes that wrap reads, with the command line to use
 #[derive(Debug, clap::Args)]
 #[command(
     after_long_help = "Examples:\n  spile adapters\n  spile adapters | cut -f1 | grep -v text"

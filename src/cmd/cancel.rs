@@ -19,20 +19,20 @@ use crate::run::{self, Inputs, Waiting};
 use crate::stage::FilterStage;
 use named::Named;
 
-/// Stop a turn: by the name of its run, or as a filter when a condition holds
+/// Cancel a turn: by the name of its run, or as a filter when a condition holds
 ///
-/// With STREAM, --label or --all the runs of that name are asked to end their open turns, and the terminal event of each,
-/// the proof, is printed. With a condition it is a filter in a pipe: events pass until the condition holds; then the wrap
-/// they come from ends the turn, or, where there is none (a recording, a curl, another host), the filter does.
+/// With STREAM, --label or --all it cancels the open turn of each matching run and prints the turn's terminal event. With a
+/// condition it is a filter in a pipe: events pass until the condition holds. Then the `spile wrap` upstream ends the turn;
+/// without one (a recording, curl, another host) the filter does.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     named: Named,
-    /// Why, in words, for the turn's terminal event
+    /// Reason in the turn's terminal event
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// An agent that does not obey is killed, with all below it, after so long
+    /// Kill an agent that has not stopped after this time, with all its descendants
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = common::duration)]
     grace: Duration,
     #[command(flatten)]
@@ -41,32 +41,32 @@ pub(super) struct Args {
     reading: ReadingArgs,
 }
 
-/// When a turn is to end, for the filter.
+/// Conditions of the filter.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "As a filter")]
 struct Conditions {
-    /// The turn has taken so long; 0 is no limit
+    /// The turn takes longer; 0 is no limit
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     after: Option<Duration>,
-    /// Nothing has come for so long; 0 is no limit
+    /// No event has come for this time; 0 is no limit
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     when_idle: Option<Duration>,
-    /// The answer has a match, also across deltas; of a long block the last 4 KiB are looked at
+    /// The answer matches, also across deltas; of a long block the last 4 KiB are searched
     #[arg(long = "match", value_name = "REGEX")]
     pattern: Option<Regex>,
-    /// A tool of this name is called; several are separated by commas
+    /// A tool with one of these names is called
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     on_tool: Vec<String>,
-    /// The answers have more characters than this
+    /// The answers have more characters
     #[arg(long, value_name = "N")]
     max_text: Option<u64>,
-    /// More tokens are used, as far as the runtime says that before the end
+    /// More tokens are used, if the runtime reports them before the end
     #[arg(long, value_name = "N")]
     max_tokens: Option<u64>,
-    /// It costs more, as far as the runtime says that before the end
+    /// The turn costs more, if the runtime reports it before the end
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
-    /// Where times come from: `event` makes the output for a recording a pure function of it
+    /// Source of times: `event` makes the output depend on the input alone
     #[arg(long, value_enum, default_value = "wall")]
     clock: ClockArg,
 }
@@ -88,7 +88,7 @@ fn dollars(text: &str) -> Result<f64, String> {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { named, reason, grace, conditions, reading } = args;
     let clock = conditions.clock;
-    // A limit of 0 is a condition that never holds.
+    // A limit of 0 never holds, and still makes this a filter.
     let never = conditions.after.or(conditions.when_idle).is_some();
     let options = Options {
         after: common::limit(conditions.after),
@@ -100,30 +100,28 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_cost: conditions.max_cost,
         reason: reason.clone(),
     };
-    let is_named = named.is_said() || !named.words().is_empty();
+    let is_named = named.is_selected() || !named.words().is_empty();
     match (is_named, options.is_any() || never) {
-        (_, true) if named.is_said() => Ok(usage(
+        (_, true) if named.is_selected() => Err(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
         )),
         (true, false) => named.run(reason, grace),
-        (false, false) => Ok(usage(
+        (false, false) => Err(usage(
             "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
-        (_, true) if named.needs_name() => Ok(usage(
+        (_, true) if named.needs_name() => Err(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
         )),
-        (false, true) if run::waiting() == Waiting::Terminal => Ok(usage(
+        (false, true) if run::waiting() == Waiting::Terminal => Err(usage(
             "nothing to read: a condition is for the filter, behind `spile wrap` in a pipe",
         )),
         (_, true) => {
-            let inputs = match Inputs::open(named.words()) {
-                Ok(inputs) => inputs,
-                Err(why) => {
-                    return Ok(usage(&format!(
-                        "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
-                    )));
-                }
+            let wrong = |why| {
+                usage(format!(
+                    "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
+                ))
             };
+            let inputs = Inputs::open(named.words()).map_err(wrong)?;
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);

@@ -4,51 +4,48 @@ use anyhow::Result;
 use clap::Command;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::common::{FileArgs, ReadingArgs, named};
+use super::common::{InputArgs, named};
 use super::usage;
 use crate::config;
 use crate::exit::Exit;
-use crate::filter::Chain;
 use crate::filter::chunk::{Chunk, Kinds, Options, PRESETS, Voices, preset_limits};
-use crate::stage::{Clock, FilterStage};
+use crate::stage::Clock;
 use crate::text::cut::{self, Fences, MIN_MAX, Pace};
 use crate::text::units::{Limit, Limits, Unit};
 
-/// Cut text into parts that a channel takes
+/// Cut text into parts that fit a channel's limit
 ///
-/// Deltas and final texts go, parts stand in their place: cut at paragraphs, lines or sentences, fences closed and opened
-/// again, nothing lost. What a part says depends on the text alone, so that its delivery id means the same on every run.
+/// Parts replace deltas and final texts. They are cut at paragraphs, lines or sentences; code fences are closed and reopened;
+/// nothing is lost. A part depends on the text alone, so that its delivery id is the same on every run.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    files: FileArgs,
-    /// The channel whose limits hold, built in or a table [presets.CHANNEL] of spile.toml
+    /// Limits of this channel, built in or a table [presets.CHANNEL] of spile.toml
     #[arg(long = "for", value_name = "CHANNEL", value_parser = channels(&[]))]
     channel: Option<Channel>,
-    /// Most of a part, fences and repeated headers counted; with --for it holds too. At least 16
+    /// Longest part, with fences and repeated headers; at least 16. With --for both limits hold
     #[arg(long, value_name = "N")]
     max: Option<usize>,
-    /// What --max and --min count
+    /// Unit of --max and --min
     #[arg(long, value_parser = named::<Unit>(), default_value = "codepoints")]
     unit: Unit,
-    /// Most lines of a part
+    /// Most lines in a part
     #[arg(long, value_name = "N")]
     max_lines: Option<usize>,
-    /// Prefer a better place to a fuller part once it has so much [default: a third]
+    /// Length from which a better place to cut is preferred to a fuller part [default: a third]
     #[arg(long, value_name = "N")]
     min: Option<usize>,
-    /// Let a finished paragraph go although more would fit; with --min once it has so much
+    /// Emit a finished paragraph although more would fit; with --min from that length on
     #[arg(long)]
     eager: bool,
-    /// Which texts to cut
+    /// Texts to cut
     #[arg(long, value_parser = named::<Kinds>(), default_value = "answer")]
     kind: Kinds,
-    /// Cut the texts of sub-agents too
+    /// Cut texts of sub-agents too
     #[arg(long)]
     parents: bool,
     #[command(flatten)]
-    reading: ReadingArgs,
+    input: InputArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -59,7 +56,7 @@ const EXAMPLES: &str = "Examples:
   spile chunk --for discord --max-lines 20 --eager run.ndjson \\
     | spile check --partial --pass";
 
-/// What `--for` names: limits of which all hold.
+/// A value of `--for`: limits that all hold.
 #[derive(Debug, Clone)]
 struct Channel {
     name: String,
@@ -67,7 +64,7 @@ struct Channel {
     fences: Fences,
 }
 
-/// The channels for `--for`; one of the user's own stands for the built-in one of its name.
+/// Values of `--for`; a user's own channel replaces the built-in one of its name.
 fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + use<> {
     let built_in = PRESETS.iter().map(|preset| Channel {
         name: preset.name.to_owned(),
@@ -95,7 +92,7 @@ fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + 
     })
 }
 
-/// The command line's tree with the user's own channels among those of `--for`.
+/// Adds the user's own channels to `--for`.
 pub(super) fn with_presets(tree: Command, own: &[config::Preset]) -> Command {
     if own.is_empty() {
         return tree;
@@ -106,10 +103,7 @@ pub(super) fn with_presets(tree: Command, own: &[config::Preset]) -> Command {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let limits = match limits(&args) {
-        Ok(limits) => limits,
-        Err(why) => return Ok(usage(&why)),
-    };
+    let limits = limits(&args).map_err(usage)?;
     let chunk = Chunk::new(Options {
         kinds: args.kind,
         voices: if args.parents { Voices::All } else { Voices::Agent },
@@ -120,12 +114,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             pace: if args.eager { Pace::Eager } else { Pace::Full },
         },
     });
-    let chain = Chain::new(vec![Box::new(chunk)]);
-    let mut stage = FilterStage::new(chain, Clock::Wall, &args.reading.reading());
-    args.files.run(&mut stage)
+    args.input.filter(chunk, Clock::Wall)
 }
 
-/// The limits of the channel and those that were said, all of which hold.
+/// Limits of the channel and of the options; all hold.
 fn limits(args: &Args) -> std::result::Result<Limits, String> {
     if args.channel.is_none() && args.max.is_none() {
         return Err("no limit: say --for CHANNEL or --max N".to_owned());

@@ -4,44 +4,40 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ClockArg, FileArgs, ReadingArgs, named};
+use super::common::{self, ClockArg, InputArgs, named};
 use crate::exit::Exit;
-use crate::filter::Chain;
 use crate::filter::coalesce::{Border, Coalesce, Options};
-use crate::stage::FilterStage;
 
-/// Merge many small text deltas into few good ones
+/// Merge small text deltas into fewer
 ///
-/// The text that comes out is the text that came in, and nothing is held for ever: held text leaves before another event
-/// of its stream, before --max would be passed, after a silence, and at the latest after --within.
+/// The text does not change. Held text is emitted before another event of its stream, before it exceeds --max, after a
+/// silence of --idle, and at the latest after --within.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    files: FileArgs,
-    /// Most code points of a merged delta; one longer delta passes whole
+    /// Most code points in a merged delta; a longer delta passes whole
     #[arg(long, value_name = "N", default_value_t = 1200)]
     max: usize,
-    /// Code points to have before a silence alone lets them go
+    /// Code points to hold before a silence alone emits them
     #[arg(long, value_name = "N", default_value_t = 1)]
     min: usize,
-    /// Let held text go after this silence
+    /// Silence after which held text is emitted
     #[arg(long, value_name = "DURATION", default_value = "150ms", value_parser = common::duration)]
     idle: Duration,
-    /// Let held text go at the latest this long after its first delta came
+    /// Longest time that text is held
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = common::duration)]
     within: Duration,
-    /// Prefer to cut there
+    /// Preferred place to cut
     #[arg(long, value_parser = named::<Border>())]
     by: Option<Border>,
-    /// Let so many deltas at the start of a block pass at once
+    /// Deltas at the start of a block that pass at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     first: u32,
-    /// Where times come from: `event` makes the output a pure function of the input
+    /// Source of times: `event` makes the output depend on the input alone
     #[arg(long, value_enum, default_value = "wall")]
     clock: ClockArg,
     #[command(flatten)]
-    reading: ReadingArgs,
+    input: InputArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -51,9 +47,7 @@ const EXAMPLES: &str = "Examples:
   spile coalesce --clock event run.ndjson >merged.ndjson";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args { files, max, min, idle, within, by, first, clock, reading } = args;
+    let Args { max, min, idle, within, by, first, clock, input } = args;
     let coalesce = Coalesce::new(Options { max: max.max(1), min, idle, within, by, first });
-    let mut stage =
-        FilterStage::new(Chain::new(vec![Box::new(coalesce)]), clock.into(), &reading.reading());
-    files.run(&mut stage)
+    input.filter(coalesce, clock.into())
 }

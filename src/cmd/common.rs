@@ -1,8 +1,9 @@
-//! What the commands' arguments share: sizes, durations, how events are read.
+//! Arguments shared by commands: input, sizes, durations.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use nom::branch::alt;
@@ -10,34 +11,59 @@ use nom::bytes::complete::tag;
 use nom::character::complete::u64 as number;
 use nom::combinator::{all_consuming, opt, value};
 use nom::{IResult, Parser};
+use unicode_width::UnicodeWidthStr;
 
 use super::usage;
 use crate::codec;
 use crate::exit::Exit;
+use crate::filter::{Chain, Filter};
 use crate::named::Named;
 use crate::run::{self, Inputs};
-use crate::stage::{Clock, Reading, Stage};
+use crate::stage::{Clock, FilterStage, Reading, Stage};
 use crate::term::view::TextBytes;
 pub(super) use crate::time::duration;
 
-/// How a filter reads its events.
+/// Reading of events.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReadingArgs {
-    /// Longest line that is looked at; a longer one is handed on as it is
+    /// Longest line that is parsed; a longer one passes unchanged
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size)]
     max_line: usize,
     /// Exit with status 65 if any line of the input is no event
     #[arg(long)]
-    strict: bool,
+    pub(super) strict: bool,
 }
 
 impl ReadingArgs {
-    pub(super) fn strict(&self) -> bool {
-        self.strict
-    }
-
     pub(super) fn reading(&self) -> Reading {
         Reading { max_line: self.max_line.clamp(1, codec::MAX_LINE), strict: self.strict }
+    }
+}
+
+/// Input of a filter.
+#[derive(Debug, clap::Args)]
+pub(super) struct InputArgs {
+    /// Files to read, one after another; - is stdin [default: -]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<OsString>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+impl InputArgs {
+    pub(super) fn reading(&self) -> Reading {
+        self.reading.reading()
+    }
+
+    /// Runs a stage over the files. The first SIGINT is left to the upstream, which may still have output.
+    pub(super) fn run(&self, stage: &mut dyn Stage) -> Result<Exit> {
+        run::single(stage, Inputs::open(&self.files).map_err(usage)?)
+    }
+
+    /// Runs a filter over the files.
+    pub(super) fn filter(&self, filter: impl Filter + 'static, clock: Clock) -> Result<Exit> {
+        let chain = Chain::new(vec![Box::new(filter)]);
+        self.run(&mut FilterStage::new(chain, clock, &self.reading()))
     }
 }
 
@@ -59,31 +85,13 @@ impl From<ClockArg> for Clock {
     }
 }
 
-/// The files that a filter reads.
-#[derive(Debug, clap::Args)]
-pub(super) struct FileArgs {
-    /// Files to read, one after another; - is stdin [default: -]
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    files: Vec<OsString>,
-}
-
-impl FileArgs {
-    /// Runs `stage` over the files. A Ctrl-C is noted as long as an upstream may still have something to say.
-    pub(super) fn run(&self, stage: &mut dyn Stage) -> anyhow::Result<Exit> {
-        match Inputs::open(&self.files) {
-            Ok(inputs) => run::single(stage, inputs),
-            Err(why) => Ok(usage(&why)),
-        }
-    }
-}
-
-/// How much of an agent's bytes a text may have.
+/// Sanitising of printed text.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExactArg {
     /// With the format text: print the answer byte for byte, for a file or a program
     ///
-    /// Without it a backslash stands before what a CI system would take for a command, such as ::error::, ##[group] or a line
-    /// that begins with three dashes and a space. A terminal always sees control characters as text.
+    /// Without it a backslash precedes commands to a CI system, such as ::error::, ##[group] or a line that begins with three
+    /// dashes and a space. On a terminal, control characters are always shown as text.
     #[arg(long)]
     exact: bool,
 }
@@ -121,9 +129,26 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "write a size like 4096, 64k or 16M".to_owned())
 }
 
-/// A time limit as it was given: 0 is no limit, as `timeout` has it.
+/// A time limit; 0 is none, as with `timeout`.
 pub(super) fn limit(given: Option<Duration>) -> Option<Duration> {
     given.filter(|time| !time.is_zero())
+}
+
+/// Rows as aligned columns; the last is not padded.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |n: usize| rows.iter().map(|row| row[n].width()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in rows {
+        for (n, (cell, width)) in row.iter().zip(widths).enumerate() {
+            text.push_str(cell);
+            if n < N - 1 {
+                text.push_str(&" ".repeat(width - cell.width() + 2));
+            }
+        }
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

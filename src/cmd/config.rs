@@ -6,21 +6,22 @@ use anyhow::Result;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use super::common;
 use super::{Settings, refuse, tree, usage};
 use crate::config::{self, Origin, Setting};
 use crate::exit::Exit;
 use crate::named::Named;
 use crate::run;
 
-/// Show every setting, its value and where it comes from
+/// Show every setting with its value and source
 ///
-/// A flag wins, then the environment (SPILE_COALESCE_MAX), then spile.toml in $XDG_CONFIG_HOME/spile or ~/.config/spile
-/// ([coalesce] max = 800), then what is built in. Only what is listed can be set: sizes, durations, colours. A table
-/// [presets.NAME] with max, unit, max-lines and fences is a channel of one's own for `chunk --for NAME`.
+/// A flag wins over the environment (SPILE_COALESCE_MAX), which wins over spile.toml in $XDG_CONFIG_HOME/spile or
+/// ~/.config/spile ([coalesce] max = 800). Only the listed options can be set. A table [presets.NAME] with max, unit, max-lines
+/// and fences defines a channel for `chunk --for NAME`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A command line whose flags are to count, without `spile`
+    /// Command line without `spile`, whose flags are shown as the source
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     line: Vec<String>,
 }
@@ -31,10 +32,7 @@ const EXAMPLES: &str = "Examples:
   spile config | grep -v 'default$'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut settings = match super::settings::load(tree()) {
-        Ok(settings) => settings,
-        Err(message) => return Ok(usage(&message)),
-    };
+    let mut settings = super::settings::load(tree()).map_err(usage)?;
     if !args.line.is_empty() {
         let line = std::iter::once("spile".to_owned()).chain(args.line);
         match settings.apply(tree()).try_get_matches_from(line) {
@@ -45,7 +43,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     Ok(run::print(table(&settings)?.as_bytes()))
 }
 
-/// Puts the flags of a command line above what else is set.
+/// Overrides settings by the flags of a command line.
 fn flags(matches: &ArgMatches, settings: &mut [Setting]) {
     let Some((name, matches)) = matches.subcommand() else {
         return;
@@ -72,31 +70,24 @@ fn table(settings: &Settings) -> Result<String> {
         (Some(path), Some(_)) => writeln!(text, "# {}", path.display())?,
     }
     let rows = settings.all.iter().map(|s| {
-        let name = format!("{}.{}", s.command, s.option);
         let value = s.value.clone().unwrap_or_else(|| "-".to_owned());
-        (name, value, s.origin.clone())
+        [format!("{}.{}", s.command, s.option), value, s.origin.to_string()]
     });
     let rows: Vec<_> = rows.chain(presets(settings)).collect();
-    let widest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
-    let name_width = widest(&mut rows.iter().map(|row| row.0.len()));
-    let value_width = widest(&mut rows.iter().map(|row| row.1.len()));
-    for (name, value, origin) in rows {
-        writeln!(text, "{name:name_width$}  {value:value_width$}  {origin}")?;
-    }
-    Ok(text)
+    Ok(text + &common::columns(&rows))
 }
 
-/// The rows of the user's own channels.
-fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)> {
+/// Rows of the user's own channels.
+fn presets(settings: &Settings) -> impl Iterator<Item = [String; 3]> {
     settings.presets.iter().flat_map(|preset| {
         let path = settings.path.clone().unwrap_or_default();
         let unit = preset.unit.name().to_owned();
         let lines = (preset.lines > 0).then(|| ("max-lines", preset.lines.to_string()));
         let fences = preset.fences.map(|fences| ("fences", fences.name().to_owned()));
-        let required = [("max", preset.max.to_string()), ("unit", unit)];
-        required.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
+        let always = [("max", preset.max.to_string()), ("unit", unit)];
+        always.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
             let origin = Origin::File(path.clone(), preset.line);
-            (format!("presets.{}.{key}", preset.name), value, origin)
+            [format!("presets.{}.{key}", preset.name), value, origin.to_string()]
         })
     })
 }

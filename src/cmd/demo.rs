@@ -10,19 +10,19 @@ use crate::run;
 
 /// Show a bundled agent session running through a real pipeline
 ///
-/// It prints the shell line that it runs, and runs it: the agent, wrap, coalesce and view are processes of their own.
+/// It prints a shell line and runs it, with the agent, wrap, coalesce and view as processes.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Be the agent: print the bundled session as Claude Code would
+    /// Print the bundled session, as Claude Code would
     #[arg(long)]
     agent: bool,
-    /// How many times faster than life the agent is; 0 does not wait at all
+    /// Speed of the agent as a multiple of the original; 0 does not wait
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     speed: f64,
 }
 
-/// A number of times faster than life: 0 or more.
+/// A factor of 0 or more.
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
     speed.ok_or_else(|| "give a number of 0 or more, such as 2 or 0.5".to_owned())
@@ -35,10 +35,10 @@ const EXAMPLES: &str = "Examples:
     | spile view --format plain
   spile demo --agent --speed 0 | spile wrap | spile check";
 
-/// The session: a pause in milliseconds, a tab, and a line as the agent prints it.
+/// Lines of the session: a pause in milliseconds, a tab, and the agent's line.
 const SESSION: &str = include_str!("demo/session.tsv");
 
-/// The shell line that the demo prints and runs.
+/// Shell line of the demo.
 fn pipeline(speed: f64) -> String {
     let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
     format!("spile wrap -- spile demo --agent{faster} | spile coalesce | spile view")

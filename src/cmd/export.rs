@@ -2,26 +2,23 @@
 
 use anyhow::Result;
 
-use super::common::{ExactArg, FileArgs, ReadingArgs, named};
+use super::common::{ExactArg, InputArgs, named};
 use crate::exit::Exit;
 use crate::export::{self, Format};
 
 /// Turn events into another format
 ///
-/// The other direction of wrap: for a browser (sse), for a program that reads JSON-RPC chunks (stream-chunk), or the answer
-/// alone (text).
+/// For a browser (sse), for a program that reads JSON-RPC chunks (stream-chunk), or the answer alone (text).
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    files: FileArgs,
-    /// The format
+    /// Format of the output
     #[arg(long, value_parser = named::<Format>(), value_name = "FORMAT")]
     to: Format,
     #[command(flatten)]
     exact: ExactArg,
     #[command(flatten)]
-    reading: ReadingArgs,
+    input: InputArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -32,6 +29,6 @@ const EXAMPLES: &str = "Examples:
     | spile wrap --from stream-chunk | spile view";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut stage = export::stage(args.to, args.reading.reading(), args.exact.text_bytes());
-    args.files.run(stage.as_mut())
+    let mut stage = export::stage(args.to, args.input.reading(), args.exact.text_bytes());
+    args.input.run(stage.as_mut())
 }

@@ -4,36 +4,32 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ClockArg, FileArgs, ReadingArgs};
+use super::common::{self, ClockArg, InputArgs};
 use crate::exit::Exit;
-use crate::filter::Chain;
 use crate::filter::heartbeat::{Heartbeat, Options};
-use crate::stage::FilterStage;
 
-/// Heartbeats in one silence with an event clock: a `ts` may lie years after the last.
+/// Most heartbeats in one silence by the event clock: a `ts` may be years after the last.
 const MOST_BY_EVENT_CLOCK: u64 = 1000;
 
-/// Say that an agent is alive and silent: never a silent minute
+/// Report that an agent is alive and silent
 ///
-/// While a turn is open, or an agent that was started has not opened its first, and --every has passed without an event of
-/// it, a status of kind `heartbeat` says so: whether the agent has said nothing yet (waiting), a tool is open (tool) or it has
-/// fallen silent (quiet), and for how long. All else passes as it came. 1024 streams are remembered.
+/// If --every passes without an event while a turn is open or a started agent has not opened its first, a status of kind
+/// `heartbeat` is emitted. It has the length of the silence and its state: no output yet (waiting), a tool is open (tool), or
+/// quiet. All other events pass unchanged. 1024 streams are tracked.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    files: FileArgs,
-    /// Say a heartbeat after each such time without an event; 0 is never
+    /// Interval of heartbeats in a silence; 0 is never
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = common::duration)]
     every: Duration,
-    /// Say `stalled`, once in a silence, when it is this long; 0 is never
+    /// Silence after which `stalled` is reported, once; 0 is never
     #[arg(long, value_name = "DURATION", value_parser = common::duration)]
     stall_after: Option<Duration>,
-    /// Where times come from: `event` makes the output a pure function of the input (at most 1000 heartbeats a silence)
+    /// Source of times: `event` makes the output depend on the input alone (at most 1000 heartbeats a silence)
     #[arg(long, value_enum, default_value = "wall")]
     clock: ClockArg,
     #[command(flatten)]
-    reading: ReadingArgs,
+    input: InputArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -44,7 +40,7 @@ const EXAMPLES: &str = "Examples:
     | jq -c 'select(.kind==\"heartbeat\").data'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let Args { files, every, stall_after, clock, reading } = args;
+    let Args { every, stall_after, clock, input } = args;
     let heartbeat = Heartbeat::new(Options {
         every: common::limit(Some(every)).unwrap_or(Duration::MAX),
         stall_after: common::limit(stall_after),
@@ -53,7 +49,5 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             ClockArg::Event => MOST_BY_EVENT_CLOCK,
         },
     });
-    let mut stage =
-        FilterStage::new(Chain::new(vec![Box::new(heartbeat)]), clock.into(), &reading.reading());
-    files.run(&mut stage)
+    input.filter(heartbeat, clock.into())
 }

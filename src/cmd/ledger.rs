@@ -14,30 +14,30 @@ use crate::run::{self, Clock};
 use crate::term::marks::without_commands;
 use crate::term::quoted;
 
-/// Look into a delivery ledger, and decide what waits for a person
+/// Show a delivery ledger, and resolve deliveries that failed or are in doubt
 ///
-/// stat counts the deliveries of each sink by their state; list prints them, one a line: state, mark, delivery id, sink,
-/// failed tries, time and what the sink said. Both also work while tee uses the ledger.
+/// stat counts the deliveries of each sink by state. list prints one delivery a line: state, mark, delivery id, sink, failed
+/// attempts, time and the sink's answer. Both also work while tee uses the ledger.
 ///
-/// retry lets deliveries that failed or are in doubt be sent again by the next tee, forget lets them be, so that what waits
-/// behind them goes on. Name them by their ids, or all of them with --all. forget with an id also takes one that was not
-/// sent yet. The status is 1 if there was none.
+/// retry makes the next tee send deliveries again that failed or are in doubt; forget drops them. Either unblocks the
+/// deliveries behind them. Name them by id, or use --all. forget with an id also drops a delivery that was not sent yet. The
+/// exit status is 1 if there was none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// What to do
+    /// Action
     #[arg(value_enum)]
     action: Action,
-    /// The ledger, as tee --ledger made it
+    /// Ledger of tee --ledger
     #[arg(value_hint = clap::ValueHint::FilePath)]
     path: PathBuf,
-    /// Delivery ids, for retry and forget
+    /// Delivery ids for retry and forget
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// Every delivery that failed or is in doubt, for retry and forget
+    /// All deliveries that failed or are in doubt, for retry and forget
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    /// Only what is not settled
+    /// Only deliveries that are not settled
     #[arg(long)]
     pending: bool,
     /// One JSON object a line
@@ -62,12 +62,12 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let acts = matches!(args.action, Action::Retry | Action::Forget);
     if acts && (args.pending || args.json) || !acts && (args.all || !args.ids.is_empty()) {
-        return Ok(usage(
+        return Err(usage(
             "--pending and --json go with stat and list, --all and delivery ids with retry and forget",
         ));
     }
     if acts && !args.all && args.ids.is_empty() {
-        return Ok(usage(
+        return Err(usage(
             "name the deliveries by their ids (`spile ledger list --pending`), or write --all",
         ));
     }
@@ -106,7 +106,7 @@ fn settled(state: State) -> bool {
     matches!(state, State::Sent | State::Expired)
 }
 
-/// What is printed at once, in bytes.
+/// Size of a write, in bytes.
 const PIECE: usize = 64 << 10;
 
 fn list(args: &Args) -> Result<Exit> {
@@ -123,7 +123,7 @@ fn list(args: &Args) -> Result<Exit> {
             Lookup::Row(row) => writeln!(text, "{}", without_commands(&line(&row)))?,
             Lookup::Damaged(what) => {
                 damaged += 1;
-                run::warn_user(format!("spile: {}: {what}\n", args.path.display()).as_bytes());
+                run::warn(format_args!("{}: {what}", args.path.display()));
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -139,7 +139,7 @@ fn warn_damaged(damaged: u64) -> Exit {
     if damaged == 0 {
         return Exit::Success;
     }
-    run::warn_user(format!("spile: {damaged} rows are damaged and are not sent\n").as_bytes());
+    run::warn(format_args!("{damaged} rows are damaged and are not sent"));
     Exit::Failed
 }
 
@@ -169,7 +169,7 @@ fn json(row: &Row) -> serde_json::Value {
     })
 }
 
-/// A sink's address as it may be shown: a command's arguments, a URL's path and what stands before its host may be secrets.
+/// A sink's address without possible secrets: arguments of a command, user and path of a URL.
 fn shown(address: &str) -> String {
     let command = ["cmd:", "pipe:"].iter().any(|kind| address.starts_with(kind));
     if command {

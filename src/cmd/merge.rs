@@ -13,16 +13,16 @@ use crate::merge::{Merge, Source};
 use crate::run::many::{self, Input};
 use crate::run::{self, Waiting};
 
-/// Make several streams one, in the order in which their lines come
+/// Merge several streams into one, in the order in which their lines arrive
 ///
-/// Of files, FIFOs, `<(...)` and - (stdin), or of the N agents that --each starts. Lines stay whole, the events of a
-/// source with a label get that label, and a blocked source delays no other. A stream belongs to the source that spoke of
-/// it first: another that uses its id is refused. At the end a status of each stream says whether it completed, failed,
-/// was cancelled or is truncated, and the exit status is the worst.
+/// Sources are files, FIFOs, `<(...)` and - (stdin), or the N agents that --each starts. Lines stay whole, a label of a
+/// source is set on its events, and a blocked source delays no other. A stream id belongs to the first source that uses it;
+/// events of another with that id are refused. At the end a status for each stream tells whether it completed, failed, was
+/// cancelled or is truncated; the exit status is the worst of them.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// What to merge; `./a=b` is a file with = in its name
+    /// Sources to merge; `./a=b` is a file with = in its name
     #[arg(value_name = "[LABEL=]PATH", value_hint = clap::ValueHint::FilePath)]
     sources: Vec<OsString>,
     /// Start the command N times, each under `spile wrap` and with SPILE_INDEX=1 to N
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Names of the agents that --each starts [default: 1 to N]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', requires = "each")]
     labels: Vec<String>,
-    /// Their runtime, as for wrap
+    /// Runtime of the agents, as for wrap
     #[arg(long, value_name = "NAME", requires = "each", value_parser = super::wrap::runtimes())]
     from: Option<String>,
     #[command(flatten)]
@@ -53,11 +53,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.each {
         Some(count) => each(count, &args),
         None if args.command.is_empty() => paths(&args),
-        None => Ok(usage("say how many agents to start: spile merge --each N -- CMD")),
+        None => Err(usage("say how many agents to start: spile merge --each N -- CMD")),
     }
 }
 
-/// A message for a command line that lacks the `--` in front of the agent's command. `words` are all behind `spile`.
+/// Message for a command line without `--` before the agent's command. `words` follow `spile`.
 pub(super) fn lacks_dashes(words: &[OsString]) -> Option<String> {
     let each = |word: &OsString| word.as_bytes().starts_with(b"--each");
     if words.first()? != "merge" || words.iter().any(|w| w == "--") || !words.iter().any(each) {
@@ -75,21 +75,19 @@ pub(super) fn lacks_dashes(words: &[OsString]) -> Option<String> {
 
 fn paths(args: &Args) -> Result<Exit> {
     if args.sources.is_empty() {
-        return Ok(usage(
+        return Err(usage(
             "nothing to merge: name files or FIFOs (- is stdin), or start agents with `spile merge --each N -- CMD`",
         ));
     }
     let named: Vec<_> = args.sources.iter().map(|arg| named(arg)).collect();
     if named.iter().filter(|(_, path)| *path == "-").count() > 1 {
-        return Ok(usage("stdin (-) can be merged only once"));
+        return Err(usage("stdin (-) can be merged only once"));
     }
     let mut inputs = Vec::new();
     let mut sources = Vec::new();
     for (label, path) in named {
-        match source(path) {
-            Ok(input) => inputs.push(input),
-            Err(e) => return Ok(usage(&format!("cannot open {}: {e}", path.display()))),
-        }
+        let cannot = |e| usage(format!("cannot open {}: {e}", path.display()));
+        inputs.push(source(path).map_err(cannot)?);
         let name = match label {
             Some(label) => label.into(),
             None if path == "-" => "<stdin>".into(),
@@ -101,7 +99,7 @@ fn paths(args: &Args) -> Result<Exit> {
     many::many(&mut merge, inputs, Vec::new())
 }
 
-/// `LABEL=PATH`; what has a slash before the first = is only a path.
+/// `LABEL=PATH`; with a slash before the first = it is a path.
 fn named(arg: &OsStr) -> (Option<&str>, &OsStr) {
     let bytes = arg.as_bytes();
     let split = bytes.iter().position(|c| *c == b'=').map(|at| bytes.split_at(at));
@@ -125,12 +123,10 @@ fn source(path: &OsStr) -> std::io::Result<Input> {
 fn each(count: u16, args: &Args) -> Result<Exit> {
     if !args.labels.is_empty() && args.labels.len() != usize::from(count) {
         let got = args.labels.len();
-        return Ok(usage(&format!("--each {count} needs {count} labels, not {got}")));
+        return Err(usage(format!("--each {count} needs {count} labels, not {got}")));
     }
     if run::waiting() == Waiting::Bytes {
-        run::warn_user(
-            b"spile: the agents do not get the input on stdin; say </dev/null if that is meant\n",
-        );
+        run::warn("the agents do not get the input on stdin; say </dev/null if that is meant");
     }
     let me = run::own_program();
     let (mut inputs, mut children, mut sources) = (Vec::new(), Vec::new(), Vec::new());
@@ -143,20 +139,20 @@ fn each(count: u16, args: &Args) -> Result<Exit> {
             .with_context(|| format!("cannot start {}", me.display()))?;
         children.push(child);
         inputs.push(input);
-        // Its events have the label from wrap.
+        // wrap sets the label.
         sources.push(Source { name: label, label: None });
     }
     let mut merge = Merge::new(sources, &args.reading.reading());
     many::many(&mut merge, inputs, children)
 }
 
-/// The arguments of the wrap of one agent.
+/// Arguments of wrap for one agent.
 fn wrap(args: &Args, label: &str) -> Vec<OsString> {
     let mut line = vec!["wrap".into(), format!("--label={label}").into()];
     if let Some(from) = &args.from {
         line.push(format!("--from={from}").into());
     }
-    if args.reading.strict() {
+    if args.reading.strict {
         line.push("--strict".into());
     }
     line.push("--".into());

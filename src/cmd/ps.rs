@@ -8,22 +8,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
+use super::common;
 use crate::exit::Exit;
 use crate::run;
 use crate::run::control::{Answer, Info, Request, Verb, ask_all, find};
 use crate::term::marks::without_commands;
 use crate::term::sanitize::Sanitizer;
 
-/// How long a run may take to say what it does.
+/// Timeout of a run's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// The widest cell of the table except the last, in columns.
+/// Widest cell of the table except the last, in columns.
 const MAX_CELL: usize = 40;
 
 /// List the agents that run under `spile wrap`
 ///
-/// Every run of yours whose wrap started a command: its stream and label, the process ids of wrap and of the agent, the
-/// turn, how long it has been silent, its memory and the command. What was killed and left a socket is cleared away.
+/// A row for each of your runs whose wrap started a command: stream, label, process ids of wrap and agent, turn, state, length of
+/// the silence, memory and command. Sockets of killed runs are removed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -37,7 +38,7 @@ const EXAMPLES: &str = "Examples:
   spile ps --json | jq -r 'select(.idle_ms > 60000).stream' \\
     | xargs -r -n1 spile cancel";
 
-/// What a run says of itself.
+/// Answer of a run.
 #[derive(Debug, Default, Deserialize)]
 struct State {
     turn: u64,
@@ -51,14 +52,14 @@ struct State {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let mut runs: Vec<(Info, Option<Value>)> = Vec::new();
     let found = find(&|_| true);
-    let asked = found
+    let queries = found
         .into_iter()
         .map(|found| {
             runs.push((found.info.clone(), None));
             (found, Request::new(Verb::Query))
         })
         .collect();
-    ask_all(asked, ANSWER_WITHIN, &mut |found, answer| {
+    ask_all(queries, ANSWER_WITHIN, &mut |found, answer| {
         if let Answer::State(line) = answer
             && let Some((_, state)) = runs.iter_mut().find(|(i, _)| i.control == found.info.control)
         {
@@ -70,14 +71,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     Ok(run::print(text.as_bytes()))
 }
 
-/// One object a run: what lies beside its socket, and what it says itself.
+/// One object a run: the information beside its socket, and its answer.
 fn lines(runs: &[(Info, Option<Value>)]) -> String {
     let mut text = String::new();
     for (info, state) in runs {
         let mut all = serde_json::to_value(info).unwrap_or_default();
         all["answers"] = json!(state.is_some());
-        let said = state.as_ref().and_then(Value::as_object);
-        for (key, value) in said.into_iter().flatten() {
+        let answer = state.as_ref().and_then(Value::as_object);
+        for (key, value) in answer.into_iter().flatten() {
             if !matches!(key.as_str(), "spile" | "answer") {
                 all[key] = value.clone();
             }
@@ -90,26 +91,8 @@ fn lines(runs: &[(Info, Option<Value>)]) -> String {
 
 fn table(runs: &[(Info, Option<Value>)]) -> String {
     let head = ["STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND"];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(runs.iter().map(|(info, state)| row(info, state.as_ref())));
-    let last = head.len() - 1;
-    let mut widths = [0; 9];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        for (n, (cell, width)) in row.iter().zip(widths).enumerate() {
-            text.push_str(cell);
-            if n < last {
-                text.push_str(&" ".repeat(width - cell.width() + 2));
-            }
-        }
-        text.push('\n');
-    }
-    text
+    let rows = runs.iter().map(|(info, state)| row(info, state.as_ref()));
+    common::columns(&std::iter::once(head.map(str::to_owned)).chain(rows).collect::<Vec<_>>())
 }
 
 fn row(info: &Info, state: Option<&Value>) -> [String; 9] {
@@ -149,7 +132,7 @@ fn cell(text: &str) -> String {
     short
 }
 
-/// Foreign text on one line, without anything that could tell the terminal what to do.
+/// Foreign text on one line, without control sequences.
 fn clean(text: &str) -> String {
     let mut out = String::new();
     Sanitizer::default().push(&text.replace(['\n', '\t', '\r'], " "), &mut out);

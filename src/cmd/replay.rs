@@ -15,47 +15,47 @@ use crate::replay::pace::Pace;
 use crate::replay::select::{self, Moment, Types};
 use crate::run::replay::{Follow, Plan, Source};
 use crate::run::{self, Waiting};
+use crate::sink::access::{Access, Header};
 use crate::sink::masked;
-use crate::sink::web::{Access, Header};
 use crate::time::Time;
 
-/// Play recorded sessions again, as they were or faster
+/// Play recorded sessions again, at their own pace or faster
 ///
-/// Files, FIFOs, - (stdin) and http(s) addresses (server-sent events or lines), one after another, packed with gzip or zstd
-/// or not. Events leave as they stand in the recording, each when its `ts` says. A raw recording (`spile wrap --record`) is
-/// the agent again: its stdout, its stderr, its pauses, its exit status or the signal it died of. A range is a place to
-/// begin and a place to end: what is not sorted by time in between is played as it stands. In a long file the place is
-/// found without reading what is before it.
+/// Sources are files, FIFOs, - (stdin) and http(s) addresses (server-sent events or lines), also compressed with gzip or zstd,
+/// played one after another. Events are unchanged and paced by their `ts`. A raw recording (`spile wrap --record`) replays
+/// the agent: stdout, stderr, pauses, and the exit status or signal. A range is a first and a last position; events between
+/// them are played in the recorded order, even if their times are not. In a long file the position is found by a search, not
+/// by reading from the start.
 ///
-/// If a file cannot be opened, replay reports it before it plays anything, with status 2. An address that does not answer
-/// is status 69.
+/// A file that cannot be opened is reported before anything is played, with exit status 2. An address that does not answer is
+/// exit status 69.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// What to play [default: -]
+    /// Recordings [default: -]
     #[arg(value_name = "FILE|-|URL", value_hint = ValueHint::FilePath)]
     sources: Vec<OsString>,
-    /// How many times as fast as recorded
+    /// Speed as a multiple of the recorded one
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     speed: f64,
-    /// Do not wait at all
+    /// Do not wait
     #[arg(long, conflicts_with_all = ["speed", "step", "max_gap"])]
     instant: bool,
-    /// Wait for keys: space or right for the next event, down to skip running text, p to play and halt, + and - for the
+    /// Wait for keys: space or right for the next event, down to skip running text, p to play and pause, + and - for the
     /// speed, q to quit
     #[arg(long)]
     step: bool,
-    /// Wait no longer than this for any event [default: as long as recorded]
+    /// Longest wait for an event [default: as recorded]
     #[arg(long, value_name = "DURATION", value_parser = common::duration)]
     max_gap: Option<Duration>,
-    /// Begin with the turn that holds the event of this number, in --stream or the first stream there is
+    /// Begin with the turn of the event with this number, in --stream or the first stream
     #[arg(long, value_name = "N", conflicts_with = "since",
           value_parser = clap::value_parser!(u64).range(1..))]
     from_seq: Option<u64>,
     /// Begin with the first event at or after T: a time (RFC 3339), or a duration after the first event
     #[arg(long, value_name = "T", value_parser = moment)]
     since: Option<Moment>,
-    /// End in front of the first event after T
+    /// End before the first event after T
     #[arg(long, value_name = "T", value_parser = moment)]
     until: Option<Moment>,
     /// Only this stream
@@ -67,13 +67,13 @@ pub(super) struct Args {
     /// Only these types: names or patterns like turn_*, separated by commas
     #[arg(long, value_name = "TYPES", value_parser = types)]
     only: Option<Types>,
-    /// Let `ts` be the time at which an event leaves
+    /// Set `ts` to the time of the replay
     #[arg(long)]
     restamp: bool,
-    /// At the end of the last file, wait for more of it; connect to a server again when its stream has ended
+    /// At the end of the last file, wait for more; reconnect to a server whose stream has ended
     #[arg(short = 'F', long)]
     follow: bool,
-    /// End a source when nothing has come from it for this long [default: wait as long as it takes]
+    /// End a source after this time without data [default: never]
     #[arg(long, value_name = "DURATION", value_parser = idle)]
     idle: Option<Duration>,
     /// Header sent to every address; its value is read from a variable or a file, never from the command line
@@ -82,8 +82,7 @@ pub(super) struct Args {
     /// Bearer token sent to every address
     #[arg(long, value_name = "env:VAR|file:PATH", value_parser = Header::bearer, help_heading = "HTTP")]
     bearer: Option<Header>,
-    /// File with the CA certificates (PEM) to trust instead of those of CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR and the
-    /// system
+    /// File of CA certificates (PEM) to trust instead of those of CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR and the system
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "HTTP")]
     ca: Option<PathBuf>,
     #[command(flatten)]
@@ -135,7 +134,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let stdin = [OsString::from("-")];
     let named: &[OsString] = match args.sources.as_slice() {
         [] if run::waiting() == Waiting::Terminal => {
-            return Ok(usage(
+            return Err(usage(
                 "nothing to play: name recordings or addresses, or pipe events into `spile replay`",
             ));
         }
@@ -143,19 +142,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         named => named,
     };
     if named.iter().filter(|name| *name == "-").count() > 1 {
-        return Ok(usage("stdin (-) can be played only once"));
+        return Err(usage("stdin (-) can be played only once"));
     }
     let headers = args.header.iter().chain(&args.bearer).cloned().collect();
     let access = Access { ca: args.ca.clone(), headers };
     let mut sources = Vec::new();
     for name in named {
-        match source(name, &access) {
-            Ok(source) => sources.push(source),
-            Err(e) => {
-                let name = masked(&Path::new(name).display().to_string());
-                return Ok(usage(&format!("cannot open {name}: {e}")));
-            }
-        }
+        let cannot = |e| {
+            let name = masked(&Path::new(name).display().to_string());
+            usage(format!("cannot open {name}: {e}"))
+        };
+        sources.push(source(name, &access).map_err(cannot)?);
     }
     let plan = Plan {
         sources,
@@ -197,7 +194,7 @@ fn source(name: &OsStr, access: &Access) -> std::io::Result<Source> {
     }
 }
 
-/// Whether it is an address; the scheme may be written in any case.
+/// True for an http or https URL; the scheme is case-insensitive.
 fn is_url(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     scheme.is_some_and(|s| s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("https"))

@@ -1,4 +1,4 @@
-//! The settings of this process: where the file is, its text, and the environment, for `config` to resolve.
+//! Settings of this process: the file and the environment, resolved by `config`.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -10,33 +10,32 @@ use clap::Command;
 use super::chunk;
 use crate::config::{self, Preset, Setting};
 
-/// What holds outside the command line, and where the file was looked for.
+/// Settings outside the command line, with the place of the file.
 pub(super) struct Settings {
     pub(super) all: Vec<Setting>,
-    /// The user's own channels.
+    /// User's own channels.
     pub(super) presets: Vec<Preset>,
     pub(super) path: Option<PathBuf>,
-    /// The file's text, if it is there.
+    /// Text of the file, if it exists.
     pub(super) text: Option<String>,
 }
 
 impl Settings {
-    /// The command line's tree with the settings as its defaults and the presets among the channels.
+    /// Sets the settings as defaults of the options, and adds the presets to the channels.
     pub(super) fn apply(&self, tree: Command) -> Command {
         config::apply(chunk::with_presets(tree, &self.presets), &self.all)
     }
 }
 
-/// The largest file of settings, in bytes.
+/// Largest file of settings, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Whether a command has options that can be set outside its command line, or shows them; to any other a wrong setting is
-/// no hindrance.
+/// True for a command that uses or shows settings; any other runs in spite of a wrong one.
 pub(super) fn matter_to(command: &str) -> bool {
     command == "config" || config::TUNABLE.iter().any(|(name, _)| *name == command)
 }
 
-/// The text of the file; `None` where there is none, or none that this user may look for. It waits for nothing.
+/// Text of the file, read without blocking; `None` if it does not exist or its folder is not readable.
 fn read(path: &Path) -> io::Result<Option<String>> {
     let mut options = File::options();
     let file = match options.read(true).custom_flags(libc::O_NONBLOCK).open(path) {
@@ -44,7 +43,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
-        // As root's HOME that is left to another user: the folder is what cannot be read.
+        // HOME of another user, such as root's: its folder cannot be searched.
         Err(e) if e.kind() == ErrorKind::PermissionDenied && path.symlink_metadata().is_err() => {
             return Ok(None);
         }
@@ -66,7 +65,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Reads the file and the environment. `Err`: a message that names its source.
+/// Reads the file and the environment. An error names its source.
 pub(super) fn load(tree: Command) -> Result<Settings, String> {
     let var = |name: &str| std::env::var_os(name);
     let path = config::path(var("XDG_CONFIG_HOME").as_deref(), var("HOME").as_deref());

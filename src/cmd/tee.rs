@@ -1,5 +1,6 @@
 //! `spile tee`.
 
+#[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
 mod ledger;
 
 use std::time::Duration;
@@ -10,41 +11,39 @@ use super::common::{ReadingArgs, duration, size};
 use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
-use crate::run::ledger::Store;
 use crate::run::tee::{self, Named, OnError, Tee};
 use crate::run::{self, SpoolLimits};
-use crate::sink::address::{Address, Destination, Payload};
+use crate::sink::address::{Address, Destination};
 use crate::sink::{self, Existing, Sink};
-use crate::term::sanitize::clean;
 
-/// Hand events to every sink at once, and pass them on
+/// Deliver events to sinks, and pass them on
 ///
-/// Stdin passes to stdout byte for byte. A sink is a path (0600, truncated), cmd:COMMAND (a process for each event, which it
-/// reads on stdin, with its delivery id in SPILE_DELIVERY_ID), pipe:COMMAND (one process for all), http(s)://... (a POST for
-/// each event, with an Idempotency-Key) or unix:PATH (a socket on which any number of readers get all from the beginning).
-/// Commands are split into words, nothing is expanded, and what they print goes to stderr. A cmd: that exits with 75
-/// (EX_TEMPFAIL) is tried again, one with any other status but 0 has refused the event.
+/// Stdin passes to stdout byte for byte. A sink is a path (0600, truncated), cmd:COMMAND (a process for each event, with the
+/// event on stdin and its delivery id in SPILE_DELIVERY_ID), pipe:COMMAND (one process for all events), http(s)://... (a POST
+/// for each event, with an Idempotency-Key) or unix:PATH (a socket whose readers each get all events from the beginning).
+/// Commands are split into words without expansion; their output goes to stderr. A cmd: that exits with 75 (EX_TEMPFAIL) is
+/// retried; any other status but 0 refuses the event.
 ///
-/// Options stand behind a #, joined with &: #only=turn_*,status names the events that a sink wants, #only=chunks the parts that
-/// chunk makes. #to=discord-webhook, slack-webhook, teams-webhook or telegram (with chat=ID) sends answer text as messages.
-/// #name=NAME is what messages and the ledger call the sink, so that it stays the same when its address changes. For HTTP:
-/// header=NAME:env:VARIABLE or NAME:file:PATH, bearer=env:VARIABLE or file:PATH, ca=FILE, timeout=30s and retry=429,5xx (the
-/// statuses after which an event is sent again). A # itself is written ##.
+/// Options follow a #, joined with &. only=turn_*,status selects events, only=chunks the parts of chunk.
+/// to=discord-webhook, slack-webhook, teams-webhook or telegram (with chat=ID) sends answer text as messages. name=NAME names
+/// the sink in messages and in the ledger, independent of its address. For HTTP: header=NAME:env:VARIABLE or NAME:file:PATH,
+/// bearer=env:VARIABLE or file:PATH, ca=FILE, timeout=30s and retry=429,5xx (statuses after which an event is retried). A
+/// literal # is written ##.
 ///
-/// On SIGHUP files are opened anew (logrotate).
+/// On SIGHUP files are reopened (logrotate).
 ///
-/// A sink is never waited for: what it does not take yet waits in memory, then in a file without a name, and past that the
-/// sink is given up. At the end the sinks have --linger; the status is 1 if anything is owed.
+/// tee never waits for a sink: its events queue in memory, then in an anonymous file; a sink that exceeds both is dropped. At
+/// the end the sinks have --linger to finish; the exit status is 1 if any delivery is missing.
 ///
-/// With --ledger PATH every delivery to a file, command or HTTP sink is a row in that file before it is sent. Killed at any
-/// instant and started again with the same input (spile replay), tee first settles what was under way. The promise:
-/// at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or can be
-/// asked. A file is read back, an HTTP sink gets the same Idempotency-Key, of a command --reconcile tells; else --in-doubt
-/// decides. Deltas and events without a number are given at most once and are not in the ledger.
+/// With --ledger PATH each delivery to a file, command or HTTP sink is stored in that file before it is sent. If tee is killed
+/// at any time and started again with the same input (spile replay), it first settles the deliveries that were in flight. It
+/// delivers at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or
+/// can be asked. A file is read back, an HTTP sink gets the same Idempotency-Key, a command has --reconcile. For any other sink
+/// --in-doubt decides. Deltas and events without a number are delivered at most once and are not in the ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Where the events go besides stdout
+    /// Destinations besides stdout
     #[arg(value_name = "SINK")]
     sinks: Vec<String>,
     /// Append to files instead of truncating them
@@ -53,8 +52,7 @@ pub(super) struct Args {
     /// Ignore SIGINT
     #[arg(short, long)]
     ignore_interrupts: bool,
-    /// What an error of an output does: it is said and the others go on (warn), or all ends (exit); with -nopipe a reader
-    /// that has gone is no error
+    /// Effect of an output error: a warning (warn) or the end of tee (exit); with -nopipe a broken pipe is no error
     #[arg(
         long,
         value_enum,
@@ -63,16 +61,16 @@ pub(super) struct Args {
         hide_possible_values = true
     )]
     output_error: Mode,
-    /// Memory for what a sink has not taken yet
+    /// Queue of a sink in memory
     #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = size)]
     queue: usize,
-    /// Then so much in a file without a name; past that the sink is given up
+    /// Queue of a sink in an anonymous file after that; a sink that exceeds it is dropped
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     spool_max: usize,
-    /// How long to wait for the sinks at the end of the input
+    /// Wait for the sinks at the end of the input
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     linger: Duration,
-    /// Exit by how the streams' last turns ended
+    /// Let the ends of the streams' last turns decide the exit status
     #[arg(long)]
     exit_from_stream: bool,
     #[command(flatten)]
@@ -115,60 +113,31 @@ impl Mode {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let mut addresses = Vec::new();
     for text in &args.sinks {
-        match Address::parse(text) {
-            Ok(address) => addresses.push(address),
-            Err(why) => return Ok(usage(&format!("sink {:?}: {why}", sink::masked(text)))),
-        }
+        let wrong = |why| usage(format!("sink {:?}: {why}", sink::masked(text)));
+        addresses.push(Address::parse(text).map_err(wrong)?);
     }
     let mut names: Vec<&String> = addresses.iter().filter_map(|a| a.called.as_ref()).collect();
     names.sort();
     if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
-        return Ok(usage(&format!("two sinks have the name {}: give each its own", twice[0])));
-    }
-    let existing = if args.append || args.ledger.ledger.is_some() {
-        Existing::Append
-    } else {
-        Existing::Truncate
-    };
-    let named = |address: &Address| Named {
-        name: address.name(),
-        sink: open(address, existing, args.spool_max as u64),
-        only: address.only,
-    };
-    let (mut sinks, mut ledger_sinks) = (Vec::new(), None);
-    match &args.ledger.ledger {
-        None => sinks.extend(addresses.iter().map(named)),
-        Some(path) => {
-            // Before any sink is opened: what cannot be kept is not begun.
-            let store = match Store::open(path) {
-                Ok(store) => store,
-                Err(e) => {
-                    run::warn_user(format!("spile: {}\n", clean(&format!("{e:#}"))).as_bytes());
-                    return Ok(Exit::CannotWrite);
-                }
-            };
-            if let Some(name) = belonging(&addresses, &store) {
-                return Ok(usage(&format!("{name} belongs to the ledger: it cannot be a sink")));
-            }
-            let mut all = Vec::new();
-            for address in &addresses {
-                let book = args
-                    .ledger
-                    .book(address, || open(address, Existing::Kept, args.spool_max as u64));
-                match book {
-                    Some(book) => all.push(book),
-                    None => sinks.push(named(address)),
-                }
-            }
-            ledger_sinks = Some((store, all));
-        }
+        return Err(usage(format!("two sinks have the name {}: give each its own", twice[0])));
     }
     let is_file = |address: &Address| matches!(address.place, Destination::File(_));
+    let has_files = addresses.iter().any(is_file);
+    let spool_max = args.spool_max as u64;
+    let append = args.append || args.ledger.is_given();
+    let existing = if append { Existing::Append } else { Existing::Truncate };
+    // The ledger comes before any other sink is opened: without it nothing begins.
+    let ledger_sinks = args.ledger.take(&mut addresses, spool_max)?;
+    let sinks = addresses.into_iter().map(|address| Named {
+        name: address.name(),
+        sink: open(&address, existing, spool_max),
+        only: address.only,
+    });
     tee::tee(Tee {
-        has_files: addresses.iter().any(is_file),
-        sinks,
+        has_files,
+        sinks: sinks.collect(),
         ledger_sinks,
-        queue: SpoolLimits { memory: args.queue, file: args.spool_max as u64 },
+        queue: SpoolLimits { memory: args.queue, file: spool_max },
         linger: args.linger,
         on_error: args.output_error.on_error(),
         ignore_interrupts: args.ignore_interrupts,
@@ -177,16 +146,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     })
 }
 
-/// The first sink that is a file of the ledger.
-fn belonging(addresses: &[Address], store: &Store) -> Option<String> {
-    let owned = |address: &&Address| match &address.place {
-        Destination::File(path) | Destination::Unix(path) => store.owns(std::path::Path::new(path)),
-        _ => false,
-    };
-    addresses.iter().find(owned).map(Address::name)
-}
-
-/// The sink at an address, which keeps so many bytes if it has a history; `Err`: why it cannot be opened, for a person.
+/// Opens the sink at an address, a socket with a history of at most `kept` bytes. `Err` is the reason, for the user.
 fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
     let text = |e: std::io::Error| e.to_string();
     Ok(match &address.place {
@@ -199,12 +159,7 @@ fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink
         ),
         Destination::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
         Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
-        Destination::Http(url) => match address.to {
-            Payload::Event => Box::new(sink::HttpSink::new(url, &address.web)?),
-            Payload::Chat(service) => {
-                Box::new(sink::ChatSink::new(url, &address.web, service, address.chat.clone())?)
-            }
-        },
+        Destination::Http(url) => return sink::http::open(url, address),
         Destination::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
     })
 }

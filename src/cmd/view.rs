@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::common::{ExactArg, FileArgs, ReadingArgs, named};
+use super::common::{ExactArg, InputArgs, named};
 use crate::exit::Exit;
 use crate::run;
 use crate::term::style::{ColourFlag, Colours};
@@ -10,29 +10,27 @@ use crate::term::view::{Format, Options, View};
 
 /// Show events to people
 ///
-/// In a terminal with colours; elsewhere plain, one thing a line, for a log. What an agent says is sanitised: no control
-/// character of it reaches the terminal, and what a CI system would take for a command gets a backslash.
+/// The output is coloured in a terminal, and elsewhere plain lines for a log. The agent's text is sanitised: control
+/// characters do not reach the terminal, and a backslash precedes commands to a CI system.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    files: FileArgs,
-    /// What the output is for [default: tty in a terminal, else plain]
+    /// Format of the output [default: tty in a terminal, else plain]
     #[arg(long, value_parser = named::<Format>())]
     format: Option<Format>,
-    /// When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
+    /// Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
     #[arg(long, value_parser = named::<ColourFlag>(), value_name = "WHEN", default_value = "auto")]
     color: ColourFlag,
-    /// Show what the agent thinks, too
+    /// Show the agent's reasoning too
     #[arg(long)]
     reasoning: bool,
-    /// Exit by how the streams' last turns ended
+    /// Let the ends of the streams' last turns decide the exit status
     #[arg(long)]
     exit_from_stream: bool,
     #[command(flatten)]
     exact: ExactArg,
     #[command(flatten)]
-    reading: ReadingArgs,
+    input: InputArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -59,8 +57,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         width,
         reasoning: args.reasoning,
         text: args.exact.text_bytes(),
-        reading: args.reading.reading(),
+        reading: args.input.reading(),
         exit_from_stream: args.exit_from_stream,
     };
-    args.files.run(&mut View::new(&options))
+    args.input.run(&mut View::new(&options))
 }

@@ -7,72 +7,69 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::Result;
 use clap::ValueHint;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::common;
 use super::usage;
-use crate::adapter::{self, ADAPTERS, Spec};
+use crate::adapter::{self, ADAPTERS};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
 use crate::run::{self, Inputs, Stdin, Waiting};
 use crate::tap::{Config, Fed, Tap};
 
-/// Drive a spile into an agent: start it, or read what it prints, and write canonical events
+/// Turn an agent's output into canonical events: start the agent, or read its output on stdin
 ///
-/// With a command wrap starts it, gives it no stdin, reads both its outputs and says how it ended; without one
-/// it reads what an agent prints on stdin. Every turn gets exactly one terminal event, whatever the agent does.
+/// With a command wrap starts it without stdin, reads stdout and stderr, and reports its end. Without one it reads an agent's
+/// output on stdin. Every turn gets exactly one terminal event, whatever the agent does.
 ///
-/// When wrap ends, whichever way, nothing of the agent is left. On Linux a guardian adopts what the agent leaves behind, also
-/// what has a session or a parent of its own, and in a unit with systemd's Delegate=yes the agent has a control group that is
-/// killed as a whole. On other systems, which have neither, the agent's process group is killed: what has left that group
-/// survives.
+/// When wrap ends, it leaves no process of the agent. On Linux a guardian adopts orphans of the agent, also those in other
+/// sessions; in a unit with systemd's Delegate=yes the agent gets a control group, which is killed as a whole. Elsewhere the
+/// agent's process group is killed, and processes that have left it survive.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The runtime whose output this is: a name from `spile adapters`, or auto
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = from())]
-    from: From,
-    /// What the agent gets for its stdin [default: null; with --pty at a terminal inherit]
+    /// Runtime of the agent: a name from `spile adapters`, or auto
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = runtimes())]
+    from: String,
+    /// Stdin of the agent [default: null; with --pty at a terminal inherit]
     #[arg(long, value_enum, value_name = "HOW")]
     stdin: Option<Stdin>,
-    /// Give the agent a terminal; at a terminal it is yours: your keys, its screen
+    /// Run the agent in a terminal; at a terminal, you use it
     ///
-    /// The agent's stdin, stdout and stderr are one terminal, as large as yours or 80x24. What it writes there becomes
-    /// text line by line: escape sequences go, and of a progress bar its last state is left. With your terminal on stdin
-    /// (and no --stdin null) your keys go to the agent and you see its screen, unless the events go to the same terminal;
-    /// --stdin inherit at a terminal implies --pty. ^C goes to the agent, two of them within a second ask for its end;
-    /// ^Z suspends the agent and the pipeline, fg goes on. --stdin pipe types what comes on stdin; with neither nothing
-    /// is typed.
+    /// The agent's stdin, stdout and stderr are one terminal, as large as yours or 80x24. Its output becomes text line by line:
+    /// escape sequences are removed, and a progress bar becomes its last state. With your terminal on stdin (and no --stdin
+    /// null) your keys go to the agent and you see its screen, unless the events go to the same terminal; --stdin inherit at a
+    /// terminal implies --pty. ^C goes to the agent, two within a second end it; ^Z suspends the agent and the pipeline, fg
+    /// resumes them. --stdin pipe types the bytes of stdin.
     #[arg(long)]
     pty: bool,
     /// Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
     #[arg(long, value_name = "RUN", value_parser = stream)]
     stream: Option<String>,
-    /// A name for people
+    /// Name for people
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
-    /// Longest line that is taken for a message; a longer one is carried in pieces
+    /// Longest line that is parsed; a longer one is carried in pieces
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = common::size)]
     max_line: usize,
-    /// Longest block of text; a longer one goes on in a new block
+    /// Longest block of text; a longer one continues in a new block
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = common::size)]
     max_block: usize,
-    /// Keep escape sequences and carriage returns in plain output, stderr and what tools give
+    /// Keep escape sequences and carriage returns in plain output, stderr and results of tools
     ///
-    /// Without it they become text as with --pty: colours go, and of a progress bar that comes in one piece its last state
-    /// is left.
+    /// Without it they are removed as with --pty: colours, and all but the last state of a progress bar that arrives at once.
     #[arg(long, conflicts_with = "pty")]
     keep_escapes: bool,
-    /// Exit with status 65 if any output of the agent could not be read
+    /// Exit with status 65 if any output of the agent could not be parsed
     #[arg(long)]
     strict: bool,
-    /// Stop reasons, separated by commas, with which a turn has failed though the runtime calls it complete
+    /// Stop reasons that make a turn failed although the runtime calls it complete
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fail_on_stop: Vec<String>,
     #[command(flatten)]
     supervise: supervise::Supervise,
-    /// The agent to start, with its arguments; a -- in front of it is allowed everywhere
+    /// Agent to start, with its arguments; a -- before it is always allowed
     #[arg(trailing_var_arg = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
@@ -84,27 +81,13 @@ const EXAMPLES: &str = "Examples:
     | spile wrap --label docs | spile view
   spile wrap -- make test | spile view --format plain";
 
-/// A choice for `--from`.
-#[derive(Clone, Copy)]
-struct From(Option<&'static Spec>);
-
-impl std::fmt::Debug for From {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.map_or("auto", |spec| spec.name))
-    }
-}
-
-/// The names of the adapters, their aliases unseen, so that completions know them.
+/// Names of the adapters for completions; aliases are hidden.
 pub(super) fn runtimes() -> PossibleValuesParser {
     let auto =
         PossibleValue::new("auto").help("whatever the command's name and its first lines say");
     let named =
         ADAPTERS.iter().map(|s| PossibleValue::new(s.name).aliases(s.aliases).help(s.about));
     PossibleValuesParser::new(std::iter::once(auto).chain(named))
-}
-
-fn from() -> impl TypedValueParser<Value = From> {
-    runtimes().map(|name| From(adapter::by_name(&name)))
 }
 
 fn stream(id: &str) -> Result<String, String> {
@@ -128,39 +111,39 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let max_line = args.max_line.clamp(1, MAX_LINE);
     let argv = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let config = Config { guard, max_line, strict: args.strict, argv };
-    let mut tap = Tap::new(config.clone(), args.from.0);
+    let mut tap = Tap::new(config.clone(), adapter::by_name(&args.from));
     if args.keep_escapes {
         tap.keep_escapes();
     }
     if let [word] = args.command.as_slice()
         && is_output(word)
     {
-        return Ok(usage(&format!(
+        return Err(usage(format!(
             "{0} is a file and no command: to read what an agent printed, spile wrap <{0}",
             word.display()
         )));
     }
     if args.command.is_empty() {
         if ends_in_dashes() {
-            return Ok(usage(NO_COMMAND));
+            return Err(usage(NO_COMMAND));
         }
         if let Some(flag) = args.supervise.needs_command() {
-            return Ok(usage(&format!(
+            return Err(usage(format!(
                 "{flag} is for a command that wrap starts: spile wrap {flag} ... -- CMD"
             )));
         }
         if args.pty {
-            return Ok(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
+            return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
         return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
     }
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
-        run::warn_user(NOT_PASSED_ON);
+        run::warn(NOT_PASSED_ON);
     }
     let at_terminal = run::waiting() == Waiting::Terminal;
     if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
-        return Ok(usage(
+        return Err(usage(
             "with --pty the agent inherits a terminal only, and stdin is none: say --stdin pipe to type what comes on it",
         ));
     }
@@ -169,41 +152,35 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    match args.supervise.plan(args.command, (stdin, pty)) {
-        Ok(plan) => run::host(&mut tap, plan),
-        Err(e) if e.is::<run::Taken>() => {
-            run::warn_user(format!("spile: {e}\n").as_bytes());
-            Ok(Exit::Taken)
-        }
-        Err(e) => Err(e),
-    }
+    run::host(&mut tap, args.supervise.plan(args.command, (stdin, pty))?)
 }
 
 const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
 
-const NOT_PASSED_ON: &[u8] = b"spile: the agent does not get the input on stdin: pass it on with --stdin pipe, or say --stdin null\n";
+const NOT_PASSED_ON: &str =
+    "the agent does not get the input on stdin: pass it on with --stdin pipe, or say --stdin null";
 
-/// Whether the command line ends in a `--` with nothing behind it: a command was meant.
+/// True for a command line that ends in `--`: its command is missing.
 fn ends_in_dashes() -> bool {
     std::env::args_os().next_back().is_some_and(|word| word == "--")
 }
 
-/// Whether a word, meant as a command, is the name of a file here that cannot be one.
+/// True if the command is the name of a file here that is not executable.
 fn is_output(word: &OsStr) -> bool {
     let executable = |meta: &std::fs::Metadata| meta.permissions().mode() & 0o111 != 0;
     !word.as_encoded_bytes().contains(&b'/')
         && std::fs::metadata(word).is_ok_and(|meta| meta.is_file() && !executable(&meta))
 }
 
-/// What comes on stdin is what the agent prints.
+/// Reads an agent's output on stdin.
 fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
     if stdin.is_some() {
-        return Ok(usage(
+        return Err(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
         ));
     }
     if run::waiting() == Waiting::Terminal {
-        return Ok(usage(
+        return Err(usage(
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Body of `turn_started`.
-#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnStarted<'a> {
     /// The adapter's name for the runtime.
     #[serde(borrow)]
@@ -34,7 +34,8 @@ pub struct TurnStarted<'a> {
 }
 
 /// Body of `text_delta`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TextDelta<'a> {
     /// `b1`, `b2`, ... over the stream, in order of first text.
     #[serde(borrow)]
@@ -48,7 +49,8 @@ pub struct TextDelta<'a> {
 }
 
 /// Body of `block_final`; with `part` it is one part of a block that `chunk` cut.
-#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BlockFinal<'a> {
     /// The block that it closes.
     #[serde(borrow)]
@@ -89,7 +91,8 @@ pub struct BlockFinal<'a> {
 }
 
 /// The tool of `tool_started` and `tool_finished`; the latter has only `id`, `name`, `kind` and `title`.
-#[derive(Debug, Clone, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool<'a> {
     /// The runtime's id, made unique in its turn.
     #[serde(borrow)]
@@ -105,7 +108,7 @@ pub struct Tool<'a> {
     pub title: Option<Cow<'a, str>>,
     /// The arguments, any JSON.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Value>")]
+    #[cfg_attr(test, schemars(with = "Option<Value>"))]
     pub input: Option<Cow<'a, RawValue>>,
     /// The files that it names.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
@@ -126,7 +129,8 @@ impl Tool<'_> {
 }
 
 /// Body of `tool_started`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolStarted<'a> {
     /// The tool.
     #[serde(borrow)]
@@ -134,7 +138,8 @@ pub struct ToolStarted<'a> {
 }
 
 /// Body of `tool_finished`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolFinished<'a> {
     /// The tool: id, name, kind and the title of its start.
     #[serde(borrow)]
@@ -144,7 +149,7 @@ pub struct ToolFinished<'a> {
     pub outcome: Cow<'a, str>,
     /// What it gave: a string, or the runtime's own JSON.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Value>")]
+    #[cfg_attr(test, schemars(with = "Option<Value>"))]
     pub output: Option<Cow<'a, RawValue>>,
     /// The exit status, where the tool is a command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +160,8 @@ pub struct ToolFinished<'a> {
 }
 
 /// Body of `status`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status<'a> {
     /// What it is about; a reader accepts kinds that it does not know.
     #[serde(borrow)]
@@ -169,7 +175,8 @@ pub struct Status<'a> {
 }
 
 /// Tokens of this turn, under OpenTelemetry's GenAI names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Tokens sent, as the runtime counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,7 +199,8 @@ pub struct Usage {
 }
 
 /// What a turn used, on every terminal event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UsageAndCost {
     /// This turn's tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,7 +222,8 @@ fn is_no_cost(cost: &Option<f64>) -> bool {
 }
 
 /// The first part of the body of `turn_completed`; usage and cost follow it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCompleted<'a> {
     /// The runtime's own reason in its own words.
     #[serde(borrow)]
@@ -225,7 +234,8 @@ pub struct TurnCompleted<'a> {
 }
 
 /// How a child process ended: one of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChildExit {
     /// Its exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,7 +246,8 @@ pub struct ChildExit {
 }
 
 /// Why a turn failed.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure<'a> {
     /// One of the contract's codes, `runtime_error` where none fits better.
     #[serde(borrow)]
@@ -250,7 +261,8 @@ pub struct Failure<'a> {
 }
 
 /// The first part of the body of `turn_failed`; usage and cost follow it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnFailed<'a> {
     /// Why.
     #[serde(borrow)]
@@ -264,7 +276,8 @@ pub struct TurnFailed<'a> {
 }
 
 /// The first part of the body of `turn_cancelled`; usage and cost follow it in the same object.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCancelled<'a> {
     /// `signal` `control` `filter` `runtime`.
     #[serde(borrow)]

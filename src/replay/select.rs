@@ -160,10 +160,6 @@ impl Select {
         }
     }
 
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
     pub fn begun(&self) -> bool {
         self.begun
     }

@@ -11,7 +11,7 @@ mod protocol;
 mod server;
 
 pub use cancel_filter::CancelFilter;
-pub use client::{Answer, Client, Found, ask_all, find};
+pub use client::{Answer, Found, ask_all, find};
 pub use protocol::{Info, Request, Verb};
 pub(super) use server::{Server, new_word};
 

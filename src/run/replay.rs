@@ -2,6 +2,7 @@
 
 mod copy;
 mod follow;
+#[cfg_attr(not(feature = "http"), path = "replay/no_http.rs")]
 mod http;
 mod keys;
 mod progress;

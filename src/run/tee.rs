@@ -1,9 +1,13 @@
 //! Loop of tee: stdin to stdout, and to a queue for each sink, emptied by a thread. It never waits for a sink.
 
 mod intake;
+#[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
 mod ledger_intake;
+#[cfg(feature = "ledger")]
 mod ledger_worker;
+#[cfg(feature = "ledger")]
 mod mailbox;
+#[cfg(feature = "ledger")]
 mod pending_parts;
 mod plan;
 mod queue;
@@ -37,8 +41,9 @@ use queue::Queue;
 use waker::{WakeFd, waker};
 use worker::Worker;
 
-pub use ledger_intake::LedgerSink;
-pub use ledger_worker::ProbeBy;
+#[cfg(feature = "ledger")]
+pub use ledger_intake::ProbeBy;
+pub use ledger_intake::{LedgerSink, Store};
 pub use plan::{Named, OnError, Tee};
 
 pub fn tee(tee: Tee) -> Result<Exit> {

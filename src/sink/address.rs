@@ -8,10 +8,9 @@ use nom::multi::{fold_many0, separated_list1};
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
-use super::chat::Service;
+use super::access::{Header, Statuses, Web};
 use super::mask::masked;
 use super::part;
-use super::web::{Header, Statuses, Web};
 pub use super::words::words;
 use crate::event::{Event, Type};
 use crate::text::glob::glob;
@@ -46,6 +45,16 @@ pub enum Payload {
     #[default]
     Event,
     Chat(Service),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Discord,
+    Slack,
+    /// Incoming webhook or workflow.
+    Teams,
+    /// `sendMessage` of a bot.
+    Telegram,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,23 @@
 //! HTTP endpoint: a POST for each event with the delivery id as `Idempotency-Key`
 //! (draft-ietf-httpapi-idempotency-key-header).
 
+mod chat;
+pub mod client;
+mod proxy;
+mod trust;
+
 use std::io;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
-use super::mask::{LONG, masked};
-use super::web::{Client, Statuses, Web};
+use super::access::{Statuses, Web};
+use super::address::{Address, Payload};
+use super::mask::masked;
 use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
+use client::Client;
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -19,7 +26,21 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 const MAX_ANSWER: u64 = 1 << 20;
 
+/// Shortest path segment, in bytes, that may be a token.
+const LONG: usize = 11;
+
 const MAX_SHOWN: usize = 300;
+
+/// Opens the sink that posts to `url` in the form that the address wants.
+pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
+    let web = &address.web;
+    Ok(match address.to {
+        Payload::Event => Box::new(HttpSink::new(url, web)?),
+        Payload::Chat(service) => {
+            Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
+        }
+    })
+}
 
 #[derive(Debug)]
 pub struct HttpSink {

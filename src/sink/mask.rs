@@ -1,9 +1,7 @@
 //! Addresses as messages show them, without passwords, tokens and arguments.
 
-/// Shortest path segment, in bytes, that may be a token.
-pub(super) const LONG: usize = 11;
-
-/// Recognisable part of a typed or stored address: scheme, host and port of a URL, the program of a command.
+/// Recognisable part of an address: scheme, host and port of a URL, the program of a command; a path is unchanged.
+/// Accepts typed and stored forms.
 pub fn masked(address: &str) -> String {
     for kind in ["cmd:", "pipe:"] {
         if let Some(line) = address.strip_prefix(kind) {

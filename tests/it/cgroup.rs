@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{LIMIT, Live, bash, command};
+use crate::harness::{LIMIT, Live, bash, command, skip};
 
 /// A delegated group below the one in which the tests run; `None` where that cannot be made.
 struct Group(PathBuf);
@@ -55,9 +55,7 @@ impl Drop for Group {
 fn group(name: &str) -> Option<Group> {
     let group = Group::make(name);
     if group.is_none() {
-        eprintln!(
-            "skipped: no control group can be delegated here (that takes root and a writable cgroup2)"
-        );
+        skip("no control group can be delegated here (that takes root and a writable cgroup2)");
     }
     group
 }

@@ -4,6 +4,8 @@ use serde_json::Value;
 use spile::text::cut::{self, Fences, Options, Pace, Part};
 use spile::text::units::{Limit, Limits, Unit};
 
+use crate::harness::skip;
+
 /// Cases of kind `exact` in which another answer is better, and why: docs/chunk.md.
 const ARGUED: &[&str] =
     &["P2 fence opener longer than the limit", "P5 fence inside a list item (4 spaces)"];
@@ -112,7 +114,7 @@ fn property(case: &Value) -> Option<String> {
 fn cases_of_other_projects() {
     let (Some(mut all), Some(peers)) = (cases("chunk-openclaw.json"), cases("chunk-peers.json"))
     else {
-        eprintln!("skipped: the cases of other projects are not there (../shared/cases)");
+        skip("the cases of other projects are not there (../shared/cases)");
         return;
     };
     all.extend(peers);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::harness::{bash, bin, command, shell_code};
+use crate::harness::{bash, bin, command, shell_code, skip};
 
 /// A home with this spile.toml.
 struct Home {
@@ -280,7 +280,7 @@ fn what_is_no_file_holds_up_nothing() {
 fn a_home_of_somebody_else_is_no_home() {
     let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
     if bash(&format!("{nobody} true 2>/dev/null")).2 != 0 {
-        return eprintln!("skipped: needs root and setpriv");
+        return skip("needs root and setpriv");
     }
     let copy = "d=$(mktemp -d); chmod 755 $TMPDIR $d; cp $(command -v spile) $d; mkdir -p $d/home/spile; \
                 echo '[coalesce]' >$d/home/spile/spile.toml";

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{LIMIT, bash, bash_within, bin};
+use crate::harness::{LIMIT, bash, bash_within, bin, skip};
 
 /// A fenced block: its language and its text.
 pub struct Block {
@@ -69,10 +69,10 @@ fn tools() -> bool {
         .filter(|tool| bash(&format!("command -v {tool} >/dev/null")).2 != 0)
         .collect();
     if !missing.is_empty() {
-        eprintln!(
-            "skipped: the documents' blocks use {}, which is not installed",
+        skip(format_args!(
+            "the documents' blocks use {}, which is not installed",
             missing.join(" and ")
-        );
+        ));
     }
     missing.is_empty()
 }

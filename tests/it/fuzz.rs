@@ -13,7 +13,7 @@ use spile::tap::{Config as TapConfig, Tap};
 use spile::term::view::{self, View};
 use spile::time::Time;
 
-use crate::harness::stress;
+use crate::harness::{skip, stress};
 
 /// The full count is ten minutes.
 fn duration() -> Duration {
@@ -26,8 +26,8 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     let folders = ["tests/fixtures", "../shared/recordings"].map(|f| format!("{root}{f}"));
     if !std::path::Path::new(&folders[1]).exists() {
-        eprintln!(
-            "skipped: no recordings at ../shared/recordings; fuzzing starts from the project's own fixtures"
+        skip(
+            "no recordings at ../shared/recordings; fuzzing starts from the project's own fixtures",
         );
     }
     let mut todo: Vec<std::path::PathBuf> = folders.iter().map(Into::into).collect();

@@ -1,11 +1,18 @@
 //! What is made from the code and committed: it is what would be made now, shells can load it, and the manual renders.
 
+mod completions;
+mod man;
+mod markdown;
+mod runtimes;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use clap::Command;
+
 use crate::feed::tree;
-use crate::harness::{Live, bash, bin, command, spile};
+use crate::harness::{Live, bash, bin, command, skip, spile};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -28,74 +35,69 @@ fn contents(root: &Path, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
     files.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
 }
 
-/// The generated files in a folder of their own.
-fn generated() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_str().unwrap();
-    spile(&["generate", "--out", out]).run().then(|names| {
-        let made = contents(folder.path(), &["."]);
-        assert_eq!(names.lines().count(), made.len(), "{names}");
-        for name in names.lines() {
-            assert!(folder.path().join(name).is_file(), "{name}");
-        }
-    });
-    folder
+/// What the code makes, by the paths in the repository.
+fn made() -> BTreeMap<String, String> {
+    let mut commands = spile::cmd::tree().disable_help_subcommand(true);
+    commands.build();
+    let mut made: BTreeMap<_, _> = man::pages(&commands).into_iter().collect();
+    made.extend(completions::files());
+    made.insert("docs/cli.md".to_owned(), markdown::reference(&commands).unwrap());
+    made.insert("docs/runtimes.md".to_owned(), runtimes::table().unwrap());
+    made
+}
+
+/// The lines of the examples in a help text, without their indent. Nothing but commands stands there.
+fn examples(command: &Command) -> Vec<String> {
+    let help = command.get_after_long_help().map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
+    examples.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned()).collect()
 }
 
 #[test]
-fn what_is_committed_is_what_is_made() {
-    let folder = generated();
-    let new = contents(folder.path(), &["completions", "docs"]);
-    let mut old = contents(Path::new(ROOT), &["completions", "docs/man"]);
-    for name in ["docs/cli.md", "docs/event.schema.json", "docs/runtimes.md"] {
-        old.insert(name.into(), std::fs::read(Path::new(ROOT).join(name)).unwrap_or_default());
+fn generated_files_are_what_the_code_makes() {
+    let made = made();
+    let mut there = contents(Path::new(ROOT), &["completions", "docs/man"]);
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        for (name, text) in &made {
+            std::fs::write(Path::new(ROOT).join(name), text).unwrap();
+        }
+        for name in there.keys().filter(|name| !made.contains_key(*name)) {
+            std::fs::remove_file(Path::new(ROOT).join(name)).unwrap();
+        }
+        return;
     }
-    let mut wrong: Vec<&String> = new.keys().filter(|n| old.get(*n) != new.get(*n)).collect();
-    wrong.extend(old.keys().filter(|n| !new.contains_key(*n)));
+    for name in ["docs/cli.md", "docs/runtimes.md"] {
+        there.insert(name.into(), std::fs::read(Path::new(ROOT).join(name)).unwrap_or_default());
+    }
+    let is = |name: &String| there.get(name).map(Vec::as_slice);
+    let mut wrong: Vec<&String> =
+        made.iter().filter(|(n, text)| is(n) != Some(text.as_bytes())).map(|(n, _)| n).collect();
+    wrong.extend(there.keys().filter(|n| !made.contains_key(*n)));
     assert!(
         wrong.is_empty(),
-        "these are not what the code makes: {wrong:#?}\ntake away what has no command any more, and run: cargo run -- generate"
+        "these are not what the code makes: {wrong:#?}\nrun: UPDATE_GENERATED=1 cargo test generated"
     );
+}
+
+#[test]
+fn generate_writes_the_manual_and_the_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let there = contents(Path::new(ROOT), &["completions", "docs/man"]);
+    let names: String = there.keys().map(|name| format!("{name}\n")).collect();
+    spile(&["generate", "--out", out]).run().stdout(&names);
+    let written = contents(folder.path(), &["completions", "docs/man"]);
+    assert_eq!(written, there, "see FILES in src/cmd/generate.rs");
 }
 
 #[test]
 fn nothing_of_the_machine_is_in_it() {
-    let folder = generated();
-    for (name, bytes) in contents(folder.path(), &["."]) {
-        let text = String::from_utf8(bytes).unwrap();
+    for (name, text) in made() {
         for word in [ROOT, "/home/", "/root", "/nonexistent", "target/"] {
             assert!(!text.contains(word), "{name} holds {word}");
         }
     }
-}
-
-#[test]
-fn what_a_user_has_set_is_not_in_it() {
-    let set = "SPILE_COALESCE_MAX=777 spile generate --out $D >/dev/null && ! grep -rl 777 $D";
-    let (stdout, stderr, status) = bash(&format!("D=$(mktemp -d); {set}"));
-    assert_eq!((stdout.as_str(), stderr.as_str(), status), ("", "", 0));
-}
-
-#[test]
-fn a_schema_that_shrinks_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let docs = folder.path().join("docs");
-    std::fs::create_dir(&docs).unwrap();
-    let mut old = spile::schema::schema();
-    old["properties"]["mood"] = serde_json::json!({"type": "string"});
-    let path = docs.join("event.schema.json");
-    std::fs::write(&path, old.to_string()).unwrap();
-    let message = format!(
-        "spile: the schema takes away from {}: mood is gone; that needs a new major version (VERSION in src/event.rs)\n",
-        path.display()
-    );
-    spile(&["generate", "--out", folder.path().to_str().unwrap()])
-        .run()
-        .status(2)
-        .stderr(&message)
-        .stdout("");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), old.to_string());
-    assert_eq!(contents(folder.path(), &["."]).len(), 1);
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn a_folder_that_cannot_be_made_is_said() {
 fn there(program: &str, what: &str) -> bool {
     let (_, _, status) = bash(&format!("command -v {program}"));
     if status != 0 {
-        eprintln!("SKIPPED: {program} is not installed, {what}");
+        skip(format_args!("{program} is not installed, {what}"));
     }
     status == 0
 }

@@ -4,9 +4,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -34,6 +34,33 @@ fn heed_signals() {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).unwrap();
         }
     });
+}
+
+/// Skipped tests and the reasons.
+static SKIPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Notes that the calling test is skipped; one line at the end of the run lists them all. Where NO_SKIPS is set, as in
+/// .ci/run, the test fails instead.
+#[track_caller]
+pub fn skip(why: impl std::fmt::Display) {
+    assert!(
+        std::env::var_os("NO_SKIPS").is_none(),
+        "NO_SKIPS is set, and this test would be skipped: {why}"
+    );
+    let thread = std::thread::current();
+    let mut skipped = SKIPPED.lock().unwrap();
+    if skipped.is_empty() {
+        // SAFETY: the handler is a plain function that unwinds into nothing.
+        unsafe { libc::atexit(list_skipped) };
+    }
+    skipped.push(format!("{} ({why})", thread.name().unwrap_or("?")));
+}
+
+/// Writes past the capture of libtest, which only holds what the print macros write.
+extern "C" fn list_skipped() {
+    let Ok(skipped) = SKIPPED.lock() else { return };
+    let line = format!("skipped {}: {}\n", skipped.len(), skipped.join(", "));
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// A command in an environment that is the same on every machine.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::harness::skip;
 use spile::codec;
 use spile::ledger::{Ability, DeliveryOutcome, InDoubt, Mark, Options, ProbeAnswer, Row, State};
 use spile::run::ledger::{
@@ -232,7 +233,7 @@ pub fn id(stream: &str, n: u64) -> String {
 pub fn cases() -> Option<Vec<serde_json::Value>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/cases/ledger.json");
     let Ok(text) = std::fs::read_to_string(path) else {
-        eprintln!("skipped: no crash scenarios at ../shared/cases/ledger.json");
+        skip("no crash scenarios at ../shared/cases/ledger.json");
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())

@@ -1,6 +1,6 @@
 //! Limits and stops: what 0 means, what a stdin may hold up, agents that were stopped or have said nothing yet.
 
-use crate::harness::{answer, bash, events, verdict};
+use crate::harness::{answer, bash, events, skip, verdict};
 
 /// The `exit` of a run.
 fn exit(events: &[serde_json::Value]) -> &serde_json::Value {
@@ -130,7 +130,7 @@ agent=$d/agent
 fn rooted(script: &str) -> Option<(Vec<serde_json::Value>, String, i32)> {
     let (stdout, stderr, status) = bash(&format!("{ROOTED} {script}"));
     if status == 99 {
-        eprintln!("skipped: needs root, gcc and setpriv");
+        skip("needs root, gcc and setpriv");
         return None;
     }
     let all = events(stdout.as_bytes());

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::documents::{blocks, document};
 use crate::endpoint::{Endpoint, Reply};
-use crate::harness::{LIMIT, bash, bin, command, shell_code};
+use crate::harness::{LIMIT, bash, bin, command, shell_code, skip};
 
 /// Columns of the terminals in which help and manual are shown.
 const WIDTHS: [&str; 3] = ["40", "80", "200"];
@@ -94,7 +94,7 @@ fn all_else_in_help_is_wrapped() {
 #[test]
 fn the_manual_shows_the_same_examples_at_every_width() {
     if bash("command -v groff").2 != 0 {
-        eprintln!("SKIPPED: groff is not installed, the manual's examples are not compared");
+        skip("groff is not installed, the manual's examples are not compared");
         return;
     }
     for words in commands() {
@@ -231,7 +231,7 @@ fn run(example: &str, webhook: &str) -> Result<(), String> {
 fn every_example_of_help_runs() {
     if let Some(tool) = ["jq", "make"].into_iter().find(|t| bash(&format!("command -v {t}")).2 != 0)
     {
-        eprintln!("SKIPPED: the examples use {tool}, which is not installed");
+        skip(format_args!("the examples use {tool}, which is not installed"));
         return;
     }
     let endpoint = Endpoint::start(|_, _| Reply::Status(204, "", ""));

@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{LIMIT, answer, command, events, verdict};
+use crate::harness::{LIMIT, answer, command, events, skip, verdict};
 
 /// A terminal with an interactive shell in it; everybody in it has the folder as working directory.
 pub struct Tmux {
@@ -25,7 +25,7 @@ impl Tmux {
         let mut args = vec!["new-session", "-d", "-x", &columns, "-y", &rows];
         args.extend(shell);
         if command("tmux", &["-V"]).output().is_err() {
-            eprintln!("skipped: there is no tmux");
+            skip("there is no tmux");
             return None;
         }
         tmux.tell(&args);

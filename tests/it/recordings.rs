@@ -11,6 +11,7 @@ use spile::guard::Ended;
 use spile::time::Time;
 
 use crate::feed::{contract, events, files, foreign, parse, tap};
+use crate::harness::skip;
 
 /// The folders of recordings that are understood, and the adapter that must recognise each.
 pub const FOLDERS: [(&str, &str); 17] = [
@@ -41,7 +42,7 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     let recordings = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings");
     let folder = Path::new(recordings).join(name);
     if !folder.is_dir() {
-        eprintln!("SKIPPED: no recordings in {}", folder.display());
+        skip(format_args!("no recordings in {}", folder.display()));
         return None;
     }
     Some(folder)

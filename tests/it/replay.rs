@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::harness::{Live, bash, shell_code, spile};
+use crate::harness::{Live, bash, shell_code, skip, spile};
 
 /// The events of a stream: turns of ten, a millisecond between any two.
 pub fn recording(stream: &str, events: u64) -> String {
@@ -207,7 +207,7 @@ fn restamped_events_have_the_time_at_which_they_leave() {
         jq -r .ts new.ndjson >times; sort -c times && head -1 times | cat before - | sort -c && tail -1 times | cat - after | sort -c
         spile check <new.ndjson; diff <(jq -c 'del(.ts)' run.ndjson) <(jq -c 'del(.ts)' new.ndjson)";
     if bash("command -v jq").2 != 0 {
-        eprintln!("skipped: jq is not installed");
+        skip("jq is not installed");
         return;
     }
     let folder = Folder::new();

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-use crate::harness::{answer, bash, bin, command, events, shell_code, verdict};
+use crate::harness::{answer, bash, bin, command, events, shell_code, skip, verdict};
 
 /// A line of bash that is run as root in a mount namespace of its own, if that can be had.
 fn as_root(script: &str) -> Option<(String, String, i32)> {
     if bash("unshare -m true 2>/dev/null").2 != 0 {
-        eprintln!("skipped: needs root and unshare");
+        skip("needs root and unshare");
         return None;
     }
     Some(bash(&format!("unshare -m bash -c '{script}'")))
@@ -100,7 +100,7 @@ fn a_program_without_its_loader_is_not_a_command_not_found() {
                  gcc -Wl,--dynamic-linker=/no/ld.so -o agent a.c || exit 99";
     let (_, stderr, status) = bash(&format!("{build}; spile wrap -- ./agent >/dev/null"));
     if status == 99 {
-        return eprintln!("skipped: needs gcc");
+        return skip("needs gcc");
     }
     assert_eq!(status, 127);
     assert!(stderr.contains("its loader is missing"), "{stderr}");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{LIMIT, Live, bash, events, shell_code, verdict};
+use crate::harness::{LIMIT, Live, bash, events, shell_code, skip, verdict};
 use crate::person::{Tmux, agent, state, wait_for};
 use crate::supervise::{mark, marked, survivors};
 
@@ -113,7 +113,7 @@ fn without_a_terminal_of_its_own_an_agent_has_none() {
 fn ts_follows_the_wall_clock_and_no_limit_does() {
     let (preload, _, _) = bash("faketime -f +0 sh -c 'echo $LD_PRELOAD'");
     if preload.is_empty() {
-        eprintln!("skipped: there is no faketime");
+        skip("there is no faketime");
         return;
     }
     let script = format!(

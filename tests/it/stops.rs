@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::commands::FILTERS;
-use crate::harness::{LIMIT, Live, bash, bin, command, shell_code, stress};
+use crate::harness::{LIMIT, Live, bash, bin, command, shell_code, skip, stress};
 
 /// An agent that needs a moment to clean up when it is told to stop, and leaves a file for its start and one for its end.
 const TIDY: &str = "trap 'sleep 0.1; echo tidied; echo >tidied$SPILE_INDEX; exit 0' INT TERM HUP QUIT; \
@@ -227,7 +227,7 @@ fn a_child_signal_that_is_blocked_or_ignored_costs_nothing() {
 #[test]
 fn a_containers_first_process_ends_with_the_status_of_its_signal() {
     if bash("unshare -pf --mount-proc true").2 != 0 {
-        eprintln!("skipped: no PID namespace can be made here (that takes root)");
+        skip("no PID namespace can be made here (that takes root)");
         return;
     }
     let script = "mkfifo up

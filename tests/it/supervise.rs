@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{LIMIT, bash, bin, command, events, shell_code, spile, stress};
+use crate::harness::{LIMIT, bash, bin, command, events, shell_code, skip, spile, stress};
 
 /// The variable by which the processes of a run are known, wherever they have gone.
 const MARK: &str = "SPILE_TEST_RUN";
@@ -288,7 +288,7 @@ fn what_cannot_be_killed_is_said() {
         pid=$(jq '.data.left.pids[0] // empty' $folder/out); cat /proc/$pid/comm; kill $pid; exit $status";
     let (stdout, stderr, status) = bash(script);
     if status == 9 {
-        eprintln!("skipped: nobody can become root here (that takes root and setuid programs)");
+        skip("nobody can become root here (that takes root and setuid programs)");
         return;
     }
     assert_eq!((stdout.as_str(), status), ("sleep\n", 1), "{stderr}");

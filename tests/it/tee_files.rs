@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::harness::{LIMIT, Live, bash, spile};
+use crate::harness::{LIMIT, Live, bash, skip, spile};
 use crate::replay::Folder;
 use crate::tee::{read, statuses};
 
@@ -43,7 +43,7 @@ fn what_is_written_is_ours_alone_to_read_also_behind_a_link() {
 #[test]
 fn another_user_s_file_and_a_planted_fifo_are_refused() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give a file away");
+        skip("only root can give a file away");
         return;
     }
     let folder = Folder::new();

@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
-use crate::harness::{LIMIT, Live, bash, bin, command, shell_code, stress};
+use crate::harness::{LIMIT, Live, bash, bin, command, shell_code, skip, stress};
 use crate::tee::{place, read, statuses};
 
 fn fifo(path: &str) {
@@ -168,7 +168,7 @@ fn a_small_file_system_that_gets_room_gets_everything() {
     let (stdout, stderr, _) =
         bash(&format!("unshare -rm bash -c '{}'", script.replace('\'', r"'\''")));
     if !stdout.starts_with("mounted\n") {
-        eprintln!("skipped: a file system cannot be mounted here: {stderr}");
+        skip(format_args!("a file system cannot be mounted here: {stderr}"));
         return;
     }
     let want =

@@ -1,4 +1,4 @@
-//! The rules of the house that a machine can hold: purity, no forgotten file, sizes.
+//! Rules for the source that a machine can check: purity, sizes, names, which module may use which.
 
 use std::path::{Path, PathBuf};
 
@@ -136,4 +136,228 @@ fn the_map_of_the_house_names_every_part() {
         }
     }
     assert_eq!(missing, Vec::<String>::new(), "not in docs/ARCHITECTURE.md");
+}
+
+/// A source file of the program: its path below `src`, and its text without the unit tests at its end.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn all() -> Vec<Self> {
+        let src = root().join("src");
+        let source = |file: PathBuf| {
+            let path = file.strip_prefix(&src).unwrap().display().to_string();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+            Self { path, text: text[..end].to_owned() }
+        };
+        let is_program = |source: &Self| !source.path.contains("tests");
+        files(&src, "rs").into_iter().map(source).filter(is_program).collect()
+    }
+
+    /// True if the file belongs to one of these rooms (`run` is run.rs and run/).
+    fn is_in(&self, rooms: &[&str]) -> bool {
+        let room = self.path.split(['/', '.']).next().unwrap();
+        rooms.contains(&room)
+    }
+
+    /// Lines of code that hold `word` as a whole word.
+    fn lines_with(&self, word: &str) -> Vec<String> {
+        let holds = |line: &str| {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_';
+            line.split(|c| !is_part(c)).any(|found| found == word)
+        };
+        let lines = code(&self.text).filter(|(_, line)| holds(line));
+        lines.map(|(n, line)| format!("src/{}:{n}: {}", self.path, line.trim())).collect()
+    }
+
+    /// Definitions: the keyword, the name, and the lines from there on.
+    fn definitions(&self) -> Vec<(&str, &str, usize, Vec<&str>)> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let mut found = Vec::new();
+        for (n, line) in lines.iter().enumerate() {
+            let mut words = line.split_whitespace().skip_while(|word| {
+                word.starts_with("pub")
+                    || ["in", "const", "unsafe", "async", "extern", "\"C\""].contains(word)
+                    || word.ends_with(')') && !word.contains('(')
+            });
+            let keyword = words.next().unwrap_or_default();
+            let name = words.next().unwrap_or_default();
+            let name = name.split(['(', '<', '{', ';', ':', '=']).next().unwrap();
+            if ["struct", "enum", "trait", "type", "fn", "mod", "union"].contains(&keyword) {
+                found.push((keyword, name, n + 1, lines[n..].to_vec()));
+            }
+        }
+        found
+    }
+}
+
+/// The lines of a function, from its signature to its closing brace; rustfmt puts both at the same indent.
+fn body(lines: &[&str]) -> usize {
+    let indent = lines[0].len() - lines[0].trim_start().len();
+    let is_end = |line: &&str| line.trim_end() == format!("{}}}", " ".repeat(indent));
+    if lines[0].ends_with(['}', ';']) {
+        return 1;
+    }
+    lines.iter().position(is_end).map_or(1, |end| end + 1)
+}
+
+/// The parameters of a function.
+fn parameters(lines: &[&str]) -> String {
+    let ends = |line: &&str| line.ends_with(['{', ';', '}']);
+    let end = lines.iter().position(ends).unwrap_or(lines.len() - 1);
+    let signature = lines[..=end].concat();
+    signature.split("->").next().unwrap().to_owned()
+}
+
+/// Fails with the rule if anything breaks it that is no exception.
+#[track_caller]
+fn none(rule: &str, wrong: Vec<String>, exceptions: &[&str]) {
+    let wrong: Vec<_> =
+        wrong.into_iter().filter(|w| !exceptions.iter().any(|e| w.contains(e))).collect();
+    assert!(wrong.is_empty(), "{rule}:\n{}", wrong.join("\n"));
+}
+
+const LONGEST_FUNCTION: usize = 70;
+
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    let exceptions =
+        ["adapter/copilot.rs on_message", "tee/ledger_intake.rs start", "http/client.rs new"];
+    let mut wrong = Vec::new();
+    for source in Source::all() {
+        for (keyword, name, _, lines) in source.definitions() {
+            let length = if keyword == "fn" { body(&lines) } else { 0 };
+            if length > LONGEST_FUNCTION {
+                wrong.push(format!("src/{} {name}: {length} lines", source.path));
+            }
+        }
+    }
+    none("a function has at most 70 lines", wrong, &exceptions);
+}
+
+/// Names of types, functions and modules that say less than the field's own words, and what to say instead.
+const WORDS: &[(&str, &str)] = &[
+    ("Lane", "a stream's state, or a sink's queue"),
+    ("Desk", "delivery driver"),
+    ("Clerk", "worker"),
+    ("Books", "intake"),
+    ("Booked", "ledger sink"),
+    ("Mail", "mailbox"),
+    ("Parcel", "delivery"),
+    ("Unsure", "pending parts"),
+    ("Bell", "waker"),
+    ("Ear", "wake fd"),
+    ("hush", "drain"),
+    ("Wish", "cancel request"),
+    ("Asked", "pending cancel"),
+    ("Said", "emitted text"),
+    ("say", "emit"),
+    ("Rung", "escalation step"),
+    ("climb", "escalate"),
+    ("complain", "warn"),
+    ("Heard", "ControlFlow"),
+    ("hear", "read replies"),
+    ("door", "procs_fd"),
+    ("go_in", "join"),
+    ("give_back", "punch_hole"),
+    ("unnamed", "anonymous_temp_file"),
+    ("Second", "on_repeat"),
+    ("Spent", "usage and cost"),
+    ("mend_lone", "replace_lone_surrogates"),
+    ("beyond", "strip_prefix"),
+    ("Excuse", "ignore_broken_pipe"),
+    ("strike", "trigger, or terminate"),
+    ("look_round", "update_done"),
+];
+
+#[test]
+fn names_are_the_words_of_the_field() {
+    let exceptions = ["src/guard.rs say", "src/term/view/human.rs say"];
+    let mut wrong = Vec::new();
+    for source in Source::all() {
+        for (_, name, n, _) in source.definitions() {
+            if let Some((_, better)) = WORDS.iter().find(|(word, _)| *word == name) {
+                wrong.push(format!("src/{} {name}: line {n}, better: {better}", source.path));
+            }
+        }
+    }
+    none("say it in the words of the field", wrong, &exceptions);
+}
+
+#[test]
+fn one_name_is_one_thing() {
+    let sources = Source::all();
+    for name in ["Head", "Block", "Place", "Outcome", "Verdict"] {
+        let defined = |source: &&Source| {
+            source.definitions().iter().any(|(keyword, n, ..)| *n == name && *keyword != "fn")
+        };
+        let all: Vec<&str> = sources.iter().filter(defined).map(|s| s.path.as_str()).collect();
+        assert!(all.len() < 2, "{name} is defined in {all:?}: qualify or merge");
+    }
+}
+
+/// Lines outside `rooms` that hold `word`.
+fn outside(rooms: &[&str], word: &str) -> Vec<String> {
+    let sources = Source::all().into_iter().filter(|source| !source.is_in(rooms));
+    sources.flat_map(|source| source.lines_with(word)).collect()
+}
+
+#[test]
+fn each_room_keeps_to_its_own() {
+    none("unsafe code stands in src/run", outside(&["run"], "unsafe"), &[]);
+    let clap = [
+        "src/config/presets.rs",
+        "src/export.rs",
+        "src/filter/chunk.rs",
+        "src/filter/coalesce.rs",
+        "src/run/child.rs",
+        "src/term/style.rs",
+        "src/term/view.rs",
+        "src/text/cut.rs",
+        "src/text/units.rs",
+    ];
+    none("values of options are enums of src/cmd", outside(&["cmd"], "ValueEnum"), &clap);
+    none("pure code takes no descriptor", outside(&["run", "cmd", "sink"], "BorrowedFd"), &[]);
+    let sinks = Source::all().into_iter().filter(|source| source.is_in(&["sink"]));
+    let uphill = sinks.flat_map(|source| {
+        let lines = source.lines_with("run");
+        lines.into_iter().filter(|line| line.contains("crate::run")).collect::<Vec<_>>()
+    });
+    none("a sink does not use the loops that drive it", uphill.collect(), &[]);
+}
+
+#[test]
+fn no_parameter_is_a_bool() {
+    let exceptions = [
+        // Signatures of vte's trait.
+        "text/escapes.rs csi_dispatch",
+        "text/escapes.rs esc_dispatch",
+        // To be emptied.
+        "src/adapter/codex",
+        "src/adapter/gemini_api/interactions.rs",
+        "src/adapter/langgraph/messages.rs",
+        "src/adapter/openai_",
+        "src/adapter/stream_chunk.rs",
+        "src/codec/lines.rs",
+        "src/codec/special.rs",
+        "src/codec/write.rs",
+        "src/filter/chunk/block.rs",
+        "src/guard",
+        "src/term/style.rs",
+        "src/term/view/str",
+        "src/text/cut/lines/marks.rs",
+        "src/text/markdown",
+    ];
+    let mut wrong = Vec::new();
+    for source in Source::all() {
+        for (keyword, name, _, lines) in source.definitions() {
+            if keyword == "fn" && parameters(&lines).split(": bool").nth(1).is_some() {
+                wrong.push(format!("src/{} {name}", source.path));
+            }
+        }
+    }
+    none("an enum of two says what a bool does not", wrong, &exceptions);
 }

@@ -1,6 +1,6 @@
 //! Agent text on its way to people and to a CI system's log.
 
-use crate::harness::{bash, spile};
+use crate::harness::{bash, skip, spile};
 
 fn events(lines: &[&str]) -> String {
     let mut out = String::new();
@@ -169,7 +169,7 @@ fn plain_output_stderr_and_tool_outputs_are_text() {
         stdout
     };
     if bash("command -v jq >/dev/null").2 != 0 {
-        eprintln!("skipped: jq is not installed");
+        skip("jq is not installed");
         return;
     }
     assert_eq!(values(""), "\"99%\"\n\"bold\\r\\n100%\\n\"\n");

@@ -1,4 +1,4 @@
-//! `spile cancel` by name: asks the runs, waits for the ends of their turns, and exits by these.
+//! `spile cancel` by name: sends requests to the runs, and waits for the ends of their turns, which decide the exit status.
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -11,45 +11,45 @@ use crate::cmd::usage;
 use crate::codec;
 use crate::event::Type;
 use crate::exit::Exit;
+use crate::run;
 use crate::run::control::{Answer, Found, Info, Request, Verb, ask_all, find};
-use crate::run::{self, warn_user};
 
-/// How much longer than its grace a run is waited for: what comes last must still be read and written.
+/// Wait beyond the grace of a run, for its last output.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest prompt, in bytes.
 const MAX_PROMPT: usize = 128 << 10;
 
-/// Which runs are meant.
+/// Selection of runs.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "By name")]
 pub(super) struct Named {
-    /// The streams whose turns are to end; see `spile ps`. As a filter: files to read, - is stdin
+    /// Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
     #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all"])]
     streams: Vec<OsString>,
     /// Every run with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "all")]
     label: Option<String>,
-    /// Every run of yours
+    /// All your runs
     #[arg(long)]
     all: bool,
-    /// Then give the agent this prompt as its next turn; refused, with nothing done, where it takes none
+    /// Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
     #[arg(long, value_name = "PROMPT")]
     then: Option<String>,
 }
 
 impl Named {
-    /// Whether runs were named in a way that no filter knows.
-    pub(super) fn is_said(&self) -> bool {
+    /// True with a selection that a filter does not have.
+    pub(super) fn is_selected(&self) -> bool {
         self.label.is_some() || self.all
     }
 
-    /// The streams, or for the filter the files.
+    /// Streams, or files of the filter.
     pub(super) fn words(&self) -> &[OsString] {
         &self.streams
     }
 
-    /// Whether something is said that only fits a run that was named.
+    /// True with an option that a filter does not have.
     pub(super) fn needs_name(&self) -> bool {
         self.then.is_some()
     }
@@ -63,15 +63,14 @@ impl Named {
 
     pub(super) fn run(self, reason: Option<String>, grace: Duration) -> Result<Exit> {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
-            return Ok(usage("the prompt of --then is too long: 128k at most"));
+            return Err(usage("the prompt of --then is too long: 128k at most"));
         }
         let found = find(&|info| self.means(info));
         if found.is_empty() {
-            warn_user(b"spile: nothing runs by that name; `spile ps` lists what runs\n");
-            // All of nothing has stopped.
+            run::warn("nothing runs by that name; `spile ps` lists what runs");
             return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
-        let asked: Vec<(Found, Request)> = found
+        let requests: Vec<(Found, Request)> = found
             .into_iter()
             .map(|found| {
                 let mut request = Request::new(Verb::Cancel);
@@ -85,20 +84,20 @@ impl Named {
             })
             .collect();
         let (mut exit, mut printed) = (Exit::Success, Exit::Success);
-        ask_all(asked, grace.saturating_add(PATIENCE), &mut |found, answer| {
-            let (heard, status) = self.on_answer(&found.info.stream, &answer);
+        ask_all(requests, grace.saturating_add(PATIENCE), &mut |found, answer| {
+            let (flow, status) = self.on_answer(&found.info.stream, &answer);
             exit = exit.or(status);
             if let Answer::Ended(line, _) = answer {
                 printed = printed.or(run::print(format!("{line}\n").as_bytes()));
             }
-            heard
+            flow
         });
         Ok(printed.or(exit))
     }
 
-    /// What an answer means for the exit status, and whether more is to come.
+    /// Exit status of an answer; `Continue` if more answers follow.
     fn on_answer(&self, stream: &str, answer: &Answer) -> (ControlFlow<()>, Exit) {
-        let warn = |text: &str| warn_user(format!("spile: {stream}: {text}\n").as_bytes());
+        let warn = |text: &str| run::warn(format_args!("{stream}: {text}"));
         match answer {
             Answer::Accepted | Answer::State(_) => (ControlFlow::Continue(()), Exit::Success),
             Answer::Redirected => (ControlFlow::Break(()), Exit::Success),
@@ -119,7 +118,7 @@ impl Named {
                 let more = self.then.is_some();
                 (if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }, exit)
             }
-            // What was asked for is so already.
+            // No turn to cancel is a success.
             Answer::Refused(code, _) if code == "no_turn" && self.then.is_none() => {
                 warn("no turn is open");
                 (ControlFlow::Break(()), Exit::Success)

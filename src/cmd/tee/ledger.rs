@@ -1,42 +1,46 @@
-//! What `tee` takes for its ledger, and which sinks are in it.
+//! Options of tee's ledger, and the sinks in it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cmd::common::{duration, limit};
-use crate::ledger::{Ability, InDoubt, Options};
-use crate::run::tee::{LedgerSink, ProbeBy};
-use crate::sink::address::{Address, Destination, Payload, words};
-use crate::sink::{self, Sink};
+use anyhow::Result;
 
-/// How long an HTTP endpoint that keeps idempotency keys is trusted to keep them: 24 hours, as Stripe and others say.
+use crate::cmd::common::{duration, limit};
+use crate::cmd::{Refusal, usage};
+use crate::exit::Exit;
+use crate::ledger::{Ability, InDoubt, Options};
+use crate::run::tee::{LedgerSink, ProbeBy, Store};
+use crate::sink::address::{Address, Destination, Payload, words};
+use crate::sink::{self, Existing};
+
+/// Time for which an HTTP endpoint keeps idempotency keys: 24 hours, as Stripe and others document.
 const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ledger")]
 pub(super) struct LedgerArgs {
-    /// Keep every delivery in this file until it is settled; implies --append
+    /// Store each delivery in this file until it is settled; implies --append
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
-    pub(super) ledger: Option<PathBuf>,
-    /// What is done with a delivery in doubt at a sink that cannot tell
+    ledger: Option<PathBuf>,
+    /// Treatment of a delivery in doubt at a sink that cannot be queried
     #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
     in_doubt: InDoubtArg,
-    /// Command that tells of a delivery (its id is the last argument, and SPILE_DELIVERY_ID) whether cmd:, pipe: or a webhook
-    /// has it: it prints sent, not_sent or unknown
+    /// Command that prints sent, not_sent or unknown for a delivery of a cmd:, a pipe: or a webhook; the id is its last argument
+    /// and SPILE_DELIVERY_ID
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
     reconcile: Option<Reconcile>,
-    /// Do not send what is older than this by its own time; 0 is no limit
+    /// Do not send events that are older by their own time; 0 is no limit
     #[arg(long, value_name = "TIME", requires = "ledger", value_parser = duration)]
     max_age: Option<Duration>,
     /// Least time between two deliveries to a sink
     #[arg(long, value_name = "TIME", default_value = "0s", requires = "ledger", value_parser = duration)]
     pace: Duration,
-    /// Most deliveries under way at a file or HTTP sink, each of which is settled after a crash
+    /// Most deliveries in flight at a file or HTTP sink; each is settled after a crash
     #[arg(long, value_name = "N", default_value_t = 64, requires = "ledger", value_parser = clap::value_parser!(u16).range(1..=64))]
     batch: u16,
-    /// Failed answers before a delivery waits for the next run, the waits between them doubling from a second; a sink that cannot
-    /// be reached does not count
+    /// Failed attempts before a delivery waits for the next run, with exponential backoff from a second; an unreachable sink does
+    /// not count
     #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
 }
@@ -62,7 +66,7 @@ impl From<InDoubtArg> for InDoubt {
     }
 }
 
-/// The words of a command line.
+/// Words of a command line.
 #[derive(Debug, Clone)]
 pub(super) struct Reconcile(Vec<String>);
 
@@ -74,42 +78,43 @@ fn command(text: &str) -> Result<Reconcile, String> {
 }
 
 impl LedgerArgs {
-    /// The sink at this address as the ledger has it; `None`: it is not in the ledger, because nothing that was given to it
-    /// is still there after a crash (a socket, a FIFO, a terminal).
-    pub(super) fn book(
+    pub(super) fn is_given(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Opens the ledger and takes the sinks that it keeps out of `addresses`. Sockets, FIFOs and terminals stay there:
+    /// after a crash nothing is left of what they were given.
+    pub(super) fn take(
         &self,
-        address: &Address,
-        open: impl FnOnce() -> Result<Box<dyn Sink>, String>,
-    ) -> Option<LedgerSink> {
-        let reconcile = self.reconcile.as_ref().map(|words| words.0.clone());
-        let asked = |words: Option<Vec<String>>| match words {
-            Some(words) => (Ability::Probed, ProbeBy::Command(words)),
-            None => (Ability::Blind, ProbeBy::Nothing),
+        addresses: &mut Vec<Address>,
+        spool_max: u64,
+    ) -> Result<Option<(Store, Vec<LedgerSink>)>> {
+        let Some(path) = &self.ledger else {
+            return Ok(None);
         };
-        let mut others = Vec::new();
-        let (name, (ability, ask)) = match &address.place {
-            Destination::File(path) => {
-                let path = regular(path)?;
-                let absolute = std::path::absolute(&path).ok();
-                others.extend(absolute.map(|path| format!("file:{}", path.display())));
-                let path = sink::canonical(&path).unwrap_or(path);
-                let name = format!("file:{}", path.display());
-                (name, (Ability::Probed, ProbeBy::File(path)))
-            }
-            // What such services document of a message knows no id.
-            Destination::Http(url) => {
-                // Who sends is not part of where it is sent.
-                others.push(url.clone());
-                let known = match address.to {
-                    Payload::Chat(_) => asked(reconcile),
-                    Payload::Event => (Ability::Idempotent(HTTP_WINDOW), ProbeBy::Nothing),
-                };
-                (without_user(url), known)
-            }
-            Destination::Command(words) => (format!("cmd:{}", words.join(" ")), asked(reconcile)),
-            Destination::Pipe(words) => (format!("pipe:{}", words.join(" ")), asked(reconcile)),
-            Destination::Unix(_) => return None,
+        let store = Store::open(path)
+            .map_err(|e| Refusal { exit: Exit::CannotWrite, why: format!("{e:#}") })?;
+        let owned = |address: &&Address| match &address.place {
+            Destination::File(path) | Destination::Unix(path) => store.owns(Path::new(path)),
+            _ => false,
         };
+        if let Some(address) = addresses.iter().find(owned) {
+            let name = address.name();
+            return Err(usage(format!("{name} belongs to the ledger: it cannot be a sink")));
+        }
+        let mut sinks = Vec::new();
+        addresses.retain(|address| match self.key(address) {
+            Some(key) => {
+                sinks.push(self.sink(address, key, spool_max));
+                false
+            }
+            None => true,
+        });
+        Ok(Some((store, sinks)))
+    }
+
+    fn sink(&self, address: &Address, key: Key, spool_max: u64) -> LedgerSink {
+        let Key { name, mut others, ability, probe } = key;
         let name = match &address.called {
             Some(called) => {
                 others.insert(0, name);
@@ -117,12 +122,13 @@ impl LedgerArgs {
             }
             None => name,
         };
-        let can_tell = matches!(ask, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
-        Some(LedgerSink {
+        let can_tell =
+            matches!(probe, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
+        LedgerSink {
             name: address.name(),
             address: name,
             others,
-            sink: open(),
+            sink: super::open(address, Existing::Kept, spool_max),
             only: address.only,
             options: Options {
                 ability,
@@ -132,9 +138,59 @@ impl LedgerArgs {
                 pace: self.pace,
                 tries: self.tries,
             },
-            probe: ask,
+            probe,
+        }
+    }
+
+    /// Identity and abilities of the sink at an address; `None` if the ledger cannot keep it.
+    fn key(&self, address: &Address) -> Option<Key> {
+        let (ability, probe) = match &self.reconcile {
+            Some(Reconcile(words)) => (Ability::Probed, ProbeBy::Command(words.clone())),
+            None => (Ability::Blind, ProbeBy::Nothing),
+        };
+        let key = |name| Key { name, others: Vec::new(), ability, probe: probe.clone() };
+        Some(match &address.place {
+            Destination::File(path) => {
+                let path = regular(path)?;
+                let absolute = std::path::absolute(&path).ok();
+                let path = sink::canonical(&path).unwrap_or(path);
+                Key {
+                    name: format!("file:{}", path.display()),
+                    others: absolute
+                        .map(|path| format!("file:{}", path.display()))
+                        .into_iter()
+                        .collect(),
+                    ability: Ability::Probed,
+                    probe: ProbeBy::File(path),
+                }
+            }
+            Destination::Http(url) => {
+                // The user's name and password are not part of the identity; older ledgers had them in it.
+                let key = Key { others: vec![url.clone()], ..key(without_user(url)) };
+                match address.to {
+                    // These services document no id of a message that could be asked for.
+                    Payload::Chat(_) => key,
+                    Payload::Event => Key {
+                        ability: Ability::Idempotent(HTTP_WINDOW),
+                        probe: ProbeBy::Nothing,
+                        ..key
+                    },
+                }
+            }
+            Destination::Command(words) => key(format!("cmd:{}", words.join(" "))),
+            Destination::Pipe(words) => key(format!("pipe:{}", words.join(" "))),
+            Destination::Unix(_) => return None,
         })
     }
+}
+
+/// Identity of a sink in the ledger.
+struct Key {
+    name: String,
+    /// Names of the same sink in older ledgers.
+    others: Vec<String>,
+    ability: Ability,
+    probe: ProbeBy,
 }
 
 /// A URL without user and password.

@@ -1,4 +1,4 @@
-//! The options of `spile wrap` for an agent that it starts: limits, the spool, the recording, the lock.
+//! Options of `spile wrap` for an agent that it starts: limits, the spool, the recording, the lock.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,50 +11,50 @@ use crate::lifecycle::{DRAIN_MOST, Limits};
 use crate::run::{self, Plan, Record, SpoolLimits, Stdin};
 use crate::secret;
 
-/// What is only for a command that wrap starts.
+/// Options that need a command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Supervision of a command that wrap starts")]
 pub(super) struct Supervise {
-    /// Let each signal work for so long before the next of SIGINT, SIGTERM, SIGKILL
+    /// Time between SIGINT, SIGTERM and SIGKILL
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
     grace: Duration,
-    /// Fail the turn and end the agent if the whole run takes longer; 0, here and below, is no limit
+    /// Fail the turn and end the agent if the run takes longer; for all limits, 0 is none
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     timeout: Option<Duration>,
-    /// The same if nothing comes on stdout and stderr for so long
+    /// The same if stdout and stderr are silent for this time
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     idle_timeout: Option<Duration>,
-    /// The same if nothing at all has come by then
+    /// The same if there is no output by then
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     first_output_timeout: Option<Duration>,
-    /// The same if one call of a tool takes longer
+    /// The same if a call of a tool takes longer
     #[arg(long, value_name = "TIME", value_parser = common::duration)]
     tool_timeout: Option<Duration>,
-    /// End an agent that has given its result and does not exit for so long; that is a success
+    /// End an agent that has not exited this long after its result; that is a success
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = common::duration)]
     after_result: Duration,
-    /// After the exit read on until the output was quiet for so long, 5s at most
+    /// Silence of the output after the exit that ends reading, 5s at most
     #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = common::duration)]
     drain: Duration,
-    /// Output that may wait in memory for a slow reader
+    /// Output that is queued in memory for a slow reader
     #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = common::size)]
     spool_mem: usize,
-    /// Output that may wait in a temporary file after that; then the agent is held back
+    /// Output that is queued in a temporary file after that; then the agent is blocked
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = common::size)]
     spool_max: usize,
-    /// Record the agent's raw output with its times, as NDJSON that only you can read
+    /// Record the agent's raw output with times, as NDJSON that only you can read
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Start nothing if another run with this key is still there, and exit with status 79
+    /// Do not start if another run with this key exists, and exit with status 79
     #[arg(long, value_name = "KEY")]
     once: Option<String>,
 }
 
-/// The most that may wait in memory, in bytes.
+/// Largest value of `--spool-mem`, in bytes.
 const MAX_SPOOL_MEM: usize = 1 << 30;
 
 impl Supervise {
-    /// The option that was given and has no meaning for what is only read.
+    /// First given option that needs a command.
     pub(super) fn needs_command(&self) -> Option<&'static str> {
         let all = [
             (self.record.is_some(), "--record"),
@@ -68,7 +68,7 @@ impl Supervise {
         given.map(|(_, flag)| flag)
     }
 
-    /// What to run. Takes the lock and begins the recording.
+    /// Plan of the run. Takes the lock and begins the recording.
     pub(super) fn plan(self, argv: Vec<OsString>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
         let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
         let shown = secret::mask(&words);

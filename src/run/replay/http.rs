@@ -12,8 +12,10 @@ use super::Follow;
 use super::copy::{Copied, Trouble, copy};
 use crate::exit::Exit;
 use crate::replay::sse::Sse;
-use crate::sink::web::{Access, Client};
-use crate::sink::{masked, retry_after};
+use crate::sink::access::Access;
+use crate::sink::http::client::Client;
+use crate::sink::http::retry_after;
+use crate::sink::masked;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -17,8 +17,8 @@ use super::http::Fetch;
 use super::{Follow, unpack};
 use crate::codec::foreign;
 use crate::exit::Exit;
+use crate::sink::access::Access;
 use crate::sink::masked;
-use crate::sink::web::Access;
 
 const HEAD: usize = 4096;
 
@@ -173,8 +173,9 @@ impl Reader {
         let (input, worker) = spawn(move |out| {
             let from = io::Cursor::new(head).chain(Waiting(File::from(packed)));
             let unpacked = match packing {
-                Packing::Gzip => unpack::gzip(from, out),
-                _ => unpack::zstd(from, out),
+                #[cfg(feature = "zstd")]
+                Packing::Zstd => unpack::zstd(from, out),
+                _ => unpack::gzip(from, out),
             };
             unpacked.map_err(|why| Trouble { exit: why.exit(), why: why.to_string() })
         })?;
@@ -213,7 +214,12 @@ fn packing(head: &[u8]) -> Option<Packing> {
     };
     let found = match [a, b, c, d] {
         [0x1f, 0x8b, ..] => Packing::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Packing::Zstd,
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] if cfg!(feature = "zstd") => {
+            Packing::Zstd
+        }
+        [0x28, 0xb5, 0x2f, 0xfd] => Packing::Foreign(
+            "is packed with zstd, and this build has no zstd: build with --features zstd",
+        ),
         _ => foreign::packed(head).map_or(Packing::None, Packing::Foreign),
     };
     Some(found)

@@ -50,6 +50,7 @@ pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     }
 }
 
+#[cfg(feature = "zstd")]
 pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Broken> {
     let mut from = BufReader::new(from);
     loop {

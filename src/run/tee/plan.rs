@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::ledger_intake::LedgerSink;
+use super::ledger_intake::{LedgerSink, Store};
 use crate::outcome::Outcome;
-use crate::run::ledger::Store;
 use crate::run::spool::SpoolLimits;
 use crate::sink::Sink;
 use crate::sink::address::Selection;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use super::{HI, Room};
-use crate::harness::{Live, bin, command, shell_code};
+use crate::harness::{Live, bin, command, shell_code, skip};
 
 /// Folders that cannot be that of the sockets.
 fn unusable(room: &Room) -> [PathBuf; 3] {
@@ -46,7 +46,7 @@ fn where_there_is_no_folder_at_all_a_run_is_a_run_and_nothing_else_fails() {
     // Nobody but root can take /tmp away.
     let (_, status) = room.bash("unshare -m true 2>/dev/null");
     if status != 0 {
-        return eprintln!("skipped: needs root and unshare");
+        return skip("needs root and unshare");
     }
     let (stdout, status) = room.bash(
         "unshare -m sh -c 'mount -t tmpfs -o ro none /tmp
@@ -68,7 +68,7 @@ fn runs_whose_processes_are_numbered_apart_share_a_folder() {
     let room = Room::new();
     let (_, status) = room.bash("unshare -pf --mount-proc true 2>/dev/null");
     if status != 0 {
-        return eprintln!("skipped: needs root and unshare");
+        return skip("needs root and unshare");
     }
     let (stdout, status) = room.bash(
         "for n in 1 2 3; do

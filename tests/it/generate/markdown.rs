@@ -1,18 +1,20 @@
 //! docs/cli.md, the reference of the command line.
 
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-use anyhow::Result;
 use clap::{Arg, Command};
+use spile::{config, exit};
 
 use super::examples;
-use crate::{config, exit};
 
 /// The whole reference. `tree` is built.
-pub(super) fn reference(tree: &Command) -> Result<String> {
+pub(super) fn reference(tree: &Command) -> std::result::Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "# The command line\n")?;
-    writeln!(text, "Made by `cargo run -- generate`; `spile COMMAND --help` says the same.\n")?;
+    writeln!(
+        text,
+        "Made from the code by a test (see [CONTRIBUTING.md](CONTRIBUTING.md)); `spile COMMAND --help` says the same.\n"
+    )?;
     about(tree, &mut text)?;
     writeln!(text, "| command | what it does |\n| --- | --- |")?;
     for command in shown(tree) {
@@ -45,7 +47,7 @@ fn bin_name(command: &Command) -> &str {
     command.get_bin_name().unwrap_or(command.get_name())
 }
 
-fn section(command: &Command, level: usize, text: &mut String) -> Result<()> {
+fn section(command: &Command, level: usize, text: &mut String) -> Result {
     writeln!(text, "{} {}\n", "#".repeat(level), bin_name(command))?;
     about(command, text)?;
     let usage = command.clone().render_usage().to_string();
@@ -71,7 +73,7 @@ fn section(command: &Command, level: usize, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn about(command: &Command, text: &mut String) -> Result<()> {
+fn about(command: &Command, text: &mut String) -> Result {
     let about = command.get_long_about().or_else(|| command.get_about());
     for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         writeln!(text, "{}\n", escaped(paragraph.trim_end()))?;
@@ -79,7 +81,7 @@ fn about(command: &Command, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn row(arg: &Arg, text: &mut String) -> Result<()> {
+fn row(arg: &Arg, text: &mut String) -> Result {
     let names = arg.get_value_names().unwrap_or_default().join(" ");
     let takes = arg.get_action().takes_values() && !names.is_empty();
     let flags =
@@ -106,7 +108,7 @@ fn row(arg: &Arg, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn example_block(command: &Command, text: &mut String) -> Result<()> {
+fn example_block(command: &Command, text: &mut String) -> Result {
     let lines = examples(command);
     if !lines.is_empty() {
         writeln!(text, "```sh\n{}\n```\n", lines.join("\n"))?;
@@ -114,7 +116,7 @@ fn example_block(command: &Command, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn configuration(text: &mut String) -> Result<()> {
+fn configuration(text: &mut String) -> Result {
     writeln!(text, "\n## Configuration\n")?;
     writeln!(
         text,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::adapter::ADAPTERS;
+use spile::adapter::ADAPTERS;
 
 const HEAD: &str = "# The runtimes
 
-Made by `cargo run -- generate` from the adapter table. `wrap` finds the runtime out by itself; `--from NAME` says it.
+Made from the adapter table by a test (see [CONTRIBUTING.md](CONTRIBUTING.md)). `wrap` finds the runtime out by itself; `--from NAME` says it.
 
 What every adapter maps: text and reasoning to blocks, tools to starts and finishes, usage and cost of the turn, the runtime's own end to
 one terminal event; everything else that a runtime says goes out as a `status` with the message kept. A runtime with a result message has

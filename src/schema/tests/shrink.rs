@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::schema;
 
 /// What a field of a schema promises.
 #[derive(Debug, PartialEq)]
@@ -37,8 +39,7 @@ const NO_PROMISE: &[&str] = &[
 /// now or no longer. Empty if it only grows, or if its contract version (`v`) is another.
 ///
 /// Both are schemas as [`super::schema`] makes them.
-#[must_use]
-pub fn shrinks(old: &Value, new: &Value) -> Vec<String> {
+pub(super) fn shrinks(old: &Value, new: &Value) -> Vec<String> {
     let (was, is) = (fields(old), fields(new));
     let version = |all: &BTreeMap<String, Field>| {
         let v = all.get("v")?;
@@ -136,127 +137,116 @@ fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// What is said when the schema was changed like this.
+fn said(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let old = schema();
+    let mut new = old.clone();
+    change(&mut new);
+    assert_ne!(old, new);
+    shrinks(&old, &new)
+}
 
-    use super::*;
-    use crate::schema::schema;
+fn forget(list: &mut Value, name: &str) {
+    list.as_array_mut().unwrap().retain(|v| v != name);
+}
 
-    /// What is said when the schema was changed like this.
-    fn said(change: impl FnOnce(&mut Value)) -> Vec<String> {
-        let old = schema();
-        let mut new = old.clone();
-        change(&mut new);
-        assert_ne!(old, new);
-        shrinks(&old, &new)
-    }
+#[test]
+fn the_same_does_not_shrink() {
+    assert_eq!(shrinks(&schema(), &schema()), [""; 0]);
+}
 
-    fn forget(list: &mut Value, name: &str) {
-        list.as_array_mut().unwrap().retain(|v| v != name);
-    }
+#[test]
+fn growing_is_no_shrinking() {
+    let none = [""; 0];
+    assert_eq!(said(|s| s["properties"]["mood"] = json!({"type": "string"})), none);
+    assert_eq!(
+        said(|s| s["$defs"]["retried"] =
+            json!({"type": "object", "required": ["why"], "properties": {"why": {}}})),
+        none
+    );
+    assert_eq!(
+        said(|s| s["$defs"]["tool_finished"]["properties"]["outcome"]["enum"]
+            .as_array_mut()
+            .unwrap()
+            .push("skipped".into())),
+        none
+    );
+    assert_eq!(said(|s| s["description"] = "other words".into()), none);
+}
 
-    #[test]
-    fn the_same_does_not_shrink() {
-        assert_eq!(shrinks(&schema(), &schema()), [""; 0]);
-    }
+#[test]
+fn a_field_that_is_gone() {
+    let wrong = said(|s| {
+        let usage = &mut s["$defs"]["turn_completed"]["properties"]["usage"];
+        usage["properties"].as_object_mut().unwrap().remove("total_tokens");
+    });
+    assert_eq!(wrong, ["turn_completed.usage.total_tokens is gone"]);
+}
 
-    #[test]
-    fn growing_is_no_shrinking() {
-        let none = [""; 0];
-        assert_eq!(said(|s| s["properties"]["mood"] = json!({"type": "string"})), none);
-        assert_eq!(
-            said(|s| s["$defs"]["retried"] =
-                json!({"type": "object", "required": ["why"], "properties": {"why": {}}})),
-            none
-        );
-        assert_eq!(
-            said(|s| s["$defs"]["tool_finished"]["properties"]["outcome"]["enum"]
-                .as_array_mut()
-                .unwrap()
-                .push("skipped".into())),
-            none
-        );
-        assert_eq!(said(|s| s["description"] = "other words".into()), none);
-    }
+#[test]
+fn a_type_that_is_gone() {
+    let wrong = said(|s| {
+        s["$defs"].as_object_mut().unwrap().remove("status");
+    });
+    assert!(wrong.contains(&"status is gone".to_owned()), "{wrong:?}");
+}
 
-    #[test]
-    fn a_field_that_is_gone() {
-        let wrong = said(|s| {
-            let usage = &mut s["$defs"]["turn_completed"]["properties"]["usage"];
-            usage["properties"].as_object_mut().unwrap().remove("total_tokens");
-        });
-        assert_eq!(wrong, ["turn_completed.usage.total_tokens is gone"]);
-    }
+#[test]
+fn another_type() {
+    assert_eq!(
+        said(|s| s["properties"]["label"]["type"] = "integer".into()),
+        [r#"label was "string", and is "integer""#]
+    );
+    assert_eq!(
+        said(|s| s["$defs"]["turn_started"]["properties"]["tools"]["items"]["type"] =
+            "object".into()),
+        [r#"turn_started.tools[] was "string", and is "object""#]
+    );
+}
 
-    #[test]
-    fn a_type_that_is_gone() {
-        let wrong = said(|s| {
-            s["$defs"].as_object_mut().unwrap().remove("status");
-        });
-        assert!(wrong.contains(&"status is gone".to_owned()), "{wrong:?}");
-    }
+#[test]
+fn required_and_optional() {
+    assert_eq!(
+        said(|s| s["required"].as_array_mut().unwrap().push("label".into())),
+        ["label was optional, and is required"]
+    );
+    assert_eq!(
+        said(|s| forget(&mut s["$defs"]["turn_completed"]["required"], "stop")),
+        ["turn_completed.stop was required, and is optional"]
+    );
+    assert_eq!(
+        said(|s| forget(&mut s["$defs"]["turn_completed"]["required"], "seq")),
+        ["turn_completed.seq is gone"]
+    );
+    assert_eq!(
+        said(|s| {
+            s["$defs"]["status"]["properties"]["mood"] = json!({"type": "string"});
+            let required = s["$defs"]["status"]["required"].as_array_mut().unwrap();
+            required.push("mood".into());
+        }),
+        ["status.mood is new and required"]
+    );
+}
 
-    #[test]
-    fn another_type() {
-        assert_eq!(
-            said(|s| s["properties"]["label"]["type"] = "integer".into()),
-            [r#"label was "string", and is "integer""#]
-        );
-        assert_eq!(
-            said(|s| s["$defs"]["turn_started"]["properties"]["tools"]["items"]["type"] =
-                "object".into()),
-            [r#"turn_started.tools[] was "string", and is "object""#]
-        );
-    }
+#[test]
+fn narrower_values() {
+    assert_eq!(
+        said(|s| forget(&mut s["$defs"]["text_delta"]["properties"]["kind"]["enum"], "reasoning")),
+        ["text_delta.kind can no longer be reasoning"]
+    );
+    assert_eq!(
+        said(|s| s["$defs"]["status"]["properties"]["kind"]["enum"] = json!(["log"])),
+        ["status.kind was any value, and is one of a list"]
+    );
+    let wrong = said(|s| s["properties"]["turn"]["minimum"] = 2.into());
+    assert_eq!(wrong, [r#"turn was held to {"minimum":1}, and is to {"minimum":2}"#]);
+}
 
-    #[test]
-    fn required_and_optional() {
-        assert_eq!(
-            said(|s| s["required"].as_array_mut().unwrap().push("label".into())),
-            ["label was optional, and is required"]
-        );
-        assert_eq!(
-            said(|s| forget(&mut s["$defs"]["turn_completed"]["required"], "stop")),
-            ["turn_completed.stop was required, and is optional"]
-        );
-        assert_eq!(
-            said(|s| forget(&mut s["$defs"]["turn_completed"]["required"], "seq")),
-            ["turn_completed.seq is gone"]
-        );
-        assert_eq!(
-            said(|s| {
-                s["$defs"]["status"]["properties"]["mood"] = json!({"type": "string"});
-                let required = s["$defs"]["status"]["required"].as_array_mut().unwrap();
-                required.push("mood".into());
-            }),
-            ["status.mood is new and required"]
-        );
-    }
-
-    #[test]
-    fn narrower_values() {
-        assert_eq!(
-            said(|s| forget(
-                &mut s["$defs"]["text_delta"]["properties"]["kind"]["enum"],
-                "reasoning"
-            )),
-            ["text_delta.kind can no longer be reasoning"]
-        );
-        assert_eq!(
-            said(|s| s["$defs"]["status"]["properties"]["kind"]["enum"] = json!(["log"])),
-            ["status.kind was any value, and is one of a list"]
-        );
-        let wrong = said(|s| s["properties"]["turn"]["minimum"] = 2.into());
-        assert_eq!(wrong, [r#"turn was held to {"minimum":1}, and is to {"minimum":2}"#]);
-    }
-
-    #[test]
-    fn a_new_major_version_may_do_as_it_likes() {
-        let wrong = said(|s| {
-            s["properties"]["v"]["const"] = 2.into();
-            s["properties"].as_object_mut().unwrap().remove("label");
-        });
-        assert_eq!(wrong, [""; 0]);
-    }
+#[test]
+fn a_new_major_version_may_do_as_it_likes() {
+    let wrong = said(|s| {
+        s["properties"]["v"]["const"] = 2.into();
+        s["properties"].as_object_mut().unwrap().remove("label");
+    });
+    assert_eq!(wrong, [""; 0]);
 }

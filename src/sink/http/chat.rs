@@ -6,21 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Poster};
-use super::web::Web;
-use super::{Delivery, Gone, SendOutcome, Sink, one_by_one};
+use super::super::access::Web;
+use super::super::address::Service;
+use super::super::{Delivery, Gone, SendOutcome, Sink, one_by_one};
+use super::{Answer, Poster};
 use crate::backoff::Wait;
 use crate::codec::{self, Str};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    Discord,
-    Slack,
-    /// Incoming webhook or workflow.
-    Teams,
-    /// `sendMessage` of a bot.
-    Telegram,
-}
 
 impl Service {
     /// Longest text in characters, and the preset of `chunk` for it. Discord refuses more than 2,000, Slack cuts at 40,000,

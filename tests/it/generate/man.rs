@@ -1,26 +1,19 @@
 //! The manual: a page for spile and one for each command.
 
-use anyhow::Result;
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use spile::{config, exit};
 
 use super::examples;
-use crate::{config, exit};
 
 /// The pages with their file names. `tree` is built.
-pub(super) fn pages(tree: &Command) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut pages = vec![(file_name(tree), page(tree, main_sections)?)];
-    below(tree, &mut pages)?;
-    Ok(pages)
-}
-
-fn below(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
-    for command in command.get_subcommands().filter(|c| !c.is_hide_set()) {
-        pages.push((file_name(command), page(command, command_sections)?));
-        below(command, pages)?;
+pub(super) fn pages(tree: &Command) -> Vec<(String, String)> {
+    let mut pages = vec![(file_name(tree), page(tree, main_sections))];
+    for command in tree.get_subcommands().filter(|c| !c.is_hide_set()) {
+        pages.push((file_name(command), page(command, command_sections)));
     }
-    Ok(())
+    pages
 }
 
 fn display_name(command: &Command) -> &str {
@@ -28,10 +21,10 @@ fn display_name(command: &Command) -> &str {
 }
 
 fn file_name(command: &Command) -> String {
-    format!("{}.1", display_name(command))
+    format!("docs/man/{}.1", display_name(command))
 }
 
-fn page(command: &Command, more: fn(&mut Roff, &Command)) -> Result<Vec<u8>> {
+fn page(command: &Command, more: fn(&mut Roff, &Command)) -> String {
     let man = Man::new(command.clone().subcommand_help_heading("COMMANDS"));
     let mut bytes = Vec::new();
     // An empty date must be quoted, or the next argument is taken for it.
@@ -39,18 +32,18 @@ fn page(command: &Command, more: fn(&mut Roff, &Command)) -> Result<Vec<u8>> {
     let source = concat!("spile ", env!("CARGO_PKG_VERSION"));
     let mut head = Roff::new();
     head.control("TH", [title.as_str(), "1", "\"\"", source, "spile manual"]);
-    head.to_writer(&mut bytes)?;
-    man.render_name_section(&mut bytes)?;
-    man.render_synopsis_section(&mut bytes)?;
-    man.render_description_section(&mut bytes)?;
-    man.render_options_section(&mut bytes)?;
+    head.to_writer(&mut bytes).unwrap();
+    man.render_name_section(&mut bytes).unwrap();
+    man.render_synopsis_section(&mut bytes).unwrap();
+    man.render_description_section(&mut bytes).unwrap();
+    man.render_options_section(&mut bytes).unwrap();
     if command.has_subcommands() {
-        man.render_subcommands_section(&mut bytes)?;
+        man.render_subcommands_section(&mut bytes).unwrap();
     }
     let mut tail = Roff::new();
     more(&mut tail, command);
-    tail.to_writer(&mut bytes)?;
-    Ok(clean(&String::from_utf8(bytes)?).into_bytes())
+    tail.to_writer(&mut bytes).unwrap();
+    clean(&String::from_utf8(bytes).unwrap())
 }
 
 /// Every section comes with the definition of the apostrophe, of which the first is enough, and clap leaves empty lines and

@@ -1,0 +1,60 @@
+//! Completions for six shells: what clap generates, and what it cannot know (the streams that run, their labels).
+
+use clap_complete::{Generator, Shell};
+use clap_complete_nushell::Nushell;
+
+/// Completes the text that clap generates for a shell.
+type Completed = fn(String) -> String;
+
+/// The files with their names.
+pub(super) fn files() -> Vec<(String, String)> {
+    let more: [(Shell, Completed); 5] = [
+        (Shell::Bash, more_bash),
+        (Shell::Elvish, |text| text),
+        (Shell::Fish, |text| text + include_str!("more.fish")),
+        (Shell::PowerShell, |text| text),
+        (Shell::Zsh, more_zsh),
+    ];
+    let mut files: Vec<_> = more
+        .into_iter()
+        .map(|(shell, more)| {
+            let (name, text) = completion(shell);
+            (name, more(text))
+        })
+        .collect();
+    files.push(completion(Nushell));
+    files
+}
+
+/// What bash completes beyond the options, in front of the line that registers the function.
+fn more_bash(text: String) -> String {
+    let text = text.replacen("_spile() {", "_spile_known() {", 1);
+    let registered = text.rfind("\nif [[ ").unwrap_or(text.len());
+    let (known, register) = text.split_at(registered);
+    format!("{known}{}{register}", include_str!("more.bash"))
+}
+
+/// What zsh completes beyond the options: functions, and the places of `cancel` and `merge` that call them.
+fn more_zsh(text: String) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        if line.starts_with("'*::streams --") {
+            line.replace(":_files'", ":_spile_streams'")
+        } else if line.starts_with("'*::sources -- What to merge") {
+            line.replace(":_files'", ":_spile_sources'")
+        } else if line.starts_with("'(--all)--label=") {
+            line.replace(":_default'", ":_spile_labels'")
+        } else if line.starts_with("if [ \"$funcstack[1]\"") {
+            format!("{}{line}", include_str!("more.zsh"))
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect()
+}
+
+fn completion(shell: impl Generator) -> (String, String) {
+    let name = format!("completions/{}", shell.file_name("spile"));
+    let mut bytes = Vec::new();
+    clap_complete::generate(shell, &mut spile::cmd::tree(), "spile", &mut bytes);
+    (name, String::from_utf8(bytes).unwrap())
+}
