@@ -28,7 +28,6 @@ pub(super) struct Body<'a> {
     pub usage: Option<&'a str>,
 }
 
-/// A string, or blocks.
 #[derive(Debug, Default)]
 pub(super) enum Content<'a> {
     #[default]
@@ -53,7 +52,6 @@ pub(super) struct ContentBlock<'a> {
     pub is_error: bool,
 }
 
-/// An event of the Messages API.
 #[derive(Debug, Default)]
 pub(super) struct StreamEvent<'a> {
     pub odd: bool,
@@ -61,7 +59,6 @@ pub(super) struct StreamEvent<'a> {
     pub index: u64,
     /// The block that begins, or the delta of one.
     pub block: Option<ContentBlock<'a>>,
-    /// The message that begins.
     pub message: Option<Body<'a>>,
 }
 
@@ -162,7 +159,6 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     first.then_some(())
 }
 
-/// A list of blocks.
 pub(super) fn blocks<'a>(at: &mut Cursor<'a>) -> Option<Vec<ContentBlock<'a>>> {
     let mut blocks = Vec::new();
     at.elements(|at| {

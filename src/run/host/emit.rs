@@ -83,7 +83,7 @@ impl Host<'_> {
     ) {
         let now = if self.spool.is_empty() { self.clock.now() } else { self.seen_at };
         let notice = Notice { kind, message, data, parent: None };
-        self.tap.guard().status(now, &notice);
+        self.tap.guard().at(now).notice(&notice);
     }
 
     /// True if the agent ended because we made it.
