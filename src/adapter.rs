@@ -1,5 +1,5 @@
-//! Adapters: one runtime's bytes to the guard's terms. An adapter knows its runtime and nothing else: it neither numbers nor
-//! closes events, and it never fails: what it does not know it passes on as a status.
+//! Adapters: one runtime's bytes to calls of the guard. An adapter knows its runtime and nothing else: it neither numbers
+//! nor closes events, and it never fails: a message that it does not know becomes a status.
 
 mod a2a;
 mod acp;
@@ -9,7 +9,6 @@ mod aider;
 mod amp;
 mod anthropic;
 mod antigravity;
-mod api;
 mod auggie;
 mod bedrock;
 mod claude;
@@ -27,6 +26,7 @@ mod gemini;
 mod gemini_api;
 mod goose;
 mod grok;
+mod held;
 mod json;
 mod keys;
 mod kimi;
@@ -44,6 +44,7 @@ mod pi;
 mod qwen;
 mod reader;
 mod stream_chunk;
+mod streamed;
 mod text;
 mod vercel;
 mod vibe;
@@ -63,18 +64,24 @@ pub(crate) use tests::emitted;
 mod prelude {
     pub use serde_json::Value;
 
-    pub use super::api::{Current, Currents, HeldTools, Snapshot, raw, text};
-    pub use super::emit::{Call, Done, Emit};
+    pub use super::emit::{Call, Done, Emit, text};
     pub use super::failure::{failure, failure_of, sentence};
     pub use super::framing::Tail;
     pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
-        StreamedText, ValueExt, arguments, count, describe, one_line, plain, spend, str_at, sum,
+        ValueExt, arguments, count, describe, one_line, plain, raw, spend, str_at, sum, tokens,
         tool_kind, usage, value_of, with_cache,
     };
-    pub use super::{Framing, Line, Match, Order, Runtime, Spec};
+    pub use super::streamed::{StreamedText, StreamedTexts};
+    pub use super::{Line, Match, Order, Runtime, Spec};
     pub use crate::event::{Failure, TurnStarted, Usage, UsageAndCost};
     pub use crate::guard::{MAX_STREAMS, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
+
+    /// The answer of a runtime whose texts have no ids.
+    pub const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
+
+    /// The reasoning of a runtime whose texts have no ids.
+    pub const THOUGHT: Text<'_> = Text { key: "text", kind: TextKind::Reasoning, parent: None };
 }
 
 /// Bytes of the agent's stdout as they came, for an adapter that reads no lines.
@@ -84,7 +91,7 @@ pub struct Line<'a> {
     pub bytes: &'a [u8],
     /// The number of the line in which they begin, from 1.
     pub number: u64,
-    /// Where they begin in the agent's output, in bytes.
+    /// Offset in the agent's output, in bytes.
     pub offset: u64,
 }
 
@@ -105,10 +112,7 @@ pub trait Runtime {
     /// Takes the next message; `event` is the name of its server-sent event, or empty.
     fn on_message(&mut self, _event: &str, _value: Value, _emit: &mut Emit<'_>) {}
 
-    /// Takes the next message as JSON text.
-    ///
-    /// # Errors
-    /// An error if the text cannot be read; nothing of it was emitted then.
+    /// Takes the next message as JSON text; an error if it cannot be read, and then nothing of it was emitted.
     fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
         self.on_message(event, serde_json::from_str(text)?, emit);
         emit.keep_unknown(text);
@@ -121,13 +125,14 @@ pub trait Runtime {
     /// `[DONE]`: the body is over.
     fn on_done(&mut self, _: &mut Emit<'_>) {}
 
-    /// The output has ended: emit what is still held. The answer is what that means for an open turn.
+    /// The output has ended: emit what is still held, and return what that means for an open turn. Tools that wait for their
+    /// arguments start, and the last error fails the turn, without the adapter.
     fn on_end(&mut self, _tail: Tail, _emit: &mut Emit<'_>) -> TurnVerdict {
         TurnVerdict::MissingResult
     }
 
-    /// The line, without its line feed, by which the runtime takes an order on its stdin; `None` if it takes none there.
-    /// `number` is another for each order.
+    /// Line for the runtime's stdin that carries an order, without its line feed; `None` if it takes none there. `number`
+    /// differs from order to order.
     fn order(&self, _order: Order<'_>, _number: u64) -> Option<String> {
         None
     }
@@ -136,20 +141,20 @@ pub trait Runtime {
 /// An order to an agent that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order<'a> {
-    /// To end its turn and stay.
+    /// End of the turn; the agent stays.
     Interrupt,
-    /// Its next prompt.
+    /// Next prompt.
     Prompt(&'a str),
 }
 
-/// The certainty of an adapter that a JSON value is a line of its runtime.
+/// Certainty of an adapter that a JSON value is a message of its runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
-    /// It is not.
+    /// None of its messages.
     No,
-    /// It may be; others might say so too.
+    /// Possibly one, or one of another runtime.
     Maybe,
-    /// It is.
+    /// Certainly one.
     Sure,
 }
 
@@ -195,11 +200,17 @@ impl Spec {
         has_result: true,
         detect: |_| Match::No,
         framing: Framing::Lines,
-        new: |_| Box::new(text::PlainText::new("")),
+        new: |_| Box::new(text::PlainText::default()),
     };
+
+    /// Defaults of an API: server-sent events, JSON lines and documents.
+    const FRAMES: Self = Self { framing: Framing::Frames, ..Self::LINES };
+
+    /// Defaults of a command without messages.
+    const BYTES: Self = Self { framing: Framing::Bytes, has_result: false, ..Self::LINES };
 }
 
-/// Every runtime that spile understands, in the order in which `auto` asks them.
+/// Every runtime that spile understands, in the order in which `auto` tries them.
 pub const ADAPTERS: &[&Spec] = &[
     &claude::SPEC,
     &codex::SPEC,
@@ -246,21 +257,18 @@ pub const ADAPTERS: &[&Spec] = &[
 pub const TEXT: &Spec = &text::SPEC;
 
 /// The adapter with this name or alias.
-#[must_use]
 pub fn by_name(name: &str) -> Option<&'static Spec> {
     ADAPTERS.iter().copied().find(|s| s.name == name || s.aliases.contains(&name))
 }
 
-/// The adapter for which this command is known, and whether its arguments ask for the output that the adapter reads.
-#[must_use]
+/// The adapter for which this command is known; true if its arguments request the output that the adapter reads.
 pub fn by_command(argv: &[String]) -> Option<(&'static Spec, bool)> {
     let name = argv.first()?.rsplit('/').next()?;
     let spec = ADAPTERS.iter().copied().find(|s| s.commands.contains(&name))?;
     Some((spec, argv.iter().any(|arg| spec.flags.iter().any(|f| arg.contains(f)))))
 }
 
-/// The adapter that recognises this value, and how surely; of equals the first in the table.
-#[must_use]
+/// The adapter that recognises this value with the highest certainty; of equals the first in the table.
 pub fn by_content(value: &Value) -> Option<(&'static Spec, Match)> {
     let all = ADAPTERS.iter().copied().map(|s| (s, (s.detect)(value)));
     all.rev().max_by_key(|(_, sure)| *sure).filter(|(_, sure)| *sure > Match::No)
@@ -281,14 +289,22 @@ mod tests {
             reader.feed(now, slice, &mut guard);
         }
         let verdict = reader.end(now, &mut guard);
-        guard.end(now, &End { ended: Ended::Eof, verdict });
+        guard.at(now).end(&End { ended: Ended::Eof, verdict });
         String::from_utf8(guard.out).unwrap()
     }
 
     #[test]
     fn the_table_is_the_folder() {
-        let shared =
-            ["api.rs", "emit.rs", "failure.rs", "framing.rs", "json.rs", "keys.rs", "reader.rs"];
+        let shared = [
+            "emit.rs",
+            "failure.rs",
+            "framing.rs",
+            "held.rs",
+            "json.rs",
+            "keys.rs",
+            "reader.rs",
+            "streamed.rs",
+        ];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()

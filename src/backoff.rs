@@ -1,25 +1,23 @@
-//! Waits between two tries: what a failure says about the next try, and how the waits grow. Pure.
+//! Exponential backoff between tries, and the wait that a failure requests. Pure.
 
 use std::time::Duration;
 
-/// The longest wait that a sink can ask for.
+/// Longest wait that a sink can request.
 pub const MAX_ASKED: Duration = Duration::from_secs(3600);
 
-/// What a failure says about the next try.
+/// Wait that a failure requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// The delivery failed: it is one of its tries.
     Failed,
     /// The sink cannot be reached or is out of order: no try of this delivery, and every other delivery would fare the same.
     Down,
-    /// The sink asks to be left alone for so long: no try of this delivery either.
+    /// The sink requests a pause: no try of this delivery either.
     Asked(Duration),
 }
 
 impl Wait {
-    /// How long to wait where our own wait would be `own`: what the sink asks for, but never less than `own` and never more
-    /// than [`MAX_ASKED`].
-    #[must_use]
+    /// The wait where backoff would be `own`: the pause that the sink requests, at least `own` and at most [`MAX_ASKED`].
     pub fn at_least(self, own: Duration) -> Duration {
         match self {
             Wait::Failed | Wait::Down => own,
@@ -37,13 +35,11 @@ pub struct Backoff {
 
 impl Backoff {
     /// The first wait and the longest.
-    #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }
 
     /// The wait after so many failures in a row, counted from 1.
-    #[must_use]
     pub fn after(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         self.first.saturating_mul(1 << doublings).min(self.longest)

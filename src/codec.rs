@@ -1,4 +1,4 @@
-//! Bytes to lines to events and back. It never drops a byte: what is no event is told apart, located and handed on.
+//! Bytes to lines to events and back. No byte is dropped: a line that is no event is passed on with its place and the reason.
 
 mod cursor;
 mod fields;
@@ -30,10 +30,10 @@ pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, on_one_lin
 
 use crate::event::Event;
 
-/// The longest line that is looked at, in bytes, unless `--max-line` says otherwise: 16 MiB.
+/// Default of `--max-line`, in bytes: 16 MiB.
 pub const MAX_LINE: usize = 16 << 20;
 
-/// Why a line is no event, and where in the line that shows.
+/// Reason why a line is no event, with its place in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     /// Byte offset in the line, from 0.
@@ -58,17 +58,12 @@ impl fmt::Display for Malformed {
 ///
 /// A line in the key order that spile writes takes a byte scan; every other takes serde_json. The scan trusts the tail of
 /// a line that is no `text_delta`: only the slow path and `check` validate all of it.
-///
-/// # Errors
-/// [`Malformed`] if it is not a JSON object with the envelope's types, or not of contract version 1.
+/// [`Malformed`] if it is no JSON object with the envelope's types, or not of contract version 1.
 pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
     decode_text(utf8(line)?)
 }
 
 /// [`decode`] of a line that is known to be UTF-8.
-///
-/// # Errors
-/// As [`decode`].
 pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
     match scan::event(line) {
         Some(event) => Ok(event),
@@ -81,13 +76,9 @@ pub(crate) fn utf8(line: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))
 }
 
-/// [`decode`] by way of the general parser alone, for those that must not trust.
-///
-/// # Errors
-/// As [`decode`]; a key that stands twice is an error here too.
+/// [`decode`] with the general parser alone, for input that is not trusted; a duplicate key is an error too.
 pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text =
-        std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))?;
+    let text = utf8(line)?;
     let fields = Fields::parse(text)?;
     if let Some(key) = fields.duplicate() {
         return Err(Malformed::new(0, format!("key {key:?} stands twice")));
@@ -96,29 +87,22 @@ pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
 }
 
 /// Reads the body of an event (or all of it) as `T`; for a line with lone surrogates see [`without_lone`].
-///
-/// # Errors
 /// [`Malformed`] if a required field is missing or of another type.
 pub fn body<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Malformed> {
     serde_json::from_str(line).map_err(|e| malformed(&e, line))
 }
 
 /// The line as serde_json takes it: lone surrogate escapes, which it refuses, are U+FFFD.
-#[must_use]
 pub fn without_lone(line: &str) -> Cow<'_, str> {
     surrogate::replace_lone(line).map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 /// True if a text is one JSON value and nothing else.
-#[must_use]
 pub fn is_json(text: &str) -> bool {
     Cursor::read(text, Cursor::raw).is_some()
 }
 
-/// Reads JSON with `read`, in one pass.
-///
-/// # Errors
-/// serde_json's, where `read` finds fault with it.
+/// Reads JSON with `read`, in one pass; serde_json's error where `read` rejects it.
 pub fn pull<'a, T>(
     json: &'a str,
     read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,
@@ -151,7 +135,6 @@ impl std::ops::Deref for Str<'_> {
 }
 
 /// True if `id` can name a stream: 1 to 64 of `[A-Za-z0-9._:-]`, the first alphanumeric.
-#[must_use]
 pub fn is_stream_id(id: &str) -> bool {
     let b = id.as_bytes();
     (1..=64).contains(&b.len())

@@ -54,7 +54,6 @@ impl Type {
     ];
 
     /// The type with this name; [`Type::Other`] if it is none of the nine.
-    #[must_use]
     pub fn parse(name: &str) -> Self {
         match name {
             "turn_started" => Type::TurnStarted,
@@ -71,13 +70,11 @@ impl Type {
     }
 
     /// The name on the wire; empty for [`Type::Other`], whose name only its line knows.
-    #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(t, _)| *t == self).map_or("", |(_, name)| name)
     }
 
     /// True if it ends a turn.
-    #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled)
     }
@@ -85,7 +82,7 @@ impl Type {
 
 /// One event: its line, and as much of it as most filters ask for.
 ///
-/// What is borrowed here is borrowed from the line. The bodies are read on demand, with [`crate::codec::body`].
+/// Borrows are from the line. The bodies are read on demand, with [`crate::codec::body`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event<'a> {
     /// The line as it came, without its line feed.
@@ -106,22 +103,21 @@ pub struct Event<'a> {
 
 impl Event<'_> {
     /// `ts` as a number; `None` where there is none or it cannot be read.
-    #[must_use]
     pub fn time(&self) -> Option<Time> {
         self.ts.as_deref().and_then(Time::parse)
     }
 }
 
-/// What a `text_delta` says beside its envelope's head. Strings are spans of the line, still escaped.
+/// The rest of a `text_delta` behind its envelope's head. Strings are spans of the line, still escaped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delta<'a> {
     /// The first of the events that this one stands for, if it stands for several.
     pub first_seq: Option<u64>,
     /// A human's name for the stream.
     pub label: Option<Raw<'a>>,
-    /// The tool call under which a sub-agent said this.
+    /// The tool call of the sub-agent that emitted it.
     pub parent: Option<Raw<'a>>,
-    /// True if spile, not the runtime, said it.
+    /// True if spile emitted it, not the runtime.
     pub synthetic: bool,
     /// The block that it adds to.
     pub block: Raw<'a>,
@@ -129,7 +125,7 @@ pub struct Delta<'a> {
     pub kind: Raw<'a>,
     /// The text that it adds, never empty.
     pub text: Raw<'a>,
-    /// What this version does not know: `,"key":value...` as it stood in the line.
+    /// Fields that this version does not know: `,"key":value...` as in the line.
     pub extra: Cow<'a, str>,
 }
 

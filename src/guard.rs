@@ -1,12 +1,12 @@
-//! The contract guard: whatever an adapter says and however its input ends, what leaves here obeys C1 to C8
-//! (docs/EVENTS.md). Adapters speak to it in their own order; it opens, numbers, closes and never says a thing twice.
+//! The contract guard: its output obeys C1 to C8 (docs/EVENTS.md) for any calls of an adapter and any end of the input.
+//! Adapters call it in their own order; it opens, numbers and closes, and emits nothing twice.
 
 mod block;
 mod calls;
 mod clean;
 mod ending;
-mod say;
 mod streams;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -21,21 +21,21 @@ use crate::time::Time;
 
 use block::Blocks;
 pub use ending::TurnEnd;
-pub use say::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
 pub use streams::MAX_STREAMS;
 use streams::StreamState;
+pub use terms::{End, Ended, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
 use tools::Tools;
 
-/// The longest block in bytes, unless `--max-block` says otherwise.
+/// Default of `--max-block`, in bytes.
 pub const MAX_BLOCK: usize = 1 << 20;
 
-/// How much of stderr a `turn_failed` quotes, in bytes.
+/// Limit of the stderr that a `turn_failed` quotes, in bytes.
 const STDERR_TAIL: usize = 4096;
 
-/// What a guard must know before the first event.
+/// Configuration of a guard.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The stream id, as [`codec::is_stream_id`] wants it.
+    /// The stream id, valid by [`codec::is_stream_id`].
     pub stream: String,
     /// A human's name for it.
     pub label: Option<String>,
@@ -43,47 +43,53 @@ pub struct Config {
     pub max_block: usize,
 }
 
-/// The guard of one stream, or of several, each in its state. What it has to say collects in [`Guard::out`].
+/// Origin of an event; spile's own are marked `synthetic`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Runtime,
+    Spile,
+}
+
+/// The guard of one stream or of several, each with its own state. Its events collect in [`Guard::out`].
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
-    /// The lines that are ready, each with its line feed. Whoever drives the guard takes them.
+    /// Finished lines, each with its line feed; the caller takes them.
     pub out: Vec<u8>,
     writer: Writer,
     runtime: Cow<'static, str>,
     time: Time,
-    /// How far `ts` is ahead of the time of whoever drives the guard.
+    /// Lead of `ts` over the caller's time.
     ahead: Duration,
     stamp: Stamp,
-    /// The state in which it speaks, and the others.
+    /// State of the current stream; the others are parked.
     state: StreamState,
     parked: Vec<StreamState>,
-    /// How many turns have ended.
+    /// Number of turns that have ended.
     ended: u64,
     fail_on_stop: Vec<String>,
-    /// The open turn is that of the runtime which begins one next.
+    /// True if the next turn to begin is the one that is open.
     handed_over: bool,
     /// True if the outputs of tools keep their escape sequences.
     raw_outputs: bool,
     stderr_tail: String,
     diagnostics: u64,
-    /// The terminal events since somebody pending_end for them.
+    /// Terminal events since the last [`Guard::take_ends`].
     ends: VecDeque<TurnEnd>,
 }
 
-/// What belongs to the open turn alone.
+/// State of the open turn.
 #[derive(Debug, Default)]
 struct Turn {
     tools: Tools,
-    /// True if the main agent has said anything to the user.
+    /// True if the main agent has emitted an answer.
     answered: bool,
-    /// What it has used, as far as that is known before it ends.
+    /// Usage and cost so far, as far as they are known.
     spent: UsageAndCost,
 }
 
 impl Guard {
     /// A guard before its first event.
-    #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
             state: StreamState::new(&config, 0),
@@ -105,99 +111,119 @@ impl Guard {
         }
     }
 
-    /// Names the runtime, for turns that open without saying it.
+    /// Sets the runtime of turns that name none.
     pub fn set_runtime(&mut self, runtime: &'static str) {
         self.runtime = Cow::Borrowed(runtime);
     }
 
-    /// The wall clock is this far ahead of the times that are said here, as after a suspend: `ts` follows it. It never goes
-    /// back.
+    /// Sets the lead of the wall clock over the caller's times, as after a suspend: `ts` follows it and never goes back.
     pub fn set_ahead(&mut self, ahead: Duration) {
         self.ahead = self.ahead.max(ahead);
     }
 
-    /// From here on texts may hold the stand-ins of [`codec::replace_lone_surrogates`].
+    /// Accepts texts with the stand-ins of [`codec::replace_lone_surrogates`].
     pub fn expect_lone_surrogates(&mut self) {
         self.writer.lone_surrogates = true;
     }
 
-    /// From here on escape sequences and carriage returns stay in the outputs of tools.
+    /// Keeps escape sequences and carriage returns in the outputs of tools.
     pub fn keep_escapes(&mut self) {
         self.raw_outputs = true;
     }
 
-    /// How many diagnostics were said.
-    #[must_use]
+    /// Number of diagnostics.
     pub fn diagnostics(&self) -> u64 {
         self.diagnostics
     }
 
-    /// Opens a turn. One that is still open never got its result and fails first.
-    pub fn start_turn(&mut self, now: Time, started: &TurnStarted<'_>) {
-        if self.turn_open() && std::mem::take(&mut self.handed_over) {
-            let data = serde_json::json!({
-                "runtime": started.runtime, "model": started.model, "session": started.session
-            });
-            let message = Some(&*started.runtime);
-            return self
-                .status(now, &Notice { kind: "session", message, data: Some(data), parent: None });
-        }
-        if self.turn_open() {
-            self.fail_missing(now, "the next turn began before this one had a result");
-        }
-        self.open(now, started, false);
+    /// Sets the time of the events that follow; time never goes back.
+    pub fn at(&mut self, now: Time) -> &mut Self {
+        self.time = self.time.max(now);
+        self
     }
 
-    /// From here on another runtime speaks: open texts are closed, and the turn that it begins is the open one, if one is.
-    pub fn hand_over(&mut self, now: Time) {
-        self.with_blocks(now, false, Blocks::close_all);
+    /// Opens a turn, of the runtime of [`Guard::set_runtime`] if `started` names none. A turn that is still open never got
+    /// its result and fails first.
+    pub fn start_turn(&mut self, started: &TurnStarted<'_>) {
+        if self.turn_open() && std::mem::take(&mut self.handed_over) {
+            let runtime = self.runtime_of(started);
+            let data = serde_json::json!({
+                "runtime": &runtime, "model": started.model, "session": started.session
+            });
+            let notice = Notice { kind: "session", message: Some(&runtime), ..Notice::default() };
+            return self.notice(&Notice { data: Some(data), ..notice });
+        }
+        if self.turn_open() {
+            self.fail_own("missing_result", "the next turn began before this one had a result");
+        }
+        self.open(started, Origin::Runtime);
+    }
+
+    /// Switches to another runtime: open texts are closed, and an open turn becomes the one that it begins next.
+    pub fn hand_over(&mut self) {
+        self.with_blocks(Origin::Runtime, Blocks::close_all);
         self.handed_over = self.turn_open();
     }
 
     /// Adds text to the block that `text` names, opening it (and a turn) if need be.
-    pub fn delta(&mut self, now: Time, text: &Text<'_>, delta: &str) {
+    pub fn delta(&mut self, text: &Text<'_>, delta: &str) {
         if delta.is_empty() {
             return;
         }
-        self.ensure_turn(now);
+        self.ensure_turn();
         let parent = text.parent.map(tool_id);
         let text = &Text { parent: parent.as_deref(), ..*text };
         self.note_answer(text);
-        self.with_blocks(now, false, |blocks, emit| blocks.delta(text, delta, emit));
+        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.delta(text, delta, emit));
     }
 
-    /// Closes the block that `text` names. With `whole` the runtime says what the block's text is: what is missing is
-    /// said first, and a text that differs becomes a block of its own that supersedes what was said.
-    pub fn finish_block(&mut self, now: Time, text: &Text<'_>, whole: Option<&str>) {
+    /// Closes the block that `text` names. `whole` is its complete text: a missing suffix is emitted first, and a text that
+    /// differs becomes a block of its own that supersedes the first.
+    pub fn finish_block(&mut self, text: &Text<'_>, whole: Option<&str>) {
         let parent = text.parent.map(tool_id);
         let text = &Text { parent: parent.as_deref(), ..*text };
         if whole.is_some_and(|w| !w.is_empty()) {
-            self.ensure_turn(now);
+            self.ensure_turn();
             self.note_answer(text);
         }
-        self.with_blocks(now, false, |blocks, emit| blocks.finish(text, whole, emit));
+        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.finish(text, whole, emit));
+    }
+
+    /// True if the block that `text` names is open.
+    pub fn is_open(&self, text: &Text<'_>) -> bool {
+        let parent = text.parent.map(tool_id);
+        self.state.blocks.is_open(&Text { parent: parent.as_deref(), ..*text })
+    }
+
+    /// Closes the blocks of the main agent but this one.
+    pub fn close_texts_but(&mut self, kept: Option<&Text<'_>>) {
+        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.close_but(kept, emit));
     }
 
     /// Starts a tool, closing the open blocks of its parent.
-    pub fn start_tool(&mut self, now: Time, tool: &ToolStart<'_>) {
-        self.ensure_turn(now);
+    pub fn start_tool(&mut self, tool: &ToolStart<'_>) {
+        self.ensure_turn();
         let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
         let tool = &ToolStart { id: &id, name: &name, parent: parent.as_deref(), ..*tool };
-        self.with_blocks(now, false, |blocks, emit| blocks.close_of(tool.parent, emit));
-        self.with_tools(now, |tools, emit| tools.start(now, tool, emit));
+        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.close_of(tool.parent, emit));
+        let at = self.time;
+        self.with_tools(|tools, emit| tools.start(at, tool, emit));
     }
 
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
-    pub fn finish_tool(&mut self, now: Time, tool: &ToolEnd<'_>) {
+    pub fn finish_tool(&mut self, tool: &ToolEnd<'_>) {
         let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
         let output = tool.output.as_deref().map(Into::into);
         let tool = &ToolEnd { id: &id, name: &name, parent: parent.as_deref(), output, ..*tool };
         if self.turn_open() {
             if !self.state.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
                 // It starts and finishes at once, and its start closes blocks like any other.
-                self.with_blocks(now, false, |blocks, emit| blocks.close_of(tool.parent, emit));
+                self.with_blocks(Origin::Runtime, |blocks, emit| {
+                    blocks.close_of(tool.parent, emit)
+                });
             }
-            self.with_tools(now, |tools, emit| tools.finish(now, tool, emit));
+            let at = self.time;
+            self.with_tools(|tools, emit| tools.finish(at, tool, emit));
             return;
         }
         let mut data =
@@ -208,46 +234,42 @@ impl Guard {
             data["output"] = output;
         }
         let message = "a tool finished after its turn had ended";
-        self.status(
-            now,
-            &Notice { kind: "log", message: Some(message), data: Some(data), parent: tool.parent },
-        );
+        self.notice(&Notice {
+            kind: "log",
+            message: Some(message),
+            data: Some(data),
+            parent: tool.parent,
+        });
     }
 
-    /// Says a status, in the open turn if there is one.
-    pub fn status(&mut self, now: Time, notice: &Notice<'_>) {
-        self.status_with(now, notice, |body| {
+    /// Emits a status, in the open turn if there is one.
+    pub fn notice(&mut self, notice: &Notice<'_>) {
+        self.status_with(notice, |body| {
             body.value_if("data", notice.data.as_ref());
         });
     }
 
-    /// As [`Guard::status`], with the fields of its data said in `data`.
-    pub fn status_of(
-        &mut self,
-        now: Time,
-        notice: &Notice<'_>,
-        data: impl FnOnce(&mut Object<'_>),
-    ) {
-        self.status_with(now, notice, |body| body.object("data", data));
+    /// As [`Guard::notice`], with `data` writing the fields of its data.
+    pub fn status_of(&mut self, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
+        self.status_with(notice, |body| body.object("data", data));
     }
 
-    /// As [`Guard::status`], with data as the runtime wrote it, for what is only passed on: `data` is one JSON value, or put
-    /// together from such.
-    pub fn status_raw(&mut self, now: Time, notice: &Notice<'_>, data: &str) {
-        self.status_with(now, notice, |body| body.json("data", data));
+    /// As [`Guard::notice`], with data that is JSON text already.
+    pub fn status_raw(&mut self, notice: &Notice<'_>, data: &str) {
+        self.status_with(notice, |body| body.json("data", data));
     }
 
-    fn status_with(&mut self, now: Time, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
+    fn status_with(&mut self, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
         let parent = notice.parent.map(tool_id);
-        self.emit(now, (Type::Status, parent.as_deref(), false), |body| {
+        self.emit((Type::Status, parent.as_deref(), Origin::Runtime), |body| {
             body.text("kind", notice.kind);
             body.text_if("message", notice.message);
             data(body);
         });
     }
 
-    /// A line of the agent's stderr.
-    pub fn stderr(&mut self, now: Time, line: &str) {
+    /// Emits a line of the agent's stderr.
+    pub fn stderr(&mut self, line: &str) {
         self.stderr_tail.push_str(line);
         self.stderr_tail.push('\n');
         if let Some(over) = self.stderr_tail.len().checked_sub(STDERR_TAIL) {
@@ -256,34 +278,36 @@ impl Guard {
             self.stderr_tail.drain(..cut.unwrap_or(self.stderr_tail.len()));
         }
         let data = serde_json::json!({"from": "stderr"});
-        self.status(
-            now,
-            &Notice { kind: "log", message: Some(line), data: Some(data), parent: None },
-        );
+        self.notice(&Notice { kind: "log", message: Some(line), data: Some(data), parent: None });
     }
 
-    /// Bytes of the agent that could not be read, kept whole.
-    pub fn diagnostic(&mut self, now: Time, place: &Place<'_>, why: &Malformed) {
+    /// Emits bytes of the agent that could not be read.
+    pub fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed) {
         self.diagnostics += 1;
         let diagnostic = codec::diagnostic(place, why);
-        self.emit(now, (Type::Status, None, false), |body| {
+        self.emit((Type::Status, None, Origin::Runtime), |body| {
             body.fields_of(&diagnostic);
         });
     }
 
-    /// Text or a tool without a turn opens one that the runtime never announced.
-    fn ensure_turn(&mut self, now: Time) {
+    /// Opens a synthetic turn for a text or a tool without one.
+    fn ensure_turn(&mut self) {
         if self.state.turn.is_none() {
-            let runtime = self.runtime.clone();
-            self.open(now, &TurnStarted { runtime, ..TurnStarted::default() }, true);
+            self.open(&TurnStarted::default(), Origin::Spile);
         }
     }
 
-    fn open(&mut self, now: Time, started: &TurnStarted<'_>, synthetic: bool) {
+    fn runtime_of(&self, started: &TurnStarted<'_>) -> Cow<'static, str> {
+        let own = Some(&started.runtime).filter(|own| !own.is_empty());
+        own.map_or_else(|| self.runtime.clone(), |own| own.to_string().into())
+    }
+
+    fn open(&mut self, started: &TurnStarted<'_>, origin: Origin) {
+        let runtime = self.runtime_of(started);
         self.state.turns += 1;
         self.state.turn = Some(Turn::default());
-        self.emit(now, (Type::TurnStarted, None, synthetic), |body| {
-            body.text("runtime", &started.runtime);
+        self.emit((Type::TurnStarted, None, origin), |body| {
+            body.text("runtime", &runtime);
             body.text_if("model", started.model.as_deref());
             body.text_if("session", started.session.as_deref());
             body.text_if("cwd", started.cwd.as_deref());
@@ -303,17 +327,16 @@ impl Guard {
 
     fn with_blocks(
         &mut self,
-        now: Time,
-        synthetic: bool,
+        origin: Origin,
         act: impl FnOnce(&mut Blocks, &mut block::EmitFn<'_>),
     ) {
         let mut blocks = std::mem::take(&mut self.state.blocks);
-        act(&mut blocks, &mut |parent, said| {
-            let (head, words) = match said {
-                block::Emitted::Delta(words) => ((Type::TextDelta, parent, false), words),
-                block::Emitted::Final(words) => ((Type::BlockFinal, parent, synthetic), words),
+        act(&mut blocks, &mut |parent, emitted| {
+            let (head, words) = match emitted {
+                block::Emitted::Delta(words) => ((Type::TextDelta, parent, Origin::Runtime), words),
+                block::Emitted::Final(words) => ((Type::BlockFinal, parent, origin), words),
             };
-            self.emit(now, head, |body| {
+            self.emit(head, |body| {
                 body.text("block", words.block);
                 body.text("kind", words.kind);
                 body.text("text", words.text);
@@ -324,15 +347,15 @@ impl Guard {
         self.state.blocks = blocks;
     }
 
-    fn with_tools(&mut self, now: Time, act: impl FnOnce(&mut Tools, &mut tools::EmitFn<'_>)) {
+    fn with_tools(&mut self, act: impl FnOnce(&mut Tools, &mut tools::EmitFn<'_>)) {
         let Some(mut turn) = self.state.turn.take() else {
             return;
         };
         // The turn must be open while its events are written.
         self.state.turn = Some(Turn::default());
-        act(&mut turn.tools, &mut |parent, said| match said {
+        act(&mut turn.tools, &mut |parent, emitted| match emitted {
             tools::Emitted::Started(tool) => {
-                self.emit(now, (Type::ToolStarted, parent, false), |body| {
+                self.emit((Type::ToolStarted, parent, Origin::Runtime), |body| {
                     body.object("tool", |body| {
                         body.text("id", tool.id);
                         body.text("name", tool.name);
@@ -348,8 +371,9 @@ impl Guard {
                 });
             }
             tools::Emitted::Finished { tool, title, outcome, end } => {
-                let (head, raw) = ((Type::ToolFinished, parent, end.is_none()), self.raw_outputs);
-                self.emit(now, head, |body| {
+                let origin = if end.is_none() { Origin::Spile } else { Origin::Runtime };
+                let (head, raw) = ((Type::ToolFinished, parent, origin), self.raw_outputs);
+                self.emit(head, |body| {
                     body.object("tool", |body| {
                         for (key, text) in ["id", "name", "kind"].into_iter().zip(tool) {
                             body.text(key, text);
@@ -370,14 +394,12 @@ impl Guard {
         self.state.turn = Some(turn);
     }
 
-    /// Gives the next event its envelope.
+    /// Writes the next event with its envelope.
     fn emit(
         &mut self,
-        now: Time,
-        (type_, parent, synthetic): (Type, Option<&str>, bool),
+        (type_, parent, origin): (Type, Option<&str>, Origin),
         body: impl FnOnce(&mut Object<'_>),
     ) {
-        self.time = self.time.max(now);
         self.state.seq += 1;
         let ts = self.stamp.of(self.time + self.ahead);
         let envelope = Envelope {
@@ -390,13 +412,13 @@ impl Guard {
             ts: Some(Cow::Borrowed(ts)),
             label: self.config.label.as_deref().map(Cow::Borrowed),
             parent: parent.map(Cow::Borrowed),
-            synthetic,
+            synthetic: origin == Origin::Spile,
         };
         self.writer.emit(&mut self.out, &envelope, body);
     }
 }
 
-/// The last time as events write it: all that comes in one read has the same.
+/// Cache of the last time as text: all events of one read have the same.
 #[derive(Debug, Default)]
 struct Stamp {
     time: Option<Time>,

@@ -1,4 +1,4 @@
-//! The status that a stream of events itself asks for (`--exit-from-stream`), so that a pipeline fails when its agent failed.
+//! The exit status of a stream of events (`--exit-from-stream`), so that a pipeline fails when its agent failed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,11 +7,11 @@ use crate::codec::{self, Str};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 
-/// How many streams whose last turn did not complete are told apart; past that those that ended longest ago count as they
-/// are, and then those that are open longest as failed.
+/// Limit of tracked streams whose last turn did not complete; past that the streams that ended longest ago count as they are,
+/// then those that are open longest as failed.
 const MAX_STREAMS: usize = 65_536;
 
-/// How many streams are forgotten at once, so that each new one costs the same.
+/// Number of streams that are forgotten at once, so that each new one costs the same.
 const FORGOTTEN: usize = MAX_STREAMS / 16;
 
 /// Watches turns begin and end: success if the last turn of every stream completed, else the status of the last one
@@ -27,7 +27,7 @@ pub struct Outcome {
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
-    /// How many turns had begun or ended anywhere: the larger, the later.
+    /// Number of turns that had begun or ended anywhere: the larger, the later.
     order: u64,
     /// `None` while the turn is open.
     exit: Option<Exit>,
@@ -67,7 +67,6 @@ impl Outcome {
     }
 
     /// The status if the input ended here.
-    #[must_use]
     pub fn exit(&self) -> Exit {
         if self.turns == 0 {
             return Exit::Failed;
@@ -100,7 +99,6 @@ impl Outcome {
 }
 
 /// The `error.code` of a `turn_failed`; `None` for every other type and where it cannot be read.
-#[must_use]
 pub fn failure_code<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
     #[derive(serde::Deserialize)]
     struct Body<'a> {

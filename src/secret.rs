@@ -12,7 +12,6 @@ pub const MASK: &str = "***";
 /// The words of a command line, with the values that look like secrets replaced by [`MASK`]: those of flags, variables
 /// and headers whose names speak of keys, tokens, secrets or passwords, the user information of URLs, and keys of known
 /// prefixes. References such as `$TOKEN`, plain numbers of a token limit and names of files stay.
-#[must_use]
 pub fn mask(argv: &[String]) -> Vec<String> {
     let mut masked = Vec::with_capacity(argv.len());
     let mut before = "";
@@ -163,7 +162,7 @@ fn mask_text(text: &str) -> String {
     text.into_owned()
 }
 
-/// What stands for a match: the same with its value masked, or the match itself.
+/// The match with its value masked, or the match itself.
 fn replace(found: &Captures<'_>, named: Named) -> String {
     let whole = &found[0];
     let (keep, name, value) = (&found["keep"], &found["name"], &found["value"]);

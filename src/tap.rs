@@ -1,5 +1,5 @@
-//! The spout: an agent's bytes go in, canonical events come out. It finds the adapter, cuts the lines and asks the guard;
-//! it never waits, and it never loses what it read before it knew the runtime.
+//! The tap: an agent's bytes go in, canonical events come out. It detects the adapter and drives the guard; it never blocks,
+//! and bytes that it read before it knew the runtime are not lost.
 
 mod fed;
 mod own;
@@ -22,29 +22,30 @@ use crate::time::Time;
 
 use watch::{Found, Watch};
 
-/// How long whole lines of an unknown kind are held while they may still turn out to be what a known runtime prints before
-/// its first message; a line without its end is held for less.
+/// Hold time of whole lines of an unknown kind, which may be a known runtime's output before its first message.
 const DECIDE_LINES_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long output of an unknown kind is held while it may still turn out to be a known runtime's.
+/// Hold time of a line of an unknown kind without its end.
 const DECIDE_WITHIN: Duration = Duration::from_millis(200);
 
-/// How many lines, and how many bytes, may be held for that at most.
+/// Limit of the lines that are held for detection.
 const DECIDE_LINES: usize = 64;
+
+/// Limit of their bytes.
 const DECIDE_BYTES: usize = 256 << 10;
 
-/// How many bytes may be held while a JSON document that spans lines is not whole.
+/// Limit of the bytes of a JSON document over several lines that is not whole.
 const DECIDE_DOCUMENT: usize = 4 << 20;
 
-/// A line of stderr is carried in pieces from this length on, in bytes.
+/// Longest line of stderr that is not split, in bytes.
 const PIECE: usize = 64 << 10;
 
-/// How to read an agent's output.
+/// Configuration of a tap.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The stream's name, label and block limit.
+    /// Name, label and block limit of the stream.
     pub guard: guard::Config,
-    /// The longest line that is looked at, in bytes.
+    /// Longest line that is parsed, in bytes.
     pub max_line: usize,
     /// True if a diagnostic makes the exit status 65.
     pub strict: bool,
@@ -61,7 +62,7 @@ pub struct Tap {
     hint: Option<String>,
     /// The escape sequences of plain output and stderr; `None` keeps them.
     plain: Option<Plain>,
-    /// Nothing but the lack of anything known says that it is plain text.
+    /// True if it is read as plain text because no runtime was detected.
     is_guess: bool,
 }
 
@@ -72,7 +73,7 @@ enum Source {
     Known(&'static Spec, Box<Reader>, Option<Watch>),
 }
 
-/// What the held output looks like so far.
+/// Detection of the runtime of the held output.
 struct Scan {
     frames: Frames,
     seen: usize,
@@ -86,7 +87,7 @@ impl Scan {
         Self { frames: Frames::new(DECIDE_DOCUMENT), seen: 0, maybe: None, sure: None, own: None }
     }
 
-    fn look(&mut self, frame: &Frame<'_>) {
+    fn inspect(&mut self, frame: &Frame<'_>) {
         self.seen += usize::from(!matches!(frame, Frame::Head(_)));
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
         let text = match frame {
@@ -112,10 +113,10 @@ impl Scan {
     /// No more comes.
     fn end(&mut self) {
         let mut frames = std::mem::replace(&mut self.frames, Frames::new(0));
-        frames.end(&mut |frame| self.look(&frame));
+        frames.end(&mut |frame| self.inspect(&frame));
     }
 
-    /// Nothing more is to be waited for once so much is held.
+    /// True if detection has ended: a runtime is certain, or a limit is reached.
     fn is_enough(&self, held: usize) -> bool {
         // As long as nothing is whole it may be a JSON document that spans lines.
         let most = if self.seen > 0 { DECIDE_BYTES } else { DECIDE_DOCUMENT };
@@ -124,13 +125,12 @@ impl Scan {
 }
 
 impl Tap {
-    /// A tap that reads with `from`, or finds out by itself.
-    #[must_use]
+    /// A tap that reads with `from`, or detects the runtime.
     pub fn new(config: Config, from: Option<&'static Spec>) -> Self {
-        let promised =
-            adapter::by_command(&config.argv).and_then(|(spec, asked)| asked.then_some(spec));
+        let requested = adapter::by_command(&config.argv);
+        let requested = requested.and_then(|(spec, certain)| certain.then_some(spec));
         let mut guard = Guard::new(config.guard.clone());
-        let source = match from.or(promised) {
+        let source = match from.or(requested) {
             Some(spec) => {
                 guard.set_runtime(spec.name);
                 let reader = Reader::new(spec, &config.argv, config.max_line);
@@ -138,31 +138,22 @@ impl Tap {
             }
             None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
         };
-        let plain = Some(Plain::default());
-        Self {
-            guard,
-            source,
-            errors: Lines::new(PIECE),
-            config,
-            hint: None,
-            plain,
-            is_guess: false,
-        }
+        let (errors, plain) = (Lines::new(PIECE), Some(Plain::default()));
+        Self { guard, source, errors, config, hint: None, plain, is_guess: false }
     }
 
-    /// From here on escape sequences and carriage returns stay in plain output, stderr and tool outputs.
+    /// Keeps escape sequences and carriage returns in plain output, stderr and tool outputs.
     pub fn keep_escapes(&mut self) {
         self.plain = None;
         self.guard.keep_escapes();
     }
 
-    /// The guard, for what the host itself has to say.
+    /// The guard, for events of the host itself.
     pub fn guard(&mut self) -> &mut Guard {
         &mut self.guard
     }
 
     /// The adapter's name; `auto` as long as it is not known.
-    #[must_use]
     pub fn adapter(&self) -> &'static str {
         match &self.source {
             Source::Held { .. } => "auto",
@@ -171,13 +162,11 @@ impl Tap {
     }
 
     /// True if the runtime has a result message, after which there is nothing to wait for but its exit.
-    #[must_use]
     pub fn has_result(&self) -> bool {
         matches!(&self.source, Source::Known(spec, ..) if spec.has_result)
     }
 
     /// The line by which the runtime takes an order on its stdin; see [`adapter::Runtime::order`].
-    #[must_use]
     pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         match &self.source {
             Source::Held { .. } => None,
@@ -185,18 +174,17 @@ impl Tap {
         }
     }
 
-    /// A line for the user, if the agent was started in a way that makes it print plain text.
+    /// Takes the hint for the user about an agent that prints plain text.
     pub fn take_hint(&mut self) -> Option<String> {
         self.hint.take()
     }
 
     /// True if the output was read as plain text because nothing known was in it.
-    #[must_use]
     pub fn is_guess(&self) -> bool {
         self.is_guess && self.adapter() == adapter::TEXT.name
     }
 
-    /// What spile itself wrote, and all its bytes, if that is what came where there is no command.
+    /// Takes an input in a format of spile's own, with all its bytes; only without a command.
     pub fn take_own(&mut self) -> Option<(Own, Vec<u8>)> {
         let Source::Held { chunks, scan } = &mut self.source else {
             return None;
@@ -205,7 +193,7 @@ impl Tap {
         Some((own, std::mem::take(chunks).into_iter().flat_map(|(_, bytes)| bytes).collect()))
     }
 
-    /// As [`Tap::take_own`], where no more comes.
+    /// As [`Tap::take_own`], at the end of the input.
     fn end_of_held(&mut self) -> Option<(Own, Vec<u8>)> {
         if let Source::Held { scan, .. } = &mut self.source {
             scan.end();
@@ -231,7 +219,7 @@ impl Tap {
     /// Takes the next bytes of the agent's stderr.
     pub fn on_stderr(&mut self, now: Time, bytes: &[u8]) {
         let (guard, plain) = (&mut self.guard, self.plain.as_ref());
-        self.errors.feed(bytes, |piece| guard.stderr(now, &error_line(piece, plain)));
+        self.errors.feed(bytes, |piece| guard.at(now).stderr(&error_line(piece, plain)));
     }
 
     /// Time has passed: what is held of an unknown runtime is plain text.
@@ -242,11 +230,10 @@ impl Tap {
         }
     }
 
-    /// When it must be called although nothing came.
-    #[must_use]
+    /// Time of the next tick.
     pub fn deadline(&self) -> Option<Time> {
         match &self.source {
-            // Headers and comments say nothing; the first event behind them does, whenever it comes.
+            // Headers and comments decide nothing; the first event behind them does.
             Source::Held { scan, .. } if scan.frames.is_sent() && scan.seen == 0 => None,
             Source::Held { chunks, .. } => {
                 let ended = chunks.last().is_some_and(|(_, bytes)| bytes.ends_with(b"\n"));
@@ -262,7 +249,7 @@ impl Tap {
         self.decide();
         self.release(now);
         let (guard, plain) = (&mut self.guard, self.plain.as_ref());
-        self.errors.end(|piece| guard.stderr(now, &error_line(piece, plain)));
+        self.errors.end(|piece| guard.at(now).stderr(&error_line(piece, plain)));
         let Source::Known(spec, reader, _) = &mut self.source else {
             return;
         };
@@ -270,21 +257,19 @@ impl Tap {
             reader.feed(now, &plain.end(), guard);
         }
         let verdict = reader.end(now, guard);
-        guard.end(now, &End { ended, verdict });
+        guard.at(now).end(&End { ended, verdict });
     }
 
-    /// The agent could not be started: that is the run's one turn.
+    /// Fails the run's one turn: the agent could not be started.
     pub fn on_spawn_failed(&mut self, now: Time, message: &str) {
         if let Source::Held { .. } = self.source {
-            let named =
-                adapter::by_command(&self.config.argv).map_or(adapter::TEXT, |(spec, _)| spec);
-            self.guard.set_runtime(named.name);
+            let named = adapter::by_command(&self.config.argv);
+            self.guard.set_runtime(named.map_or(adapter::TEXT, |(spec, _)| spec).name);
         }
-        self.guard.spawn_failed(now, message);
+        self.guard.at(now).spawn_failed(message);
     }
 
     /// The exit status by the last turn, and by the diagnostics under `--strict`.
-    #[must_use]
     pub fn exit(&self) -> Exit {
         let malformed = self.config.strict && self.guard.diagnostics() > 0;
         self.guard.exit().or(if malformed { Exit::Malformed } else { Exit::Success })
@@ -295,17 +280,17 @@ impl Tap {
             return;
         };
         let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
-        frames.feed(bytes, &mut |frame| scan.look(&frame));
+        frames.feed(bytes, &mut |frame| scan.inspect(&frame));
         scan.frames = frames;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
-        // What spile wrote is for who asks for it: until then it is held.
+        // A format of spile's own is held until the caller takes it.
         let is_own = scan.own.is_some() && self.config.argv.is_empty();
         if scan.is_enough(held) && !is_own {
             self.decide();
         }
     }
 
-    /// Takes the adapter that the held output speaks for, and gives it all of it, at the times at which it came.
+    /// Chooses the adapter by the held output and feeds it, with the times of arrival.
     fn decide(&mut self) {
         let Source::Held { chunks, scan } = &mut self.source else {
             return;
@@ -338,7 +323,7 @@ impl Tap {
         }
     }
 
-    /// Hands on the beginning of a line that was held although its runtime is known.
+    /// Reads the beginning of a line that the watch holds.
     fn release(&mut self, now: Time) {
         if let Source::Known(_, _, Some(watch)) = &mut self.source {
             let bytes = watch.release();
@@ -346,17 +331,17 @@ impl Tap {
         }
     }
 
-    /// Goes over to the runtime whose line was found. What was said stays said; the turn that the guess opened goes on.
+    /// Switches to the runtime whose line was found. Emitted events stay; the turn that the guess opened goes on.
     fn switch(&mut self, now: Time, found: &Found) {
         self.read(now, &found.before);
-        self.guard.hand_over(now);
+        self.guard.at(now).hand_over();
         self.guard.set_runtime(found.spec.name);
         let reader = Reader::new(found.spec, &self.config.argv, self.config.max_line);
         self.source = Source::Known(found.spec, Box::new(reader), None);
         self.read(now, &found.from);
     }
 
-    /// Hands on what the guard has to say.
+    /// Moves the guard's events to the output.
     fn give(&mut self, io: &mut Io) {
         if io.out.is_empty() {
             std::mem::swap(&mut io.out, &mut self.guard.out);
@@ -377,7 +362,7 @@ impl Tap {
     }
 }
 
-/// The agent's stdin-less form: what comes on our stdin is the agent's stdout.
+/// Without a command, stdin is the agent's stdout.
 impl Stage for Tap {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.on_stdout(now, bytes);
@@ -408,7 +393,7 @@ impl Stage for Tap {
     }
 }
 
-/// A line of stderr, as text where that is wanted.
+/// A line of stderr, without escape sequences unless they are kept.
 fn error_line(piece: Piece<'_>, plain: Option<&Plain>) -> String {
     let bytes = match piece {
         Piece::Line { bytes, .. } | Piece::Long { bytes, .. } => bytes,

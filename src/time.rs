@@ -23,31 +23,26 @@ const MAX_MICROS: u64 = 253_402_300_799_999_000;
 
 impl Time {
     /// The time `micros` microseconds after the epoch, capped at the end of the year 9999.
-    #[must_use]
     pub fn from_micros(micros: u64) -> Self {
         Self(micros.min(MAX_MICROS))
     }
 
     /// The time `millis` milliseconds after the epoch, capped at the end of the year 9999.
-    #[must_use]
     pub fn from_millis(millis: u64) -> Self {
         Self::from_micros(millis.saturating_mul(1000))
     }
 
     /// Microseconds since the epoch.
-    #[must_use]
     pub fn as_micros(self) -> u64 {
         self.0
     }
 
     /// Whole milliseconds since the epoch, as `ts` shows them.
-    #[must_use]
     pub fn as_millis(self) -> u64 {
         self.0 / 1000
     }
 
     /// Parses an RFC 3339 date and time; `None` for anything else or for a time before the epoch.
-    #[must_use]
     pub fn parse(ts: &str) -> Option<Self> {
         parse_canonical(ts.as_bytes()).or_else(|| {
             let parsed: Timestamp = ts.parse().ok()?;
@@ -55,8 +50,7 @@ impl Time {
         })
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
-    #[must_use]
+    /// Time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -114,9 +108,7 @@ fn parse_canonical(b: &[u8]) -> Option<Time> {
 }
 
 /// A duration: `250ms`, `10s`, `5m`, `1h30m`, `1.5s`; a bare number is seconds.
-///
-/// # Errors
-/// What to write instead, for a person.
+/// The error names what to write instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let unit = || {
         alt((

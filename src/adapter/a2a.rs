@@ -1,7 +1,7 @@
 //! The Agent2Agent protocol, 0.3 and 1.0, as JSON-RPC or bare: the stream of a task, a task, or a message.
 //!
 //! Source: a2a-sdk 1.3, `compat/v0_3/types.py` and `types/a2a_pb2.pyi`. Artifacts are the answer. The message of a status is
-//! its reason or progress; it is the answer where an agent answers by it alone, or asks for input.
+//! its reason or progress; it is the answer where an agent answers by it alone, or requests input.
 
 use super::prelude::*;
 
@@ -14,20 +14,18 @@ pub(super) const SPEC: Spec = Spec {
     keys: "append artifact artifactId artifacts artifactUpdate contextId final jsonrpc lastChunk \
         message method params parts state statusUpdate task taskId",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(A2a::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
-/// Limit of a task's artifacts that are told apart.
+/// Limit of the artifacts of a task.
 const MAX_ARTIFACTS: usize = 4096;
 
-/// The kind of a message in the words of 0.3, and its body; no kind if it is no message of the protocol.
+/// Kind of a message, as 0.3 names it, and its body; the kind of a foreign message is empty.
 fn body(value: &Value) -> (&str, &Value) {
-    let has = |value: &Value, key| value.get(key).is_some();
     let is = |kind: &str, value: &Value| match kind {
-        "message" => has(value, "messageId") && has(value, "parts"),
-        "artifact-update" => has(value, "artifact"),
+        "message" => value.has("messageId") && value.has("parts"),
+        "artifact-update" => value.has("artifact"),
         _ => value.pointer("/status/state").is_some_and(Value::is_string),
     };
     // In 1.0 the body stands in a field of its own.
@@ -44,8 +42,8 @@ fn body(value: &Value) -> (&str, &Value) {
     }
     let kind = match value.text("kind") {
         kind @ ("status-update" | "artifact-update") if is(kind, value) => kind,
-        "" | "task" if has(value, "contextId") && is("task", value) => "task",
-        "" | "message" if has(value, "role") && is("message", value) => "message",
+        "" | "task" if value.has("contextId") && is("task", value) => "task",
+        "" | "message" if value.has("role") && is("message", value) => "message",
         _ => "",
     };
     (kind, value)
@@ -68,9 +66,7 @@ struct A2a {
 impl Runtime for A2a {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
-            if !emit.error_after_turn(error) {
-                emit.fail_with(error, &UsageAndCost::default());
-            }
+            emit.fail_open(error, &UsageAndCost::default());
             return;
         }
         let (kind, body) = body(value.get("result").unwrap_or(&value));
@@ -108,7 +104,7 @@ fn words(value: &Value) -> String {
     value.items("parts").filter_map(|part| part.opt_text("text")).collect()
 }
 
-/// Files and data, which are no text.
+/// Emits files and data, which are no text.
 fn others(value: &Value, emit: &mut Emit<'_>) {
     for part in value.items("parts").filter(|part| part.opt_text("text").is_none()) {
         emit.status("info", "a part that is no text", part.clone());
@@ -127,7 +123,7 @@ impl A2a {
         if !emit.turn_open() && !late {
             task.clone_into(&mut self.task);
             self.artifacts.clear();
-            emit.begin(SPEC.name, None, value.opt_text("contextId"));
+            emit.begin(None, value.opt_text("contextId"));
         }
     }
 
@@ -166,14 +162,14 @@ impl A2a {
         let state = state.to_lowercase().replace('_', "-");
         let message = status.get("message").filter(|m| m.is_object());
         let reason = message.map(words).unwrap_or_default();
-        let said = if reason.is_empty() { &state } else { &reason };
+        let shown = if reason.is_empty() { &state } else { &reason };
         let spent = UsageAndCost::default();
         match state.as_str() {
             "failed" | "rejected" => {
                 message.into_iter().for_each(|message| others(message, emit));
                 emit.fail(failure(&reason, &format!("the task is {state}"), None), &spent);
             }
-            "canceled" | "cancelled" => emit.cancelled(said, None, &spent),
+            "canceled" | "cancelled" => emit.cancelled(shown, None, &spent),
             "completed" | "input-required" | "auth-required" => {
                 match message {
                     Some(message) if state != "completed" || !emit.answered() => {
@@ -188,7 +184,7 @@ impl A2a {
                 }
                 emit.complete(&state, None, &spent);
             }
-            _ => emit.status("progress", &one_line(said), status.clone()),
+            _ => emit.status("progress", &one_line(shown), status.clone()),
         }
     }
 }

@@ -32,9 +32,8 @@ pub(super) const SPEC: Spec = Spec {
         terminal_id terminal_info terminal_output_delta threadStatus toolResponse totalLines \
         update updatedAt used",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Acp::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
@@ -54,14 +53,14 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-/// Sessions that are remembered before they say anything.
+/// Limit of sessions that are remembered before their first message.
 const MAX_MADE: usize = 64;
 
-/// A connection. A session has the stream of its place in the list: they are numbered as they begin to speak.
+/// A connection. Each session has the stream of its place in the list, in the order of their first messages.
 #[derive(Default)]
 struct Acp {
     sessions: Vec<Session>,
-    /// Sessions that were made and have not said anything, the last one last.
+    /// Sessions that were made and have no message yet, the last one last.
     made: Vec<String>,
     agent: Option<String>,
     /// The history of a session that was not made here.
@@ -78,7 +77,7 @@ struct Acp {
 impl Runtime for Acp {
     /// Source: the protocol's schema, `session/cancel` and `session/prompt`.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
-        // Who asks names the connection, whose stream is that of the first session.
+        // An order names the connection, whose stream is that of the first session.
         let spoke = self.sessions.first().and_then(|s| s.id.as_ref());
         let session = spoke.or_else(|| self.made.last())?;
         let message = match order {
@@ -106,7 +105,7 @@ impl Runtime for Acp {
             emit.in_stream(stream, |emit| session.end(emit));
         }
         if let Some(error) = self.error.take().filter(|_| emit.all_turns() == 0) {
-            emit.fail(failure_of(&error), &UsageAndCost::default());
+            emit.fail_with(&error, &UsageAndCost::default());
         }
         TurnVerdict::MissingResult
     }
@@ -115,8 +114,8 @@ impl Runtime for Acp {
 impl Acp {
     fn call(&mut self, (id, method): (Option<&Value>, &str), params: &Value, emit: &mut Emit<'_>) {
         let history = matches!(method, "session/load" | "session/resume");
-        let says = matches!(method, "session/update" | "session/request_permission");
-        if !history && !says && method != "session/prompt" {
+        let speaks = matches!(method, "session/update" | "session/request_permission");
+        if !history && !speaks && method != "session/prompt" {
             self.last = self.known(params).unwrap_or(self.last);
             return self.note("progress", method, params, emit);
         }
@@ -144,7 +143,7 @@ impl Acp {
         self.sessions.iter().position(|session| session.id.as_deref() == Some(id))
     }
 
-    /// A session that speaks for the first time; the last one if it has no name, `None` if there are too many.
+    /// Stream of a session at its first message; without a name the last one, `None` past [`MAX_STREAMS`].
     fn begin(&mut self, id: Option<&str>) -> Option<usize> {
         if id.is_none() && !self.sessions.is_empty() {
             return Some(self.last);
@@ -154,13 +153,13 @@ impl Acp {
             None => self.made.len().checked_sub(1),
         };
         let made = made.map(|at| self.made.remove(at));
-        // What was said without a name was said by the first that has one.
-        let anonymous_temp_file = self.sessions.iter().position(|s| s.id.is_none());
-        let stream = anonymous_temp_file.unwrap_or(self.sessions.len());
+        // Messages without a name belong to the first session that has one.
+        let unnamed = self.sessions.iter().position(|s| s.id.is_none());
+        let stream = unnamed.unwrap_or(self.sessions.len());
         if stream >= MAX_STREAMS {
             return None;
         }
-        if anonymous_temp_file.is_none() {
+        if unnamed.is_none() {
             self.sessions.push(Session::new(self.agent.clone(), self.history.clone()));
         }
         let session = self.sessions.get_mut(stream)?;
@@ -184,7 +183,7 @@ impl Acp {
         }
         if result.get("agentCapabilities").is_some() {
             let agent = result.get("agentInfo").unwrap_or(result.at("info"));
-            self.agent = agent.opt_text("name").map(str::to_owned);
+            self.agent = agent.owned("name");
             self.history = History::Expected;
             self.note("info", agent.text("name"), result, emit);
         } else if let Some(session) = result.opt_text("sessionId") {
@@ -200,11 +199,11 @@ impl Acp {
 
     /// A prompt was answered.
     fn stopped(&mut self, id: &Value, result: &Value, emit: &mut Emit<'_>) {
-        let asked = self.request_of(id, emit);
-        if asked.is_none() && self.answered.as_ref() == Some(id) && emit.all_turns() > 0 {
+        let prompted = self.request_of(id, emit);
+        if prompted.is_none() && self.answered.as_ref() == Some(id) && emit.all_turns() > 0 {
             return self.note("log", "a second response", result, emit);
         }
-        let Some(stream) = asked.or_else(|| self.begin(None)) else { return };
+        let Some(stream) = prompted.or_else(|| self.begin(None)) else { return };
         self.last = stream;
         self.answered = Some(id.clone());
         if let Some(session) = self.sessions.get_mut(stream) {
@@ -213,7 +212,7 @@ impl Acp {
         }
     }
 
-    /// A request has failed: the prompt if that is known or a turn is open, else somebody's.
+    /// A failed response: of the prompt if that is known or a turn is open, else of another request.
     fn failed(&mut self, id: &Value, error: &Value, emit: &mut Emit<'_>) {
         let Some(stream) = self.request_of(id, emit) else {
             self.error = Some(error.clone());
@@ -224,16 +223,16 @@ impl Acp {
         }
     }
 
-    /// The session with an open turn whose prompt a response answers. Where the prompt was not seen: the only one; of
-    /// several the one that spoke last and waits for no tool, for its response follows what it says last.
+    /// The session with an open turn whose prompt a response answers. Where the prompt was not seen, the session with the
+    /// latest message and no open tool: a response follows the last message of its session.
     fn request_of(&self, id: &Value, emit: &mut Emit<'_>) -> Option<usize> {
         let open = self.sessions.iter().enumerate();
         let open = open.filter(|(stream, _)| emit.in_stream(*stream, |emit| emit.turn_open()));
         let open: Vec<(usize, &Session)> = open.collect();
-        let asked = open.iter().find(|(_, s)| s.prompt.as_ref() == Some(id));
+        let named = open.iter().find(|(_, s)| s.prompt.as_ref() == Some(id));
         let unseen = open.iter().filter(|(_, s)| s.prompt.is_none());
         let likely = unseen.max_by_key(|(_, s)| (!s.has_calls(), s.spoke));
-        asked.or(likely).map(|(stream, _)| *stream)
+        named.or(likely).map(|(stream, _)| *stream)
     }
 
     /// Emits a status in the session of the last message.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gemini_api::{self, kind_of};
+use super::gemini_api::{self, Code, kind_of};
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -23,12 +23,11 @@ pub(super) const SPEC: Spec = Spec {
         usageMetadata",
     has_result: false,
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Adk::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
-/// How many agents are told apart in a turn.
+/// Limit of the agents of a turn.
 const MAX_AUTHORS: usize = 256;
 
 fn detect(value: &Value) -> Match {
@@ -44,8 +43,7 @@ struct Adk {
     authors: BTreeMap<String, Author>,
     spent: UsageAndCost,
     error: Option<Value>,
-    /// How many pieces of code were run, which have no ids.
-    code: u64,
+    code: Code,
 }
 
 /// An agent of the turn, and where it is in its messages.
@@ -69,13 +67,13 @@ impl Runtime for Adk {
                 emit.complete("end", None, &self.spent);
             }
             *self = Self { invocation: invocation.to_owned(), ..Self::default() };
-            emit.begin(SPEC.name, value.opt_text("modelVersion"), None);
+            emit.begin(value.opt_text("modelVersion"), None);
         }
         let content = value.at("content");
         let parts = content.items("parts").as_slice();
         if name == "user" {
-            let said = parts.iter().filter_map(|part| part.opt_text("text"));
-            return emit.user(&said.collect::<String>());
+            let texts = parts.iter().filter_map(|part| part.opt_text("text"));
+            return emit.user(&texts.collect::<String>());
         }
         let (code, message) = (value.text("errorCode"), value.text("errorMessage"));
         if !code.is_empty() || !message.is_empty() {
@@ -106,14 +104,15 @@ impl Runtime for Adk {
 }
 
 impl Adk {
-    /// A message that is no event: an error of the server, as a rule.
+    /// A message that is no event, usually an error of the server.
     fn stranger(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if value.non_null("error").is_none() {
             emit.status("info", "an unknown message", value.clone());
-        } else if !emit.error_after_turn(value) {
+        } else {
             self.close(emit);
-            emit.fail_with(value, &self.spent);
-            self.invocation.clear();
+            if emit.fail_open(value, &self.spent) {
+                self.invocation.clear();
+            }
         }
     }
 
@@ -139,46 +138,41 @@ impl Adk {
         let kinds = [TextKind::Reasoning, TextKind::Answer];
         // The whole of what came in pieces; what did not is emitted part by part, in its order.
         for kind in kinds.into_iter().filter(|_| pieces && !partial) {
-            let said = parts.iter().filter(|part| kind_of(part) == kind);
-            let whole: String = said.filter_map(|part| part.opt_text("text")).collect();
+            let texts = parts.iter().filter(|part| kind_of(part) == kind);
+            let whole: String = texts.filter_map(|part| part.opt_text("text")).collect();
             emit.finish_block(&text(kind, &message), Some(&whole));
         }
-        let (mut current, mut place) = (Current::default(), 0);
+        let mut place = 0;
         for part in parts {
             match part.opt_text("text") {
-                Some(said) if partial => emit.delta(&text(kind_of(part), &message), said),
+                Some(delta) if partial => emit.delta(&text(kind_of(part), &message), delta),
                 Some(_) if pieces => {}
-                Some(said) => {
-                    current.delta((kind_of(part), &format!("{message}/{place}")), said, emit);
+                Some(whole) => {
+                    emit.alternate((kind_of(part), &format!("{message}/{place}")), whole);
                 }
-                // The pieces of a call are nothing that can be run.
-                None if partial && part.get("functionCall").is_some() => {}
+                // The pieces of a call cannot be run.
+                None if partial && part.non_null("functionCall").is_some() => {}
                 None => {
-                    current.finish(emit);
+                    emit.finish_texts(&format!("{message}/{place}"));
                     place += 1;
                     self.part(part, emit);
                 }
             }
         }
-        current.finish(emit);
+        emit.finish_texts(&format!("{message}/{place}"));
     }
 
     fn part(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let code = "code_execution";
-        if let Some(call) = part.get("functionCall") {
+        if let Some(call) = part.non_null("functionCall") {
             emit.tool(call.text("id"), call.text("name"), call.get("args"));
-        } else if let Some(result) = part.get("functionResponse") {
+        } else if let Some(result) = part.non_null("functionResponse") {
             let response = result.at("response");
             let failed = response.non_null("error").is_some() || response.text("status") == "error";
             let outcome = if failed { "error" } else { "ok" };
             emit.tool_done(result.text("id"), result.text("name"), outcome, Some(response));
-        } else if let Some(input) = part.get("executableCode") {
-            self.code += 1;
-            emit.tool(&format!("code_{}", self.code), code, Some(input));
-        } else if let Some(result) = part.get("codeExecutionResult") {
-            let outcome = if result.text("outcome") == "OUTCOME_OK" { "ok" } else { "error" };
-            emit.tool_done(&format!("code_{}", self.code), code, outcome, result.get("output"));
-        } else if part.as_object().is_some_and(|p| p.keys().any(|key| key != "thoughtSignature")) {
+        } else if !self.code.part(part, emit)
+            && part.as_object().is_some_and(|p| p.keys().any(|key| key != "thoughtSignature"))
+        {
             emit.status("info", "content of another type", part.clone());
         }
     }

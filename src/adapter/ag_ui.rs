@@ -17,20 +17,18 @@ pub(super) const SPEC: Spec = Spec {
         properties rawEvent reasoningTokens requestId required responseId responseSchema runId \
         stepName threadId toolCallName totalTokens",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(AgUi::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 const STATES: [&str; 5] = ["STATE_", "STEP_", "REASONING_", "THINKING_", "ACTIVITY_"];
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     match value.text("type") {
-        "RUN_STARTED" if has("runId") || has("threadId") => Match::Sure,
+        "RUN_STARTED" if value.has("runId") || value.has("threadId") => Match::Sure,
         "RUN_ERROR" | "RUN_FINISHED" | "RUN_STARTED" | "MESSAGES_SNAPSHOT" => Match::Maybe,
-        type_ if type_.starts_with("TEXT_MESSAGE_") && has("messageId") => Match::Sure,
-        type_ if type_.starts_with("TOOL_CALL_") && has("toolCallId") => Match::Sure,
+        type_ if type_.starts_with("TEXT_MESSAGE_") && value.has("messageId") => Match::Sure,
+        type_ if type_.starts_with("TOOL_CALL_") && value.has("toolCallId") => Match::Sure,
         type_ if STATES.iter().any(|state| type_.starts_with(state)) => Match::Maybe,
         _ => Match::No,
     }
@@ -38,12 +36,11 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct AgUi {
-    /// Ids of messages that a user said, which are no answer.
+    /// Ids of messages of users, which are no answer.
     users: Vec<String>,
     /// The message and the tool of the last chunk: the next one need not name them.
     message: String,
     tool: String,
-    held: HeldTools,
 }
 
 /// Limit of remembered messages of users.
@@ -54,42 +51,26 @@ impl Runtime for AgUi {
         let type_ = value.opt_text("type").unwrap_or(event);
         let id = value.text("toolCallId");
         match type_ {
-            "RUN_STARTED" => {
-                self.held.start_all(emit);
-                emit.start(SPEC.name, None, value.opt_text("threadId"));
-            }
+            "RUN_STARTED" => emit.start(None, value.opt_text("threadId")),
             "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
                 emit.status("log", "the run had ended already", value);
             }
             "RUN_FINISHED" => self.finish(&value, emit),
-            "RUN_ERROR" => {
-                self.held.start_all(emit);
-                emit.fail(failure_of(&value), &usage_of(&value));
-            }
+            "RUN_ERROR" => emit.fail_with(&value, &usage_of(&value)),
             "TOOL_CALL_START" => self.tool(id, &value, emit),
-            "TOOL_CALL_ARGS" => self.held.add(id, value.text("delta")),
-            "TOOL_CALL_END" => self.held.start(id, emit),
+            "TOOL_CALL_ARGS" => emit.add_arguments(id, value.text("delta")),
+            "TOOL_CALL_END" => emit.start_held(id),
             "TOOL_CALL_CHUNK" => {
                 if !id.is_empty() && id != self.tool {
-                    self.held.start(&self.tool, emit);
+                    emit.start_held(&self.tool);
                     self.tool(id, &value, emit);
                 }
-                self.held.add(&self.tool, value.text("delta"));
+                emit.add_arguments(&self.tool, value.text("delta"));
             }
-            "TOOL_CALL_RESULT" => {
-                self.held.start(id, emit);
-                emit.tool_done(id, "", "unknown", value.get("content"));
-            }
+            "TOOL_CALL_RESULT" => emit.tool_done(id, "", "unknown", value.get("content")),
             "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
             _ => self.text(type_, &value, emit),
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        if emit.turn_open() {
-            self.held.start_all(emit);
-        }
-        TurnVerdict::MissingResult
     }
 }
 
@@ -107,18 +88,18 @@ impl AgUi {
         if user && self.users.len() < MAX_USERS {
             self.users.push(id.clone());
         }
-        let said = str_at(value, "delta", emit);
+        let delta = str_at(value, "delta", emit);
         let block = text(kind, &id);
         match part {
             "START" => {}
             "END" => emit.finish_block(&block, None),
-            "CHUNK" | "CONTENT" if self.users.contains(&id) => emit.user(said),
+            "CHUNK" | "CONTENT" if self.users.contains(&id) => emit.user(delta),
             "CHUNK" | "CONTENT" => {
                 if part == "CHUNK" && id != self.message {
-                    self.held.start_all(emit);
+                    emit.start_all_held();
                     emit.finish_block(&text(kind, &self.message), None);
                 }
-                emit.delta(&block, said);
+                emit.delta(&block, delta);
             }
             _ => return other(type_, value, emit),
         }
@@ -126,12 +107,12 @@ impl AgUi {
     }
 
     fn tool(&mut self, id: &str, value: &Value, emit: &mut Emit<'_>) {
-        self.held.begin(id, (id, value.text("toolCallName")), emit);
+        emit.hold(id, (id, value.text("toolCallName")));
         id.clone_into(&mut self.tool);
     }
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
+        emit.start_all_held();
         let outcome = value.at("outcome");
         let mut stop = outcome.as_str().or(outcome.opt_text("type")).unwrap_or("finished");
         if stop == "interrupt" {
@@ -150,17 +131,16 @@ fn usage_of(value: &Value) -> UsageAndCost {
         model @ Value::Object(_) => std::slice::from_ref(model),
         _ => &[],
     };
-    let sum = |key| models.iter().filter_map(|m| m.u64(key)).reduce(u64::saturating_add);
-    let input_tokens = sum("inputTokens");
-    let usage = Usage {
-        input_tokens,
-        output_tokens: sum("outputTokens"),
-        cache_read_tokens: sum("cachedInputTokens"),
-        cache_write_tokens: None,
-        reasoning_tokens: sum("reasoningTokens"),
-        total_tokens: sum("totalTokens").filter(|_| input_tokens.is_none()),
-    };
-    UsageAndCost { usage: (!models.is_empty()).then_some(usage), ..UsageAndCost::default() }
+    let (input, output) = ("inputTokens", "outputTokens");
+    let each = models.iter().map(|model| Usage {
+        total_tokens: model.u64("totalTokens"),
+        ..tokens(model, [input, output, "cachedInputTokens", "", "reasoningTokens"])
+    });
+    let mut usage = each.reduce(sum);
+    if let Some(usage) = usage.as_mut().filter(|usage| usage.input_tokens.is_some()) {
+        usage.total_tokens = None;
+    }
+    usage.into()
 }
 
 fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {

@@ -11,23 +11,20 @@ pub(super) const SPEC: Spec = Spec {
     about: "Aider, its plain output",
     usage: "aider --yes --no-pretty --message PROMPT",
     commands: &["aider"],
-    // Whatever it is asked, it prints text.
+    // It prints text whatever its arguments.
     flags: &[""],
     keys: "",
-    has_result: false,
-    detect: |_: &Value| Match::No,
-    framing: Framing::Bytes,
     new: |_| {
         Box::new(Aider {
-            text: PlainText::new("aider"),
+            text: PlainText::default(),
             lines: Lines::new(FOOTER),
             spent: UsageAndCost::default(),
         })
     },
-    ..Spec::LINES
+    ..Spec::BYTES
 };
 
-/// The longest line that is looked at for its counts, in bytes.
+/// Longest line that is read for its counts, in bytes.
 const FOOTER: usize = 4096;
 
 struct Aider {
@@ -75,7 +72,7 @@ fn footer(piece: Piece<'_>, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
     emit.note_spent(spent);
 }
 
-/// `597`, `8.6k` or `1.2M`, which is as exact as it is said.
+/// A count such as `597`, `8.6k` or `1.2M`, as exact as it is written.
 fn rounded(number: &str) -> Option<u64> {
     let unit = match number.as_bytes().last() {
         Some(b'k') => 1e3,

@@ -15,20 +15,18 @@ pub(super) const SPEC: Spec = Spec {
         content_block encrypted_content explanation inference_geo stop_details stop_reason \
         stop_sequence url",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Anthropic::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
         "message_start" => value.pointer("/message/role").is_some(),
-        "content_block_start" => has("content_block"),
-        "content_block_delta" => has("delta"),
-        "message" => has("stop_reason") && has("content"),
+        "content_block_start" => value.has("content_block"),
+        "content_block_delta" => value.has("delta"),
+        "message" => value.has("stop_reason") && value.has("content"),
         "message_delta" | "content_block_stop" | "message_stop" | "ping" => return Match::Maybe,
-        "error" => !has("timestamp") && value.at("error").text("type").ends_with("_error"),
+        "error" => !value.has("timestamp") && value.at("error").text("type").ends_with("_error"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -36,12 +34,10 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 pub(super) struct Anthropic {
-    /// The message that is being read, and how many there were.
     id: String,
     count: u64,
     stop: Option<String>,
     usage: Option<Usage>,
-    held: HeldTools,
 }
 
 impl Runtime for Anthropic {
@@ -53,15 +49,15 @@ impl Runtime for Anthropic {
                 self.begin(message, emit);
                 // A message after a tool that the server ran begins with content and a stop reason.
                 self.content(message, "start ", emit);
-                let stop = message.opt_text("stop_reason").map(str::to_owned);
+                let stop = message.owned("stop_reason");
                 self.stop = stop.or(self.stop.take());
             }
             "content_block_start" => self.block(&key, value.at("content_block"), emit),
             "content_block_delta" => self.delta(&key, value.at("delta"), emit),
-            "content_block_stop" => self.held.finish_block(&key, emit),
+            "content_block_stop" => emit.end_block(&key),
             "message_delta" => {
                 let delta = value.at("delta");
-                let stop = delta.opt_text("stop_reason").map(str::to_owned);
+                let stop = delta.owned("stop_reason");
                 self.stop = stop.or(self.stop.take());
                 if let Some(details) = delta.get("stop_details").filter(|d| d.is_object()) {
                     emit.status("info", details.text("explanation"), details.clone());
@@ -80,7 +76,7 @@ impl Runtime for Anthropic {
             }
             "ping" => {}
             type_ if type_ == "error" || value.get("error").is_some() => {
-                self.held.fail(&value, &self.usage_of(), emit);
+                emit.fail_open(&value, &self.usage_of());
                 self.stop = None;
             }
             type_ => emit.other(type_, &value),
@@ -91,7 +87,7 @@ impl Runtime for Anthropic {
         if let Some(stop) = self.stop.take().filter(|_| emit.turn_open() && tail == Tail::Clean) {
             self.complete(&stop, emit);
         }
-        self.held.end(emit)
+        TurnVerdict::MissingResult
     }
 }
 
@@ -103,26 +99,29 @@ impl Anthropic {
             if id == self.id {
                 return;
             }
-            self.held.start_all(emit);
-            // The texts that the message before this one left open.
+            emit.start_all_held();
+            // Texts that the message before this one left open.
             for index in 0..16 {
-                self.held.finish_block(&format!("{}/{index}", self.count), emit);
+                emit.end_block(&format!("{}/{index}", self.count));
             }
         } else {
             (self.stop, self.usage) = (None, None);
-            emit.begin(SPEC.name, message.filled("model"), None);
+            emit.start_turn(&TurnStarted {
+                runtime: SPEC.name.into(),
+                model: message.filled("model").map(Into::into),
+                ..TurnStarted::default()
+            });
         }
         self.count += 1;
         id.clone_into(&mut self.id);
         self.count_usage(message, emit);
     }
 
-    /// The whole blocks of a message.
     fn content(&mut self, message: &Value, prefix: &str, emit: &mut Emit<'_>) {
         for (index, block) in message.items("content").enumerate() {
             let key = format!("{}/{prefix}{index}", self.count);
             self.block(&key, block, emit);
-            self.held.finish_block(&key, emit);
+            emit.end_block(&key);
         }
     }
 
@@ -137,7 +136,7 @@ impl Anthropic {
                 let input = block.get("input");
                 let input = input.filter(|i| i.as_object().is_some_and(|i| !i.is_empty()));
                 let tool = (block.text("id"), block.text("name"));
-                self.held.piece(key, tool, &input.map(raw).unwrap_or_default(), emit);
+                emit.hold_piece(key, tool, &input.map(raw).unwrap_or_default());
             }
             type_ if type_.ends_with("tool_result") => {
                 let content = block.at("content");
@@ -149,7 +148,7 @@ impl Anthropic {
                     ..ToolEnd::default()
                 });
             }
-            type_ => emit.status("info", &format!("content of type {type_:?}"), block.clone()),
+            type_ => emit.other_content(type_, block),
         }
     }
 
@@ -157,7 +156,7 @@ impl Anthropic {
         match delta.text("type") {
             "text_delta" => emit.text_field((TextKind::Answer, key), delta, "text"),
             "thinking_delta" => emit.text_field((TextKind::Reasoning, key), delta, "thinking"),
-            "input_json_delta" => self.held.add(key, delta.text("partial_json")),
+            "input_json_delta" => emit.add_arguments(key, delta.text("partial_json")),
             "signature_delta" => {}
             "compaction_delta" => {
                 let data = serde_json::json!({"content": delta.get("content")});
@@ -167,24 +166,20 @@ impl Anthropic {
         }
     }
 
-    /// Counts of a message go up to the last ones; what a line leaves out stays.
+    /// Takes the counts of a message so far; a count that a line leaves out stays.
     fn count_usage(&mut self, message: &Value, emit: &mut Emit<'_>) {
         let Some(usage) = message.get("usage") else { return };
-        let now = self.usage.get_or_insert_default();
-        now.input_tokens = usage.u64("input_tokens").or(now.input_tokens);
-        now.output_tokens = usage.u64("output_tokens").or(now.output_tokens);
-        now.cache_read_tokens = usage.u64("cache_read_input_tokens").or(now.cache_read_tokens);
-        let written = usage.u64("cache_creation_input_tokens");
-        now.cache_write_tokens = written.or(now.cache_write_tokens);
+        let (read, written) = ("cache_read_input_tokens", "cache_creation_input_tokens");
+        let new = tokens(usage, ["input_tokens", "output_tokens", read, written, ""]);
+        self.usage = Some(new.merge(self.usage.unwrap_or_default(), Option::or));
         emit.note_spent(&self.usage_of());
     }
 
     fn usage_of(&self) -> UsageAndCost {
-        UsageAndCost { usage: self.usage.map(with_cache), ..UsageAndCost::default() }
+        self.usage.map(with_cache).into()
     }
 
     fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
         emit.complete(stop, None, &self.usage_of());
         self.usage = None;
     }

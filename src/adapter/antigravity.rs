@@ -21,8 +21,6 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "response", kind: TextKind::Answer, parent: None };
-
 /// The events of its stream, each with a body of the same name.
 const EVENTS: [&str; 3] = ["init", "step_update", "result"];
 
@@ -35,8 +33,8 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Antigravity {
-    said: StreamedText,
-    /// The last text of the stream with its step, so that the result does not repeat it.
+    streamed: StreamedText,
+    /// Last text of the stream with its step, so that the result does not repeat it.
     step: Option<(u64, String)>,
     session: Option<String>,
 }
@@ -51,7 +49,7 @@ impl Runtime for Antigravity {
         let result = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
         let piece = ["text", "delta", "data"].iter().find_map(|key| value.opt_text(key));
         match (type_, piece) {
-            ("text_delta", Some(delta)) => self.said.delta(&ANSWER, delta, emit),
+            ("text_delta", Some(delta)) => self.streamed.delta(&ANSWER, delta, emit),
             ("" | "result", _) if result.opt_text("status").is_some() => {
                 if emit.over() && type_ == "result" {
                     return emit.late(&value);
@@ -82,15 +80,15 @@ impl Antigravity {
             (step.u64("step_index").unwrap_or(0), step.text("state") == "ACTIVE");
         let (kind, key) = (step.text("step_type"), number.to_string());
         let delta = step.opt_text("text_delta");
-        let said = matches!(kind, "agent_response" | "thinking" | "agent_thought");
-        if matches!(kind, "tool" | "user_input") || (said && delta.is_some()) {
-            emit.begin(SPEC.name, None, self.session.as_deref());
+        let is_text = matches!(kind, "agent_response" | "thinking" | "agent_thought");
+        if matches!(kind, "tool" | "user_input") || (is_text && delta.is_some()) {
+            emit.begin(None, self.session.as_deref());
         }
         match (kind, delta) {
             ("agent_response", Some(delta)) => {
                 let same = self.step.take().filter(|(last, _)| *last == number);
-                let (_, said) = self.step.insert(same.unwrap_or((number, String::new())));
-                crate::codec::append(said, delta);
+                let (_, text_so_far) = self.step.insert(same.unwrap_or((number, String::new())));
+                crate::codec::append(text_so_far, delta);
                 emit.delta(&text(TextKind::Answer, &key), delta);
                 if !active {
                     emit.finish_block(&text(TextKind::Answer, &key), None);
@@ -106,18 +104,18 @@ impl Antigravity {
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        emit.begin(SPEC.name, None, value.opt_text("conversation_id"));
+        emit.begin(None, value.opt_text("conversation_id"));
         let denied = value.items("denied_actions").as_slice();
         if !denied.is_empty() {
             let message = format!("denied tool calls: {}", denied.len());
             emit.status("permission", &message, serde_json::json!({"denied_actions": denied}));
         }
-        let said = std::mem::take(&mut self.said);
+        let streamed = std::mem::take(&mut self.streamed);
         let response = str_at(value, "response", emit);
         // The response of a stream is its last text.
-        let repeated = self.step.take().is_some_and(|(_, said)| said == response);
+        let repeated = self.step.take().is_some_and(|(_, text)| text == response);
         if !response.is_empty() && !repeated {
-            said.confirm(&ANSWER, response, emit);
+            streamed.confirm(&ANSWER, response, emit);
         }
         let (usage, duration_ms) = (usage(value.at("usage")), duration_ms(value));
         let spent = UsageAndCost { usage, duration_ms, ..UsageAndCost::default() };
@@ -145,5 +143,5 @@ fn tool(id: &str, step: &Value, emit: &mut Emit<'_>) {
 
 /// `duration_seconds` in milliseconds; Rust's casts saturate, so no number is too large.
 fn duration_ms(value: &Value) -> Option<u64> {
-    Some((value.at("duration_seconds").as_f64()? * 1000.0).round() as u64)
+    Some((value.f64("duration_seconds")? * 1000.0).round() as u64)
 }

@@ -33,7 +33,7 @@ impl Runtime for Auggie {
         if value.text("type") != "result" || emit.over() {
             return emit.other(value.text("type"), &value);
         }
-        emit.open_turn(SPEC.name, &value);
+        emit.open_turn(&value);
         for key in ["billing", "retry_stats"] {
             if let Some(data) = value.non_null(key) {
                 emit.status("usage", key, serde_json::json!({key: data}));

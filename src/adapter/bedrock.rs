@@ -23,23 +23,23 @@ pub(super) const SPEC: Spec = Spec {
         cache_creation_input_tokens cache_read_input_tokens caller content_block stop_details \
         stop_reason stop_sequence url",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Bedrock::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
     let Some((key, inner)) = value.as_object().and_then(|fields| fields.iter().next()) else {
         return Match::No;
     };
-    let has = |key: &str| inner.get(key).is_some();
     let sure = match key.as_str() {
-        "messageStart" => has("role"),
-        "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" => has("contentBlockIndex"),
-        "messageStop" => has("stopReason"),
+        "messageStart" => inner.has("role"),
+        "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" => {
+            inner.has("contentBlockIndex")
+        }
+        "messageStop" => inner.has("stopReason"),
         "metadata" => inner.pointer("/usage/inputTokens").is_some(),
-        "chunk" => has("bytes"),
-        _ if key.ends_with("Exception") => has("message"),
+        "chunk" => inner.has("bytes"),
+        _ if key.ends_with("Exception") => inner.has("message"),
         _ => value.pointer("/output/message/content").and(value.get("stopReason")).is_some(),
     };
     if sure { Match::Sure } else { Match::No }
@@ -49,8 +49,7 @@ fn detect(value: &Value) -> Match {
 struct Bedrock {
     stop: Option<String>,
     spent: UsageAndCost,
-    held: HeldTools,
-    /// The result of a tool of the server that is being read: its block, its id, its outcome, its content.
+    /// Result of a server's tool that is being read: block, id, outcome, content.
     result: Option<(String, String, &'static str, Vec<Value>)>,
     /// The adapter of the events inside `chunk`.
     inner: Anthropic,
@@ -70,7 +69,6 @@ impl Runtime for Bedrock {
         if emit.turn_open() && tail == Tail::Clean && self.stop.is_some() {
             self.complete(emit);
         }
-        self.held.end(emit);
         self.inner.on_end(tail, emit)
     }
 }
@@ -84,7 +82,7 @@ impl Bedrock {
             "contentBlockDelta" => self.block(&key, value.at("delta"), emit),
             "contentBlockStop" => self.stop_block(&key, emit),
             "messageStop" => {
-                self.stop = value.opt_text("stopReason").map(str::to_owned);
+                self.stop = value.owned("stopReason");
                 if let Some(more) = value.non_null("additionalModelResponseFields") {
                     emit.status("info", "more of the model", more.clone());
                 }
@@ -97,8 +95,9 @@ impl Bedrock {
             "p" => {}
             _ if name.ends_with("Exception") || name.ends_with("Error") || name == "message" => {
                 let words = value.opt_text("message").or(value.as_str()).unwrap_or_default();
-                if !emit.error_after_turn(value) {
-                    self.held.start_all(emit);
+                if emit.over() {
+                    emit.status("error", "an error after the turn", value.clone());
+                } else {
                     emit.fail(failure(words, name, None), &self.spent);
                 }
                 (self.stop, self.spent) = (None, UsageAndCost::default());
@@ -116,7 +115,7 @@ impl Bedrock {
         }
         if !emit.turn_open() {
             (self.stop, self.spent) = (None, UsageAndCost::default());
-            emit.begin(SPEC.name, None, None);
+            emit.begin(None, None);
         }
     }
 
@@ -130,10 +129,10 @@ impl Bedrock {
                     emit.text_field((TextKind::Reasoning, key), inner, "text");
                 }
                 ("toolUse", _) => {
-                    self.held.begin(key, (value.text("toolUseId"), value.text("name")), emit);
+                    emit.hold(key, (value.text("toolUseId"), value.text("name")));
                     match value.get("input") {
-                        Some(Value::String(piece)) => self.held.add(key, piece),
-                        Some(input) => self.held.add(key, &raw(input)),
+                        Some(Value::String(piece)) => emit.add_arguments(key, piece),
+                        Some(input) => emit.add_arguments(key, &raw(input)),
                         None => {}
                     }
                 }
@@ -154,14 +153,14 @@ impl Bedrock {
     }
 
     fn stop_block(&mut self, key: &str, emit: &mut Emit<'_>) {
-        self.held.finish_block(key, emit);
+        emit.end_block(key);
         if let Some((_, id, outcome, content)) = self.result.take_if(|result| result.0 == key) {
             emit.tool_done(&id, "", outcome, Some(&content.into()));
         }
     }
 
     fn complete(&mut self, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
+        emit.start_all_held();
         let stop = self.stop.take().unwrap_or_default();
         emit.complete(&stop, None, &std::mem::take(&mut self.spent));
     }
@@ -175,7 +174,7 @@ impl Bedrock {
             self.stop_block(&index.to_string(), emit);
         }
         self.spent.usage = value.get("usage").map(usage);
-        self.stop = value.opt_text("stopReason").map(str::to_owned);
+        self.stop = value.owned("stopReason");
         self.complete(emit);
     }
 
@@ -197,13 +196,8 @@ impl Bedrock {
     }
 }
 
-/// Tokens in Bedrock's words; what the cache gave and took is apart from the input.
+/// Tokens; those of the cache are counted beside the input.
 fn usage(usage: &Value) -> Usage {
-    with_cache(Usage {
-        input_tokens: usage.u64("inputTokens"),
-        output_tokens: usage.u64("outputTokens"),
-        cache_read_tokens: usage.u64("cacheReadInputTokens"),
-        cache_write_tokens: usage.u64("cacheWriteInputTokens"),
-        ..Usage::default()
-    })
+    let (read, written) = ("cacheReadInputTokens", "cacheWriteInputTokens");
+    with_cache(tokens(usage, ["inputTokens", "outputTokens", read, written, ""]))
 }

@@ -68,8 +68,6 @@ pub(super) struct Claude {
     dialect: &'static Dialect,
     /// True if it reads messages on its stdin.
     takes_orders: bool,
-    /// The last message of type `error`, where that can end a turn.
-    error: Option<Value>,
     partial: Partial,
     notices: Notices,
     results: Results,
@@ -84,16 +82,16 @@ impl Runtime for Claude {
             self.notice(text, &Fields(Vec::new()), emit);
             return Ok(());
         }
-        let message = Message::read(text, emit.fields.as_ref().map(|(keys, _)| *keys))?;
+        let message = Message::read(text, Some(&emit.input.keys))?;
         let fields = &message.fields;
         let known = match &*message.type_ {
             "assistant" | "user" | "stream_event" => {
-                let said = self.said(text, &message, emit);
-                if !said && codec::replace_lone_surrogates(text).is_some() {
+                let known = self.parts(text, &message, emit);
+                if !known && codec::replace_lone_surrogates(text).is_some() {
                     // Half a character may be all that makes it look odd.
                     serde_json::from_str::<Value>(text)?;
                 }
-                said
+                known
             }
             "system" if fields.text("subtype").as_deref() == Some("init") => {
                 notices::init(self.dialect, fields, emit);
@@ -103,11 +101,10 @@ impl Runtime for Claude {
                 if codec::replace_lone_surrogates(text).is_some() {
                     serde_json::from_str::<Value>(text)?;
                 }
-                self.partial.release(emit);
+                emit.start_all_held();
                 self.results.result(self.dialect, text, fields, emit);
                 self.partial = Partial::default();
                 self.tally = Tally::default();
-                self.error = None;
                 true
             }
             _ => false,
@@ -120,19 +117,7 @@ impl Runtime for Claude {
         Ok(())
     }
 
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.partial.release(emit);
-        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
-            let inner = error.get("error").unwrap_or(&error);
-            let said = inner.as_str().or_else(|| inner.opt_text("message"));
-            let said = said.or_else(|| error.opt_text("message"));
-            let message = said.unwrap_or("the runtime reported an error");
-            emit.fail(failure(message, &error.to_string(), None), &UsageAndCost::default());
-        }
-        TurnVerdict::MissingResult
-    }
-
-    /// Source: the Agent SDKs, which speak to the same program.
+    /// Source: the Agent SDKs, which run the same program.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         let message = match order {
             Order::Interrupt => serde_json::json!({"type": "control_request",
@@ -150,7 +135,6 @@ impl Claude {
         Self {
             dialect,
             takes_orders: false,
-            error: None,
             partial: Partial::default(),
             notices: Notices::default(),
             results: Results::new(argv),
@@ -159,7 +143,7 @@ impl Claude {
     }
 
     /// Texts and tools, whole or in pieces; `false` if the line has none that are known.
-    fn said(&mut self, line: &str, message: &Message<'_>, emit: &mut Emit<'_>) -> bool {
+    fn parts(&mut self, line: &str, message: &Message<'_>, emit: &mut Emit<'_>) -> bool {
         let parent = message.parent.as_deref();
         match (&*message.type_, &message.body, &message.event) {
             ("assistant", Some(body @ Body { content: Content::Blocks(blocks), .. }), _) => {
@@ -170,8 +154,8 @@ impl Claude {
                     self.block(line, block, message, emit);
                 }
             }
-            ("user", Some(Body { content: Content::Text(said), .. }), _) => {
-                self.prompt(said, parent, emit);
+            ("user", Some(Body { content: Content::Text(prompt), .. }), _) => {
+                self.prompt(prompt, parent, emit);
             }
             ("stream_event", _, Some(event)) => return self.stream_event(parent, event, emit),
             _ => return false,
@@ -191,7 +175,12 @@ impl Claude {
             self.results.resets_at = limit.count("resetsAt");
         }
         if self.dialect.errors_end && fields.text("type").as_deref() == Some("error") {
-            self.error = Some(value_of(line, emit));
+            let error = value_of(line, emit);
+            let inner = error.get("error").unwrap_or(&error);
+            let message = inner.as_str().or_else(|| inner.opt_text("message"));
+            let message = message.or_else(|| error.opt_text("message"));
+            let message = message.unwrap_or("the runtime reported an error");
+            emit.set_error(Some(failure(message, &error.to_string(), None)));
         }
         self.notices.emit_text(line, fields, emit);
     }
@@ -211,7 +200,7 @@ impl Claude {
                     ("thinking_delta", _, Some(text), _) => {
                         partial.delta(place, Reasoning, text, emit);
                     }
-                    ("input_json_delta", .., Some(json)) => partial.input(place, json),
+                    ("input_json_delta", .., Some(json)) => partial.input(place, json, emit),
                     ("signature_delta", ..) => {}
                     _ => return false,
                 }
@@ -230,7 +219,7 @@ impl Claude {
                 let id = event.message.as_ref().and_then(|message| message.id.as_deref());
                 partial.message(parent, id.unwrap_or_default());
             }
-            // The frame of a message: its end says nothing.
+            // The frame of a message: its end has nothing.
             ("message_stop" | "ping", _) => {}
             _ => return false,
         }

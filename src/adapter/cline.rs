@@ -38,8 +38,6 @@ struct Cline {
     model: Option<String>,
     answer: StreamedText,
     thought: StreamedText,
-    /// The last error from which the agent did not recover.
-    error: Option<Value>,
     spent: UsageAndCost,
 }
 
@@ -47,7 +45,7 @@ impl Runtime for Cline {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         match value.text("type") {
             "run_start" => {
-                self.model = value.opt_text("modelId").map(str::to_owned);
+                self.model = value.owned("modelId");
                 emit.status("session", value.text("modelId"), value.clone());
             }
             "agent_event" => self.event(value.at("event"), emit),
@@ -59,17 +57,10 @@ impl Runtime for Cline {
                 let kind = if type_ == "error" { "error" } else { "info" };
                 emit.status(kind, &message, value.clone());
                 if kind == "error" {
-                    self.error = Some(value);
+                    emit.set_error(Some(emit.failure(&value)));
                 }
             }
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
-            emit.fail_with(&error, &self.spent);
-        }
-        TurnVerdict::MissingResult
     }
 }
 
@@ -81,21 +72,19 @@ impl Cline {
                 emit.status("progress", "a sub-agent", event.clone());
             }
             (type_ @ ("content_start" | "content_end"), content @ ("text" | "reasoning")) => {
-                emit.begin(SPEC.name, self.model.as_deref(), None);
-                let (kind, said) = match content {
+                emit.begin(self.model.as_deref(), None);
+                let (kind, streamed) = match content {
                     "text" => (TextKind::Answer, &mut self.answer),
                     _ => (TextKind::Reasoning, &mut self.thought),
                 };
-                let (block, words) = (text(kind, content), event.text(content));
+                let (block, part) = (text(kind, content), event.text(content));
                 match type_ {
-                    "content_start" => said.delta(&block, words, emit),
-                    _ => std::mem::take(said).confirm(&block, words, emit),
+                    "content_start" => streamed.delta(&block, part, emit),
+                    _ => std::mem::take(streamed).confirm(&block, part, emit),
                 }
             }
             ("content_start", "tool") => {
-                emit.begin(SPEC.name, self.model.as_deref(), None);
-                self.answer.close();
-                self.thought.close();
+                emit.begin(self.model.as_deref(), None);
                 emit.tool(id, name, event.get("input"));
             }
             ("content_end", "tool") => {
@@ -116,16 +105,16 @@ impl Cline {
                 let data = serde_json::json!({"id": id, "update": event.get("update")});
                 emit.status("progress", name, data);
             }
-            ("iteration_start", _) => emit.begin(SPEC.name, self.model.as_deref(), None),
+            ("iteration_start", _) => emit.begin(self.model.as_deref(), None),
             ("iteration_end" | "done", _) => {}
             ("usage", _) => {
-                spend(&mut self.spent, usage(event), event.at("cost").as_f64());
+                spend(&mut self.spent, usage(event), event.f64("cost"));
                 emit.note_spent(&self.spent);
             }
             ("error", _) => {
                 let error = event.get("error");
                 if !event.is("recoverable") {
-                    self.error = error.cloned();
+                    emit.set_error(error.map(|error| emit.failure(error)));
                 }
                 let message = error.map(sentence).unwrap_or_default();
                 emit.status("error", &one_line(&message), event.clone());
@@ -139,21 +128,20 @@ impl Cline {
     }
 
     fn result(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        emit.begin(SPEC.name, self.model.as_deref(), None);
+        emit.begin(self.model.as_deref(), None);
         let used = value.at("usage");
         let known = std::mem::take(&mut self.spent);
         let spent = UsageAndCost {
             usage: usage(used).or(known.usage),
-            cost_usd: used.at("totalCost").as_f64().or(known.cost_usd),
+            cost_usd: used.f64("totalCost").or(known.cost_usd),
             duration_ms: value.u64("durationMs"),
             ..UsageAndCost::default()
         };
-        let error = self.error.take();
+        let error = emit.take_error();
         match value.filled("finishReason").unwrap_or("completed") {
             "aborted" => emit.cancelled("aborted", Some("aborted"), &spent),
             reason @ ("error" | "max_iterations" | "mistake_limit") => {
-                let message = error.as_ref().map(sentence);
-                let message = message.as_deref().unwrap_or(value.text("text"));
+                let message = error.as_ref().map_or(value.text("text"), |error| &error.message);
                 emit.fail(failure(message, reason, None), &spent);
             }
             stop => emit.complete(stop, value.opt_text("text"), &spent),

@@ -1,4 +1,4 @@
-//! Codex CLI: `codex app-server`, and `codex exec --json` in its three generations, told apart by their messages alone.
+//! Codex CLI: `codex app-server`, and `codex exec --json` in its three generations, recognised by their messages alone.
 //!
 //! Source: recordings of 0.46 to 0.142 and of two generations before, and `exec_events.rs`. The first generation wraps
 //! everything in `{id, msg}`, the second calls an item's type `item_type` and has no terminal event, the third is today's.
@@ -24,10 +24,10 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["codex"],
     flags: &["--json", "--experimental-json", "app-server"],
     keys: "Err action agents_states aggregated_output approval cached_input_tokens changes command \
-        completed count diff duration exit_code foo invocation item item_type items \
+        completed count diff duration exit_code invocation item item_type items \
         last_agent_message matches msg nanos phase queries query reasoning_output_tokens \
         receiver_thread_ids sandbox secs sender_thread_id server shape stderr stdout \
-        structured_content thread_id tool workdir worker-thread \
+        structured_content thread_id tool workdir \
         aggregatedOutput exitCode itemId jsonrpc last method params threadId tokenUsage total \
         turnId turn willRetry inputTokens outputTokens cachedInputTokens cacheWriteInputTokens \
         reasoningOutputTokens totalTokens durationMs summaryIndex contentIndex codexErrorInfo",
@@ -60,19 +60,17 @@ fn detect(value: &Value) -> Match {
 }
 
 struct Codex {
-    /// True if the messages are the second generation's, as far as that shows: for it the end of the output is another end.
+    /// True if the messages are the second generation's, once that is known: it has no terminal event.
     second: Option<bool>,
     thread: Option<String>,
-    /// Items of this turn that were started and have not been completed.
+    /// Items of this turn that were started and not completed.
     open: Vec<String>,
     usage: Counter,
     first: First,
     server: Server,
-    /// The second generation's last word, if it was an error.
-    error: Option<Value>,
 }
 
-/// The tokens of the thread, which its messages count from its beginning.
+/// Tokens of the thread, which are counted from its beginning.
 #[derive(Debug, Default)]
 struct Counter {
     /// The sum at the end of the last turn; `None` where the thread began in another process.
@@ -98,36 +96,29 @@ fn minus(total: Usage, before: Usage) -> Usage {
     let mut both = fields(total).into_iter().zip(fields(before));
     let back = both.any(|(now, then)| now < then && now.is_some());
     let before = if back { Usage::default() } else { before };
-    let less = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then.unwrap_or(0)));
-    Usage {
-        input_tokens: less(total.input_tokens, before.input_tokens),
-        output_tokens: less(total.output_tokens, before.output_tokens),
-        cache_read_tokens: less(total.cache_read_tokens, before.cache_read_tokens),
-        cache_write_tokens: less(total.cache_write_tokens, before.cache_write_tokens),
-        reasoning_tokens: less(total.reasoning_tokens, before.reasoning_tokens),
-        total_tokens: less(total.total_tokens, before.total_tokens),
-    }
+    total.merge(before, |now, then| Some(now?.saturating_sub(then.unwrap_or(0))))
 }
 
-/// Tokens in the words of exec and of the app-server.
+/// Tokens, under the keys of exec or of the app-server.
 fn usage(value: &Value) -> Option<Usage> {
-    value.is_object().then(|| Usage {
-        input_tokens: count(value, &["input_tokens", "inputTokens"]),
-        output_tokens: count(value, &["output_tokens", "outputTokens"]),
-        cache_read_tokens: count(value, &["cached_input_tokens", "cachedInputTokens"]),
-        cache_write_tokens: count(value, &["cache_write_input_tokens", "cacheWriteInputTokens"]),
-        reasoning_tokens: count(value, &["reasoning_output_tokens", "reasoningOutputTokens"]),
-        total_tokens: count(value, &["total_tokens", "totalTokens"]),
-    })
+    let exec = ["input_tokens", "output_tokens", "cached_input_tokens"];
+    let server = ["inputTokens", "outputTokens", "cachedInputTokens"];
+    let read = |[input, output, cached]: [_; 3], written, reasoning, total| Usage {
+        total_tokens: value.u64(total),
+        ..tokens(value, [input, output, cached, written, reasoning])
+    };
+    let exec = read(exec, "cache_write_input_tokens", "reasoning_output_tokens", "total_tokens");
+    let server = read(server, "cacheWriteInputTokens", "reasoningOutputTokens", "totalTokens");
+    value.is_object().then(|| exec.merge(server, Option::or))
 }
 
-/// The outcome of a tool with this status; `failed` if anything else says that it is no success.
-fn outcome(status: Option<&str>, failed: bool) -> &'static str {
+/// Outcome of a tool with this status; `done` is that of a completed one.
+fn outcome(status: Option<&str>, done: &'static str) -> &'static str {
     match status.unwrap_or("completed") {
         "declined" => "denied",
         "cancelled" | "canceled" | "interrupted" => "cancelled",
-        "completed" if !failed => "ok",
-        "completed" | "failed" => "error",
+        "completed" => done,
+        "failed" => "error",
         _ => "unknown",
     }
 }
@@ -138,8 +129,8 @@ impl Runtime for Codex {
         if let Some((fields, item)) = item
             && self.item(&fields.text("type").unwrap_or_default(), &item, emit)
         {
-            let keys = emit.fields.as_ref().map(|(keys, _)| *keys);
-            if keys.is_some_and(|keys| keys.odd_among(&fields) || keys.odd_among(&item)) {
+            let keys = &emit.input.keys;
+            if keys.odd_among(&fields) || keys.odd_among(&item) {
                 emit.keep_unknown(text);
             }
             return Ok(());
@@ -150,14 +141,11 @@ impl Runtime for Codex {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.server.end(emit);
         if self.second != Some(true) {
             return TurnVerdict::MissingResult;
         }
-        // It exits with 0 even where it could not log in: its own last word decides.
-        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
-            emit.fail(failure_of(&error), &UsageAndCost::default());
-        }
+        // It exits with 0 even where it could not log in: an error that comes last decides.
+        emit.fail_last();
         if self.open.is_empty() { TurnVerdict::ByExit } else { TurnVerdict::Truncated }
     }
 }
@@ -172,14 +160,12 @@ impl Codex {
             usage: Counter { before: (!resumed).then(Usage::default) },
             first: First::default(),
             server: Server::default(),
-            error: None,
         }
     }
 
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
         self.open.clear();
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             session: self.thread.as_deref().map(Into::into),
             ..TurnStarted::default()
         });
@@ -187,25 +173,25 @@ impl Codex {
 
     /// An item; `false` if it is of an unknown kind.
     fn item(&mut self, type_: &str, item: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
-        self.error = None;
+        emit.set_error(None);
         let second_type = item.text("item_type");
         if second_type.is_some() {
             self.second = Some(true);
         }
         self.second.get_or_insert(false);
         let kind = item.text("type").or(second_type).unwrap_or_default();
-        // The second generation does not say when a turn begins.
+        // In the second generation no message begins a turn.
         if self.second == Some(true) && kind != "error" && !emit.turn_open() {
             self.start_turn(emit);
         }
         let id = item.text("id").unwrap_or_default();
         let completed = type_ == "item.completed";
         match (&*kind, item.text("text")) {
-            ("agent_message" | "assistant_message", Some(said)) if completed => {
-                emit.finish_block(&text(TextKind::Answer, &id), Some(&said));
+            ("agent_message" | "assistant_message", Some(whole)) if completed => {
+                emit.finish_block(&text(TextKind::Answer, &id), Some(&whole));
             }
-            ("reasoning", Some(said)) if completed => {
-                emit.finish_block(&text(TextKind::Reasoning, &id), Some(&said));
+            ("reasoning", Some(whole)) if completed => {
+                emit.finish_block(&text(TextKind::Reasoning, &id), Some(&whole));
             }
             (kind, _) if items::TOOLS.contains(&kind) => {
                 if !completed || !emit.over() {
@@ -254,7 +240,8 @@ impl Codex {
                 self.open.clear();
             }
             "error" => {
-                self.error = Some(value.clone()).filter(|_| self.second == Some(true));
+                let last = (self.second == Some(true)).then(|| emit.failure(&value));
+                emit.set_error(last);
                 emit.status("error", &sentence(&value), items::strip(value));
             }
             _ => items::other(&type_, &value, emit),

@@ -1,7 +1,7 @@
 //! Cohere's `/v2/chat`, streamed or whole, as `curl -N` prints it.
 //!
-//! Source: Cohere's API reference and the types of its Python client 7.3. `message-end` ends a turn; its finish reason says
-//! how. The tool plan is, by the types' own words, the model's chain of thought. Tools run on the client's side.
+//! Source: Cohere's API reference and the types of its Python client 7.3. `message-end` ends a turn; its finish reason
+//! decides. The tool plan is the model's chain of thought, as the types call it. Tools run on the client's side.
 
 use super::prelude::*;
 
@@ -13,9 +13,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "curl -N https://api.cohere.com/v2/chat -d '{\"stream\":true,...}'",
     keys: "cached_tokens citations finish_reason function tokens tool_calls tool_plan",
     detect,
-    framing: Framing::Frames,
-    new: |_| Box::new(Cohere::default()),
-    ..Spec::LINES
+    new: |_| Box::new(Cohere),
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
@@ -32,10 +31,7 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-#[derive(Default)]
-struct Cohere {
-    held: HeldTools,
-}
+struct Cohere;
 
 impl Runtime for Cohere {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
@@ -44,44 +40,40 @@ impl Runtime for Cohere {
         let message = delta.at("message");
         match value.opt_text("type").unwrap_or(event) {
             "message-start" => {
-                emit.begin(SPEC.name, None, None);
+                emit.begin(None, None);
                 self.message(message, emit);
             }
             "content-start" | "content-delta" => {
-                finish("plan", emit);
+                emit.finish_texts("plan");
                 content(&key, message.at("content"), emit);
             }
-            "content-end" => finish(&key, emit),
+            "content-end" => emit.finish_texts(&key),
             "tool-plan-delta" => {
                 emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan");
             }
             "tool-call-start" => {
-                finish("plan", emit);
+                emit.finish_texts("plan");
                 self.call(&key, message.at("tool_calls"), emit);
             }
             "tool-call-delta" => {
                 let function = message.at("tool_calls").at("function");
-                self.held.add(&key, function.text("arguments"));
+                emit.add_arguments(&key, function.text("arguments"));
             }
-            "tool-call-end" => self.held.start(&key, emit),
+            "tool-call-end" => emit.start_held(&key),
             "citation-start" => emit.status("info", "citation", message.at("citations").clone()),
             "citation-end" => {}
             "message-end" if emit.over() => emit.late(&value),
             "message-end" => self.end(delta, emit),
             "" if value.at("message").is_object() => {
-                emit.begin(SPEC.name, None, None);
+                emit.begin(None, None);
                 self.message(value.at("message"), emit);
                 self.end(&value, emit);
             }
             "" if value.opt_text("message").is_some() || value.get("error").is_some() => {
-                self.held.fail(&value, &UsageAndCost::default(), emit);
+                emit.fail_open(&value, &UsageAndCost::default());
             }
             type_ => emit.other(type_, &value),
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.held.end(emit)
     }
 }
 
@@ -93,24 +85,17 @@ fn content(key: &str, content: &Value, emit: &mut Emit<'_>) {
     emit.text_field((TextKind::Answer, key), content, "text");
 }
 
-fn finish(key: &str, emit: &mut Emit<'_>) {
-    for kind in [TextKind::Reasoning, TextKind::Answer] {
-        emit.finish_block(&text(kind, key), None);
-    }
-}
-
 impl Cohere {
-    /// What a message holds, whole.
     fn message(&mut self, message: &Value, emit: &mut Emit<'_>) {
         emit.text_field((TextKind::Reasoning, "plan"), message, "tool_plan");
-        finish("plan", emit);
+        emit.finish_texts("plan");
         for (index, part) in message.items("content").enumerate() {
             content(&index.to_string(), part, emit);
-            finish(&index.to_string(), emit);
+            emit.finish_texts(&index.to_string());
         }
         for (index, call) in message.items("tool_calls").enumerate() {
             self.call(&index.to_string(), call, emit);
-            self.held.start(&index.to_string(), emit);
+            emit.start_held(&index.to_string());
         }
         for citation in message.items("citations") {
             emit.status("info", "citation", citation.clone());
@@ -120,18 +105,15 @@ impl Cohere {
     fn call(&mut self, key: &str, call: &Value, emit: &mut Emit<'_>) {
         let function = call.at("function");
         let tool = (call.text("id"), function.text("name"));
-        self.held.piece(key, tool, function.text("arguments"), emit);
+        emit.hold_piece(key, tool, function.text("arguments"));
     }
 
     fn end(&mut self, end: &Value, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
-        let usage = end.get("usage").filter(|usage| usage.is_object()).map(|usage| Usage {
-            input_tokens: usage.at("tokens").u64("input_tokens"),
-            output_tokens: usage.at("tokens").u64("output_tokens"),
-            cache_read_tokens: usage.u64("cached_tokens"),
-            ..Usage::default()
-        });
-        let spent = UsageAndCost { usage, ..UsageAndCost::default() };
+        emit.start_all_held();
+        let usage = end.get("usage").filter(|usage| usage.is_object());
+        let paths = ["tokens/input_tokens", "tokens/output_tokens", "cached_tokens", "", ""];
+        let usage = usage.map(|usage| tokens(usage, paths));
+        let spent = UsageAndCost::from(usage);
         match end.opt_text("finish_reason").unwrap_or("message-end") {
             stop @ ("ERROR" | "ERROR_TOXIC" | "ERROR_LIMIT" | "TIMEOUT") => {
                 let message = end.non_null("error").map(sentence).unwrap_or_default();

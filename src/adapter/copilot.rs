@@ -1,10 +1,10 @@
 //! GitHub Copilot CLI: `copilot -p PROMPT --output-format json`. Types are dotted, everything else is in `data`; a text
-//! comes in deltas and as a message, which may be said again as it is refined. `assistant.turn_*` is one call of the model.
+//! comes in deltas and as a message, which may be repeated as it is refined. `assistant.turn_*` is one call of the model.
 //!
 //! Source: RUNTIMES' captures of 1.0.63 to 1.0.80; `result` may be missing.
 
 use super::prelude::*;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 pub(super) const SPEC: Spec = Spec {
     name: "copilot",
@@ -22,8 +22,8 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-/// How many messages are remembered, in case one is said again.
-const MAX_MESSAGES: usize = 64;
+/// Limit of the tools that one message requests.
+const MAX_REQUESTED: usize = 64;
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
@@ -41,18 +41,16 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Copilot {
     session: Option<String>,
-    /// The call of each sub-agent that has started, by its id.
+    /// Call of each sub-agent that has started, by the sub-agent's id.
     agents: HashMap<String, String>,
-    /// The tools that the last message requested, and the call under which it did.
     requested: Vec<Value>,
     parent: Option<String>,
-    /// The last texts, by kind and id.
-    texts: VecDeque<(TextKind, String, StreamedText)>,
+    /// The last texts by their ids, in case one is repeated.
+    answers: StreamedTexts,
+    thoughts: StreamedTexts,
     spent: UsageAndCost,
-    /// The last word, if it was an error.
-    error: Option<Failure<'static>>,
     aborted: Option<String>,
-    /// A call of the model has ended and it wanted no tools.
+    /// True if a call of the model has ended and requested no tools.
     settled: bool,
 }
 
@@ -73,20 +71,19 @@ impl Runtime for Copilot {
         let text = |kind, id| Text { key: data.text(id), kind, parent };
         match type_ {
             "session.start" => {
-                self.session = data.opt_text("sessionId").map(str::to_owned);
+                self.session = data.owned("sessionId");
                 emit.status("session", data.text("sessionId"), data.clone());
             }
             "user.message" if parent.is_none() && emit.turn_open() => {
                 emit.user(data.text("content"));
             }
             "user.message" if parent.is_none() => emit.start_turn(&TurnStarted {
-                runtime: SPEC.name.into(),
                 session: self.session.as_deref().map(Into::into),
                 prompt: data.opt_text("content").map(Into::into),
                 ..TurnStarted::default()
             }),
             "assistant.turn_start" | "assistant.message_start" => {
-                emit.begin(SPEC.name, None, self.session.as_deref());
+                emit.begin(None, self.session.as_deref());
             }
             "assistant.message_delta" => self.delta(&text(answer, "messageId"), data, emit),
             "assistant.reasoning_delta" => self.delta(&text(thought, "reasoningId"), data, emit),
@@ -94,20 +91,18 @@ impl Runtime for Copilot {
                 self.whole(&text(thought, "reasoningId"), data.text("content"), emit);
             }
             "assistant.message" => {
-                self.error = None;
+                emit.set_error(None);
                 let why = data.text("reasoningText");
-                let known =
-                    self.texts.iter().any(|(kind, _, said)| *kind == thought && said.is(why));
-                if !why.is_empty() && !known {
+                if !why.is_empty() && !self.thoughts.any_is(why) {
                     self.whole(&text(thought, "messageId"), why, emit);
                 }
                 self.whole(&text(answer, "messageId"), data.text("content"), emit);
-                self.requested = data.items("toolRequests").take(MAX_MESSAGES).cloned().collect();
+                self.requested = data.items("toolRequests").take(MAX_REQUESTED).cloned().collect();
                 self.parent = parent.map(str::to_owned);
                 self.settled = parent.is_none() && self.requested.is_empty();
             }
             "assistant.turn_end" if self.start_requested(emit) => self.settled = false,
-            "assistant.turn_end" => self.settled = self.error.is_none() && emit.answered(),
+            "assistant.turn_end" => self.settled = !emit.has_error() && emit.answered(),
             "assistant.usage" if parent.is_none() => {
                 spend(&mut self.spent, usage(data), None);
                 emit.note_spent(&self.spent);
@@ -124,7 +119,7 @@ impl Runtime for Copilot {
             "session.error" => {
                 let message = data.text("message");
                 let status = data.u64("statusCode");
-                self.error = Some(failure(message, data.text("errorType"), status));
+                emit.set_error(Some(failure(message, data.text("errorType"), status)));
                 emit.status("error", &one_line(message), value.clone());
             }
             _ => other(type_, parent, &value, emit),
@@ -132,50 +127,38 @@ impl Runtime for Copilot {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        match self.aborted.take() {
-            Some(reason) if !emit.over() => emit.cancelled(&reason, None, &UsageAndCost::default()),
-            _ => emit.fail_last(self.error.take()),
+        if let Some(reason) = self.aborted.take().filter(|_| !emit.over()) {
+            emit.cancelled(&reason, None, &UsageAndCost::default());
         }
         if self.settled { TurnVerdict::ByExit } else { TurnVerdict::MissingResult }
     }
 }
 
 impl Copilot {
-    fn known(&mut self, text: &Text<'_>) -> Option<&mut StreamedText> {
-        let mut texts = self.texts.iter();
-        let at = texts.position(|(kind, id, _)| *kind == text.kind && id == text.key);
-        let at = at.unwrap_or_else(|| {
-            if self.texts.len() >= MAX_MESSAGES {
-                self.texts.pop_front();
-            }
-            self.texts.push_back((text.kind, text.key.to_owned(), StreamedText::default()));
-            self.texts.len() - 1
-        });
-        self.texts.get_mut(at).map(|(.., said)| said)
-    }
-
-    fn delta(&mut self, text: &Text<'_>, data: &Value, emit: &mut Emit<'_>) {
-        let delta = data.text("deltaContent");
-        if let Some(said) = self.known(text).filter(|_| !delta.is_empty()) {
-            said.delta(text, delta, emit);
+    fn streamed(&mut self, text: &Text<'_>) -> &mut StreamedText {
+        match text.kind {
+            TextKind::Answer => self.answers.of(text.key),
+            TextKind::Reasoning => self.thoughts.of(text.key),
         }
     }
 
+    fn delta(&mut self, text: &Text<'_>, data: &Value, emit: &mut Emit<'_>) {
+        self.streamed(text).delta(text, data.text("deltaContent"), emit);
+    }
+
     fn whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut Emit<'_>) {
-        match self.known(text).filter(|_| !text.key.is_empty()) {
-            None => emit.finish_block(text, Some(whole)),
-            // A tool's turn has an empty text or none.
-            Some(said) if whole.is_empty() => said.stop(text, emit),
-            Some(said) => {
-                std::mem::replace(said, StreamedText::whole(whole)).confirm(text, whole, emit);
-            }
+        if text.key.is_empty() {
+            emit.finish_block(text, Some(whole));
+        } else if whole.is_empty() {
+            // A call of the model that requests tools has an empty text or none.
+            emit.finish_block(text, None);
+        } else {
+            let streamed = std::mem::replace(self.streamed(text), StreamedText::whole(whole));
+            streamed.confirm(text, whole, emit);
         }
     }
 
     fn tool(&mut self, data: &Value, parent: Option<&str>, emit: &mut Emit<'_>) {
-        for (.., said) in &mut self.texts {
-            said.close();
-        }
         let input = arguments(data.get("arguments"));
         let name = data.opt_text("toolName").unwrap_or(data.text("name"));
         let (id, input) = (data.text("toolCallId"), input.as_ref());
@@ -201,16 +184,17 @@ impl Copilot {
         }
         let mut spent = std::mem::take(&mut self.spent);
         spent.duration_ms = totals.u64("sessionDurationMs");
-        let (aborted, error) = (self.aborted.take(), self.error.take());
+        let (aborted, error) = (self.aborted.take(), emit.take_error());
         if let Some(reason) = aborted {
             emit.cancelled(&reason, None, &spent);
-        } else if value.at("exitCode").as_i64().is_some_and(|code| code != 0) {
+        } else if value.i64("exitCode").is_some_and(|code| code != 0) {
             emit.fail(error.unwrap_or_else(|| failure("", "", None)), &spent);
         } else {
             emit.complete("result", None, &spent);
         }
         self.settled = false;
-        self.texts.clear();
+        self.answers.clear();
+        self.thoughts.clear();
     }
 }
 
@@ -247,8 +231,8 @@ fn other(type_: &str, parent: Option<&str>, value: &Value, emit: &mut Emit<'_>) 
         _ => "info",
     };
     let data = value.get("data").unwrap_or(value);
-    let said = data.opt_text("message").map(one_line);
-    let message = said.unwrap_or_else(|| format!("message of type {type_:?}"));
+    let message = data.opt_text("message").map(one_line);
+    let message = message.unwrap_or_else(|| format!("message of type {type_:?}"));
     let data = Some(if kind == "info" { value } else { data }.clone());
     emit.notice(&Notice { kind, message: Some(&message), data, parent });
 }

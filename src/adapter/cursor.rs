@@ -21,10 +21,6 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "assistant", kind: TextKind::Answer, parent: None };
-
-const THINKING: Text<'_> = Text { key: "thinking", kind: TextKind::Reasoning, parent: None };
-
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let subtype = value.text("subtype");
@@ -43,9 +39,9 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Cursor {
-    /// The text streamed since the last whole text.
-    said: StreamedText,
-    /// A tool has begun since.
+    /// Text streamed since the last whole text.
+    streamed: StreamedText,
+    /// True if a tool has begun since.
     border: bool,
 }
 
@@ -53,28 +49,28 @@ impl Runtime for Cursor {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let has = |key: &str| value.get(key).is_some();
         match (value.text("type"), value.text("subtype"), text_of(&value)) {
-            ("system", "init", _) => emit.open_turn(SPEC.name, &value),
-            ("user", _, said) => said.iter().for_each(|said| emit.user(said)),
-            ("thinking", "delta", _) => emit.delta(&THINKING, value.text("text")),
-            ("thinking", "completed", _) => emit.finish_block(&THINKING, None),
+            ("system", "init", _) => emit.open_turn(&value),
+            ("user", _, text) => text.iter().for_each(|text| emit.user(text)),
+            ("thinking", "delta", _) => emit.delta(&THOUGHT, value.text("text")),
+            ("thinking", "completed", _) => emit.finish_block(&THOUGHT, None),
             ("assistant", _, Some(delta)) if has("timestamp_ms") && !has("model_call_id") => {
                 if std::mem::take(&mut self.border) {
-                    self.said = StreamedText::default();
+                    self.streamed = StreamedText::default();
                 }
-                self.said.delta(&ANSWER, &delta, emit);
+                self.streamed.delta(&ANSWER, &delta, emit);
             }
             ("assistant", _, Some(whole)) => {
-                let mut said = std::mem::take(&mut self.said);
-                if said.begins(&whole) {
-                    return said.confirm(&ANSWER, &whole, emit);
+                let streamed = std::mem::take(&mut self.streamed);
+                if streamed.begins(&whole) {
+                    return streamed.confirm(&ANSWER, &whole, emit);
                 }
-                said.stop(&ANSWER, emit);
+                emit.finish_block(&ANSWER, None);
                 emit.finish_block(&ANSWER, Some(&whole));
             }
             ("tool_call", "started" | "completed", _) => self.tool(&value, emit),
             ("result", ..) if emit.over() => emit.late(&value),
             ("result", subtype, _) => {
-                self.said = StreamedText::default();
+                self.streamed = StreamedText::default();
                 result(subtype, &value, emit);
             }
             (type_, subtype, _) => {
@@ -88,7 +84,6 @@ impl Runtime for Cursor {
 impl Cursor {
     fn tool(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.border = true;
-        self.said.close();
         let (key, body) = first_object(value.at("tool_call"));
         let own = body.opt_text("name").filter(|_| key == "function");
         let (id, name) = (value.text("call_id"), own.unwrap_or(key));
@@ -101,7 +96,7 @@ impl Cursor {
             return;
         }
         let (kind, result) = first_object(body.at("result"));
-        let exit_code = result.at("exitCode").as_i64();
+        let exit_code = result.i64("exitCode");
         emit.finish_tool(&Done {
             id,
             name,

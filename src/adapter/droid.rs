@@ -26,10 +26,6 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
-
-const THOUGHT: Text<'_> = Text { key: "reasoning", kind: TextKind::Reasoning, parent: None };
-
 /// The keys that a `system/init` of the other runtimes has and Droid's has not.
 const FOREIGN: &str = "apiKeySource claude_code_version mcp_servers permissionMode \
     qwen_code_version slash_commands";
@@ -54,11 +50,8 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Droid {
-    /// The session of stream-jsonrpc.
     session: Session,
-    /// The last error, in case no completion follows.
-    error: Option<Failure<'static>>,
-    /// The id and the text of the last reasoning, which comes twice.
+    /// Id and text of the last reasoning, which comes twice.
     thought: (String, String),
 }
 
@@ -69,16 +62,17 @@ impl Runtime for Droid {
         }
         match (value.text("type"), value.text("role"), value.opt_text("text")) {
             ("system", ..) if value.text("subtype") == "init" => {
-                let error = self.error.take();
-                emit.fail_last(error.filter(|_| emit.turn_open()));
-                emit.open_turn(SPEC.name, &value);
+                if emit.turn_open() {
+                    emit.fail_last();
+                }
+                emit.open_turn(&value);
             }
-            ("message", "assistant", said @ Some(_)) => emit.finish_block(&ANSWER, said),
-            ("message", "user", Some(said)) => emit.user(said),
-            ("reasoning", _, Some(said)) => {
-                let thought = (value.text("id").to_owned(), said.to_owned());
+            ("message", "assistant", whole @ Some(_)) => emit.finish_block(&ANSWER, whole),
+            ("message", "user", Some(prompt)) => emit.user(prompt),
+            ("reasoning", _, Some(whole)) => {
+                let thought = (value.text("id").to_owned(), whole.to_owned());
                 if self.thought != thought {
-                    emit.finish_block(&THOUGHT, Some(said));
+                    emit.finish_block(&THOUGHT, Some(whole));
                     self.thought = thought;
                 }
             }
@@ -87,7 +81,7 @@ impl Runtime for Droid {
             }
             ("tool_result", ..) => {
                 let name = tool_name(&value);
-                let id = value.opt_text("id").map(str::to_owned).or_else(|| oldest(name, emit));
+                let id = value.owned("id").or_else(|| oldest(name, emit));
                 let outcome = if value.is("isError") { "error" } else { "ok" };
                 // A call that failed has an `error` with a message where another has its value.
                 let error = value.pointer("/error/message").or(value.get("error"));
@@ -95,15 +89,14 @@ impl Runtime for Droid {
                 emit.tool_done(&id.unwrap_or_default(), name, outcome, output);
             }
             ("error", ..) => {
-                self.error = Some(failure(value.text("message"), "", None));
+                emit.set_error(Some(failure(value.text("message"), "", None)));
                 emit.status("error", &one_line(value.text("message")), value);
             }
             ("completion", ..) if emit.over() => emit.late(&value),
             ("completion", ..) => {
-                self.error = None;
                 let usage = usage(value.at("usage")).map(with_cache);
                 let duration_ms = value.u64("durationMs");
-                let spent = UsageAndCost { usage, duration_ms, ..UsageAndCost::default() };
+                let spent = UsageAndCost { duration_ms, ..usage.into() };
                 emit.complete("completion", value.opt_text("finalText"), &spent);
             }
             (type_, ..) => {
@@ -111,12 +104,6 @@ impl Runtime for Droid {
                 emit.status("info", message.trim_end(), value);
             }
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.session.end(emit);
-        emit.fail_last(self.error.take());
-        TurnVerdict::MissingResult
     }
 }
 

@@ -1,5 +1,5 @@
-//! The context of an adapter: the guard of its stream at the time at which the bytes came. Adapters emit through it and
-//! never see a clock.
+//! The context of an adapter: the guard of its stream, and what an input keeps from message to message. Adapters emit
+//! through it and never see a clock.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -8,24 +8,43 @@ use serde_json::{Map, Value};
 
 use super::failure::{failure_of, status_code};
 use super::framing::HttpHead;
+use super::held::Held;
 use super::json::{ValueExt, describe, one_line, str_at, tool_kind, value_of};
 use super::keys::{Kept, Keys};
-use crate::codec::{self, Malformed, Object, Place};
+use crate::codec;
 use crate::event::{Failure, TurnStarted, UsageAndCost};
 use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd, ToolStart};
 use crate::time::Time;
 
-/// The guard, at a time. What a guard answers is asked of it directly.
+/// The guard, with the state of the input. Methods of the guard are called directly.
 pub struct Emit<'a> {
-    /// When the bytes came.
-    pub now: Time,
-    /// The head of the HTTP response that is being read.
-    pub head: Option<&'a HttpHead>,
-    /// The keys that the adapter knows, and the fields that were kept.
-    pub fields: Option<(&'a Keys, &'a mut Kept)>,
-    /// Where the events of the message begin in what the guard holds.
+    /// State of the input.
+    pub input: &'a mut Input,
+    now: Time,
+    /// Offset of the message's events in the guard's output.
     start: usize,
     guard: &'a mut Guard,
+}
+
+/// State of an input between its messages.
+#[derive(Debug)]
+pub struct Input {
+    /// Head of the HTTP response that is being read.
+    pub head: Option<HttpHead>,
+    /// Tools that wait for their arguments.
+    pub(super) held: Vec<Held>,
+    pub(super) keys: Keys,
+    kept: Kept,
+    /// Last error, which fails the turn if no result follows.
+    error: Option<Failure<'static>>,
+}
+
+impl Input {
+    /// State before the first message; `keys` are those of [`super::Spec`].
+    pub fn new(keys: &'static str) -> Self {
+        let (keys, kept) = (Keys::new(keys), Kept::default());
+        Self { head: None, held: Vec::new(), keys, kept, error: None }
+    }
 }
 
 /// A tool that begins, its arguments as a value; `kind` and `paths` are not read.
@@ -50,46 +69,76 @@ impl DerefMut for Emit<'_> {
 
 impl<'a> Emit<'a> {
     /// The context of bytes that came at this time.
-    pub fn new(now: Time, guard: &'a mut Guard) -> Self {
-        Self { now, head: None, fields: None, start: guard.out.len(), guard }
+    pub fn new(now: Time, guard: &'a mut Guard, input: &'a mut Input) -> Self {
+        Self { input, now, start: guard.out.len(), guard: guard.at(now) }
     }
 
-    /// Opens a turn, see [`Guard::start_turn`].
+    /// Opens a turn; one that is open has failed. The runtime's name need not be set.
     pub fn start_turn(&mut self, started: &TurnStarted<'_>) {
-        self.guard.start_turn(self.now, started);
+        self.start_all_held();
+        self.guard.start_turn(started);
     }
 
-    /// Opens a turn with the `model`, `session_id` and `cwd` of a value; if one is open, a status says that the session
-    /// goes on.
-    pub fn open_turn(&mut self, runtime: &str, value: &Value) {
+    /// Opens a turn with a model and a session; one that is open has failed.
+    pub fn start(&mut self, model: Option<&str>, session: Option<&str>) {
+        let (model, session) = (model.map(Into::into), session.map(Into::into));
+        self.start_turn(&TurnStarted { model, session, ..TurnStarted::default() });
+    }
+
+    /// Opens a turn, unless one is open.
+    pub fn begin(&mut self, model: Option<&str>, session: Option<&str>) {
+        if !self.turn_open() {
+            self.start(model, session);
+        }
+    }
+
+    /// Opens a turn with the `model`, `session_id` and `cwd` of a value; in an open turn, a status.
+    pub fn open_turn(&mut self, value: &Value) {
         if self.turn_open() {
             return self.status("session", "the session goes on", value.clone());
         }
         let text = |key| value.opt_text(key).map(Into::into);
-        self.start_turn(&TurnStarted {
-            runtime: runtime.into(),
-            model: text("model"),
-            session: text("session_id"),
-            cwd: text("cwd"),
-            ..TurnStarted::default()
-        });
+        let (model, session, cwd) = (text("model"), text("session_id"), text("cwd"));
+        self.start_turn(&TurnStarted { model, session, cwd, ..TurnStarted::default() });
     }
 
-    /// Opens a turn, unless one is open.
-    pub fn begin(&mut self, runtime: &str, model: Option<&str>, session: Option<&str>) {
-        if !self.turn_open() {
-            self.start(runtime, model, session);
+    /// True if the last turn has ended and none has begun since.
+    pub fn over(&self) -> bool {
+        !self.turn_open() && self.turns() > 0
+    }
+
+    /// Adds text to a block of the main agent; the block of the other kind under the same key ends first.
+    pub fn alternate(&mut self, (kind, key): (TextKind, &str), delta: &str) {
+        if !delta.is_empty() {
+            self.finish_block(&text(kind.other(), key), None);
+            self.delta(&text(kind, key), delta);
         }
     }
 
-    /// Adds text to a block, see [`Guard::delta`].
-    pub fn delta(&mut self, text: &Text<'_>, delta: &str) {
-        self.guard.delta(self.now, text, delta);
+    /// Adds text to a block of the main agent; its other blocks end first.
+    pub fn only(&mut self, (kind, key): (TextKind, &str), delta: &str) {
+        if !delta.is_empty() {
+            self.close_texts_but(Some(&text(kind, key)));
+            self.delta(&text(kind, key), delta);
+        }
     }
 
-    /// Closes a block, see [`Guard::finish_block`].
-    pub fn finish_block(&mut self, text: &Text<'_>, whole: Option<&str>) {
-        self.guard.finish_block(self.now, text, whole);
+    /// Closes the texts of the main agent.
+    pub fn close_texts(&mut self) {
+        self.close_texts_but(None);
+    }
+
+    /// Closes the texts under a key.
+    pub fn finish_texts(&mut self, key: &str) {
+        for kind in [TextKind::Answer, TextKind::Reasoning] {
+            self.finish_block(&text(kind, key), None);
+        }
+    }
+
+    /// Adds the text of a field to a block of the main agent, see [`str_at`].
+    pub fn text_field(&mut self, (kind, key): (TextKind, &str), value: &Value, field: &str) {
+        let delta = str_at(value, field, self);
+        self.delta(&text(kind, key), delta);
     }
 
     /// Starts a tool that has an id, a name and arguments, once.
@@ -123,11 +172,6 @@ impl<'a> Emit<'a> {
         });
     }
 
-    /// Starts a tool, once; see [`Guard::start_call`].
-    pub fn start_call(&mut self, tool: &ToolStart<'_>) {
-        self.guard.start_call(self.now, tool);
-    }
-
     /// Finishes a tool, once.
     pub fn finish_tool(&mut self, done: &Done<'_>) {
         let output = done.output.filter(|o| !o.is_null());
@@ -143,44 +187,47 @@ impl<'a> Emit<'a> {
         });
     }
 
-    /// Finishes a tool, once; see [`Guard::finish_call`].
+    /// Finishes a tool, once, see [`Guard::finish_call`]. A tool that is held starts first.
     pub fn finish_call(&mut self, end: &ToolEnd<'_>) {
-        self.guard.finish_call(self.now, end);
+        self.start_held_id(end.id);
+        self.guard.finish_call(end);
     }
 
-    /// The runtime's result, see [`Guard::complete`].
+    /// Completes the turn, see [`Guard::complete`].
     pub fn complete(&mut self, stop: &str, result: Option<&str>, spent: &UsageAndCost) {
-        self.guard.complete(self.now, stop, result, spent);
+        self.end_input();
+        self.guard.complete(stop, result, spent);
     }
 
-    /// The turn failed, see [`Guard::fail`].
+    /// Fails the turn, see [`Guard::fail`].
     pub fn fail(&mut self, error: Failure<'_>, spent: &UsageAndCost) {
-        self.guard.fail(self.now, error, spent);
+        self.end_input();
+        self.guard.fail(error, spent);
     }
 
-    /// The turn failed with an error of any shape, see [`Emit::failure`].
+    /// Fails the turn with an error of any shape, see [`Emit::failure`].
     pub fn fail_with(&mut self, error: &Value, spent: &UsageAndCost) {
         let failure = self.failure(error);
         self.fail(failure, spent);
     }
 
-    /// The runtime reports that the turn was cancelled, see [`Guard::cancelled`].
+    /// Ends the turn as cancelled by the runtime, see [`Guard::cancelled`].
     pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
-        self.guard.cancelled(self.now, reason, stop, spent);
+        self.end_input();
+        self.guard.cancelled(reason, stop, spent);
     }
 
-    /// A turn has ended, and none has begun since.
-    #[must_use]
-    pub fn over(&self) -> bool {
-        !self.turn_open() && self.turns() > 0
+    /// Starts the tools that are still held, and forgets the last error: the turn ends.
+    fn end_input(&mut self) {
+        self.start_all_held();
+        self.input.error = None;
     }
 
-    /// The failure that an error of any shape reports, with what the head of the response adds: the HTTP status where the
-    /// error has no code of its own, and the time of `Retry-After`.
-    #[must_use]
+    /// Failure for an error of any shape. The head of the response adds a code where the error has none, and the time of
+    /// `Retry-After`.
     pub fn failure(&self, error: &Value) -> Failure<'static> {
         let mut failure = failure_of(error);
-        let Some(head) = self.head else { return failure };
+        let Some(head) = &self.input.head else { return failure };
         if failure.code == "runtime_error" {
             failure.code = status_code(head.status.into()).unwrap_or("runtime_error").into();
         }
@@ -192,86 +239,44 @@ impl<'a> Emit<'a> {
         failure
     }
 
-    /// Emits an error after the last turn as a status; `false` if there is a turn that it can end.
-    pub fn error_after_turn(&mut self, error: &Value) -> bool {
+    /// Fails the open turn with an error of any shape; after a turn, a status. True if it failed a turn.
+    pub fn fail_open(&mut self, error: &Value, spent: &UsageAndCost) -> bool {
         let late = self.over();
         if late {
             self.status("error", "an error after the turn", error.clone());
+        } else {
+            self.fail_with(error, spent);
         }
-        late
+        !late
     }
 
-    /// Emits a status.
-    pub fn notice(&mut self, notice: &Notice<'_>) {
-        self.guard.status(self.now, notice);
+    /// Keeps an error that fails the turn if the output ends without a result; `None` takes it back.
+    pub fn set_error(&mut self, error: Option<Failure<'static>>) {
+        self.input.error = error;
+    }
+
+    /// True if there is a last error.
+    pub fn has_error(&self) -> bool {
+        self.input.error.is_some()
+    }
+
+    /// Takes back the last error.
+    pub fn take_error(&mut self) -> Option<Failure<'static>> {
+        self.input.error.take()
+    }
+
+    /// Fails the turn with the last error, unless the turn has ended; `false` if there was none.
+    pub fn fail_last(&mut self) -> bool {
+        let Some(error) = self.take_error() else { return false };
+        if !self.over() {
+            self.fail(error, &UsageAndCost::default());
+        }
+        true
     }
 
     /// Emits a status with a message for people and data for programs; an empty message is none.
     pub fn status(&mut self, kind: &str, message: &str, data: Value) {
         self.status_under(None, kind, message, data);
-    }
-
-    /// See [`Guard::status_of`].
-    pub fn status_of(&mut self, notice: &Notice<'_>, data: impl FnOnce(&mut Object<'_>)) {
-        self.guard.status_of(self.now, notice, data);
-    }
-
-    /// See [`Guard::status_raw`].
-    pub fn status_raw(&mut self, notice: &Notice<'_>, data: &str) {
-        self.guard.status_raw(self.now, notice, data);
-    }
-
-    /// Keeps the fields of a message that the adapter does not know as a status, where the events that the message became
-    /// do not hold them.
-    pub fn keep_unknown(&mut self, message: &str) {
-        let unknown = self.fields.as_ref().map(|(keys, _)| keys.unknown(message));
-        let unknown = unknown.unwrap_or_default().into_iter();
-        let values = unknown.map(|(path, raw)| (path, value_of(raw, self)));
-        let values: Map<String, Value> = values.filter(|(_, value)| !value.is_null()).collect();
-        let Some((_, kept)) = self.fields.as_mut().filter(|_| !values.is_empty()) else { return };
-        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
-        let fields = kept.new_of(values, emitted);
-        if !fields.is_empty() {
-            self.status("info", "fields of an unknown meaning", fields.into());
-        }
-    }
-
-    /// A message of a turn that has ended, as a log.
-    pub fn late(&mut self, value: &Value) {
-        self.status("log", "the turn had ended already", value.clone());
-    }
-
-    /// A message of a type that the adapter does not know.
-    pub fn other(&mut self, type_: &str, value: &Value) {
-        self.status("info", &format!("message of type {type_:?}"), value.clone());
-    }
-
-    /// A line that is no message, as a log.
-    pub fn log(&mut self, line: &str) {
-        self.notice(&Notice { kind: "log", message: Some(line), ..Notice::default() });
-    }
-
-    /// A prompt, or the echo of one.
-    pub fn user(&mut self, text: &str) {
-        self.status("info", "user message", serde_json::json!({"text": text}));
-    }
-
-    /// Bytes that cannot be read, see [`Guard::diagnostic`].
-    pub fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed) {
-        self.guard.diagnostic(self.now, place, why);
-    }
-
-    /// Emits in another stream of the input, see [`Guard::in_stream`].
-    pub fn in_stream<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
-        let (now, head) = (self.now, self.head);
-        self.guard.in_stream(number, |guard| act(&mut Emit { head, ..Emit::new(now, guard) }))
-    }
-
-    /// The last word of an output without a result was an error: the turn failed, unless it has ended.
-    pub fn fail_last(&mut self, error: Option<Failure<'_>>) {
-        if let Some(error) = error.filter(|_| !self.over()) {
-            self.fail(error, &UsageAndCost::default());
-        }
     }
 
     /// Emits a status of a sub-agent; an empty message is none.
@@ -280,16 +285,53 @@ impl<'a> Emit<'a> {
         self.notice(&Notice { kind, message, data: Some(data), parent });
     }
 
-    /// Opens a turn; one that is open has failed.
-    pub fn start(&mut self, runtime: &str, model: Option<&str>, session: Option<&str>) {
-        let (model, session) = (model.map(Into::into), session.map(Into::into));
-        let runtime = runtime.into();
-        self.start_turn(&TurnStarted { runtime, model, session, ..TurnStarted::default() });
+    /// Emits a message of a turn that has ended, as a log.
+    pub fn late(&mut self, value: &Value) {
+        self.status("log", "the turn had ended already", value.clone());
     }
 
-    /// Adds the text of a field to a block of the main agent, see [`str_at`].
-    pub fn text_field(&mut self, (kind, key): (TextKind, &str), value: &Value, field: &str) {
-        let said = str_at(value, field, self);
-        self.delta(&Text { key, kind, parent: None }, said);
+    /// Emits a message of a type that the adapter does not know.
+    pub fn other(&mut self, type_: &str, value: &Value) {
+        self.status("info", &format!("message of type {type_:?}"), value.clone());
+    }
+
+    /// Emits content of a type that the adapter does not know.
+    pub fn other_content(&mut self, type_: &str, value: &Value) {
+        self.status("info", &format!("content of type {type_:?}"), value.clone());
+    }
+
+    /// Emits a prompt, or the echo of one.
+    pub fn user(&mut self, text: &str) {
+        self.status("info", "user message", serde_json::json!({"text": text}));
+    }
+
+    /// Keeps the fields of a message that the adapter does not know as a status, where the events of the message do not
+    /// hold them.
+    pub fn keep_unknown(&mut self, message: &str) {
+        let unknown = self.input.keys.unknown(message).into_iter();
+        let values = unknown.map(|(path, raw)| (path, value_of(raw, self)));
+        let values: Map<String, Value> = values.filter(|(_, value)| !value.is_null()).collect();
+        if values.is_empty() {
+            return;
+        }
+        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
+        let fields = self.input.kept.new_of(values, emitted);
+        if !fields.is_empty() {
+            self.status("info", "fields of an unknown meaning", fields.into());
+        }
+    }
+
+    /// Emits in another stream of the input, see [`Guard::in_stream`].
+    pub fn in_stream<T>(&mut self, number: usize, act: impl FnOnce(&mut Emit<'_>) -> T) -> T {
+        let (now, start, input) = (self.now, self.start, &mut *self.input);
+        self.guard.in_stream(number, |guard| act(&mut Emit { input, now, start, guard }))
     }
 }
+
+/// A text of the main agent.
+pub fn text(kind: TextKind, key: &str) -> Text<'_> {
+    Text { key, kind, parent: None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! A generic stream of events, as many small agents print it: `{"type", "data", "timestamp"}`, as lines or as server-sent
-//! events. The fields of `data` have many names; an error ends the turn only if nothing follows it.
+//! Generic events of small agents: `{"type", "data", "timestamp"}`, as lines or as server-sent events. The fields of `data`
+//! have many names; an error ends the turn only if nothing follows it.
 
 use super::prelude::*;
 
@@ -11,18 +11,17 @@ pub(super) const SPEC: Spec = Spec {
     usage: "any agent that prints {\"type\":..,\"data\":..,\"timestamp\":..}",
     keys: "percent",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Events::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
     match value.text("type") {
         "thought" | "tool_use" | "tool_result" | "session_start" | "progress" | "info"
         | "error" | "complete"
-            if value.get("data").is_some() =>
+            if value.has("data") =>
         {
-            if value.get("timestamp").is_some() {
+            if value.has("timestamp") {
                 Match::Sure
             } else {
                 Match::Maybe
@@ -34,8 +33,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Events {
-    /// The last event, if it was an error.
-    error: Option<Value>,
     /// Tools without a result: id and name.
     open: Vec<(String, String)>,
     count: u64,
@@ -48,8 +45,7 @@ impl Runtime for Events {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let data = value.at("data");
         let type_ = value.opt_text("type").unwrap_or(event);
-        let said = words(data).unwrap_or_default();
-        self.error = (type_ == "error").then(|| data.clone());
+        emit.set_error((type_ == "error").then(|| emit.failure(data)));
         match type_ {
             "session_start" => self.start(data, emit),
             "thought" | "thinking" | "reasoning" => self.whole(TextKind::Reasoning, data, emit),
@@ -59,17 +55,16 @@ impl Runtime for Events {
             "tool_use" | "tool_call" => self.tool_use(data, emit),
             "tool_result" => self.tool_result(data, emit),
             "complete" => complete(data, emit),
-            "error" | "progress" => emit.status(type_, said, data.clone()),
+            "error" | "progress" => {
+                emit.status(type_, words(data).unwrap_or_default(), data.clone())
+            }
             _ => emit.status("info", words(data).unwrap_or(type_), value.clone()),
         }
     }
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        if let Some(error) = self.error.take()
-            && tail == Tail::Clean
-            && !emit.over()
-        {
-            emit.fail(failure_of(&error), &UsageAndCost::default());
+        if tail != Tail::Clean {
+            emit.set_error(None);
         }
         TurnVerdict::MissingResult
     }
@@ -90,7 +85,6 @@ fn string<'v>(data: &'v Value, keys: &[&str]) -> &'v str {
     first(data, keys).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Id and name of a tool.
 fn tool(data: &Value) -> (&str, &str) {
     let id = string(data, &["id", "tool_use_id", "tool_call_id", "call_id"]);
     (id, string(data, &["name", "tool", "tool_name"]))
@@ -100,7 +94,6 @@ impl Events {
     fn start(&mut self, data: &Value, emit: &mut Emit<'_>) {
         let some = |keys: &[&str]| Some(string(data, keys)).filter(|s| !s.is_empty());
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             model: some(&["model"]).map(Into::into),
             session: some(&["session_id", "sessionId", "id"]).map(Into::into),
             cwd: some(&["cwd"]).map(Into::into),
@@ -111,11 +104,9 @@ impl Events {
     }
 
     fn whole(&mut self, kind: TextKind, data: &Value, emit: &mut Emit<'_>) {
-        let Some(said) = words(data) else {
-            return emit.status("info", "", data.clone());
-        };
+        let Some(whole) = words(data) else { return emit.status("info", "", data.clone()) };
         self.count += 1;
-        emit.finish_block(&text(kind, &self.count.to_string()), Some(said));
+        emit.finish_block(&text(kind, &self.count.to_string()), Some(whole));
     }
 
     fn tool_use(&mut self, data: &Value, emit: &mut Emit<'_>) {
@@ -153,10 +144,9 @@ fn complete(data: &Value, emit: &mut Emit<'_>) {
     if emit.over() {
         emit.late(data);
     } else if failed || data.non_null("error").is_some() {
-        emit.fail(failure_of(data), &UsageAndCost::default());
+        emit.fail_with(data, &UsageAndCost::default());
     } else {
-        let cost_usd = data.get("cost_usd").and_then(Value::as_f64);
-        let duration_ms = data.u64("duration_ms");
+        let (cost_usd, duration_ms) = (data.f64("cost_usd"), data.u64("duration_ms"));
         let spent = UsageAndCost { cost_usd, duration_ms, ..UsageAndCost::default() };
         emit.complete("complete", words(data), &spent);
     }

@@ -157,8 +157,8 @@ mod tests {
         assert_eq!(code("", "", None), "runtime_error");
     }
 
-    /// What eight runtimes print of a trouble, each in its own way.
-    fn said(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
+    /// Outputs of eight runtimes for the same trouble.
+    fn outputs(message: &str, kind: &str, status: u64) -> [(&'static str, String); 8] {
         let error = serde_json::json!({"message": message, "type": kind, "code": status});
         let named = serde_json::json!({"message": message, "status": kind, "code": status});
         let failed =
@@ -219,7 +219,7 @@ mod tests {
             ("Internal server error", "api_error", 500, "runtime_error", 1),
         ];
         for (message, kind, status, code, exit) in troubles {
-            for (name, input) in said(message, kind, status) {
+            for (name, input) in outputs(message, kind, status) {
                 let spec = crate::adapter::by_name(name).unwrap();
                 let out = crate::adapter::emitted(spec, &[input.as_bytes()]);
                 let events = out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());

@@ -39,7 +39,7 @@ pub struct Message<'a> {
     pub text: &'a str,
     /// The line on which it began, from 1.
     pub line: u64,
-    /// Where that line begins, in bytes.
+    /// Offset of that line, in bytes.
     pub offset: u64,
 }
 
@@ -99,18 +99,18 @@ impl Frames {
         self.parts.take(Cut::Line, Place { bytes, ..place }, each);
     }
 
-    /// Takes the next bytes and hands on every frame that they complete.
+    /// Takes the next bytes and passes on every frame that they complete.
     pub fn feed(&mut self, bytes: &[u8], each: &mut Each<'_>) {
         let parts = &mut self.parts;
         self.cutter.feed(bytes, &mut |cut, place| parts.take(cut, place, each));
     }
 
-    /// The input has ended: a last message without its end is handed on if it is whole.
+    /// The input has ended: a last message without its end is passed on if it is whole.
     pub fn end(&mut self, each: &mut Each<'_>) -> Tail {
         let parts = &mut self.parts;
         let mut tail = Tail::Clean;
         self.cutter.end(&mut |cut, place| {
-            // A body shorter than its header said, or the beginning of a field's name.
+            // A body shorter than its header announced, or the beginning of a field's name.
             if cut != Cut::Line || (parts.sent && sse::is_begun(place.bytes)) {
                 tail = Tail::Cut;
                 each(Frame::Broken(place, Malformed::new(0, TRUNCATED)));

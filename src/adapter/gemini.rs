@@ -19,8 +19,6 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
-
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
@@ -54,17 +52,18 @@ impl Runtime for Gemini {
         }
         match (value.text("type"), value.text("role"), value.opt_text("content")) {
             ("init", ..) => emit.start_turn(&TurnStarted {
-                runtime: SPEC.name.into(),
                 model: value.opt_text("model").map(Into::into),
                 session: value.opt_text("session_id").map(Into::into),
                 ..TurnStarted::default()
             }),
-            ("message", "assistant", Some(said)) if value.is("delta") => emit.delta(&ANSWER, said),
-            ("message", "assistant", Some(said)) => {
-                emit.finish_block(&ANSWER, None);
-                emit.finish_block(&ANSWER, Some(said));
+            ("message", "assistant", Some(delta)) if value.is("delta") => {
+                emit.delta(&ANSWER, delta);
             }
-            ("message", "user", said) => emit.user(said.unwrap_or_default()),
+            ("message", "assistant", Some(whole)) => {
+                emit.finish_block(&ANSWER, None);
+                emit.finish_block(&ANSWER, Some(whole));
+            }
+            ("message", "user", prompt) => emit.user(prompt.unwrap_or_default()),
             ("tool_use", ..) => {
                 emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
             }
@@ -88,7 +87,7 @@ impl Runtime for Gemini {
 
 /// The document of a run: its answer, and the tokens of every model.
 fn document(value: &Value, emit: &mut Emit<'_>) {
-    emit.open_turn(SPEC.name, value);
+    emit.open_turn(value);
     let stats = value.at("stats");
     if !stats.is_null() {
         emit.status("usage", "", stats.clone());
@@ -118,7 +117,7 @@ fn document(value: &Value, emit: &mut Emit<'_>) {
     }
 }
 
-/// Ends the turn. An error that was reported before does not count where the result says success.
+/// Ends the turn. An earlier error does not count if the result is a success.
 fn result(value: &Value, emit: &mut Emit<'_>) {
     let (stats, error) = (value.at("stats"), value.at("error"));
     if stats.at("models").as_object().is_some_and(|models| !models.is_empty()) {

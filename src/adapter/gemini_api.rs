@@ -1,7 +1,7 @@
 //! Google's Interactions API, and `generateContent` and `streamGenerateContent`, with `alt=sse` or as a JSON array, as `curl -N` prints them.
 //!
-//! Source: recordings of the API, and its reference. Every chunk is a response of its own, and old versions say a
-//! `finishReason` in each of them: a turn ends with the body, or where another response begins.
+//! Source: recordings of the API, and its reference. Every chunk is a response of its own, in old versions with a
+//! `finishReason` each: a turn ends with the body, or where another response begins.
 
 mod arguments;
 mod interactions;
@@ -25,9 +25,8 @@ pub(super) const SPEC: Spec = Spec {
         promptTokensDetails responseId stringValue thought thoughtSignature thoughtsTokenCount \
         tokenCount totalTokenCount trafficType usageMetadata willContinue",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Gemini::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
@@ -36,17 +35,16 @@ fn detect(value: &Value) -> Match {
         return Match::Sure;
     }
     let value = inner(value);
-    let has = |key: &str| value.get(key).is_some();
-    let theirs = has("usageMetadata") || has("modelVersion") || has("promptFeedback");
-    let response = theirs && (has("candidates") || has("promptFeedback"));
+    let known = ["usageMetadata", "modelVersion", "promptFeedback"];
+    let known = known.into_iter().any(|key| value.has(key));
+    let response = known && (value.has("candidates") || value.has("promptFeedback"));
     let error = value.at("error");
     let refused = error.opt_text("status").is_some() && error.u64("code").is_some();
-    let maybe = if theirs { Match::Maybe } else { Match::No };
-    let said = value.pointer("/candidates/0/content").is_some();
-    if said || response || refused { Match::Sure } else { maybe }
+    let maybe = if known { Match::Maybe } else { Match::No };
+    let content = value.pointer("/candidates/0/content").is_some();
+    if content || response || refused { Match::Sure } else { maybe }
 }
 
-/// Code Assist wraps every response.
 fn inner(value: &Value) -> &Value {
     let ours = |r: &&Value| r.get("candidates").is_some() || r.get("usageMetadata").is_some();
     value.get("response").filter(ours).unwrap_or(value)
@@ -58,10 +56,8 @@ struct Gemini {
     id: String,
     stop: Option<String>,
     spent: UsageAndCost,
-    texts: Currents,
     partial: Partial,
-    /// How many pieces of code were run, which have no ids.
-    code: u64,
+    code: Code,
 }
 
 impl Runtime for Gemini {
@@ -78,7 +74,6 @@ impl Runtime for Gemini {
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if emit.turn_open() {
             self.partial.start(emit);
-            self.interaction.held.start_all(emit);
             if tail == Tail::Clean && !self.interaction.open {
                 self.complete(emit);
             }
@@ -105,7 +100,7 @@ impl Gemini {
         if !emit.turn_open() {
             self.close();
             id.clone_into(&mut self.id);
-            emit.begin(SPEC.name, value.opt_text("modelVersion"), None);
+            emit.begin(value.opt_text("modelVersion"), None);
         }
         if let Some(usage) = value.get("usageMetadata").and_then(usage) {
             self.spent.usage = Some(usage);
@@ -133,34 +128,19 @@ impl Gemini {
     }
 
     fn part(&mut self, index: u64, part: &Value, emit: &mut Emit<'_>) {
-        let current = self.texts.of(index);
-        if let Some(said) = part.opt_text("text") {
-            current.delta((kind_of(part), &index.to_string()), said, emit);
-        } else if let Some(call) = part.get("functionCall") {
-            current.finish(emit);
+        let key = index.to_string();
+        if let Some(text) = part.opt_text("text") {
+            emit.alternate((kind_of(part), &key), text);
+        } else if let Some(call) = part.non_null("functionCall") {
+            emit.finish_texts(&key);
             if call.is("willContinue") || self.partial.open.is_some() {
                 return self.partial.add(call, emit);
             }
-            let input = call.get("args").map(raw);
-            let call = Call { id: call.text("id"), name: call.text("name"), ..Call::default() };
-            emit.start_named(&call, input.as_deref());
-        } else if let Some(code) = part.get("executableCode") {
-            current.finish(emit);
-            self.code += 1;
-            let id = &format!("code_{}", self.code);
-            let call = Call { id, name: "code_execution", ..Call::default() };
-            emit.start_named(&call, Some(&raw(code)));
-        } else if let Some(result) = part.get("codeExecutionResult") {
-            let ok = result.text("outcome") == "OUTCOME_OK";
-            emit.finish_call(&ToolEnd {
-                id: &format!("code_{}", self.code),
-                name: "code_execution",
-                kind: "execute",
-                outcome: if ok { "ok" } else { "error" },
-                output: result.get("output").map(raw),
-                ..ToolEnd::default()
-            });
-        } else if part.as_object().is_some_and(|p| !p.contains_key("thoughtSignature")) {
+            emit.tool(call.text("id"), call.text("name"), call.get("args"));
+        } else if part.non_null("executableCode").is_some() {
+            emit.finish_texts(&key);
+            self.code.part(part, emit);
+        } else if !self.code.part(part, emit) && !part.has("thoughtSignature") {
             emit.status("info", "content of another type", part.clone());
         }
     }
@@ -173,25 +153,40 @@ impl Gemini {
         }
     }
 
-    /// Forgets the turn that has ended.
     fn close(&mut self) {
         let interaction = std::mem::take(&mut self.interaction);
-        *self = Self { interaction, code: self.code, ..Self::default() };
+        *self = Self { interaction, code: Code(self.code.0), ..Self::default() };
     }
 }
 
-/// Tokens in this API's words, counted over the whole response; thoughts are apart from the candidates.
+/// Code that the server runs, which has no ids: the number of pieces so far.
+#[derive(Default)]
+pub(super) struct Code(u64);
+
+impl Code {
+    /// Emits a part with code or with its result; `false` if it has neither.
+    pub(super) fn part(&mut self, part: &Value, emit: &mut Emit<'_>) -> bool {
+        let name = "code_execution";
+        if let Some(code) = part.non_null("executableCode") {
+            self.0 += 1;
+            emit.tool(&format!("code_{}", self.0), name, Some(code));
+        } else if let Some(result) = part.non_null("codeExecutionResult") {
+            let outcome = if result.text("outcome") == "OUTCOME_OK" { "ok" } else { "error" };
+            emit.tool_done(&format!("code_{}", self.0), name, outcome, result.get("output"));
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+/// Tokens of a whole response; thoughts are counted beside the candidates.
 pub(super) fn usage(usage: &Value) -> Option<Usage> {
-    let reasoning_tokens = usage.u64("thoughtsTokenCount");
-    let outputs = [usage.u64("candidatesTokenCount"), reasoning_tokens];
-    let usage = Usage {
-        input_tokens: usage.u64("promptTokenCount"),
-        output_tokens: outputs.into_iter().flatten().reduce(u64::saturating_add),
-        cache_read_tokens: usage.u64("cachedContentTokenCount"),
-        reasoning_tokens,
-        ..Usage::default()
-    };
-    usage.input_tokens.or(usage.output_tokens).map(|_| usage)
+    let (input, output) = ("promptTokenCount", "candidatesTokenCount");
+    let used = tokens(usage, [input, output, "cachedContentTokenCount", "", "thoughtsTokenCount"]);
+    let outputs = [used.output_tokens, used.reasoning_tokens];
+    let output_tokens = outputs.into_iter().flatten().reduce(u64::saturating_add);
+    used.input_tokens.or(output_tokens).map(|_| Usage { output_tokens, ..used })
 }
 
 /// The kind of a part with a text.

@@ -25,17 +25,13 @@ pub(super) const SPEC: Spec = Spec {
 /// The error of a run that was interrupted.
 const INTERRUPTED: &str = "Headless run interrupted";
 
-const ANSWER: Text<'_> = Text { key: "message", kind: TextKind::Answer, parent: None };
-
-const THOUGHT: Text<'_> = Text { key: "message", kind: TextKind::Reasoning, parent: None };
-
 fn detect(value: &Value) -> Match {
-    let (has, message) = (|key: &str| value.get(key).is_some(), value.at("message"));
+    let message = value.at("message");
     let sure = match value.text("type") {
-        _ if has("messages") && value.pointer("/metadata/status").is_some() => true,
+        _ if value.has("messages") && value.pointer("/metadata/status").is_some() => true,
         "message" => message.at("content").is_array() && message.get("role").is_some(),
-        "notification" => has("extension_id"),
-        "complete" => has("total_tokens"),
+        "notification" => value.has("extension_id"),
+        "complete" => value.has("total_tokens"),
         "error" => value.text("error") == INTERRUPTED,
         _ => false,
     };
@@ -44,11 +40,9 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Goose {
-    /// The id of the message that is being said; `None` before the first.
+    /// Id of the message that is growing; `None` before the first.
     message: Option<String>,
-    /// The last word, if it was an error.
-    error: Option<Failure<'static>>,
-    /// The tokens are those of an older session too.
+    /// True if the tokens include those of an older session.
     resumed: bool,
 }
 
@@ -59,27 +53,22 @@ impl Runtime for Goose {
             _ if value.at("messages").is_array() => self.document(&value, emit),
             "message" if message.at("content").is_array() => self.message(message, emit),
             "notification" => {
-                let said = message.as_str().or(value.at("log").opt_text("message"));
-                let said = said.unwrap_or(value.at("progress").text("message"));
-                emit.status("progress", &one_line(said), value.clone());
+                let text = message.as_str().or(value.at("log").opt_text("message"));
+                let text = text.unwrap_or(value.at("progress").text("message"));
+                emit.status("progress", &one_line(text), value.clone());
             }
             "model_change" => emit.status("session", value.text("model"), value.clone()),
             "error" if error == INTERRUPTED && !emit.over() => {
                 emit.cancelled(INTERRUPTED, None, &UsageAndCost::default());
             }
             "error" => {
-                self.error = Some(failure(error, "", None));
+                emit.set_error(Some(failure(error, "", None)));
                 emit.status("error", &one_line(error), value.clone());
             }
             "complete" if emit.over() => emit.late(&value),
             "complete" => self.complete(&value, emit),
             type_ => emit.other(type_, &value),
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        emit.fail_last(self.error.take());
-        TurnVerdict::MissingResult
     }
 }
 
@@ -89,51 +78,40 @@ impl Goose {
         for message in value.items("messages") {
             self.message(message, emit);
         }
-        emit.finish_block(&ANSWER, None);
-        emit.finish_block(&THOUGHT, None);
+        emit.close_texts();
         let metadata = value.at("metadata");
         if matches!(metadata.text("status"), "error" | "failed") {
             let message = metadata.opt_text("error").unwrap_or("the run failed");
-            self.error = Some(failure(message, "", None));
+            emit.set_error(Some(failure(message, "", None)));
         }
         self.complete(metadata, emit);
     }
 
     fn complete(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        let tokens = |key| value.u64(key).filter(|n| *n > 0);
-        let mut usage = Usage {
-            input_tokens: tokens("input_tokens"),
-            output_tokens: tokens("output_tokens"),
-            cache_read_tokens: tokens("cache_read_input_tokens"),
-            cache_write_tokens: tokens("cache_write_input_tokens"),
-            ..Usage::default()
-        };
-        if usage == Usage::default() {
-            usage.total_tokens = tokens("total_tokens");
+        let (read, written) = ("cache_read_input_tokens", "cache_write_input_tokens");
+        let used = tokens(value, ["input_tokens", "output_tokens", read, written, ""]);
+        let mut used = used.merge(Usage::default(), |count, _| count.filter(|n| *n > 0));
+        if used == Usage::default() {
+            used.total_tokens = value.u64("total_tokens").filter(|n| *n > 0);
         }
-        let usage = Some(usage).filter(|usage| *usage != Usage::default());
+        let usage = Some(used).filter(|used| *used != Usage::default());
         let spent = if self.resumed {
             UsageAndCost { usage_total: usage, ..UsageAndCost::default() }
         } else {
-            UsageAndCost {
-                usage,
-                cost_usd: value.at("cost_usd").as_f64(),
-                ..UsageAndCost::default()
-            }
+            UsageAndCost { cost_usd: value.f64("cost_usd"), ..usage.into() }
         };
         self.message = None;
-        match self.error.take() {
+        match emit.take_error() {
             Some(error) => emit.fail(error, &spent),
             None => emit.complete("complete", None, &spent),
         }
     }
 
     fn message(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        self.error = None;
+        emit.set_error(None);
         let id = message.text("id");
         if self.message.as_deref() != Some(id) {
-            emit.finish_block(&ANSWER, None);
-            emit.finish_block(&THOUGHT, None);
+            emit.close_texts();
             self.message = Some(id.to_owned());
         }
         let hidden = message.at("metadata").at("userVisible") == &Value::Bool(false);
@@ -146,15 +124,14 @@ impl Goose {
                 ("toolRequest", _) => request(part, emit),
                 ("toolResponse", _) => response(part, emit),
                 ("text", _) if !hidden && !internal => {
-                    emit.finish_block(&THOUGHT, None);
-                    emit.delta(&ANSWER, part.text("text"));
+                    emit.only((TextKind::Answer, "text"), part.text("text"));
                 }
                 ("thinking" | "reasoning", _) if !hidden && role != "user" => {
-                    emit.finish_block(&ANSWER, None);
-                    emit.delta(&THOUGHT, part.opt_text("thinking").unwrap_or(part.text("text")));
+                    let thought = part.opt_text("thinking").unwrap_or(part.text("text"));
+                    emit.only((TextKind::Reasoning, "text"), thought);
                 }
                 (type_, _) => {
-                    emit.status("info", &format!("content of type {type_:?}"), part.clone());
+                    emit.other_content(type_, part);
                 }
             }
         }

@@ -17,10 +17,6 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-const ANSWER: Text<'_> = Text { key: "text", kind: TextKind::Answer, parent: None };
-
-const THOUGHT: Text<'_> = Text { key: "thought", kind: TextKind::Reasoning, parent: None };
-
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
@@ -41,23 +37,16 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Grok {
     spent: UsageAndCost,
-    /// The message of the last error.
     error: Option<String>,
-    /// The limit of turns was reached.
+    /// True if the limit of turns was reached.
     limited: bool,
 }
 
 impl Runtime for Grok {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         match (value.text("type"), value.opt_text("data")) {
-            ("text", Some(said)) => {
-                emit.finish_block(&THOUGHT, None);
-                emit.delta(&ANSWER, said);
-            }
-            ("thought", Some(said)) => {
-                emit.finish_block(&ANSWER, None);
-                emit.delta(&THOUGHT, said);
-            }
+            ("text", Some(delta)) => emit.only((TextKind::Answer, "text"), delta),
+            ("thought", Some(delta)) => emit.only((TextKind::Reasoning, "text"), delta),
             ("tool_call", _) => {
                 let input = arguments(value.get("rawInput"));
                 let name = value.opt_text("toolName").unwrap_or(value.text("title"));
@@ -88,7 +77,7 @@ impl Runtime for Grok {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        emit.fail_last(self.error.take().map(|error| failure(&error, "", None)));
+        emit.set_error(self.error.take().map(|error| failure(&error, "", None)));
         TurnVerdict::MissingResult
     }
 }
@@ -97,7 +86,7 @@ impl Grok {
     fn end(&mut self, value: &Value, whole: Option<&str>, emit: &mut Emit<'_>) {
         let spent = UsageAndCost {
             usage: usage(value.at("usage")).or(std::mem::take(&mut self.spent).usage),
-            cost_usd: value.at("total_cost_usd").as_f64(),
+            cost_usd: value.f64("total_cost_usd"),
             ..UsageAndCost::default()
         };
         let session = value.text("sessionId");
@@ -120,7 +109,7 @@ impl Grok {
     }
 }
 
-/// Finishes a tool if an update says that it has ended.
+/// Finishes a tool if an update ends it.
 fn finish(value: &Value, emit: &mut Emit<'_>) {
     let outcome = match value.text("status") {
         "completed" => "ok",

@@ -1,7 +1,6 @@
 //! Shared reading of JSON: fields of a message, the title, files and kind of a tool.
 
 mod parts;
-mod streamed;
 
 use std::borrow::Cow;
 
@@ -12,10 +11,9 @@ use serde_json::value::RawValue;
 use super::Emit;
 use crate::codec::{self, Fields};
 
-pub use parts::{arguments, count, plain, spend, sum, usage, with_cache};
-pub use streamed::StreamedText;
+pub use parts::{arguments, count, plain, raw, spend, sum, tokens, usage, with_cache};
 
-/// How long the title of a tool may be, in characters.
+/// Longest title of a tool, in characters.
 const TITLE: usize = 200;
 
 /// A part of a message as `T`, or nothing where a runtime prints something else there.
@@ -62,9 +60,29 @@ pub trait ValueExt {
         self.opt_text(key).filter(|text| !text.is_empty())
     }
 
+    /// Its string, owned.
+    fn owned(&self, key: &str) -> Option<String> {
+        self.opt_text(key).map(str::to_owned)
+    }
+
     /// Its count.
     fn u64(&self, key: &str) -> Option<u64> {
         self.field(key)?.as_u64()
+    }
+
+    /// Its integer.
+    fn i64(&self, key: &str) -> Option<i64> {
+        self.field(key)?.as_i64()
+    }
+
+    /// Its number.
+    fn f64(&self, key: &str) -> Option<f64> {
+        self.field(key)?.as_f64()
+    }
+
+    /// True if it is there, also as null.
+    fn has(&self, key: &str) -> bool {
+        self.field(key).is_some()
     }
 
     /// True if it is `true`.
@@ -84,10 +102,10 @@ impl ValueExt for Value {
     }
 }
 
-/// The text at `key` that is to be said; what stands there and is no text is kept as a status, not left out in silence.
+/// The text at `key` that is to be emitted; a value that is no text becomes a status and is not lost in silence.
 pub fn str_at<'v>(value: &'v Value, key: &str, emit: &mut Emit<'_>) -> &'v str {
     match value.get(key) {
-        Some(Value::String(said)) => said,
+        Some(Value::String(text)) => text,
         None | Some(Value::Null) => "",
         Some(other) => {
             emit.status("info", "a text of an unknown shape", serde_json::json!({key: other}));
@@ -106,8 +124,8 @@ pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
     let paths = path.into_iter().chain(text("notebook_path")).chain(text("path"));
     let mut paths: Vec<String> = paths.map(Cow::into_owned).collect();
     paths.dedup();
-    let said = ["command", "pattern", "query", "url"].into_iter().find_map(text);
-    let title = said
+    let title = ["command", "pattern", "query", "url"].into_iter().find_map(text);
+    let title = title
         .or_else(|| paths.first().map(|path| path.as_str().into()))
         .or_else(|| ["description", "prompt"].into_iter().find_map(text));
     (title.map(|title| one_line(&title)), paths)

@@ -1,4 +1,4 @@
-//! Kimi Code: `kimi --print --output-format stream-json`. Every line is a message in OpenAI's roles; tools say no status, and
+//! Kimi Code: `kimi --print --output-format stream-json`. Every line is a message in OpenAI's roles; tools have no status, and
 //! a hint how to resume the session comes last. Older releases print no `meta` lines at all.
 
 mod wire;
@@ -24,10 +24,10 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let sure = match value.text("role") {
         _ if is_rpc(value) => wire::is_wire(value),
-        // Vibe numbers its messages, or says null for what one does not have.
+        // Vibe numbers its messages, or writes null for missing fields.
         _ if has("message_id") || has("name") => false,
         "meta" => has("type"),
         "tool" => has("tool_call_id") && has("content"),
@@ -39,11 +39,10 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-/// The state of a run.
 #[derive(Default)]
 pub(super) struct Kimi {
     wire: Wire,
-    /// It prints `meta` lines, so that the last of them must come.
+    /// True if it prints `meta` lines, so that the last of them must come.
     meta: bool,
 }
 
@@ -78,7 +77,9 @@ impl Runtime for Kimi {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.wire.release(emit);
+        if emit.turn_open() {
+            self.wire.release(emit);
+        }
         if self.meta || self.wire.seen || !emit.turn_open() {
             TurnVerdict::MissingResult
         } else if emit.open_tools().next().is_none() {
@@ -90,14 +91,14 @@ impl Runtime for Kimi {
 }
 
 fn assistant(message: &Value, emit: &mut Emit<'_>) {
-    let mut emit_text = |kind, said| emit.finish_block(&text(kind, "assistant"), said);
+    let mut emit_text = |kind, whole| emit.finish_block(&text(kind, "assistant"), whole);
     emit_text(TextKind::Reasoning, message.opt_text("reasoning_content"));
     emit_text(TextKind::Answer, message.opt_text("content"));
     for part in message.items("content") {
         match (part.opt_text("text"), part.opt_text("think")) {
             (None, None) => emit.status("info", "content that is no text", part.clone()),
             (None, thought) => emit.finish_block(&text(TextKind::Reasoning, "assistant"), thought),
-            (said, _) => emit.finish_block(&text(TextKind::Answer, "assistant"), said),
+            (answer, _) => emit.finish_block(&text(TextKind::Answer, "assistant"), answer),
         }
     }
     for call in message.items("tool_calls") {

@@ -7,7 +7,7 @@ mod messages;
 
 use super::prelude::*;
 
-use messages::Messages;
+use messages::{Form, Messages};
 
 pub(super) const SPEC: Spec = Spec {
     name: "langgraph",
@@ -18,15 +18,14 @@ pub(super) const SPEC: Spec = Spec {
     keys: "*",
     has_result: false,
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(LangGraph::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let message = value.get(0).unwrap_or(value);
-    let theirs = message.get("additional_kwargs").is_some() && message.opt_text("type").is_some();
+    let theirs = message.has("additional_kwargs") && message.opt_text("type").is_some();
     let event = value.text("event");
     let run = event.starts_with("on_") && has("run_id") && has("data");
     let debug = has("step") && has("payload") && has("timestamp") && has("type");
@@ -54,12 +53,12 @@ impl Runtime for LangGraph {
         match name {
             "metadata" => {
                 self.messages = Messages::default();
-                emit.start(SPEC.name, None, value.opt_text("run_id"));
+                emit.start(None, value.opt_text("run_id"));
             }
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
-                    // The second half of a tuple of `messages` says where the message comes from.
+                    // The second half of a tuple of `messages` has the origin of the message.
                     if !self.messages.message(name, message, emit) && name != "messages" {
                         emit.status("info", name, message.clone());
                     }
@@ -103,7 +102,6 @@ impl LangGraph {
         let root = value.at("parent_ids").as_array().is_some_and(Vec::is_empty);
         match kind {
             "on_chain_start" if root && !emit.turn_open() => emit.start_turn(&TurnStarted {
-                runtime: SPEC.name.into(),
                 session: Some(id.into()),
                 agent: Some(name.into()),
                 ..TurnStarted::default()
@@ -114,14 +112,14 @@ impl LangGraph {
             }
             "on_chain_error" if root && emit.turn_open() => {
                 self.messages.release(emit);
-                emit.fail(failure_of(data), &UsageAndCost::default());
+                emit.fail_with(data, &UsageAndCost::default());
             }
             "on_chat_model_stream" | "on_llm_stream" => {
                 let mut chunk = data.at("chunk").clone();
                 // Pieces of one run are one message, whatever they call themselves.
                 if let Some(fields) = chunk.as_object_mut() {
                     fields.insert("id".into(), id.into());
-                    self.messages.grow(false, &chunk, emit);
+                    self.messages.grow(Form::Piece, &chunk, emit);
                 }
             }
             "on_chat_model_end" | "on_llm_end" => self.messages.release(emit),
@@ -139,15 +137,16 @@ impl LangGraph {
     }
 
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if emit.error_after_turn(value) {
-            return;
+        if !emit.over() {
+            self.messages.release(emit);
         }
-        self.messages.release(emit);
-        // `{"error": "TypeError", "message": "..."}`: the name alone says little.
+        // `{"error": "TypeError", "message": "..."}`: the name alone is not enough.
         let error = match value.opt_text("message") {
-            Some(message) => serde_json::json!({"message": message, "type": value.get("error")}),
-            None => value.clone(),
+            Some(message) if !emit.over() => {
+                serde_json::json!({"message": message, "type": value.get("error")})
+            }
+            _ => value.clone(),
         };
-        emit.fail(failure_of(&error), &UsageAndCost::default());
+        emit.fail_open(&error, &UsageAndCost::default());
     }
 }

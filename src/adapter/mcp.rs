@@ -1,5 +1,5 @@
 //! The Model Context Protocol on a server's stdout, or a log of both directions: progress, logs and results of tools. A
-//! server has no turns; what it says is a status, and its one turn is the run.
+//! server has no turns; its messages are statuses, and its one turn is the run.
 //!
 //! Source: the protocol's specification, 2025-06-18.
 
@@ -15,9 +15,8 @@ pub(super) const SPEC: Spec = Spec {
         serverInfo total",
     has_result: false,
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Mcp),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {

@@ -1,7 +1,7 @@
 //! Muse (Meta): a log of records, one a line. A run is a turn; tools are tasks whose kind begins with `tool.`, and the tasks
 //! beside them, models and reminders, may fail in a run that succeeds.
 //!
-//! Source: recordings. A record's payload says its kind; the result of a tool names the call and not the task, and repeats
+//! Source: recordings. A record's payload has its kind; the result of a tool names the call and not the task, and repeats
 //! what the task has printed.
 
 use super::prelude::*;
@@ -26,13 +26,11 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-/// How many tasks are remembered; past that all are forgotten.
+/// Limit of remembered tasks; past that all are forgotten.
 const MAX_TASKS: usize = 4096;
 
-/// How much of a task's output is kept, in bytes; the tool's result has all of it.
+/// Limit of a task's output that is kept, in bytes; the tool's result has all of it.
 const MAX_OUTPUT: usize = 1 << 20;
-
-const ANSWER: Text<'_> = Text { key: "output", kind: TextKind::Answer, parent: None };
 
 fn detect(value: &Value) -> Match {
     let keys = ["schema_version", "record_type", "payload"];
@@ -44,8 +42,7 @@ fn detect(value: &Value) -> Match {
 struct Muse {
     model: Option<String>,
     tasks: HashMap<String, Task>,
-    said: StreamedText,
-    /// The output of the last tool.
+    streamed: StreamedText,
     output: String,
 }
 
@@ -62,24 +59,23 @@ impl Runtime for Muse {
         let payload = value.at("payload");
         match payload.text("kind") {
             "run_model_configured" => {
-                self.model = payload.opt_text("model_id").map(str::to_owned);
+                self.model = payload.owned("model_id");
                 emit.status("session", payload.text("model_id"), payload.clone());
             }
             "run_started" => {
-                self.said = StreamedText::default();
+                self.streamed = StreamedText::default();
                 emit.start_turn(&TurnStarted {
-                    runtime: SPEC.name.into(),
                     model: self.model.as_deref().map(Into::into),
                     session: value.at("stream").opt_text("id").map(Into::into),
                     prompt: payload.opt_text("prompt").map(Into::into),
                     ..TurnStarted::default()
                 });
             }
-            // The run says its prompt again when it begins.
+            // The prompt comes again with the begin of the run.
             "turn_input_user" | "session_run_linked" | "task_stream_linked" => {}
             "run_output_delta" => {
-                let said = str_at(payload, "text", emit);
-                self.said.delta(&ANSWER, said, emit);
+                let delta = str_at(payload, "text", emit);
+                self.streamed.delta(&ANSWER, delta, emit);
             }
             "task_lifecycle" => self.task(payload.at("event"), emit),
             "run_terminal" if emit.over() => emit.late(payload),
@@ -137,7 +133,7 @@ impl Muse {
         }
         self.tasks.insert(id.to_owned(), Task { kind: kind.to_owned(), ..Task::default() });
         if let Some(name) = kind.strip_prefix("tool.") {
-            self.said = StreamedText::default();
+            self.streamed = StreamedText::default();
             emit.tool(id, name, None);
         } else {
             emit.status("progress", kind, Value::Null);
@@ -146,9 +142,9 @@ impl Muse {
 
     fn terminal(&mut self, payload: &Value, emit: &mut Emit<'_>) {
         let (terminal, reason) = (payload.text("terminal"), payload.text("reason"));
-        let said = std::mem::take(&mut self.said);
-        if said.begins(payload.text("text")) {
-            said.confirm(&ANSWER, payload.text("text"), emit);
+        let streamed = std::mem::take(&mut self.streamed);
+        if streamed.begins(payload.text("text")) {
+            streamed.confirm(&ANSWER, payload.text("text"), emit);
         }
         let spent = UsageAndCost::default();
         match terminal {

@@ -14,29 +14,23 @@ pub(super) const SPEC: Spec = Spec {
     keys: "context created_at done done_reason eval_count eval_duration function load_duration \
         prompt_eval_count prompt_eval_duration response tool_calls total_duration",
     detect,
-    framing: Framing::Frames,
-    new: |_| Box::new(Ollama::default()),
-    ..Spec::LINES
+    new: |_| Box::new(Ollama),
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
     let text = |key| value.opt_text(key).is_some();
-    let said = value.pointer("/message/role").is_some() || text("response") || text("image");
+    let content = value.pointer("/message/role").is_some() || text("response") || text("image");
     let done = value.get("done").is_some_and(Value::is_boolean);
-    if text("model") && text("created_at") && done && said { Match::Sure } else { Match::No }
+    if text("model") && text("created_at") && done && content { Match::Sure } else { Match::No }
 }
 
-#[derive(Default)]
-struct Ollama {
-    said: Current,
-}
+struct Ollama;
 
 impl Runtime for Ollama {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
-            if !emit.error_after_turn(error) {
-                emit.fail_with(error, &UsageAndCost::default());
-            }
+            emit.fail_open(error, &UsageAndCost::default());
             return;
         }
         let message = value.get("message").filter(|m| m.is_object());
@@ -44,30 +38,28 @@ impl Runtime for Ollama {
         if message.is_none() && !ours {
             return emit.status("info", "an unknown message", value);
         }
-        emit.begin(SPEC.name, value.opt_text("model"), None);
+        emit.begin(value.opt_text("model"), None);
         let message = message.unwrap_or(&value);
         for (kind, key) in [
             (TextKind::Reasoning, "thinking"),
             (TextKind::Answer, "content"),
             (TextKind::Answer, "response"),
         ] {
-            let said = str_at(message, key, emit);
-            self.said.delta((kind, "text"), said, emit);
+            let delta = str_at(message, key, emit);
+            emit.only((kind, "text"), delta);
         }
         for call in message.items("tool_calls") {
-            self.said.finish(emit);
+            emit.close_texts();
             let function = call.get("function").unwrap_or(call);
             let input = arguments(function.get("arguments"));
             emit.tool(call.text("id"), function.text("name"), input.as_ref());
         }
         if value.is("done") {
             let stop = value.opt_text("done_reason").unwrap_or("done");
-            // The server says no count of what is zero or comes from its cache.
-            let (input_tokens, output_tokens) =
-                (value.u64("prompt_eval_count"), value.u64("eval_count"));
-            let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+            // A count of zero, or of cached tokens, is left out.
+            let usage = tokens(&value, ["prompt_eval_count", "eval_count", "", "", ""]);
             let spent = UsageAndCost {
-                usage: input_tokens.or(output_tokens).map(|_| usage),
+                usage: Some(usage).filter(|usage| *usage != Usage::default()),
                 duration_ms: value.u64("total_duration").map(|nanoseconds| nanoseconds / 1_000_000),
                 ..UsageAndCost::default()
             };

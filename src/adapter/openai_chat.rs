@@ -1,7 +1,9 @@
 //! OpenAI's Chat Completions, streamed or whole, as `curl -N` prints them, and what gateways make of them.
 //!
-//! Source: recordings of OpenAI, Azure, Groq and OpenRouter, and OpenAI's API reference. A turn ends at `[DONE]` or at the
-//! end of the body, never at a `finish_reason`: an error may still come. A tool that the client is to run never finishes.
+//! Source: recordings of OpenAI, Azure, Groq and OpenRouter; OpenAI's API reference. A turn ends at `[DONE]` or at the end of
+//! the body, never at a `finish_reason`: an error may still come. Tools of the client never finish.
+
+use std::borrow::Cow;
 
 use super::prelude::*;
 
@@ -22,36 +24,31 @@ pub(super) const SPEC: Spec = Spec {
         tool_calls total_time upstream_inference_completions_cost upstream_inference_cost \
         upstream_inference_prompt_cost violence x_groq",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Chat::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let object = value.text("object");
     let ours = object.starts_with("chat.completion") || object == "text_completion";
     let choice = value.pointer("/choices/0").unwrap_or(&Value::Null);
-    let said = choice.get("delta").or(choice.get("message")).is_some();
+    let text = choice.has("delta") || choice.has("message");
     let error = value.at("error");
-    let known = ["param", "code", "type"].iter().any(|key| error.get(key).is_some());
-    let sure = value.at("choices").is_array() && (ours || has("prompt_filter_results"));
-    let maybe = known && !has("type") && error.opt_text("message").is_some();
+    let known = ["param", "code", "type"].iter().any(|key| error.has(key));
+    let sure = value.at("choices").is_array() && (ours || value.has("prompt_filter_results"));
+    let maybe = known && !value.has("type") && error.opt_text("message").is_some();
     let maybe = if maybe { Match::Maybe } else { Match::No };
-    if said || sure { Match::Sure } else { maybe }
+    if text || sure { Match::Sure } else { maybe }
 }
 
 #[derive(Default)]
 struct Chat {
-    /// The response that is being read, and the one whose turn has ended.
     id: String,
-    /// The index of the first choice, where each chunk has an id and an index of its own.
+    /// Index of the first choice, where each chunk has an id and an index of its own.
     first: Option<u64>,
     over: Option<String>,
     stop: Option<String>,
     spent: UsageAndCost,
-    texts: Currents,
-    held: HeldTools,
 }
 
 impl Runtime for Chat {
@@ -72,11 +69,12 @@ impl Runtime for Chat {
         }
         let rotated = id != self.id;
         for choice in value.items("choices") {
-            self.choice(choice, rotated, emit);
+            let index = choice.u64("index").unwrap_or(0);
+            let first = *self.first.get_or_insert(index);
+            self.choice(choice, if rotated { first } else { index }, emit);
         }
         let failed = value.items("choices").find_map(|choice| choice.non_null("error"));
         if let Some(error) = error.or(failed) {
-            self.held.start_all(emit);
             emit.fail_with(error, &self.spent);
             self.close();
         }
@@ -93,7 +91,7 @@ impl Runtime for Chat {
         if let Some(stop) = self.stop.take().filter(|_| emit.turn_open() && tail == Tail::Clean) {
             self.complete(&stop, emit);
         }
-        self.held.end(emit)
+        TurnVerdict::MissingResult
     }
 }
 
@@ -106,7 +104,7 @@ impl Chat {
             let begins = first.is_some_and(|choice| {
                 choice.get("message").is_some() || choice.pointer("/delta/role").is_some()
             });
-            // The response before it did not say that it was done.
+            // The response before it ended without `[DONE]`.
             let Some(stop) = self.stop.take_if(|_| begins && id != self.id) else { return };
             self.complete(&stop, emit);
         }
@@ -114,56 +112,50 @@ impl Chat {
         if model.is_some() || first.is_some() || value.get("error").is_some() {
             self.close();
             id.clone_into(&mut self.id);
-            emit.begin(SPEC.name, model, None);
+            emit.begin(model, None);
         }
     }
 
-    fn choice(&mut self, choice: &Value, rotated: bool, emit: &mut Emit<'_>) {
-        let index = choice.u64("index").unwrap_or(0);
-        let first = *self.first.get_or_insert(index);
-        let index = if rotated { first } else { index };
+    fn choice(&mut self, choice: &Value, index: u64, emit: &mut Emit<'_>) {
         let key = index.to_string();
-        let texts = self.texts.of(index);
-        texts.delta((TextKind::Answer, &key), choice.text("text"), emit);
+        emit.alternate((TextKind::Answer, &key), choice.text("text"));
         let delta = choice.get("delta").or(choice.get("message")).unwrap_or(&Value::Null);
         let details = details(delta, emit);
         let reasoning = delta.opt_text("reasoning_content").or(delta.opt_text("reasoning"));
-        for (kind, said) in [
+        for (kind, delta) in [
             (TextKind::Reasoning, reasoning.unwrap_or(&details)),
             (TextKind::Answer, delta.at("audio").text("transcript")),
             (TextKind::Answer, delta.text("content")),
             (TextKind::Answer, delta.text("refusal")),
         ] {
-            texts.delta((kind, &key), said, emit);
+            emit.alternate((kind, &key), delta);
         }
-        parts(texts, (TextKind::Answer, &key), delta.at("content"), emit);
+        parts((TextKind::Answer, &key), delta.at("content"), emit);
         if let Some(data) = delta.pointer("/audio/data") {
             emit.status("info", "audio", serde_json::json!({"data": data}));
         }
         for (at, tool) in delta.items("executed_tools").enumerate() {
-            texts.finish(emit);
+            emit.finish_texts(&key);
             executed(at, tool, emit);
         }
         for (at, tool) in delta.items("tool_calls").enumerate() {
             let place = format!("{key}/{}", tool.u64("index").unwrap_or(at as u64));
             // The call before it has all of its arguments.
-            if !self.held.has(&place) {
-                self.held.start_under(&format!("{key}/"), emit);
-                texts.finish(emit);
+            if !emit.holds(&place) {
+                emit.start_held_under(&format!("{key}/"));
+                emit.finish_texts(&key);
             }
             let function = tool.get("function").or(tool.get("custom")).unwrap_or(&Value::Null);
-            let arguments = function.opt_text("arguments").unwrap_or(function.text("input"));
-            let tool = (tool.text("id"), function.text("name"));
-            self.held.piece(&place, tool, arguments, emit);
+            let names = (tool.text("id"), function.text("name"));
+            emit.hold_piece(&place, names, &piece(function));
         }
         if let Some(function) = delta.get("function_call").filter(|f| f.is_object()) {
-            let arguments = function.opt_text("arguments").unwrap_or(function.text("input"));
-            self.held.piece(&format!("{key}/f"), ("", function.text("name")), arguments, emit);
+            emit.hold_piece(&format!("{key}/f"), ("", function.text("name")), &piece(function));
         }
         if let Some(stop) = choice.filled("finish_reason") {
-            texts.finish(emit);
-            self.held.start_under(&format!("{key}/"), emit);
-            // Of several choices the first one speaks for the turn.
+            emit.finish_texts(&key);
+            emit.start_held_under(&format!("{key}/"));
+            // Of several choices the first one decides for the turn.
             if self.stop.is_none() || index == 0 {
                 self.stop = Some(stop.to_owned());
             }
@@ -171,25 +163,32 @@ impl Chat {
     }
 
     fn complete(&mut self, stop: &str, emit: &mut Emit<'_>) {
-        self.held.start_all(emit);
         emit.complete(stop, None, &self.spent);
         self.close();
     }
 
-    /// Forgets the turn that has ended.
     fn close(&mut self) {
         *self = Self { over: Some(std::mem::take(&mut self.id)), ..Self::default() };
     }
 }
 
-/// Content that is no string: a list of parts, some of them thoughts; what is unknown is kept.
-fn parts(texts: &mut Current, (kind, key): (TextKind, &str), content: &Value, emit: &mut Emit<'_>) {
+/// Piece of a call's arguments: text, or from some servers the object itself.
+fn piece(function: &Value) -> Cow<'_, str> {
+    match function.non_null("arguments").or(function.get("input")) {
+        Some(Value::String(text)) => text.into(),
+        Some(value) if !value.is_null() => raw(value),
+        _ => "".into(),
+    }
+}
+
+/// Content that is no string: a list of parts, some of them thoughts; unknown parts become statuses.
+fn parts((kind, key): (TextKind, &str), content: &Value, emit: &mut Emit<'_>) {
     for part in content.as_array().into_iter().flatten() {
         match (part.at("thinking"), part.opt_text("text")) {
             (thinking @ Value::Array(_), _) => {
-                parts(texts, (TextKind::Reasoning, key), thinking, emit);
+                parts((TextKind::Reasoning, key), thinking, emit);
             }
-            (_, Some(said)) => texts.delta((kind, key), said, emit),
+            (_, Some(text)) => emit.alternate((kind, key), text),
             _ => emit.status("info", "content of an unknown type", part.clone()),
         }
     }
@@ -198,7 +197,7 @@ fn parts(texts: &mut Current, (kind, key): (TextKind, &str), content: &Value, em
     }
 }
 
-/// A tool that the server has run (Groq), by its index: first the call, then the same with its output.
+/// Tool that the server has run (Groq), by its index: first the call, then the same with its output.
 fn executed(at: usize, tool: &Value, emit: &mut Emit<'_>) {
     let id = format!("executed_{}", tool.u64("index").unwrap_or(at as u64));
     let name = tool.opt_text("type").unwrap_or("tool");
@@ -212,36 +211,31 @@ fn executed(at: usize, tool: &Value, emit: &mut Emit<'_>) {
     }
 }
 
-/// OpenRouter's `reasoning_details`: their texts and summaries. What is encrypted is kept as a status.
+/// Texts and summaries of OpenRouter's `reasoning_details`. Encrypted details become statuses.
 fn details(delta: &Value, emit: &mut Emit<'_>) -> String {
-    let mut said = String::new();
+    let mut reasoning = String::new();
     for detail in delta.items("reasoning_details") {
         match detail.opt_text("text").or(detail.opt_text("summary")) {
-            Some(text) => said.push_str(text),
+            Some(text) => reasoning.push_str(text),
             None => emit.status("info", "reasoning of another type", detail.clone()),
         }
     }
-    said
+    reasoning
 }
 
-/// The usage of a response, in this API's words; the gateways' cost is in US dollars. xAI counts the reasoning beside the
-/// completion and not in it, which its total shows.
+/// Usage of a response; a gateway's cost is in US dollars. xAI counts the reasoning beside the completion and not in it,
+/// which its total shows.
 fn usage_of(usage: &Value) -> UsageAndCost {
-    let (input, output) = (usage.u64("prompt_tokens"), usage.u64("completion_tokens"));
-    let (total, details) = (usage.u64("total_tokens"), usage.at("completion_tokens_details"));
-    let reasoning = details.u64("reasoning_tokens");
-    let sum = input.zip(output).zip(reasoning).map(|((input, output), n)| input + output + n);
-    let beside = reasoning.filter(|_| sum.is_some() && sum == total).unwrap_or(0);
-    UsageAndCost {
-        usage: Some(Usage {
-            input_tokens: input,
-            output_tokens: output.map(|output| output + beside),
-            cache_read_tokens: usage.at("prompt_tokens_details").u64("cached_tokens"),
-            cache_write_tokens: None,
-            reasoning_tokens: reasoning,
-            total_tokens: total.filter(|_| input.is_none()),
-        }),
-        cost_usd: usage.at("cost").as_f64(),
-        ..UsageAndCost::default()
+    let reasoning = "completion_tokens_details/reasoning_tokens";
+    let cached = "prompt_tokens_details/cached_tokens";
+    let mut used = tokens(usage, ["prompt_tokens", "completion_tokens", cached, "", reasoning]);
+    let (input, total) = (used.input_tokens, usage.u64("total_tokens"));
+    if let (Some(input), Some(output), Some(beside)) =
+        (input, used.output_tokens, used.reasoning_tokens)
+        && total == Some(input.saturating_add(output).saturating_add(beside))
+    {
+        used.output_tokens = Some(output.saturating_add(beside));
     }
+    used.total_tokens = total.filter(|_| input.is_none());
+    UsageAndCost { cost_usd: usage.f64("cost"), ..Some(used).into() }
 }

@@ -27,19 +27,17 @@ pub(super) const SPEC: Spec = Spec {
         start_offset store strict summary_index temperature tool_choice top_logprobs top_p \
         truncation user verbosity violence",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Responses::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let type_ = value.text("type");
-    let whole = value.opt_text("object") == Some("response") && has("output");
+    let whole = value.opt_text("object") == Some("response") && value.has("output");
     let ours = type_.starts_with("response.");
-    let named = has("response") || has("item_id") || has("sequence_number");
-    // Of its errors only the number tells them from others'.
-    let error = type_ == "error" && has("sequence_number");
+    let named = ["response", "item_id", "sequence_number"].into_iter().any(|key| value.has(key));
+    // Only the number tells its errors from those of others.
+    let error = type_ == "error" && value.has("sequence_number");
     let maybe = if ours { Match::Maybe } else { Match::No };
     if whole || error || (ours && named) { Match::Sure } else { maybe }
 }
@@ -47,20 +45,18 @@ fn detect(value: &Value) -> Match {
 #[derive(Default)]
 struct Responses {
     id: String,
-    /// The number of the last event: a stream that is resumed repeats what it had said.
+    /// Number of the last event: a resumed stream repeats earlier events.
     number: Option<u64>,
-    /// The items with texts: output index and id of each. Some gateways leave the index out, number with gaps, or give an
-    /// item another id in each event.
+    /// Items with texts: output index and id of each. Some gateways leave the index out, number with gaps, or give an item
+    /// another id in each event.
     places: Vec<(Option<u64>, String)>,
-    /// What of the texts was said, for those that have not come as a whole.
-    said: Vec<(String, Snapshot)>,
+    /// Texts that have not come as a whole.
+    texts: StreamedTexts,
     /// Keys of the texts and ids of the items that are complete.
     whole: std::collections::HashSet<String>,
-    held: HeldTools,
 }
 
-/// How many texts may be open, and how many complete ones are remembered.
-const MAX_OPEN: usize = 64;
+/// Limit of complete texts and items that are remembered.
 const MAX_WHOLE: usize = 65_536;
 
 impl Runtime for Responses {
@@ -85,21 +81,17 @@ impl Runtime for Responses {
             "completed" | "incomplete" | "failed" | "cancelled" => {
                 self.terminal(value.at("response"), emit);
             }
-            "output_item.added" => items::added(value.at("item"), &mut self.held, emit),
+            "output_item.added" => items::added(value.at("item"), emit),
             "output_item.done" => {
                 value.get("item").into_iter().for_each(|item| self.item_done(item, emit));
             }
             "in_progress" | "content_part.added" | "content_part.done" => {}
             "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
             _ if type_ == "error" || value.at("error").is_object() => {
-                self.held.fail(&value, &UsageAndCost::default(), emit);
+                emit.fail_open(&value, &UsageAndCost::default());
             }
-            kind => items::other(kind, &value, &mut self.held, emit),
+            kind => items::other(kind, &value, emit),
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.held.end(emit)
     }
 }
 
@@ -110,8 +102,7 @@ impl Responses {
             return;
         }
         *self = Self { id: id.to_owned(), ..Self::default() };
-        let (runtime, model) = (SPEC.name.into(), response.filled("model").map(Into::into));
-        emit.start_turn(&TurnStarted { runtime, model, ..TurnStarted::default() });
+        emit.start(response.filled("model"), None);
     }
 
     /// A piece of a text or the whole of it; `false` if the message is neither.
@@ -129,15 +120,7 @@ impl Responses {
         match event {
             "delta" => {
                 let delta = str_at(value, "delta", emit);
-                if delta.is_empty() {
-                    return true;
-                }
-                let mut said = self.take_streamed(&key);
-                said.delta(&text(kind, &key), delta, emit);
-                if self.said.len() >= MAX_OPEN {
-                    self.said.remove(0);
-                }
-                self.said.push((key, said));
+                self.texts.of(&key).delta(&text(kind, &key), delta, emit);
             }
             "done" => self.emit_whole((kind, &key), value, emit),
             _ => return false,
@@ -157,17 +140,11 @@ impl Responses {
         })
     }
 
-    fn take_streamed(&mut self, key: &str) -> Snapshot {
-        let at = self.said.iter().position(|(known, _)| known == key);
-        at.map(|at| self.said.remove(at).1).unwrap_or_default()
-    }
-
-    /// The whole of a text, once.
     fn emit_whole(&mut self, (kind, key): (TextKind, &str), part: &Value, emit: &mut Emit<'_>) {
         if self.remember(key) {
             let whole = part.opt_text("text").unwrap_or(part.text("refusal"));
-            self.take_streamed(key).whole(&text(kind, key), whole, emit);
-            emit.finish_block(&text(kind, key), None);
+            let streamed = self.texts.take(key).unwrap_or_default();
+            streamed.confirm(&text(kind, key), whole, emit);
         }
     }
 
@@ -182,11 +159,11 @@ impl Responses {
     fn item_done(&mut self, item: &Value, emit: &mut Emit<'_>) {
         let id = item.text("id");
         if self.remember(&format!("item {id}")) || id.is_empty() {
-            items::done(item, &mut self.held, emit);
+            items::done(item, emit);
         }
     }
 
-    /// The response as a whole, which ends the turn. What of it nobody has said yet is said first.
+    /// The response as a whole, which ends the turn. Items of it that were not emitted yet come first.
     fn terminal(&mut self, response: &Value, emit: &mut Emit<'_>) {
         if emit.over() {
             return;
@@ -204,16 +181,12 @@ impl Responses {
             }
             self.item_done(item, emit);
         }
-        self.held.start_all(emit);
         let usage = response.get("usage").filter(|usage| usage.is_object());
-        let usage = usage.map(|usage| Usage {
-            input_tokens: usage.u64("input_tokens"),
-            output_tokens: usage.u64("output_tokens"),
-            cache_read_tokens: usage.at("input_tokens_details").u64("cached_tokens"),
-            reasoning_tokens: usage.at("output_tokens_details").u64("reasoning_tokens"),
-            ..Usage::default()
-        });
-        let spent = UsageAndCost { usage, ..UsageAndCost::default() };
+        let (cached, reasoning) =
+            ("input_tokens_details/cached_tokens", "output_tokens_details/reasoning_tokens");
+        let paths = ["input_tokens", "output_tokens", cached, "", reasoning];
+        let usage = usage.map(|usage| tokens(usage, paths));
+        let spent = UsageAndCost::from(usage);
         match response.opt_text("status").unwrap_or("completed") {
             "failed" => emit.fail_with(response.at("error"), &spent),
             "cancelled" => emit.cancelled("cancelled", Some("cancelled"), &spent),

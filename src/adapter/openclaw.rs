@@ -40,15 +40,15 @@ impl Runtime for Openclaw {
         let meta = body.at("meta");
         // `agent exec` has no meta: model, session, tokens and costs stand at the top.
         let agent = if meta.is_null() { body } else { meta.at("agentMeta") };
-        emit.begin(SPEC.name, agent.opt_text("model"), agent.opt_text("sessionId"));
+        emit.begin(agent.opt_text("model"), agent.opt_text("sessionId"));
         let mut error = failed.or(meta.non_null("error"));
         for (at, payload) in body.items("payloads").enumerate() {
             if payload.is("isError") {
                 error = error.or(payload.get("text"));
-            } else if let Some(said) = payload.opt_text("text") {
+            } else if let Some(whole) = payload.opt_text("text") {
                 let thought = payload.is("isReasoning");
                 let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
-                emit.finish_block(&text(kind, &at.to_string()), Some(said));
+                emit.finish_block(&text(kind, &at.to_string()), Some(whole));
             }
             if payload.non_null("mediaUrl").or(payload.non_null("mediaUrls")).is_some() {
                 emit.status("info", "an answer with media", payload.clone());

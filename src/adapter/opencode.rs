@@ -1,5 +1,5 @@
 //! opencode: `opencode run --format json`, whose only end is the reason of the last step, and the events of its server
-//! (`/event`), which say a text in deltas and again as a whole. Every session of a server has a stream of its own.
+//! (`/event`), with each text in deltas and again as a whole. Every session of a server has a stream of its own.
 //!
 //! Source: recordings of both. The prompt is a text part like any other on the server, so the role of its message decides.
 
@@ -33,7 +33,6 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let event = value.get("payload").unwrap_or(value);
     let type_ = event.text("type");
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| type_.starts_with(prefix));
@@ -44,9 +43,9 @@ fn detect(value: &Value) -> Match {
             starts(&["server.", "session.", "message.", "permission."])
         }
         "step_start" | "step_finish" | "text" | "tool_use" | "reasoning" => {
-            has("sessionID") && has("part")
+            value.has("sessionID") && value.has("part")
         }
-        "error" => has("sessionID") && has("error"),
+        "error" => value.has("sessionID") && value.has("error"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -89,10 +88,10 @@ impl Run {
             ("step_start", _) if emit.turn_open() => {}
             ("step_start", _) => {
                 self.spent = UsageAndCost::default();
-                emit.begin(SPEC.name, None, value.opt_text("sessionID"));
+                emit.begin(None, value.opt_text("sessionID"));
             }
-            ("text" | "reasoning", said @ Some(_)) => {
-                emit.finish_block(&text(text_kind(type_), part.text("id")), said);
+            ("text" | "reasoning", whole @ Some(_)) => {
+                emit.finish_block(&text(text_kind(type_), part.text("id")), whole);
             }
             ("tool_use", _) if part.is_object() => {
                 start_tool(part, emit);
@@ -117,7 +116,7 @@ impl Run {
     /// Adds the costs of a step.
     fn step(&mut self, part: &Value, emit: &mut Emit<'_>) {
         let used = usage(part.at("tokens")).map(with_cache);
-        spend(&mut self.spent, used, part.at("cost").as_f64());
+        spend(&mut self.spent, used, part.f64("cost"));
         emit.note_spent(&self.spent);
     }
 
@@ -144,7 +143,7 @@ fn start_tool(part: &Value, emit: &mut Emit<'_>) {
 fn finish_tool(part: &Value, emit: &mut Emit<'_>) {
     let state = part.at("state");
     let (error, time, metadata) = (state.text("error"), state.at("time"), state.at("metadata"));
-    let exit_code = ["exit", "exitCode"].iter().find_map(|key| metadata.at(key).as_i64());
+    let exit_code = metadata.i64("exit").or(metadata.i64("exitCode"));
     let times = time.u64("start").zip(time.u64("end"));
     emit.finish_tool(&Done {
         id: part.text("callID"),

@@ -24,9 +24,9 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let event = value.opt_text("kind").is_some_and(|kind| kind.ends_with("Event"));
-    if event && has("source") && has("timestamp") && has("id") { Match::Sure } else { Match::No }
+    let keys = ["source", "timestamp", "id"];
+    if event && keys.into_iter().all(|key| value.has(key)) { Match::Sure } else { Match::No }
 }
 
 struct OpenHands;
@@ -40,8 +40,8 @@ impl Runtime for OpenHands {
                 if emit.turn_open() {
                     return emit.user(&prompt);
                 }
-                let (runtime, prompt) = (SPEC.name.into(), Some(prompt.into()));
-                emit.start_turn(&TurnStarted { runtime, prompt, ..TurnStarted::default() });
+                let prompt = Some(prompt.into());
+                emit.start_turn(&TurnStarted { prompt, ..TurnStarted::default() });
             }
             ("MessageEvent", _) => {
                 let message = value.at("llm_message");
@@ -59,7 +59,7 @@ impl Runtime for OpenHands {
             }
             ("ObservationEvent", _) => {
                 let seen = value.at("observation");
-                let exit_code = seen.at("exit_code").as_i64();
+                let exit_code = seen.i64("exit_code");
                 let failed = seen.is("is_error") || seen.is("timeout");
                 let failed = failed || exit_code.is_some_and(|code| code != 0);
                 emit.finish_tool(&Done {
@@ -100,16 +100,15 @@ impl Runtime for OpenHands {
     }
 }
 
-fn emit_text(kind: TextKind, said: &str, emit: &mut Emit<'_>) {
-    emit.finish_block(&text(kind, "message"), Some(said));
+fn emit_text(kind: TextKind, whole: &str, emit: &mut Emit<'_>) {
+    emit.finish_block(&text(kind, "message"), Some(whole));
 }
 
 /// The reasoning beside a message or an action.
 fn reasoning(value: &Value, emit: &mut Emit<'_>) {
     emit_text(TextKind::Reasoning, value.text("reasoning_content"), emit);
-    for block in
-        value.items("thinking_blocks").filter(|_| value.text("reasoning_content").is_empty())
-    {
+    let blocks = value.items("thinking_blocks");
+    for block in blocks.filter(|_| value.text("reasoning_content").is_empty()) {
         emit_text(TextKind::Reasoning, block.text("thinking"), emit);
     }
 }

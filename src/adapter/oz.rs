@@ -37,7 +37,6 @@ struct Oz {
     session: Option<String>,
     /// The number of texts and calls; a call's id has it.
     count: u64,
-    /// The open calls: id and tool.
     open: Vec<(String, String)>,
 }
 
@@ -46,18 +45,18 @@ impl Runtime for Oz {
         let tool = value.text("tool");
         match (value.text("type"), value.text("event_type")) {
             ("system", "conversation_started") => {
-                self.session = value.opt_text("conversation_id").map(str::to_owned);
-                emit.begin(SPEC.name, None, self.session.as_deref());
+                self.session = value.owned("conversation_id");
+                emit.begin(None, self.session.as_deref());
             }
             (type_ @ ("agent" | "agent_reasoning"), _) if value.opt_text("text").is_some() => {
-                emit.begin(SPEC.name, None, self.session.as_deref());
+                emit.begin(None, self.session.as_deref());
                 self.count += 1;
                 let answer = type_ == "agent";
                 let kind = if answer { TextKind::Answer } else { TextKind::Reasoning };
                 emit.finish_block(&text(kind, "message"), value.opt_text("text"));
             }
             ("tool_call", _) => {
-                emit.begin(SPEC.name, None, self.session.as_deref());
+                emit.begin(None, self.session.as_deref());
                 self.count += 1;
                 let mut input = value.clone();
                 if let Some(fields) = input.as_object_mut() {
@@ -69,7 +68,7 @@ impl Runtime for Oz {
             }
             ("tool_result", _) => {
                 let at = self.open.iter().position(|(_, open)| open == tool);
-                let exit_code = value.at("exit_code").as_i64();
+                let exit_code = value.i64("exit_code");
                 emit.finish_tool(&Done {
                     id: &at.map(|at| self.open.remove(at).0).unwrap_or_default(),
                     name: tool,
@@ -86,7 +85,7 @@ impl Runtime for Oz {
                 });
             }
             ("error", _) if !emit.over() => {
-                emit.begin(SPEC.name, None, self.session.as_deref());
+                emit.begin(None, self.session.as_deref());
                 emit.fail_with(&value, &UsageAndCost::default());
             }
             (type_, _) => emit.other(type_, &value),

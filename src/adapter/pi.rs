@@ -25,7 +25,7 @@ pub(super) const SPEC: Spec = Spec {
     ..Spec::LINES
 };
 
-/// How many blocks of a message are told apart.
+/// Limit of the blocks of a message.
 const MAX_BLOCKS: usize = 256;
 
 fn detect(value: &Value) -> Match {
@@ -55,20 +55,20 @@ fn detect(value: &Value) -> Match {
 struct Pi {
     session: Value,
     message: u64,
-    /// The blocks of the message that is being said, by their index.
+    /// Blocks of the message that is growing, by their index.
     blocks: BTreeMap<u64, OpenBlock>,
     spent: UsageAndCost,
-    /// The last message of the assistant: how it ended, and with which error.
+    /// Stop reason and error of the assistant's last message.
     last: (String, String),
-    /// The error of an `agent_end` that may be tried again.
+    /// Error of an `agent_end` that may be retried.
     failed: Option<Failure<'static>>,
-    /// The failed turn goes on with the next `agent_start`.
+    /// True if the failed turn goes on with the next `agent_start`.
     retrying: bool,
 }
 
 #[derive(Default)]
 struct OpenBlock {
-    said: StreamedText,
+    streamed: StreamedText,
     done: bool,
 }
 
@@ -111,9 +111,6 @@ impl Runtime for Pi {
             "message_start" => self.next_message(),
             "message_end" => self.message_end(value.at("message"), emit),
             "tool_execution_start" => {
-                for block in self.blocks.values_mut() {
-                    block.said.close();
-                }
                 emit.tool(value.text("toolCallId"), value.text("toolName"), value.get("args"));
             }
             "tool_execution_end" => tool_done(&value, emit),
@@ -161,13 +158,10 @@ impl Pi {
         match (type_, event.opt_text("delta"), event.opt_text("content")) {
             ("text_delta" | "thinking_delta", Some(delta), _) => {
                 let key = format!("{}/{index}", self.message);
-                let said = &mut self.block(index).said;
-                if !delta.is_empty() {
-                    said.delta(&text(kind, &key), delta, emit);
-                }
+                self.block(index).streamed.delta(&text(kind, &key), delta, emit);
             }
             ("text_end" | "thinking_end", _, Some(whole)) => self.whole(kind, index, whole, emit),
-            // The deltas, the message's end and the tools themselves say the rest.
+            // Deltas, the message's end and the tools themselves have the rest.
             ("start" | "done" | "text_start" | "thinking_start", ..) => {}
             ("toolcall_start" | "toolcall_delta" | "toolcall_end", ..) => {}
             _ => return false,
@@ -187,7 +181,7 @@ impl Pi {
         let key = format!("{}/{index}", self.message);
         let block = self.block(index);
         if !std::mem::replace(&mut block.done, true) {
-            std::mem::take(&mut block.said).confirm(&text(kind, &key), whole, emit);
+            std::mem::take(&mut block.streamed).confirm(&text(kind, &key), whole, emit);
         }
     }
 
@@ -209,7 +203,6 @@ impl Pi {
         self.spent = UsageAndCost::default();
         self.last = Default::default();
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             session: self.session.opt_text("id").map(Into::into),
             cwd: self.session.opt_text("cwd").map(Into::into),
             ..TurnStarted::default()
@@ -223,7 +216,7 @@ impl Pi {
                 let first = message.items("content").find_map(|part| part.opt_text("text"));
                 emit.user(plain(message.at("content")).as_str().or(first).unwrap_or_default());
             }
-            // The end of the tool has said it.
+            // The end of the tool has the same.
             "toolResult" => {}
             role => emit.status("info", &format!("message of role {role:?}"), message.clone()),
         }
@@ -232,15 +225,15 @@ impl Pi {
     fn assistant(&mut self, message: &Value, emit: &mut Emit<'_>) {
         for (index, part) in (0..).zip(message.items("content")) {
             match (part.opt_text("text"), part.opt_text("thinking")) {
-                (Some(said), _) => self.whole(TextKind::Answer, index, said, emit),
-                (_, Some(said)) => self.whole(TextKind::Reasoning, index, said, emit),
+                (Some(answer), _) => self.whole(TextKind::Answer, index, answer, emit),
+                (_, Some(thought)) => self.whole(TextKind::Reasoning, index, thought, emit),
                 _ => {}
             }
         }
         // A message may come without its start.
         self.next_message();
         let used = message.at("usage");
-        spend(&mut self.spent, usage(used).map(with_cache), used.at("cost").at("total").as_f64());
+        spend(&mut self.spent, usage(used).map(with_cache), used.at("cost").f64("total"));
         emit.note_spent(&self.spent);
         self.note(message);
     }
@@ -264,10 +257,10 @@ impl Pi {
             emit.cancelled(stop, Some(stop), &spent);
         } else {
             let stop = if stop.is_empty() { "agent_end" } else { stop };
-            // Some releases say the text of the last message nowhere else.
+            // In some releases the text of the last message stands nowhere else.
             let parts = last.into_iter().flat_map(|message| message.items("content"));
-            let said: String = parts.filter_map(|part| part.opt_text("text")).collect();
-            emit.complete(stop, Some(&*said).filter(|said| !said.is_empty()), &spent);
+            let result: String = parts.filter_map(|part| part.opt_text("text")).collect();
+            emit.complete(stop, Some(&*result).filter(|text| !text.is_empty()), &spent);
         }
         self.last = Default::default();
         self.retrying = false;
@@ -303,14 +296,14 @@ fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
         "extension_error" => "error",
         _ => "info",
     };
-    let said = ["errorMessage", "finalError", "error", "message", "toolName"];
-    let said = said.iter().find_map(|key| value.opt_text(key)).map(one_line);
-    let message = said.unwrap_or_else(|| match kind {
+    let keys = ["errorMessage", "finalError", "error", "message", "toolName"];
+    let message = keys.iter().find_map(|key| value.opt_text(key)).map(one_line);
+    let message = message.unwrap_or_else(|| match kind {
         "info" => format!("message of type {type_:?}"),
         _ => type_.replace('_', " "),
     });
     let data = match type_ {
-        // What it repeats grows with every update, and the tool's end has it all.
+        // The output that it repeats grows with every update, and the tool's end has all of it.
         "tool_execution_update" => serde_json::json!({"id": value.opt_text("toolCallId")}),
         "message_update" => value.get("assistantMessageEvent").unwrap_or(value).clone(),
         _ => value.clone(),

@@ -1,17 +1,16 @@
-//! An agent's bytes to the messages of its runtime, whichever way they are framed: JSON lines, server-sent events,
-//! documents over several lines, `Content-Length` frames. A line that is no message becomes a log, what cannot be read a
-//! diagnostic; no byte is dropped.
+//! The reader: an agent's bytes to the messages of its runtime, in any framing. A line that is no message becomes a log,
+//! bytes that cannot be read a diagnostic; no byte is dropped.
 
 use serde_json::Result;
 use serde_json::value::RawValue;
 
+use super::emit::Input;
 use super::failure::failure;
-use super::framing::{Frame, Frames, HttpHead, Message, Tail};
-use super::keys::{Kept, Keys};
+use super::framing::{Frame, Frames, Message, Tail};
 use super::{Emit, Framing, Line, Order, Runtime, Spec};
 use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
 use crate::event::UsageAndCost;
-use crate::guard::{Guard, TurnVerdict};
+use crate::guard::{Guard, Notice, TurnVerdict};
 use crate::time::Time;
 
 /// A line that cannot be a message leaves in pieces from this length on, in bytes.
@@ -28,31 +27,21 @@ pub struct Reader {
 /// The messages on their way to the runtime's adapter.
 struct Messages {
     runtime: Box<dyn Runtime>,
-    keys: Keys,
-    kept: Kept,
-    /// The head of the HTTP response that is being read.
-    head: Option<HttpHead>,
+    input: Input,
 }
 
 impl Reader {
     /// A reader before the first byte, for a command with these arguments; a line over `max_line` bytes is no message.
-    #[must_use]
     pub fn new(spec: &Spec, argv: &[String], max_line: usize) -> Self {
         Self {
             framing: spec.framing,
             lines: Lines::new(max_line),
             frames: Frames::new(MAX_LINE),
-            messages: Messages {
-                runtime: (spec.new)(argv),
-                keys: Keys::new(spec.keys),
-                kept: Kept::default(),
-                head: None,
-            },
+            messages: Messages { runtime: (spec.new)(argv), input: Input::new(spec.keys) },
         }
     }
 
     /// The line by which the runtime takes an order on its stdin; see [`Runtime::order`].
-    #[must_use]
     pub fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         self.messages.runtime.order(order, number)
     }
@@ -64,7 +53,7 @@ impl Reader {
             Framing::Bytes => {
                 let (number, offset) = lines.place();
                 let line = Line { bytes, number, offset };
-                messages.runtime.on_bytes(line, &mut Emit::new(now, guard));
+                messages.runtime.on_bytes(line, &mut Emit::new(now, guard, &mut messages.input));
                 lines.skip(bytes);
             }
             Framing::Frames => frames.feed(bytes, &mut |frame| messages.frame(now, frame, guard)),
@@ -85,10 +74,13 @@ impl Reader {
         let Self { framing, lines, frames, messages } = self;
         lines.end(|piece| messages.piece(now, piece, frames, guard));
         let tail = frames.end(&mut |frame| messages.frame(now, frame, guard));
-        let emit = &mut Emit::new(now, guard);
-        emit.head = messages.head.as_ref();
+        let status = messages.input.head.as_ref().map_or(0, |head| head.status);
+        let emit = &mut Emit::new(now, guard, &mut messages.input);
         let verdict = messages.runtime.on_end(tail, emit);
-        let status = messages.head.as_ref().map_or(0, |head| head.status);
+        emit.fail_last();
+        if emit.turn_open() {
+            emit.start_all_held();
+        }
         if status >= 400 && emit.turns() == 0 {
             let error = failure(&format!("HTTP status {status}"), "", Some(status.into()));
             emit.fail(error, &UsageAndCost::default());
@@ -108,7 +100,7 @@ impl Messages {
             Piece::Long { bytes, number: line, mut offset, .. } => {
                 let why = Malformed::new(0, "a piece of a line that is too long");
                 for bytes in bytes.chunks(PIECE) {
-                    guard.diagnostic(now, &Place { line, offset, bytes }, &why);
+                    guard.at(now).diagnostic(&Place { line, offset, bytes }, &why);
                     offset += bytes.len() as u64;
                 }
                 return;
@@ -132,26 +124,27 @@ impl Messages {
                     && !matches!(event, "ping" | "heartbeat" | "keepalive")
                 {
                     let place = Place { line, offset, bytes: text.as_bytes() };
-                    guard.diagnostic(now, &place, &codec::malformed(&error, text));
+                    guard.at(now).diagnostic(&place, &codec::malformed(&error, text));
                 }
             }
-            Frame::Log(line) => Emit::new(now, guard).log(line),
-            Frame::Broken(place, why) => guard.diagnostic(now, &place, &why),
+            Frame::Log(line) => {
+                let notice = Notice { kind: "log", message: Some(line), ..Notice::default() };
+                guard.at(now).notice(&notice);
+            }
+            Frame::Broken(place, why) => guard.at(now).diagnostic(&place, &why),
             Frame::Head(head) => {
-                self.head = Some(head.clone());
-                Emit::new(now, guard).status("info", &head.line, head.data());
+                self.input.head = Some(head.clone());
+                let emit = &mut Emit::new(now, guard, &mut self.input);
+                emit.status("info", &head.line, head.data());
             }
         }
     }
 
-    /// Hands on the text of a message. A lone surrogate escape, which serde_json refuses, survives as a stand-in.
+    /// Hands the text of a message to the adapter. A lone surrogate escape, which serde_json refuses, becomes a stand-in.
     fn message(&mut self, now: Time, event: &str, text: &str, guard: &mut Guard) -> Result<()> {
-        let emit = &mut Emit::new(now, guard);
-        emit.head = self.head.as_ref();
-        emit.fields = Some((&self.keys, &mut self.kept));
         if text.starts_with('[') {
             if text.trim_ascii() == "[DONE]" {
-                self.runtime.on_done(emit);
+                self.runtime.on_done(&mut Emit::new(now, guard, &mut self.input));
                 return Ok(());
             }
             // All of a batch must be readable before any of it is emitted.
@@ -160,12 +153,9 @@ impl Messages {
                 .iter()
                 .try_for_each(|value| self.message(now, event, value.get(), guard));
         }
-        let Err(error) = self.runtime.on_text(event, text, emit) else {
-            return Ok(());
-        };
-        let Some(mended) = codec::replace_lone_surrogates(text) else {
-            return Err(error);
-        };
+        let emit = &mut Emit::new(now, guard, &mut self.input);
+        let Err(error) = self.runtime.on_text(event, text, emit) else { return Ok(()) };
+        let Some(mended) = codec::replace_lone_surrogates(text) else { return Err(error) };
         emit.expect_lone_surrogates();
         self.runtime.on_text(event, &mended, emit).map_err(|_| error)
     }

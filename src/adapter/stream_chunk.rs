@@ -16,42 +16,47 @@ pub(super) const SPEC: Spec = Spec {
     usage: "a JSON-RPC server over stdio",
     keys: "chunk done jsonrpc method params sequence stream_id",
     detect,
-    framing: Framing::Frames,
-    new: |_| Box::new(Lanes::default()),
-    ..Spec::LINES
+    new: |_| Box::new(Streams::default()),
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
-    match value.text("method").starts_with("scaffold/") {
-        true if is_rpc(value) => Match::Sure,
-        true => Match::Maybe,
-        false => Match::No,
+    match value.text("method").strip_prefix("scaffold/") {
+        Some(_) if is_rpc(value) => Match::Sure,
+        Some(_) => Match::Maybe,
+        None => Match::No,
     }
 }
 
-/// Limits of the chunks, and of their bytes, that wait for one that is missing.
+/// Limit of the chunks that wait for a missing one.
 const MAX_EARLY: usize = 64;
+
+/// Limit of their bytes.
 const MAX_EARLY_BYTES: usize = 1 << 20;
 
-/// The state of each stream; there is one more when a stream begins while the turns of all others are open.
+/// State of each stream of events. A stream that begins while the turns of all others are open gets a new one.
 #[derive(Default)]
-struct Lanes {
+struct Streams {
     streams: Vec<Chunks>,
-    /// The stream of the last message.
     last: usize,
 }
 
-/// The stream whose turn is open, or was the last.
+/// The `stream_id` whose turn is open, or was the last.
 #[derive(Default)]
 struct Chunks {
     stream: Option<String>,
-    /// The number that comes next; `None` before the first.
+    /// Number of the next chunk; `None` before the first.
     next: Option<u64>,
-    /// Chunks that came early: text, and true if it is the last.
-    early: BTreeMap<u64, (String, bool)>,
+    early: BTreeMap<u64, Chunk>,
 }
 
-impl Runtime for Lanes {
+struct Chunk {
+    text: String,
+    /// True if it is the last of its stream.
+    done: bool,
+}
+
+impl Runtime for Streams {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         match Rpc::of(&value) {
             Rpc::Call { method, params, .. } => self.call(method, params, emit),
@@ -66,7 +71,7 @@ impl Runtime for Lanes {
     }
 }
 
-impl Lanes {
+impl Streams {
     fn call(&mut self, method: &str, params: &Value, emit: &mut Emit<'_>) {
         let id = params.at("stream_id");
         let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
@@ -77,7 +82,7 @@ impl Lanes {
             "streamChunk" => {
                 if known.is_none() {
                     // A stream whose last chunk has come waits for no other once another begins.
-                    self.release(|stream| stream.early.values().any(|(_, done)| *done), emit);
+                    self.release(|stream| stream.early.values().any(|chunk| chunk.done), emit);
                 }
                 (known.or_else(|| self.free(emit)), "info", "another stream")
             }
@@ -99,7 +104,7 @@ impl Lanes {
             }
             chunks.release(emit);
             if method == "streamError" {
-                return emit.fail(failure_of(params), &UsageAndCost::default());
+                return emit.fail_with(params, &UsageAndCost::default());
             }
             let reason = params.opt_text("reason").unwrap_or("cancelled");
             emit.cancelled(reason, Some("streamCancel"), &UsageAndCost::default());
@@ -108,9 +113,8 @@ impl Lanes {
 
     /// Emits the chunks that wait in the streams that are due.
     fn release(&mut self, due: impl Fn(&Chunks) -> bool, emit: &mut Emit<'_>) {
-        for (stream, chunks) in
-            self.streams.iter_mut().enumerate().filter(|(_, stream)| due(stream))
-        {
+        let streams = self.streams.iter_mut().enumerate();
+        for (stream, chunks) in streams.filter(|(_, stream)| due(stream)) {
             emit.in_stream(stream, |emit| chunks.release(emit));
         }
     }
@@ -135,40 +139,37 @@ impl Chunks {
             if self.stream.as_ref() == Some(&stream) {
                 return emit.late(params);
             }
-            emit.begin(SPEC.name, None, Some(&stream));
+            emit.begin(None, Some(&stream));
             // A stream begins with 0 or with 1.
             let next = number.map(|n| n.min(1));
             *self = Self { stream: Some(stream), next, ..Self::default() };
         }
-        let (said, done) = (text_of(params.at("chunk")), params.is("done"));
-        let Some(number) = number else {
-            return self.emit_text(&said, done, emit);
-        };
+        let chunk = Chunk { text: text_of(params.at("chunk")), done: params.is("done") };
+        let Some(number) = number else { return self.emit_chunk(&chunk, emit) };
         let next = *self.next.get_or_insert(number);
         if number < next || self.early.contains_key(&number) {
             let how = if number < next { "too late, or twice" } else { "twice" };
-            let data = json!({"sequence": number, "expected": next, "chunk": said});
+            let data = json!({"sequence": number, "expected": next, "chunk": chunk.text});
             return emit.status("gap", &format!("a chunk that came {how}"), data);
         }
         if number > next {
             let data = json!({"sequence": number, "expected": next});
             emit.status("gap", "chunks came out of order", data);
         }
-        self.early.insert(number, (said, done));
+        self.early.insert(number, chunk);
         self.emit_ready(emit);
-        let bytes: usize = self.early.values().map(|(said, _)| said.len()).sum();
+        let bytes: usize = self.early.values().map(|chunk| chunk.text.len()).sum();
         if self.early.len() > MAX_EARLY || bytes > MAX_EARLY_BYTES {
             self.skip(emit);
         }
     }
 
-    /// Emits the chunks that are due.
     fn emit_ready(&mut self, emit: &mut Emit<'_>) {
         while let Some(next) = self.next
-            && let Some((said, done)) = self.early.remove(&next)
+            && let Some(chunk) = self.early.remove(&next)
         {
             self.next = next.checked_add(1);
-            self.emit_text(&said, done, emit);
+            self.emit_chunk(&chunk, emit);
         }
     }
 
@@ -190,11 +191,9 @@ impl Chunks {
         self.early.clear();
     }
 
-    fn emit_text(&mut self, said: &str, done: bool, emit: &mut Emit<'_>) {
-        let block = text(TextKind::Answer, "chunk");
-        emit.delta(&block, said);
-        if done {
-            emit.finish_block(&block, None);
+    fn emit_chunk(&mut self, chunk: &Chunk, emit: &mut Emit<'_>) {
+        emit.delta(&ANSWER, &chunk.text);
+        if chunk.done {
             emit.complete("done", None, &UsageAndCost::default());
             self.early.clear();
         }

@@ -10,32 +10,23 @@ pub(super) const SPEC: Spec = Spec {
     about: "any command's plain output",
     usage: "any command",
     keys: "",
-    has_result: false,
-    detect: |_| Match::No,
-    framing: Framing::Bytes,
-    new: |_| Box::new(PlainText::new("text")),
-    ..Spec::LINES
+    new: |_| Box::new(PlainText::default()),
+    ..Spec::BYTES
 };
 
 const BLOCK: Text<'_> = Text { key: "stdout", kind: TextKind::Answer, parent: None };
 
-/// Plain output of a runtime.
+#[derive(Default)]
 pub(super) struct PlainText {
-    runtime: &'static str,
-    /// The beginning of a character whose rest has not come; at most three bytes.
+    /// Beginning of a character whose rest has not come; at most three bytes.
     begun: Vec<u8>,
     started: bool,
 }
 
 impl PlainText {
-    /// An adapter before the first byte.
-    pub(super) fn new(runtime: &'static str) -> Self {
-        Self { runtime, begun: Vec::new(), started: false }
-    }
-
     fn start(&mut self, emit: &mut Emit<'_>) {
         if !std::mem::replace(&mut self.started, true) {
-            emit.start(self.runtime, None, None);
+            emit.start(None, None);
         }
     }
 }

@@ -14,9 +14,8 @@ pub(super) const SPEC: Spec = Spec {
     keys: "approvalId approved errorText finishReason inputTextDelta isAutomatic itemId location \
         mediaType openai providerMetadata redactedData sourceId temperature testProvider url",
     detect,
-    framing: Framing::Frames,
     new: |_| Box::new(Vercel::default()),
-    ..Spec::LINES
+    ..Spec::FRAMES
 };
 
 fn detect(value: &Value) -> Match {
@@ -37,9 +36,6 @@ fn detect(value: &Value) -> Match {
 struct Vercel {
     /// True if a step has begun and not ended.
     step: bool,
-    /// The first error of the stream; it wins over what follows.
-    error: Option<Value>,
-    held: HeldTools,
 }
 
 impl Runtime for Vercel {
@@ -60,88 +56,67 @@ impl Runtime for Vercel {
             "finish-step" => self.step = false,
             "text-start" | "reasoning-start" => {}
             "text-delta" | "reasoning-delta" => {
-                let said = str_at(&value, "delta", emit);
-                emit.delta(&block, said);
+                emit.text_field((kind, value.text("id")), &value, "delta");
             }
             "text-end" | "reasoning-end" => emit.finish_block(&block, None),
-            "tool-input-start" => self.held.begin(call, (call, value.text("toolName")), emit),
-            "tool-input-delta" => self.held.add(call, value.text("inputTextDelta")),
+            "tool-input-start" => emit.hold(call, (call, value.text("toolName"))),
+            "tool-input-delta" => emit.add_arguments(call, value.text("inputTextDelta")),
             "tool-input-available" | "tool-input-error" => {
-                self.held.begin(call, (call, value.text("toolName")), emit);
+                emit.hold(call, (call, value.text("toolName")));
                 if let Some(input) = value.get("input") {
-                    self.held.set(call, &raw(input));
+                    emit.set_arguments(call, &raw(input));
                 }
-                self.held.start(call, emit);
+                emit.start_held(call);
                 if type_ == "tool-input-error" {
-                    self.tool_done(call, "error", &value, emit);
+                    tool_done(call, "error", &value, emit);
                 }
             }
             "tool-output-available" if value.is("preliminary") => {
                 emit.status("progress", type_, value.clone());
             }
-            "tool-output-available" => self.tool_done(call, "ok", &value, emit),
-            "tool-output-error" => self.tool_done(call, "error", &value, emit),
-            "tool-output-denied" => self.tool_done(call, "denied", &value, emit),
+            "tool-output-available" => tool_done(call, "ok", &value, emit),
+            "tool-output-error" => tool_done(call, "error", &value, emit),
+            "tool-output-denied" => tool_done(call, "denied", &value, emit),
             "tool-approval-request" => emit.status("permission", type_, value.clone()),
             "finish" => self.finish(&value, emit),
             "abort" => {
-                if !self.give_in(emit) && !emit.over() {
-                    self.held.start_all(emit);
+                if !emit.fail_last() && !emit.over() {
                     let reason = value.opt_text("reason").unwrap_or("abort");
                     emit.cancelled(reason, Some("abort"), &UsageAndCost::default());
                 }
             }
             "error" => {
                 emit.status("error", value.text("errorText"), value.clone());
-                self.error.get_or_insert(value);
+                // The first error of a stream wins over what follows it.
+                let first = emit.take_error().unwrap_or_else(|| emit.failure(&value));
+                emit.set_error(Some(first));
             }
             type_ => emit.status("info", type_, value.clone()),
         }
     }
 
     fn on_done(&mut self, emit: &mut Emit<'_>) {
-        self.give_in(emit);
-        if emit.turn_open() && !self.step {
-            self.held.start_all(emit);
+        if !emit.fail_last() && emit.turn_open() && !self.step {
             emit.complete("end_of_output", None, &UsageAndCost::default());
         }
-    }
-
-    fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        self.give_in(emit);
-        if emit.turn_open() {
-            self.held.start_all(emit);
-        }
-        TurnVerdict::MissingResult
     }
 }
 
 impl Vercel {
     fn start(&mut self, emit: &mut Emit<'_>) {
-        self.give_in(emit);
+        emit.fail_last();
         self.step = false;
-        emit.start(SPEC.name, None, None);
-    }
-
-    /// Fails the turn if there was an error, whatever the stream said since; `false` if there was none.
-    fn give_in(&mut self, emit: &mut Emit<'_>) -> bool {
-        let Some(error) = self.error.take() else { return false };
-        if !emit.over() {
-            self.held.start_all(emit);
-            emit.fail(failure_of(&error), &UsageAndCost::default());
-        }
-        true
+        emit.start(None, None);
     }
 
     fn finish(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.step = false;
-        if self.give_in(emit) {
+        if emit.fail_last() {
             return;
         }
         if emit.over() {
             return emit.late(value);
         }
-        self.held.start_all(emit);
         let spent = UsageAndCost::default();
         match value.opt_text("finishReason").unwrap_or("finish") {
             "error" => {
@@ -150,10 +125,8 @@ impl Vercel {
             stop => emit.complete(stop, None, &spent),
         }
     }
+}
 
-    fn tool_done(&mut self, id: &str, outcome: &str, value: &Value, emit: &mut Emit<'_>) {
-        self.held.start(id, emit);
-        let output = value.get("output").or_else(|| value.get("errorText"));
-        emit.tool_done(id, "", outcome, output);
-    }
+fn tool_done(id: &str, outcome: &str, value: &Value, emit: &mut Emit<'_>) {
+    emit.tool_done(id, "", outcome, value.get("output").or(value.get("errorText")));
 }

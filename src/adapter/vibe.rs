@@ -28,7 +28,7 @@ fn detect(value: &Value) -> Match {
     let has = |key: &str| value.get(key).is_some();
     let entry = ["generationStatus", "sessionId", "turnId", "type"].into_iter().all(has);
     let message = matches!(value.text("role"), "system" | "user" | "assistant" | "tool");
-    // Version 1 says null for what a message does not have; later ones number their messages.
+    // Version 1 writes null for missing fields; later versions number their messages.
     let first = ["tool_calls", "tool_call_id", "name"].into_iter().all(has);
     let message = message && !has("type") && (first || value.opt_text("message_id").is_some());
     if entry || message { Match::Sure } else { Match::No }
@@ -36,7 +36,6 @@ fn detect(value: &Value) -> Match {
 
 #[derive(Default)]
 struct Vibe {
-    /// The messages of version 1.
     roles: Kimi,
     /// Entries of version 2 have been seen.
     entries: bool,
@@ -48,13 +47,13 @@ impl Runtime for Vibe {
             return self.roles.on_message(event, value, emit);
         }
         self.entries = true;
-        emit.begin(SPEC.name, None, value.opt_text("sessionId"));
-        let said = || plain(value.at("content"));
+        emit.begin(None, value.opt_text("sessionId"));
+        let content = plain(value.at("content"));
         let block = |kind| text(kind, value.text("id"));
         match (value.text("type"), value.text("role")) {
-            ("message", "user") => emit.user(said().as_str().unwrap_or_default()),
-            ("message", "assistant") => match said() {
-                Value::String(said) => emit.finish_block(&block(TextKind::Answer), Some(&said)),
+            ("message", "user") => emit.user(content.as_str().unwrap_or_default()),
+            ("message", "assistant") => match content {
+                Value::String(whole) => emit.finish_block(&block(TextKind::Answer), Some(&whole)),
                 content => emit.status("info", "content that is no text", content),
             },
             ("reasoning", _) => {
@@ -97,7 +96,7 @@ fn effect(entry: &Value, emit: &mut Emit<'_>) {
         outcome,
         output: state.non_null("error").or(shown).or(Some(output)),
         exit_code,
-        duration_ms: state.at("durationMs").as_f64().map(|ms| ms.round() as u64),
+        duration_ms: state.f64("durationMs").map(|ms| ms.round() as u64),
         ..Done::default()
     });
 }

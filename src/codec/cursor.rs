@@ -1,5 +1,5 @@
-//! A JSON text, read once from its beginning to its end: whoever reads takes what he knows and skips the rest. It takes
-//! what serde_json takes and refuses what it refuses, in a fraction of the time; it says neither where nor why.
+//! Pull parser of JSON text: one pass in which the caller reads the parts that it knows and skips the rest. It accepts
+//! exactly the texts that serde_json accepts, in a fraction of the time, and gives no place or reason of an error.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::special::{self, BLOCK};
 use crate::event::Raw;
 
-/// How deep values lie in each other before they are left to serde_json: every level takes stack here, and none there.
+/// Nesting depth past which values are left to serde_json: every level takes stack here, and none there.
 const MAX_DEPTH: u32 = 64;
 
 /// Inlined throughout: most strings have a dozen bytes, and a call costs as much as they do.
@@ -17,8 +17,7 @@ pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
-    /// What [`special`] finds in the block that begins at `block`: where a string ends does not wait for where the one
-    /// before it ended.
+    /// Special bytes of the block that begins at `block`: finding the end of a string does not depend on the one before.
     marks: u64,
     block: usize,
 }
@@ -38,7 +37,7 @@ impl<'a> Cursor<'a> {
         at.is_over().then_some(value)
     }
 
-    /// Nothing comes any more.
+    /// True at the end of the text.
     pub(super) fn is_over(&self) -> bool {
         self.at == self.text.len()
     }
@@ -219,7 +218,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Where the first special byte is, from `at` on.
+    /// Offset of the first special byte from `at` on.
     #[inline(always)]
     fn special(&mut self, mut at: usize) -> Option<usize> {
         loop {

@@ -1,5 +1,5 @@
-//! Any JSON object, its values kept as the bytes they are and looked at when they are asked for: a field that is missing or
-//! of another type is none, so that one odd field never hides the others.
+//! Any JSON object, its values kept as bytes and parsed on demand: a field that is missing or of another type reads as none,
+//! so that one odd field never hides the others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,10 +21,7 @@ const MAX_COMPARED: usize = 64;
 pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// Reads a line as one object.
-    ///
-    /// # Errors
-    /// [`Malformed`] if it is not one JSON object and nothing else.
+    /// Reads a line as one object; [`Malformed`] if it is not one JSON object and nothing else.
     pub fn parse(line: &'a str) -> Result<Self, Malformed> {
         let Some(start) = line.bytes().position(|c| !matches!(c, b' ' | b'\t' | b'\r')) else {
             return Err(Malformed::new(0, "empty line"));
@@ -35,10 +32,7 @@ impl<'a> Fields<'a> {
         Self::read(line).map_err(|e| malformed(&e, line))
     }
 
-    /// [`Fields::parse`] for those who go on with serde_json's errors.
-    ///
-    /// # Errors
-    /// Where serde_json finds that `json` is not one object.
+    /// [`Fields::parse`] with serde_json's errors.
     pub fn read(json: &'a str) -> serde_json::Result<Self> {
         match Cursor::read(json, Self::scan) {
             Some(fields) => Ok(fields),
@@ -57,67 +51,56 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of `key`; of a key that stands twice the last, as most readers have it.
-    #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(k, _)| k.len() == key.len() && k == key).map(|(_, v)| *v)
     }
 
     /// The value of `key` as it stands, `null` taken for missing.
-    #[must_use]
     pub fn raw(&self, key: &str) -> Option<&'a str> {
         self.get(key).filter(|v| *v != "null")
     }
 
     /// The string at `key`.
-    #[must_use]
     pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
         self.get(key).and_then(text)
     }
 
     /// The value of `key` as `T`.
-    #[must_use]
     pub fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
         serde_json::from_str(self.get(key)?).ok()
     }
 
     /// The whole number at `key`.
-    #[must_use]
     pub fn integer(&self, key: &str) -> Option<i64> {
         self.get(key)?.parse().ok()
     }
 
     /// The count at `key`.
-    #[must_use]
     pub fn count(&self, key: &str) -> Option<u64> {
         self.get(key)?.parse().ok()
     }
 
     /// The number at `key`, neither infinite nor none.
-    #[must_use]
     pub fn number(&self, key: &str) -> Option<f64> {
         self.raw(key)?.parse().ok().filter(|n: &f64| n.is_finite())
     }
 
     /// The object at `key`.
-    #[must_use]
     pub fn object(&self, key: &str) -> Option<Fields<'a>> {
         Fields::parse(self.get(key)?).ok()
     }
 
     /// The items of the list at `key`, as they stand; none if it is no list.
-    #[must_use]
     pub fn list(&self, key: &str) -> Vec<&'a str> {
         self.get(key).map(list).unwrap_or_default()
     }
 
     /// The strings of the list at `key`.
-    #[must_use]
     pub fn texts(&self, key: &str) -> Vec<Cow<'a, str>> {
         self.list(key).into_iter().filter_map(text).collect()
     }
 
     /// A key that stands twice.
-    #[must_use]
     pub fn duplicate(&self) -> Option<&str> {
         if self.0.len() > MAX_COMPARED {
             let mut seen = HashSet::with_capacity(self.0.len());
@@ -143,7 +126,6 @@ pub(crate) fn string(value: &str) -> Option<Raw<'_>> {
 }
 
 /// A JSON string as text.
-#[must_use]
 pub fn text(value: &str) -> Option<Cow<'_, str>> {
     string(value).map(Raw::decode)
 }
@@ -163,7 +145,6 @@ pub fn value_of<'a>(object: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// The items of a JSON list, as they stand; none if it is no list.
-#[must_use]
 pub fn list(value: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let read = Cursor::read(value, |at| {

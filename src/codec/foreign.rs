@@ -2,12 +2,10 @@
 
 use super::Fields;
 
-/// As much of a first line is looked at, in bytes.
+/// Limit of a first line that is inspected, in bytes.
 const MAX_FIRST: usize = 64 << 10;
 
-/// What is wrong with an input that begins with these bytes: it is packed, or in another encoding. For a person, to be put
-/// behind the input's name.
-#[must_use]
+/// Message for an input that is compressed or in another encoding, by its first bytes; it follows the input's name.
 pub fn packed(head: &[u8]) -> Option<&'static str> {
     let magic: [(&[u8], &str); 7] = [
         (b"\xfd7zXZ\0", "is packed with xz: unpack it first (xz -dc)"),
@@ -24,8 +22,7 @@ pub fn packed(head: &[u8]) -> Option<&'static str> {
 
 const UTF_16: &str = "is UTF-16: make it UTF-8 first (iconv -f UTF-16 -t UTF-8)";
 
-/// What is wrong with an input whose first line is this one: it is another program's.
-#[must_use]
+/// Message for an input of another program, by its first line.
 pub fn first_line(line: &str) -> Option<&'static str> {
     let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let fields = Fields::parse(line).ok()?;
@@ -47,7 +44,7 @@ pub fn first_line(line: &str) -> Option<&'static str> {
     })
 }
 
-/// Looks at the beginning of an input, once.
+/// Inspects the beginning of an input, once.
 #[derive(Debug, Default)]
 pub struct Beginning {
     seen: Vec<u8>,
@@ -55,7 +52,7 @@ pub struct Beginning {
 }
 
 impl Beginning {
-    /// Takes the next bytes of the input; an answer as soon as there is one. Packed with gzip or zstd is wrong too.
+    /// Takes the next bytes of the input; a message as soon as there is one, also for gzip and zstd.
     pub fn look(&mut self, bytes: &[u8]) -> Option<&'static str> {
         if self.done {
             return None;
@@ -98,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_no_stream_of_events_is_recognised_by_its_beginning() {
-        let said = |bytes: &[u8]| {
+        let message = |bytes: &[u8]| {
             let whole = Beginning::default().look(&[bytes, b"\n"].concat());
             let mut piecemeal = Beginning::default();
             let pieces = bytes.iter().find_map(|byte| piecemeal.look(&[*byte]));
@@ -121,7 +118,7 @@ mod tests {
             (b"garbage", ""),
             (b"", ""),
         ] {
-            let what = said(bytes);
+            let what = message(bytes);
             assert!(if word.is_empty() { what.is_empty() } else { what.contains(word) }, "{what}");
         }
     }

@@ -10,18 +10,18 @@ pub(crate) fn unmarked(line: &[u8]) -> &[u8] {
     line.strip_prefix(MARK).unwrap_or(line)
 }
 
-/// What the cutter found.
+/// A line, or a piece of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A whole line without its line feed.
     Line {
         /// From 1.
         number: u64,
-        /// Where the line begins in the input, in bytes.
+        /// Offset of the line in the input, in bytes.
         offset: u64,
         /// Its bytes; a carriage return at the end is still there.
         bytes: &'a [u8],
-        /// The same as text, where it has been checked with its neighbours; `None` says nothing.
+        /// The same as text, if it was validated with its neighbours.
         text: Option<&'a str>,
         /// `false` for a last line that ended with the input instead of a line feed.
         ended: bool,
@@ -30,7 +30,7 @@ pub enum Piece<'a> {
     Long {
         /// From 1.
         number: u64,
-        /// Where this piece begins in the input, in bytes.
+        /// Offset of this piece in the input, in bytes.
         offset: u64,
         /// As they came.
         bytes: &'a [u8],
@@ -39,13 +39,20 @@ pub enum Piece<'a> {
     },
 }
 
-/// Where an input ended.
+/// Place of an input's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// In a line too long to look at, whose pieces lack the line feed.
     InLongLine,
-    /// Elsewhere: every line was handed on.
+    /// Elsewhere: every line was passed on.
     Whole,
+}
+
+/// End of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Feed,
+    Input,
 }
 
 /// The cutter. It holds at most `max` bytes, the beginning of one line.
@@ -60,30 +67,26 @@ pub struct Lines {
 
 impl Lines {
     /// A cutter that takes a line of more than `max` bytes for too long.
-    #[must_use]
     pub fn new(max: usize) -> Self {
         Self::starting(max, 1, 0)
     }
 
     /// A cutter for the rest of an input, of which the next line has this number and begins at this offset.
-    #[must_use]
     pub fn starting(max: usize, number: u64, offset: u64) -> Self {
         Self { max, held: Vec::new(), long: false, number, offset }
     }
 
     /// The beginning of a line that is held.
-    #[must_use]
     pub fn held(&self) -> &[u8] {
         &self.held
     }
 
     /// The number of the line that comes next and its offset in the input, as long as nothing is held.
-    #[must_use]
     pub fn place(&self) -> (u64, u64) {
         (self.number, self.offset)
     }
 
-    /// Counts bytes that somebody else reads.
+    /// Counts bytes that are read elsewhere.
     pub fn skip(&mut self, bytes: &[u8]) {
         self.number += memchr::memchr_iter(b'\n', bytes).count() as u64;
         self.offset += bytes.len() as u64;
@@ -93,11 +96,11 @@ impl Lines {
     pub fn release(&mut self, mut each: impl FnMut(Piece<'_>)) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            self.long_piece(&held, false, &mut each);
+            self.long_piece(&held, &mut each);
         }
     }
 
-    /// Takes the next bytes and hands on every line that they complete.
+    /// Takes the next bytes and passes on every line that they complete.
     pub fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(Piece<'_>)) {
         if self.long || !self.held.is_empty() {
             let end = memchr(b'\n', bytes).map_or(bytes.len(), |n| n + 1);
@@ -115,7 +118,7 @@ impl Lines {
         let text = simdutf8::basic::from_utf8(lines).ok();
         let mut at = 0;
         for feed in memchr::memchr_iter(b'\n', lines) {
-            self.line(&lines[at..feed], text.and_then(|t| t.get(at..feed)), true, &mut each);
+            self.line(&lines[at..feed], text.and_then(|t| t.get(at..feed)), End::Feed, &mut each);
             at = feed + 1;
         }
         if !tail.is_empty() {
@@ -123,11 +126,11 @@ impl Lines {
         }
     }
 
-    /// Ends the input: a last line without a line feed is handed on.
+    /// Ends the input: a last line without a line feed is passed on.
     pub fn end(&mut self, mut each: impl FnMut(Piece<'_>)) {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            self.line(&held, None, false, &mut each);
+            self.line(&held, None, End::Input, &mut each);
         }
         self.long = false;
     }
@@ -144,14 +147,14 @@ impl Lines {
     fn go_on(&mut self, bytes: &[u8], each: &mut impl FnMut(Piece<'_>)) {
         let complete = bytes.last() == Some(&b'\n');
         if self.long {
-            self.long_piece(bytes, complete, each);
+            self.long_piece(bytes, each);
         } else if self.held.len() + bytes.len() - usize::from(complete) > self.max {
             self.release(&mut *each);
-            self.long_piece(bytes, complete, each);
+            self.long_piece(bytes, each);
         } else if complete {
             let mut held = std::mem::take(&mut self.held);
             held.extend_from_slice(&bytes[..bytes.len() - 1]);
-            self.line(&held, None, true, each);
+            self.line(&held, None, End::Feed, each);
             held.clear();
             // One huge line must not keep its memory for good.
             if held.capacity() <= 1 << 20 {
@@ -180,7 +183,9 @@ impl Lines {
         if ignored { MARK.len() } else { 0 }
     }
 
-    fn long_piece(&mut self, bytes: &[u8], complete: bool, each: &mut impl FnMut(Piece<'_>)) {
+    /// Passes on a piece of a line that is too long; its line feed, if it has come, is the last byte.
+    fn long_piece(&mut self, bytes: &[u8], each: &mut impl FnMut(Piece<'_>)) {
+        let complete = bytes.last() == Some(&b'\n');
         each(Piece::Long { number: self.number, offset: self.offset, bytes, first: !self.long });
         self.offset += bytes.len() as u64;
         self.long = !complete;
@@ -191,17 +196,18 @@ impl Lines {
         &mut self,
         bytes: &[u8],
         text: Option<&str>,
-        ended: bool,
+        end: End,
         each: &mut impl FnMut(Piece<'_>),
     ) {
         if bytes.len() > self.max {
             // A whole line that came in one read: one piece, and its line feed as another.
-            self.long_piece(bytes, false, each);
-            if ended {
-                self.long_piece(b"\n", true, each);
+            self.long_piece(bytes, each);
+            if end == End::Feed {
+                self.long_piece(b"\n", each);
             }
             return;
         }
+        let ended = end == End::Feed;
         let (mark, line) = bytes.split_at(self.mark(bytes));
         let text = text.and_then(|text| text.get(mark.len()..));
         let offset = self.offset + mark.len() as u64;

@@ -21,7 +21,7 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     if !super::is_stream_id(stream) {
         return None;
     }
-    // Events without a turn or a number are rare; that one has these keys further on can only be told by the slow path.
+    // Events without a turn or a number are rare; only the slow path finds these keys further on.
     at.literal(",\"turn\":")?;
     let turn = at.integer()?;
     at.literal(",\"seq\":")?;

@@ -33,10 +33,7 @@ pub(super) fn event(line: &str) -> Result<Event<'_>, Malformed> {
 }
 
 impl<'a> Fields<'a> {
-    /// The event that these fields make.
-    ///
-    /// # Errors
-    /// [`Malformed`] if a field of the envelope is missing or has another type than the contract's.
+    /// The event that these fields make; [`Malformed`] if a field of the envelope is missing or has another type.
     pub fn event(&self, line: &'a str) -> Result<Event<'a>, Malformed> {
         let place = |value: &str| value.as_ptr().addr().saturating_sub(line.as_ptr().addr());
         let wrong = |key: &str, value: &str, want: &str| {
@@ -105,9 +102,7 @@ impl<'a> Fields<'a> {
         Ok(Event { line, kind, stream, turn, seq, ts, delta })
     }
 
-    /// What stands there beside the envelope and the fields `body` of a body, in its order; a key that stands twice is
-    /// there twice.
-    #[must_use]
+    /// Fields beside the envelope and the fields `body` of a body, in their order; a duplicate key is kept.
     pub fn unknown(&self, body: &[&str]) -> Unknown<'a> {
         let value = |v: &'a str| serde_json::from_str::<&RawValue>(v).ok();
         Unknown(self.beside(body).filter_map(|(key, v)| Some((key.clone(), value(v)?))).collect())

@@ -3,18 +3,27 @@
 
 use wide::u8x16;
 
-/// How many bytes are marked at once.
+/// The class of bytes that a search stops at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Quotes, backslashes and control characters.
+    Special,
+    /// The same, and bytes beyond ASCII.
+    NonAscii,
+}
+
+/// Number of bytes that are marked at once.
 pub(super) const BLOCK: usize = 64;
 
-/// Those of a block, as bits.
+/// Special bytes of a block, as bits.
 #[inline(always)]
 pub(super) fn marks(block: &[u8; BLOCK]) -> u64 {
     let (parts, _) = block.as_chunks::<16>();
-    let bits = parts.iter().rev().map(|part| u64::from(hits(*part, false)));
+    let bits = parts.iter().rev().map(|part| u64::from(hits(*part, Stop::Special)));
     bits.fold(0, |marks, hits| marks << 16 | hits)
 }
 
-/// Those of less than a block, as bits, if there is anything.
+/// Special bytes of less than a block, as bits; `None` of nothing.
 #[inline(never)]
 pub(super) fn marks_of_few(bytes: &[u8]) -> Option<u64> {
     let mut block = [b' '; BLOCK];
@@ -22,25 +31,25 @@ pub(super) fn marks_of_few(bytes: &[u8]) -> Option<u64> {
     (!bytes.is_empty()).then(|| marks(&block))
 }
 
-/// Where the first of them is, or, with `beyond`, the first byte that is not ASCII.
+/// Offset of the first byte of this class.
 #[inline(always)]
-pub(super) fn first(bytes: &[u8], beyond: bool) -> Option<usize> {
+pub(super) fn first(bytes: &[u8], stop: Stop) -> Option<usize> {
     let (parts, rest) = bytes.as_chunks::<16>();
     for (i, part) in parts.iter().enumerate() {
-        let hits = hits(*part, beyond);
+        let hits = hits(*part, stop);
         if hits != 0 {
             return Some(i * 16 + hits.trailing_zeros() as usize);
         }
     }
     let at = match bytes.last_chunk::<16>() {
         // The last sixteen, moved so that the rest comes first.
-        Some(last) => match hits(*last, beyond) >> (16 - rest.len()) {
+        Some(last) => match hits(*last, stop) >> (16 - rest.len()) {
             0 => None,
             hits => Some(hits.trailing_zeros() as usize),
         },
-        None => rest
-            .iter()
-            .position(|c| matches!(c, b'"' | b'\\' | 0..b' ') || (beyond && !c.is_ascii())),
+        None => rest.iter().position(|c| {
+            matches!(c, b'"' | b'\\' | 0..b' ') || (stop == Stop::NonAscii && !c.is_ascii())
+        }),
     }?;
     Some(parts.len() * 16 + at)
 }
@@ -60,13 +69,13 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
 }
 
 #[inline(always)]
-fn hits(part: [u8; 16], beyond: bool) -> u32 {
+fn hits(part: [u8; 16], stop: Stop) -> u32 {
     let part = u8x16::new(part);
     let hits = part.simd_eq(u8x16::splat(b'"'))
         | part.simd_eq(u8x16::splat(b'\\'))
         | part.min(u8x16::splat(b' ' - 1)).simd_eq(part);
     // Of a byte that is not ASCII the highest bit is set, and that is the one that counts.
-    let hits = if beyond { hits | part } else { hits };
+    let hits = if stop == Stop::NonAscii { hits | part } else { hits };
     hits.to_bitmask()
 }
 
@@ -82,8 +91,8 @@ mod tests {
                 20 => b'a'..=b'z', 2 => Just(b' '), 1 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()], 0..80)
         ) {
             let special = |c: &u8| matches!(c, b'"' | b'\\' | 0..b' ');
-            prop_assert_eq!(first(&bytes, false), bytes.iter().position(special));
-            prop_assert_eq!(first(&bytes, true), bytes.iter().position(|c| special(c) || !c.is_ascii()));
+            prop_assert_eq!(first(&bytes, Stop::Special), bytes.iter().position(special));
+            prop_assert_eq!(first(&bytes, Stop::NonAscii), bytes.iter().position(|c| special(c) || !c.is_ascii()));
             prop_assert_eq!(is_plain(&bytes), bytes.iter().all(|c| c.is_ascii() && *c >= b' '));
             if let Some(block) = bytes.first_chunk() {
                 let all = block.iter().enumerate().filter(|(_, c)| special(c));

@@ -7,32 +7,29 @@ use crate::event::Raw;
 
 impl<'a> Raw<'a> {
     /// The text that it stands for; a lone surrogate becomes U+FFFD.
-    #[must_use]
     pub fn decode(self) -> Cow<'a, str> {
         unescape(self.0)
     }
 
     /// The text that it stands for, if there is no lone surrogate in it.
-    #[must_use]
     pub fn whole(self) -> Option<Cow<'a, str>> {
         unescape_with(self.0, || None)
     }
 }
 
-/// Where the stand-ins begin: the last 2,048 code points of the private plane 16, one for each surrogate.
+/// First stand-in: the last 2,048 code points of the private plane 16 stand for one surrogate each.
 ///
 /// Text that uses these code points itself is at risk only in a stream that also holds lone surrogates, and where two of
 /// them that would make a pair meet between two deltas.
 const STAND_IN: u32 = 0x10_F800;
 
 /// The text that the inside of a JSON string stands for; a lone surrogate or a broken escape becomes U+FFFD.
-#[must_use]
 pub fn unescape(raw: &str) -> Cow<'_, str> {
     let text = unescape_with(raw, || Some(char::REPLACEMENT_CHARACTER));
     text.unwrap_or_default()
 }
 
-/// [`unescape`], where `lone` says what stands for a lone surrogate or a broken escape; if nothing does, there is no text.
+/// [`unescape`] with `lone` as the replacement of a lone surrogate or a broken escape; `None` if there is no replacement.
 fn unescape_with(raw: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_, str>> {
     let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
         return Some(Cow::Borrowed(raw));
@@ -85,7 +82,7 @@ fn hex(s: &str) -> Option<u32> {
     digits.bytes().all(|c| c.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
-/// Walks the escapes of a line of JSON; `lone` says what stands for a lone surrogate. `None` if there is none.
+/// Replaces the lone surrogates among the escapes of a line of JSON by `lone`; `None` if there is none.
 fn map_lone(line: &str, lone: impl Fn(u32) -> char) -> Option<String> {
     let mut out = String::new();
     let (mut at, mut copied) = (memchr::memchr(b'\\', line.as_bytes())?, 0);
@@ -117,7 +114,6 @@ pub(super) fn replace_lone(line: &str) -> Option<String> {
 
 /// The line with every lone surrogate escape replaced by its stand-in, for serde_json; `None` if it has none.
 /// A stand-in that never meets its other half is written as U+FFFD.
-#[must_use]
 pub fn replace_lone_surrogates(line: &str) -> Option<String> {
     memchr::memmem::find(line.as_bytes(), b"\\u")?;
     map_lone(line, for_half)
@@ -135,7 +131,7 @@ pub fn append(text: &mut String, more: &str) {
     }
 }
 
-/// How much of `text` stays, the character that two halves make, and what of `more` comes behind it.
+/// Length of `text` that stays, the character that two halves make, and the rest of `more`.
 fn joined<'m>(text: &str, more: &'m str) -> Option<(usize, char, &'m str)> {
     let (last, first) = (text.chars().next_back()?, more.chars().next()?);
     let units = [half(last)?, half(first)?];
@@ -144,15 +140,14 @@ fn joined<'m>(text: &str, more: &'m str) -> Option<(usize, char, &'m str)> {
     Some((text.len() - last.len_utf8(), c, &more[first.len_utf8()..]))
 }
 
-/// What `whole` has strip_emitted `said`, which may end in the first half of a character; `None` if it is another text.
-#[must_use]
-pub fn strip_emitted<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
-    if let Some(rest) = whole.strip_prefix(said) {
+/// Suffix of `whole` not emitted yet; `None` if `emitted`, which may end in the first half of a character, is no prefix of it.
+pub fn strip_emitted<'w>(whole: &'w str, emitted: &str) -> Option<Cow<'w, str>> {
+    if let Some(rest) = whole.strip_prefix(emitted) {
         return Some(Cow::Borrowed(rest));
     }
-    let last = said.chars().next_back()?;
+    let last = emitted.chars().next_back()?;
     let first = half(last)?;
-    let rest = whole.strip_prefix(&said[..said.len() - last.len_utf8()])?;
+    let rest = whole.strip_prefix(&emitted[..emitted.len() - last.len_utf8()])?;
     let c = rest.chars().next()?;
     let mut units = [0; 2];
     match c.encode_utf16(&mut units) {
@@ -166,7 +161,6 @@ pub fn strip_emitted<'w>(whole: &'w str, said: &str) -> Option<Cow<'w, str>> {
 }
 
 /// The text without the stand-in of a first half at its end, and that stand-in: its second half may still come.
-#[must_use]
 pub fn split_half(text: &str) -> (&str, &str) {
     // All stand-ins begin with this byte.
     if text.len() < 4 || text.as_bytes()[text.len() - 4] != 0xF4 {
@@ -195,7 +189,7 @@ fn half(c: char) -> Option<u16> {
     u16::try_from(stand_in(c)?).ok()
 }
 
-/// What stands in for a surrogate.
+/// Stand-in of a surrogate.
 fn for_half(unit: u32) -> char {
     char::from_u32(STAND_IN + unit - 0xD800).unwrap_or(char::REPLACEMENT_CHARACTER)
 }

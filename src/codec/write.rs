@@ -26,7 +26,7 @@ impl Writer {
         self.emit(buf, envelope, |object| object.fields_of(body));
     }
 
-    /// As [`Writer::event`], with the fields that are said in `body`.
+    /// As [`Writer::event`], with the fields that `body` writes.
     pub fn emit(
         self,
         buf: &mut Vec<u8>,
@@ -56,14 +56,13 @@ impl Writer {
 }
 
 /// Anything that serde can write, as JSON text on one line.
-#[must_use]
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     let mut buf = Vec::new();
     Writer::default().write(&mut buf, value);
     String::from_utf8(buf).unwrap_or_default()
 }
 
-/// What a delta that stands for several says beside its text. Strings are raw, as they stood in the first line.
+/// A delta that stands for several, without its text. Strings are raw, as they stood in the first line.
 #[derive(Debug, Default)]
 pub struct MergedDelta {
     stream: String,
@@ -77,9 +76,9 @@ pub struct MergedDelta {
     pub ts: String,
     /// A human's name for the stream.
     pub label: Option<String>,
-    /// The tool call under which a sub-agent said it.
+    /// The tool call of the sub-agent that emitted it.
     pub parent: Option<String>,
-    /// True if spile, not the runtime, said it.
+    /// True if spile emitted it, not the runtime.
     pub synthetic: bool,
     /// The block of all of them.
     pub block: String,
@@ -112,9 +111,8 @@ impl MergedDelta {
 }
 
 /// The inside of a JSON string from elsewhere, with every character escaped at which some reader would end the line.
-#[must_use]
 pub fn on_one_line(raw: &str) -> Cow<'_, str> {
-    if special(raw, false).is_none() {
+    if Writer::default().format().special(raw).is_none() {
         return Cow::Borrowed(raw);
     }
     let mut buf = Vec::with_capacity(raw.len() + 8);
@@ -168,7 +166,7 @@ pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u6
     }
 }
 
-/// Which bytes a diagnostic is about, and where they stood.
+/// Bytes of a diagnostic, with their place in the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The line of the input, from 1.
@@ -180,7 +178,6 @@ pub struct Place<'a> {
 }
 
 /// The body of a `status` of kind `diagnostic`.
-#[must_use]
 pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'static> {
     let (key, text) = text_or_base64(at.bytes);
     let mut data = serde_json::Map::new();
@@ -203,6 +200,26 @@ pub(super) struct OneLine {
     lone_surrogates: bool,
 }
 
+impl OneLine {
+    /// First character that must be escaped although serde_json would not.
+    fn special(&self, text: &str) -> Option<(usize, char)> {
+        let is_special = |c| match c {
+            '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
+            c => self.lone_surrogates && surrogate::stand_in(c).is_some(),
+        };
+        let mut at = 0;
+        while let Some(found) = memchr::memchr3(0xC2, 0xE2, 0xF4, &text.as_bytes()[at..]) {
+            at += found;
+            let c = text[at..].chars().next()?;
+            if is_special(c) {
+                return Some((at, c));
+            }
+            at += c.len_utf8();
+        }
+        None
+    }
+}
+
 impl Formatter for OneLine {
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
@@ -214,7 +231,7 @@ impl Formatter for OneLine {
         }
         let mut rest = fragment;
         // All of them begin with one of three bytes, which most text does not have.
-        while let Some((at, c)) = special(rest, self.lone_surrogates) {
+        while let Some((at, c)) = self.special(rest) {
             writer.write_all(&rest.as_bytes()[..at])?;
             match surrogate::stand_in(c) {
                 Some(_) => write!(writer, "{}", char::REPLACEMENT_CHARACTER)?,
@@ -238,20 +255,4 @@ impl Formatter for OneLine {
             fragment.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
         self.write_string_fragment(writer, &one_line)
     }
-}
-
-/// The first character that must be escaped although serde_json would not.
-fn special(text: &str, lone_surrogates: bool) -> Option<(usize, char)> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(found) = memchr::memchr3(0xC2, 0xE2, 0xF4, &bytes[at..]) {
-        at += found;
-        match text[at..].chars().next() {
-            Some(c @ ('\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}')) => return Some((at, c)),
-            Some(c) if lone_surrogates && surrogate::stand_in(c).is_some() => return Some((at, c)),
-            Some(c) => at += c.len_utf8(),
-            None => return None,
-        }
-    }
-    None
 }

@@ -120,7 +120,6 @@ impl Tool<'_> {
     pub const MAX_TITLE: usize = 4096;
 
     /// The beginning of a title that fits [`Tool::MAX_TITLE`].
-    #[must_use]
     pub fn short_title(title: &str) -> &str {
         let end =
             (0..=Self::MAX_TITLE.min(title.len())).rev().find(|at| title.is_char_boundary(*at));
@@ -198,6 +197,24 @@ pub struct Usage {
     pub total_tokens: Option<u64>,
 }
 
+impl Usage {
+    /// Merges two counts field by field.
+    pub fn merge(
+        self,
+        other: Self,
+        each: impl Fn(Option<u64>, Option<u64>) -> Option<u64>,
+    ) -> Self {
+        Self {
+            input_tokens: each(self.input_tokens, other.input_tokens),
+            output_tokens: each(self.output_tokens, other.output_tokens),
+            cache_read_tokens: each(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens: each(self.cache_write_tokens, other.cache_write_tokens),
+            reasoning_tokens: each(self.reasoning_tokens, other.reasoning_tokens),
+            total_tokens: each(self.total_tokens, other.total_tokens),
+        }
+    }
+}
+
 /// What a turn used, on every terminal event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -214,6 +231,12 @@ pub struct UsageAndCost {
     /// Milliseconds, as the runtime says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+}
+
+impl From<Option<Usage>> for UsageAndCost {
+    fn from(usage: Option<Usage>) -> Self {
+        Self { usage, ..Self::default() }
+    }
 }
 
 /// JSON has no number for what is infinite or none at all.

@@ -13,7 +13,6 @@ const MAX_NAME: usize = 64;
 const MAX_TOOL: usize = 256;
 
 /// The id or the name of a tool, at most 256 bytes long: of a longer one the beginning, `~` and a digest of all of it.
-#[must_use]
 pub fn tool_id(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_TOOL {
         return Cow::Borrowed(text);
@@ -22,19 +21,16 @@ pub fn tool_id(text: &str) -> Cow<'_, str> {
 }
 
 /// The delivery id of a part of a block: `stream/turn/block/part`.
-#[must_use]
 pub fn part_id(stream: &str, turn: u64, block: &str, part: u64) -> String {
     format!("{}{part}", part_ids(stream, turn, block))
 }
 
-/// Where the delivery ids of all parts of a block begin.
-#[must_use]
+/// Prefix of the delivery ids of all parts of a block.
 pub fn part_ids(stream: &str, turn: u64, block: &str) -> String {
     format!("{}/{turn}/{}/", name(stream), name(block))
 }
 
 /// The delivery id of any other event: `stream/seq`.
-#[must_use]
 pub fn event_id(stream: &str, seq: u64) -> String {
     format!("{}/{seq}", name(stream))
 }

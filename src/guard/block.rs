@@ -1,21 +1,21 @@
-//! The open text blocks of a stream: what was said of each, and how a final meets it.
+//! The open text blocks of a stream, with the text of each, against which a final is compared.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::say::Text;
+use super::terms::Text;
 use crate::codec;
 
-/// How many blocks may be open at once; past that the oldest is closed.
+/// Limit of open blocks; past that the oldest is closed.
 const MAX_OPEN: usize = 16;
 
-/// What a block has to say.
+/// An event of a block.
 pub(super) enum Emitted<'a> {
     Delta(Words<'a>),
     Final(Words<'a>),
 }
 
-/// The fields of either; of a delta the last two are none.
+/// Its fields; a delta has none of the last two.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Words<'a> {
     pub block: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Words<'a> {
     pub continues: Option<&'a str>,
 }
 
-/// Where it says it, with the block's parent.
+/// Takes an event, with the block's parent.
 pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
@@ -35,16 +35,16 @@ pub(super) struct Blocks {
     max: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct OpenBlock {
     key: String,
     kind: &'static str,
     parent: Option<String>,
     id: String,
     text: String,
-    /// The first half of a character at the end of the last delta, which waits for the next.
+    /// First half of a character at the end of the last delta, which waits for the next.
     half: String,
-    /// Length and hash of what was said under this key and closed because of `--max-block`.
+    /// Length and hash of each earlier block of this text, closed because of `--max-block`.
     closed: Vec<(usize, u64)>,
     continues: Option<String>,
     supersedes: Option<String>,
@@ -57,12 +57,11 @@ impl OpenBlock {
             && self.parent.as_deref() == text.parent
     }
 
-    /// What `whole` has beyond what was said; `None` if it is another text.
+    /// Suffix of `whole` not emitted yet; `None` if what was emitted is no prefix of it.
     fn missing<'t>(&self, whole: &'t str) -> Option<Cow<'t, str>> {
         let mut rest = whole;
         for &(len, hash) in &self.closed {
-            let said = rest.get(..len)?;
-            if hash_of(said) != hash {
+            if hash_of(rest.get(..len)?) != hash {
                 return None;
             }
             rest = &rest[len..];
@@ -133,7 +132,7 @@ impl Blocks {
         }
     }
 
-    /// A block that opens and closes with one text, none of which has to be kept.
+    /// Emits a block of one text, of which nothing has to be kept.
     fn emit_whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut EmitFn<'_>) {
         self.count += 1;
         let id = format!("b{}", self.count);
@@ -145,6 +144,19 @@ impl Blocks {
     /// Closes the blocks of one parent, or of the main agent.
     pub(super) fn close_of(&mut self, parent: Option<&str>, emit: &mut EmitFn<'_>) {
         for block in self.open.extract_if(.., |b| b.parent.as_deref() == parent) {
+            block.close(emit);
+        }
+    }
+
+    /// True if the block that `text` names is open.
+    pub(super) fn is_open(&self, text: &Text<'_>) -> bool {
+        self.open.iter().any(|b| b.is(text))
+    }
+
+    /// Closes the blocks of the main agent but this one.
+    pub(super) fn close_but(&mut self, kept: Option<&Text<'_>>, emit: &mut EmitFn<'_>) {
+        let ends = |b: &mut OpenBlock| b.parent.is_none() && kept.is_none_or(|text| !b.is(text));
+        for block in self.open.extract_if(.., ends) {
             block.close(emit);
         }
     }
@@ -173,16 +185,13 @@ impl Blocks {
             kind: text.kind.name(),
             parent: text.parent.map(str::to_owned),
             id: format!("b{}", self.count),
-            text: String::new(),
-            half: String::new(),
-            closed: Vec::new(),
-            continues: None,
             supersedes,
+            ..OpenBlock::default()
         });
         self.open.len() - 1
     }
 
-    /// Says `delta` in the block, in as many blocks as `max` makes of it.
+    /// Adds `delta` to the block, and to continuations past `max`.
     fn add(&mut self, mut at: usize, delta: &str, emit: &mut EmitFn<'_>) {
         let mut joined = std::mem::take(&mut self.open[at].half);
         let delta = if joined.is_empty() {
@@ -201,8 +210,8 @@ impl Blocks {
                 cut(&block.text, delta, room)
             });
             if !now.is_empty() {
-                let words =
-                    Words { block: &block.id, kind: block.kind, text: now, ..Words::default() };
+                let (id, kind) = (&block.id, block.kind);
+                let words = Words { block: id, kind, text: now, ..Words::default() };
                 emit(block.parent.as_deref(), Emitted::Delta(words));
                 codec::append(&mut block.text, now);
             }
@@ -218,33 +227,28 @@ impl Blocks {
     fn go_on(&mut self, at: usize, emit: &mut EmitFn<'_>) -> usize {
         let full = self.open.remove(at);
         self.count += 1;
-        let mut closed = full.closed.clone();
-        closed.push((full.text.len(), hash_of(&full.text)));
-        let (key, kind, parent) = (full.key.clone(), full.kind, full.parent.clone());
-        let continues = Some(full.close(emit));
-        let id = format!("b{}", self.count);
-        self.open.push(OpenBlock {
-            key,
-            kind,
-            parent,
-            id,
-            text: String::new(),
-            half: String::new(),
-            closed,
-            continues,
-            supersedes: None,
-        });
+        let mut next = OpenBlock {
+            key: full.key.clone(),
+            kind: full.kind,
+            parent: full.parent.clone(),
+            id: format!("b{}", self.count),
+            closed: full.closed.clone(),
+            ..OpenBlock::default()
+        };
+        next.closed.push((full.text.len(), hash_of(&full.text)));
+        next.continues = Some(full.close(emit));
+        self.open.push(next);
         self.open.len() - 1
     }
 }
 
-/// Where to cut `delta`, which is longer than the `room` behind `said`: after its last line that fits; else, if the block
-/// does not end in a line end already, at the last character that fits.
-fn cut(said: &str, delta: &str, room: usize) -> usize {
+/// Offset at which to cut `delta`, which is longer than the `room` behind `block`: after its last line that fits; else, unless
+/// the block ends with a line, at the last character that fits.
+fn cut(block: &str, delta: &str, room: usize) -> usize {
     let fits = (0..=room).rev().find(|&i| delta.is_char_boundary(i)).unwrap_or(0);
     match delta[..fits].rfind('\n') {
         Some(line) => line + 1,
-        None if said.ends_with('\n') => 0,
+        None if block.ends_with('\n') => 0,
         None => fits,
     }
 }

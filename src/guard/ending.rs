@@ -1,15 +1,16 @@
-//! How a turn ends: completed, failed and cancelled are told apart by proof, and everything open is closed first.
+//! The end of a turn: completed, failed or cancelled by proof, with everything open closed first.
 
-use super::Guard;
+use std::borrow::Cow;
+
 use super::block::Blocks;
-use super::say::{End, Ended, Text, TextKind, TurnVerdict};
+use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
 use super::tools::Tools;
+use super::{Guard, Origin};
 use crate::codec::Object;
 use crate::event::{ChildExit, Failure, Type, UsageAndCost};
 use crate::exit::Exit;
-use crate::time::Time;
 
-/// How many terminal events are kept for whoever asks for them.
+/// Limit of terminal events that are kept for [`Guard::take_ends`].
 const MAX_ENDS: usize = 16;
 
 /// The end of a turn.
@@ -23,7 +24,7 @@ pub struct TurnEnd {
     pub line: String,
 }
 
-/// The last word on a turn. Its fields are the runtime's; the guard decides between them and a cancel of ours.
+/// A terminal event, as the runtime reports it; a pending cancel may overrule it.
 #[derive(Debug, Clone)]
 enum Terminal<'a> {
     Completed { stop: &'a str, result: Option<&'a str> },
@@ -31,7 +32,7 @@ enum Terminal<'a> {
     Cancelled { by: &'a str, reason: &'a str, stop: Option<&'a str> },
 }
 
-/// How the open turn is to end, whatever the runtime says of it.
+/// The end that the open turn will have, whatever the runtime reports.
 #[derive(Debug, Clone)]
 pub(super) enum PendingEnd {
     Cancel { by: String, reason: String },
@@ -39,47 +40,46 @@ pub(super) enum PendingEnd {
 }
 
 impl Guard {
-    /// The runtime's result: the turn completed. `result` is said as an answer if the turn had none.
-    pub fn complete(&mut self, now: Time, stop: &str, result: Option<&str>, spent: &UsageAndCost) {
-        self.ensure_turn(now);
+    /// Completes the turn. `result` is emitted as an answer if the turn had none.
+    pub fn complete(&mut self, stop: &str, result: Option<&str>, spent: &UsageAndCost) {
+        self.ensure_turn();
         if let Some(answer) = result.filter(|r| !r.is_empty())
             && !self.answered()
         {
             let text = Text { key: "\0result", kind: TextKind::Answer, parent: None };
-            self.finish_block(now, &text, Some(answer));
+            self.finish_block(&text, Some(answer));
         }
-        self.end_turn(now, Terminal::Completed { stop, result }, spent, false);
+        self.end_turn(Terminal::Completed { stop, result }, spent, Origin::Runtime);
     }
 
-    /// The runtime's result: the turn failed.
-    pub fn fail(&mut self, now: Time, error: Failure<'_>, spent: &UsageAndCost) {
-        self.ensure_turn(now);
-        self.end_turn(now, Terminal::Failed { error, exit: None }, spent, false);
+    /// Fails the turn.
+    pub fn fail(&mut self, error: Failure<'_>, spent: &UsageAndCost) {
+        self.ensure_turn();
+        self.end_turn(Terminal::Failed { error, exit: None }, spent, Origin::Runtime);
     }
 
-    /// The runtime's own word that the turn was cancelled.
-    pub fn cancelled(&mut self, now: Time, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
-        self.ensure_turn(now);
-        self.end_turn(now, Terminal::Cancelled { by: "runtime", reason, stop }, spent, false);
+    /// Ends the turn as cancelled by the runtime itself.
+    pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
+        self.ensure_turn();
+        self.end_turn(Terminal::Cancelled { by: "runtime", reason, stop }, spent, Origin::Runtime);
     }
 
-    /// What the open turn has used so far, in case it ends without saying so.
+    /// Notes the usage of the open turn so far, in case its end has none.
     pub fn note_spent(&mut self, spent: &UsageAndCost) {
         if let Some(turn) = &mut self.state.turn {
             turn.spent = spent.clone();
         }
     }
 
-    /// From here on the open turn, of every state, however it ends, was cancelled by us: `by` is `signal`, `control` or `filter`.
-    /// The first to ask is the one that is named.
+    /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
     pub fn request_cancel(&mut self, by: &str, reason: &str) {
         let pending_end = PendingEnd::Cancel { by: by.to_owned(), reason: reason.to_owned() };
-        self.ask(&pending_end);
+        self.request(&pending_end);
     }
 
     /// As [`Guard::request_cancel`], of the turns that are open now and not of later ones.
     pub fn request_cancel_open(&mut self, by: &str, reason: &str) {
-        for state in self.lanes_mut().filter(|state| state.turn.is_some()) {
+        for state in self.states_mut().filter(|state| state.turn.is_some()) {
             state.pending_end.get_or_insert_with(|| PendingEnd::Cancel {
                 by: by.to_owned(),
                 reason: reason.to_owned(),
@@ -87,47 +87,44 @@ impl Guard {
         }
     }
 
-    /// The last turns that have ended since this was pending_end, at most 16 of them.
+    /// The turns that have ended since the last call, at most 16.
     pub fn take_ends(&mut self) -> impl Iterator<Item = TurnEnd> {
         std::mem::take(&mut self.ends).into_iter()
     }
 
-    /// From here on the open turn, however it ends, has failed with this `error.code`, unless its end was pending_end for before.
+    /// Makes the open turn of every stream fail with this `error.code`, unless an end was requested before.
     pub fn request_fail(&mut self, code: &str, message: &str) {
         let pending_end = PendingEnd::Fail { code: code.to_owned(), message: message.to_owned() };
-        self.ask(&pending_end);
+        self.request(&pending_end);
     }
 
-    /// Whoever asks does not know of streams: it is pending_end of all.
-    fn ask(&mut self, pending_end: &PendingEnd) {
-        for state in self.lanes_mut() {
+    /// Requests an end of the turns of all streams.
+    fn request(&mut self, pending_end: &PendingEnd) {
+        for state in self.states_mut() {
             state.pending_end.get_or_insert_with(|| pending_end.clone());
         }
     }
 
-    /// A turn that completes with one of these stop reasons has failed.
+    /// Makes turns fail that complete with one of these stop reasons.
     pub fn fail_on_stop(&mut self, stops: Vec<String>) {
         self.fail_on_stop = stops;
     }
 
-    /// The input has ended: closes what is open, and gives a run that said nothing at all its one turn.
-    pub fn end(&mut self, now: Time, end: &End) {
-        self.in_every_lane(|guard| guard.end_stream(now, end));
+    /// Ends the input: closes everything that is open; a run without any turn gets one.
+    pub fn end(&mut self, end: &End) {
+        self.in_every_stream(|guard| guard.end_stream(end));
     }
 
-    fn end_stream(&mut self, now: Time, end: &End) {
+    fn end_stream(&mut self, end: &End) {
         if self.state.turn.is_none() {
-            if self.all_turns() > 0 || !self.in_first_lane() {
+            if self.all_turns() > 0 || !self.in_first_stream() {
                 return;
             }
-            self.ensure_turn(now);
+            self.ensure_turn();
         }
         let spent = UsageAndCost::default();
         let exit = end.ended.child_exit();
-        let failed = |code: &'static str, message: String| Terminal::Failed {
-            error: Failure { code: code.into(), message: message.into(), retry_at: None },
-            exit,
-        };
+        let failed = |code, message: String| failed(code, message, exit);
         let terminal = match (end.verdict, end.ended) {
             (TurnVerdict::MissingResult, ended) => {
                 failed("missing_result", ended.sentence("without a result"))
@@ -141,39 +138,31 @@ impl Guard {
             (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
             (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
         };
-        let synthetic = end.verdict != TurnVerdict::ByExit;
-        self.end_turn(now, terminal, &spent, synthetic);
+        let own = end.verdict == TurnVerdict::ByExit;
+        self.end_turn(terminal, &spent, if own { Origin::Runtime } else { Origin::Spile });
     }
 
-    /// The command could not be started: the run's one turn fails with `spawn_failed`.
-    pub fn spawn_failed(&mut self, now: Time, message: &str) {
-        self.ensure_turn(now);
-        let error =
-            Failure { code: "spawn_failed".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &UsageAndCost::default(), true);
+    /// Fails the run's one turn because the command could not be started.
+    pub fn spawn_failed(&mut self, message: &str) {
+        self.ensure_turn();
+        self.fail_own("spawn_failed", message);
     }
 
-    pub(super) fn fail_missing(&mut self, now: Time, message: &str) {
-        let error =
-            Failure { code: "missing_result".into(), message: message.into(), retry_at: None };
-        self.end_turn(now, Terminal::Failed { error, exit: None }, &UsageAndCost::default(), true);
+    /// Fails the open turn for a reason of spile's own.
+    pub(super) fn fail_own(&mut self, code: &str, message: &str) {
+        let failed = failed(code, message, None);
+        self.end_turn(failed, &UsageAndCost::default(), Origin::Spile);
     }
 
-    /// Closes blocks and tools, then says the terminal event. `synthetic`: the runtime never said that it ended.
-    fn end_turn(
-        &mut self,
-        now: Time,
-        terminal: Terminal<'_>,
-        spent: &UsageAndCost,
-        synthetic: bool,
-    ) {
+    /// Closes blocks and tools, then emits the terminal event.
+    fn end_turn(&mut self, terminal: Terminal<'_>, spent: &UsageAndCost, origin: Origin) {
         let pending_end = self.state.pending_end.take();
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = &with_noted(spent, noted.unwrap_or_default());
         let refused = self.refused(&terminal);
         let terminal = overruled(terminal, pending_end.as_ref(), refused.as_deref());
-        self.with_blocks(now, synthetic, Blocks::close_all);
-        self.with_tools(now, Tools::close_all);
+        self.with_blocks(origin, Blocks::close_all);
+        self.with_tools(Tools::close_all);
         match terminal {
             Terminal::Completed { stop, result } => {
                 self.state.exit = Exit::Success;
@@ -181,7 +170,7 @@ impl Guard {
                     body.text("stop", stop);
                     body.text_if("result", result);
                 };
-                self.emit_terminal(now, Type::TurnCompleted, synthetic, body, spent);
+                self.emit_terminal(Type::TurnCompleted, origin, body, spent);
             }
             Terminal::Failed { error, exit } => {
                 self.state.exit = Exit::of_failure(&error.code);
@@ -191,7 +180,7 @@ impl Guard {
                     body.value_if("exit", exit.as_ref());
                     body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
                 };
-                self.emit_terminal(now, Type::TurnFailed, synthetic, body, spent);
+                self.emit_terminal(Type::TurnFailed, origin, body, spent);
             }
             Terminal::Cancelled { by, reason, stop } => {
                 self.state.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
@@ -200,7 +189,7 @@ impl Guard {
                     body.text("reason", reason);
                     body.text_if("stop", stop);
                 };
-                self.emit_terminal(now, Type::TurnCancelled, synthetic, body, spent);
+                self.emit_terminal(Type::TurnCancelled, origin, body, spent);
             }
         }
         self.state.turn = None;
@@ -208,7 +197,7 @@ impl Guard {
         self.state.ended = self.ended;
     }
 
-    /// What is wrong with a stop reason that the user does not take for a success.
+    /// Message for a stop reason that `--fail-on-stop` lists.
     fn refused(&self, terminal: &Terminal<'_>) -> Option<String> {
         match terminal {
             Terminal::Completed { stop, .. } if self.fail_on_stop.iter().any(|s| s == stop) => {
@@ -220,14 +209,13 @@ impl Guard {
 
     fn emit_terminal(
         &mut self,
-        now: Time,
         type_: Type,
-        synthetic: bool,
+        origin: Origin,
         body: impl FnOnce(&mut Object<'_>),
         spent: &UsageAndCost,
     ) {
         let start = self.out.len();
-        self.emit(now, (type_, None, synthetic), |object| {
+        self.emit((type_, None, origin), |object| {
             body(object);
             object.fields_of(spent);
         });
@@ -244,17 +232,13 @@ impl Guard {
     }
 }
 
-/// The runtime's word, unless we know better. A turn that we cancelled is cancelled even if the runtime calls it complete;
-/// its word is kept.
+/// The terminal event after pending ends: a turn with a pending cancel is cancelled even if the runtime completes it; its
+/// stop reason is kept.
 fn overruled<'a>(
     terminal: Terminal<'a>,
     pending_end: Option<&'a PendingEnd>,
     refused: Option<&'a str>,
 ) -> Terminal<'a> {
-    let failed = |code: &'a str, message: &'a str, exit| Terminal::Failed {
-        error: Failure { code: code.into(), message: message.into(), retry_at: None },
-        exit,
-    };
     match (pending_end, terminal) {
         (Some(PendingEnd::Cancel { by, reason }), terminal) => Terminal::Cancelled {
             by,
@@ -279,12 +263,24 @@ fn overruled<'a>(
     }
 }
 
-/// What the runtime says at the end, and for what it leaves out what was noted before.
-fn with_noted(said: &UsageAndCost, noted: UsageAndCost) -> UsageAndCost {
+/// A failure without a time to retry.
+fn failed<'a>(
+    code: impl Into<Cow<'a, str>>,
+    message: impl Into<Cow<'a, str>>,
+    exit: Option<ChildExit>,
+) -> Terminal<'a> {
+    Terminal::Failed {
+        error: Failure { code: code.into(), message: message.into(), retry_at: None },
+        exit,
+    }
+}
+
+/// The usage at the end of a turn; fields that it lacks come from `noted`.
+fn with_noted(end: &UsageAndCost, noted: UsageAndCost) -> UsageAndCost {
     UsageAndCost {
-        usage: said.usage.or(noted.usage),
-        usage_total: said.usage_total.or(noted.usage_total),
-        cost_usd: said.cost_usd.or(noted.cost_usd),
-        duration_ms: said.duration_ms.or(noted.duration_ms),
+        usage: end.usage.or(noted.usage),
+        usage_total: end.usage_total.or(noted.usage_total),
+        cost_usd: end.cost_usd.or(noted.cost_usd),
+        duration_ms: end.duration_ms.or(noted.duration_ms),
     }
 }

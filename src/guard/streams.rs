@@ -1,5 +1,5 @@
-//! Several sessions in one input: each has a stream of its own, and what belongs to a stream alone is its state. A guard
-//! speaks in one state at a time; whoever has one session never sees another.
+//! Several sessions in one input: each has a stream of its own with its own state. A guard emits in one stream at a time; an
+//! adapter with one session needs none of this.
 
 use super::block::Blocks;
 use super::calls::Calls;
@@ -8,13 +8,13 @@ use super::{Config, Guard, Turn};
 use crate::exit::Exit;
 use crate::time::Time;
 
-/// How many streams a guard has at the most; a session past that gets none.
+/// Limit of the streams of a guard; a session past that gets none.
 pub const MAX_STREAMS: usize = 256;
 
-/// The longest id of a stream, in bytes; see [`crate::codec::is_stream_id`].
+/// Longest id of a stream, in bytes; see [`crate::codec::is_stream_id`].
 const MAX_ID: usize = 64;
 
-/// What belongs to one stream alone.
+/// State of one stream.
 #[derive(Debug)]
 pub(super) struct StreamState {
     /// From 0.
@@ -26,9 +26,9 @@ pub(super) struct StreamState {
     pub blocks: Blocks,
     pub calls: Calls,
     pub pending_end: Option<PendingEnd>,
-    /// How its last turn would have the process end.
+    /// Exit status by its last turn.
     pub exit: Exit,
-    /// How many turns of all streams had ended when its last one did.
+    /// Number of turns of all streams that had ended with its last one.
     pub ended: u64,
 }
 
@@ -49,8 +49,8 @@ impl StreamState {
     }
 }
 
-/// The id of a state: the first is the stream itself, the others are numbered from 2. One that would be too long loses
-/// the end of the stream's.
+/// Id of the stream with this number: the first has the configured id, the others a suffix from `:2` on, for which a long id
+/// is cut.
 fn stream(id: &str, number: usize) -> String {
     if number == 0 {
         return id.to_owned();
@@ -61,7 +61,7 @@ fn stream(id: &str, number: usize) -> String {
 }
 
 impl Guard {
-    /// Speaks in another state (from 0, less than [`MAX_STREAMS`]; past that the last), then in the one before again.
+    /// Emits in another stream (from 0, less than [`MAX_STREAMS`]; past that the last), then in the one before again.
     pub fn in_stream<T>(&mut self, number: usize, act: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.state.number;
         self.switch(number);
@@ -88,12 +88,12 @@ impl Guard {
         std::iter::once(&self.state).chain(&self.parked)
     }
 
-    pub(super) fn lanes_mut(&mut self) -> impl Iterator<Item = &mut StreamState> {
+    pub(super) fn states_mut(&mut self) -> impl Iterator<Item = &mut StreamState> {
         std::iter::once(&mut self.state).chain(&mut self.parked)
     }
 
-    /// Does something in every state there is, in order.
-    pub(super) fn in_every_lane(&mut self, mut act: impl FnMut(&mut Self)) {
+    /// Acts in every stream, in order.
+    pub(super) fn in_every_stream(&mut self, mut act: impl FnMut(&mut Self)) {
         let mut numbers: Vec<usize> = self.streams().map(|state| state.number).collect();
         numbers.sort_unstable();
         for number in numbers {
@@ -101,93 +101,80 @@ impl Guard {
         }
     }
 
-    pub(super) fn in_first_lane(&self) -> bool {
+    pub(super) fn in_first_stream(&self) -> bool {
         self.state.number == 0
     }
 
     /// True if a turn is open.
-    #[must_use]
     pub fn turn_open(&self) -> bool {
         self.state.turn.is_some()
     }
 
     /// The number of the last turn that was opened; 0 before the first.
-    #[must_use]
     pub fn turns(&self) -> u64 {
         self.state.turns
     }
 
-    /// True if a turn is open in any state.
-    #[must_use]
+    /// True if a turn is open in any stream.
     pub fn any_turn_open(&self) -> bool {
         self.streams().any(|state| state.turn.is_some())
     }
 
-    /// How many turns were opened in all streams.
-    #[must_use]
+    /// Number of turns that were opened in all streams.
     pub fn all_turns(&self) -> u64 {
         self.streams().map(|state| state.turns).sum()
     }
 
-    /// The stream's id, without a state's number.
-    #[must_use]
+    /// The configured id.
     pub fn stream(&self) -> &str {
         &self.config.stream
     }
 
     /// A human's name for it.
-    #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.config.label.as_deref()
     }
 
-    /// The stream and the number of a turn that is open, of the first state before others.
-    #[must_use]
+    /// Stream and number of an open turn, of the first stream that has one.
     pub fn open_turn(&self) -> Option<(&str, u64)> {
         let open = self.streams().filter(|state| state.turn.is_some());
         open.min_by_key(|state| state.number).map(|state| (state.stream.as_str(), state.turns))
     }
 
-    /// True if an open turn was pending_end to end as cancelled.
-    #[must_use]
+    /// True if a cancel is pending.
     pub fn is_cancelling(&self) -> bool {
         self.streams().any(|state| matches!(state.pending_end, Some(PendingEnd::Cancel { .. })))
     }
 
-    /// The number of the last event of the first state.
-    #[must_use]
+    /// Number of the last event of the current stream.
     pub fn seq(&self) -> u64 {
         self.state.seq
     }
 
-    /// The tools that are open in any state: the id and the name of each.
+    /// Id and name of each open tool of all streams.
     pub fn open_tools(&self) -> impl Iterator<Item = (&str, &str)> {
         let turns = self.streams().filter_map(|state| state.turn.as_ref());
         turns.flat_map(|turn| turn.tools.open())
     }
 
-    /// How many turns are open in all streams.
-    #[must_use]
+    /// Number of open turns in all streams.
     pub fn turns_open(&self) -> u64 {
         self.streams().map(|state| u64::from(state.turn.is_some())).sum()
     }
 
-    /// True if the main agent has said anything in the open turn.
-    #[must_use]
+    /// True if the main agent has answered in the open turn.
     pub fn answered(&self) -> bool {
         self.state.turn.as_ref().is_some_and(|t| t.answered)
     }
 
-    /// Since when the oldest of the open tools of any state is open.
-    #[must_use]
+    /// Start of the oldest open tool of all streams.
     pub fn tool_since(&self) -> Option<Time> {
         let turns = self.streams().filter_map(|state| state.turn.as_ref());
         turns.filter_map(|turn| turn.tools.oldest()).min()
     }
 
-    /// The status by which the last turn would have the process end; of several streams success if the last turn of each
-    /// completed, else the status of the last one that did not.
-    #[must_use]
+    /// Exit status by the last turn; of several streams success if the last turn of each completed, else the status of the
+    /// last one that did not.
     pub fn exit(&self) -> Exit {
         let failed = self.streams().filter(|state| state.exit != Exit::Success);
         failed.max_by_key(|state| state.ended).map_or(Exit::Success, |state| state.exit)

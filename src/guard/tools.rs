@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::say::{ToolEnd, ToolStart};
+use super::terms::{ToolEnd, ToolStart};
 use crate::event::Tool;
 use crate::time::Time;
 
-/// How many tools may be open at once; past that the oldest is closed as unknown.
+/// Limit of open tools; past that the oldest is closed as unknown.
 const MAX_OPEN: usize = 4096;
 
-/// How many ids of a turn are remembered; past that every id gets a number of its own.
+/// Limit of remembered ids of a turn; past that every id gets a number of its own.
 const MAX_IDS: usize = 65_536;
 
 pub(super) enum Emitted<'a> {
@@ -17,15 +17,15 @@ pub(super) enum Emitted<'a> {
     Finished {
         /// Id, name and kind.
         tool: [&'a str; 3],
-        /// The title of its start, at most [`Tool::MAX_TITLE`] bytes of it.
+        /// Title of its start, at most [`Tool::MAX_TITLE`] bytes.
         title: Option<&'a str>,
         outcome: &'a str,
-        /// What the runtime says of it; nothing if the turn ended first.
+        /// The end as the runtime reports it; none if the turn ended first.
         end: Option<&'a ToolEnd<'a>>,
     },
 }
 
-/// Where it is said, with the tool's parent.
+/// Takes an event, with the tool's parent.
 pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Tools {
         });
     }
 
-    /// Since when the oldest of the open tools is open.
+    /// Start of the oldest open tool.
     pub(super) fn oldest(&self) -> Option<Time> {
         self.open.iter().map(|t| t.since).min()
     }
@@ -92,13 +92,8 @@ impl Tools {
 
     pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, emit: &mut EmitFn<'_>) {
         let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
-            let start = ToolStart {
-                id: end.id,
-                name: end.name,
-                kind: end.kind,
-                parent: end.parent,
-                ..ToolStart::default()
-            };
+            let &ToolEnd { id, name, kind, parent, .. } = end;
+            let start = ToolStart { id, name, kind, parent, ..ToolStart::default() };
             self.start(now, &start, emit);
             self.open.len() - 1
         });

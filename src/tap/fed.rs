@@ -1,5 +1,5 @@
-//! The spout on our stdin, where no command is known and no exit status: an empty input has failed, plain text is reported
-//! as such, and what spile itself wrote is never taken for an agent's answer.
+//! The tap on stdin, where neither the command nor its exit status is known: an empty input has failed, plain text is
+//! reported as such, and spile's own formats are never taken for an agent's answer.
 
 use super::{Config, Own, Tap};
 use crate::check::{self, Check};
@@ -13,23 +13,23 @@ use crate::replay::raw::{self, Entry};
 use crate::stage::{Clock, FilterStage, Io, Reading, Stage};
 use crate::time::Time;
 
-/// The message of a turn that failed because nothing came.
+/// Message of a turn that failed because the input was empty.
 const EMPTY: &str = "nothing came on stdin: the agent printed nothing, or did not start";
 
-/// A note for whoever reads an unknown agent's text.
+/// Note on plain text of an unknown agent.
 const TEXT: &str = "spile: no known runtime in the input: it was read as plain text, which does not say whether the agent \
                     succeeded; start it with `spile wrap -- CMD`, or accept it with --from text\n";
 
-/// A note for whoever feeds events.
+/// Note on events as input.
 const EVENTS: &str =
     "spile: the input is canonical events already: they pass as they are, and are checked\n";
 
-/// An agent's output on our stdin, or what spile made of it before.
+/// Stdin: an agent's output, or a format of spile's own.
 pub struct Fed {
     input: Input,
     config: Config,
     stop_reasons: Vec<String>,
-    /// The flag that was given and means nothing for events.
+    /// A flag of the command line that means nothing for events.
     flag: Option<&'static str>,
     /// True if anything has come.
     any: bool,
@@ -37,7 +37,7 @@ pub struct Fed {
 }
 
 enum Input {
-    /// An agent prints.
+    /// Output of an agent.
     Agent(Box<Tap>),
     /// Canonical events.
     Events(Box<Events>),
@@ -45,9 +45,27 @@ enum Input {
     Raw(Box<Raw>),
 }
 
+impl Input {
+    /// The stage that takes signals and time; a recording has none before its header.
+    fn stage(&self) -> Option<&dyn Stage> {
+        match self {
+            Input::Agent(tap) => Some(&**tap),
+            Input::Events(events) => Some(&**events),
+            Input::Raw(raw) => raw.agent.as_ref().map(|agent| agent as &dyn Stage),
+        }
+    }
+
+    fn stage_mut(&mut self) -> Option<&mut dyn Stage> {
+        match self {
+            Input::Agent(tap) => Some(&mut **tap),
+            Input::Events(events) => Some(&mut **events),
+            Input::Raw(raw) => raw.agent.as_mut().map(|agent| agent as &mut dyn Stage),
+        }
+    }
+}
+
 impl Fed {
-    /// What comes on our stdin goes to `tap`, which was made with `config` and `stop_reasons`. `flag` is refused if events come.
-    #[must_use]
+    /// The stage for stdin, which begins with `tap`, made with `config` and `stop_reasons`. `flag` is refused if events come.
     pub fn new(
         mut tap: Tap,
         config: Config,
@@ -55,17 +73,11 @@ impl Fed {
         flag: Option<&'static str>,
     ) -> Self {
         tap.guard().fail_on_stop(stop_reasons.clone());
-        Self {
-            input: Input::Agent(Box::new(tap)),
-            config,
-            stop_reasons,
-            flag,
-            any: false,
-            refused: false,
-        }
+        let input = Input::Agent(Box::new(tap));
+        Self { input, config, stop_reasons, flag, any: false, refused: false }
     }
 
-    /// Goes on with what spile wrote itself.
+    /// Switches to a format of spile's own.
     fn go_on_with(&mut self, own: Own, now: Time, held: &[u8], io: &mut Io) {
         match own {
             Own::Events => {
@@ -109,22 +121,12 @@ impl Stage for Fed {
     }
 
     fn deadline(&self) -> Option<Time> {
-        match &self.input {
-            Input::Agent(tap) => Stage::deadline(&**tap),
-            Input::Raw(raw) => raw.agent.as_ref().and_then(Stage::deadline),
-            Input::Events(_) => None,
-        }
+        self.input.stage().and_then(Stage::deadline)
     }
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
-        match &mut self.input {
-            Input::Agent(tap) => Stage::on_tick(&mut **tap, now, io),
-            Input::Raw(raw) => {
-                if let Some(agent) = &mut raw.agent {
-                    Stage::on_tick(agent, now, io);
-                }
-            }
-            Input::Events(_) => {}
+        if let Some(stage) = self.input.stage_mut() {
+            stage.on_tick(now, io);
         }
     }
 
@@ -136,7 +138,7 @@ impl Stage for Fed {
         if self.refused {
             return;
         }
-        // A first line without a line feed shows only now what it is.
+        // A first line without a line feed is recognised only now.
         if let Input::Agent(tap) = &mut self.input
             && let Some((own, held)) = tap.end_of_held()
         {
@@ -159,28 +161,20 @@ impl Stage for Fed {
     }
 
     fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {
-        match &mut self.input {
-            Input::Agent(tap) => tap.on_signal(now, signal, io),
-            Input::Raw(raw) => {
-                if let Some(agent) = &mut raw.agent {
-                    agent.on_signal(now, signal, io);
-                }
-            }
-            Input::Events(_) => {}
+        if let Some(stage) = self.input.stage_mut() {
+            stage.on_signal(now, signal, io);
         }
     }
 
     fn exit(&self) -> Exit {
-        match &self.input {
+        match self.input.stage() {
             _ if self.refused => Exit::Usage,
-            Input::Agent(tap) => Stage::exit(&**tap),
-            Input::Events(events) => events.exit(),
-            Input::Raw(raw) => raw.agent.as_ref().map_or(Exit::Failed, Stage::exit),
+            stage => stage.map_or(Exit::Failed, Stage::exit),
         }
     }
 }
 
-/// Canonical events: they pass as they came, a turn that is open at the end is failed, and all that leaves is checked.
+/// Canonical events: they pass as they came, a turn that is open at the end fails, and all output is checked.
 struct Events {
     filter: FilterStage,
     check: Check,
@@ -210,7 +204,9 @@ impl Events {
         self.check.on_bytes(now, &self.inner.out, io);
         self.inner.out.clear();
     }
+}
 
+impl Stage for Events {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.filter.on_bytes(now, bytes, &mut self.inner);
         self.check(now, io);
@@ -277,7 +273,7 @@ impl Raw {
             Piece::Long { number, offset, bytes, .. } => (number, offset, bytes),
         };
         let Some(agent) = &mut self.agent else {
-            // What stands in front of the header, a banner, is nobody's output.
+            // Lines before the header, such as a banner, are no output of the agent.
             let line = std::str::from_utf8(bytes).unwrap_or_default();
             if raw::is_header(line) {
                 self.agent = Some(self.start(line));
@@ -302,7 +298,9 @@ impl Raw {
                     },
                 );
             }
-            Err(why) => agent.guard().diagnostic(now, &Place { line: number, offset, bytes }, &why),
+            Err(why) => {
+                agent.guard().at(now).diagnostic(&Place { line: number, offset, bytes }, &why)
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-//! Output whose runtime was guessed is watched on: a line that is surely another runtime's wins over the guess. A line that
-//! may be one is held until it ends, for a limited time; everything else passes at once.
+//! Detection after a guess: a line that is certainly another runtime's wins over the guess. A line that may be one is held
+//! until it ends, for a limited time; all other bytes pass at once.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use memchr::memchr;
 use crate::adapter::{self, Match, Spec};
 use crate::time::Time;
 
-/// How long a line that may be a message is held without its end.
+/// Hold time of a line without its end that may be a message.
 const HOLD: Duration = Duration::from_millis(200);
 
-/// The longest line that is held, in bytes.
+/// Longest line that is held, in bytes.
 const LONGEST: usize = 1 << 20;
 
 /// The beginnings of lines that may be messages: of JSON lines and of server-sent events.
@@ -22,11 +22,11 @@ const BEGINNINGS: [&[u8]; 2] = [b"{\"", b"data:"];
 pub(super) struct Watch {
     held: Vec<u8>,
     since: Option<Time>,
-    /// The bytes that follow go on in a line that is none.
+    /// True inside a line that is no message.
     passing: bool,
 }
 
-/// A line that is surely a runtime's.
+/// A line that is certainly a runtime's.
 pub(super) struct Found {
     pub spec: &'static Spec,
     /// The bytes before the line; they belong to the guess.
@@ -36,7 +36,7 @@ pub(super) struct Found {
 }
 
 impl Watch {
-    /// Takes the next bytes: those that may pass to the guessed runtime, or a line that is surely another's than `guess`.
+    /// Takes the next bytes: returns those for the guessed runtime, or a line that is certainly another's.
     pub(super) fn feed(&mut self, now: Time, guess: &Spec, bytes: &[u8]) -> Result<Vec<u8>, Found> {
         let mut pass = Vec::new();
         let mut rest = bytes;
@@ -69,14 +69,14 @@ impl Watch {
         Ok(pass)
     }
 
-    /// The held beginning of a line has waited long enough, or the output has ended.
+    /// Releases the held beginning of a line, after its time or at the end of the output.
     pub(super) fn release(&mut self) -> Vec<u8> {
         self.since = None;
         self.passing |= !self.held.is_empty();
         std::mem::take(&mut self.held)
     }
 
-    /// When the held beginning of a line passes.
+    /// Time at which the held beginning of a line passes.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.since.map(|since| since + HOLD)
     }
@@ -87,7 +87,7 @@ fn may_be(line: &[u8]) -> bool {
     BEGINNINGS.iter().any(|begin| line.starts_with(begin) || begin.starts_with(line))
 }
 
-/// The runtime whose line this surely is.
+/// The runtime of a line, if that is certain.
 fn surely(line: &[u8]) -> Option<&'static Spec> {
     let text = std::str::from_utf8(line).ok().filter(|_| may_be(line))?.trim();
     let json = text.strip_prefix("data:").unwrap_or(text);

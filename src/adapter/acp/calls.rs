@@ -32,7 +32,7 @@ pub(super) struct Call {
     started: bool,
 }
 
-/// The call under which a sub-agent of Claude Code says something.
+/// The call of the sub-agent of Claude Code that sends an update.
 pub(super) fn parent(update: &Value) -> Option<&str> {
     let parent = update.pointer("/_meta/claudeCode/parentToolUseId");
     parent.and_then(Value::as_str).filter(|parent| !parent.is_empty())
@@ -59,8 +59,8 @@ impl ToolCalls {
         }
     }
 
-    /// Starts a call for which a permission is asked: it has all of its input.
-    pub(super) fn start_asked(&mut self, call: &Value, emit: &mut Emit<'_>) {
+    /// Starts a call that waits for permission: its input is complete.
+    pub(super) fn start_pending(&mut self, call: &Value, emit: &mut Emit<'_>) {
         let at = self.open(call.text("toolCallId"));
         if let Some(open) = self.open.get_mut(at) {
             open.patch(call);

@@ -1,9 +1,8 @@
-//! Plans, usage, modes and all else that a session says beside texts and tools; the protocol's words for tokens.
+//! Plans, usage, modes and all other updates beside texts and tools; the protocol's token counts.
 
 use super::super::prelude::*;
 use super::calls::parent;
 
-/// Emits an update of another kind.
 pub(super) fn emit_text(kind: &str, update: &Value, emit: &mut Emit<'_>) {
     let (status, message) = match kind {
         "plan" | "plan_update" => {
@@ -26,15 +25,9 @@ pub(super) fn texts<'v>(parts: impl Iterator<Item = &'v Value>) -> Option<String
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
-/// The tokens of a turn in this protocol's words.
 pub(super) fn usage(value: &Value) -> Option<Usage> {
-    let input_tokens = value.u64("inputTokens");
-    value.is_object().then(|| Usage {
-        input_tokens,
-        output_tokens: value.u64("outputTokens"),
-        cache_read_tokens: value.u64("cachedReadTokens"),
-        cache_write_tokens: value.u64("cachedWriteTokens"),
-        reasoning_tokens: value.u64("thoughtTokens"),
-        total_tokens: value.u64("totalTokens").filter(|_| input_tokens.is_none()),
-    })
+    let (read, written) = ("cachedReadTokens", "cachedWriteTokens");
+    let used = tokens(value, ["inputTokens", "outputTokens", read, written, "thoughtTokens"]);
+    let total_tokens = value.u64("totalTokens").filter(|_| used.input_tokens.is_none());
+    value.is_object().then_some(Usage { total_tokens, ..used })
 }

@@ -1,17 +1,12 @@
 //! One session: its turns, its texts and its past.
 
 use super::super::prelude::*;
-use super::SPEC;
 use super::calls::{self, ToolCalls};
 use super::notices::{self, usage};
-
-/// Messages that are remembered because they may be replaced.
-const MAX_MESSAGES: usize = 64;
 
 /// The code of a request that was cancelled, in the Language Server Protocol as well.
 const CANCELLED: i64 = -32800;
 
-/// The messages of a session's past.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) enum History {
     /// Nothing is known of how the session came about.
@@ -21,11 +16,9 @@ pub(super) enum History {
     Expected,
     /// It is being replayed, up to the response to this request if that is known.
     Replayed(Option<Value>),
-    /// The session is live.
     Over,
 }
 
-/// The state of one session.
 #[derive(Default)]
 pub(super) struct Session {
     pub id: Option<String>,
@@ -33,14 +26,14 @@ pub(super) struct Session {
     pub history: History,
     /// The request whose response ends the turn, where it can be seen.
     pub prompt: Option<Value>,
-    current: Current,
-    messages: Vec<(String, Snapshot)>,
+    /// Messages as far as they were emitted: later ones may replace them.
+    messages: StreamedTexts,
     calls: ToolCalls,
     /// The cost of the session in US dollars, which its messages count from its beginning.
     cost: Option<f64>,
-    /// The cost at the end of the last turn; `None` where the beginning is not known.
+    /// Cost at the end of the last turn; `None` where the beginning is not known.
     cost_before: Option<f64>,
-    /// When it last said something, counted in messages of the connection.
+    /// Number of its last message in the connection.
     pub spoke: u64,
 }
 
@@ -60,24 +53,21 @@ impl Session {
         !self.calls.open.is_empty()
     }
 
-    /// A permission is asked for.
     pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
         let call = params.at("toolCall");
         if call.get("toolCallId").is_some() {
             self.start(emit);
-            self.calls.start_asked(call, emit);
+            self.calls.start_pending(call, emit);
         }
         emit.status("permission", call.text("title"), params.clone());
     }
 
-    /// A prompt is sent.
     pub(super) fn prompted(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {
         self.history = History::Over;
         self.prompt = id.cloned();
         self.start_with(notices::texts(params.items("prompt")), emit);
     }
 
-    /// The input has ended.
     pub(super) fn end(&mut self, emit: &mut Emit<'_>) {
         if emit.turn_open() {
             self.calls.start_all(emit);
@@ -92,7 +82,6 @@ impl Session {
 
     fn start_with(&mut self, prompt: Option<String>, emit: &mut Emit<'_>) {
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             session: self.id.as_deref().map(Into::into),
             agent: self.agent.as_deref().map(Into::into),
             prompt: prompt.map(Into::into),
@@ -100,18 +89,16 @@ impl Session {
         });
     }
 
-    /// The prompt has failed.
     pub(super) fn failed(&mut self, error: &Value, emit: &mut Emit<'_>) {
         let spent = self.close(&Value::Null, emit);
-        if error.at("code").as_i64() == Some(CANCELLED) {
+        if error.i64("code") == Some(CANCELLED) {
             let reason = error.opt_text("message").unwrap_or("cancelled");
             emit.cancelled(reason, None, &spent);
         } else {
-            emit.fail(failure_of(error), &spent);
+            emit.fail_with(error, &spent);
         }
     }
 
-    /// The turn has ended.
     pub(super) fn finish(&mut self, stop: &str, used: &Value, emit: &mut Emit<'_>) {
         self.start(emit);
         let spent = self.close(used, emit);
@@ -126,13 +113,12 @@ impl Session {
         self.calls.start_all(emit);
         self.prompt = None;
         self.history = History::Over;
-        self.current = Current::default();
         self.messages.clear();
         self.calls.open.clear();
         let cost = self.cost_before.zip(self.cost).map(|(before, now)| now - before);
         self.cost_before = self.cost.or(self.cost_before);
         let cost_usd = cost.filter(|cost| *cost >= 0.0);
-        UsageAndCost { usage: usage(used), cost_usd, ..UsageAndCost::default() }
+        UsageAndCost { cost_usd, ..usage(used).into() }
     }
 
     pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
@@ -160,7 +146,7 @@ impl Session {
             _ => {
                 let cost = update.at("cost");
                 if kind == "usage_update" && cost.text("currency") == "USD" {
-                    self.cost = cost.at("amount").as_f64().or(self.cost);
+                    self.cost = cost.f64("amount").or(self.cost);
                 }
                 notices::emit_text(kind, update, emit);
             }
@@ -169,10 +155,10 @@ impl Session {
 
     fn chunk(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
         let content = update.at("content");
-        let Some(said) = content.opt_text("text") else {
+        let Some(delta) = content.opt_text("text") else {
             return other_content(content, emit);
         };
-        if said.is_empty() {
+        if delta.is_empty() {
             return;
         }
         self.start(emit);
@@ -180,42 +166,29 @@ impl Session {
         let key = update.text("messageId");
         if let Some(parent) = calls::parent(update) {
             let key = format!("{parent}/{key}");
-            return emit.delta(&Text { key: &key, kind, parent: Some(parent) }, said);
+            return emit.delta(&Text { key: &key, kind, parent: Some(parent) }, delta);
         }
-        self.current.switch((kind, key), emit);
-        self.message(key).delta(&text(kind, key), said, emit);
+        let block = text(kind, key);
+        emit.close_texts_but(Some(&block));
+        self.messages.of(key).delta(&block, delta, emit);
     }
 
-    /// Version 2: the message as it stands, whatever its chunks said.
+    /// Version 2: the message as it stands, which replaces its chunks.
     fn whole(&mut self, kind: TextKind, update: &Value, emit: &mut Emit<'_>) {
         let Some(content) = update.get("content") else { return };
         let parts = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
         let mut whole = String::new();
         for part in parts {
             match part.opt_text("text") {
-                Some(said) => whole.push_str(said),
+                Some(text) => whole.push_str(text),
                 None => other_content(part, emit),
             }
         }
         self.start(emit);
         self.calls.start_all(emit);
-        let key = update.text("messageId");
-        self.current.switch((kind, key), emit);
-        self.message(key).whole(&text(kind, key), &whole, emit);
-    }
-
-    /// The message with this key, as the one that was said last.
-    fn message(&mut self, key: &str) -> &mut Snapshot {
-        if let Some(at) = self.messages.iter().position(|(k, _)| k == key) {
-            self.messages[at..].rotate_left(1);
-        } else {
-            if self.messages.len() >= MAX_MESSAGES {
-                self.messages.remove(0);
-            }
-            self.messages.push((key.to_owned(), Snapshot::default()));
-        }
-        let last = self.messages.len() - 1;
-        &mut self.messages[last].1
+        let block = text(kind, update.text("messageId"));
+        emit.close_texts_but(Some(&block));
+        self.messages.of(block.key).grow(&block, &whole, emit);
     }
 
     /// Version 2: the state of the session.

@@ -30,9 +30,9 @@ impl Claude {
         }
         for (at, block) in blocks.iter().enumerate() {
             match (&*block.type_, &block.text, &block.thinking) {
-                ("text", Some(said), _) => self.partial.whole((Answer, parent), id, said, emit),
-                ("thinking", _, Some(said)) => {
-                    self.partial.whole((Reasoning, parent), id, said, emit);
+                ("text", Some(whole), _) => self.partial.whole((Answer, parent), id, whole, emit),
+                ("thinking", _, Some(whole)) => {
+                    self.partial.whole((Reasoning, parent), id, whole, emit);
                 }
                 _ => self.block(line, (at, block), message, emit),
             }
@@ -53,7 +53,7 @@ impl Claude {
             (type_, _, Some(id), _) if type_.ends_with("tool_use") => {
                 let name = block.name.as_deref().unwrap_or_default();
                 let call = Call { id, name, parent, ..Call::default() };
-                self.partial.whole_tool(&call, block.input, emit);
+                emit.start_named(&call, block.input);
             }
             (type_, _, _, Some(id)) if type_.ends_with("tool_result") => {
                 self.tool_result(id, block, message, emit);
@@ -80,11 +80,10 @@ impl Claude {
         message: &Message<'_>,
         emit: &mut Emit<'_>,
     ) {
-        self.partial.start(id, emit);
         let text = block.content.filter(|_| block.is_error).and_then(error_text);
         let text = text.as_deref().unwrap_or_default();
         let meta = message.fields.raw("tool_result_meta");
-        // Bash says its exit status in the text of an error alone.
+        // Bash reports its exit status in the text of an error alone.
         let exit_code = text.strip_prefix("Exit code ").and_then(|text| text.lines().next());
         emit.finish_call(&ToolEnd {
             id,
@@ -104,10 +103,9 @@ fn texts(content: &str) -> Option<String> {
     Some(texts?.join("\n"))
 }
 
-/// The text of a failed tool.
 fn error_text(content: &str) -> Option<Cow<'_, str>> {
-    let said = codec::string(content).and_then(Raw::whole);
-    said.or_else(|| texts(content).map(Cow::Owned))
+    let text = codec::string(content).and_then(Raw::whole);
+    text.or_else(|| texts(content).map(Cow::Owned))
 }
 
 /// A tool's result: its texts as one, or its content as it is.

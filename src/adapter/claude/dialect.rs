@@ -14,7 +14,6 @@ pub(super) const CLAUDE: Dialect = Dialect {
 /// Differences between the runtimes that print the same messages.
 #[derive(Debug)]
 pub(in super::super) struct Dialect {
-    /// The name of the runtime.
     pub runtime: &'static str,
     /// The field of `system/init` that holds its version.
     pub version: &'static str,

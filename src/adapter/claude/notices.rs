@@ -10,7 +10,7 @@ use super::Dialect;
 use super::wire::Message;
 use crate::codec::Fields;
 
-/// How many ids of background commands and denied calls are remembered.
+/// Limit of remembered ids of background commands and denied calls.
 const MAX_IDS: usize = 4096;
 
 /// Claude Code's words to the model for a call that is not permitted; Bash's own "Permission denied" is an error.
@@ -28,19 +28,18 @@ const DENIALS: [&str; 6] = [
 pub(super) struct Notices {
     /// Background tasks that are commands and no sub-agents.
     commands: HashSet<String>,
-    /// Tool calls that were denied.
     denied: HashSet<String>,
 }
 
-/// `system/init` opens a turn, or says in an open one how the session goes on. It is the longest line of most runs: what is
-/// only passed on is not taken apart.
+/// Opens a turn at `system/init`; in an open one, a status. It is the longest line of most runs, so fields that are only
+/// passed on are not parsed.
 pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) {
     let open = emit.turn_open();
     let text = |key: &str| fields.text(key);
     let tools = fields.texts("tools");
     let all_named = tools.len() == fields.list("tools").len();
     // A field of another type than a turn's start has is passed on with the rest.
-    let told = |key: &str| match key {
+    let known = |key: &str| match key {
         _ if open => false,
         "tools" => all_named,
         _ => ["model", "cwd", dialect.version].contains(&key) && text(key).is_some(),
@@ -58,21 +57,21 @@ pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) 
     }
     let message = open.then_some("the session goes on");
     let notice = Notice { kind: "session", message, ..Notice::default() };
-    if !emit_rest(&notice, fields, told, emit) && open {
+    if !emit_rest(&notice, fields, known, emit) && open {
         emit.notice(&notice);
     }
 }
 
-/// Emits a status of which the data is the fields that are neither routing nor null nor `told`; `false` if none is left.
+/// Emits a status of which the data is the fields that are neither routing nor null nor `known`; `false` if none is left.
 fn emit_rest(
     notice: &Notice<'_>,
     fields: &Fields<'_>,
-    told: impl Fn(&str) -> bool,
+    known: impl Fn(&str) -> bool,
     emit: &mut Emit<'_>,
 ) -> bool {
     let routing = ["type", "subtype", "uuid", "session_id", "parent_tool_use_id"];
     let left = |(key, value): &&(Cow<'_, str>, &str)| {
-        *value != "null" && !routing.contains(&&**key) && !told(key)
+        *value != "null" && !routing.contains(&&**key) && !known(key)
     };
     let mut rest = fields.0.iter().filter(left).peekable();
     let any = rest.peek().is_some();
@@ -240,7 +239,7 @@ fn retry(fields: &Fields<'_>) -> String {
     format!("attempt {attempt} of {of} in {ms} ms: {error}")
 }
 
-/// The text that a message most likely wants to say.
+/// The most likely message text of a line.
 fn first_text(fields: &Fields<'_>) -> Option<String> {
     let keys = ["message", "content", "text", "error", "status"];
     keys.iter().find_map(|key| fields.text(key)).map(|text| one_line(&text))

@@ -1,34 +1,25 @@
 //! Partial messages: every text comes as deltas and again as a whole, every tool's input in pieces. Streamed texts are kept
-//! until their whole comes, tools until their input is complete.
+//! until their whole comes.
 
 use super::super::prelude::*;
-use crate::codec::{self, MAX_LINE};
 
-/// Streamed texts that may wait for their whole; past that the oldest is forgotten.
+/// Limit of streamed texts that wait for their whole; past that the oldest is forgotten.
 const MAX_WAITING: usize = 256;
 
-/// Messages that may be streamed at once, one for each sub-agent.
+/// Limit of messages that are streamed at once, one for each sub-agent.
 const MAX_MESSAGES: usize = 1024;
 
-/// Tools that may wait for their input; past that the oldest starts with what there is.
-const MAX_HELD: usize = 1024;
-
-/// The number of a message, and the index of a block in it.
-type At = (u64, u64);
-
-/// The sub-agent's tool call, and the index of a block in the message that it is saying.
+/// The sub-agent's tool call, and the index of a block in its current message.
 type BlockPlace<'a> = (Option<&'a str>, u64);
 
-/// The messages, texts and tools that are being streamed.
+/// The messages and texts that are being streamed.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     messages: Vec<Message>,
     count: u64,
     texts: Vec<Streamed>,
-    tools: Vec<Held>,
 }
 
-/// The message that an agent is saying.
 #[derive(Debug)]
 struct Message {
     parent: Option<String>,
@@ -38,22 +29,12 @@ struct Message {
 
 #[derive(Debug)]
 struct Streamed {
-    at: At,
+    /// Number of the message, and index of the block in it.
+    key: String,
     message: String,
     parent: Option<String>,
     kind: TextKind,
-    key: String,
-    said: StreamedText,
-}
-
-/// A tool whose input is not complete.
-#[derive(Debug)]
-struct Held {
-    at: At,
-    id: String,
-    name: String,
-    parent: Option<String>,
-    input: String,
+    text: StreamedText,
 }
 
 impl Partial {
@@ -69,13 +50,12 @@ impl Partial {
         number
     }
 
-    fn at(&mut self, (parent, index): BlockPlace<'_>) -> At {
+    fn key(&mut self, (parent, index): BlockPlace<'_>) -> String {
         let message = self.messages.iter().find(|m| m.parent.as_deref() == parent);
         let number = message.map(|m| m.number);
-        (number.unwrap_or_else(|| self.message(parent, "")), index)
+        format!("{}/{index}", number.unwrap_or_else(|| self.message(parent, "")))
     }
 
-    /// A piece of a text.
     pub fn delta(
         &mut self,
         place: BlockPlace<'_>,
@@ -86,27 +66,21 @@ impl Partial {
         if delta.is_empty() {
             return;
         }
-        let at = self.at(place);
-        let found = self.texts.iter().rposition(|s| s.at == at && s.kind == kind);
-        let found = found.unwrap_or_else(|| self.open(at, place.0, kind));
-        if let Some(Streamed { key, said, .. }) = self.texts.get_mut(found) {
-            said.delta(&Text { key, kind, parent: place.0 }, delta, emit);
-        }
+        let key = self.key(place);
+        let found = self.texts.iter().rposition(|s| s.key == key && s.kind == kind);
+        let found = found.unwrap_or_else(|| self.open(key, place.0, kind));
+        let Streamed { key, text, .. } = &mut self.texts[found];
+        text.delta(&Text { key, kind, parent: place.0 }, delta, emit);
     }
 
-    fn open(&mut self, at: At, parent: Option<&str>, kind: TextKind) -> usize {
+    fn open(&mut self, key: String, parent: Option<&str>, kind: TextKind) -> usize {
         if self.texts.len() >= MAX_WAITING {
             self.texts.remove(0);
         }
-        let message = self.messages.iter().find(|m| m.number == at.0);
-        self.texts.push(Streamed {
-            at,
-            message: message.map(|m| m.id.clone()).unwrap_or_default(),
-            parent: parent.map(str::to_owned),
-            kind,
-            key: format!("{}/{}", at.0, at.1),
-            said: StreamedText::default(),
-        });
+        let message = self.messages.iter().find(|m| m.parent.as_deref() == parent);
+        let message = message.map(|m| m.id.clone()).unwrap_or_default();
+        let (parent, text) = (parent.map(str::to_owned), StreamedText::default());
+        self.texts.push(Streamed { key, message, parent, kind, text });
         self.texts.len() - 1
     }
 
@@ -120,80 +94,33 @@ impl Partial {
         emit: &mut Emit<'_>,
     ) {
         let same = |s: &Streamed| s.kind == kind && s.parent.as_deref() == parent;
-        let exact = self.texts.iter().position(|s| same(s) && s.said.is(whole));
+        let exact = self.texts.iter().position(|s| same(s) && s.text.is(whole));
         let named = |s: &Streamed| same(s) && !message.is_empty() && s.message == message;
         match exact.or_else(|| self.texts.iter().position(named)) {
             Some(at) => {
-                let Streamed { key, said, .. } = self.texts.remove(at);
-                said.confirm(&Text { key: &key, kind, parent }, whole, emit);
+                let Streamed { key, text, .. } = self.texts.remove(at);
+                text.confirm(&Text { key: &key, kind, parent }, whole, emit);
             }
             None => emit.finish_block(&Text { key: "assistant", kind, parent }, Some(whole)),
         }
     }
 
-    /// A block is over; if it is a tool that waits, it starts.
+    /// Ends a block: its texts are closed, and its tool starts.
     pub fn stop(&mut self, place: BlockPlace<'_>, emit: &mut Emit<'_>) {
-        let at = self.at(place);
-        for Streamed { key, kind, said, .. } in self.texts.iter_mut().filter(|s| s.at == at) {
-            said.stop(&Text { key, kind: *kind, parent: place.0 }, emit);
+        let key = self.key(place);
+        for kind in [TextKind::Answer, TextKind::Reasoning] {
+            emit.finish_block(&Text { key: &key, kind, parent: place.0 }, None);
         }
-        if let Some(at) = self.tools.iter().position(|h| h.at == at) {
-            self.start_held(at, emit);
-        }
+        emit.start_held(&key);
     }
 
-    /// A tool begins whose input will come.
+    /// Holds a tool until its input is complete.
     pub fn hold(&mut self, place: BlockPlace<'_>, (id, name): (&str, &str), emit: &mut Emit<'_>) {
-        if self.tools.len() >= MAX_HELD {
-            self.start_held(0, emit);
-        }
-        let (at, parent) = (self.at(place), place.0.map(str::to_owned));
-        let (id, name, input) = (id.to_owned(), name.to_owned(), String::new());
-        self.tools.push(Held { at, id, name, parent, input });
+        emit.hold_under(place.0, &self.key(place), (id, name));
     }
 
-    /// A piece of a tool's input; what grows past [`MAX_LINE`] is cut off, and so no JSON any more.
-    pub fn input(&mut self, place: BlockPlace<'_>, json: &str) {
-        let at = self.at(place);
-        let held = self.tools.iter_mut().find(|h| h.at == at);
-        if let Some(held) = held.filter(|h| h.input.len() + json.len() <= MAX_LINE) {
-            held.input.push_str(json);
-        }
-    }
-
-    /// A tool as a whole, which may have been streamed.
-    pub fn whole_tool(&mut self, call: &Call<'_>, input: Option<&str>, emit: &mut Emit<'_>) {
-        if let Some(at) = self.tools.iter().position(|h| h.id == call.id) {
-            self.tools.remove(at);
-        }
-        self.start_tool(call, input, emit);
-    }
-
-    /// Starts the tool with this id, if it waits.
-    pub fn start(&mut self, id: &str, emit: &mut Emit<'_>) {
-        if let Some(at) = self.tools.iter().position(|h| h.id == id) {
-            self.start_held(at, emit);
-        }
-    }
-
-    /// Starts all tools that wait, in the order in which they began.
-    pub fn release(&mut self, emit: &mut Emit<'_>) {
-        while !self.tools.is_empty() {
-            self.start_held(0, emit);
-        }
-    }
-
-    fn start_held(&mut self, at: usize, emit: &mut Emit<'_>) {
-        let Held { id, name, parent, input, .. } = self.tools.remove(at);
-        let call = Call { id: &id, name: &name, parent: parent.as_deref(), ..Call::default() };
-        self.start_tool(&call, Some(&*input).filter(|input| codec::is_json(input)), emit);
-    }
-
-    fn start_tool(&mut self, call: &Call<'_>, input: Option<&str>, emit: &mut Emit<'_>) {
-        // The guard closes the texts of its parent.
-        for streamed in self.texts.iter_mut().filter(|s| s.parent.as_deref() == call.parent) {
-            streamed.said.close();
-        }
-        emit.start_named(call, input);
+    /// Adds a piece of a tool's input.
+    pub fn input(&mut self, place: BlockPlace<'_>, json: &str, emit: &mut Emit<'_>) {
+        emit.add_arguments(&self.key(place), json);
     }
 }

@@ -1,5 +1,5 @@
 //! The `result` message: how a turn ended, what it used, and why it failed. The runtime's own error decides, whatever the
-//! subtype says; a stop reason never makes a turn fail.
+//! subtype is; a stop reason never makes a turn fail.
 
 use super::super::failure::code;
 use super::super::prelude::*;
@@ -15,7 +15,7 @@ pub(super) struct Results {
     /// `total_cost_usd` of the last result: it counts the whole process, or a resumed session from its beginning, which is
     /// not known (`None`).
     cost: Option<f64>,
-    /// When a rejected rate limit ends, in seconds since 1970.
+    /// End of a rejected rate limit, in seconds since 1970.
     pub resets_at: Option<u64>,
     /// The `error` of the last assistant message.
     pub error: Option<String>,
@@ -40,7 +40,6 @@ impl Results {
         Self { cost: (!argv.iter().any(resumed)).then_some(0.0), ..Self::default() }
     }
 
-    /// Ends the turn.
     pub(super) fn result(
         &mut self,
         dialect: &Dialect,
@@ -68,7 +67,7 @@ impl Results {
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
             duration_ms: fields.count("duration_ms"),
         };
-        // Older releases do not name the reason; that a user interrupted is said in a message of its own.
+        // Older releases do not name the reason; an interrupt by the user is a message of its own.
         if reason.starts_with("aborted") || (failed && reason.is_empty() && self.interrupted) {
             let reason = if reason.is_empty() { "interrupted" } else { &*reason };
             emit.cancelled(reason, some(&stop).as_deref(), &spent);
@@ -93,8 +92,8 @@ impl Results {
         let error = error.as_str().unwrap_or_else(|| error.text("message"));
         let errors = fields.texts("errors").join("; ");
         let (subtype, reason) = (text(fields, "subtype"), text(fields, "terminal_reason"));
-        let said = [&*text(fields, "result"), &errors, error, &reason, &subtype];
-        let message = said.into_iter().find(|message| !message.is_empty());
+        let candidates = [&*text(fields, "result"), &errors, error, &reason, &subtype];
+        let message = candidates.into_iter().find(|message| !message.is_empty());
         let message = message.unwrap_or("the turn failed without a reason").to_owned();
         let code = match &*subtype {
             "error_max_turns" => "max_turns",
@@ -107,8 +106,8 @@ impl Results {
             }
         };
         // Older releases append the time to the message: `...limit reached|1749924000`.
-        let said = || message.rsplit_once('|')?.1.trim().parse().ok();
-        let retry_at = (code == "rate_limited").then(|| self.resets_at.or_else(said)).flatten();
+        let appended = || message.rsplit_once('|')?.1.trim().parse().ok();
+        let retry_at = (code == "rate_limited").then(|| self.resets_at.or_else(appended)).flatten();
         let retry_at = retry_at.map(|seconds: u64| Time::from_millis(seconds.saturating_mul(1000)));
         let retry_at = retry_at.map(|time| time.to_string().into());
         Failure { code: code.into(), message: message.into(), retry_at }

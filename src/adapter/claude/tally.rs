@@ -49,16 +49,7 @@ impl Tally {
 
     /// A count of the message that is counted.
     pub(super) fn count(&mut self, new: Usage, emit: &mut Emit<'_>) {
-        let last = self.last;
-        self.last = Usage {
-            input_tokens: new.input_tokens.or(last.input_tokens),
-            output_tokens: new.output_tokens.or(last.output_tokens),
-            cache_read_tokens: new.cache_read_tokens.or(last.cache_read_tokens),
-            cache_write_tokens: new.cache_write_tokens.or(last.cache_write_tokens),
-            reasoning_tokens: new.reasoning_tokens.or(last.reasoning_tokens),
-            total_tokens: None,
-        };
-        let usage = Some(sum(self.before, self.last));
-        emit.note_spent(&UsageAndCost { usage, ..UsageAndCost::default() });
+        self.last = new.merge(self.last, Option::or);
+        emit.note_spent(&Some(sum(self.before, self.last)).into());
     }
 }

@@ -29,7 +29,6 @@ pub(super) struct Body<'a> {
     pub usage: Option<&'a str>,
 }
 
-/// A string, or blocks.
 #[derive(Debug, Default)]
 pub(super) enum Content<'a> {
     #[default]
@@ -54,7 +53,6 @@ pub(super) struct ContentBlock<'a> {
     pub is_error: bool,
 }
 
-/// An event of the Messages API.
 #[derive(Debug, Default)]
 pub(super) struct StreamEvent<'a> {
     pub odd: bool,
@@ -62,7 +60,6 @@ pub(super) struct StreamEvent<'a> {
     pub index: u64,
     /// The block that begins, or the delta of one.
     pub block: Option<ContentBlock<'a>>,
-    /// The message that begins.
     pub message: Option<Body<'a>>,
 }
 
@@ -171,7 +168,6 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     first.then_some(())
 }
 
-/// A list of blocks.
 pub(super) fn blocks<'a>(
     at: &mut Cursor<'a>,
     keys: Option<&Keys>,

@@ -3,20 +3,19 @@
 
 use super::super::prelude::*;
 use super::items::{strip, words};
-use super::{Counter, SPEC, usage};
+use super::{Counter, usage};
 
 /// The configuration of the next turn, and the texts that are being streamed.
 #[derive(Debug, Default)]
 pub(super) struct First {
     config: Value,
     prompt: Option<String>,
-    answer: Option<StreamedText>,
-    reasoning: Option<StreamedText>,
+    answer: StreamedText,
+    reasoning: StreamedText,
     total: Option<Usage>,
 }
 
 impl First {
-    /// Takes one message.
     pub(super) fn value(&mut self, mut value: Value, counter: &mut Counter, emit: &mut Emit<'_>) {
         let Some(msg) = value.get_mut("msg").filter(|m| m.is_object()).map(Value::take) else {
             return self.echo(value, emit);
@@ -32,7 +31,7 @@ impl First {
                     "error" => emit.fail(failure_of(&msg), &spent),
                     _ => emit.cancelled(reason.unwrap_or("aborted"), None, &spent),
                 }
-                (self.answer, self.reasoning) = (None, None);
+                (self.answer, self.reasoning) = Default::default();
             }
             _ if self.text(&type_, &msg, emit) || self.tool(&type_, &msg, emit) => {}
             _ => self.status(&type_, msg, emit),
@@ -54,10 +53,9 @@ impl First {
     }
 
     fn start_turn(&mut self, emit: &mut Emit<'_>) {
-        (self.answer, self.reasoning) = (None, None);
+        (self.answer, self.reasoning) = Default::default();
         let config = |key| self.config.opt_text(key).map(Into::into);
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             model: config("model"),
             session: config("session_id"),
             cwd: config("workdir"),
@@ -67,7 +65,7 @@ impl First {
     }
 
     fn text(&mut self, type_: &str, msg: &Value, emit: &mut Emit<'_>) -> bool {
-        let (text, said) = if type_.starts_with("agent_reasoning") {
+        let (text, streamed) = if type_.starts_with("agent_reasoning") {
             (text(TextKind::Reasoning, "reasoning"), &mut self.reasoning)
         } else {
             (text(TextKind::Answer, "message"), &mut self.answer)
@@ -76,10 +74,10 @@ impl First {
         let texts = ["agent_message", "agent_reasoning", "agent_reasoning_raw_content"];
         match (type_.strip_suffix("_delta"), msg.opt_text("delta"), whole) {
             (Some(type_), Some(delta), _) if texts.contains(&type_) => {
-                said.get_or_insert_default().delta(&text, delta, emit);
+                streamed.delta(&text, delta, emit);
             }
             (None, _, Some(whole)) if texts.contains(&type_) => {
-                said.take().unwrap_or_default().confirm(&text, whole, emit);
+                std::mem::take(streamed).confirm(&text, whole, emit);
             }
             _ => return false,
         }
@@ -101,9 +99,6 @@ impl First {
             None => name.to_owned(),
         };
         if place == "begin" {
-            for said in [&mut self.answer, &mut self.reasoning].into_iter().flatten() {
-                said.close();
-            }
             start((id, &name, kind), msg, emit);
         } else {
             let outcome = outcome(msg);
@@ -113,7 +108,7 @@ impl First {
                 kind,
                 outcome,
                 output: output(outcome, msg).map(raw),
-                exit_code: msg.at("exit_code").as_i64(),
+                exit_code: msg.i64("exit_code"),
                 duration_ms: duration(msg.at("duration")),
                 parent: None,
             });
@@ -172,7 +167,7 @@ fn start((id, name, kind): (&str, &str, &str), msg: &Value, emit: &mut Emit<'_>)
 
 fn outcome(msg: &Value) -> &'static str {
     let ok = msg.pointer("/result/Ok").unwrap_or(&Value::Null);
-    let failed = msg.at("exit_code").as_i64().is_some_and(|code| code != 0)
+    let failed = msg.i64("exit_code").is_some_and(|code| code != 0)
         || msg.at("success").as_bool() == Some(false)
         || msg.pointer("/result/Err").is_some()
         || ok.is("isError")

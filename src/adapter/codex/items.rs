@@ -22,14 +22,14 @@ pub(super) fn read(line: &str) -> Option<(Fields<'_>, Fields<'_>)> {
     known.then_some((fields, item))
 }
 
-/// The arguments: the fields of an item that say what the tool is asked to do.
+/// Arguments of a tool, which are fields of its item.
 fn input<'a>(kind: &str, item: &Fields<'a>) -> Option<Cow<'a, str>> {
     if kind == "mcp_tool_call" {
         return item.raw("arguments").map(Into::into);
     }
     let keys = ["tool", "command", "changes", "query", "action", "prompt", "receiver_thread_ids"];
-    let asked = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", item.raw(key)?)));
-    Some(format!("{{{}}}", asked.collect::<Vec<_>>().join(",")).into())
+    let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", item.raw(key)?)));
+    Some(format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).into())
 }
 
 /// The name of a tool, and its kind.
@@ -62,7 +62,6 @@ pub(super) fn start((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emit
     });
 }
 
-/// Finishes it.
 pub(super) fn finish((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emit<'_>) {
     let raw = |key| item.raw(key).map(Cow::from);
     let output = match kind {
@@ -75,7 +74,8 @@ pub(super) fn finish((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emi
     };
     let exit_code = item.integer("exit_code");
     let failed = raw("error").is_some() || exit_code.is_some_and(|code| code != 0);
-    let outcome = outcome(item.text("status").as_deref(), failed);
+    let done = if failed { "error" } else { "ok" };
+    let outcome = outcome(item.text("status").as_deref(), done);
     let (name, kind) = named(kind, item);
     let (name, (duration_ms, parent)) = (&*name, (None, None));
     emit.finish_call(&ToolEnd { id, name, kind, outcome, output, exit_code, duration_ms, parent });
@@ -105,7 +105,7 @@ pub(super) fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {
     emit.status(status, &message, item.clone());
 }
 
-/// A message without its type, which the status says in its own way.
+/// A message without its type, which the kind of the status replaces.
 pub(super) fn strip(mut value: Value) -> Value {
     if let Some(fields) = value.as_object_mut() {
         fields.shift_remove("type");

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::super::prelude::*;
-use super::{SPEC, minus, outcome, usage};
+use super::{minus, outcome, usage};
 use crate::codec::MAX_LINE;
 
 /// Commands that are remembered while their output comes in pieces.
@@ -16,7 +16,7 @@ const MAX_RUNNING: usize = 256;
 const TOOLS: &str = "commandExecution fileChange mcpToolCall dynamicToolCall collabAgentToolCall \
     collabToolCall webSearch imageView imageGeneration";
 
-/// The fields of an item that say what a tool is asked to do.
+/// Fields of an item that are a tool's arguments.
 const INPUT: &str = "tool command cwd changes query action path prompt revisedPrompt \
     receiverThreadId receiverThreadIds";
 
@@ -39,16 +39,20 @@ pub(super) fn is_message(value: &Value) -> bool {
         || (value.get("id").is_some() && value.non_null("error").is_some())
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Started,
+    Completed,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Server {
     thread: Option<String>,
     model: Option<String>,
-    /// The thread's tokens: when the turn began, and now.
+    /// Tokens of the thread when the turn began.
     before: Option<Usage>,
     total: Option<Usage>,
-    /// The output of running commands.
     output: BTreeMap<String, String>,
-    error: Option<Value>,
 }
 
 impl Server {
@@ -58,20 +62,13 @@ impl Server {
             Rpc::Result { result, .. } => self.thread(result, emit),
             Rpc::Error { error, .. } => {
                 emit.status("error", &one_line(&sentence(error)), value.clone());
-                self.error = Some(error.clone()).filter(|_| !emit.turn_open());
+                emit.set_error((!emit.turn_open()).then(|| failure_with_info(error)));
             }
             Rpc::Other => emit.status("info", "an unknown message", value.clone()),
         }
     }
 
-    /// The output has ended: an error after which no turn has ended is its reason.
-    pub(super) fn end(&mut self, emit: &mut Emit<'_>) {
-        if let Some(error) = self.error.take().filter(|_| !emit.over()) {
-            self.fail(&error, emit);
-        }
-    }
-
-    /// A thread is begun or resumed, as the answer to a request says.
+    /// Notes a thread that is begun or resumed, by the response to a request.
     fn thread(&mut self, result: &Value, emit: &mut Emit<'_>) {
         let id = result.pointer("/thread/id").and_then(Value::as_str);
         let Some(id) = id.filter(|_| !emit.turn_open()) else {
@@ -81,7 +78,7 @@ impl Server {
             (self.before, self.total) = (None, None);
         }
         self.thread = Some(id.to_owned());
-        self.model = result.opt_text("model").map(str::to_owned);
+        self.model = result.owned("model");
         emit.status("session", id, result.clone());
     }
 
@@ -93,7 +90,7 @@ impl Server {
             return emit.status("info", &format!("another thread: {method}"), whole.clone());
         }
         let (id, delta) = (params.text("itemId"), params.text("delta"));
-        let mut think = |part: &str, index: &str| {
+        let mut reasoning = |part: &str, index: &str| {
             let key = format!("{id}/{part}{}", params.u64(index).unwrap_or(0));
             emit.delta(&text(TextKind::Reasoning, &key), delta);
         };
@@ -104,11 +101,11 @@ impl Server {
                 emit.status("session", id, params.clone());
             }
             "turn/started" => self.turn(emit),
-            "item/started" => self.item(params.at("item"), false, emit),
-            "item/completed" => self.item(params.at("item"), true, emit),
+            "item/started" => self.item(params.at("item"), Phase::Started, emit),
+            "item/completed" => self.item(params.at("item"), Phase::Completed, emit),
             "item/agentMessage/delta" => emit.delta(&text(TextKind::Answer, id), delta),
-            "item/reasoning/summaryTextDelta" => think("summary", "summaryIndex"),
-            "item/reasoning/textDelta" => think("content", "contentIndex"),
+            "item/reasoning/summaryTextDelta" => reasoning("summary", "summaryIndex"),
+            "item/reasoning/textDelta" => reasoning("content", "contentIndex"),
             "item/reasoning/summaryPartAdded" => {}
             "item/commandExecution/outputDelta" | "item/fileChange/outputDelta" => {
                 self.print(id, delta);
@@ -119,30 +116,30 @@ impl Server {
             "error" => {
                 let error = params.get("error").unwrap_or(params);
                 let again = params.is("willRetry");
-                self.error = Some(error.clone()).filter(|_| !again);
+                emit.set_error((!again).then(|| failure_with_info(error)));
                 let kind = if again { "warning" } else { "error" };
                 emit.status(kind, &one_line(&sentence(error)), params.clone());
             }
             _ => {
-                let asks = ["requestApproval", "requestUserInput"];
-                let asks = asks.iter().any(|ask| method.ends_with(ask));
-                emit.status(if asks { "permission" } else { "info" }, method, whole.clone());
+                let requests = ["requestApproval", "requestUserInput"];
+                let waits = requests.iter().any(|request| method.ends_with(request));
+                emit.status(if waits { "permission" } else { "info" }, method, whole.clone());
             }
         }
     }
 
     fn turn(&mut self, emit: &mut Emit<'_>) {
-        (self.before, self.error) = (self.total.take().or(self.before), None);
+        self.before = self.total.take().or(self.before);
+        emit.set_error(None);
         self.output.clear();
         emit.start_turn(&TurnStarted {
-            runtime: SPEC.name.into(),
             session: self.thread.as_deref().map(Into::into),
             model: self.model.as_deref().map(Into::into),
             ..TurnStarted::default()
         });
     }
 
-    /// The thread's tokens. The first counts of a resumed thread say what it had used before.
+    /// Takes the tokens of the thread. The first counts of a resumed thread include its earlier turns.
     fn count(&mut self, params: &Value, emit: &mut Emit<'_>) {
         let counts = params.at("tokenUsage");
         if let Some(total) = usage(counts.at("total")) {
@@ -154,29 +151,23 @@ impl Server {
     }
 
     fn usage_of(&self) -> UsageAndCost {
-        let usage = self.total.zip(self.before).map(|(total, before)| minus(total, before));
-        UsageAndCost { usage, ..UsageAndCost::default() }
-    }
-
-    fn fail(&self, error: &Value, emit: &mut Emit<'_>) {
-        let info = error.non_null("codexErrorInfo");
-        let mut parts = info.and_then(Value::as_object).into_iter().flat_map(|info| info.values());
-        let status = parts.find_map(|part| part.u64("httpStatusCode"));
-        let words = info.map(Value::to_string).unwrap_or_default();
-        emit.fail(failure(error.text("message"), &words, status), &self.usage_of());
+        self.total.zip(self.before).map(|(total, before)| minus(total, before)).into()
     }
 
     fn finish(&mut self, turn: &Value, emit: &mut Emit<'_>) {
         if emit.over() {
             return emit.late(turn);
         }
-        let error = turn.non_null("error").cloned().or(self.error.take());
         match turn.opt_text("status").unwrap_or("completed") {
-            "failed" => self.fail(&error.unwrap_or_default(), emit),
+            "failed" => {
+                let own = turn.non_null("error").map(failure_with_info);
+                let error = own.or_else(|| emit.take_error());
+                let error = error.unwrap_or_else(|| failure("", "", None));
+                emit.fail(error, &self.usage_of());
+            }
             stop @ ("interrupted" | "cancelled") => emit.cancelled(stop, None, &self.usage_of()),
             stop => emit.complete(stop, None, &self.usage_of()),
         }
-        self.error = None;
     }
 
     fn print(&mut self, id: &str, delta: &str) {
@@ -188,34 +179,34 @@ impl Server {
         }
     }
 
-    fn item(&mut self, item: &Value, completed: bool, emit: &mut Emit<'_>) {
+    fn item(&mut self, item: &Value, phase: Phase, emit: &mut Emit<'_>) {
         let id = item.text("id");
         match item.text("type") {
-            "agentMessage" | "reasoning" | "userMessage" | "plan" if !completed => {}
+            "agentMessage" | "reasoning" | "userMessage" | "plan" if phase == Phase::Started => {}
             "agentMessage" => {
                 emit.finish_block(&text(TextKind::Answer, id), Some(item.text("text")));
             }
             "reasoning" => {
                 for key in ["summary", "content"] {
                     for (index, part) in item.items(key).enumerate() {
-                        let said = part.as_str().or_else(|| part.opt_text("text"));
+                        let whole = part.as_str().or_else(|| part.opt_text("text"));
                         let key = format!("{id}/{key}{index}");
-                        emit.finish_block(&text(TextKind::Reasoning, &key), said);
+                        emit.finish_block(&text(TextKind::Reasoning, &key), whole);
                     }
                 }
             }
             "userMessage" => {
-                let said = item.items("content").filter_map(|part| part.opt_text("text"));
-                emit.user(&said.collect::<String>());
+                let texts = item.items("content").filter_map(|part| part.opt_text("text"));
+                emit.user(&texts.collect::<String>());
             }
             "plan" => emit.status("plan", &one_line(item.text("text")), item.clone()),
             "contextCompaction" => emit.status("compaction", "", item.clone()),
-            type_ if TOOLS.split(' ').any(|tool| tool == type_) => self.tool(item, completed, emit),
+            type_ if TOOLS.split(' ').any(|tool| tool == type_) => self.tool(item, phase, emit),
             type_ => emit.status("info", &format!("item of type {type_:?}"), item.clone()),
         }
     }
 
-    fn tool(&mut self, item: &Value, completed: bool, emit: &mut Emit<'_>) {
+    fn tool(&mut self, item: &Value, phase: Phase, emit: &mut Emit<'_>) {
         let id = item.text("id");
         let name = match item.text("type") {
             "mcpToolCall" => format!("{}/{}", item.text("server"), item.text("tool")),
@@ -225,32 +216,38 @@ impl Server {
         if !emit.call_started(id) && !emit.over() {
             start((id, &name), item, emit);
         }
-        if !completed {
+        if phase == Phase::Started {
             return;
         }
         let printed = self.output.remove(id).map(Value::from);
         let outputs =
             ["aggregatedOutput", "result", "contentItems", "error", "agentsStates", "savedPath"];
         let output = outputs.into_iter().find_map(|key| item.non_null(key)).or(printed.as_ref());
-        let exit_code = item.at("exitCode").as_i64();
+        let exit_code = item.i64("exitCode");
         let failed = item.non_null("error").is_some()
             || exit_code.is_some_and(|code| code != 0)
             || item.at("success").as_bool() == Some(false);
-        let (outcome, duration_ms) =
-            (outcome(item.opt_text("status"), failed), item.u64("durationMs"));
-        let (name, parent) = (&*name, None);
-        let done =
-            Done { id, name, outcome, output, exit_code, duration_ms, parent, ..Done::default() };
+        let outcome = outcome(item.opt_text("status"), if failed { "error" } else { "ok" });
+        let (name, duration_ms) = (&*name, item.u64("durationMs"));
+        let done = Done { id, name, outcome, output, exit_code, duration_ms, ..Done::default() };
         emit.finish_tool(&done);
     }
 }
 
-/// Starts a tool; its arguments are the fields of its item that say what it is asked to do.
+/// The failure of an error, with the status and the words of its `codexErrorInfo`.
+fn failure_with_info(error: &Value) -> Failure<'static> {
+    let info = error.non_null("codexErrorInfo");
+    let mut parts = info.and_then(Value::as_object).into_iter().flat_map(|info| info.values());
+    let status = parts.find_map(|part| part.u64("httpStatusCode"));
+    let words = info.map(Value::to_string).unwrap_or_default();
+    failure(error.text("message"), &words, status)
+}
+
+/// Starts a tool; its arguments are the fields of its item that are in [`INPUT`].
 fn start((id, name): (&str, &str), item: &Value, emit: &mut Emit<'_>) {
-    let asked = item.as_object().into_iter().flatten();
-    let asked =
-        asked.filter(|(key, value)| INPUT.split(' ').any(|k| k == *key) && !value.is_null());
-    let input: Value = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let fields = item.as_object().into_iter().flatten();
+    let input = fields.filter(|(key, v)| INPUT.split(' ').any(|k| k == *key) && !v.is_null());
+    let input: Value = input.map(|(key, value)| (key.clone(), value.clone())).collect();
     let paths = item.items("changes").chain([item]).filter_map(|change| change.opt_text("path"));
     let paths: Vec<String> = paths.map(str::to_owned).collect();
     let title =

@@ -1,5 +1,5 @@
 //! Bytes to lines by the rules of server-sent events: LF, CR LF and a CR alone each end a line. A line never waits for
-//! the LF behind its CR. The taker of a line may ask for a body of so many bytes after it.
+//! the LF behind its CR. The taker of a line may request a body of so many bytes after it.
 
 use memchr::memchr2;
 
@@ -13,13 +13,13 @@ pub(super) enum Cut {
     Line,
     /// A piece of a line that is too long.
     Long,
-    /// A body that was asked for; at the end of the input what there is of it.
+    /// A body that was requested; at the end of the input the part that has come.
     Body,
-    /// A message of a binary event stream; at the end of the input what there is of it.
+    /// A message of a binary event stream; at the end of the input the part that has come.
     Binary,
 }
 
-/// Takes a part, and may ask for a body of so many bytes.
+/// Takes a part, and may request a body of so many bytes.
 type Take<'t> = dyn FnMut(Cut, Place<'_>) -> Option<usize> + 't;
 
 /// The cutter. It holds the beginning of one line or body.
@@ -33,7 +33,7 @@ pub(super) struct Cutter {
     after_cr: bool,
     long: bool,
     line: u64,
-    /// Where what is held begins.
+    /// Offset of the held bytes.
     offset: u64,
 }
 
@@ -65,7 +65,7 @@ impl Cutter {
         }
     }
 
-    /// Hands on what is held with the bytes behind it.
+    /// Passes on the held bytes with those behind them.
     fn give(&mut self, cut: Cut, now: &[u8], take: &mut Take<'_>) -> Option<usize> {
         let (line, offset) = (self.line, self.offset);
         self.offset += (self.held.len() + now.len()) as u64;
@@ -101,7 +101,7 @@ impl Cutter {
         let end = memchr2(b'\n', b'\r', bytes);
         let (now, later) = bytes.split_at(end.unwrap_or(bytes.len()));
         self.after_cr = end.is_some_and(|end| bytes[end] == b'\r');
-        let asked = if self.long || self.held.len() + now.len() > self.max {
+        let body = if self.long || self.held.len() + now.len() > self.max {
             self.long(now, take);
             None
         } else if end.is_none() {
@@ -114,7 +114,7 @@ impl Cutter {
             self.long = false;
             self.line += 1;
             self.offset += 1;
-            self.body = asked.filter(|length| *length > 0).map(|length| (Cut::Body, length));
+            self.body = body.filter(|length| *length > 0).map(|length| (Cut::Body, length));
         }
         later.get(1..).unwrap_or_default()
     }

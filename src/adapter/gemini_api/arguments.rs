@@ -1,20 +1,20 @@
-//! Arguments of a function call that come in pieces: each says by a JSON path where it belongs.
+//! Arguments of a function call that come in pieces, each with its JSON path.
 
 use super::super::prelude::*;
 use serde_json::Map;
 
 use crate::codec::MAX_LINE;
 
-/// How deep a path goes, and how long a list grows, at most.
+/// Longest path, in steps.
 const MAX_DEPTH: usize = 64;
+
+/// Highest index of a list.
 const MAX_INDEX: usize = 4096;
 
 /// The call that is being put together.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
-    /// Its id, its name and its arguments.
     pub open: Option<(String, String, Value)>,
-    /// How many bytes of text are in it.
     length: usize,
 }
 
@@ -37,7 +37,9 @@ impl Partial {
             let text = part.opt_text("stringValue");
             self.length += text.map_or(0, str::len);
             match (place, text) {
-                (Value::String(said), Some(text)) if self.length <= MAX_LINE => said.push_str(text),
+                (Value::String(known), Some(text)) if self.length <= MAX_LINE => {
+                    known.push_str(text)
+                }
                 (Value::String(_), Some(_)) => {}
                 (place, Some(text)) => *place = text.into(),
                 (place, None) => *place = value.cloned().unwrap_or_default(),
@@ -52,8 +54,7 @@ impl Partial {
     pub(super) fn start(&mut self, emit: &mut Emit<'_>) {
         self.length = 0;
         if let Some((id, name, input)) = self.open.take() {
-            let call = Call { id: &id, name: &name, ..Call::default() };
-            emit.start_named(&call, Some(&raw(&input)));
+            emit.tool(&id, &name, Some(&input));
         }
     }
 }

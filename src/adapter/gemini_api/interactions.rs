@@ -1,4 +1,4 @@
-//! Google's Interactions API: a run in steps, each started, said in deltas and stopped; `interaction.completed` ends it.
+//! Google's Interactions API: a run in steps, each with a start, deltas and a stop; `interaction.completed` ends it.
 //!
 //! Source: the API's reference on streaming and the types of @google/genai 2.
 
@@ -10,11 +10,8 @@ pub(super) fn is_event(value: &Value) -> bool {
     kind.starts_with("interaction.") || kind.starts_with("step.") || kind == "error"
 }
 
-/// An interaction that is being read.
 #[derive(Default)]
 pub(super) struct Interaction {
-    current: Current,
-    pub held: HeldTools,
     /// The index and the type of each open step.
     steps: Vec<(String, String)>,
     /// True if one has begun and not ended.
@@ -22,7 +19,6 @@ pub(super) struct Interaction {
 }
 
 impl Interaction {
-    /// Takes the next event.
     pub(super) fn event(&mut self, value: &Value, emit: &mut Emit<'_>) {
         self.open = true;
         let key = value.u64("index").unwrap_or(0).to_string();
@@ -32,38 +28,39 @@ impl Interaction {
             "step.start" => self.step(&key, value.at("step"), emit),
             "step.delta" => self.delta(&key, value.at("delta"), emit),
             "step.stop" => {
-                self.current.finish(emit);
-                self.held.start(&key, emit);
+                emit.close_texts();
+                emit.start_held(&key);
                 self.steps.retain(|(index, _)| *index != key);
             }
             "interaction.completed" | "interaction.complete" => self.end(interaction, emit),
-            "error" => self.held.fail(value, &UsageAndCost::default(), emit),
+            "error" => {
+                emit.fail_open(value, &UsageAndCost::default());
+            }
             _ => emit.status("progress", value.text("status"), value.clone()),
         }
     }
 
-    /// A body that was not streamed.
     pub(super) fn whole(&mut self, value: &Value, emit: &mut Emit<'_>) {
         begin(value, emit);
         let steps = if value.get("steps").is_some() { "steps" } else { "outputs" };
         for (index, step) in value.items(steps).enumerate() {
             self.step(&index.to_string(), step, emit);
-            self.current.finish(emit);
-            self.held.start(&index.to_string(), emit);
+            emit.close_texts();
+            emit.start_held(&index.to_string());
         }
         self.end(value, emit);
     }
 
     fn step(&mut self, key: &str, step: &Value, emit: &mut Emit<'_>) {
         let kind = step.text("type");
-        self.current.finish(emit);
+        emit.close_texts();
         self.steps.push((key.to_owned(), kind.to_owned()));
         if kind.ends_with("_call") {
             let tool = (step.text("id"), step.opt_text("name").unwrap_or(kind));
-            self.held.begin(key, tool, emit);
+            emit.hold(key, tool);
             let input = step.get("arguments");
             if let Some(input) = input.filter(|i| i.as_object().is_none_or(|i| !i.is_empty())) {
-                self.held.set(key, &raw(input));
+                emit.set_arguments(key, &raw(input));
             }
         } else if kind.ends_with("_result") {
             // The server has run the call; a function call is the client's to run.
@@ -71,28 +68,24 @@ impl Interaction {
             let name = kind.replace("_result", "_call");
             emit.tool_done(step.text("call_id"), &name, outcome, step.get("result"));
         } else {
-            let thought = kind == "thought";
-            for part in step.items(if thought { "summary" } else { "content" }) {
-                self.said(key, thought, part, emit);
+            let (kind, parts) = match kind {
+                "thought" => (TextKind::Reasoning, "summary"),
+                _ => (TextKind::Answer, "content"),
+            };
+            for part in step.items(parts) {
+                add((kind, key), part, emit);
             }
-        }
-    }
-
-    fn said(&mut self, key: &str, thought: bool, part: &Value, emit: &mut Emit<'_>) {
-        let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
-        match part.opt_text("text") {
-            Some(said) => self.current.delta((kind, key), said, emit),
-            None => emit.status("info", "content that is no text", part.clone()),
         }
     }
 
     fn delta(&mut self, key: &str, delta: &Value, emit: &mut Emit<'_>) {
         let thought = self.steps.iter().any(|(index, kind)| index == key && kind == "thought");
         match delta.text("type") {
-            "text" => self.said(key, thought, delta, emit),
-            "thought_summary" => self.said(key, true, delta.at("content"), emit),
+            "text" if thought => add((TextKind::Reasoning, key), delta, emit),
+            "text" => add((TextKind::Answer, key), delta, emit),
+            "thought_summary" => add((TextKind::Reasoning, key), delta.at("content"), emit),
             "thought_signature" => {}
-            "arguments_delta" => self.held.add(key, delta.text("arguments")),
+            "arguments_delta" => emit.add_arguments(key, delta.text("arguments")),
             type_ => emit.status("info", &format!("delta of type {type_:?}"), delta.clone()),
         }
     }
@@ -101,8 +94,8 @@ impl Interaction {
         if emit.over() {
             return emit.late(interaction);
         }
-        self.current.finish(emit);
-        self.held.start_all(emit);
+        emit.close_texts();
+        emit.start_all_held();
         self.steps.clear();
         self.open = false;
         let spent = usage_of(interaction.at("usage"));
@@ -114,23 +107,22 @@ impl Interaction {
     }
 }
 
-fn begin(interaction: &Value, emit: &mut Emit<'_>) {
-    emit.begin(super::SPEC.name, interaction.opt_text("model"), interaction.opt_text("id"));
+fn add(block: (TextKind, &str), part: &Value, emit: &mut Emit<'_>) {
+    match part.opt_text("text") {
+        Some(text) => emit.only(block, text),
+        None => emit.status("info", "content that is no text", part.clone()),
+    }
 }
 
-/// Thoughts are counted beside the output.
+fn begin(interaction: &Value, emit: &mut Emit<'_>) {
+    emit.begin(interaction.opt_text("model"), interaction.opt_text("id"));
+}
+
 fn usage_of(usage: &Value) -> UsageAndCost {
-    let thoughts = usage.u64("total_thought_tokens");
-    let output = usage.u64("total_output_tokens");
-    let usage = Usage {
-        input_tokens: usage.u64("total_input_tokens"),
-        output_tokens: output.map(|output| output + thoughts.unwrap_or(0)),
-        cache_read_tokens: usage.u64("total_cached_tokens"),
-        reasoning_tokens: thoughts,
-        ..Usage::default()
-    };
-    UsageAndCost {
-        usage: Some(usage).filter(|usage| *usage != Usage::default()),
-        ..UsageAndCost::default()
-    }
+    let (input, output) = ("total_input_tokens", "total_output_tokens");
+    let (cached, thoughts) = ("total_cached_tokens", "total_thought_tokens");
+    let mut used = tokens(usage, [input, output, cached, "", thoughts]);
+    let thoughts = used.reasoning_tokens.unwrap_or(0);
+    used.output_tokens = used.output_tokens.map(|output| output.saturating_add(thoughts));
+    Some(used).filter(|used| *used != Usage::default()).into()
 }

@@ -1,5 +1,7 @@
 //! Tools, failures and token counts as most runtimes print them, for adapters that read a line as a value.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::ValueExt;
@@ -22,6 +24,11 @@ pub fn arguments(value: Option<&Value>) -> Option<Value> {
     let parsed = serde_json::from_str(text).ok();
     let mended = || serde_json::from_str(&codec::replace_lone_surrogates(text)?).ok();
     Some(parsed.or_else(mended).unwrap_or_else(|| value.clone()))
+}
+
+/// A value as JSON text.
+pub fn raw(value: &Value) -> Cow<'static, str> {
+    codec::to_json(value).into()
 }
 
 /// The first of `keys` that is a count.
@@ -49,13 +56,13 @@ pub fn usage(value: &Value) -> Option<Usage> {
     if usage != Usage::default() {
         return Some(usage);
     }
-    // A sum is said where it is all that is known.
+    // A total counts only where it is all that is known.
     let total_tokens = Some(of("total_tokens totalTokens total")?);
     Some(Usage { total_tokens, ..usage })
 }
 
-/// The counts of a runtime whose input does not include what was read from and written to a cache: now it does, as the
-/// contract and OpenTelemetry's GenAI conventions have it.
+/// Adds the cached tokens to the input of a runtime that counts them apart: in the contract, as in OpenTelemetry's GenAI
+/// conventions, the input includes them.
 pub fn with_cache(usage: Usage) -> Usage {
     let cached = [usage.cache_read_tokens, usage.cache_write_tokens];
     let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
@@ -63,29 +70,32 @@ pub fn with_cache(usage: Usage) -> Usage {
     Usage { input_tokens, ..usage }
 }
 
-/// Two counts together.
-pub fn sum(a: Usage, b: Usage) -> Usage {
-    let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
-    };
+/// Token counts at five paths (`a/b` is a key within a key): input, output, read from a cache, written to one, reasoning.
+pub fn tokens(value: &Value, paths: [&str; 5]) -> Usage {
+    let [input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens] =
+        paths.map(|path| value.pointer(&format!("/{path}")).and_then(Value::as_u64));
     Usage {
-        input_tokens: add(a.input_tokens, b.input_tokens),
-        output_tokens: add(a.output_tokens, b.output_tokens),
-        cache_read_tokens: add(a.cache_read_tokens, b.cache_read_tokens),
-        cache_write_tokens: add(a.cache_write_tokens, b.cache_write_tokens),
-        reasoning_tokens: add(a.reasoning_tokens, b.reasoning_tokens),
-        total_tokens: add(a.total_tokens, b.total_tokens),
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+        total_tokens: None,
     }
 }
 
-/// Adds what a step of the turn used to what is known of it.
+/// The sum of two counts.
+pub fn sum(a: Usage, b: Usage) -> Usage {
+    a.merge(b, |a, b| a.zip(b).map(|(a, b)| a.saturating_add(b)).or(a).or(b))
+}
+
+/// Adds the usage and cost of a step to those of its turn.
 pub fn spend(spent: &mut UsageAndCost, used: Option<Usage>, cost: Option<f64>) {
     if let Some(used) = used {
         spent.usage = Some(sum(spent.usage.unwrap_or_default(), used));
     }
     if let Some(cost) = cost {
-        // The sum of two costs has digits that nobody counted.
+        // Rounded: the sum of two costs has digits of floating point noise.
         let sum = spent.cost_usd.unwrap_or(0.0) + cost;
         spent.cost_usd = Some((sum * 1e9).round() / 1e9);
     }

@@ -18,15 +18,11 @@ pub(super) fn is_wire(value: &Value) -> bool {
     }
 }
 
-/// A connection in wire mode.
 #[derive(Default)]
 pub(super) struct Wire {
-    current: Current,
-    held: HeldTools,
-    /// The call whose arguments are being said.
     call: String,
     spent: UsageAndCost,
-    /// Messages of the wire were seen: a turn has an end of its own.
+    /// True once a message of the wire came: its turns have an end of their own.
     pub seen: bool,
 }
 
@@ -46,10 +42,9 @@ impl Wire {
                 _ => emit.status("session", "", result.clone()),
             },
             Rpc::Error { error, .. } => {
-                if !emit.error_after_turn(error) {
-                    self.release(emit);
-                    emit.fail_with(error, &std::mem::take(&mut self.spent));
-                }
+                emit.close_texts();
+                let spent = std::mem::take(&mut self.spent);
+                emit.fail_open(error, &spent);
             }
             Rpc::Other => return false,
         }
@@ -60,24 +55,23 @@ impl Wire {
         let (kind, payload) = (params.text("type"), params.at("payload"));
         match kind {
             "TurnBegin" => emit.start_turn(&TurnStarted {
-                runtime: super::SPEC.name.into(),
                 prompt: plain(payload.at("user_input")).as_str().map(Into::into),
                 ..TurnStarted::default()
             }),
             "StepBegin" => self.release(emit),
             "ContentPart" => match (payload.opt_text("think"), payload.opt_text("text")) {
-                (Some(said), _) => self.current.delta((TextKind::Reasoning, "think"), said, emit),
-                (_, Some(said)) => self.current.delta((TextKind::Answer, "text"), said, emit),
+                (Some(thought), _) => emit.only((TextKind::Reasoning, "text"), thought),
+                (_, Some(answer)) => emit.only((TextKind::Answer, "text"), answer),
                 _ => emit.status("info", "content that is no text", payload.clone()),
             },
             "ToolCall" => {
                 self.release(emit);
                 let function = payload.at("function");
                 payload.text("id").clone_into(&mut self.call);
-                self.held.begin(&self.call, (&self.call, function.text("name")), emit);
-                self.held.add(&self.call, function.text("arguments"));
+                let names = (&*self.call, function.text("name"));
+                emit.hold_piece(&self.call, names, function.text("arguments"));
             }
-            "ToolCallPart" => self.held.add(&self.call, payload.text("arguments_part")),
+            "ToolCallPart" => emit.add_arguments(&self.call, payload.text("arguments_part")),
             "ToolResult" => {
                 self.release(emit);
                 let value = payload.at("return_value");
@@ -94,26 +88,21 @@ impl Wire {
         }
     }
 
-    /// The input is all that was sent: what is new, and what the cache held or took.
+    /// Usage of a step, whose input is counted apart from the cache.
     fn status(&mut self, payload: &Value, emit: &mut Emit<'_>) {
         if let Some(used) = payload.get("token_usage").filter(|used| used.is_object()) {
-            let usage = Usage {
-                input_tokens: used.u64("input_other"),
-                output_tokens: used.u64("output"),
-                cache_read_tokens: used.u64("input_cache_read"),
-                cache_write_tokens: used.u64("input_cache_creation"),
-                ..Usage::default()
-            };
-            spend(&mut self.spent, Some(with_cache(usage)), None);
+            let (read, written) = ("input_cache_read", "input_cache_creation");
+            let used = tokens(used, ["input_other", "output", read, written, ""]);
+            spend(&mut self.spent, Some(with_cache(used)), None);
             emit.note_spent(&self.spent);
         }
         emit.status("usage", "", payload.clone());
     }
 
-    /// Emits what was held: it has all that it will get.
-    pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
-        self.current.finish(emit);
-        self.held.start_all(emit);
+    /// Closes the text and starts the tool before the next part.
+    pub(super) fn release(&self, emit: &mut Emit<'_>) {
+        emit.close_texts();
+        emit.start_all_held();
     }
 
     fn end(&mut self, status: &str, emit: &mut Emit<'_>) {

@@ -2,42 +2,47 @@
 
 use super::super::prelude::*;
 
-/// Limit of texts that are remembered as far as they were emitted.
-const MAX_TEXTS: usize = 64;
+/// Limit of the tool calls of one message.
+const MAX_CALLS: usize = 256;
+
+/// The form in which a message arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    Piece,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    /// What was emitted of each block of each message, by its key.
-    texts: Vec<(String, Snapshot)>,
-    /// The id of the message that is growing, its block and its tool calls as they stand.
+    /// The blocks of the messages, as far as they were emitted.
+    texts: StreamedTexts,
+    /// Id of the message that is growing.
     growing: Option<String>,
-    block: Current,
     calls: Vec<Value>,
-    held: HeldTools,
 }
 
 /// The texts of a message's content, each with its kind and its number.
 fn texts(message: &Value) -> Vec<(TextKind, usize, &str)> {
-    if let Some(said) = message.opt_text("content") {
-        return vec![(TextKind::Answer, 0, said)];
+    if let Some(text) = message.opt_text("content") {
+        return vec![(TextKind::Answer, 0, text)];
     }
-    let said = message.items("content").enumerate().filter_map(|(at, part)| {
+    let texts = message.items("content").enumerate().filter_map(|(at, part)| {
         let index = part.u64("index");
         let at = index.and_then(|i| usize::try_from(i).ok()).unwrap_or(at);
         let thought = part.opt_text("thinking").or_else(|| part.opt_text("reasoning"));
         let thought = thought.map(|thought| (TextKind::Reasoning, at, thought));
-        let text = || Some((TextKind::Answer, at, part.opt_text("text").or(part.as_str())?));
-        thought.or_else(text)
+        let answer = || Some((TextKind::Answer, at, part.opt_text("text").or(part.as_str())?));
+        thought.or_else(answer)
     });
-    said.collect()
+    texts.collect()
 }
 
 impl Messages {
     /// Takes a message of an event of this name; `false` if it is none.
     pub(super) fn message(&mut self, event: &str, message: &Value, emit: &mut Emit<'_>) -> bool {
         match message.text("type") {
-            "AIMessageChunk" if event == "messages" => self.grow(false, message, emit),
-            "ai" | "AIMessage" | "AIMessageChunk" => self.grow(true, message, emit),
+            "AIMessageChunk" if event == "messages" => self.grow(Form::Piece, message, emit),
+            "ai" | "AIMessage" | "AIMessageChunk" => self.grow(Form::Whole, message, emit),
             "tool" | "ToolMessage" => {
                 self.release(emit);
                 let outcome = match message.text("status") {
@@ -56,43 +61,36 @@ impl Messages {
         true
     }
 
-    /// True if a message has begun that has not said why it stopped.
+    /// True if a message has begun and not stopped.
     pub(super) fn is_open(&self) -> bool {
         self.growing.is_some()
     }
 
-    /// A message as it stands now if `whole`, else a piece of one.
-    pub(super) fn grow(&mut self, whole: bool, message: &Value, emit: &mut Emit<'_>) {
+    /// Takes a message, or a piece of one.
+    pub(super) fn grow(&mut self, form: Form, message: &Value, emit: &mut Emit<'_>) {
         let id = message.text("id");
         if self.growing.as_deref() != Some(id) {
             self.release(emit);
             self.growing = Some(id.to_owned());
         }
-        for (kind, at, said) in texts(message) {
+        for (kind, at, part) in texts(message) {
             let key = format!("{id}/{at}");
-            let known = self.texts.iter().position(|(k, _)| *k == key);
-            let mut snapshot = known.map(|at| self.texts.remove(at).1).unwrap_or_default();
-            self.block.switch((kind, &key), emit);
-            if whole {
-                snapshot.whole(&text(kind, &key), said, emit);
-            } else {
-                snapshot.delta(&text(kind, &key), said, emit);
+            let (block, streamed) = (text(kind, &key), self.texts.of(&key));
+            emit.close_texts_but(Some(&block));
+            match form {
+                Form::Whole => streamed.grow(&block, part, emit),
+                Form::Piece => streamed.delta(&block, part, emit),
             }
-            if self.texts.len() >= MAX_TEXTS {
-                self.texts.remove(0);
-            }
-            self.texts.push((key, snapshot));
         }
-        if whole {
-            self.calls = message.items("tool_calls").take(256).cloned().collect();
+        if form == Form::Whole {
+            self.calls = message.items("tool_calls").take(MAX_CALLS).cloned().collect();
         } else {
             for piece in message.items("tool_call_chunks") {
                 let key = format!("{id}/{}", piece.at("index"));
-                self.held.begin(&key, (piece.text("id"), piece.text("name")), emit);
-                self.held.add(&key, piece.text("args"));
+                emit.hold_piece(&key, (piece.text("id"), piece.text("name")), piece.text("args"));
             }
         }
-        // The message is complete if it says why it stopped.
+        // A message is complete if it has a reason to stop.
         let meta = message.at("response_metadata");
         let stop = meta.opt_text("stop_reason").or_else(|| meta.opt_text("finish_reason"));
         if stop.is_some_and(|s| !s.is_empty()) {
@@ -103,10 +101,10 @@ impl Messages {
     /// Closes the texts and starts the tools of the message that was growing.
     pub(super) fn release(&mut self, emit: &mut Emit<'_>) {
         self.growing = None;
-        self.block.finish(emit);
+        emit.close_texts();
         for call in self.calls.drain(..) {
             emit.tool(call.text("id"), call.text("name"), call.get("args"));
         }
-        self.held.start_all(emit);
+        emit.start_all_held();
     }
 }

@@ -1,9 +1,9 @@
-//! The items of a response: which of them are tools, and how one looks.
+//! The items of a response that are tools, and notices of the others.
 
 use super::super::prelude::*;
 use std::borrow::Cow;
 
-/// What OpenAI itself runs, so that its item finishes it; other tools are the client's to run.
+/// Tools that OpenAI runs, which their item finishes; all others are for the client to run.
 const HOSTED: [&str; 5] = [
     "mcp_call",
     "web_search_call",
@@ -24,12 +24,12 @@ fn tool(item: &Value) -> Option<(&str, Cow<'_, str>)> {
 }
 
 /// A tool begins; it waits if arguments will come in pieces.
-pub(super) fn added(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
+pub(super) fn added(item: &Value, emit: &mut Emit<'_>) {
     let Some((id, name)) = tool(item) else { return };
     let key = item.opt_text("id").unwrap_or(id);
-    held.begin(key, (id, &name), emit);
+    emit.hold(key, (id, &name));
     if item.text("type") != "mcp_call" && HOSTED.contains(&item.text("type")) {
-        held.start(key, emit);
+        emit.start_held(key);
     }
 }
 
@@ -46,7 +46,7 @@ fn input(item: &Value) -> Option<String> {
 }
 
 /// A complete item: a tool at least has its arguments, and one that OpenAI runs is over.
-pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
+pub(super) fn done(item: &Value, emit: &mut Emit<'_>) {
     let type_ = item.text("type");
     if let Some(name) = type_.strip_suffix("_output").filter(|name| name.ends_with("_call")) {
         return result(name, item, emit);
@@ -54,40 +54,41 @@ pub(super) fn done(item: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
     let Some((id, name)) = tool(item) else { return notice(item, emit) };
     let key = item.opt_text("id").unwrap_or(id);
     if !emit.call_started(id) {
-        held.begin(key, (id, &name), emit);
+        emit.hold(key, (id, &name));
         if let Some(input) = input(item) {
-            held.set(key, &input);
+            emit.set_arguments(key, &input);
         }
-        held.start(key, emit);
+        emit.start_held(key);
     }
     if HOSTED.contains(&type_) {
         // An image is far too long for an event.
         let output = ["output", "error", "results", "outputs", "action"];
         let output = output.iter().find_map(|key| item.non_null(key));
         let failed = item.non_null("error").is_some();
-        emit.tool_done(id, &name, outcome(item, failed), output);
+        let outcome = if failed { "error" } else { outcome(item) };
+        emit.tool_done(id, &name, outcome, output);
     }
 }
 
 /// A result that is an item of its own. A shell's output has an exit status for each command.
 fn result(name: &str, item: &Value, emit: &mut Emit<'_>) {
     let ends = || item.items("output").filter_map(|part| part.get("outcome"));
-    let codes = || ends().filter_map(|end| end.at("exit_code").as_i64());
+    let codes = || ends().filter_map(|end| end.i64("exit_code"));
     let exit_code = codes().find(|code| *code != 0).or_else(|| codes().next_back());
     let timeout = ends().any(|end| end.text("type") == "timeout");
+    let failed = timeout || exit_code.is_some_and(|code| code != 0);
     emit.finish_tool(&Done {
         id: item.text("call_id"),
         name,
-        outcome: outcome(item, timeout || exit_code.is_some_and(|code| code != 0)),
+        outcome: if failed { "error" } else { outcome(item) },
         output: item.get("output"),
         exit_code,
         ..Done::default()
     });
 }
 
-fn outcome(item: &Value, failed: bool) -> &'static str {
+fn outcome(item: &Value) -> &'static str {
     match item.opt_text("status").unwrap_or("completed") {
-        _ if failed => "error",
         "completed" => "ok",
         "failed" => "error",
         _ => "unknown",
@@ -107,15 +108,15 @@ fn notice(item: &Value, emit: &mut Emit<'_>) {
 }
 
 /// An event of `kind`, without its `response.`, that is neither text nor item nor the end of a turn.
-pub(super) fn other(kind: &str, value: &Value, held: &mut HeldTools, emit: &mut Emit<'_>) {
+pub(super) fn other(kind: &str, value: &Value, emit: &mut Emit<'_>) {
     let key = value.text("item_id");
     let (of, event) = kind.rsplit_once('.').unwrap_or((kind, ""));
     let arguments = of.ends_with("_arguments") || of.ends_with("_input");
     match event {
-        "delta" if arguments => held.add(key, value.text("delta")),
+        "delta" if arguments => emit.add_arguments(key, value.text("delta")),
         "done" if arguments => {
-            held.set(key, value.opt_text("arguments").unwrap_or(value.text("input")));
-            held.start(key, emit);
+            emit.set_arguments(key, value.opt_text("arguments").unwrap_or(value.text("input")));
+            emit.start_held(key);
         }
         _ if kind == "queued" || of.ends_with("_call") || of == "mcp_list_tools" => {
             let data = serde_json::json!({"item_id": value.get("item_id")});

@@ -1,4 +1,4 @@
-//! The events `session.next.*` of newer servers: steps, texts and tools each begin, go on and end, and say it in their names.
+//! The events `session.next.*` of newer servers, with steps, texts and tools that begin, go on and end.
 //!
 //! Source: the event types of @opencode-ai/sdk 1.19.
 
@@ -25,7 +25,7 @@ impl Server {
             }
             "tool.success" | "tool.failed" | "tool.error" => {
                 let result = props.at("structured");
-                let exit_code = ["exit", "exitCode"].iter().find_map(|key| result.at(key).as_i64());
+                let exit_code = result.i64("exit").or(result.i64("exitCode"));
                 let ok = kind == "tool.success" && matches!(exit_code, None | Some(0));
                 let error = props.get("error").filter(|_| !ok).map(|error| why(error).message);
                 let content = || plain(props.at("content"));
@@ -40,7 +40,7 @@ impl Server {
             }
             "step.ended" => {
                 self.run.step(props, emit);
-                self.reason = props.opt_text("finish").map(str::to_owned);
+                self.reason = props.owned("finish");
             }
             "step.failed" => self.run.fail(props.get("error").unwrap_or(props), emit),
             "retried" => emit.status("retry", "", props.clone()),

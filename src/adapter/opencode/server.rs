@@ -1,34 +1,30 @@
-//! The events of opencode's server: parts of messages, each said in deltas and again as a whole, until the session is idle.
+//! The events of opencode's server: parts of messages, each in deltas and again as a whole, until the session is idle.
 
 use super::super::prelude::*;
 use std::collections::HashMap;
 
 use super::{Run, finish_tool, properties, start_tool, text_kind, why};
 
-/// How many messages and parts are remembered; past that all are forgotten.
+/// Limit of remembered messages and parts; past that all are forgotten.
 const MAX_KNOWN: usize = 4096;
 
-/// A session of the server.
 #[derive(Default)]
 pub(super) struct Server {
-    /// Its id, once that is known.
     pub session: Option<String>,
-    /// The costs of its turn.
     pub run: Run,
     /// The messages, each with `true` if it is the user's.
     messages: HashMap<String, bool>,
     parts: HashMap<String, Part>,
-    /// Why the last step ended.
+    /// Reason for the end of the last step.
     pub reason: Option<String>,
 }
 
-/// A part of a message.
 #[derive(Default)]
 struct Part {
     /// Its kind; a text until the part itself has come.
     kind: Option<TextKind>,
-    said: StreamedText,
-    /// Its end was said, or its step counted.
+    streamed: StreamedText,
+    /// True if its end was emitted, or its step counted.
     done: bool,
 }
 
@@ -64,12 +60,11 @@ impl Server {
         }
     }
 
-    /// Opens a turn of the session.
     pub(super) fn start(&mut self, started: TurnStarted<'_>, emit: &mut Emit<'_>) {
         self.run.spent = UsageAndCost::default();
         self.reason = None;
-        let (runtime, session) = (super::SPEC.name.into(), self.session.as_deref().map(Into::into));
-        emit.start_turn(&TurnStarted { runtime, session, ..started });
+        let session = self.session.as_deref().map(Into::into);
+        emit.start_turn(&TurnStarted { session, ..started });
     }
 
     fn message(&mut self, props: &Value, emit: &mut Emit<'_>) {
@@ -92,7 +87,6 @@ impl Server {
         }
     }
 
-    /// The part with this id.
     fn known(&mut self, id: &str) -> &mut Part {
         if self.parts.len() >= MAX_KNOWN && !self.parts.contains_key(id) {
             self.parts.clear();
@@ -107,9 +101,9 @@ impl Server {
         }
         let delta = str_at(props, "delta", emit);
         let part = self.known(id);
-        if !part.done && !delta.is_empty() {
+        if !part.done {
             let text = text(part.kind.unwrap_or(TextKind::Answer), id);
-            part.said.delta(&text, delta, emit);
+            part.streamed.delta(&text, delta, emit);
         }
     }
 
@@ -118,13 +112,11 @@ impl Server {
             (part.text("type"), part.text("id"), part.at("state").text("status"));
         let users = self.messages.get(part.text("messageID")) == Some(&true);
         match (type_, part.opt_text("text")) {
-            ("text", Some(said)) if users => emit.user(said),
-            ("text" | "reasoning", Some(said)) => self.whole(part, said, emit),
+            ("text", Some(prompt)) if users => emit.user(prompt),
+            ("text" | "reasoning", Some(whole)) => self.whole(part, whole, emit),
             ("step-start", _) => {}
             ("tool", _) if status == "pending" => {}
             ("tool", _) => {
-                // A tool closes the texts before it.
-                self.parts.values_mut().for_each(|part| part.said.close());
                 let done = matches!(status, "completed" | "error");
                 if emit.turn_open() || !done {
                     start_tool(part, emit);
@@ -136,7 +128,7 @@ impl Server {
             ("step-finish", _) => {
                 if !std::mem::replace(&mut self.known(id).done, true) {
                     self.run.step(part, emit);
-                    self.reason = part.opt_text("reason").map(str::to_owned);
+                    self.reason = part.owned("reason");
                 }
             }
             _ => emit.status("info", &format!("part of type {type_:?}"), part.clone()),
@@ -153,11 +145,10 @@ impl Server {
         }
         if part.at("time").non_null("end").is_some() {
             known.done = true;
-            return std::mem::take(&mut known.said).confirm(&text, whole, emit);
+            return std::mem::take(&mut known.streamed).confirm(&text, whole, emit);
         }
-        let missing = known.said.missing(whole).into_owned();
-        if !missing.is_empty() {
-            known.said.delta(&text, &missing, emit);
+        if known.streamed.is("") || known.streamed.begins(whole) {
+            known.streamed.grow(&text, whole, emit);
         }
     }
 
@@ -168,7 +159,5 @@ impl Server {
         let reason = self.reason.take();
         let spent = std::mem::take(&mut self.run.spent);
         emit.complete(reason.as_deref().unwrap_or("idle"), None, &spent);
-        // What the server still repeats of them is nothing new.
-        self.parts.values_mut().for_each(|part| part.said.close());
     }
 }

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use super::properties;
 use super::server::Server;
 
-/// How many sessions of sub-agents are remembered; past that all are forgotten.
+/// Limit of remembered sessions of sub-agents; past that all are forgotten.
 const MAX_CHILDREN: usize = 4096;
 
-/// A session has the stream of its place in the list: they are numbered as they begin to speak.
+/// Sessions by stream: each has the stream of its place in the list, in the order of their first messages.
 #[derive(Default)]
 pub(super) struct Sessions {
     all: Vec<Server>,
@@ -71,11 +71,12 @@ impl Sessions {
         self.all.iter().position(|server| server.session.as_deref() == Some(id))
     }
 
-    /// The stream of a session that speaks for the first time; what had no name was of the first. `None` if there are too many.
+    /// Stream of a session at its first message: that of earlier messages without a name, or a new one; `None` past
+    /// [`MAX_STREAMS`].
     fn begin(&mut self, id: &str) -> Option<usize> {
-        let anonymous_temp_file = self.all.iter().position(|server| server.session.is_none());
-        let stream = anonymous_temp_file.unwrap_or(self.all.len());
-        if anonymous_temp_file.is_none() && stream < MAX_STREAMS {
+        let unnamed = self.all.iter().position(|server| server.session.is_none());
+        let stream = unnamed.unwrap_or(self.all.len());
+        if unnamed.is_none() && stream < MAX_STREAMS {
             self.all.push(Server::default());
         }
         self.all.get_mut(stream)?.session = Some(id.to_owned());

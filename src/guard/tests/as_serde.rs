@@ -1,4 +1,4 @@
-//! What the guard says field by field is what the bodies' own derives would write.
+//! The guard writes field by field exactly the bytes of the bodies' own derives.
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ proptest! {
             duration_ms: count,
         };
         let mut g = Guard::new(Config { stream: "s".into(), label, max_block: 64 });
-        g.start_turn(now, &TurnStarted {
+        g.at(now).start_turn(&TurnStarted {
             runtime: text.as_str().into(),
             model: maybe.as_deref().map(Into::into),
             session: perhaps.as_deref().map(Into::into),
@@ -68,10 +68,10 @@ proptest! {
             agent: maybe.as_deref().map(Into::into),
             tools: list.iter().map(Into::into).collect(),
         });
-        g.delta(now, &answer("a"), &text);
-        g.finish_block(now, &answer("a"), Some(&other));
-        g.delta(now, &Text { parent: Some(&text), ..answer("b") }, &other);
-        g.start_tool(now, &ToolStart {
+        g.at(now).delta(&answer("a"), &text);
+        g.at(now).finish_block(&answer("a"), Some(&other));
+        g.at(now).delta(&Text { parent: Some(&text), ..answer("b") }, &other);
+        g.at(now).start_tool(&ToolStart {
             id: &text,
             name: &other,
             kind: "read",
@@ -80,7 +80,7 @@ proptest! {
             paths: &list,
             parent: perhaps.as_deref(),
         });
-        g.finish_tool(now, &ToolEnd {
+        g.at(now).finish_tool(&ToolEnd {
             id: &text,
             outcome: "ok",
             output: perhaps.as_ref().map(|_| json.as_str().into()),
@@ -88,24 +88,24 @@ proptest! {
             duration_ms: count,
             ..ToolEnd::default()
         });
-        g.start_tool(now, &ToolStart { id: "open", ..ToolStart::default() });
+        g.at(now).start_tool(&ToolStart { id: "open", ..ToolStart::default() });
         let notice = Notice { kind: &text, message: maybe.as_deref(), data: None, parent: perhaps.as_deref() };
-        g.status(now, &notice);
-        g.status(now, &Notice { data: serde_json::from_str(&json).ok(), ..notice.clone() });
-        g.status_raw(now, &notice, &json);
-        g.status_of(now, &notice, |data| {
+        g.at(now).notice(&notice);
+        g.at(now).notice(&Notice { data: serde_json::from_str(&json).ok(), ..notice.clone() });
+        g.at(now).status_raw(&notice, &json);
+        g.at(now).status_of(&notice, |data| {
             data.text("text", &other);
             data.texts("list", &list);
         });
-        g.complete(now, &text, maybe.as_deref(), &spent);
-        g.stderr(now, &other);
+        g.at(now).complete(&text, maybe.as_deref(), &spent);
+        g.at(now).stderr(&other);
         let error = Failure { code: "auth".into(), message: text.as_str().into(), retry_at: perhaps.as_deref().map(Into::into) };
-        g.fail(now, error, &spent);
-        g.cancelled(now, &text, maybe.as_deref(), &spent);
-        g.delta(now, &answer("c"), "c");
-        g.end(now, &End { ended: Ended::Exited(1), verdict: TurnVerdict::ByExit });
-        let said = String::from_utf8(std::mem::take(&mut g.out)).unwrap();
-        let same: String = said.lines().map(rewritten).collect();
-        prop_assert_eq!(said, same);
+        g.at(now).fail(error, &spent);
+        g.at(now).cancelled(&text, maybe.as_deref(), &spent);
+        g.at(now).delta(&answer("c"), "c");
+        g.at(now).end(&End { ended: Ended::Exited(1), verdict: TurnVerdict::ByExit });
+        let written = String::from_utf8(std::mem::take(&mut g.out)).unwrap();
+        let same: String = written.lines().map(rewritten).collect();
+        prop_assert_eq!(written, same);
     }
 }

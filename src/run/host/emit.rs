@@ -78,7 +78,7 @@ impl Host<'_> {
     ) {
         let now = if self.spool.is_empty() { self.clock.now() } else { self.seen_at };
         let notice = Notice { kind, message, data, parent: None };
-        self.tap.guard().status(now, &notice);
+        self.tap.guard().at(now).notice(&notice);
     }
 
     pub(super) fn was_killed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What adapters say to the guard, in their own terms.
+//! Arguments of the guard: texts, tools, statuses and the end of the input.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::event::ChildExit;
 
-/// Who a text is for.
+/// Audience of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
     /// For the user.
@@ -16,8 +16,15 @@ pub enum TextKind {
 }
 
 impl TextKind {
+    /// The other kind.
+    pub fn other(self) -> Self {
+        match self {
+            TextKind::Answer => TextKind::Reasoning,
+            TextKind::Reasoning => TextKind::Answer,
+        }
+    }
+
     /// The name on the wire.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             TextKind::Answer => "answer",
@@ -26,14 +33,14 @@ impl TextKind {
     }
 }
 
-/// Which block a text belongs to.
+/// The block of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
     /// The adapter's own name for the block while it is open; the guard gives it its `bN`.
     pub key: &'a str,
-    /// For whom it is.
+    /// Its audience.
     pub kind: TextKind,
-    /// The tool call under which a sub-agent says it.
+    /// The tool call of the sub-agent that emits it.
     pub parent: Option<&'a str>,
 }
 
@@ -71,7 +78,7 @@ pub struct ToolEnd<'a, Output = Option<Cow<'a, str>>> {
     pub output: Output,
     /// Its exit status.
     pub exit_code: Option<i64>,
-    /// Milliseconds, as the runtime says.
+    /// Milliseconds, as the runtime counts them.
     pub duration_ms: Option<u64>,
     /// The tool call under which a sub-agent called it.
     pub parent: Option<&'a str>,
@@ -80,17 +87,17 @@ pub struct ToolEnd<'a, Output = Option<Cow<'a, str>>> {
 /// A status.
 #[derive(Debug, Clone, Default)]
 pub struct Notice<'a> {
-    /// What it is about.
+    /// Its subject, such as `session` or `usage`.
     pub kind: &'a str,
     /// For people.
     pub message: Option<&'a str>,
     /// For programs.
     pub data: Option<Value>,
-    /// The tool call under which a sub-agent says it.
+    /// The tool call of the sub-agent that emits it.
     pub parent: Option<&'a str>,
 }
 
-/// How the agent's output ended.
+/// End of the agent's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The input of a wrap without a command.
@@ -102,8 +109,7 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// As an event says it.
-    #[must_use]
+    /// The same as a field of an event.
     pub fn child_exit(self) -> Option<ChildExit> {
         match self {
             Ended::Eof => None,
@@ -112,8 +118,7 @@ impl Ended {
         }
     }
 
-    /// As a person says it, with what was odd about it.
-    #[must_use]
+    /// The same as a sentence, with what was odd about it.
     pub fn sentence(self, odd: &str) -> String {
         let text = match self {
             Ended::Eof => "the output ended".to_owned(),
@@ -124,10 +129,10 @@ impl Ended {
     }
 }
 
-/// What a turn that is still open at the end of the input is, by the adapter's knowledge of its runtime.
+/// Meaning of the end of the input for an open turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnVerdict {
-    /// The runtime has no result message: the way it ended decides.
+    /// The runtime has no result message: its exit decides.
     ByExit,
     /// The runtime has a result message, and it did not come.
     MissingResult,
@@ -135,11 +140,11 @@ pub enum TurnVerdict {
     Truncated,
 }
 
-/// The end of the input, with what the adapter knows of it.
+/// End of the input, with its meaning by the adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct End {
-    /// How it ended.
+    /// End of the process or input.
     pub ended: Ended,
-    /// What that means for an open turn.
+    /// Its meaning for an open turn.
     pub verdict: TurnVerdict,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::adapter::{by_content, by_name, emitted};
+use crate::codec::MAX_LINE;
 use crate::guard::{Config, MAX_BLOCK};
 use crate::tap::{self, Tap};
 use crate::time::Time;
@@ -33,6 +34,79 @@ fn outline(name: &str, input: &str) -> String {
 fn check(name: &str, cases: &[(&str, &str)]) {
     for (input, want) in cases {
         assert_eq!(outline(name, input), *want, "{name}: {input}");
+    }
+}
+
+/// The error of the turn that an API's response with this head and body fails.
+fn limited(name: &str, body: &str) -> Value {
+    let response = format!("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\n\r\n{body}\n");
+    let out = emitted(by_name(name).unwrap(), &[response.as_bytes()]);
+    let end = out.lines().rfind(|line| line.contains("turn_failed")).expect(&out);
+    serde_json::from_str::<Value>(end).unwrap()["error"].take()
+}
+
+#[test]
+fn failures_have_the_code_and_the_time_of_the_responses_head() {
+    for (name, body) in [
+        (
+            "ag-ui",
+            r#"{"type":"RUN_STARTED","runId":"r"}
+{"type":"RUN_ERROR","message":"busy"}"#,
+        ),
+        (
+            "vercel",
+            "data: {\"type\":\"start\"}\n\ndata: {\"type\":\"error\",\"errorText\":\"busy\"}\n",
+        ),
+        ("langgraph", r#"{"error":"Busy","message":"busy"}"#),
+        (
+            "stream-chunk",
+            r#"{"jsonrpc":"2.0","method":"scaffold/streamChunk","params":{"stream_id":"a","chunk":"x","sequence":0}}
+{"jsonrpc":"2.0","method":"scaffold/streamError","params":{"stream_id":"a","message":"busy"}}"#,
+        ),
+    ] {
+        let error = limited(name, body);
+        assert_eq!(error["code"], "rate_limited", "{name}: {error}");
+        assert!(error["retry_at"].is_string(), "{name}: {error}");
+    }
+}
+
+#[test]
+fn odd_calls_and_counts_are_read_as_they_are_meant() {
+    let cases = [
+        (
+            "openai-chat",
+            r#"{"object":"chat.completion","choices":[{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"tool_calls"}]}"#,
+            r#""input":{"a":1}"#,
+            "none",
+        ),
+        (
+            "openai-chat",
+            r#"{"object":"chat.completion","choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615,"completion_tokens_details":{"reasoning_tokens":9},"total_tokens":18446744073709551615}}"#,
+            r#""output_tokens":18446744073709551615"#,
+            "none",
+        ),
+        (
+            "gemini-api",
+            r#"{"object":"interaction","status":"completed","usage":{"total_input_tokens":1,"total_output_tokens":18446744073709551615,"total_thought_tokens":9}}"#,
+            r#""output_tokens":18446744073709551615"#,
+            "none",
+        ),
+        (
+            "gemini-api",
+            r#"{"candidates":[{"content":{"parts":[{"functionCall":null,"executableCode":null,"thoughtSignature":"s"}]},"finishReason":"STOP"}]}"#,
+            r#""stop":"STOP""#,
+            "tool_started",
+        ),
+        (
+            "adk",
+            r#"{"invocationId":"i","author":"a","content":{"parts":[{"functionCall":null,"text":null,"executableCode":null}]}}"#,
+            "turn_completed",
+            "tool_started",
+        ),
+    ];
+    for (name, input, want, never) in cases {
+        let out = emitted(by_name(name).unwrap(), &[input.as_bytes(), b"\n"]);
+        assert!(out.contains(want) && !out.contains(never), "{name}: {out}");
     }
 }
 
