@@ -73,7 +73,7 @@ struct Player {
     follow: Follow,
     tail: Option<Tail>,
     idle: Option<Duration>,
-    news: Time,
+    last_data: Time,
     output: Output,
     io: Io,
     signals: Signals,
@@ -112,7 +112,7 @@ impl Player {
             follow: plan.follow,
             tail: None,
             idle: plan.idle,
-            news: Time::default(),
+            last_data: Time::default(),
             output: Output::open(),
             io: Io::default(),
             signals: signals.context("cannot catch signals")?,
@@ -180,7 +180,7 @@ impl Player {
         if follow == Follow::Growing {
             self.tail = Tail::of(&source);
         }
-        self.news = self.clock.now();
+        self.last_data = self.clock.now();
         match Reader::start(source, follow) {
             Ok(reader) => self.reading = Some(reader),
             Err(e) => self
@@ -201,7 +201,7 @@ impl Player {
         let trouble = match reader.read(buf) {
             Ok(Read::Later) => return,
             Ok(Read::Bytes(n)) => {
-                self.news = self.clock.now();
+                self.last_data = self.clock.now();
                 if n == buf.len() && !self.widened {
                     self.widened = true;
                     input::widen(reader.fd());
