@@ -158,7 +158,7 @@ fn nothing_is_written_through_a_name_beside_the_ledger() {
     says(
         "echo precious >d.db.lock; send 'cmd:./post'; echo $?; ls out 2>/dev/null; cat d.db.lock",
         "73\nprecious\n",
-        &["d.db.lock is no lock of a ledger"],
+        &["d.db.lock is not the lock file of a ledger"],
     );
 }
 
