@@ -208,6 +208,7 @@ impl Rules {
         let fields = Fields::parse(line)?;
         let report = self.report.clone();
         let seen = Seen::read((number, line), &fields, &report)?;
+        shape::check_body(&seen);
         self.events += 1;
         let Some(name) = seen.stream.as_deref() else {
             return Ok(());

@@ -1,45 +1,36 @@
 //! Exit statuses: the one table that the code, the tests and the manual share.
 
-/// Why the process ends, in the order in which the first that applies is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Reason for which the process ends, in the order of [`TABLE`]: of several the first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// All is well.
-    Success,
-    /// The turn failed, `check` found violations, or something is owed.
-    Failed,
-    /// The command line cannot be understood.
     Usage,
+    Internal,
+    NotExecutable,
+    NotFound,
+    /// Another run holds the key of `--once`.
+    Taken,
+    /// Death by this signal, re-raised.
+    Signal(i32),
+    /// The turn was cancelled by name or by a filter.
+    Cancelled,
+    Timeout,
+    RateLimited,
+    /// The child's own non-zero status (1 to 255).
+    Child(u8),
     /// Malformed input under `--strict`.
     Malformed,
     /// An endpoint is not available.
     Unavailable,
-    /// Output cannot be written.
     CannotWrite,
-    /// The agent is rate limited: retry later.
-    RateLimited,
-    /// A timeout ended the turn.
-    Timeout,
-    /// spile itself failed.
-    Internal,
-    /// The agent's command exists and cannot be executed.
-    NotExecutable,
-    /// The agent's command was not found.
-    NotFound,
-    /// Another run holds the key of `--once`.
-    Taken,
-    /// The turn was cancelled by name or by a filter.
-    Cancelled,
-    /// The child's own non-zero status (1 to 255).
-    Child(u8),
-    /// Death by this signal: re-raised, so that the shell sees a real signal death.
-    Signal(i32),
+    /// The turn failed, `check` found violations, or something is owed.
+    Failed,
+    Success,
 }
 
-/// A row of the table: status, and the sentence that the manual prints.
+/// A row of the table.
 pub struct Row {
     /// As the shell shows it in `$?`; a range where it is one.
     pub status: &'static str,
-    /// What it means.
     pub meaning: &'static str,
 }
 
@@ -73,7 +64,6 @@ pub const TABLE: &[Row] = &[
 
 impl Exit {
     /// The number for `exit(2)`; for a signal the 128+n by which a shell reports it.
-    #[must_use]
     pub fn code(self) -> u8 {
         match self {
             Exit::Success => 0,
@@ -94,51 +84,31 @@ impl Exit {
         }
     }
 
-    /// Rank in [`TABLE`]: the smaller, the earlier it wins.
-    fn rank(self) -> u8 {
-        match self {
-            Exit::Usage => 0,
-            Exit::Internal => 1,
-            Exit::NotExecutable => 2,
-            Exit::NotFound => 3,
-            Exit::Taken => 4,
-            Exit::Signal(_) => 5,
-            Exit::Cancelled => 6,
-            Exit::Timeout => 7,
-            Exit::RateLimited => 8,
-            Exit::Child(_) => 9,
-            Exit::Malformed => 10,
-            Exit::Unavailable => 11,
-            Exit::CannotWrite => 12,
-            Exit::Failed => 13,
-            Exit::Success => 14,
-        }
-    }
-
-    /// Of two reasons the one that comes first in [`TABLE`].
+    /// The one of two reasons that comes first in [`TABLE`].
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        if other.rank() < self.rank() { other } else { self }
+        match (self, other) {
+            (Exit::Child(_), Exit::Child(_)) | (Exit::Signal(_), Exit::Signal(_)) => self,
+            _ => self.min(other),
+        }
     }
 
-    /// What the status of another spile means.
-    #[must_use]
+    /// Meaning of the status of another spile.
     pub fn of_spile(status: u8) -> Self {
-        match status {
-            0 => Exit::Success,
-            75 => Exit::RateLimited,
-            79 => Exit::Taken,
-            124 => Exit::Timeout,
-            125 => Exit::Internal,
-            126 => Exit::NotExecutable,
-            127 => Exit::NotFound,
-            130 => Exit::Cancelled,
-            other => Exit::Child(other),
-        }
+        let known = [
+            Exit::Success,
+            Exit::RateLimited,
+            Exit::Taken,
+            Exit::Timeout,
+            Exit::Internal,
+            Exit::NotExecutable,
+            Exit::NotFound,
+            Exit::Cancelled,
+        ];
+        known.into_iter().find(|exit| exit.code() == status).unwrap_or(Exit::Child(status))
     }
 
     /// The status of a turn that ended with the `turn_failed` error `code`.
-    #[must_use]
     pub fn of_failure(code: &str) -> Self {
         match code {
             "rate_limited" => Exit::RateLimited,
@@ -162,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_follow_the_table() {
+    fn the_order_follows_the_table() {
         let all = [
             Exit::Usage,
             Exit::Internal,
@@ -181,8 +151,8 @@ mod tests {
             Exit::Success,
         ];
         assert_eq!(all.len(), TABLE.len());
-        for (i, (exit, row)) in all.iter().zip(TABLE).enumerate() {
-            assert_eq!(usize::from(exit.rank()), i);
+        assert!(all.is_sorted());
+        for (exit, row) in all.iter().zip(TABLE) {
             if let Ok(status) = row.status.parse::<u8>() {
                 assert_eq!(exit.code(), status, "{}", row.meaning);
             }

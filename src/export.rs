@@ -1,4 +1,4 @@
-//! The other direction: events as another format's bytes. One struct for each format; it never waits for more than a line.
+//! Events as bytes of another format, line by line. One struct for each format.
 
 mod sse;
 mod stream_chunk;
@@ -8,32 +8,41 @@ mod tests;
 use crate::codec::{self, Lines, Malformed, Piece};
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::named::Named;
 use crate::stage::{Io, Reading, Stage, Warnings};
 use crate::term::view::{self, TextBytes, View};
 use crate::time::Time;
 
-/// What events can become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// The main agent's answer and nothing else.
     Text,
-    /// Server-sent events: `event` is the type, `id` the delivery id, `data` the line.
     Sse,
-    /// JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn.
     StreamChunk,
+}
+
+impl Named for Format {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("text", "The main agent's answer and nothing else", Self::Text),
+        (
+            "sse",
+            "Server-sent events: `event` is the type, `id` the delivery id, `data` the line",
+            Self::Sse,
+        ),
+        (
+            "stream-chunk",
+            "JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn",
+            Self::StreamChunk,
+        ),
+    ];
 }
 
 /// Turns one event after the other into bytes of another format.
 trait Export {
-    /// Writes what the event becomes; nothing if the format has no place for it.
-    ///
-    /// # Errors
-    /// [`Malformed`] if the event lacks what its type requires.
+    /// Writes the event if the format has a place for it; [`Malformed`] if it lacks a field that its type requires.
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed>;
 }
 
-/// A stage that exports to `format`; [`Format::Text`] lets `text` through.
-#[must_use]
+/// Stage that exports to `format`; `text` is for [`Format::Text`].
 pub fn stage(format: Format, reading: Reading, text: TextBytes) -> Box<dyn Stage> {
     let export: Box<dyn Export> = match format {
         Format::Text => {

@@ -1,61 +1,60 @@
-//! The one filter trait: events and the passing of time go in, events come out. A filter cannot wait, read or write.
+//! Trait [`Filter`]: events and the passing of time in, events out. A filter cannot wait, read or write.
 
 pub mod cancel;
 pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
-mod streams;
 #[cfg(test)]
 mod virtual_time;
 
 use crate::event::Event;
 use crate::time::Time;
 
-/// A value that turns a stream of events into another.
+/// A transformation of a stream of events.
 ///
-/// Infallible: malformed input was stopped in the codec, or is a diagnostic event. Time is a parameter and deadlines are
-/// answers, so that a filter acts when nothing arrives and a test of it takes no time.
+/// Infallible: the codec stops malformed input, or it is a diagnostic event. Time is a parameter and deadlines are return
+/// values, so that a test takes no time.
 ///
-/// The law of a chain: writing and re-reading the line between two filters, under the same virtual time, changes nothing.
-/// A tick due at `t` comes before an event at `t`, the ticks of what stands downstream first.
+/// Law of a chain: writing and re-reading the line between two filters, under the same virtual time, changes nothing.
+/// A tick due at `t` comes before an event at `t`, the ticks of filters downstream first.
 pub trait Filter {
-    /// Takes one event. Every numbered event of a stream comes here exactly once, in order.
+    /// Takes one event. Every numbered event of a stream arrives exactly once, in order.
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>);
 
-    /// When it must be called although nothing came; asked again after every call.
+    /// Time of the next [`Filter::on_tick`]; read again after every call.
     fn deadline(&self) -> Option<Time> {
         None
     }
 
-    /// Time has passed. Harmless when it was not asked for; after it the deadline lies behind `now` or is gone.
+    /// Time has passed. Harmless before the deadline; after the call the deadline is later than `now` or gone.
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
         let _ = (now, out);
     }
 
-    /// Something that is no event is about to pass: say now what is held.
+    /// Emits held events: a line that is no event is about to pass.
     fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
         let _ = (now, out);
     }
 
-    /// The input has ended: say what is held. Nothing comes after it.
+    /// Emits held events at the end of the input. The last call.
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
         self.on_flush(now, out);
     }
 }
 
-/// Where a filter says its events: to the filters behind it, and at last to bytes.
+/// Output of a filter: the filters behind it, and at the end bytes.
 pub struct Out<'a> {
     rest: &'a mut [Box<dyn Filter>],
     bytes: &'a mut Vec<u8>,
 }
 
 impl<'a> Out<'a> {
-    /// The end of the line: events become lines in `bytes`.
+    /// The end of a chain: events become lines in `bytes`.
     pub fn bytes(bytes: &'a mut Vec<u8>) -> Self {
         Self { rest: &mut [], bytes }
     }
 
-    /// Passes an event on, as it came.
+    /// Passes an event on unchanged.
     pub fn pass(&mut self, now: Time, event: &Event<'_>) {
         match self.rest.split_first_mut() {
             None => {
@@ -66,7 +65,7 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// Says the event that `write` puts into a buffer as one line with its line feed.
+    /// Emits the event that `write` appends to a buffer as one line with its line feed.
     pub fn emit(&mut self, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
         if self.rest.is_empty() {
             write(self.bytes);
@@ -88,12 +87,11 @@ pub struct Chain {
 
 impl Chain {
     /// The filters one behind the other; none at all passes everything.
-    #[must_use]
     pub fn new(filters: Vec<Box<dyn Filter>>) -> Self {
         Self { filters }
     }
 
-    /// Fires what is due up to `now`, the earliest first, of equals the one furthest downstream.
+    /// Runs the ticks due up to `now`, the earliest first, of equals the one furthest downstream.
     fn settle(&mut self, now: Time, bytes: &mut Vec<u8>) {
         loop {
             let due = self
@@ -126,19 +124,18 @@ impl Chain {
         f(filter.as_mut(), &mut Out { rest, bytes });
     }
 
-    /// Takes one event at `now`, after whatever was due until then.
+    /// Takes one event at `now`, after the ticks that were due until then.
     pub fn on_event(&mut self, now: Time, event: &Event<'_>, bytes: &mut Vec<u8>) {
         self.settle(now, bytes);
         Out { rest: &mut self.filters, bytes }.pass(now, event);
     }
 
-    /// The earliest deadline of all.
-    #[must_use]
+    /// The earliest deadline.
     pub fn deadline(&self) -> Option<Time> {
         self.filters.iter().filter_map(|f| f.deadline()).min()
     }
 
-    /// Fires what is due up to `now`.
+    /// Runs the ticks due up to `now`.
     pub fn on_tick(&mut self, now: Time, bytes: &mut Vec<u8>) {
         self.settle(now, bytes);
     }

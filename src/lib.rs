@@ -6,12 +6,15 @@
 
 pub mod adapter;
 pub mod backoff;
+#[doc(hidden)]
 pub mod check;
 pub mod cmd;
 pub mod codec;
 pub mod config;
 pub mod event;
+#[doc(hidden)]
 pub mod exit;
+#[doc(hidden)]
 pub mod export;
 pub mod filter;
 pub mod guard;
@@ -21,6 +24,7 @@ pub mod ledger;
 pub mod lifecycle;
 #[doc(hidden)]
 pub mod merge;
+mod named;
 pub mod outcome;
 #[doc(hidden)]
 pub mod replay;
@@ -33,7 +37,10 @@ pub mod sink;
 mod spill;
 #[doc(hidden)]
 pub mod stage;
+mod streams;
 pub mod tap;
+#[doc(hidden)]
 pub mod term;
+#[doc(hidden)]
 pub mod text;
 pub mod time;

@@ -1,5 +1,5 @@
-//! What people see: events as styled, sanitised lines. Pure: it never looks at a terminal, the environment or a clock; whoever
-//! calls says whether there is colour and how wide a line may be.
+//! Events as styled, sanitised lines for people. Colour and width are the caller's choice: no terminal, environment or clock
+//! is read here.
 
 pub mod marks;
 pub mod sanitize;

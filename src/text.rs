@@ -1,10 +1,24 @@
-//! What is known of text itself: how channels count it, how Markdown is built, where it may be cut. Pure, and about text
-//! alone: nothing here knows an event.
+//! Text itself: units in which channels count it, the structure of Markdown, places to cut it. Nothing here knows an event.
 
 pub mod cut;
+pub(crate) mod digest;
 pub mod escapes;
 pub(crate) mod glob;
 mod inline;
 mod markdown;
 mod prefix;
 pub mod units;
+
+/// The last boundary between characters at or before `at`.
+pub(crate) fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The first boundary between characters at or behind `at`.
+pub(crate) fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
+}

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::report::Rule::{self, C1, C2};
 use super::report::{Quoted, Report, ReportPlace};
-use super::shape;
 use super::units::Units;
 use crate::codec::{Fields, Malformed, is_stream_id, string, unescape};
 use crate::event::{Raw, Type};
@@ -98,7 +97,6 @@ impl<'r, 'a> Seen<'r, 'a> {
             parent: None,
         };
         seen.read_envelope();
-        shape::check_body(&seen);
         Ok(seen)
     }
 

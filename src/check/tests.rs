@@ -7,7 +7,7 @@ mod sample;
 use super::*;
 use sample::{Ev, completed, opened, render, session, text};
 
-/// What is reported on the input, fed in pieces of `step` bytes, and the exit status.
+/// Report on the input, fed in pieces of `step` bytes, and the exit status.
 fn run_in(options: &Options, input: &[u8], step: usize) -> (String, Exit) {
     let mut check = Check::new(options.clone());
     let mut io = Io::default();
@@ -15,13 +15,13 @@ fn run_in(options: &Options, input: &[u8], step: usize) -> (String, Exit) {
         check.on_bytes(Time::default(), bytes, &mut io);
     }
     check.on_end(Time::default(), &mut io);
-    let said = if options.pass {
+    let printed = if options.pass {
         assert_eq!(io.out, input);
         io.err
     } else {
         io.out
     };
-    (String::from_utf8(said).unwrap(), check.exit())
+    (String::from_utf8(printed).unwrap(), check.exit())
 }
 
 fn report(input: &str) -> String {
@@ -112,7 +112,7 @@ fn valid_streams_are_clean() {
                 .replace(r#""b2","kind":"answer"#, r#""b3","kind":"answer"#);
         }
     }));
-    // Merged deltas stand for a range, and what a later filter says has no number.
+    // Merged deltas stand for a range, and events of a later filter have no number.
     let mut lines = render(&session());
     lines.remove(2);
     lines[2] = lines[2].replace("\"seq\":4", "\"seq\":4,\"first_seq\":3").replace("llo", "Hello");
@@ -177,7 +177,7 @@ fn partial_accepts_what_filters_leave_out() {
         let report = partial(&text(&only));
         assert!(cited(&report).is_empty(), "{kind}: {report}");
     }
-    // What is there must still be right.
+    // Fields that are there must still be right.
     assert_eq!(cited(&partial(&session_with(|e| drop(e.remove(11))))), ["C5"]);
     assert_eq!(cited(&partial(&session_with(|e| e.insert(3, e[3].clone())))), ["C6"]);
     assert_eq!(cited(&partial(&session_with(|_| ()).repeat(2))), ["C3"]);
@@ -219,12 +219,15 @@ fn reports_are_limited_and_streams_forgotten() {
     }
     lines.push(sample::line(&opened(2), 3).replace("\"s\"", "\"s1\""));
     lines.push(sample::line(&completed(2), 4).replace("\"s\"", "\"s1\""));
-    let said = report(&text(&lines));
-    assert!(said.contains("20022 events, 10011 turns in 10011 streams: no violations"), "{said}");
+    let printed = report(&text(&lines));
+    assert!(
+        printed.contains("20022 events, 10011 turns in 10011 streams: no violations"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn control_characters_of_the_input_are_not_repeated() {
-    let said = report(&line_with(3, "answer", "\\u001b[2J\u{9b}"));
-    assert!(!said.contains(['\u{1b}', '\u{9b}']), "{said:?}");
+    let printed = report(&line_with(3, "answer", "\\u001b[2J\u{9b}"));
+    assert!(!printed.contains(['\u{1b}', '\u{9b}']), "{printed:?}");
 }

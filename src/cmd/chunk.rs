@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Command;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::common::{FileArgs, ReadingArgs};
+use super::common::{FileArgs, ReadingArgs, named};
 use super::usage;
 use crate::config;
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     max: Option<usize>,
     /// What --max and --min count
-    #[arg(long, value_enum, default_value = "codepoints")]
+    #[arg(long, value_parser = named::<Unit>(), default_value = "codepoints")]
     unit: Unit,
     /// Most lines of a part
     #[arg(long, value_name = "N")]
@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long)]
     eager: bool,
     /// Which texts to cut
-    #[arg(long, value_enum, default_value = "answer")]
+    #[arg(long, value_parser = named::<Kinds>(), default_value = "answer")]
     kind: Kinds,
     /// Cut the texts of sub-agents too
     #[arg(long)]

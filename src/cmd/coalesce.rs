@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ClockArg, FileArgs, ReadingArgs};
+use super::common::{self, ClockArg, FileArgs, ReadingArgs, named};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::coalesce::{Border, Coalesce, Options};
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = common::duration)]
     within: Duration,
     /// Prefer to cut there
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = named::<Border>())]
     by: Option<Border>,
     /// Let so many deltas at the start of a block pass at once
     #[arg(long, value_name = "N", default_value_t = 1)]

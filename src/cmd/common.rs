@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::ValueHint;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::u64 as number;
@@ -13,6 +14,7 @@ use nom::{IResult, Parser};
 use super::usage;
 use crate::codec;
 use crate::exit::Exit;
+use crate::named::Named;
 use crate::run::{self, Inputs};
 use crate::stage::{Clock, Reading, Stage};
 use crate::term::view::TextBytes;
@@ -95,6 +97,13 @@ impl ExactArg {
             false => TextBytes::Harmless,
         }
     }
+}
+
+/// Parser of an enum by the names of its values.
+pub(super) fn named<T: Named>() -> impl TypedValueParser<Value = T> {
+    let values = T::ALL.iter().map(|(name, help, _)| PossibleValue::new(*name).help(*help));
+    PossibleValuesParser::new(values)
+        .try_map(|name| T::by_name(&name).ok_or("there is no such value"))
 }
 
 /// A size: `4k`, `1M`, `2G` are powers of 1024; a bare number is bytes.

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use clap::ArgMatches;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, ValueEnum};
 
 use super::{Settings, refuse, tree, usage};
 use crate::config::{self, Origin, Setting};
 use crate::exit::Exit;
+use crate::named::Named;
 use crate::run;
 
 /// Show every setting, its value and where it comes from
@@ -89,13 +90,11 @@ fn table(settings: &Settings) -> Result<String> {
 fn presets(settings: &Settings) -> impl Iterator<Item = (String, String, Origin)> {
     settings.presets.iter().flat_map(|preset| {
         let path = settings.path.clone().unwrap_or_default();
-        let unit = preset.unit.to_possible_value();
-        let unit = unit.map_or(String::new(), |unit| unit.get_name().to_owned());
+        let unit = preset.unit.name().to_owned();
         let lines = (preset.lines > 0).then(|| ("max-lines", preset.lines.to_string()));
-        let fences = preset.fences.and_then(|fences| fences.to_possible_value());
-        let fences = fences.map(|fences| ("fences", fences.get_name().to_owned()));
-        let said = [("max", preset.max.to_string()), ("unit", unit)];
-        said.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
+        let fences = preset.fences.map(|fences| ("fences", fences.name().to_owned()));
+        let required = [("max", preset.max.to_string()), ("unit", unit)];
+        required.into_iter().chain(lines).chain(fences).map(move |(key, value)| {
             let origin = Origin::File(path.clone(), preset.line);
             (format!("presets.{}.{key}", preset.name), value, origin)
         })

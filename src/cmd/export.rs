@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::common::{ExactArg, FileArgs, ReadingArgs};
+use super::common::{ExactArg, FileArgs, ReadingArgs, named};
 use crate::exit::Exit;
 use crate::export::{self, Format};
 
@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[command(flatten)]
     files: FileArgs,
     /// The format
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_parser = named::<Format>(), value_name = "FORMAT")]
     to: Format,
     #[command(flatten)]
     exact: ExactArg,

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::ledger::{Row, State};
 use crate::run::ledger::{Look, Lookup, Resolve, Store, Which};
 use crate::run::{self, Clock};
+use crate::term::marks::without_commands;
 use crate::term::quoted;
 
 /// Look into a delivery ledger, and decide what waits for a person
@@ -93,7 +94,8 @@ fn stat(args: &Args) -> Result<Exit> {
             writeln!(text, "{object}")?;
         } else {
             let counts: Vec<String> = counts.map(|((_, name), n)| format!("{n} {name}")).collect();
-            writeln!(text, "{}\t{}", quoted(&sink), counts.join(", "))?;
+            let line = format!("{}\t{}", quoted(&sink), counts.join(", "));
+            writeln!(text, "{}", without_commands(&line))?;
         }
     }
     let printed = run::print(text.as_bytes());
@@ -118,7 +120,7 @@ fn list(args: &Args) -> Result<Exit> {
             _ if printed != Exit::Success => return Ok(ControlFlow::Break(())),
             Lookup::Row(row) if args.pending && !row.is_open() => {}
             Lookup::Row(row) if args.json => writeln!(text, "{}", json(&row))?,
-            Lookup::Row(row) => writeln!(text, "{}", line(&row))?,
+            Lookup::Row(row) => writeln!(text, "{}", without_commands(&line(&row)))?,
             Lookup::Damaged(what) => {
                 damaged += 1;
                 run::warn_user(format!("spile: {}: {what}\n", args.path.display()).as_bytes());

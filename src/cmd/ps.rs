@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::exit::Exit;
 use crate::run;
 use crate::run::control::{Answer, Info, Request, Verb, ask_all, find};
+use crate::term::marks::without_commands;
 use crate::term::sanitize::Sanitizer;
 
 /// How long a run may take to say what it does.
@@ -65,7 +66,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         ControlFlow::Break(())
     });
-    let text = if args.json { lines(&runs) } else { table(&runs) };
+    let text = if args.json { lines(&runs) } else { without_commands(&table(&runs)) };
     Ok(run::print(text.as_bytes()))
 }
 

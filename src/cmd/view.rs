@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::common::{ExactArg, FileArgs, ReadingArgs};
+use super::common::{ExactArg, FileArgs, ReadingArgs, named};
 use crate::exit::Exit;
 use crate::run;
-use crate::term::style::{ColourFlag, Colours, colour_choice};
+use crate::term::style::{ColourFlag, Colours};
 use crate::term::view::{Format, Options, View};
 
 /// Show events to people
@@ -18,10 +18,10 @@ pub(super) struct Args {
     #[command(flatten)]
     files: FileArgs,
     /// What the output is for [default: tty in a terminal, else plain]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = named::<Format>())]
     format: Option<Format>,
     /// When to colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, value_parser = named::<ColourFlag>(), value_name = "WHEN", default_value = "auto")]
     color: ColourFlag,
     /// Show what the agent thinks, too
     #[arg(long)]
@@ -47,6 +47,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let format = args.format.unwrap_or(if terminal { Format::Tty } else { Format::Plain });
     let var = std::env::var_os;
     let colours = Colours {
+        terminal: terminal && format == Format::Tty,
         no_color: var("NO_COLOR"),
         clicolor_force: var("CLICOLOR_FORCE"),
         clicolor: var("CLICOLOR"),
@@ -54,7 +55,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     };
     let options = Options {
         format,
-        colour: colour_choice(args.color, &colours, terminal && format == Format::Tty),
+        colour: colours.choose(args.color),
         width,
         reasoning: args.reasoning,
         text: args.exact.text_bytes(),

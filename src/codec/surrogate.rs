@@ -179,6 +179,17 @@ pub fn split_half(text: &str) -> (&str, &str) {
     }
 }
 
+/// The inside of a JSON string without the escaped first half of a surrogate pair at its end, and that escape.
+pub fn split_escaped_half(raw: &str) -> (&str, &str) {
+    let Some((head, tail)) = raw.len().checked_sub(6).map(|at| raw.as_bytes().split_at(at)) else {
+        return (raw, "");
+    };
+    let high = matches!(tail, [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', x, y]
+        if x.is_ascii_hexdigit() && y.is_ascii_hexdigit());
+    let slashes = head.iter().rev().take_while(|b| **b == b'\\').count();
+    if high && slashes.is_multiple_of(2) { raw.split_at(head.len()) } else { (raw, "") }
+}
+
 /// The surrogate for which `c` stands in, as a unit.
 fn half(c: char) -> Option<u16> {
     u16::try_from(stand_in(c)?).ok()

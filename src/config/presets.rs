@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{File, scalar};
+use crate::named::Named;
 use crate::text::cut::{Fences, MIN_MAX};
 use crate::text::units::Unit;
 
@@ -90,16 +90,13 @@ fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result
                     number(value, 1).ok_or_else(|| refused("write a number of at least 1"))?;
             }
             "unit" => {
-                let units: Vec<_> = Unit::value_variants()
-                    .iter()
-                    .filter_map(|unit| Some(unit.to_possible_value()?.get_name().to_owned()))
-                    .collect();
+                let units: Vec<_> = Unit::ALL.iter().map(|(name, ..)| *name).collect();
                 preset.unit = scalar(value)
-                    .and_then(|unit| Unit::from_str(&unit, false).ok())
+                    .and_then(|unit| Unit::by_name(&unit))
                     .ok_or_else(|| refused(&format!("write one of {}", units.join(", "))))?;
             }
             "fences" => {
-                let fences = scalar(value).and_then(|f| Fences::from_str(&f, false).ok());
+                let fences = scalar(value).and_then(|name| Fences::by_name(&name));
                 preset.fences =
                     Some(fences.ok_or_else(|| refused("write one of lines, anywhere"))?);
             }

@@ -1,7 +1,9 @@
-//! Server-sent events (WHATWG HTML, 9.2): every event as it is, with its type and an id by which a client resumes.
+//! Server-sent events (WHATWG HTML, 9.2): every event unchanged, with its type and an id from which a client resumes.
+
+use std::borrow::Cow;
 
 use super::Export;
-use crate::codec::{Malformed, body};
+use crate::codec::{Malformed, body, without_lone};
 use crate::event::{BlockFinal, Event, Type, event_id};
 
 pub(super) struct Sse;
@@ -11,14 +13,14 @@ impl Export for Sse {
         if event.kind != Type::Other {
             out.extend_from_slice(format!("event: {}\n", event.kind.name()).as_bytes());
         }
-        // A line end or a NUL in an id of somebody else would be another field, or no id.
+        // A line end or a NUL in a foreign id would make another field, or no id.
         if let Some(id) = id(event)?.filter(|id| !id.contains(['\r', '\n', '\0'])) {
             out.extend_from_slice(format!("id: {id}\n").as_bytes());
         }
         out.extend_from_slice(b"data: ");
         let start = out.len();
         out.extend_from_slice(event.line.trim_end_matches('\r').as_bytes());
-        // A carriage return, which can only stand between tokens, would end the line for a client.
+        // A carriage return, possible only between tokens, would end the line for a client.
         out[start..].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b' ');
         out.extend_from_slice(b"\n\n");
         Ok(())
@@ -33,17 +35,10 @@ fn id(event: &Event<'_>) -> Result<Option<String>, Malformed> {
     Ok(match event.kind {
         Type::TextDelta => None,
         Type::BlockFinal => {
-            let part: BlockFinal<'_> = body(&crate::codec::without_lone(event.line)).map(owned)?;
-            Some(part.delivery_id.map_or_else(|| event_id(stream, seq), String::from))
+            let line = without_lone(event.line);
+            let part: BlockFinal<'_> = body(&line)?;
+            Some(part.delivery_id.map_or_else(|| event_id(stream, seq), Cow::into_owned))
         }
         _ => Some(event_id(stream, seq)),
     })
-}
-
-/// Only the delivery id outlives the line.
-fn owned(part: BlockFinal<'_>) -> BlockFinal<'static> {
-    BlockFinal {
-        delivery_id: part.delivery_id.map(|id| id.into_owned().into()),
-        ..BlockFinal::default()
-    }
 }

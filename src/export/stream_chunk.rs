@@ -1,20 +1,16 @@
-//! `scaffold/streamChunk`: the main agent's answer, one numbered stream for each turn. What is no answer has no place there.
-
-use std::collections::HashMap;
+//! `scaffold/streamChunk`: the main agent's answer, one numbered stream for each turn, and nothing else.
 
 use serde_json::{Value, json};
 
 use super::Export;
 use crate::codec::{self, Malformed};
 use crate::event::{BlockFinal, Event, Failure, TurnCancelled, Type};
-
-/// How many turns may be open at once, one a stream; past that the one that spoke least is forgotten.
-const MAX_OPEN: usize = 1024;
+use crate::streams::Streams;
 
 #[derive(Default)]
 pub(super) struct StreamChunk {
-    /// The open turn of each stream.
-    open: HashMap<String, Open>,
+    /// Open turn of each stream; past the limit the one with the fewest chunks is forgotten.
+    open: Streams<Open>,
 }
 
 /// An open turn.
@@ -23,7 +19,7 @@ struct Open {
     turn: u64,
     /// Chunks written so far.
     sequence: u64,
-    /// The block whose deltas were written; its final says nothing new.
+    /// Block whose deltas were written, so that its final has nothing new.
     block: String,
 }
 
@@ -32,7 +28,11 @@ impl Export for StreamChunk {
         let (Some(stream), Some(turn)) = (event.stream.as_deref(), event.turn) else {
             return Ok(());
         };
-        let open = self.open(stream, turn);
+        let (at, _) = self.open.place(stream, Open::default, |open| open.sequence);
+        let open = &mut self.open[at];
+        if open.turn != turn {
+            *open = Open { turn, ..Open::default() };
+        }
         let id = format!("{stream}:{turn}");
         if let Some(delta) = &event.delta {
             if delta.parent.is_none() && delta.kind.0 == "answer" {
@@ -44,27 +44,9 @@ impl Export for StreamChunk {
         } else if event.kind.is_terminal() {
             let ended = Ended::read(event)?;
             open.end(&id, ended, out);
-            self.open.remove(stream);
+            *open = Open::default();
         }
         Ok(())
-    }
-}
-
-impl StreamChunk {
-    fn open(&mut self, stream: &str, turn: u64) -> &mut Open {
-        if !self.open.contains_key(stream) && self.open.len() >= MAX_OPEN {
-            let idle = self
-                .open
-                .iter()
-                .min_by_key(|(_, open)| open.sequence)
-                .map(|(name, _)| name.clone());
-            self.open.remove(&idle.unwrap_or_default());
-        }
-        let open = self.open.entry(stream.to_owned()).or_default();
-        if open.turn != turn {
-            *open = Open { turn, ..Open::default() };
-        }
-        open
     }
 }
 
@@ -75,7 +57,7 @@ enum Chunk<'a> {
     Text(&'a str),
 }
 
-/// How a turn ended, in this format's terms.
+/// End of a turn in the terms of this format.
 enum Ended {
     Done,
     Failed(Value),
@@ -118,7 +100,7 @@ impl Open {
         out.extend_from_slice(line.as_bytes());
     }
 
-    /// A block's final: its text counts if no delta of it did.
+    /// Takes a block's final, whose text counts if there was no delta.
     fn last(&mut self, id: &str, line: &str, out: &mut Vec<u8>) -> Result<(), Malformed> {
         #[derive(serde::Deserialize)]
         struct Parent {
@@ -133,7 +115,7 @@ impl Open {
         {
             return Ok(());
         }
-        // Of a part the body and the white space left out at the cut are the block's text; the rest was put around it.
+        // The body of a part and the white space left out at the cut are the block's text; the rest was put around it.
         let text =
             part.text.strip_prefix(part.open.as_deref().unwrap_or_default()).unwrap_or(&part.text);
         let text = text.strip_suffix(part.close.as_deref().unwrap_or_default()).unwrap_or(text);
@@ -147,7 +129,7 @@ impl Open {
 
     fn end(&mut self, id: &str, ended: Ended, out: &mut Vec<u8>) {
         if self.sequence == 0 && !matches!(ended, Ended::Done) {
-            // A stream begins with a chunk, even if nothing was said before it failed.
+            // A stream begins with a chunk, even if it fails without text.
             self.chunk(id, Chunk::Text(""), out);
         }
         let (method, params) = match ended {

@@ -1,4 +1,4 @@
-//! What events become in each format.
+//! Events in each format.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! cancel: passes events until a condition holds, then has that turn ended. It asks for that where the stream's wrap can be
-//! asked, and else ends the turn itself; it never lets anything of a turn pass that it has ended.
+//! cancel: passes events until a condition holds, then ends that turn. It sends a cancel request to the stream's wrap, or
+//! without one ends the turn itself; after that nothing of the turn passes.
 
 mod budget;
 mod stream;
@@ -14,38 +14,37 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Event, Type};
+use crate::streams::Streams;
 use crate::time::Time;
 
 use stream::{Refusal, Stream};
 pub use truncate::Truncate;
 
-/// When a turn is to end: as soon as one of these holds.
+/// Conditions, of which the first that holds ends the turn.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The turn has taken so long.
+    /// Duration of the turn.
     pub after: Option<Duration>,
-    /// No numbered event has come for so long.
+    /// Time without a numbered event.
     pub when_idle: Option<Duration>,
-    /// The text of an answer has this in it, as far as its block has come; the last 4 KiB are looked at.
+    /// Pattern in the text of an answer so far; the last 4 KiB are searched.
     pub pattern: Option<Regex>,
-    /// A tool with one of these names was started.
+    /// Names of tools of which one was started.
     pub tools: Vec<String>,
-    /// The answers have more code points than this.
+    /// Code points of the answers.
     pub max_text: Option<u64>,
-    /// More tokens than this were used, as far as the runtime says that before the turn's end.
+    /// Tokens, as far as the runtime reports them before the turn's end.
     pub max_tokens: Option<u64>,
-    /// It has cost more than this in US dollars, as far as the runtime says that before the turn's end.
+    /// Cost in US dollars, as far as the runtime reports it before the turn's end.
     pub max_cost: Option<f64>,
-    /// Why, in words; else the condition.
+    /// Reason in words; the condition by default.
     pub reason: Option<String>,
 }
 
 impl Options {
-    /// True if any condition is there.
-    #[must_use]
+    /// True if there is any condition.
     pub fn is_any(&self) -> bool {
         self.after.is_some()
             || self.when_idle.is_some()
@@ -61,36 +60,36 @@ impl Options {
     }
 }
 
-/// Where the wrap of a stream can be asked, as its `session` event says.
+/// Address of the wrap of a stream, from its `session` event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
-    /// The process id of wrap.
+    /// Process id of wrap.
     pub pid: u32,
-    /// What only this run has.
+    /// Run token.
     pub word: String,
 }
 
-/// A turn that a wrap is to end.
+/// Request to a wrap to end a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelRequest {
-    /// The stream.
+    /// Stream of the turn.
     pub stream: String,
-    /// The turn.
+    /// Number of the turn.
     pub turn: u64,
-    /// Why, in words.
+    /// Reason in words.
     pub reason: String,
-    /// Whom to ask.
+    /// Receiver of the request.
     pub control: Control,
 }
 
-/// What the filter wants done, and how it stands; shared with whoever carries it out.
+/// Requests of the filter and their results; shared with the code that sends them.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// What is to be asked. The answer, if it is a refusal, goes through the filter as [`refusal`].
+    /// Requests to send. A refusal passes through the filter as [`refusal`].
     pub open: Vec<CancelRequest>,
-    /// Turns that were cancelled because of this filter.
+    /// Turns that this filter has cancelled.
     pub cancelled: u64,
-    /// A turn was ended here, and no other stream is open: nothing is to be read any more.
+    /// A turn was ended here and no other stream is open: the rest of the input does not matter.
     pub over: bool,
 }
 
@@ -100,16 +99,15 @@ pub struct Cancel {
     options: Options,
     requests: Rc<RefCell<Requests>>,
     streams: Streams<Stream>,
-    /// Never later than the earliest deadline of any stream; a tick that comes too early computes it anew.
+    /// Lower bound of all streams' deadlines; a tick that came too early computes it anew.
     due: Option<Time>,
-    /// True if a turn was ended here.
+    /// A turn was ended here.
     ended_here: bool,
 }
 
-/// The event that says that a request was refused, as its line without a line feed. `code` is the word for programs: with
-/// `no_turn` and `other_turn` the turn is over by itself, with any other there is nobody who could end it. It is for the filter
-/// alone, which says it again if the turn is still open: without `ts` it is no event for anybody else.
-#[must_use]
+/// Line, without a line feed, of the event that a request was refused. With the `code` `no_turn` or `other_turn` the turn has
+/// ended by itself, with any other no wrap can end it. It has no `ts`: only the filter reads it, and emits its own event if
+/// the turn is still open.
 pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
     serde_json::json!({
         "v": 1,
@@ -123,19 +121,18 @@ pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
     .to_string()
 }
 
-/// True if an event is a [`refusal`]; what another cancel has said of its own is not.
+/// True for a [`refusal`], not for the event of another cancel.
 fn is_refusal(event: &Event<'_>) -> bool {
     event.kind == Type::Status && event.ts.is_none() && event.line.contains("cancel_refused")
 }
 
 impl Cancel {
-    /// A filter that has seen nothing yet; what it wants done lies on `requests`.
-    #[must_use]
+    /// A filter at the start of its input that puts its requests into `requests`.
     pub fn new(options: Options, requests: Rc<RefCell<Requests>>) -> Self {
         Self { options, requests, streams: Streams::default(), due: None, ended_here: false }
     }
 
-    /// A condition holds: the wrap of the stream is asked, or the turn ends here.
+    /// A condition holds: sends a request to the wrap, or ends the turn here.
     fn trigger(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
         stream.begin();
@@ -147,7 +144,7 @@ impl Cancel {
         }
     }
 
-    /// Ends the open turn of a stream here, and lets nothing more of the stream pass.
+    /// Ends the open turn of a stream; nothing more of the stream passes.
     fn terminate(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
         self.streams[at].terminate(now, out);
         self.ended_here = true;
@@ -163,7 +160,7 @@ impl Cancel {
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
-        let asked = stream.is_asked();
+        let pending = stream.is_pending();
         let triggered = stream.take(now, event, &self.options);
         let ended = event.kind.is_terminal();
         let soonest = stream.deadline(&self.options).map(|(at, _)| at);
@@ -173,7 +170,7 @@ impl Cancel {
             self.due = Some(soonest);
         }
         out.pass(now, event);
-        if asked && event.kind == Type::TurnCancelled {
+        if pending && event.kind == Type::TurnCancelled {
             self.requests.borrow_mut().cancelled += 1;
         }
         if let Some(condition) = triggered {
@@ -198,7 +195,7 @@ impl Filter for Cancel {
             return self.on_numbered(now, at, event, out);
         }
         match stream.refusal(event) {
-            // The turn has ended since: nothing of it can be said any more.
+            // The turn has ended in the meantime.
             None if is_refusal(event) => {}
             None => out.pass(now, event),
             Some(refusal) => {
@@ -233,8 +230,8 @@ impl Filter for Cancel {
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
         for at in 0..self.streams.len() {
-            // Nobody will end it any more.
-            if self.streams[at].is_asked() {
+            // No wrap will end it any more.
+            if self.streams[at].is_pending() {
                 self.terminate(now, at, out);
             }
         }

@@ -1,34 +1,43 @@
-//! chunk: text cut to a channel's limits. The deltas and finals of the chosen texts go, their parts stand in their place;
-//! all else passes as it came. What a part says never depends on how the text was sliced.
+//! chunk: text cut to a channel's limits. Parts replace the deltas and finals of the chosen texts; all else passes
+//! unchanged. A part never depends on how the text was sliced.
 
 mod block;
 mod presets;
 #[cfg(test)]
 mod tests;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec;
 use crate::event::{Event, Type};
+use crate::named::Named;
+use crate::streams::Streams;
 use crate::text::cut;
 use crate::time::Time;
 use block::{BlockHead, ChunkBlock, Final};
 
 pub use presets::{PRESETS, Preset, preset_limits};
 
-/// How many blocks of a stream may be open at once; past that the oldest is closed.
+/// Blocks of a stream that may be open at once; past that the oldest is closed.
 const MAX_BLOCKS: usize = 256;
 
-/// Which texts are cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+/// Kinds of texts that are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kinds {
-    /// What is for the user.
+    /// Text for the user.
     #[default]
     Answer,
     /// The model's thinking.
     Reasoning,
     /// Both.
     All,
+}
+
+impl Named for Kinds {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("answer", "What is for the user", Self::Answer),
+        ("reasoning", "The model's thinking", Self::Reasoning),
+        ("all", "Both", Self::All),
+    ];
 }
 
 impl Kinds {
@@ -41,24 +50,24 @@ impl Kinds {
     }
 }
 
-/// Whose texts are cut.
+/// Origins of texts that are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Voices {
-    /// The agent's own.
+    /// The main agent.
     #[default]
     Agent,
-    /// Those of its sub-agents too: texts with a `parent`.
+    /// Sub-agents too: texts with a `parent`.
     All,
 }
 
-/// What is cut, and how.
+/// Texts to cut, and the way to cut them.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which texts.
+    /// Kinds of the texts.
     pub kinds: Kinds,
-    /// Whose.
+    /// Origins of the texts.
     pub voices: Voices,
-    /// How.
+    /// The way to cut them.
     pub cut: cut::Options,
 }
 
@@ -67,7 +76,7 @@ pub struct Options {
 pub struct Chunk {
     options: Options,
     streams: Streams<Stream>,
-    /// Events seen, to know who has been silent longest.
+    /// Events so far, to find the longest silent stream.
     clock: u64,
 }
 
@@ -81,13 +90,12 @@ struct Stream {
 }
 
 impl Chunk {
-    /// A filter that holds nothing yet.
-    #[must_use]
+    /// A filter at the start of its input.
     pub fn new(options: Options) -> Self {
         Self { options, streams: Streams::default(), clock: 0 }
     }
 
-    /// The state of a stream, and how its texts are cut. Past the limit, the stream silent longest is forgotten and its
+    /// State of a stream, and the way to cut its texts. Past the limit, the longest silent stream is forgotten and its
     /// blocks are closed.
     fn stream(&mut self, now: Time, id: &str, out: &mut Out<'_>) -> (&mut Stream, &cut::Options) {
         self.clock += 1;
@@ -100,7 +108,7 @@ impl Chunk {
         (stream, &self.options.cut)
     }
 
-    /// True if a text of this kind is cut, said under a tool call or not.
+    /// True if a text of this kind and parent is cut.
     fn takes(&self, kind: &str, child: Option<&str>) -> bool {
         self.options.kinds.take(kind) && (child.is_none() || self.options.voices == Voices::All)
     }
@@ -116,11 +124,9 @@ impl Chunk {
         let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
-            None => ChunkBlock::new(BlockHead::of_final(event, &body), options, true),
+            None => ChunkBlock::new(BlockHead::of_final(event, &body), options),
         };
-        if mended.is_some() {
-            block.mark_mended();
-        }
+        block.mended |= mended.is_some();
         block.finish(now, event, &body, out);
     }
 
@@ -140,7 +146,9 @@ impl Chunk {
                 }
                 let trusted = event.turn.is_some() && state.trusted == event.turn;
                 let head = BlockHead::of_delta(event, delta);
-                state.blocks.push(ChunkBlock::new(head, options, trusted));
+                let mut block = ChunkBlock::new(head, options);
+                block.trusted = trusted;
+                state.blocks.push(block);
                 state.blocks.len() - 1
             }
         };
@@ -149,14 +157,13 @@ impl Chunk {
 }
 
 impl Stream {
-    /// Closes what is open: no more of it comes.
     fn close_blocks(&mut self, now: Time, out: &mut Out<'_>) {
         for block in self.blocks.drain(..) {
             block.close(now, out);
         }
     }
 
-    /// True if a status says that events are missing.
+    /// True for a status that reports missing events.
     fn is_gap(event: &Event<'_>) -> bool {
         #[derive(serde::Deserialize)]
         struct Status<'a> {
@@ -186,12 +193,12 @@ impl Filter for Chunk {
             Type::Status if Stream::is_gap(event) => {
                 let (state, _) = self.stream(now, stream, out);
                 state.trusted = None;
-                state.blocks.iter_mut().for_each(ChunkBlock::distrust);
+                state.blocks.iter_mut().for_each(|block| block.trusted = false);
                 out.pass(now, event);
             }
             kind => {
                 if kind.is_terminal() {
-                    // wrap has closed every block; whoever has not gets them closed here.
+                    // wrap closes every block before; other sources may not.
                     self.stream(now, stream, out).0.close_blocks(now, out);
                 }
                 out.pass(now, event);
@@ -200,7 +207,7 @@ impl Filter for Chunk {
     }
 
     fn on_flush(&mut self, _now: Time, _out: &mut Out<'_>) {
-        // What passes unseen has no place in any stream, and a flush would make parts depend on it.
+        // A line that is no event belongs to no stream, and a flush would make parts depend on it.
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {

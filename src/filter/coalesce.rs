@@ -1,5 +1,5 @@
-//! coalesce: many small deltas into few good ones. The decoded text out is the decoded text in, for any slicing, and
-//! nothing is held longer than `within`.
+//! coalesce: many small deltas merged into few. The decoded text is unchanged for any slicing, and nothing is held longer
+//! than `within`.
 
 mod held;
 mod tail;
@@ -8,15 +8,16 @@ mod tests;
 
 use std::time::Duration;
 
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::event::{Delta, Event};
+use crate::named::Named;
+use crate::streams::Streams;
 use crate::time::Time;
 use held::Held;
 pub(super) use tail::chars;
 
-/// Where a cut is preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// Preferred place of a cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Border {
     /// After white space.
     Word,
@@ -28,20 +29,29 @@ pub enum Border {
     Paragraph,
 }
 
-/// When held text leaves.
+impl Named for Border {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("word", "After white space", Self::Word),
+        ("line", "After a line end", Self::Line),
+        ("sentence", "After the end of a sentence", Self::Sentence),
+        ("paragraph", "After an empty line", Self::Paragraph),
+    ];
+}
+
+/// Times at which held text leaves.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Code points that a merged delta has at most; one longer delta passes whole.
+    /// Most code points of a merged delta; one longer delta passes whole.
     pub max: usize,
-    /// Code points that must be held before silence alone lets them go.
+    /// Code points that must be held before silence alone releases them.
     pub min: usize,
-    /// Held text leaves after this silence.
+    /// Silence after which held text leaves.
     pub idle: Duration,
-    /// Held text leaves at the latest so long after its first delta came.
+    /// Longest time that text is held, from the arrival of its first delta.
     pub within: Duration,
-    /// Where a cut is preferred, if anywhere.
+    /// Preferred place of a cut, if any.
     pub by: Option<Border>,
-    /// How many deltas of a block pass at once before any is held.
+    /// Deltas at the start of a block that pass at once.
     pub first: u32,
 }
 
@@ -63,22 +73,21 @@ impl Default for Options {
 pub struct Coalesce {
     options: Options,
     streams: Streams<Stream>,
-    /// Never later than the earliest deadline of any stream; a tick that comes too early computes it anew.
+    /// Lower bound of all streams' deadlines; a tick that came too early computes it anew.
     due: Option<Time>,
 }
 
 /// State of one stream.
 #[derive(Debug, Default)]
 struct Stream {
-    /// The block that was last begun, and how many of its deltas have passed at once.
+    /// The last block, and the number of its deltas that passed at once.
     block: String,
     passed: u32,
     held: Held,
 }
 
 impl Coalesce {
-    /// A filter that holds nothing yet.
-    #[must_use]
+    /// A filter at the start of its input.
     pub fn new(options: Options) -> Self {
         Self { options, ..Self::default() }
     }
@@ -86,7 +95,7 @@ impl Coalesce {
     fn on_delta(&mut self, now: Time, event: &Event<'_>, delta: &Delta<'_>, out: &mut Out<'_>) {
         let id = event.stream.as_deref().unwrap_or_default();
         let options = &self.options;
-        // A stream that holds nothing is only a memory of its last block.
+        // Streams that hold nothing are forgotten first.
         let (at, removed) = self.streams.place(id, Stream::default, |stream| stream.held.since());
         if let Some(mut removed) = removed {
             removed.held.flush(now, out);
@@ -96,8 +105,7 @@ impl Coalesce {
             stream.held.flush(now, out);
         }
         if stream.block != delta.block.0 {
-            stream.block.clear();
-            stream.block.push_str(delta.block.0);
+            delta.block.0.clone_into(&mut stream.block);
             stream.passed = 0;
         }
         if stream.passed < options.first && stream.held.is_empty() {
@@ -128,7 +136,7 @@ impl Filter for Coalesce {
             (Some(delta), Some(_)) if event.stream.is_some() => {
                 self.on_delta(now, event, delta, out);
             }
-            // What a filter injected stands beside the text, not in it.
+            // Injected events do not interrupt the text.
             (_, None) => out.pass(now, event),
             (_, Some(_)) => {
                 let stream = event.stream.as_deref().and_then(|id| self.streams.get(id));

@@ -1,5 +1,4 @@
-//! heartbeat: never a silent minute. While a turn is open and says nothing it injects a `status` that says so; it never
-//! holds, changes or drops an event.
+//! heartbeat: a `status` while an open turn is silent. It never holds, changes or drops an event.
 
 #[cfg(test)]
 mod tests;
@@ -9,20 +8,20 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::coalesce::chars;
-use super::streams::Streams;
 use super::{Filter, Out};
 use crate::codec::{self, Fields, Str, Writer};
 use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::streams::Streams;
 use crate::time::Time;
 
-/// When a heartbeat is said.
+/// Times of heartbeats.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// After each such time without a numbered event; at least a millisecond.
+    /// Time without a numbered event after which a heartbeat is emitted; at least a millisecond.
     pub every: Duration,
-    /// A silence of this length is called `stalled`, once.
+    /// Silence after which `stalled` is emitted, once.
     pub stall_after: Option<Duration>,
-    /// Heartbeats in one silence; then only an event of the stream makes it beat again.
+    /// Most heartbeats in one silence; an event of the stream starts anew.
     pub most: u64,
 }
 
@@ -36,11 +35,11 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Heartbeat {
     options: Options,
-    /// The shortest silence after which there may be something to say.
+    /// Shortest silence after which something may be due.
     shortest: Duration,
     streams: Streams<Stream>,
-    /// Never later than the earliest time of any stream. An event only moves its stream's time on, so that this need not be
-    /// computed for each: a tick that comes too early finds nothing to say and computes it anew.
+    /// Lower bound of all streams' deadlines. Events only postpone them, so it is computed anew only on a tick that came too
+    /// early.
     due: Option<Time>,
 }
 
@@ -49,16 +48,15 @@ pub struct Heartbeat {
 struct Stream {
     id: String,
     label: Option<String>,
-    /// The turn that is open.
     open: Option<Turn>,
     /// The last turn that has ended.
     ended: u64,
     /// `ts` of the last event that had one, and when that came.
     ts: String,
     ts_at: Time,
-    /// When the last numbered event came.
+    /// Arrival of the last numbered event.
     last_at: Time,
-    /// Heartbeats and stalls said since then.
+    /// Heartbeats and stalls since then.
     beats: u64,
     stalls: u64,
 }
@@ -70,11 +68,10 @@ struct Turn {
     events: u64,
     chars: u64,
     open_tools: u64,
-    /// True if any text or tool has come.
-    said: bool,
+    /// Any text or tool has come.
+    active: bool,
 }
 
-/// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Beat {
     Heartbeat,
@@ -82,8 +79,7 @@ enum Beat {
 }
 
 impl Heartbeat {
-    /// A filter that has seen nothing yet.
-    #[must_use]
+    /// A filter at the start of its input.
     pub fn new(options: Options) -> Self {
         let least = Duration::from_millis(1);
         let every = options.every.max(least);
@@ -114,7 +110,7 @@ impl Stream {
         }
         let another = match &self.open {
             Some(turn) => event.turn.is_some() && event.turn != turn.number,
-            // Whoever joins late sees no start. An agent that was started and has said nothing yet is at work too.
+            // A late reader sees no start. A started agent without any output is at work too.
             None => {
                 event.turn.is_some()
                     || event.kind == Type::TurnStarted
@@ -145,11 +141,11 @@ impl Stream {
             events: 0,
             chars: 0,
             open_tools: 0,
-            said: false,
+            active: false,
         });
     }
 
-    /// What it has to say next, and when.
+    /// The next beat and its time.
     fn next(&self, options: &Options) -> Option<(Time, Beat)> {
         self.open.as_ref()?;
         let factor = u32::try_from(self.beats + 1).unwrap_or(u32::MAX);
@@ -159,7 +155,7 @@ impl Stream {
         });
         let stall = options.stall_after.filter(|_| self.stalls == 0);
         let stall = stall.map(|after| (self.last_at + after, Beat::Stalled));
-        // At the end of all time nothing moves on any more.
+        // A deadline at the end of time would never pass.
         beat.into_iter().chain(stall).min().filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
@@ -171,7 +167,7 @@ impl Stream {
         let Some(turn) = &self.open else { return };
         let state = match turn {
             Turn { open_tools: 1.., .. } => "tool",
-            Turn { said: false, .. } => "waiting",
+            Turn { active: false, .. } => "waiting",
             _ => "quiet",
         };
         let data = json!({
@@ -182,7 +178,7 @@ impl Stream {
             "chars": turn.chars,
             "open_tools": turn.open_tools,
         });
-        // The stream's own time goes on: a recording's heartbeat belongs to the day of the recording.
+        // The stream's own time continues: the heartbeat of a recording has a time of that recording.
         let ts = Time::parse(&self.ts).map_or(at, |ts| ts + at.since(self.ts_at));
         let envelope = Envelope {
             v: VERSION,
@@ -202,7 +198,7 @@ impl Stream {
     }
 }
 
-/// True if this says that a process was started.
+/// True for the event of a started process.
 fn is_start(event: &Event<'_>) -> bool {
     let session = |fields: Fields<'_>| fields.text("kind").as_deref() == Some("session");
     event.kind == Type::Status && Fields::parse(event.line).is_ok_and(session)
@@ -215,9 +211,9 @@ impl Turn {
             self.chars += chars(delta.text.0) as u64;
         }
         match event.kind {
-            Type::TextDelta | Type::BlockFinal => self.said = true,
+            Type::TextDelta | Type::BlockFinal => self.active = true,
             Type::ToolStarted => {
-                self.said = true;
+                self.active = true;
                 self.open_tools += 1;
             }
             Type::ToolFinished => self.open_tools = self.open_tools.saturating_sub(1),
@@ -232,7 +228,7 @@ fn millis(time: Duration) -> u64 {
 
 impl Filter for Heartbeat {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
-        // What a filter injected, a heartbeat too, is no sign of life of the agent.
+        // An injected event, such as a heartbeat, is no sign of life of the agent.
         if let (Some(stream), Some(_)) = (&event.stream, event.seq) {
             let new = || Stream { id: stream.to_string(), ..Stream::default() };
             let (at, _) = self.streams.place(stream, new, |s| (s.open.is_some(), s.last_at));

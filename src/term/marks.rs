@@ -1,21 +1,21 @@
-//! Text that a CI system would take for a command, or a reader for a line of ours, gets a backslash before it. Nothing is
+//! Puts a backslash before text that a CI system would take for a command, or a reader for a line of `view`. Nothing is
 //! removed, and no other text changes.
 //!
 //! Sources: GitHub's runner (`ActionCommand.cs`: `::name::` behind white space, `##[name]` anywhere in a line), Azure
 //! Pipelines (`##vso[`, `##[`), TeamCity (service messages, `##teamcity[`), GitLab (`section_start:`, `section_end:`), Travis
 //! (`travis_fold:`), Buildkite (`--- `, `+++ `, `~~~ ` and `^^^ ` at the start of a line).
 
-/// Which marks a text may not have.
+/// Marks that a text may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Forbidden {
     /// Those of CI systems.
     #[default]
     Commands,
-    /// Those too by which `view` tells its own lines from what the agent says.
+    /// Those of CI systems, and those at the start of `view`'s own lines.
     OwnLines,
 }
 
-/// What must stand behind a mark for it to count.
+/// Text that must follow a mark for it to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     Anything,
@@ -39,7 +39,7 @@ const FIRST_COLUMN: [Mark; 4] = [
     Mark("^^^", Then::Blank),
 ];
 
-/// How lines of ours begin.
+/// Starts of `view`'s own lines.
 const OWN_LINES: [Mark; 14] = [
     Mark("[RUNNING]", Then::Anything),
     Mark("[COMPLETED", Then::Anything),
@@ -57,29 +57,29 @@ const OWN_LINES: [Mark; 14] = [
     Mark("stderr:", Then::Anything),
 ];
 
-/// Words behind which a bracket or a colon makes a command, wherever they stand; in lower case.
+/// Words that a bracket or a colon makes commands, anywhere in a line; in lower case.
 const BRACKETED: [&str; 3] = ["##", "##vso", "##teamcity"];
 const SECTIONS: [&str; 3] = ["section_start", "section_end", "travis_fold"];
 
-/// The longest of those words.
+/// Length of the longest of those words.
 const MAX_WORD: usize = 13;
 
-/// Follows one output, which may come in pieces, and writes it without such marks.
+/// Writer of one output, which may arrive in pieces, without such marks.
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
     place: MarkPlace,
-    /// The beginning of the line, as long as it may still become a mark.
+    /// Beginning of the line that may still become a mark.
     held: String,
-    /// The end of the last word, in lower case.
+    /// End of the last word, in lower case.
     word: String,
 }
 
-/// Where in its line the text is.
+/// Position of the text in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum MarkPlace {
     #[default]
     FirstColumn,
-    /// Only white space stands before it.
+    /// Behind white space alone.
     Indented,
     Within,
 }
@@ -102,16 +102,10 @@ impl Marks {
         }
     }
 
-    /// The line has ended, or goes on elsewhere: what is held back leaves.
+    /// Ends the line, or its part on this output: releases the held beginning.
     pub fn end_line(&mut self, out: &mut String) {
         out.push_str(&std::mem::take(&mut self.held));
         *self = Self::default();
-    }
-
-    /// True if something is held back.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        !self.held.is_empty()
     }
 
     fn put(&mut self, forbidden: Forbidden, c: char, out: &mut String) {
@@ -187,20 +181,19 @@ impl Marks {
     }
 }
 
-/// The marks that may stand at this place.
+/// Marks that count at this position.
 fn marks(forbidden: Forbidden, place: MarkPlace) -> impl Iterator<Item = &'static Mark> {
     let first = if place == MarkPlace::FirstColumn { FIRST_COLUMN.as_slice() } else { &[] };
     let own = if forbidden == Forbidden::OwnLines { OWN_LINES.as_slice() } else { &[] };
     COMMANDS.iter().chain(first).chain(own)
 }
 
-/// White space, and what shows as nothing: a line's start may hide behind either.
+/// True for white space and invisible characters, behind which the start of a line may hide.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}')
 }
 
 /// A whole text without commands.
-#[must_use]
 pub fn without_commands(text: &str) -> String {
     let (mut marks, mut out) = (Marks::default(), String::with_capacity(text.len()));
     marks.push(Forbidden::Commands, text, &mut out);

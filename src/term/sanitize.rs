@@ -1,9 +1,9 @@
-//! Makes foreign text safe to show: text, newline and tab pass, every other control and every bidirectional override becomes
-//! visible. It must never let a byte through by which a terminal could be told to do something.
+//! Makes foreign text safe to show: text, line feed and tab pass, every other control character and every bidirectional
+//! override becomes visible, so that no byte controls the terminal.
 
 use std::fmt::Write;
 
-/// Cleans one text that may come in pieces.
+/// Cleaner of one text that may arrive in pieces.
 ///
 /// A carriage return before a line feed is dropped, also where a piece ends between the two; alone it shows as `^M`.
 /// Cleaning what is clean already changes nothing.
@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub struct Sanitizer {
     /// The text so far ended in a carriage return.
     cr: bool,
-    /// The beginning of a character whose other bytes have not come; at most 3 bytes.
+    /// Incomplete character at the end of the bytes; at most 3 bytes.
     partial: Vec<u8>,
 }
 
@@ -40,23 +40,21 @@ impl Sanitizer {
         out.push_str(&text[copied..]);
     }
 
-    /// As [`Sanitizer::push`], for bytes that may be no UTF-8: what is not shows as U+FFFD.
+    /// [`Sanitizer::push`] for bytes; invalid UTF-8 shows as U+FFFD.
     pub fn push_bytes(&mut self, bytes: &[u8], out: &mut String) {
-        let held;
-        let bytes = if self.partial.is_empty() {
+        let mut whole = std::mem::take(&mut self.partial);
+        let bytes = if whole.is_empty() {
             bytes
         } else {
-            let mut whole = std::mem::take(&mut self.partial);
             whole.extend_from_slice(bytes);
-            held = whole;
-            &held
+            &whole
         };
         let mut at = 0;
         for chunk in bytes.utf8_chunks() {
             at += chunk.valid().len() + chunk.invalid().len();
             self.push(chunk.valid(), out);
             let bad = chunk.invalid();
-            // Only at the very end can more bytes still make a character of it.
+            // Only at the very end can more bytes complete it.
             if at == bytes.len() && is_beginning(bad) {
                 self.partial = bad.to_vec();
             } else if !bad.is_empty() {
@@ -65,7 +63,7 @@ impl Sanitizer {
         }
     }
 
-    /// Ends the text: a character that was begun and never completed shows as U+FFFD, a last carriage return as nothing.
+    /// Ends the text: an incomplete character shows as U+FFFD, a last carriage return as nothing.
     pub fn finish(&mut self, out: &mut String) {
         if !std::mem::take(&mut self.partial).is_empty() {
             self.push("\u{fffd}", out);
@@ -74,13 +72,12 @@ impl Sanitizer {
     }
 }
 
-/// True if `bytes` are the beginning of a character and no more than that.
+/// True if `bytes` are an incomplete character.
 fn is_beginning(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
 }
 
 /// A whole text, cleaned.
-#[must_use]
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     Sanitizer::default().push(text, &mut out);
@@ -90,9 +87,7 @@ pub fn clean(text: &str) -> String {
 /// Longest text from the input that a message quotes, in characters.
 const MAX_QUOTED: usize = 400;
 
-/// A text from the input, from a sink or from a file of somebody else, as a message on stderr quotes it: cleaned, on one line,
-/// and shortened where it is very long.
-#[must_use]
+/// Foreign text for a message on stderr: cleaned, on one line, and shortened if it is very long.
 pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(MAX_QUOTED));
     for (n, c) in text.chars().enumerate() {
@@ -109,9 +104,7 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// A text as one word of a command line that a message suggests: bare where that is safe, else in single quotes. What could not
-/// be pasted is shown cleaned.
-#[must_use]
+/// A text as one word of a suggested command line: bare where that is safe, else in single quotes and cleaned.
 pub fn shell_word(text: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "._:-%/=@+,".contains(c);
     if !text.is_empty() && text.chars().all(bare) {
@@ -120,18 +113,11 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", quoted(text).replace('\'', "'\\''"))
 }
 
-/// True if a terminal or a reader could be misled by this character: all of C0 but tab and line feed, DEL, C1, every control
-/// of UAX #9 (marks, embeddings, overrides, isolates, and the deprecated U+206A to U+206F), and the line separators that only
-/// some programs break at.
+/// True if this character could mislead a terminal or a reader: all of C0 but tab and line feed, DEL, C1, every control of
+/// UAX #9 (marks, embeddings, overrides, isolates, and the deprecated U+206A to U+206F), and the line separators.
 fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' => {
-            true
-        }
-        _ => false,
-    }
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
 
 /// Caret notation for ASCII, the code point for all others.

@@ -1,25 +1,33 @@
-//! The few styles that spile uses, and whether to use them at all. Colour never carries what words do not say too.
+//! Styles, and the choice whether to use them. Colour never carries a meaning that words do not carry too.
 
 use std::ffi::OsString;
 use std::fmt::Write;
 
 use owo_colors::{AnsiColors, Style};
 
-/// What `--color` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+use crate::named::Named;
+
+/// The choice of `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColourFlag {
-    /// If the output is a terminal and the environment does not object.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
-/// The variables by which a user asks for colours, or for none.
+impl Named for ColourFlag {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("auto", "If the output is a terminal and the environment does not object", Self::Auto),
+        ("always", "Always", Self::Always),
+        ("never", "Never", Self::Never),
+    ];
+}
+
+/// Output and environment, as far as they decide about colours.
 #[derive(Debug, Clone, Default)]
 pub struct Colours {
+    pub terminal: bool,
     /// `NO_COLOR` (no-color.org): none, if set and not empty.
     pub no_color: Option<OsString>,
     /// `CLICOLOR_FORCE` (bixense.com/clicolors): always, if set and neither empty nor `0`.
@@ -30,45 +38,42 @@ pub struct Colours {
     pub term: Option<OsString>,
 }
 
-/// Whether to colour: the flag first, then the variables, at last whether the output is a terminal.
-#[must_use]
-pub fn colour_choice(flag: ColourFlag, said: &Colours, is_tty: bool) -> bool {
-    let set = |value: &Option<OsString>| value.as_ref().is_some_and(|v| !v.is_empty());
-    let is = |value: &Option<OsString>, word: &str| value.as_ref().is_some_and(|v| v == word);
-    match flag {
-        ColourFlag::Always => true,
-        ColourFlag::Never => false,
-        ColourFlag::Auto if set(&said.no_color) => false,
-        ColourFlag::Auto if set(&said.clicolor_force) && !is(&said.clicolor_force, "0") => true,
-        ColourFlag::Auto if is(&said.clicolor, "0") || is(&said.term, "dumb") => false,
-        ColourFlag::Auto => is_tty,
+impl Colours {
+    /// True for colours: the flag decides, then the variables, then whether the output is a terminal.
+    pub fn choose(&self, flag: ColourFlag) -> bool {
+        let set = |value: &Option<OsString>| value.as_ref().is_some_and(|v| !v.is_empty());
+        let is = |value: &Option<OsString>, word: &str| value.as_ref().is_some_and(|v| v == word);
+        match flag {
+            ColourFlag::Always => true,
+            ColourFlag::Never => false,
+            ColourFlag::Auto if set(&self.no_color) => false,
+            ColourFlag::Auto if set(&self.clicolor_force) && !is(&self.clicolor_force, "0") => true,
+            ColourFlag::Auto if is(&self.clicolor, "0") || is(&self.term, "dumb") => false,
+            ColourFlag::Auto => self.terminal,
+        }
     }
 }
 
-/// How a piece of a line looks.
+/// Look of a piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// As the terminal has it.
     Plain,
-    /// Said in passing.
+    /// Of little importance.
     Dim,
-    /// A name.
     Name,
-    /// All is well, or runs.
+    /// Completed, or running.
     Good,
-    /// Worth a look.
     Warn,
-    /// Went wrong.
     Bad,
     /// A file that is changed.
     File,
     /// A mark before a line.
     Mark,
-    /// The label of a stream, in one of its colours.
+    /// The label of a stream, with the index of its colour.
     Label(u8),
 }
 
-/// The colours of labels: those that are neither black, white nor one of the meanings above.
+/// Colours of labels: neither black, white nor one of the meanings above.
 const LABELS: [AnsiColors; 8] = [
     AnsiColors::Cyan,
     AnsiColors::Magenta,
@@ -81,13 +86,13 @@ const LABELS: [AnsiColors; 8] = [
 ];
 
 impl Look {
-    /// The look of a label: the same label has the same colour on every run.
-    #[must_use]
+    /// Look of a label, with the same colour on every run.
     pub fn of_label(label: &str) -> Self {
+        // FNV-1a.
         let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
             (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
         });
-        Look::Label(u8::try_from((hash ^ hash >> 32) % LABELS.len() as u64).unwrap_or(0))
+        Look::Label(((hash ^ hash >> 32) % LABELS.len() as u64) as u8)
     }
 
     fn style(self) -> Style {
@@ -101,28 +106,19 @@ impl Look {
             Look::Bad => style.bold().red(),
             Look::File => style.bold().yellow(),
             Look::Mark => style.cyan(),
-            Look::Label(n) => {
-                style.bold().color(LABELS.get(usize::from(n)).copied().unwrap_or(AnsiColors::Cyan))
-            }
+            Look::Label(n) => style.bold().color(LABELS[usize::from(n) % LABELS.len()]),
         }
     }
 }
 
-/// Puts text into a line, with its look or without.
+/// Writer of text into a line, with its look or without.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint {
-    colour: bool,
+    pub colour: bool,
 }
 
 impl Paint {
-    /// A painter that uses colour, or none.
-    #[must_use]
-    pub fn new(colour: bool) -> Self {
-        Self { colour }
-    }
-
-    /// True if this look is that of the bare text.
-    #[must_use]
+    /// True if text of this look is written without styles.
     pub fn is_bare(self, look: Look) -> bool {
         !self.colour || look == Look::Plain
     }
@@ -143,49 +139,53 @@ mod tests {
 
     #[test]
     fn the_flag_comes_first_then_the_environment() {
+        use ColourFlag::{Always, Auto, Never};
         let (on, off, empty) = (Some("1"), Some("0"), Some(""));
-        let said = |no: Option<&str>, force: Option<&str>| Colours {
-            no_color: no.map(Into::into),
-            clicolor_force: force.map(Into::into),
-            ..Colours::default()
-        };
-        let auto = |no, force, tty| colour_choice(ColourFlag::Auto, &said(no, force), tty);
-        assert!(colour_choice(ColourFlag::Always, &said(on, None), false));
-        assert!(!colour_choice(ColourFlag::Never, &said(None, on), true));
-        assert!(auto(None, None, true));
-        assert!(!auto(None, None, false));
-        assert!(!auto(on, on, true));
-        assert!(!auto(off, None, true));
-        assert!(auto(empty, on, false));
-        assert!(!auto(None, off, false));
-        assert!(!auto(None, empty, false));
-        assert!(auto(None, off, true));
+        for (flag, no_color, force, terminal, want) in [
+            (Always, on, None, false, true),
+            (Never, None, on, true, false),
+            (Auto, None, None, true, true),
+            (Auto, None, None, false, false),
+            (Auto, on, on, true, false),
+            (Auto, off, None, true, false),
+            (Auto, empty, on, false, true),
+            (Auto, None, off, false, false),
+            (Auto, None, empty, false, false),
+            (Auto, None, off, true, true),
+        ] {
+            let colours = Colours {
+                terminal,
+                no_color: no_color.map(Into::into),
+                clicolor_force: force.map(Into::into),
+                ..Colours::default()
+            };
+            assert_eq!(colours.choose(flag), want, "{flag:?} {colours:?}");
+        }
     }
 
     #[test]
     fn a_dumb_terminal_and_clicolor_0_have_no_colours() {
-        let dumb = Colours { term: Some("dumb".into()), ..Colours::default() };
-        let zero = Colours { clicolor: Some("0".into()), ..Colours::default() };
-        for said in [dumb, zero] {
-            assert!(!colour_choice(ColourFlag::Auto, &said, true));
-            assert!(colour_choice(ColourFlag::Always, &said, false));
-            let forced = Colours { clicolor_force: Some("1".into()), ..said };
-            assert!(colour_choice(ColourFlag::Auto, &forced, false));
+        let terminal = Colours { terminal: true, ..Colours::default() };
+        let dumb = Colours { term: Some("dumb".into()), ..terminal.clone() };
+        let zero = Colours { clicolor: Some("0".into()), ..terminal.clone() };
+        for colours in [dumb, zero] {
+            assert!(!colours.choose(ColourFlag::Auto));
+            let file = Colours { terminal: false, ..colours };
+            assert!(file.choose(ColourFlag::Always));
+            let forced = Colours { clicolor_force: Some("1".into()), ..file };
+            assert!(forced.choose(ColourFlag::Auto));
         }
-        let usual = Colours {
-            clicolor: Some("1".into()),
-            term: Some("xterm".into()),
-            ..Colours::default()
-        };
-        assert!(colour_choice(ColourFlag::Auto, &usual, true));
-        assert!(!colour_choice(ColourFlag::Auto, &usual, false));
+        let (clicolor, term) = (Some("1".into()), Some("xterm".into()));
+        let usual = Colours { clicolor, term, ..terminal };
+        assert!(usual.choose(ColourFlag::Auto));
+        assert!(!Colours { terminal: false, ..usual }.choose(ColourFlag::Auto));
     }
 
     #[test]
     fn styles_only_where_there_is_colour() {
         let put = |colour, look| {
             let mut out = String::new();
-            Paint::new(colour).put(look, "x", &mut out);
+            Paint { colour }.put(look, "x", &mut out);
             out
         };
         assert_eq!(put(false, Look::Bad), "x");

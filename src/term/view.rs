@@ -1,11 +1,10 @@
-//! The stage of `spile view`: lines of events in, what people read out. It must never write a control character of an agent.
+//! The stage of `spile view`: lines of events in, a page for people out, never with a control character of an agent.
 //!
-//! `tty` and `plain` say the same words, one thing a line, and lines only grow; `tty` differs in how the caller chooses
-//! colour and width. The `session` and `exit` of a process are one dim line each in both: a log wants to know them too.
-//! `text` is the main agent's answer alone; a turn that did not complete is then told to stderr.
+//! `tty` and `plain` have the same words and lines; colour and width are the caller's choice. `text` is the main agent's
+//! answer alone; a turn that did not complete is then reported on stderr.
 
-mod check_result;
 mod human;
+mod layout;
 mod page;
 mod plain_text;
 mod status;
@@ -14,11 +13,13 @@ mod strip;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod turn_result;
 mod words;
 
 use crate::codec::{self, Fields, Lines, Malformed, Piece};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
+use crate::named::Named;
 use crate::outcome::Outcome;
 use crate::stage::{Io, Reading, Stage, Warnings};
 use crate::time::Time;
@@ -28,46 +29,46 @@ use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
 
-/// What the output is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// A terminal: colours, titles cut to its width.
     #[default]
     Tty,
-    /// A log: the same words, one thing a line.
     Plain,
-    /// A program, or a file: the main agent's answer and nothing else.
     Text,
 }
 
-/// How much of the agent's bytes [`Format::Text`] lets through.
+impl Named for Format {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("tty", "A terminal: colours, titles cut to its width", Self::Tty),
+        ("plain", "A log: the same words, one thing a line", Self::Plain),
+        ("text", "A program, or a file: the main agent's answer and nothing else", Self::Text),
+    ];
+}
+
+/// Bytes of an agent that [`Format::Text`] lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TextBytes {
-    /// All: the text is what the agent said. For a file, not for a terminal or a CI system's log.
+    /// All, for a file; not for a terminal or the log of a CI system.
     #[default]
     Exact,
-    /// All but commands of CI systems ([`crate::term::marks`]), which get a backslash.
+    /// All, with a backslash before commands of CI systems ([`crate::term::marks`]).
     Harmless,
-    /// Nor control characters, which it shows, as the other formats do.
+    /// Also with control characters made visible, as in the other formats.
     Sanitised,
 }
 
-/// How a [`View`] shows what it reads.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What the output is for.
     pub format: Format,
-    /// Whether to colour; [`crate::term::style::colour_choice`] decides it. [`Format::Text`] never does.
+    /// The choice of [`crate::term::style::Colours::choose`]; [`Format::Text`] has no colours.
     pub colour: bool,
-    /// The columns of a line, to which titles of tools are cut; `None` cuts them at 200.
+    /// Columns of a line, to which titles of tools are cut; `None` cuts them at 200.
     pub width: Option<u16>,
-    /// Whether to show what the agent thinks.
+    /// Shows the agent's thinking.
     pub reasoning: bool,
-    /// What [`Format::Text`] lets through.
     pub text: TextBytes,
-    /// How to read the events.
     pub reading: Reading,
-    /// True if the exit status is that of the last turns.
+    /// The exit status is that of the last turns.
     pub exit_from_stream: bool,
 }
 
@@ -78,24 +79,37 @@ pub struct View {
 }
 
 struct Each {
-    face: Face,
+    face: Box<dyn Face>,
     outcome: Option<Outcome>,
     strict: bool,
     warnings: Warnings,
 }
 
-enum Face {
-    Human(Box<Human>),
-    Text(Box<PlainText>),
+/// One kind of page: lines for people, or the answer alone.
+trait Face {
+    fn page(&self) -> &Page;
+
+    fn page_mut(&mut self) -> &mut Page;
+
+    fn delta(&mut self, event: &Event<'_>);
+
+    /// Any event but a `text_delta`.
+    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io);
+
+    /// A line that is no event.
+    fn malformed(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) {}
+
+    /// A piece of a line over the limit.
+    fn long(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) {}
+
+    fn end(&mut self, io: &mut Io);
 }
 
 impl View {
-    /// A view before its first line.
-    #[must_use]
     pub fn new(options: &Options) -> Self {
-        let face = match options.format {
-            Format::Tty | Format::Plain => Face::Human(Box::new(Human::new(options))),
-            Format::Text => Face::Text(Box::new(PlainText::new(options))),
+        let face: Box<dyn Face> = match options.format {
+            Format::Tty | Format::Plain => Box::new(Human::new(options)),
+            Format::Text => Box::new(PlainText::new(options)),
         };
         Self {
             lines: Lines::new(options.reading.max_line),
@@ -116,9 +130,7 @@ impl Each {
                 let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
                 if let Err(why) = event.and_then(|event| self.event(&event, io)) {
                     self.warnings.warn(io, number, why.offset, &why.reason);
-                    if let Face::Human(human) = &mut self.face {
-                        human.malformed(bytes, &mut io.out);
-                    }
+                    self.face.malformed(bytes, &mut io.out);
                 }
             }
             Piece::Long { number, bytes, first, .. } => {
@@ -126,9 +138,7 @@ impl Each {
                     let reason = "line too long to look at (see --max-line)";
                     self.warnings.warn(io, number, 0, reason);
                 }
-                if let Face::Human(human) = &mut self.face {
-                    human.long(bytes, &mut io.out);
-                }
+                self.face.long(bytes, &mut io.out);
             }
         }
         self.hand_on(io);
@@ -136,67 +146,43 @@ impl Each {
 
     fn event(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if event.kind == Type::TextDelta {
-            return self.delta(event);
+            if event.delta.is_none() {
+                return Err(Malformed::new(0, "a text_delta without block, kind and text"));
+            }
+            self.face.delta(event);
+            return Ok(());
         }
         if let Some(outcome) = &mut self.outcome {
             outcome.on_event(event);
         }
-        let body = Fields::parse(event.line)?;
-        match &mut self.face {
-            Face::Human(human) => human.event(event, &body),
-            Face::Text(text) => text.event(event, &body, io),
-        }
+        self.face.event(event, &Fields::parse(event.line)?, io);
         Ok(())
     }
 
-    fn delta(&mut self, event: &Event<'_>) -> Result<(), Malformed> {
-        if event.delta.is_none() {
-            return Err(Malformed {
-                offset: 0,
-                reason: "a text_delta without block, kind and text".into(),
-            });
-        }
-        match &mut self.face {
-            Face::Human(human) => human.delta(event),
-            Face::Text(text) => text.delta(event),
-        }
-        Ok(())
-    }
-
-    /// Moves what the page has ready to the output.
+    /// Moves finished text of the page to the output.
     fn hand_on(&mut self, io: &mut Io) {
-        self.page().hand_on(&mut io.out);
-    }
-
-    fn page(&mut self) -> &mut Page {
-        match &mut self.face {
-            Face::Human(human) => &mut human.page,
-            Face::Text(text) => &mut text.page,
-        }
+        self.face.page_mut().hand_on(&mut io.out);
     }
 }
 
 impl Stage for View {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
-        self.each.page().now = now;
+        self.each.face.page_mut().now = now;
         self.lines.feed(bytes, |piece| self.each.piece(piece, io));
     }
 
     fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
-        self.each.page().now = now;
+        self.each.face.page_mut().now = now;
         self.lines.restart(|piece| self.each.piece(piece, io));
         self.each.warnings.set_source(name);
     }
 
     fn deadline(&self) -> Option<Time> {
-        match &self.each.face {
-            Face::Human(human) => human.page.deadline(),
-            Face::Text(text) => text.page.deadline(),
-        }
+        self.each.face.page().deadline()
     }
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
-        let page = self.each.page();
+        let page = self.each.face.page_mut();
         page.now = now;
         page.tick();
         self.each.hand_on(io);
@@ -204,10 +190,7 @@ impl Stage for View {
 
     fn on_end(&mut self, _now: Time, io: &mut Io) {
         self.lines.end(|piece| self.each.piece(piece, io));
-        match &mut self.each.face {
-            Face::Human(human) => human.end(),
-            Face::Text(text) => text.end(io),
-        }
+        self.each.face.end(io);
         self.each.hand_on(io);
     }
 

@@ -1,78 +1,68 @@
-//! Text cut into parts that a channel takes: a function of the text and the options alone, never of how the text came.
+//! Text cut into parts within a channel's limits: a function of the text and the options alone, for any slicing.
 //!
-//! A [`Cutter`] holds only what is undecided, at most about twice the limit, and its cost is linear. Where rules collide
-//! the earlier wins: limit, conservation, grapheme, fence, the rest.
+//! A [`Cutter`] holds only undecided text, at most about twice the limit, and its cost is linear. Where rules collide the
+//! earlier wins: limit, conservation, grapheme, fence, the rest.
 
 mod decide;
 mod lines;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use super::ceil;
+pub use super::markdown::Fences;
 use super::units::{Limits, Size, is_blank, shows};
 use decide::{Cut, CutDecision};
 use lines::Lines;
 
-/// The least that a part can be limited to, in any unit: less has no room for a fence.
+/// Smallest limit of a part, in any unit: less has no room for a fence.
 pub const MIN_MAX: usize = 16;
 
-/// How text is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// What every part keeps to, whatever is put around it.
+    /// Limits of every part, with all that is put around it.
     pub limits: Limits,
-    /// How much, in the first limit's unit, a part should have before a better place is preferred to a fuller part;
-    /// a third of any limit if it is not said.
+    /// Size, in the first limit's unit, from which on a better place is preferred to a fuller part; a third of any limit by
+    /// default.
     pub min: Option<usize>,
-    /// When a part leaves although more would fit.
+    /// Time at which a part leaves although more would fit.
     pub pace: Pace,
-    /// How the channel finds fences.
+    /// Rule by which the channel finds fences.
     pub fences: Fences,
 }
 
-/// How a channel finds fences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Fences {
-    /// As CommonMark 0.31.2 (4.5): a line that begins with three backticks or tildes, up to one of nothing else.
-    #[default]
-    Lines,
-    /// Three backticks or more anywhere, up to the next ones anywhere: Discord, Telegram, Slack and WhatsApp.
-    Anywhere,
-}
-
-/// When a part leaves.
+/// Time at which a part leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// When it is full.
+    /// As soon as it is full.
     #[default]
     Full,
-    /// When a paragraph is finished, too.
+    /// Also at the end of a paragraph.
     Eager,
 }
 
-/// One part: `open` + `body` + `close` is what is sent, and the bodies, each between its `lead` and its `glue`, are the text.
+/// One part: `open` + `body` + `close` is sent, and the bodies, each between its `lead` and its `glue`, are the text.
 ///
-/// No body is white space alone, unless the whole text is: then there is one part, which has it as glue.
+/// No body is white space alone. A text of white space alone is one part, with the text as glue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {
-    /// White space of the text that is left out before this part, because no part before it could carry it.
+    /// White space that is left out before this part because no part before it had room for it.
     pub lead: String,
     /// Put before the body: a fence's opener, a table's header.
     pub open: String,
-    /// The text's own.
+    /// Text itself.
     pub body: String,
     /// Put behind the body: a fence's end.
     pub close: String,
-    /// White space of the text that is left out behind this part; of one line a part, NUL and SOH too.
+    /// White space that is left out behind this part; with one line a part, NUL and SOH too.
     pub glue: String,
-    /// True if the text ends with it.
+    /// The text ends with it.
     pub last: bool,
-    /// True if a grapheme cluster larger than the limit had to be cut.
+    /// A grapheme cluster larger than the limit was cut.
     pub broken: bool,
 }
 
 impl Part {
-    /// True if nothing of it would show: it is all of a text of white space.
-    #[must_use]
+    /// True for the one part of a text of white space.
     pub fn is_blank(&self) -> bool {
         self.body.is_empty() && self.open.is_empty()
     }
@@ -85,38 +75,32 @@ pub struct Cutter {
     lines: Lines,
     /// White space that fits into no part, for the next one.
     lead: String,
-    /// What the next part begins with, once its first line can be told.
+    /// Text before the next part, once the structure of its first line is certain.
     open: Option<String>,
-    /// No decision is possible before so many bytes are held.
+    /// Held bytes before which no decision is possible.
     next_try: usize,
 }
 
-/// Bytes that are taken at once, so that a long text is never held whole.
+/// Bytes that are processed at once, so that a long text is never held whole.
 const STEP: usize = 4096;
 
 impl Cutter {
-    /// A cutter that holds nothing yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         let lines = Lines::new(options.limits.clone(), options.fences);
         Self { options, lines, lead: String::new(), open: Some(String::new()), next_try: 0 }
     }
 
-    /// Takes more of the text, and says the parts that no later text can change.
+    /// Takes more of the text, and emits the parts that no later text can change.
     pub fn push(&mut self, mut text: &str, mut each: impl FnMut(Part)) {
         while !text.is_empty() {
-            let mut step = STEP.min(text.len());
-            while !text.is_char_boundary(step) {
-                step += 1;
-            }
-            let (head, rest) = text.split_at(step);
+            let (head, rest) = text.split_at(ceil(text, STEP));
             self.lines.push(head);
             text = rest;
             self.decide(&mut each);
         }
     }
 
-    /// Ends the text: says the rest, of which the last part is marked. A text of nothing or of white space is one empty part.
+    /// Ends the text: emits the rest, with its last part marked. An empty text or one of white space is one empty part.
     pub fn finish(mut self, mut each: impl FnMut(Part)) {
         self.lines.end();
         self.next_try = 0;
@@ -125,15 +109,15 @@ impl Cutter {
 
     fn decide(&mut self, each: &mut impl FnMut(Part)) {
         while self.lines.text().len() >= self.next_try {
-            let verdict = match self.open.take().or_else(|| decide::open(&self.lines)) {
+            let decision = match self.open.take().or_else(|| decide::open(&self.lines)) {
                 None => CutDecision::Wait(1),
                 Some(open) => {
-                    let verdict = decide::decide(&self.options, &self.lines, &open);
+                    let decision = decide::decide(&self.options, &self.lines, &open);
                     self.open = Some(open);
-                    verdict
+                    decision
                 }
             };
-            match verdict {
+            match decision {
                 CutDecision::Wait(more) => {
                     self.next_try = self.lines.text().len() + more.max(1);
                 }
@@ -148,7 +132,7 @@ impl Cutter {
         }
     }
 
-    /// The cut, as the last one if white space alone is left behind it; `None` while more may come of that.
+    /// The cut, as the last one if only white space is behind it; `None` while more white space may follow.
     fn settled(&self, mut cut: Cut) -> Option<Cut> {
         let (before, rest) = self.lines.text().split_at(cut.next);
         let blank = rest.find(|c| !is_blank(c)).unwrap_or(rest.len());
@@ -160,7 +144,7 @@ impl Cutter {
             cut.next += blank;
             return cut.last.then_some(cut);
         }
-        // What is left of the line is white space: it goes with its ending; outside of code blank lines go too.
+        // White space at the end of the line is left out with its ending; outside of code blank lines are left out too.
         let mut feeds = memchr::memchr_iter(b'\n', &rest.as_bytes()[..blank]);
         let feed = match (cut.close.is_empty(), before.ends_with('\n')) {
             (true, _) => feeds.next_back(),
@@ -198,8 +182,7 @@ impl Cutter {
     }
 }
 
-/// All parts of a text that is there at once.
-#[must_use]
+/// All parts of a complete text.
 pub fn cut(text: &str, options: &Options) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut cutter = Cutter::new(options.clone());
@@ -208,10 +191,10 @@ pub fn cut(text: &str, options: &Options) -> Vec<Part> {
     parts
 }
 
-/// What must be put before and behind a part that is cut inside a fence.
+/// Size of `open` and `close` around a part; `None` if they leave too little room.
 fn room_for(limits: &Limits, open: &str, close: &str) -> Option<Size> {
     let around = limits.size(open) + limits.size(close);
-    // Two thirds at most, so that what is said makes headway; of a line limit all.
+    // Two thirds at most, so that every part has text; of a line limit all.
     let fits = around.0.iter().zip(limits.list()).all(|(n, limit)| {
         if limit.unit == super::units::Unit::LineFeeds {
             *n <= limit.max

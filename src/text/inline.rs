@@ -1,52 +1,49 @@
-//! Where a line of text may be cut, and what in it stays whole while it fits: links, URLs and inline code.
+//! Breaks inside a line, and its pieces that stay whole while they fit: links, URLs and inline code.
 
 use std::ops::Range;
 
 use super::units::{boundary_before, is_boundary};
+use super::{ceil, floor};
 
 /// A piece of a line that is not cut while it fits.
 pub(super) type Piece = Range<usize>;
 
-/// What was found whole in the beginning of a line.
+/// Pieces at the beginning of a line.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     /// In order; they do not overlap.
     pub whole: Vec<Piece>,
-    /// True if something that may still fit begins whose end has not come; in a complete line nothing does.
+    /// A piece that may still fit has begun and not ended; never in a complete line.
     pub unended: bool,
 }
 
 impl Pieces {
-    /// True if a cut at `at` would take a piece apart.
+    /// True if a cut at `at` would divide a piece.
     pub(super) fn holds(&self, at: usize) -> bool {
         let before = self.whole.partition_point(|piece| piece.start < at);
         before.checked_sub(1).is_some_and(|last| at < self.whole[last].end)
     }
 }
 
-/// Open brackets that are remembered, and how deep parentheses nest in a link's destination; deeper ones are text. It
-/// bounds the search for a link's end, as cmark does.
+/// Open brackets that are remembered, and depth of parentheses in a link's destination; deeper ones are text. It bounds the
+/// search for a link's end, as in cmark.
 const MAX_DEPTH: usize = 32;
 
-/// What a URL begins with, the longer of two that end alike first.
+/// Schemes of URLs, the longer of two with the same end first.
 const SCHEMES: [&str; 3] = ["https", "http", "ftp"];
 
-/// What a piece may be at most.
+/// Bounds of the search for pieces.
 pub(super) struct Most<F> {
-    /// In bytes, at least as much as fits.
+    /// Bytes of a piece, at least as much as fits.
     pub bytes: usize,
     /// True if a text fits.
     pub fits: F,
+    /// The text is a complete line.
+    pub complete: bool,
 }
 
-/// Finds what stays whole in `text`, the beginning of a line or (`complete`) all of it. What does not fit is nothing, and
-/// what begins at or behind `upto` does not matter.
-pub(super) fn pieces<F: Fn(&str) -> bool>(
-    text: &str,
-    complete: bool,
-    upto: usize,
-    most: &Most<F>,
-) -> Pieces {
+/// Pieces of `text`, the beginning of a line, that stay whole. Only pieces that fit and begin before `upto` count.
+pub(super) fn pieces<F: Fn(&str) -> bool>(text: &str, upto: usize, most: &Most<F>) -> Pieces {
     let mut seek = Seek {
         text,
         bytes: text.as_bytes(),
@@ -61,16 +58,16 @@ pub(super) fn pieces<F: Fn(&str) -> bool>(
     }
     let Seek { mut whole, mut unended, brackets, .. } = seek;
     unended.extend(brackets);
-    // The last of them is the shortest: if it cannot fit, none can.
+    // The last one is the shortest: if it cannot fit, none can.
     let last = unended.into_iter().filter(|start| *start < upto).max();
     let fits = |start: usize| {
         let rest = &text[floor(text, start)..];
         rest.len() <= most.bytes && (most.fits)(rest)
     };
-    // What begins before `upto` may turn out to be a URL a few bytes behind it.
+    // A scheme that begins before `upto` shows as a URL only a few bytes behind it.
     let soon = upto > 0 && text.len() < upto + "https://".len() && fits(upto - 1);
     whole.retain(|piece| piece.start < upto);
-    Pieces { whole, unended: !complete && (soon || last.is_some_and(fits)) }
+    Pieces { whole, unended: !most.complete && (soon || last.is_some_and(fits)) }
 }
 
 struct Seek<'a, F> {
@@ -78,16 +75,15 @@ struct Seek<'a, F> {
     bytes: &'a [u8],
     most: &'a Most<F>,
     at: usize,
-    /// Where brackets have opened.
+    /// Offsets of open brackets.
     brackets: Vec<usize>,
     whole: Vec<Piece>,
-    /// Where something begins whose end was not found.
+    /// Starts of pieces without an end.
     unended: Vec<usize>,
 }
 
 impl<F: Fn(&str) -> bool> Seek<'_, F> {
     fn step(&mut self) {
-        // Most text is nothing of this.
         let Some(found) = self.bytes[self.at..]
             .iter()
             .position(|c| matches!(c, b'\\' | b'`' | b'[' | b']' | b':' | b'<'))
@@ -114,7 +110,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         }
     }
 
-    /// A piece, if it fits; pieces inside it are its own, and the search goes on behind it.
+    /// Adds a piece if it fits, in place of the pieces inside it; the search continues behind it.
     fn found(&mut self, piece: Piece) {
         if piece.len() > self.most.bytes || !(self.most.fits)(&self.text[piece.clone()]) {
             return;
@@ -129,7 +125,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         }
     }
 
-    /// How far the search for the end of what begins at `start` goes.
+    /// End of the search for the end of a piece that begins at `start`.
     fn horizon(&self, start: usize) -> usize {
         let end = start.saturating_add(self.most.bytes).saturating_add(1);
         end.min(self.bytes.len())
@@ -151,7 +147,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             let other = run(from);
             at = from + other;
             if at == self.bytes.len() {
-                // The run may go on.
+                // The run may continue.
                 self.unended.push(start);
             }
             if other == len {
@@ -161,7 +157,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
         self.unended.push(start);
     }
 
-    /// A bracket closes: a link if a destination or a label follows.
+    /// A closing bracket: a link if a destination or a label follows.
     fn link(&mut self, close: usize) {
         let Some(start) = self.brackets.pop() else {
             return;
@@ -197,7 +193,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
 
     fn url(&mut self, colon: usize) {
         let scheme = SCHEMES.iter().find(|scheme| self.bytes[..colon].ends_with(scheme.as_bytes()));
-        // Inside of a link's text it ends no later than the link.
+        // Inside a link's text it ends no later than the link.
         let Some(scheme) = scheme.map(|s| s.len()).filter(|_| self.brackets.is_empty()) else {
             return;
         };
@@ -214,7 +210,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             None => {
                 self.unended.push(start);
                 self.found(start..horizon);
-                // One that is too long is text, and what looks like a URL inside it too.
+                // A URL that is too long is text, with all that looks like a URL inside it.
                 self.at = self.at.max(horizon);
             }
         }
@@ -227,7 +223,6 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
             if inner.first().is_none_or(|first| is_target(*first)) {
                 self.unended.push(start);
             }
-            // Nothing behind it ends before the horizon either.
             return;
         };
         let link = inner[..len].first().is_some_and(|first| is_target(*first))
@@ -238,23 +233,23 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
     }
 }
 
-/// True if what stands between angle brackets may begin with it: a scheme, or a mark of Slack's or Discord's mentions.
+/// True for the first byte of a link in angle brackets: a scheme, or a mark of Slack's or Discord's mentions.
 fn is_target(first: u8) -> bool {
     first.is_ascii_alphabetic() || matches!(first, b'@' | b'#' | b'!' | b':' | b'/')
 }
 
-/// True if a URI's scheme stands first (RFC 3986 3.1).
+/// True if the text begins with a URI's scheme (RFC 3986 3.1).
 fn has_scheme(text: &[u8]) -> bool {
     let scheme = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
     text.iter().find(|c| !scheme(c)) == Some(&b':')
 }
 
-/// A place where a line may be cut: a part ends at `end`, the next begins at `next`, white space lies between.
+/// A place to cut a line: a part ends at `end`, the next begins at `next`, with white space between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Break {
     pub end: usize,
     pub next: usize,
-    /// It is the end of a sentence.
+    /// The end of a sentence.
     pub sentence: bool,
 }
 
@@ -263,9 +258,10 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\n' | '\u{A0}' | '\u{2007}' | '\u{202F}')
 }
 
-/// The breaks in `text` that end behind `from` and at or before `upto`, the last first; `text` goes on behind `upto`.
+/// Breaks in `text` that end behind `from` and at or before `upto`, the last first; `text` continues behind `upto`.
 ///
-/// White space at the line's end is one too: the caller knows whether the line has ended. [`Break::end`] is never in a piece.
+/// White space at the line's end counts too: the caller knows whether the line has ended. [`Break::end`] is never in a
+/// piece.
 pub(super) fn breaks<'a>(
     text: &'a str,
     from: usize,
@@ -282,7 +278,7 @@ pub(super) fn breaks<'a>(
                 continue;
             };
             let spaced = is_space(next);
-            // Between two letters of ASCII nothing ends.
+            // There is no break between two ASCII letters.
             if is_space(before) || !(spaced || !before.is_ascii() || !next.is_ascii()) {
                 continue;
             }
@@ -301,63 +297,34 @@ pub(super) fn breaks<'a>(
     })
 }
 
-/// The last boundary between characters at or before `at`.
-pub(super) fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn ceil(text: &str, at: usize) -> usize {
-    (at..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
-}
-
-/// True if `c` goes on closing what a sentence or a clause ends.
+/// True for a further mark at the end of a sentence or a clause.
 fn goes_on(c: char) -> bool {
     is_full_stop(c)
         || is_comma(c)
         || matches!(c, '…' | '”' | '’' | '」' | '』' | '）' | '】' | '》' | '〉' | '〕' | '］')
 }
 
-/// A mark that ends a sentence without white space behind it: the full-width marks, and danda, Khmer's, Burmese and
-/// Ethiopic full stops.
+/// True for marks that end a sentence without white space behind them: full-width marks, danda, Khmer, Burmese and Ethiopic
+/// full stops.
 fn is_full_stop(c: char) -> bool {
     matches!(c, '。' | '！' | '？' | '｡' | '．' | '।' | '॥' | '។' | '။' | '።')
 }
 
-/// A mark inside a sentence that needs no white space behind it.
+/// True for marks inside a sentence that need no white space behind them.
 fn is_comma(c: char) -> bool {
     matches!(c, '、' | '，' | '；' | '：' | '､' | '၊' | '፣' | '፤')
 }
 
-/// True if a clause ends with `mark`, if `next` follows.
+/// True if a clause ends between `mark` and `next`.
 fn ends_clause(mark: char, next: char) -> bool {
     is_comma(mark) && !goes_on(next)
 }
 
-/// True if a sentence ends with `text`, if `next` follows: marks and closing quotes before white space; the full-width
-/// marks and their like, and an ellipsis before what is not ASCII, before anything that does not go on closing.
+/// True if a sentence ends between `text` and `next`: at marks and closing quotes before white space; at full-width marks
+/// and their like, and at an ellipsis before a non-ASCII character, unless a further closing mark follows.
 fn ends_sentence(text: &str, next: char) -> bool {
     let closing = |c: char| {
-        matches!(
-            c,
-            '"' | '\''
-                | ')'
-                | ']'
-                | '}'
-                | '*'
-                | '_'
-                | '”'
-                | '’'
-                | '»'
-                | '」'
-                | '』'
-                | '）'
-                | '】'
-                | '》'
-        )
+        "\"')]}*_".contains(c) || matches!(c, '”' | '’' | '»' | '」' | '』' | '）' | '】' | '》')
     };
     let Some(mark) = text.chars().rev().take(8).find(|c| !closing(*c)) else {
         return false;

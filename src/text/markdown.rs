@@ -1,18 +1,32 @@
-//! What a line of Markdown is, by CommonMark 0.31 and GitHub's tables: only as much as is needed to cut well.
-//!
-//! A line is told by its beginning and by what stood before it, so that a line need not be complete to be known. HTML
-//! blocks are not looked for: the channels do not have them, and their fences are fences.
+//! Structure of a line of Markdown, by CommonMark 0.31 and GitHub's tables, as far as cutting needs it. Its beginning and
+//! the lines before it decide, so a line need not be complete. HTML blocks are not recognised: no channel has them.
 
-use super::cut::Fences;
+use crate::named::Named;
 
-/// What a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Rule by which a channel finds fences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fences {
+    /// As CommonMark 0.31.2 (4.5): a line that begins with three backticks or tildes, up to one of nothing else.
+    #[default]
+    Lines,
+    /// Three backticks or more anywhere, up to the next ones anywhere: Discord, Telegram, Slack and WhatsApp.
+    Anywhere,
+}
+
+impl Named for Fences {
+    const ALL: &'static [(&'static str, &'static str, Self)] =
+        &[("lines", "", Self::Lines), ("anywhere", "", Self::Anywhere)];
+}
+
+/// Kind of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
     /// White space alone.
     Blank,
     /// A quote's mark with nothing behind it.
     Gap,
     /// Text of a paragraph, a list item or an indented code block.
+    #[default]
     Text,
     /// A heading that begins with `#`.
     Heading,
@@ -32,21 +46,29 @@ pub(super) enum Kind {
     Closer,
 }
 
-/// What was found of a line.
-#[derive(Debug, Clone)]
+/// Beginning of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub text: &'a str,
+    /// Nothing that matters comes behind `text`.
+    pub whole: bool,
+}
+
+/// Structure of a line.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     pub kind: Kind,
-    /// True if a block begins with it.
+    /// A block begins with it.
     pub starts: bool,
-    /// Where its text begins, behind quote marks, list markers and indentation; in bytes.
+    /// Bytes of quote marks, list markers and indentation before its text.
     pub content: usize,
-    /// An opener's marker: its character and how often.
+    /// Character and length of an opener's marker.
     pub marker: (u8, usize),
-    /// The quotes that a line of a paragraph goes on with although it lacks their marks.
+    /// Quotes that a line of a paragraph continues without their marks.
     pub lazy: usize,
-    /// How many columns of list items it stands in, inside the innermost quote.
+    /// Columns of its list items, inside the innermost quote.
     pub item: usize,
-    /// True if the next line may continue its paragraph.
+    /// The next line may continue its paragraph.
     flows: bool,
     matched: usize,
     pushed: Vec<Container>,
@@ -56,25 +78,25 @@ pub(super) struct Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Container {
     Quote,
-    /// A list item whose text is indented by so many columns more.
+    /// A list item with this many columns of indentation.
     Item(usize),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct OpenFence {
     marker: (u8, usize),
-    /// How many containers it stands in.
+    /// Number of containers around it.
     depth: usize,
 }
 
-/// Where a document stands between two lines.
+/// State between two lines.
 #[derive(Debug)]
 pub(super) struct Scanner {
     fences: Fences,
-    /// How much is looked at of a line, in bytes.
+    /// Bytes of a line that are read.
     most: usize,
     containers: Vec<Container>,
-    /// The last line was text that the next one may continue.
+    /// The next line may continue the last one's paragraph.
     paragraph: bool,
     /// Cells of the last line, if it may be a table's header.
     cells: Option<usize>,
@@ -95,41 +117,41 @@ impl Scanner {
         }
     }
 
-    /// Code that is found elsewhere stands between two lines.
+    /// Takes note of code between two lines that is recognised elsewhere.
     pub(super) fn interrupt(&mut self) {
         self.paragraph = false;
         self.cells = None;
         self.table = false;
     }
 
-    /// What the next line is, of which `head` is the beginning; `whole`: nothing that matters comes behind `head`.
-    /// `None`: too little of it is there to tell. More of a line never changes what was told.
-    pub(super) fn look(&self, head: &str, whole: bool) -> Option<Found> {
-        let mut at = At::new(head);
-        let matched = self.matched(&mut at, whole)?;
+    /// Structure of the next line; `None` if `head` is too short to tell. A longer head never changes the answer.
+    pub(super) fn look(&self, head: Head<'_>) -> Option<Found> {
+        let mut at = At { bytes: head.text.as_bytes(), pos: 0, column: 0, whole: head.whole };
+        let matched = self.matched(&mut at)?;
         let (pad, _) = at.indent();
-        if at.pos + pad == head.len() {
-            return whole.then(|| self.blank(head, matched));
+        if at.pos + pad == head.text.len() {
+            return at.whole.then(|| self.blank(head.text, matched));
         }
         if let Some(fence) = self.fence.filter(|f| matched >= f.depth) {
-            let kind = fence_line(&at, fence, whole)?;
+            let kind = fence_line(&at, fence)?;
             return Some(Found::new(kind, at.pos + pad, matched));
         }
-        let mut found = self.block(at, matched, whole)?;
-        // Backticks may stand behind what was looked at of a line: so long, it is inline code rather than a fence.
-        if found.kind == Kind::Opener && found.marker.0 == b'`' && head.len() >= self.most {
+        let most = head.text.len() >= self.most;
+        let mut found = self.block(at, matched)?;
+        // Further backticks may follow the head of so long a line: it is inline code rather than a fence.
+        if found.kind == Kind::Opener && found.marker.0 == b'`' && most {
             (found.kind, found.flows) = (Kind::Text, true);
         }
         Some(found)
     }
 
-    /// How many of the open containers the line stands in.
-    fn matched(&self, at: &mut At<'_>, whole: bool) -> Option<usize> {
+    /// Number of open containers that the line continues.
+    fn matched(&self, at: &mut At<'_>) -> Option<usize> {
         let mut matched = 0;
         for container in &self.containers {
             let (pad, columns) = at.indent();
             let rest = &at.bytes[at.pos + pad..];
-            if rest.is_empty() && !whole {
+            if rest.is_empty() && !at.whole {
                 return None;
             }
             match container {
@@ -156,29 +178,29 @@ impl Scanner {
         Found::new(kind, head.len(), matched)
     }
 
-    /// A line outside of fences: new containers, then what stands in them.
-    fn block(&self, mut at: At<'_>, matched: usize, whole: bool) -> Option<Found> {
+    /// A line outside of fences: new containers, then their content.
+    fn block(&self, mut at: At<'_>, matched: usize) -> Option<Found> {
         let mut pushed = Vec::new();
         loop {
             let (pad, columns) = at.indent();
             let rest = &at.bytes[at.pos + pad..];
             let Some(first) = rest.first() else {
-                // A marker with nothing behind it, or too little of the line.
+                // A bare marker, or too little of the line.
                 let mut found = Found::new(Kind::Text, at.pos + pad, matched);
                 found.starts = pushed.iter().any(|c| matches!(c, Container::Item(_)));
                 found.kind = if found.starts { Kind::Text } else { Kind::Gap };
                 found.pushed = pushed;
-                return whole.then_some(found);
+                return at.whole.then_some(found);
             };
-            // Text that goes on needs no containers of its own.
+            // Continued text needs no containers of its own.
             let continues = self.paragraph && pushed.is_empty();
             let all = matched == self.containers.len();
-            let same = continues && all;
+            let start = Start { rest, columns, same: continues && all, whole: at.whole };
             let kind = if columns >= 4 {
                 Kind::Text
             } else {
-                match self.leaf(rest, same, whole)? {
-                    Kind::Text => match container(rest, columns, same, whole)? {
+                match self.leaf(&start)? {
+                    Kind::Text => match container(&start)? {
                         Some((new, len)) => {
                             at.skip(pad + len);
                             match new {
@@ -190,7 +212,8 @@ impl Scanner {
                             pushed.push(new);
                             continue;
                         }
-                        None => self.row(rest, pushed.is_empty() && all, whole)?,
+                        None if self.table && pushed.is_empty() && all => start.row()?,
+                        None => Kind::Text,
                     },
                     kind => kind,
                 }
@@ -219,19 +242,9 @@ impl Scanner {
         }
     }
 
-    /// Text, or behind a table in the same containers a row if there is a bar in it.
-    fn row(&self, rest: &[u8], same: bool, whole: bool) -> Option<Kind> {
-        if !(self.table && same) {
-            return Some(Kind::Text);
-        }
-        match memchr::memchr(b'|', rest) {
-            Some(_) => Some(Kind::Row),
-            None => whole.then_some(Kind::Text),
-        }
-    }
-
-    /// What stands at the beginning of `rest`, if it is no container: [`Kind::Text`] if nothing else.
-    fn leaf(&self, rest: &[u8], same: bool, whole: bool) -> Option<Kind> {
+    /// Kind of the line by its start, if that is no container; [`Kind::Text`] for any other.
+    fn leaf(&self, start: &Start<'_>) -> Option<Kind> {
+        let Start { rest, same, whole, .. } = *start;
         let only = |set: &[u8]| rest.iter().all(|c| set.contains(c));
         let first = rest[0];
         if same && self.cells.is_some() && only(b"-:| \t\r") {
@@ -251,7 +264,7 @@ impl Scanner {
                     _ => Some(Kind::Text),
                 }
             }
-            b'`' | b'~' if self.fences == Fences::Lines => opener(rest, first, whole),
+            b'`' | b'~' if self.fences == Fences::Lines => opener(start, first),
             b'=' | b'-' | b'_' | b'*' if only(&[first, b' ', b'\t', b'\r']) => {
                 if !whole {
                     return None;
@@ -268,7 +281,7 @@ impl Scanner {
         }
     }
 
-    /// Goes on behind a line.
+    /// Updates the state behind a line.
     pub(super) fn commit(&mut self, found: &Found) {
         self.containers.truncate(found.matched);
         self.containers.extend_from_slice(&found.pushed);
@@ -285,28 +298,34 @@ impl Scanner {
 
 impl Found {
     fn new(kind: Kind, content: usize, matched: usize) -> Self {
-        Self {
-            kind,
-            starts: false,
-            content,
-            marker: (0, 0),
-            lazy: 0,
-            item: 0,
-            flows: false,
-            matched,
-            pushed: Vec::new(),
-            cells: None,
+        Self { kind, content, matched, ..Self::default() }
+    }
+}
+
+/// Start of a line behind its containers.
+struct Start<'a> {
+    rest: &'a [u8],
+    /// Columns of indentation.
+    columns: usize,
+    /// In the same containers as the paragraph before it.
+    same: bool,
+    /// As in [`Head`].
+    whole: bool,
+}
+
+impl Start<'_> {
+    /// A row of a table if there is a bar in it, else text.
+    fn row(&self) -> Option<Kind> {
+        match memchr::memchr(b'|', self.rest) {
+            Some(_) => Some(Kind::Row),
+            None => self.whole.then_some(Kind::Text),
         }
     }
 }
 
 /// A container that begins here, and the length of its mark.
-fn container(
-    rest: &[u8],
-    columns: usize,
-    same: bool,
-    whole: bool,
-) -> Option<Option<(Container, usize)>> {
+fn container(start: &Start<'_>) -> Option<Option<(Container, usize)>> {
+    let Start { rest, columns, same, whole } = *start;
     let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
     let len = match rest[0] {
         b'>' => return Some(Some((Container::Quote, 1))),
@@ -326,7 +345,7 @@ fn container(
         None | Some(b'\r') if same => Some(None),
         None | Some(b'\r') => Some(Some((Container::Item(columns + len + 1), len))),
         Some(_) if spaces == 0 => Some(None),
-        // Five spaces or more are one, and an indented code block.
+        // Five spaces or more count as one before an indented code block.
         Some(_) => {
             let width = if spaces > 4 || behind[..spaces].contains(&b'\t') { 1 } else { spaces };
             Some(Some((Container::Item(columns + len + width), len)))
@@ -334,7 +353,7 @@ fn container(
     }
 }
 
-/// How many columns of list items stand inside the innermost quote.
+/// Columns of list items inside the innermost quote.
 fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
     let inner = open.iter().chain(pushed).rev();
     let items = inner.map_while(|container| match container {
@@ -344,8 +363,9 @@ fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
     items.sum()
 }
 
-/// True if a fence opens here: a run of three or more, and behind backticks no backtick.
-fn opener(rest: &[u8], mark: u8, whole: bool) -> Option<Kind> {
+/// A fence opener: a run of three or more, and behind backticks no backtick.
+fn opener(start: &Start<'_>, mark: u8) -> Option<Kind> {
+    let Start { rest, whole, .. } = *start;
     let n = run(rest, mark);
     let behind = &rest[n..];
     if n < 3 {
@@ -358,8 +378,8 @@ fn opener(rest: &[u8], mark: u8, whole: bool) -> Option<Kind> {
     }
 }
 
-/// True if a line inside a fence closes it.
-fn fence_line(at: &At<'_>, fence: OpenFence, whole: bool) -> Option<Kind> {
+/// Kind of a line inside a fence.
+fn fence_line(at: &At<'_>, fence: OpenFence) -> Option<Kind> {
     let (pad, columns) = at.indent();
     let rest = &at.bytes[at.pos + pad..];
     let (mark, len) = fence.marker;
@@ -368,10 +388,10 @@ fn fence_line(at: &At<'_>, fence: OpenFence, whole: bool) -> Option<Kind> {
     if columns >= 4 || n == 0 || !blank || (n < len && n < rest.len()) {
         return Some(Kind::Code);
     }
-    whole.then_some(if n >= len { Kind::Closer } else { Kind::Code })
+    at.whole.then_some(if n >= len { Kind::Closer } else { Kind::Code })
 }
 
-/// How many cells a row of a table has; `None` if it has no bar.
+/// Cells of a table's row; `None` if it has no bar.
 fn cells(rest: &[u8]) -> Option<usize> {
     memchr::memchr(b'|', rest)?;
     let row = rest.trim_ascii();
@@ -390,19 +410,17 @@ fn run(bytes: &[u8], mark: u8) -> usize {
     bytes.iter().take_while(|c| **c == mark).count()
 }
 
-/// A place in a line, in bytes and in columns: a tab goes to the next multiple of four.
+/// Position in a line, in bytes and in columns: a tab advances to the next multiple of four.
 struct At<'a> {
     bytes: &'a [u8],
     pos: usize,
     column: usize,
+    /// As in [`Head`].
+    whole: bool,
 }
 
-impl<'a> At<'a> {
-    fn new(line: &'a str) -> Self {
-        Self { bytes: line.as_bytes(), pos: 0, column: 0 }
-    }
-
-    /// The white space here: bytes and columns.
+impl At<'_> {
+    /// Bytes and columns of the white space at this position.
     fn indent(&self) -> (usize, usize) {
         let mut column = self.column;
         let rest = &self.bytes[self.pos..];
@@ -422,7 +440,7 @@ impl<'a> At<'a> {
         self.pos += bytes;
     }
 
-    /// Skips white space of so many columns, or less if there is less.
+    /// Skips white space of at most this many columns.
     fn columns(&mut self, columns: usize) {
         let to = self.column + columns;
         while self.column < to && matches!(self.bytes.get(self.pos), Some(b' ' | b'\t')) {

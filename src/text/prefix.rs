@@ -1,12 +1,12 @@
-//! What stands before a line's text, quote marks and the room of list items, and how it is written again before another line.
+//! Quote marks and indentation before a line's text, and their repetition before another line.
 
-/// The quote marks before a line's text, with those that it does without.
+/// Quote marks before a line's text, with those that a lazy line leaves out.
 pub(super) fn quote(before: &str, lazy: usize) -> String {
     let marks = before.bytes().filter(|c| *c == b'>').count();
     "> ".repeat(marks + lazy)
 }
 
-/// The mark of a list item whose text stands at this column, so deep that without it the text would be indented code.
+/// Mark of a list item with its text at this column, so deep that without it the text would be indented code.
 pub(super) fn item_mark(columns: usize) -> String {
     // A mark with up to four spaces behind it, and up to three before it.
     let mut mark = String::new();
@@ -22,7 +22,7 @@ pub(super) fn item_mark(columns: usize) -> String {
     mark + &" ".repeat(left)
 }
 
-/// A line that begins a list item whose text stands at this column, from the next line on.
+/// Line that begins a list item with its text at this column, from the next line on.
 pub(super) fn item_line(columns: usize) -> String {
     match columns {
         0..=5 => " ".repeat(columns.saturating_sub(2)) + "-\n",
@@ -30,7 +30,7 @@ pub(super) fn item_line(columns: usize) -> String {
     }
 }
 
-/// How many columns of white space a text has behind its last quote mark and the space of that.
+/// Columns of white space behind the last quote mark and its space.
 pub(super) fn indent_columns(before: &str) -> usize {
     let (inner, quoted): (&str, usize) = match before.rfind('>') {
         Some(at) => (&before[at + 1..], 1),
@@ -42,8 +42,8 @@ pub(super) fn indent_columns(before: &str) -> usize {
     columns.saturating_sub(quoted)
 }
 
-/// What stands before a line's text, to be put before another line of the same containers: quote marks stay, a list's
-/// marker becomes space.
+/// The text before a line's text, for another line of the same containers: quote marks stay, a list's marker becomes
+/// space.
 pub(super) fn prefix(before: &str) -> String {
     before.chars().map(|c| if matches!(c, '>' | '\t') { c } else { ' ' }).collect()
 }

@@ -1,38 +1,45 @@
-//! How channels count text, and the limits that they set. Several limits hold at once.
+//! Units in which channels count text, and the limits that they set. Several limits hold at once.
 
 use std::ops::{Add, Sub};
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// How many limits can hold at once.
+use crate::named::Named;
+
+/// Limits that can hold at once.
 pub const MAX_LIMITS: usize = 4;
 
-/// A unit in which a text is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Unicode code points.
     Codepoints,
-    /// UTF-16 code units: an emoji counts two.
     Utf16,
-    /// Bytes of UTF-8.
     Bytes,
-    /// Extended grapheme clusters (UAX #29): what a reader takes for one character.
     Graphemes,
-    /// Line feeds: one less than lines.
-    #[value(skip)]
+    /// One less than lines.
     LineFeeds,
 }
 
-/// The most of one unit.
+impl Named for Unit {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("codepoints", "Unicode code points", Self::Codepoints),
+        ("utf16", "UTF-16 code units: an emoji counts two", Self::Utf16),
+        ("bytes", "Bytes of UTF-8", Self::Bytes),
+        (
+            "graphemes",
+            "Extended grapheme clusters (UAX #29): what a reader takes for one character",
+            Self::Graphemes,
+        ),
+    ];
+}
+
+/// Maximum of one unit in a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// What is counted.
     pub unit: Unit,
-    /// How much of it a part may have at most.
     pub max: usize,
 }
 
-/// The size of a text in the units of some [`Limits`].
+/// Size of a text in the units of some [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Size(pub [usize; MAX_LIMITS]);
 
@@ -48,7 +55,7 @@ impl Add for Size {
 impl Sub for Size {
     type Output = Self;
 
-    /// What is left; nothing where there is less.
+    /// Saturates at 0.
     fn sub(mut self, other: Self) -> Self {
         let each = self.0.iter_mut().zip(other.0);
         each.for_each(|(a, b)| *a = a.saturating_sub(b));
@@ -57,14 +64,13 @@ impl Sub for Size {
 }
 
 impl Size {
-    /// True if it is no more than `other` in any unit.
-    #[must_use]
+    /// True if it is at most `other` in each unit.
     pub fn within(self, other: Self) -> bool {
         self.0.iter().zip(other.0).all(|(a, b)| *a <= b)
     }
 }
 
-/// Limits that hold at once, of which the first is the one people speak of.
+/// Limits that hold at once; the first is the one that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits(Vec<Limit>);
 
@@ -74,7 +80,6 @@ const GRAPHEME_BYTES: usize = 64;
 impl Limits {
     /// Limits of which the first [`MAX_LIMITS`] - 1 hold. Graphemes alone bound no memory, so that 64 bytes for each are
     /// the second limit where none is given.
-    #[must_use]
     pub fn new(limits: &[Limit]) -> Self {
         let mut list: Vec<Limit> = limits.iter().copied().take(MAX_LIMITS - 1).collect();
         let solid = |l: &&Limit| !matches!(l.unit, Unit::Graphemes | Unit::LineFeeds);
@@ -86,36 +91,27 @@ impl Limits {
         Self(list)
     }
 
-    /// The limits.
-    #[must_use]
     pub fn list(&self) -> &[Limit] {
         &self.0
     }
 
-    /// The most of each.
-    #[must_use]
     pub fn max(&self) -> Size {
         let mut max = Size::default();
-        let each = max.0.iter_mut().zip(&self.0);
-        each.for_each(|(m, l)| *m = l.max);
+        max.0.iter_mut().zip(&self.0).for_each(|(max, limit)| *max = limit.max);
         max
     }
 
-    /// The most of the first.
-    #[must_use]
+    /// Maximum of the first limit.
     pub fn first(&self) -> usize {
         self.0.first().map_or(0, |l| l.max)
     }
 
-    /// True if a part is one line, which a carriage return ends too, and which no NUL or SOH may be in: on IRC they end a
-    /// message or begin a command (RFC 2812 2.3.1, CTCP).
-    #[must_use]
+    /// True if a part is one line. A carriage return ends it too, and it holds no NUL or SOH: on IRC they end a message or
+    /// begin a command (RFC 2812 2.3.1, CTCP).
     pub fn one_line(&self) -> bool {
         self.0.iter().any(|l| l.unit == Unit::LineFeeds && l.max == 0)
     }
 
-    /// The size of `text`.
-    #[must_use]
     pub fn size(&self, text: &str) -> Size {
         let mut size = Size::default();
         if text.is_empty() {
@@ -127,7 +123,9 @@ impl Limits {
                 Unit::LineFeeds if limit.max == 0 => text.bytes().filter(|c| ends_line(*c)).count(),
                 Unit::LineFeeds => memchr::memchr_iter(b'\n', text.as_bytes()).count(),
                 Unit::Bytes => text.len(),
-                Unit::Graphemes if ascii => text.len() - crlf(text),
+                Unit::Graphemes if ascii => {
+                    text.len() - memchr::memmem::find_iter(text.as_bytes(), b"\r\n").count()
+                }
                 _ if ascii => text.len(),
                 Unit::Codepoints => text.chars().count(),
                 Unit::Utf16 => text.bytes().map(utf16_units).sum(),
@@ -137,8 +135,7 @@ impl Limits {
         size
     }
 
-    /// The length of the longest beginning of `text`, which has no line feed, that is whole graphemes and within `room`.
-    #[must_use]
+    /// Length of the longest beginning of `text`, which has no line feed, that is whole graphemes and within `room`.
     pub fn prefix(&self, text: &str, room: Size) -> usize {
         let mut end = text.len();
         for (room, limit) in room.0.iter().zip(&self.0) {
@@ -153,9 +150,9 @@ impl Limits {
     }
 }
 
-/// The length of the longest beginning of `text` that has at most `room` of `unit`, in whole code points.
+/// Length of the longest beginning of `text` that has at most `room` of `unit`, in whole code points.
 pub(super) fn units_prefix(text: &str, unit: Unit, room: usize) -> usize {
-    // Of no unit has a text more than bytes.
+    // A text has no more of any unit than bytes.
     if text.len() <= room {
         return text.len();
     }
@@ -179,27 +176,22 @@ pub(super) fn ends_line(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r' | 0 | 1)
 }
 
-/// True if a text shows something: it has more than white space, NUL and SOH.
+/// True if a text has more than white space, NUL and SOH.
 pub(super) fn shows(text: &str) -> bool {
     text.chars().any(|c| !is_blank(c))
 }
 
-/// White space, or one of the characters that a part of one line leaves out as if it were.
+/// True for white space and for the characters that a part of one line leaves out like white space.
 pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\0' | '\u{1}')
 }
 
-fn crlf(text: &str) -> usize {
-    memchr::memmem::find_iter(text.as_bytes(), b"\r\n").count()
-}
-
-/// The UTF-16 units of the code point that this byte begins.
+/// UTF-16 units of the code point that begins with this byte.
 fn utf16_units(byte: u8) -> usize {
     usize::from(byte & 0xC0 != 0x80) + usize::from(byte >= 0xF0)
 }
 
 /// True if a grapheme cluster of `text`, which begins with one, begins or ends at `at`.
-#[must_use]
 pub fn is_boundary(text: &str, at: usize) -> bool {
     let bytes = text.as_bytes();
     match (at.checked_sub(1).and_then(|b| bytes.get(b)), bytes.get(at)) {
@@ -213,7 +205,6 @@ pub fn is_boundary(text: &str, at: usize) -> bool {
 }
 
 /// The last boundary of a grapheme cluster at or before `at`.
-#[must_use]
 pub fn boundary_before(text: &str, at: usize) -> usize {
     if is_boundary(text, at) {
         return at;

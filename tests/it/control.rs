@@ -201,11 +201,11 @@ fn ps_says_what_runs() {
     let room = Room::new();
     let head = "STREAM  LABEL  PID  AGENT  TURN  STATE  IDLE  MEMORY  COMMAND\n";
     assert_eq!(room.run(&["ps"]).stdout, head.as_bytes());
-    let options = ["--stream", "run-1", "--label", "a\x1b[31m"];
+    let options = ["--stream", "run-1", "--label", "a\x1b[31m##[x]"];
     let (live, _) = room.wrap(&options, HI, "text_delta");
     let table = String::from_utf8(room.run(&["ps"]).stdout).unwrap();
     let row = table.lines().nth(1).unwrap();
-    for cell in ["run-1 ", " a^[[31m ", " turn ", "sh -c echo hi; exec sleep 1000"] {
+    for cell in ["run-1 ", r" a^[[31m##\[x] ", " turn ", "sh -c echo hi; exec sleep 1000"] {
         assert!(row.contains(cell), "{cell:?} in {table}");
     }
     let runs = events(&room.run(&["ps", "--json"]).stdout);

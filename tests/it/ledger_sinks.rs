@@ -244,6 +244,17 @@ fn passwords_and_tokens_of_sinks_are_not_shown() {
 }
 
 #[test]
+fn the_name_of_a_sink_commands_no_ci_system() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run"), status("s", 1, "x") + "\n").unwrap();
+    let (out, _, _) = bash(&format!(
+        "cd {}; spile tee --ledger d.db './##vso[x]' <run >/dev/null; spile ledger list d.db; spile ledger stat d.db",
+        folder.path().display()
+    ));
+    assert_eq!((out.matches(r"##vso\[x]").count(), out.matches("##vso").count()), (2, 2), "{out}");
+}
+
+#[test]
 fn ten_thousand_streams_are_delivered_and_listed() {
     let folder = tempfile::tempdir().unwrap();
     let n = 10_000;

@@ -39,16 +39,16 @@ fn c1_tells_the_place() {
     let input = line_with(3, "\"kind\"", "x\"kind\"");
     let line = input.lines().nth(3).unwrap();
     let want = format!("<stdin>:4:{}: C1: ", line.find("x\"").unwrap() + 1);
-    let said = report(&input);
-    assert!(said.starts_with(&want), "{said}");
+    let printed = report(&input);
+    assert!(printed.starts_with(&want), "{printed}");
     let input = line_with(7, "\"ok\"", "\"so so\"");
     let line = input.lines().nth(7).unwrap();
     let want = format!(
         "<stdin>:8:{}: C2: outcome must be one of ok error denied cancelled unknown, and ",
         line.find("\"so so").unwrap() + 1
     );
-    let said = report(&input);
-    assert!(said.starts_with(&want), "{said}");
+    let printed = report(&input);
+    assert!(printed.starts_with(&want), "{printed}");
     let mut bytes = session_with(|_| ()).into_bytes();
     bytes[10] = 0xFF;
     let (report, _) = run_in(&Options::default(), &bytes, 7);

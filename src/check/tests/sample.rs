@@ -146,16 +146,16 @@ pub(super) fn random(rng: &mut Rng, stream: &'static str) -> Vec<Ev> {
             let parent = rng.below(4) == 0;
             let first = events.len();
             block += 1;
-            let mut said = String::new();
+            let mut so_far = String::new();
             for _ in 0..2 + rng.below(5) {
                 let word = WORDS[rng.below(7) as usize];
-                said.push_str(word);
+                so_far.push_str(word);
                 events.push(delta(turn, block, word));
                 if rng.below(6) == 0 {
                     events.push(status(turn, "progress"));
                 }
             }
-            events.push(whole(turn, block, &said));
+            events.push(whole(turn, block, &so_far));
             if parent {
                 for ev in &mut events[first..] {
                     ev.body.push_str(r#","parent":"p1""#);

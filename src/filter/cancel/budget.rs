@@ -1,20 +1,19 @@
-//! What a status of kind `usage` says of tokens and cost, in the words of several runtimes.
+//! Tokens and cost in a status of kind `usage`, with the keys of several runtimes.
 
 use serde_json::Value;
 
-/// How deep it is looked for.
+/// Depth to which they are looked for.
 const MAX_DEPTH: usize = 6;
 
-/// Tokens, and how they count.
+/// Tokens used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tokens {
-    /// Those of one message of several.
+    /// By one message of several.
     More(u64),
-    /// All of the turn so far, or of more than the turn.
+    /// By the turn so far, or by more than the turn.
     Total(u64),
 }
 
-/// The tokens that were used.
 pub(super) fn tokens(data: &Value) -> Option<Tokens> {
     let count = find(data, MAX_DEPTH, &|object| {
         let at =
@@ -32,7 +31,7 @@ pub(super) fn tokens(data: &Value) -> Option<Tokens> {
     Some(if one { Tokens::More(count) } else { Tokens::Total(count) })
 }
 
-/// The cost in US dollars, of the session as a rule.
+/// Cost in US dollars, usually of the session.
 pub(super) fn cost(data: &Value) -> Option<f64> {
     find(data, MAX_DEPTH, &|object| {
         let keys = ["cost_usd", "total_cost_usd", "costUSD"];

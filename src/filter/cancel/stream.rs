@@ -1,4 +1,4 @@
-//! One stream as cancel sees it: whom to ask to end its turn, and how the turn ends where nobody can be asked.
+//! State of one stream in cancel: the wrap that can end its turn, and the turn's end where there is none.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,31 +16,30 @@ use crate::event::{
 use crate::filter::Out;
 use crate::time::Time;
 
-/// A stream.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub id: String,
     label: Option<String>,
     control: Option<Control>,
     turn: Option<Turn>,
-    /// Since when it has been started without a turn: it is at work on its first.
+    /// Start of a run that has no turn yet.
     starting: Option<Time>,
-    /// The runtime as its `session` names it.
+    /// Runtime named in its `session`.
     runtime: String,
-    /// The last turn that has ended.
+    /// Last turn that has ended.
     ended: u64,
-    /// True if anything may still come of it.
+    /// Further events are possible.
     live: bool,
-    /// True if its `session` was seen: then its `exit` is its end.
+    /// Its `session` was seen, so its `exit` is its end.
     session: bool,
     cut: bool,
     seq: u64,
-    /// `ts` of the last event that had one, and when that came.
+    /// `ts` of the last event that had one, and the arrival of that event.
     ts: String,
     ts_at: Time,
-    /// When the last numbered event came.
+    /// Arrival of the last numbered event.
     last_at: Time,
-    /// The cost of the stream at the end of its last turn, in US dollars.
+    /// Cost of the stream at the end of its last turn and now, in US dollars.
     cost_before: f64,
     cost: f64,
 }
@@ -61,14 +60,13 @@ impl fmt::Display for Silence {
     }
 }
 
-/// What a refusal says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There is nobody who could end the turn.
+    /// No wrap can end the turn.
     Nobody,
-    /// The turn is over by itself.
+    /// The turn ends by itself.
     Over(String),
-    /// As `Nobody`, with a code and in words.
+    /// As `Nobody`, with a code and a message.
     Why(String, String),
 }
 
@@ -77,7 +75,7 @@ impl Stream {
         Self { id: stream.to_owned(), live: true, ..Self::default() }
     }
 
-    /// What is remembered longest.
+    /// Rank of the stream; the least is forgotten first.
     pub(super) fn worth(&self) -> (bool, Time) {
         (self.turn.is_some() || self.starting.is_some() || self.cut, self.last_at)
     }
@@ -90,12 +88,12 @@ impl Stream {
         self.live
     }
 
-    pub(super) fn is_asked(&self) -> bool {
+    pub(super) fn is_pending(&self) -> bool {
         let turn = self.turn.as_ref();
-        turn.is_some_and(|turn| matches!(turn.state, State::Asked(_)))
+        turn.is_some_and(|turn| matches!(turn.state, State::Pending(_)))
     }
 
-    /// Takes a numbered event; says which condition holds because of it.
+    /// Takes a numbered event; returns the condition that now holds.
     pub(super) fn take(
         &mut self,
         now: Time,
@@ -145,7 +143,7 @@ impl Stream {
         self.turn = Some(Turn { number, since: now, announced: true, ..Turn::default() });
     }
 
-    /// A condition holds: what has been started without a word is from here on in its first turn.
+    /// Opens the first turn of a run that has none, since a condition holds.
     pub(super) fn begin(&mut self) {
         if let Some(since) = self.starting.take() {
             self.turn = Some(Turn { number: 1, since, ..Turn::default() });
@@ -156,23 +154,23 @@ impl Stream {
         self.ended = self.ended.max(number);
         self.turn = None;
         self.cost_before = self.cost;
-        // Without a session nobody says when it ends: a recording's or a curl's end is the end of a turn.
+        // Without a session there is no `exit`: the end of its turn is the end of the stream.
         self.live = self.session;
     }
 
-    /// What belongs to no turn: the beginning and the end of a run.
+    /// Takes an event outside of turns: the start or the end of a run.
     fn outside(&mut self, now: Time, event: &Event<'_>) {
         if event.kind != Type::Status {
             return;
         }
-        let said = body(event.line, |body| {
+        let status = body(event.line, |body| {
             let data: Value = body.read_as("data").unwrap_or_default();
             let adapter = data.get("adapter").and_then(Value::as_str);
             let runtime = adapter.filter(|name| *name != "auto").unwrap_or("text").to_owned();
             let label = body.text("label").map(Cow::into_owned);
             Some((body.text("kind")?.into_owned(), control_of(&data), runtime, label))
         });
-        match said {
+        match status {
             Some((kind, control, runtime, label)) if kind == "session" => {
                 self.session = true;
                 self.control = control.or(self.control.take());
@@ -183,14 +181,14 @@ impl Stream {
             }
             Some((kind, ..)) if kind == "exit" => {
                 (self.live, self.starting) = (false, None);
-                // It has ended without a turn: there is none to end.
+                // A run without a turn has none to end.
                 self.turn.take_if(|turn| !turn.announced);
             }
             _ => {}
         }
     }
 
-    /// When a condition will hold if nothing comes, and which.
+    /// The next condition that holds if nothing arrives, and its time.
     pub(super) fn deadline(&self, options: &Options) -> Option<(Time, Silence)> {
         let since = match &self.turn {
             Some(turn) if turn.state == State::Watched => turn.since,
@@ -203,14 +201,14 @@ impl Stream {
         let after = options.after.map(|after| (since + after, Silence::After(after)));
         let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
-        // At the end of all time nothing moves on any more.
+        // A deadline at the end of time would never pass.
         due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
-    /// Whom to ask to end the open turn; `None` if there is nobody.
+    /// Request to end the open turn; `None` without a wrap that could receive it.
     pub(super) fn request(&mut self, reason: &str) -> Option<CancelRequest> {
         let turn = self.turn.as_mut()?;
-        turn.state = State::Asked(reason.to_owned());
+        turn.state = State::Pending(reason.to_owned());
         Some(CancelRequest {
             stream: self.id.clone(),
             turn: turn.number,
@@ -219,9 +217,9 @@ impl Stream {
         })
     }
 
-    /// True if an event without a number refuses what was asked, and how.
+    /// Refusal of the pending request by an event without a number.
     pub(super) fn refusal(&self, event: &Event<'_>) -> Option<Refusal> {
-        let turn = self.turn.as_ref().filter(|_| self.is_asked())?;
+        let turn = self.turn.as_ref().filter(|_| self.is_pending())?;
         if !is_refusal(event) || event.turn != Some(turn.number) {
             return None;
         }
@@ -238,7 +236,7 @@ impl Stream {
         })
     }
 
-    /// True if the turn is over by itself, so that its end is only waited for.
+    /// True if the turn ends by itself, so that its end will follow.
     pub(super) fn is_answerable(&mut self, refusal: &Refusal) -> bool {
         let over = matches!(refusal, Refusal::Over(_));
         if over && let Some(turn) = &mut self.turn {
@@ -273,7 +271,8 @@ impl Stream {
         Writer::default().event(buf, &envelope, &body);
     }
 
-    /// An event of the open turn. The stream's own time goes on: what is said of a recording belongs to its day.
+    /// Envelope of an event of the open turn. The stream's own time continues: an event in a recording has a time of that
+    /// recording.
     fn envelope(&self, now: Time, type_: Type, seq: Option<u64>) -> Envelope<'_> {
         let ts = Time::parse(&self.ts).map_or(now, |ts| ts + now.since(self.ts_at));
         Envelope {
@@ -289,12 +288,11 @@ impl Stream {
         }
     }
 
-    /// True if a turn is open.
     pub(super) fn is_open(&self) -> bool {
         self.turn.is_some()
     }
 
-    /// Closes what is open and ends the turn; nothing of the stream is to pass any more.
+    /// Closes blocks and tools and ends the turn; nothing more of the stream passes.
     pub(super) fn terminate(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(reason) = self.close(now, out) else {
             return;
@@ -304,7 +302,7 @@ impl Stream {
         (self.cut, self.live) = (true, false);
     }
 
-    /// Closes what is open and fails the turn: its events have ended without its end.
+    /// Closes blocks and tools and fails the turn, whose events stopped before its end.
     pub(super) fn truncate(&mut self, now: Time, out: &mut Out<'_>) {
         if self.close(now, out).is_none() {
             return;
@@ -323,15 +321,15 @@ impl Stream {
         self.turn = None;
     }
 
-    /// Closes the blocks and tools of the open turn. The reason for which it was to end; `None` if no turn is open.
+    /// Closes the blocks and tools of the open turn. Returns the reason of the request; `None` if no turn is open.
     fn close(&mut self, now: Time, out: &mut Out<'_>) -> Option<String> {
         let mut turn = self.turn.take()?;
         let (blocks, tools) = (std::mem::take(&mut turn.blocks), std::mem::take(&mut turn.tools));
         let reason = match std::mem::take(&mut turn.state) {
-            State::Asked(reason) => reason,
+            State::Pending(reason) => reason,
             _ => "cancelled".to_owned(),
         };
-        // The envelope names the turn.
+        // The envelope contains the turn.
         let silent = !std::mem::replace(&mut turn.announced, true);
         self.turn = Some(turn);
         if silent {
@@ -358,7 +356,7 @@ impl Stream {
     }
 }
 
-/// Where the wrap of a run can be asked, by the data of its `session` event.
+/// Address of the wrap of a run in the data of its `session` event.
 fn control_of(data: &Value) -> Option<Control> {
     let control = data.get("control")?;
     Some(Control {

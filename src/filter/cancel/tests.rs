@@ -1,4 +1,4 @@
-//! cancel: each condition, whom it asks and what it does with the answer, what it says where it ends a turn itself.
+//! cancel: each condition, the request and its answer, the events of a turn that it ends itself.
 
 mod laws;
 
@@ -71,7 +71,7 @@ impl Script {
         self.emit(at, stream, "turn_completed", r#""stop":"end""#);
     }
 
-    /// A line without a number, as a filter before this one says it.
+    /// A line without a number, injected by a filter before this one.
     fn beside(&mut self, at: u64, stream: &str) {
         let (turn, ts) = (self.state(stream).2, Time::from_millis(at));
         self.lines.push((at, format!(
@@ -89,7 +89,7 @@ impl Script {
         )));
     }
 
-    /// What a wrap says first, with its socket.
+    /// First event of a wrap, with its socket.
     fn session(&mut self, at: u64, stream: &str) {
         let state = self.state(stream);
         state.1 += 1;
@@ -133,7 +133,7 @@ fn ms(millis: u64) -> Option<Duration> {
     Some(Duration::from_millis(millis))
 }
 
-/// The conditions that a case asks for are the only ones.
+/// Options with only the conditions of one case.
 fn only(set: impl FnOnce(&mut Options)) -> Options {
     let mut options = Options::default();
     assert!(!options.is_any());
@@ -142,23 +142,23 @@ fn only(set: impl FnOnce(&mut Options)) -> Options {
     options
 }
 
-/// Feeds a turn of stream `s` and holds what comes out against `want`; the last thing said is why.
+/// Feeds a turn of stream `s` and holds what comes out against `want`; the last argument is the reason.
 fn case(options: &Options, feed: impl FnOnce(&mut Script), want: &[&str], why: &str) {
     let mut script = Script::default();
     script.start(0, "s");
     feed(&mut script);
     let out = run(options, &script.lines);
     assert_eq!(shorts(&out), want);
-    let said = |kind: &str, key: &str| {
+    let field = |kind: &str, key: &str| {
         let line = out.iter().find(|(_, line)| line.contains(kind));
         let event: Value = serde_json::from_str(&line.unwrap().1).unwrap();
         event[key].clone()
     };
-    assert_eq!(said("cancel_requested", "message"), why);
-    assert_eq!(said("cancel_requested", "data"), json!({"condition": why, "asks": false}));
-    assert_eq!(said("turn_cancelled", "reason"), why);
-    assert_eq!(said("turn_cancelled", "by"), "filter");
-    assert_eq!(said("turn_cancelled", "synthetic"), true);
+    assert_eq!(field("cancel_requested", "message"), why);
+    assert_eq!(field("cancel_requested", "data"), json!({"condition": why, "asks": false}));
+    assert_eq!(field("turn_cancelled", "reason"), why);
+    assert_eq!(field("turn_cancelled", "by"), "filter");
+    assert_eq!(field("turn_cancelled", "synthetic"), true);
 }
 
 /// The turn does not meet the condition: it passes as it came.
@@ -199,7 +199,7 @@ fn when_nothing_comes() {
     let options = only(|o| o.when_idle = ms(500));
     let feed = |s: &mut Script| {
         s.answer(400, "a");
-        // What has no number is no sign of life.
+        // An event without a number is no sign of life.
         s.beside(700, "s");
         s.answer(901, "b");
     };
@@ -311,8 +311,8 @@ fn the_end_of_a_cancelled_tool_repeats_its_title() {
     script.start(0, "s");
     let tool = r#""tool":{"id":"t","name":"sudo","kind":"other","title":"sudo make me"}"#;
     script.emit(1, "s", "tool_started", tool);
-    let said = run(&only(|o| o.tools = vec!["sudo".into()]), &script.lines);
-    let end = said.iter().find(|(_, line)| line.contains("tool_finished")).unwrap();
+    let emitted = run(&only(|o| o.tools = vec!["sudo".into()]), &script.lines);
+    let end = emitted.iter().find(|(_, line)| line.contains("tool_finished")).unwrap();
     let end: Value = serde_json::from_str(&end.1).unwrap();
     assert_eq!(end["tool"]["title"], "sudo make me");
 }
@@ -386,7 +386,7 @@ fn too_much_money() {
 
 mod answers;
 
-/// What comes out by `until` of a session of `s` under these options, and how often its first turn is asked for.
+/// Output by `until` of a session of `s` under these options, and the number of requests for its first turn.
 fn started(options: &Options, feed: impl FnOnce(&mut Script), until: u64) -> (Vec<Timed>, usize) {
     let mut script = Script::default();
     script.session(0, "s");
@@ -402,17 +402,17 @@ fn an_agent_that_has_said_nothing_is_at_work_on_its_first_turn() {
     for (options, at) in
         [(only(|o| o.after = ms(500)), 500), (only(|o| o.when_idle = ms(300)), 300)]
     {
-        let (out, asked) = started(&options, |_| (), 2000);
+        let (out, requests_sent) = started(&options, |_| (), 2000);
         assert_eq!(shorts(&out)[..2], ["0 session".to_owned(), format!("{at} cancel_requested")]);
-        assert_eq!(asked, 1);
+        assert_eq!(requests_sent, 1);
         assert!(!out[1].1.contains("\"turn\":"), "no turn is open yet: {}", out[1].1);
     }
-    // A turn that opens by itself is watched from there; one that was asked for is not asked for again.
-    let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(400, "s"), 800);
-    assert_eq!((shorts(&out).len(), asked), (2, 0));
-    let (out, asked) = started(&only(|o| o.after = ms(500)), |s| s.start(600, "s"), 5000);
+    // A turn that opens by itself is watched from there; one with a request gets no second.
+    let (out, requests_sent) = started(&only(|o| o.after = ms(500)), |s| s.start(400, "s"), 800);
+    assert_eq!((shorts(&out).len(), requests_sent), (2, 0));
+    let (out, requests_sent) = started(&only(|o| o.after = ms(500)), |s| s.start(600, "s"), 5000);
     assert_eq!(
-        (&shorts(&out)[1..3], asked),
+        (&shorts(&out)[1..3], requests_sent),
         (&["500 cancel_requested".to_owned(), "600 turn_started".to_owned()][..], 1)
     );
 }
@@ -435,6 +435,6 @@ fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
 #[test]
 fn what_has_exited_is_not_waited_for() {
     let exit = |script: &mut Script| script.exit(100, "s");
-    let (out, asked) = started(&only(|o| o.when_idle = ms(300)), exit, 2000);
-    assert_eq!((shorts(&out).len(), asked), (2, 0));
+    let (out, requests_sent) = started(&only(|o| o.when_idle = ms(300)), exit, 2000);
+    assert_eq!((shorts(&out).len(), requests_sent), (2, 0));
 }

@@ -1,4 +1,4 @@
-//! Ends the turns that are open when the input ends: whoever wrote the events did not live to do it.
+//! Ends the turns that are open at the end of the input, when the writer of the events died before it could.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::event::Event;
 use crate::filter::{Filter, Out};
 use crate::time::Time;
 
-/// How many streams are remembered, those with an open turn before the others; more are passed on without a look.
+/// Streams that are remembered, those with an open turn before the others; events of more streams only pass.
 const MAX_STREAMS: usize = 10_000;
 
-/// A filter that passes everything as it came, and at the end of the input fails what is open with `truncated`.
+/// A filter that passes everything unchanged, and at the end of the input fails open turns with `truncated`.
 #[derive(Debug, Default)]
 pub struct Truncate {
     streams: HashMap<String, Stream>,

@@ -1,4 +1,4 @@
-//! The open turn of a stream as cancel sees it: what is open in it, so that it can be closed, and which condition holds.
+//! The open turn of a stream in cancel: its open blocks and tools, and its conditions.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use crate::event::{Envelope, Event, Tool, ToolFinished, Type};
 use crate::filter::coalesce::chars;
 use crate::time::Time;
 
-/// So much of a block's text is looked at for a match, in bytes; up to twice as much is kept.
+/// Bytes of a block's text that are searched for a match; up to twice as much is kept.
 const MAX_TAIL: usize = 4096;
 
-/// Open blocks and open tools of a turn that are remembered; one more makes the oldest be forgotten.
+/// Open blocks and open tools of a turn that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 4096;
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Turn {
     pub number: u64,
     pub since: Time,
     pub state: State,
-    /// True if anything of it has been seen.
+    /// Any event of it was seen.
     pub announced: bool,
     pub blocks: Vec<OpenBlock>,
     pub tools: Vec<Open>,
@@ -31,33 +31,32 @@ pub(super) struct Turn {
     pub tokens: u64,
 }
 
-/// How a turn stands with us.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
     Watched,
-    /// A condition has held, and why the turn is to end.
-    Asked(String),
-    /// It ends by itself, and too soon to be ended.
+    /// A condition holds and a request was sent, with this reason.
+    Pending(String),
+    /// The turn ends by itself before the request reaches it.
     Left,
 }
 
-/// An open block. Strings are as they stood in the lines.
+/// An open block. Strings keep their JSON escapes.
 #[derive(Debug)]
 pub(super) struct OpenBlock {
     id: String,
     kind: String,
     parent: Option<String>,
     text: String,
-    /// The last of the text, as it reads.
+    /// End of the text, without escapes.
     tail: Tail,
 }
 
-/// The end of a text that grows.
+/// End of a growing text.
 #[derive(Debug, Default)]
 struct Tail {
     text: String,
-    /// True if something stood before it.
+    /// There was text before it.
     cut: bool,
 }
 
@@ -71,7 +70,7 @@ pub(super) struct Open {
 }
 
 impl Turn {
-    /// Notes what is open; says which condition holds.
+    /// Updates open blocks and tools; returns the condition that now holds.
     pub(super) fn note(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
         match event.kind {
             Type::TextDelta => self.delta(event, options),
@@ -152,12 +151,12 @@ impl Turn {
             self.tools.remove(0);
         }
         let named = options.tools.contains(&open.name);
-        let said = named.then(|| format!("the tool {} was called (--on-tool)", open.name));
+        let condition = named.then(|| format!("the tool {} was called (--on-tool)", open.name));
         self.tools.push(open);
-        said
+        condition
     }
 
-    /// Counts tokens; gives the cost of the stream so far.
+    /// Counts tokens; returns the cost of the stream so far.
     pub(super) fn spend(&mut self, event: &Event<'_>) -> Option<f64> {
         if !event.line.contains(r#""kind":"usage""#) {
             return None;
@@ -171,7 +170,7 @@ impl Turn {
         cost(&data)
     }
 
-    /// True if it has used up what it may use.
+    /// The budget that is exceeded, as a condition.
     pub(super) fn overdrawn(&self, cost: f64, options: &Options) -> Option<String> {
         if let Some(max) = options.max_text.filter(|max| self.chars > *max) {
             return Some(format!("more than {max} characters (--max-text)"));
@@ -190,7 +189,7 @@ impl OpenBlock {
         let start = buf.len();
         let body = json!({"block": unescape(&self.id), "kind": unescape(&self.kind)});
         Writer::default().event(buf, &envelope, &body);
-        // The text as it stood in the lines, escapes and all, behind the last field.
+        // The text with its escapes, behind the last field.
         let end = buf.len().saturating_sub(2).max(start);
         buf.truncate(end);
         buf.extend_from_slice(b",\"text\":\"");
@@ -222,9 +221,9 @@ impl Tail {
         self.text.push_str(text);
     }
 
-    /// True if the pattern is in it; then, or else, only the end of it is kept.
+    /// True if the pattern matches. Only the end of the text is kept.
     fn matches(&mut self, pattern: &Regex) -> bool {
-        // What was cut off is no beginning of a text: of what is left the first character only stands before the rest.
+        // A cut text has no beginning to match: its first character only precedes the rest.
         let start = if self.cut { self.text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         let found = pattern.is_match_at(&self.text, start);
         if self.text.len() > 2 * MAX_TAIL {
@@ -241,7 +240,7 @@ fn matched(pattern: &Regex) -> String {
     format!("the answer matches {} (--match)", pattern.as_str())
 }
 
-/// Reads what a line says.
+/// Reads the body of a line.
 pub(super) fn body<T>(line: &str, read: impl FnOnce(&Fields<'_>) -> Option<T>) -> Option<T> {
     read(&Fields::parse(&codec::without_lone(line)).ok()?)
 }

@@ -1,16 +1,15 @@
-//! One block on its way: its text goes through a cutter, its parts leave as events.
+//! One block: its text goes through a cutter, its parts become events.
 
 use std::borrow::Cow;
-
-use serde::Serialize;
 
 use crate::codec::{self, Fields, Unknown, Writer};
 use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION, part_id};
 use crate::filter::Out;
 use crate::text::cut::{Cutter, Options, Part};
+use crate::text::digest::Digest;
 use crate::time::Time;
 
-/// What is read of a `block_final`.
+/// Fields of a `block_final`.
 #[derive(Debug)]
 pub(super) struct Final<'a> {
     pub block: Cow<'a, str>,
@@ -65,7 +64,7 @@ impl<'a> Final<'a> {
     }
 }
 
-/// What every part of a block says alike.
+/// Fields that all parts of a block share.
 #[derive(Debug, Default)]
 pub(super) struct BlockHead {
     stream: String,
@@ -105,47 +104,26 @@ impl BlockHead {
 #[derive(Debug)]
 pub(super) struct ChunkBlock {
     head: BlockHead,
-    cutter: Option<Cutter>,
-    consumed: Consumed,
+    /// Boxed, since it is taken out and put back for every delta.
+    cutter: Option<Box<Cutter>>,
+    consumed: Digest,
     parts: u64,
-    /// Deltas that were not taken: something of the text may be missing before them.
+    /// Deltas left out because text before them may be missing.
     missed: u64,
-    trusted: bool,
-    /// The first half of a surrogate pair at the end of the last delta, still escaped.
+    /// Events before its next delta are all known; else only its final counts.
+    pub(super) trusted: bool,
+    /// Mark of the events from which the present parts are made.
+    synthetic: bool,
+    /// Escaped first half of a surrogate pair at the end of the last delta.
     half: String,
     /// Texts hold stand-ins for lone surrogates.
-    mended: bool,
+    pub(super) mended: bool,
     /// Number and time of the last event.
     seq: Option<u64>,
     ts: Option<String>,
 }
 
-/// How much text was taken, and its checksum: a block is compared with its final without being kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Consumed {
-    bytes: usize,
-    sum: u64,
-}
-
-impl Consumed {
-    const NOTHING: Self = Self { bytes: 0, sum: 0xCBF2_9CE4_8422_2325 };
-
-    /// Goes on with a polynomial of the bytes, which does not mind how a text is sliced. Eight of them wait for one
-    /// multiplication.
-    fn add(&mut self, text: &str) {
-        const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-        let next = |sum: u64, byte: &u8| sum.wrapping_mul(FACTOR).wrapping_add(u64::from(*byte));
-        let (eights, rest) = text.as_bytes().as_chunks::<8>();
-        for eight in eights {
-            let head = self.sum.wrapping_mul(FACTOR.wrapping_pow(8));
-            self.sum = head.wrapping_add(eight.iter().fold(0, next));
-        }
-        self.sum = rest.iter().fold(self.sum, next);
-        self.bytes += text.len();
-    }
-}
-
-/// Beside the contract's fields, what the last part has of the block's final.
+/// Fields of the block's final that its last part keeps.
 #[derive(Debug, Default)]
 struct Ending<'a> {
     supersedes: Option<&'a str>,
@@ -154,14 +132,15 @@ struct Ending<'a> {
 }
 
 impl ChunkBlock {
-    pub(super) fn new(head: BlockHead, options: &Options, trusted: bool) -> Self {
+    pub(super) fn new(head: BlockHead, options: &Options) -> Self {
         Self {
             head,
-            cutter: Some(Cutter::new(options.clone())),
-            consumed: Consumed::NOTHING,
+            cutter: Some(Box::new(Cutter::new(options.clone()))),
+            consumed: Digest::default(),
             parts: 0,
             missed: 0,
-            trusted,
+            trusted: true,
+            synthetic: false,
             half: String::new(),
             mended: false,
             seq: None,
@@ -175,15 +154,6 @@ impl ChunkBlock {
 
     pub(super) fn is_raw(&self, block: &str) -> bool {
         self.head.block == block || (block.contains('\\') && self.is(&Raw(block).decode()))
-    }
-
-    /// Something was missed: no more deltas are taken, the final brings the rest.
-    pub(super) fn distrust(&mut self) {
-        self.trusted = false;
-    }
-
-    pub(super) fn mark_mended(&mut self) {
-        self.mended = true;
     }
 
     fn seen(&mut self, event: &Event<'_>) {
@@ -210,31 +180,35 @@ impl ChunkBlock {
         if !self.half.is_empty() {
             raw = Cow::Owned(std::mem::take(&mut self.half) + &raw);
         }
-        let whole = raw.len() - half_at_end(&raw);
-        raw[whole..].clone_into(&mut self.half);
-        self.take(now, &raw[..whole], delta.synthetic, out);
+        let (whole, half) = codec::split_escaped_half(&raw);
+        half.clone_into(&mut self.half);
+        self.synthetic = delta.synthetic;
+        self.take(now, whole, out);
     }
 
-    /// Takes text as it stands in a line.
-    fn take(&mut self, now: Time, raw: &str, synthetic: bool, out: &mut Out<'_>) {
+    /// Takes text with its JSON escapes.
+    fn take(&mut self, now: Time, raw: &str, out: &mut Out<'_>) {
+        if let Some(text) = Raw(raw).whole() {
+            return self.push(now, &text, out);
+        }
         let mended = codec::replace_lone_surrogates(raw);
         self.mended |= mended.is_some();
         let text = codec::unescape(mended.as_deref().unwrap_or(raw));
-        self.push(now, &text, synthetic, out);
+        self.push(now, &text, out);
     }
 
-    fn push(&mut self, now: Time, text: &str, synthetic: bool, out: &mut Out<'_>) {
+    fn push(&mut self, now: Time, text: &str, out: &mut Out<'_>) {
         self.consumed.add(text);
         let Some(mut cutter) = self.cutter.take() else {
             return;
         };
         cutter.push(text, |part| {
-            self.emit(now, &part, synthetic, &Ending::default(), out);
+            self.emit(now, &part, &Ending::default(), out);
         });
         self.cutter = Some(cutter);
     }
 
-    /// The block's final has come: says what is left.
+    /// Emits the last parts when the final has arrived.
     pub(super) fn finish(
         mut self,
         now: Time,
@@ -244,37 +218,29 @@ impl ChunkBlock {
     ) {
         self.seen(event);
         let half = std::mem::take(&mut self.half);
-        self.take(now, &half, body.synthetic, out);
-        let mut begun = Consumed::NOTHING;
-        let text = body.text.decode();
-        let more = match text.get(..self.consumed.bytes) {
-            Some(head) => {
-                begun.add(head);
-                begun == self.consumed
+        self.synthetic = body.synthetic;
+        self.take(now, &half, out);
+        match self.consumed.rest(&body.text.decode()) {
+            Some(rest) => self.push(now, rest, out),
+            None => {
+                let what =
+                    "the final text of the block is not what its deltas said: what was said stands";
+                self.warn(now, what, out);
             }
-            None => false,
-        };
-        if more {
-            self.push(now, &text[self.consumed.bytes..], body.synthetic, out);
-        } else {
-            self.warn(
-                now,
-                "the final text of the block is not what its deltas said: what was said stands",
-                out,
-            );
         }
         let ending = Ending {
             supersedes: body.supersedes.as_deref(),
             continues: body.continues.as_deref(),
             extra: extra(&body.fields),
         };
-        self.end(now, body.synthetic, &ending, out);
+        self.end(now, &ending, out);
     }
 
-    /// No final has come and none will: says what is left.
+    /// Emits the last parts of a block without a final.
     pub(super) fn close(mut self, now: Time, out: &mut Out<'_>) {
         let half = std::mem::take(&mut self.half);
-        self.take(now, &half, true, out);
+        self.synthetic = true;
+        self.take(now, &half, out);
         if self.missed > 0 {
             let what = format!(
                 "{} deltas of the block came without its beginning, and its final never came: they are lost",
@@ -282,14 +248,14 @@ impl ChunkBlock {
             );
             self.warn(now, &what, out);
         }
-        if self.consumed.bytes > 0 {
-            self.end(now, true, &Ending::default(), out);
+        if self.consumed.len > 0 {
+            self.end(now, &Ending::default(), out);
         }
     }
 
-    fn end(&mut self, now: Time, synthetic: bool, ending: &Ending<'_>, out: &mut Out<'_>) {
+    fn end(&mut self, now: Time, ending: &Ending<'_>, out: &mut Out<'_>) {
         if let Some(cutter) = self.cutter.take() {
-            cutter.finish(|part| self.emit(now, &part, synthetic, ending, out));
+            cutter.finish(|part| self.emit(now, &part, ending, out));
         }
     }
 
@@ -306,22 +272,15 @@ impl ChunkBlock {
         }
     }
 
-    fn emit(
-        &mut self,
-        now: Time,
-        part: &Part,
-        synthetic: bool,
-        ending: &Ending<'_>,
-        out: &mut Out<'_>,
-    ) {
+    fn emit(&mut self, now: Time, part: &Part, ending: &Ending<'_>, out: &mut Out<'_>) {
         let number = self.parts;
         self.parts += 1;
         let head = &self.head;
         let turn = head.turn.unwrap_or(0);
         let id = part_id(&head.stream, turn, &head.block, number);
-        // A block that shows nothing has no parts: its final is whole.
+        // A block of white space alone has no parts: its final stays whole.
         let whole = part.is_blank();
-        let said = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
+        let filled = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
         let text = if whole {
             Cow::Borrowed(&*part.glue)
         } else if part.open.is_empty() && part.close.is_empty() {
@@ -338,14 +297,14 @@ impl ChunkBlock {
             part: Some(number).filter(|_| !whole),
             last: Some(part.last).filter(|_| !whole),
             delivery_id: Some(id.into()).filter(|_| !whole),
-            lead: said(&part.lead),
-            open: said(&part.open),
-            close: said(&part.close),
-            glue: said(&part.glue).filter(|_| !whole),
+            lead: filled(&part.lead),
+            open: filled(&part.open),
+            close: filled(&part.close),
+            glue: filled(&part.glue).filter(|_| !whole),
         };
         let mut envelope = self.envelope("block_final");
         envelope.seq = self.seq;
-        envelope.synthetic = synthetic;
+        envelope.synthetic = self.synthetic;
         let nothing = Unknown::default();
         let extra = if part.last { &ending.extra } else { &nothing };
         let writer = Writer { lone_surrogates: self.mended, ..Writer::default() };
@@ -356,28 +315,21 @@ impl ChunkBlock {
             });
         });
         if part.broken {
-            self.warn(
-                now,
-                &format!("part {number} ends inside a grapheme that is larger than the limit"),
-                out,
-            );
+            let what =
+                format!("part {number} ends inside a grapheme that is larger than the limit");
+            self.warn(now, &what, out);
         }
     }
 
     fn warn(&self, now: Time, what: &str, out: &mut Out<'_>) {
-        #[derive(Serialize)]
-        struct Data<'a> {
-            block: &'a str,
-        }
         let envelope = self.envelope("status");
-        let data = serde_json::to_value(Data { block: &self.head.block });
-        let body =
-            Status { kind: "diagnostic".into(), message: Some(what.into()), data: data.ok() };
+        let data = Some(serde_json::json!({"block": self.head.block}));
+        let body = Status { kind: "diagnostic".into(), message: Some(what.into()), data };
         out.emit(now, |buf| Writer::default().event(buf, &envelope, &body));
     }
 }
 
-/// What a final has beside what the contract says of a final or a part.
+/// Fields of a final that the contract knows for neither a final nor a part.
 fn extra<'a>(fields: &Fields<'a>) -> Unknown<'a> {
     const BODY: [&str; 12] = [
         "block",
@@ -394,19 +346,4 @@ fn extra<'a>(fields: &Fields<'a>) -> Unknown<'a> {
         "glue",
     ];
     fields.unknown(&BODY)
-}
-
-/// The length of an escaped first half of a surrogate pair at the end of a raw text; 0 if there is none.
-fn half_at_end(raw: &str) -> usize {
-    let bytes = raw.as_bytes();
-    let Some(tail) = bytes.len().checked_sub(6).map(|at| &bytes[at..]) else {
-        return 0;
-    };
-    let high = tail.starts_with(b"\\u")
-        && matches!(tail[2], b'd' | b'D')
-        && matches!(tail[3], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
-        && tail[4..].iter().all(u8::is_ascii_hexdigit);
-    let before = &bytes[..bytes.len() - if high { 6 } else { 0 }];
-    let slashes = before.iter().rev().take_while(|c| **c == b'\\').count();
-    if high && slashes % 2 == 0 { 6 } else { 0 }
 }

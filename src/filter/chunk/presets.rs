@@ -1,4 +1,4 @@
-//! What channels take, one row each with its source. Where sources disagree the safe bound stands here.
+//! Limits of channels, one row each with its source. Where sources disagree the safe bound is used.
 
 use crate::text::cut::Fences;
 use crate::text::units::{Limit, Unit};
@@ -6,28 +6,26 @@ use crate::text::units::{Limit, Unit};
 /// One channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Preset {
-    /// The name after `--for`.
+    /// Name after `--for`.
     pub name: &'static str,
-    /// The limits, all of which hold.
+    /// Limits, all of which hold.
     pub limits: &'static [(Unit, usize)],
-    /// The most lines; 0 is any number.
+    /// Most lines; 0 is any number.
     pub lines: usize,
-    /// How it finds fences; `Lines` too where it has none, for the text is Markdown.
+    /// Rule by which it finds fences; `Lines` where it has none, for the text is Markdown.
     pub fences: Fences,
-    /// Where the numbers come from.
+    /// Source of the numbers.
     pub source: &'static str,
 }
 
 impl Preset {
-    /// Its limits, as text is cut by them.
-    #[must_use]
+    /// The limits by which text is cut.
     pub fn to_limits(self) -> Vec<Limit> {
         preset_limits(self.limits, self.lines)
     }
 }
 
 /// Limits that all hold, with the most lines of a part; 0 is any number.
-#[must_use]
 pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
     let limit = |(unit, max): &(Unit, usize)| Limit { unit: *unit, max: *max };
     let mut limits: Vec<Limit> = limits.iter().map(limit).collect();
@@ -35,7 +33,7 @@ pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
     limits
 }
 
-/// The channels.
+/// All channels.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "discord",

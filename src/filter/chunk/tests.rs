@@ -153,7 +153,7 @@ fn what_is_not_chosen_passes_as_it_came() {
     assert!(cut.iter().any(|p| p["kind"] == "reasoning"));
     let below: Vec<&Value> = cut.iter().filter(|p| p["block"] == "b3").collect();
     assert!(below.len() > 3 && below.iter().all(|p| p["parent"] == "t1"));
-    // What was cut before is cut no further.
+    // Parts are cut no further.
     assert_eq!(cut.iter().filter(|p| p["block"] == "b4").count(), 1);
 
     let only = Options { kinds: Kinds::Reasoning, ..options(30) };
@@ -233,7 +233,7 @@ fn what_is_held_is_said_when_the_input_is_cut_short() {
     let out = run(options(30), &lines);
     assert!(out[1].contains(r#""text":"Half""#) && out[2].contains("turn_failed"), "{out:?}");
 
-    // Deltas without their beginning cannot be parts: that is said.
+    // Deltas without their beginning cannot be parts: a diagnostic reports it.
     let mut s = Stream(5);
     let out = run(options(30), &[s.delta("somewhere in the middle")]);
     assert!(out[0].contains("diagnostic") && out.len() == 1, "{out:?}");

@@ -1,4 +1,4 @@
-//! What coalesce holds of one stream: the deltas of one block, their raw texts spliced, and when they must leave.
+//! Held deltas of one stream: those of one block, with their raw texts joined, and their deadline.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::time::Time;
 
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// The first delta's line: if no other comes, it leaves as it came.
+    /// Line of the first delta, which is emitted unchanged if no other follows.
     line: String,
-    /// The last delta's line, kept only where a preferred cut may leave that delta alone.
+    /// Line of the last delta, kept only where a preferred cut may leave that delta alone.
     last_line: String,
     count: u32,
     merged: MergedDelta,
     chars: usize,
-    /// When the first and the last delta came.
+    /// Arrival of the first and of the last delta.
     first_at: Time,
     last_at: Time,
     within: Duration,
     idle: Duration,
-    /// The held text may leave after a silence: there is enough of it, and no partner is awaited.
+    /// The held text may leave after a silence: it is long enough and needs no continuation.
     idle_may_flush: bool,
     cut: Option<Cut>,
 }
 
-/// The last good place to cut: the held text up to there, and the number and time of the delta that ended there.
+/// The last preferred place to cut: the held text before it, and the number and time of the delta that ends there.
 #[derive(Debug)]
 struct Cut {
     len: usize,
@@ -36,7 +36,7 @@ struct Cut {
     seq: u64,
     ts: String,
     count: u32,
-    /// When the first delta behind the place came, once one has.
+    /// Arrival of the first delta behind the place.
     next_at: Option<Time>,
 }
 
@@ -45,24 +45,23 @@ impl Held {
         self.count == 0
     }
 
-    /// Code points held.
     pub(super) fn chars(&self) -> usize {
         self.chars
     }
 
-    /// When the first held delta came; the beginning of time if nothing is held.
+    /// Arrival of the first held delta; the beginning of time if nothing is held.
     pub(super) fn since(&self) -> Time {
         if self.is_empty() { Time::default() } else { self.first_at }
     }
 
-    /// When it must leave.
+    /// Deadline of the held text.
     pub(super) fn due(&self) -> Option<Time> {
         let within = self.first_at + self.within;
         let idle = self.last_at + self.idle;
         (!self.is_empty()).then(|| if self.idle_may_flush { within.min(idle) } else { within })
     }
 
-    /// True if a delta continues what is held: next in number, of the same block, the same in all else.
+    /// True if a delta continues the held text: next in number, of the same block, equal in all else.
     pub(super) fn takes(&self, event: &Event<'_>, delta: &Delta<'_>) -> bool {
         if self.is_empty() {
             return true;
@@ -91,8 +90,7 @@ impl Held {
         let seq = event.seq.unwrap_or_default();
         let m = &mut self.merged;
         if self.count == 0 {
-            self.line.clear();
-            self.line.push_str(event.line);
+            event.line.clone_into(&mut self.line);
             self.first_at = now;
             self.within = options.within;
             self.idle = options.idle;
@@ -102,20 +100,17 @@ impl Held {
         }
         m.text.push_str(delta.text.0);
         m.seq = seq;
-        m.ts.clear();
-        m.ts.push_str(event.ts.as_deref().unwrap_or_default());
+        event.ts.as_deref().unwrap_or_default().clone_into(&mut m.ts);
         self.count += 1;
         self.chars += chars;
         self.last_at = now;
         let ending = tail::ending(&m.text);
-        self.idle_may_flush = ending != Ending::Awaits
-            && (self.chars >= options.min
-                || matches!(ending, Ending::Sentence | Ending::Line | Ending::Paragraph));
+        self.idle_may_flush =
+            ending != Ending::Awaits && (self.chars >= options.min || ending >= Ending::Sentence);
         let Some(by) = options.by else {
             return;
         };
-        self.last_line.clear();
-        self.last_line.push_str(event.line);
+        event.line.clone_into(&mut self.last_line);
         if is_border(by, ending) {
             let (len, ts) = (m.text.len(), m.ts.clone());
             self.cut =
@@ -123,7 +118,7 @@ impl Held {
         }
     }
 
-    /// Says all that is held.
+    /// Emits the held text.
     pub(super) fn flush(&mut self, now: Time, out: &mut Out<'_>) {
         if self.is_empty() {
             return;
@@ -139,7 +134,7 @@ impl Held {
         self.cut = None;
     }
 
-    /// Says what is held up to the preferred place if there is one, else all of it.
+    /// Emits the held text up to the preferred place, else all of it.
     pub(super) fn flush_to_border(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(cut) = self.cut.take().filter(|cut| cut.count < self.count) else {
             return self.flush(now, out);
@@ -154,23 +149,23 @@ impl Held {
         self.count -= cut.count;
         self.chars -= cut.chars;
         self.first_at = cut.next_at.unwrap_or(self.last_at);
-        // If one delta is left it is the last one, and it leaves as it came too.
+        // A single delta that is left is the last one; it is emitted unchanged too.
         std::mem::swap(&mut self.line, &mut self.last_line);
     }
 
-    /// Says what a deadline lets go: everything at the end of `within`, else up to the preferred place.
+    /// Emits the text that is due: everything at the end of `within`, else up to the preferred place.
     pub(super) fn flush_due(&mut self, now: Time, out: &mut Out<'_>) {
         if self.first_at + self.within <= now {
             return self.flush(now, out);
         }
         self.flush_to_border(now, out);
-        // What is left is the beginning of a word or a line: only `within` forces it out.
+        // The rest is the beginning of a word or a line: only `within` releases it.
         self.idle_may_flush = false;
     }
 }
 
-/// Equality that does not call memcmp for two empty strings: with their dangling pointers it takes a masked load of an
-/// unmapped page, which costs more than everything else that is done for a delta.
+/// Equality without memcmp for two empty strings: with their dangling pointers it does a masked load of an unmapped page,
+/// which costs more than all other work for a delta.
 fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && (a.is_empty() || a == b)
 }
@@ -181,12 +176,11 @@ fn untouched(buf: &mut Vec<u8>, line: &str) {
 }
 
 fn is_border(by: Border, ending: Ending) -> bool {
-    match by {
-        Border::Paragraph => ending == Ending::Paragraph,
-        Border::Line => matches!(ending, Ending::Line | Ending::Paragraph),
-        Border::Sentence => matches!(ending, Ending::Sentence | Ending::Line | Ending::Paragraph),
-        Border::Word => {
-            matches!(ending, Ending::Word | Ending::Sentence | Ending::Line | Ending::Paragraph)
-        }
-    }
+    let least = match by {
+        Border::Word => Ending::Word,
+        Border::Sentence => Ending::Sentence,
+        Border::Line => Ending::Line,
+        Border::Paragraph => Ending::Paragraph,
+    };
+    ending >= least
 }

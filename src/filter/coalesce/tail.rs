@@ -1,9 +1,9 @@
-//! How a raw text ends, and how long it is: looked up in the escaped form, so that nothing is decoded to be held.
+//! End and length of a raw text, read in its escaped form, so that held text is never decoded.
 
-/// What stands at the end of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// End of a text, from the least to the most complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
-    /// Something whose other half has not come: a joiner, half a flag, half a surrogate pair, a carriage return.
+    /// A first half: a joiner, half a flag, half a surrogate pair, a carriage return.
     Awaits,
     /// The middle of something.
     Open,
@@ -42,7 +42,7 @@ fn unit(s: &str) -> Option<u32> {
     u32::from_str_radix(s.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// How the text that `raw` stands for ends.
+/// End of the text that `raw` stands for.
 pub(super) fn ending(raw: &str) -> Ending {
     let mut back = Back { rest: raw };
     match back.next() {
@@ -86,7 +86,7 @@ impl Iterator for Back<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        // An escape is the only thing that ends in ASCII and may stand for something else.
+        // Only an escape ends in ASCII and stands for another character.
         if let Some((c, len)) = self.escape() {
             self.rest = &self.rest[..self.rest.len() - len];
             return Some(c);

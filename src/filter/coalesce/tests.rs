@@ -33,14 +33,14 @@ fn run(options: &Options, input: &[Timed]) -> Vec<Timed> {
 }
 
 /// Stream, block and text of a delta; nothing of another line.
-fn said(line: &str) -> Option<(String, String, String)> {
+fn delta_of(line: &str) -> Option<(String, String, String)> {
     let event = codec::decode(line.as_bytes()).unwrap();
     let delta = event.delta?;
     Some((event.stream.unwrap().into_owned(), delta.block.0.to_owned(), delta.text.0.to_owned()))
 }
 
 fn texts(lines: &[Timed]) -> Vec<String> {
-    lines.iter().filter_map(|(_, line)| said(line)).map(|(_, _, text)| text).collect()
+    lines.iter().filter_map(|(_, line)| delta_of(line)).map(|(_, _, text)| text).collect()
 }
 
 fn at_zero(texts: &[&str]) -> Vec<Timed> {
@@ -82,8 +82,10 @@ fn another_event_of_the_stream_flushes_and_an_injected_one_does_not() {
         (0, status("s", Some(4))),
     ];
     let out = run(&Options::default(), &input);
-    let kinds: Vec<String> =
-        out.iter().map(|(_, l)| said(l).map_or_else(|| "status".into(), |(_, _, t)| t)).collect();
+    let kinds: Vec<String> = out
+        .iter()
+        .map(|(_, l)| delta_of(l).map_or_else(|| "status".into(), |(_, _, t)| t))
+        .collect();
     assert_eq!(kinds, ["a", "status", "status", "bc", "status"]);
 }
 
@@ -225,7 +227,7 @@ fn story(lines: &[Timed]) -> Vec<(String, Vec<String>)> {
         let event = codec::decode(line.as_bytes()).unwrap();
         let at =
             streams.iter().position(|(s, _)| Some(s.as_str()) == event.stream.as_deref()).unwrap();
-        match said(line) {
+        match delta_of(line) {
             Some((_, block, text)) if last[at].as_ref() == Some(&block) => {
                 streams[at].1.last_mut().unwrap().push_str(&text);
             }
@@ -279,7 +281,7 @@ proptest! {
         prop_assert_eq!(story(&run(&options, &sliced)), story(&input));
     }
 
-    /// The law: a chain in one process says what the same filters say with lines between them, at the same times.
+    /// Law: a chain in one process has the output of the same filters with lines between them, at the same times.
     #[test]
     fn a_chain_is_its_filters_one_after_the_other(a in any_options(), b in any_options(), input in schedule()) {
         let filters: Vec<Box<dyn crate::filter::Filter>> = vec![Box::new(Coalesce::new(a.clone())), Box::new(Coalesce::new(b.clone()))];

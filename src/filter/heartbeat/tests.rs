@@ -10,9 +10,9 @@ use super::{Heartbeat, Options};
 use crate::codec;
 use crate::event::Type;
 use crate::filter::coalesce::{self, Coalesce};
-use crate::filter::streams::MAX_STREAMS;
 use crate::filter::virtual_time::{Timed, drive_until};
 use crate::filter::{Chain, Filter};
+use crate::streams::MAX_STREAMS;
 use crate::time::Time;
 
 /// An event of turn 1 of stream `s`, its `ts` a day of its own.
@@ -226,7 +226,7 @@ fn any_options() -> impl Strategy<Value = Options> {
     })
 }
 
-/// What must be injected, by a model that looks at every millisecond: (time, stream, kind).
+/// Expected injections, by a model that checks every millisecond: (time, stream, kind).
 fn model(options: &Options, input: &[Timed], until: u64) -> Vec<(u64, String, &'static str)> {
     let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap();
     let (every, stall) = (millis(options.every), options.stall_after.map(millis));
@@ -275,20 +275,20 @@ proptest! {
     fn exactly_what_is_due_and_all_else_as_it_came(options in any_options(), input in schedule()) {
         let until = input.last().unwrap().0 + 2_000;
         let out = run(&options, &input, until);
-        let (said, passed): (Vec<_>, Vec<_>) = out.into_iter().partition(|(_, line)| {
+        let (injected, passed): (Vec<_>, Vec<_>) = out.into_iter().partition(|(_, line)| {
             line.contains(r#""data":{"state""#)
         });
         prop_assert_eq!(&passed, &input, "byte for byte, and at once");
-        let mut said: Vec<_> = said.iter().map(|(at, line)| {
+        let mut injected: Vec<_> = injected.iter().map(|(at, line)| {
             let event: Value = serde_json::from_str(line).unwrap();
             let kind = if event["kind"] == "heartbeat" { "heartbeat" } else { "stalled" };
             (*at, event["stream"].as_str().unwrap().to_owned(), kind)
         }).collect();
-        said.sort();
-        prop_assert_eq!(said, model(&options, &input, until));
+        injected.sort();
+        prop_assert_eq!(injected, model(&options, &input, until));
     }
 
-    /// The law: a chain in one process says what the same filters say with lines between them, at the same times.
+    /// Law: a chain in one process has the output of the same filters with lines between them, at the same times.
     #[test]
     fn a_chain_with_coalesce_is_its_filters_one_after_the_other(
         options in any_options(), first in 0u32..2, idle in 1u64..300, swap in any::<bool>(), input in schedule(),

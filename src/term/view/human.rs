@@ -1,35 +1,37 @@
-//! Events as a page for people: text as it comes, everything else in a line of its own.
+//! Events as a page for people: text on arrival, everything else in a line of its own.
 
-use super::check_result::CheckResult;
-use super::page::{Flow, Layout, PIECE, Pace, Page, Who};
-use super::streams::{Missing, Spoke, Stream, Streams, Turn, voice_of};
-use super::words::{duration, one_line, spent, width};
-use super::{Format, Options, TextBytes, status, tool};
+use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
+use super::page::Page;
+use super::streams::{LineKind, Missing, ShownBlock, Stream, Streams, Turn};
+use super::turn_result::TurnResult;
+use super::words::{duration, one_line, usage_and_cost, width};
+use super::{Face, Format, Options, TextBytes, status, tool};
 use crate::codec::Fields;
-use crate::event::{Event, Type};
+use crate::event::{Event, Raw, Type};
+use crate::stage::Io;
 use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
 use crate::text::escapes;
+use crate::time::Time;
 
-/// The columns that the end of a call takes behind its start, at most.
-const VERDICT: usize = 20;
+/// Columns that are kept for the end of a call behind its start.
+const CALL_END: usize = 20;
 
-/// The narrowest terminal in which text is broken at words, in columns.
+/// Narrowest terminal in which text is broken at words, in columns.
 const MIN_WRAP: usize = 20;
 
-/// The longest name of a call whose start stands elsewhere, in columns.
+/// Longest name of a call whose start stands elsewhere, in columns.
 const MAX_SHOWN: usize = 60;
 
-/// The page and what must be known to go on with it.
 #[derive(Debug)]
 pub(super) struct Human {
-    pub(super) page: Page,
+    page: Page,
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
-    /// The stream that said the last line, and in these words, if that was progress: it need not be said again.
+    /// Stream and text of the last line if it was progress, which is not repeated.
     last: Option<(String, String)>,
-    /// The line that is too long to be looked at.
+    /// The rest of a line over the limit.
     long: Option<Flow>,
 }
 
@@ -38,7 +40,7 @@ impl Human {
         let live = options.format == Format::Tty;
         Self {
             page: Page::new(Layout {
-                paint: Paint::new(options.colour),
+                paint: Paint { colour: options.colour },
                 pace: if live { Pace::Live } else { Pace::Lines },
                 wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
                 bytes: TextBytes::Sanitised,
@@ -51,13 +53,22 @@ impl Human {
             long: None,
         }
     }
+}
 
-    /// A `text_delta`.
-    pub(super) fn delta(&mut self, event: &Event<'_>) {
+impl Face for Human {
+    fn page(&self) -> &Page {
+        &self.page
+    }
+
+    fn page_mut(&mut self) -> &mut Page {
+        &mut self.page
+    }
+
+    fn delta(&mut self, event: &Event<'_>) {
         let Some(delta) = &event.delta else {
             return;
         };
-        let label = delta.label.map(crate::event::Raw::decode);
+        let label = delta.label.map(Raw::decode);
         let (kind, id) = (delta.kind.decode(), delta.block.decode());
         let flow = Flow::new(self.streams.flow_id(), look_of(&kind));
         let name = event.stream.as_deref().unwrap_or_default();
@@ -65,11 +76,11 @@ impl Human {
         if kind == "reasoning" && !self.reasoning {
             return;
         }
-        who.nests(delta.parent.map(crate::event::Raw::decode).as_deref());
+        who.nests(delta.parent.map(Raw::decode).as_deref());
         if stream.block(&id).is_none() {
-            stream.open_block(&id, flow);
+            stream.keep_block(ShownBlock::new(&id, flow));
         }
-        set_apart(&mut self.page, stream, &who, Spoke::Text);
+        set_apart(&mut self.page, stream, &who, LineKind::Text);
         if let Some(block) = stream.block(&id) {
             let text = block.take(delta.text);
             self.page.flow(&who, &mut block.flow, &text);
@@ -77,8 +88,7 @@ impl Human {
         }
     }
 
-    /// Any other event.
-    pub(super) fn event(&mut self, event: &Event<'_>, body: &Fields<'_>) {
+    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, _io: &mut Io) {
         let flow =
             Flow::new(self.streams.flow_id(), look_of(&body.text("kind").unwrap_or_default()));
         let name = event.stream.as_deref().unwrap_or_default();
@@ -90,7 +100,7 @@ impl Human {
             last: &mut self.last,
             columns: self.columns,
             name,
-            line: flow.id,
+            id: flow.id,
             stream,
             who,
         };
@@ -102,71 +112,69 @@ impl Human {
             Type::ToolFinished => on.tool_finished(body),
             Type::Status => on.status(body),
             Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
-                let verdict = CheckResult::of(event.kind, body, on.turn_took(body));
-                on.end_turn(&verdict, body);
+                on.end_turn(event.kind, body);
             }
             Type::TextDelta | Type::Other => {
                 let name = body.text("type").unwrap_or_default();
-                on.say(&[(Look::Dim, &format!("({})", one_line(&name, on.columns)))]);
+                on.line(&[(Look::Dim, &format!("({})", one_line(&name, on.columns)))]);
             }
         }
     }
 
-    /// A line that is no event. It may be long, so that it goes to `out` piece by piece.
-    pub(super) fn malformed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let nobody = Who::default();
+    /// A line that is no event, moved to `out` piece by piece, since it may be long.
+    fn malformed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let origin = Who::default();
         let mut flow = Flow::new(self.streams.flow_id(), Look::Dim);
         self.last = None;
-        self.page.begin(&nobody, flow.id, &[(Look::Warn, "? ")]);
+        self.page.begin(&origin, flow.id, &[(Look::Warn, "? ")]);
         for piece in bytes.trim_ascii_end().chunks(PIECE) {
-            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.flow_bytes(&origin, &mut flow, piece);
             self.page.hand_on(out);
         }
-        self.page.finish(&nobody, &mut flow);
+        self.page.finish(&origin, &mut flow);
     }
 
-    /// A piece of a line that is too long to be looked at.
-    pub(super) fn long(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let nobody = Who::default();
+    /// A piece of a line over the limit.
+    fn long(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let origin = Who::default();
         let mut flow = self.long.take().unwrap_or_else(|| {
             let notice = "? a line too long to look at, as it is:";
-            self.page.line(&nobody, &[(Look::Warn, notice)]);
+            self.page.line(&origin, &[(Look::Warn, notice)]);
             Flow::new(self.streams.flow_id(), Look::Dim)
         });
         self.last = None;
         for piece in bytes.chunks(PIECE) {
-            self.page.flow_bytes(&nobody, &mut flow, piece);
+            self.page.flow_bytes(&origin, &mut flow, piece);
             self.page.hand_on(out);
         }
         if bytes.last() == Some(&b'\n') {
-            self.page.finish(&nobody, &mut flow);
+            self.page.finish(&origin, &mut flow);
         } else {
             self.long = Some(flow);
         }
     }
 
-    /// The input has ended: a turn that is open was cut off.
-    pub(super) fn end(&mut self) {
+    /// The input has ended: every open turn was cut off.
+    fn end(&mut self, _io: &mut Io) {
         if let Some(mut flow) = self.long.take() {
             self.page.finish(&Who::default(), &mut flow);
         }
         self.page.end();
         for (who, took) in self.streams.unfinished() {
-            let CheckResult { look, mark, rest } = CheckResult::truncated(took);
+            let TurnResult { look, mark, rest } = TurnResult::truncated(took);
             self.page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
         }
     }
 }
 
-/// An empty line where a voice's tools follow its text, or its text its tools.
-fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: Spoke) {
-    let (voice, last) = std::mem::replace(&mut stream.spoke, (who.voice.1, next));
-    if voice == who.voice.1 && last != Spoke::Other && last != next {
+/// Adds an empty line where a voice's tools follow its text, or its text its tools.
+fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: LineKind) {
+    let (voice, last) = std::mem::replace(&mut stream.last, (who.voice.1, next));
+    if voice == who.voice.1 && last != LineKind::Other && last != next {
         page.blank(who);
     }
 }
 
-/// How text of this kind looks.
 fn look_of(kind: &str) -> Look {
     if kind == "reasoning" { Look::Dim } else { Look::Plain }
 }
@@ -177,19 +185,19 @@ struct Entry<'a> {
     last: &'a mut Option<(String, String)>,
     columns: Option<usize>,
     name: &'a str,
-    /// A number for a line of the page.
-    line: u64,
+    /// Number for a line of the page.
+    id: u64,
     stream: &'a mut Stream,
     who: Who,
 }
 
 impl Entry<'_> {
-    fn say(&mut self, spans: &[(Look, &str)]) {
+    fn line(&mut self, spans: &[(Look, &str)]) {
         *self.last = None;
         self.page.line(&self.who, spans);
     }
 
-    /// The columns that are left beside what stands before a line and `taken` more.
+    /// Columns that are left beside the marks before a line and `taken` more.
     fn room(&self, taken: usize) -> Option<usize> {
         let marks = self.who.label.as_ref().map_or(0, |l| width(l) + 3)
             + if self.who.nested { 2 } else { 0 };
@@ -200,16 +208,13 @@ impl Entry<'_> {
         self.stream.turn = Some(Turn { began: self.stream.now });
         self.page.gather(self.who.voice.0, None);
         self.forget_open();
-        let mut head = String::from(" ");
-        for part in ["runtime", "model"].iter().filter_map(|k| body.text(k)) {
-            head.push_str(&one_line(&part, None));
-            head.push(' ');
-        }
-        let session = body
-            .text("session")
-            .map_or_else(String::new, |s| format!(" session {}", one_line(&s, None)));
+        let field = |before: &str, key: &str| {
+            body.text(key).map_or_else(String::new, |t| format!("{before}{}", one_line(&t, None)))
+        };
+        let head = field(" ", "runtime") + &field(" ", "model");
+        let session = field(" session ", "session");
         let turn = turn.filter(|n| *n > 1).map_or_else(String::new, |n| format!("  (turn {n})"));
-        self.say(&[
+        self.line(&[
             (Look::Good, "[RUNNING]"),
             (Look::Plain, head.trim_end()),
             (Look::Dim, &session),
@@ -217,7 +222,7 @@ impl Entry<'_> {
         ]);
         if let Some(prompt) = body.text("prompt").filter(|p| !p.trim().is_empty()) {
             let prompt = one_line(&prompt, self.room(8));
-            self.say(&[(Look::Dim, "prompt: "), (Look::Dim, &prompt)]);
+            self.line(&[(Look::Dim, "prompt: "), (Look::Dim, &prompt)]);
         }
     }
 
@@ -226,44 +231,39 @@ impl Entry<'_> {
         let text = body.text("text").unwrap_or_default();
         *self.last = None;
         if !text.is_empty() {
-            set_apart(self.page, self.stream, &self.who, Spoke::Text);
+            set_apart(self.page, self.stream, &self.who, LineKind::Text);
         }
         let replaces =
             body.text("supersedes").map(|b| format!("(replaces {})", one_line(&b, None)));
         let (part, seen) = (body.raw("part").is_some(), self.stream.block(&id).is_some());
         if let (Some(note), false) = (&replaces, seen) {
-            self.say(&[(Look::Dim, note)]);
+            self.line(&[(Look::Dim, note)]);
         }
-        if !seen {
-            self.stream.open_block(&id, flow);
-        }
-        let Some(mut block) = self.stream.close_block(&id) else {
-            return;
-        };
+        let block = self.stream.close_block(&id);
+        let mut block = block.unwrap_or_else(|| ShownBlock::new(&id, flow));
         let missing = if part { Missing::Tail(text.as_ref()) } else { block.missing(&text) };
         let rest = match missing {
-            Missing::Nothing => "",
             Missing::Tail(tail) => tail,
             Missing::Head(head) => {
-                self.say(&[(Look::Dim, "(what came before that:)")]);
+                self.line(&[(Look::Dim, "(what came before that:)")]);
                 head
             }
             Missing::Whole(whole) => {
-                self.say(&[(Look::Dim, "(in full, for some of it was missed:)")]);
+                self.line(&[(Look::Dim, "(in full, for some of it was missed:)")]);
                 whole
             }
         };
         self.page.flow(&self.who, &mut block.flow, rest);
         self.page.finish(&self.who, &mut block.flow);
         if let (Some(note), true) = (&replaces, seen) {
-            self.say(&[(Look::Dim, note)]);
+            self.line(&[(Look::Dim, note)]);
         }
     }
 
     fn tool_started(&mut self, body: &Fields<'_>) {
-        set_apart(self.page, self.stream, &self.who, Spoke::Tool);
+        set_apart(self.page, self.stream, &self.who, LineKind::Tool);
         let Some(tool) = body.object("tool") else {
-            return self.say(&[(Look::Mark, "→ "), (Look::Name, "tool")]);
+            return self.line(&[(Look::Mark, "→ "), (Look::Name, "tool")]);
         };
         let id = tool.text("id").unwrap_or_default();
         let kind = tool.text("kind").unwrap_or_default();
@@ -274,14 +274,14 @@ impl Entry<'_> {
             _ if changes => (Look::File, files),
             _ => (Look::Plain, tool::title(&tool)),
         };
-        let verdict = self.columns.map_or(0, |columns| VERDICT.min(columns / 4));
-        let what = one_line(&what, self.room(width(&name) + 3 + verdict));
+        let end = self.columns.map_or(0, |columns| CALL_END.min(columns / 4));
+        let what = one_line(&what, self.room(width(&name) + 3 + end));
         let gap = if what.is_empty() { "" } else { " " };
         let shown = one_line(&format!("{name}{gap}{what}"), Some(MAX_SHOWN));
-        self.stream.start_tool(&id, self.line, shown);
+        self.stream.start_tool(&id, self.id, shown);
         *self.last = None;
         let spans = [(Look::Mark, "→ "), (Look::Name, &*name), (Look::Plain, gap), (look, &*what)];
-        self.page.begin(&self.who, self.line, &spans);
+        self.page.begin(&self.who, self.id, &spans);
     }
 
     fn tool_finished(&mut self, body: &Fields<'_>) {
@@ -289,8 +289,7 @@ impl Entry<'_> {
         let id = tool.as_ref().and_then(|t| t.text("id")).unwrap_or_default();
         self.page.gather(self.who.voice.0, Some(voice_of(&id)));
         let started = self.stream.finish_tool(&id);
-        let took = started.as_ref().and_then(|tool| self.stream.ran(tool));
-        let took = body.count("duration_ms").or(took);
+        let took = self.took(body, started.as_ref().and_then(|tool| tool.began));
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
         let (look, mark, word) = outcome(body);
         let output = match mark {
@@ -298,14 +297,14 @@ impl Entry<'_> {
             _ => String::new(),
         };
         *self.last = None;
-        if let Some(started) = &started
-            && self.page.is_open(&self.who, started.line)
-        {
-            let verdict = format!(" {mark}{word}");
-            let spans = [(look, &*verdict), (Look::Dim, &*took), (Look::Dim, &*output)];
-            return self.page.end_with(&self.who, &spans);
+        if let Some(started) = &started {
+            let end = format!(" {mark}{word}");
+            let spans = [(look, &*end), (Look::Dim, &*took), (Look::Dim, &*output)];
+            if self.page.end_with(&self.who, started.line, &spans) {
+                return;
+            }
         }
-        set_apart(self.page, self.stream, &self.who, Spoke::Tool);
+        set_apart(self.page, self.stream, &self.who, LineKind::Tool);
         let name = match (started, &tool) {
             (Some(started), _) => started.shown,
             (None, Some(tool)) => {
@@ -314,7 +313,7 @@ impl Entry<'_> {
             }
             (None, None) => "tool".to_owned(),
         };
-        self.say(&[
+        self.line(&[
             (look, &format!("{mark} ")),
             (Look::Name, &name),
             (look, &word),
@@ -331,30 +330,27 @@ impl Entry<'_> {
         let progress = body.text("kind").as_deref() == Some("progress");
         let last = progress.then(|| (self.name.to_owned(), text.clone()));
         if last.is_none() || *self.last != last {
-            self.say(&[(look, &text)]);
+            self.line(&[(look, &text)]);
             *self.last = last;
         }
     }
 
-    /// How long the turn took, in milliseconds: as the runtime says, else by `ts`.
-    fn turn_took(&self, body: &Fields<'_>) -> Option<u64> {
-        let began = self.stream.turn.and_then(|t| t.began);
+    /// Duration in milliseconds: as the runtime has it, else by `ts`.
+    fn took(&self, body: &Fields<'_>, began: Option<Time>) -> Option<u64> {
         body.count("duration_ms").or_else(|| self.stream.since(began))
     }
 
-    fn end_turn(&mut self, verdict: &CheckResult, body: &Fields<'_>) {
+    fn end_turn(&mut self, kind: Type, body: &Fields<'_>) {
+        let took = self.took(body, self.stream.turn.and_then(|turn| turn.began));
+        let TurnResult { look, mark, rest } = TurnResult::of(kind, body, took);
         self.page.gather(self.who.voice.0, None);
-        let spent = spent(body);
-        let gap = if spent.is_empty() { "" } else { "  " };
-        self.say(&[
-            (verdict.look, &verdict.mark),
-            (Look::Plain, &verdict.rest),
-            (Look::Plain, gap),
-            (Look::Dim, &spent),
-        ]);
+        let used = usage_and_cost(body);
+        let gap = if used.is_empty() { "" } else { "  " };
+        let plain = Look::Plain;
+        self.line(&[(look, &mark), (plain, &rest), (plain, gap), (Look::Dim, &used)]);
         if let Some(tail) = body.text("stderr_tail").filter(|t| !t.trim().is_empty()) {
             let tail = escapes::plain(&tail);
-            self.say(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
+            self.line(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
         }
         self.stream.turn = None;
         self.forget_open();
@@ -364,11 +360,11 @@ impl Entry<'_> {
     fn forget_open(&mut self) {
         self.stream.blocks.clear();
         self.stream.tools.clear();
-        self.stream.spoke = (0, Spoke::Other);
+        self.stream.last = (0, LineKind::Other);
     }
 }
 
-/// How a call ended: how it looks, its mark, and what is said behind that, with a space before it.
+/// Outcome of a call: look, mark, and the words behind the mark with a space before them.
 fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
     let outcome = body.text("outcome").unwrap_or_default();
     match (outcome.as_ref(), body.integer("exit_code")) {

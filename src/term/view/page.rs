@@ -1,111 +1,46 @@
-//! The page that people read: lines that only grow. Whatever goes onto it is cleaned here, so nothing gets past.
+//! The page that people read: lines that only grow. All text is cleaned here on its way onto the page.
 //!
-//! Several voices share it. The voice that speaks keeps the line until it ends it; what others say waits in their strips.
+//! Several voices share it. The voice with the open line keeps the page until that line ends; the lines of the others wait
+//! in their strips.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::TextBytes;
-use super::streams::voice_of;
+use super::layout::{Flow, FlowLines, Layout, PIECE, Pace, Who};
 use super::strip::Strip;
-use crate::term::marks::Forbidden;
 use crate::term::sanitize::{Sanitizer, clean};
-use crate::term::style::{Look, Paint};
+use crate::term::style::Look;
+use crate::text::floor;
 use crate::time::Time;
 
-/// How long the others wait for the end of a line.
+/// Time that other voices wait for the end of a line.
 pub(super) const KEEP: Duration = Duration::from_secs(1);
 
-/// How long a line of a log stays open for the end of its tool: a log's reader may see whole lines only.
-const TOOL: Duration = Duration::from_secs(5);
+/// Time that a line of a log stays open for the end of its tool: the reader of a log may see whole lines only.
+const TOOL_END: Duration = Duration::from_secs(5);
 
-/// How much of a text is worked on at once, in bytes.
-pub(super) const PIECE: usize = 64 << 10;
-
-/// How many bytes of other voices wait for the end of a line.
+/// Bytes of other voices that wait for the end of a line.
 const MAX_WAITING: usize = 1 << 20;
 
-/// Who says a line, for the marks before it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Who {
-    /// The text before the bar; clean and on one line.
-    pub(super) label: Option<Arc<str>>,
-    /// True if a sub-agent says it.
-    pub(super) nested: bool,
-    /// The number of the stream, and of the voice within it: 0 is the main agent.
-    pub(super) voice: (u64, u64),
-}
-
-impl Who {
-    /// The same for what stands under the tool call `parent`.
-    pub(super) fn nests(&mut self, parent: Option<&str>) {
-        if let Some(parent) = parent {
-            self.nested = true;
-            self.voice.1 = voice_of(parent);
-        }
-    }
-}
-
-/// Text that comes in pieces and may be interrupted by others.
-#[derive(Debug)]
-pub(super) struct Flow {
-    /// Unlike that of any other flow.
-    pub(super) id: u64,
-    /// How it looks.
-    pub(super) look: Look,
-    clean: Sanitizer,
-    /// True if the flow's last line has not ended.
-    mid_line: bool,
-    /// True if it is inside a fenced block, whose lines are not wrapped.
-    fenced: bool,
-}
-
-impl Flow {
-    pub(super) fn new(id: u64, look: Look) -> Self {
-        Self { id, look, clean: Sanitizer::default(), mid_line: false, fenced: false }
-    }
-}
-
-/// When a voice's text may be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// As it comes.
-    Live,
-    /// As it comes from a single voice; of several voices by whole lines.
-    Lines,
-}
-
-/// How a page is laid out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub(super) paint: Paint,
-    pub(super) pace: Pace,
-    /// The columns at which text breaks, if it does.
-    pub(super) wrap: Option<usize>,
-    pub(super) bytes: TextBytes,
-    /// The marks that agent text may not have.
-    pub(super) forbidden: Forbidden,
-}
-
-/// The lines, and which of them has not ended.
+/// The lines of all voices, one of which may be open.
 #[derive(Debug)]
 pub(super) struct Page {
     layout: Layout,
-    /// Text that is ready to be written; see [`Page::hand_on`].
+    /// Text for the output; see [`Page::hand_on`].
     ready: String,
-    /// The time; whoever drives the page sets it.
+    /// Set by the driver of the page.
     pub(super) now: Time,
     strips: Vec<Strip>,
-    /// Where the strip stands that was looked at last, and how many bytes waited in it.
+    /// Index of the strip that was used last, and its bytes before that.
     last: (usize, usize),
-    /// How many bytes waited for the end of the open line when the page was settled.
+    /// Bytes that waited for the end of the open line when the page was settled.
     waiting: usize,
-    /// The voice whose line is open on the page.
+    /// Voice of the open line.
     holder: Option<(u64, u64)>,
-    /// Since when others wait for its end.
+    /// Start of the others' wait for its end.
     since: Option<Time>,
     first: Option<(u64, u64)>,
-    /// True if more than one voice has spoken.
+    /// More than one voice has written.
     many: bool,
     scratch: String,
 }
@@ -127,39 +62,45 @@ impl Page {
         }
     }
 
-    /// Adds text to a flow. One that was interrupted goes on in a line of its own.
+    /// Adds text to a flow. An interrupted flow continues on a new line.
     pub(super) fn flow(&mut self, who: &Who, flow: &mut Flow, text: &str) {
         let mut rest = text;
         while !rest.is_empty() {
             // A long text is not copied whole.
-            let end = (0..=PIECE.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at));
-            let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+            let (piece, after) = rest.split_at(floor(rest, PIECE));
             rest = after;
-            if self.layout.bytes != TextBytes::Sanitised {
+            if self.layout.bytes == TextBytes::Sanitised {
+                self.flow_with(who, flow, |clean, out| clean.push(piece, out));
+            } else {
                 self.flow_clean(who, flow, piece);
-                continue;
             }
-            let mut cleaned = std::mem::take(&mut self.scratch);
-            flow.clean.push(piece, &mut cleaned);
-            self.flow_clean(who, flow, &cleaned);
-            self.reuse(cleaned);
         }
     }
 
-    /// As [`Page::flow`], for bytes that may be no text.
+    /// [`Page::flow`] for bytes that may be no text.
     pub(super) fn flow_bytes(&mut self, who: &Who, flow: &mut Flow, bytes: &[u8]) {
-        let mut cleaned = std::mem::take(&mut self.scratch);
-        flow.clean.push_bytes(bytes, &mut cleaned);
-        self.flow_clean(who, flow, &cleaned);
-        self.reuse(cleaned);
+        self.flow_with(who, flow, |clean, out| clean.push_bytes(bytes, out));
     }
 
-    /// Ends a flow, and its line.
-    pub(super) fn finish(&mut self, who: &Who, flow: &mut Flow) {
+    fn flow_with(
+        &mut self,
+        who: &Who,
+        flow: &mut Flow,
+        push: impl FnOnce(&mut Sanitizer, &mut String),
+    ) {
         let mut cleaned = std::mem::take(&mut self.scratch);
-        flow.clean.finish(&mut cleaned);
+        push(&mut flow.clean, &mut cleaned);
         self.flow_clean(who, flow, &cleaned);
-        self.reuse(cleaned);
+        cleaned.clear();
+        // One huge text must not keep its memory for good.
+        if cleaned.capacity() <= 1 << 20 {
+            self.scratch = cleaned;
+        }
+    }
+
+    /// Ends a flow and its line.
+    pub(super) fn finish(&mut self, who: &Who, flow: &mut Flow) {
+        self.flow_with(who, flow, Sanitizer::finish);
         let strip = self.strip(who);
         if strip.open == Some(flow.id) {
             strip.end_line();
@@ -167,42 +108,42 @@ impl Page {
         self.settle();
     }
 
-    /// Says a line made of pieces. A line feed in one of them goes on in an indented line.
+    /// Adds a line made of pieces. Text behind a line feed continues on an indented line.
     pub(super) fn line(&mut self, who: &Who, spans: &[(Look, &str)]) {
-        let strip = self.strip(who);
-        strip.end_line();
-        strip.start_line(who);
-        put_spans(strip, who, spans);
-        strip.end_line();
+        self.start(who, spans).end_line();
         self.settle();
     }
 
-    /// Begins a line that [`Page::end_with`] may end under the same `id`, which is unlike that of any flow.
-    pub(super) fn begin(&mut self, who: &Who, id: u64, spans: &[(Look, &str)]) {
-        let now = self.now;
+    fn start(&mut self, who: &Who, spans: &[(Look, &str)]) -> &mut Strip {
         let strip = self.strip(who);
         strip.end_line();
         strip.start_line(who);
         put_spans(strip, who, spans);
+        strip
+    }
+
+    /// Begins a line that [`Page::end_with`] may end under the same `id`, which is no flow's.
+    pub(super) fn begin(&mut self, who: &Who, id: u64, spans: &[(Look, &str)]) {
+        let now = self.now;
+        let strip = self.start(who, spans);
         strip.release();
         (strip.open, strip.tool) = (Some(id), Some(now));
         self.settle();
     }
 
-    /// True if the line that was begun under `id` is still open.
-    pub(super) fn is_open(&mut self, who: &Who, id: u64) -> bool {
-        self.strip(who).open == Some(id)
-    }
-
-    /// Ends the line that is open with some more pieces.
-    pub(super) fn end_with(&mut self, who: &Who, spans: &[(Look, &str)]) {
+    /// Ends the line that was begun under `id` with some more pieces; false if it is not open any more.
+    pub(super) fn end_with(&mut self, who: &Who, id: u64, spans: &[(Look, &str)]) -> bool {
         let strip = self.strip(who);
-        put_spans(strip, who, spans);
-        strip.end_line();
-        self.settle();
+        let open = strip.open == Some(id);
+        if open {
+            put_spans(strip, who, spans);
+            strip.end_line();
+            self.settle();
+        }
+        open
     }
 
-    /// An empty line.
+    /// Adds an empty line.
     pub(super) fn blank(&mut self, who: &Who) {
         let strip = self.strip(who);
         strip.end_line();
@@ -210,9 +151,9 @@ impl Page {
         self.settle();
     }
 
-    /// Whatever sub-agents of this stream have said stands before what its main voice says next: of one of them, or of all.
+    /// Puts the lines of this stream's sub-agents, of one of them or of all, before the next line of its main voice.
     pub(super) fn gather(&mut self, stream: u64, voice: Option<u64>) {
-        let mut said = String::new();
+        let mut lines = String::new();
         for strip in &mut self.strips {
             let (of, name) = strip.voice;
             if of == stream && name != 0 && voice.is_none_or(|voice| voice == name) {
@@ -221,19 +162,19 @@ impl Page {
                     strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
-                    said.push_str(&std::mem::take(&mut strip.out));
+                    lines.push_str(&std::mem::take(&mut strip.out));
                 }
             }
         }
-        if !said.is_empty() {
+        if !lines.is_empty() {
             let main = self.strip(&Who { voice: (stream, 0), ..Who::default() });
             main.end_line();
-            main.out.push_str(&said);
+            main.out.push_str(&lines);
             self.settle_all();
         }
     }
 
-    /// Moves what is ready to `out`.
+    /// Moves the finished text to `out`.
     pub(super) fn hand_on(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.ready.as_bytes());
         self.ready.clear();
@@ -241,18 +182,18 @@ impl Page {
         self.ready.shrink_to(1 << 20);
     }
 
-    /// When [`Page::tick`] has something to do.
+    /// Time at which [`Page::tick`] has something to do.
     pub(super) fn deadline(&self) -> Option<Time> {
         let waits = self.since.map(|since| since + KEEP);
         let strips = self.strips.iter().filter_map(|strip| {
             let tool = strip.tool.filter(|_| self.layout.pace == Pace::Lines);
-            let tool = tool.map(|since| since + TOOL);
+            let tool = tool.map(|since| since + TOOL_END);
             [tool, strip.word_since().map(|since| since + KEEP)].into_iter().flatten().min()
         });
         waits.into_iter().chain(strips).min()
     }
 
-    /// Time has passed: a line that others wait for is broken off.
+    /// Breaks off a line that others have waited for long enough.
     pub(super) fn tick(&mut self) {
         let now = self.now;
         let (lines, holder) = (self.layout.pace == Pace::Lines, self.holder);
@@ -261,7 +202,7 @@ impl Page {
             if strip.word_since().is_some_and(|since| since + KEEP <= now) {
                 strip.release();
             }
-            let tool = lines && strip.tool.is_some_and(|since| since + TOOL <= now);
+            let tool = lines && strip.tool.is_some_and(|since| since + TOOL_END <= now);
             if tool || (waited && holder == Some(strip.voice)) {
                 strip.end_line();
             }
@@ -269,7 +210,7 @@ impl Page {
         self.settle_all();
     }
 
-    /// Ends every line that is open.
+    /// Ends every open line.
     pub(super) fn end(&mut self) {
         // The line on the page first.
         self.strips.sort_by_key(|strip| self.holder != Some(strip.voice));
@@ -289,7 +230,7 @@ impl Page {
         let strip = self.strip(who);
         if strip.open != Some(flow.id) {
             strip.end_line();
-            // The line feed for which it was interrupted has been written already.
+            // The line feed behind the interrupted line has been written already.
             if std::mem::take(&mut flow.mid_line) {
                 text = text.strip_prefix('\n').unwrap_or(text);
             }
@@ -299,10 +240,15 @@ impl Page {
             if strip.open.is_none() {
                 strip.start_line(who);
             }
-            strip.put_flow(who, (flow.look, forbidden), body.unwrap_or(part), flow.fenced);
+            strip.put_flow(who, (flow.look, forbidden, flow.lines), body.unwrap_or(part));
             strip.open = Some(flow.id);
             if body.is_some() {
-                flow.fenced ^= strip.is_fence();
+                if strip.is_fence() {
+                    flow.lines = match flow.lines {
+                        FlowLines::Prose => FlowLines::Fenced,
+                        FlowLines::Fenced => FlowLines::Prose,
+                    };
+                }
                 strip.end_line();
             }
         }
@@ -310,15 +256,14 @@ impl Page {
         self.settle();
     }
 
-    /// The strip of a voice.
     fn strip(&mut self, who: &Who) -> &mut Strip {
         let voice = who.voice;
-        // Lines that are no stream's come between those of a single voice too.
+        // Lines without a stream stand between those of a single voice too.
         if voice != (0, 0) {
             self.many |= *self.first.get_or_insert(voice) != voice;
         }
         let known = |strip: &Strip| strip.voice == voice;
-        // One voice says several things in a row.
+        // One voice has several lines in a row.
         let at = Some(self.last.0).filter(|at| self.strips.get(*at).is_some_and(known));
         let at = at.or_else(|| self.strips.iter().position(known)).unwrap_or_else(|| {
             self.strips.push(Strip::new(voice, self.layout));
@@ -330,13 +275,14 @@ impl Page {
         strip
     }
 
-    fn is_live(&self) -> bool {
-        self.layout.pace == Pace::Live || !self.many
+    /// Pace of the voices: a single one is always live.
+    fn pace(&self) -> Pace {
+        if self.many { self.layout.pace } else { Pace::Live }
     }
 
-    /// Moves what may be seen onto the page: nothing has changed but the strip that was looked at last.
+    /// Moves visible text onto the page, where only the strip that was used last has changed.
     fn settle(&mut self) {
-        let live = self.is_live();
+        let pace = self.pace();
         let (at, before) = self.last;
         let strip = &mut self.strips[at];
         let holds = self.holder == Some(strip.voice);
@@ -347,7 +293,9 @@ impl Page {
             Some(_) if !strip.out.contains('\n') => {
                 self.ready.push_str(&std::mem::take(&mut strip.out));
             }
-            None if !live && self.waiting == 0 => strip.take_turn(live, &mut self.ready),
+            None if pace == Pace::Lines && self.waiting == 0 => {
+                strip.take_turn(pace, &mut self.ready);
+            }
             _ => return self.settle_all(),
         }
         if self.waiting > MAX_WAITING {
@@ -362,7 +310,7 @@ impl Page {
         }
     }
 
-    /// Moves what may be seen of all voices onto the page.
+    /// Moves visible text of all voices onto the page.
     fn settle_all(&mut self) {
         loop {
             if let Some(at) = self.holding() {
@@ -394,7 +342,7 @@ impl Page {
         self.strips.iter().position(|strip| strip.voice == holder)
     }
 
-    /// The open line goes on; when it has ended, the others have their turn before its voice begins another.
+    /// Continues the open line; once it has ended, the other voices come before its next line.
     fn go_on(&mut self, at: usize) {
         let strip = &mut self.strips[at];
         if strip.out.contains('\n') {
@@ -407,21 +355,15 @@ impl Page {
         }
     }
 
-    /// Every voice's whole lines, then the first line that has not ended, where that may be seen.
+    /// Takes the whole lines of every voice, then the first open line where that is visible.
     fn take_turns(&mut self) {
-        let live = self.is_live();
-        self.strips.iter_mut().for_each(|strip| strip.take_turn(live, &mut self.ready));
-        if live && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty()) {
+        let pace = self.pace();
+        self.strips.iter_mut().for_each(|strip| strip.take_turn(pace, &mut self.ready));
+        if pace == Pace::Live
+            && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty())
+        {
             strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);
-        }
-    }
-
-    /// One huge text must not keep its memory for good.
-    fn reuse(&mut self, mut cleaned: String) {
-        cleaned.clear();
-        if cleaned.capacity() <= 1 << 20 {
-            self.scratch = cleaned;
         }
     }
 }

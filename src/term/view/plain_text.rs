@@ -1,9 +1,10 @@
-//! The answer and nothing else: the text of the main agent as it was said, block by block.
+//! The answer and nothing else: the text of the main agent, block by block.
 
-use super::Options;
-use super::check_result::CheckResult;
-use super::page::{Flow, Layout, Pace, Page, Who};
+use super::layout::{Flow, Layout, Pace, Who};
+use super::page::Page;
 use super::streams::{Missing, ShownBlock, Streams, Turn};
+use super::turn_result::TurnResult;
+use super::{Face, Options};
 use crate::codec::Fields;
 use crate::event::{Event, Raw, Type};
 use crate::stage::Io;
@@ -11,17 +12,16 @@ use crate::term::marks::{Forbidden, without_commands};
 use crate::term::sanitize::clean;
 use crate::term::style::{Look, Paint};
 
-/// What must be known to go on with the text.
 #[derive(Debug)]
 pub(super) struct PlainText {
-    pub(super) page: Page,
+    page: Page,
     streams: Streams,
 }
 
 impl PlainText {
     pub(super) fn new(options: &Options) -> Self {
         let page = Page::new(Layout {
-            paint: Paint::new(false),
+            paint: Paint { colour: false },
             pace: Pace::Lines,
             wrap: None,
             bytes: options.text,
@@ -29,9 +29,18 @@ impl PlainText {
         });
         Self { page, streams: Streams::default() }
     }
+}
 
-    /// A `text_delta`.
-    pub(super) fn delta(&mut self, event: &Event<'_>) {
+impl Face for PlainText {
+    fn page(&self) -> &Page {
+        &self.page
+    }
+
+    fn page_mut(&mut self) -> &mut Page {
+        &mut self.page
+    }
+
+    fn delta(&mut self, event: &Event<'_>) {
         let Some(delta) =
             event.delta.as_ref().filter(|d| d.parent.is_none() && d.kind.decode() == "answer")
         else {
@@ -43,7 +52,7 @@ impl PlainText {
         let name = event.stream.as_deref().unwrap_or_default();
         let (stream, who) = self.streams.enter(name, label.as_deref(), event.time());
         if stream.block(&id).is_none() {
-            stream.open_block(&id, flow);
+            stream.keep_block(ShownBlock::new(&id, flow));
         }
         if let Some(block) = stream.block(&id) {
             let text = block.take(delta.text);
@@ -51,8 +60,8 @@ impl PlainText {
         }
     }
 
-    /// Any other event. A turn that did not complete is told to stderr.
-    pub(super) fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
+    /// Any event but a `text_delta`. A turn that did not complete is reported on stderr.
+    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
@@ -73,7 +82,7 @@ impl PlainText {
                         return block_final(&mut self.page, &who, &mut block, body);
                     }
                     part(&mut self.page, &who, &mut block.flow, body);
-                    // Its other parts go on where this one ends.
+                    // The next part continues where this one ends.
                     if body.raw("last") == Some("false") {
                         stream.keep_block(block);
                     } else {
@@ -86,7 +95,7 @@ impl PlainText {
                 let began = stream.turn.take().and_then(|t| t.began);
                 let took = body.count("duration_ms").or_else(|| stream.since(began));
                 if kind != Type::TurnCompleted {
-                    warn(&CheckResult::of(kind, body, took), io);
+                    warn(&TurnResult::of(kind, body, took), io);
                 }
             }
             _ => {}
@@ -94,10 +103,10 @@ impl PlainText {
     }
 
     /// The input has ended.
-    pub(super) fn end(&mut self, io: &mut Io) {
+    fn end(&mut self, io: &mut Io) {
         self.page.end();
         for (_, took) in self.streams.unfinished() {
-            warn(&CheckResult::truncated(took), io);
+            warn(&TurnResult::truncated(took), io);
         }
     }
 }
@@ -107,23 +116,22 @@ fn nameless(who: &Who) -> Who {
     Who { voice: who.voice, ..Who::default() }
 }
 
-/// The bodies of the parts, each with its lead and its glue, are the block's text.
+/// Adds a part. The bodies of the parts, each between its lead and its glue, are the text of the block.
 fn part(page: &mut Page, who: &Who, flow: &mut Flow, body: &Fields<'_>) {
     let field = |key| body.text(key).unwrap_or_default();
     let text = field("text");
-    let said = text.strip_prefix(field("open").as_ref());
-    let said = said.and_then(|t| t.strip_suffix(field("close").as_ref()));
-    page.flow(who, flow, &field("lead"));
-    page.flow(who, flow, said.unwrap_or(&text));
-    page.flow(who, flow, &field("glue"));
+    let body = text.strip_prefix(field("open").as_ref());
+    let body = body.and_then(|t| t.strip_suffix(field("close").as_ref())).unwrap_or(&text);
+    for text in [&field("lead"), body, &field("glue")] {
+        page.flow(who, flow, text);
+    }
 }
 
 fn block_final(page: &mut Page, who: &Who, block: &mut ShownBlock, body: &Fields<'_>) {
     let text = body.text("text").unwrap_or_default();
     let rest = match block.missing(&text) {
-        Missing::Nothing => "",
         Missing::Tail(tail) => tail,
-        // The text before it was not the beginning: all of it, on a line of its own.
+        // The shown text was not the beginning: the whole text follows on a new line.
         Missing::Head(_) | Missing::Whole(_) => {
             page.finish(who, &mut block.flow);
             &text
@@ -133,8 +141,8 @@ fn block_final(page: &mut Page, who: &Who, block: &mut ShownBlock, body: &Fields
     page.finish(who, &mut block.flow);
 }
 
-/// A line for stderr.
-fn warn(verdict: &CheckResult, io: &mut Io) {
-    let line = format!("{}{}\n", verdict.mark, verdict.rest);
+/// Reports how a turn ended on stderr.
+fn warn(result: &TurnResult, io: &mut Io) {
+    let line = format!("{}{}\n", result.mark, result.rest);
     io.err.extend_from_slice(without_commands(&clean(&line)).as_bytes());
 }

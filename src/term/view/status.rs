@@ -1,18 +1,20 @@
-//! A `status` in a few words: what each kind says to people.
+//! A `status` in a few words, by kind.
+
+use std::borrow::Cow;
 
 use super::tool::compact;
 use super::words::{one_line, silence, tokens};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
 
-/// How many columns of unreadable bytes or of a kind's data are shown.
+/// Columns of unreadable bytes or of a kind's data that are shown.
 const MAX_DATA: usize = 160;
 
-/// How many entries of a plan are shown.
+/// Entries of a plan that are shown.
 const MAX_PLAN: usize = 30;
 
-/// The line for a `status`; line feeds in it go on in an indented line. Empty where there is nothing for people in it: a
-/// `session` that has only settings, which are for programs.
+/// Line for a `status`; text behind a line feed continues on an indented line. Empty for a `session` that has only settings,
+/// which are for programs.
 pub(super) fn line(status: &Fields<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
@@ -32,12 +34,10 @@ pub(super) fn line(status: &Fields<'_>) -> (Look, String) {
         _ => String::new(),
     };
     let settings = kind == "session" && message.is_empty();
-    let text = if text.is_empty() && !settings {
-        general(&kind, message, status.raw("data"))
-    } else {
-        text
-    };
-    (look(&kind), text)
+    match text.is_empty() && !settings {
+        true => (look(&kind), general(&kind, message, status.raw("data"))),
+        false => (look(&kind), text),
+    }
 }
 
 fn look(kind: &str) -> Look {
@@ -51,7 +51,7 @@ fn look(kind: &str) -> Look {
     }
 }
 
-/// The kind and its message; of a kind that has none its data in a few words, for that is all there is.
+/// The kind and its message; of a kind that has none its data in a few words.
 fn general(kind: &str, message: &str, data: Option<&str>) -> String {
     let name = one_line(kind, Some(MAX_DATA)).replace('_', " ");
     let json = message.trim_start().starts_with(['{', '[']) && codec::is_json(message.trim());
@@ -64,7 +64,7 @@ fn general(kind: &str, message: &str, data: Option<&str>) -> String {
     if text.is_empty() { name } else { format!("{name}: {text}") }
 }
 
-/// Tokens, of whatever the message names.
+/// Tokens of the model or agent in the message.
 fn usage(data: &Fields<'_>, message: &str) -> String {
     let inner = data.object("usage");
     let counted = tokens(data).or_else(|| tokens(inner.as_ref()?));
@@ -79,10 +79,7 @@ fn heartbeat(data: &Fields<'_>) -> String {
     let ms = |key: &str| data.count(key).map(silence);
     let silent = ms("idle_ms").or_else(|| ms("elapsed_ms")).unwrap_or_default();
     let text = match data.text("state").as_deref() {
-        Some("waiting") => {
-            let waited = ms("elapsed_ms").unwrap_or(silent);
-            format!("… waiting {waited}")
-        }
+        Some("waiting") => format!("… waiting {}", ms("elapsed_ms").unwrap_or(silent)),
         Some("tool") => format!("… tool running, quiet for {silent}"),
         Some("quiet") => format!("… quiet for {silent}"),
         Some(state) => format!("… {} {silent}", one_line(state, Some(MAX_DATA))),
@@ -92,25 +89,24 @@ fn heartbeat(data: &Fields<'_>) -> String {
 }
 
 fn stalled(data: &Fields<'_>) -> String {
-    data.count("idle_ms")
-        .map_or_else(String::new, |ms| format!("stalled: nothing for {}", silence(ms)))
+    let idle = data.count("idle_ms").map(silence);
+    idle.map_or_else(String::new, |idle| format!("stalled: nothing for {idle}"))
 }
 
 fn diagnostic(data: &Fields<'_>, message: &str) -> String {
-    use base64::Engine;
+    use base64::{Engine, prelude::BASE64_STANDARD};
     let reason = data.text("reason").unwrap_or(message.into());
-    let bytes = match (data.text("text"), data.text("base64")) {
-        (Some(text), _) => text.into_owned(),
-        (None, Some(coded)) => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(coded.as_bytes())
-                .unwrap_or_else(|_| coded.as_bytes().to_vec());
-            String::from_utf8_lossy(&bytes).into_owned()
-        }
-        (None, None) => return format!("unreadable output ({reason})"),
+    let decoded = |coded: &str| {
+        let bytes = BASE64_STANDARD.decode(coded).unwrap_or_else(|_| coded.into());
+        String::from_utf8_lossy(&bytes).into_owned()
     };
-    let shown = one_line(&bytes, Some(MAX_DATA));
-    format!("unreadable output ({reason}): {shown}")
+    let text = data.text("text").map(Cow::into_owned);
+    match text.or_else(|| data.text("base64").map(|coded| decoded(&coded))) {
+        Some(text) => {
+            format!("unreadable output ({reason}): {}", one_line(&text, Some(MAX_DATA)))
+        }
+        None => format!("unreadable output ({reason})"),
+    }
 }
 
 fn session(data: &Fields<'_>) -> String {
@@ -124,10 +120,7 @@ fn session(data: &Fields<'_>) -> String {
 }
 
 fn exit(data: &Fields<'_>) -> String {
-    let killed = match data.raw("killed") {
-        Some("true") => " (killed)",
-        _ => "",
-    };
+    let killed = if data.raw("killed") == Some("true") { " (killed)" } else { "" };
     match (data.integer("code"), data.integer("signal")) {
         (Some(code), _) => format!("exited with status {code}{killed}"),
         (None, Some(signal)) => format!("ended by signal {signal}{killed}"),
@@ -135,7 +128,7 @@ fn exit(data: &Fields<'_>) -> String {
     }
 }
 
-/// A plan as a list with marks, wherever the runtime puts its entries.
+/// A plan as a list with marks; its entries stand under different keys in different runtimes.
 fn plan(status: &Fields<'_>, message: &str) -> String {
     let entries = match status.object("data") {
         Some(data) => ["entries", "items", "plan", "todos", "steps"]

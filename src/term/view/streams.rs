@@ -1,96 +1,88 @@
-//! What a view remembers of the streams that it saw: turns, blocks and tools that are open. All of it is bounded.
+//! State of each stream in a view: open turns, blocks and tools. All of it is bounded.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::page::{Flow, Who};
+use super::layout::{Flow, Who, key};
 use super::words::one_line;
+use crate::codec::split_escaped_half;
 use crate::event::Raw;
+use crate::streams;
+use crate::text::digest::Digest;
 use crate::time::Time;
 
-/// How many streams are remembered; past that the one that was silent longest is forgotten, those without a turn first.
+/// Streams that are remembered; past that the longest silent one is forgotten, those without a turn first.
 pub const MAX_STREAMS: usize = 1000;
 
-/// How many open blocks or tools of one stream are remembered; past that the oldest is forgotten.
+/// Open blocks or tools of one stream that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
 
-/// How much of an id or a label is remembered, in bytes.
-const MAX_KEY: usize = 256;
-
-/// The longest label that is shown, in columns.
+/// Longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
 
 /// The streams, by id; events without one share the empty id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Streams {
-    by_id: HashMap<String, Stream>,
+    states: streams::Streams<Stream>,
+    /// Events so far.
     used: u64,
     flows: u64,
-    /// True if more than one was ever seen.
+    /// More than one stream with an id was ever known.
     many: bool,
 }
 
-/// One stream.
+impl Default for Streams {
+    fn default() -> Self {
+        Self { states: streams::Streams::new(MAX_STREAMS), used: 0, flows: 0, many: false }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// When it was last heard of, counted in events.
+    /// Number of its last event, and of its first.
     used: u64,
-    /// When it was first heard of.
     born: u64,
-    /// The label as it was said, and as it is shown.
+    /// The label as received, and as shown.
     label: Option<(String, Arc<str>)>,
     id: Option<Arc<str>>,
     /// The last `ts`.
     pub(super) now: Option<Time>,
-    /// The open turn.
     pub(super) turn: Option<Turn>,
     pub(super) blocks: Vec<ShownBlock>,
     pub(super) tools: Vec<OpenTool>,
-    /// The voice of its last line, and the kind of that.
-    pub(super) spoke: (u64, Spoke),
+    /// Voice and kind of its last line.
+    pub(super) last: (u64, LineKind),
 }
 
-/// What a line is, where that matters for the one after it: text and tools are set apart by an empty line.
+/// Kind of a line, as far as it matters for the next: an empty line separates text and tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Spoke {
+pub(super) enum LineKind {
     #[default]
     Other,
     Text,
     Tool,
 }
 
-/// A turn that is open.
+/// An open turn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
-    /// When it began, if that is known.
+    /// Time of its start, if known.
     pub(super) began: Option<Time>,
 }
 
-/// A tool that runs.
+/// A running tool.
 #[derive(Debug)]
 pub(super) struct OpenTool {
     id: String,
-    began: Option<Time>,
-    /// The number of its line on the page.
+    pub(super) began: Option<Time>,
+    /// Number of its line on the page.
     pub(super) line: u64,
     /// The tool in a few words.
     pub(super) shown: String,
 }
 
-/// The number of the voice that speaks under this tool call; the main agent's is 0.
-pub(super) fn voice_of(parent: &str) -> u64 {
-    hash(FNV, key(parent)) | 1
-}
-
-/// As much of a foreign id as is remembered.
-fn key(id: &str) -> &str {
-    let end = (0..=MAX_KEY.min(id.len())).rev().find(|at| id.is_char_boundary(*at));
-    &id[..end.unwrap_or(0)]
-}
-
 impl Streams {
-    /// The stream of an event, remembered from here on, and who it is that speaks.
+    /// The stream of an event, remembered from here on, and its main voice.
     pub(super) fn enter(
         &mut self,
         id: &str,
@@ -98,71 +90,57 @@ impl Streams {
         now: Option<Time>,
     ) -> (&mut Stream, Who) {
         self.used += 1;
-        if !self.by_id.contains_key(id) {
-            self.add(id);
-        }
         let used = self.used;
-        let stream = self.by_id.entry(id.to_owned()).or_default();
+        let named = (!id.is_empty()).then(|| id.into());
+        let new = || Stream { born: used, id: named, ..Stream::default() };
+        let (at, _) = self.states.place(id, new, |s| (s.turn.is_some(), s.used));
+        if self.states[at].born == used {
+            self.many |= self.states.iter().filter(|s| s.id.is_some()).count() > 1;
+        }
+        let stream = &mut self.states[at];
         stream.used = used;
         stream.now = now.or(stream.now);
         if let Some(label) = label.map(key)
-            && stream.label.as_ref().is_none_or(|(said, _)| said != label)
+            && stream.label.as_ref().is_none_or(|(known, _)| known != label)
         {
             let shown = one_line(label, Some(MAX_LABEL));
             stream.label = (!shown.is_empty()).then(|| (label.to_owned(), shown.into()));
         }
-        let who = stream.who(self.many);
+        let who = stream.who(if self.many { Ids::Shown } else { Ids::Hidden });
         (stream, who)
     }
 
-    /// A number for a flow, unlike any before.
+    /// A new number for a flow.
     pub(super) fn flow_id(&mut self) -> u64 {
         self.flows += 1;
         self.flows
     }
 
-    /// Who speaks in every stream whose turn is open, in the order in which they came, and for how long.
+    /// Main voice and duration of every open turn, in the order in which the streams began.
     pub(super) fn unfinished(&self) -> Vec<(Who, Option<u64>)> {
-        let mut open: Vec<_> =
-            self.by_id.values().filter_map(|s| s.turn.map(|turn| (s.born, s, turn))).collect();
-        open.sort_by_key(|(born, ..)| *born);
-        open.into_iter().map(|(_, s, turn)| (s.who(self.many), s.since(turn.began))).collect()
-    }
-
-    fn add(&mut self, id: &str) {
-        if self.by_id.len() >= MAX_STREAMS {
-            let oldest = self
-                .by_id
-                .iter()
-                .min_by_key(|(_, s)| (s.turn.is_some(), s.used))
-                .map(|(id, _)| id.clone());
-            if let Some(oldest) = oldest {
-                self.by_id.remove(&oldest);
-            }
-        }
-        let stream = Stream {
-            born: self.used,
-            id: (!id.is_empty()).then(|| id.into()),
-            ..Stream::default()
-        };
-        self.by_id.insert(id.to_owned(), stream);
-        self.many |= self.by_id.keys().filter(|id| !id.is_empty()).count() > 1;
+        let ids = if self.many { Ids::Shown } else { Ids::Hidden };
+        let mut open: Vec<_> = self.states.iter().filter_map(|s| Some((s, s.turn?))).collect();
+        open.sort_by_key(|(s, _)| s.born);
+        open.into_iter().map(|(s, turn)| (s.who(ids), s.since(turn.began))).collect()
     }
 }
 
+/// Whether streams without a label show their ids.
+#[derive(Clone, Copy)]
+enum Ids {
+    Shown,
+    Hidden,
+}
+
 impl Stream {
-    fn who(&self, many: bool) -> Who {
-        let label = match &self.label {
-            Some((_, shown)) => Some(shown.clone()),
-            None => self.id.clone().filter(|_| many),
+    fn who(&self, ids: Ids) -> Who {
+        let label = match (&self.label, ids) {
+            (Some((_, shown)), _) => Some(shown.clone()),
+            (None, Ids::Shown) => self.id.clone(),
+            (None, Ids::Hidden) => None,
         };
         let number = if self.id.is_some() { self.born } else { 0 };
         Who { label, nested: false, voice: (number, 0) }
-    }
-
-    /// How long a tool ran by the stream's own time, in milliseconds.
-    pub(super) fn ran(&self, tool: &OpenTool) -> Option<u64> {
-        self.since(tool.began)
     }
 
     /// Milliseconds from `began` to the stream's last `ts`.
@@ -171,85 +149,67 @@ impl Stream {
         u64::try_from(took.as_millis()).ok()
     }
 
-    /// The open block with this id, if it is known.
     pub(super) fn block(&mut self, id: &str) -> Option<&mut ShownBlock> {
         self.blocks.iter_mut().find(|b| b.id == key(id))
     }
 
-    /// Opens a block.
-    pub(super) fn open_block(&mut self, id: &str, flow: Flow) -> Option<&mut ShownBlock> {
-        self.keep_block(ShownBlock::new(id, flow));
-        self.blocks.last_mut()
-    }
-
-    /// Remembers a block that goes on.
     pub(super) fn keep_block(&mut self, block: ShownBlock) {
-        if self.blocks.len() >= MAX_OPEN {
-            self.blocks.remove(0);
-        }
-        self.blocks.push(block);
+        push(&mut self.blocks, block);
     }
 
-    /// Forgets a block, which has ended.
     pub(super) fn close_block(&mut self, id: &str) -> Option<ShownBlock> {
         let at = self.blocks.iter().position(|b| b.id == key(id))?;
         Some(self.blocks.remove(at))
     }
 
-    /// Remembers a tool that runs: its id, the number of its line, and it in a few words.
+    /// Remembers a running tool: its id, the number of its line, and the tool in a few words.
     pub(super) fn start_tool(&mut self, id: &str, line: u64, shown: String) {
-        if self.tools.len() >= MAX_OPEN {
-            self.tools.remove(0);
-        }
-        self.tools.push(OpenTool { id: key(id).to_owned(), began: self.now, line, shown });
+        let tool = OpenTool { id: key(id).to_owned(), began: self.now, line, shown };
+        push(&mut self.tools, tool);
     }
 
-    /// Forgets a tool, which has ended.
     pub(super) fn finish_tool(&mut self, id: &str) -> Option<OpenTool> {
         let at = self.tools.iter().position(|t| t.id == key(id))?;
         Some(self.tools.remove(at))
     }
 }
 
-/// A block that is open: what was said of it, as length and hash, and how it goes on the page.
+/// Adds what has opened; past the limit the oldest is forgotten.
+fn push<T>(open: &mut Vec<T>, new: T) {
+    if open.len() >= MAX_OPEN {
+        open.remove(0);
+    }
+    open.push(new);
+}
+
+/// An open block: length and hash of its text so far, and its place on the page.
 #[derive(Debug)]
 pub(super) struct ShownBlock {
     id: String,
     pub(super) flow: Flow,
-    said: usize,
-    hash: u64,
-    /// The half of a surrogate pair whose other half is still to come, escaped.
+    shown: Digest,
+    /// Escaped first half of a surrogate pair whose second half has not come.
     half: String,
 }
 
-/// What a block's whole text has that was not said.
+/// Part of a block's whole text that was not shown.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Missing<'t> {
-    /// Nothing.
-    Nothing,
-    /// The end.
     Tail(&'t str),
     /// The beginning: the view began in the middle of the block.
     Head(&'t str),
-    /// Something else: all of it is to be said.
+    /// Something else: the whole text is to be shown.
     Whole(&'t str),
-}
-
-const FNV: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a, which does not care how a text was sliced.
-fn hash(seed: u64, text: &str) -> u64 {
-    text.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl ShownBlock {
     pub(super) fn new(id: &str, flow: Flow) -> Self {
-        Self { id: key(id).to_owned(), flow, said: 0, hash: FNV, half: String::new() }
+        Self { id: key(id).to_owned(), flow, shown: Digest::default(), half: String::new() }
     }
 
-    /// The text of a delta; a half of a surrogate pair at its end waits for the next one.
+    /// Text of a delta; half a surrogate pair at its end waits for the next one.
     pub(super) fn take<'r>(&mut self, raw: Raw<'r>) -> Cow<'r, str> {
-        let (whole, half) = split_half(raw.0);
+        let (whole, half) = split_escaped_half(raw.0);
         let text = if self.half.is_empty() {
             Raw(whole).decode()
         } else {
@@ -258,42 +218,26 @@ impl ShownBlock {
             Cow::Owned(Raw(&joined).decode().into_owned())
         };
         half.clone_into(&mut self.half);
-        self.said += text.len();
-        self.hash = hash(self.hash, &text);
+        self.shown.add(&text);
         text
     }
 
-    /// What `whole` has beyond what was said.
+    /// Part of `whole` that was not shown.
     pub(super) fn missing<'t>(&self, whole: &'t str) -> Missing<'t> {
-        let said = |part: Option<&str>| part.is_some_and(|p| hash(FNV, p) == self.hash);
-        if said(whole.get(..self.said)) {
-            return match &whole[self.said..] {
-                "" => Missing::Nothing,
-                tail => Missing::Tail(tail),
-            };
+        if let Some(tail) = self.shown.rest(whole) {
+            return Missing::Tail(tail);
         }
-        match whole.len().checked_sub(self.said) {
-            Some(at) if said(whole.get(at..)) => Missing::Head(&whole[..at]),
+        let at = whole.len().checked_sub(self.shown.len);
+        match at.and_then(|at| whole.split_at_checked(at)) {
+            Some((head, tail)) if Digest::of(tail) == self.shown => Missing::Head(head),
             _ => Missing::Whole(whole),
         }
     }
 }
 
-/// Cuts the escape of a high surrogate off the end of a JSON string's inside.
-fn split_half(raw: &str) -> (&str, &str) {
-    let Some(at) = raw.len().checked_sub(6) else {
-        return (raw, "");
-    };
-    let bytes = raw.as_bytes();
-    let (head, tail) = bytes.split_at(at);
-    let high = matches!(tail, [b'\\', b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'b' | b'A'..=b'B', x, y]
-        if x.is_ascii_hexdigit() && y.is_ascii_hexdigit());
-    let slashes = head.iter().rev().take_while(|b| **b == b'\\').count();
-    if high && slashes.is_multiple_of(2) { raw.split_at(at) } else { (raw, "") }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::layout::MAX_KEY;
     use super::*;
     use crate::term::style::Look;
 
@@ -304,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_was_not_said() {
+    fn the_part_that_was_not_shown_is_found() {
         let (b, _) = block(&["Hel", "lo"]);
-        assert_eq!(b.missing("Hello"), Missing::Nothing);
+        assert_eq!(b.missing("Hello"), Missing::Tail(""));
         assert_eq!(b.missing("Hello you"), Missing::Tail(" you"));
         assert_eq!(b.missing("I say Hello"), Missing::Head("I say "));
         assert_eq!(b.missing("Good"), Missing::Whole("Good"));
@@ -327,7 +271,7 @@ mod tests {
         assert_eq!(key(&id).len(), MAX_KEY);
         assert_eq!(key(&("a".to_owned() + &id)).len(), MAX_KEY - 1);
         let mut stream = Stream::default();
-        stream.open_block(&id, Flow::new(1, Look::Plain));
+        stream.keep_block(ShownBlock::new(&id, Flow::new(1, Look::Plain)));
         stream.start_tool(&id, 0, String::new());
         assert!(stream.close_block(&id).is_some());
         stream.finish_tool(&id);
@@ -341,7 +285,7 @@ mod tests {
         for n in 1..=MAX_STREAMS {
             streams.enter(&format!("s{n}"), None, None);
         }
-        assert_eq!(streams.by_id.len(), MAX_STREAMS);
-        assert!(streams.by_id.contains_key("s0") && !streams.by_id.contains_key("s1"));
+        assert_eq!(streams.states.len(), MAX_STREAMS);
+        assert!(streams.states.find("s0").is_some() && streams.states.find("s1").is_none());
     }
 }

@@ -1,50 +1,48 @@
-//! The lines of one voice until they stand on the page. It puts the marks before a line, breaks lines at words where the page
-//! says so, and lets no mark through that the page forbids.
+//! The lines of one voice on their way to the page: marks before them, breaks at words, forbidden marks escaped.
 
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::page::{Layout, PIECE, Who};
+use super::layout::{FlowLines, Layout, PIECE, Pace, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
 use crate::time::Time;
 
-/// The columns that are left free for a word to grow before it is held until it ends.
+/// Columns that are left free for a word to grow before it is held until it ends.
 const GROWTH: usize = 24;
 
-/// How many bytes of a line that has not ended are held for its end.
+/// Bytes of an open line that are held for its end.
 const MAX_PART: usize = 16 << 10;
 
-/// The indent of a line that goes on.
+/// Indent of a continued line.
 const INDENT: &str = "    ";
 
 #[derive(Debug)]
 pub(super) struct Strip {
     pub(super) voice: (u64, u64),
     layout: Layout,
-    /// Lines and the beginning of one.
+    /// Whole lines and the beginning of one.
     pub(super) out: String,
-    /// The flow or the tool whose line is open.
+    /// Flow or tool of the open line.
     pub(super) open: Option<u64>,
-    /// Since when a tool's line is open.
+    /// Start of the open line of a tool.
     pub(super) tool: Option<Time>,
-    /// The time.
     pub(super) now: Time,
     marks: Marks,
     forbidden: Forbidden,
-    /// Where the line began, in columns, and where it is.
+    /// Columns of the marks before the line, and of the line so far.
     margin: usize,
     column: usize,
-    /// The word that is held until it is known to fit, how it looks and since when.
+    /// The word that is held until it is known to fit, its look and its start.
     word: String,
     look: Look,
     since: Time,
-    /// The white space before that word.
+    /// White space before that word.
     gap: String,
-    /// The text that is ready behind the last of `out`, in the same look.
+    /// Text behind the last of `out`, all in the same look.
     run: String,
-    /// True if the word goes on with one that already stands there.
+    /// The word continues one that is already on the line.
     glued: bool,
     /// The first characters of the line.
     head: String,
@@ -73,26 +71,25 @@ impl Strip {
         }
     }
 
-    /// True if it has nothing to remember.
     pub(super) fn is_idle(&self) -> bool {
         self.out.is_empty() && self.open.is_none()
     }
 
-    /// Since when a word is held.
+    /// Start of the word that is held.
     pub(super) fn word_since(&self) -> Option<Time> {
         (!self.word.is_empty()).then_some(self.since)
     }
 
-    /// Moves its whole lines to `ready`; what waits for the end of a line is bounded.
-    pub(super) fn take_turn(&mut self, live: bool, ready: &mut String) {
+    /// Moves the whole lines to `ready`; the beginning of a line that is not visible yet is bounded.
+    pub(super) fn take_turn(&mut self, pace: Pace, ready: &mut String) {
         self.take_lines(ready);
-        if !live && self.out.len() > MAX_PART {
+        if pace == Pace::Lines && self.out.len() > MAX_PART {
             self.end_line();
             self.take_lines(ready);
         }
     }
 
-    /// Moves its whole lines to `ready`.
+    /// Moves the whole lines to `ready`.
     pub(super) fn take_lines(&mut self, ready: &mut String) {
         if let Some(end) = self.out.rfind('\n') {
             ready.push_str(&self.out[..=end]);
@@ -100,7 +97,7 @@ impl Strip {
         }
     }
 
-    /// Moves all of it to `ready`.
+    /// Moves all text to `ready`.
     pub(super) fn take_all(&mut self, ready: &mut String) {
         ready.push_str(&self.out);
         self.out.clear();
@@ -108,7 +105,7 @@ impl Strip {
         self.out.shrink_to(PIECE);
     }
 
-    /// Ends the line that is open, if one is.
+    /// Ends the open line, if there is one.
     pub(super) fn end_line(&mut self) {
         if self.open.take().is_some() {
             self.close();
@@ -123,7 +120,7 @@ impl Strip {
         self.out.push('\n');
     }
 
-    /// Begins a line with who says it. [`Strip::end_line`] ends it.
+    /// Begins a line with the marks of its origin.
     pub(super) fn start_line(&mut self, who: &Who) {
         self.margin = 0;
         if let Some(label) = &who.label {
@@ -139,7 +136,7 @@ impl Strip {
         self.open.get_or_insert(0);
     }
 
-    /// An empty line of this voice.
+    /// Adds an empty line of this voice.
     pub(super) fn blank(&mut self, who: &Who) {
         if let Some(label) = &who.label {
             self.layout.paint.put(Look::of_label(label), label, &mut self.out);
@@ -151,7 +148,7 @@ impl Strip {
         self.out.push('\n');
     }
 
-    /// The line goes on in the next.
+    /// Continues the line on the next.
     pub(super) fn break_line(&mut self, who: &Who) {
         self.close();
         self.start_line(who);
@@ -163,7 +160,7 @@ impl Strip {
         self.column = self.margin;
     }
 
-    /// Adds a piece of one of our own lines.
+    /// Adds a piece of a line that is no text of an agent.
     pub(super) fn put_line(&mut self, who: &Who, look: Look, text: &str) {
         self.forbidden = Forbidden::Commands;
         match self.layout.wrap {
@@ -176,16 +173,15 @@ impl Strip {
     pub(super) fn put_flow(
         &mut self,
         who: &Who,
-        (look, forbidden): (Look, Forbidden),
+        (look, forbidden, lines): (Look, Forbidden, FlowLines),
         text: &str,
-        fenced: bool,
     ) {
         self.forbidden = forbidden;
         if self.head.len() < 8 {
             self.head.extend(text.chars().take(8));
         }
         match self.layout.wrap {
-            Some(columns) if !fenced && !self.is_fence() => {
+            Some(columns) if lines == FlowLines::Prose && !self.is_fence() => {
                 self.put_wrapped(who, look, text, (columns, Go::Flush));
             }
             _ => self.put(look, text),
@@ -213,7 +209,7 @@ impl Strip {
         self.layout.paint.put(look, &marked, &mut self.out);
     }
 
-    /// A line breaks before the word that does not fit.
+    /// Breaks the line before a word that does not fit.
     fn put_wrapped(&mut self, who: &Who, look: Look, text: &str, (columns, go): (usize, Go)) {
         if look != self.look {
             self.release();
@@ -238,7 +234,7 @@ impl Strip {
             let end = self.column + spaces(&self.gap) + width(&self.word);
             if end > columns && self.column > self.margin && !self.glued {
                 let word = std::mem::take(&mut self.word);
-                // The break takes the place of the white space.
+                // The break replaces the white space.
                 self.gap.clear();
                 self.break_line(who);
                 if go == Go::Indented {
@@ -258,7 +254,7 @@ impl Strip {
         self.flush_run();
     }
 
-    /// The word that is held goes on the line.
+    /// Puts the held word on the line.
     fn flush_word(&mut self) {
         if !self.word.is_empty() {
             self.column += spaces(&self.gap) + width(&self.word);
@@ -267,7 +263,7 @@ impl Strip {
             self.gap.clear();
             self.word.clear();
             self.glued = true;
-            // A word that is longer than a line is broken by the terminal.
+            // The terminal breaks a word that is longer than a line.
             if let Some(columns) = self.layout.wrap.filter(|columns| self.column > *columns) {
                 self.column = (self.column - 1) % columns + 1;
             }
@@ -285,7 +281,7 @@ impl Strip {
         self.put(self.look, &run);
     }
 
-    /// Nothing of the line is held any longer.
+    /// Puts everything that is held on the line.
     pub(super) fn release(&mut self) {
         self.flush_word();
         self.flush_gap();
@@ -293,12 +289,12 @@ impl Strip {
     }
 }
 
-/// The columns of white space.
+/// Columns of white space.
 fn spaces(gap: &str) -> usize {
     gap.chars().map(|c| c.width().unwrap_or(1)).sum()
 }
 
-/// How a line goes on after a break.
+/// Start of the line after a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Go {
     Flush,

@@ -1,12 +1,12 @@
-//! A tool call in a few words: the command itself, compact arguments, the first lines of what a failed call gave.
+//! A tool call in a few words: the command itself, compact arguments, the first lines of a failed call's output.
 
 use std::borrow::Cow;
 
 use super::words::{MAX_TITLE, one_line};
 use crate::codec::{self, Fields};
-use crate::text::escapes;
+use crate::text::{escapes, floor};
 
-/// The fields of a tool's input that tell best what it does, the best first.
+/// Fields of a tool's input that tell best what it does, the best first.
 const TELLING: [&str; 10] = [
     "command",
     "cmd",
@@ -20,35 +20,33 @@ const TELLING: [&str; 10] = [
     "text",
 ];
 
-/// The longest argument, in columns, where there are several.
+/// Longest argument, in columns, where there are several.
 const MAX_ARGUMENT: usize = 40;
 
-/// How many arguments are shown.
+/// Arguments that are shown.
 const MAX_ARGUMENTS: usize = 12;
 
-/// How many lines of a failed call's output are shown.
+/// Lines of a failed call's output that are shown.
 const MAX_LINES: usize = 3;
 
-/// How much of that output is looked at, in bytes.
+/// Bytes of that output that are read.
 const MAX_OUTPUT: usize = 256 << 10;
 
-/// How deep the text of a tool's output may stand.
+/// Depth to which the text of an output is looked for.
 const MAX_DEPTH: usize = 4;
 
-/// The tool's name.
 pub(super) fn name(tool: &Fields<'_>) -> String {
-    tool.text("name")
-        .filter(|n| !n.trim().is_empty())
-        .map_or_else(|| "tool".to_owned(), |n| one_line(&n, Some(64)))
+    let name = tool.text("name").filter(|name| !name.trim().is_empty());
+    name.map_or_else(|| "tool".to_owned(), |name| one_line(&name, Some(64)))
 }
 
-/// The call in a line, without the tool's name: its title, else its arguments, else its files.
+/// The call on one line, without the tool's name: its title, else its arguments, else its files.
 pub(super) fn title(tool: &Fields<'_>) -> String {
     let title = tool.text("title").unwrap_or_default();
     let name = tool.text("name").unwrap_or_default();
-    let said = without_name(title.trim(), name.trim());
-    if !said.is_empty() {
-        return command(said).into_owned();
+    let title = without_name(title.trim(), name.trim());
+    if !title.is_empty() {
+        return command(title).into_owned();
     }
     let input = tool.raw("input").map(arguments).unwrap_or_default();
     if input.is_empty() { paths(tool) } else { input }
@@ -56,9 +54,9 @@ pub(super) fn title(tool: &Fields<'_>) -> String {
 
 /// A title without the tool's name at its beginning.
 fn without_name<'a>(title: &'a str, name: &str) -> &'a str {
-    let rest = title.get(..name.len()).filter(|head| head.eq_ignore_ascii_case(name));
-    match rest.map(|_| &title[name.len()..]) {
-        Some(rest) if rest.is_empty() || rest.starts_with([' ', ':']) => {
+    let parts = title.split_at_checked(name.len());
+    match parts.filter(|(head, _)| head.eq_ignore_ascii_case(name)) {
+        Some((_, rest)) if rest.is_empty() || rest.starts_with([' ', ':']) => {
             rest.trim_start_matches(':').trim_start()
         }
         _ => title,
@@ -75,7 +73,7 @@ pub(super) fn paths(tool: &Fields<'_>) -> String {
     shown
 }
 
-/// A tool's input: what tells best, then the other arguments; of a command the command alone.
+/// A tool's input: the most telling field, then the other arguments; of a command the command alone.
 fn arguments(input: &str) -> String {
     if let Some(text) = codec::text(input) {
         // Some runtimes give the arguments as JSON in a string.
@@ -181,12 +179,11 @@ fn in_shell(line: &str) -> Option<String> {
     let (program, mut rest) = line.split_once(' ')?;
     let program = program.rsplit(['/', '\\']).next().unwrap_or(program).to_ascii_lowercase();
     let program = program.trim_end_matches(".exe");
-    let known = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "cmd", "powershell", "pwsh"];
-    if program == "env" {
-        return in_shell(rest.trim_start());
-    }
-    if !known.contains(&program) {
-        return None;
+    match program {
+        "env" => return in_shell(rest.trim_start()),
+        "sh" | "bash" | "zsh" | "dash" | "ksh" | "fish" | "ash" => {}
+        "cmd" | "powershell" | "pwsh" => {}
+        _ => return None,
     }
     loop {
         let (flag, after) = rest.trim_start().split_once(' ')?;
@@ -199,14 +196,14 @@ fn in_shell(line: &str) -> Option<String> {
         if script {
             return Some(unquoted(rest));
         }
-        // Flags with a value of their own.
+        // Flags with a value.
         if matches!(flag.as_str(), "-executionpolicy" | "-o") {
             rest = rest.split_once(' ')?.1;
         }
     }
 }
 
-/// The inside of a text that is one quoted word; any other text as it is.
+/// Inside of a text that is one quoted word; any other text unchanged.
 fn unquoted(text: &str) -> String {
     let text = text.trim();
     let inside = |quote: char| text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote));
@@ -250,21 +247,16 @@ fn nonempty(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-/// The first lines of what a failed call gave, each after a line feed; a line that only repeats the exit status is left out.
+/// First lines of a failed call's output, each after a line feed; a line that only repeats the exit status is left out.
 pub(super) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> String {
     let Some(text) = output.and_then(|raw| output_text(raw, MAX_DEPTH)) else {
         return String::new();
     };
-    let end = (0..=MAX_OUTPUT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    let text = escapes::plain(&text[..end.unwrap_or(0)]);
-    let said = exit_code.map(|code| format!("Exit code {code}"));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let mut lines = lines.by_ref().filter(|line| said.as_deref() != Some(line.trim()));
-    let mut shown: String = lines
-        .by_ref()
-        .take(MAX_LINES)
-        .map(|l| format!("\n{}", one_line(l.trim_end(), None)))
-        .collect();
+    let text = escapes::plain(&text[..floor(&text, MAX_OUTPUT)]);
+    let status = exit_code.map_or_else(String::new, |code| format!("Exit code {code}"));
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && line.trim() != status);
+    let first = lines.by_ref().take(MAX_LINES);
+    let mut shown: String = first.map(|l| format!("\n{}", one_line(l.trim_end(), None))).collect();
     match lines.count() {
         0 => {}
         1 => shown.push_str("\n… 1 more line"),
@@ -273,7 +265,7 @@ pub(super) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> Strin
     shown
 }
 
-/// The text in a tool's output: a string, or what an object or list of content says.
+/// Text of a tool's output: a string, or the text inside an object or a list of content.
 fn output_text(raw: &str, depth: usize) -> Option<Cow<'_, str>> {
     if let Some(text) = codec::text(raw) {
         return Some(text).filter(|text| !text.trim().is_empty());
@@ -316,7 +308,7 @@ mod tests {
         }
     }
 
-    fn said(tool: &str) -> String {
+    fn title_of(tool: &str) -> String {
         title(&Fields::parse(tool).expect("a tool is an object"))
     }
 
@@ -339,16 +331,16 @@ mod tests {
             (r#"{"name":"f","input":[1,2]}"#, "1, 2"),
         ];
         for (tool, want) in cases {
-            assert_eq!(said(tool), want, "{tool}");
+            assert_eq!(title_of(tool), want, "{tool}");
         }
     }
 
     #[test]
     fn a_title_does_not_repeat_the_name() {
-        assert_eq!(said(r#"{"name":"Read","title":"Read src/a.rs"}"#), "src/a.rs");
-        assert_eq!(said(r#"{"name":"Read file","title":"read file"}"#), "");
-        assert_eq!(said(r#"{"name":"Read","title":"Reads"}"#), "Reads");
-        assert_eq!(said(r#"{"name":"é","title":"e"}"#), "e");
+        assert_eq!(title_of(r#"{"name":"Read","title":"Read src/a.rs"}"#), "src/a.rs");
+        assert_eq!(title_of(r#"{"name":"Read file","title":"read file"}"#), "");
+        assert_eq!(title_of(r#"{"name":"Read","title":"Reads"}"#), "Reads");
+        assert_eq!(title_of(r#"{"name":"é","title":"e"}"#), "e");
     }
 
     #[test]

@@ -5,21 +5,20 @@ use unicode_width::UnicodeWidthChar;
 use crate::codec::Fields;
 use crate::term::sanitize::clean;
 
-/// The longest one-line title in columns where nobody says how wide a line may be.
+/// Longest one-line title, in columns, where no width is given.
 pub(super) const MAX_TITLE: usize = 200;
 
-/// A time as a person says it: `12ms`, `3.2s`, `2m05s`, `1h02m`.
+/// A duration: `12ms`, `3.2s`, `2m05s`, `1h02m`.
 pub(super) fn duration(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds {
+    match ms / 1000 {
         0 => format!("{ms}ms"),
-        1..60 => format!("{seconds}.{}s", ms % 1000 / 100),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        seconds @ 1..60 => format!("{seconds}.{}s", ms % 1000 / 100),
+        seconds @ 60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        seconds => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
     }
 }
 
-/// How long somebody was silent: as [`duration`], without fractions of a second.
+/// [`duration`] without fractions of a second.
 pub(super) fn silence(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 1..60 => format!("{seconds}s"),
@@ -29,19 +28,14 @@ pub(super) fn silence(ms: u64) -> String {
 
 /// A number with its thousands apart: `1,234,567`.
 pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
+    match n / 1000 {
+        0 => n.to_string(),
+        thousands => format!("{},{:03}", count(thousands), n % 1000),
     }
-    out
 }
 
-/// What a turn used: `1,234 in (1,000 cached) / 567 out tokens  $0.0123`; empty if nothing is known.
-pub(super) fn spent(body: &Fields<'_>) -> String {
+/// Usage and cost of a turn: `1,234 in (1,000 cached) / 567 out tokens  $0.0123`; empty if neither is known.
+pub(super) fn usage_and_cost(body: &Fields<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(tokens) = body.object("usage").and_then(|u| tokens(&u)) {
         parts.push(tokens);
@@ -54,7 +48,7 @@ pub(super) fn spent(body: &Fields<'_>) -> String {
     parts.join("  ")
 }
 
-/// Tokens in words; `None` if it counts none.
+/// Tokens in words; `None` if there is no count.
 pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
     let cached = usage
         .count("cache_read_tokens")
@@ -69,17 +63,17 @@ pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
     }
 }
 
-/// The longest word that is left out whole where a line is cut, in columns.
+/// Longest word that is left out whole where a line is cut, in columns.
 const MAX_CUT: usize = 16;
 
-/// The first line of `text`, cleaned, cut to `columns` with an ellipsis where something was left out: behind a word, if the
-/// last one is not long.
+/// First line of `text`, cleaned and cut to `columns`, with an ellipsis for a part left out; the cut is behind a word unless
+/// the last word is long.
 pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
     let text = text.trim();
     let first = text.lines().next().unwrap_or_default();
     let more = first.len() < text.len();
     let columns = columns.unwrap_or(MAX_TITLE).max(8);
-    // Cleaning makes nothing shorter, so a prefix of this many characters can fill the columns; marks without width cost little.
+    // Cleaning never shortens, so a prefix of this many characters fills the columns even with marks of no width.
     let end = first.char_indices().nth(columns.saturating_mul(4)).map_or(first.len(), |(at, _)| at);
     let cleaned = clean(&first[..end]).replace('\t', " ");
     let (mut width, mut cut, mut fits) = (0, cleaned.len(), true);
@@ -100,13 +94,13 @@ pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
         return format!("{cleaned}…");
     }
     let (kept, rest) = cleaned.split_at(cut);
-    // The ellipsis takes the place of white space, or of a short word that is cut.
+    // The ellipsis replaces white space, or a short word that would be cut.
     let word = kept.rfind(' ').filter(|_| !rest.starts_with(' '));
     let whole = word.filter(|at| self::width(&kept[*at..]) <= MAX_CUT.min(columns / 2));
     format!("{}…", kept[..whole.unwrap_or(cut)].trim_end())
 }
 
-/// How many columns a text takes.
+/// Columns of a text.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
@@ -127,19 +121,19 @@ mod tests {
 
     #[test]
     fn tokens_and_cost() {
-        let say = |json: &str| Fields::parse(json).map(|b| spent(&b)).unwrap_or_default();
-        assert_eq!(say("{}"), "");
+        let words = |json: &str| usage_and_cost(&Fields::parse(json).expect("an object"));
+        assert_eq!(words("{}"), "");
         assert_eq!(
-            say(
+            words(
                 r#"{"usage":{"input_tokens":1234,"output_tokens":567,"cache_read_tokens":1000},"cost_usd":0.0123}"#
             ),
             "1,234 in (1,000 cached) / 567 out tokens  $0.0123"
         );
         assert_eq!(
-            say(r#"{"usage_total":{"total_tokens":9},"cost_usd":2.5}"#),
+            words(r#"{"usage_total":{"total_tokens":9},"cost_usd":2.5}"#),
             "9 tokens so far  $2.50"
         );
-        assert_eq!(say(r#"{"usage":[],"cost_usd":"1e999"}"#), "");
+        assert_eq!(words(r#"{"usage":[],"cost_usd":"1e999"}"#), "");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where a part ends. Every verdict is one that no later text can change, so that it does not matter how much is held.
+//! End of a part. No later text can change a decision, so that it does not depend on the amount of held text.
 
 mod ends;
 mod inside;
@@ -9,48 +9,47 @@ use crate::text::markdown::Kind;
 use crate::text::units::{Limits, Size};
 use ends::Code;
 
-/// What can be said of what is held.
 #[derive(Debug)]
 pub(super) enum CutDecision {
-    /// Nothing before so many bytes more have come.
+    /// No decision before this many further bytes.
     Wait(usize),
     Cut(Cut),
 }
 
-/// The end of a part, in bytes of what is held.
+/// End of a part, in bytes of the held text.
 #[derive(Debug, Default)]
 pub(super) struct Cut {
     pub end: usize,
-    /// Where the next part begins.
+    /// Start of the next part.
     pub next: usize,
     pub close: String,
     pub last: bool,
     pub broken: bool,
-    /// Nothing is put before this part after all: a grapheme needs the room.
+    /// Nothing is put before this part: a grapheme needs the room.
     pub bare: bool,
 }
 
 /// More text is needed.
 struct Wait;
 
-/// A place where the part may end, in offsets of the text.
+/// A possible end of the part, in offsets of the text.
 #[derive(Debug, Clone, Copy)]
 struct CutPlace {
     end: usize,
     next: usize,
-    /// What must be closed there.
+    /// Line of the fence that must be closed there.
     fence: Option<usize>,
 }
 
-/// The classes of places at line ends, the best first.
+/// Classes of places at line ends, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Paragraph,
     Block,
     Line,
-    /// A heading, a table's header or a line that ends in a colon would be left last.
+    /// The part would end with a heading, a table's header or a line that ends in a colon.
     Lonely,
-    /// A fence that fits would be cut, or code without a line would be left.
+    /// A fence that fits would be cut, or a fence without a line of code would be left.
     Hurting,
 }
 
@@ -61,17 +60,17 @@ const CLASSES: usize = 5;
 struct Places {
     any: [Option<CutPlace>; CLASSES],
     full: [Option<CutPlace>; CLASSES],
-    /// Where breaks inside lines end a sentence or a word, with whether the part is full enough.
+    /// Breaks inside lines at the end of a sentence or a word, true if the part is full enough.
     sentence: Option<(CutPlace, bool)>,
     space: Option<(CutPlace, bool)>,
     row: Option<CutPlace>,
-    /// The end of the last heading or table's header that is left last.
+    /// End of the last heading or table's header with which the part would end.
     heading: usize,
-    /// The line in which the room ends.
+    /// Line in which the room ends.
     cross: usize,
 }
 
-/// What the part that begins with what is held must begin with; `None` if its first line cannot be told yet.
+/// Text before a part that begins with the held text; `None` if the structure of its first line is not certain yet.
 pub(super) fn open(lines: &Lines) -> Option<String> {
     let (line, opened) = match lines.whole().front() {
         Some(line) => (line.clone(), None),
@@ -93,7 +92,7 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
             .cloned()
             .unwrap_or_default(),
         (Kind::Row, Some(table)) if !line.cut => table.open.clone(),
-        // A quote goes on where its marks are gone, or were not written.
+        // A quote is continued where its marks are gone, or were not written.
         _ if (line.cut || line.lazy || line.mid)
             && room_for(lines.limits(), &line.quote, "").is_some() =>
         {
@@ -103,7 +102,7 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
     })
 }
 
-/// Where the part that begins with what is held, behind `open`, ends.
+/// End of the part that begins with the held text, behind `open`.
 pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> CutDecision {
     let limits = &options.limits;
     let tail = lines.tail();
@@ -141,17 +140,17 @@ struct View<'a> {
     options: &'a Options,
     lines: &'a Lines,
     limits: &'a Limits,
-    /// What the body and what closes it may have.
+    /// Room for the body and its closing.
     room: Size,
     open: Size,
-    /// Where the part begins, and the size of all text before it.
+    /// Start of the part, and the size of all text before it.
     base: usize,
     at: Size,
     /// The size of all text.
     total: Size,
-    /// The line whose ending has not come, and the fence that it opens.
+    /// The unended line, and the fence that it opens.
     tail: Option<(Line, Option<Group>)>,
-    /// There is such a line, and what it is cannot be told.
+    /// There is such a line, and its structure is not certain.
     unknown: bool,
 }
 
@@ -185,12 +184,12 @@ impl View<'_> {
         self.open_fence(line).map_or(Size::default(), |fence| self.limits.size(&fence.close))
     }
 
-    /// The most white space that a part begins with, in bytes: more of it is left out with the line ending before it.
+    /// Most white space at the start of a part, in bytes: more is left out with the line ending before it.
     fn max_space(&self) -> usize {
         self.limits.first() / 4
     }
 
-    /// True if a part of this size, with what is put before it, is full enough.
+    /// True if a part of this size, with the text before it, is full enough.
     fn full(&self, used: Size) -> bool {
         let used = used + self.open;
         match self.options.min {
@@ -202,7 +201,7 @@ impl View<'_> {
         }
     }
 
-    /// True if a group that begins in this part fits into one; what began before does not.
+    /// True if a group fits into one part; never for one that began in an earlier part.
     fn group_fits(&self, group: &Group) -> Result<bool, Wait> {
         if group.start < self.base {
             return Ok(false);
@@ -211,7 +210,7 @@ impl View<'_> {
         if let Some(size) = group.size {
             return Ok(size.within(max));
         }
-        // The line that has not ended may stand behind it.
+        // The unended line may be behind it.
         let inside = self.tail.as_ref().filter(|(line, _)| line.kind == Kind::Code);
         let so_far = match inside {
             Some(_) => self.total,
@@ -232,7 +231,7 @@ impl View<'_> {
         }
     }
 
-    /// With `--eager`: the first paragraph that is finished, if it is large enough.
+    /// With `--eager`: the end of the first finished paragraph that is large enough.
     fn eager(&self) -> Option<Cut> {
         if self.options.pace != Pace::Eager {
             return None;
@@ -253,7 +252,7 @@ impl View<'_> {
         None
     }
 
-    /// Everything that is left, if it fits and no more can come.
+    /// All held text, if it fits and the text has ended.
     fn rest(&self) -> Result<Option<Cut>, Wait> {
         let end = self.lines.end_of_text() - self.base;
         if !self.lines.ended() {
@@ -265,7 +264,7 @@ impl View<'_> {
             return Ok(Some(Cut { last: true, ..Cut::default() }));
         };
         let close = self.open_fence(last).map_or("", |fence| &fence.close);
-        // A body that ends in a line feed brings the one that the end of a fence stands behind.
+        // A body that ends in a line feed needs none before the end of a fence.
         let text = self.lines.text();
         let close_all = close.strip_prefix('\n').filter(|_| text.ends_with('\n'));
         let close_all = close_all.unwrap_or(close);
@@ -296,7 +295,7 @@ impl View<'_> {
         }))
     }
 
-    /// The best place to cut; there is more than fits.
+    /// The best place to cut text that does not fit.
     fn cut(&self) -> Result<Cut, Wait> {
         let mut places = self.line_ends()?;
         let lines = [Class::Paragraph, Class::Block, Class::Line];
@@ -305,7 +304,7 @@ impl View<'_> {
             return Ok(self.cut_at(place));
         }
         self.inline_places(&mut places)?;
-        // A heading or a table's header is left last rather than taken apart.
+        // A part rather ends with a heading or a table's header than inside one.
         let lonely = places.any[Class::Lonely as usize].map_or(self.base, |place| place.end);
         places.sentence = places.sentence.filter(|(place, _)| place.end > places.heading);
         places.space = places.space.filter(|(place, _)| place.end > lonely);

@@ -1,4 +1,4 @@
-//! The lines of what is held: each is looked at once, and keeps what a cut must know of it.
+//! Lines of the held text. Each is read once, and keeps all that a cut needs.
 
 mod groups;
 mod line;
@@ -8,49 +8,50 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::Fences;
-use crate::text::markdown::{Found, Kind, Scanner};
+use crate::text::ceil;
+use crate::text::markdown::{Found, Head, Kind, Scanner};
 use crate::text::prefix::quote;
 use crate::text::units::{Limits, Size, ends_line, is_boundary};
 pub(super) use groups::Group;
 pub(super) use line::Line;
 use marks::{Inside, Piece, Step};
 
-/// How much of a line is looked at to tell what it is, at least; in bytes.
+/// Bytes of a line that are read for its structure, at least.
 const MIN_LOOK: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Lines {
     limits: Limits,
-    /// What is held, and where that begins in the text.
+    /// Held text, and its offset in the whole text.
     held: String,
     base: usize,
     lines: VecDeque<Line>,
     scanner: Scanner,
-    /// The groups that lines belong to, and the number of the first.
+    /// Groups of the lines, and the number of the first.
     groups: VecDeque<Group>,
     first_group: usize,
     /// The group that the next line may belong to.
     open_group: Option<usize>,
-    /// The beginning of the line whose ending has not come.
+    /// Start of the unended line.
     tail: usize,
     /// Size of all text before it.
     at: Size,
-    /// What is left of the line whose ending has not come if its beginning has left, and that beginning.
+    /// Rest of the unended line if its beginning has left, and that beginning.
     rest: Option<Line>,
     gone: String,
-    /// How the channel finds fences, and the code that a mark has opened.
+    /// Rule by which the channel finds fences, and the open code.
     fences: Fences,
     inside: Option<Inside>,
-    /// The next piece begins in the middle of a line, of which these are the quote marks.
+    /// The next piece begins in the middle of a line with these quote marks.
     mid: bool,
     line_quote: String,
-    /// What the line that has not ended is depends on text to come; a backtick is in it.
+    /// The structure of the unended line depends on further text; there is a backtick in it.
     pending: bool,
     ticks: bool,
     ended: bool,
 }
 
-/// How much of a line is looked at, in bytes.
+/// Bytes of a line that are read for its structure.
 fn look(limits: &Limits) -> usize {
     (2 * limits.first()).max(MIN_LOOK)
 }
@@ -87,7 +88,6 @@ impl Lines {
         &self.limits
     }
 
-    /// What is held.
     pub(super) fn text(&self) -> &str {
         &self.held
     }
@@ -97,7 +97,7 @@ impl Lines {
         &self.held[from - self.base..to - self.base]
     }
 
-    /// Where what is held begins and ends.
+    /// Offsets of the held text.
     pub(super) fn base(&self) -> usize {
         self.base
     }
@@ -106,7 +106,7 @@ impl Lines {
         self.base + self.held.len()
     }
 
-    /// The lines whose endings have come; all lines if the text has ended.
+    /// Ended lines; all lines if the text has ended.
     pub(super) fn whole(&self) -> &VecDeque<Line> {
         &self.lines
     }
@@ -119,7 +119,7 @@ impl Lines {
         self.groups.get(number.checked_sub(self.first_group)?)
     }
 
-    /// Size of all text before what is held.
+    /// Size of all text before the held text.
     pub(super) fn at_base(&self) -> Size {
         self.lines.front().map_or(self.at, |line| line.at)
     }
@@ -136,7 +136,7 @@ impl Lines {
         }
     }
 
-    /// Takes the lines that can be told.
+    /// Reads the lines whose structure is certain.
     fn advance(&mut self) {
         loop {
             match self.step() {
@@ -150,7 +150,7 @@ impl Lines {
         self.ticks = memchr::memchr(b'`', tail.as_bytes()).is_some();
     }
 
-    /// As [`Lines::push`] where a carriage return, NUL and SOH end a line too; CR LF are one ending.
+    /// [`Lines::push`] where a carriage return, NUL and SOH end a line too; CR LF is one ending.
     fn one_line(&mut self, from: usize) {
         let bytes = self.held.as_bytes();
         let from = from - usize::from(self.has_tail() && from > 0 && bytes[from - 1] == b'\r');
@@ -164,7 +164,7 @@ impl Lines {
             .for_each(|feed| self.complete(&Piece::line(self.base + feed - self.tail, 1)));
     }
 
-    /// No more text comes: what is there of the last line is all of it.
+    /// Ends the text, and with it the last line.
     pub(super) fn end(&mut self) {
         self.ended = true;
         if !self.limits.one_line() {
@@ -177,8 +177,7 @@ impl Lines {
         }
     }
 
-    /// The line whose ending has not come, as far as it is there, and the fence that it opens; `None` if it cannot be told
-    /// yet what it is.
+    /// The unended line so far, and the fence that it opens; `None` if its structure is not certain yet.
     pub(super) fn tail(&self) -> Option<(Line, Option<Group>)> {
         if self.tail == self.end_of_text() || self.pending {
             return None;
@@ -192,18 +191,18 @@ impl Lines {
             return Some((line, None));
         }
         let head = self.head(self.end_of_text());
-        let found = self.scanner.look(&head, head.len() >= self.look())?;
+        let found = self.scanner.look(Head { text: &head, whole: head.len() >= self.look() })?;
         let line = self.line(&found, self.end_of_text());
         let group = (found.kind == Kind::Opener).then(|| self.fence(&line, &found));
         Some((line, group))
     }
 
-    /// Size of all text before the line whose ending has not come.
+    /// Size of all text before the unended line.
     pub(super) fn at_tail(&self) -> Size {
         self.at
     }
 
-    /// True if something of a line is there that has not ended.
+    /// True if there is an unended line.
     pub(super) fn has_tail(&self) -> bool {
         self.tail < self.end_of_text()
     }
@@ -213,39 +212,34 @@ impl Lines {
         self.at + self.limits.size(self.slice(self.tail, self.end_of_text()))
     }
 
-    /// As [`Lines::total`], without the white space at the end of an unended line.
+    /// [`Lines::total`] without the white space at the end of an unended line.
     pub(super) fn total_trimmed(&self) -> Size {
         let tail = self.slice(self.tail, self.end_of_text());
         self.at + self.limits.size(tail.trim_end())
     }
 
-    /// How much of a line is looked at, in bytes.
     pub(super) fn look(&self) -> usize {
         look(&self.limits)
     }
 
-    /// As much of the line up to `end` as is looked at.
-    fn head(&self, end: usize) -> Cow<'_, str> {
-        let line = self.slice(self.tail, end);
-        let line = if self.gone.is_empty() {
-            Cow::Borrowed(line)
-        } else {
-            Cow::Owned(format!("{}{line}", self.gone))
-        };
-        let mut len = line.len().min(self.look());
-        while !line.is_char_boundary(len) {
-            len += 1;
-        }
-        match line {
-            Cow::Borrowed(line) => Cow::Borrowed(&line[..len]),
-            Cow::Owned(mut line) => {
-                line.truncate(len);
-                Cow::Owned(line)
-            }
-        }
+    /// Structure of the line up to `end`, which is complete.
+    fn found(&self, end: usize) -> Option<Found> {
+        self.scanner.look(Head { text: &self.head(end), whole: true })
     }
 
-    /// The line whose ending has not come, inside code that a mark has opened or behind a mark.
+    /// Beginning of the line up to `end` that is read for its structure.
+    fn head(&self, end: usize) -> Cow<'_, str> {
+        let line = self.slice(self.tail, end);
+        let upto = |line: &str| ceil(line, self.look());
+        if self.gone.is_empty() {
+            return Cow::Borrowed(&line[..upto(line)]);
+        }
+        let mut line = format!("{}{line}", self.gone);
+        line.truncate(upto(&line));
+        Cow::Owned(line)
+    }
+
+    /// The unended line, inside open code or behind a mark.
     fn plain_tail(&self) -> Option<Line> {
         let kind = match self.inside {
             Some(_) => Kind::Code,
@@ -255,12 +249,12 @@ impl Lines {
         Some(self.plain(kind, 0, self.end_of_text()))
     }
 
-    /// A line, or a piece of one, has ended.
+    /// Adds an ended line, or an ended piece of one.
     fn complete(&mut self, piece: &Piece) {
         let end = self.tail + piece.len;
         let found = match self.inside {
-            None if self.limits.one_line() => self.scanner.look(&self.head(end), true),
-            None if !self.mid => self.scanner.look(&self.head(self.line_end()), true),
+            None if self.limits.one_line() => self.found(end),
+            None if !self.mid => self.found(self.line_end()),
             _ => None,
         };
         self.gone.clear();
@@ -310,7 +304,7 @@ impl Lines {
             self.inside = None;
         }
         match self.lines.back_mut() {
-            // Blank lines are one, however many they are.
+            // Successive blank lines are one.
             Some(last) if last.blank && line.blank && last.like(&line) => {
                 last.next = line.next;
                 last.full = last.full + line.full;
@@ -319,7 +313,7 @@ impl Lines {
         }
     }
 
-    /// Where the line that begins at the tail ends, or what is there of it.
+    /// End of the line that begins at the tail, or of the text.
     fn line_end(&self) -> usize {
         let rest = self.slice(self.tail, self.end_of_text());
         let feed = memchr::memchr(b'\n', rest.as_bytes());
@@ -369,7 +363,7 @@ impl Lines {
         line.blank = ended.trim_start().is_empty();
     }
 
-    /// Lets go of what stands before `len` bytes of what is held.
+    /// Removes the first `len` bytes of the held text.
     pub(super) fn cut(&mut self, len: usize) {
         let to = self.base + len;
         if self.tail < to {
@@ -389,7 +383,7 @@ impl Lines {
             self.tail = to;
         } else if let Some(line) = self.lines.front().filter(|line| line.start < to).cloned() {
             let rest = self.rest_of(line, to);
-            // A header of which a piece is gone is not repeated.
+            // A header without its beginning is not repeated.
             let delimiter = self.lines.get(1).filter(|l| l.kind == Kind::Delimiter);
             if let Some(table) = delimiter.and_then(|l| l.group) {
                 self.group_mut(table).into_iter().for_each(|table| table.open.clear());
@@ -401,7 +395,7 @@ impl Lines {
         self.forget();
     }
 
-    /// The line whose ending has not come is cut at `to`: what it is was told by its beginning, which goes now.
+    /// Cuts the unended line at `to`, and keeps the structure that its beginning has determined.
     fn settle(&mut self, to: usize) {
         let end = self.end_of_text();
         if let Some(mut rest) = self.rest.take() {
@@ -409,18 +403,17 @@ impl Lines {
             self.rest = Some(rest);
         } else if let Some(line) = self.plain_tail() {
             self.rest = Some(line);
-        } else if let Some(found) = self.scanner.look(&self.head(end), true) {
+        } else if let Some(found) = self.found(end) {
             let mut line = self.line(&found, end);
             self.join_group(&mut line, &found);
             self.rest = Some(line);
         }
         if self.gone.len() < self.look() {
-            let gone = self.held[self.tail - self.base..to - self.base].to_owned();
-            self.gone.push_str(&gone);
+            self.gone.push_str(&self.held[self.tail - self.base..to - self.base]);
         }
     }
 
-    /// What is left of a line of which the beginning was cut off.
+    /// Rest of a line without its beginning.
     fn rest_of(&mut self, mut line: Line, to: usize) -> Line {
         let end = line.end.max(to);
         let size = self.limits.size(self.slice(to, end));
@@ -437,7 +430,7 @@ impl Lines {
         line.blank = self.slice(to, end).trim().is_empty();
         line.starts = false;
         line.cut = true;
-        // An opener that was too long to be sent whole is too long to be repeated.
+        // An opener that was too long for one part is too long to be repeated.
         if line.kind == Kind::Opener
             && let Some(fence) = line.group.and_then(|group| self.group_mut(group))
         {

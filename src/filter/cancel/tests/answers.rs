@@ -1,9 +1,9 @@
-//! Whom cancel asks, what it does with a refusal, and which streams it lets pass.
+//! Requests of cancel, refusals, and the streams that pass.
 
 use super::*;
 
-/// A wrap that can be asked, with too much text in its turn.
-fn asked() -> (Options, Script) {
+/// A stream with a wrap and too much text in its turn.
+fn with_wrap() -> (Options, Script) {
     let mut script = Script::default();
     script.session(0, "s");
     script.start(1, "s");
@@ -22,7 +22,7 @@ fn request() -> CancelRequest {
 
 #[test]
 fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
-    let (options, mut script) = asked();
+    let (options, mut script) = with_wrap();
     script.answer(3, "c");
     let body = r#""by":"filter","reason":"r""#;
     script.emit(4, "s", "turn_cancelled", body);
@@ -32,8 +32,8 @@ fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
     let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     // Nothing but the request is added.
-    let said = |(_, line): &&Timed| !line.contains("cancel_requested");
-    let passed: Vec<Timed> = out.iter().filter(said).cloned().collect();
+    let other = |(_, line): &&Timed| !line.contains("cancel_requested");
+    let passed: Vec<Timed> = out.iter().filter(other).cloned().collect();
     assert_eq!(passed, script.lines);
     assert_eq!(shorts(&out)[3], "2 cancel_requested");
     assert!(out[3].1.contains(r#""asks":true"#) && !out[3].1.contains("\"seq\""));
@@ -44,7 +44,7 @@ fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
 
 #[test]
 fn another_reason_is_said_to_all() {
-    let (mut options, script) = asked();
+    let (mut options, script) = with_wrap();
     options.reason = Some("enough".into());
     let (chain, requests) = cancel(&options);
     let out = drive_until(chain, &script.lines, 9);
@@ -57,7 +57,7 @@ fn another_reason_is_said_to_all() {
 #[test]
 fn where_nobody_can_end_it_the_turn_ends_here() {
     for (code, why) in [("gone", "no such run"), ("", "")] {
-        let (options, mut script) = asked();
+        let (options, mut script) = with_wrap();
         script.lines.push((3, refusal(&request(), code, why)));
         script.answer(4, "c");
         script.complete(5, "s");
@@ -83,7 +83,7 @@ fn where_nobody_can_end_it_the_turn_ends_here() {
 #[test]
 fn a_turn_that_is_over_by_itself_is_left_alone() {
     for code in ["no_turn", "other_turn"] {
-        let (options, mut script) = asked();
+        let (options, mut script) = with_wrap();
         script.lines.push((3, refusal(&request(), code, "too late")));
         let from = script.lines.len();
         script.answer(4, "c");
@@ -98,7 +98,7 @@ fn a_turn_that_is_over_by_itself_is_left_alone() {
 
 #[test]
 fn an_answer_that_is_too_late_is_not_said() {
-    let (options, mut script) = asked();
+    let (options, mut script) = with_wrap();
     let other = CancelRequest { turn: 2, ..request() };
     script.lines.push((3, refusal(&other, "gone", "")));
     script.emit(4, "s", "block_final", r#""block":"b1","kind":"answer","text":"ab""#);
@@ -114,7 +114,7 @@ fn an_answer_that_is_too_late_is_not_said() {
 
 #[test]
 fn what_another_cancel_was_refused_is_an_event_like_any_other() {
-    let (options, mut script) = asked();
+    let (options, mut script) = with_wrap();
     let mut theirs: Value = serde_json::from_str(&refusal(&request(), "gone", "")).unwrap();
     theirs["ts"] = "1970-01-01T00:00:00.003Z".into();
     script.lines.push((3, theirs.to_string()));
@@ -128,13 +128,13 @@ fn what_another_cancel_was_refused_is_an_event_like_any_other() {
 
 #[test]
 fn an_input_that_ends_while_a_wrap_is_asked_leaves_no_open_turn() {
-    let (options, script) = asked();
+    let (options, script) = with_wrap();
     let (chain, requests) = cancel(&options);
     let out = drive(chain, &script.lines);
     let want = ["0 final ab", "0 turn_cancelled"];
     assert_eq!(shorts(&out)[4..], want);
     assert_eq!(requests.borrow().cancelled, 1);
-    // A turn that nobody wanted ended is not ours to end.
+    // A turn without a request is not ended.
     let (chain, _) = cancel(&only(|o| o.max_text = Some(9)));
     assert_eq!(drive(chain, &script.lines), script.lines);
 }
@@ -191,7 +191,7 @@ fn too_many_streams_do_not_bring_an_ended_one_back() {
     let mut script = Script::default();
     script.start(0, "s");
     script.answer(1, "ab");
-    for n in 0..=crate::filter::streams::MAX_STREAMS as u64 {
+    for n in 0..=crate::streams::MAX_STREAMS as u64 {
         let stream = format!("t{n}");
         script.start(2 + n, &stream);
         script.complete(2 + n, &stream);

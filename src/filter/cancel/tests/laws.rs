@@ -11,7 +11,7 @@ use crate::filter::coalesce::{self, Coalesce};
 use crate::filter::{Filter, Out};
 use crate::stage::{Io, Stage};
 
-/// What is open in a stream that is made up.
+/// Open parts of a generated stream.
 #[derive(Default)]
 struct Open {
     turn: bool,
@@ -68,7 +68,7 @@ impl Open {
     }
 }
 
-/// Three streams in one input, each turn of them with an end; the first may be a wrap that can be asked.
+/// Three streams in one input, each turn of them with an end; the first may have a wrap.
 fn schedule() -> impl Strategy<Value = Vec<Timed>> {
     let text = prop_oneof![
         6 => "[abc ]{1,6}".prop_map(String::from),
@@ -150,18 +150,18 @@ fn any_options() -> impl Strategy<Value = Options> {
     )
 }
 
-/// The numbered lines of a stream: those that came, and those that cancel has said.
+/// Numbered lines of a stream: those of the input, and those that cancel has emitted.
 fn of_stream(lines: &[Timed], stream: &str) -> (Vec<Timed>, Vec<Timed>) {
     let numbered = lines.iter().filter(|(_, line)| {
         let event = codec::decode(line.as_bytes()).unwrap();
         event.stream.as_deref() == Some(stream) && event.seq.is_some()
     });
-    let said = |(_, line): &Timed| line.contains(r#""synthetic":true"#);
-    let (said, came) = numbered.cloned().partition(said);
-    (came, said)
+    let emitted = |(_, line): &Timed| line.contains(r#""synthetic":true"#);
+    let (emitted, came) = numbered.cloned().partition(emitted);
+    (came, emitted)
 }
 
-/// What `check` says of whole streams, if anything.
+/// Report of `check` on whole streams, if there is a violation.
 pub(super) fn violations(lines: &[Timed]) -> Option<String> {
     let mut check = Check::new(check::Options::default());
     let mut io = Io::default();
@@ -216,33 +216,33 @@ proptest! {
         let mut cut = 0;
         for stream in ["s0", "s1", "s2"] {
             let (all, none) = of_stream(&input, stream);
-            let (passed, said) = of_stream(&out, stream);
+            let (passed, emitted) = of_stream(&out, stream);
             prop_assert!(none.is_empty());
             // Untouched, at the time at which it came, and nothing missing in the middle.
             prop_assert_eq!(&passed[..], &all[..passed.len()]);
             let ends = |(_, line): &&Timed| line.contains(r#""type":"turn_cancelled""#);
-            prop_assert_eq!(said.iter().filter(ends).count(), said.len().min(1));
+            prop_assert_eq!(emitted.iter().filter(ends).count(), emitted.len().min(1));
             let last = out.iter().rfind(|(_, line)| line.contains(&format!(r#""stream":"{stream}""#)));
-            if said.is_empty() {
+            if emitted.is_empty() {
                 prop_assert_eq!(passed.len(), all.len());
             } else {
                 cut += 1;
-                prop_assert_eq!(last, said.last(), "nothing comes behind the end");
-                prop_assert!(ends(&said.last().unwrap()));
+                prop_assert_eq!(last, emitted.last(), "nothing comes behind the end");
+                prop_assert!(ends(&emitted.last().unwrap()));
             }
         }
         // One terminal event for each turn, blocks with the text of their deltas, numbers without a gap.
         prop_assert_eq!(violations(&out), None);
         prop_assert_eq!(requests.borrow().cancelled, cut);
-        // What was asked was asked of the stream that has a wrap, once for a turn.
+        // Requests go to the stream with a wrap, once for each turn.
         let mut turns: Vec<u64> = requests.borrow().open.iter().map(|request| request.turn).collect();
-        let asked = turns.len();
+        let requests_sent = turns.len();
         turns.dedup();
-        prop_assert_eq!(turns.len(), asked);
+        prop_assert_eq!(turns.len(), requests_sent);
         prop_assert!(requests.borrow().open.iter().all(|request| request.stream == "s0"));
     }
 
-    /// The law: a chain in one process says what the same filters say with lines between them, at the same times.
+    /// Law: a chain in one process has the output of the same filters with lines between them, at the same times.
     #[test]
     fn a_chain_is_its_filters_one_after_the_other(a in any_options(), b in any_options(), input in schedule()) {
         let of = |options: &Options| -> Box<dyn Filter> {

@@ -12,7 +12,7 @@ use crate::text::cut::{self, Pace};
 use crate::text::units::Limits;
 use crate::time::Time;
 
-/// What `spile check --partial` says of the lines, and whether it is content.
+/// Report of `spile check --partial` on the lines, and whether there is no violation.
 fn check(lines: &[String]) -> (Exit, String) {
     let mut check = Check::new(CheckOptions { partial: true, ..CheckOptions::default() });
     let mut io = Io::default();
@@ -23,7 +23,7 @@ fn check(lines: &[String]) -> (Exit, String) {
     (check.exit(), String::from_utf8(io.out).unwrap())
 }
 
-/// A turn that says the text as an answer, in random slices.
+/// A turn with the text as its answer, in random slices.
 fn turn(r: &mut Random, text: &str) -> Vec<String> {
     let mut s = Stream(0);
     let mut lines = vec![s.start()];
@@ -42,7 +42,7 @@ fn turn(r: &mut Random, text: &str) -> Vec<String> {
     lines
 }
 
-/// What a part has of a field; nothing where it has none.
+/// A field of a part; empty if it has none.
 fn of<'a>(part: &'a Value, key: &str) -> &'a str {
     part[key].as_str().unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn statuses_in_words() {
-    let say = |fields: &str| page(&[("status", fields)]);
+    let status_line = |fields: &str| page(&[("status", fields)]);
     let cases = [
         (
             r#""kind":"heartbeat","data":{"state":"waiting","elapsed_ms":30000,"idle_ms":30000}"#,
@@ -38,7 +38,7 @@ fn statuses_in_words() {
         ("", "status\n"),
     ];
     for (fields, want) in cases {
-        assert_eq!(say(fields), want, "{fields}");
+        assert_eq!(status_line(fields), want, "{fields}");
     }
     assert_eq!(page(&[("song", r#""note":"a""#)]), "(song)\n");
 }

@@ -1,4 +1,4 @@
-//! How several voices share a page, and where lines break.
+//! Several voices on one page, and line breaks.
 
 use super::*;
 
@@ -13,7 +13,7 @@ impl Fed {
         Self { view: View::new(options), io: Io::default() }
     }
 
-    /// What a line, at a time in milliseconds, adds to the page.
+    /// Text that a line, at a time in milliseconds, adds to the page.
     fn feed(&mut self, at: u64, line: &str) -> String {
         self.view.on_bytes(Time::from_millis(at), format!("{line}\n").as_bytes(), &mut self.io);
         self.taken()
@@ -38,7 +38,7 @@ fn tty() -> Options {
     Options { format: Format::Tty, reasoning: true, ..Options::default() }
 }
 
-fn says(stream: &str, text: &str) -> String {
+fn text_from(stream: &str, text: &str) -> String {
     event(stream, "text_delta", &delta("b1", "answer", text))
 }
 
@@ -51,26 +51,26 @@ fn event(stream: &str, kind: &str, fields: &str) -> String {
 #[test]
 fn at_a_terminal_the_voice_that_speaks_keeps_the_line_until_it_ends_it() {
     let mut page = Fed::new(&tty());
-    assert_eq!(page.feed(0, &says("a", "All tests ")), "a | All tests ");
-    assert_eq!(page.feed(100, &says("b", "One test ")), "");
-    assert_eq!(page.feed(200, &says("a", "pass")), "pass");
-    assert_eq!(page.feed(300, &says("b", "fails")), "");
-    assert_eq!(page.feed(400, &says("a", "ed.\\nNow ")), "ed.\nb | One test fails");
-    assert_eq!(page.feed(500, &says("b", ".\\n")), ".\na | Now ");
+    assert_eq!(page.feed(0, &text_from("a", "All tests ")), "a | All tests ");
+    assert_eq!(page.feed(100, &text_from("b", "One test ")), "");
+    assert_eq!(page.feed(200, &text_from("a", "pass")), "pass");
+    assert_eq!(page.feed(300, &text_from("b", "fails")), "");
+    assert_eq!(page.feed(400, &text_from("a", "ed.\\nNow ")), "ed.\nb | One test fails");
+    assert_eq!(page.feed(500, &text_from("b", ".\\n")), ".\na | Now ");
     assert_eq!(page.end(), "\n");
 }
 
 #[test]
 fn at_a_terminal_a_line_is_broken_off_after_a_second_if_others_wait() {
     let mut page = Fed::new(&tty());
-    assert_eq!(page.feed(0, &says("a", "Hm ")), "a | Hm ");
+    assert_eq!(page.feed(0, &text_from("a", "Hm ")), "a | Hm ");
     assert_eq!(page.view.deadline(), None);
     assert_eq!(page.feed(5000, &event("b", "status", r#""kind":"info","message":"up""#)), "");
     assert_eq!(page.view.deadline(), Some(Time::from_millis(6000)));
     assert_eq!(page.tick(5999), "");
     assert_eq!(page.tick(6000), "\nb | info: up\n");
     assert_eq!(page.view.deadline(), None);
-    assert_eq!(page.feed(7000, &says("a", "well")), "a | well");
+    assert_eq!(page.feed(7000, &text_from("a", "well")), "a | well");
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn a_log_has_whole_lines_of_several_streams() {
         };
         let (a, b) = (label("a"), label("b"));
         let mut page = Fed::new(&options);
-        assert_eq!(page.feed(0, &says("a", "one ")), format!("{a}one "));
-        assert_eq!(page.feed(0, &says("b", "eins ")), "");
-        assert_eq!(page.feed(0, &says("a", "two\\nthree ")), "two\n");
-        assert_eq!(page.feed(0, &says("b", "zwei\\ndrei")), format!("{b}eins zwei\n"));
+        assert_eq!(page.feed(0, &text_from("a", "one ")), format!("{a}one "));
+        assert_eq!(page.feed(0, &text_from("b", "eins ")), "");
+        assert_eq!(page.feed(0, &text_from("a", "two\\nthree ")), "two\n");
+        assert_eq!(page.feed(0, &text_from("b", "zwei\\ndrei")), format!("{b}eins zwei\n"));
         assert_eq!(page.tick(60_000), "");
-        assert_eq!(page.feed(60_000, &says("a", "four\\n")), format!("{a}three four\n"));
+        assert_eq!(page.feed(60_000, &text_from("a", "four\\n")), format!("{a}three four\n"));
         assert_eq!(page.end(), format!("{b}drei\n"));
     }
 }
@@ -101,7 +101,7 @@ fn sub_agents_at_work_side_by_side_do_not_tear_lines() {
         )
     };
     let mut page = Fed::new(&plain());
-    let said: String = [
+    let shown_lines: String = [
         sub("t1", "b1", "one "),
         sub("t2", "b2", "eins "),
         sub("t1", "b1", "two"),
@@ -116,7 +116,7 @@ fn sub_agents_at_work_side_by_side_do_not_tear_lines() {
     .iter()
     .map(|line| page.feed(0, line))
     .collect();
-    assert_eq!(said, "s | > one two\ns | > eins zwei\ns | ✓ Task\ns | [COMPLETED]\n");
+    assert_eq!(shown_lines, "s | > one two\ns | > eins zwei\ns | ✓ Task\ns | [COMPLETED]\n");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_terminal_breaks_lines_between_words() {
         "ide of a word, nor in code:\\n",
         "```\\nlet a_very_long_line = of_code();\\n```\\n",
     ] {
-        out += &page.feed(0, &says("a", piece));
+        out += &page.feed(0, &text_from("a", piece));
     }
     out += &page.end();
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_terminal_breaks_lines_between_words() {
 #[test]
 fn a_word_that_is_held_leaves_after_a_second() {
     let mut page = Fed::new(&Options { width: Some(30), ..tty() });
-    assert_eq!(page.feed(0, &says("a", "The end is near")), "a | The end is");
+    assert_eq!(page.feed(0, &text_from("a", "The end is near")), "a | The end is");
     assert_eq!(page.view.deadline(), Some(Time::from_millis(1000)));
     assert_eq!(page.tick(1000), " near");
     assert_eq!(page.end(), "\n");
@@ -174,8 +174,8 @@ fn a_word_that_is_held_leaves_after_a_second() {
 #[test]
 fn a_flood_that_waits_is_bounded() {
     let mut page = Fed::new(&tty());
-    page.feed(0, &says("a", "mine"));
-    let line = says("b", &"x\\n".repeat(1000));
+    page.feed(0, &text_from("a", "mine"));
+    let line = text_from("b", &"x\\n".repeat(1000));
     let mut shown = 0;
     for _ in 0..2000 {
         shown += page.feed(0, &line).len();

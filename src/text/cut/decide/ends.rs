@@ -1,11 +1,11 @@
-//! The ends of lines as places to cut: what kind of place each is, by the line before it and the line behind it.
+//! Ends of lines as places to cut, classified by the line before and the line behind.
 
 use super::{Class, CutPlace, Places, View, Wait};
 use crate::text::cut::lines::Line;
 use crate::text::markdown::Kind;
 use crate::text::units::Size;
 
-/// True if code has stood between the opener and here.
+/// Whether there is code between the opener and this place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     None,
@@ -13,7 +13,7 @@ pub(super) enum Code {
 }
 
 impl View<'_> {
-    /// The ends of the lines that fit.
+    /// Ends of the lines that fit.
     pub(super) fn line_ends(&self) -> Result<Places, Wait> {
         let mut places = Places::default();
         let mut code = Code::None;
@@ -59,12 +59,12 @@ impl View<'_> {
         self.fence(line).is_some_and(|fence| line.start < fence.marker)
     }
 
-    /// True if the line that cannot be told begins in this part.
+    /// True if the line of uncertain structure begins in this part.
     fn tail_may_fit(&self) -> bool {
         (self.lines.at_tail() - self.at).within(self.room)
     }
 
-    /// Space at the end of a line of code is code.
+    /// Size of a line: white space at the end of a line of code counts.
     pub(super) fn end_size(&self, line: &Line) -> Size {
         match line.kind {
             Kind::Code => line.size,
@@ -72,7 +72,7 @@ impl View<'_> {
         }
     }
 
-    /// What kind of place the end of a line is.
+    /// Class of the place at the end of a line.
     pub(super) fn line_end(
         &self,
         i: usize,
@@ -92,7 +92,7 @@ impl View<'_> {
         if let Some(fence) = fence.filter(|_| self.goes_on(i, line)) {
             let inside = behind.group == line.group;
             let seen = code == Code::Seen && behind.kind == Kind::Code && inside;
-            // More blank lines than a part begins with are left out.
+            // More blank lines than a part may begin with are left out.
             let far = behind.start - line.next > self.max_space();
             let hurts = !far && (self.group_fits(fence)? || !seen);
             let next = if far && inside { behind.start } else { line.next };
@@ -119,7 +119,7 @@ impl View<'_> {
         Ok(Some((class, place)))
     }
 
-    /// True if a line of text ends in a colon, marks of emphasis aside: what it announces comes behind it.
+    /// True if a line of text announces the next one: it ends in a colon, marks of emphasis aside.
     fn announces(&self, line: &Line) -> bool {
         let text = self.lines.slice(line.start, line.trimmed.max(line.start));
         line.kind == Kind::Text && text.trim_end_matches(['*', '_']).ends_with([':', '：'])
@@ -130,14 +130,14 @@ impl View<'_> {
         self.get(i + 1).is_some_and(|next| next.group == line.group && line.group.is_some())
     }
 
-    /// How much of its indentation a line loses where a part begins with it: all of it if that is too much.
+    /// Bytes of indentation that a line loses at the start of a part: all if there is too much of it.
     fn left_out(&self, line: &Line) -> usize {
         let text = self.lines.slice(line.start, line.end);
         let indent = text.len() - text.trim_start().len();
         if line.mid || indent > self.max_space() { indent } else { 0 }
     }
 
-    /// The next line behind line `i` that is not blank; `None` if there is none.
+    /// The next line behind line `i` that is not blank, if there is one.
     fn behind(&self, i: usize) -> Result<Option<usize>, Wait> {
         for j in i + 1.. {
             match self.get(j) {

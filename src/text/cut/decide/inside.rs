@@ -1,15 +1,16 @@
-//! Cuts inside lines: at the end of a sentence or a word, between graphemes, and where nothing else is left inside one.
+//! Cuts inside lines: at the end of a sentence or a word, between graphemes, as a last resort inside one.
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Cut, CutPlace, Places, View, Wait};
 use crate::text::cut::lines::Line;
-use crate::text::inline::{self, Pieces, floor};
+use crate::text::floor;
+use crate::text::inline::{self, Pieces};
 use crate::text::markdown::Kind;
 use crate::text::units::{Size, Unit, boundary_before};
 
 impl View<'_> {
-    /// How much of a line fits, in bytes from its beginning.
+    /// Bytes of a line that fit, from its beginning.
     fn fitting(&self, line: &Line) -> usize {
         let around = line.at - self.at + self.close_size(line);
         if !around.within(self.room) {
@@ -20,25 +21,25 @@ impl View<'_> {
         self.limits.prefix(text, room)
     }
 
-    /// What of a line stays whole, as far as it matters.
-    fn pieces(&self, i: usize, line: &Line, upto: usize) -> Result<(&str, Pieces), Wait> {
+    /// Pieces of a line that stay whole, as far as they matter for cuts up to `upto`.
+    fn pieces(&self, i: usize, line: &Line, upto: usize) -> Result<Pieces, Wait> {
         let text = self.lines.slice(line.start, line.end);
-        // No piece that fits is longer: no unit but graphemes has more than four bytes, and bytes bound those.
+        // No piece that fits is longer: only graphemes have more than four bytes, and a limit in bytes bounds those.
         let most = self.limits.list().iter().filter_map(|l| match l.unit {
             Unit::Graphemes | Unit::LineFeeds => None,
             Unit::Bytes => Some(l.max),
             _ => Some(l.max.saturating_mul(4)),
         });
         let longest = most.min().unwrap_or(text.len());
+        let far = upto.saturating_add(longest).saturating_add(8);
+        let head = &text[..floor(text, far)];
         let most = inline::Most {
             bytes: longest,
             fits: |piece: &str| self.limits.size(piece).within(self.limits.max()),
+            complete: head.len() == text.len() && (!self.is_tail(i) || self.lines.ended()),
         };
-        let far = upto.saturating_add(longest).saturating_add(8);
-        let seen = &text[..floor(text, far)];
-        let complete = seen.len() == text.len() && (!self.is_tail(i) || self.lines.ended());
-        let pieces = inline::pieces(seen, complete, upto, &most);
-        if pieces.unended { Err(Wait) } else { Ok((seen, pieces)) }
+        let pieces = inline::pieces(head, upto, &most);
+        if pieces.unended { Err(Wait) } else { Ok(pieces) }
     }
 
     /// The last places inside lines: the end of a sentence, the end of a word.
@@ -52,7 +53,7 @@ impl View<'_> {
                 continue;
             }
             let upto = self.fitting(line);
-            let (_, pieces) = self.pieces(i, line, upto)?;
+            let pieces = self.pieces(i, line, upto)?;
             let text = self.lines.slice(line.start, line.end);
             let from = line.content - line.start;
             for found in inline::breaks(text, from, upto, &pieces) {
@@ -92,7 +93,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// The white space behind code that ends in the middle of a line.
+    /// White space behind code that ends in the middle of a line.
     fn behind_code(&self, line: &Line) -> Option<(CutPlace, bool)> {
         let text = self.lines.slice(line.start, line.end);
         let space = text.len() - text.trim_start_matches(inline::is_space).len();
@@ -102,7 +103,7 @@ impl View<'_> {
         fits.then(|| (place, self.full(used)))
     }
 
-    /// No place is left but between two graphemes, or for want of one between two code points.
+    /// A cut between two graphemes, or if there is none between two code points.
     pub(super) fn force(&self, cross: usize) -> Result<Cut, Wait> {
         for i in (0..=cross).rev() {
             let Some(line) = self.get(i) else {
@@ -113,11 +114,11 @@ impl View<'_> {
             }
             let mut len = self.fitting(line);
             if matches!(line.kind, Kind::Text | Kind::Heading | Kind::Row) {
-                let (_, pieces) = self.pieces(i, line, len)?;
+                let pieces = self.pieces(i, line, len)?;
                 let piece = pieces.whole.iter().find(|p| p.start < len && len < p.end);
                 match piece {
                     Some(piece) if line.start + piece.start > self.base => len = piece.start,
-                    // It fits without the quote's marks before it.
+                    // The piece fits without the quote's marks before it.
                     Some(piece) if self.open != Size::default() => {
                         let end = line.start + piece.end - self.base;
                         return Ok(Cut { end, next: end, bare: true, ..Cut::default() });
@@ -127,11 +128,11 @@ impl View<'_> {
             }
             let text = self.lines.slice(line.start, line.end);
             if len == text.len() && self.is_tail(i) && !self.lines.ended() {
-                // All that is there of it fits: the next character decides.
+                // The text so far fits: the next character decides.
                 return Err(Wait);
             }
             if i < cross && len == text.len() && len > 0 && line.kind == Kind::Code {
-                // Something of the code is left for what comes behind.
+                // The next part begins with code too.
                 len = boundary_before(text, floor(text, len - 1));
             }
             len = before_ticks(text, len);
@@ -166,7 +167,7 @@ impl View<'_> {
             return Err(Wait);
         };
         if line.start == line.end {
-            // Not even a line feed fits: it is left out, behind a part of nothing.
+            // Not even a line feed fits: it is left out, behind an empty part.
             return Ok(Cut { next: line.next - self.base, bare: true, ..Cut::default() });
         }
         let text = self.lines.slice(line.start, line.end);
@@ -175,7 +176,7 @@ impl View<'_> {
             if self.is_tail(0) && !self.lines.ended() && cluster.len() == text.len() {
                 return Err(Wait);
             }
-            // It fits alone: a grapheme comes before a fence.
+            // It fits alone: a whole grapheme is more important than a fence.
             return Ok(Cut {
                 end: cluster.len(),
                 next: cluster.len(),
@@ -203,8 +204,8 @@ impl View<'_> {
     }
 }
 
-/// The place at or before `at` that is neither inside a run of backticks, which would be other marks, nor between a backslash
-/// and what it escapes; `at` if nothing else stands before it.
+/// The last place up to `at` that is neither inside a run of backticks, which would be other marks, nor behind a backslash
+/// that escapes; `at` if that is the beginning.
 fn before_ticks(text: &str, at: usize) -> usize {
     let bytes = text.as_bytes();
     let run = |end: usize, mark: u8| bytes[..end].iter().rev().take_while(|c| **c == mark).count();

@@ -1,4 +1,4 @@
-//! Fences and tables: what is said again where a part begins inside one, and whether one fits into a part.
+//! Fences and tables: text that is repeated where a part begins inside one, and whether one fits into a part.
 
 use super::{Line, Lines};
 use crate::text::cut::room_for;
@@ -7,34 +7,31 @@ use crate::text::prefix::{indent_columns, item_line, item_mark, prefix, quote};
 use crate::text::units::Size;
 
 /// A fence, or a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::text::cut) struct Group {
     pub start: usize,
     pub at: Size,
-    /// Put before a part that begins inside, put behind one that ends inside.
+    /// Put before a part that begins inside, and behind one that ends inside.
     pub open: String,
     pub close: String,
-    /// What stands before the text of a fence's line, where a quote needs it.
+    /// Marks before the text of a fence's line, where a quote needs them.
     pub line: String,
-    /// As `open`, with nothing of the opener but its marker.
+    /// `open` with only the marker of the opener.
     pub bare: String,
-    /// Put before a part that begins with the opener, where that is so deep in a list that alone it would be code.
+    /// Put before a part that begins with an opener so deep in a list that alone it would be code.
     pub item: String,
-    /// The size of the whole, once its end is known.
+    /// Size of the whole, once its end is known.
     pub size: Option<Size>,
-    /// Where the marker ends in the opener.
+    /// End of the marker in the opener.
     pub marker: usize,
 }
 
 impl Lines {
-    /// Puts a line into the fence or table that it begins or goes on, and ends the one that it does not.
+    /// Adds a line to the fence or table that it begins or continues, and ends any other.
     pub(super) fn join_group(&mut self, line: &mut Line, found: &Found) {
-        match found.kind {
-            Kind::Code | Kind::Closer | Kind::Row => {
-                line.group = self.open_group;
-                return;
-            }
-            _ => {}
+        if matches!(found.kind, Kind::Code | Kind::Closer | Kind::Row) {
+            line.group = self.open_group;
+            return;
         }
         if let Some(group) = self.open_group.take() {
             self.close_group(group, line.at, &self.close_of(group));
@@ -47,7 +44,7 @@ impl Lines {
         line.group = Some(self.begin_group(group));
     }
 
-    /// Takes a group that the next line may belong to; says its number.
+    /// Opens a group; returns its number.
     pub(super) fn begin_group(&mut self, group: Group) -> usize {
         self.groups.push_back(group);
         let number = self.first_group + self.groups.len() - 1;
@@ -58,7 +55,7 @@ impl Lines {
     pub(super) fn fence(&self, line: &Line, found: &Found) -> Group {
         let before = prefix(self.slice(line.start, line.content));
         let mark = char::from(found.marker.0).to_string().repeat(found.marker.1);
-        // Alone, so deep an indentation would be code of its own: it stands in a list item again.
+        // Alone, so deep an indentation would be code of its own, so the list item is repeated.
         let columns = indent_columns(&before);
         let unmarked =
             self.slice(line.start, line.content).trim_matches(['>', ' ', '\t']).is_empty();
@@ -68,6 +65,11 @@ impl Lines {
         let close = format!("\n{before}{mark}");
         let quoted = if before.contains('>') { &before } else { "" };
         let bare = format!("{again}{mark}\n");
+        let item = if deep && unmarked {
+            quote(&before, 0) + &item_line(found.item)
+        } else {
+            String::new()
+        };
         let group = Group {
             start: line.start,
             at: line.at,
@@ -75,18 +77,14 @@ impl Lines {
             close,
             line: quoted.to_owned(),
             bare,
-            item: if deep && unmarked {
-                quote(&before, 0) + &item_line(found.item)
-            } else {
-                String::new()
-            },
+            item,
             size: None,
             marker: line.content + found.marker.1,
         };
         self.in_room(group, (format!("{mark}\n"), format!("\n{mark}")))
     }
 
-    /// The group with as much around a part as leaves room in it; `alone`: its mark without containers, and what closes that.
+    /// The group with only as much around a part as leaves room in it; `alone`: opening and closing without containers.
     pub(super) fn in_room(&self, mut group: Group, alone: (String, String)) -> Group {
         let fits = |open: &str, line: &str, close: &str| {
             room_for(&self.limits, &format!("{open}{line}"), close).is_some()
@@ -114,25 +112,16 @@ impl Lines {
         };
         let header = header.map_or(String::new(), |header| text(header) + &text(line));
         let fits = room_for(&self.limits, &header, &header).is_some();
-        Group {
-            start: line.start,
-            at: line.at,
-            open: if fits { header } else { String::new() },
-            close: String::new(),
-            line: String::new(),
-            bare: String::new(),
-            item: String::new(),
-            size: None,
-            marker: line.start,
-        }
+        let open = if fits { header } else { String::new() };
+        Group { start: line.start, at: line.at, open, marker: line.start, ..Group::default() }
     }
 
-    /// What closes a group that nothing in the text closes.
+    /// Text that closes a group which the text itself leaves open.
     pub(super) fn close_of(&self, number: usize) -> String {
         self.group(number).map_or(String::new(), |group| group.close.clone())
     }
 
-    /// The end of a group is known; `close` has to be said behind it.
+    /// Notes the end of a group, with `close` put behind it.
     pub(super) fn close_group(&mut self, number: usize, at: Size, close: &str) {
         let close = self.limits.size(close);
         if let Some(group) = self.group_mut(number) {

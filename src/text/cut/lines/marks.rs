@@ -1,26 +1,25 @@
-//! Code that does not begin and end with lines: fences in the middle of a line, where a channel finds those, and inline code
-//! that is longer than a part. Such a line is told in pieces, each a line without a line ending.
+//! Code that does not begin and end with lines: fences in the middle of a line, in channels that find them there, and inline
+//! code that is longer than a part. Such a line is read in pieces, each a line without a line ending.
 
 use super::groups::Group;
 use super::{Line, Lines};
 use crate::text::cut::Fences;
-use crate::text::inline::floor;
-use crate::text::markdown::Kind;
+use crate::text::floor;
+use crate::text::markdown::{Head, Kind};
 
-/// The longest language behind a fence's mark, in bytes; more is code.
+/// Longest language behind a fence's mark, in bytes; a longer one is code.
 const MAX_LANGUAGE: usize = 64;
 
-/// Code that a mark has opened and none has closed.
+/// Open code.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inside {
-    /// How many backticks close it: exactly so many of inline code, three or more of a fence.
+    /// Backticks that close it: exactly this many for inline code, three or more for a fence.
     run: usize,
     form: Form,
-    /// It stands in a quote, and ends with that.
+    /// In a quote, with which it ends.
     quoted: bool,
 }
 
-/// How a piece of code is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// A fence whose opener is a line's last, with its language.
@@ -34,17 +33,17 @@ enum Form {
 /// A piece of a line: all of it, or as far as a mark.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
-    /// Its length without a line ending, and with it.
+    /// Length without and with its line ending.
     pub len: usize,
     pub next: usize,
     pub kind: Option<Kind>,
-    /// Where the mark stands, and its length.
+    /// Position and length of the mark.
     pub mark: (usize, usize),
     form: Form,
 }
 
 impl Piece {
-    /// A line of so many bytes, with the length of its ending.
+    /// A line of `len` bytes with an ending of `ending` bytes.
     pub(super) fn line(len: usize, ending: usize) -> Self {
         Self { next: len + ending, ..part(len, None, (0, 0), Form::Line) }
     }
@@ -54,14 +53,21 @@ impl Piece {
     }
 }
 
-/// What comes next.
+/// The next step of reading.
 pub(super) enum Step {
     Piece(Piece),
     /// The quote that held a fence has ended.
     Leave,
-    /// The line has not ended; `Pending`: and what it is depends on what comes.
+    /// The line has not ended; for `Pending` its structure depends on further text.
     Tail,
     Pending,
+}
+
+/// A line, and whether it is complete.
+#[derive(Debug, Clone, Copy)]
+struct LineText<'a> {
+    line: &'a str,
+    whole: bool,
 }
 
 /// A mark that opens code.
@@ -74,14 +80,13 @@ struct Mark {
     first: bool,
 }
 
-/// What was found of marks in a line.
 enum Scan {
     Nothing,
     Pending,
     Mark(Mark),
 }
 
-/// What one run of backticks is.
+/// Meaning of one run of backticks.
 enum Found {
     /// Inline code, or text; the search goes on behind it.
     Skip(usize),
@@ -90,7 +95,7 @@ enum Found {
 }
 
 impl Lines {
-    /// How far the end of a mark's code is looked for, in bytes.
+    /// Bytes in which the end of a mark's code is looked for.
     fn reach(&self) -> usize {
         (4 * self.limits.first()).max(4096)
     }
@@ -100,7 +105,7 @@ impl Lines {
         text.len() <= 16 || self.limits.size(text).within(max)
     }
 
-    /// The next piece of what is held behind the last line.
+    /// The next piece of the text behind the last line.
     pub(super) fn step(&self) -> Step {
         let all = self.slice(self.tail, self.end_of_text());
         if all.is_empty() {
@@ -114,7 +119,8 @@ impl Lines {
         };
         let whole = feed.is_some() || self.ended;
         if let Some(inside) = self.inside {
-            return self.inner(inside, line, whole).unwrap_or_else(|| piece(Some(Kind::Code)));
+            let text = LineText { line, whole };
+            return self.inner(inside, text).unwrap_or_else(|| piece(Some(Kind::Code)));
         }
         match self.scan(all, line, feed) {
             Scan::Pending => Step::Pending,
@@ -129,8 +135,8 @@ impl Lines {
         self.mid || self.rest.is_some()
     }
 
-    /// A line inside code, `None` if it is code as far as it goes.
-    fn inner(&self, inside: Inside, line: &str, whole: bool) -> Option<Step> {
+    /// Step for a line inside code; `None` if the whole line is code.
+    fn inner(&self, inside: Inside, LineText { line, whole }: LineText<'_>) -> Option<Step> {
         let indent = line.len() - line.trim_start().len();
         let mut from = 0;
         if inside.quoted && !self.middle() {
@@ -171,21 +177,21 @@ impl Lines {
             }
             let len = if blank { line.len() } else { at };
             let mut piece = part(len, Some(Kind::Closer), (start, run), inside.form);
-            // The line feed is its own if nothing stands before it.
+            // The line feed belongs to a mark that is alone on its line.
             piece.next = len + usize::from(blank && self.feeds(len));
             return Some(Step::Piece(piece));
         }
-        // Behind white space or quote marks the mark that closes it may come.
+        // A closing mark may follow white space or quote marks.
         let blank = line[from..].trim().is_empty();
         (!whole).then_some(if blank { Step::Pending } else { Step::Tail })
     }
 
-    /// True if a line feed stands so far behind the last line.
+    /// True if there is a line feed at this offset behind the last line.
     fn feeds(&self, at: usize) -> bool {
         self.held.as_bytes().get(self.tail - self.base + at) == Some(&b'\n')
     }
 
-    /// The first mark in `line`, the beginning of `all`, that opens code which is no part of its text.
+    /// The first mark in `line`, the beginning of `all`, that opens code outside its text.
     fn scan(&self, all: &str, line: &str, feed: Option<usize>) -> Scan {
         let anywhere = self.fences == Fences::Anywhere;
         if memchr::memchr(b'`', line.as_bytes()).is_none() || (!anywhere && self.fits(line)) {
@@ -199,7 +205,8 @@ impl Lines {
         let mut content = usize::MAX;
         if !self.middle() {
             let head = self.head(self.tail + line.len());
-            match self.scanner.look(&head, whole || head.len() >= self.look()) {
+            let whole = whole || head.len() >= self.look();
+            match self.scanner.look(Head { text: &head, whole }) {
                 Some(found) if matches!(found.kind, Kind::Opener | Kind::Code | Kind::Closer) => {
                     return Scan::Nothing;
                 }
@@ -221,9 +228,12 @@ impl Lines {
             }
             let found = match len {
                 0 => Found::Skip(start),
-                1 | 2 => self.span(line, start, len, whole),
-                _ if anywhere => self.fence_mark(all, start, len, start == content),
-                _ => self.span(line, start, len, whole),
+                3.. if anywhere => {
+                    let mark =
+                        Mark { at: start, run: len, form: Form::Bare, first: start == content };
+                    self.fence_mark(all, mark)
+                }
+                _ => self.span(LineText { line, whole }, start, len),
             };
             match found {
                 Found::Skip(to) => at = to,
@@ -236,8 +246,8 @@ impl Lines {
         Scan::Nothing
     }
 
-    /// What a run of backticks at `start` is that may begin inline code, which ends in its line.
-    fn span(&self, line: &str, start: usize, len: usize, whole: bool) -> Found {
+    /// Meaning of a run of backticks at `start` that may begin inline code, which ends in its line.
+    fn span(&self, LineText { line, whole }: LineText<'_>, start: usize, len: usize) -> Found {
         let mut at = start + len;
         while let Some(found) = memchr::memchr(b'`', &line.as_bytes()[at..]) {
             let from = at + found;
@@ -258,8 +268,9 @@ impl Lines {
         if marks || !self.fits(&line[start..]) { Found::Wait } else { Found::Skip(line.len()) }
     }
 
-    /// What three backticks or more at `start` are where fences are found anywhere. They are text if nothing closes them.
-    fn fence_mark(&self, all: &str, start: usize, len: usize, first: bool) -> Found {
+    /// Meaning of three or more backticks where fences are found anywhere. Unclosed, they are text.
+    fn fence_mark(&self, all: &str, mark: Mark) -> Found {
+        let Mark { at: start, run: len, first, .. } = mark;
         let from = start + len;
         let reached = all.len() - start >= self.reach();
         let window = &all[start..floor(all, start + self.reach())];
@@ -291,7 +302,7 @@ impl Lines {
         }
     }
 
-    /// The piece that a mark opens, or the text before it.
+    /// The piece that begins with a mark, or the text before it.
     fn opener(&self, mark: Mark, feed: Option<usize>) -> Step {
         if mark.at > 0 && !mark.first {
             let kind = self.middle().then_some(Kind::Text);
@@ -306,7 +317,7 @@ impl Lines {
         Step::Piece(piece)
     }
 
-    /// Puts a piece into the code that it opens, or goes on, or ends.
+    /// Adds a piece to the code that it opens, continues or ends.
     pub(super) fn join_marked(&mut self, line: &mut Line, piece: &Piece) {
         if matches!(line.kind, Kind::Code | Kind::Closer) {
             line.group = self.open_group;
@@ -321,7 +332,7 @@ impl Lines {
         }
     }
 
-    /// Code that nothing has closed ends here.
+    /// Ends code without a closing mark.
     pub(super) fn leave(&mut self) {
         self.inside = None;
         if let Some(group) = self.open_group {
@@ -329,7 +340,7 @@ impl Lines {
         }
     }
 
-    /// A line of this kind that begins where the last one has ended, in the middle of a line or inside code.
+    /// A line of this kind behind the last one, in the middle of a line or inside code.
     pub(super) fn plain(&self, kind: Kind, content: usize, end: usize) -> Line {
         let code = matches!(kind, Kind::Code | Kind::Closer);
         let mut line = Line {
@@ -344,7 +355,7 @@ impl Lines {
         line
     }
 
-    /// What is said again of the code that a mark opens at `start`.
+    /// The group of the code that a mark opens at `start`.
     fn marked(&self, start: usize, piece: &Piece) -> Group {
         let quote = &self.line_quote;
         let (open, bare, close, line) = match piece.form {
@@ -363,22 +374,11 @@ impl Lines {
                 (open, bare, format!("\n{quote}```"), quote.clone())
             }
         };
-        let group = Group {
-            start,
-            at: self.at,
-            open,
-            close,
-            line,
-            bare,
-            item: String::new(),
-            size: None,
-            marker: start + piece.mark.0 + piece.mark.1,
-        };
+        let marker = start + piece.mark.0 + piece.mark.1;
+        let group =
+            Group { start, at: self.at, open, close, line, bare, marker, ..Group::default() };
         let alone = match piece.form {
-            Form::Span => {
-                let ticks = "`".repeat(piece.mark.1);
-                (ticks.clone(), ticks)
-            }
+            Form::Span => ("`".repeat(piece.mark.1), "`".repeat(piece.mark.1)),
             _ => ("```\n".to_owned(), "\n```".to_owned()),
         };
         self.in_room(group, alone)

@@ -1,43 +1,47 @@
-//! A state for each stream, found by the stream's id, with a limit on how many are kept.
+//! State of each stream, found by the stream's id, with a limit on the streams that are remembered.
 
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
-/// Streams of which a filter keeps a state at most.
-pub(super) const MAX_STREAMS: usize = 1024;
+/// Streams that are remembered unless another limit is set.
+pub(crate) const MAX_STREAMS: usize = 1024;
 
-/// States by stream id. The one used last is found without hashing, since streams come in bursts.
+/// States by stream id. The last one used is found without hashing, since streams come in bursts.
 #[derive(Debug)]
-pub(super) struct Streams<T> {
+pub(crate) struct Streams<T> {
     states: Vec<(String, T)>,
     by_id: HashMap<String, usize>,
     last: usize,
+    limit: usize,
 }
 
 impl<T> Default for Streams<T> {
     fn default() -> Self {
-        Self { states: Vec::new(), by_id: HashMap::new(), last: 0 }
+        Self::new(MAX_STREAMS)
     }
 }
 
 impl<T> Streams<T> {
-    /// The place of a stream's state; it holds until a state is removed.
-    pub(super) fn find(&mut self, id: &str) -> Option<usize> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { states: Vec::new(), by_id: HashMap::new(), last: 0, limit }
+    }
+
+    /// Index of a stream's state, valid until a state is removed.
+    pub(crate) fn find(&mut self, id: &str) -> Option<usize> {
         if self.states.get(self.last).is_none_or(|(known, _)| known != id) {
             self.last = *self.by_id.get(id)?;
         }
         Some(self.last)
     }
 
-    /// The state of a stream.
-    pub(super) fn get(&mut self, id: &str) -> Option<&mut T> {
+    pub(crate) fn get(&mut self, id: &str) -> Option<&mut T> {
         let at = self.find(id)?;
         Some(&mut self[at])
     }
 
-    /// The place of a stream's state, added by `new` if it is new. At the limit the state with the least `worth` is removed
+    /// Index of a stream's state, added by `new` if it is new. At the limit the state with the least `worth` is removed
     /// first, and returned.
-    pub(super) fn place<K: Ord>(
+    pub(crate) fn place<K: Ord>(
         &mut self,
         id: &str,
         new: impl FnOnce() -> T,
@@ -46,7 +50,7 @@ impl<T> Streams<T> {
         if let Some(at) = self.find(id) {
             return (at, None);
         }
-        let full = self.states.len() >= MAX_STREAMS;
+        let full = self.states.len() >= self.limit;
         let removed = if full { self.remove_least(worth) } else { None };
         self.last = self.states.len();
         self.by_id.insert(id.to_owned(), self.last);
@@ -64,23 +68,20 @@ impl<T> Streams<T> {
         Some(state)
     }
 
-    /// All states.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.states.iter().map(|(_, state)| state)
     }
 
-    /// All states, to change them.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.states.iter_mut().map(|(_, state)| state)
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Removes all.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = T> {
+    /// Removes all states.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         self.by_id.clear();
         self.states.drain(..).map(|(_, state)| state)
     }
