@@ -98,7 +98,7 @@ pub enum Ability {
 pub enum InDoubt {
     /// Sent again and marked, possibly a duplicate.
     Resend,
-    /// It and its stream wait for `spile ledger retry` or `forget`.
+    /// Held, with its stream, for `spile ledger retry` or `forget`.
     #[default]
     Hold,
     /// Skipped and marked, possibly missing.

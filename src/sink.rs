@@ -70,7 +70,7 @@ pub enum Gone {
 pub struct Needs {
     /// Accepted form; with [`Form::Bulk`] both, so that lines need not be parsed.
     pub form: Form,
-    /// Largest batch; more than one only if the sink tells the outcome of each.
+    /// Largest batch; more than one only if the sink reports the outcome of each.
     pub batch: usize,
     /// True if it recognises a delivery id, so that a second send is harmless.
     pub idempotent: bool,

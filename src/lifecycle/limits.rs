@@ -7,7 +7,7 @@ use signal_hook::consts::SIGINT;
 use super::{Lifecycle, Phase};
 use crate::time::Time;
 
-/// Longest drain of the pipes after the exit, whoever still writes.
+/// Longest drain of the pipes after the exit.
 pub const DRAIN_MOST: Duration = Duration::from_secs(5);
 
 /// Time limits; `None` is unlimited.

@@ -212,10 +212,10 @@ impl Select {
 
     fn by_number(&mut self, wanted: u64, event: &Event<'_>) -> SelectPlace {
         let (Some(stream), Some(seq)) = (event.stream.as_deref(), event.seq) else {
-            return self.bystander();
+            return self.same_as_neighbours();
         };
         if self.counted.get_or_insert_with(|| stream.to_owned()) != stream {
-            return self.bystander();
+            return self.same_as_neighbours();
         }
         if seq >= wanted {
             let kept = self.turn.is_some() && self.turn == event.turn;
@@ -229,7 +229,7 @@ impl Select {
     }
 
     /// Events of other streams share the position of their neighbours.
-    fn bystander(&self) -> SelectPlace {
+    fn same_as_neighbours(&self) -> SelectPlace {
         if self.turn.is_some() { SelectPlace::Perhaps { anew: false } } else { SelectPlace::Before }
     }
 

@@ -88,12 +88,12 @@ pub(super) struct Agent {
     orders_due: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
     pub disobeyed: bool,
-    pub news: Vec<News>,
+    pub changes: Vec<AgentChange>,
     unkillable: Vec<i32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum AgentChange {
     /// Stopped by this signal, not by an order.
     Stopped(i32),
     Continued,
@@ -140,7 +140,7 @@ pub(super) fn spawn(
         guarded: Guarded::Yes,
         orders_due: None,
         disobeyed: false,
-        news: Vec::new(),
+        changes: Vec::new(),
         unkillable: Vec::new(),
     };
     let until = Instant::now() + START_WITHIN;
@@ -233,8 +233,8 @@ impl Agent {
             match message {
                 Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
                 Message::Died(signal) => self.ended = Some(Ended::Signalled(signal)),
-                Message::Stopped(signal) => self.news.push(News::Stopped(signal)),
-                Message::Continued => self.news.push(News::Continued),
+                Message::Stopped(signal) => self.changes.push(AgentChange::Stopped(signal)),
+                Message::Continued => self.changes.push(AgentChange::Continued),
                 Message::Obeyed => {
                     let orders_due = self.orders_due.filter(|(_, orders)| *orders > 1);
                     self.orders_due = orders_due.map(|(until, orders)| (until, orders - 1));

@@ -41,7 +41,7 @@ impl Name {
     }
 }
 
-/// User and, where the system tells, process of a socket's peer, as this process sees it.
+/// User and, where available, process of a socket's peer, as this process sees it.
 #[cfg(target_os = "linux")]
 fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
     // rustix cannot represent process 0, which stands for a process of a namespace that is invisible here.

@@ -276,8 +276,8 @@ impl<'a> Host<'a> {
     }
 
     fn note_exit(&mut self) {
-        for news in std::mem::take(&mut self.agent.news) {
-            self.emit_news(news);
+        for change in std::mem::take(&mut self.agent.changes) {
+            self.emit_change(change);
         }
         if self.agent.is_unkillable() {
             // An unkillable agent is reported at the end.

@@ -244,12 +244,12 @@ impl<'a> Many<'a> {
             let job = self.live().any(|input| tree::is_fed_by_job(input.fd()));
             self.stopping.request(now, signal, || job);
             match Signal::from_named_raw(signal) {
-                // It has reached the children, too, if it was sent to the job; a second one is harmless.
+                // A signal to the job has reached the children, too; a second one is harmless.
                 Some(signal @ (Signal::INT | Signal::HUP)) => {
                     self.pass_on(signal);
                     // A pipe's upstream and children have output left; files and FIFOs of other jobs are left at once.
-                    let person = rustix::termios::isatty(rustix::stdio::stdin());
-                    let filter = self.live().any(Input::is_stdin) && !person;
+                    let terminal = rustix::termios::isatty(rustix::stdio::stdin());
+                    let filter = self.live().any(Input::is_stdin) && !terminal;
                     if !job && !filter && self.children.is_empty() {
                         self.stop_reading();
                     }

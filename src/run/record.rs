@@ -53,7 +53,7 @@ impl Record {
         let ms = self.millis(now);
         let line = match ended {
             Ended::Exited(code) => json!([ms, "x", code]),
-            // Only the field tells a death by a signal from an exit with that status.
+            // Only the field distinguishes a death by a signal from an exit with that status.
             Ended::Signalled(signal) => json!([ms, "x", 128 + signal, {"signal": signal}]),
             Ended::Eof => json!([ms, "x", 0]),
         };

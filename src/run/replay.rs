@@ -74,7 +74,7 @@ struct Player {
     follow: Follow,
     tail: Option<Tail>,
     idle: Option<Duration>,
-    news: Time,
+    last_data: Time,
     output: Output,
     io: Io,
     signals: Signals,
@@ -113,7 +113,7 @@ impl Player {
             follow: plan.follow,
             tail: None,
             idle: plan.idle,
-            news: Time::default(),
+            last_data: Time::default(),
             output: Output::open(),
             io: Io::default(),
             signals: signals.context("cannot catch signals")?,
@@ -181,7 +181,7 @@ impl Player {
         if follow == Follow::Growing {
             self.tail = Tail::of(&source);
         }
-        self.news = self.clock.now();
+        self.last_data = self.clock.now();
         match Reader::start(source, follow) {
             Ok(reader) => self.reading = Some(reader),
             Err(e) => self
@@ -202,7 +202,7 @@ impl Player {
         let trouble = match reader.read(buf) {
             Ok(Read::Later) => return,
             Ok(Read::Bytes(n)) => {
-                self.news = self.clock.now();
+                self.last_data = self.clock.now();
                 if n == buf.len() && !self.widened {
                     self.widened = true;
                     input::widen(reader.fd());

@@ -105,12 +105,12 @@ struct Ready {
 
 impl Loop {
     fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
-        let person = rustix::termios::isatty(rustix::stdio::stdin());
+        let terminal = rustix::termios::isatty(rustix::stdio::stdin());
         if tee.ignore_interrupts {
             ignore(SIGINT);
         }
-        let mut caught = if person { vec![SIGTERM] } else { ENDS.to_vec() };
-        if tee.has_files && !person {
+        let mut caught = if terminal { vec![SIGTERM] } else { ENDS.to_vec() };
+        if tee.has_files && !terminal {
             caught.retain(|signal| *signal != SIGHUP);
             super::signal::on_hangup(request_reopen).context("cannot catch signals")?;
         }
@@ -225,7 +225,7 @@ impl Loop {
         }
         self.flush(ready.stdout);
         Ok(match ready.input {
-            _ if self.stop || (self.stdout.is_none() && !self.anybody_takes()) => Next::End,
+            _ if self.stop || (self.stdout.is_none() && !self.any_sink_accepts()) => Next::End,
             true => Next::Read,
             false => Next::Wait,
         })
@@ -292,7 +292,7 @@ impl Loop {
         }
     }
 
-    /// Stops if a sink has failed and `--output-error` says so.
+    /// Stops if a sink has failed and `--output-error` is exit.
     fn look_at_sinks(&mut self) {
         if !self.on_error.stop {
             return;
@@ -308,7 +308,7 @@ impl Loop {
         }
     }
 
-    fn anybody_takes(&self) -> bool {
+    fn any_sink_accepts(&self) -> bool {
         self.intake.ledger.as_ref().is_some_and(LedgerIntake::takes)
             || self.intake.sinks.iter().any(|sink_intake| sink_intake.queue.takes())
     }

@@ -90,7 +90,7 @@ fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
     folder.into_iter().flatten().flatten().any(|fd| {
         let same = std::fs::metadata(fd.path())
             .is_ok_and(|file| file.dev() == device && file.ino() == inode);
-        // The mode of the link tells how the file was opened.
+        // The mode of the link is that of the open file.
         same && fd.path().symlink_metadata().is_ok_and(|link| link.mode() & 0o200 != 0)
     })
 }

@@ -42,7 +42,7 @@ impl PipeSink {
             child.wait()
         });
         let (gone, why) = match status {
-            // It has read enough, as `head` does.
+            // The process has read enough, as `head` does.
             Some(Ok(status)) if status.success() => (Gone::Reader, error.to_string()),
             Some(Ok(status)) => (Gone::Broken, ended(status)),
             Some(Err(e)) => (Gone::Broken, e.to_string()),

@@ -53,7 +53,10 @@ pub fn skip(why: impl std::fmt::Display) {
         // SAFETY: the handler is a plain function that unwinds into nothing.
         unsafe { libc::atexit(list_skipped) };
     }
-    skipped.push(format!("{} ({why})", thread.name().unwrap_or("?")));
+    let test = thread.name().unwrap_or("?");
+    if !skipped.iter().any(|line| line.starts_with(test)) {
+        skipped.push(format!("{test} ({why})"));
+    }
 }
 
 /// Writes past the capture of libtest, which only holds what the print macros write.

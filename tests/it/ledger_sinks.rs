@@ -158,7 +158,7 @@ fn nothing_is_written_through_a_name_beside_the_ledger() {
     says(
         "echo precious >d.db.lock; send 'cmd:./post'; echo $?; ls out 2>/dev/null; cat d.db.lock",
         "73\nprecious\n",
-        &["d.db.lock is no lock of a ledger"],
+        &["d.db.lock is not the lock file of a ledger"],
     );
 }
 
@@ -248,7 +248,7 @@ fn the_name_of_a_sink_commands_no_ci_system() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("run"), status("s", 1, "x") + "\n").unwrap();
     let (out, _, _) = bash(&format!(
-        "cd {}; spile tee --ledger d.db './##vso[x]' <run >/dev/null; spile ledger list d.db; spile ledger stat d.db",
+        "cd {}; spile tee --ledger d.db './####vso[x]' <run >/dev/null; spile ledger list d.db; spile ledger stat d.db",
         folder.path().display()
     ));
     assert_eq!((out.matches(r"##vso\[x]").count(), out.matches("##vso").count()), (2, 2), "{out}");

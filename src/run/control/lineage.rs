@@ -83,7 +83,7 @@ fn processes() -> Option<Vec<Process>> {
         let mut process = Process { pid, ..Process::default() };
         for fd in fds.flatten() {
             let path = fd.path();
-            // The mode of the link says how the file was opened.
+            // The mode of the link is that of the open file.
             let (Ok(link), Some((id, kind))) = (fs::symlink_metadata(&path), identity(&path))
             else {
                 continue;

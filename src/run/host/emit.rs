@@ -6,7 +6,7 @@ use signal_hook::consts::{SIGPIPE, SIGTTIN, SIGTTOU};
 use super::Host;
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
-use crate::run::child::{Guarded, News};
+use crate::run::child::{AgentChange, Guarded};
 use crate::run::output::{report_write, warn};
 use crate::time::Time;
 
@@ -54,8 +54,8 @@ impl Host<'_> {
         }
     }
 
-    pub(super) fn emit_news(&mut self, news: News) {
-        let News::Stopped(signal) = news else {
+    pub(super) fn emit_change(&mut self, change: AgentChange) {
+        let AgentChange::Stopped(signal) = change else {
             return self.emit("continued", Some("the agent goes on"), None);
         };
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");

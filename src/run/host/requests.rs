@@ -31,7 +31,7 @@ struct TurnCancel {
     reason: String,
     grace_ms: Option<u64>,
     then: Option<String>,
-    /// True if the agent was told to stop already, ahead of its queued output.
+    /// True if the agent was stopped already, ahead of its queued output.
     stopped: bool,
 }
 
@@ -235,7 +235,7 @@ impl Host<'_> {
     }
 }
 
-/// Resident memory of a process in bytes, where the system tells.
+/// Resident memory of a process in bytes, where available.
 fn resident(pid: i32) -> Option<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;

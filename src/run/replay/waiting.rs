@@ -14,7 +14,7 @@ impl Player {
     pub(super) fn wait(&mut self) -> Result<bool> {
         let now = self.clock.now();
         let rest = self.progress.rest();
-        let quiet = self.idle.filter(|_| self.reading.is_some()).map(|idle| self.news + idle);
+        let quiet = self.idle.filter(|_| self.reading.is_some()).map(|idle| self.last_data + idle);
         let at_end = self.tail.as_ref().is_some_and(|tail| tail.waiting);
         let moments = [self.next_due(now), quiet].into_iter().flatten().map(|at| at.since(now));
         let timeout = moments.chain(rest).chain(at_end.then_some(follow::LOOK)).min();
@@ -68,7 +68,7 @@ impl Player {
 
     fn end_if_idle(&mut self) {
         let now = self.clock.now();
-        if self.reading.is_some() && self.idle.is_some_and(|idle| self.news + idle <= now) {
+        if self.reading.is_some() && self.idle.is_some_and(|idle| self.last_data + idle <= now) {
             self.reading = None;
             self.tail = None;
             self.end_source(None);

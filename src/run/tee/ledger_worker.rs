@@ -23,7 +23,7 @@ use crate::run::ledger::{Digest, Driver, OwnedDelivery, Question, Task, digest};
 use crate::sink::{self, Delivery, Form, Gone, Sink};
 use crate::term::quoted;
 
-/// How to find out whether a sink has a delivery.
+/// Probe by which a sink shows whether it has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeBy {
     Nothing,
@@ -120,13 +120,13 @@ impl LedgerWorker {
     fn account(&mut self) {
         let held = self.driver.queues.held_count();
         let account = &mut self.mailbox.lock().account;
-        let news = account.held != held;
+        let changed = account.held != held;
         account.held = held;
         account.first_held =
             self.driver.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
         account.counts = self.driver.counts;
         account.dropped = self.driver.queues.dropped();
-        if news {
+        if changed {
             self.waker.wake();
         }
     }
@@ -139,8 +139,8 @@ impl LedgerWorker {
         };
         let mut answers = answers.into_iter();
         for question in questions {
-            let nobody = || ProbeAnswer::Unknown("no probe is configured".to_owned());
-            let answer = answers.next().unwrap_or_else(nobody);
+            let unprobed = || ProbeAnswer::Unknown("no probe is configured".to_owned());
+            let answer = answers.next().unwrap_or_else(unprobed);
             self.driver.answered(self.clock.now(), question.position, answer);
         }
     }

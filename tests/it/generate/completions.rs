@@ -39,7 +39,7 @@ fn more_zsh(text: String) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
         if line.starts_with("'*::streams --") {
             line.replace(":_files'", ":_spile_streams'")
-        } else if line.starts_with("'*::sources -- What to merge") {
+        } else if line.starts_with("'*::sources -- Sources to merge") {
             line.replace(":_files'", ":_spile_sources'")
         } else if line.starts_with("'(--all)--label=") {
             line.replace(":_default'", ":_spile_labels'")
