@@ -24,11 +24,8 @@ const PLAYS: &[(&str, Play)] = &[
     ("permanent error stops retries at once", permanent_error),
     ("replay is paced", paced),
     ("recovery has a time budget, tail is deferred without raising its retry count", budget),
-    (
-        "an entry in backoff does not block the ready ones behind it (other queue)",
-        backoff_of_queues,
-    ),
-    ("an entry in backoff DOES block later chunks of its own queue", backoff_of_queues),
+    ("an entry in backoff does not block the ready ones behind it (other lane)", backoff_of_queues),
+    ("an entry in backoff DOES block later chunks of its own lane", backoff_of_queues),
     ("deadline overflow (huge max-recovery) is clamped", overflow),
     ("ack is idempotent", acked_twice),
     ("stale ack does not remove a failed entry", stale_ack),
