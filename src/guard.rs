@@ -219,7 +219,7 @@ impl Guard {
             if !self.state.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
                 // It starts and finishes at once, and its start closes blocks like any other.
                 self.with_blocks(Origin::Runtime, |blocks, emit| {
-                    blocks.close_of(tool.parent, emit)
+                    blocks.close_of(tool.parent, emit);
                 });
             }
             let at = self.time;

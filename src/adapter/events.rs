@@ -56,7 +56,7 @@ impl Runtime for Events {
             "tool_result" => self.tool_result(data, emit),
             "complete" => complete(data, emit),
             "error" | "progress" => {
-                emit.status(type_, words(data).unwrap_or_default(), data.clone())
+                emit.status(type_, words(data).unwrap_or_default(), data.clone());
             }
             _ => emit.status("info", words(data).unwrap_or(type_), value.clone()),
         }

@@ -15,15 +15,25 @@ pub struct Held {
     name: String,
     parent: Option<String>,
     arguments: String,
+    cut: Cut,
 }
 
-/// Arguments as JSON: text that is no JSON (cut short, or free text) becomes a JSON string; empty text is none.
-fn arguments_of(text: &str) -> Option<String> {
+/// Meaning of arguments that are no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// A text, emitted as a JSON string.
+    Text,
+    /// None.
+    None,
+}
+
+/// Arguments as JSON; empty text is none.
+fn arguments_of(text: &str, cut: Cut) -> Option<String> {
     let text = text.trim();
     if codec::is_json(text) {
         return Some(text.to_owned());
     }
-    (!text.is_empty()).then(|| codec::to_json(text))
+    (!text.is_empty() && cut == Cut::Text).then(|| codec::to_json(text))
 }
 
 impl Emit<'_> {
@@ -38,11 +48,15 @@ impl Emit<'_> {
 
     /// Holds a tool until its arguments are complete; for a tool that is held already, adds its id or name.
     pub fn hold(&mut self, key: &str, tool: (&str, &str)) {
-        self.hold_under(None, key, tool);
+        self.hold_as(Cut::Text, None, key, tool);
     }
 
-    /// Holds a tool of a sub-agent.
-    pub fn hold_under(&mut self, parent: Option<&str>, key: &str, (id, name): (&str, &str)) {
+    /// Holds a tool, perhaps of a sub-agent; arguments that are cut short are left out.
+    pub fn hold_json(&mut self, parent: Option<&str>, key: &str, tool: (&str, &str)) {
+        self.hold_as(Cut::None, parent, key, tool);
+    }
+
+    fn hold_as(&mut self, cut: Cut, parent: Option<&str>, key: &str, (id, name): (&str, &str)) {
         if let Some(held) = self.held(key) {
             for (known, new) in [(&mut held.id, id), (&mut held.name, name)] {
                 if known.is_empty() {
@@ -57,7 +71,7 @@ impl Emit<'_> {
         }
         let (parent, arguments) = (parent.map(str::to_owned), String::new());
         let (key, id, name) = (key.to_owned(), id.to_owned(), name.to_owned());
-        self.input.held.push(Held { key, id, name, parent, arguments });
+        self.input.held.push(Held { key, id, name, parent, arguments, cut });
     }
 
     /// Holds a tool, with a piece of its arguments.
@@ -118,7 +132,7 @@ impl Emit<'_> {
     }
 
     fn start_with(&mut self, held: &Held) {
-        let input = arguments_of(&held.arguments);
+        let input = arguments_of(&held.arguments, held.cut);
         let (id, name, parent) = (&*held.id, &*held.name, held.parent.as_deref());
         self.start_named(&Call { id, name, parent, ..Call::default() }, input.as_deref());
     }

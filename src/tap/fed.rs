@@ -299,7 +299,7 @@ impl Raw {
                 );
             }
             Err(why) => {
-                agent.guard().at(now).diagnostic(&Place { line: number, offset, bytes }, &why)
+                agent.guard().at(now).diagnostic(&Place { line: number, offset, bytes }, &why);
             }
         }
     }

@@ -116,7 +116,7 @@ impl Partial {
 
     /// Holds a tool until its input is complete.
     pub fn hold(&mut self, place: BlockPlace<'_>, (id, name): (&str, &str), emit: &mut Emit<'_>) {
-        emit.hold_under(place.0, &self.key(place), (id, name));
+        emit.hold_json(place.0, &self.key(place), (id, name));
     }
 
     /// Adds a piece of a tool's input.

@@ -38,7 +38,7 @@ impl Partial {
             self.length += text.map_or(0, str::len);
             match (place, text) {
                 (Value::String(known), Some(text)) if self.length <= MAX_LINE => {
-                    known.push_str(text)
+                    known.push_str(text);
                 }
                 (Value::String(_), Some(_)) => {}
                 (place, Some(text)) => *place = text.into(),
