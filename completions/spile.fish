@@ -230,9 +230,9 @@ complete -c spile -n "__fish_spile_using_subcommand tee" -l queue -d 'Queue of a
 complete -c spile -n "__fish_spile_using_subcommand tee" -l spool-max -d 'Queue of a sink in an anonymous file after that; a sink that exceeds it is dropped' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l linger -d 'Wait for the sinks at the end of the input' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l ledger -d 'Store each delivery in this file until it is settled; implies --append' -r -F
-complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'Treatment of a delivery in doubt at a sink that cannot be queried' -r -f -a "resend\t'Sent again, and marked: it may be there twice'
-hold\t'It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`'
-skip\t'Let be, and marked: it may be missing'"
+complete -c spile -n "__fish_spile_using_subcommand tee" -l in-doubt -d 'Treatment of a delivery in doubt at a sink that cannot be queried' -r -f -a "resend\t'Send again, and mark: the event may arrive twice'
+hold\t'Stop this stream at this sink until `spile ledger retry` or `forget`'
+skip\t'Do not send, and mark: the event may be missing'"
 complete -c spile -n "__fish_spile_using_subcommand tee" -l reconcile -d 'Command that prints sent, not_sent or unknown for a delivery of a cmd:, a pipe: or a webhook; the id is its last argument and SPILE_DELIVERY_ID' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l max-age -d 'Do not send events that are older by their own time; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand tee" -l pace -d 'Least time between two deliveries to a sink' -r

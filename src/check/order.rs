@@ -16,7 +16,7 @@ pub(super) enum Sight {
     Blind,
 }
 
-/// Whether numbers may be left out.
+/// Rule for gaps between sequence numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Whole,

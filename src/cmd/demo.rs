@@ -10,7 +10,7 @@ use crate::run;
 
 /// Show a bundled agent session running through a real pipeline
 ///
-/// It prints a shell line and runs it, with the agent, wrap, coalesce and view as processes.
+/// Prints a shell line and runs it. Agent, wrap, coalesce and view are processes of their own.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {

@@ -10,8 +10,8 @@ use crate::run;
 
 /// Write manual pages and completions
 ///
-/// They go into the folders docs/man/ and completions/ (bash, zsh, fish, elvish, PowerShell and Nushell) below DIR, and
-/// their names to stdout.
+/// Manual pages go to DIR/docs/man/, completions for bash, zsh, fish, elvish, PowerShell and Nushell to DIR/completions/.
+/// The names of the files are printed to stdout.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {

@@ -8,7 +8,7 @@ use crate::schema;
 
 /// Print the JSON Schema of an event
 ///
-/// It is JSON Schema 2020-12 and describes a single line; `spile check` also checks the rules between lines.
+/// Dialect: JSON Schema 2020-12. The schema describes a single line; `spile check` also checks the rules between lines.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {}

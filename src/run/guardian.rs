@@ -2,7 +2,7 @@
 //! when wrap is gone or orders it, kills until `waitpid` knows of no child. With a delegated control group the agent
 //! has one of its own, which is killed as a whole.
 //!
-//! It holds none of wrap's stdio. Without adoption of orphans (not on Linux) it kills the agent's group. Simultaneous
+//! The guardian holds none of wrap's stdio. Without adoption of orphans (not on Linux) it kills the agent's group. Simultaneous
 //! SIGKILLs of wrap and guardian are not covered.
 
 use std::ffi::{OsStr, OsString};

@@ -159,8 +159,8 @@ pub enum Which<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolve {
-    /// They did not arrive: send them.
+    /// Deliveries did not arrive: send them.
     Retry,
-    /// They arrived, or may be missing: never send them.
+    /// Deliveries arrived, or may be missing: never send them.
     Forget,
 }

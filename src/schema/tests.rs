@@ -130,7 +130,7 @@ fn both(mut first: Value, second: &Value) -> Value {
     first
 }
 
-/// What the types do not say: which strings and numbers a field may hold. The path of a field is its type (none for the
+/// Strings and numbers that a field may hold, where its type does not restrict them. The path of a field is its type (none for the
 /// envelope) and its keys.
 fn narrowed() -> Vec<(&'static str, Value)> {
     let one_of = |names: &[&str]| json!({ "enum": names });

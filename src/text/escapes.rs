@@ -35,7 +35,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(escapes.end())
 }
 
-/// How many bytes of a text come before the first control character that is no tab.
+/// Bytes of a text before the first control character other than a tab.
 fn run(text: &str) -> usize {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|c| matches!(c, 0..=8 | b'\n'..b' ' | 0x7f | 0xc2)) {
@@ -69,8 +69,8 @@ pub struct Escapes {
 struct Line {
     /// Its cells.
     chars: Vec<char>,
-    /// What stands behind them and is no cells yet: the cursor is at its end, or has returned. In bytes, which are no fewer
-    /// than its cells, the line is shorter than [`MAX_LINE`].
+    /// Text behind the cells, not split into cells yet. The cursor is at its end, or has returned. Its bytes, no fewer than
+    /// its cells, stay below [`MAX_LINE`].
     tail: String,
     /// Where the next character goes, if there is no tail; at most `chars.len()`.
     at: usize,
@@ -198,7 +198,7 @@ impl Line {
         }
     }
 
-    /// What comes next is text: behind a carriage return it begins the line anew.
+    /// Prepares for text: after a carriage return, the line begins anew.
     fn begin(&mut self) {
         if std::mem::take(&mut self.returned) {
             self.chars.clear();

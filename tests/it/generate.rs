@@ -35,7 +35,7 @@ fn contents(root: &Path, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
     files.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
 }
 
-/// What the code makes, by the paths in the repository.
+/// Generated files by their paths in the repository.
 fn made() -> BTreeMap<String, String> {
     let mut commands = spile::cmd::tree().disable_help_subcommand(true);
     commands.build();

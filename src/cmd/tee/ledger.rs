@@ -48,11 +48,11 @@ pub(super) struct LedgerArgs {
 /// Values of `--in-doubt`.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum InDoubtArg {
-    /// Sent again, and marked: it may be there twice
+    /// Send again, and mark: the event may arrive twice
     Resend,
-    /// It and what follows it in its stream wait until a person has said `spile ledger retry` or `forget`
+    /// Stop this stream at this sink until `spile ledger retry` or `forget`
     Hold,
-    /// Let be, and marked: it may be missing
+    /// Do not send, and mark: the event may be missing
     Skip,
 }
 

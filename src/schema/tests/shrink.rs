@@ -137,7 +137,7 @@ fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// What is said when the schema was changed like this.
+/// Messages about the schema after this change.
 fn said(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let old = schema();
     let mut new = old.clone();

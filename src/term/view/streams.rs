@@ -125,7 +125,7 @@ impl Streams {
     }
 }
 
-/// Whether streams without a label show their ids.
+/// Display of ids of streams without a label.
 #[derive(Clone, Copy)]
 enum Ids {
     Shown,

@@ -1,4 +1,4 @@
-//! How a turn ended, in words.
+//! Result of a turn as text.
 
 use super::words::duration;
 use crate::codec::Fields;

@@ -21,7 +21,7 @@ enum Instance {
     RacingTheEnd,
     /// By two at once.
     Twice,
-    /// It ignores all but the last step.
+    /// Agent that ignores all steps but the last.
     Stubborn,
 }
 

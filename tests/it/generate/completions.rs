@@ -26,7 +26,7 @@ pub(super) fn files() -> Vec<(String, String)> {
     files
 }
 
-/// What bash completes beyond the options, in front of the line that registers the function.
+/// Completion for bash beyond the options, in front of the line that registers the function.
 fn more_bash(text: String) -> String {
     let text = text.replacen("_spile() {", "_spile_known() {", 1);
     let registered = text.rfind("\nif [[ ").unwrap_or(text.len());
@@ -34,7 +34,7 @@ fn more_bash(text: String) -> String {
     format!("{known}{}{register}", include_str!("more.bash"))
 }
 
-/// What zsh completes beyond the options: functions, and the places of `cancel` and `merge` that call them.
+/// Completion for zsh beyond the options: functions, and the places of `cancel` and `merge` that call them.
 fn more_zsh(text: String) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
         if line.starts_with("'*::streams --") {

@@ -5,7 +5,7 @@ use crate::text::cut::lines::Line;
 use crate::text::markdown::Kind;
 use crate::text::units::Size;
 
-/// Whether there is code between the opener and this place.
+/// Presence of code between the opener and this place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     None,
