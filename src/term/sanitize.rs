@@ -24,6 +24,9 @@ impl Sanitizer {
         if std::mem::take(&mut self.cr) && !text.starts_with('\n') {
             out.push_str("^M");
         }
+        if text.bytes().all(is_plain) {
+            return out.push_str(text);
+        }
         let mut copied = 0;
         for (at, c) in text.char_indices() {
             if !is_hidden(c) {
@@ -120,6 +123,11 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
 
+/// True for a byte that is in no character of [`is_hidden`]; most texts are made of nothing else.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t' | 0x80..=0xc1 | 0xc3..=0xd7 | 0xd9..=0xe1 | 0xe3..)
+}
+
 /// Caret notation for ASCII, the code point for all others.
 fn show(c: char, out: &mut String) {
     match u8::try_from(c) {
@@ -179,6 +187,12 @@ mod tests {
             cleaner.push_bytes(piece, &mut out);
         }
         assert_eq!(out, "a\u{fffd}€ b\u{fffd}c<U+009B>");
+    }
+
+    #[test]
+    fn every_hidden_character_has_a_byte_that_is_not_plain() {
+        let plain = |c: &char| c.encode_utf8(&mut [0; 4]).bytes().all(is_plain);
+        assert_eq!(('\0'..=char::MAX).filter(|c| is_hidden(*c)).find(plain), None);
     }
 
     proptest! {

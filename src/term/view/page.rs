@@ -291,7 +291,7 @@ impl Page {
                 self.waiting = (self.waiting + strip.out.len()).saturating_sub(before);
             }
             Some(_) if !strip.out.contains('\n') => {
-                self.ready.push_str(&std::mem::take(&mut strip.out));
+                strip.take_all(&mut self.ready);
             }
             None if pace == Pace::Lines && self.waiting == 0 => {
                 strip.take_turn(pace, &mut self.ready);

@@ -91,8 +91,8 @@ impl Streams {
     ) -> (&mut Stream, Who) {
         self.used += 1;
         let used = self.used;
-        let named = (!id.is_empty()).then(|| id.into());
-        let new = || Stream { born: used, id: named, ..Stream::default() };
+        let named = || (!id.is_empty()).then(|| id.into());
+        let new = || Stream { born: used, id: named(), ..Stream::default() };
         let (at, _) = self.states.place(id, new, |s| (s.turn.is_some(), s.used));
         if self.states[at].born == used {
             self.many |= self.states.iter().filter(|s| s.id.is_some()).count() > 1;
