@@ -37,7 +37,7 @@ pub(super) const SPEC: Spec = Spec {
         budget by_type cache_creation cache_creation_input_tokens cache_read_input_tokens caller \
         capabilities claude_code_version completed concurrency_limit content_block \
         context_management cost_usd depth_limit diagnostics duration_api_ms end_time entrypoint \
-        error_status errors estimated_tokens estimated_tokens_delta event failed \
+        ephemeral_1h_input_tokens ephemeral_5m_input_tokens error_status errors estimated_tokens estimated_tokens_delta event failed \
         fast_mode_disabled_reason fast_mode_state first_message_read_ms five_hour foreground \
         hook_event hook_id hook_name hooks_init_ms inference_geo isUsingOverage iterations \
         killed max_depth max_retries mcp_connect_ms mcp_prewait_ms mcp_servers memory_paths \
@@ -82,7 +82,7 @@ impl Runtime for Claude {
             self.notice(text, &Fields(Vec::new()), emit);
             return Ok(());
         }
-        let message = Message::read(text, Some(&emit.input.keys))?;
+        let message = Message::read(text, &emit.input.keys)?;
         let fields = &message.fields;
         let known = match &*message.type_ {
             "assistant" | "user" | "stream_event" => {

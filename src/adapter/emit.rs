@@ -308,14 +308,17 @@ impl<'a> Emit<'a> {
     /// Keeps the fields of a message that the adapter does not know as a status, where the events of the message do not
     /// hold them.
     pub fn keep_unknown(&mut self, message: &str) {
-        let unknown = self.input.keys.unknown(message).into_iter();
-        let values = unknown.map(|(path, raw)| (path, value_of(raw, self)));
-        let values: Map<String, Value> = values.filter(|(_, value)| !value.is_null()).collect();
-        if values.is_empty() {
-            return;
+        let mut fields = Map::new();
+        for (path, raw) in self.input.keys.unknown(message) {
+            if self.input.kept.has(&path, raw) {
+                continue;
+            }
+            let value = value_of(raw, self);
+            let emitted = self.guard.out.get(self.start..).unwrap_or_default();
+            if self.input.kept.add((&path, raw), &value, emitted) {
+                fields.insert(path, value);
+            }
         }
-        let emitted = self.guard.out.get(self.start..).unwrap_or_default();
-        let fields = self.input.kept.new_of(values, emitted);
         if !fields.is_empty() {
             self.status("info", "fields of an unknown meaning", fields.into());
         }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::codec::{self, Cursor, Fields};
 
@@ -22,12 +22,14 @@ const COMMON: &str = "call_id code content cost cwd data delta description durat
     subtype summary text thinking timestamp title toolCall toolCallId toolName tool_use_id tools \
     total_tokens type usage value version";
 
-/// The keys that an adapter reads or leaves out on purpose, hashed by their length and three of their bytes: each key of
-/// each message is looked up.
+/// All keys: nothing is unknown.
+pub static ANY: Keys = Keys { slots: Vec::new(), any: true };
+
+/// The keys that an adapter reads or leaves out on purpose, hashed by their ends: each key of each message is looked up.
 #[derive(Debug)]
 pub struct Keys {
-    /// A power of two of them, at most half of them taken.
-    slots: Vec<Option<(&'static str, Meaning)>>,
+    /// A power of two of them, at most a quarter of them taken.
+    slots: Vec<Option<(Ends, &'static str, Meaning)>>,
     any: bool,
 }
 
@@ -44,34 +46,35 @@ impl Keys {
         let opaque = OPAQUE.split_ascii_whitespace().map(|key| (key, Meaning::Opaque));
         let known = [COMMON, own].into_iter().flat_map(str::split_ascii_whitespace);
         let all: Vec<_> = opaque.chain(known.map(|key| (key, Meaning::Known))).collect();
-        let slots = vec![None; (2 * all.len()).next_power_of_two()];
+        let slots = vec![None; (4 * all.len()).next_power_of_two()];
         let mut keys = Self { slots, any: own == "*" };
         for (key, meaning) in all {
-            let slot = keys.slot(key);
-            keys.slots[slot].get_or_insert((key, meaning));
+            let slot = keys.slot(key, &Ends::of(key));
+            keys.slots[slot].get_or_insert((Ends::of(key), key, meaning));
         }
         keys
     }
 
-    /// Where a key is, or would be.
-    fn slot(&self, key: &str) -> usize {
-        let bytes = key.as_bytes();
-        let byte = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
-        let last = bytes.len().saturating_sub(1);
-        let hash = (byte(0) * 31 + byte(last / 2)) * 31 + byte(last) * 7 + last * 131;
+    /// Index of the slot in which a key is, or would be.
+    #[inline]
+    fn slot(&self, key: &str, ends: &Ends) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = hash & mask;
-        while self.slots[at].is_some_and(|(other, _)| other != key) {
+        let mut at = ends.hash() & mask;
+        while let Some((other_ends, other, _)) = &self.slots[at] {
+            if other_ends == ends && (key.len() <= 16 || key == *other) {
+                break;
+            }
             at = (at + 1) & mask;
         }
         at
     }
 
+    #[inline]
     fn meaning(&self, key: &str) -> Meaning {
         if self.any {
             return Meaning::Opaque;
         }
-        self.slots[self.slot(key)].map_or(Meaning::Unknown, |(_, meaning)| meaning)
+        self.slots[self.slot(key, &Ends::of(key))].map_or(Meaning::Unknown, |(.., meaning)| meaning)
     }
 
     /// The fields of a message that its adapter does not know, by their path, as they stand.
@@ -135,6 +138,7 @@ impl Keys {
     }
 
     /// Skips the value of a key; true if it is unknown, or one within it.
+    #[inline]
     pub fn skip(&self, at: &mut Cursor<'_>, key: &str) -> Option<bool> {
         match self.meaning(key) {
             Meaning::Unknown => at.raw().map(|raw| !is_empty(raw)),
@@ -161,6 +165,38 @@ impl Keys {
     }
 }
 
+/// Length of a key, and its first and last bytes: all of a key of at most 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    len: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Ends {
+    #[inline]
+    fn of(key: &str) -> Self {
+        let bytes = key.as_bytes();
+        let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+                (Some(first), Some(last)) => {
+                    (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+                }
+                _ => bytes.iter().fold((0, 0), |(all, _), byte| (all << 8 | u64::from(*byte), 0)),
+            },
+        };
+        Self { len: bytes.len(), first, last }
+    }
+
+    #[inline]
+    fn hash(&self) -> usize {
+        const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mixed = (self.first ^ self.last.rotate_left(23) ^ self.len as u64).wrapping_mul(FACTOR);
+        (mixed >> 40) as usize
+    }
+}
+
 /// True if nothing is in a value, whatever space stands there.
 fn is_empty(value: &str) -> bool {
     match value.as_bytes() {
@@ -170,26 +206,38 @@ fn is_empty(value: &str) -> bool {
     }
 }
 
-/// The fields that were kept before.
+/// Hashes of the fields that were kept before, each of its key and its value as it stands.
 #[derive(Debug, Default)]
 pub struct Kept(HashSet<u64>);
 
 impl Kept {
-    /// The fields of `found` that are new and do not stand in `emitted`, the events that the message became.
-    pub fn new_of(&mut self, mut found: Map<String, Value>, emitted: &[u8]) -> Map<String, Value> {
-        found.retain(|path, value| {
-            let key = path.rsplit('.').next().unwrap_or_default();
-            let field = format!("{}:{}", codec::to_json(key), codec::to_json(value));
-            let mut hasher = DefaultHasher::new();
-            field.hash(&mut hasher);
-            if self.0.len() >= MAX_KEPT {
-                self.0.clear();
-            }
-            memchr::memmem::find(emitted, field.as_bytes()).is_none()
-                && self.0.insert(hasher.finish())
-        });
-        found
+    /// True if a field was kept before.
+    pub fn has(&self, path: &str, raw: &str) -> bool {
+        self.0.contains(&hash(path, raw))
     }
+
+    /// Notes a field, unless it stands in `emitted`, the events that its message became; true if it is to be kept.
+    pub fn add(&mut self, (path, raw): (&str, &str), value: &Value, emitted: &[u8]) -> bool {
+        let field = format!("{}:{}", codec::to_json(key_of(path)), codec::to_json(value));
+        if value.is_null() || memchr::memmem::find(emitted, field.as_bytes()).is_some() {
+            return false;
+        }
+        if self.0.len() >= MAX_KEPT {
+            self.0.clear();
+        }
+        self.0.insert(hash(path, raw))
+    }
+}
+
+fn hash(path: &str, raw: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key_of(path), raw).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Last key of a path.
+fn key_of(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -203,18 +251,15 @@ mod tests {
         let found = Keys::new("odd_one").unknown(message);
         let want = [("new", "1"), ("message.content.0.odd", "\"y\"")];
         assert_eq!(found, want.map(|(path, value)| (path.to_owned(), value)));
-        let found: Map<String, Value> = found
-            .into_iter()
-            .map(|(path, raw)| (path, serde_json::from_str(raw).unwrap()))
-            .collect();
         let mut kept = Kept::default();
-        assert_eq!(kept.new_of(found.clone(), b"{\"new\":1}").len(), 1);
-        assert_eq!(kept.new_of(found, b"").len(), 1);
+        let mut add = |emitted: &[u8]| kept.add(("a.new", "1"), &1.into(), emitted);
+        assert_eq!([add(b"{\"new\":1}"), add(b""), add(b"")], [false, true, false]);
+        assert!(kept.has("b.new", "1") && !kept.has("a.new", "2"));
     }
 
     /// Keys whose values are left out on purpose: ids, times, places and counts of the protocol, signatures, and what is
     /// said in other words (a reason, a state, a flag).
-    const LEFT_OUT: &str = "assistantMessageID textID factoryApiVersion message_id action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
+    const LEFT_OUT: &str = "ephemeral_1h_input_tokens ephemeral_5m_input_tokens assistantMessageID textID factoryApiVersion message_id action_id apiKeySource api_error_status arguments artifactId author cachedInputTokens \
         cached_input_tokens code codexErrorInfo created_at duration_api_ms duration_seconds \
         event event_type finishReason finish_reason id inputTokens input_tokens invocationId \
         itemId item_id item_type jsonPath jsonrpc kind messageID messageId method model_call_id \

@@ -146,9 +146,15 @@ impl<'a> Cursor<'a> {
     /// Any value, as it stands.
     #[inline(always)]
     pub fn raw(&mut self) -> Option<&'a str> {
+        self.span(Self::skip).map(|(raw, ())| raw)
+    }
+
+    /// A value as it stands, and the result of `read`, which reads all of it.
+    #[inline(always)]
+    pub fn span<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<(&'a str, T)> {
         let start = self.at;
-        self.skip()?;
-        self.text.get(start..self.at)
+        let value = read(self)?;
+        Some((self.text.get(start..self.at)?, value))
     }
 
     /// Any value, as it stands, and what `read` makes of it: nothing if it cannot read it.

@@ -86,8 +86,7 @@ impl<'b> Object<'b> {
     }
 
     fn raw(&mut self, json: &str) {
-        let escapes = || memchr::memmem::find(json.as_bytes(), b"\\u").is_some();
-        let mends = self.writer.mends_raw && escapes();
+        let mends = self.writer.mends_raw && memchr::memchr(b'\\', json.as_bytes()).is_some();
         let whole = mends.then(|| replace_lone(json)).flatten();
         let json = whole.as_deref().unwrap_or(json);
         if special::is_plain(json.as_bytes()) {

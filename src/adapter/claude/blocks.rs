@@ -1,5 +1,6 @@
 //! The blocks of a whole message: texts, thoughts, tools and their results.
 
+use super::super::keys::ANY;
 use super::super::prelude::*;
 use std::borrow::Cow;
 
@@ -22,7 +23,7 @@ impl Claude {
         self.results.error = error.or(self.results.error.take());
         self.results.interrupted |= message.fields.get("aborted") == Some("true");
         let id = body.id.as_deref().unwrap_or_default();
-        if let Some(usage) = body.usage.and_then(|usage| self.dialect.usage(usage)) {
+        if let Some(usage) = body.usage.map(|usage| self.dialect.with_all_input(usage)) {
             if !self.dialect.has_ids || (!id.is_empty() && id != self.tally.id) {
                 self.tally.begin(id);
             }
@@ -98,7 +99,7 @@ impl Claude {
 
 /// The texts of a result, if it is nothing but text.
 fn texts(content: &str) -> Option<String> {
-    let blocks = Cursor::read(content, |at| wire::blocks(at, None))?;
+    let blocks = Cursor::read(content, |at| wire::blocks(at, &ANY))?;
     let texts: Option<Vec<&str>> = blocks.iter().map(|b| b.text.as_deref()).collect();
     Some(texts?.join("\n"))
 }

@@ -26,10 +26,14 @@ pub(in super::super) struct Dialect {
 }
 
 impl Dialect {
-    /// The counts with all of the input in them.
+    /// The counts in a JSON text, with all of the input in them.
     pub(super) fn usage(&self, json: &str) -> Option<Usage> {
-        let usage = tally::usage(json)?;
-        Some(if self.cache_within { usage } else { with_cache(usage) })
+        tally::usage(json).map(|usage| self.with_all_input(usage))
+    }
+
+    /// The counts with all of the input in them.
+    pub(super) fn with_all_input(&self, usage: Usage) -> Usage {
+        if self.cache_within { usage } else { with_cache(usage) }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Dialect;
 use super::wire::Message;
-use crate::codec::Fields;
+use crate::codec::{self, Fields};
 
 /// Limit of remembered ids of background commands and denied calls.
 const MAX_IDS: usize = 4096;
@@ -36,8 +36,10 @@ pub(super) struct Notices {
 pub(super) fn init(dialect: &Dialect, fields: &Fields<'_>, emit: &mut Emit<'_>) {
     let open = emit.turn_open();
     let text = |key: &str| fields.text(key);
-    let tools = fields.texts("tools");
-    let all_named = tools.len() == fields.list("tools").len();
+    let tools = fields.list("tools");
+    let listed = tools.len();
+    let tools: Vec<_> = tools.into_iter().filter_map(codec::text).collect();
+    let all_named = tools.len() == listed;
     // A field of another type than a turn's start has is passed on with the rest.
     let known = |key: &str| match key {
         _ if open => false,

@@ -1,15 +1,17 @@
 //! The tokens of a turn that has no result yet: the last count of each message, added up. A result's own count replaces it.
 
+use super::super::keys::{ANY, Keys};
 use super::super::prelude::*;
 use crate::codec::Cursor;
 
 /// The counts as the runtime prints them, under any message or result.
 pub(super) fn usage(json: &str) -> Option<Usage> {
-    Cursor::read(json, counts)
+    Cursor::read(json, |at| counts(at, &ANY)).map(|(usage, _)| usage)
 }
 
-fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
-    let mut usage = Usage::default();
+/// The counts, and true if there is an unknown key among them.
+pub(super) fn counts(at: &mut Cursor<'_>, keys: &Keys) -> Option<(Usage, bool)> {
+    let (mut usage, mut odd) = (Usage::default(), false);
     at.members(|at, key| {
         let count = match &*key {
             "input_tokens" => &mut usage.input_tokens,
@@ -18,16 +20,20 @@ fn counts(at: &mut Cursor<'_>) -> Option<Usage> {
             "cache_creation_input_tokens" => &mut usage.cache_write_tokens,
             "thinking_tokens" => &mut usage.reasoning_tokens,
             "output_tokens_details" => {
-                let (_, details) = at.part(counts)?;
-                usage.reasoning_tokens = details.and_then(|details| details.reasoning_tokens);
+                let (_, details) = at.part(|at| counts(at, keys))?;
+                usage.reasoning_tokens = details.and_then(|(details, _)| details.reasoning_tokens);
+                odd |= details.is_none_or(|(_, odd)| odd);
                 return Some(());
             }
-            _ => return at.raw().map(drop),
+            key => {
+                odd |= keys.skip(at, key)?;
+                return Some(());
+            }
         };
         *count = at.raw()?.parse().ok();
         Some(())
     })?;
-    Some(usage)
+    Some((usage, odd))
 }
 
 /// The tokens of the open turn's messages.

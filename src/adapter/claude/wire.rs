@@ -2,8 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::super::keys::Keys;
+use super::super::keys::{ANY, Keys};
+use super::tally::counts;
 use crate::codec::{self, Cursor, Fields};
+use crate::event::Usage;
+
+/// Types of the lines of which not all fields are emitted.
+const READ_IN_PART: [&str; 4] = ["\"assistant\"", "\"user\"", "\"stream_event\"", "\"result\""];
 
 /// Any line; a message or an event of another shape than this counts as none.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ pub(super) struct Body<'a> {
     pub odd: bool,
     pub id: Option<Cow<'a, str>>,
     pub content: Content<'a>,
-    pub usage: Option<&'a str>,
+    pub usage: Option<Usage>,
 }
 
 #[derive(Debug, Default)]
@@ -68,17 +73,24 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// That it is no JSON object.
-    pub(super) fn read(line: &'a str, keys: Option<&Keys>) -> serde_json::Result<Self> {
+    pub(super) fn read(line: &'a str, keys: &Keys) -> serde_json::Result<Self> {
         codec::pull(line, |at| Self::pull(at, keys))
     }
 
-    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, mut keys: &Keys) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event): (Option<Body<'a>>, Option<StreamEvent<'a>>) = (None, None);
         let (mut twice, mut odd) = (false, false);
         at.members(|at, key| {
             let raw;
             match &*key {
+                "type" => {
+                    raw = at.raw()?;
+                    // The status of any other line has all of its fields.
+                    if !READ_IN_PART.contains(&raw) {
+                        keys = &ANY;
+                    }
+                }
                 "message" if body.is_none() => {
                     (raw, body) = at.part(|at| Body::pull(at, keys))?;
                     odd |= body.as_ref().is_none_or(|body| body.odd);
@@ -90,8 +102,8 @@ impl<'a> Message<'a> {
                 key => {
                     twice |= matches!(key, "message" | "event");
                     let found;
-                    (raw, found) = at.part(|at| skip(at, key, keys))?;
-                    odd |= found.unwrap_or(true);
+                    (raw, found) = at.span(|at| keys.skip(at, key))?;
+                    odd |= found;
                 }
             }
             fields.push((key, raw));
@@ -110,7 +122,7 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: &Keys) -> Option<Self> {
         let mut body = Self::default();
         at.members(|at, key| {
             let key = &*key;
@@ -125,8 +137,12 @@ impl<'a> Body<'a> {
                     }
                 }
                 "content" => return None,
-                "usage" => body.odd |= raw(at, key, &mut body.usage, keys)?,
-                key => body.odd |= skip(at, key, keys)?,
+                "usage" if at.peek() == Some(b'{') => {
+                    let (usage, odd) = counts(at, keys)?;
+                    body.odd |= odd;
+                    once(&mut body.usage, Some(usage))?;
+                }
+                key => body.odd |= keys.skip(at, key)?,
             }
             Some(())
         })?;
@@ -134,14 +150,6 @@ impl<'a> Body<'a> {
             body.odd |= blocks.iter().any(|block| block.odd);
         }
         Some(body)
-    }
-}
-
-/// Skips a value; true if its key is unknown, or one within it.
-fn skip(at: &mut Cursor<'_>, key: &str, keys: Option<&Keys>) -> Option<bool> {
-    match keys {
-        Some(keys) => keys.skip(at, key),
-        None => at.raw().map(|_| false),
     }
 }
 
@@ -154,11 +162,11 @@ fn raw<'a>(
     at: &mut Cursor<'a>,
     key: &str,
     field: &mut Option<&'a str>,
-    keys: Option<&Keys>,
+    keys: &Keys,
 ) -> Option<bool> {
-    let (raw, odd) = at.part(|at| skip(at, key, keys))?;
+    let (raw, odd) = at.span(|at| keys.skip(at, key))?;
     once(field, Some(raw).filter(|raw| *raw != "null"))?;
-    Some(odd.unwrap_or(true))
+    Some(odd)
 }
 
 /// Takes a field of an object. One that stands twice leaves the choice to nobody: the object is of no known shape.
@@ -170,7 +178,7 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
 
 pub(super) fn blocks<'a>(
     at: &mut Cursor<'a>,
-    keys: Option<&Keys>,
+    keys: &Keys,
 ) -> Option<Vec<ContentBlock<'a>>> {
     let mut blocks = Vec::new();
     at.elements(|at| {
@@ -181,7 +189,7 @@ pub(super) fn blocks<'a>(
 }
 
 impl<'a> ContentBlock<'a> {
-    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: &Keys) -> Option<Self> {
         let mut block = Self::default();
         at.members(|at, key| {
             let key = &*key;
@@ -196,7 +204,7 @@ impl<'a> ContentBlock<'a> {
                 "tool_use_id" => text(at, &mut block.tool_use_id)?,
                 "content" => block.odd |= raw(at, key, &mut block.content, keys)?,
                 "is_error" => block.is_error = at.raw()? == "true",
-                key => block.odd |= skip(at, key, keys)?,
+                key => block.odd |= keys.skip(at, key)?,
             }
             Some(())
         })?;
@@ -205,7 +213,7 @@ impl<'a> ContentBlock<'a> {
 }
 
 impl<'a> StreamEvent<'a> {
-    fn pull(at: &mut Cursor<'a>, keys: Option<&Keys>) -> Option<Self> {
+    fn pull(at: &mut Cursor<'a>, keys: &Keys) -> Option<Self> {
         let mut event = Self::default();
         at.members(|at, key| {
             match &*key {
@@ -215,7 +223,7 @@ impl<'a> StreamEvent<'a> {
                     once(&mut event.block, at.optional(|at| ContentBlock::pull(at, keys))?)?;
                 }
                 "message" => once(&mut event.message, at.optional(|at| Body::pull(at, keys))?)?,
-                key => event.odd |= skip(at, key, keys)?,
+                key => event.odd |= keys.skip(at, key)?,
             }
             Some(())
         })?;
@@ -231,7 +239,7 @@ mod tests {
 
     /// True if a message was read, and whether a partial one was.
     fn read(line: &str) -> (bool, bool) {
-        let message = Message::read(line, None).unwrap();
+        let message = Message::read(line, &ANY).unwrap();
         assert!(message.fields.get("type").is_some());
         (message.body.is_some(), message.event.is_some())
     }
