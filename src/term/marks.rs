@@ -89,11 +89,8 @@ impl Marks {
     pub fn push(&mut self, forbidden: Forbidden, text: &str, out: &mut String) {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
-            let bytes = rest.as_bytes();
             let taken = if self.place == MarkPlace::Within && !matches!(c, '\n' | '\r') {
-                let end = memchr::memchr2(b'\n', b'\r', bytes).unwrap_or(rest.len());
-                self.put_within(&rest[..end], out);
-                end
+                self.put_within(rest, out)
             } else {
                 self.put(forbidden, c, out);
                 c.len_utf8()
@@ -104,8 +101,10 @@ impl Marks {
 
     /// Ends the line, or its part on this output: releases the held beginning.
     pub fn end_line(&mut self, out: &mut String) {
-        out.push_str(&std::mem::take(&mut self.held));
-        *self = Self::default();
+        out.push_str(&self.held);
+        self.held.clear();
+        self.word.clear();
+        self.place = MarkPlace::default();
     }
 
     fn put(&mut self, forbidden: Forbidden, c: char, out: &mut String) {
@@ -125,7 +124,8 @@ impl Marks {
         if self.held.is_empty() && !marks(forbidden, self.place).any(first) {
             self.place = MarkPlace::Within;
             let mut bytes = [0; 4];
-            return self.put_within(c.encode_utf8(&mut bytes), out);
+            self.put_within(c.encode_utf8(&mut bytes), out);
+            return;
         }
         let before = self.held.len();
         self.held.push(c);
@@ -150,26 +150,33 @@ impl Marks {
         self.put_within(&held, out);
     }
 
-    /// Text that begins no line and ends none.
-    fn put_within(&mut self, text: &str, out: &mut String) {
-        let mut copied = 0;
-        for at in memchr::memchr2_iter(b'[', b':', text.as_bytes()) {
-            let (before, from) = (&text[copied..at], &text[at..]);
-            self.note_word(before);
-            let words = if from.starts_with('[') { &BRACKETED } else { &SECTIONS };
-            out.push_str(before);
+    /// Adds text that begins no line, up to the end of the line; the answer is its length.
+    fn put_within(&mut self, text: &str, out: &mut String) -> usize {
+        let stops = |c: u8| matches!(c, b'[' | b':' | b'\n' | b'\r');
+        let (mut from, mut at) = (0, 0);
+        loop {
+            at += text[at..].bytes().position(stops).unwrap_or(text.len() - at);
+            self.note_word(&text[from..at]);
+            out.push_str(&text[from..at]);
+            from = at;
+            let words = match text.as_bytes().get(at) {
+                Some(b'[') => &BRACKETED,
+                Some(b':') => &SECTIONS,
+                _ => return at,
+            };
             if words.iter().any(|word| self.word.ends_with(word)) {
                 out.push('\\');
             }
-            copied = at;
+            at += 1;
         }
-        self.note_word(&text[copied..]);
-        out.push_str(&text[copied..]);
     }
 
     /// Remembers the word in which the text ends; it may go on one that was remembered.
     fn note_word(&mut self, text: &str) {
         let in_word = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'#' | b'_');
+        if text.as_bytes().last().is_some_and(|c| !in_word(c)) {
+            return self.word.clear();
+        }
         let len = text.bytes().rev().take(MAX_WORD).take_while(in_word).count();
         if len < text.len() {
             self.word.clear();

@@ -24,7 +24,7 @@ impl Sanitizer {
         if std::mem::take(&mut self.cr) && !text.starts_with('\n') {
             out.push_str("^M");
         }
-        if text.bytes().all(is_plain) {
+        if text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
             return out.push_str(text);
         }
         let mut copied = 0;
@@ -123,10 +123,17 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
 
-/// True for a byte that is in no character of [`is_hidden`]; most texts are made of nothing else.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\n' | b'\t' | 0x80..=0xc1 | 0xc3..=0xd7 | 0xd9..=0xe1 | 0xe3..)
-}
+/// Bytes that are in no character of [`is_hidden`]; most texts are made of nothing else.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let lead = matches!(byte, 0xc2 | 0xd8 | 0xe2);
+        plain[byte] = matches!(byte, 0x09 | 0x0a) || !(byte < 0x20 || byte == 0x7f || lead);
+        byte += 1;
+    }
+    plain
+};
 
 /// Caret notation for ASCII, the code point for all others.
 fn show(c: char, out: &mut String) {
@@ -191,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_hidden_character_has_a_byte_that_is_not_plain() {
-        let plain = |c: &char| c.encode_utf8(&mut [0; 4]).bytes().all(is_plain);
+        let plain = |c: &char| c.encode_utf8(&mut [0; 4]).bytes().all(|b| PLAIN[usize::from(b)]);
         assert_eq!(('\0'..=char::MAX).filter(|c| is_hidden(*c)).find(plain), None);
     }
 

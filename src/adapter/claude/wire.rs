@@ -176,10 +176,7 @@ fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     first.then_some(())
 }
 
-pub(super) fn blocks<'a>(
-    at: &mut Cursor<'a>,
-    keys: &Keys,
-) -> Option<Vec<ContentBlock<'a>>> {
+pub(super) fn blocks<'a>(at: &mut Cursor<'a>, keys: &Keys) -> Option<Vec<ContentBlock<'a>>> {
     let mut blocks = Vec::new();
     at.elements(|at| {
         blocks.push(ContentBlock::pull(at, keys)?);

@@ -72,7 +72,7 @@ impl Face for Human {
         let (kind, id) = (delta.kind.decode(), delta.block.decode());
         let flow = Flow::new(self.streams.flow_id(), look_of(&kind));
         let name = event.stream.as_deref().unwrap_or_default();
-        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.time());
+        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
         if kind == "reasoning" && !self.reasoning {
             return;
         }
@@ -93,7 +93,7 @@ impl Face for Human {
             Flow::new(self.streams.flow_id(), look_of(&body.text("kind").unwrap_or_default()));
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
-        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.time());
+        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
         who.nests(body.text("parent").as_deref());
         let mut on = Entry {
             page: &mut self.page,
@@ -205,7 +205,7 @@ impl Entry<'_> {
     }
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
-        self.stream.turn = Some(Turn { began: self.stream.now });
+        self.stream.turn = Some(Turn { began: self.stream.now() });
         self.page.gather(self.who.voice.0, None);
         self.forget_open();
         let field = |before: &str, key: &str| {

@@ -235,14 +235,16 @@ impl Page {
                 text = text.strip_prefix('\n').unwrap_or(text);
             }
         }
-        for part in text.split_inclusive('\n') {
-            let body = part.strip_suffix('\n');
+        while !text.is_empty() {
+            let end = memchr::memchr(b'\n', text.as_bytes());
+            let (part, rest) = text.split_at(end.unwrap_or(text.len()));
+            text = rest.get(1..).unwrap_or_default();
             if strip.open.is_none() {
                 strip.start_line(who);
             }
-            strip.put_flow(who, (flow.look, forbidden, flow.lines), body.unwrap_or(part));
+            strip.put_flow(who, (flow.look, forbidden, flow.lines), part);
             strip.open = Some(flow.id);
-            if body.is_some() {
+            if end.is_some() {
                 if strip.is_fence() {
                     flow.lines = match flow.lines {
                         FlowLines::Prose => FlowLines::Fenced,

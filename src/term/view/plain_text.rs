@@ -50,7 +50,7 @@ impl Face for PlainText {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let label = delta.label.map(Raw::decode);
         let name = event.stream.as_deref().unwrap_or_default();
-        let (stream, who) = self.streams.enter(name, label.as_deref(), event.time());
+        let (stream, who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
         if stream.block(&id).is_none() {
             stream.keep_block(ShownBlock::new(&id, flow));
         }
@@ -65,12 +65,12 @@ impl Face for PlainText {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
-        let (stream, who) = self.streams.enter(name, label.as_deref(), event.time());
+        let (stream, who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
         let who = nameless(&who);
         match event.kind {
             Type::TurnStarted => {
                 stream.blocks.clear();
-                stream.turn = Some(Turn { began: stream.now });
+                stream.turn = Some(Turn { began: stream.now() });
             }
             Type::BlockFinal => {
                 let answer = body.text("kind").as_deref() == Some("answer");

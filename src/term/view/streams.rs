@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::layout::{Flow, Who, key};
+use super::layout::{Flow, MAX_KEY, Who, key};
 use super::words::one_line;
 use crate::codec::split_escaped_half;
 use crate::event::Raw;
 use crate::streams;
 use crate::text::digest::Digest;
+use crate::text::floor;
 use crate::time::Time;
 
 /// Streams that are remembered; past that the longest silent one is forgotten, those without a turn first.
@@ -45,8 +46,8 @@ pub(super) struct Stream {
     /// The label as received, and as shown.
     label: Option<(String, Arc<str>)>,
     id: Option<Arc<str>>,
-    /// The last `ts`.
-    pub(super) now: Option<Time>,
+    /// The last `ts`; empty if there was none.
+    ts: String,
     pub(super) turn: Option<Turn>,
     pub(super) blocks: Vec<ShownBlock>,
     pub(super) tools: Vec<OpenTool>,
@@ -87,7 +88,7 @@ impl Streams {
         &mut self,
         id: &str,
         label: Option<&str>,
-        now: Option<Time>,
+        ts: Option<&str>,
     ) -> (&mut Stream, Who) {
         self.used += 1;
         let used = self.used;
@@ -99,7 +100,10 @@ impl Streams {
         }
         let stream = &mut self.states[at];
         stream.used = used;
-        stream.now = now.or(stream.now);
+        if let Some(ts) = ts {
+            stream.ts.clear();
+            stream.ts.push_str(&ts[..floor(ts, MAX_KEY)]);
+        }
         if let Some(label) = label.map(key)
             && stream.label.as_ref().is_none_or(|(known, _)| known != label)
         {
@@ -143,9 +147,14 @@ impl Stream {
         Who { label, nested: false, voice: (number, 0) }
     }
 
+    /// Time of the last `ts`. Most events do not need it.
+    pub(super) fn now(&self) -> Option<Time> {
+        Time::parse(&self.ts)
+    }
+
     /// Milliseconds from `began` to the stream's last `ts`.
     pub(super) fn since(&self, began: Option<Time>) -> Option<u64> {
-        let took = self.now?.since(began?);
+        let took = self.now()?.since(began?);
         u64::try_from(took.as_millis()).ok()
     }
 
@@ -164,7 +173,7 @@ impl Stream {
 
     /// Remembers a running tool: its id, the number of its line, and the tool in a few words.
     pub(super) fn start_tool(&mut self, id: &str, line: u64, shown: String) {
-        let tool = OpenTool { id: key(id).to_owned(), began: self.now, line, shown };
+        let tool = OpenTool { id: key(id).to_owned(), began: self.now(), line, shown };
         push(&mut self.tools, tool);
     }
 
@@ -237,7 +246,6 @@ impl ShownBlock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::MAX_KEY;
     use super::*;
     use crate::term::style::Look;
 

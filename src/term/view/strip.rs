@@ -7,6 +7,7 @@ use super::layout::{FlowLines, Layout, PIECE, Pace, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
+use crate::text::floor;
 use crate::time::Time;
 
 /// Columns that are left free for a word to grow before it is held until it ends.
@@ -14,6 +15,9 @@ const GROWTH: usize = 24;
 
 /// Bytes of an open line that are held for its end.
 const MAX_PART: usize = 16 << 10;
+
+/// Bytes of a piece's beginning that are kept to find a fence.
+const MAX_HEAD: usize = 8;
 
 /// Indent of a continued line.
 const INDENT: &str = "    ";
@@ -91,7 +95,7 @@ impl Strip {
 
     /// Moves the whole lines to `ready`.
     pub(super) fn take_lines(&mut self, ready: &mut String) {
-        if let Some(end) = self.out.rfind('\n') {
+        if let Some(end) = memchr::memrchr(b'\n', self.out.as_bytes()) {
             ready.push_str(&self.out[..=end]);
             self.out.drain(..=end);
         }
@@ -177,8 +181,8 @@ impl Strip {
         text: &str,
     ) {
         self.forbidden = forbidden;
-        if self.head.len() < 8 {
-            self.head.extend(text.chars().take(8));
+        if self.head.len() < MAX_HEAD {
+            self.head.push_str(&text[..floor(text, MAX_HEAD)]);
         }
         match self.layout.wrap {
             Some(columns) if lines == FlowLines::Prose && !self.is_fence() => {
