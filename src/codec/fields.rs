@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The object that comes next.
-    pub(super) fn scan(at: &mut Cursor<'a>) -> Option<Self> {
+    pub fn scan(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(24);
         at.members(|at, key| {
             fields.push((key, at.raw()?));

@@ -4,7 +4,7 @@ use super::super::prelude::*;
 use std::borrow::Cow;
 
 use super::outcome;
-use crate::codec::Fields;
+use crate::codec::{Cursor, Fields};
 
 /// The item types that are tools; every other, known or not, is none.
 pub(super) const TOOLS: [&str; 5] =
@@ -12,9 +12,18 @@ pub(super) const TOOLS: [&str; 5] =
 
 /// The fields of a line beside its item, and the item, if that has a known shape.
 pub(super) fn read(line: &str) -> Option<(Fields<'_>, Fields<'_>)> {
-    let mut fields = Fields::read(line).ok()?;
-    let item = fields.object("item")?;
-    fields.0.retain(|(key, _)| key != "item");
+    let (mut fields, mut item) = (Fields(Vec::with_capacity(4)), None);
+    Cursor::read(line, |at| {
+        at.members(|at, key| {
+            if key == "item" {
+                // An item that stands twice is of no known shape.
+                return item.replace(Fields::scan(at)?).is_none().then_some(());
+            }
+            fields.0.push((key, at.raw()?));
+            Some(())
+        })
+    })?;
+    let item = item?;
     let texts = ["id", "type", "item_type", "text", "status", "server", "tool"];
     let is_text = |key: &str| item.raw(key).is_none_or(|raw| raw.starts_with('"'));
     let exit_code = item.raw("exit_code").is_none() || item.integer("exit_code").is_some();
