@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signal_hook::consts::SIGINT;
 
-use super::{Lifecycle, Phase};
+use super::{Action, Lifecycle, Phase};
 use crate::time::Time;
 
 /// Longest drain of the pipes after the exit.
@@ -57,7 +57,8 @@ impl Lifecycle {
             }
             return;
         };
-        self.fail(now, code, message);
+        self.actions.push_back(Action::Fail(code, message));
+        self.start_escalation(now, SIGINT);
     }
 
     pub(super) fn total(&self) -> Option<Time> {

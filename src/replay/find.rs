@@ -4,7 +4,7 @@
 
 use crate::codec;
 use crate::event::Event;
-use crate::replay::select::{From, Jump, Options};
+use crate::replay::select::{From, Options};
 use crate::time::Time;
 
 /// Smallest range that is halved, in bytes.
@@ -34,10 +34,13 @@ pub enum Found<'a> {
     Lost,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Start of reading; by default the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Start {
     pub offset: u64,
-    pub jump: Jump,
+    /// True if the selection begins there, not only near it.
+    pub begun: bool,
+    /// Time of the first event.
     pub first: Option<Time>,
 }
 
@@ -51,7 +54,7 @@ pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
             let key = |event: &Event<'_>| event.time().map(Time::as_millis);
             Some(Start {
                 offset: bound(book, &key, target, DISORDER)?,
-                jump: Jump::Near,
+                begun: false,
                 first: Some(first),
             })
         }
@@ -74,7 +77,7 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     let near = bound(book, &number, wanted, 0)?;
     let (at, turn) =
         walk(book, near, &mut |event| (number(event)? >= wanted).then_some(event.turn))?;
-    let start = |offset| Start { offset, jump: Jump::There, first };
+    let start = |offset| Start { offset, begun: true, first };
     let Some(turn) = turn else { return Some(start(at)) };
     let turn_of = |event: &Event<'_>| event.seq.and(event.turn).filter(|_| ours(event));
     let near = bound(book, &turn_of, turn, 0)?;

@@ -129,8 +129,9 @@ pub enum SelectPlace {
 #[derive(Debug)]
 pub struct Select {
     options: Options,
-    begun: bool,
-    first: Option<Time>,
+    pub begun: bool,
+    /// Time of the first event.
+    pub first: Option<Time>,
     /// Stream of [`From::Seq`].
     counted: Option<String>,
     turn: Option<u64>,
@@ -160,18 +161,8 @@ impl Select {
         }
     }
 
-    pub fn begun(&self) -> bool {
-        self.begun
-    }
-
     pub fn undecided(&self) -> bool {
         !self.begun && self.turn.is_some()
-    }
-
-    /// Records a seek to the start of the range or near it; `first` is the time of the first event.
-    pub fn jump(&mut self, begun: Jump, first: Option<Time>) {
-        self.begun |= begun == Jump::There;
-        self.first = self.first.or(first);
     }
 
     /// Drops the kept turn: the range begins with the number itself.
@@ -287,12 +278,6 @@ impl Select {
         }
         missing
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Jump {
-    Near,
-    There,
 }
 
 #[cfg(test)]

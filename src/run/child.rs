@@ -9,25 +9,25 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
 use super::guardian;
-use super::message::{Message, Reader, SIZE};
+use super::message::{Message, Reader};
+use super::polling;
 use super::program;
 use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::Exit;
 use crate::guard::Ended;
-use crate::lifecycle::EscalationStep;
 use crate::time::Time;
 
 const START_WITHIN: Duration = Duration::from_secs(10);
 
 /// Interval at which a guardian that may be stopped is continued meanwhile.
-const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const NUDGE_EVERY: Duration = Duration::from_millis(20);
 
 const OBEY_WITHIN: Duration = Duration::from_secs(2);
 
@@ -88,15 +88,9 @@ pub(super) struct Agent {
     orders_due: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
     pub disobeyed: bool,
-    pub changes: Vec<AgentChange>,
+    /// Stops and continuations that have not been reported yet.
+    pub changes: Vec<Message>,
     unkillable: Vec<i32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AgentChange {
-    /// Stopped by this signal, not by an order.
-    Stopped(i32),
-    Continued,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,10 +154,12 @@ pub(super) fn spawn(
                 return Err(failed(io::Error::other("it ended at once")));
             }
             // The agent may have stopped its guardian.
-            _ if !agent.is_ready(NUDGE_EVERY) => match Instant::now() < until {
-                true => agent.nudge(),
-                false => agent.kill_guardian(),
-            },
+            _ if polling::ready(&agent.control, PollFlags::IN, Some(NUDGE_EVERY)).is_empty() => {
+                match Instant::now() < until {
+                    true => agent.nudge(),
+                    false => agent.kill_guardian(),
+                }
+            }
             _ => agent.listen(),
         }
     }
@@ -217,7 +213,7 @@ impl Agent {
     }
 
     pub(super) fn listen(&mut self) {
-        let mut buf = [0; SIZE * 8];
+        let mut buf = [0; 256];
         match self.control.read(&mut buf) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => self.lose_guardian(),
@@ -231,10 +227,8 @@ impl Agent {
     fn read_guardian(&mut self) {
         while let Some(message) = self.reader.next() {
             match message {
-                Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
-                Message::Died(signal) => self.ended = Some(Ended::Signalled(signal)),
-                Message::Stopped(signal) => self.changes.push(AgentChange::Stopped(signal)),
-                Message::Continued => self.changes.push(AgentChange::Continued),
+                Message::Exited(_) | Message::Died(_) => self.ended = message.ended(),
+                Message::Stopped(_) | Message::Continued => self.changes.push(message),
                 Message::Obeyed => {
                     let orders_due = self.orders_due.filter(|(_, orders)| *orders > 1);
                     self.orders_due = orders_due.map(|(until, orders)| (until, orders - 1));
@@ -245,30 +239,16 @@ impl Agent {
         }
     }
 
-    fn is_ready(&self, time: Timespec) -> bool {
-        let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
-        poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
-    }
-
     pub(super) fn is_unkillable(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
-    }
-
-    pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
-        match step {
-            // Sent on stdin or typed at the terminal by the host.
-            EscalationStep::Interrupt | EscalationStep::Key => {}
-            EscalationStep::Signal(signal) => self.order(now, Message::Signal(signal)),
-            EscalationStep::Tree => self.order(now, Message::KillTree),
-        }
     }
 
     pub(super) fn signal(&mut self, now: Time, signal: i32) {
         self.order(now, Message::Signal(signal));
     }
 
-    fn order(&mut self, now: Time, message: Message) {
-        if self.guarded == Guarded::Yes && self.control.write_all(&message.bytes()).is_ok() {
+    pub(super) fn order(&mut self, now: Time, message: Message) {
+        if self.guarded == Guarded::Yes && self.control.write_all(&message.line()).is_ok() {
             let (until, orders) = self.orders_due.unwrap_or((now + OBEY_WITHIN, 0));
             self.orders_due = Some((until, orders + 1));
             self.nudge();
@@ -375,11 +355,7 @@ impl Agent {
         let (agent, ended) = (self.pid, &mut self.ended);
         let left = tree::kill_all(&self.spare, &mut |pid, status| {
             if pid.as_raw_pid() == agent {
-                *ended = Some(match Message::from(status) {
-                    Message::Died(signal) => Ended::Signalled(signal),
-                    Message::Exited(code) => Ended::Exited(code),
-                    _ => Ended::Exited(-1),
-                });
+                *ended = Message::from(status).ended();
             }
         });
         self.unkillable.extend(left.into_iter().map(Pid::as_raw_pid));

@@ -129,25 +129,14 @@ pub(super) fn children() -> Vec<Pid> {
     pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// Reaps children that have ended; `false` if no child is left.
-pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
-    loop {
-        match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => reaped(pid, status),
-            Ok(None) | Err(Errno::INTR) => return true,
-            Err(_) => return false,
-        }
-    }
-}
-
-/// As [`reap`]; also reports stopped and continued children.
-pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
-    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+/// Reaps children that have ended, or reports other changes by `options`; `false` if no child is left.
+pub(super) fn reap(options: WaitOptions, changed: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     loop {
         match wait(options) {
             Ok(Some((pid, status))) => changed(pid, status),
             Err(Errno::INTR) => {}
-            Ok(None) | Err(_) => return,
+            Ok(None) => return true,
+            Err(_) => return false,
         }
     }
 }
@@ -158,7 +147,7 @@ pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
 pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     // In the usual case no child is left, and /proc need not be read.
-    while reap(reaped) {
+    while reap(WaitOptions::NOHANG, reaped) {
         let (mut killed, mut left) = (Vec::new(), Vec::new());
         for process in below(spare).into_iter().filter(|p| !p.zombie || p.parent == me) {
             match kill_process(process.pid, Signal::KILL) {

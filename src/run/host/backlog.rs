@@ -9,7 +9,7 @@ use crate::time::Time;
 impl Host<'_> {
     /// Passes input to the tap, or queues it behind earlier input.
     pub(super) fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
-        if self.reader_gone || bytes.is_empty() {
+        if self.stdout.reader_gone || bytes.is_empty() {
             return;
         }
         if self.spool.is_empty() && self.has_room() {
@@ -50,7 +50,7 @@ impl Host<'_> {
 
     /// Passes queued input to the tap as long as the reader takes its output.
     pub(super) fn work(&mut self) -> Result<()> {
-        if self.reader_gone {
+        if self.stdout.reader_gone {
             self.spool.clear();
         }
         while !self.spool.is_empty() && self.has_room() {

@@ -140,7 +140,7 @@ impl Host<'_> {
 
     /// Cancels the turn at once, or at its place in the queue if the reader is slow.
     fn cancel(&mut self, mut cancel: TurnCancel) {
-        if self.spool.is_empty() || self.reader_gone {
+        if self.spool.is_empty() || self.stdout.reader_gone {
             self.update_view();
             return self.decide(cancel);
         }

@@ -8,8 +8,7 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
 use super::super::output::warn_user;
-use super::Follow;
-use super::copy::{Copied, Trouble, copy};
+use super::source::{Fetch, Trouble, copy};
 use crate::exit::Exit;
 use crate::replay::sse::Sse;
 use crate::sink::access::Access;
@@ -37,12 +36,6 @@ const MAX_ASKED: Duration = Duration::from_secs(600);
 
 const CHUNK: usize = 16 << 10;
 
-pub(super) struct Fetch {
-    pub(super) url: String,
-    pub(super) access: Access,
-    pub(super) follow: Follow,
-}
-
 enum No {
     /// Temporary, with the pause that the server asks for.
     Yet(String, Option<Duration>),
@@ -59,23 +52,21 @@ impl Fetch {
             Err(No::Yet(why, _) | No::Ever(why)) => return Err(unavailable(why)),
         };
         if !is_sse {
-            return match copy(&mut body.as_reader(), out) {
-                Ok(()) | Err(Copied::Unwanted) => Ok(()),
-                Err(Copied::Broken(e)) => Err(unavailable(broke(&e))),
-            };
+            let copied = copy(&mut body.as_reader(), out);
+            return copied.map(|_| ()).map_err(|e| unavailable(broke(&e)));
         }
         let mut sse = Sse::default();
         let mut failures = 0;
         loop {
             match listen(&mut sse, body, out) {
-                ConnectionEnd::All if self.follow == Follow::ToTheEnd => return Ok(()),
+                ConnectionEnd::All if !self.follow => return Ok(()),
                 ConnectionEnd::Unwanted => return Ok(()),
                 ConnectionEnd::All | ConnectionEnd::Some => failures = 0,
                 ConnectionEnd::Nothing => {}
             }
             let mut requested = None;
             body = loop {
-                if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
+                if failures >= ATTEMPTS && !self.follow {
                     return Err(unavailable(format!(
                         "the connection broke and {ATTEMPTS} reconnects brought nothing new"
                     )));

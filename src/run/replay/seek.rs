@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use memchr::{memchr, memchr_iter};
 
-use super::source::{Reader, regular_length};
+use super::super::input;
+use super::source::Reader;
 use crate::replay::find::{Book, Found, Start, find};
 use crate::replay::select::Options;
 
@@ -20,7 +21,7 @@ pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
     if rustix::fs::tell(fd).ok()? != 0 {
         return None;
     }
-    let len = regular_length(fd)?;
+    let len = input::file_length(fd)?;
     let mut head = [0; 4];
     let n = rustix::io::pread(fd, &mut head, 0).ok()?;
     if Reader::is_packed(head.get(..n)?) {

@@ -1,20 +1,20 @@
 //! Sources of recordings, each a descriptor to poll: a thread unpacks or fetches into a pipe.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::FileType;
+use rustix::event::PollFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::input::{self, Read};
 use super::super::many::{self, Input};
-use super::copy::Trouble;
-use super::http::Fetch;
-use super::{Follow, unpack};
+use super::super::polling;
+use super::unpack;
 use crate::codec::foreign;
 use crate::exit::Exit;
 use crate::sink::access::Access;
@@ -31,25 +31,37 @@ pub enum Source {
         /// Path by which a file can be reopened.
         path: Option<PathBuf>,
     },
-    Url(String, Access),
+    Url(Fetch),
+}
+
+/// Recording behind an address.
+#[derive(Debug)]
+pub struct Fetch {
+    pub url: String,
+    pub access: Access,
+    /// True if a server whose stream has ended is reconnected.
+    pub follow: bool,
+}
+
+/// Early end of a source.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub why: String,
+    pub exit: Exit,
 }
 
 impl Source {
-    pub fn stdin() -> Self {
-        Source::Input { name: "<stdin>".to_owned(), input: many::stdin(), path: None }
-    }
-
-    /// Opens a file, a FIFO or a process substitution.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let (name, input) = (path.display().to_string(), many::open(path)?);
-        let path = Some(path.to_owned());
-        Ok(Source::Input { name, input, path })
+    /// Opens stdin, a file, a FIFO or a process substitution.
+    pub fn open(path: &OsStr) -> io::Result<Self> {
+        let input = many::open(path)?;
+        let named = (!input.is_stdin()).then(|| path.into());
+        Ok(Source::Input { name: many::name(path), input, path: named })
     }
 
     pub(super) fn name(&self) -> String {
         match self {
             Source::Input { name, .. } => name.clone(),
-            Source::Url(url, _) => masked(url),
+            Source::Url(fetch) => masked(&fetch.url),
         }
     }
 
@@ -74,14 +86,8 @@ impl Source {
     }
 
     pub(super) fn length(&self) -> Option<u64> {
-        regular_length(self.input()?.fd())
+        input::file_length(self.input()?.fd())
     }
-}
-
-pub(super) fn regular_length(fd: BorrowedFd<'_>) -> Option<u64> {
-    let stat = rustix::fs::fstat(fd).ok()?;
-    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    regular.then(|| u64::try_from(stat.st_size).unwrap_or_default())
 }
 
 type Worker = JoinHandle<Result<(), Trouble>>;
@@ -95,11 +101,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn start(source: Source, follow: Follow) -> io::Result<Self> {
+    pub(super) fn start(source: Source) -> io::Result<Self> {
         let (input, workers) = match source {
             Source::Input { input, .. } => (input, Vec::new()),
-            Source::Url(url, access) => {
-                let fetch = Fetch { url, access, follow };
+            Source::Url(fetch) => {
                 let (input, worker) = spawn(move |out| fetch.run(out))?;
                 (input, vec![worker])
             }
@@ -117,7 +122,7 @@ impl Reader {
 
     /// Continues with the file that now has this name.
     pub(super) fn reopen(&mut self, path: &Path) -> io::Result<()> {
-        self.input = many::open(path)?;
+        self.input = many::open(path.as_os_str())?;
         Ok(())
     }
 
@@ -172,12 +177,11 @@ impl Reader {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
             let from = io::Cursor::new(head).chain(Waiting(File::from(packed)));
-            let unpacked = match packing {
+            match packing {
                 #[cfg(feature = "zstd")]
                 Packing::Zstd => unpack::zstd(from, out),
                 _ => unpack::gzip(from, out),
-            };
-            unpacked.map_err(|why| Trouble { exit: why.exit(), why: why.to_string() })
+            }
         })?;
         self.input = input;
         self.workers.push(worker);
@@ -236,6 +240,22 @@ fn spawn(
     Ok((Input(Some(read)), worker))
 }
 
+/// Copies everything; data read before an error has been written. Breaks off if the loop does not read any more.
+pub(super) fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> io::Result<ControlFlow<()>> {
+    let mut buf = vec![0; input::CHUNK];
+    loop {
+        let n = match from.read(&mut buf) {
+            Ok(0) => return Ok(ControlFlow::Continue(())),
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if to.write_all(&buf[..n]).is_err() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
 /// Blocking reads from a non-blocking descriptor.
 struct Waiting(File);
 
@@ -246,7 +266,7 @@ impl io::Read for Waiting {
                 Read::Bytes(n) => return Ok(n),
                 Read::End => return Ok(0),
                 Read::Later => {
-                    let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+                    polling::ready(&self.0, PollFlags::IN, None);
                 }
             }
         }
