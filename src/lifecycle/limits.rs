@@ -24,20 +24,6 @@ pub struct Limits {
     pub tool: Option<Duration>,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            grace: Duration::from_secs(5),
-            drain: Duration::from_millis(250),
-            after_result: Duration::from_secs(30),
-            total: None,
-            idle: None,
-            first_output: None,
-            tool: None,
-        }
-    }
-}
-
 impl Lifecycle {
     pub(super) fn check_limits(&mut self, now: Time) {
         let due = |at: Option<Time>, now: Time| at.is_some_and(|at| at <= now);

@@ -19,20 +19,18 @@ const DISORDER: u64 = 10_000;
 pub trait Book {
     fn length(&self) -> u64;
 
-    /// First whole line from `at` on.
-    fn line(&mut self, at: u64) -> Found<'_>;
+    /// First whole line from `at` on; `None` at the end.
+    fn line(&mut self, at: u64) -> Result<Option<Line<'_>>, Lost>;
 }
 
-pub enum Found<'a> {
-    Line {
-        start: u64,
-        next: u64,
-        bytes: &'a [u8],
-    },
-    End,
-    /// Unreadable, or too long.
-    Lost,
+pub struct Line<'a> {
+    pub start: u64,
+    pub next: u64,
+    pub bytes: &'a [u8],
 }
+
+/// Unreadable, or too long.
+pub struct Lost;
 
 /// Start of reading; by default the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +91,7 @@ fn walk<T>(
 ) -> Option<(u64, T)> {
     let far = at.saturating_add(BLOCK + FAR);
     while at < far {
-        let Found::Line { start, next, bytes } = book.line(at) else { return None };
+        let Line { start, next, bytes } = book.line(at).ok()??;
         if let Some(answer) =
             codec::decode(codec::unmarked(bytes)).ok().and_then(|event| look(&event))
         {
@@ -146,19 +144,13 @@ fn keyed(
 ) -> Option<Option<(u64, u64, u64)>> {
     let mut at = from;
     while at < to {
-        match book.line(at) {
-            Found::Lost => return None,
-            Found::End => return Some(None),
-            Found::Line { start, .. } if start >= to => return Some(None),
-            Found::Line { start, next, bytes } => {
-                if let Some(key) =
-                    codec::decode(codec::unmarked(bytes)).ok().and_then(|event| key(&event))
-                {
-                    return Some(Some((start, next, key)));
-                }
-                at = next;
-            }
+        let Some(line) = book.line(at).ok()?.filter(|line| line.start < to) else { break };
+        if let Some(key) =
+            codec::decode(codec::unmarked(line.bytes)).ok().and_then(|event| key(&event))
+        {
+            return Some(Some((line.start, line.next, key)));
         }
+        at = line.next;
         if at - from > FAR {
             return None;
         }

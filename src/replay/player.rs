@@ -82,7 +82,8 @@ impl Replay {
         self.begin = begin;
         self.ended = false;
         self.skipped = false;
-        self.gaps.restart();
+        // The first event is due at once.
+        self.gaps = Gaps::default();
     }
 
     pub fn on_bytes(&mut self, bytes: &[u8], io: &mut Io) {
@@ -227,9 +228,9 @@ impl Replay {
             gap: self.gap(event.stream.as_deref().unwrap_or_default(), time),
             time,
             delta: event.kind == Type::TextDelta,
+            stamp: self.options.restamp.then(|| stamp(event)).flatten(),
             ..Mark::joined(end_of(place))
         };
-        let mark = if self.options.restamp { mark.stamped(stamp(event)) } else { mark };
         self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
     }
 

@@ -78,26 +78,20 @@ impl Types {
         Type::NAMES.iter().any(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()))
     }
 
-    /// As [`Types::matches`]; records the patterns that matched an unknown type.
-    fn meets(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
-        let matches = self.matches(event);
-        if matches && event.kind == Type::Other {
-            met.resize(self.patterns.len(), false);
-            if let Some(name) = other_name(event.line) {
-                for (met, pattern) in met.iter_mut().zip(&self.patterns) {
-                    *met |= glob(pattern.as_bytes(), name.as_bytes());
-                }
-            }
+    /// True if a pattern matches; records in `met` the patterns that matched an unknown type.
+    fn matches(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
+        if event.kind != Type::Other {
+            let place = Type::NAMES.iter().position(|(kind, _)| *kind == event.kind);
+            return place.is_some_and(|n| self.known.get(n).copied().unwrap_or_default());
         }
-        matches
-    }
-
-    pub fn matches(&self, event: &Event<'_>) -> bool {
-        if event.kind == Type::Other {
-            return other_name(event.line).is_some_and(|name| any(&self.patterns, &name));
+        let Some(name) = other_name(event.line).filter(|name| any(&self.patterns, name)) else {
+            return false;
+        };
+        met.resize(self.patterns.len(), false);
+        for (met, pattern) in met.iter_mut().zip(&self.patterns) {
+            *met |= glob(pattern.as_bytes(), name.as_bytes());
         }
-        let place = Type::NAMES.iter().position(|(kind, _)| *kind == event.kind);
-        place.is_some_and(|n| self.known.get(n).copied().unwrap_or_default())
+        true
     }
 }
 
@@ -247,7 +241,7 @@ impl Select {
             }
             met.turn = true;
         }
-        options.only.as_ref().is_none_or(|only| only.meets(event, &mut met.types))
+        options.only.as_ref().is_none_or(|only| only.matches(event, &mut met.types))
     }
 
     /// Messages about criteria without a match.

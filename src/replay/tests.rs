@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::find::{Book, Found, find};
+use super::find::{Book, Line, Lost, find};
 use super::*;
 use crate::codec;
 use crate::exit::Exit;
@@ -178,19 +178,20 @@ impl Book for Memory<'_> {
         self.text.len() as u64
     }
 
-    fn line(&mut self, at: u64) -> Found<'_> {
+    fn line(&mut self, at: u64) -> Result<Option<Line<'_>>, Lost> {
         let from = usize::try_from(at).unwrap();
         let feed = |from: usize| memchr::memchr(b'\n', &self.text[from..]).map(|n| from + n);
         let start = match from {
             0 => 0,
             from => match feed(from - 1) {
                 Some(at) => at + 1,
-                None => return Found::End,
+                None => return Ok(None),
             },
         };
-        let Some(end) = feed(start) else { return Found::End };
+        let Some(end) = feed(start) else { return Ok(None) };
         self.looked += end + 1 - from;
-        Found::Line { start: start as u64, next: end as u64 + 1, bytes: &self.text[start..end] }
+        let (start_at, next) = (start as u64, end as u64 + 1);
+        Ok(Some(Line { start: start_at, next, bytes: &self.text[start..end] }))
     }
 }
 

@@ -20,7 +20,7 @@ use super::polling;
 use super::program;
 use super::pty::{self, Pty};
 use super::tree;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
 use crate::time::Time;
 
@@ -50,25 +50,18 @@ pub(super) enum Wires {
     Terminal(Pty),
 }
 
-#[derive(Debug)]
-pub(super) struct SpawnError {
-    /// 127: no such command; 126: not executable, as `env` has it; 125: a resource of spile is missing.
-    pub exit: Exit,
-    pub message: String,
+/// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
+fn refused(program: &OsStr, e: &io::Error) -> Refusal {
+    let (exit, reason) = program::refused(program, e);
+    Refusal { exit, why: format!("cannot start {}: {reason}", program::shown(program)) }
 }
 
-impl SpawnError {
-    fn refused(program: &OsStr, e: &io::Error) -> Self {
-        let (exit, reason) = program::refused(program, e);
-        Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
-    }
-
-    pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
-        // A command line too long for the guardian is too long for the agent.
-        let too_long = e.raw_os_error() == Some(libc::E2BIG);
-        let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
-        Self { exit, message: format!("cannot start {}: {what}: {e}", program::shown(program)) }
-    }
+/// Refusal because a resource of spile is missing.
+pub(super) fn lacking(program: &OsStr, what: &str, e: &io::Error) -> Refusal {
+    // A command line too long for the guardian is too long for the agent.
+    let too_long = e.raw_os_error() == Some(libc::E2BIG);
+    let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
+    Refusal { exit, why: format!("cannot start {}: {what}: {e}", program::shown(program)) }
 }
 
 #[derive(Debug)]
@@ -108,9 +101,9 @@ pub(super) fn spawn(
     argv: &[OsString],
     wires: Wires,
     held: Option<BorrowedFd<'_>>,
-) -> Result<Agent, SpawnError> {
+) -> Result<Agent, Refusal> {
     let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let failed = |e: io::Error| SpawnError::ours(program, "spile cannot start its guardian", &e);
+    let failed = |e: io::Error| lacking(program, "spile cannot start its guardian", &e);
     let spare = tree::children();
     // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
@@ -148,7 +141,7 @@ pub(super) fn spawn(
             }
             Some(Message::NotStarted(errno)) => {
                 let _ = agent.guardian.wait();
-                return Err(SpawnError::refused(program, &io::Error::from_raw_os_error(errno)));
+                return Err(refused(program, &io::Error::from_raw_os_error(errno)));
             }
             _ if agent.guarded == Guarded::Lost => {
                 return Err(failed(io::Error::other("it ended at once")));

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
-use super::child::{self, Agent, Guarded, SpawnError, Stdin};
+use super::child::{self, Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::message::Message;
@@ -25,7 +25,7 @@ use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::adapter::Order;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
@@ -75,9 +75,9 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     }
 }
 
-fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), SpawnError> {
+fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
     let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let ours = |what| move |e| SpawnError::ours(program, what, &e);
+    let ours = |what| move |e| child::lacking(program, what, &e);
     let (wires, console) = console::wire(plan).map_err(ours("there is no terminal for it"))?;
     let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
     caught.extend(console.as_ref().map(|_| SIGWINCH));
@@ -87,13 +87,13 @@ fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), SpawnError> {
     Ok((agent, console, signals))
 }
 
-fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
-    warn(format_args!("{}", error.message));
+fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
+    warn(format_args!("{}", error.why));
     let now = Clock::start().now();
     if let Some(record) = &mut plan.record {
         record.exit(now, Ended::Exited(error.exit.code().into()));
     }
-    tap.on_spawn_failed(now, &error.message);
+    tap.on_spawn_failed(now, &error.why);
     match print(&std::mem::take(&mut tap.guard().out)) {
         Exit::Success => error.exit,
         other => other,
@@ -187,7 +187,8 @@ impl<'a> Host<'a> {
                 self.on_signals();
             }
             if is(Whose::Reader) {
-                self.lose_reader();
+                self.stdout.reader_gone = true;
+                self.stop_for_reader();
             }
             if is(Whose::Guardian) {
                 self.read_guardian();
@@ -256,13 +257,9 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn lose_reader(&mut self) {
-        if !self.stdout.reader_gone {
-            self.stdout.reader_gone = true;
-            self.enqueue(Source::Cancel, "the reader of the output has gone");
-            self.life.stop(self.clock.now(), Stop::ReaderGone);
-            self.act();
-        }
+    fn stop_for_reader(&mut self) {
+        self.life.stop(self.clock.now(), Stop::ReaderGone);
+        self.act();
     }
 
     fn read_guardian(&mut self) {

@@ -36,11 +36,11 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> 
 
 /// Prints a command's own output: success, death by SIGPIPE if the reader has gone, or 73.
 pub fn print(bytes: &[u8]) -> Exit {
-    match write_all(rustix::stdio::stdout(), bytes) {
-        Ok(()) => Exit::Success,
-        Err(e) if report_write(&e) => Exit::CannotWrite,
-        Err(_) => Exit::Signal(SIGPIPE),
+    let mut end = StdoutEnd::default();
+    if let Err(e) = write_all(rustix::stdio::stdout(), bytes) {
+        end.fail(&e);
     }
+    end.exit(None, Exit::Success)
 }
 
 /// Writes a message to stderr; a failure to do so is ignored.
@@ -71,15 +71,6 @@ pub fn warn(text: impl Display) {
     warn_user(format!("spile: {text}\n").as_bytes());
 }
 
-/// Reports a failed write to stdout; `false` if only the reader has gone.
-pub(super) fn report_write(e: &io::Error) -> bool {
-    let broken = e.kind() != io::ErrorKind::BrokenPipe;
-    if broken {
-        warn(format_args!("cannot write to stdout: {e}"));
-    }
-    broken
-}
-
 /// End of stdout before that of the output.
 #[derive(Debug, Default)]
 pub(super) struct StdoutEnd {
@@ -88,9 +79,13 @@ pub(super) struct StdoutEnd {
 }
 
 impl StdoutEnd {
+    /// Records a failed write, and reports it unless only the reader has gone.
     pub(super) fn fail(&mut self, e: &io::Error) {
         self.reader_gone = true;
-        self.cannot_write |= report_write(e);
+        if e.kind() != io::ErrorKind::BrokenPipe {
+            self.cannot_write = true;
+            warn(format_args!("cannot write to stdout: {e}"));
+        }
     }
 
     /// Exit status of a loop: death by a signal, then the end of stdout, then `exit`.

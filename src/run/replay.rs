@@ -20,7 +20,7 @@ use super::clock::Clock;
 use super::input::{self, Read};
 use super::output::{Output, StdoutEnd, warn_user};
 use super::signal::{ENDS, OnRepeat, Signals};
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::replay::pace::{Gap, Pace};
 use crate::replay::{Begin, Mark, Options, Replay, To};
 use crate::stage::Io;
@@ -29,8 +29,8 @@ use crate::time::Time;
 use follow::Tail;
 use keys::Stepping;
 use progress::Progress;
+use source::Reader;
 pub use source::{Fetch, Source};
-use source::{Reader, Trouble};
 
 const AHEAD: usize = 128 << 10;
 
@@ -164,11 +164,11 @@ impl Player {
         match Reader::start(source) {
             Ok(reader) => self.reading = Some(reader),
             Err(e) => self
-                .end_source(Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed })),
+                .end_source(Some(Refusal { why: format!("cannot read: {e}"), exit: Exit::Failed })),
         }
     }
 
-    fn end_source(&mut self, trouble: Option<Trouble>) {
+    fn end_source(&mut self, trouble: Option<Refusal>) {
         let trouble = trouble.as_ref().map(|t| (t.why.as_str(), t.exit));
         self.replay.on_source_end(trouble, &mut self.io);
         if self.reading.is_none() && self.waiting.is_empty() {
@@ -201,7 +201,7 @@ impl Player {
             }
             Ok(Read::End) if self.tail.as_mut().is_some_and(|tail| tail.waits(reader)) => return,
             Ok(Read::End) => None,
-            Err(e) => Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed }),
+            Err(e) => Some(Refusal { why: format!("cannot read: {e}"), exit: Exit::Failed }),
         };
         let reader = self.reading.take();
         let trouble = trouble.or_else(|| reader.and_then(Reader::end));
@@ -211,8 +211,7 @@ impl Player {
     fn release(&mut self) {
         let now = self.clock.now();
         let mut left = None;
-        while let Some(mark) = self.replay.queue.front() {
-            let mark = mark.clone();
+        while let Some(mark) = self.replay.queue.front().copied() {
             if self.is_held_back(&mark) || !self.is_due(now, &mark) {
                 break;
             }

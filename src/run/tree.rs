@@ -61,28 +61,24 @@ fn lineage(all: &[Below]) -> Vec<i32> {
     above
 }
 
-/// True if a process of this job writes the pipe `fd`, perhaps an ancestor spile.
+/// True if a process of this job writes the pipe `fd`: one of [`job`], or an ancestor in the group that runs this program.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     let Ok(pipe) = rustix::fs::fstat(fd) else { return false };
     if FileType::from_raw_mode(pipe.st_mode) != FileType::Fifo {
         return false;
     }
-    let job = job().into_iter().chain(spiles_above());
-    job.into_iter().any(|pid| writes(pid, (pipe.st_dev, pipe.st_ino)))
-}
-
-/// Ancestors in the same process group that run this program, too.
-fn spiles_above() -> Vec<Pid> {
-    let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let all: Vec<Below> = all().collect();
-    let group = rustix::process::getpgrp().as_raw_pid();
-    let above = lineage(&all).into_iter().skip(1);
-    let above = above.filter_map(|pid| all.iter().find(|p| p.pid.as_raw_pid() == pid));
+    let (group, above) = (rustix::process::getpgrp().as_raw_pid(), lineage(&all));
+    let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let ours = program(std::process::id().cast_signed());
-    above
-        .filter(|p| p.group == group && program(p.pid.as_raw_pid()) == ours)
-        .map(|p| p.pid)
-        .collect()
+    let is_job = |pid: i32| match above.iter().position(|ancestor| *ancestor == pid) {
+        Some(0) => false,
+        Some(_) => program(pid) == ours,
+        None => true,
+    };
+    all.iter()
+        .filter(|p| p.group == group && is_job(p.pid.as_raw_pid()))
+        .any(|p| writes(p.pid, (pipe.st_dev, pipe.st_ino)))
 }
 
 fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {

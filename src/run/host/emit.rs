@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
 use crate::run::child::Guarded;
 use crate::run::message::Message;
-use crate::run::output::{report_write, warn};
+use crate::run::output::warn;
 use crate::time::Time;
 
 const MAX_LEFT: usize = 16;
@@ -98,8 +98,8 @@ impl Host<'_> {
 
     pub(super) fn write(&mut self) {
         if let Err(e) = self.output.flush_some() {
-            self.stdout.cannot_write |= report_write(&e);
-            self.lose_reader();
+            self.stdout.fail(&e);
+            self.stop_for_reader();
         }
     }
 

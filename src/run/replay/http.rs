@@ -8,8 +8,8 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
 use super::super::output::warn_user;
-use super::source::{Fetch, Trouble, copy};
-use crate::exit::Exit;
+use super::source::{Fetch, copy};
+use crate::exit::{Exit, Refusal};
 use crate::replay::sse::Sse;
 use crate::sink::access::Access;
 use crate::sink::http::client::Client;
@@ -45,7 +45,7 @@ enum No {
 
 impl Fetch {
     /// Writes the events to `out` as lines.
-    pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Trouble> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Refusal> {
         let (is_sse, mut body) = match self.get(None) {
             Ok(found) => found,
             Err(No::More) => return Ok(()),
@@ -185,8 +185,8 @@ fn broke(error: &io::Error) -> String {
     }
 }
 
-fn unavailable(why: String) -> Trouble {
-    Trouble { why, exit: Exit::Unavailable }
+fn unavailable(why: String) -> Refusal {
+    Refusal { why, exit: Exit::Unavailable }
 }
 
 enum ConnectionEnd {

@@ -125,32 +125,24 @@ impl Drop for Stepping {
 }
 
 /// Bytes of keys, cursor keys in both modes of a terminal (ECMA-48, DECCKM).
-const TABLE: &[(&[u8], Key)] = &[
-    (b" ", Key::Next),
-    (b"n", Key::Next),
-    (b"\x1b[C", Key::Next),
-    (b"\x1bOC", Key::Next),
-    (b"\x1b[B", Key::Skip),
-    (b"\x1bOB", Key::Skip),
-    (b"p", Key::Play),
-    (b"\r", Key::Play),
-    (b"\n", Key::Play),
-    (b"+", Key::Faster),
-    (b"=", Key::Faster),
-    (b"-", Key::Slower),
-    (b"q", Key::Quit),
-    (b"Q", Key::Quit),
-    (b"\x04", Key::Quit),
+const TABLE: &[(&[&str], Key)] = &[
+    (&[" ", "n", "\x1b[C", "\x1bOC"], Key::Next),
+    (&["\x1b[B", "\x1bOB"], Key::Skip),
+    (&["p", "\r", "\n"], Key::Play),
+    (&["+", "="], Key::Faster),
+    (&["-"], Key::Slower),
+    (&["q", "Q", "\x04"], Key::Quit),
 ];
 
 fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
+    let all = TABLE.iter().flat_map(|(all, key)| all.iter().map(|keys| (keys.as_bytes(), *key)));
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(rest) = sent.get(at..).filter(|rest| !rest.is_empty()) {
-        if let Some((bytes, key)) = TABLE.iter().find(|(bytes, _)| rest.starts_with(bytes)) {
-            found.push(*key);
+        if let Some((bytes, key)) = all.clone().find(|(bytes, _)| rest.starts_with(bytes)) {
+            found.push(key);
             at += bytes.len();
-        } else if TABLE.iter().any(|(bytes, _)| bytes.starts_with(rest)) {
+        } else if all.clone().any(|(bytes, _)| bytes.starts_with(rest)) {
             break;
         } else {
             at += 1;

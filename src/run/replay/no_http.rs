@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use super::source::{Fetch, Trouble};
-use crate::exit::Exit;
+use super::source::Fetch;
+use crate::exit::{Exit, Refusal};
 use crate::sink::http::MISSING;
 
 impl Fetch {
-    pub(super) fn run(self, _: &mut dyn Write) -> Result<(), Trouble> {
-        Err(Trouble { why: MISSING.to_owned(), exit: Exit::Unavailable })
+    pub(super) fn run(self, _: &mut dyn Write) -> Result<(), Refusal> {
+        Err(Refusal { why: MISSING.to_owned(), exit: Exit::Unavailable })
     }
 }

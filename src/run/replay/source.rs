@@ -16,7 +16,7 @@ use super::super::many::{self, Input};
 use super::super::polling;
 use super::unpack;
 use crate::codec::foreign;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::sink::access::Access;
 use crate::sink::masked;
 
@@ -41,13 +41,6 @@ pub struct Fetch {
     pub access: Access,
     /// True if a server whose stream has ended is reconnected.
     pub follow: bool,
-}
-
-/// Early end of a source.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub why: String,
-    pub exit: Exit,
 }
 
 impl Source {
@@ -90,14 +83,14 @@ impl Source {
     }
 }
 
-type Worker = JoinHandle<Result<(), Trouble>>;
+type Worker = JoinHandle<Result<(), Refusal>>;
 
 pub(super) struct Reader {
     input: Input,
     workers: Vec<Worker>,
     /// First bytes, until the packing is known.
     head: Option<Vec<u8>>,
-    trouble: Option<Trouble>,
+    trouble: Option<Refusal>,
 }
 
 impl Reader {
@@ -163,7 +156,7 @@ impl Reader {
                 Ok(Read::Bytes(n))
             }
             Some(Packing::Foreign(what)) => {
-                self.trouble = Some(Trouble { why: what.to_owned(), exit: Exit::Malformed });
+                self.trouble = Some(Refusal { why: what.to_owned(), exit: Exit::Malformed });
                 Ok(Read::End)
             }
             Some(packing) => {
@@ -188,10 +181,10 @@ impl Reader {
         Ok(())
     }
 
-    pub(super) fn end(self) -> Option<Trouble> {
+    pub(super) fn end(self) -> Option<Refusal> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
-                Err(Trouble { why: "reading it failed".to_owned(), exit: Exit::Internal })
+                Err(Refusal { why: "reading it failed".to_owned(), exit: Exit::Internal })
             })
         });
         // The first error is the cause of the others.
@@ -231,7 +224,7 @@ fn packing(head: &[u8]) -> Option<Packing> {
 
 /// Starts a thread that writes into a pipe; returns the other end.
 fn spawn(
-    work: impl FnOnce(&mut dyn Write) -> Result<(), Trouble> + Send + 'static,
+    work: impl FnOnce(&mut dyn Write) -> Result<(), Refusal> + Send + 'static,
 ) -> io::Result<(Input, Worker)> {
     let (read, write): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
     let worker = std::thread::Builder::new()

@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use super::source::{Trouble, copy};
-use crate::exit::Exit;
+use super::source::copy;
+use crate::exit::{Exit, Refusal};
 
-pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Trouble> {
+pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Refusal> {
     let mut from = BufReader::new(from);
     loop {
         let mut member = flate2::bufread::GzDecoder::new(from);
@@ -20,7 +20,7 @@ pub(super) fn gzip(from: impl Read, out: &mut dyn Write) -> Result<(), Trouble> 
 }
 
 #[cfg(feature = "zstd")]
-pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Trouble> {
+pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Refusal> {
     let mut from = BufReader::new(from);
     loop {
         let frame = zstd::stream::read::Decoder::with_buffer(from).map_err(broken)?;
@@ -37,16 +37,16 @@ pub(super) fn zstd(from: impl Read, out: &mut dyn Write) -> Result<(), Trouble> 
     }
 }
 
-fn broken(e: io::Error) -> Trouble {
+fn broken(e: io::Error) -> Refusal {
     let why = match e.kind() {
         io::ErrorKind::UnexpectedEof => "the compressed recording is truncated".to_owned(),
         _ => format!("the compressed recording is broken: {e}"),
     };
-    Trouble { why, exit: Exit::Failed }
+    Refusal { why, exit: Exit::Failed }
 }
 
 /// True if another member follows. Zeros are the padding of tape blocks.
-fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Trouble> {
+fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Refusal> {
     loop {
         let start = from.fill_buf().map_err(broken)?;
         let zeros = start.iter().take_while(|byte| **byte == 0).count();
@@ -57,7 +57,7 @@ fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<
             _ => {
                 // No loss.
                 let why = "data after the end of the compressed recording was ignored".to_owned();
-                return Err(Trouble { why, exit: Exit::Success });
+                return Err(Refusal { why, exit: Exit::Success });
             }
         }
     }

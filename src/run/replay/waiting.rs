@@ -75,7 +75,7 @@ impl Player {
 
     /// Time of the next part, unless it waits for something else.
     fn next_due(&mut self, now: Time) -> Option<Time> {
-        let mark = self.replay.queue.front()?.clone();
+        let mark = *self.replay.queue.front()?;
         let halted = self.stepping.as_ref().is_some_and(|at| at.halted);
         if self.is_held_back(&mark) {
             None
