@@ -100,7 +100,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_cost: conditions.max_cost,
         reason: reason.clone(),
     };
-    let is_named = named.is_selected() || !named.words().is_empty();
+    let is_named = named.is_selected() || !named.streams.is_empty();
     match (is_named, options.is_any() || never) {
         (_, true) if named.is_selected() => Err(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
@@ -109,7 +109,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         (false, false) => Err(usage(
             "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
-        (_, true) if named.needs_name() => Err(usage(
+        (_, true) if named.then.is_some() => Err(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
         )),
         (false, true) if run::waiting() == Waiting::Terminal => Err(usage(
@@ -121,7 +121,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
                 ))
             };
-            let inputs = Inputs::open(named.words()).map_err(wrong)?;
+            let inputs = Inputs::open(&named.streams).map_err(wrong)?;
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);

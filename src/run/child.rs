@@ -44,12 +44,6 @@ pub enum Stdin {
     Pipe,
 }
 
-#[derive(Debug)]
-pub(super) enum Wires {
-    Pipes(Stdin),
-    Terminal(Pty),
-}
-
 /// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
 fn refused(program: &OsStr, e: &io::Error) -> Refusal {
     let (exit, reason) = program::refused(program, e);
@@ -96,10 +90,11 @@ pub(super) enum Guarded {
     Lost,
 }
 
-/// Starts `argv`. The guardian alone inherits `held` and keeps it open until no process of the agent is left.
+/// Starts `argv` with pipes, or in a terminal. The guardian alone inherits `held` and keeps it open until no process of the agent is left.
 pub(super) fn spawn(
     argv: &[OsString],
-    wires: Wires,
+    stdin: Stdin,
+    pty: Option<Pty>,
     held: Option<BorrowedFd<'_>>,
 ) -> Result<Agent, Refusal> {
     let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
@@ -108,12 +103,10 @@ pub(super) fn spawn(
     // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
-    let mut guardian = start_guardian(argv, &wires, &theirs, held).map_err(failed)?;
+    let mut guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, held).map_err(failed)?;
     drop(theirs);
-    let master = match wires {
-        Wires::Terminal(Pty { master, .. }) => Some(master),
-        Wires::Pipes(_) => None,
-    };
+    // The slave is closed here.
+    let master = pty.map(|pty| pty.master);
     let mut agent = Agent {
         pid: 0,
         stdin: guardian.stdin.take().map(OwnedFd::from),
@@ -160,7 +153,8 @@ pub(super) fn spawn(
 
 fn start_guardian(
     argv: &[OsString],
-    wires: &Wires,
+    stdin: Stdin,
+    pty: Option<&Pty>,
     control: &UnixStream,
     held: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
@@ -168,8 +162,8 @@ fn start_guardian(
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let mut command = Command::new(program::own());
     command.args([guardian::WORD, &numbers.join(",")]).args(argv);
-    match wires {
-        Wires::Pipes(stdin) => command
+    match pty {
+        None => command
             .stdin(match stdin {
                 Stdin::Null => Stdio::null(),
                 Stdin::Inherit => Stdio::inherit(),
@@ -178,7 +172,7 @@ fn start_guardian(
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0),
-        Wires::Terminal(Pty { slave, .. }) => {
+        Some(Pty { slave, .. }) => {
             command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave.try_clone()?);
             // A terminal has a type, also if wrap was started without one, as by cron.
             if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {

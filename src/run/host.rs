@@ -78,12 +78,14 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
 fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
     let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
     let ours = |what| move |e| child::lacking(program, what, &e);
-    let (wires, console) = console::wire(plan).map_err(ours("there is no terminal for it"))?;
+    let console = plan.pty.then(|| Console::open(plan.stdin)).transpose();
+    let (pty, console) = console.map_err(ours("there is no terminal for it"))?.unzip();
     let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
     caught.extend(console.as_ref().map(|_| SIGWINCH));
     let signals = Signals::catch(&caught, OnRepeat::Report);
     let signals = signals.map_err(ours("spile cannot catch signals"))?;
-    let agent = child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd))?;
+    let lock = plan.lock.as_ref().map(AsFd::as_fd);
+    let agent = child::spawn(&plan.argv, plan.stdin, pty, lock)?;
     Ok((agent, console, signals))
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
-use super::{Host, Plan};
+use super::Host;
 use crate::guard::Ended;
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::child::{Stdin, Wires};
+use crate::run::child::Stdin;
 use crate::run::input::{self, Read};
 use crate::run::polling;
 use crate::run::pty::{self, Pty};
@@ -57,7 +57,8 @@ pub(super) struct Console {
 }
 
 impl Console {
-    fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
+    /// Opens the agent's terminal and the user's, if stdin is one.
+    pub(super) fn open(stdin: Stdin) -> io::Result<(Pty, Self)> {
         let user = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
             Stdin::Null | Stdin::Pipe => None,
@@ -76,7 +77,7 @@ impl Console {
             escapes: Escapes::default(),
             interrupted: None,
         };
-        Ok((Wires::Terminal(pty), console))
+        Ok((pty, console))
     }
 
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
@@ -153,14 +154,6 @@ impl Console {
         user.take();
         user.raw
     }
-}
-
-pub(super) fn wire(plan: &Plan) -> io::Result<(Wires, Option<Console>)> {
-    if plan.pty {
-        let (wires, console) = Console::open(plan.stdin)?;
-        return Ok((wires, Some(console)));
-    }
-    Ok((Wires::Pipes(plan.stdin), None))
 }
 
 /// Writes what `fd` takes now; clears `bytes` on a permanent error.

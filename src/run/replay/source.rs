@@ -124,42 +124,34 @@ impl Reader {
     }
 
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<Read> {
-        let Some(mut head) = self.head.take() else { return input::read(self.input.fd(), buf) };
+        let Some(head) = &mut self.head else { return input::read(self.input.fd(), buf) };
         let most = HEAD.min(buf.len());
-        let some = buf.get_mut(..most).unwrap_or_default();
-        let ended = match input::read(self.input.fd(), some)? {
-            Read::Later => {
-                self.head = Some(head);
-                return Ok(Read::Later);
-            }
+        let ended = match input::read(self.input.fd(), &mut buf[..most])? {
+            Read::Later => return Ok(Read::Later),
             Read::End => true,
             Read::Bytes(n) => {
-                head.extend_from_slice(some.get(..n).unwrap_or_default());
+                head.extend_from_slice(&buf[..n]);
                 false
             }
         };
-        match packing(&head) {
-            None if !ended => {
-                self.head = Some(head);
-                Ok(Read::Later)
-            }
-            None | Some(Packing::None) => {
+        let packing = match packing(head) {
+            None if !ended => return Ok(Read::Later),
+            // A file may grow.
+            None if head.is_empty() => return Ok(Read::End),
+            packing => packing.unwrap_or(Packing::None),
+        };
+        let head = self.head.take().unwrap_or_default();
+        match packing {
+            Packing::None => {
                 let n = head.len().min(buf.len());
-                if let (Some(to), Some(from)) = (buf.get_mut(..n), head.get(..n)) {
-                    to.copy_from_slice(from);
-                }
-                if n == 0 {
-                    // A file may grow.
-                    self.head = Some(head);
-                    return Ok(Read::End);
-                }
+                buf[..n].copy_from_slice(&head[..n]);
                 Ok(Read::Bytes(n))
             }
-            Some(Packing::Foreign(what)) => {
+            Packing::Foreign(what) => {
                 self.trouble = Some(Refusal { why: what.to_owned(), exit: Exit::Malformed });
                 Ok(Read::End)
             }
-            Some(packing) => {
+            packing => {
                 self.unpack(packing, head)?;
                 Ok(Read::Later)
             }
