@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::Result;
 use regex::Regex;
 
-use super::common::{self, ClockArg, ReadingArgs};
+use super::common::{self, ReadingArgs, named as by_name};
 use super::usage;
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::cancel::{Cancel, Options, Requests};
 use crate::run::control::CancelFilter;
 use crate::run::{self, Inputs, Waiting};
-use crate::stage::FilterStage;
+use crate::stage::{Clock, FilterStage};
 use named::Named;
 
 /// Cancel a turn: by the name of its run, or as a filter when a condition holds
@@ -67,8 +67,8 @@ struct Conditions {
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
     /// Source of times: `event` makes the output depend on the input alone
-    #[arg(long, value_enum, default_value = "wall")]
-    clock: ClockArg,
+    #[arg(long, default_value = "wall", value_parser = by_name::<Clock>())]
+    clock: Clock,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -87,7 +87,6 @@ fn dollars(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { named, reason, grace, conditions, reading } = args;
-    let clock = conditions.clock;
     // A limit of 0 never holds, and still makes this a filter.
     let never = conditions.after.or(conditions.when_idle).is_some();
     let options = Options {
@@ -125,7 +124,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);
-            let stage = FilterStage::new(chain, clock.into(), &reading.reading());
+            let stage = FilterStage::new(chain, conditions.clock, &reading.reading());
             run::single_cancel(&mut CancelFilter::new(stage, requests, grace), inputs)
         }
     }

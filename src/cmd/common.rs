@@ -62,24 +62,6 @@ impl InputArgs {
     }
 }
 
-/// Source of a filter's times.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum ClockArg {
-    /// From the clock on the wall.
-    Wall,
-    /// From the events' own `ts`: the output is a pure function of the input.
-    Event,
-}
-
-impl From<ClockArg> for Clock {
-    fn from(clock: ClockArg) -> Self {
-        match clock {
-            ClockArg::Wall => Clock::Wall,
-            ClockArg::Event => Clock::Event,
-        }
-    }
-}
-
 /// Sanitising of printed text.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExactArg {

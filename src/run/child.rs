@@ -300,9 +300,8 @@ impl Agent {
         if self.guarded != Guarded::Finishing && !tree::children().iter().any(ours) {
             return Vec::new();
         }
-        let mut left = tree::alive(&self.spare);
-        left.retain(|(pid, _)| *pid != guardian.as_raw_pid());
-        left
+        let left = tree::below(&self.spare).into_iter().filter(|p| !p.zombie && p.pid != guardian);
+        left.map(|p| (p.pid.as_raw_pid(), p.name)).collect()
     }
 
     pub(super) fn finish(&mut self) {

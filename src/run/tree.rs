@@ -13,8 +13,8 @@ pub(super) struct Below {
     pub parent: i32,
     pub group: i32,
     pub session: i32,
-    zombie: bool,
-    name: String,
+    pub zombie: bool,
+    pub name: String,
 }
 
 /// Makes this process the reaper of orphaned descendants. Without support only the agent's process group is killed.
@@ -109,12 +109,6 @@ fn all() -> impl Iterator<Item = Below> {
             session: fields.next()?.parse().ok()?,
         })
     })
-}
-
-/// Running descendants, without those below `spare`: process ids and names.
-pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
-    let alive = below(spare).into_iter().filter(|p| !p.zombie);
-    alive.map(|p| (p.pid.as_raw_pid(), p.name)).collect()
 }
 
 pub(super) fn children() -> Vec<Pid> {

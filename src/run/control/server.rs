@@ -141,9 +141,10 @@ impl Server {
     pub(in crate::run) fn ended(&mut self, end: &TurnEnd, left: &[i32]) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
-            let waits = client.waits.as_ref();
-            if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
-                let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
+            let ended = client
+                .waits
+                .take_if(|((stream, turn), _)| *stream == end.stream && *turn == end.turn);
+            if let Some((_, prompt)) = ended {
                 // The event as it is in the stream, byte for byte.
                 let left =
                     if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::console::MAX_SHOWN;
 use super::{Host, MAX_PENDING};
 use crate::run::spool::{Frame, Source};
 use crate::time::Time;
@@ -59,7 +60,11 @@ impl Host<'_> {
                 self.pass_to_tap(frame.at, frame.source, &frame.bytes);
             }
         }
-        let slow = self.is_slow();
+        let slow = self.console.as_ref().is_some_and(|console| console.shown.len() >= MAX_SHOWN);
+        if slow && !self.held_back {
+            self.held_back = true;
+            self.life.hold();
+        }
         if self.held_back && !slow && !self.spool.is_full() {
             self.held_back = false;
             self.life.release(self.clock.now());

@@ -27,7 +27,7 @@ const TWICE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_TYPED: usize = 64 << 10;
 
 /// Output that may wait for the user's terminal; past that the agent is held back.
-const MAX_SHOWN: usize = 1 << 20;
+pub(super) const MAX_SHOWN: usize = 1 << 20;
 
 /// Time for the user's terminal to show the rest of the screen.
 const SHOW_WITHIN: Duration = Duration::from_secs(2);
@@ -51,7 +51,7 @@ pub(super) struct Console {
     in_line: bool,
     /// Set once stdin has ended: next time to type the end of file.
     ended: Option<Time>,
-    shown: Vec<u8>,
+    pub shown: Vec<u8>,
     escapes: Escapes,
     interrupted: Option<Time>,
 }
@@ -269,16 +269,6 @@ impl Host<'_> {
         if console.comes_to_front() {
             self.resume();
         }
-    }
-
-    /// Holds the agent back while the user's terminal is full; returns whether it is.
-    pub(super) fn is_slow(&mut self) -> bool {
-        let slow = self.console.as_ref().is_some_and(|console| console.shown.len() >= MAX_SHOWN);
-        if slow && !self.held_back {
-            self.held_back = true;
-            self.life.hold();
-        }
-        slow
     }
 
     fn suspend(&mut self, who: Who) {
