@@ -29,7 +29,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::run;
 use crate::term::sanitize::clean;
 
@@ -107,11 +107,7 @@ pub fn main() -> ! {
     let exit = match parse() {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
             warn(&format!("{e:#}"));
-            match e.downcast_ref::<Refusal>() {
-                Some(refusal) => refusal.exit,
-                None if e.is::<run::Taken>() => Exit::Taken,
-                None => Exit::Internal,
-            }
+            e.downcast_ref::<Refusal>().map_or(Exit::Internal, |refusal| refusal.exit)
         }),
         Err(exit) => exit,
     };
@@ -181,21 +177,6 @@ fn refuse(error: &clap::Error) -> Exit {
     };
     if error.use_stderr() { Exit::Usage } else { Exit::Success }
 }
-
-/// Error of a command that ends it with this status.
-#[derive(Debug)]
-struct Refusal {
-    exit: Exit,
-    why: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// Error for a wrong command line.
 fn usage(why: impl fmt::Display) -> anyhow::Error {

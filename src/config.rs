@@ -69,9 +69,7 @@ pub struct Setting {
 }
 
 /// The file's place: `$XDG_CONFIG_HOME/spile/spile.toml`, else `$HOME/.config/spile/spile.toml`; `None` without a home.
-///
 /// A relative `XDG_CONFIG_HOME` counts as not set, as the XDG base directory specification says.
-#[must_use]
 pub fn path(xdg_config_home: Option<&OsStr>, home: Option<&OsStr>) -> Option<PathBuf> {
     let absolute = |p: Option<&OsStr>| p.map(PathBuf::from).filter(|p| p.is_absolute());
     absolute(xdg_config_home)
@@ -80,16 +78,13 @@ pub fn path(xdg_config_home: Option<&OsStr>, home: Option<&OsStr>) -> Option<Pat
 }
 
 /// The variable that sets an option: `SPILE_COALESCE_MAX`.
-#[must_use]
 pub fn variable(command: &str, option: &str) -> String {
     format!("SPILE_{command}_{option}").replace('-', "_").to_ascii_uppercase()
 }
 
 /// Every option of [`TUNABLE`] with its value, without regard to flags. `file` is the file's place and text, `env` looks up
 /// a variable; an empty one counts as not set.
-///
-/// # Errors
-/// A sentence that begins with the source of what is wrong: `<file>:<line>` or the variable.
+/// An error begins with its source: `<file>:<line>` or the variable.
 pub fn resolve(
     tree: &Command,
     file: Option<(&Path, &str)>,
@@ -105,20 +100,12 @@ pub fn resolve(
             continue;
         };
         let built_in = arg.get_default_values().first();
-        let mut setting = Setting {
-            command,
-            option,
-            value: built_in.map(|v| v.to_string_lossy().into_owned()),
-            origin: Origin::Default,
-        };
-        if let Some((path, _)) = file
-            && let Some(key) = found.iter().find(|k| k.is(command, option))
-        {
-            let refused =
-                |why| format!("{}:{}: {command}.{option}: {why}", path.display(), key.line);
-            accepts(arg, &key.value).map_err(refused)?;
-            setting.value = Some(key.value.clone());
-            setting.origin = Origin::File(path.to_owned(), key.line);
+        let value = built_in.map(|v| v.to_string_lossy().into_owned());
+        let mut setting = Setting { command, option, value, origin: Origin::Default };
+        if let Some(set) = found.iter().find(|s| (s.command, s.option) == (command, option)) {
+            accepts(arg, set.value.as_deref().unwrap_or_default())
+                .map_err(|why| format!("{}: {command}.{option}: {why}", set.origin))?;
+            setting = set.clone();
         }
         let name = variable(command, option);
         if let Some(value) = env(&name).filter(|v| !v.is_empty()) {
@@ -133,7 +120,6 @@ pub fn resolve(
 }
 
 /// The command line's tree with the settings as its defaults, so that a flag wins by itself and the help shows the value.
-#[must_use]
 pub fn apply(tree: Command, settings: &[Setting]) -> Command {
     tree.mut_subcommands(|command| {
         let name = command.get_name().to_owned();
@@ -152,7 +138,6 @@ pub fn apply(tree: Command, settings: &[Setting]) -> Command {
 }
 
 /// The argument of the tree that a row of [`TUNABLE`] names.
-#[must_use]
 pub fn find<'t>(tree: &'t Command, command: &str, option: &str) -> Option<&'t Arg> {
     tree.find_subcommand(command)?.get_arguments().find(|arg| arg.get_long() == Some(option))
 }
@@ -160,20 +145,6 @@ pub fn find<'t>(tree: &'t Command, command: &str, option: &str) -> Option<&'t Ar
 /// The rows of [`TUNABLE`], one option each.
 pub fn tunable() -> impl Iterator<Item = (&'static str, &'static str)> {
     TUNABLE.iter().flat_map(|(command, options)| options.iter().map(|option| (*command, *option)))
-}
-
-/// A key of the file that may be there.
-struct Key {
-    command: String,
-    option: String,
-    value: String,
-    line: usize,
-}
-
-impl Key {
-    fn is(&self, command: &str, option: &str) -> bool {
-        self.command == command && self.option == option
-    }
 }
 
 /// A file of settings.
@@ -203,17 +174,17 @@ impl<'a> File<'a> {
 }
 
 /// Reads the file; what may not be there is refused with its line and what may.
-fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
+fn read(path: &Path, text: &str) -> Result<Vec<Setting>, String> {
     let file = File { path, text };
     let refused = |at, why| file.refused(at, why);
     let table = file.table()?;
-    let mut keys = Vec::new();
+    let mut settings = Vec::new();
     for (command, inner) in table.get_ref() {
         let (at, command) = (command.span().start, command.get_ref());
         if command == presets::TABLE {
             continue;
         }
-        let Some((_, allowed)) = TUNABLE.iter().find(|(name, _)| name == command) else {
+        let Some((command, allowed)) = TUNABLE.iter().find(|(name, _)| name == command) else {
             let names: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
             let names = [&names[..], &[presets::TABLE]].concat();
             let why = format!("{command} cannot be set here, only {}", names.join(", "));
@@ -229,22 +200,18 @@ fn read(path: &Path, text: &str) -> Result<Vec<Key>, String> {
         };
         for (option, value) in inner {
             let (at, option) = (option.span().start, option.get_ref());
-            if !allowed.contains(&option.as_ref()) {
+            let Some(option) = allowed.iter().find(|name| *name == option) else {
                 let why = format!("{command}.{option} cannot be set here, {}", allowed_are());
                 return Err(refused(at, why));
-            }
+            };
             let value = scalar(value).ok_or_else(|| {
                 refused(at, format!("{command}.{option}: write a string or a number"))
             })?;
-            keys.push(Key {
-                command: command.to_string(),
-                option: option.to_string(),
-                value,
-                line: file.line(at),
-            });
+            let origin = Origin::File(path.to_owned(), file.line(at));
+            settings.push(Setting { command, option, value: Some(value), origin });
         }
     }
-    Ok(keys)
+    Ok(settings)
 }
 
 fn scalar(value: &Spanned<DeValue<'_>>) -> Option<String> {

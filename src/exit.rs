@@ -1,5 +1,7 @@
 //! Exit statuses: the one table that the code, the tests and the manual share.
 
+use std::fmt;
+
 /// Reason for which the process ends, in the order of [`TABLE`]: of several the first counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -117,6 +119,21 @@ impl Exit {
         }
     }
 }
+
+/// Error that ends a command with this status.
+#[derive(Debug)]
+pub struct Refusal {
+    pub exit: Exit,
+    pub why: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGKILL, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::time::Time;
 
@@ -290,11 +290,6 @@ impl Lifecycle {
             escalation.step = within / before_last.max(1);
         }
     }
-
-    fn fail(&mut self, now: Time, code: &'static str, message: String) {
-        self.actions.push_back(Action::Fail(code, message));
-        self.start_escalation(now, SIGINT);
-    }
 }
 
 impl Escalation {
@@ -316,10 +311,7 @@ impl Escalation {
 }
 
 fn ladder(first: i32) -> VecDeque<EscalationStep> {
-    let mut steps = VecDeque::new();
-    if first != SIGKILL {
-        steps.push_back(EscalationStep::Signal(first));
-    }
+    let mut steps = VecDeque::from([EscalationStep::Signal(first)]);
     if first != SIGTERM {
         steps.push_back(EscalationStep::Signal(SIGTERM));
     }

@@ -28,17 +28,6 @@ pub struct Source {
 
 pub struct Merge {
     inputs: Vec<Input>,
-    common: Common,
-}
-
-struct Input {
-    label: Option<Label>,
-    lines: Lines,
-    live: bool,
-}
-
-struct Common {
-    names: Vec<String>,
     streams: Streams,
     refused: HashSet<(usize, String)>,
     warnings: Warnings,
@@ -49,49 +38,51 @@ struct Common {
     trouble: Exit,
 }
 
+struct Input {
+    name: String,
+    label: Option<Label>,
+    lines: Lines,
+    live: bool,
+}
+
 impl Merge {
     pub fn new(sources: Vec<Source>, reading: &Reading) -> Self {
-        let names = sources.iter().map(|source| source.name.clone()).collect();
         let inputs = sources.into_iter().map(|source| Input {
+            name: source.name,
             label: source.label.as_deref().map(Label::new),
             lines: Lines::new(reading.max_line),
             live: true,
         });
         Self {
             inputs: inputs.collect(),
-            common: Common {
-                names,
-                streams: Streams::default(),
-                refused: HashSet::new(),
-                warnings: Warnings::default(),
-                strict: reading.strict,
-                holder: None,
-                trouble: Exit::Success,
-            },
+            streams: Streams::default(),
+            refused: HashSet::new(),
+            warnings: Warnings::default(),
+            strict: reading.strict,
+            holder: None,
+            trouble: Exit::Success,
         }
     }
 
     /// Takes bytes of a source, by its index.
     pub fn on_bytes(&mut self, now: Time, source: usize, bytes: &[u8], io: &mut Io) {
-        let Self { inputs, common } = self;
-        let Some(input) = inputs.get_mut(source) else { return };
-        let from = From { number: source, label: input.label.as_ref() };
-        input.lines.feed(bytes, |piece| common.piece(now, from, piece, io));
+        let mut lines = std::mem::replace(&mut self.inputs[source].lines, Lines::new(0));
+        lines.feed(bytes, |piece| self.piece(now, source, piece, io));
+        self.inputs[source].lines = lines;
     }
 
     /// Ends a source; `broken` is its read error.
     pub fn on_source_end(&mut self, now: Time, source: usize, broken: Option<&str>, io: &mut Io) {
         self.close(now, source, io);
-        let common = &mut self.common;
-        let silent = !common.streams.any_turn_of(source)
-            && !common.refused.iter().any(|(refused, _)| *refused == source);
+        let silent = !self.streams.any_turn_of(source)
+            && !self.refused.iter().any(|(refused, _)| *refused == source);
         let reason = match broken {
             Some(why) => why,
             None if silent => "no turn came from it",
             None => return,
         };
-        io.warn(format_args!("{}: {reason}", common.name(source)));
-        common.trouble = common.trouble.or(Exit::Failed);
+        io.warn(format_args!("{}: {reason}", self.inputs[source].name));
+        self.trouble = self.trouble.or(Exit::Failed);
     }
 
     /// Ends the merge and reports how each stream ended.
@@ -99,70 +90,55 @@ impl Merge {
         for source in 0..self.inputs.len() {
             self.close(now, source, io);
         }
-        self.common.streams.close(io);
+        self.streams.close(io);
     }
 
     fn close(&mut self, now: Time, source: usize, io: &mut Io) {
-        let Self { inputs, common } = self;
-        let Some(input) = inputs.get_mut(source).filter(|input| input.live) else { return };
-        input.live = false;
-        let from = From { number: source, label: input.label.as_ref() };
-        input.lines.end(|piece| common.piece(now, from, piece, io));
-        if common.holder.is_some_and(|(holder, _)| holder == source) {
-            common.release(io);
+        if !std::mem::replace(&mut self.inputs[source].live, false) {
+            return;
+        }
+        let mut lines = std::mem::replace(&mut self.inputs[source].lines, Lines::new(0));
+        lines.end(|piece| self.piece(now, source, piece, io));
+        if self.holder.is_some_and(|(holder, _)| holder == source) {
+            self.release(io);
         }
     }
 
     /// Source in whose overlong line the output is, and since when; time zero if the line was cut before.
     pub fn holder(&self) -> Option<(usize, Time)> {
-        self.common.holder
+        self.holder
     }
 
     pub fn exit(&self) -> Exit {
-        let Common { streams, warnings, strict, trouble, .. } = &self.common;
-        let exit = streams.exit().or(*trouble);
-        if *strict && warnings.count() > 0 { exit.or(Exit::Malformed) } else { exit }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct From<'a> {
-    number: usize,
-    label: Option<&'a Label>,
-}
-
-impl Common {
-    fn name(&self, source: usize) -> &str {
-        self.names.get(source).map_or("", String::as_str)
+        let exit = self.streams.exit().or(self.trouble);
+        if self.strict && self.warnings.count() > 0 { exit.or(Exit::Malformed) } else { exit }
     }
 
     fn warn(&mut self, source: usize, (line, column): (u64, usize), reason: &str, io: &mut Io) {
-        let name = self.names.get(source).map_or("", String::as_str);
-        self.warnings.warn_of(name, io, line, column, reason);
+        self.warnings.warn_of(&self.inputs[source].name, io, line, column, reason);
     }
 
-    fn piece(&mut self, now: Time, from: From<'_>, piece: Piece<'_>, io: &mut Io) {
+    fn piece(&mut self, now: Time, source: usize, piece: Piece<'_>, io: &mut Io) {
         match piece {
             Piece::Line { number, offset, bytes, text, .. } => {
                 if self.holder.is_some() {
                     self.release(io);
                 }
                 match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
-                    Ok(event) => self.event(from, &event, io),
+                    Ok(event) => self.event(source, &event, io),
                     Err(why) => {
-                        self.warn(from.number, (number, why.offset), &why.reason, io);
-                        let line = number;
-                        let place = Place { line, offset, bytes };
-                        diagnostic(from, &place, &why, io);
+                        self.warn(source, (number, why.offset), &why.reason, io);
+                        let place = Place { line: number, offset, bytes };
+                        diagnostic(self.inputs[source].label.as_ref(), &place, &why, io);
                     }
                 }
             }
             Piece::Long { number, bytes, first, .. } => {
                 if first {
-                    self.warn(from.number, (number, 0), TOO_LONG, io);
+                    self.warn(source, (number, 0), TOO_LONG, io);
                 }
                 let since = if first { now } else { Time::default() };
-                self.long(since, from.number, bytes, io);
+                self.long(since, source, bytes, io);
             }
         }
     }
@@ -187,14 +163,15 @@ impl Common {
         }
     }
 
-    fn event(&mut self, from: From<'_>, event: &Event<'_>, io: &mut Io) {
+    fn event(&mut self, source: usize, event: &Event<'_>, io: &mut Io) {
+        let label = self.inputs[source].label.as_ref();
         let owner = match event.stream.as_deref() {
-            Some(stream) => self.streams.take(from.number, from.label, stream, event, io),
+            Some(stream) => self.streams.take(source, label, stream, event, io),
             // A diagnostic without a stream is never refused.
-            None => from.number,
+            None => source,
         };
-        if owner == from.number {
-            match from.label {
+        if owner == source {
+            match label {
                 Some(label) => label.put(event, &mut io.out),
                 None => io.out.extend_from_slice(event.line.as_bytes()),
             }
@@ -203,10 +180,8 @@ impl Common {
         }
         self.trouble = self.trouble.or(Exit::Failed);
         let stream = event.stream.as_deref().unwrap_or_default();
-        if self.refused.len() < MAX_REFUSALS
-            && self.refused.insert((from.number, stream.to_owned()))
-        {
-            let (name, first) = (self.name(from.number), self.name(owner));
+        if self.refused.len() < MAX_REFUSALS && self.refused.insert((source, stream.to_owned())) {
+            let (name, first) = (&self.inputs[source].name, &self.inputs[owner].name);
             io.warn(format_args!(
                 "{name}: stream {} is already that of {first}: left out (give each run its own id: wrap --stream)",
                 quoted(stream)
@@ -215,11 +190,11 @@ impl Common {
     }
 }
 
-fn diagnostic(from: From<'_>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+fn diagnostic(label: Option<&Label>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
     let envelope = Envelope {
         v: VERSION,
         type_: "status".into(),
-        label: from.label.map(|label| label.text().into()),
+        label: label.map(|label| label.text.as_str().into()),
         ..Envelope::default()
     };
     let body = codec::diagnostic(place, why);

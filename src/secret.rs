@@ -78,84 +78,52 @@ fn mask_word(word: &str) -> String {
     if let Some(value) = word.strip_prefix("-H") {
         return format!("-H{}", header(value));
     }
-    let whole_header = word.split_once(':').map(|(name, _)| name);
-    if whole_header
-        .is_some_and(|name| name.contains('-') || name.eq_ignore_ascii_case("authorization"))
-        && whole_header.is_some_and(is_name)
+    if let Some((name, _)) = word.split_once(':')
+        && (name.contains('-') || name.eq_ignore_ascii_case("authorization"))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     {
         return header(word);
     }
     mask_text(word)
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-}
-
-/// A pattern, and how many of its groups stand in front of the secret.
-type Rule = (Regex, Named);
-
-/// True if the first group of a pattern is a name that decides.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Yes,
-    No,
-}
-
-/// The secrets inside a text, such as the line behind `sh -c` or an inline JSON document. `name` and `value` are groups.
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+/// The secrets inside a text, such as the line behind `sh -c` or an inline JSON document: the group `value` behind the
+/// group `keep`. A group `name` decides whether it is one.
+static RULES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let rules = [
         // "name": "value", quotes escaped or not
-        (r#"(?<keep>\\?["'](?<name>[\w.-]+)\\?["']\s*:\s*\\?["'])(?<value>[^"'\\]*)"#, Named::Yes),
+        r#"(?<keep>\\?["'](?<name>[\w.-]+)\\?["']\s*:\s*\\?["'])(?<value>[^"'\\]*)"#,
         // Name: value, up to the end of the quote or the line; a name with a hyphen, so that prose stays
-        (
-            r#"(?i)(?<keep>\b(?<name>(?:proxy-)?authorization|(?:set-)?cookie|[\w]+-[\w-]+)\s*:\s*)(?<value>[^"'\n\\]+)"#,
-            Named::Yes,
-        ),
+        r#"(?i)(?<keep>\b(?<name>(?:proxy-)?authorization|(?:set-)?cookie|[\w]+-[\w-]+)\s*:\s*)(?<value>[^"'\n\\]+)"#,
         // name=value, quoted or not
-        (r#"(?<keep>(?<name>[\w.-]+)\s?=\s?\\?["'])(?<value>[^"'\\]+)"#, Named::Yes),
-        (r#"(?<keep>(?<name>[\w.-]+)=)(?<value>[^\s"'\\&;|]+)"#, Named::Yes),
+        r#"(?<keep>(?<name>[\w.-]+)\s?=\s?\\?["'])(?<value>[^"'\\]+)"#,
+        r#"(?<keep>(?<name>[\w.-]+)=)(?<value>[^\s"'\\&;|]+)"#,
         // ?key=value
-        (
-            r#"(?i)(?<keep>[?&](?<name>key|sig|signature|auth|code|pwd)=)(?<value>[^\s"'&;|#]+)"#,
-            Named::No,
-        ),
+        r#"(?i)(?<keep>[?&](?:key|sig|signature|auth|code|pwd)=)(?<value>[^\s"'&;|#]+)"#,
         // --name value
-        (
-            r#"(?<keep>--?(?<name>[A-Za-z][\w-]*)\s+["']?)(?<value>[^\s"'&;|-][^\s"'&;|]*)"#,
-            Named::Yes,
-        ),
+        r#"(?<keep>--?(?<name>[A-Za-z][\w-]*)\s+["']?)(?<value>[^\s"'&;|-][^\s"'&;|]*)"#,
         // Bearer value
-        (r"(?i)(?<keep>\b(?<name>bearer|basic)\s+)(?<value>[A-Za-z0-9+/_.~=-]{16,})", Named::No),
+        r"(?i)(?<keep>\b(?:bearer|basic)\s+)(?<value>[A-Za-z0-9+/_.~=-]{16,})",
         // scheme://user:password@
-        (r#"(?<keep>[A-Za-z][A-Za-z0-9+.-]*://(?<name>))(?<value>[^\s/?#@"']+)@"#, Named::No),
+        r#"(?<keep>[A-Za-z][A-Za-z0-9+.-]*://)(?<value>[^\s/?#@"']+)@"#,
         // addresses that are secrets themselves
-        (r"(?<keep>/api(?:/v\d+)?/webhooks/(?<name>\d+)/)(?<value>[\w-]{6,})", Named::No),
-        (r"(?<keep>hooks\.slack\.com/(?<name>services|workflows)/)(?<value>[\w/]{6,})", Named::No),
-        (r"(?<keep>/bot(?<name>\d{5,}):)(?<value>[\w-]{6,})", Named::No),
+        r"(?<keep>/api(?:/v\d+)?/webhooks/(?:\d+)/)(?<value>[\w-]{6,})",
+        r"(?<keep>hooks\.slack\.com/(?:services|workflows)/)(?<value>[\w/]{6,})",
+        r"(?<keep>/bot(?:\d{5,}):)(?<value>[\w-]{6,})",
         // keys that are known by their beginning
-        (
-            r"(?<keep>\b(?<name>sk|rk|pk|xox[a-z]|xapp|glpat|gldt|pypi|xai|pplx|tvly|fw|nvapi|csk|lin_api|phx)-)(?<value>[A-Za-z0-9_-]{6,})",
-            Named::No,
-        ),
-        (
-            r"(?<keep>\b(?<name>gh[a-z]|github_pat|hf|npm|gsk|r8|dop_v1|sk_live|sk_test|rk_live|whsec|shpat|figd|ntn|secret|pat)_)(?<value>[A-Za-z0-9_]{6,})",
-            Named::No,
-        ),
-        (r"(?<keep>\b(?<name>AKIA|ASIA))(?<value>[A-Z0-9]{12,})\b", Named::No),
-        (r"(?<keep>\b(?<name>AIza|ya29\.|eyJ))(?<value>[A-Za-z0-9_.-]{12,})", Named::No),
-        (r"(?<keep>-----BEGIN (?<name>[A-Z ]*)PRIVATE KEY-----)(?<value>[^-]+)", Named::No),
+        r"(?<keep>\b(?:sk|rk|pk|xox[a-z]|xapp|glpat|gldt|pypi|xai|pplx|tvly|fw|nvapi|csk|lin_api|phx)-)(?<value>[A-Za-z0-9_-]{6,})",
+        r"(?<keep>\b(?:gh[a-z]|github_pat|hf|npm|gsk|r8|dop_v1|sk_live|sk_test|rk_live|whsec|shpat|figd|ntn|secret|pat)_)(?<value>[A-Za-z0-9_]{6,})",
+        r"(?<keep>\b(?:AKIA|ASIA))(?<value>[A-Z0-9]{12,})\b",
+        r"(?<keep>\b(?:AIza|ya29\.|eyJ))(?<value>[A-Za-z0-9_.-]{12,})",
+        r"(?<keep>-----BEGIN (?:[A-Z ]*)PRIVATE KEY-----)(?<value>[^-]+)",
     ];
-    let compiled =
-        rules.into_iter().filter_map(|(rule, named)| Some((Regex::new(rule).ok()?, named)));
-    compiled.collect()
+    rules.into_iter().filter_map(|rule| Regex::new(rule).ok()).collect()
 });
 
 fn mask_text(text: &str) -> String {
     let mut text = Cow::Borrowed(text);
-    for (rule, named) in RULES.iter() {
-        let masked = rule.replace_all(&text, |found: &Captures<'_>| replace(found, *named));
-        if let Cow::Owned(masked) = masked {
+    for rule in RULES.iter() {
+        if let Cow::Owned(masked) = rule.replace_all(&text, replace) {
             text = Cow::Owned(masked);
         }
     }
@@ -163,11 +131,10 @@ fn mask_text(text: &str) -> String {
 }
 
 /// The match with its value masked, or the match itself.
-fn replace(found: &Captures<'_>, named: Named) -> String {
-    let whole = &found[0];
-    let (keep, name, value) = (&found["keep"], &found["name"], &found["value"]);
-    let spared = named == Named::Yes && (!is_secret(name) || is_harmless(name, value));
-    if spared || value == MASK {
+fn replace(found: &Captures<'_>) -> String {
+    let (whole, keep, value) = (&found[0], &found["keep"], &found["value"]);
+    let name = found.name("name").map(|name| name.as_str());
+    if name.is_some_and(|name| !is_secret(name) || is_harmless(name, value)) || value == MASK {
         return whole.to_owned();
     }
     format!("{keep}{MASK}{}", &whole[keep.len() + value.len()..])

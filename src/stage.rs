@@ -6,6 +6,7 @@ use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
 use crate::event::{Envelope, VERSION};
 use crate::exit::Exit;
 use crate::filter::Chain;
+use crate::named::Named;
 use crate::term::quoted;
 use crate::time::Time;
 
@@ -64,6 +65,17 @@ pub enum Clock {
     Wall,
     /// The events' own `ts`: the output is a pure function of the input.
     Event,
+}
+
+impl Named for Clock {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("wall", "From the clock on the wall", Clock::Wall),
+        (
+            "event",
+            "From the events' own `ts`: the output is a pure function of the input",
+            Clock::Event,
+        ),
+    ];
 }
 
 #[derive(Debug, Clone)]

@@ -2,11 +2,9 @@
 //! and bytes that it read before it knew the runtime are not lost.
 
 mod fed;
-mod own;
 mod watch;
 
-pub use fed::Fed;
-pub use own::Own;
+pub use fed::{Fed, Own};
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -129,17 +127,19 @@ impl Tap {
     pub fn new(config: Config, from: Option<&'static Spec>) -> Self {
         let requested = adapter::by_command(&config.argv);
         let requested = requested.and_then(|(spec, certain)| certain.then_some(spec));
-        let mut guard = Guard::new(config.guard.clone());
-        let source = match from.or(requested) {
-            Some(spec) => {
-                guard.set_runtime(spec.name);
-                let reader = Reader::new(spec, &config.argv, config.max_line);
-                Source::Known(spec, Box::new(reader), None)
-            }
-            None => Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
+        let mut tap = Self {
+            guard: Guard::new(config.guard.clone()),
+            source: Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
+            errors: Lines::new(PIECE),
+            config,
+            hint: None,
+            plain: Some(Plain::default()),
+            is_guess: false,
         };
-        let (errors, plain) = (Lines::new(PIECE), Some(Plain::default()));
-        Self { guard, source, errors, config, hint: None, plain, is_guess: false }
+        if let Some(spec) = from.or(requested) {
+            tap.read_as(spec, None);
+        }
+        tap
     }
 
     /// Keeps escape sequences and carriage returns in plain output, stderr and tool outputs.
@@ -311,15 +311,10 @@ impl Tap {
                 named.name, named.usage
             ));
         }
-        self.guard.set_runtime(spec.name);
-        let reader = Reader::new(spec, &self.config.argv, self.config.max_line);
         let watch = scan.sure.is_none().then(Watch::default);
-        self.source = Source::Known(spec, Box::new(reader), None);
+        self.read_as(spec, watch);
         for (at, bytes) in chunks {
             self.read(at, &bytes);
-        }
-        if let Source::Known(_, _, place) = &mut self.source {
-            *place = watch;
         }
     }
 
@@ -335,10 +330,14 @@ impl Tap {
     fn switch(&mut self, now: Time, found: &Found) {
         self.read(now, &found.before);
         self.guard.at(now).hand_over();
-        self.guard.set_runtime(found.spec.name);
-        let reader = Reader::new(found.spec, &self.config.argv, self.config.max_line);
-        self.source = Source::Known(found.spec, Box::new(reader), None);
+        self.read_as(found.spec, None);
         self.read(now, &found.from);
+    }
+
+    fn read_as(&mut self, spec: &'static Spec, watch: Option<Watch>) {
+        self.guard.set_runtime(spec.name);
+        let reader = Reader::new(spec, &self.config.argv, self.config.max_line);
+        self.source = Source::Known(spec, Box::new(reader), watch);
     }
 
     /// Moves the guard's events to the output.

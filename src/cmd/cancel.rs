@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::Result;
 use regex::Regex;
 
-use super::common::{self, ClockArg, ReadingArgs};
+use super::common::{self, ReadingArgs, named as by_name};
 use super::usage;
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::cancel::{Cancel, Options, Requests};
 use crate::run::control::CancelFilter;
 use crate::run::{self, Inputs, Waiting};
-use crate::stage::FilterStage;
+use crate::stage::{Clock, FilterStage};
 use named::Named;
 
 /// Cancel a turn: by the name of its run, or as a filter when a condition holds
@@ -67,8 +67,8 @@ struct Conditions {
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
     /// Source of times: `event` makes the output depend on the input alone
-    #[arg(long, value_enum, default_value = "wall")]
-    clock: ClockArg,
+    #[arg(long, default_value = "wall", value_parser = by_name::<Clock>())]
+    clock: Clock,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -87,7 +87,6 @@ fn dollars(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { named, reason, grace, conditions, reading } = args;
-    let clock = conditions.clock;
     // A limit of 0 never holds, and still makes this a filter.
     let never = conditions.after.or(conditions.when_idle).is_some();
     let options = Options {
@@ -100,7 +99,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_cost: conditions.max_cost,
         reason: reason.clone(),
     };
-    let is_named = named.is_selected() || !named.words().is_empty();
+    let is_named = named.is_selected() || !named.streams.is_empty();
     match (is_named, options.is_any() || never) {
         (_, true) if named.is_selected() => Err(usage(
             "a condition is for the filter, in a pipe; by name a turn is cancelled at once",
@@ -109,7 +108,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         (false, false) => Err(usage(
             "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
-        (_, true) if named.needs_name() => Err(usage(
+        (_, true) if named.then.is_some() => Err(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
         )),
         (false, true) if run::waiting() == Waiting::Terminal => Err(usage(
@@ -121,11 +120,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                     "{why} (with a condition the arguments are files to read; a stream is cancelled by name without one)"
                 ))
             };
-            let inputs = Inputs::open(named.words()).map_err(wrong)?;
+            let inputs = Inputs::open(&named.streams).map_err(wrong)?;
             let requests = Rc::new(RefCell::new(Requests::default()));
             let filter = Cancel::new(options, Rc::clone(&requests));
             let chain = Chain::new(vec![Box::new(filter)]);
-            let stage = FilterStage::new(chain, clock.into(), &reading.reading());
+            let stage = FilterStage::new(chain, conditions.clock, &reading.reading());
             run::single_cancel(&mut CancelFilter::new(stage, requests, grace), inputs)
         }
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ClockArg, InputArgs, named};
+use super::common::{self, InputArgs, named};
 use crate::exit::Exit;
 use crate::filter::coalesce::{Border, Coalesce, Options};
+use crate::stage::Clock;
 
 /// Merge small text deltas into fewer
 ///
@@ -34,8 +35,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     first: u32,
     /// Source of times: `event` makes the output depend on the input alone
-    #[arg(long, value_enum, default_value = "wall")]
-    clock: ClockArg,
+    #[arg(long, default_value = "wall", value_parser = named::<Clock>())]
+    clock: Clock,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -49,5 +50,5 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { max, min, idle, within, by, first, clock, input } = args;
     let coalesce = Coalesce::new(Options { max: max.max(1), min, idle, within, by, first });
-    input.filter(coalesce, clock.into())
+    input.filter(coalesce, clock)
 }

@@ -6,11 +6,6 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use nom::branch::alt;
-use nom::bytes::complete::tag;
-use nom::character::complete::u64 as number;
-use nom::combinator::{all_consuming, opt, value};
-use nom::{IResult, Parser};
 use unicode_width::UnicodeWidthStr;
 
 use super::usage;
@@ -67,24 +62,6 @@ impl InputArgs {
     }
 }
 
-/// Source of a filter's times.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum ClockArg {
-    /// From the clock on the wall.
-    Wall,
-    /// From the events' own `ts`: the output is a pure function of the input.
-    Event,
-}
-
-impl From<ClockArg> for Clock {
-    fn from(clock: ClockArg) -> Self {
-        match clock {
-            ClockArg::Wall => Clock::Wall,
-            ClockArg::Event => Clock::Event,
-        }
-    }
-}
-
 /// Sanitising of printed text.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExactArg {
@@ -116,15 +93,16 @@ pub(super) fn named<T: Named>() -> impl TypedValueParser<Value = T> {
 
 /// A size: `4k`, `1M`, `2G` are powers of 1024; a bare number is bytes.
 pub(super) fn size(text: &str) -> Result<usize, String> {
-    let unit = opt(alt((
-        value(1 << 10, alt((tag("k"), tag("K")))),
-        value(1 << 20, tag("M")),
-        value(1 << 30, tag("G")),
-    )));
-    let parsed: IResult<&str, (u64, Option<u64>)> = all_consuming((number, unit)).parse(text);
-    parsed
-        .ok()
-        .and_then(|(_, (n, unit))| n.checked_mul(unit.unwrap_or(1)))
+    let (digits, shift) = match text.as_bytes() {
+        [.., b'k' | b'K'] => (&text[..text.len() - 1], 10),
+        [.., b'M'] => (&text[..text.len() - 1], 20),
+        [.., b'G'] => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    // `parse` would take a sign.
+    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok());
+    let bytes = number.flatten().and_then(|n| n.checked_mul(1 << shift));
+    bytes
         .and_then(|n| usize::try_from(n).ok())
         .ok_or_else(|| "write a size like 4096, 64k or 16M".to_owned())
 }

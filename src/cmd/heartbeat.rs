@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::common::{self, ClockArg, InputArgs};
+use super::common::{self, InputArgs, named};
 use crate::exit::Exit;
 use crate::filter::heartbeat::{Heartbeat, Options};
+use crate::stage::Clock;
 
 /// Most heartbeats in one silence by the event clock: a `ts` may be years after the last.
 const MOST_BY_EVENT_CLOCK: u64 = 1000;
@@ -26,8 +27,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = common::duration)]
     stall_after: Option<Duration>,
     /// Source of times: `event` makes the output depend on the input alone (at most 1000 heartbeats a silence)
-    #[arg(long, value_enum, default_value = "wall")]
-    clock: ClockArg,
+    #[arg(long, default_value = "wall", value_parser = named::<Clock>())]
+    clock: Clock,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -45,9 +46,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         every: common::limit(Some(every)).unwrap_or(Duration::MAX),
         stall_after: common::limit(stall_after),
         most: match clock {
-            ClockArg::Wall => u64::MAX,
-            ClockArg::Event => MOST_BY_EVENT_CLOCK,
+            Clock::Wall => u64::MAX,
+            Clock::Event => MOST_BY_EVENT_CLOCK,
         },
     });
-    input.filter(heartbeat, clock.into())
+    input.filter(heartbeat, clock)
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -10,7 +9,7 @@ use super::common::ReadingArgs;
 use super::usage;
 use crate::exit::Exit;
 use crate::merge::{Merge, Source};
-use crate::run::many::{self, Input};
+use crate::run::many;
 use crate::run::{self, Waiting};
 
 /// Merge several streams into one, in the order in which their lines arrive
@@ -87,13 +86,9 @@ fn paths(args: &Args) -> Result<Exit> {
     let mut sources = Vec::new();
     for (label, path) in named {
         let cannot = |e| usage(format!("cannot open {}: {e}", path.display()));
-        inputs.push(source(path).map_err(cannot)?);
-        let name = match label {
-            Some(label) => label.into(),
-            None if path == "-" => "<stdin>".into(),
-            None => path.to_string_lossy(),
-        };
-        sources.push(Source { name: name.into_owned(), label: label.map(str::to_owned) });
+        inputs.push(many::open(path).map_err(cannot)?);
+        let name = label.map_or_else(|| many::name(path), str::to_owned);
+        sources.push(Source { name, label: label.map(str::to_owned) });
     }
     let mut merge = Merge::new(sources, &args.reading.reading());
     many::many(&mut merge, inputs, Vec::new())
@@ -111,13 +106,6 @@ fn named(arg: &OsStr) -> (Option<&str>, &OsStr) {
         Some((label, path)) => (Some(label), OsStr::from_bytes(path.get(1..).unwrap_or_default())),
         None => (None, arg),
     }
-}
-
-fn source(path: &OsStr) -> std::io::Result<Input> {
-    if path == "-" {
-        return Ok(many::stdin());
-    }
-    many::open(Path::new(path))
 }
 
 fn each(count: u16, args: &Args) -> Result<Exit> {

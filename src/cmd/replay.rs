@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::replay::Options;
 use crate::replay::pace::Pace;
 use crate::replay::select::{self, Moment, Types};
-use crate::run::replay::{Follow, Plan, Source};
+use crate::run::replay::{Fetch, Plan, Source};
 use crate::run::{self, Waiting};
 use crate::sink::access::{Access, Header};
 use crate::sink::masked;
@@ -157,7 +157,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let plan = Plan {
         sources,
         pace: Pace::new(args.speed, args.max_gap),
-        follow: if args.follow { Follow::Growing } else { Follow::ToTheEnd },
+        follow: args.follow,
         idle: args.idle,
         step: args.step,
         options: options(args),
@@ -188,9 +188,11 @@ fn options(args: Args) -> Options {
 
 fn source(name: &OsStr, access: &Access) -> std::io::Result<Source> {
     match name.to_str() {
-        Some("-") => Ok(Source::stdin()),
-        Some(url) if is_url(url) => Ok(Source::Url(url.to_owned(), access.clone())),
-        _ => Source::open(Path::new(name)),
+        Some(url) if is_url(url) => {
+            let (url, access) = (url.to_owned(), access.clone());
+            Ok(Source::Url(Fetch { url, access, follow: false }))
+        }
+        _ => Source::open(name),
     }
 }
 

@@ -34,9 +34,7 @@ pub struct Preset {
 }
 
 /// The presets of the file.
-///
-/// # Errors
-/// A sentence that begins with `<file>:<line>`.
+/// An error begins with `<file>:<line>`.
 pub fn presets(path: &Path, text: &str) -> Result<Vec<Preset>, String> {
     let file = File { path, text };
     let table = file.table()?;
@@ -67,7 +65,6 @@ pub fn presets(path: &Path, text: &str) -> Result<Vec<Preset>, String> {
 
 /// One preset, of which the name stands at the byte `at`.
 fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result<Preset, String> {
-    let mut max = None;
     let mut preset = Preset {
         name: name.to_owned(),
         max: 0,
@@ -79,36 +76,36 @@ fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result
     for (key, value) in table {
         let place = key.span().start;
         let key = key.get_ref().replace('_', "-");
-        let refused = |why: &str| file.refused(place, format!("{TABLE}.{name}.{key}: {why}"));
-        match key.as_str() {
+        let (set, wanted) = match key.as_str() {
             "max" => {
-                let least = format!("write a number of at least {MIN_MAX}");
-                max = Some(number(value, MIN_MAX).ok_or_else(|| refused(&least))?);
+                let max = number(value, MIN_MAX).map(|max| preset.max = max);
+                (max, format!("a number of at least {MIN_MAX}"))
             }
             "max-lines" => {
-                preset.lines =
-                    number(value, 1).ok_or_else(|| refused("write a number of at least 1"))?;
+                let lines = number(value, 1).map(|lines| preset.lines = lines);
+                (lines, "a number of at least 1".to_owned())
             }
             "unit" => {
-                let units: Vec<_> = Unit::ALL.iter().map(|(name, ..)| *name).collect();
-                preset.unit = scalar(value)
-                    .and_then(|unit| Unit::by_name(&unit))
-                    .ok_or_else(|| refused(&format!("write one of {}", units.join(", "))))?;
+                let unit = scalar(value).and_then(|unit| Unit::by_name(&unit));
+                let units = Unit::ALL.iter().map(|(name, ..)| *name).collect::<Vec<_>>();
+                (unit.map(|unit| preset.unit = unit), format!("one of {}", units.join(", ")))
             }
             "fences" => {
                 let fences = scalar(value).and_then(|name| Fences::by_name(&name));
-                preset.fences =
-                    Some(fences.ok_or_else(|| refused("write one of lines, anywhere"))?);
+                preset.fences = fences;
+                (fences.map(|_| ()), "one of lines, anywhere".to_owned())
             }
             _ => {
                 let why = format!("{TABLE}.{name}.{key} cannot be set here, only {KEYS}");
                 return Err(file.refused(place, why));
             }
-        }
+        };
+        set.ok_or_else(|| file.refused(place, format!("{TABLE}.{name}.{key}: write {wanted}")))?;
     }
-    preset.max = max.ok_or_else(|| {
-        file.refused(at, format!("{TABLE}.{name} has no max: write what fits into a message"))
-    })?;
+    if preset.max == 0 {
+        let why = format!("{TABLE}.{name} has no max: write what fits into a message");
+        return Err(file.refused(at, why));
+    }
     Ok(preset)
 }
 

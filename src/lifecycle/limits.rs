@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signal_hook::consts::SIGINT;
 
-use super::{Lifecycle, Phase};
+use super::{Action, Lifecycle, Phase};
 use crate::time::Time;
 
 /// Longest drain of the pipes after the exit.
@@ -22,20 +22,6 @@ pub struct Limits {
     /// From the start to the first byte, in place of `idle`.
     pub first_output: Option<Duration>,
     pub tool: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            grace: Duration::from_secs(5),
-            drain: Duration::from_millis(250),
-            after_result: Duration::from_secs(30),
-            total: None,
-            idle: None,
-            first_output: None,
-            tool: None,
-        }
-    }
 }
 
 impl Lifecycle {
@@ -57,7 +43,8 @@ impl Lifecycle {
             }
             return;
         };
-        self.fail(now, code, message);
+        self.actions.push_back(Action::Fail(code, message));
+        self.start_escalation(now, SIGINT);
     }
 
     pub(super) fn total(&self) -> Option<Time> {

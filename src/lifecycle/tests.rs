@@ -77,7 +77,15 @@ impl Life {
 }
 
 fn limits() -> Limits {
-    Limits::default()
+    Limits {
+        grace: Duration::from_secs(5),
+        drain: Duration::from_millis(250),
+        after_result: Duration::from_secs(30),
+        total: None,
+        idle: None,
+        first_output: None,
+        tool: None,
+    }
 }
 
 #[test]

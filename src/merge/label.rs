@@ -11,7 +11,7 @@ use crate::event::Event;
 const BEFORE: [&str; 7] = ["ts", "first_seq", "seq", "turn", "stream", "type", "v"];
 
 pub(super) struct Label {
-    text: String,
+    pub text: String,
     /// `,"label":"..."`.
     field: String,
     key: Finder<'static>,
@@ -27,10 +27,6 @@ impl Label {
             key: Finder::new("\"label\""),
             escaped: Finder::new("\\u006"),
         }
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 
     /// Writes the line with the label, without a line feed.

@@ -23,6 +23,7 @@ pub(super) struct Streams {
     closed: Option<Exit>,
 }
 
+#[derive(Default)]
 struct Stream {
     source: usize,
     order: u64,
@@ -60,11 +61,8 @@ impl Streams {
         if self.by_id.len() >= MAX_STREAMS {
             self.forget(io);
         }
-        let mut stream = Stream::new(
-            source,
-            self.count,
-            own_label(event).or(label.map(|l| l.text().to_owned())),
-        );
+        let label = own_label(event).or(label.map(|l| l.text.clone()));
+        let mut stream = Stream { source, order: self.count, label, ..Stream::default() };
         self.count += 1;
         if stream.take(event) {
             self.with_turn.insert(source);
@@ -78,7 +76,7 @@ impl Streams {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        let open = self.by_id.values().map(|stream| stream.end().2);
+        let open = self.by_id.values().map(|stream| stream.end().1);
         open.fold(self.closed.unwrap_or(Exit::Success), Exit::or)
     }
 
@@ -100,7 +98,7 @@ impl Streams {
     fn close_these(&mut self, mut streams: Vec<(String, Stream)>, io: &mut Io) {
         streams.sort_by_key(|(_, stream)| stream.order);
         for (id, stream) in streams {
-            let exit = stream.end().2;
+            let exit = stream.end().1;
             self.closed = Some(self.closed.map_or(exit, |closed| closed.or(exit)));
             stream.emit_end(&id, io);
         }
@@ -118,19 +116,6 @@ fn own_label(event: &Event<'_>) -> Option<String> {
 }
 
 impl Stream {
-    fn new(source: usize, order: u64, label: Option<String>) -> Self {
-        Self {
-            source,
-            order,
-            label,
-            ts: String::new(),
-            open: None,
-            last: None,
-            turns: 0,
-            events: 0,
-        }
-    }
-
     /// Records an event; `true` if it belongs to a turn.
     fn take(&mut self, event: &Event<'_>) -> bool {
         if event.seq.is_none() {
@@ -161,28 +146,25 @@ impl Stream {
         true
     }
 
-    /// End as a word, a message and an exit status.
-    fn end(&self) -> (&'static str, String, Exit) {
+    /// End as a message and an exit status; the message begins with a word for the end, up to a colon.
+    fn end(&self) -> (String, Exit) {
         match (self.open, &self.last) {
-            (Some(turn), _) => {
-                ("truncated", format!("truncated: turn {turn} has no end"), Exit::Failed)
-            }
-            (None, None) => ("truncated", "truncated: no turn came".into(), Exit::Failed),
-            (None, Some((_, Ended::Completed))) => ("completed", "completed".into(), Exit::Success),
-            (None, Some((_, Ended::Cancelled))) => {
-                ("cancelled", "cancelled".into(), Exit::Cancelled)
-            }
+            (Some(turn), _) => (format!("truncated: turn {turn} has no end"), Exit::Failed),
+            (None, None) => ("truncated: no turn came".into(), Exit::Failed),
+            (None, Some((_, Ended::Completed))) => ("completed".into(), Exit::Success),
+            (None, Some((_, Ended::Cancelled))) => ("cancelled".into(), Exit::Cancelled),
             (None, Some((_, Ended::Failed(code)))) => {
                 let shown = code.as_deref().unwrap_or("runtime_error");
                 let exit = Exit::of_failure(code.as_deref().unwrap_or_default());
-                ("failed", format!("failed: {shown}"), exit)
+                (format!("failed: {shown}"), exit)
             }
         }
     }
 
     /// Writes the final `status`. Its time is the stream's last, so that a merge of recordings is deterministic.
     fn emit_end(&self, id: &str, io: &mut Io) {
-        let (ended, message, _) = self.end();
+        let (message, _) = self.end();
+        let ended = message.split(':').next().unwrap_or_default().to_owned();
         let envelope = Envelope {
             v: VERSION,
             type_: Type::Status.name().into(),

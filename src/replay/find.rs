@@ -4,7 +4,7 @@
 
 use crate::codec;
 use crate::event::Event;
-use crate::replay::select::{From, Jump, Options};
+use crate::replay::select::{From, Options};
 use crate::time::Time;
 
 /// Smallest range that is halved, in bytes.
@@ -19,25 +19,26 @@ const DISORDER: u64 = 10_000;
 pub trait Book {
     fn length(&self) -> u64;
 
-    /// First whole line from `at` on.
-    fn line(&mut self, at: u64) -> Found<'_>;
+    /// First whole line from `at` on; `None` at the end.
+    fn line(&mut self, at: u64) -> Result<Option<Line<'_>>, Lost>;
 }
 
-pub enum Found<'a> {
-    Line {
-        start: u64,
-        next: u64,
-        bytes: &'a [u8],
-    },
-    End,
-    /// Unreadable, or too long.
-    Lost,
+pub struct Line<'a> {
+    pub start: u64,
+    pub next: u64,
+    pub bytes: &'a [u8],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Unreadable, or too long.
+pub struct Lost;
+
+/// Start of reading; by default the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Start {
     pub offset: u64,
-    pub jump: Jump,
+    /// True if the selection begins there, not only near it.
+    pub begun: bool,
+    /// Time of the first event.
     pub first: Option<Time>,
 }
 
@@ -51,7 +52,7 @@ pub fn find(book: &mut dyn Book, options: &Options) -> Option<Start> {
             let key = |event: &Event<'_>| event.time().map(Time::as_millis);
             Some(Start {
                 offset: bound(book, &key, target, DISORDER)?,
-                jump: Jump::Near,
+                begun: false,
                 first: Some(first),
             })
         }
@@ -74,7 +75,7 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     let near = bound(book, &number, wanted, 0)?;
     let (at, turn) =
         walk(book, near, &mut |event| (number(event)? >= wanted).then_some(event.turn))?;
-    let start = |offset| Start { offset, jump: Jump::There, first };
+    let start = |offset| Start { offset, begun: true, first };
     let Some(turn) = turn else { return Some(start(at)) };
     let turn_of = |event: &Event<'_>| event.seq.and(event.turn).filter(|_| ours(event));
     let near = bound(book, &turn_of, turn, 0)?;
@@ -90,7 +91,7 @@ fn walk<T>(
 ) -> Option<(u64, T)> {
     let far = at.saturating_add(BLOCK + FAR);
     while at < far {
-        let Found::Line { start, next, bytes } = book.line(at) else { return None };
+        let Line { start, next, bytes } = book.line(at).ok()??;
         if let Some(answer) =
             codec::decode(codec::unmarked(bytes)).ok().and_then(|event| look(&event))
         {
@@ -143,19 +144,13 @@ fn keyed(
 ) -> Option<Option<(u64, u64, u64)>> {
     let mut at = from;
     while at < to {
-        match book.line(at) {
-            Found::Lost => return None,
-            Found::End => return Some(None),
-            Found::Line { start, .. } if start >= to => return Some(None),
-            Found::Line { start, next, bytes } => {
-                if let Some(key) =
-                    codec::decode(codec::unmarked(bytes)).ok().and_then(|event| key(&event))
-                {
-                    return Some(Some((start, next, key)));
-                }
-                at = next;
-            }
+        let Some(line) = book.line(at).ok()?.filter(|line| line.start < to) else { break };
+        if let Some(key) =
+            codec::decode(codec::unmarked(line.bytes)).ok().and_then(|event| key(&event))
+        {
+            return Some(Some((line.start, line.next, key)));
         }
+        at = line.next;
         if at - from > FAR {
             return None;
         }

@@ -47,11 +47,6 @@ struct StreamPace {
 }
 
 impl Gaps {
-    /// Starts another recording, whose first event is due at once.
-    pub fn restart(&mut self) {
-        *self = Self::default();
-    }
-
     /// Gap before an event of a stream at `ts`; without a time it joins its predecessor.
     pub fn before(&mut self, stream: &str, ts: Option<Time>) -> Gap {
         let first = !std::mem::replace(&mut self.begun, true);
@@ -116,7 +111,7 @@ fn micros(time: Time) -> i128 {
     time.as_micros().into()
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Pace {
     speed: f64,
     max_gap: Option<Duration>,
@@ -130,13 +125,7 @@ pub struct Pace {
 impl Pace {
     /// `speed` times as fast as recorded, and no pause longer than `max_gap`.
     pub fn new(speed: f64, max_gap: Option<Duration>) -> Self {
-        Self {
-            speed,
-            max_gap,
-            start: Time::default(),
-            planned: Duration::ZERO,
-            done: Duration::ZERO,
-        }
+        Self { speed, max_gap, ..Self::default() }
     }
 
     pub fn speed(&self) -> f64 {

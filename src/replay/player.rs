@@ -1,4 +1,4 @@
-//! Lines of a recording: format, selection, and their marks in the queue.
+//! A recording's lines: format, selection, and their marks in the queue.
 
 use super::queue::{Mark, Queue, To};
 use super::raw;
@@ -7,7 +7,7 @@ use crate::codec::{self, Fields, Lines, Malformed, Piece, Place};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 use crate::replay::pace::{Gap, Gaps};
-use crate::replay::select::{self, Select};
+use crate::replay::select::{Select, SelectPlace};
 use crate::stage::{Io, TOO_LONG, Warnings, diagnostic_line};
 use crate::time::Time;
 
@@ -18,17 +18,19 @@ enum Format {
     Raw,
 }
 
-pub(super) struct Player {
+pub struct Replay {
+    lines: Lines,
     begin: Begin,
     format: Format,
-    pub(super) select: Select,
+    pub select: Select,
     kept: Kept,
     gaps: Gaps,
-    pub(super) queue: Queue,
+    pub queue: Queue,
     warnings: Warnings,
-    options: Options,
-    pub(super) exit: Exit,
-    pub(super) done: bool,
+    pub options: Options,
+    exit: Exit,
+    /// True if no later event can be selected.
+    pub done: bool,
     skipped: bool,
     ended: bool,
     /// True within an overlong line that is passed on.
@@ -45,9 +47,10 @@ struct Kept {
     offset: u64,
 }
 
-impl Player {
-    pub(super) fn new(options: Options) -> Self {
+impl Replay {
+    pub fn new(options: Options) -> Self {
         Self {
+            lines: Lines::new(options.reading.max_line),
             begin: Begin::first(""),
             format: Format::Unknown,
             select: Select::new(options.select.clone()),
@@ -68,18 +71,31 @@ impl Player {
         }
     }
 
-    pub(super) fn on_source(&mut self, begin: Begin) {
-        self.format = match begin.offset {
+    pub fn on_source(&mut self, begin: Begin) {
+        self.lines = Lines::starting(self.options.reading.max_line, 1, begin.start.offset);
+        self.select.begun |= begin.start.begun;
+        self.select.first = self.select.first.or(begin.start.first);
+        self.format = match begin.start.offset {
             0 => Format::Unknown,
             _ => Format::Events,
         };
         self.begin = begin;
         self.ended = false;
         self.skipped = false;
-        self.gaps.restart();
+        // The first event is due at once.
+        self.gaps = Gaps::default();
     }
 
-    pub(super) fn on_source_end(&mut self, broken: Option<(&str, Exit)>, io: &mut Io) {
+    pub fn on_bytes(&mut self, bytes: &[u8], io: &mut Io) {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        lines.feed(bytes, |piece| self.piece(piece, io));
+        self.lines = lines;
+    }
+
+    /// Ends a source; `broken` is an error with its exit status.
+    pub fn on_source_end(&mut self, broken: Option<(&str, Exit)>, io: &mut Io) {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        lines.end(|piece| self.piece(piece, io));
         self.passing = false;
         // Turns do not span recordings.
         self.kept = Kept::default();
@@ -92,7 +108,18 @@ impl Player {
         }
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    /// Ends the last source and reports selections without a match.
+    pub fn on_end(&mut self, io: &mut Io) {
+        for what in self.select.missing() {
+            io.warn(what);
+        }
+    }
+
+    pub fn end(&mut self, exit: Exit) {
+        self.exit = self.exit.or(exit);
+    }
+
+    pub fn exit(&self) -> Exit {
         if self.options.reading.strict && self.warnings.count() > 0 {
             self.exit.or(Exit::Malformed)
         } else {
@@ -100,7 +127,7 @@ impl Player {
         }
     }
 
-    pub(super) fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
+    fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
         if self.done || self.skipped {
             return;
         }
@@ -160,30 +187,30 @@ impl Player {
         match text.map_or_else(|| codec::decode(place.bytes), codec::decode_text) {
             Ok(_) if self.plainly => self.queue.join(end_of(place), place.bytes),
             Ok(event) => self.event(place, &event, io),
-            Err(why) if self.select.begun() => self.diagnostic(place, &why, io),
+            Err(why) if self.select.begun => self.diagnostic(place, &why, io),
             Err(_) => self.keep(place.bytes, io),
         }
     }
 
     fn event(&mut self, place: &Place<'_>, event: &Event<'_>, io: &mut Io) {
         match self.select.place(event) {
-            select::SelectPlace::Within => {}
-            select::SelectPlace::Before => {
+            SelectPlace::Within => {}
+            SelectPlace::Before => {
                 self.kept = Kept::default();
                 return;
             }
-            select::SelectPlace::Behind => {
+            SelectPlace::Behind => {
                 self.done = true;
                 return;
             }
-            select::SelectPlace::Perhaps { anew } => {
+            SelectPlace::Perhaps { anew } => {
                 if anew {
                     self.kept =
                         Kept { bytes: Vec::new(), number: place.line, offset: place.offset };
                 }
                 return self.keep(place.bytes, io);
             }
-            select::SelectPlace::Begins { kept } => {
+            SelectPlace::Begins { kept } => {
                 let before = std::mem::take(&mut self.kept);
                 self.release(io, if kept { before } else { Kept::default() });
             }
@@ -201,9 +228,9 @@ impl Player {
             gap: self.gap(event.stream.as_deref().unwrap_or_default(), time),
             time,
             delta: event.kind == Type::TextDelta,
+            stamp: self.options.restamp.then(|| stamp(event)).flatten(),
             ..Mark::joined(end_of(place))
         };
-        let mark = if self.options.restamp { mark.stamped(stamp(event)) } else { mark };
         self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
     }
 
@@ -226,7 +253,7 @@ impl Player {
         if self.format == Format::Unknown {
             self.format = Format::Events;
         }
-        if !self.select.begun() {
+        if !self.select.begun {
             return self.keep_raw(bytes, io);
         }
         if let Some(number) = start {
@@ -279,7 +306,7 @@ impl Player {
 
     fn trouble(&mut self, why: &str, exit: Exit, io: &mut Io) {
         io.warn(format_args!("{}: {why}", self.begin.name));
-        self.exit = self.exit.or(exit);
+        self.end(exit);
     }
 }
 

@@ -14,7 +14,7 @@ pub enum To {
     End(Exit),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Mark {
     pub gap: Gap,
     pub time: Option<Time>,
@@ -40,10 +40,6 @@ impl Mark {
             len: 0,
             stamp: None,
         }
-    }
-
-    pub fn stamped(self, stamp: Option<(usize, usize)>) -> Self {
-        Self { stamp, ..self }
     }
 }
 
@@ -168,7 +164,7 @@ mod tests {
     #[test]
     fn a_stamp_is_the_time_at_which_it_leaves() {
         let mut queue = Queue::default();
-        queue.push(after(1).stamped(Some((1, 3))), &[b"<old>\n"]);
+        queue.push(Mark { stamp: Some((1, 3)), ..after(1) }, &[b"<old>\n"]);
         let mut out = Vec::new();
         queue.pop(Time::from_millis(0), &mut out);
         assert_eq!(out, b"<1970-01-01T00:00:00.000Z>\n");

@@ -78,26 +78,20 @@ impl Types {
         Type::NAMES.iter().any(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()))
     }
 
-    /// As [`Types::matches`]; records the patterns that matched an unknown type.
-    fn meets(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
-        let matches = self.matches(event);
-        if matches && event.kind == Type::Other {
-            met.resize(self.patterns.len(), false);
-            if let Some(name) = other_name(event.line) {
-                for (met, pattern) in met.iter_mut().zip(&self.patterns) {
-                    *met |= glob(pattern.as_bytes(), name.as_bytes());
-                }
-            }
+    /// True if a pattern matches; records in `met` the patterns that matched an unknown type.
+    fn matches(&self, event: &Event<'_>, met: &mut Vec<bool>) -> bool {
+        if event.kind != Type::Other {
+            let place = Type::NAMES.iter().position(|(kind, _)| *kind == event.kind);
+            return place.is_some_and(|n| self.known.get(n).copied().unwrap_or_default());
         }
-        matches
-    }
-
-    pub fn matches(&self, event: &Event<'_>) -> bool {
-        if event.kind == Type::Other {
-            return other_name(event.line).is_some_and(|name| any(&self.patterns, &name));
+        let Some(name) = other_name(event.line).filter(|name| any(&self.patterns, name)) else {
+            return false;
+        };
+        met.resize(self.patterns.len(), false);
+        for (met, pattern) in met.iter_mut().zip(&self.patterns) {
+            *met |= glob(pattern.as_bytes(), name.as_bytes());
         }
-        let place = Type::NAMES.iter().position(|(kind, _)| *kind == event.kind);
-        place.is_some_and(|n| self.known.get(n).copied().unwrap_or_default())
+        true
     }
 }
 
@@ -129,8 +123,9 @@ pub enum SelectPlace {
 #[derive(Debug)]
 pub struct Select {
     options: Options,
-    begun: bool,
-    first: Option<Time>,
+    pub begun: bool,
+    /// Time of the first event.
+    pub first: Option<Time>,
     /// Stream of [`From::Seq`].
     counted: Option<String>,
     turn: Option<u64>,
@@ -160,18 +155,8 @@ impl Select {
         }
     }
 
-    pub fn begun(&self) -> bool {
-        self.begun
-    }
-
     pub fn undecided(&self) -> bool {
         !self.begun && self.turn.is_some()
-    }
-
-    /// Records a seek to the start of the range or near it; `first` is the time of the first event.
-    pub fn jump(&mut self, begun: Jump, first: Option<Time>) {
-        self.begun |= begun == Jump::There;
-        self.first = self.first.or(first);
     }
 
     /// Drops the kept turn: the range begins with the number itself.
@@ -256,7 +241,7 @@ impl Select {
             }
             met.turn = true;
         }
-        options.only.as_ref().is_none_or(|only| only.meets(event, &mut met.types))
+        options.only.as_ref().is_none_or(|only| only.matches(event, &mut met.types))
     }
 
     /// Messages about criteria without a match.
@@ -287,12 +272,6 @@ impl Select {
         }
         missing
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Jump {
-    Near,
-    There,
 }
 
 #[cfg(test)]

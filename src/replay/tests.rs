@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::find::{Book, Found, find};
+use super::find::{Book, Line, Lost, find};
 use super::*;
 use crate::codec;
+use crate::exit::Exit;
 use crate::replay::pace::Gap;
 use crate::replay::select::{From, Moment, Types};
+use crate::stage::Io;
+use crate::time::Time;
 
 fn line(turn: u64, seq: u64, type_: &str) -> String {
     let ts = Time::from_millis(1_700_000_000_000 + seq * 10);
@@ -44,7 +47,7 @@ fn play(options: Options, inputs: &[&str], step: usize) -> (String, String, Exit
         }
         replay.on_source_end(None, &mut io);
     }
-    while replay.queue().pop(Time::default(), &mut io.out).is_some() {}
+    while replay.queue.pop(Time::default(), &mut io.out).is_some() {}
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(io.out), text(io.err), replay.exit())
 }
@@ -122,7 +125,7 @@ fn raw_recordings_are_told_apart_and_parts_keep_their_order() {
     replay.on_source_end(None, &mut io);
     let mut got = Vec::new();
     let mut out = Vec::new();
-    while let Some(mark) = replay.queue().pop(Time::default(), &mut out) {
+    while let Some(mark) = replay.queue.pop(Time::default(), &mut out) {
         got.push((mark.gap, mark.to, String::from_utf8(std::mem::take(&mut out)).unwrap()));
     }
     let after = |ms| Gap::After(Duration::from_millis(ms));
@@ -175,19 +178,20 @@ impl Book for Memory<'_> {
         self.text.len() as u64
     }
 
-    fn line(&mut self, at: u64) -> Found<'_> {
+    fn line(&mut self, at: u64) -> Result<Option<Line<'_>>, Lost> {
         let from = usize::try_from(at).unwrap();
         let feed = |from: usize| memchr::memchr(b'\n', &self.text[from..]).map(|n| from + n);
         let start = match from {
             0 => 0,
             from => match feed(from - 1) {
                 Some(at) => at + 1,
-                None => return Found::End,
+                None => return Ok(None),
             },
         };
-        let Some(end) = feed(start) else { return Found::End };
+        let Some(end) = feed(start) else { return Ok(None) };
         self.looked += end + 1 - from;
-        Found::Line { start: start as u64, next: end as u64 + 1, bytes: &self.text[start..end] }
+        let (start_at, next) = (start as u64, end as u64 + 1);
+        Ok(Some(Line { start: start_at, next, bytes: &self.text[start..end] }))
     }
 }
 
@@ -201,7 +205,7 @@ fn a_place_in_a_long_recording_is_found_without_reading_it() {
         let first = usize::try_from((wanted - 1) / 10 * 10).unwrap();
         let rest = &text[usize::try_from(start.offset).unwrap()..];
         assert_eq!(rest.lines().next(), Some(lines[first]), "{wanted}");
-        assert_eq!(start.jump, Jump::There);
+        assert!(start.begun);
         assert!(book.looked < text.len() / 20, "{}", book.looked);
         let moment = Moment::After(Duration::from_millis((wanted - 1) * 10));
         let mut book = Memory { text: text.as_bytes(), looked: 0 };
@@ -209,10 +213,9 @@ fn a_place_in_a_long_recording_is_found_without_reading_it() {
         assert!(book.looked < text.len() / 20, "{}", book.looked);
         let mut replay = Replay::new(options(from(From::Since(moment))));
         let mut io = Io::default();
-        replay.on_source(Begin { offset: start.offset, ..Begin::first("f") });
-        replay.jump(start.jump, start.first);
+        replay.on_source(Begin { start, ..Begin::first("f") });
         replay.on_bytes(&text.as_bytes()[usize::try_from(start.offset).unwrap()..], &mut io);
-        replay.queue().pop(Time::default(), &mut io.out);
+        replay.queue.pop(Time::default(), &mut io.out);
         let want = lines[usize::try_from(wanted - 1).unwrap()];
         assert_eq!(io.out, format!("{want}\n").as_bytes());
     }

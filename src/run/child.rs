@@ -9,25 +9,25 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
 use super::guardian;
-use super::message::{Message, Reader, SIZE};
+use super::message::{Message, Reader};
+use super::polling;
 use super::program;
 use super::pty::{self, Pty};
 use super::tree;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
-use crate::lifecycle::EscalationStep;
 use crate::time::Time;
 
 const START_WITHIN: Duration = Duration::from_secs(10);
 
 /// Interval at which a guardian that may be stopped is continued meanwhile.
-const NUDGE_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const NUDGE_EVERY: Duration = Duration::from_millis(20);
 
 const OBEY_WITHIN: Duration = Duration::from_secs(2);
 
@@ -44,31 +44,18 @@ pub enum Stdin {
     Pipe,
 }
 
-#[derive(Debug)]
-pub(super) enum Wires {
-    Pipes(Stdin),
-    Terminal(Pty),
+/// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
+fn refused(program: &OsStr, e: &io::Error) -> Refusal {
+    let (exit, reason) = program::refused(program, e);
+    Refusal { exit, why: format!("cannot start {}: {reason}", program::shown(program)) }
 }
 
-#[derive(Debug)]
-pub(super) struct SpawnError {
-    /// 127: no such command; 126: not executable, as `env` has it; 125: a resource of spile is missing.
-    pub exit: Exit,
-    pub message: String,
-}
-
-impl SpawnError {
-    fn refused(program: &OsStr, e: &io::Error) -> Self {
-        let (exit, reason) = program::refused(program, e);
-        Self { exit, message: format!("cannot start {}: {reason}", program::shown(program)) }
-    }
-
-    pub(super) fn ours(program: &OsStr, what: &str, e: &io::Error) -> Self {
-        // A command line too long for the guardian is too long for the agent.
-        let too_long = e.raw_os_error() == Some(libc::E2BIG);
-        let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
-        Self { exit, message: format!("cannot start {}: {what}: {e}", program::shown(program)) }
-    }
+/// Refusal because a resource of spile is missing.
+pub(super) fn lacking(program: &OsStr, what: &str, e: &io::Error) -> Refusal {
+    // A command line too long for the guardian is too long for the agent.
+    let too_long = e.raw_os_error() == Some(libc::E2BIG);
+    let exit = if too_long { Exit::NotExecutable } else { Exit::Internal };
+    Refusal { exit, why: format!("cannot start {}: {what}: {e}", program::shown(program)) }
 }
 
 #[derive(Debug)]
@@ -88,15 +75,9 @@ pub(super) struct Agent {
     orders_due: Option<(Time, u32)>,
     /// True if the deadline passed and the guardian was killed.
     pub disobeyed: bool,
-    pub changes: Vec<AgentChange>,
+    /// Stops and continuations that have not been reported yet.
+    pub changes: Vec<Message>,
     unkillable: Vec<i32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AgentChange {
-    /// Stopped by this signal, not by an order.
-    Stopped(i32),
-    Continued,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,24 +90,23 @@ pub(super) enum Guarded {
     Lost,
 }
 
-/// Starts `argv`. The guardian alone inherits `held` and keeps it open until no process of the agent is left.
+/// Starts `argv` with pipes, or in a terminal. The guardian alone inherits `held` and keeps it open until no process of the agent is left.
 pub(super) fn spawn(
     argv: &[OsString],
-    wires: Wires,
+    stdin: Stdin,
+    pty: Option<Pty>,
     held: Option<BorrowedFd<'_>>,
-) -> Result<Agent, SpawnError> {
+) -> Result<Agent, Refusal> {
     let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let failed = |e: io::Error| SpawnError::ours(program, "spile cannot start its guardian", &e);
+    let failed = |e: io::Error| lacking(program, "spile cannot start its guardian", &e);
     let spare = tree::children();
     // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
-    let mut guardian = start_guardian(argv, &wires, &theirs, held).map_err(failed)?;
+    let mut guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, held).map_err(failed)?;
     drop(theirs);
-    let master = match wires {
-        Wires::Terminal(Pty { master, .. }) => Some(master),
-        Wires::Pipes(_) => None,
-    };
+    // The slave is closed here.
+    let master = pty.map(|pty| pty.master);
     let mut agent = Agent {
         pid: 0,
         stdin: guardian.stdin.take().map(OwnedFd::from),
@@ -154,16 +134,18 @@ pub(super) fn spawn(
             }
             Some(Message::NotStarted(errno)) => {
                 let _ = agent.guardian.wait();
-                return Err(SpawnError::refused(program, &io::Error::from_raw_os_error(errno)));
+                return Err(refused(program, &io::Error::from_raw_os_error(errno)));
             }
             _ if agent.guarded == Guarded::Lost => {
                 return Err(failed(io::Error::other("it ended at once")));
             }
             // The agent may have stopped its guardian.
-            _ if !agent.is_ready(NUDGE_EVERY) => match Instant::now() < until {
-                true => agent.nudge(),
-                false => agent.kill_guardian(),
-            },
+            _ if polling::ready(&agent.control, PollFlags::IN, Some(NUDGE_EVERY)).is_empty() => {
+                match Instant::now() < until {
+                    true => agent.nudge(),
+                    false => agent.kill_guardian(),
+                }
+            }
             _ => agent.listen(),
         }
     }
@@ -171,7 +153,8 @@ pub(super) fn spawn(
 
 fn start_guardian(
     argv: &[OsString],
-    wires: &Wires,
+    stdin: Stdin,
+    pty: Option<&Pty>,
     control: &UnixStream,
     held: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
@@ -179,8 +162,8 @@ fn start_guardian(
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let mut command = Command::new(program::own());
     command.args([guardian::WORD, &numbers.join(",")]).args(argv);
-    match wires {
-        Wires::Pipes(stdin) => command
+    match pty {
+        None => command
             .stdin(match stdin {
                 Stdin::Null => Stdio::null(),
                 Stdin::Inherit => Stdio::inherit(),
@@ -189,7 +172,7 @@ fn start_guardian(
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0),
-        Wires::Terminal(Pty { slave, .. }) => {
+        Some(Pty { slave, .. }) => {
             command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave.try_clone()?);
             // A terminal has a type, also if wrap was started without one, as by cron.
             if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
@@ -217,7 +200,7 @@ impl Agent {
     }
 
     pub(super) fn listen(&mut self) {
-        let mut buf = [0; SIZE * 8];
+        let mut buf = [0; 256];
         match self.control.read(&mut buf) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => self.lose_guardian(),
@@ -231,10 +214,8 @@ impl Agent {
     fn read_guardian(&mut self) {
         while let Some(message) = self.reader.next() {
             match message {
-                Message::Exited(code) => self.ended = Some(Ended::Exited(code)),
-                Message::Died(signal) => self.ended = Some(Ended::Signalled(signal)),
-                Message::Stopped(signal) => self.changes.push(AgentChange::Stopped(signal)),
-                Message::Continued => self.changes.push(AgentChange::Continued),
+                Message::Exited(_) | Message::Died(_) => self.ended = message.ended(),
+                Message::Stopped(_) | Message::Continued => self.changes.push(message),
                 Message::Obeyed => {
                     let orders_due = self.orders_due.filter(|(_, orders)| *orders > 1);
                     self.orders_due = orders_due.map(|(until, orders)| (until, orders - 1));
@@ -245,30 +226,16 @@ impl Agent {
         }
     }
 
-    fn is_ready(&self, time: Timespec) -> bool {
-        let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
-        poll(&mut fds, Some(&time)).is_ok_and(|ready| ready > 0)
-    }
-
     pub(super) fn is_unkillable(&self) -> bool {
         self.ended.is_none() && self.unkillable.contains(&self.pid)
-    }
-
-    pub(super) fn escalate(&mut self, now: Time, step: EscalationStep) {
-        match step {
-            // Sent on stdin or typed at the terminal by the host.
-            EscalationStep::Interrupt | EscalationStep::Key => {}
-            EscalationStep::Signal(signal) => self.order(now, Message::Signal(signal)),
-            EscalationStep::Tree => self.order(now, Message::KillTree),
-        }
     }
 
     pub(super) fn signal(&mut self, now: Time, signal: i32) {
         self.order(now, Message::Signal(signal));
     }
 
-    fn order(&mut self, now: Time, message: Message) {
-        if self.guarded == Guarded::Yes && self.control.write_all(&message.bytes()).is_ok() {
+    pub(super) fn order(&mut self, now: Time, message: Message) {
+        if self.guarded == Guarded::Yes && self.control.write_all(&message.line()).is_ok() {
             let (until, orders) = self.orders_due.unwrap_or((now + OBEY_WITHIN, 0));
             self.orders_due = Some((until, orders + 1));
             self.nudge();
@@ -333,9 +300,8 @@ impl Agent {
         if self.guarded != Guarded::Finishing && !tree::children().iter().any(ours) {
             return Vec::new();
         }
-        let mut left = tree::alive(&self.spare);
-        left.retain(|(pid, _)| *pid != guardian.as_raw_pid());
-        left
+        let left = tree::below(&self.spare).into_iter().filter(|p| !p.zombie && p.pid != guardian);
+        left.map(|p| (p.pid.as_raw_pid(), p.name)).collect()
     }
 
     pub(super) fn finish(&mut self) {
@@ -375,11 +341,7 @@ impl Agent {
         let (agent, ended) = (self.pid, &mut self.ended);
         let left = tree::kill_all(&self.spare, &mut |pid, status| {
             if pid.as_raw_pid() == agent {
-                *ended = Some(match Message::from(status) {
-                    Message::Died(signal) => Ended::Signalled(signal),
-                    Message::Exited(code) => Ended::Exited(code),
-                    _ => Ended::Exited(-1),
-                });
+                *ended = Message::from(status).ended();
             }
         });
         self.unkillable.extend(left.into_iter().map(Pid::as_raw_pid));

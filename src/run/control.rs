@@ -3,6 +3,7 @@
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 mod cancel_filter;
 mod client;
@@ -15,30 +16,14 @@ pub use client::{Answer, Found, ask_all, find};
 pub use protocol::{Info, Request, Verb};
 pub(super) use server::{Server, new_word};
 
-/// Name of a run's files without the ending: the process id of its wrap as that sees it, and its run token where
-/// another run of the folder has that number in a namespace of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Name {
-    pid: u32,
-    word: Option<String>,
+/// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run
+/// of the folder has that number in a namespace of its own.
+fn pid_of(name: &str) -> Option<u32> {
+    name.split('-').next()?.parse().ok()
 }
 
-impl Name {
-    fn parse(text: &str) -> Option<Self> {
-        let (pid, word) = match text.split_once('-') {
-            Some((pid, word)) => (pid, Some(word.to_owned())),
-            None => (text, None),
-        };
-        Some(Self { pid: pid.parse().ok()?, word })
-    }
-
-    fn with(&self, ending: &str) -> String {
-        let Self { pid, word } = self;
-        match word {
-            Some(word) => format!("{pid}-{word}.{ending}"),
-            None => format!("{pid}.{ending}"),
-        }
-    }
+fn path(folder: &Path, name: &str, ending: &str) -> PathBuf {
+    folder.join(format!("{name}.{ending}"))
 }
 
 /// User and, where available, process of a socket's peer, as this process sees it.

@@ -15,11 +15,13 @@ use std::process::{Child, Command};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, Signal, WaitStatus, getpid, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGSTOP};
 
 use super::cgroup::{self, Cgroup};
-use super::message::{Message, Reader, SIZE};
+use super::message::{Message, Reader};
 use super::program;
 use super::pty;
 use super::signal::{self, ENDS, OnRepeat, Signals};
@@ -63,28 +65,20 @@ pub fn guardian(descriptors: &str, argv: &[OsString]) -> Exit {
         start(OsStr::new("/bin/sh"), &args, place)
     });
     forget_stdio();
-    let mut guardian = Guardian {
-        control,
-        signals,
-        terminal,
-        agent: None,
-        exited: false,
-        stop: Stop::None,
-        cgroup,
-    };
     match agent {
         Ok(child) => {
-            let pid = i32::try_from(child.id()).unwrap_or_default();
-            guardian.agent = Pid::from_raw(pid);
-            guardian.send(Message::Started(pid));
+            let agent = Pid::from_child(&child);
+            let (exited, stop) = (false, Stop::None);
+            let mut guardian = Guardian { control, signals, terminal, agent, exited, stop, cgroup };
+            guardian.send(Message::Started(agent.as_raw_pid()));
             guardian.run();
         }
         Err(e) => {
             let errno = e.raw_os_error().unwrap_or(libc::EINVAL);
-            guardian.send(Message::NotStarted(errno));
+            send(&control, Message::NotStarted(errno));
+            drop(cgroup);
         }
     }
-    drop(guardian);
     // Releases the lock of --once.
     drop(held);
     Exit::Success
@@ -139,6 +133,11 @@ fn forget_stdio() {
     }
 }
 
+fn send(mut control: &UnixStream, message: Message) {
+    // A closed socket is handled by the next read.
+    let _ = control.write_all(&message.line());
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     None,
@@ -151,7 +150,7 @@ struct Guardian {
     signals: Signals,
     /// True if the agent has a terminal and its own session.
     terminal: bool,
-    agent: Option<Pid>,
+    agent: Pid,
     exited: bool,
     stop: Stop,
     cgroup: Option<Cgroup>,
@@ -172,7 +171,7 @@ impl Guardian {
                 self.signals.take();
             }
             if order {
-                let mut buf = [0; SIZE * 8];
+                let mut buf = [0; 256];
                 match self.control.read(&mut buf) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Ok(0) | Err(_) => break,
@@ -197,13 +196,12 @@ impl Guardian {
         self.kill_all();
     }
 
-    fn send(&mut self, message: Message) {
-        // A closed socket is handled by the next read.
-        let _ = self.control.write_all(&message.bytes());
+    fn send(&self, message: Message) {
+        send(&self.control, message);
     }
 
     fn on_changed(&mut self, pid: Pid, status: WaitStatus) {
-        if Some(pid) != self.agent {
+        if pid != self.agent {
             return;
         }
         match (status.stopping_signal(), status.continued()) {
@@ -224,15 +222,16 @@ impl Guardian {
     }
 
     fn reap(&mut self) {
-        tree::changes(&mut |pid, status| self.on_changed(pid, status));
+        let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+        tree::reap(options, &mut |pid, status| self.on_changed(pid, status));
     }
 
     fn kill_all(&mut self) {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
-        if let Some(agent) = self.agent.filter(|_| !self.exited) {
-            let _ = kill_process_group(agent, Signal::KILL);
+        if !self.exited {
+            let _ = kill_process_group(self.agent, Signal::KILL);
         }
         let left = tree::kill_all(&[], &mut |pid, status| self.on_changed(pid, status));
         for pid in left.iter().take(MAX_LEFT) {
@@ -248,17 +247,15 @@ impl Guardian {
             SIGCONT if self.stop == Stop::Ours => self.stop = Stop::None,
             _ => {}
         }
-        let (Some(agent), Some(signal)) = (self.agent, Signal::from_named_raw(signal)) else {
-            return;
-        };
+        let Some(signal) = Signal::from_named_raw(signal) else { return };
         self.reap();
         if !self.exited {
-            let _ = kill_process_group(agent, signal);
+            let _ = kill_process_group(self.agent, signal);
             if !self.terminal {
                 return;
             }
         }
-        let (group, session) = (agent.as_raw_pid(), getpid().as_raw_pid());
+        let (group, session) = (self.agent.as_raw_pid(), getpid().as_raw_pid());
         for process in tree::below(&[]) {
             let in_group = process.group == group;
             let in_session = self.terminal && process.session == session;

@@ -16,21 +16,22 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
-use super::child::{self, Agent, Guarded, SpawnError, Stdin};
+use super::child::{self, Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, print, warn};
+use super::message::Message;
+use super::output::{Output, StdoutEnd, print, warn};
 use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
 use super::spool::{Source, Spool, SpoolLimits};
 use crate::adapter::Order;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
 use console::Console;
-use feed::{Feed, Prompts, Wants};
+use feed::{Feed, Wants};
 use requests::PendingRequests;
 use wait::Whose;
 
@@ -74,25 +75,27 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     }
 }
 
-fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), SpawnError> {
+fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
     let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let ours = |what| move |e| SpawnError::ours(program, what, &e);
-    let (wires, console) = console::wire(plan).map_err(ours("there is no terminal for it"))?;
+    let ours = |what| move |e| child::lacking(program, what, &e);
+    let console = plan.pty.then(|| Console::open(plan.stdin)).transpose();
+    let (pty, console) = console.map_err(ours("there is no terminal for it"))?.unzip();
     let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
     caught.extend(console.as_ref().map(|_| SIGWINCH));
     let signals = Signals::catch(&caught, OnRepeat::Report);
     let signals = signals.map_err(ours("spile cannot catch signals"))?;
-    let agent = child::spawn(&plan.argv, wires, plan.lock.as_ref().map(AsFd::as_fd))?;
+    let lock = plan.lock.as_ref().map(AsFd::as_fd);
+    let agent = child::spawn(&plan.argv, plan.stdin, pty, lock)?;
     Ok((agent, console, signals))
 }
 
-fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &SpawnError) -> Exit {
-    warn(format_args!("{}", error.message));
+fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
+    warn(format_args!("{}", error.why));
     let now = Clock::start().now();
     if let Some(record) = &mut plan.record {
         record.exit(now, Ended::Exited(error.exit.code().into()));
     }
-    tap.on_spawn_failed(now, &error.message);
+    tap.on_spawn_failed(now, &error.why);
     match print(&std::mem::take(&mut tap.guard().out)) {
         Exit::Success => error.exit,
         other => other,
@@ -111,11 +114,12 @@ struct Host<'a> {
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
     console: Option<Console>,
-    /// Set if the agent reads our stdin itself.
-    inherited: Option<Prompts>,
+    /// True if the agent reads our stdin itself.
+    inherits_stdin: bool,
+    /// True if an argument says that the agent reads prompts from its stdin; otherwise only the adapter may know.
+    names_prompts: bool,
     output: Output,
-    reader_gone: bool,
-    cannot_write: bool,
+    stdout: StdoutEnd,
     signals: Signals,
     clock: Clock,
     dies_of: Death,
@@ -154,12 +158,11 @@ impl<'a> Host<'a> {
             warned: false,
             record: plan.record.as_mut(),
             feed: feed.context("cannot feed the agent's stdin")?,
-            inherited: (plan.stdin == Stdin::Inherit && console.is_none())
-                .then(|| Prompts::of(&plan.shown)),
+            inherits_stdin: plan.stdin == Stdin::Inherit && console.is_none(),
+            names_prompts: feed::names_prompts(&plan.shown),
             console,
             output: Output::open(),
-            reader_gone: false,
-            cannot_write: false,
+            stdout: StdoutEnd::default(),
             signals,
             clock,
             dies_of: Death::default(),
@@ -186,7 +189,8 @@ impl<'a> Host<'a> {
                 self.on_signals();
             }
             if is(Whose::Reader) {
-                self.lose_reader();
+                self.stdout.reader_gone = true;
+                self.stop_for_reader();
             }
             if is(Whose::Guardian) {
                 self.read_guardian();
@@ -213,7 +217,7 @@ impl<'a> Host<'a> {
             self.on_time();
             self.settle();
             self.collect();
-            if self.output.pending() > 0 && !self.reader_gone {
+            if self.output.pending() > 0 && !self.stdout.reader_gone {
                 self.write();
             }
         }
@@ -221,7 +225,8 @@ impl<'a> Host<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.abandoned || (self.end_emitted && (self.output.pending() == 0 || self.reader_gone))
+        self.abandoned
+            || (self.end_emitted && (self.output.pending() == 0 || self.stdout.reader_gone))
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -230,8 +235,8 @@ impl<'a> Host<'a> {
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
         // The end of a stdin that is not ours to read is not signalled.
-        let stdin = (self.life.is_between() && self.inherited.is_some())
-            .then(|| self.clock.now() + LOOK_EVERY);
+        let stdin =
+            (self.life.is_between() && self.inherits_stdin).then(|| self.clock.now() + LOOK_EVERY);
         let life = [self.life.deadline(), self.agent.deadline()];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
@@ -254,13 +259,9 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn lose_reader(&mut self) {
-        if !self.reader_gone {
-            self.reader_gone = true;
-            self.enqueue(Source::Cancel, "the reader of the output has gone");
-            self.life.stop(self.clock.now(), Stop::ReaderGone);
-            self.act();
-        }
+    fn stop_for_reader(&mut self) {
+        self.life.stop(self.clock.now(), Stop::ReaderGone);
+        self.act();
     }
 
     fn read_guardian(&mut self) {
@@ -353,7 +354,7 @@ impl<'a> Host<'a> {
 
     fn update_view(&mut self) {
         let behind = (!self.spool.is_empty()).then_some(self.seen_at);
-        let typing = self.console.as_ref().is_some_and(Console::is_typing);
+        let typing = self.console.as_ref().is_some_and(|console| console.typing);
         let more = self.feed.is_some() || typing;
         let has_result = self.tap.has_result();
         let more = more || has_result && self.may_prompt();
@@ -371,22 +372,21 @@ impl<'a> Host<'a> {
     }
 
     fn escalate(&mut self, step: EscalationStep) {
+        let now = self.clock.now();
         match step {
-            EscalationStep::Interrupt => self.interrupt(),
+            EscalationStep::Interrupt => self.order(Order::Interrupt),
             EscalationStep::Key => self.type_interrupt(),
-            step => self.agent.escalate(self.clock.now(), step),
+            EscalationStep::Signal(signal) => self.agent.signal(now, signal),
+            EscalationStep::Tree => return self.agent.order(now, Message::KillTree),
         }
         // A stopped agent handles no signal.
-        if step != EscalationStep::Tree {
-            self.agent.signal(self.clock.now(), SIGCONT);
-        }
+        self.agent.signal(now, SIGCONT);
     }
 
     /// True if the agent may read another prompt from an inherited stdin.
     fn may_prompt(&self) -> bool {
-        let takes =
-            |prompts| prompts == Prompts::Named || self.tap.order(Order::Prompt(""), 0).is_some();
-        self.inherited.is_some_and(takes) && !input::has_ended()
+        let takes = || self.names_prompts || self.tap.order(Order::Prompt(""), 0).is_some();
+        self.inherits_stdin && takes() && !input::has_ended()
     }
 
     fn act(&mut self) {

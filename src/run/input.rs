@@ -1,10 +1,13 @@
 //! Reading stdin in whole chunks, straight from the descriptor.
 
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::fs::FileType;
 use rustix::io::Errno;
+
+use super::polling;
 
 pub(super) const CHUNK: usize = 64 << 10;
 
@@ -38,6 +41,13 @@ pub(super) fn widen(fd: BorrowedFd<'_>) {
     let _ = (fd, PIPE);
 }
 
+/// Length of a regular file.
+pub(super) fn file_length(fd: BorrowedFd<'_>) -> Option<u64> {
+    let stat = rustix::fs::fstat(fd).ok()?;
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    regular.then(|| u64::try_from(stat.st_size).unwrap_or_default())
+}
+
 /// True if stdin visibly ended: closed, /dev/null, a file at its end, or a pipe without a writer.
 pub(super) fn has_ended() -> bool {
     let stdin = rustix::stdio::stdin();
@@ -51,10 +61,9 @@ pub(super) fn has_ended() -> bool {
             rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
         }
         _ => {
-            let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-            let _ = poll(&mut fds, Some(&Timespec::default()));
+            let events = polling::ready(stdin, PollFlags::IN, Some(Duration::ZERO));
             let unread = rustix::io::ioctl_fionread(stdin).unwrap_or_default();
-            fds[0].revents().contains(PollFlags::HUP) && unread == 0
+            events.contains(PollFlags::HUP) && unread == 0
         }
     }
 }
@@ -72,20 +81,14 @@ pub fn waiting() -> Waiting {
     if rustix::termios::isatty(stdin) {
         return Waiting::Terminal;
     }
-    if let Ok(stat) = rustix::fs::fstat(stdin)
-        && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-    {
-        let at = rustix::fs::tell(stdin).unwrap_or_default();
+    let readable = match file_length(stdin) {
         // A shell loop that reads a list has its position in the file: the rest belongs to the loop.
-        return if at == 0 && at < u64::try_from(stat.st_size).unwrap_or_default() {
-            Waiting::Bytes
-        } else {
-            Waiting::Nothing
-        };
-    }
-    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-    let readable = poll(&mut fds, Some(&Timespec::default())).unwrap_or_default() > 0
-        && fds[0].revents().contains(PollFlags::IN)
-        && rustix::io::ioctl_fionread(stdin).unwrap_or_default() > 0;
+        Some(length) => length > 0 && rustix::fs::tell(stdin).unwrap_or_default() == 0,
+        None => {
+            let events = polling::ready(stdin, PollFlags::IN, Some(Duration::ZERO));
+            events.contains(PollFlags::IN)
+                && rustix::io::ioctl_fionread(stdin).unwrap_or_default() > 0
+        }
+    };
     if readable { Waiting::Bytes } else { Waiting::Nothing }
 }

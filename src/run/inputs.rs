@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 
 use rustix::fs::FileType;
 
+use super::input;
 use super::many::{self, Input};
-use crate::stage::STDIN;
 
 pub struct Inputs {
     now: Input,
@@ -28,18 +27,12 @@ impl Inputs {
         }
         let mut all = VecDeque::new();
         for path in paths {
-            if path == "-" {
-                all.push_back((STDIN.to_owned(), many::stdin()));
-                continue;
+            let name = many::name(path);
+            let input = many::open(path).map_err(|e| format!("cannot open {name}: {e}"))?;
+            if !input.is_stdin() && is_our_output(input.fd()) {
+                return Err(format!("{name} is the output, too: write to another file"));
             }
-            let path = Path::new(path);
-            let input =
-                many::open(path).map_err(|e| format!("cannot open {}: {e}", path.display()))?;
-            if is_our_output(input.fd()) {
-                let path = path.display();
-                return Err(format!("{path} is the output, too: write to another file"));
-            }
-            all.push_back((path.display().to_string(), input));
+            all.push_back((name, input));
         }
         Ok(match all.pop_front() {
             Some((name, now)) => Self { now, name: Some(name), rest: all },
@@ -65,11 +58,7 @@ impl Inputs {
     /// True if all inputs are regular files named on the command line.
     pub(super) fn are_at_rest(&self) -> bool {
         let all = std::iter::once(&self.now).chain(self.rest.iter().map(|(_, input)| input));
-        let is_file = |fd| {
-            rustix::fs::fstat(fd)
-                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
-        };
-        all.into_iter().all(|input| !input.is_stdin() && is_file(input.fd()))
+        all.into_iter().all(|input| !input.is_stdin() && input::file_length(input.fd()).is_some())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Loop of merge: many inputs and one output. A blocked input delays no other; a slow reader holds back all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -13,17 +13,16 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::SIGPIPE;
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, report_write, warn_user};
+use super::output::{Output, StdoutEnd, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use super::tree;
 use crate::exit::Exit;
 use crate::merge::Merge;
-use crate::stage::Io;
+use crate::stage::{Io, STDIN};
 use crate::time::Time;
 
 /// Output that may wait for a slow reader before the inputs are left unread, in bytes.
@@ -39,8 +38,16 @@ pub fn stdin() -> Input {
     Input(None)
 }
 
-/// Opens a file, a FIFO or a process substitution (`/dev/fd/N`), without waiting for a FIFO's writer.
-pub fn open(path: &Path) -> io::Result<Input> {
+/// Name of an input in messages.
+pub fn name(path: &OsStr) -> String {
+    if path == "-" { STDIN.to_owned() } else { path.display().to_string() }
+}
+
+/// Opens `-` as stdin, or a file, a FIFO or a process substitution (`/dev/fd/N`), without waiting for a FIFO's writer.
+pub fn open(path: &OsStr) -> io::Result<Input> {
+    if path == "-" {
+        return Ok(stdin());
+    }
     // A FIFO without a writer opens at once and becomes readable later. The new description affects no other process.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
@@ -101,18 +108,10 @@ struct Many<'a> {
     signals: Signals,
     clock: Clock,
     stopping: Stopping,
-    reader_gone: bool,
-    cannot_write: bool,
+    stdout: StdoutEnd,
     end_emitted: bool,
     /// Last input whose long line held up the others.
     last_favoured: Option<usize>,
-}
-
-#[derive(Default)]
-struct Ready {
-    signal: bool,
-    reader_gone: bool,
-    inputs: Vec<usize>,
 }
 
 impl<'a> Many<'a> {
@@ -128,8 +127,7 @@ impl<'a> Many<'a> {
             signals,
             clock: Clock::start(),
             stopping: Stopping::default(),
-            reader_gone: false,
-            cannot_write: false,
+            stdout: StdoutEnd::default(),
             end_emitted: false,
             last_favoured: None,
         })
@@ -138,31 +136,29 @@ impl<'a> Many<'a> {
     fn run(&mut self) -> Result<()> {
         let mut buf = vec![0; input::CHUNK];
         loop {
-            if self.inputs.iter().all(Option::is_none) && !self.end_emitted && !self.reader_gone {
+            if self.live().next().is_none() && !self.end_emitted && !self.stdout.reader_gone {
                 self.end_emitted = true;
                 self.merge.on_end(self.clock.now(), &mut self.io);
                 self.write();
             }
-            if self.reader_gone || (self.end_emitted && self.output.pending() == 0) {
+            if self.stdout.reader_gone {
+                self.pass_on(Signal::TERM);
+                self.stop_reading();
+                return Ok(());
+            }
+            if self.end_emitted && self.output.pending() == 0 {
                 return Ok(());
             }
             let ready = self.wait()?;
-            if ready.signal {
-                self.on_signals();
-            }
-            if self.deadline().is_some_and(|at| at <= self.clock.now()) {
-                self.stop_reading();
-            }
-            if ready.reader_gone {
-                self.lose_reader();
-            } else {
-                self.read(ready.inputs, &mut buf);
+            if !self.stdout.reader_gone {
+                self.read(ready, &mut buf);
                 self.write();
             }
         }
     }
 
-    fn wait(&mut self) -> Result<Ready> {
+    /// Waits, handles signals, and returns the inputs that are ready.
+    fn wait(&mut self) -> Result<Vec<usize>> {
         let now = self.clock.now();
         let awaited = self.favoured(now);
         let held_back = self.output.pending() > MAX_PENDING;
@@ -182,9 +178,16 @@ impl<'a> Many<'a> {
         self.clock.follow();
         let mut events = fds.iter().map(PollFd::revents);
         let signal = events.next().is_some_and(|events| !events.is_empty());
-        let reader_gone = events.next().is_some_and(|events| events.intersects(GONE));
+        self.stdout.reader_gone = events.next().is_some_and(|events| events.intersects(GONE));
         let ready = numbers.into_iter().zip(events).filter(|(_, events)| !events.is_empty());
-        Ok(Ready { signal, reader_gone, inputs: ready.map(|(n, _)| n).collect() })
+        let ready = ready.map(|(n, _)| n).collect();
+        if signal {
+            self.on_signals();
+        }
+        if self.deadline().is_some_and(|at| at <= self.clock.now()) {
+            self.stop_reading();
+        }
+        Ok(ready)
     }
 
     /// Input whose overlong line is not to be cut yet, and until when.
@@ -278,20 +281,11 @@ impl<'a> Many<'a> {
         }
     }
 
-    fn lose_reader(&mut self) {
-        if !self.reader_gone {
-            self.reader_gone = true;
-            self.pass_on(Signal::TERM);
-            self.stop_reading();
-        }
-    }
-
     fn write(&mut self) {
         warn_user(&self.io.err);
         self.io.err.clear();
         if let Err(e) = self.output.send(&mut self.io.out) {
-            self.cannot_write |= report_write(&e);
-            self.lose_reader();
+            self.stdout.fail(&e);
         }
     }
 
@@ -305,11 +299,7 @@ impl<'a> Many<'a> {
                 exit = exit.or(status.signal().map_or(Exit::of_spile(code), Exit::Signal));
             }
         }
-        match (self.stopping.signal(), self.cannot_write, self.reader_gone) {
-            (Some(signal), ..) => Exit::Signal(signal),
-            (None, true, _) => unwritten.or(Exit::CannotWrite),
-            (None, false, true) => Exit::Signal(SIGPIPE),
-            (None, false, false) => exit,
-        }
+        let exit = if self.stdout.cannot_write { unwritten } else { exit };
+        self.stdout.exit(self.stopping.signal(), exit)
     }
 }

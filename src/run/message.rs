@@ -1,10 +1,11 @@
-//! Messages between wrap and the guardian: a letter and a number, eight bytes.
+//! Messages between wrap and the guardian: one JSON value a line.
 
 use rustix::process::WaitStatus;
+use serde::{Deserialize, Serialize};
 
-pub(super) const SIZE: usize = 8;
+use crate::guard::Ended;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Message {
     /// From the guardian: the agent runs with this process id.
     Started(i32),
@@ -39,39 +40,18 @@ impl From<WaitStatus> for Message {
 }
 
 impl Message {
-    pub(super) fn bytes(self) -> [u8; SIZE] {
-        let (letter, number) = match self {
-            Message::Started(pid) => (b'P', pid),
-            Message::NotStarted(errno) => (b'E', errno),
-            Message::Exited(status) => (b'X', status),
-            Message::Died(signal) => (b'D', signal),
-            Message::Stopped(signal) => (b'T', signal),
-            Message::Continued => (b'C', 0),
-            Message::Obeyed => (b'O', 0),
-            Message::Left(pid) => (b'L', pid),
-            Message::Signal(signal) => (b'S', signal),
-            Message::KillTree => (b'K', 0),
-        };
-        let [a, b, c, d] = number.to_le_bytes();
-        [letter, 0, 0, 0, a, b, c, d]
+    pub(super) fn line(self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(&self).unwrap_or_default();
+        line.push(b'\n');
+        line
     }
 
-    fn parse(bytes: [u8; SIZE]) -> Option<Self> {
-        let [letter, _, _, _, a, b, c, d] = bytes;
-        let number = i32::from_le_bytes([a, b, c, d]);
-        Some(match letter {
-            b'P' => Message::Started(number),
-            b'E' => Message::NotStarted(number),
-            b'X' => Message::Exited(number),
-            b'D' => Message::Died(number),
-            b'T' => Message::Stopped(number),
-            b'C' => Message::Continued,
-            b'O' => Message::Obeyed,
-            b'L' => Message::Left(number),
-            b'S' => Message::Signal(number),
-            b'K' => Message::KillTree,
-            _ => return None,
-        })
+    pub(super) fn ended(self) -> Option<Ended> {
+        match self {
+            Message::Exited(code) => Some(Ended::Exited(code)),
+            Message::Died(signal) => Some(Ended::Signalled(signal)),
+            _ => None,
+        }
     }
 }
 
@@ -86,9 +66,9 @@ impl Reader {
     }
 
     pub(super) fn next(&mut self) -> Option<Message> {
-        while let Some(bytes) = self.held.first_chunk::<SIZE>().copied() {
-            self.held.drain(..SIZE);
-            if let Some(message) = Message::parse(bytes) {
+        while let Some(end) = memchr::memchr(b'\n', &self.held) {
+            let line: Vec<u8> = self.held.drain(..=end).collect();
+            if let Ok(message) = serde_json::from_slice(&line) {
                 return Some(message);
             }
         }
@@ -115,7 +95,7 @@ mod tests {
             Message::KillTree,
         ];
         let mut reader = Reader::default();
-        for byte in sent.iter().flat_map(|m| m.bytes()) {
+        for byte in sent.iter().flat_map(|m| m.line()) {
             reader.feed(&[byte]);
         }
         let received: Vec<Message> = std::iter::from_fn(|| reader.next()).collect();

@@ -1,6 +1,5 @@
 //! Mutual exclusion of runs by key: a file lock that the kernel releases with the last process that holds it.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -9,28 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
+use crate::exit::{Exit, Refusal};
+
 /// Longest name of a lock file, in bytes; a longer key is refused.
 const MAX_NAME: usize = 200;
 
-#[derive(Debug)]
-pub struct Taken {
-    key: String,
-    pid: String,
-}
-
-impl fmt::Display for Taken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, pid } = self;
-        write!(
-            f,
-            "another run with --once {key} is still there (process {pid}): let it end, or stop it"
-        )
-    }
-}
-
-impl std::error::Error for Taken {}
-
-/// Locks `key` for as long as the file is open, here or in a process that inherits it; [`Taken`] if another run has it.
+/// Locks `key` for as long as the file is open, here or in a process that inherits it; [`Exit::Taken`] if another run has it.
 pub fn lock(key: &str) -> Result<File> {
     let path = runtime_folder()?.join(name(key)?);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -42,7 +25,11 @@ pub fn lock(key: &str) -> Result<File> {
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let mut pid = String::new();
             let _ = (&file).take(20).read_to_string(&mut pid);
-            return Err(Taken { key: key.to_owned(), pid: pid.trim().to_owned() }.into());
+            let pid = pid.trim();
+            let why = format!(
+                "another run with --once {key} is still there (process {pid}): let it end, or stop it"
+            );
+            return Err(Refusal { exit: Exit::Taken, why }.into());
         }
         Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
     }

@@ -6,11 +6,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use signal_hook::consts::SIGPIPE;
 
+use super::polling;
 use crate::exit::Exit;
 use crate::term::marks::without_commands;
 
@@ -25,7 +26,7 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> 
             Err(Errno::INTR) => {}
             // Node makes descriptors non-blocking that it shares with its children.
             Err(Errno::AGAIN) => {
-                let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
+                polling::ready(fd, PollFlags::OUT, None);
             }
             Err(e) => return Err(e.into()),
         }
@@ -35,11 +36,11 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> 
 
 /// Prints a command's own output: success, death by SIGPIPE if the reader has gone, or 73.
 pub fn print(bytes: &[u8]) -> Exit {
-    match write_all(rustix::stdio::stdout(), bytes) {
-        Ok(()) => Exit::Success,
-        Err(e) if report_write(&e) => Exit::CannotWrite,
-        Err(_) => Exit::Signal(SIGPIPE),
+    let mut end = StdoutEnd::default();
+    if let Err(e) = write_all(rustix::stdio::stdout(), bytes) {
+        end.fail(&e);
     }
+    end.exit(None, Exit::Success)
 }
 
 /// Writes a message to stderr; a failure to do so is ignored.
@@ -70,13 +71,32 @@ pub fn warn(text: impl Display) {
     warn_user(format!("spile: {text}\n").as_bytes());
 }
 
-/// Reports a failed write to stdout; `false` if only the reader has gone.
-pub(super) fn report_write(e: &io::Error) -> bool {
-    let broken = e.kind() != io::ErrorKind::BrokenPipe;
-    if broken {
-        warn(format_args!("cannot write to stdout: {e}"));
+/// End of stdout before that of the output.
+#[derive(Debug, Default)]
+pub(super) struct StdoutEnd {
+    pub reader_gone: bool,
+    pub cannot_write: bool,
+}
+
+impl StdoutEnd {
+    /// Records a failed write, and reports it unless only the reader has gone.
+    pub(super) fn fail(&mut self, e: &io::Error) {
+        self.reader_gone = true;
+        if e.kind() != io::ErrorKind::BrokenPipe {
+            self.cannot_write = true;
+            warn(format_args!("cannot write to stdout: {e}"));
+        }
     }
-    broken
+
+    /// Exit status of a loop: death by a signal, then the end of stdout, then `exit`.
+    pub(super) fn exit(&self, signal: Option<i32>, exit: Exit) -> Exit {
+        match signal {
+            Some(signal) => Exit::Signal(signal),
+            None if self.cannot_write => exit.or(Exit::CannotWrite),
+            None if self.reader_gone => Exit::Signal(SIGPIPE),
+            None => exit,
+        }
+    }
 }
 
 /// Duplicate of the descriptor that `/dev/stdout`, `/dev/stderr` or `/dev/fd/N` names; `None` for any other path.

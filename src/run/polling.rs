@@ -1,6 +1,7 @@
 //! `poll(2)` as the loops use it: with an optional timeout, and an interruption that is no error.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,4 +17,11 @@ pub(super) fn wait(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Res
         Err(Errno::INTR) => Ok(0),
         ready => Ok(ready?),
     }
+}
+
+/// Waits for one descriptor; returns its events, none after `timeout`.
+pub(super) fn ready(fd: impl AsFd, events: PollFlags, timeout: Option<Duration>) -> PollFlags {
+    let mut fds = [PollFd::new(&fd, events)];
+    let _ = wait(&mut fds, timeout);
+    fds[0].revents()
 }

@@ -1,10 +1,11 @@
 //! Pseudo terminal of an agent: spile holds the master, the agent has the slave as stdin, stdout and stderr.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::getpid;
@@ -14,12 +15,14 @@ use rustix::termios::{
     tcsetwinsize,
 };
 
+use super::polling;
+
 #[derive(Debug)]
 pub(super) struct Pty {
     pub master: OwnedFd,
     /// Closed here once the agent has it: otherwise its output does not end.
     pub slave: OwnedFd,
-    name: CString,
+    pub name: CString,
 }
 
 impl Pty {
@@ -48,28 +51,17 @@ impl Pty {
         tcsetwinsize(&slave, size)?;
         Ok(Self { master, slave, name })
     }
-
-    pub(super) fn queue(&self) -> Queue {
-        Queue(self.name.clone())
-    }
 }
 
-/// Input queue of a terminal: bytes that the agent has not read.
-#[derive(Debug)]
-pub(super) struct Queue(CString);
-
-impl Queue {
-    /// True if the agent has read all input, ends of files included.
-    pub(super) fn is_empty(&self) -> bool {
-        let Ok(side) = open_side(&self.0) else { return false };
-        let mut fds = [PollFd::new(&side, PollFlags::IN)];
-        matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
-    }
+/// True if the agent has read all input of the terminal of this name, ends of files included.
+pub(super) fn is_input_read(name: &CStr) -> bool {
+    let side = open_side(name);
+    side.is_ok_and(|side| polling::ready(side, PollFlags::IN, Some(Duration::ZERO)).is_empty())
 }
 
-fn open_side(name: &CString) -> io::Result<OwnedFd> {
+fn open_side(name: &CStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(name.as_c_str(), flags, Mode::empty())?)
+    Ok(rustix::fs::open(name, flags, Mode::empty())?)
 }
 
 /// Makes the terminal at stdin the controlling one of a new session. Async-signal-safe, for a child before `exec`.

@@ -1,6 +1,5 @@
 //! Loop of replay: reads ahead a little and releases each part when it is due.
 
-mod copy;
 mod follow;
 #[cfg_attr(not(feature = "http"), path = "replay/no_http.rs")]
 mod http;
@@ -8,7 +7,6 @@ mod keys;
 mod progress;
 mod seek;
 mod source;
-mod step;
 mod unpack;
 mod waiting;
 
@@ -16,25 +14,23 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGPIPE, SIGTSTP};
+use signal_hook::consts::SIGTSTP;
 
 use super::clock::Clock;
 use super::input::{self, Read};
-use super::output::{Output, report_write, warn_user};
+use super::output::{Output, StdoutEnd, warn_user};
 use super::signal::{ENDS, OnRepeat, Signals};
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::replay::pace::{Gap, Pace};
-use crate::replay::select;
 use crate::replay::{Begin, Mark, Options, Replay, To};
 use crate::stage::Io;
 use crate::time::Time;
 
-use copy::Trouble;
 use follow::Tail;
+use keys::Stepping;
 use progress::Progress;
 use source::Reader;
-pub use source::Source;
-use step::Stepping;
+pub use source::{Fetch, Source};
 
 const AHEAD: usize = 128 << 10;
 
@@ -45,17 +41,10 @@ pub struct Plan {
     pub options: Options,
     pub pace: Pace,
     pub step: bool,
-    pub follow: Follow,
+    /// True if the last source has no end: appended data is played, too, and a server is reconnected.
+    pub follow: bool,
     /// Silence after which a source counts as ended.
     pub idle: Option<Duration>,
-}
-
-/// Meaning of the end of the last source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    ToTheEnd,
-    /// No end: appended data is played, too, and a server is reconnected.
-    Growing,
 }
 
 /// Plays recordings to stdout; a raw one to stderr, too.
@@ -68,10 +57,9 @@ pub fn replay(mut plan: Plan) -> Result<Exit> {
 
 struct Player {
     replay: Replay,
-    select: select::Options,
     waiting: VecDeque<Source>,
     reading: Option<Reader>,
-    follow: Follow,
+    follow: bool,
     tail: Option<Tail>,
     idle: Option<Duration>,
     last_data: Time,
@@ -89,8 +77,7 @@ struct Player {
     quit: bool,
     widened: bool,
     dies_of: Option<i32>,
-    reader_gone: bool,
-    cannot_write: bool,
+    stdout: StdoutEnd,
 }
 
 impl Player {
@@ -105,8 +92,7 @@ impl Player {
         };
         let lengths: Option<Vec<u64>> = plan.sources.iter().map(Source::length).collect();
         Ok(Self {
-            replay: Replay::new(plan.options.clone()),
-            select: plan.options.select,
+            replay: Replay::new(plan.options),
             upstream: plan.sources.iter().any(Source::is_upstream),
             waiting: plan.sources.into(),
             reading: None,
@@ -125,8 +111,7 @@ impl Player {
             quit: false,
             widened: false,
             dies_of: None,
-            reader_gone: false,
-            cannot_write: false,
+            stdout: StdoutEnd::default(),
         })
     }
 
@@ -141,9 +126,9 @@ impl Player {
             self.write();
             let nothing_left = self.reading.is_none()
                 && self.waiting.is_empty()
-                && self.replay.queue().is_empty()
+                && self.replay.queue.is_empty()
                 && self.output.pending() == 0;
-            if self.reader_gone || self.quit || nothing_left {
+            if self.stdout.reader_gone || self.quit || nothing_left {
                 // A Ctrl-C may have ended the reader, too: the signal counts first.
                 self.on_signals();
                 return Ok(());
@@ -156,40 +141,34 @@ impl Player {
 
     /// Opens the next source and seeks to the start of the selection.
     fn next_source(&mut self) {
-        if self.replay.is_done() {
+        if self.replay.done {
             self.waiting.clear();
         }
-        let Some(source) = self.waiting.pop_front() else { return };
+        let Some(mut source) = self.waiting.pop_front() else { return };
         let mut begin = Begin::first(&source.name());
-        let mut jump = None;
         if let Source::Input { input, .. } = &source
-            && !self.replay.has_begun()
-            && let Some(start) = seek::seek(input.fd(), &self.select)
+            && !self.replay.select.begun
+            && let Some(start) = seek::seek(input.fd(), &self.replay.options.select)
         {
-            begin.offset = start.offset;
+            begin.start = start;
             begin.lines_before = seek::lines_before(input.fd(), start.offset);
-            jump = Some(start);
         }
         self.replay.on_source(begin);
-        if let Some(start) = jump {
-            self.replay.jump(start.jump, start.first);
-        }
-        let follow = match self.waiting.is_empty() {
-            true => self.follow,
-            false => Follow::ToTheEnd,
-        };
-        if follow == Follow::Growing {
+        if self.follow && self.waiting.is_empty() {
             self.tail = Tail::of(&source);
+            if let Source::Url(fetch) = &mut source {
+                fetch.follow = true;
+            }
         }
         self.last_data = self.clock.now();
-        match Reader::start(source, follow) {
+        match Reader::start(source) {
             Ok(reader) => self.reading = Some(reader),
             Err(e) => self
-                .end_source(Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed })),
+                .end_source(Some(Refusal { why: format!("cannot read: {e}"), exit: Exit::Failed })),
         }
     }
 
-    fn end_source(&mut self, trouble: Option<Trouble>) {
+    fn end_source(&mut self, trouble: Option<Refusal>) {
         let trouble = trouble.as_ref().map(|t| (t.why.as_str(), t.exit));
         self.replay.on_source_end(trouble, &mut self.io);
         if self.reading.is_none() && self.waiting.is_empty() {
@@ -214,7 +193,7 @@ impl Player {
                     // As much as a widened pipe holds.
                     buf.resize(input::PIPE, 0);
                 }
-                if self.replay.is_done() {
+                if self.replay.done {
                     self.reading = None;
                     self.waiting.clear();
                 }
@@ -222,7 +201,7 @@ impl Player {
             }
             Ok(Read::End) if self.tail.as_mut().is_some_and(|tail| tail.waits(reader)) => return,
             Ok(Read::End) => None,
-            Err(e) => Some(Trouble { why: format!("cannot read: {e}"), exit: Exit::Failed }),
+            Err(e) => Some(Refusal { why: format!("cannot read: {e}"), exit: Exit::Failed }),
         };
         let reader = self.reading.take();
         let trouble = trouble.or_else(|| reader.and_then(Reader::end));
@@ -232,8 +211,7 @@ impl Player {
     fn release(&mut self) {
         let now = self.clock.now();
         let mut left = None;
-        while let Some(mark) = self.replay.queue().front() {
-            let mark = mark.clone();
+        while let Some(mark) = self.replay.queue.front().copied() {
             if self.is_held_back(&mark) || !self.is_due(now, &mark) {
                 break;
             }
@@ -241,7 +219,7 @@ impl Player {
                 To::Stderr => &mut self.io.err,
                 To::Stdout | To::End(_) => &mut self.io.out,
             };
-            self.replay.queue().pop(now, out);
+            self.replay.queue.pop(now, out);
             self.after(now, &mark);
             left = Some(mark);
         }
@@ -287,17 +265,11 @@ impl Player {
             self.io.err.clear();
         }
         if let Err(e) = self.output.send(&mut self.io.out) {
-            self.reader_gone = true;
-            self.cannot_write |= report_write(&e);
+            self.stdout.fail(&e);
         }
     }
 
     fn exit(self) -> Exit {
-        match (self.dies_of, self.cannot_write, self.reader_gone) {
-            (Some(signal), ..) => Exit::Signal(signal),
-            (None, true, _) => self.replay.exit().or(Exit::CannotWrite),
-            (None, false, true) => Exit::Signal(SIGPIPE),
-            (None, false, false) => self.replay.exit(),
-        }
+        self.stdout.exit(self.dies_of, self.replay.exit())
     }
 }

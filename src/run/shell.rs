@@ -6,8 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 
+use super::polling;
 use crate::exit::Exit;
 
 /// Runs a shell line with the folder of `me` first on the PATH.
@@ -41,15 +42,14 @@ pub fn terminal() -> (bool, Option<u16>) {
 
 /// Sleeps; `false` if the reader of stdout has gone meanwhile.
 pub fn pause(time: Duration) -> bool {
-    let stdout = rustix::stdio::stdout();
     let until = Instant::now() + time;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let mut fds = [PollFd::from_borrowed_fd(stdout, PollFlags::empty())];
-        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-            Ok(0) => return true,
-            Ok(_) => return false,
-            Err(_) => {}
+        if !polling::ready(rustix::stdio::stdout(), PollFlags::empty(), Some(left)).is_empty() {
+            return false;
+        }
+        if left.is_zero() {
+            return true;
         }
     }
 }

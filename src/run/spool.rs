@@ -52,13 +52,8 @@ impl Stored for Frame {
     }
 
     fn restore((micros, tag): RecordHead, bytes: Vec<u8>) -> Self {
-        let source = match tag {
-            0 => Source::Stdout,
-            1 => Source::Stderr,
-            2 => Source::Cancel,
-            4 => Source::Ask,
-            _ => Source::Fail,
-        };
+        let all = [Source::Stdout, Source::Stderr, Source::Cancel, Source::Fail, Source::Ask];
+        let source = all[usize::from(tag)];
         Frame { at: Time::from_micros(micros), source, bytes }
     }
 }

@@ -13,8 +13,8 @@ pub(super) struct Below {
     pub parent: i32,
     pub group: i32,
     pub session: i32,
-    zombie: bool,
-    name: String,
+    pub zombie: bool,
+    pub name: String,
 }
 
 /// Makes this process the reaper of orphaned descendants. Without support only the agent's process group is killed.
@@ -61,28 +61,24 @@ fn lineage(all: &[Below]) -> Vec<i32> {
     above
 }
 
-/// True if a process of this job writes the pipe `fd`, perhaps an ancestor spile.
+/// True if a process of this job writes the pipe `fd`: one of [`job`], or an ancestor in the group that runs this program.
 pub(super) fn is_fed_by_job(fd: BorrowedFd<'_>) -> bool {
     let Ok(pipe) = rustix::fs::fstat(fd) else { return false };
     if FileType::from_raw_mode(pipe.st_mode) != FileType::Fifo {
         return false;
     }
-    let job = job().into_iter().chain(spiles_above());
-    job.into_iter().any(|pid| writes(pid, (pipe.st_dev, pipe.st_ino)))
-}
-
-/// Ancestors in the same process group that run this program, too.
-fn spiles_above() -> Vec<Pid> {
-    let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let all: Vec<Below> = all().collect();
-    let group = rustix::process::getpgrp().as_raw_pid();
-    let above = lineage(&all).into_iter().skip(1);
-    let above = above.filter_map(|pid| all.iter().find(|p| p.pid.as_raw_pid() == pid));
+    let (group, above) = (rustix::process::getpgrp().as_raw_pid(), lineage(&all));
+    let program = |pid: i32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let ours = program(std::process::id().cast_signed());
-    above
-        .filter(|p| p.group == group && program(p.pid.as_raw_pid()) == ours)
-        .map(|p| p.pid)
-        .collect()
+    let is_job = |pid: i32| match above.iter().position(|ancestor| *ancestor == pid) {
+        Some(0) => false,
+        Some(_) => program(pid) == ours,
+        None => true,
+    };
+    all.iter()
+        .filter(|p| p.group == group && is_job(p.pid.as_raw_pid()))
+        .any(|p| writes(p.pid, (pipe.st_dev, pipe.st_ino)))
 }
 
 fn writes(pid: Pid, (device, inode): (u64, u64)) -> bool {
@@ -115,12 +111,6 @@ fn all() -> impl Iterator<Item = Below> {
     })
 }
 
-/// Running descendants, without those below `spare`: process ids and names.
-pub(super) fn alive(spare: &[Pid]) -> Vec<(i32, String)> {
-    let alive = below(spare).into_iter().filter(|p| !p.zombie);
-    alive.map(|p| (p.pid.as_raw_pid(), p.name)).collect()
-}
-
 pub(super) fn children() -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     let path = format!("/proc/self/task/{me}/children");
@@ -129,25 +119,14 @@ pub(super) fn children() -> Vec<Pid> {
     pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// Reaps children that have ended; `false` if no child is left.
-pub(super) fn reap(reaped: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
-    loop {
-        match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => reaped(pid, status),
-            Ok(None) | Err(Errno::INTR) => return true,
-            Err(_) => return false,
-        }
-    }
-}
-
-/// As [`reap`]; also reports stopped and continued children.
-pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
-    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+/// Reaps children that have ended, or reports other changes by `options`; `false` if no child is left.
+pub(super) fn reap(options: WaitOptions, changed: &mut dyn FnMut(Pid, WaitStatus)) -> bool {
     loop {
         match wait(options) {
             Ok(Some((pid, status))) => changed(pid, status),
             Err(Errno::INTR) => {}
-            Ok(None) | Err(_) => return,
+            Ok(None) => return true,
+            Err(_) => return false,
         }
     }
 }
@@ -158,7 +137,7 @@ pub(super) fn changes(changed: &mut dyn FnMut(Pid, WaitStatus)) {
 pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) -> Vec<Pid> {
     let me = rustix::process::getpid().as_raw_pid();
     // In the usual case no child is left, and /proc need not be read.
-    while reap(reaped) {
+    while reap(WaitOptions::NOHANG, reaped) {
         let (mut killed, mut left) = (Vec::new(), Vec::new());
         for process in below(spare).into_iter().filter(|p| !p.zombie || p.parent == me) {
             match kill_process(process.pid, Signal::KILL) {

@@ -26,7 +26,7 @@ const MAX_PROMPT: usize = 128 << 10;
 pub(super) struct Named {
     /// Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
     #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all"])]
-    streams: Vec<OsString>,
+    pub(super) streams: Vec<OsString>,
     /// Every run with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "all")]
     label: Option<String>,
@@ -35,23 +35,13 @@ pub(super) struct Named {
     all: bool,
     /// Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
     #[arg(long, value_name = "PROMPT")]
-    then: Option<String>,
+    pub(super) then: Option<String>,
 }
 
 impl Named {
     /// True with a selection that a filter does not have.
     pub(super) fn is_selected(&self) -> bool {
         self.label.is_some() || self.all
-    }
-
-    /// Streams, or files of the filter.
-    pub(super) fn words(&self) -> &[OsString] {
-        &self.streams
-    }
-
-    /// True with an option that a filter does not have.
-    pub(super) fn needs_name(&self) -> bool {
-        self.then.is_some()
     }
 
     fn means(&self, info: &Info) -> bool {

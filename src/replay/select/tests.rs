@@ -97,7 +97,7 @@ fn a_turn_too_long_to_keep_begins_with_the_number() {
         })
         .collect();
     assert_eq!(places[3], SelectPlace::Begins { kept: false });
-    assert!(select.begun() && !select.undecided());
+    assert!(select.begun && !select.undecided());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
 use super::protocol::{Info, Reply, Request};
-use super::{INFO, Name, SOCKET, peer};
+use super::{INFO, SOCKET, path, peer, pid_of};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 
@@ -68,13 +68,13 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
 /// Run with this process id (its own number for itself) and run token.
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
-    runs(&folder, |name, info| name.pid == pid && info.control == word).pop()
+    runs(&folder, |own, info| own == pid && info.control == word).pop()
 }
 
-fn runs(folder: &Path, wanted: impl Fn(&Name, &Info) -> bool) -> Vec<Found> {
-    let found = named(folder, INFO).filter_map(|name| {
-        let info = read_info(&folder.join(name.with(INFO))).filter(|info| wanted(&name, info))?;
-        Some(Found { info, client: connect(folder, &name)? })
+fn runs(folder: &Path, wanted: impl Fn(u32, &Info) -> bool) -> Vec<Found> {
+    let found = named(folder, INFO).filter_map(|(pid, name)| {
+        let info = read_info(&path(folder, &name, INFO)).filter(|info| wanted(pid, info))?;
+        Some(Found { info, client: connect(folder, pid, &name)? })
     });
     found.collect()
 }
@@ -136,29 +136,24 @@ impl Client {
     pub fn read_replies(&mut self) -> Vec<Answer> {
         let mut buf = [0; 16 << 10];
         let mut answers = Vec::new();
-        loop {
+        let lost = loop {
             match self.stream.read(&mut buf) {
-                Ok(0) => {
-                    answers.push(Answer::Lost("the run has ended".into()));
-                    return answers;
-                }
+                Ok(0) => break "the run has ended".into(),
                 Ok(n) => self.received.extend(buf.iter().take(n)),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return answers,
-                Err(e) => {
-                    answers.push(Answer::Lost(e.to_string()));
-                    return answers;
-                }
+                Err(e) => break e.to_string(),
             }
             while let Some(end) = memchr::memchr(b'\n', &self.received) {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
                 answers.push(answer(&line));
             }
             if self.received.len() > MAX_ANSWER {
-                answers.push(Answer::Lost("the answer is too long".into()));
-                return answers;
+                break "the answer is too long".into();
             }
-        }
+        };
+        answers.push(Answer::Lost(lost));
+        answers
     }
 }
 
@@ -181,10 +176,10 @@ fn answer(line: &[u8]) -> Answer {
 
 pub(super) fn sweep(folder: &Path) {
     for ending in [SOCKET, INFO] {
-        for name in named(folder, ending).filter(|name| is_dead(name.pid)) {
+        for (pid, name) in named(folder, ending).filter(|(pid, _)| is_dead(*pid)) {
             // In another pid namespace it may live nevertheless.
-            if ending == SOCKET || !folder.join(name.with(SOCKET)).exists() {
-                connect(folder, &name);
+            if ending == SOCKET || !path(folder, &name, SOCKET).exists() {
+                connect(folder, pid, &name);
             }
         }
     }
@@ -195,12 +190,14 @@ fn is_dead(pid: u32) -> bool {
     pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
-fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = Name> {
+/// Process ids and names of the runs that have a file with this ending.
+fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = (u32, String)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.take(MAX_FILES).flatten().filter_map(move |entry| {
         let file = entry.file_name();
         let (name, end) = file.to_str()?.split_once('.')?;
-        (end == ending).then(|| Name::parse(name))?
+        let pid = pid_of(name).filter(|_| end == ending)?;
+        Some((pid, name.to_owned()))
     })
 }
 
@@ -213,17 +210,17 @@ fn read_info(path: &Path) -> Option<Info> {
 }
 
 /// Connects to a run; removes its files if it does not listen any more.
-fn connect(folder: &Path, name: &Name) -> Option<Client> {
-    match UnixStream::connect(folder.join(name.with(SOCKET))) {
+fn connect(folder: &Path, pid: u32, name: &str) -> Option<Client> {
+    match UnixStream::connect(path(folder, name, SOCKET)) {
         Ok(stream) => {
             stream.set_nonblocking(true).ok()?;
             Some(Client { stream, received: Vec::new() })
         }
         Err(e) => {
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;
-            if refused || (e.kind() == io::ErrorKind::NotFound && is_dead(name.pid)) {
+            if refused || (e.kind() == io::ErrorKind::NotFound && is_dead(pid)) {
                 for ending in [SOCKET, INFO] {
-                    let _ = std::fs::remove_file(folder.join(name.with(ending)));
+                    let _ = std::fs::remove_file(path(folder, name, ending));
                 }
             }
             None

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::client::sweep;
 use super::protocol::{Info, Request, VERSION};
-use super::{INFO, Name, SOCKET, peer};
+use super::{INFO, SOCKET, path, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 
@@ -60,15 +60,15 @@ impl Server {
     pub(in crate::run) fn open(info: &Info) -> Result<Self> {
         let folder = runtime_folder()?;
         sweep(&folder);
-        let mut name = Name { pid: info.pid, word: None };
+        let mut name = info.pid.to_string();
         let listener = match listen(&folder, &name, &info.control) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                name.word = Some(info.control.clone());
+                name = format!("{name}-{}", info.control);
                 listen(&folder, &name, &info.control)
             }
             other => other,
         };
-        let (socket, about) = (folder.join(name.with(SOCKET)), folder.join(name.with(INFO)));
+        let (socket, about) = (path(&folder, &name, SOCKET), path(&folder, &name, INFO));
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
         // From here on drop removes the files.
@@ -141,9 +141,10 @@ impl Server {
     pub(in crate::run) fn ended(&mut self, end: &TurnEnd, left: &[i32]) -> Vec<(u64, String)> {
         let mut then = Vec::new();
         for client in &mut self.clients {
-            let waits = client.waits.as_ref();
-            if waits.is_some_and(|((stream, turn), _)| *stream == end.stream && *turn == end.turn) {
-                let prompt = client.waits.take().and_then(|(_, prompt)| prompt);
+            let ended = client
+                .waits
+                .take_if(|((stream, turn), _)| *stream == end.stream && *turn == end.turn);
+            if let Some((_, prompt)) = ended {
                 // The event as it is in the stream, byte for byte.
                 let left =
                     if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
@@ -254,14 +255,14 @@ fn fresh(word: &str) -> String {
     format!(".{word}.new")
 }
 
-/// Opens the socket of this process, with `info` beside it.
-fn listen(folder: &Path, name: &Name, word: &str) -> io::Result<UnixListener> {
+/// Opens the socket of this name; an error if there is one.
+fn listen(folder: &Path, name: &str, word: &str) -> io::Result<UnixListener> {
     let fresh = folder.join(fresh(word));
     let _ = std::fs::remove_file(&fresh);
     let listener = UnixListener::bind(&fresh)?;
     let done = std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))
         .and_then(|()| listener.set_nonblocking(true))
-        .and_then(|()| std::fs::hard_link(&fresh, folder.join(name.with(SOCKET))));
+        .and_then(|()| std::fs::hard_link(&fresh, path(folder, name, SOCKET)));
     let _ = std::fs::remove_file(&fresh);
     done.map(|()| listener)
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::console::MAX_SHOWN;
 use super::{Host, MAX_PENDING};
 use crate::run::spool::{Frame, Source};
 use crate::time::Time;
@@ -9,7 +10,7 @@ use crate::time::Time;
 impl Host<'_> {
     /// Passes input to the tap, or queues it behind earlier input.
     pub(super) fn take(&mut self, now: Time, source: Source, bytes: &[u8]) {
-        if self.reader_gone || bytes.is_empty() {
+        if self.stdout.reader_gone || bytes.is_empty() {
             return;
         }
         if self.spool.is_empty() && self.has_room() {
@@ -50,7 +51,7 @@ impl Host<'_> {
 
     /// Passes queued input to the tap as long as the reader takes its output.
     pub(super) fn work(&mut self) -> Result<()> {
-        if self.reader_gone {
+        if self.stdout.reader_gone {
             self.spool.clear();
         }
         while !self.spool.is_empty() && self.has_room() {
@@ -59,7 +60,11 @@ impl Host<'_> {
                 self.pass_to_tap(frame.at, frame.source, &frame.bytes);
             }
         }
-        let slow = self.is_slow();
+        let slow = self.console.as_ref().is_some_and(|console| console.shown.len() >= MAX_SHOWN);
+        if slow && !self.held_back {
+            self.held_back = true;
+            self.life.hold();
+        }
         if self.held_back && !slow && !self.spool.is_full() {
             self.held_back = false;
             self.life.release(self.clock.now());

@@ -1,18 +1,20 @@
 //! The agent's terminal and the user's: keys, screen, and job control between the two.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
-use super::{Host, Plan};
+use super::Host;
 use crate::guard::Ended;
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::child::{Stdin, Wires};
+use crate::run::child::Stdin;
 use crate::run::input::{self, Read};
-use crate::run::pty::{Pty, Queue};
+use crate::run::polling;
+use crate::run::pty::{self, Pty};
 use crate::run::spool::Source;
 use crate::run::terminal::{self, Terminal, Who};
 use crate::text::escapes::Escapes;
@@ -25,10 +27,10 @@ const TWICE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_TYPED: usize = 64 << 10;
 
 /// Output that may wait for the user's terminal; past that the agent is held back.
-const MAX_SHOWN: usize = 1 << 20;
+pub(super) const MAX_SHOWN: usize = 1 << 20;
 
 /// Time for the user's terminal to show the rest of the screen.
-const SHOW_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+const SHOW_WITHIN: Duration = Duration::from_secs(2);
 
 /// Interval at which a background job checks whether it is in the foreground, and the end of input is typed again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,9 +41,9 @@ const CTRL_Z: u8 = 0x1a;
 
 pub(super) struct Console {
     pty: OwnedFd,
-    queue: Queue,
+    name: CString,
     /// True if stdin is typed at the agent's terminal.
-    typing: bool,
+    pub typing: bool,
     /// The user's terminal, if stdin is one.
     user: Option<Terminal>,
     typed: Vec<u8>,
@@ -49,13 +51,14 @@ pub(super) struct Console {
     in_line: bool,
     /// Set once stdin has ended: next time to type the end of file.
     ended: Option<Time>,
-    shown: Vec<u8>,
+    pub shown: Vec<u8>,
     escapes: Escapes,
     interrupted: Option<Time>,
 }
 
 impl Console {
-    fn open(stdin: Stdin) -> io::Result<(Wires, Self)> {
+    /// Opens the agent's terminal and the user's, if stdin is one.
+    pub(super) fn open(stdin: Stdin) -> io::Result<(Pty, Self)> {
         let user = match stdin {
             Stdin::Inherit => Terminal::at_stdin(),
             Stdin::Null | Stdin::Pipe => None,
@@ -64,7 +67,7 @@ impl Console {
         let pty = Pty::open(terminal::size(), modes)?;
         let console = Self {
             pty: pty.master.try_clone()?,
-            queue: pty.queue(),
+            name: pty.name.clone(),
             typing: stdin == Stdin::Pipe || user.is_some(),
             user,
             typed: Vec::new(),
@@ -74,11 +77,7 @@ impl Console {
             escapes: Escapes::default(),
             interrupted: None,
         };
-        Ok((Wires::Terminal(pty), console))
-    }
-
-    pub(super) fn is_typing(&self) -> bool {
-        self.typing
+        Ok((pty, console))
     }
 
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
@@ -97,10 +96,6 @@ impl Console {
     pub(super) fn deadline(&self, now: Time) -> Option<Time> {
         let user = self.user.as_ref().filter(|p| !p.raw);
         user.map(|_| now + LOOK_EVERY).or(self.ended)
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.shown.len() >= MAX_SHOWN
     }
 
     /// Shows output to the user, and returns it as text.
@@ -124,7 +119,7 @@ impl Console {
     fn type_end(&mut self, now: Time) {
         if self.ended.is_some_and(|at| at <= now) {
             self.ended = Some(now + LOOK_EVERY);
-            if self.typed.is_empty() && self.queue.is_empty() {
+            if self.typed.is_empty() && pty::is_input_read(&self.name) {
                 self.typed.push(CTRL_D);
             }
         }
@@ -135,8 +130,7 @@ impl Console {
         while !self.shown.is_empty()
             && let Some(user) = self.user.as_ref().filter(|p| p.raw)
         {
-            let mut fds = [PollFd::from_borrowed_fd(user.fd(), PollFlags::OUT)];
-            if poll(&mut fds, Some(&SHOW_WITHIN)).unwrap_or_default() == 0 {
+            if polling::ready(user.fd(), PollFlags::OUT, Some(SHOW_WITHIN)).is_empty() {
                 break;
             }
             self.pass_on();
@@ -160,14 +154,6 @@ impl Console {
         user.take();
         user.raw
     }
-}
-
-pub(super) fn wire(plan: &Plan) -> io::Result<(Wires, Option<Console>)> {
-    if plan.pty {
-        let (wires, console) = Console::open(plan.stdin)?;
-        return Ok((wires, Some(console)));
-    }
-    Ok((Wires::Pipes(plan.stdin), None))
 }
 
 /// Writes what `fd` takes now; clears `bytes` on a permanent error.
@@ -283,16 +269,6 @@ impl Host<'_> {
         if console.comes_to_front() {
             self.resume();
         }
-    }
-
-    /// Holds the agent back while the user's terminal is full; returns whether it is.
-    pub(super) fn is_slow(&mut self) -> bool {
-        let slow = self.console.as_ref().is_some_and(Console::is_full);
-        if slow && !self.held_back {
-            self.held_back = true;
-            self.life.hold();
-        }
-        slow
     }
 
     fn suspend(&mut self, who: Who) {

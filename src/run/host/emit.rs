@@ -1,13 +1,14 @@
 //! The host's own events, its output to stdout, and the exit status.
 
 use serde_json::json;
-use signal_hook::consts::{SIGPIPE, SIGTTIN, SIGTTOU};
+use signal_hook::consts::{SIGTTIN, SIGTTOU};
 
 use super::Host;
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
-use crate::run::child::{AgentChange, Guarded};
-use crate::run::output::{report_write, warn};
+use crate::run::child::Guarded;
+use crate::run::message::Message;
+use crate::run::output::warn;
 use crate::time::Time;
 
 const MAX_LEFT: usize = 16;
@@ -46,7 +47,7 @@ impl Host<'_> {
             record.exit(now, ended);
             if let Some(e) = &record.failed {
                 warn(format_args!("cannot write the recording: {e}"));
-                self.cannot_write = true;
+                self.stdout.cannot_write = true;
             }
         }
         if let Some(hint) = self.tap.take_hint() {
@@ -54,8 +55,8 @@ impl Host<'_> {
         }
     }
 
-    pub(super) fn emit_change(&mut self, change: AgentChange) {
-        let AgentChange::Stopped(signal) = change else {
+    pub(super) fn emit_change(&mut self, change: Message) {
+        let Message::Stopped(signal) = change else {
             return self.emit("continued", Some("the agent goes on"), None);
         };
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
@@ -87,7 +88,7 @@ impl Host<'_> {
 
     pub(super) fn collect(&mut self) {
         let out = &mut self.tap.guard().out;
-        if self.reader_gone {
+        if self.stdout.reader_gone {
             out.clear();
         } else if !out.is_empty() {
             let mut bytes = std::mem::take(out);
@@ -97,15 +98,12 @@ impl Host<'_> {
 
     pub(super) fn write(&mut self) {
         if let Err(e) = self.output.flush_some() {
-            self.cannot_write |= report_write(&e);
-            self.lose_reader();
+            self.stdout.fail(&e);
+            self.stop_for_reader();
         }
     }
 
     pub(super) fn exit(&self) -> Exit {
-        if let Some(signal) = self.dies_of.signal() {
-            return Exit::Signal(signal);
-        }
         let child = match self.agent.ended {
             _ if self.was_killed() => Exit::Success,
             Some(Ended::Exited(code)) if code != 0 => {
@@ -115,11 +113,6 @@ impl Host<'_> {
             _ => Exit::Success,
         };
         let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
-        let exit = child.or(self.tap.exit()).or(left);
-        match (self.reader_gone, self.cannot_write) {
-            (_, true) => exit.or(Exit::CannotWrite),
-            (true, _) => Exit::Signal(SIGPIPE),
-            _ => exit,
-        }
+        self.stdout.exit(self.dies_of.signal(), child.or(self.tap.exit()).or(left))
     }
 }

@@ -4,22 +4,12 @@ use std::os::fd::OwnedFd;
 
 use crate::run::input::{self, Read};
 
-/// Evidence on an agent's command line that it reads prompts from its stdin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prompts {
-    /// An argument names it, as `--input-format stream-json` does.
-    Named,
-    /// None; only the adapter may know.
-    Unknown,
-}
-
-impl Prompts {
-    pub(super) fn of(argv: &[String]) -> Self {
-        let words = ["rpc", "acp", "proto", "app-server", "serve"];
-        let named =
-            |arg: &String| arg.contains("input") || words.contains(&arg.trim_start_matches('-'));
-        if argv.iter().skip(1).any(named) { Self::Named } else { Self::Unknown }
-    }
+/// True if an argument of an agent says that it reads prompts from its stdin, as `--input-format stream-json` does.
+pub(super) fn names_prompts(argv: &[String]) -> bool {
+    let words = ["rpc", "acp", "proto", "app-server", "serve"];
+    let named =
+        |arg: &String| arg.contains("input") || words.contains(&arg.trim_start_matches('-'));
+    argv.iter().skip(1).any(named)
 }
 
 pub(super) struct Feed {

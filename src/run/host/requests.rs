@@ -17,8 +17,6 @@ const MAX_REASON: usize = 1000;
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
     word: String,
-    /// Prompts to send now that a turn has ended, with their clients.
-    then: Vec<(u64, String)>,
     pub orders: u64,
 }
 
@@ -26,11 +24,7 @@ pub(super) struct PendingRequests {
 #[derive(Debug, Serialize, Deserialize)]
 struct TurnCancel {
     client: u64,
-    turn: Option<u64>,
-    by: String,
-    reason: String,
-    grace_ms: Option<u64>,
-    then: Option<String>,
+    request: Request,
     /// True if the agent was stopped already, ahead of its queued output.
     stopped: bool,
 }
@@ -100,26 +94,8 @@ impl Host<'_> {
                 let state = self.state();
                 self.answer(client, &state);
             }
-            Verb::Cancel => {
-                let by = match request.by.as_deref() {
-                    Some("filter") => "filter",
-                    _ => "control",
-                };
-                let reason = request.reason.unwrap_or_else(|| "spile cancel".into());
-                let cancel = TurnCancel {
-                    client,
-                    turn: request.turn,
-                    by: by.into(),
-                    reason: reason.chars().take(MAX_REASON).collect(),
-                    grace_ms: request.grace_ms,
-                    then: request.then,
-                    stopped: false,
-                };
-                self.cancel(cancel);
-            }
-            Verb::Redirect => {
-                self.answer_redirect(client, request.prompt.as_deref());
-            }
+            Verb::Cancel => self.cancel(TurnCancel { client, request, stopped: false }),
+            Verb::Redirect => self.answer_redirect(client, request.prompt.as_deref()),
         }
     }
 
@@ -140,11 +116,11 @@ impl Host<'_> {
 
     /// Cancels the turn at once, or at its place in the queue if the reader is slow.
     fn cancel(&mut self, mut cancel: TurnCancel) {
-        if self.spool.is_empty() || self.reader_gone {
+        if self.spool.is_empty() || self.stdout.reader_gone {
             self.update_view();
             return self.decide(cancel);
         }
-        if cancel.turn.is_none() {
+        if cancel.request.turn.is_none() {
             // The agent is to stop now, even if the reader never reads on.
             cancel.stopped = true;
             self.update_view();
@@ -162,32 +138,36 @@ impl Host<'_> {
     }
 
     fn decide(&mut self, cancel: TurnCancel) {
+        let TurnCancel { client, ref request, stopped } = cancel;
         let guard = self.tap.guard();
         // An agent without output works on its first turn.
         let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
         let open = guard.open_turn().or(starting).filter(|_| !self.end_emitted);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
-            return self.answer(cancel.client, &refused("no_turn", "no turn is open"));
+            return self.answer(client, &refused("no_turn", "no turn is open"));
         };
-        if cancel.turn.is_some_and(|wanted| wanted != turn) {
-            return self.answer(cancel.client, &refused("other_turn", "another turn is open"));
+        if request.turn.is_some_and(|wanted| wanted != turn) {
+            return self.answer(client, &refused("other_turn", "another turn is open"));
         }
-        if cancel.then.is_some()
+        if request.then.is_some()
             && let Err(why) = self.can_redirect()
         {
-            return self.answer(cancel.client, &refused("no_redirect", &why));
+            return self.answer(client, &refused("no_redirect", &why));
         }
+        let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
+        let reason = request.reason.as_deref().unwrap_or("spile cancel");
+        let reason: String = reason.chars().take(MAX_REASON).collect();
         if self.can_interrupt() && self.tap.guard().any_turn_open() {
-            self.tap.guard().request_cancel_open(&cancel.by, &cancel.reason);
+            self.tap.guard().request_cancel_open(by, &reason);
         } else {
-            self.tap.guard().request_cancel(&cancel.by, &cancel.reason);
+            self.tap.guard().request_cancel(by, &reason);
         }
         let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
-        self.answer(cancel.client, &accepted);
+        self.answer(client, &accepted);
         if let Some(control) = &mut self.requests.server {
-            control.wait_for(cancel.client, (stream, turn), cancel.then.clone());
+            control.wait_for(client, (stream, turn), request.then.clone());
         }
-        if !cancel.stopped {
+        if !stopped {
             self.stop_agent(&cancel);
         }
     }
@@ -195,7 +175,7 @@ impl Host<'_> {
     fn stop_agent(&mut self, cancel: &TurnCancel) {
         let cancel = Cancel {
             interrupt: self.can_interrupt(),
-            within: cancel.grace_ms.map(Duration::from_millis),
+            within: cancel.request.grace_ms.map(Duration::from_millis),
         };
         self.life.stop(self.clock.now(), Stop::Cancel(cancel));
         self.act();
@@ -203,10 +183,11 @@ impl Host<'_> {
 
     pub(super) fn settle(&mut self) {
         let Some(control) = &mut self.requests.server else { return };
+        let mut prompts = Vec::new();
         for end in self.tap.guard().take_ends() {
-            self.requests.then.extend(control.ended(&end, &self.left));
+            prompts.extend(control.ended(&end, &self.left));
         }
-        for (client, prompt) in std::mem::take(&mut self.requests.then) {
+        for (client, prompt) in prompts {
             self.answer_redirect(client, Some(&prompt));
         }
     }

@@ -10,11 +10,6 @@ impl Host<'_> {
         self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
     }
 
-    /// Sends the runtime's interrupt; the next step follows if it has no effect.
-    pub(super) fn interrupt(&mut self) {
-        self.order(Order::Interrupt);
-    }
-
     /// Checks that the agent accepts a prompt; the error is the reason, for the user.
     pub(super) fn can_redirect(&self) -> Result<(), String> {
         // A terminal would take the prompt as typed text.
@@ -45,7 +40,7 @@ impl Host<'_> {
         self.feed.as_ref().is_some_and(super::Feed::is_open)
     }
 
-    fn order(&mut self, order: Order<'_>) {
+    pub(super) fn order(&mut self, order: Order<'_>) {
         self.requests.orders += 1;
         let line = self.tap.order(order, self.requests.orders);
         if let (Some(line), Some(feed)) = (line, &mut self.feed) {

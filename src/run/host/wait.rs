@@ -1,5 +1,6 @@
 //! Poll of a host: the agent, its guardian, signals, the reader and stdin.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -31,7 +32,7 @@ pub(super) enum Whose {
 pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Whose>> {
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
-    if !host.reader_gone {
+    if !host.stdout.reader_gone {
         fds.push((host.output.fd(), host.output.events(), Whose::Reader));
     }
     if matches!(host.agent.guarded, Guarded::Yes | Guarded::Finishing) {
@@ -40,16 +41,16 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
     if !host.held_back {
         let pipes = [(&host.agent.stdout, Whose::Stdout), (&host.agent.stderr, Whose::Stderr)];
         for (fd, whose) in pipes {
-            fds.extend(fd.as_ref().map(|fd| (as_fd(fd), PollFlags::IN, whose)));
+            fds.extend(fd.as_ref().map(|fd| (fd.as_fd(), PollFlags::IN, whose)));
         }
     }
     if let Some(feed) = &host.feed {
         match feed.wants() {
-            Wants::Room => fds.push((as_fd(&feed.to), PollFlags::OUT, Whose::Feed)),
+            Wants::Room => fds.push((feed.to.as_fd(), PollFlags::OUT, Whose::Feed)),
             Wants::Input => {
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Polled for the closing of the agent's end alone.
-                fds.push((as_fd(&feed.to), PollFlags::empty(), Whose::StdinClosed));
+                fds.push((feed.to.as_fd(), PollFlags::empty(), Whose::StdinClosed));
             }
             Wants::Nothing => {}
         }
@@ -71,8 +72,4 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
     };
     let all = polled.iter().zip(&fds).map(|(fd, (.., whose))| (*whose, fd.revents()));
     Ok(all.filter(|(whose, events)| is_ready(*whose, *events)).map(|(whose, _)| whose).collect())
-}
-
-fn as_fd(fd: &std::os::fd::OwnedFd) -> std::os::fd::BorrowedFd<'_> {
-    std::os::fd::AsFd::as_fd(fd)
 }

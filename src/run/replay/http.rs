@@ -8,9 +8,8 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
 use super::super::output::warn_user;
-use super::Follow;
-use super::copy::{Copied, Trouble, copy};
-use crate::exit::Exit;
+use super::source::{Fetch, copy};
+use crate::exit::{Exit, Refusal};
 use crate::replay::sse::Sse;
 use crate::sink::access::Access;
 use crate::sink::http::client::Client;
@@ -37,12 +36,6 @@ const MAX_ASKED: Duration = Duration::from_secs(600);
 
 const CHUNK: usize = 16 << 10;
 
-pub(super) struct Fetch {
-    pub(super) url: String,
-    pub(super) access: Access,
-    pub(super) follow: Follow,
-}
-
 enum No {
     /// Temporary, with the pause that the server asks for.
     Yet(String, Option<Duration>),
@@ -52,30 +45,28 @@ enum No {
 
 impl Fetch {
     /// Writes the events to `out` as lines.
-    pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Trouble> {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<(), Refusal> {
         let (is_sse, mut body) = match self.get(None) {
             Ok(found) => found,
             Err(No::More) => return Ok(()),
             Err(No::Yet(why, _) | No::Ever(why)) => return Err(unavailable(why)),
         };
         if !is_sse {
-            return match copy(&mut body.as_reader(), out) {
-                Ok(()) | Err(Copied::Unwanted) => Ok(()),
-                Err(Copied::Broken(e)) => Err(unavailable(broke(&e))),
-            };
+            let copied = copy(&mut body.as_reader(), out);
+            return copied.map(|_| ()).map_err(|e| unavailable(broke(&e)));
         }
         let mut sse = Sse::default();
         let mut failures = 0;
         loop {
             match listen(&mut sse, body, out) {
-                ConnectionEnd::All if self.follow == Follow::ToTheEnd => return Ok(()),
+                ConnectionEnd::All if !self.follow => return Ok(()),
                 ConnectionEnd::Unwanted => return Ok(()),
                 ConnectionEnd::All | ConnectionEnd::Some => failures = 0,
                 ConnectionEnd::Nothing => {}
             }
             let mut requested = None;
             body = loop {
-                if failures >= ATTEMPTS && self.follow == Follow::ToTheEnd {
+                if failures >= ATTEMPTS && !self.follow {
                     return Err(unavailable(format!(
                         "the connection broke and {ATTEMPTS} reconnects brought nothing new"
                     )));
@@ -194,8 +185,8 @@ fn broke(error: &io::Error) -> String {
     }
 }
 
-fn unavailable(why: String) -> Trouble {
-    Trouble { why, exit: Exit::Unavailable }
+fn unavailable(why: String) -> Refusal {
+    Refusal { why, exit: Exit::Unavailable }
 }
 
 enum ConnectionEnd {

@@ -1,17 +1,23 @@
-//! Keys of `--step`, from the terminal itself, because stdin may be a recording. The terminal is restored at every end.
+//! Stepping by keys: one event at a time, or played until the next key. Keys come from the terminal itself, because stdin
+//! may be a recording. The terminal is restored at every end.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 
 use super::super::input::{self, Read};
+use crate::replay::Mark;
+use crate::replay::pace::{Gap, Pace};
+use crate::time::Time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+enum Key {
     Next,
     /// Up to the next event that is no delta.
     Skip,
@@ -23,29 +29,70 @@ pub(super) enum Key {
 
 pub(super) const HELP: &str = "space: next  down: skip text  p: play  +/-: speed  q: quit";
 
-/// The keyboard, unbuffered and without echo.
-pub(super) struct Keys {
+pub(super) struct Stepping {
     terminal: OwnedFd,
     saved: Termios,
     begun: Vec<u8>,
+    pub halted: bool,
+    steps: usize,
+    skipping: bool,
 }
 
-impl Keys {
+impl Stepping {
     pub(super) fn open() -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty())?;
         let saved = tcgetattr(&terminal)?;
-        let keys = Self { terminal, saved, begun: Vec::new() };
-        keys.take()?;
-        Ok(keys)
+        let stepping =
+            Self { terminal, saved, begun: Vec::new(), halted: true, steps: 0, skipping: false };
+        stepping.take()?;
+        Ok(stepping)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.terminal.as_fd()
     }
 
+    pub(super) fn lets_go(&self) -> bool {
+        self.steps > 0 || self.skipping
+    }
+
+    pub(super) fn after(&mut self, mark: &Mark) {
+        if mark.gap != Gap::Joined {
+            self.skipping &= mark.delta;
+            self.steps = self.steps.saturating_sub(1);
+        }
+    }
+
+    /// Handles the keys pressed; breaks to quit.
+    pub(super) fn on_keys(&mut self, now: Time, pace: &mut Pace) -> ControlFlow<()> {
+        let Some(keys) = self.pressed() else { return ControlFlow::Break(()) };
+        for key in keys {
+            match key {
+                Key::Next if self.halted => self.steps += 1,
+                Key::Skip if self.halted => self.skipping = true,
+                Key::Next | Key::Skip => self.halted = true,
+                Key::Play => {
+                    self.halted = !self.halted;
+                    pace.restart(now);
+                }
+                Key::Faster => pace.scale(now, 2.0),
+                Key::Slower => pace.scale(now, 0.5),
+                Key::Quit => return ControlFlow::Break(()),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Stops the process with the terminal restored until it continues.
+    pub(super) fn stop(&self) {
+        self.restore();
+        let _ = kill_process(getpid(), Signal::STOP);
+        let _ = self.take();
+    }
+
     /// Disables buffering and echo; Ctrl-C and Ctrl-Z stay signals.
-    pub(super) fn take(&self) -> io::Result<()> {
+    fn take(&self) -> io::Result<()> {
         let mut raw = self.saved.clone();
         raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
@@ -54,11 +101,11 @@ impl Keys {
         Ok(())
     }
 
-    pub(super) fn restore(&self) {
+    fn restore(&self) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.saved);
     }
 
-    pub(super) fn pressed(&mut self) -> Option<Vec<Key>> {
+    fn pressed(&mut self) -> Option<Vec<Key>> {
         let mut buf = [0; 256];
         match input::read(self.terminal.as_fd(), &mut buf) {
             Ok(Read::Bytes(n)) => {
@@ -71,39 +118,31 @@ impl Keys {
     }
 }
 
-impl Drop for Keys {
+impl Drop for Stepping {
     fn drop(&mut self) {
         self.restore();
     }
 }
 
 /// Bytes of keys, cursor keys in both modes of a terminal (ECMA-48, DECCKM).
-const TABLE: &[(&[u8], Key)] = &[
-    (b" ", Key::Next),
-    (b"n", Key::Next),
-    (b"\x1b[C", Key::Next),
-    (b"\x1bOC", Key::Next),
-    (b"\x1b[B", Key::Skip),
-    (b"\x1bOB", Key::Skip),
-    (b"p", Key::Play),
-    (b"\r", Key::Play),
-    (b"\n", Key::Play),
-    (b"+", Key::Faster),
-    (b"=", Key::Faster),
-    (b"-", Key::Slower),
-    (b"q", Key::Quit),
-    (b"Q", Key::Quit),
-    (b"\x04", Key::Quit),
+const TABLE: &[(&[&str], Key)] = &[
+    (&[" ", "n", "\x1b[C", "\x1bOC"], Key::Next),
+    (&["\x1b[B", "\x1bOB"], Key::Skip),
+    (&["p", "\r", "\n"], Key::Play),
+    (&["+", "="], Key::Faster),
+    (&["-"], Key::Slower),
+    (&["q", "Q", "\x04"], Key::Quit),
 ];
 
 fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
+    let all = TABLE.iter().flat_map(|(all, key)| all.iter().map(|keys| (keys.as_bytes(), *key)));
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(rest) = sent.get(at..).filter(|rest| !rest.is_empty()) {
-        if let Some((bytes, key)) = TABLE.iter().find(|(bytes, _)| rest.starts_with(bytes)) {
-            found.push(*key);
+        if let Some((bytes, key)) = all.clone().find(|(bytes, _)| rest.starts_with(bytes)) {
+            found.push(key);
             at += bytes.len();
-        } else if TABLE.iter().any(|(bytes, _)| bytes.starts_with(rest)) {
+        } else if all.clone().any(|(bytes, _)| bytes.starts_with(rest)) {
             break;
         } else {
             at += 1;

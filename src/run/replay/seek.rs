@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use memchr::{memchr, memchr_iter};
 
-use super::source::{Reader, regular_length};
-use crate::replay::find::{Book, Found, Start, find};
+use super::super::input;
+use super::source::Reader;
+use crate::replay::find::{Book, Line, Lost, Start, find};
 use crate::replay::select::Options;
 
 const BLOCK: usize = 64 << 10;
@@ -20,7 +21,7 @@ pub(super) fn seek(fd: BorrowedFd<'_>, options: &Options) -> Option<Start> {
     if rustix::fs::tell(fd).ok()? != 0 {
         return None;
     }
-    let len = regular_length(fd)?;
+    let len = input::file_length(fd)?;
     let mut head = [0; 4];
     let n = rustix::io::pread(fd, &mut head, 0).ok()?;
     if Reader::is_packed(head.get(..n)?) {
@@ -65,16 +66,17 @@ struct OpenBook<'a> {
 
 impl OpenBook<'_> {
     /// Offset in the block of the first line feed from `from` on; reads more until there is one.
-    fn feed(&mut self, from: usize) -> Option<usize> {
-        let mut from = from;
+    fn feed(&mut self, mut from: usize) -> Result<Option<usize>, Lost> {
         loop {
-            let rest = self.block.get(from..)?;
-            if let Some(n) = memchr(b'\n', rest) {
-                return Some(from + n);
+            if let Some(n) = memchr(b'\n', &self.block[from..]) {
+                return Ok(Some(from + n));
             }
             from = self.block.len();
-            if from > LONGEST || self.more() == 0 {
-                return None;
+            if from > LONGEST {
+                return Err(Lost);
+            }
+            if self.more() == 0 {
+                return Ok(None);
             }
         }
     }
@@ -106,25 +108,15 @@ impl Book for OpenBook<'_> {
         self.len
     }
 
-    fn line(&mut self, at: u64) -> Found<'_> {
-        let lost = |book: &Self| book.block.len() > LONGEST;
-        let Some(from) = self.open(at.saturating_sub(1)) else { return Found::Lost };
-        let start = match at {
-            0 => 0,
-            _ => match self.feed(from) {
-                Some(feed) => feed + 1,
-                None if lost(self) => return Found::Lost,
-                None => return Found::End,
-            },
-        };
-        let Some(end) = self.feed(start) else {
-            return if lost(self) { Found::Lost } else { Found::End };
-        };
-        let start_at = self.at + start as u64;
-        let next = self.at + end as u64 + 1;
-        match self.block.get(start..end) {
-            Some(bytes) => Found::Line { start: start_at, next, bytes },
-            None => Found::Lost,
-        }
+    fn line(&mut self, at: u64) -> Result<Option<Line<'_>>, Lost> {
+        let from = self.open(at.saturating_sub(1)).ok_or(Lost)?;
+        let before = if at == 0 { Some(0) } else { self.feed(from)?.map(|feed| feed + 1) };
+        let Some(start) = before else { return Ok(None) };
+        let Some(end) = self.feed(start)? else { return Ok(None) };
+        Ok(Some(Line {
+            start: self.at + start as u64,
+            next: self.at + end as u64 + 1,
+            bytes: &self.block[start..end],
+        }))
     }
 }

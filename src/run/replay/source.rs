@@ -1,22 +1,22 @@
 //! Sources of recordings, each a descriptor to poll: a thread unpacks or fetches into a pipe.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::FileType;
+use rustix::event::PollFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::input::{self, Read};
 use super::super::many::{self, Input};
-use super::copy::Trouble;
-use super::http::Fetch;
-use super::{Follow, unpack};
+use super::super::polling;
+use super::unpack;
 use crate::codec::foreign;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 use crate::sink::access::Access;
 use crate::sink::masked;
 
@@ -31,25 +31,30 @@ pub enum Source {
         /// Path by which a file can be reopened.
         path: Option<PathBuf>,
     },
-    Url(String, Access),
+    Url(Fetch),
+}
+
+/// Recording behind an address.
+#[derive(Debug)]
+pub struct Fetch {
+    pub url: String,
+    pub access: Access,
+    /// True if a server whose stream has ended is reconnected.
+    pub follow: bool,
 }
 
 impl Source {
-    pub fn stdin() -> Self {
-        Source::Input { name: "<stdin>".to_owned(), input: many::stdin(), path: None }
-    }
-
-    /// Opens a file, a FIFO or a process substitution.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let (name, input) = (path.display().to_string(), many::open(path)?);
-        let path = Some(path.to_owned());
-        Ok(Source::Input { name, input, path })
+    /// Opens stdin, a file, a FIFO or a process substitution.
+    pub fn open(path: &OsStr) -> io::Result<Self> {
+        let input = many::open(path)?;
+        let named = (!input.is_stdin()).then(|| path.into());
+        Ok(Source::Input { name: many::name(path), input, path: named })
     }
 
     pub(super) fn name(&self) -> String {
         match self {
             Source::Input { name, .. } => name.clone(),
-            Source::Url(url, _) => masked(url),
+            Source::Url(fetch) => masked(&fetch.url),
         }
     }
 
@@ -74,32 +79,25 @@ impl Source {
     }
 
     pub(super) fn length(&self) -> Option<u64> {
-        regular_length(self.input()?.fd())
+        input::file_length(self.input()?.fd())
     }
 }
 
-pub(super) fn regular_length(fd: BorrowedFd<'_>) -> Option<u64> {
-    let stat = rustix::fs::fstat(fd).ok()?;
-    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    regular.then(|| u64::try_from(stat.st_size).unwrap_or_default())
-}
-
-type Worker = JoinHandle<Result<(), Trouble>>;
+type Worker = JoinHandle<Result<(), Refusal>>;
 
 pub(super) struct Reader {
     input: Input,
     workers: Vec<Worker>,
     /// First bytes, until the packing is known.
     head: Option<Vec<u8>>,
-    trouble: Option<Trouble>,
+    trouble: Option<Refusal>,
 }
 
 impl Reader {
-    pub(super) fn start(source: Source, follow: Follow) -> io::Result<Self> {
+    pub(super) fn start(source: Source) -> io::Result<Self> {
         let (input, workers) = match source {
             Source::Input { input, .. } => (input, Vec::new()),
-            Source::Url(url, access) => {
-                let fetch = Fetch { url, access, follow };
+            Source::Url(fetch) => {
                 let (input, worker) = spawn(move |out| fetch.run(out))?;
                 (input, vec![worker])
             }
@@ -117,7 +115,7 @@ impl Reader {
 
     /// Continues with the file that now has this name.
     pub(super) fn reopen(&mut self, path: &Path) -> io::Result<()> {
-        self.input = many::open(path)?;
+        self.input = many::open(path.as_os_str())?;
         Ok(())
     }
 
@@ -126,42 +124,34 @@ impl Reader {
     }
 
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<Read> {
-        let Some(mut head) = self.head.take() else { return input::read(self.input.fd(), buf) };
+        let Some(head) = &mut self.head else { return input::read(self.input.fd(), buf) };
         let most = HEAD.min(buf.len());
-        let some = buf.get_mut(..most).unwrap_or_default();
-        let ended = match input::read(self.input.fd(), some)? {
-            Read::Later => {
-                self.head = Some(head);
-                return Ok(Read::Later);
-            }
+        let ended = match input::read(self.input.fd(), &mut buf[..most])? {
+            Read::Later => return Ok(Read::Later),
             Read::End => true,
             Read::Bytes(n) => {
-                head.extend_from_slice(some.get(..n).unwrap_or_default());
+                head.extend_from_slice(&buf[..n]);
                 false
             }
         };
-        match packing(&head) {
-            None if !ended => {
-                self.head = Some(head);
-                Ok(Read::Later)
-            }
-            None | Some(Packing::None) => {
+        let packing = match packing(head) {
+            None if !ended => return Ok(Read::Later),
+            // A file may grow.
+            None if head.is_empty() => return Ok(Read::End),
+            packing => packing.unwrap_or(Packing::None),
+        };
+        let head = self.head.take().unwrap_or_default();
+        match packing {
+            Packing::None => {
                 let n = head.len().min(buf.len());
-                if let (Some(to), Some(from)) = (buf.get_mut(..n), head.get(..n)) {
-                    to.copy_from_slice(from);
-                }
-                if n == 0 {
-                    // A file may grow.
-                    self.head = Some(head);
-                    return Ok(Read::End);
-                }
+                buf[..n].copy_from_slice(&head[..n]);
                 Ok(Read::Bytes(n))
             }
-            Some(Packing::Foreign(what)) => {
-                self.trouble = Some(Trouble { why: what.to_owned(), exit: Exit::Malformed });
+            Packing::Foreign(what) => {
+                self.trouble = Some(Refusal { why: what.to_owned(), exit: Exit::Malformed });
                 Ok(Read::End)
             }
-            Some(packing) => {
+            packing => {
                 self.unpack(packing, head)?;
                 Ok(Read::Later)
             }
@@ -172,22 +162,21 @@ impl Reader {
         let packed = std::mem::replace(&mut self.input, many::stdin()).into_fd()?;
         let (input, worker) = spawn(move |out| {
             let from = io::Cursor::new(head).chain(Waiting(File::from(packed)));
-            let unpacked = match packing {
+            match packing {
                 #[cfg(feature = "zstd")]
                 Packing::Zstd => unpack::zstd(from, out),
                 _ => unpack::gzip(from, out),
-            };
-            unpacked.map_err(|why| Trouble { exit: why.exit(), why: why.to_string() })
+            }
         })?;
         self.input = input;
         self.workers.push(worker);
         Ok(())
     }
 
-    pub(super) fn end(self) -> Option<Trouble> {
+    pub(super) fn end(self) -> Option<Refusal> {
         let ends = self.workers.into_iter().map(|worker| {
             worker.join().unwrap_or_else(|_| {
-                Err(Trouble { why: "reading it failed".to_owned(), exit: Exit::Internal })
+                Err(Refusal { why: "reading it failed".to_owned(), exit: Exit::Internal })
             })
         });
         // The first error is the cause of the others.
@@ -227,13 +216,29 @@ fn packing(head: &[u8]) -> Option<Packing> {
 
 /// Starts a thread that writes into a pipe; returns the other end.
 fn spawn(
-    work: impl FnOnce(&mut dyn Write) -> Result<(), Trouble> + Send + 'static,
+    work: impl FnOnce(&mut dyn Write) -> Result<(), Refusal> + Send + 'static,
 ) -> io::Result<(Input, Worker)> {
     let (read, write): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
     let worker = std::thread::Builder::new()
         .name("source".to_owned())
         .spawn(move || work(&mut File::from(write)))?;
     Ok((Input(Some(read)), worker))
+}
+
+/// Copies everything; data read before an error has been written. Breaks off if the loop does not read any more.
+pub(super) fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> io::Result<ControlFlow<()>> {
+    let mut buf = vec![0; input::CHUNK];
+    loop {
+        let n = match from.read(&mut buf) {
+            Ok(0) => return Ok(ControlFlow::Continue(())),
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if to.write_all(&buf[..n]).is_err() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
 }
 
 /// Blocking reads from a non-blocking descriptor.
@@ -246,7 +251,7 @@ impl io::Read for Waiting {
                 Read::Bytes(n) => return Ok(n),
                 Read::End => return Ok(0),
                 Read::Later => {
-                    let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+                    polling::ready(&self.0, PollFlags::IN, None);
                 }
             }
         }

@@ -18,7 +18,7 @@ impl Player {
         let at_end = self.tail.as_ref().is_some_and(|tail| tail.waiting);
         let moments = [self.next_due(now), quiet].into_iter().flatten().map(|at| at.since(now));
         let timeout = moments.chain(rest).chain(at_end.then_some(follow::LOOK)).min();
-        let wanted = self.replay.queue().len() < AHEAD && self.output.pending() <= MAX_PENDING;
+        let wanted = self.replay.queue.len() < AHEAD && self.output.pending() <= MAX_PENDING;
         let mut fds = Vec::with_capacity(4);
         fds.push(PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN));
         fds.push(self.output.poll_fd());
@@ -51,9 +51,7 @@ impl Player {
         if !signal.is_empty() {
             self.on_signals();
         }
-        if stdout.intersects(GONE) {
-            self.reader_gone = true;
-        }
+        self.stdout.reader_gone |= stdout.intersects(GONE);
         if !pressed.is_empty() {
             self.on_keys();
         }
@@ -63,7 +61,7 @@ impl Player {
         if at_end && let Some(tail) = &mut self.tail {
             tail.look();
         }
-        Ok((at_end || !readable.is_empty()) && wanted && !self.quit && !self.reader_gone)
+        Ok((at_end || !readable.is_empty()) && wanted && !self.quit && !self.stdout.reader_gone)
     }
 
     fn end_if_idle(&mut self) {
@@ -77,7 +75,7 @@ impl Player {
 
     /// Time of the next part, unless it waits for something else.
     fn next_due(&mut self, now: Time) -> Option<Time> {
-        let mark = self.replay.queue().front()?.clone();
+        let mark = *self.replay.queue.front()?;
         let halted = self.stepping.as_ref().is_some_and(|at| at.halted);
         if self.is_held_back(&mark) {
             None
@@ -100,7 +98,7 @@ impl Player {
                     self.dies_of = Some(signal);
                     self.reading = None;
                     self.waiting.clear();
-                    self.replay.queue().clear();
+                    self.replay.queue.clear();
                 }
                 signal => {
                     self.dies_of.get_or_insert(signal);
