@@ -108,7 +108,7 @@ impl Cutter {
     }
 
     fn decide(&mut self, each: &mut impl FnMut(Part)) {
-        while self.lines.text().len() >= self.next_try {
+        while self.lines.held.len() >= self.next_try {
             let decision = match self.open.take().or_else(|| decide::open(&self.lines)) {
                 None => CutDecision::Wait(1),
                 Some(open) => {
@@ -119,10 +119,10 @@ impl Cutter {
             };
             match decision {
                 CutDecision::Wait(more) => {
-                    self.next_try = self.lines.text().len() + more.max(1);
+                    self.next_try = self.lines.held.len() + more.max(1);
                 }
                 CutDecision::Cut(cut) => match self.settled(cut) {
-                    None => self.next_try = self.lines.text().len() + 1,
+                    None => self.next_try = self.lines.held.len() + 1,
                     Some(cut) => {
                         self.next_try = if cut.last { usize::MAX } else { 0 };
                         self.take(cut).into_iter().for_each(&mut *each);
@@ -134,13 +134,13 @@ impl Cutter {
 
     /// The cut, as the last one if only white space is behind it; `None` while more white space may follow.
     fn settled(&self, mut cut: Cut) -> Option<Cut> {
-        let (before, rest) = self.lines.text().split_at(cut.next);
+        let (before, rest) = self.lines.held.split_at(cut.next);
         let blank = rest.find(|c| !is_blank(c)).unwrap_or(rest.len());
         if cut.last {
             return Some(cut);
         }
         if blank == rest.len() {
-            cut.last = self.lines.ended();
+            cut.last = self.lines.ended;
             cut.next += blank;
             return cut.last.then_some(cut);
         }
@@ -156,7 +156,7 @@ impl Cutter {
     }
 
     fn take(&mut self, cut: Cut) -> Option<Part> {
-        let text = self.lines.text();
+        let text = &self.lines.held;
         let body = &text[..cut.end];
         if !shows(body) {
             if !cut.last {
@@ -195,7 +195,7 @@ pub fn cut(text: &str, options: &Options) -> Vec<Part> {
 fn room_for(limits: &Limits, open: &str, close: &str) -> Option<Size> {
     let around = limits.size(open) + limits.size(close);
     // Two thirds at most, so that every part has text; of a line limit all.
-    let fits = around.0.iter().zip(limits.list()).all(|(n, limit)| {
+    let fits = around.0.iter().zip(&limits.0).all(|(n, limit)| {
         if limit.unit == super::units::Unit::LineFeeds {
             *n <= limit.max
         } else {

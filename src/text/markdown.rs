@@ -90,7 +90,7 @@ struct OpenFence {
 }
 
 /// State between two lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scanner {
     fences: Fences,
     /// Bytes of a line that are read.
@@ -106,15 +106,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(fences: Fences, most: usize) -> Self {
-        Self {
-            fences,
-            most,
-            containers: Vec::new(),
-            paragraph: false,
-            cells: None,
-            table: false,
-            fence: None,
-        }
+        Self { fences, most, ..Self::default() }
     }
 
     /// Takes note of code between two lines that is recognised elsewhere.

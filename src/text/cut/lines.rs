@@ -19,13 +19,14 @@ use marks::{Inside, Piece, Step};
 /// Bytes of a line that are read for its structure, at least.
 const MIN_LOOK: usize = 1024;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lines {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Held text, and its offset in the whole text.
-    held: String,
-    base: usize,
-    lines: VecDeque<Line>,
+    pub(super) held: String,
+    pub(super) base: usize,
+    /// Ended lines; all lines if the text has ended.
+    pub(super) whole: VecDeque<Line>,
     scanner: Scanner,
     /// Groups of the lines, and the number of the first.
     groups: VecDeque<Group>,
@@ -35,7 +36,7 @@ pub(super) struct Lines {
     /// Start of the unended line.
     tail: usize,
     /// Size of all text before it.
-    at: Size,
+    pub(super) at: Size,
     /// Rest of the unended line if its beginning has left, and that beginning.
     rest: Option<Line>,
     gone: String,
@@ -48,7 +49,7 @@ pub(super) struct Lines {
     /// The structure of the unended line depends on further text; there is a backtick in it.
     pending: bool,
     ticks: bool,
-    ended: bool,
+    pub(super) ended: bool,
 }
 
 /// Bytes of a line that are read for its structure.
@@ -61,35 +62,7 @@ impl Lines {
         // In one line no fence can be closed and opened again.
         let fences = if limits.one_line() { Fences::Lines } else { fences };
         let scanner = Scanner::new(fences, look(&limits));
-        Self {
-            limits,
-            held: String::new(),
-            base: 0,
-            lines: VecDeque::new(),
-            scanner,
-            groups: VecDeque::new(),
-            first_group: 0,
-            open_group: None,
-            tail: 0,
-            at: Size::default(),
-            rest: None,
-            gone: String::new(),
-            fences,
-            inside: None,
-            mid: false,
-            line_quote: String::new(),
-            pending: false,
-            ticks: false,
-            ended: false,
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.held
+        Self { limits, scanner, fences, ..Self::default() }
     }
 
     /// The held text between two offsets.
@@ -97,22 +70,8 @@ impl Lines {
         &self.held[from - self.base..to - self.base]
     }
 
-    /// Offsets of the held text.
-    pub(super) fn base(&self) -> usize {
-        self.base
-    }
-
     pub(super) fn end_of_text(&self) -> usize {
         self.base + self.held.len()
-    }
-
-    /// Ended lines; all lines if the text has ended.
-    pub(super) fn whole(&self) -> &VecDeque<Line> {
-        &self.lines
-    }
-
-    pub(super) fn ended(&self) -> bool {
-        self.ended
     }
 
     pub(super) fn group(&self, number: usize) -> Option<&Group> {
@@ -121,7 +80,7 @@ impl Lines {
 
     /// Size of all text before the held text.
     pub(super) fn at_base(&self) -> Size {
-        self.lines.front().map_or(self.at, |line| line.at)
+        self.whole.front().map_or(self.at, |line| line.at)
     }
 
     pub(super) fn push(&mut self, text: &str) {
@@ -195,11 +154,6 @@ impl Lines {
         let line = self.line(&found, self.end_of_text());
         let group = (found.kind == Kind::Opener).then(|| self.fence(&line, &found));
         Some((line, group))
-    }
-
-    /// Size of all text before the unended line.
-    pub(super) fn at_tail(&self) -> Size {
-        self.at
     }
 
     /// True if there is an unended line.
@@ -303,13 +257,13 @@ impl Lines {
             self.close_group(group, line.at + line.size, "");
             self.inside = None;
         }
-        match self.lines.back_mut() {
+        match self.whole.back_mut() {
             // Successive blank lines are one.
             Some(last) if last.blank && line.blank && last.like(&line) => {
                 last.next = line.next;
                 last.full = last.full + line.full;
             }
-            _ => self.lines.push_back(line),
+            _ => self.whole.push_back(line),
         }
     }
 
@@ -369,8 +323,8 @@ impl Lines {
         if self.tail < to {
             self.settle(to);
         }
-        while self.lines.front().is_some_and(|line| line.next <= to) {
-            self.lines.pop_front();
+        while self.whole.front().is_some_and(|line| line.next <= to) {
+            self.whole.pop_front();
         }
         self.held.drain(..len);
         self.base = to;
@@ -381,14 +335,14 @@ impl Lines {
                 self.rest = Some(rest);
             }
             self.tail = to;
-        } else if let Some(line) = self.lines.front().filter(|line| line.start < to).cloned() {
+        } else if let Some(line) = self.whole.front().filter(|line| line.start < to).cloned() {
             let rest = self.rest_of(line, to);
             // A header without its beginning is not repeated.
-            let delimiter = self.lines.get(1).filter(|l| l.kind == Kind::Delimiter);
+            let delimiter = self.whole.get(1).filter(|l| l.kind == Kind::Delimiter);
             if let Some(table) = delimiter.and_then(|l| l.group) {
                 self.group_mut(table).into_iter().for_each(|table| table.open.clear());
             }
-            if let Some(front) = self.lines.front_mut() {
+            if let Some(front) = self.whole.front_mut() {
                 *front = rest;
             }
         }

@@ -61,7 +61,7 @@ impl View<'_> {
 
     /// True if the line of uncertain structure begins in this part.
     fn tail_may_fit(&self) -> bool {
-        (self.lines.at_tail() - self.at).within(self.room)
+        (self.lines.at - self.at).within(self.room)
     }
 
     /// Size of a line: white space at the end of a line of code counts.
@@ -143,7 +143,7 @@ impl View<'_> {
             match self.get(j) {
                 Some(next) if next.blank => {}
                 Some(_) => return Ok(Some(j)),
-                None if self.lines.ended() => return Ok(None),
+                None if self.lines.ended => return Ok(None),
                 None => break,
             }
         }

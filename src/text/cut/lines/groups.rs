@@ -105,7 +105,7 @@ impl Lines {
     }
 
     pub(super) fn table(&self, line: &Line) -> Group {
-        let header = self.lines.back().filter(|header| !header.cut);
+        let header = self.whole.back().filter(|header| !header.cut);
         let text = |line: &Line| {
             let before = prefix(self.slice(line.start, line.content.min(line.trimmed)));
             format!("{before}{}\n", self.slice(line.content.min(line.trimmed), line.trimmed))
@@ -136,7 +136,7 @@ impl Lines {
 
     /// Forgets the groups that no line belongs to.
     pub(super) fn forget(&mut self) {
-        let used = self.lines.iter().find_map(|line| line.group);
+        let used = self.whole.iter().find_map(|line| line.group);
         let used = used.or(self.rest.as_ref().and_then(|rest| rest.group));
         let first = used
             .into_iter()
