@@ -138,6 +138,13 @@ pub trait Runtime {
     }
 }
 
+/// A runtime without state between its messages.
+impl<F: FnMut(&str, Value, &mut Emit<'_>)> Runtime for F {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
+        self(event, value, emit);
+    }
+}
+
 /// An order to an agent that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order<'a> {

@@ -45,7 +45,7 @@ impl Runtime for Events {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let data = value.at("data");
         let type_ = value.opt_text("type").unwrap_or(event);
-        emit.set_error((type_ == "error").then(|| emit.failure(data)));
+        emit.input.error = (type_ == "error").then(|| emit.failure(data));
         match type_ {
             "session_start" => self.start(data, emit),
             "thought" | "thinking" | "reasoning" => self.whole(TextKind::Reasoning, data, emit),
@@ -64,7 +64,7 @@ impl Runtime for Events {
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if tail != Tail::Clean {
-            emit.set_error(None);
+            emit.input.error = None;
         }
         TurnVerdict::MissingResult
     }

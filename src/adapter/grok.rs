@@ -77,7 +77,7 @@ impl Runtime for Grok {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        emit.set_error(self.error.take().map(|error| failure(&error, "", None)));
+        emit.input.error = self.error.take().map(|error| failure(&error, "", None));
         TurnVerdict::MissingResult
     }
 }

@@ -145,51 +145,36 @@ pub fn tool_kind(name: &str) -> &'static str {
     const KINDS: [&str; 9] =
         ["edit", "delete", "move", "fetch", "search", "read", "execute", "think", "other"];
     // `WebSearch`, `web_search` and `readToolCall` are the words web, search and read.
-    let (mut word, mut whole) = (Word::default(), Word::default());
-    let (mut rank, mut lower) = (KINDS.len() - 1, false);
-    for c in name.chars() {
+    let (mut rank, mut start, mut lower) = (kind_rank(name), 0, false);
+    for (at, c) in name.char_indices() {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
-            rank = rank.min(std::mem::take(&mut word).rank());
-        }
-        whole.push(c);
-        if c.is_alphanumeric() {
-            word.push(c);
+            rank = rank.min(kind_rank(&name[start..at]));
+            start = if c.is_alphanumeric() { at } else { at + c.len_utf8() };
         }
         lower = c.is_lowercase();
     }
-    KINDS[rank.min(word.rank()).min(whole.rank())]
+    KINDS[rank.min(kind_rank(&name[start..]))]
 }
 
-/// A word of a tool's name in small letters, as long as the known ones; what is no ASCII is as good as any other.
-#[derive(Default)]
-struct Word {
-    bytes: [u8; 12],
-    len: usize,
-}
-
-impl Word {
-    fn push(&mut self, c: char) {
-        if let Some(byte) = self.bytes.get_mut(self.len) {
-            *byte = u8::try_from(c.to_ascii_lowercase()).unwrap_or(b'?');
+/// The place of a word's kind among all.
+fn kind_rank(word: &str) -> usize {
+    let mut buffer = [0; 12];
+    let Some(lower) = buffer.get_mut(..word.len()) else { return 8 };
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    match &*lower {
+        b"edit" | b"write" | b"patch" | b"replace" | b"file_change" | b"create"
+        | b"str_replace" | b"insert" => 0,
+        b"delete" | b"remove" => 1,
+        b"move" | b"rename" => 2,
+        b"fetch" | b"web" | b"http" | b"browse" | b"url" => 3,
+        b"search" | b"grep" | b"glob" | b"find" | b"ls" | b"list" => 4,
+        b"read" | b"view" | b"cat" | b"open" => 5,
+        b"bash" | b"shell" | b"exec" | b"execute" | b"command" | b"run" | b"terminal" | b"kill" => {
+            6
         }
-        self.len += 1;
-    }
-
-    /// The place of its kind among all.
-    fn rank(&self) -> usize {
-        match self.bytes.get(..self.len).unwrap_or_default() {
-            b"edit" | b"write" | b"patch" | b"replace" | b"file_change" | b"create"
-            | b"str_replace" | b"insert" => 0,
-            b"delete" | b"remove" => 1,
-            b"move" | b"rename" => 2,
-            b"fetch" | b"web" | b"http" | b"browse" | b"url" => 3,
-            b"search" | b"grep" | b"glob" | b"find" | b"ls" | b"list" => 4,
-            b"read" | b"view" | b"cat" | b"open" => 5,
-            b"bash" | b"shell" | b"exec" | b"execute" | b"command" | b"run" | b"terminal"
-            | b"kill" => 6,
-            b"think" | b"plan" | b"todo" | b"task" | b"agent" => 7,
-            _ => 8,
-        }
+        b"think" | b"plan" | b"todo" | b"task" | b"agent" => 7,
+        _ => 8,
     }
 }
 
