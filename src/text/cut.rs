@@ -11,7 +11,7 @@ pub(crate) mod tests;
 use super::ceil;
 pub use super::markdown::Fences;
 use super::units::{Limits, Size, is_blank, shows};
-use decide::{Cut, CutDecision};
+use decide::Cut;
 use lines::Lines;
 
 /// Smallest limit of a part, in any unit: less has no room for a fence.
@@ -109,25 +109,15 @@ impl Cutter {
 
     fn decide(&mut self, each: &mut impl FnMut(Part)) {
         while self.lines.held.len() >= self.next_try {
-            let decision = match self.open.take().or_else(|| decide::open(&self.lines)) {
-                None => CutDecision::Wait(1),
-                Some(open) => {
-                    let decision = decide::decide(&self.options, &self.lines, &open);
-                    self.open = Some(open);
-                    decision
+            self.open = self.open.take().or_else(|| decide::open(&self.lines));
+            let open = self.open.as_deref().ok_or(1);
+            let cut = open.and_then(|open| decide::decide(&self.options, &self.lines, open));
+            match cut.and_then(|cut| self.settled(cut).ok_or(1)) {
+                Err(more) => self.next_try = self.lines.held.len() + more.max(1),
+                Ok(cut) => {
+                    self.next_try = if cut.last { usize::MAX } else { 0 };
+                    self.take(cut).into_iter().for_each(&mut *each);
                 }
-            };
-            match decision {
-                CutDecision::Wait(more) => {
-                    self.next_try = self.lines.held.len() + more.max(1);
-                }
-                CutDecision::Cut(cut) => match self.settled(cut) {
-                    None => self.next_try = self.lines.held.len() + 1,
-                    Some(cut) => {
-                        self.next_try = if cut.last { usize::MAX } else { 0 };
-                        self.take(cut).into_iter().for_each(&mut *each);
-                    }
-                },
             }
         }
     }

@@ -94,7 +94,7 @@ struct OpenFence {
 pub(super) struct Scanner {
     fences: Fences,
     /// Bytes of a line that are read.
-    most: usize,
+    pub most: usize,
     containers: Vec<Container>,
     /// The next line may continue the last one's paragraph.
     paragraph: bool,

@@ -52,16 +52,11 @@ pub(super) struct Lines {
     pub(super) ended: bool,
 }
 
-/// Bytes of a line that are read for its structure.
-fn look(limits: &Limits) -> usize {
-    (2 * limits.first()).max(MIN_LOOK)
-}
-
 impl Lines {
     pub(super) fn new(limits: Limits, fences: Fences) -> Self {
         // In one line no fence can be closed and opened again.
         let fences = if limits.one_line() { Fences::Lines } else { fences };
-        let scanner = Scanner::new(fences, look(&limits));
+        let scanner = Scanner::new(fences, (2 * limits.first()).max(MIN_LOOK));
         Self { limits, scanner, fences, ..Self::default() }
     }
 
@@ -131,9 +126,7 @@ impl Lines {
         } else if self.has_tail() {
             self.complete(&Piece::line(self.end_of_text() - self.tail, 0));
         }
-        if let Some(group) = self.open_group {
-            self.close_group(group, self.at, &self.close_of(group));
-        }
+        self.end_group();
     }
 
     /// The unended line so far, and the fence that it opens; `None` if its structure is not certain yet.
@@ -150,7 +143,8 @@ impl Lines {
             return Some((line, None));
         }
         let head = self.head(self.end_of_text());
-        let found = self.scanner.look(Head { text: &head, whole: head.len() >= self.look() })?;
+        let whole = head.len() >= self.scanner.most;
+        let found = self.scanner.look(Head { text: &head, whole })?;
         let line = self.line(&found, self.end_of_text());
         let group = (found.kind == Kind::Opener).then(|| self.fence(&line, &found));
         Some((line, group))
@@ -172,10 +166,6 @@ impl Lines {
         self.at + self.limits.size(tail.trim_end())
     }
 
-    pub(super) fn look(&self) -> usize {
-        look(&self.limits)
-    }
-
     /// Structure of the line up to `end`, which is complete.
     fn found(&self, end: usize) -> Option<Found> {
         self.scanner.look(Head { text: &self.head(end), whole: true })
@@ -184,7 +174,7 @@ impl Lines {
     /// Beginning of the line up to `end` that is read for its structure.
     fn head(&self, end: usize) -> Cow<'_, str> {
         let line = self.slice(self.tail, end);
-        let upto = |line: &str| ceil(line, self.look());
+        let upto = |line: &str| ceil(line, self.scanner.most);
         if self.gone.is_empty() {
             return Cow::Borrowed(&line[..upto(line)]);
         }
@@ -248,21 +238,17 @@ impl Lines {
         line.next = self.tail + piece.next;
         line.span = piece.is_span() && piece.next == piece.len;
         self.mid = piece.next == piece.len && line.next < self.end_of_text();
-        line.full = self.limits.size(self.slice(line.end, line.next)) + line.size;
-        self.at = line.at + line.full;
+        self.at = line.at + line.size + self.limits.size(self.slice(line.end, line.next));
         self.tail = line.next;
         if line.kind == Kind::Closer
             && let Some(group) = line.group
         {
-            self.close_group(group, line.at + line.size, "");
+            self.close_group(group, line.at + line.size);
             self.inside = None;
         }
         match self.whole.back_mut() {
             // Successive blank lines are one.
-            Some(last) if last.blank && line.blank && last.like(&line) => {
-                last.next = line.next;
-                last.full = last.full + line.full;
-            }
+            Some(last) if last.blank && line.blank && last.like(&line) => last.next = line.next,
             _ => self.whole.push_back(line),
         }
     }
@@ -313,7 +299,6 @@ impl Lines {
         line.end = line.start + ended.len();
         line.trimmed = line.start + trimmed;
         line.next = end;
-        line.full = line.size;
         line.blank = ended.trim_start().is_empty();
     }
 
@@ -362,7 +347,7 @@ impl Lines {
             self.join_group(&mut line, &found);
             self.rest = Some(line);
         }
-        if self.gone.len() < self.look() {
+        if self.gone.len() < self.scanner.most {
             self.gone.push_str(&self.held[self.tail - self.base..to - self.base]);
         }
     }
@@ -372,14 +357,12 @@ impl Lines {
         let end = line.end.max(to);
         let size = self.limits.size(self.slice(to, end));
         let trimmed = line.size - line.trimmed_size;
-        let ending = line.full - line.size;
         line.at = line.at + line.size - size;
         line.start = to;
         line.content = line.content.max(to);
         line.end = end;
         line.trimmed = line.trimmed.max(to);
         line.size = size;
-        line.full = size + ending;
         line.trimmed_size = size - trimmed;
         line.blank = self.slice(to, end).trim().is_empty();
         line.starts = false;

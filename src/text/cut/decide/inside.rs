@@ -146,11 +146,7 @@ impl View<'_> {
                     continue;
                 }
                 if line.content > self.base && end >= line.content {
-                    return Ok(self.cut_at(CutPlace {
-                        end: line.content,
-                        next: line.content,
-                        fence: None,
-                    }));
+                    return Ok(self.cut_at(CutPlace::at(line.content, None)));
                 }
             }
             if end > self.base && (len > 0 || i == 0) {
@@ -177,12 +173,8 @@ impl View<'_> {
                 return Err(Wait);
             }
             // It fits alone: a whole grapheme is more important than a fence.
-            return Ok(Cut {
-                end: cluster.len(),
-                next: cluster.len(),
-                bare: true,
-                ..Cut::default()
-            });
+            let end = cluster.len();
+            return Ok(Cut { end, next: end, bare: true, ..Cut::default() });
         }
         let room = self.room - self.close_size(line);
         let mut end = 0;
@@ -193,14 +185,8 @@ impl View<'_> {
             }
             end = to;
         }
-        Ok(Cut {
-            broken: true,
-            ..self.cut_at(CutPlace {
-                end: line.start + end,
-                next: line.start + end,
-                fence: Some(0),
-            })
-        })
+        let cut = self.cut_at(CutPlace::at(line.start + end, Some(0)));
+        Ok(Cut { broken: true, ..cut })
     }
 }
 

@@ -33,9 +33,7 @@ impl Lines {
             line.group = self.open_group;
             return;
         }
-        if let Some(group) = self.open_group.take() {
-            self.close_group(group, line.at, &self.close_of(group));
-        }
+        self.end_group();
         let group = match found.kind {
             Kind::Opener => self.fence(line, found),
             Kind::Delimiter => self.table(line),
@@ -53,31 +51,23 @@ impl Lines {
     }
 
     pub(super) fn fence(&self, line: &Line, found: &Found) -> Group {
-        let before = prefix(self.slice(line.start, line.content));
+        let marks = self.slice(line.start, line.content);
+        let (before, quotes) = (prefix(marks), quote(marks, 0));
         let mark = char::from(found.marker.0).to_string().repeat(found.marker.1);
         // Alone, so deep an indentation would be code of its own, so the list item is repeated.
         let columns = indent_columns(&before);
-        let unmarked =
-            self.slice(line.start, line.content).trim_matches(['>', ' ', '\t']).is_empty();
         let deep = found.item > 0 && columns >= 4;
-        let again = if deep { quote(&before, 0) + &item_mark(columns) } else { before.clone() };
-        let opener = format!("{again}{}\n", self.slice(line.content, line.trimmed));
-        let close = format!("\n{before}{mark}");
-        let quoted = if before.contains('>') { &before } else { "" };
-        let bare = format!("{again}{mark}\n");
-        let item = if deep && unmarked {
-            quote(&before, 0) + &item_line(found.item)
-        } else {
-            String::new()
-        };
+        let again = if deep { format!("{quotes}{}", item_mark(columns)) } else { before.clone() };
+        let unmarked = marks.trim_matches(['>', ' ', '\t']).is_empty();
+        let item = (deep && unmarked).then(|| quotes.clone() + &item_line(found.item));
         let group = Group {
             start: line.start,
             at: line.at,
-            open: opener,
-            close,
-            line: quoted.to_owned(),
-            bare,
-            item,
+            open: format!("{again}{}\n", self.slice(line.content, line.trimmed)),
+            close: format!("\n{before}{mark}"),
+            line: if quotes.is_empty() { quotes } else { before },
+            bare: format!("{again}{mark}\n"),
+            item: item.unwrap_or_default(),
             size: None,
             marker: line.content + found.marker.1,
         };
@@ -116,16 +106,18 @@ impl Lines {
         Group { start: line.start, at: line.at, open, marker: line.start, ..Group::default() }
     }
 
-    /// Text that closes a group which the text itself leaves open.
-    pub(super) fn close_of(&self, number: usize) -> String {
-        self.group(number).map_or(String::new(), |group| group.close.clone())
+    /// Ends the open group, which the text itself leaves open, with its closing put behind it.
+    pub(super) fn end_group(&mut self) {
+        if let Some(number) = self.open_group {
+            let close = self.group(number).map(|group| self.limits.size(&group.close));
+            self.close_group(number, self.at + close.unwrap_or_default());
+        }
     }
 
-    /// Notes the end of a group, with `close` put behind it.
-    pub(super) fn close_group(&mut self, number: usize, at: Size, close: &str) {
-        let close = self.limits.size(close);
+    /// Notes that a group ends where all text up to its end has this size.
+    pub(super) fn close_group(&mut self, number: usize, end: Size) {
         if let Some(group) = self.group_mut(number) {
-            group.size = Some(at - group.at + close);
+            group.size = Some(end - group.at);
         }
         self.open_group = self.open_group.filter(|open| *open != number);
     }
@@ -136,13 +128,9 @@ impl Lines {
 
     /// Forgets the groups that no line belongs to.
     pub(super) fn forget(&mut self) {
-        let used = self.whole.iter().find_map(|line| line.group);
-        let used = used.or(self.rest.as_ref().and_then(|rest| rest.group));
-        let first = used
-            .into_iter()
-            .chain(self.open_group)
-            .min()
-            .unwrap_or(self.first_group + self.groups.len());
+        let used = self.whole.iter().chain(&self.rest).find_map(|line| line.group);
+        let end = self.first_group + self.groups.len();
+        let first = used.into_iter().chain(self.open_group).min().unwrap_or(end);
         while self.first_group < first && self.groups.pop_front().is_some() {
             self.first_group += 1;
         }

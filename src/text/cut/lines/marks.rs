@@ -190,7 +190,7 @@ impl Lines {
         let mut content = usize::MAX;
         if !self.middle() {
             let head = self.head(self.tail + line.len());
-            let whole = whole || head.len() >= self.look();
+            let whole = whole || head.len() >= self.scanner.most;
             match self.scanner.look(Head { text: &head, whole }) {
                 Some(found) if code(found.kind) => return None,
                 Some(found) => content = found.content,
@@ -313,9 +313,7 @@ impl Lines {
     /// Ends code without a closing mark.
     pub(super) fn leave(&mut self) {
         self.inside = None;
-        if let Some(group) = self.open_group {
-            self.close_group(group, self.at, &self.close_of(group));
-        }
+        self.end_group();
     }
 
     /// A line of this kind behind the last one, in the middle of a line or inside code.
