@@ -22,15 +22,14 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
         "agent_event" => value.pointer("/event/type").is_some(),
-        "run_start" => has("providerId"),
-        "run_result" => has("finishReason"),
-        "run_abort_requested" | "run_aborted" => has("reason"),
+        "run_start" => value.has("providerId"),
+        "run_result" => value.has("finishReason"),
+        "run_abort_requested" | "run_aborted" => value.has("reason"),
         _ => false,
     };
-    if sure && has("ts") { Match::Sure } else { Match::No }
+    if sure && value.has("ts") { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

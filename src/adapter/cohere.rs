@@ -104,7 +104,6 @@ fn hold_call(key: &str, call: &Value, emit: &mut Emit<'_>) {
 }
 
 fn end(end: &Value, emit: &mut Emit<'_>) {
-    emit.start_all_held();
     let usage = end.get("usage").filter(|usage| usage.is_object());
     let paths = ["tokens/input_tokens", "tokens/output_tokens", "cached_tokens", "", ""];
     let usage = usage.map(|usage| tokens(usage, paths));

@@ -17,10 +17,9 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     match value.text("type") {
+        _ if !value.has("data") => Match::No,
         "thought" | "tool_use" | "tool_result" | "session_start" | "progress" | "info"
-        | "error" | "complete"
-            if value.has("data") =>
-        {
+        | "error" | "complete" => {
             if value.has("timestamp") {
                 Match::Sure
             } else {
@@ -127,8 +126,7 @@ impl Events {
             if id.is_empty() { name.is_empty() || name == called } else { theirs == id }
         });
         let open = found.map(|at| self.open.remove(at));
-        let (id, name) =
-            open.as_ref().map_or((id, name), |(id, name)| (id.as_str(), name.as_str()));
+        let (id, name) = open.as_ref().map_or((id, name), |(id, name)| (&**id, &**name));
         let failed = data.is("is_error")
             || data.get("success") == Some(&Value::Bool(false))
             || data.non_null("error").is_some()

@@ -115,8 +115,7 @@ fn result(value: &Value, emit: &mut Emit<'_>) {
     if stats.at("models").as_object().is_some_and(|models| !models.is_empty()) {
         emit.status("usage", "", stats.clone());
     }
-    let duration_ms = stats.u64("duration_ms");
-    let spent = UsageAndCost { usage: usage(stats), duration_ms, ..UsageAndCost::default() };
+    let spent = UsageAndCost { duration_ms: stats.u64("duration_ms"), ..usage(stats).into() };
     let (status, kind) = (value.text("status"), error.text("type"));
     if status == "success" && error.is_null() {
         emit.complete(status, None, &spent);

@@ -18,7 +18,7 @@ pub(super) const SPEC: Spec = Spec {
     keys: "*",
     has_result: false,
     detect,
-    new: |_| Box::new(LangGraph::default()),
+    new: |_| Box::new(Messages::default()),
     ..Spec::FRAMES
 };
 
@@ -38,12 +38,7 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-#[derive(Default)]
-struct LangGraph {
-    messages: Messages,
-}
-
-impl Runtime for LangGraph {
+impl Runtime for Messages {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         if value.text("event").starts_with("on_") {
             return self.run(&value, emit);
@@ -52,14 +47,14 @@ impl Runtime for LangGraph {
         let name = event.split('|').next().unwrap_or_default();
         match name {
             "metadata" => {
-                self.messages = Messages::default();
+                *self = Self::default();
                 emit.start(None, value.opt_text("run_id"));
             }
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
                     // The second half of a tuple of `messages` has the origin of the message.
-                    if !self.messages.message(name, message, emit) && name != "messages" {
+                    if !self.message(name, message, emit) && name != "messages" {
                         emit.status("info", name, message.clone());
                     }
                 }
@@ -67,7 +62,7 @@ impl Runtime for LangGraph {
             "messages/metadata" => emit.status("info", name, value),
             "error" => self.fail(&value, emit),
             "end" => {
-                self.messages.release(emit);
+                self.release(emit);
                 if emit.turn_open() {
                     emit.complete("end", None, &UsageAndCost::default());
                 }
@@ -78,7 +73,7 @@ impl Runtime for LangGraph {
             _ => {
                 // The graph has gone on: the message that was growing is complete.
                 if !["task", "checkpoint"].contains(&value.text("type")) {
-                    self.messages.release(emit);
+                    self.release(emit);
                 }
                 emit.status("info", event, value);
             }
@@ -86,15 +81,15 @@ impl Runtime for LangGraph {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        let open = self.messages.is_open();
+        let open = self.growing.is_some();
         if emit.turn_open() {
-            self.messages.release(emit);
+            self.release(emit);
         }
         if open { TurnVerdict::MissingResult } else { TurnVerdict::ByExit }
     }
 }
 
-impl LangGraph {
+impl Messages {
     /// An event of `astream_events`: each names a run, and the run that has no parents is the turn.
     fn run(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let (kind, data) = (value.text("event"), value.at("data"));
@@ -107,11 +102,11 @@ impl LangGraph {
                 ..TurnStarted::default()
             }),
             "on_chain_end" if root && emit.turn_open() => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.complete("end", None, &UsageAndCost::default());
             }
             "on_chain_error" if root && emit.turn_open() => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.fail_with(data, &UsageAndCost::default());
             }
             "on_chat_model_stream" | "on_llm_stream" => {
@@ -119,12 +114,12 @@ impl LangGraph {
                 // Pieces of one run are one message, whatever they call themselves.
                 if let Some(fields) = chunk.as_object_mut() {
                     fields.insert("id".into(), id.into());
-                    self.messages.grow(Form::Piece, &chunk, emit);
+                    self.grow(Form::Piece, &chunk, emit);
                 }
             }
-            "on_chat_model_end" | "on_llm_end" => self.messages.release(emit),
+            "on_chat_model_end" | "on_llm_end" => self.release(emit),
             "on_tool_start" => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.tool(id, name, data.get("input"));
             }
             "on_tool_end" | "on_tool_error" => {
@@ -138,7 +133,7 @@ impl LangGraph {
 
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if !emit.over() {
-            self.messages.release(emit);
+            self.release(emit);
         }
         // `{"error": "TypeError", "message": "..."}`: the name alone is not enough.
         let error = match value.opt_text("message") {

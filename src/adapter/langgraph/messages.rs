@@ -17,7 +17,7 @@ pub(super) struct Messages {
     /// The blocks of the messages, as far as they were emitted.
     texts: StreamedTexts,
     /// Id of the message that is growing.
-    growing: Option<String>,
+    pub growing: Option<String>,
     calls: Vec<Value>,
 }
 
@@ -59,11 +59,6 @@ impl Messages {
             self.release(emit);
         }
         true
-    }
-
-    /// True if a message has begun and not stopped.
-    pub(super) fn is_open(&self) -> bool {
-        self.growing.is_some()
     }
 
     /// Takes a message, or a piece of one.
