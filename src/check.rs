@@ -31,7 +31,7 @@ use crate::stage::{Io, Reading, Stage};
 use crate::time::Time;
 
 use order::Mode;
-use report::{Count, Report, ReportPlace, Rule};
+use report::{Report, ReportPlace, Rule, count};
 use seen::Seen;
 use stream::Stream;
 
@@ -277,9 +277,9 @@ impl Rules {
         let streams = self.streams.len() as u64 + self.forgotten.0;
         self.report.summary(format_args!(
             "{}, {} in {}",
-            Count(self.events, "event"),
-            Count(turns + self.forgotten.1, "turn"),
-            Count(streams, "stream"),
+            count(self.events, "event"),
+            count(turns + self.forgotten.1, "turn"),
+            count(streams, "stream"),
         ));
     }
 }

@@ -1,6 +1,7 @@
 //! The context of an adapter: the guard of its stream, and what an input keeps from message to message. Adapters emit
 //! through it and never see a clock.
 
+use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::failure::{failure_of, status_code};
 use super::framing::HttpHead;
 use super::held::Held;
 use super::json::{ValueExt, describe, one_line, str_at, tool_kind, value_of};
-use super::keys::{Kept, Keys};
+use super::keys::{Keys, retain_new};
 use crate::codec;
 use crate::event::{Failure, TurnStarted, UsageAndCost};
 use crate::guard::{Guard, Notice, Text, TextKind, ToolEnd, ToolStart};
@@ -34,7 +35,8 @@ pub struct Input {
     /// Tools that wait for their arguments.
     pub(super) held: Vec<Held>,
     pub(super) keys: Keys,
-    kept: Kept,
+    /// Hashes of the unknown fields that were emitted.
+    kept: HashSet<u64>,
     /// Last error, which fails the turn if the output ends without a result.
     pub(super) error: Option<Failure<'static>>,
 }
@@ -42,7 +44,7 @@ pub struct Input {
 impl Input {
     /// State before the first message; `keys` are those of [`super::Spec`].
     pub fn new(keys: &'static str) -> Self {
-        let (keys, kept) = (Keys::new(keys), Kept::default());
+        let (keys, kept) = (Keys::new(keys), HashSet::new());
         Self { head: None, held: Vec::new(), keys, kept, error: None }
     }
 }
@@ -295,12 +297,9 @@ impl<'a> Emit<'a> {
     pub fn keep_unknown(&mut self, message: &str) {
         let unknown = self.input.keys.unknown(message).into_iter();
         let values = unknown.map(|(path, raw)| (path, value_of(raw, self)));
-        let values: Map<String, Value> = values.filter(|(_, value)| !value.is_null()).collect();
-        if values.is_empty() {
-            return;
-        }
+        let mut fields: Map<String, Value> = values.filter(|(_, v)| !v.is_null()).collect();
         let emitted = self.guard.out.get(self.start..).unwrap_or_default();
-        let fields = self.input.kept.new_of(values, emitted);
+        retain_new(&mut self.input.kept, &mut fields, emitted);
         if !fields.is_empty() {
             self.status("info", "fields of an unknown meaning", fields.into());
         }

@@ -170,26 +170,19 @@ fn is_empty(value: &str) -> bool {
     }
 }
 
-/// The fields that were kept before.
-#[derive(Debug, Default)]
-pub struct Kept(HashSet<u64>);
-
-impl Kept {
-    /// The fields of `found` that are new and do not stand in `emitted`, the events that the message became.
-    pub fn new_of(&mut self, mut found: Map<String, Value>, emitted: &[u8]) -> Map<String, Value> {
-        found.retain(|path, value| {
-            let key = path.rsplit('.').next().unwrap_or_default();
-            let field = format!("{}:{}", codec::to_json(key), codec::to_json(value));
-            let mut hasher = DefaultHasher::new();
-            field.hash(&mut hasher);
-            if self.0.len() >= MAX_KEPT {
-                self.0.clear();
-            }
-            memchr::memmem::find(emitted, field.as_bytes()).is_none()
-                && self.0.insert(hasher.finish())
-        });
-        found
-    }
+/// Leaves those fields in `found` that are not in `kept`, the hashes of earlier ones, and do not stand in `emitted`, the events
+/// that the message became.
+pub fn retain_new(kept: &mut HashSet<u64>, found: &mut Map<String, Value>, emitted: &[u8]) {
+    found.retain(|path, value| {
+        let key = path.rsplit('.').next().unwrap_or_default();
+        let field = format!("{}:{}", codec::to_json(key), codec::to_json(value));
+        let mut hasher = DefaultHasher::new();
+        field.hash(&mut hasher);
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        memchr::memmem::find(emitted, field.as_bytes()).is_none() && kept.insert(hasher.finish())
+    });
 }
 
 #[cfg(test)]
@@ -207,9 +200,12 @@ mod tests {
             .into_iter()
             .map(|(path, raw)| (path, serde_json::from_str(raw).unwrap()))
             .collect();
-        let mut kept = Kept::default();
-        assert_eq!(kept.new_of(found.clone(), b"{\"new\":1}").len(), 1);
-        assert_eq!(kept.new_of(found, b"").len(), 1);
+        let mut kept = HashSet::new();
+        for emitted in [&b"{\"new\":1}"[..], b""] {
+            let mut new = found.clone();
+            retain_new(&mut kept, &mut new, emitted);
+            assert_eq!(new.len(), 1);
+        }
     }
 
     /// Keys whose values are left out on purpose: ids, times, places and counts of the protocol, signatures, and what is

@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 use super::Fences;
 use crate::text::ceil;
 use crate::text::markdown::{Found, Head, Kind, Scanner};
-use crate::text::prefix::quote;
 use crate::text::units::{Limits, Size, ends_line, is_boundary};
 pub(super) use groups::Group;
+use groups::quote;
 pub(super) use line::Line;
 use marks::{Inside, Piece, Step};
 
