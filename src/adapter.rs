@@ -51,6 +51,7 @@ mod vibe;
 
 use serde_json::Value;
 
+use crate::codec::Place;
 use crate::guard::TurnVerdict;
 
 pub use emit::Emit;
@@ -73,7 +74,8 @@ mod prelude {
         tool_kind, usage, value_of, with_cache,
     };
     pub use super::streamed::{StreamedText, StreamedTexts};
-    pub use super::{Line, Match, Order, Runtime, Spec};
+    pub use super::{Match, Order, Runtime, Spec};
+    pub use crate::codec::Place;
     pub use crate::event::{Failure, TurnStarted, Usage, UsageAndCost};
     pub use crate::guard::{MAX_STREAMS, Notice, Text, TextKind, ToolEnd, ToolStart, TurnVerdict};
 
@@ -82,17 +84,6 @@ mod prelude {
 
     /// The reasoning of a runtime whose texts have no ids.
     pub const THOUGHT: Text<'_> = Text { key: "text", kind: TextKind::Reasoning, parent: None };
-}
-
-/// Bytes of the agent's stdout as they came, for an adapter that reads no lines.
-#[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// The number of the line in which they begin, from 1.
-    pub number: u64,
-    /// Offset in the agent's output, in bytes.
-    pub offset: u64,
 }
 
 /// The framing of the agent's stdout.
@@ -120,7 +111,7 @@ pub trait Runtime {
     }
 
     /// Takes the next bytes, under [`Framing::Bytes`].
-    fn on_bytes(&mut self, _line: Line<'_>, _emit: &mut Emit<'_>) {}
+    fn on_bytes(&mut self, _place: Place<'_>, _emit: &mut Emit<'_>) {}
 
     /// `[DONE]`: the body is over.
     fn on_done(&mut self, _: &mut Emit<'_>) {}
@@ -135,6 +126,13 @@ pub trait Runtime {
     /// differs from order to order.
     fn order(&self, _order: Order<'_>, _number: u64) -> Option<String> {
         None
+    }
+}
+
+/// A runtime without state between its messages.
+impl<F: FnMut(&str, Value, &mut Emit<'_>)> Runtime for F {
+    fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
+        self(event, value, emit);
     }
 }
 

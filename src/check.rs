@@ -31,7 +31,7 @@ use crate::stage::{Io, Reading, Stage};
 use crate::time::Time;
 
 use order::Mode;
-use report::{Count, Report, ReportPlace, Rule};
+use report::{Report, ReportPlace, Rule, count};
 use seen::Seen;
 use stream::Stream;
 
@@ -73,7 +73,7 @@ impl Check {
         let mode = if options.partial { Mode::Partial } else { Mode::Whole };
         Self {
             lines: Lines::new(options.reading.max_line),
-            rules: Rules::new(mode),
+            rules: Rules { mode, ..Rules::default() },
             in_line: false,
             source: "<stdin>".to_owned(),
             beginning: Beginning::default(),
@@ -155,6 +155,7 @@ impl Stage for Check {
     }
 }
 
+#[derive(Default)]
 struct Rules {
     mode: Mode,
     report: Rc<Report>,
@@ -171,19 +172,6 @@ struct Rules {
 }
 
 impl Rules {
-    fn new(mode: Mode) -> Self {
-        Self {
-            mode,
-            report: Rc::default(),
-            streams: HashMap::new(),
-            outcome: Outcome::default(),
-            events: 0,
-            malformed: 0,
-            forgotten: (0, 0),
-            lost_anywhere: 0,
-        }
-    }
-
     fn piece(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Line { number, bytes, text, ended, .. } => {
@@ -217,20 +205,18 @@ impl Rules {
             let code = (seen.kind == Type::TurnFailed).then(|| seen.text_in("error", "code"));
             self.outcome.observe(name, seen.kind, code.flatten().as_deref());
         }
+        let (lost, mode) = (self.lost_anywhere, self.mode);
         let stream = match self.streams.get_mut(name) {
             Some(stream) => stream,
-            None => {
-                let stream = self.new_stream(number);
-                self.streams.entry(name.to_owned()).or_insert(stream)
-            }
+            None => self.follow(name, number),
         };
-        stream.lost_by(self.lost_anywhere);
-        stream.on_event(&seen, self.mode);
+        stream.lost_by(lost);
+        stream.on_event(&seen, mode);
         Ok(())
     }
 
     /// A stream that was not followed so far, with room for it.
-    fn new_stream(&mut self, number: u64) -> Stream {
+    fn follow(&mut self, name: &str, number: u64) -> &mut Stream {
         if self.streams.len() >= MAX_STREAMS {
             self.forget();
             let what = "there are so many streams that the longest idle are forgotten";
@@ -240,7 +226,7 @@ impl Rules {
         let late = self.forgotten.0 > 0;
         let mut stream = Stream::new(if late { Mode::Partial } else { self.mode });
         stream.order.lost = late;
-        stream
+        self.streams.entry(name.to_owned()).or_insert(stream)
     }
 
     /// Forgets a tenth of the streams: those without an open turn first, then the longest idle.
@@ -268,13 +254,11 @@ impl Rules {
             self.lost_anywhere += 1;
             return;
         };
-        if !self.streams.contains_key(name) {
-            let stream = self.new_stream(number);
-            self.streams.insert(name.to_owned(), stream);
-        }
-        if let Some(stream) = self.streams.get_mut(name) {
-            stream.order.lost = true;
-        }
+        let stream = match self.streams.get_mut(name) {
+            Some(stream) => stream,
+            None => self.follow(name, number),
+        };
+        stream.order.lost = true;
     }
 
     fn end(&mut self) {
@@ -293,9 +277,9 @@ impl Rules {
         let streams = self.streams.len() as u64 + self.forgotten.0;
         self.report.summary(format_args!(
             "{}, {} in {}",
-            Count(self.events, "event"),
-            Count(turns + self.forgotten.1, "turn"),
-            Count(streams, "stream"),
+            count(self.events, "event"),
+            count(turns + self.forgotten.1, "turn"),
+            count(streams, "stream"),
         ));
     }
 }

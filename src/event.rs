@@ -55,18 +55,7 @@ impl Type {
 
     /// The type with this name; [`Type::Other`] if it is none of the nine.
     pub fn parse(name: &str) -> Self {
-        match name {
-            "turn_started" => Type::TurnStarted,
-            "text_delta" => Type::TextDelta,
-            "block_final" => Type::BlockFinal,
-            "tool_started" => Type::ToolStarted,
-            "tool_finished" => Type::ToolFinished,
-            "status" => Type::Status,
-            "turn_completed" => Type::TurnCompleted,
-            "turn_failed" => Type::TurnFailed,
-            "turn_cancelled" => Type::TurnCancelled,
-            _ => Type::Other,
-        }
+        Self::NAMES.iter().find(|(_, n)| *n == name).map_or(Type::Other, |(kind, _)| *kind)
     }
 
     /// The name on the wire; empty for [`Type::Other`], whose name only its line knows.

@@ -89,7 +89,7 @@ impl Scan {
         self.seen += usize::from(!matches!(frame, Frame::Head(_)));
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
         let text = match frame {
-            Frame::Message(message) => Cow::Borrowed(message.text),
+            Frame::Message { text, .. } => Cow::Borrowed(*text),
             Frame::Broken(place, _) => String::from_utf8_lossy(place.bytes),
             Frame::Log(_) | Frame::Head(_) => return,
         };

@@ -6,16 +6,11 @@ pub(crate) mod escapes;
 pub(crate) mod glob;
 mod inline;
 mod markdown;
-mod prefix;
 pub mod units;
 
 /// The last boundary between characters at or before `at`.
 pub(crate) fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
+    (0..=at.min(text.len())).rfind(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
 
 /// The first boundary between characters at or behind `at`.

@@ -6,7 +6,6 @@
 //! has a stream of its own.
 
 mod calls;
-mod notices;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -102,7 +101,11 @@ impl Runtime for Acp {
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         for (stream, session) in self.sessions.iter_mut().enumerate() {
-            emit.in_stream(stream, |emit| session.end(emit));
+            emit.in_stream(stream, |emit| {
+                if emit.turn_open() {
+                    session.calls.start_all(emit);
+                }
+            });
         }
         if let Some(error) = self.error.take().filter(|_| emit.all_turns() == 0) {
             emit.fail_with(&error, &UsageAndCost::default());
@@ -160,11 +163,13 @@ impl Acp {
             return None;
         }
         if unnamed.is_none() {
-            self.sessions.push(Session::new(self.agent.clone(), self.history.clone()));
+            let (agent, history) = (self.agent.clone(), self.history.clone());
+            self.sessions.push(Session { agent, history, ..Session::default() });
         }
         let session = self.sessions.get_mut(stream)?;
         if made.is_some() {
-            session.is_new();
+            // Nothing has come before.
+            (session.history, session.cost_before) = (History::Over, Some(0.0));
         }
         session.id = id.map(str::to_owned).or(made);
         Some(stream)
@@ -231,7 +236,7 @@ impl Acp {
         let open: Vec<(usize, &Session)> = open.collect();
         let named = open.iter().find(|(_, s)| s.prompt.as_ref() == Some(id));
         let unseen = open.iter().filter(|(_, s)| s.prompt.is_none());
-        let likely = unseen.max_by_key(|(_, s)| (!s.has_calls(), s.spoke));
+        let likely = unseen.max_by_key(|(_, s)| (s.calls.open.is_empty(), s.spoke));
         named.or(likely).map(|(stream, _)| *stream)
     }
 

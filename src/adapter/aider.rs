@@ -15,11 +15,8 @@ pub(super) const SPEC: Spec = Spec {
     flags: &[""],
     keys: "",
     new: |_| {
-        Box::new(Aider {
-            text: PlainText::default(),
-            lines: Lines::new(FOOTER),
-            spent: UsageAndCost::default(),
-        })
+        let (text, spent) = (PlainText::default(), UsageAndCost::default());
+        Box::new(Aider { text, lines: Lines::new(FOOTER), spent })
     },
     ..Spec::BYTES
 };
@@ -34,15 +31,13 @@ struct Aider {
 }
 
 impl Runtime for Aider {
-    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
-        self.text.on_bytes(line, emit);
-        let spent = &mut self.spent;
-        self.lines.feed(line.bytes, |piece| footer(piece, spent, emit));
+    fn on_bytes(&mut self, place: Place<'_>, emit: &mut Emit<'_>) {
+        self.text.on_bytes(place, emit);
+        self.lines.feed(place.bytes, |piece| footer(piece, &mut self.spent, emit));
     }
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        let spent = &mut self.spent;
-        self.lines.end(|piece| footer(piece, spent, emit));
+        self.lines.end(|piece| footer(piece, &mut self.spent, emit));
         self.text.on_end(tail, emit)
     }
 }

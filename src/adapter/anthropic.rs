@@ -49,16 +49,14 @@ impl Runtime for Anthropic {
                 self.begin(message, emit);
                 // A message after a tool that the server ran begins with content and a stop reason.
                 self.content(message, "start ", emit);
-                let stop = message.owned("stop_reason");
-                self.stop = stop.or(self.stop.take());
+                self.stop = message.owned("stop_reason").or(self.stop.take());
             }
             "content_block_start" => self.block(&key, value.at("content_block"), emit),
             "content_block_delta" => self.delta(&key, value.at("delta"), emit),
             "content_block_stop" => emit.end_block(&key),
             "message_delta" => {
                 let delta = value.at("delta");
-                let stop = delta.owned("stop_reason");
-                self.stop = stop.or(self.stop.take());
+                self.stop = delta.owned("stop_reason").or(self.stop.take());
                 if let Some(details) = delta.get("stop_details").filter(|d| d.is_object()) {
                     emit.status("info", details.text("explanation"), details.clone());
                 }

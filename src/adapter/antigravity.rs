@@ -117,8 +117,8 @@ impl Antigravity {
         if !response.is_empty() && !repeated {
             streamed.confirm(&ANSWER, response, emit);
         }
-        let (usage, duration_ms) = (usage(value.at("usage")), duration_ms(value));
-        let spent = UsageAndCost { usage, duration_ms, ..UsageAndCost::default() };
+        let usage = usage(value.at("usage"));
+        let spent = UsageAndCost { duration_ms: duration_ms(value), ..usage.into() };
         let error = value.at("error").as_str().unwrap_or(value.at("error").text("message"));
         match value.text("status") {
             stop @ ("SUCCESS" | "success") if error.is_empty() => emit.complete(stop, None, &spent),

@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["--output-format"],
     keys: "is_error num_turns request_id subtype",
     detect,
-    new: |_| Box::new(Auggie),
+    new: |_| Box::new(on_message),
     ..Spec::LINES
 };
 
@@ -26,25 +26,21 @@ fn detect(value: &Value) -> Match {
     if ours && has("request_id") && !claude { Match::Sure } else { Match::No }
 }
 
-struct Auggie;
-
-impl Runtime for Auggie {
-    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if value.text("type") != "result" || emit.over() {
-            return emit.other(value.text("type"), &value);
+fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
+    if value.text("type") != "result" || emit.over() {
+        return emit.other(value.text("type"), &value);
+    }
+    emit.open_turn(&value);
+    for key in ["billing", "retry_stats"] {
+        if let Some(data) = value.non_null(key) {
+            emit.status("usage", key, serde_json::json!({key: data}));
         }
-        emit.open_turn(&value);
-        for key in ["billing", "retry_stats"] {
-            if let Some(data) = value.non_null(key) {
-                emit.status("usage", key, serde_json::json!({key: data}));
-            }
-        }
-        let (subtype, spent) = (value.text("subtype"), UsageAndCost::default());
-        if value.is("is_error") || subtype.starts_with("error") {
-            emit.fail(failure(value.text("result"), subtype, None), &spent);
-        } else {
-            let stop = if subtype.is_empty() { "completed" } else { subtype };
-            emit.complete(stop, value.opt_text("result"), &spent);
-        }
+    }
+    let (subtype, spent) = (value.text("subtype"), UsageAndCost::default());
+    if value.is("is_error") || subtype.starts_with("error") {
+        emit.fail(failure(value.text("result"), subtype, None), &spent);
+    } else {
+        let stop = value.filled("subtype").unwrap_or("completed");
+        emit.complete(stop, value.opt_text("result"), &spent);
     }
 }

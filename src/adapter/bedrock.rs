@@ -160,7 +160,6 @@ impl Bedrock {
     }
 
     fn complete(&mut self, emit: &mut Emit<'_>) {
-        emit.start_all_held();
         let stop = self.stop.take().unwrap_or_default();
         emit.complete(&stop, None, &std::mem::take(&mut self.spent));
     }

@@ -180,7 +180,7 @@ impl Claude {
             let message = inner.as_str().or_else(|| inner.opt_text("message"));
             let message = message.or_else(|| error.opt_text("message"));
             let message = message.unwrap_or("the runtime reported an error");
-            emit.set_error(Some(failure(message, &error.to_string(), None)));
+            emit.input.error = Some(failure(message, &error.to_string(), None));
         }
         self.notices.emit_text(line, fields, emit);
     }

@@ -22,15 +22,14 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
         "agent_event" => value.pointer("/event/type").is_some(),
-        "run_start" => has("providerId"),
-        "run_result" => has("finishReason"),
-        "run_abort_requested" | "run_aborted" => has("reason"),
+        "run_start" => value.has("providerId"),
+        "run_result" => value.has("finishReason"),
+        "run_abort_requested" | "run_aborted" => value.has("reason"),
         _ => false,
     };
-    if sure && has("ts") { Match::Sure } else { Match::No }
+    if sure && value.has("ts") { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]
@@ -57,7 +56,7 @@ impl Runtime for Cline {
                 let kind = if type_ == "error" { "error" } else { "info" };
                 emit.status(kind, &message, value.clone());
                 if kind == "error" {
-                    emit.set_error(Some(emit.failure(&value)));
+                    emit.input.error = Some(emit.failure(&value));
                 }
             }
         }
@@ -114,7 +113,7 @@ impl Cline {
             ("error", _) => {
                 let error = event.get("error");
                 if !event.is("recoverable") {
-                    emit.set_error(error.map(|error| emit.failure(error)));
+                    emit.input.error = error.map(|error| emit.failure(error));
                 }
                 let message = error.map(sentence).unwrap_or_default();
                 emit.status("error", &one_line(&message), event.clone());
@@ -137,7 +136,7 @@ impl Cline {
             duration_ms: value.u64("durationMs"),
             ..UsageAndCost::default()
         };
-        let error = emit.take_error();
+        let error = emit.input.error.take();
         match value.filled("finishReason").unwrap_or("completed") {
             "aborted" => emit.cancelled("aborted", Some("aborted"), &spent),
             reason @ ("error" | "max_iterations" | "mistake_limit") => {

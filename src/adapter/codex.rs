@@ -173,7 +173,7 @@ impl Codex {
 
     /// An item; `false` if it is of an unknown kind.
     fn item(&mut self, type_: &str, item: &Fields<'_>, emit: &mut Emit<'_>) -> bool {
-        emit.set_error(None);
+        emit.input.error = None;
         let second_type = item.text("item_type");
         if second_type.is_some() {
             self.second = Some(true);
@@ -241,7 +241,7 @@ impl Codex {
             }
             "error" => {
                 let last = (self.second == Some(true)).then(|| emit.failure(&value));
-                emit.set_error(last);
+                emit.input.error = last;
                 emit.status("error", &sentence(&value), items::strip(value));
             }
             _ => items::other(&type_, &value, emit),

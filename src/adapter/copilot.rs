@@ -91,7 +91,7 @@ impl Runtime for Copilot {
                 self.whole(&text(thought, "reasoningId"), data.text("content"), emit);
             }
             "assistant.message" => {
-                emit.set_error(None);
+                emit.input.error = None;
                 let why = data.text("reasoningText");
                 if !why.is_empty() && !self.thoughts.any_is(why) {
                     self.whole(&text(thought, "messageId"), why, emit);
@@ -102,7 +102,7 @@ impl Runtime for Copilot {
                 self.settled = parent.is_none() && self.requested.is_empty();
             }
             "assistant.turn_end" if self.start_requested(emit) => self.settled = false,
-            "assistant.turn_end" => self.settled = !emit.has_error() && emit.answered(),
+            "assistant.turn_end" => self.settled = emit.input.error.is_none() && emit.answered(),
             "assistant.usage" if parent.is_none() => {
                 spend(&mut self.spent, usage(data), None);
                 emit.note_spent(&self.spent);
@@ -119,7 +119,7 @@ impl Runtime for Copilot {
             "session.error" => {
                 let message = data.text("message");
                 let status = data.u64("statusCode");
-                emit.set_error(Some(failure(message, data.text("errorType"), status)));
+                emit.input.error = Some(failure(message, data.text("errorType"), status));
                 emit.status("error", &one_line(message), value.clone());
             }
             _ => other(type_, parent, &value, emit),
@@ -184,7 +184,7 @@ impl Copilot {
         }
         let mut spent = std::mem::take(&mut self.spent);
         spent.duration_ms = totals.u64("sessionDurationMs");
-        let (aborted, error) = (self.aborted.take(), emit.take_error());
+        let (aborted, error) = (self.aborted.take(), emit.input.error.take());
         if let Some(reason) = aborted {
             emit.cancelled(&reason, None, &spent);
         } else if value.i64("exitCode").is_some_and(|code| code != 0) {

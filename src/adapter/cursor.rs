@@ -130,15 +130,13 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 fn result(subtype: &str, value: &Value, emit: &mut Emit<'_>) {
-    let text = |key| value.opt_text(key).filter(|t| !t.is_empty());
     let usage = usage(value.at("usage")).map(with_cache);
-    let spent =
-        UsageAndCost { usage, duration_ms: value.u64("duration_ms"), ..UsageAndCost::default() };
+    let spent = UsageAndCost { duration_ms: value.u64("duration_ms"), ..usage.into() };
+    let result = value.filled("result");
     if value.is("is_error") || subtype.starts_with("error") {
-        let message = text("error").or(text("result")).unwrap_or_default();
+        let message = value.filled("error").or(result).unwrap_or_default();
         emit.fail(failure(message, subtype, None), &spent);
     } else {
-        let stop = if subtype.is_empty() { "success" } else { subtype };
-        emit.complete(stop, text("result"), &spent);
+        emit.complete(value.filled("subtype").unwrap_or("success"), result, &spent);
     }
 }

@@ -89,7 +89,7 @@ impl Runtime for Droid {
                 emit.tool_done(&id.unwrap_or_default(), name, outcome, output);
             }
             ("error", ..) => {
-                emit.set_error(Some(failure(value.text("message"), "", None)));
+                emit.input.error = Some(failure(value.text("message"), "", None));
                 emit.status("error", &one_line(value.text("message")), value);
             }
             ("completion", ..) if emit.over() => emit.late(&value),

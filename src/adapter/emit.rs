@@ -34,9 +34,10 @@ pub struct Input {
     /// Tools that wait for their arguments.
     pub(super) held: Vec<Held>,
     pub(super) keys: Keys,
+    /// Hashes of the unknown fields that were emitted.
     kept: Kept,
-    /// Last error, which fails the turn if no result follows.
-    error: Option<Failure<'static>>,
+    /// Last error, which fails the turn if the output ends without a result.
+    pub(super) error: Option<Failure<'static>>,
 }
 
 impl Input {
@@ -250,24 +251,9 @@ impl<'a> Emit<'a> {
         !late
     }
 
-    /// Keeps an error that fails the turn if the output ends without a result; `None` takes it back.
-    pub fn set_error(&mut self, error: Option<Failure<'static>>) {
-        self.input.error = error;
-    }
-
-    /// True if there is a last error.
-    pub fn has_error(&self) -> bool {
-        self.input.error.is_some()
-    }
-
-    /// Takes back the last error.
-    pub fn take_error(&mut self) -> Option<Failure<'static>> {
-        self.input.error.take()
-    }
-
     /// Fails the turn with the last error, unless the turn has ended; `false` if there was none.
     pub fn fail_last(&mut self) -> bool {
-        let Some(error) = self.take_error() else { return false };
+        let Some(error) = self.input.error.take() else { return false };
         if !self.over() {
             self.fail(error, &UsageAndCost::default());
         }

@@ -17,10 +17,9 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     match value.text("type") {
+        _ if !value.has("data") => Match::No,
         "thought" | "tool_use" | "tool_result" | "session_start" | "progress" | "info"
-        | "error" | "complete"
-            if value.has("data") =>
-        {
+        | "error" | "complete" => {
             if value.has("timestamp") {
                 Match::Sure
             } else {
@@ -45,7 +44,7 @@ impl Runtime for Events {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         let data = value.at("data");
         let type_ = value.opt_text("type").unwrap_or(event);
-        emit.set_error((type_ == "error").then(|| emit.failure(data)));
+        emit.input.error = (type_ == "error").then(|| emit.failure(data));
         match type_ {
             "session_start" => self.start(data, emit),
             "thought" | "thinking" | "reasoning" => self.whole(TextKind::Reasoning, data, emit),
@@ -64,7 +63,7 @@ impl Runtime for Events {
 
     fn on_end(&mut self, tail: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
         if tail != Tail::Clean {
-            emit.set_error(None);
+            emit.input.error = None;
         }
         TurnVerdict::MissingResult
     }
@@ -127,8 +126,7 @@ impl Events {
             if id.is_empty() { name.is_empty() || name == called } else { theirs == id }
         });
         let open = found.map(|at| self.open.remove(at));
-        let (id, name) =
-            open.as_ref().map_or((id, name), |(id, name)| (id.as_str(), name.as_str()));
+        let (id, name) = open.as_ref().map_or((id, name), |(id, name)| (&**id, &**name));
         let failed = data.is("is_error")
             || data.get("success") == Some(&Value::Bool(false))
             || data.non_null("error").is_some()

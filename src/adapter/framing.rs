@@ -20,27 +20,14 @@ pub(crate) use sse::field;
 
 /// A part of the input.
 pub enum Frame<'a> {
-    /// The text of one message.
-    Message(Message<'a>),
+    /// One message, JSON as a rule. `event` is the name of its server-sent event; empty if it has none, or is none.
+    Message { event: &'a str, text: &'a str, at: At },
     /// The header block of an HTTP response.
     Head(&'a HttpHead),
     /// A line that belongs to none of the framings.
     Log(&'a str),
     /// Bytes that cannot be read.
     Broken(Place<'a>, Malformed),
-}
-
-/// The text of one message, JSON as a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Message<'a> {
-    /// The name of the server-sent event; empty if it has none, or is none.
-    pub event: &'a str,
-    /// The text.
-    pub text: &'a str,
-    /// The line on which it began, from 1.
-    pub line: u64,
-    /// Offset of that line, in bytes.
-    pub offset: u64,
 }
 
 /// The place of the input's end.
@@ -72,8 +59,8 @@ struct Parts {
 
 type Each<'e> = dyn FnMut(Frame<'_>) + 'e;
 
-/// The line and the offset at which something begins.
-type At = (u64, u64);
+/// The line on which something begins, from 1, and the offset of that line, in bytes.
+pub type At = (u64, u64);
 
 impl Frames {
     /// Frames of at most `max` bytes.
@@ -132,8 +119,8 @@ impl Frames {
 const TRUNCATED: &str = "truncated: the output ends in the middle of a message";
 
 /// Hands on a message.
-fn message(event: &str, text: &str, (line, offset): At, each: &mut Each<'_>) {
-    each(Frame::Message(Message { event, text, line, offset }));
+fn message(event: &str, text: &str, at: At, each: &mut Each<'_>) {
+    each(Frame::Message { event, text, at });
 }
 
 /// Hands on a text that cannot be read.

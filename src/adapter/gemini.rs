@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     flags: &["stream-json"],
     keys: "response warnings severity tool_id tool_name x",
     detect,
-    new: |_| Box::new(Gemini),
+    new: |_| Box::new(on_message),
     ..Spec::LINES
 };
 
@@ -43,45 +43,37 @@ fn is_document(value: &Value) -> bool {
     failed || (stats && value.opt_text("response").is_some())
 }
 
-struct Gemini;
-
-impl Runtime for Gemini {
-    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        if is_document(&value) && !emit.over() {
-            return document(&value, emit);
+fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
+    if is_document(&value) && !emit.over() {
+        return document(&value, emit);
+    }
+    match (value.text("type"), value.text("role"), value.opt_text("content")) {
+        ("init", ..) => emit.start(value.opt_text("model"), value.opt_text("session_id")),
+        ("message", "assistant", Some(delta)) if value.is("delta") => {
+            emit.delta(&ANSWER, delta);
         }
-        match (value.text("type"), value.text("role"), value.opt_text("content")) {
-            ("init", ..) => emit.start_turn(&TurnStarted {
-                model: value.opt_text("model").map(Into::into),
-                session: value.opt_text("session_id").map(Into::into),
-                ..TurnStarted::default()
-            }),
-            ("message", "assistant", Some(delta)) if value.is("delta") => {
-                emit.delta(&ANSWER, delta);
-            }
-            ("message", "assistant", Some(whole)) => {
-                emit.finish_block(&ANSWER, None);
-                emit.finish_block(&ANSWER, Some(whole));
-            }
-            ("message", "user", prompt) => emit.user(prompt.unwrap_or_default()),
-            ("tool_use", ..) => {
-                emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
-            }
-            ("tool_result", ..) => {
-                let ok = value.text("status") == "success";
-                let error = value.pointer("/error/message").or(value.get("error"));
-                let output = error.filter(|_| !ok).or(value.get("output"));
-                let outcome = if ok { "ok" } else { "error" };
-                emit.tool_done(value.text("tool_id"), value.text("tool_name"), outcome, output);
-            }
-            ("error", ..) => {
-                let kind = if value.text("severity") == "warning" { "warning" } else { "error" };
-                emit.status(kind, &one_line(value.text("message")), value);
-            }
-            ("result", ..) if emit.over() => emit.late(&value),
-            ("result", ..) => result(&value, emit),
-            (type_, ..) => emit.other(type_, &value),
+        ("message", "assistant", Some(whole)) => {
+            emit.finish_block(&ANSWER, None);
+            emit.finish_block(&ANSWER, Some(whole));
         }
+        ("message", "user", prompt) => emit.user(prompt.unwrap_or_default()),
+        ("tool_use", ..) => {
+            emit.tool(value.text("tool_id"), value.text("tool_name"), value.get("parameters"));
+        }
+        ("tool_result", ..) => {
+            let ok = value.text("status") == "success";
+            let error = value.pointer("/error/message").or(value.get("error"));
+            let output = error.filter(|_| !ok).or(value.get("output"));
+            let outcome = if ok { "ok" } else { "error" };
+            emit.tool_done(value.text("tool_id"), value.text("tool_name"), outcome, output);
+        }
+        ("error", ..) => {
+            let kind = if value.text("severity") == "warning" { "warning" } else { "error" };
+            emit.status(kind, &one_line(value.text("message")), value);
+        }
+        ("result", ..) if emit.over() => emit.late(&value),
+        ("result", ..) => result(&value, emit),
+        (type_, ..) => emit.other(type_, &value),
     }
 }
 
@@ -123,8 +115,7 @@ fn result(value: &Value, emit: &mut Emit<'_>) {
     if stats.at("models").as_object().is_some_and(|models| !models.is_empty()) {
         emit.status("usage", "", stats.clone());
     }
-    let duration_ms = stats.u64("duration_ms");
-    let spent = UsageAndCost { usage: usage(stats), duration_ms, ..UsageAndCost::default() };
+    let spent = UsageAndCost { duration_ms: stats.u64("duration_ms"), ..usage(stats).into() };
     let (status, kind) = (value.text("status"), error.text("type"));
     if status == "success" && error.is_null() {
         emit.complete(status, None, &spent);

@@ -62,7 +62,7 @@ impl Runtime for Goose {
                 emit.cancelled(INTERRUPTED, None, &UsageAndCost::default());
             }
             "error" => {
-                emit.set_error(Some(failure(error, "", None)));
+                emit.input.error = Some(failure(error, "", None));
                 emit.status("error", &one_line(error), value.clone());
             }
             "complete" if emit.over() => emit.late(&value),
@@ -82,7 +82,7 @@ impl Goose {
         let metadata = value.at("metadata");
         if matches!(metadata.text("status"), "error" | "failed") {
             let message = metadata.opt_text("error").unwrap_or("the run failed");
-            emit.set_error(Some(failure(message, "", None)));
+            emit.input.error = Some(failure(message, "", None));
         }
         self.complete(metadata, emit);
     }
@@ -101,14 +101,14 @@ impl Goose {
             UsageAndCost { cost_usd: value.f64("cost_usd"), ..usage.into() }
         };
         self.message = None;
-        match emit.take_error() {
+        match emit.input.error.take() {
             Some(error) => emit.fail(error, &spent),
             None => emit.complete("complete", None, &spent),
         }
     }
 
     fn message(&mut self, message: &Value, emit: &mut Emit<'_>) {
-        emit.set_error(None);
+        emit.input.error = None;
         let id = message.text("id");
         if self.message.as_deref() != Some(id) {
             emit.close_texts();

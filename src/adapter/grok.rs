@@ -18,17 +18,16 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
         "text" | "thought" if value.opt_text("data").is_some() => {
             let only = value.as_object().is_some_and(|fields| fields.len() == 2);
             return if only { Match::Maybe } else { Match::No };
         }
-        "tool_call" => has("toolCallId") && has("toolName"),
+        "tool_call" => value.has("toolCallId") && value.has("toolName"),
         "max_turns_reached" => true,
-        "available_commands" => has("tools"),
-        "end" => has("stopReason") && has("sessionId"),
-        "" => has("text") && has("stopReason") && has("sessionId"),
+        "available_commands" => value.has("tools"),
+        "end" => value.has("stopReason") && value.has("sessionId"),
+        "" => value.has("text") && value.has("stopReason") && value.has("sessionId"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -77,7 +76,7 @@ impl Runtime for Grok {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        emit.set_error(self.error.take().map(|error| failure(&error, "", None)));
+        emit.input.error = self.error.take().map(|error| failure(&error, "", None));
         TurnVerdict::MissingResult
     }
 }

@@ -339,8 +339,8 @@ mod tests {
                 let mut found = Vec::new();
                 let mut frames = crate::adapter::framing::Frames::new(codec::MAX_LINE);
                 let mut each = |frame: crate::adapter::framing::Frame<'_>| {
-                    if let crate::adapter::framing::Frame::Message(message) = frame
-                        && let Ok(value) = serde_json::from_str(message.text)
+                    if let crate::adapter::framing::Frame::Message { text, .. } = frame
+                        && let Ok(value) = serde_json::from_str(text)
                     {
                         scalars(&left_out, "", &value, &mut found);
                     }

@@ -24,16 +24,15 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.has(key);
     let sure = match value.text("role") {
         _ if is_rpc(value) => wire::is_wire(value),
         // Vibe numbers its messages, or writes null for missing fields.
-        _ if has("message_id") || has("name") => false,
-        "meta" => has("type"),
-        "tool" => has("tool_call_id") && has("content"),
-        "assistant" if has("type") => false,
-        "assistant" if !has("tool_calls") && has("content") => return Match::Maybe,
-        "assistant" => has("tool_calls"),
+        _ if value.has("message_id") || value.has("name") => false,
+        "meta" => value.has("type"),
+        "tool" => value.has("tool_call_id") && value.has("content"),
+        "assistant" if value.has("type") => false,
+        "assistant" if !value.has("tool_calls") && value.has("content") => return Match::Maybe,
+        "assistant" => value.has("tool_calls"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }

@@ -3,11 +3,7 @@
 //! Source: a recording of a LangGraph platform run, and the documentation of both. `messages/partial` brings a message as
 //! a whole each time, `messages` and `on_chat_model_stream` bring pieces. There is no result: a clean end completes.
 
-mod messages;
-
 use super::prelude::*;
-
-use messages::{Form, Messages};
 
 pub(super) const SPEC: Spec = Spec {
     name: "langgraph",
@@ -18,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     keys: "*",
     has_result: false,
     detect,
-    new: |_| Box::new(LangGraph::default()),
+    new: |_| Box::new(Messages::default()),
     ..Spec::FRAMES
 };
 
@@ -38,12 +34,26 @@ fn detect(value: &Value) -> Match {
     }
 }
 
-#[derive(Default)]
-struct LangGraph {
-    messages: Messages,
+/// Limit of the tool calls of one message.
+const MAX_CALLS: usize = 256;
+
+/// The form in which a message arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Whole,
+    Piece,
 }
 
-impl Runtime for LangGraph {
+#[derive(Debug, Default)]
+struct Messages {
+    /// The blocks of the messages, as far as they were emitted.
+    texts: StreamedTexts,
+    /// Id of the message that is growing.
+    growing: Option<String>,
+    calls: Vec<Value>,
+}
+
+impl Runtime for Messages {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
         if value.text("event").starts_with("on_") {
             return self.run(&value, emit);
@@ -52,14 +62,14 @@ impl Runtime for LangGraph {
         let name = event.split('|').next().unwrap_or_default();
         match name {
             "metadata" => {
-                self.messages = Messages::default();
+                *self = Self::default();
                 emit.start(None, value.opt_text("run_id"));
             }
             "messages/partial" | "messages/complete" | "messages" => {
                 let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
                 for message in all {
                     // The second half of a tuple of `messages` has the origin of the message.
-                    if !self.messages.message(name, message, emit) && name != "messages" {
+                    if !self.message(name, message, emit) && name != "messages" {
                         emit.status("info", name, message.clone());
                     }
                 }
@@ -67,7 +77,7 @@ impl Runtime for LangGraph {
             "messages/metadata" => emit.status("info", name, value),
             "error" => self.fail(&value, emit),
             "end" => {
-                self.messages.release(emit);
+                self.release(emit);
                 if emit.turn_open() {
                     emit.complete("end", None, &UsageAndCost::default());
                 }
@@ -78,7 +88,7 @@ impl Runtime for LangGraph {
             _ => {
                 // The graph has gone on: the message that was growing is complete.
                 if !["task", "checkpoint"].contains(&value.text("type")) {
-                    self.messages.release(emit);
+                    self.release(emit);
                 }
                 emit.status("info", event, value);
             }
@@ -86,15 +96,15 @@ impl Runtime for LangGraph {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        let open = self.messages.is_open();
+        let open = self.growing.is_some();
         if emit.turn_open() {
-            self.messages.release(emit);
+            self.release(emit);
         }
         if open { TurnVerdict::MissingResult } else { TurnVerdict::ByExit }
     }
 }
 
-impl LangGraph {
+impl Messages {
     /// An event of `astream_events`: each names a run, and the run that has no parents is the turn.
     fn run(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let (kind, data) = (value.text("event"), value.at("data"));
@@ -107,11 +117,11 @@ impl LangGraph {
                 ..TurnStarted::default()
             }),
             "on_chain_end" if root && emit.turn_open() => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.complete("end", None, &UsageAndCost::default());
             }
             "on_chain_error" if root && emit.turn_open() => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.fail_with(data, &UsageAndCost::default());
             }
             "on_chat_model_stream" | "on_llm_stream" => {
@@ -119,12 +129,12 @@ impl LangGraph {
                 // Pieces of one run are one message, whatever they call themselves.
                 if let Some(fields) = chunk.as_object_mut() {
                     fields.insert("id".into(), id.into());
-                    self.messages.grow(Form::Piece, &chunk, emit);
+                    self.grow(Form::Piece, &chunk, emit);
                 }
             }
-            "on_chat_model_end" | "on_llm_end" => self.messages.release(emit),
+            "on_chat_model_end" | "on_llm_end" => self.release(emit),
             "on_tool_start" => {
-                self.messages.release(emit);
+                self.release(emit);
                 emit.tool(id, name, data.get("input"));
             }
             "on_tool_end" | "on_tool_error" => {
@@ -138,7 +148,7 @@ impl LangGraph {
 
     fn fail(&mut self, value: &Value, emit: &mut Emit<'_>) {
         if !emit.over() {
-            self.messages.release(emit);
+            self.release(emit);
         }
         // `{"error": "TypeError", "message": "..."}`: the name alone is not enough.
         let error = match value.opt_text("message") {
@@ -149,4 +159,85 @@ impl LangGraph {
         };
         emit.fail_open(&error, &UsageAndCost::default());
     }
+
+    /// Takes a message of an event of this name; `false` if it is none.
+    fn message(&mut self, event: &str, message: &Value, emit: &mut Emit<'_>) -> bool {
+        match message.text("type") {
+            "AIMessageChunk" if event == "messages" => self.grow(Form::Piece, message, emit),
+            "ai" | "AIMessage" | "AIMessageChunk" => self.grow(Form::Whole, message, emit),
+            "tool" | "ToolMessage" => {
+                self.release(emit);
+                let outcome = match message.text("status") {
+                    "success" => "ok",
+                    "error" => "error",
+                    _ => "unknown",
+                };
+                let (id, name) = (message.text("tool_call_id"), message.text("name"));
+                emit.tool_done(id, name, outcome, message.get("content"));
+            }
+            _ => return false,
+        }
+        if event == "messages/complete" {
+            self.release(emit);
+        }
+        true
+    }
+
+    /// Takes a message, or a piece of one.
+    fn grow(&mut self, form: Form, message: &Value, emit: &mut Emit<'_>) {
+        let id = message.text("id");
+        if self.growing.as_deref() != Some(id) {
+            self.release(emit);
+            self.growing = Some(id.to_owned());
+        }
+        for (kind, at, part) in texts(message) {
+            let key = format!("{id}/{at}");
+            let (block, streamed) = (text(kind, &key), self.texts.of(&key));
+            emit.close_texts_but(Some(&block));
+            match form {
+                Form::Whole => streamed.grow(&block, part, emit),
+                Form::Piece => streamed.delta(&block, part, emit),
+            }
+        }
+        if form == Form::Whole {
+            self.calls = message.items("tool_calls").take(MAX_CALLS).cloned().collect();
+        } else {
+            for piece in message.items("tool_call_chunks") {
+                let key = format!("{id}/{}", piece.at("index"));
+                emit.hold_piece(&key, (piece.text("id"), piece.text("name")), piece.text("args"));
+            }
+        }
+        // A message is complete if it has a reason to stop.
+        let meta = message.at("response_metadata");
+        let stop = meta.opt_text("stop_reason").or_else(|| meta.opt_text("finish_reason"));
+        if stop.is_some_and(|s| !s.is_empty()) {
+            self.release(emit);
+        }
+    }
+
+    /// Closes the texts and starts the tools of the message that was growing.
+    fn release(&mut self, emit: &mut Emit<'_>) {
+        self.growing = None;
+        emit.close_texts();
+        for call in self.calls.drain(..) {
+            emit.tool(call.text("id"), call.text("name"), call.get("args"));
+        }
+        emit.start_all_held();
+    }
+}
+
+/// The texts of a message's content, each with its kind and its number.
+fn texts(message: &Value) -> Vec<(TextKind, usize, &str)> {
+    if let Some(text) = message.opt_text("content") {
+        return vec![(TextKind::Answer, 0, text)];
+    }
+    let texts = message.items("content").enumerate().filter_map(|(at, part)| {
+        let index = part.u64("index");
+        let at = index.and_then(|i| usize::try_from(i).ok()).unwrap_or(at);
+        let thought = part.opt_text("thinking").or_else(|| part.opt_text("reasoning"));
+        let thought = thought.map(|thought| (TextKind::Reasoning, at, thought));
+        let answer = || Some((TextKind::Answer, at, part.opt_text("text").or(part.as_str())?));
+        thought.or_else(answer)
+    });
+    texts.collect()
 }

@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     keys: "costUsd final finalAssistantVisibleText isReasoning kind mediaUrls ok stopReason \
         cacheRead cacheWrite total aborted agentMeta durationMs mediaUrl meta payloads schemaChars",
     detect,
-    new: |_| Box::new(Openclaw),
+    new: |_| Box::new(on_message),
     ..Spec::LINES
 };
 
@@ -25,37 +25,33 @@ fn detect(value: &Value) -> Match {
     if sure { Match::Sure } else { Match::No }
 }
 
-struct Openclaw;
-
-impl Runtime for Openclaw {
-    fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let body = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
-        let failed = value.non_null("error");
-        if failed.or(body.get("meta")).or(body.get("payloads")).is_none() {
-            return emit.status("info", "a document of an unknown kind", value);
-        }
-        if emit.over() {
-            return emit.status("info", "the turn had ended already", value);
-        }
-        let meta = body.at("meta");
-        // `agent exec` has no meta: model, session, tokens and costs stand at the top.
-        let agent = if meta.is_null() { body } else { meta.at("agentMeta") };
-        emit.begin(agent.opt_text("model"), agent.opt_text("sessionId"));
-        let mut error = failed.or(meta.non_null("error"));
-        for (at, payload) in body.items("payloads").enumerate() {
-            if payload.is("isError") {
-                error = error.or(payload.get("text"));
-            } else if let Some(whole) = payload.opt_text("text") {
-                let thought = payload.is("isReasoning");
-                let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
-                emit.finish_block(&text(kind, &at.to_string()), Some(whole));
-            }
-            if payload.non_null("mediaUrl").or(payload.non_null("mediaUrls")).is_some() {
-                emit.status("info", "an answer with media", payload.clone());
-            }
-        }
-        end((meta, agent), error.or(agent.get("ok").filter(|ok| **ok == false)), emit);
+fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
+    let body = value.get("result").filter(|r| r.is_object()).unwrap_or(&value);
+    let failed = value.non_null("error");
+    if failed.or(body.get("meta")).or(body.get("payloads")).is_none() {
+        return emit.status("info", "a document of an unknown kind", value);
     }
+    if emit.over() {
+        return emit.status("info", "the turn had ended already", value);
+    }
+    let meta = body.at("meta");
+    // `agent exec` has no meta: model, session, tokens and costs stand at the top.
+    let agent = if meta.is_null() { body } else { meta.at("agentMeta") };
+    emit.begin(agent.opt_text("model"), agent.opt_text("sessionId"));
+    let mut error = failed.or(meta.non_null("error"));
+    for (at, payload) in body.items("payloads").enumerate() {
+        if payload.is("isError") {
+            error = error.or(payload.get("text"));
+        } else if let Some(whole) = payload.opt_text("text") {
+            let thought = payload.is("isReasoning");
+            let kind = if thought { TextKind::Reasoning } else { TextKind::Answer };
+            emit.finish_block(&text(kind, &at.to_string()), Some(whole));
+        }
+        if payload.non_null("mediaUrl").or(payload.non_null("mediaUrls")).is_some() {
+            emit.status("info", "an answer with media", payload.clone());
+        }
+    }
+    end((meta, agent), error.or(agent.get("ok").filter(|ok| **ok == false)), emit);
 }
 
 fn end((meta, agent): (&Value, &Value), error: Option<&Value>, emit: &mut Emit<'_>) {

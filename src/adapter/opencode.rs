@@ -3,7 +3,6 @@
 //!
 //! Source: recordings of both. The prompt is a text part like any other on the server, so the role of its message decides.
 
-mod next;
 mod server;
 mod sessions;
 #[cfg(test)]
@@ -59,14 +58,9 @@ fn properties(event: &Value) -> &Value {
 
 #[derive(Default)]
 struct Opencode {
-    run: Run,
-    server: Sessions,
-}
-
-/// The costs of the turn, of either form.
-#[derive(Default)]
-struct Run {
+    /// Usage and cost of the turn of `opencode run`.
     spent: UsageAndCost,
+    server: Sessions,
 }
 
 impl Runtime for Opencode {
@@ -75,12 +69,12 @@ impl Runtime for Opencode {
         if properties(event).is_object() {
             self.server.event(event, emit);
         } else {
-            self.run.line(&value, emit);
+            self.line(&value, emit);
         }
     }
 }
 
-impl Run {
+impl Opencode {
     /// Takes the next line of `opencode run`.
     fn line(&mut self, value: &Value, emit: &mut Emit<'_>) {
         let (type_, part) = (value.text("type"), value.at("part"));
@@ -98,7 +92,7 @@ impl Run {
                 finish_tool(part, emit);
             }
             ("step_finish", _) if emit.turn_open() => {
-                self.step(part, emit);
+                step(part, &mut self.spent, emit);
                 match part.opt_text("reason") {
                     Some("tool-calls") => {}
                     Some(reason) => emit.complete(reason, None, &std::mem::take(&mut self.spent)),
@@ -108,24 +102,23 @@ impl Run {
                     }
                 }
             }
-            ("error", _) => self.fail(value.get("error").unwrap_or(value), emit),
+            ("error", _) => fail(value.get("error").unwrap_or(value), &mut self.spent, emit),
             _ => emit.other(type_, value),
         }
     }
+}
 
-    /// Adds the costs of a step.
-    fn step(&mut self, part: &Value, emit: &mut Emit<'_>) {
-        let used = usage(part.at("tokens")).map(with_cache);
-        spend(&mut self.spent, used, part.f64("cost"));
-        emit.note_spent(&self.spent);
-    }
+/// Adds the usage and cost of a step.
+fn step(part: &Value, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
+    spend(spent, usage(part.at("tokens")).map(with_cache), part.f64("cost"));
+    emit.note_spent(spent);
+}
 
-    fn fail(&mut self, error: &Value, emit: &mut Emit<'_>) {
-        let spent = std::mem::take(&mut self.spent);
-        match error.text("name") {
-            aborted @ "MessageAbortedError" => emit.cancelled(aborted, None, &spent),
-            _ => emit.fail(why(error), &spent),
-        }
+fn fail(error: &Value, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
+    let spent = std::mem::take(spent);
+    match error.text("name") {
+        aborted @ "MessageAbortedError" => emit.cancelled(aborted, None, &spent),
+        _ => emit.fail(why(error), &spent),
     }
 }
 

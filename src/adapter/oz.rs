@@ -21,12 +21,11 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let sure = match value.text("type") {
         "system" => value.opt_text("event_type").is_some(),
-        "agent_reasoning" => has("text"),
-        "tool_call" | "tool_result" => value.opt_text("tool").is_some() && !has("toolName"),
-        "agent" => return if has("text") { Match::Maybe } else { Match::No },
+        "agent_reasoning" => value.has("text"),
+        "tool_call" | "tool_result" => value.opt_text("tool").is_some() && !value.has("toolName"),
+        "agent" => return if value.has("text") { Match::Maybe } else { Match::No },
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }

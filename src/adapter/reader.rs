@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::emit::Input;
 use super::failure::failure;
-use super::framing::{Frame, Frames, Message, Tail};
-use super::{Emit, Framing, Line, Order, Runtime, Spec};
+use super::framing::{Frame, Frames, Tail};
+use super::{Emit, Framing, Order, Runtime, Spec};
 use crate::codec::{self, Lines, MAX_LINE, Malformed, Piece, Place};
 use crate::event::UsageAndCost;
 use crate::guard::{Guard, Notice, TurnVerdict};
@@ -51,9 +51,9 @@ impl Reader {
         let Self { framing, lines, frames, messages } = self;
         match framing {
             Framing::Bytes => {
-                let (number, offset) = lines.place();
-                let line = Line { bytes, number, offset };
-                messages.runtime.on_bytes(line, &mut Emit::new(now, guard, &mut messages.input));
+                let (line, offset) = lines.place();
+                let place = Place { line, offset, bytes };
+                messages.runtime.on_bytes(place, &mut Emit::new(now, guard, &mut messages.input));
                 lines.skip(bytes);
             }
             Framing::Frames => frames.feed(bytes, &mut |frame| messages.frame(now, frame, guard)),
@@ -119,7 +119,7 @@ impl Messages {
 
     fn frame(&mut self, now: Time, frame: Frame<'_>, guard: &mut Guard) {
         match frame {
-            Frame::Message(Message { event, text, line, offset }) => {
+            Frame::Message { event, text, at: (line, offset) } => {
                 if let Err(error) = self.message(now, event, text, guard)
                     && !matches!(event, "ping" | "heartbeat" | "keepalive")
                 {

@@ -1,7 +1,7 @@
 //! Any command's plain output: every chunk is answer text as soon as it comes, one turn for the run.
 
 use super::prelude::*;
-use crate::codec::{Malformed, Place};
+use crate::codec::Malformed;
 
 pub(super) const SPEC: Spec = Spec {
     name: "text",
@@ -32,11 +32,11 @@ impl PlainText {
 }
 
 impl Runtime for PlainText {
-    fn on_bytes(&mut self, line: Line<'_>, emit: &mut Emit<'_>) {
+    fn on_bytes(&mut self, place: Place<'_>, emit: &mut Emit<'_>) {
         self.start(emit);
-        let offset = line.offset.saturating_sub(self.begun.len() as u64);
+        let offset = place.offset.saturating_sub(self.begun.len() as u64);
         let mut bytes = std::mem::take(&mut self.begun);
-        bytes.extend_from_slice(line.bytes);
+        bytes.extend_from_slice(place.bytes);
         let (mut text, mut invalid) = (String::with_capacity(bytes.len()), false);
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
@@ -52,7 +52,7 @@ impl Runtime for PlainText {
         }
         emit.delta(&BLOCK, &text);
         if invalid {
-            let place = Place { line: line.number, offset, bytes: &bytes };
+            let place = Place { offset, bytes: &bytes, ..place };
             emit.diagnostic(&place, &Malformed::new(0, "invalid UTF-8"));
         }
     }

@@ -88,8 +88,8 @@ impl Runtime for Vercel {
             "error" => {
                 emit.status("error", value.text("errorText"), value.clone());
                 // The first error of a stream wins over what follows it.
-                let first = emit.take_error().unwrap_or_else(|| emit.failure(&value));
-                emit.set_error(Some(first));
+                let first = emit.input.error.take().unwrap_or_else(|| emit.failure(&value));
+                emit.input.error = Some(first);
             }
             type_ => emit.status("info", type_, value.clone()),
         }

@@ -6,9 +6,10 @@ use crate::event::Type;
 use crate::time::Time;
 
 /// Knowledge of the events so far, from most to least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum Sight {
     /// Every event.
+    #[default]
     Whole,
     /// Numbers were left out on purpose (`--partial`); parts of blocks are not what is left out.
     Gaps,
@@ -17,8 +18,9 @@ pub(super) enum Sight {
 }
 
 /// Rule for gaps between sequence numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mode {
+    #[default]
     Whole,
     Partial,
 }

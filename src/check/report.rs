@@ -83,7 +83,7 @@ impl Report {
         let mut text = self.text.borrow_mut();
         let _ = match self.violations() {
             0 => writeln!(text, "{what}: no violations"),
-            n => writeln!(text, "{what}: {}", Count(n, "violation")),
+            n => writeln!(text, "{what}: {}", count(n, "violation")),
         };
     }
 
@@ -101,13 +101,8 @@ impl Report {
 }
 
 /// A number of things in English.
-pub(super) struct Count(pub(super) u64, pub(super) &'static str);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} {}{plural}", self.0, self.1)
-    }
+pub(super) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Text of the input in quotes: short, and without anything that moves a terminal's cursor.

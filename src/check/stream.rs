@@ -8,7 +8,7 @@ use super::tools::Tools;
 use super::turns::Turns;
 use crate::event::Type;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Stream {
     /// The line of its last event.
     pub(super) line: u64,
@@ -23,20 +23,12 @@ pub(super) struct Stream {
 impl Stream {
     /// A stream whose first event has the number 1, or in [`Mode::Partial`] one that begins anywhere.
     pub(super) fn new(mode: Mode) -> Self {
-        let (sight, jump) = match mode {
-            Mode::Whole => (Sight::Whole, false),
-            Mode::Partial => (Sight::Blind, true),
-        };
-        let mut blocks = Blocks::default();
-        blocks.jump = jump;
-        Self {
-            line: 0,
-            lost_anywhere: 0,
-            order: Order::default(),
-            turns: Turns::new(sight),
-            blocks,
-            tools: Tools::default(),
+        let mut stream = Self::default();
+        if mode == Mode::Partial {
+            stream.turns.sight = Sight::Blind;
+            stream.blocks.jump = true;
         }
+        stream
     }
 
     /// Notes the number of unreadable lines of the input that name no stream: one may have been this stream's.

@@ -5,7 +5,7 @@ use super::report::Rule::{C4, C5};
 use super::seen::{Got, Seen};
 use crate::event::Type;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Turns {
     /// The turn that is open.
     pub(super) open: Option<u64>,
@@ -26,19 +26,6 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    pub(super) fn new(sight: Sight) -> Self {
-        Self {
-            open: None,
-            last: 0,
-            count: 0,
-            sight,
-            maybe_over: false,
-            doubt: None,
-            stray: None,
-            told_over: None,
-        }
-    }
-
     /// Events before the next one are missing.
     pub(super) fn gap(&mut self, sight: Sight) {
         self.sight = self.sight.max(sight);

@@ -122,27 +122,22 @@ fn limits(args: &Args) -> std::result::Result<Limits, String> {
     if args.channel.is_none() && args.max.is_none() {
         return Err("no limit: say --for CHANNEL or --max N".to_owned());
     }
-    let mut limits: Vec<Limit> = Vec::new();
-    limits.extend(args.max.map(|max| Limit { unit: args.unit, max }));
-    let channel = args.channel.iter().flat_map(|channel| &channel.limits);
-    for limit in channel.copied() {
-        match limits.iter_mut().find(|l| l.unit == limit.unit) {
-            Some(same) => same.max = same.max.min(limit.max),
-            None => limits.push(limit),
-        }
-    }
     if let Some(small) = args.max.filter(|max| *max < MIN_MAX) {
         return Err(format!(
             "--max {small} is too small to say anything in: use at least {MIN_MAX}"
         ));
     }
-    if let Some(lines) = args.max_lines {
-        let Some(max) = lines.checked_sub(1) else {
-            return Err("--max-lines 0 leaves no line: use at least 1".to_owned());
-        };
-        limits.retain(|l| l.unit != Unit::LineFeeds || l.max < max);
-        if !limits.iter().any(|l| l.unit == Unit::LineFeeds) {
-            limits.push(Limit { unit: Unit::LineFeeds, max });
+    if args.max_lines == Some(0) {
+        return Err("--max-lines 0 leaves no line: use at least 1".to_owned());
+    }
+    let max = args.max.map(|max| Limit { unit: args.unit, max });
+    let lines = args.max_lines.map(|lines| Limit { unit: Unit::LineFeeds, max: lines - 1 });
+    let channel = args.channel.iter().flat_map(|channel| &channel.limits);
+    let mut limits: Vec<Limit> = Vec::new();
+    for limit in max.into_iter().chain(channel.copied()).chain(lines) {
+        match limits.iter_mut().find(|l| l.unit == limit.unit) {
+            Some(same) => same.max = same.max.min(limit.max),
+            None => limits.push(limit),
         }
     }
     if let (Some(min), Some(first)) = (args.min, limits.first())

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::text::floor;
+
 /// Body of `turn_started`.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -121,9 +123,7 @@ impl Tool<'_> {
 
     /// The beginning of a title that fits [`Tool::MAX_TITLE`].
     pub fn short_title(title: &str) -> &str {
-        let end =
-            (0..=Self::MAX_TITLE.min(title.len())).rev().find(|at| title.is_char_boundary(*at));
-        &title[..end.unwrap_or(0)]
+        &title[..floor(title, Self::MAX_TITLE)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! `scaffold/streamChunk`: the main agent's answer, one numbered stream for each turn, and nothing else.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Export;
 use crate::codec::{self, Malformed};
@@ -37,62 +37,23 @@ impl Export for StreamChunk {
         if let Some(delta) = &event.delta {
             if delta.parent.is_none() && delta.kind.0 == "answer" {
                 delta.block.0.clone_into(&mut open.block);
-                open.chunk(&id, Chunk::Raw(delta.text.0), out);
+                // Its escapes stay, as it may end in half a character.
+                open.chunk(&id, &format!("\"{}\"", codec::on_one_line(delta.text.0)), out);
             }
         } else if event.kind == Type::BlockFinal {
             open.last(&id, event.line, out)?;
         } else if event.kind.is_terminal() {
-            let ended = Ended::read(event)?;
-            open.end(&id, ended, out);
+            open.end(&id, event, out)?;
             *open = Open::default();
         }
         Ok(())
     }
 }
 
-/// The text of a chunk.
-enum Chunk<'a> {
-    /// The inside of a JSON string, which may end in half a character.
-    Raw(&'a str),
-    Text(&'a str),
-}
-
-/// End of a turn in the terms of this format.
-enum Ended {
-    Done,
-    Failed(Value),
-    Cancelled(String),
-}
-
-impl Ended {
-    fn read(event: &Event<'_>) -> Result<Self, Malformed> {
-        let line = codec::without_lone(event.line);
-        Ok(match event.kind {
-            Type::TurnFailed => {
-                #[derive(serde::Deserialize)]
-                struct Body<'a> {
-                    #[serde(borrow)]
-                    error: Failure<'a>,
-                }
-                let Body { error } = codec::body(&line)?;
-                Ended::Failed(json!({"code": error.code, "message": error.message}))
-            }
-            Type::TurnCancelled => {
-                let body: TurnCancelled<'_> = codec::body(&line)?;
-                Ended::Cancelled(body.reason.into_owned())
-            }
-            _ => Ended::Done,
-        })
-    }
-}
-
 impl Open {
-    fn chunk(&mut self, id: &str, chunk: Chunk<'_>, out: &mut Vec<u8>) {
+    /// Writes a chunk, whose text is a JSON string.
+    fn chunk(&mut self, id: &str, chunk: &str, out: &mut Vec<u8>) {
         self.sequence += 1;
-        let chunk = match chunk {
-            Chunk::Raw(raw) => format!("\"{}\"", codec::on_one_line(raw)),
-            Chunk::Text(text) => codec::to_json(text),
-        };
         let line = format!(
             "{{\"jsonrpc\":\"2.0\",\"method\":\"scaffold/streamChunk\",\"params\":{{\"stream_id\":\"{id}\",\"chunk\":{chunk},\"sequence\":{},\"done\":false}}}}\n",
             self.sequence
@@ -122,31 +83,43 @@ impl Open {
         let [lead, glue] = [&part.lead, &part.glue].map(|s| s.as_deref().unwrap_or_default());
         let text = format!("{lead}{text}{glue}");
         if !text.is_empty() {
-            self.chunk(id, Chunk::Text(&text), out);
+            self.chunk(id, &codec::to_json(&text), out);
         }
         Ok(())
     }
 
-    fn end(&mut self, id: &str, ended: Ended, out: &mut Vec<u8>) {
-        if self.sequence == 0 && !matches!(ended, Ended::Done) {
-            // A stream begins with a chunk, even if it fails without text.
-            self.chunk(id, Chunk::Text(""), out);
-        }
-        let (method, params) = match ended {
-            Ended::Done => {
+    /// Writes the end of a turn.
+    fn end(&mut self, id: &str, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let line = codec::without_lone(event.line);
+        let (method, params) = match event.kind {
+            Type::TurnFailed => {
+                #[derive(serde::Deserialize)]
+                struct Body<'a> {
+                    #[serde(borrow)]
+                    error: Failure<'a>,
+                }
+                let Body { error } = codec::body(&line)?;
+                let error = json!({"code": error.code, "message": error.message});
+                ("scaffold/streamError", json!({"stream_id": id, "error": error}))
+            }
+            Type::TurnCancelled => {
+                let body: TurnCancelled<'_> = codec::body(&line)?;
+                ("scaffold/streamCancel", json!({"stream_id": id, "reason": body.reason}))
+            }
+            _ => {
                 let sequence = self.sequence + 1;
                 let params =
                     json!({"stream_id": id, "chunk": "", "sequence": sequence, "done": true});
-                ("streamChunk", params)
-            }
-            Ended::Failed(error) => ("streamError", json!({"stream_id": id, "error": error})),
-            Ended::Cancelled(reason) => {
-                ("streamCancel", json!({"stream_id": id, "reason": reason}))
+                ("scaffold/streamChunk", params)
             }
         };
-        let method = format!("scaffold/{method}");
+        if self.sequence == 0 && event.kind != Type::TurnCompleted {
+            // A stream begins with a chunk, even if it fails without text.
+            self.chunk(id, "\"\"", out);
+        }
         let line = codec::to_json(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
+        Ok(())
     }
 }

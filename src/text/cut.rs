@@ -11,7 +11,7 @@ pub(crate) mod tests;
 use super::ceil;
 pub use super::markdown::Fences;
 use super::units::{Limits, Size, is_blank, shows};
-use decide::{Cut, CutDecision};
+use decide::Cut;
 use lines::Lines;
 
 /// Smallest limit of a part, in any unit: less has no room for a fence.
@@ -108,39 +108,29 @@ impl Cutter {
     }
 
     fn decide(&mut self, each: &mut impl FnMut(Part)) {
-        while self.lines.text().len() >= self.next_try {
-            let decision = match self.open.take().or_else(|| decide::open(&self.lines)) {
-                None => CutDecision::Wait(1),
-                Some(open) => {
-                    let decision = decide::decide(&self.options, &self.lines, &open);
-                    self.open = Some(open);
-                    decision
+        while self.lines.held.len() >= self.next_try {
+            self.open = self.open.take().or_else(|| decide::open(&self.lines));
+            let open = self.open.as_deref().ok_or(1);
+            let cut = open.and_then(|open| decide::decide(&self.options, &self.lines, open));
+            match cut.and_then(|cut| self.settled(cut).ok_or(1)) {
+                Err(more) => self.next_try = self.lines.held.len() + more.max(1),
+                Ok(cut) => {
+                    self.next_try = if cut.last { usize::MAX } else { 0 };
+                    self.take(cut).into_iter().for_each(&mut *each);
                 }
-            };
-            match decision {
-                CutDecision::Wait(more) => {
-                    self.next_try = self.lines.text().len() + more.max(1);
-                }
-                CutDecision::Cut(cut) => match self.settled(cut) {
-                    None => self.next_try = self.lines.text().len() + 1,
-                    Some(cut) => {
-                        self.next_try = if cut.last { usize::MAX } else { 0 };
-                        self.take(cut).into_iter().for_each(&mut *each);
-                    }
-                },
             }
         }
     }
 
     /// The cut, as the last one if only white space is behind it; `None` while more white space may follow.
     fn settled(&self, mut cut: Cut) -> Option<Cut> {
-        let (before, rest) = self.lines.text().split_at(cut.next);
+        let (before, rest) = self.lines.held.split_at(cut.next);
         let blank = rest.find(|c| !is_blank(c)).unwrap_or(rest.len());
         if cut.last {
             return Some(cut);
         }
         if blank == rest.len() {
-            cut.last = self.lines.ended();
+            cut.last = self.lines.ended;
             cut.next += blank;
             return cut.last.then_some(cut);
         }
@@ -156,7 +146,7 @@ impl Cutter {
     }
 
     fn take(&mut self, cut: Cut) -> Option<Part> {
-        let text = self.lines.text();
+        let text = &self.lines.held;
         let body = &text[..cut.end];
         if !shows(body) {
             if !cut.last {
@@ -195,7 +185,7 @@ pub fn cut(text: &str, options: &Options) -> Vec<Part> {
 fn room_for(limits: &Limits, open: &str, close: &str) -> Option<Size> {
     let around = limits.size(open) + limits.size(close);
     // Two thirds at most, so that every part has text; of a line limit all.
-    let fits = around.0.iter().zip(limits.list()).all(|(n, limit)| {
+    let fits = around.0.iter().zip(&limits.0).all(|(n, limit)| {
         if limit.unit == super::units::Unit::LineFeeds {
             *n <= limit.max
         } else {

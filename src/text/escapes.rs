@@ -95,27 +95,24 @@ impl Escapes {
     /// Takes the next bytes; the text that is certain by now.
     #[must_use]
     pub fn feed(&mut self, bytes: &[u8]) -> String {
-        if self.begun.is_empty() {
-            self.parse(bytes);
-        } else {
-            let mut whole = std::mem::take(&mut self.begun);
-            whole.extend_from_slice(bytes);
-            self.parse(&whole);
-        }
+        self.parse(bytes, |escapes, _| escapes.text(REPLACEMENT));
         std::mem::take(&mut self.line.out)
     }
 
-    /// The parser gets whole characters only: what it makes of others depends on how they were cut.
-    fn parse(&mut self, bytes: &[u8]) {
-        let mut chunks = bytes.utf8_chunks().peekable();
+    /// The parser gets whole characters only: what it makes of others depends on how they were cut. `wrong` takes bytes that
+    /// are not UTF-8.
+    fn parse(&mut self, bytes: &[u8], mut wrong: impl FnMut(&mut Self, &[u8])) {
+        let begun = std::mem::take(&mut self.begun);
+        let whole = (!begun.is_empty()).then(|| [&begun, bytes].concat());
+        let mut chunks = whole.as_deref().unwrap_or(bytes).utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             self.text(chunk.valid());
-            let wrong = chunk.invalid();
-            let begun = std::str::from_utf8(wrong).is_err_and(|e| e.error_len().is_none());
+            let invalid = chunk.invalid();
+            let begun = std::str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
             if begun && chunks.peek().is_none() {
-                self.begun.extend_from_slice(wrong);
-            } else if !wrong.is_empty() {
-                self.text(REPLACEMENT);
+                self.begun.extend_from_slice(invalid);
+            } else if !invalid.is_empty() {
+                wrong(self, invalid);
             }
         }
     }

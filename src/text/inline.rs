@@ -283,7 +283,7 @@ pub(super) fn breaks<'a>(
                 continue;
             }
             let sentence = ends_sentence(&text[..end], next);
-            let clause = !sentence && ends_clause(before, next);
+            let clause = !sentence && is_comma(before) && !goes_on(next);
             if !(spaced || sentence || clause) || pieces.holds(end) {
                 continue;
             }
@@ -313,11 +313,6 @@ fn is_full_stop(c: char) -> bool {
 /// True for marks inside a sentence that need no white space behind them.
 fn is_comma(c: char) -> bool {
     matches!(c, '、' | '，' | '；' | '：' | '､' | '၊' | '፣' | '፤')
-}
-
-/// True if a clause ends between `mark` and `next`.
-fn ends_clause(mark: char, next: char) -> bool {
-    is_comma(mark) && !goes_on(next)
 }
 
 /// True if a sentence ends between `text` and `next`: at marks and closing quotes before white space; at full-width marks

@@ -90,11 +90,11 @@ struct OpenFence {
 }
 
 /// State between two lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scanner {
     fences: Fences,
     /// Bytes of a line that are read.
-    most: usize,
+    pub most: usize,
     containers: Vec<Container>,
     /// The next line may continue the last one's paragraph.
     paragraph: bool,
@@ -106,15 +106,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(fences: Fences, most: usize) -> Self {
-        Self {
-            fences,
-            most,
-            containers: Vec::new(),
-            paragraph: false,
-            cells: None,
-            table: false,
-            fence: None,
-        }
+        Self { fences, most, ..Self::default() }
     }
 
     /// Takes note of code between two lines that is recognised elsewhere.

@@ -71,8 +71,8 @@ impl Size {
 }
 
 /// Limits that hold at once; the first is the one that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits(Vec<Limit>);
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits(pub Vec<Limit>);
 
 /// Bytes that a grapheme may have on average where no other limit bounds them: a family of four with skin tones has 41.
 const GRAPHEME_BYTES: usize = 64;
@@ -89,10 +89,6 @@ impl Limits {
             list.push(Limit { unit: Unit::Bytes, max });
         }
         Self(list)
-    }
-
-    pub fn list(&self) -> &[Limit] {
-        &self.0
     }
 
     pub fn max(&self) -> Size {

@@ -338,7 +338,6 @@ fn no_parameter_is_a_bool() {
         // To be emptied.
         "src/adapter/codex",
         "src/adapter/gemini_api/interactions.rs",
-        "src/adapter/langgraph/messages.rs",
         "src/adapter/openai_",
         "src/adapter/stream_chunk.rs",
         "src/codec/lines.rs",

@@ -1,7 +1,7 @@
 //! The tool calls of a session: a call comes as patches, and starts when its input is there or when it runs.
 
 use super::super::prelude::*;
-use super::notices;
+use super::session::texts;
 
 /// Calls that may be open; past that the oldest is forgotten.
 const MAX_OPEN: usize = 4096;
@@ -110,7 +110,7 @@ impl Call {
                 self.paths.push(path.to_owned());
             }
         }
-        let texts = || notices::texts(update.items("content").map(|part| part.at("content")));
+        let texts = || texts(update.items("content").map(|part| part.at("content")));
         let output = update.non_null("rawOutput").cloned().or_else(|| texts().map(Into::into));
         self.output = output.or(self.output.take());
         self.parent = parent(update).map(str::to_owned).or(self.parent.take());

@@ -1,8 +1,7 @@
-//! One session: its turns, its texts and its past.
+//! One session: its turns, its texts, its notices and its past.
 
 use super::super::prelude::*;
-use super::calls::{self, ToolCalls};
-use super::notices::{self, usage};
+use super::calls::{ToolCalls, parent};
 
 /// The code of a request that was cancelled, in the Language Server Protocol as well.
 const CANCELLED: i64 = -32800;
@@ -22,37 +21,22 @@ pub(super) enum History {
 #[derive(Default)]
 pub(super) struct Session {
     pub id: Option<String>,
-    agent: Option<String>,
+    pub agent: Option<String>,
     pub history: History,
     /// The request whose response ends the turn, where it can be seen.
     pub prompt: Option<Value>,
     /// Messages as far as they were emitted: later ones may replace them.
-    messages: StreamedTexts,
-    calls: ToolCalls,
+    pub messages: StreamedTexts,
+    pub calls: ToolCalls,
     /// The cost of the session in US dollars, which its messages count from its beginning.
-    cost: Option<f64>,
+    pub cost: Option<f64>,
     /// Cost at the end of the last turn; `None` where the beginning is not known.
-    cost_before: Option<f64>,
+    pub cost_before: Option<f64>,
     /// Number of its last message in the connection.
     pub spoke: u64,
 }
 
 impl Session {
-    pub(super) fn new(agent: Option<String>, history: History) -> Self {
-        Self { agent, history, ..Self::default() }
-    }
-
-    /// The session was made on this connection: nothing has come before.
-    pub(super) fn is_new(&mut self) {
-        self.history = History::Over;
-        self.cost_before = Some(0.0);
-    }
-
-    /// True if it waits for a tool, so that its turn has hardly ended.
-    pub(super) fn has_calls(&self) -> bool {
-        !self.calls.open.is_empty()
-    }
-
     pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
         let call = params.at("toolCall");
         if call.get("toolCallId").is_some() {
@@ -65,13 +49,7 @@ impl Session {
     pub(super) fn prompted(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {
         self.history = History::Over;
         self.prompt = id.cloned();
-        self.start_with(notices::texts(params.items("prompt")), emit);
-    }
-
-    pub(super) fn end(&mut self, emit: &mut Emit<'_>) {
-        if emit.turn_open() {
-            self.calls.start_all(emit);
-        }
+        self.start_with(texts(params.items("prompt")), emit);
     }
 
     fn start(&mut self, emit: &mut Emit<'_>) {
@@ -148,7 +126,7 @@ impl Session {
                 if kind == "usage_update" && cost.text("currency") == "USD" {
                     self.cost = cost.f64("amount").or(self.cost);
                 }
-                notices::emit_text(kind, update, emit);
+                notice(kind, update, emit);
             }
         }
     }
@@ -164,7 +142,7 @@ impl Session {
         self.start(emit);
         self.calls.start_all(emit);
         let key = update.text("messageId");
-        if let Some(parent) = calls::parent(update) {
+        if let Some(parent) = parent(update) {
             let key = format!("{parent}/{key}");
             return emit.delta(&Text { key: &key, kind, parent: Some(parent) }, delta);
         }
@@ -209,4 +187,34 @@ fn other_content(content: &Value, emit: &mut Emit<'_>) {
     if !content.is_null() {
         emit.status("info", "content of another type", content.clone());
     }
+}
+
+/// Plans, usage, modes and all other updates beside texts and tools.
+fn notice(kind: &str, update: &Value, emit: &mut Emit<'_>) {
+    let (status, message) = match kind {
+        "plan" | "plan_update" => {
+            let entries = update.get("plan").unwrap_or(update).items("entries");
+            let done = entries.clone().filter(|entry| entry.text("status") == "completed").count();
+            ("plan", format!("{done} of {} done", entries.len()))
+        }
+        "usage_update" => ("usage", String::new()),
+        "user_message_chunk" | "user_message" => ("info", "user message".into()),
+        "session_info_update" => ("info", one_line(update.text("title"))),
+        "tool_call_content_chunk" | "terminal_output_chunk" => ("progress", kind.into()),
+        _ => ("info", kind.into()),
+    };
+    emit.status_under(parent(update), status, &message, update.clone());
+}
+
+/// The texts of parts, if there are any.
+pub(super) fn texts<'v>(parts: impl Iterator<Item = &'v Value>) -> Option<String> {
+    let texts: Vec<&str> = parts.filter_map(|part| part.opt_text("text")).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+fn usage(value: &Value) -> Option<Usage> {
+    let (read, written) = ("cachedReadTokens", "cachedWriteTokens");
+    let used = tokens(value, ["inputTokens", "outputTokens", read, written, "thoughtTokens"]);
+    let total_tokens = value.u64("totalTokens").filter(|_| used.input_tokens.is_none());
+    value.is_object().then_some(Usage { total_tokens, ..used })
 }

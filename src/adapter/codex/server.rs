@@ -62,7 +62,7 @@ impl Server {
             Rpc::Result { result, .. } => self.thread(result, emit),
             Rpc::Error { error, .. } => {
                 emit.status("error", &one_line(&sentence(error)), value.clone());
-                emit.set_error((!emit.turn_open()).then(|| failure_with_info(error)));
+                emit.input.error = (!emit.turn_open()).then(|| failure_with_info(error));
             }
             Rpc::Other => emit.status("info", "an unknown message", value.clone()),
         }
@@ -116,7 +116,7 @@ impl Server {
             "error" => {
                 let error = params.get("error").unwrap_or(params);
                 let again = params.is("willRetry");
-                emit.set_error((!again).then(|| failure_with_info(error)));
+                emit.input.error = (!again).then(|| failure_with_info(error));
                 let kind = if again { "warning" } else { "error" };
                 emit.status(kind, &one_line(&sentence(error)), params.clone());
             }
@@ -130,7 +130,7 @@ impl Server {
 
     fn turn(&mut self, emit: &mut Emit<'_>) {
         self.before = self.total.take().or(self.before);
-        emit.set_error(None);
+        emit.input.error = None;
         self.output.clear();
         emit.start_turn(&TurnStarted {
             session: self.thread.as_deref().map(Into::into),
@@ -161,7 +161,7 @@ impl Server {
         match turn.opt_text("status").unwrap_or("completed") {
             "failed" => {
                 let own = turn.non_null("error").map(failure_with_info);
-                let error = own.or_else(|| emit.take_error());
+                let error = own.or_else(|| emit.input.error.take());
                 let error = error.unwrap_or_else(|| failure("", "", None));
                 emit.fail(error, &self.usage_of());
             }

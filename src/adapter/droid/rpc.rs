@@ -93,7 +93,7 @@ impl Session {
         self.texts.clear();
         let usage = usage(note.at("tokenUsage")).map(with_cache);
         let spent = UsageAndCost::from(usage);
-        let error = emit.take_error();
+        let error = emit.input.error.take();
         match note.opt_text("reason").unwrap_or("completed") {
             reason @ ("cancelled" | "canceled" | "interrupted" | "aborted") => {
                 emit.cancelled(reason, Some(reason), &spent);
@@ -108,7 +108,7 @@ impl Session {
 }
 
 fn failed(error: &Value, emit: &mut Emit<'_>) {
-    emit.set_error(Some(emit.failure(error)));
+    emit.input.error = Some(emit.failure(error));
     emit.status("error", &sentence(error), error.clone());
 }
 

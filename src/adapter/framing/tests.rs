@@ -10,8 +10,8 @@ fn frames(slices: &[&[u8]]) -> Vec<String> {
     let mut got = Vec::new();
     let mut each = |frame: Frame<'_>| {
         got.push(match frame {
-            Frame::Message(m) if m.event.is_empty() => format!("{}: {}", m.line, m.text),
-            Frame::Message(m) => format!("{}: {}={}", m.line, m.event, m.text),
+            Frame::Message { event: "", text, at } => format!("{}: {text}", at.0),
+            Frame::Message { event, text, at } => format!("{}: {event}={text}", at.0),
             Frame::Head(head) => format!("head {} {:?}", head.status, head.get("a")),
             Frame::Log(line) => format!("log {line}"),
             Frame::Broken(place, _) => format!(
@@ -161,7 +161,7 @@ fn a_binary_message_is_read_in_any_slices_and_what_is_none_stays_a_line() {
     for size in [1, 7, input.len()] {
         let (mut frames, mut found) = (Frames::new(1024), Vec::new());
         let mut each = |frame: Frame<'_>| match frame {
-            Frame::Message(message) => found.push(format!("{} {}", message.event, message.text)),
+            Frame::Message { event, text, .. } => found.push(format!("{event} {text}")),
             Frame::Log(line) => found.push(line.to_owned()),
             Frame::Broken(_, why) => found.push(why.reason.to_string()),
             Frame::Head(_) => {}

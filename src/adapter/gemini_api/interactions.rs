@@ -95,7 +95,6 @@ impl Interaction {
             return emit.late(interaction);
         }
         emit.close_texts();
-        emit.start_all_held();
         self.steps.clear();
         self.open = false;
         let spent = usage_of(interaction.at("usage"));

@@ -3,7 +3,7 @@
 use super::super::prelude::*;
 use std::collections::HashMap;
 
-use super::{Run, finish_tool, properties, start_tool, text_kind, why};
+use super::{fail, finish_tool, properties, start_tool, step, text_kind, why};
 
 /// Limit of remembered messages and parts; past that all are forgotten.
 const MAX_KNOWN: usize = 4096;
@@ -11,7 +11,7 @@ const MAX_KNOWN: usize = 4096;
 #[derive(Default)]
 pub(super) struct Server {
     pub session: Option<String>,
-    pub run: Run,
+    pub spent: UsageAndCost,
     /// The messages, each with `true` if it is the user's.
     messages: HashMap<String, bool>,
     parts: HashMap<String, Part>,
@@ -49,7 +49,7 @@ impl Server {
             },
             "session.error" => match props.get("error").unwrap_or(props) {
                 error if emit.over() => emit.status("error", &why(error).message, props.clone()),
-                error => self.run.fail(error, emit),
+                error => fail(error, &mut self.spent, emit),
             },
             "session.compacted" => emit.status("compaction", "", props.clone()),
             "todo.updated" => emit.status("plan", "", props.clone()),
@@ -60,8 +60,8 @@ impl Server {
         }
     }
 
-    pub(super) fn start(&mut self, started: TurnStarted<'_>, emit: &mut Emit<'_>) {
-        self.run.spent = UsageAndCost::default();
+    fn start(&mut self, started: TurnStarted<'_>, emit: &mut Emit<'_>) {
+        self.spent = UsageAndCost::default();
         self.reason = None;
         let session = self.session.as_deref().map(Into::into);
         emit.start_turn(&TurnStarted { session, ..started });
@@ -127,7 +127,7 @@ impl Server {
             }
             ("step-finish", _) => {
                 if !std::mem::replace(&mut self.known(id).done, true) {
-                    self.run.step(part, emit);
+                    step(part, &mut self.spent, emit);
                     self.reason = part.owned("reason");
                 }
             }
@@ -157,7 +157,67 @@ impl Server {
             return emit.status("session", "idle", props.clone());
         }
         let reason = self.reason.take();
-        let spent = std::mem::take(&mut self.run.spent);
+        let spent = std::mem::take(&mut self.spent);
         emit.complete(reason.as_deref().unwrap_or("idle"), None, &spent);
+    }
+}
+
+/// The events `session.next.*` of newer servers, with steps, texts and tools that begin, go on and end (@opencode-ai/sdk 1.19).
+impl Server {
+    /// Takes an event by its name behind `session.next.`; `false` if it is of an unknown kind.
+    fn next(&mut self, kind: &str, props: &Value, emit: &mut Emit<'_>) -> bool {
+        if let Some(session) = props.opt_text("sessionID") {
+            self.session = Some(session.to_owned());
+        }
+        let id = props.opt_text("textID").unwrap_or(props.text("reasoningID"));
+        let block = text(text_kind(kind), id);
+        match kind {
+            "prompted" | "step.started" => self.begin(props, emit),
+            "text.delta" | "reasoning.delta" => emit.delta(&block, props.text("delta")),
+            "text.ended" | "reasoning.ended" => emit.finish_block(&block, props.opt_text("text")),
+            "text.started" | "reasoning.started" => {}
+            "tool.input.started" | "tool.input.delta" | "tool.input.ended" => {}
+            "tool.called" => {
+                emit.tool(props.text("callID"), props.text("tool"), props.get("input"));
+            }
+            "tool.success" | "tool.failed" | "tool.error" => {
+                let result = props.at("structured");
+                let exit_code = result.i64("exit").or(result.i64("exitCode"));
+                let ok = kind == "tool.success" && matches!(exit_code, None | Some(0));
+                let error = props.get("error").filter(|_| !ok).map(|error| why(error).message);
+                let content = || plain(props.at("content"));
+                emit.finish_tool(&Done {
+                    id: props.text("callID"),
+                    name: props.text("tool"),
+                    outcome: if ok { "ok" } else { "error" },
+                    output: Some(&error.map_or_else(content, Value::from)),
+                    exit_code,
+                    ..Done::default()
+                });
+            }
+            "step.ended" => {
+                step(props, &mut self.spent, emit);
+                self.reason = props.owned("finish");
+            }
+            "step.failed" => fail(props.get("error").unwrap_or(props), &mut self.spent, emit),
+            "retried" => emit.status("retry", "", props.clone()),
+            _ if kind.starts_with("compaction") => emit.status("compaction", kind, props.clone()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn begin(&mut self, props: &Value, emit: &mut Emit<'_>) {
+        let prompt = props.at("prompt").opt_text("text");
+        if emit.turn_open() {
+            return prompt.into_iter().for_each(|prompt| emit.user(prompt));
+        }
+        let started = TurnStarted {
+            model: props.at("model").opt_text("id").map(Into::into),
+            prompt: prompt.map(Into::into),
+            agent: props.opt_text("agent").map(Into::into),
+            ..TurnStarted::default()
+        };
+        self.start(started, emit);
     }
 }

@@ -9,13 +9,6 @@ use crate::text::markdown::Kind;
 use crate::text::units::{Limits, Size};
 use ends::Code;
 
-#[derive(Debug)]
-pub(super) enum CutDecision {
-    /// No decision before this many further bytes.
-    Wait(usize),
-    Cut(Cut),
-}
-
 /// End of a part, in bytes of the held text.
 #[derive(Debug, Default)]
 pub(super) struct Cut {
@@ -39,6 +32,13 @@ struct CutPlace {
     next: usize,
     /// Line of the fence that must be closed there.
     fence: Option<usize>,
+}
+
+impl CutPlace {
+    /// A place where nothing is left out.
+    fn at(end: usize, fence: Option<usize>) -> Self {
+        Self { end, next: end, fence }
+    }
 }
 
 /// Classes of places at line ends, the best first.
@@ -72,10 +72,10 @@ struct Places {
 
 /// Text before a part that begins with the held text; `None` if the structure of its first line is not certain yet.
 pub(super) fn open(lines: &Lines) -> Option<String> {
-    let (line, opened) = match lines.whole().front() {
+    let (line, opened) = match lines.whole.front() {
         Some(line) => (line.clone(), None),
         None if lines.has_tail() => lines.tail()?,
-        None if lines.ended() => return Some(String::new()),
+        None if lines.ended => return Some(String::new()),
         None => return None,
     };
     let group = line.group.and_then(|group| lines.group(group)).or(opened.as_ref());
@@ -88,13 +88,13 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
         }
         (Kind::Code | Kind::Closer, Some(fence)) => fence.open.clone(),
         (Kind::Opener, Some(fence)) if !line.cut && !line.mid => Some(&fence.item)
-            .filter(|item| room_for(lines.limits(), item, &fence.close).is_some())
+            .filter(|item| room_for(&lines.limits, item, &fence.close).is_some())
             .cloned()
             .unwrap_or_default(),
         (Kind::Row, Some(table)) if !line.cut => table.open.clone(),
         // A quote is continued where its marks are gone, or were not written.
         _ if (line.cut || line.lazy || line.mid)
-            && room_for(lines.limits(), &line.quote, "").is_some() =>
+            && room_for(&lines.limits, &line.quote, "").is_some() =>
         {
             line.quote.clone()
         }
@@ -102,8 +102,8 @@ pub(super) fn open(lines: &Lines) -> Option<String> {
     })
 }
 
-/// End of the part that begins with the held text, behind `open`.
-pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> CutDecision {
+/// End of the part that begins with the held text, behind `open`; or the further bytes without which no decision is possible.
+pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Result<Cut, usize> {
     let limits = &options.limits;
     let tail = lines.tail();
     let view = View {
@@ -112,28 +112,23 @@ pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> CutDecisio
         limits,
         room: limits.max() - limits.size(open),
         open: limits.size(open),
-        base: lines.base(),
+        base: lines.base,
         at: lines.at_base(),
         total: lines.total(),
         unknown: tail.is_none() && lines.has_tail(),
         tail,
     };
     if let Some(cut) = view.eager() {
-        return CutDecision::Cut(cut);
+        return Ok(cut);
     }
     let slack = view.room - (view.total - view.at);
     let fits = (view.total - view.at).within(view.room);
-    if fits && !lines.ended() {
-        let more = slack.0.iter().zip(limits.list()).map(|(n, _)| n + 1).min();
-        return CutDecision::Wait(if options.pace == Pace::Eager { 1 } else { more.unwrap_or(1) });
+    if fits && !lines.ended {
+        let more = slack.0.iter().zip(&limits.0).map(|(n, _)| n + 1).min();
+        return Err(if options.pace == Pace::Eager { 1 } else { more.unwrap_or(1) });
     }
-    match view.rest().and_then(|rest| match rest {
-        Some(cut) => Ok(cut),
-        None => view.cut(),
-    }) {
-        Ok(cut) => CutDecision::Cut(cut),
-        Err(Wait) => CutDecision::Wait(lines.text().len() / 128),
-    }
+    let cut = view.rest().and_then(|rest| rest.map_or_else(|| view.cut(), Ok));
+    cut.map_err(|Wait| lines.held.len() / 128)
 }
 
 struct View<'a> {
@@ -156,7 +151,7 @@ struct View<'a> {
 
 impl View<'_> {
     fn get(&self, i: usize) -> Option<&Line> {
-        let whole = self.lines.whole();
+        let whole = &self.lines.whole;
         match whole.get(i) {
             Some(line) => Some(line),
             None if i == whole.len() => self.tail.as_ref().map(|(line, _)| line),
@@ -165,7 +160,7 @@ impl View<'_> {
     }
 
     fn is_tail(&self, i: usize) -> bool {
-        i >= self.lines.whole().len()
+        i >= self.lines.whole.len()
     }
 
     fn fence(&self, line: &Line) -> Option<&Group> {
@@ -195,7 +190,7 @@ impl View<'_> {
         match self.options.min {
             Some(min) => used.0[0] >= min,
             None => {
-                let mut each = used.0.iter().zip(self.limits.list());
+                let mut each = used.0.iter().zip(&self.limits.0);
                 each.any(|(n, limit)| limit.max > 0 && n * 3 >= limit.max)
             }
         }
@@ -214,7 +209,7 @@ impl View<'_> {
         let inside = self.tail.as_ref().filter(|(line, _)| line.kind == Kind::Code);
         let so_far = match inside {
             Some(_) => self.total,
-            None => self.lines.at_tail(),
+            None => self.lines.at,
         };
         if (so_far - group.at).within(max) { Err(Wait) } else { Ok(false) }
     }
@@ -236,7 +231,7 @@ impl View<'_> {
         if self.options.pace != Pace::Eager {
             return None;
         }
-        for (i, line) in self.lines.whole().iter().enumerate() {
+        for (i, line) in self.lines.whole.iter().enumerate() {
             let used = line.at + self.end_size(line) - self.at;
             if !(used + self.close_size(line)).within(self.room) {
                 return None;
@@ -254,45 +249,29 @@ impl View<'_> {
 
     /// All held text, if it fits and the text has ended.
     fn rest(&self) -> Result<Option<Cut>, Wait> {
-        let end = self.lines.end_of_text() - self.base;
-        if !self.lines.ended() {
+        if !self.lines.ended {
             let fits = (self.lines.total_trimmed() - self.at).within(self.room);
             return if fits && self.lines.has_tail() { Err(Wait) } else { Ok(None) };
         }
-        let whole = self.lines.whole();
-        let Some(last) = whole.back() else {
-            return Ok(Some(Cut { last: true, ..Cut::default() }));
+        let (whole, text) = (&self.lines.whole, &self.lines.held);
+        let cut = |end: usize, close: &str| {
+            let close = close.to_owned();
+            Ok(Some(Cut { end, next: text.len(), close, last: true, ..Cut::default() }))
         };
-        let close = self.open_fence(last).map_or("", |fence| &fence.close);
+        let close_of = |line| self.open_fence(line).map_or("", |fence| &fence.close);
+        let close = whole.back().map_or("", close_of);
         // A body that ends in a line feed needs none before the end of a fence.
-        let text = self.lines.text();
-        let close_all = close.strip_prefix('\n').filter(|_| text.ends_with('\n'));
-        let close_all = close_all.unwrap_or(close);
-        let used = self.total - self.at + self.limits.size(close_all);
+        let close = close.strip_prefix('\n').filter(|_| text.ends_with('\n')).unwrap_or(close);
+        let used = self.total - self.at + self.limits.size(close);
         if used.within(self.room) {
-            return Ok(Some(Cut {
-                end,
-                next: end,
-                close: close_all.to_owned(),
-                last: true,
-                ..Cut::default()
-            }));
+            return cut(text.len(), close);
         }
-        let Some(last) = whole.iter().rev().find(|line| !line.blank) else {
-            return Ok(Some(Cut { next: end, last: true, ..Cut::default() }));
-        };
+        let Some(last) = whole.iter().rev().find(|line| !line.blank) else { return cut(0, "") };
         let used = last.at + last.trimmed_size - self.at + self.close_size(last);
         if !used.within(self.room) || last.trimmed <= self.base {
             return Ok(None);
         }
-        let close = self.open_fence(last);
-        Ok(Some(Cut {
-            end: last.trimmed - self.base,
-            next: end,
-            close: close.map_or(String::new(), |fence| fence.close.clone()),
-            last: true,
-            ..Cut::default()
-        }))
+        cut(last.trimmed - self.base, close_of(last))
     }
 
     /// The best place to cut text that does not fit.

@@ -10,22 +10,23 @@ use std::collections::VecDeque;
 use super::Fences;
 use crate::text::ceil;
 use crate::text::markdown::{Found, Head, Kind, Scanner};
-use crate::text::prefix::quote;
 use crate::text::units::{Limits, Size, ends_line, is_boundary};
 pub(super) use groups::Group;
+use groups::quote;
 pub(super) use line::Line;
 use marks::{Inside, Piece, Step};
 
 /// Bytes of a line that are read for its structure, at least.
 const MIN_LOOK: usize = 1024;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lines {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Held text, and its offset in the whole text.
-    held: String,
-    base: usize,
-    lines: VecDeque<Line>,
+    pub(super) held: String,
+    pub(super) base: usize,
+    /// Ended lines; all lines if the text has ended.
+    pub(super) whole: VecDeque<Line>,
     scanner: Scanner,
     /// Groups of the lines, and the number of the first.
     groups: VecDeque<Group>,
@@ -35,7 +36,7 @@ pub(super) struct Lines {
     /// Start of the unended line.
     tail: usize,
     /// Size of all text before it.
-    at: Size,
+    pub(super) at: Size,
     /// Rest of the unended line if its beginning has left, and that beginning.
     rest: Option<Line>,
     gone: String,
@@ -48,48 +49,15 @@ pub(super) struct Lines {
     /// The structure of the unended line depends on further text; there is a backtick in it.
     pending: bool,
     ticks: bool,
-    ended: bool,
-}
-
-/// Bytes of a line that are read for its structure.
-fn look(limits: &Limits) -> usize {
-    (2 * limits.first()).max(MIN_LOOK)
+    pub(super) ended: bool,
 }
 
 impl Lines {
     pub(super) fn new(limits: Limits, fences: Fences) -> Self {
         // In one line no fence can be closed and opened again.
         let fences = if limits.one_line() { Fences::Lines } else { fences };
-        let scanner = Scanner::new(fences, look(&limits));
-        Self {
-            limits,
-            held: String::new(),
-            base: 0,
-            lines: VecDeque::new(),
-            scanner,
-            groups: VecDeque::new(),
-            first_group: 0,
-            open_group: None,
-            tail: 0,
-            at: Size::default(),
-            rest: None,
-            gone: String::new(),
-            fences,
-            inside: None,
-            mid: false,
-            line_quote: String::new(),
-            pending: false,
-            ticks: false,
-            ended: false,
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.held
+        let scanner = Scanner::new(fences, (2 * limits.first()).max(MIN_LOOK));
+        Self { limits, scanner, fences, ..Self::default() }
     }
 
     /// The held text between two offsets.
@@ -97,22 +65,8 @@ impl Lines {
         &self.held[from - self.base..to - self.base]
     }
 
-    /// Offsets of the held text.
-    pub(super) fn base(&self) -> usize {
-        self.base
-    }
-
     pub(super) fn end_of_text(&self) -> usize {
         self.base + self.held.len()
-    }
-
-    /// Ended lines; all lines if the text has ended.
-    pub(super) fn whole(&self) -> &VecDeque<Line> {
-        &self.lines
-    }
-
-    pub(super) fn ended(&self) -> bool {
-        self.ended
     }
 
     pub(super) fn group(&self, number: usize) -> Option<&Group> {
@@ -121,7 +75,7 @@ impl Lines {
 
     /// Size of all text before the held text.
     pub(super) fn at_base(&self) -> Size {
-        self.lines.front().map_or(self.at, |line| line.at)
+        self.whole.front().map_or(self.at, |line| line.at)
     }
 
     pub(super) fn push(&mut self, text: &str) {
@@ -172,9 +126,7 @@ impl Lines {
         } else if self.has_tail() {
             self.complete(&Piece::line(self.end_of_text() - self.tail, 0));
         }
-        if let Some(group) = self.open_group {
-            self.close_group(group, self.at, &self.close_of(group));
-        }
+        self.end_group();
     }
 
     /// The unended line so far, and the fence that it opens; `None` if its structure is not certain yet.
@@ -191,15 +143,11 @@ impl Lines {
             return Some((line, None));
         }
         let head = self.head(self.end_of_text());
-        let found = self.scanner.look(Head { text: &head, whole: head.len() >= self.look() })?;
+        let whole = head.len() >= self.scanner.most;
+        let found = self.scanner.look(Head { text: &head, whole })?;
         let line = self.line(&found, self.end_of_text());
         let group = (found.kind == Kind::Opener).then(|| self.fence(&line, &found));
         Some((line, group))
-    }
-
-    /// Size of all text before the unended line.
-    pub(super) fn at_tail(&self) -> Size {
-        self.at
     }
 
     /// True if there is an unended line.
@@ -218,10 +166,6 @@ impl Lines {
         self.at + self.limits.size(tail.trim_end())
     }
 
-    pub(super) fn look(&self) -> usize {
-        look(&self.limits)
-    }
-
     /// Structure of the line up to `end`, which is complete.
     fn found(&self, end: usize) -> Option<Found> {
         self.scanner.look(Head { text: &self.head(end), whole: true })
@@ -230,7 +174,7 @@ impl Lines {
     /// Beginning of the line up to `end` that is read for its structure.
     fn head(&self, end: usize) -> Cow<'_, str> {
         let line = self.slice(self.tail, end);
-        let upto = |line: &str| ceil(line, self.look());
+        let upto = |line: &str| ceil(line, self.scanner.most);
         if self.gone.is_empty() {
             return Cow::Borrowed(&line[..upto(line)]);
         }
@@ -294,22 +238,18 @@ impl Lines {
         line.next = self.tail + piece.next;
         line.span = piece.is_span() && piece.next == piece.len;
         self.mid = piece.next == piece.len && line.next < self.end_of_text();
-        line.full = self.limits.size(self.slice(line.end, line.next)) + line.size;
-        self.at = line.at + line.full;
+        self.at = line.at + line.size + self.limits.size(self.slice(line.end, line.next));
         self.tail = line.next;
         if line.kind == Kind::Closer
             && let Some(group) = line.group
         {
-            self.close_group(group, line.at + line.size, "");
+            self.close_group(group, line.at + line.size);
             self.inside = None;
         }
-        match self.lines.back_mut() {
+        match self.whole.back_mut() {
             // Successive blank lines are one.
-            Some(last) if last.blank && line.blank && last.like(&line) => {
-                last.next = line.next;
-                last.full = last.full + line.full;
-            }
-            _ => self.lines.push_back(line),
+            Some(last) if last.blank && line.blank && last.like(&line) => last.next = line.next,
+            _ => self.whole.push_back(line),
         }
     }
 
@@ -359,7 +299,6 @@ impl Lines {
         line.end = line.start + ended.len();
         line.trimmed = line.start + trimmed;
         line.next = end;
-        line.full = line.size;
         line.blank = ended.trim_start().is_empty();
     }
 
@@ -369,8 +308,8 @@ impl Lines {
         if self.tail < to {
             self.settle(to);
         }
-        while self.lines.front().is_some_and(|line| line.next <= to) {
-            self.lines.pop_front();
+        while self.whole.front().is_some_and(|line| line.next <= to) {
+            self.whole.pop_front();
         }
         self.held.drain(..len);
         self.base = to;
@@ -381,14 +320,14 @@ impl Lines {
                 self.rest = Some(rest);
             }
             self.tail = to;
-        } else if let Some(line) = self.lines.front().filter(|line| line.start < to).cloned() {
+        } else if let Some(line) = self.whole.front().filter(|line| line.start < to).cloned() {
             let rest = self.rest_of(line, to);
             // A header without its beginning is not repeated.
-            let delimiter = self.lines.get(1).filter(|l| l.kind == Kind::Delimiter);
+            let delimiter = self.whole.get(1).filter(|l| l.kind == Kind::Delimiter);
             if let Some(table) = delimiter.and_then(|l| l.group) {
                 self.group_mut(table).into_iter().for_each(|table| table.open.clear());
             }
-            if let Some(front) = self.lines.front_mut() {
+            if let Some(front) = self.whole.front_mut() {
                 *front = rest;
             }
         }
@@ -408,7 +347,7 @@ impl Lines {
             self.join_group(&mut line, &found);
             self.rest = Some(line);
         }
-        if self.gone.len() < self.look() {
+        if self.gone.len() < self.scanner.most {
             self.gone.push_str(&self.held[self.tail - self.base..to - self.base]);
         }
     }
@@ -418,14 +357,12 @@ impl Lines {
         let end = line.end.max(to);
         let size = self.limits.size(self.slice(to, end));
         let trimmed = line.size - line.trimmed_size;
-        let ending = line.full - line.size;
         line.at = line.at + line.size - size;
         line.start = to;
         line.content = line.content.max(to);
         line.end = end;
         line.trimmed = line.trimmed.max(to);
         line.size = size;
-        line.full = size + ending;
         line.trimmed_size = size - trimmed;
         line.blank = self.slice(to, end).trim().is_empty();
         line.starts = false;

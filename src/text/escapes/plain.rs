@@ -12,8 +12,6 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Default)]
 pub struct Plain {
     escapes: Escapes,
-    /// The beginning of a character whose rest has not come; at most three bytes.
-    begun: Vec<u8>,
     /// True if an escape sequence has been seen: the next bytes may be the rest of one.
     escaped: bool,
     started: bool,
@@ -26,30 +24,19 @@ impl Plain {
         let marked = !std::mem::replace(&mut self.started, true);
         self.escapes.line.keeps_crlf = true;
         let bytes = bytes.strip_prefix(MARK).filter(|_| marked).unwrap_or(bytes);
-        if !self.escaped && self.begun.is_empty() && self.escapes.is_idle() && is_plain(bytes) {
+        if !self.escaped && self.escapes.is_idle() && is_plain(bytes) {
             if let Some(last) = bytes.last() {
                 self.escapes.line.shown = *last != b'\n';
             }
             return bytes.to_vec();
         }
         self.escaped |= bytes.iter().any(|byte| matches!(byte, 0x1b | 0xc2));
-        let mut whole = std::mem::take(&mut self.begun);
-        whole.extend_from_slice(bytes);
-        let mut out = Vec::with_capacity(whole.len());
-        let mut chunks = whole.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            out.extend_from_slice(self.escapes.feed(chunk.valid().as_bytes()).as_bytes());
-            let wrong = chunk.invalid();
-            if chunks.peek().is_none()
-                && std::str::from_utf8(wrong).is_err_and(|e| e.error_len().is_none())
-            {
-                self.begun.extend_from_slice(wrong);
-            } else if !wrong.is_empty() {
-                out.extend_from_slice(self.escapes.flush().as_bytes());
-                out.extend_from_slice(wrong);
-                self.escapes.line.shown = true;
-            }
-        }
+        let mut out = Vec::with_capacity(bytes.len());
+        self.escapes.parse(bytes, |escapes, wrong| {
+            out.extend_from_slice(escapes.flush().as_bytes());
+            out.extend_from_slice(wrong);
+            escapes.line.shown = true;
+        });
         out.extend_from_slice(self.escapes.flush().as_bytes());
         out
     }
@@ -57,8 +44,9 @@ impl Plain {
     /// Nothing more comes.
     #[must_use]
     pub fn end(&mut self) -> Vec<u8> {
+        let mut begun = std::mem::take(&mut self.escapes.begun);
         let mut out = self.escapes.end().into_bytes();
-        out.append(&mut self.begun);
+        out.append(&mut begun);
         out
     }
 }

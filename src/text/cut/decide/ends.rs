@@ -19,7 +19,8 @@ impl View<'_> {
         let mut code = Code::None;
         for i in 0.. {
             let Some(line) = self.get(i) else {
-                if self.unknown && self.tail_may_fit() {
+                // The line of uncertain structure may fit into this part.
+                if self.unknown && (self.lines.at - self.at).within(self.room) {
                     return Err(Wait);
                 }
                 break;
@@ -28,8 +29,10 @@ impl View<'_> {
                 break;
             }
             places.cross = i;
+            // A cut opener may still have its mark.
+            let has_mark = || self.fence(line).is_some_and(|fence| line.start < fence.marker);
             match line.kind {
-                Kind::Opener if !line.cut || self.has_mark(line) => code = Code::None,
+                Kind::Opener if !line.cut || has_mark() => code = Code::None,
                 Kind::Opener | Kind::Code if !line.blank => code = Code::Seen,
                 _ => {}
             }
@@ -52,16 +55,6 @@ impl View<'_> {
             }
         }
         Ok(places)
-    }
-
-    /// True if a cut opener still has its mark.
-    fn has_mark(&self, line: &Line) -> bool {
-        self.fence(line).is_some_and(|fence| line.start < fence.marker)
-    }
-
-    /// True if the line of uncertain structure begins in this part.
-    fn tail_may_fit(&self) -> bool {
-        (self.lines.at_tail() - self.at).within(self.room)
     }
 
     /// Size of a line: white space at the end of a line of code counts.
@@ -143,7 +136,7 @@ impl View<'_> {
             match self.get(j) {
                 Some(next) if next.blank => {}
                 Some(_) => return Ok(Some(j)),
-                None if self.lines.ended() => return Ok(None),
+                None if self.lines.ended => return Ok(None),
                 None => break,
             }
         }

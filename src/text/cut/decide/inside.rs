@@ -25,7 +25,7 @@ impl View<'_> {
     fn pieces(&self, i: usize, line: &Line, upto: usize) -> Result<Pieces, Wait> {
         let text = self.lines.slice(line.start, line.end);
         // No piece that fits is longer: only graphemes have more than four bytes, and a limit in bytes bounds those.
-        let most = self.limits.list().iter().filter_map(|l| match l.unit {
+        let most = self.limits.0.iter().filter_map(|l| match l.unit {
             Unit::Graphemes | Unit::LineFeeds => None,
             Unit::Bytes => Some(l.max),
             _ => Some(l.max.saturating_mul(4)),
@@ -36,7 +36,7 @@ impl View<'_> {
         let most = inline::Most {
             bytes: longest,
             fits: |piece: &str| self.limits.size(piece).within(self.limits.max()),
-            complete: head.len() == text.len() && (!self.is_tail(i) || self.lines.ended()),
+            complete: head.len() == text.len() && (!self.is_tail(i) || self.lines.ended),
         };
         let pieces = inline::pieces(head, upto, &most);
         if pieces.unended { Err(Wait) } else { Ok(pieces) }
@@ -59,7 +59,7 @@ impl View<'_> {
             for found in inline::breaks(text, from, upto, &pieces) {
                 if found.next == text.len() {
                     // The white space may be the line's end.
-                    if self.is_tail(i) && !self.lines.ended() {
+                    if self.is_tail(i) && !self.lines.ended {
                         return Err(Wait);
                     }
                     if line.next > line.end {
@@ -127,7 +127,7 @@ impl View<'_> {
                 }
             }
             let text = self.lines.slice(line.start, line.end);
-            if len == text.len() && self.is_tail(i) && !self.lines.ended() {
+            if len == text.len() && self.is_tail(i) && !self.lines.ended {
                 // The text so far fits: the next character decides.
                 return Err(Wait);
             }
@@ -146,11 +146,7 @@ impl View<'_> {
                     continue;
                 }
                 if line.content > self.base && end >= line.content {
-                    return Ok(self.cut_at(CutPlace {
-                        end: line.content,
-                        next: line.content,
-                        fence: None,
-                    }));
+                    return Ok(self.cut_at(CutPlace::at(line.content, None)));
                 }
             }
             if end > self.base && (len > 0 || i == 0) {
@@ -173,16 +169,12 @@ impl View<'_> {
         let text = self.lines.slice(line.start, line.end);
         let cluster = text.graphemes(true).next().unwrap_or(text);
         if self.limits.size(cluster).within(self.limits.max()) {
-            if self.is_tail(0) && !self.lines.ended() && cluster.len() == text.len() {
+            if self.is_tail(0) && !self.lines.ended && cluster.len() == text.len() {
                 return Err(Wait);
             }
             // It fits alone: a whole grapheme is more important than a fence.
-            return Ok(Cut {
-                end: cluster.len(),
-                next: cluster.len(),
-                bare: true,
-                ..Cut::default()
-            });
+            let end = cluster.len();
+            return Ok(Cut { end, next: end, bare: true, ..Cut::default() });
         }
         let room = self.room - self.close_size(line);
         let mut end = 0;
@@ -193,14 +185,8 @@ impl View<'_> {
             }
             end = to;
         }
-        Ok(Cut {
-            broken: true,
-            ..self.cut_at(CutPlace {
-                end: line.start + end,
-                next: line.start + end,
-                fence: Some(0),
-            })
-        })
+        let cut = self.cut_at(CutPlace::at(line.start + end, Some(0)));
+        Ok(Cut { broken: true, ..cut })
     }
 }
 

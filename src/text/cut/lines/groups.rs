@@ -3,7 +3,6 @@
 use super::{Line, Lines};
 use crate::text::cut::room_for;
 use crate::text::markdown::{Found, Kind};
-use crate::text::prefix::{indent_columns, item_line, item_mark, prefix, quote};
 use crate::text::units::Size;
 
 /// A fence, or a table.
@@ -33,9 +32,7 @@ impl Lines {
             line.group = self.open_group;
             return;
         }
-        if let Some(group) = self.open_group.take() {
-            self.close_group(group, line.at, &self.close_of(group));
-        }
+        self.end_group();
         let group = match found.kind {
             Kind::Opener => self.fence(line, found),
             Kind::Delimiter => self.table(line),
@@ -53,31 +50,23 @@ impl Lines {
     }
 
     pub(super) fn fence(&self, line: &Line, found: &Found) -> Group {
-        let before = prefix(self.slice(line.start, line.content));
+        let marks = self.slice(line.start, line.content);
+        let (before, quotes) = (prefix(marks), quote(marks, 0));
         let mark = char::from(found.marker.0).to_string().repeat(found.marker.1);
         // Alone, so deep an indentation would be code of its own, so the list item is repeated.
         let columns = indent_columns(&before);
-        let unmarked =
-            self.slice(line.start, line.content).trim_matches(['>', ' ', '\t']).is_empty();
         let deep = found.item > 0 && columns >= 4;
-        let again = if deep { quote(&before, 0) + &item_mark(columns) } else { before.clone() };
-        let opener = format!("{again}{}\n", self.slice(line.content, line.trimmed));
-        let close = format!("\n{before}{mark}");
-        let quoted = if before.contains('>') { &before } else { "" };
-        let bare = format!("{again}{mark}\n");
-        let item = if deep && unmarked {
-            quote(&before, 0) + &item_line(found.item)
-        } else {
-            String::new()
-        };
+        let again = if deep { format!("{quotes}{}", item_mark(columns)) } else { before.clone() };
+        let unmarked = marks.trim_matches(['>', ' ', '\t']).is_empty();
+        let item = (deep && unmarked).then(|| quotes.clone() + &item_line(found.item));
         let group = Group {
             start: line.start,
             at: line.at,
-            open: opener,
-            close,
-            line: quoted.to_owned(),
-            bare,
-            item,
+            open: format!("{again}{}\n", self.slice(line.content, line.trimmed)),
+            close: format!("\n{before}{mark}"),
+            line: if quotes.is_empty() { quotes } else { before },
+            bare: format!("{again}{mark}\n"),
+            item: item.unwrap_or_default(),
             size: None,
             marker: line.content + found.marker.1,
         };
@@ -105,7 +94,7 @@ impl Lines {
     }
 
     pub(super) fn table(&self, line: &Line) -> Group {
-        let header = self.lines.back().filter(|header| !header.cut);
+        let header = self.whole.back().filter(|header| !header.cut);
         let text = |line: &Line| {
             let before = prefix(self.slice(line.start, line.content.min(line.trimmed)));
             format!("{before}{}\n", self.slice(line.content.min(line.trimmed), line.trimmed))
@@ -116,16 +105,18 @@ impl Lines {
         Group { start: line.start, at: line.at, open, marker: line.start, ..Group::default() }
     }
 
-    /// Text that closes a group which the text itself leaves open.
-    pub(super) fn close_of(&self, number: usize) -> String {
-        self.group(number).map_or(String::new(), |group| group.close.clone())
+    /// Ends the open group, which the text itself leaves open, with its closing put behind it.
+    pub(super) fn end_group(&mut self) {
+        if let Some(number) = self.open_group {
+            let close = self.group(number).map(|group| self.limits.size(&group.close));
+            self.close_group(number, self.at + close.unwrap_or_default());
+        }
     }
 
-    /// Notes the end of a group, with `close` put behind it.
-    pub(super) fn close_group(&mut self, number: usize, at: Size, close: &str) {
-        let close = self.limits.size(close);
+    /// Notes that a group ends where all text up to its end has this size.
+    pub(super) fn close_group(&mut self, number: usize, end: Size) {
         if let Some(group) = self.group_mut(number) {
-            group.size = Some(at - group.at + close);
+            group.size = Some(end - group.at);
         }
         self.open_group = self.open_group.filter(|open| *open != number);
     }
@@ -136,15 +127,59 @@ impl Lines {
 
     /// Forgets the groups that no line belongs to.
     pub(super) fn forget(&mut self) {
-        let used = self.lines.iter().find_map(|line| line.group);
-        let used = used.or(self.rest.as_ref().and_then(|rest| rest.group));
-        let first = used
-            .into_iter()
-            .chain(self.open_group)
-            .min()
-            .unwrap_or(self.first_group + self.groups.len());
+        let used = self.whole.iter().chain(&self.rest).find_map(|line| line.group);
+        let end = self.first_group + self.groups.len();
+        let first = used.into_iter().chain(self.open_group).min().unwrap_or(end);
         while self.first_group < first && self.groups.pop_front().is_some() {
             self.first_group += 1;
         }
     }
+}
+
+/// Quote marks before a line's text, with those that a lazy line leaves out.
+pub(super) fn quote(before: &str, lazy: usize) -> String {
+    let marks = before.bytes().filter(|c| *c == b'>').count();
+    "> ".repeat(marks + lazy)
+}
+
+/// Mark of a list item with its text at this column, so deep that without it the text would be indented code.
+fn item_mark(columns: usize) -> String {
+    // A mark with up to four spaces behind it, and up to three before it.
+    let mut mark = String::new();
+    let mut left = columns;
+    while left >= 4 {
+        let width = if left < 12 { left.min(8) } else { 8 };
+        let before = width.saturating_sub(5);
+        mark.push_str(&" ".repeat(before));
+        mark.push('-');
+        mark.push_str(&" ".repeat(width - before - 1));
+        left -= width;
+    }
+    mark + &" ".repeat(left)
+}
+
+/// Line that begins a list item with its text at this column, from the next line on.
+fn item_line(columns: usize) -> String {
+    match columns {
+        0..=5 => " ".repeat(columns.saturating_sub(2)) + "-\n",
+        _ => item_mark(columns - 2) + "-\n",
+    }
+}
+
+/// Columns of white space behind the last quote mark and its space.
+fn indent_columns(before: &str) -> usize {
+    let (inner, quoted): (&str, usize) = match before.rfind('>') {
+        Some(at) => (&before[at + 1..], 1),
+        None => (before, 0),
+    };
+    let columns = inner
+        .bytes()
+        .fold(0usize, |column, c| column + if c == b'\t' { 4 - column % 4 } else { 1 });
+    columns.saturating_sub(quoted)
+}
+
+/// The text before a line's text, for another line of the same containers: quote marks stay, a list's marker becomes
+/// space.
+fn prefix(before: &str) -> String {
+    before.chars().map(|c| if matches!(c, '>' | '\t') { c } else { ' ' }).collect()
 }

@@ -15,10 +15,9 @@ pub(in crate::text::cut) struct Line {
     pub next: usize,
     /// Size of all text before it, from some beginning.
     pub at: Size,
-    /// Size up to `trimmed`, up to `end` and up to `next`.
+    /// Size up to `trimmed` and up to `end`.
     pub trimmed_size: Size,
     pub size: Size,
-    pub full: Size,
     pub kind: Kind,
     /// A block begins with it.
     pub starts: bool,

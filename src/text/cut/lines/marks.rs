@@ -63,27 +63,13 @@ pub(super) enum Step {
     Pending,
 }
 
-/// A line, and whether it is complete.
-#[derive(Debug, Clone, Copy)]
-struct LineText<'a> {
-    line: &'a str,
-    whole: bool,
-}
-
-/// A mark that opens code.
+/// A run of backticks.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     at: usize,
     run: usize,
-    form: Form,
     /// The line's text begins with it.
     first: bool,
-}
-
-enum Scan {
-    Nothing,
-    Pending,
-    Mark(Mark),
 }
 
 /// Meaning of one run of backticks.
@@ -118,15 +104,14 @@ impl Lines {
             Step::Piece(Piece { len: line.len(), next, kind, mark: (0, 0), form: Form::Line })
         };
         let whole = feed.is_some() || self.ended;
+        let text = Head { text: line, whole };
         if let Some(inside) = self.inside {
-            let text = LineText { line, whole };
             return self.inner(inside, text).unwrap_or_else(|| piece(Some(Kind::Code)));
         }
-        match self.scan(all, line, feed) {
-            Scan::Pending => Step::Pending,
-            Scan::Nothing if whole => piece(self.middle().then_some(Kind::Text)),
-            Scan::Nothing => Step::Tail,
-            Scan::Mark(mark) => self.opener(mark, feed),
+        match self.scan(all, text, feed) {
+            Some(step) => step,
+            None if whole => piece(self.middle().then_some(Kind::Text)),
+            None => Step::Tail,
         }
     }
 
@@ -136,7 +121,7 @@ impl Lines {
     }
 
     /// Step for a line inside code; `None` if the whole line is code.
-    fn inner(&self, inside: Inside, LineText { line, whole }: LineText<'_>) -> Option<Step> {
+    fn inner(&self, inside: Inside, Head { text: line, whole }: Head<'_>) -> Option<Step> {
         let indent = line.len() - line.trim_start().len();
         let mut from = 0;
         if inside.quoted && !self.middle() {
@@ -191,28 +176,25 @@ impl Lines {
         self.held.as_bytes().get(self.tail - self.base + at) == Some(&b'\n')
     }
 
-    /// The first mark in `line`, the beginning of `all`, that opens code outside its text.
-    fn scan(&self, all: &str, line: &str, feed: Option<usize>) -> Scan {
+    /// Step for the first mark in the line at the beginning of `all` that opens code; `None` if there is none.
+    fn scan(&self, all: &str, text: Head<'_>, feed: Option<usize>) -> Option<Step> {
+        let Head { text: line, whole } = text;
         let anywhere = self.fences == Fences::Anywhere;
         if memchr::memchr(b'`', line.as_bytes()).is_none() || (!anywhere && self.fits(line)) {
-            return Scan::Nothing;
+            return None;
         }
-        let whole = feed.is_some() || self.ended;
-        let code = |line: &Line| matches!(line.kind, Kind::Opener | Kind::Code | Kind::Closer);
-        if self.rest.as_ref().is_some_and(code) {
-            return Scan::Nothing;
+        let code = |kind| matches!(kind, Kind::Opener | Kind::Code | Kind::Closer);
+        if self.rest.as_ref().is_some_and(|rest| code(rest.kind)) {
+            return None;
         }
         let mut content = usize::MAX;
         if !self.middle() {
             let head = self.head(self.tail + line.len());
-            let whole = whole || head.len() >= self.look();
+            let whole = whole || head.len() >= self.scanner.most;
             match self.scanner.look(Head { text: &head, whole }) {
-                Some(found) if matches!(found.kind, Kind::Opener | Kind::Code | Kind::Closer) => {
-                    return Scan::Nothing;
-                }
+                Some(found) if code(found.kind) => return None,
                 Some(found) => content = found.content,
-                None if anywhere => return Scan::Pending,
-                None => return Scan::Nothing,
+                None => return anywhere.then_some(Step::Pending),
             }
         }
         let mut at = 0;
@@ -224,30 +206,26 @@ impl Lines {
             }
             let len = run(line, start);
             if start + len == line.len() && !whole {
-                return if anywhere { Scan::Pending } else { Scan::Nothing };
+                return anywhere.then_some(Step::Pending);
             }
+            let mark = Mark { at: start, run: len, first: start == content };
             let found = match len {
                 0 => Found::Skip(start),
-                3.. if anywhere => {
-                    let mark =
-                        Mark { at: start, run: len, form: Form::Bare, first: start == content };
-                    self.fence_mark(all, mark)
-                }
-                _ => self.span(LineText { line, whole }, start, len),
+                3.. if anywhere => self.fence_mark(all, mark),
+                _ => self.span(text, mark),
             };
             match found {
                 Found::Skip(to) => at = to,
-                Found::Wait => return Scan::Pending,
-                Found::Opens(form) => {
-                    return Scan::Mark(Mark { at: start, run: len, form, first: start == content });
-                }
+                Found::Wait => return Some(Step::Pending),
+                Found::Opens(form) => return Some(self.opener(mark, form, feed)),
             }
         }
-        Scan::Nothing
+        None
     }
 
-    /// Meaning of a run of backticks at `start` that may begin inline code, which ends in its line.
-    fn span(&self, LineText { line, whole }: LineText<'_>, start: usize, len: usize) -> Found {
+    /// Meaning of a run of backticks that may begin inline code, which ends in its line.
+    fn span(&self, Head { text: line, whole }: Head<'_>, mark: Mark) -> Found {
+        let Mark { at: start, run: len, .. } = mark;
         let mut at = start + len;
         while let Some(found) = memchr::memchr(b'`', &line.as_bytes()[at..]) {
             let from = at + found;
@@ -270,7 +248,7 @@ impl Lines {
 
     /// Meaning of three or more backticks where fences are found anywhere. Unclosed, they are text.
     fn fence_mark(&self, all: &str, mark: Mark) -> Found {
-        let Mark { at: start, run: len, first, .. } = mark;
+        let Mark { at: start, run: len, first } = mark;
         let from = start + len;
         let reached = all.len() - start >= self.reach();
         let window = &all[start..floor(all, start + self.reach())];
@@ -303,14 +281,14 @@ impl Lines {
     }
 
     /// The piece that begins with a mark, or the text before it.
-    fn opener(&self, mark: Mark, feed: Option<usize>) -> Step {
+    fn opener(&self, mark: Mark, form: Form, feed: Option<usize>) -> Step {
         if mark.at > 0 && !mark.first {
             let kind = self.middle().then_some(Kind::Text);
-            return Step::Piece(part(mark.at, kind, (0, 0), mark.form));
+            return Step::Piece(part(mark.at, kind, (0, 0), form));
         }
         let end = mark.at + mark.run;
-        let mut piece = part(end, Some(Kind::Opener), (mark.at, mark.run), mark.form);
-        if let (Form::Line, Some(feed)) = (mark.form, feed) {
+        let mut piece = part(end, Some(Kind::Opener), (mark.at, mark.run), form);
+        if let (Form::Line, Some(feed)) = (form, feed) {
             piece.len = feed;
             piece.next = feed + 1;
         }
@@ -335,9 +313,7 @@ impl Lines {
     /// Ends code without a closing mark.
     pub(super) fn leave(&mut self) {
         self.inside = None;
-        if let Some(group) = self.open_group {
-            self.close_group(group, self.at, &self.close_of(group));
-        }
+        self.end_group();
     }
 
     /// A line of this kind behind the last one, in the middle of a line or inside code.
@@ -358,11 +334,11 @@ impl Lines {
     /// The group of the code that a mark opens at `start`.
     fn marked(&self, start: usize, piece: &Piece) -> Group {
         let quote = &self.line_quote;
-        let (open, bare, close, line) = match piece.form {
+        let (open, bare, close, line, alone) = match piece.form {
             Form::Span => {
                 let ticks = "`".repeat(piece.mark.1);
-                let open = format!("{quote}{ticks}");
-                (open.clone(), open, ticks, String::new())
+                let (open, alone) = (format!("{quote}{ticks}"), (ticks.clone(), ticks.clone()));
+                (open.clone(), open, ticks, String::new(), alone)
             }
             form => {
                 let from = start + piece.mark.0 + piece.mark.1;
@@ -371,16 +347,13 @@ impl Lines {
                 let info = if keeps { self.slice(from, start + piece.len).trim_end() } else { "" };
                 let bare = format!("{quote}```\n");
                 let open = format!("{quote}```{info}\n");
-                (open, bare, format!("\n{quote}```"), quote.clone())
+                let alone = ("```\n".to_owned(), "\n```".to_owned());
+                (open, bare, format!("\n{quote}```"), quote.clone(), alone)
             }
         };
         let marker = start + piece.mark.0 + piece.mark.1;
         let group =
             Group { start, at: self.at, open, close, line, bare, marker, ..Group::default() };
-        let alone = match piece.form {
-            Form::Span => ("`".repeat(piece.mark.1), "`".repeat(piece.mark.1)),
-            _ => ("```\n".to_owned(), "\n```".to_owned()),
-        };
         self.in_room(group, alone)
     }
 }
