@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Ability, BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
-use crate::backoff::Wait;
+use crate::backoff::{SendOutcome, Wait};
 use crate::time::Time;
 use stream::StreamQueue;
 
@@ -14,7 +14,7 @@ mod pick;
 mod steps;
 mod stream;
 
-pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
+pub use steps::{Change, Item, ProbeAnswer, Step};
 
 const WINDOW: usize = 256;
 
@@ -136,12 +136,7 @@ impl SinkQueue {
     }
 
     /// Records the outcome of a row of [`Step::Send`]; `None` if it is not under way.
-    pub fn outcome(
-        &mut self,
-        now: Time,
-        position: u64,
-        outcome: DeliveryOutcome,
-    ) -> Option<Change> {
+    pub fn outcome(&mut self, now: Time, position: u64, outcome: SendOutcome) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
@@ -152,21 +147,20 @@ impl SinkQueue {
         // A delivery in doubt stays so until the sink has confirmed it.
         let doubt = before.state == State::Sending;
         let (note, failed) = match outcome {
-            DeliveryOutcome::Sent(receipt) => {
+            SendOutcome::Sent(receipt) => {
                 (row.state, row.changed) = (State::Sent, now);
                 (Some(receipt.unwrap_or_default()), None)
             }
-            DeliveryOutcome::Refused(why) => {
+            SendOutcome::Failed(why) => {
                 (row.state, row.changed) = (State::Failed, now);
                 (Some(why), None)
             }
-            DeliveryOutcome::NotTried => {
-                *row = before;
-                let change = Change::of(row, None);
-                return Some(change);
+            SendOutcome::NotTried | SendOutcome::Gone(..) => {
+                row.clone_from(&before);
+                return Some(Change { row: before, note: None });
             }
-            DeliveryOutcome::Unknown(wait, why) => (Some(why), Some(wait)),
-            DeliveryOutcome::Retry(wait, why) => {
+            SendOutcome::Unknown(wait, why) => (Some(why), Some(wait)),
+            SendOutcome::Retry(wait, why) => {
                 if !doubt {
                     (row.state, row.changed) = (State::Planned, now);
                 }
@@ -193,7 +187,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
         queue.close();
         change
     }
@@ -220,7 +214,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
         queue.close();
         change
     }

@@ -22,7 +22,7 @@ use crate::sink;
 
 pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
 pub use look::{Look, Lookup, Tally};
-pub use planning::{Line, Passing, Planned, Planning};
+pub use planning::{News, Passing, Planned, Planning};
 
 /// An open ledger, locked for this process.
 pub struct Store {

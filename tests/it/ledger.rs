@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::harness::skip;
-use spile::codec;
-use spile::ledger::{Ability, DeliveryOutcome, InDoubt, Mark, Options, ProbeAnswer, Row, State};
+use spile::backoff::SendOutcome;
+use spile::ledger::{Ability, InDoubt, Mark, Options, ProbeAnswer, Row, State};
 use spile::run::ledger::{
-    Driver, Line, Look, Lookup, OwnedDelivery, Planned, Planning, Shared, Store, Task,
+    Driver, Look, Lookup, OwnedDelivery, Planned, Planning, Shared, Store, Task,
 };
 use spile::time::Time;
 
@@ -102,7 +102,7 @@ impl World {
     pub fn drive(
         &mut self,
         process: &mut Process,
-        mut says: impl FnMut(&str) -> Option<DeliveryOutcome>,
+        mut says: impl FnMut(&str) -> Option<SendOutcome>,
     ) {
         for _ in 0..10_000 {
             match process.driver.next(self.now).unwrap() {
@@ -121,14 +121,14 @@ impl World {
                     for delivery in deliveries {
                         let outcome = match delivery.id.as_deref().filter(|_| !stopped) {
                             Some(id) => says(id),
-                            None => Some(DeliveryOutcome::NotTried),
+                            None => Some(SendOutcome::NotTried),
                         };
                         if outcome.is_none() {
                             self.channel.apply(self.now, &delivery);
                         }
                         stopped |= outcome.is_some();
                         if let Some(position) = delivery.position {
-                            let outcome = outcome.unwrap_or(DeliveryOutcome::Sent(None));
+                            let outcome = outcome.unwrap_or(SendOutcome::Sent(None));
                             process.driver.outcome(self.now, position, outcome);
                         }
                     }
@@ -147,19 +147,11 @@ impl World {
     }
 
     pub fn plan(&self, process: &mut Process, lines: &[String]) -> anyhow::Result<Planned> {
-        let lines: Vec<Line<'_>> = lines
-            .iter()
-            .map(|line| Line {
-                event: codec::decode(line.as_bytes()).unwrap(),
-                sinks: vec![process.sink],
-            })
-            .collect();
-        let planned = process.planning.plan(self.now, &lines)?;
-        for (_, stream) in &planned.grown {
-            process.driver.grown(stream);
-        }
-        for p in &planned.passing {
-            process.driver.pass(&p.stream, p.after, p.line.clone());
+        let lines: Vec<(String, Vec<i64>)> =
+            lines.iter().map(|line| (line.clone(), vec![process.sink])).collect();
+        let mut planned = process.planning.plan(self.now, &lines)?;
+        for news in std::mem::take(&mut planned.news).into_values() {
+            process.driver.take(news);
         }
         Ok(planned)
     }
@@ -269,12 +261,12 @@ fn crash(world: &mut World, instant: &str) {
         "after the response, before sent(c0) is durable" => {
             world.channel.apply(world.now, &deliveries[0]);
             let position = deliveries[0].position.unwrap();
-            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+            process.driver.outcome(world.now, position, SendOutcome::Sent(None));
         }
         "after sent(c0) durable, before sending(c1)" => {
             world.channel.apply(world.now, &deliveries[0]);
             let position = deliveries[0].position.unwrap();
-            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+            process.driver.outcome(world.now, position, SendOutcome::Sent(None));
             process.driver.commit().unwrap();
         }
         other => panic!("no such instant: {other}"),

@@ -39,35 +39,31 @@ impl Store {
         Ok(heads)
     }
 
-    /// Makes the transitions of deliveries that have ended and of those that begin durable together. Returns ids and lines of
-    /// the latter, read and checked in the same transaction; `None` where the row differs and must not be sent.
-    pub fn begin(
-        &mut self,
-        ended: &[Change],
-        begins: &[Change],
-    ) -> Result<Vec<Option<(String, String)>>> {
+    /// Makes the transitions of deliveries that have ended and of those that begin durable together. Returns the lines of the
+    /// latter, read and checked in the same transaction; `None` where the row differs and must not be sent.
+    pub fn begin(&mut self, ended: &[Change], begins: &[Change]) -> Result<Vec<Option<String>>> {
         if ended.is_empty() && begins.is_empty() {
             return Ok(Vec::new());
         }
         let sinks = self.sinks.clone();
         let mut damage = Vec::new();
-        let texts = self.write(|tx| {
+        let lines = self.write(|tx| {
             for change in ended {
-                if let Some(row) = verified(tx, &sinks, change.position, &mut damage)? {
+                if let Some(row) = verified(tx, &sinks, change.row.position, &mut damage)? {
                     transition(tx, &sinks, row, change)?;
                 }
             }
-            let mut texts = Vec::new();
+            let mut lines = Vec::new();
             for change in begins {
-                let row = verified(tx, &sinks, change.position, &mut damage)?;
+                let row = verified(tx, &sinks, change.row.position, &mut damage)?;
                 let row = row.filter(|row| matches!(row.state, State::Planned | State::Sending));
-                texts.push(row.as_ref().map(|row| (row.id.clone(), row.line.clone())));
+                lines.push(row.as_ref().map(|row| row.line.clone()));
                 row.map_or(Ok(()), |row| transition(tx, &sinks, row, change))?;
             }
-            Ok(texts)
+            Ok(lines)
         })?;
         self.damage.append(&mut damage);
-        Ok(texts)
+        Ok(lines)
     }
 
     /// Ids and lines of rows; `None` where one is damaged.
@@ -75,12 +71,7 @@ impl Store {
         let mut found = Vec::new();
         for position in positions {
             let row = verified(&self.db, &self.sinks, *position, &mut self.damage)?;
-            found.push(row.map(|row| Question {
-                position: *position,
-                id: row.id,
-                stream: row.stream,
-                line: row.line,
-            }));
+            found.push(row.map(|row| Question { position: *position, id: row.id, line: row.line }));
         }
         Ok(found)
     }
@@ -185,17 +176,15 @@ fn transition(
 ) -> Result<()> {
     let ended = match row.state {
         State::Sent | State::Expired => true,
-        State::Failed => change.state != State::Failed,
+        State::Failed => change.row.state != State::Failed,
         State::Planned | State::Sending | State::Unknown => false,
     };
     if ended {
         return Ok(());
     }
-    row.state = change.state;
-    row.mark = change.mark;
-    row.tries = change.tries;
-    row.changed = change.changed;
-    row.not_before = change.not_before;
+    let head = &change.row;
+    (row.state, row.mark, row.tries) = (head.state, head.mark, head.tries);
+    (row.changed, row.not_before) = (head.changed, head.not_before);
     if let Some(note) = &change.note {
         row.note = shortened(note);
     }
