@@ -73,16 +73,10 @@ impl FileSink {
         Ok(sink)
     }
 
-    /// A sink that writes to an inherited descriptor, whatever it is; `path` names it in messages.
-    pub fn of_descriptor(path: &str, file: File) -> io::Result<Self> {
-        Self::new(path, Some(file))
-    }
-
-    fn new(path: &str, file: Option<File>) -> io::Result<Self> {
-        let regular = match &file {
-            Some(file) => file.metadata()?.is_file(),
-            None => false,
-        };
+    /// A sink that writes to an open file, such as an inherited descriptor; `path` names it in messages.
+    pub fn new(path: &str, file: Option<File>) -> io::Result<Self> {
+        let found = file.as_ref().map(File::metadata).transpose()?;
+        let regular = found.is_some_and(|found| found.is_file());
         Ok(Self {
             path: path.to_owned(),
             file,

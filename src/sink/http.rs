@@ -35,42 +35,31 @@ const MAX_SHOWN: usize = 300;
 pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     let web = &address.web;
     Ok(match address.to {
-        Payload::Event => Box::new(HttpSink::new(url, web)?),
+        Payload::Event => Box::new(Poster::new(url, web)?),
         Payload::Chat(service) => {
             Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
         }
     })
 }
 
+/// Client that posts, and classifies errors by whether the request arrived. As a sink it posts events unchanged.
 #[derive(Debug)]
-pub struct HttpSink {
-    poster: Poster,
+pub(super) struct Poster {
+    client: Client,
+    retry: Option<Statuses>,
 }
 
-impl HttpSink {
-    pub fn new(url: &str, web: &Web) -> Result<Self, String> {
-        Ok(Self { poster: Poster::new(url, web)? })
-    }
-}
-
-impl Sink for HttpSink {
+impl Sink for Poster {
     fn needs(&self) -> Needs {
         Needs { form: Form::Event, batch: 1, idempotent: true }
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
-        one_by_one(batch, |delivery| match self.poster.post(delivery.bytes, delivery.id) {
-            Ok(answer) => self.poster.outcome(&answer),
+        one_by_one(batch, |delivery| match self.post(delivery.bytes, delivery.id) {
+            Ok(answer) => self.outcome(&answer),
             Err(outcome) => outcome,
         })
     }
-}
-
-/// Client that posts, and classifies errors by whether the request arrived.
-#[derive(Debug)]
-pub(super) struct Poster {
-    client: Client,
-    retry: Option<Statuses>,
 }
 
 #[derive(Debug, Default)]
@@ -295,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_address_is_looked_at_before_the_first_event() {
-        let new = |url| HttpSink::new(url, &Web::default());
+        let new = |url| Poster::new(url, &Web::default());
         assert!(new("http://").is_err());
         assert!(new("http://a b").is_err());
         assert!(new("http://localhost:1/x?y").is_ok());

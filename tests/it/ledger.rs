@@ -8,9 +8,7 @@ use std::time::Duration;
 use crate::harness::skip;
 use spile::backoff::SendOutcome;
 use spile::ledger::{Ability, InDoubt, Mark, Options, ProbeAnswer, Row, State};
-use spile::run::ledger::{
-    Driver, Look, Lookup, OwnedDelivery, Planned, Planning, Shared, Store, Task,
-};
+use spile::run::ledger::{Driver, Look, OwnedDelivery, Planned, Planning, Shared, Store, Task};
 use spile::time::Time;
 
 /// A day, as sinks that know an id again often promise.
@@ -160,9 +158,7 @@ impl World {
         let mut rows = Vec::new();
         let look = Look::open(&self.path).unwrap();
         look.every(|found| {
-            if let Lookup::Row(row) = found {
-                rows.push(*row);
-            }
+            rows.extend(found);
             Ok(std::ops::ControlFlow::Continue(()))
         })
         .unwrap();
@@ -377,10 +373,7 @@ fn a_person_decides(world: &mut World) {
     assert_eq!(world.channel.order.len(), before, "it waits for a person");
     let to = if before == 0 { Resolve::Retry } else { Resolve::Forget };
     let mut store = Store::open(&world.path).unwrap();
-    assert_eq!(
-        store.resolve(world.now, spile::run::ledger::Which::Ids(&[id("s", 0)]), to).unwrap(),
-        1
-    );
+    assert_eq!(store.resolve(world.now, Some(&[id("s", 0)]), to).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     let want: Vec<String> = (0..3).map(|n| id("s", n)).collect();

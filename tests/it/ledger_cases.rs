@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use spile::backoff::{SendOutcome, Wait};
 use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, RowHead, State};
-use spile::run::ledger::{News, Passing, Resolve, Store, Task, Which};
+use spile::run::ledger::{News, Passing, Resolve, Store, Task};
 use spile::time::Time;
 
 use crate::ledger::{Process, WINDOW, World, cases, id, plan};
@@ -241,7 +241,7 @@ fn stale_ack() {
     let mut store = Store::open(&world.path).unwrap();
     store.begin(&[ack], &[]).unwrap();
     assert_eq!(world.state(&id("s", 0)), State::Failed);
-    assert_eq!(store.resolve(world.now, Which::All, Resolve::Retry).unwrap(), 1);
+    assert_eq!(store.resolve(world.now, None, Resolve::Retry).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     assert_eq!(world.state(&id("s", 0)), State::Sent, "by a person's word only");

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::open::MAX_DAMAGE;
 use super::rows::{self, COLUMNS, Damaged, to_i64};
-use super::{Question, Resolve, Store, Which};
+use super::{Question, Resolve, Store};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
@@ -76,13 +76,10 @@ impl Store {
         Ok(found)
     }
 
-    /// Carries out a decision about failed and unknown deliveries; returns their number.
-    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
+    /// Carries out a decision about failed and unknown deliveries, all or those of some ids; returns their number.
+    pub fn resolve(&mut self, now: Time, ids: Option<&[String]>, to: Resolve) -> Result<u64> {
         let sinks = self.sinks.clone();
-        let ids: Option<HashSet<&String>> = match which {
-            Which::All => None,
-            Which::Ids(ids) => Some(ids.iter().collect()),
-        };
+        let ids: Option<HashSet<&String>> = ids.map(|ids| ids.iter().collect());
         let mut waiting = Vec::new();
         rows::every(&self.db, &sinks, |_, row| {
             let meant = |row: &Row| {
@@ -104,11 +101,8 @@ impl Store {
                 match to {
                     Resolve::Retry => {
                         // Only a delivery that failed for certain did not arrive.
-                        if row.state == State::Unknown {
-                            row.mark = Mark::Resent;
-                        } else {
-                            row.mark = Mark::None;
-                        }
+                        let doubt = row.state == State::Unknown;
+                        row.mark = if doubt { Mark::Resent } else { Mark::None };
                         row.state = State::Planned;
                         row.tries = 0;
                     }

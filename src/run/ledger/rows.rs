@@ -13,8 +13,9 @@ use crate::time::Time;
 pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, part, last, content, line, state, mark, \
     tries, born, changed, not_before, note, open, hash";
 
+/// A row that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Damaged {
+pub struct Damaged {
     position: u64,
     id: String,
 }

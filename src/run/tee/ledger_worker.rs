@@ -220,36 +220,44 @@ fn end_half_line(path: &Path) -> io::Result<()> {
     io::Write::write_all(&mut file, b"\n")
 }
 
+/// Calls `each` for the lines of a file, line feeds included, while it returns true.
+fn lines(file: File, mut each: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line)? > 0 && each(&line) {
+        line.clear();
+    }
+    Ok(())
+}
+
 /// Those of `sent` that are not in the file.
 pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<HashSet<Digest>> {
     let file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sent),
         file => file?,
     };
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let mut line = Vec::new();
-    while !sent.is_empty() && file.read_until(b'\n', &mut line)? > 0 {
-        let bare = line.strip_suffix(b"\n").unwrap_or(&line);
+    if sent.is_empty() {
+        return Ok(sent);
+    }
+    lines(file, |line| {
+        let bare = line.strip_suffix(b"\n").unwrap_or(line);
         if let Some(entry) = codec::decode(bare).ok().as_ref().and_then(Entry::of) {
             sent.remove(&digest(&entry.id, &entry.content));
         }
-        line.clear();
-    }
+        !sent.is_empty()
+    })?;
     Ok(sent)
 }
 
 fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
-        let mut file = BufReader::with_capacity(1 << 16, file);
-        let mut line = Vec::new();
-        while file.read_until(b'\n', &mut line)? > 0 {
+        lines(file, |line| {
             for (question, there) in questions.iter().zip(&mut there) {
                 *there |= line.strip_suffix(b"\n") == Some(question.line.as_bytes());
             }
-            line.clear();
-        }
-        Ok(())
+            true
+        })
     });
     let answer = |there: bool| match (&read, there) {
         (_, true) => ProbeAnswer::Sent,
