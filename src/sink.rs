@@ -29,7 +29,6 @@ use crate::event::{Event, Type, event_id, part_id};
 pub struct Delivery<'a> {
     /// Delivery id, the same on every run ([`delivery_id`]). Without one it is delivered at most once.
     pub id: Option<&'a str>,
-    pub stream: &'a str,
     /// One line without its line feed; with [`Form::Bulk`] lines as they came, line feeds included, from line end to
     /// line end (except an overlong line and the input's last).
     pub bytes: &'a [u8],

@@ -11,10 +11,7 @@ use crate::time::Time;
 use stream::StreamQueue;
 
 mod pick;
-mod steps;
 mod stream;
-
-pub use steps::{Change, Item, ProbeAnswer, Step};
 
 const WINDOW: usize = 256;
 
@@ -47,6 +44,42 @@ pub struct SinkQueue {
 
 /// Order of queues: fewest failures in a row first, then oldest.
 type Rank = (u32, u64, u8);
+
+/// A transition, made durable before anything else happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The row afterwards; in `sending`, `changed` is the start of the doubt.
+    pub row: RowHead,
+    /// Note of the sink; `None` keeps the old one.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A row, with the transition to `sending` that must be durable first.
+    Row(Change),
+    Passing(Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Load open rows of a stream behind a position, at most so many.
+    Load(String, u64, usize),
+    Change(Vec<Change>),
+    Probe(Vec<u64>),
+    /// Make the transitions durable, then send everything in order.
+    Send(Vec<Item>),
+    Wait(Time),
+    /// Wait for new rows, or for the user.
+    Idle,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    Sent,
+    NotSent,
+    Unknown(String),
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {

@@ -7,7 +7,6 @@ mod ledger_intake;
 mod ledger_worker;
 #[cfg(feature = "ledger")]
 mod pending_parts;
-mod plan;
 mod queue;
 mod status;
 mod waker;
@@ -28,10 +27,13 @@ use super::input::{self, Read};
 use super::output::{Output, warn, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
+use super::spool::SpoolLimits;
 use super::tree;
 use crate::exit::Exit;
-use crate::sink::{end_commands, reopen_requests, request_reopen};
-use crate::stage::Io;
+use crate::outcome::Outcome;
+use crate::sink::address::Selection;
+use crate::sink::{Sink, end_commands, reopen_requests, request_reopen};
+use crate::stage::{Io, Reading};
 use crate::term::quoted;
 use crate::time::Time;
 use intake::{Intake, SinkIntake};
@@ -44,7 +46,36 @@ use worker::Worker;
 #[cfg(feature = "ledger")]
 pub use ledger_intake::ProbeBy;
 pub use ledger_intake::{LedgerSink, Store};
-pub use plan::{Named, OnError, Tee};
+
+pub struct Tee {
+    pub sinks: Vec<Named>,
+    pub ledger_sinks: Option<(Store, Vec<LedgerSink>)>,
+    pub queue: SpoolLimits,
+    pub linger: Duration,
+    pub on_error: OnError,
+    pub ignore_interrupts: bool,
+    /// True if a sink is a file, which SIGHUP reopens.
+    pub has_files: bool,
+    pub reading: Reading,
+    /// Set if the stream decides the exit status.
+    pub outcome: Option<Outcome>,
+}
+
+pub struct Named {
+    pub name: String,
+    /// The sink, or why it cannot be opened.
+    pub sink: Result<Box<dyn Sink>, String>,
+    pub only: Option<Selection>,
+}
+
+/// Effect of an output error, as GNU tee's `--output-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnError {
+    /// True if the other outputs stop.
+    pub stop: bool,
+    /// True if a closed pipe is an error.
+    pub pipes: bool,
+}
 
 pub fn tee(tee: Tee) -> Result<Exit> {
     let (mut run, workers) = Loop::new(tee)?;

@@ -182,7 +182,7 @@ mod tests {
 
     fn outcome(script: &str, id: Option<&str>) -> SendOutcome {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let delivery = Delivery { id, stream: "s", bytes: b"{}", form: Form::Event };
+        let delivery = Delivery { id, bytes: b"{}", form: Form::Event };
         CommandSink::new(words).send(&[delivery]).remove(0)
     }
 
@@ -199,7 +199,6 @@ mod tests {
         assert!(matches!(killed, SendOutcome::Unknown(..)));
         let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {
             id: None,
-            stream: "",
             bytes: b"",
             form: Form::Event,
         }]);

@@ -107,7 +107,7 @@ impl Poster {
             (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
                 (_, false) => SendOutcome::Failed(why),
                 (SendOutcome::Failed(why), true) => {
-                    let wait = answer.retry_after().map_or(Wait::Failed, Wait::Asked);
+                    let wait = retry_after(&answer.headers).map_or(Wait::Failed, Wait::Asked);
                     SendOutcome::Retry(wait, why)
                 }
                 (outcome, true) => outcome,
@@ -145,7 +145,7 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
 
 impl Answer {
     fn outcome(&self, why: String) -> SendOutcome {
-        let requested = self.retry_after().map(Wait::Asked);
+        let requested = retry_after(&self.headers).map(Wait::Asked);
         let wait = requested.unwrap_or(match self.status {
             429 | 502..=504 => Wait::Down,
             _ => Wait::Failed,
@@ -184,10 +184,6 @@ impl Answer {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.headers)
     }
 }
 

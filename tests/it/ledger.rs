@@ -320,7 +320,7 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
             "exit" => {
                 let held: Vec<&str> = process.driver.held().map(|(_, id, ..)| id).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
-                assert!(process.driver.owed().unwrap() > 0);
+                assert!(process.shared.lock().owed(process.sink).unwrap() > 0);
             }
             "reconcile_calls" => {
                 let first = world.asked.first().map(|id| short(id));

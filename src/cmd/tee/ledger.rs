@@ -155,7 +155,7 @@ impl LedgerArgs {
             address: key,
             others,
             sink: super::open(address, Existing::Kept, spool_max),
-            only: address.only,
+            only: address.only.clone(),
             options: Options {
                 ability,
                 in_doubt: self.in_doubt.into(),

@@ -151,10 +151,6 @@ impl Driver {
         self.store.lock().begin(&ended, &[]).map(drop)
     }
 
-    pub fn owed(&self) -> Result<u64> {
-        self.store.lock().owed(self.sink)
-    }
-
     /// Stopped streams with the delivery they wait for, its state, and why.
     pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
         let held = self.queues.held();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{self, COLUMNS, Damaged, to_i64, to_u64};
+use super::rows::{self, Damaged, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
 use crate::codec;
 use crate::event::{Event, part_ids};
@@ -269,16 +269,8 @@ fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Ro
 }
 
 /// The row of this event at this sink, unless it is damaged.
-fn stored(
-    store: &Store,
-    sink: i64,
-    entry: &Entry,
-) -> Result<Option<std::result::Result<Row, Damaged>>> {
-    let mut row = store
-        .db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
-    let row = row.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
-    Ok(row.optional()?)
+fn stored(store: &Store, sink: i64, entry: &Entry) -> Result<Option<Result<Row, Damaged>>> {
+    rows::find(&store.db, &store.sinks, "sink = ?1 AND id = ?2", params![sink, entry.id])
 }
 
 fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {

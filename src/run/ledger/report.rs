@@ -129,7 +129,7 @@ impl Store {
             let positions = positions.query_map([number], |row| row.get(0))?;
             let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
             for position in positions {
-                if let Some(Ok(row)) = rows::one(tx, &sinks, rows::to_u64(position))? {
+                if let Some(Ok(row)) = rows::find(tx, &sinks, "position = ?1", [position])? {
                     rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
                 }
             }
@@ -150,7 +150,7 @@ fn verified(
     position: u64,
     damage: &mut Vec<String>,
 ) -> Result<Option<Row>> {
-    let row = rows::one(db, sinks, position)?;
+    let row = rows::find(db, sinks, "position = ?1", [to_i64(position)])?;
     Ok(row.and_then(|row| row.inspect_err(|damaged| describe(damage, damaged)).ok()))
 }
 

@@ -137,7 +137,7 @@ impl Intake {
                             ledger.offer(&event);
                         }
                         for sink in &mut self.sinks {
-                            if sink.only.is_some_and(|only| only.takes(&event)) {
+                            if sink.only.as_ref().is_some_and(|only| only.takes(&event)) {
                                 sink.selected.extend_from_slice(line);
                             }
                         }

@@ -130,7 +130,7 @@ impl LedgerIntake {
     }
 
     pub(super) fn offer(&mut self, event: &Event<'_>) {
-        let wants = |sink: &&LedgerQueue| sink.only.is_none_or(|only| only.takes(event));
+        let wants = |sink: &&LedgerQueue| sink.only.as_ref().is_none_or(|only| only.takes(event));
         let sinks: Vec<i64> = self.sinks.iter().filter(wants).map(|sink| sink.number).collect();
         // An event without a sink can still show that its stream is another run.
         let line = (event.line.to_owned(), sinks);

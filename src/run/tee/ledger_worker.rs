@@ -186,7 +186,7 @@ impl LedgerWorker {
 }
 
 fn delivery(delivery: &OwnedDelivery) -> Delivery<'_> {
-    Delivery { id: delivery.id.as_deref(), stream: "", bytes: &delivery.bytes, form: Form::Event }
+    Delivery { id: delivery.id.as_deref(), bytes: &delivery.bytes, form: Form::Event }
 }
 
 /// Removes an unfinished line of ours that a kill left at the end of a file, and ends one of another program.

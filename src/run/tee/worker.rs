@@ -20,8 +20,6 @@ pub(super) struct Worker {
 struct Piece {
     at: Range<usize>,
     id: Option<String>,
-    stream: String,
-    form: Form,
     lines: u64,
 }
 
@@ -53,7 +51,8 @@ impl Worker {
         while done < pieces.len() {
             let end = pieces.len().min(done + needs.batch.max(1));
             let rest = &pieces[done..end];
-            let batch: Vec<_> = rest.iter().map(|piece| piece.delivery(chunk)).collect();
+            let batch: Vec<_> =
+                rest.iter().map(|piece| piece.delivery(chunk, needs.form)).collect();
             let outcomes = self.sink.send(&batch);
             drop(batch);
             let mut next = Next::Go;
@@ -94,8 +93,6 @@ impl Worker {
             match codec::decode(&chunk[piece.at.clone()]) {
                 Ok(event) => {
                     piece.id = delivery_id(&event);
-                    piece.stream = event.stream.unwrap_or_default().into_owned();
-                    piece.form = Form::Event;
                     pieces.push(piece);
                 }
                 Err(_) => self.queue.status.account().owed -= 1,
@@ -157,15 +154,10 @@ impl Worker {
 
 impl Piece {
     fn bulk(at: Range<usize>, lines: u64) -> Self {
-        Self { at, id: None, stream: String::new(), form: Form::Bulk, lines }
+        Self { at, id: None, lines }
     }
 
-    fn delivery<'a>(&'a self, chunk: &'a Chunk) -> Delivery<'a> {
-        Delivery {
-            id: self.id.as_deref(),
-            stream: &self.stream,
-            bytes: &chunk[self.at.clone()],
-            form: self.form,
-        }
+    fn delivery<'a>(&'a self, chunk: &'a Chunk, form: Form) -> Delivery<'a> {
+        Delivery { id: self.id.as_deref(), bytes: &chunk[self.at.clone()], form }
     }
 }
