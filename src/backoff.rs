@@ -1,6 +1,30 @@
-//! Exponential backoff between tries, and the wait that a failure requests. Pure.
+//! Outcome of a delivery, exponential backoff between tries, and the wait that a failure requests. Pure.
 
 use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// Arrived; never sent again. With the receipt of the sink (a message id, a `Location`).
+    Sent(Option<String>),
+    /// Certainly not arrived, and to be retried: a full disk, no connection, a rate limit.
+    Retry(Wait, String),
+    /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
+    Failed(String),
+    /// In doubt: no answer, or an ambiguous one (a 5xx, a process killed by a signal). Retried only at a sink that is
+    /// idempotent and with an id; else `--in-doubt` decides.
+    Unknown(Wait, String),
+    /// The sink has ended: neither this delivery, which has not arrived, nor any other will be accepted.
+    Gone(Gone, String),
+    /// Not tried, because an earlier delivery of its batch did not arrive.
+    NotTried,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Its reader has closed the pipe, as `head` does: no failure by the default of `--output-error`.
+    Reader,
+    Broken,
+}
 
 /// Longest wait that a sink can request.
 pub const MAX_ASKED: Duration = Duration::from_secs(3600);

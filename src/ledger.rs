@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::backoff::{Backoff, MAX_ASKED};
 pub use entry::{Entry, content};
 pub use plan::{PlanVerdict, Planner, Stored};
-pub use queue::{Change, DeliveryOutcome, Held, Item, ProbeAnswer, SinkQueue, Step};
+pub use queue::{Change, Held, Item, ProbeAnswer, SinkQueue, Step};
 pub use row::{Row, RowHead};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

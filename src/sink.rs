@@ -21,7 +21,7 @@ pub use unix::UnixSink;
 #[cfg(feature = "ledger")]
 pub use {command::probe, file::canonical};
 
-use crate::backoff::Wait;
+pub use crate::backoff::{Gone, SendOutcome};
 use crate::codec;
 use crate::event::{Event, Type, event_id, part_id};
 
@@ -29,7 +29,6 @@ use crate::event::{Event, Type, event_id, part_id};
 pub struct Delivery<'a> {
     /// Delivery id, the same on every run ([`delivery_id`]). Without one it is delivered at most once.
     pub id: Option<&'a str>,
-    pub stream: &'a str,
     /// One line without its line feed; with [`Form::Bulk`] lines as they came, line feeds included, from line end to
     /// line end (except an overlong line and the input's last).
     pub bytes: &'a [u8],
@@ -42,28 +41,6 @@ pub enum Form {
     Event,
     /// Bytes as they came, with their line feeds.
     Bulk,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SendOutcome {
-    /// Arrived; never sent again. With the receipt of the sink (a message id, a `Location`).
-    Sent(Option<String>),
-    /// Certainly not arrived, and to be retried: a full disk, no connection, a rate limit.
-    Retry(Wait, String),
-    /// Refused for good (a 4xx, a status other than 0). The next delivery may still be accepted.
-    Failed(String),
-    /// In doubt: no answer, or an ambiguous one (a 5xx, a process killed by a signal). Retried only at a sink that is
-    /// [`Needs::idempotent`] and with an id; else `--in-doubt` decides.
-    Unknown(Wait, String),
-    /// The sink has ended: neither this delivery, which has not arrived, nor any other will be accepted.
-    Gone(Gone, String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
-    /// Its reader has closed the pipe, as `head` does: no failure by the default of `--output-error`.
-    Reader,
-    Broken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use anyhow::Result;
 use super::usage;
 use crate::exit::Exit;
 use crate::ledger::{Row, State};
-use crate::run::ledger::{Look, Lookup, Resolve, Store, Which};
+use crate::run::ledger::{Look, Resolve, Store};
 use crate::run::{self, Clock};
+use crate::sink::masked;
 use crate::term::marks::without_commands;
 use crate::term::quoted;
 
@@ -118,10 +119,10 @@ fn list(args: &Args) -> Result<Exit> {
         }
         match found {
             _ if printed != Exit::Success => return Ok(ControlFlow::Break(())),
-            Lookup::Row(row) if args.pending && !row.is_open() => {}
-            Lookup::Row(row) if args.json => writeln!(text, "{}", json(&row))?,
-            Lookup::Row(row) => writeln!(text, "{}", without_commands(&line(&row)))?,
-            Lookup::Damaged(what) => {
+            Ok(row) if args.pending && !row.is_open() => {}
+            Ok(row) if args.json => writeln!(text, "{}", json(&row))?,
+            Ok(row) => writeln!(text, "{}", without_commands(&line(&row)))?,
+            Err(what) => {
                 damaged += 1;
                 run::warn(format_args!("{}: {what}", args.path.display()));
             }
@@ -175,20 +176,13 @@ fn shown(address: &str) -> String {
     if command {
         return address.split(' ').next().unwrap_or_default().to_owned();
     }
-    let url = ["http:", "https:"].iter().any(|s| address.to_ascii_lowercase().starts_with(s));
-    match address.split_once("://") {
-        Some((scheme, rest)) if url => {
-            let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-            format!("{scheme}://{}", host.rsplit('@').next().unwrap_or_default())
-        }
-        _ => address.to_owned(),
-    }
+    masked(address)
 }
 
 fn resolve(args: &Args, to: Resolve) -> Result<Exit> {
     let mut store = Store::open(&args.path)?;
-    let which = if args.all { Which::All } else { Which::Ids(&args.ids) };
-    let count = store.resolve(Clock::start().now(), which, to)?;
+    let ids = (!args.all).then_some(args.ids.as_slice());
+    let count = store.resolve(Clock::start().now(), ids, to)?;
     let what = match to {
         Resolve::Retry => "will be sent again",
         Resolve::Forget => "will not be sent",

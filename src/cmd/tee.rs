@@ -152,7 +152,7 @@ fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink
     Ok(match &address.place {
         Destination::File(path) => Box::new(
             match run::open_descriptor(path) {
-                Some(file) => file.and_then(|file| sink::FileSink::of_descriptor(path, file)),
+                Some(file) => file.and_then(|file| sink::FileSink::new(path, Some(file))),
                 None => sink::FileSink::open(path, existing),
             }
             .map_err(text)?,

@@ -6,15 +6,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Ability, BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
-use crate::backoff::Wait;
+use crate::backoff::{SendOutcome, Wait};
 use crate::time::Time;
 use stream::StreamQueue;
 
 mod pick;
-mod steps;
 mod stream;
-
-pub use steps::{Change, DeliveryOutcome, Item, ProbeAnswer, Step};
 
 const WINDOW: usize = 256;
 
@@ -47,6 +44,42 @@ pub struct SinkQueue {
 
 /// Order of queues: fewest failures in a row first, then oldest.
 type Rank = (u32, u64, u8);
+
+/// A transition, made durable before anything else happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The row afterwards; in `sending`, `changed` is the start of the doubt.
+    pub row: RowHead,
+    /// Note of the sink; `None` keeps the old one.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A row, with the transition to `sending` that must be durable first.
+    Row(Change),
+    Passing(Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Load open rows of a stream behind a position, at most so many.
+    Load(String, u64, usize),
+    Change(Vec<Change>),
+    Probe(Vec<u64>),
+    /// Make the transitions durable, then send everything in order.
+    Send(Vec<Item>),
+    Wait(Time),
+    /// Wait for new rows, or for the user.
+    Idle,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    Sent,
+    NotSent,
+    Unknown(String),
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
@@ -136,12 +169,7 @@ impl SinkQueue {
     }
 
     /// Records the outcome of a row of [`Step::Send`]; `None` if it is not under way.
-    pub fn outcome(
-        &mut self,
-        now: Time,
-        position: u64,
-        outcome: DeliveryOutcome,
-    ) -> Option<Change> {
+    pub fn outcome(&mut self, now: Time, position: u64, outcome: SendOutcome) -> Option<Change> {
         let n = self.handed.remove(&position)?;
         self.touch(n);
         let options = self.options;
@@ -152,21 +180,20 @@ impl SinkQueue {
         // A delivery in doubt stays so until the sink has confirmed it.
         let doubt = before.state == State::Sending;
         let (note, failed) = match outcome {
-            DeliveryOutcome::Sent(receipt) => {
+            SendOutcome::Sent(receipt) => {
                 (row.state, row.changed) = (State::Sent, now);
                 (Some(receipt.unwrap_or_default()), None)
             }
-            DeliveryOutcome::Refused(why) => {
+            SendOutcome::Failed(why) => {
                 (row.state, row.changed) = (State::Failed, now);
                 (Some(why), None)
             }
-            DeliveryOutcome::NotTried => {
-                *row = before;
-                let change = Change::of(row, None);
-                return Some(change);
+            SendOutcome::NotTried | SendOutcome::Gone(..) => {
+                row.clone_from(&before);
+                return Some(Change { row: before, note: None });
             }
-            DeliveryOutcome::Unknown(wait, why) => (Some(why), Some(wait)),
-            DeliveryOutcome::Retry(wait, why) => {
+            SendOutcome::Unknown(wait, why) => (Some(why), Some(wait)),
+            SendOutcome::Retry(wait, why) => {
                 if !doubt {
                     (row.state, row.changed) = (State::Planned, now);
                 }
@@ -193,7 +220,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
         queue.close();
         change
     }
@@ -220,7 +247,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change::of(row, note));
+        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
         queue.close();
         change
     }

@@ -7,10 +7,10 @@ mod outage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::queue::{Change, DeliveryOutcome, Item, ProbeAnswer, SinkQueue, Step};
+use super::queue::{Change, Item, ProbeAnswer, SinkQueue, Step};
 use super::row::is_open;
 use super::{Ability, InDoubt, MAX_ASKED, Mark, Options, RowHead, State};
-use crate::backoff::Wait;
+use crate::backoff::{SendOutcome, Wait};
 use crate::time::Time;
 
 /// Long after the beginning of time, in milliseconds.
@@ -67,9 +67,10 @@ impl World {
 
     /// Makes a transition durable.
     fn store(&mut self, change: &Change) {
-        let row = self.row(change.position);
-        (row.state, row.mark, row.tries) = (change.state, change.mark, change.tries);
-        (row.changed, row.not_before) = (change.changed, change.not_before);
+        let row = self.row(change.row.position);
+        let new = &change.row;
+        (row.state, row.mark, row.tries) = (new.state, new.mark, new.tries);
+        (row.changed, row.not_before) = (new.changed, new.not_before);
     }
 
     /// What the store answers to [`Step::Load`].
@@ -107,16 +108,16 @@ impl World {
         });
         let rows: Vec<u64> = rows
             .map(|change| {
-                assert_eq!(change.state, State::Sending);
+                assert_eq!(change.row.state, State::Sending);
                 self.store(change);
-                change.position
+                change.row.position
             })
             .collect();
         self.given.extend(rows.iter().map(|at| (self.now, *at)));
         rows
     }
 
-    fn end(&mut self, queues: &mut SinkQueue, position: u64, outcome: DeliveryOutcome) {
+    fn end(&mut self, queues: &mut SinkQueue, position: u64, outcome: SendOutcome) {
         let change = queues.outcome(self.now, position, outcome);
         self.store(&change.expect("it is under way"));
     }
@@ -126,7 +127,7 @@ impl World {
         &mut self,
         queues: &mut SinkQueue,
         steps: usize,
-        mut sink: impl FnMut(u64) -> DeliveryOutcome,
+        mut sink: impl FnMut(u64) -> SendOutcome,
     ) {
         for _ in 0..steps {
             match self.next(queues) {
@@ -146,13 +147,13 @@ impl World {
         &mut self,
         queues: &mut SinkQueue,
         items: Vec<Item>,
-        sink: &mut dyn FnMut(u64) -> DeliveryOutcome,
+        sink: &mut dyn FnMut(u64) -> SendOutcome,
     ) {
         for item in items {
             if let Item::Row(change) = item {
                 self.store(&change);
-                self.given.push((self.now, change.position));
-                self.end(queues, change.position, sink(change.position));
+                self.given.push((self.now, change.row.position));
+                self.end(queues, change.row.position, sink(change.row.position));
             }
         }
     }
@@ -175,8 +176,8 @@ fn idempotent() -> Options {
     Options::new(Ability::Idempotent(secs(3600)))
 }
 
-fn retry() -> DeliveryOutcome {
-    DeliveryOutcome::Retry(Wait::Failed, "busy".to_owned())
+fn retry() -> SendOutcome {
+    SendOutcome::Retry(Wait::Failed, "busy".to_owned())
 }
 
 #[test]
@@ -208,14 +209,14 @@ fn who_asks_to_be_left_alone_has_not_failed() {
         (Duration::MAX, 3600),
     ] {
         assert_eq!(world.send(&mut queues), [1]);
-        world.end(&mut queues, 1, DeliveryOutcome::Retry(Wait::Asked(ask), "429".to_owned()));
+        world.end(&mut queues, 1, SendOutcome::Retry(Wait::Asked(ask), "429".to_owned()));
         assert_eq!(world.row(1).tries, 0);
         let until = world.now + secs(wait);
         assert_eq!(world.next(&mut queues), Step::Wait(until));
         world.now = until;
     }
     assert_eq!(world.send(&mut queues), [1]);
-    world.end(&mut queues, 1, DeliveryOutcome::Sent(None));
+    world.end(&mut queues, 1, SendOutcome::Sent(None));
     assert_eq!(world.next(&mut queues), Step::Idle);
 }
 
@@ -225,7 +226,7 @@ fn with_a_pace_they_go_one_by_one() {
     options.pace = Duration::from_millis(250);
     let mut world = World::new(options, &["s", "t", "s", "t"]);
     let mut queues = world.start();
-    world.drive(&mut queues, 100, |_| DeliveryOutcome::Sent(None));
+    world.drive(&mut queues, 100, |_| SendOutcome::Sent(None));
     let at = |n: u64| Time::from_millis(BEGIN + 250 * n);
     let want: Vec<(Time, u64)> = (0..4).map(|n| (at(n), n + 1)).collect();
     assert_eq!(world.given, want);
@@ -240,7 +241,7 @@ fn a_batch_is_the_oldest_of_all_lanes() {
     let mut queues = world.start();
     assert_eq!(world.send(&mut queues), [1, 2, 3, 4]);
     for at in 1..=4 {
-        world.end(&mut queues, at, DeliveryOutcome::Sent(None));
+        world.end(&mut queues, at, SendOutcome::Sent(None));
     }
     assert_eq!(world.send(&mut queues), [5, 6]);
     // Where nobody can tell afterwards, one at a time is in doubt.
@@ -256,8 +257,8 @@ fn a_lane_that_waits_holds_up_no_other() {
     let mut queues = world.start();
     assert_eq!(world.send(&mut queues), [1, 2, 3, 4]);
     world.end(&mut queues, 1, retry());
-    world.end(&mut queues, 3, DeliveryOutcome::NotTried);
-    world.end(&mut queues, 2, DeliveryOutcome::Sent(None));
+    world.end(&mut queues, 3, SendOutcome::NotTried);
+    world.end(&mut queues, 2, SendOutcome::Sent(None));
     world.end(&mut queues, 4, retry());
     // What was not tried stands as before, and behind the first of its stream.
     assert_eq!(world.states()[2], (State::Planned, Mark::None));
@@ -280,7 +281,7 @@ fn a_stream_of_many_rows_is_loaded_as_it_goes() {
                 queues.loaded(world.now, &stream, asked, rows);
             }
             Step::Send(items) => {
-                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None));
+                world.give(&mut queues, items, &mut |_| SendOutcome::Sent(None));
             }
             step => break assert_eq!(step, Step::Idle),
         }
@@ -300,7 +301,7 @@ fn what_is_never_in_the_ledger_keeps_its_place_and_goes_once() {
         panic!("nothing is sent");
     };
     let short = |item: &Item| match item {
-        Item::Row(change) => change.position.to_string(),
+        Item::Row(change) => change.row.position.to_string(),
         Item::Passing(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     };
     let order: Vec<String> = items.iter().map(short).collect();
@@ -320,11 +321,11 @@ fn what_is_never_in_the_ledger_keeps_its_place_and_goes_once() {
 fn an_outcome_is_for_what_is_under_way() {
     let mut world = World::new(idempotent(), &["s", "s"]);
     let mut queues = world.start();
-    assert_eq!(queues.outcome(world.now, 1, DeliveryOutcome::Sent(None)), None);
+    assert_eq!(queues.outcome(world.now, 1, SendOutcome::Sent(None)), None);
     assert_eq!(world.send(&mut queues), [1, 2]);
     queues.forget(1);
-    assert_eq!(queues.outcome(world.now, 1, DeliveryOutcome::Sent(None)), None);
-    world.end(&mut queues, 2, DeliveryOutcome::Sent(Some("receipt".to_owned())));
-    assert_eq!(queues.outcome(world.now, 2, DeliveryOutcome::Sent(None)), None);
+    assert_eq!(queues.outcome(world.now, 1, SendOutcome::Sent(None)), None);
+    world.end(&mut queues, 2, SendOutcome::Sent(Some("receipt".to_owned())));
+    assert_eq!(queues.outcome(world.now, 2, SendOutcome::Sent(None)), None);
     assert_eq!(world.next(&mut queues), Step::Idle);
 }

@@ -21,8 +21,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use crate::sink;
 
 pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
-pub use look::{Look, Lookup, Tally};
-pub use planning::{Line, Passing, Planned, Planning};
+pub use look::{Look, Tally};
+pub use planning::{News, Passing, Planned, Planning};
+pub use rows::Damaged;
 
 /// An open ledger, locked for this process.
 pub struct Store {
@@ -149,12 +150,6 @@ pub type Digest = [u8; 16];
 pub fn digest(id: &str, content: &[u8]) -> Digest {
     let all = crate::ledger::content(&[id, &format!("{content:?}")]);
     std::array::from_fn(|n| all[n])
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which<'a> {
-    All,
-    Ids(&'a [String]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,9 @@ mod ledger_intake;
 #[cfg(feature = "ledger")]
 mod ledger_worker;
 #[cfg(feature = "ledger")]
-mod mailbox;
-#[cfg(feature = "ledger")]
 mod pending_parts;
-mod plan;
 mod queue;
+mod status;
 mod waker;
 mod worker;
 
@@ -29,28 +27,63 @@ use super::input::{self, Read};
 use super::output::{Output, warn, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
+use super::spool::SpoolLimits;
 use super::tree;
 use crate::exit::Exit;
+use crate::outcome::Outcome;
+use crate::sink::address::Selection;
 use crate::sink::{Sink, end_commands, reopen_requests, request_reopen};
-use crate::stage::Io;
+use crate::stage::{Io, Reading};
 use crate::term::quoted;
 use crate::time::Time;
 use intake::{Intake, SinkIntake};
 use ledger_intake::LedgerIntake;
 use queue::Queue;
+use status::{SinkStatus, counted};
 use waker::{WakeFd, waker};
 use worker::Worker;
 
 #[cfg(feature = "ledger")]
 pub use ledger_intake::ProbeBy;
 pub use ledger_intake::{LedgerSink, Store};
-pub use plan::{Named, OnError, Tee};
+
+pub struct Tee {
+    pub sinks: Vec<Named>,
+    pub ledger_sinks: Option<(Store, Vec<LedgerSink>)>,
+    pub queue: SpoolLimits,
+    pub linger: Duration,
+    pub on_error: OnError,
+    pub ignore_interrupts: bool,
+    /// True if a sink is a file, which SIGHUP reopens.
+    pub has_files: bool,
+    pub reading: Reading,
+    /// Set if the stream decides the exit status.
+    pub outcome: Option<Outcome>,
+}
+
+pub struct Named {
+    pub name: String,
+    /// The sink, or why it cannot be opened.
+    pub sink: Result<Box<dyn Sink>, String>,
+    pub only: Option<Selection>,
+}
+
+/// Effect of an output error, as GNU tee's `--output-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnError {
+    /// True if the other outputs stop.
+    pub stop: bool,
+    /// True if a closed pipe is an error.
+    pub pipes: bool,
+}
 
 pub fn tee(tee: Tee) -> Result<Exit> {
-    let (mut run, sinks) = Loop::new(tee)?;
+    let (mut run, workers) = Loop::new(tee)?;
     // A sink that cannot be opened is an output error before the first byte.
     if !(run.failed && run.on_error.stop) {
-        run.start(sinks)?;
+        for worker in workers {
+            spawn(&worker.queue.status.name.clone(), || worker.run())?;
+        }
         run.run()?;
         run.finish()?;
     }
@@ -65,10 +98,10 @@ const COMMANDS_END: Duration = Duration::from_secs(1);
 
 struct Loop {
     intake: Intake,
+    statuses: Vec<Arc<SinkStatus>>,
     /// `None` once it has failed.
     stdout: Option<Output>,
     signals: Signals,
-    waker: waker::Waker,
     wake_fd: WakeFd,
     io: Io,
     linger: Duration,
@@ -83,8 +116,6 @@ struct Loop {
     failed: bool,
     stop: bool,
 }
-
-type Open = (String, Box<dyn Sink>);
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.to_owned());
@@ -104,7 +135,7 @@ struct Ready {
 }
 
 impl Loop {
-    fn new(tee: Tee) -> Result<(Self, Vec<Open>)> {
+    fn new(tee: Tee) -> Result<(Self, Vec<Worker>)> {
         let terminal = rustix::termios::isatty(rustix::stdio::stdin());
         if tee.ignore_interrupts {
             ignore(SIGINT);
@@ -116,30 +147,33 @@ impl Loop {
         }
         let signals = Signals::catch(&caught, OnRepeat::Default).context("cannot catch signals")?;
         let (waker, wake_fd) = waker().context("cannot make a socket pair")?;
-        let (mut sink_intakes, mut open, mut failed) = (Vec::new(), Vec::new(), false);
-        for named in tee.sinks {
-            match named.sink {
+        let (mut sinks, mut workers, mut failed) = (Vec::new(), Vec::new(), false);
+        let mut statuses = Vec::new();
+        for Named { name, sink, only } in tee.sinks {
+            match sink {
                 Ok(sink) => {
-                    let queue = Arc::new(Queue::new(tee.queue, sink.as_ref()));
-                    sink_intakes.push(SinkIntake::new(named.name.clone(), queue, named.only));
-                    open.push((named.name, sink));
+                    let status = Arc::new(SinkStatus::new(name, tee.on_error, waker.clone()));
+                    statuses.push(Arc::clone(&status));
+                    let queue = Arc::new(Queue::new(tee.queue, sink.as_ref(), status));
+                    workers.push(Worker { sink, queue: Arc::clone(&queue) });
+                    sinks.push(SinkIntake { queue, only, selected: Vec::new() });
                 }
                 Err(why) => {
-                    warn(format_args!("{}: {}", named.name, quoted(&why)));
+                    warn(format_args!("{name}: {}", quoted(&why)));
                     failed = true;
                 }
             }
         }
-        let ledger = match tee.ledger_sinks {
-            Some((store, sinks)) => Some(LedgerIntake::start(store, sinks, &waker, tee.on_error)?),
-            None => None,
-        };
+        let ledger = tee.ledger_sinks.map(|(store, sinks)| {
+            LedgerIntake::start(store, sinks, &waker, tee.on_error, &mut statuses)
+        });
+        let ledger = ledger.transpose()?;
         failed |= ledger.as_ref().is_some_and(|ledger| ledger.failed);
         let run = Self {
-            intake: Intake::new(sink_intakes, ledger, tee.reading, tee.outcome),
+            intake: Intake::new(sinks, ledger, tee.reading, tee.outcome),
+            statuses,
             stdout: Some(Output::open()),
             signals,
-            waker,
             wake_fd,
             io: Io::default(),
             linger: tee.linger,
@@ -153,21 +187,7 @@ impl Loop {
             failed,
             stop: false,
         };
-        Ok((run, open))
-    }
-
-    fn start(&self, sinks: Vec<Open>) -> Result<()> {
-        for ((name, sink), sink_intake) in sinks.into_iter().zip(&self.intake.sinks) {
-            let worker = Worker {
-                name: name.clone(),
-                sink,
-                queue: Arc::clone(&sink_intake.queue),
-                waker: self.waker.clone(),
-                on_error: self.on_error,
-            };
-            spawn(&name, || worker.run())?;
-        }
-        Ok(())
+        Ok((run, workers))
     }
 
     fn run(&mut self) -> Result<()> {
@@ -297,20 +317,17 @@ impl Loop {
         if !self.on_error.stop {
             return;
         }
-        let in_trouble = |sink: &SinkIntake| {
-            let account = sink.queue.account();
-            account.trouble || account.failing.is_some()
+        let in_trouble = |status: &Arc<SinkStatus>| {
+            let account = status.account();
+            account.trouble || account.failing || account.held > 0
         };
-        if self.intake.ledger.as_ref().is_some_and(LedgerIntake::trouble)
-            || self.intake.sinks.iter().any(in_trouble)
-        {
+        if self.failed || self.statuses.iter().any(in_trouble) {
             (self.failed, self.stop) = (true, true);
         }
     }
 
     fn any_sink_accepts(&self) -> bool {
-        self.intake.ledger.as_ref().is_some_and(LedgerIntake::takes)
-            || self.intake.sinks.iter().any(|sink_intake| sink_intake.queue.takes())
+        self.statuses.iter().map(|status| status.account()).any(|a| !a.given_up && !a.over)
     }
 
     fn commit(&mut self) {
@@ -333,19 +350,17 @@ impl Loop {
         self.commit();
         if let Some(ledger) = &mut self.intake.ledger {
             ledger.close(&mut self.io);
+            self.failed |= ledger.failed;
             self.print();
         }
-        for sink_intake in &self.intake.sinks {
-            sink_intake.queue.close();
+        for sink in &self.intake.sinks {
+            sink.queue.close();
         }
         let before = self.stopping.signal();
         let until = Instant::now().checked_add(self.linger);
         while !self.stop {
             let owed = self.stdout.as_ref().is_some_and(|out| out.pending() > 0);
-            let sink_intakes = &self.intake.sinks;
-            let working =
-                sink_intakes.iter().any(|sink_intake| !sink_intake.queue.account().finished)
-                    || self.intake.ledger.as_ref().is_some_and(LedgerIntake::working);
+            let working = self.statuses.iter().any(|status| !status.account().finished);
             // Stdout is waited for without a limit.
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if !owed && (!working || left.is_some_and(|left| left.is_zero())) {
@@ -365,41 +380,35 @@ impl Loop {
     }
 
     fn report(&mut self) {
-        for sink_intake in &self.intake.sinks {
-            let account = sink_intake.queue.account();
+        for SinkIntake { queue, .. } in &self.intake.sinks {
+            let account = queue.status.account();
             self.failed |= account.trouble;
-            let mut parts = Vec::new();
-            let mut part = |count: u64, what: &str| {
-                if count > 0 {
-                    parts.push(format!("{count} {what}"));
-                }
-            };
-            part(account.failed, "refused");
-            part(account.doubtful, "in doubt");
             if account.over && !account.trouble {
                 // Its reader has closed the pipe early.
                 continue;
             }
-            if account.over || account.finished {
-                part(account.owed + account.lost, "not sent");
-            } else {
-                part(account.owed, "still owed");
-                part(account.lost, "not sent");
-            }
-            if !account.finished || !parts.is_empty() {
-                self.failed = true;
-            }
+            let (owed, lost) = match account.over || account.finished {
+                true => (0, account.owed + account.lost),
+                false => (account.owed, account.lost),
+            };
+            let mut parts = counted(&[
+                (account.failed, "refused"),
+                (account.doubtful, "in doubt"),
+                (owed, "still owed"),
+                (lost, "not sent"),
+            ]);
             if parts.is_empty() && !account.finished {
                 parts.push("still running".to_owned());
             }
             if parts.is_empty() {
                 continue;
             }
-            let silent = || (!account.finished && account.owed > 0).then_some("no answer yet");
-            let why = account.reason.or(account.failing).or_else(|| silent().map(str::to_owned));
-            let why = why.map(|why| format!(" ({})", quoted(&why)));
-            let (parts, why) = (parts.join(", "), why.unwrap_or_default());
-            self.io.warn(format_args!("{}: events: {parts}{why}", sink_intake.name));
+            self.failed = true;
+            let silent = !account.finished && account.owed > 0;
+            let silent = silent.then(|| "no answer yet".to_owned());
+            let why = account.reason.clone().or(silent);
+            let why = why.map(|why| format!(" ({})", quoted(&why))).unwrap_or_default();
+            self.io.warn(format_args!("{}: events: {}{why}", queue.status.name, parts.join(", ")));
         }
         self.print();
         if let Some(ledger) = &mut self.intake.ledger {

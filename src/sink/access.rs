@@ -90,16 +90,17 @@ impl Secret {
     }
 
     pub(super) fn read(&self) -> Result<String, String> {
-        let value = match self {
-            Secret::Env(name) => env::var(name).map_err(|_| format!("{name} is not set"))?,
-            Secret::File(path) => fs::read_to_string(path)
-                .map_err(|e| format!("cannot read {}: {e}", path.display()))?,
+        let (value, place) = match self {
+            Secret::Env(name) => {
+                (env::var(name).map_err(|_| format!("{name} is not set"))?, name.clone())
+            }
+            Secret::File(path) => {
+                let place = path.display().to_string();
+                (fs::read_to_string(path).map_err(|e| format!("cannot read {place}: {e}"))?, place)
+            }
         };
         match value.trim() {
-            "" => Err(match self {
-                Secret::Env(name) => format!("{name} is empty"),
-                Secret::File(path) => format!("{} is empty", path.display()),
-            }),
+            "" => Err(format!("{place} is empty")),
             value => Ok(value.to_owned()),
         }
     }

@@ -1,13 +1,5 @@
 //! Sink addresses `PLACE[#OPTION[&OPTION]...]`. Pure. `##` is a literal `#`; `./cmd:x` is a file.
 
-use nom::branch::alt;
-use nom::bytes::complete::{is_not, tag, take_while1};
-use nom::character::complete::char;
-use nom::combinator::{all_consuming, opt, value};
-use nom::multi::{fold_many0, separated_list1};
-use nom::sequence::{preceded, separated_pair};
-use nom::{IResult, Parser};
-
 use super::access::{Header, Statuses, Web};
 use super::mask::masked;
 use super::part;
@@ -57,47 +49,29 @@ pub enum Service {
     Telegram,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    types: [bool; TYPES.len()],
+    types: Vec<Type>,
     parts: bool,
 }
 
-const TYPES: [Type; 10] = [
-    Type::TurnStarted,
-    Type::TextDelta,
-    Type::BlockFinal,
-    Type::ToolStarted,
-    Type::ToolFinished,
-    Type::Status,
-    Type::TurnCompleted,
-    Type::TurnFailed,
-    Type::TurnCancelled,
-    Type::Other,
-];
-
 impl Selection {
     pub fn takes(&self, event: &Event<'_>) -> bool {
-        let listed = TYPES.iter().zip(self.types);
-        listed.into_iter().any(|(t, on)| on && *t == event.kind)
-            || (self.parts && part(event).is_some())
+        self.types.contains(&event.kind) || (self.parts && part(event).is_some())
     }
 
-    fn parse(patterns: &[&str]) -> Result<Self, String> {
-        let mut selection = Self { types: [false; TYPES.len()], parts: false };
-        for pattern in patterns {
-            if *pattern == "chunks" {
+    fn parse(patterns: &str) -> Result<Self, String> {
+        let mut selection = Self { types: Vec::new(), parts: false };
+        for pattern in patterns.split(',') {
+            if pattern == "chunks" {
                 selection.parts = true;
                 continue;
             }
-            let mut found = false;
-            for (t, on) in TYPES.iter().zip(&mut selection.types) {
-                if glob(pattern.as_bytes(), t.name().as_bytes()) {
-                    *on = true;
-                    found = true;
-                }
-            }
-            if !found {
+            let all = Type::NAMES.into_iter().chain([(Type::Other, Type::Other.name())]);
+            let found = all.filter(|(_, name)| glob(pattern.as_bytes(), name.as_bytes()));
+            let before = selection.types.len();
+            selection.types.extend(found.map(|(kind, _)| kind));
+            if selection.types.len() == before {
                 let names: Vec<_> = Type::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(
                     "only={pattern} matches no event: write chunks, or types ({}) with * for any letters",
@@ -112,13 +86,9 @@ impl Selection {
 impl Address {
     /// Parses an address; the error tells the user what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let parsed: IResult<&str, (String, Option<Options<'_>>)> =
-            all_consuming((place_text, opt(preceded(char('#'), options)))).parse(text);
-        let Ok((_, (place, options))) = parsed else {
-            return Err(
-                "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself".to_owned(),
-            );
-        };
+        let (place, options) = split(text).ok_or(
+            "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself",
+        )?;
         let mut address = Self {
             place: Destination::parse(&place)?,
             only: None,
@@ -127,7 +97,7 @@ impl Address {
             chat: None,
             web: Web::default(),
         };
-        for (key, value) in options.unwrap_or_default() {
+        for (key, value) in options {
             address.option(key, value)?;
         }
         let is_http = matches!(address.place, Destination::Http(_));
@@ -150,10 +120,7 @@ impl Address {
     fn option(&mut self, key: &str, value: &str) -> Result<(), String> {
         let web = &mut self.web;
         match (key, value) {
-            ("only", patterns) => {
-                let patterns: Vec<&str> = patterns.split(',').collect();
-                self.only = Some(Selection::parse(&patterns)?);
-            }
+            ("only", patterns) => self.only = Some(Selection::parse(patterns)?),
             ("name", name) => self.called = Some(called(name)?),
             ("to", "discord-webhook") => self.to = Payload::Chat(Service::Discord),
             ("to", "slack-webhook") => self.to = Payload::Chat(Service::Slack),
@@ -256,22 +223,25 @@ impl Destination {
     }
 }
 
-/// Text before the options; `##` is a `#`.
-fn place_text(input: &str) -> IResult<&str, String> {
-    let piece = alt((is_not("#"), value("#", tag("##"))));
-    fold_many0(piece, String::new, |mut all, piece: &str| {
-        all.push_str(piece);
-        all
-    })
-    .parse(input)
+/// Place with `##` as `#`, and keys and values of the options; `None` if these are malformed.
+fn split(text: &str) -> Option<(String, Vec<(&str, &str)>)> {
+    let (mut place, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('#') {
+        place.push_str(before);
+        let Some(after) = after.strip_prefix('#') else {
+            return Some((place, after.split('&').map(option).collect::<Option<_>>()?));
+        };
+        place.push('#');
+        rest = after;
+    }
+    place.push_str(rest);
+    Some((place, Vec::new()))
 }
 
-type Options<'a> = Vec<(&'a str, &'a str)>;
-
-fn options(input: &str) -> IResult<&str, Options<'_>> {
-    let key = take_while1(|c: char| c.is_ascii_lowercase() || c == '-');
-    let option = separated_pair(key, char('='), is_not("&#"));
-    separated_list1(char('&'), option).parse(input)
+fn option(text: &str) -> Option<(&str, &str)> {
+    let (key, value) = text.split_once('=')?;
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    (is_key && !value.is_empty() && !value.contains('#')).then_some((key, value))
 }
 
 #[cfg(test)]

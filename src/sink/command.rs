@@ -49,10 +49,15 @@ fn signal_all(signal: Signal) {
 struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts a command and gives it a line, which it need not read.
+    fn start(command: &mut Command, line: &[u8]) -> io::Result<Self> {
         let mut all = running();
-        let child = command.spawn()?;
+        let mut child = command.spawn()?;
         all.insert(child.id());
+        drop(all);
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
+        }
         Ok(Self(child))
     }
 
@@ -85,14 +90,10 @@ impl CommandSink {
             Some(id) => command.env(ID, id),
             None => command.env_remove(ID),
         };
-        let mut child = match Running::start(&mut command) {
+        let child = match Running::start(&mut command, delivery.bytes) {
             Ok(child) => child,
             Err(e) => return not_startable(&e),
         };
-        if let Some(mut stdin) = child.0.stdin.take() {
-            // A command need not read its stdin.
-            let _ = stdin.write_all(delivery.bytes).and_then(|()| stdin.write_all(b"\n"));
-        }
         match child.wait() {
             Ok(status) if status.success() => SendOutcome::Sent(None),
             Ok(status) if status.signal().is_some() => {
@@ -148,12 +149,8 @@ const MAX_ANSWER: u64 = 4096;
 pub fn probe(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
     let Some(mut command) = command(words) else { return Err("names no command".to_owned()) };
     command.arg(id).env(ID, id).stdout(Stdio::piped());
-    let started = Running::start(&mut command);
+    let started = Running::start(&mut command, line);
     let mut child = started.map_err(|e| format!("cannot be started: {e}"))?;
-    if let Some(mut stdin) = child.0.stdin.take() {
-        // A command need not read its stdin.
-        let _ = stdin.write_all(line).and_then(|()| stdin.write_all(b"\n"));
-    }
     let mut answer = Vec::new();
     if let Some(stdout) = child.0.stdout.take() {
         let read = stdout.take(MAX_ANSWER).read_to_end(&mut answer);
@@ -185,7 +182,7 @@ mod tests {
 
     fn outcome(script: &str, id: Option<&str>) -> SendOutcome {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let delivery = Delivery { id, stream: "s", bytes: b"{}", form: Form::Event };
+        let delivery = Delivery { id, bytes: b"{}", form: Form::Event };
         CommandSink::new(words).send(&[delivery]).remove(0)
     }
 
@@ -202,7 +199,6 @@ mod tests {
         assert!(matches!(killed, SendOutcome::Unknown(..)));
         let missing = CommandSink::new(vec!["/no/such".to_owned()]).send(&[Delivery {
             id: None,
-            stream: "",
             bytes: b"",
             form: Form::Event,
         }]);

@@ -73,16 +73,10 @@ impl FileSink {
         Ok(sink)
     }
 
-    /// A sink that writes to an inherited descriptor, whatever it is; `path` names it in messages.
-    pub fn of_descriptor(path: &str, file: File) -> io::Result<Self> {
-        Self::new(path, Some(file))
-    }
-
-    fn new(path: &str, file: Option<File>) -> io::Result<Self> {
-        let regular = match &file {
-            Some(file) => file.metadata()?.is_file(),
-            None => false,
-        };
+    /// A sink that writes to an open file, such as an inherited descriptor; `path` names it in messages.
+    pub fn new(path: &str, file: Option<File>) -> io::Result<Self> {
+        let found = file.as_ref().map(File::metadata).transpose()?;
+        let regular = found.is_some_and(|found| found.is_file());
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -183,7 +177,7 @@ impl FileSink {
 
     /// Truncates the last `len` bytes, a partial line of ours.
     fn truncate_partial(&self, len: usize) -> io::Result<()> {
-        let (Some(file), true) = (&self.file, len > 0) else { return Ok(()) };
+        let Some(file) = &self.file else { return Ok(()) };
         let end = file.metadata()?.len();
         file.set_len(end.saturating_sub(len as u64))
     }
@@ -280,7 +274,7 @@ impl Sink for FileSink {
         }
         let half = written - whole;
         let last = match self.refused(&error) {
-            _ if half == 0 => self.refused(&error),
+            refused if half == 0 => refused,
             SendOutcome::Gone(gone, why) if !self.regular => SendOutcome::Gone(gone, why),
             refused => match self.truncate_partial(half) {
                 Ok(()) => refused,
@@ -300,7 +294,7 @@ mod tests {
     use super::*;
 
     fn line(bytes: &[u8]) -> Delivery<'_> {
-        Delivery { id: Some("s/1"), stream: "s", bytes, form: Form::Event }
+        Delivery { id: Some("s/1"), bytes, form: Form::Event }
     }
 
     #[test]

@@ -35,42 +35,31 @@ const MAX_SHOWN: usize = 300;
 pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     let web = &address.web;
     Ok(match address.to {
-        Payload::Event => Box::new(HttpSink::new(url, web)?),
+        Payload::Event => Box::new(Poster::new(url, web)?),
         Payload::Chat(service) => {
             Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
         }
     })
 }
 
+/// Client that posts, and classifies errors by whether the request arrived. As a sink it posts events unchanged.
 #[derive(Debug)]
-pub struct HttpSink {
-    poster: Poster,
+pub(super) struct Poster {
+    client: Client,
+    retry: Option<Statuses>,
 }
 
-impl HttpSink {
-    pub fn new(url: &str, web: &Web) -> Result<Self, String> {
-        Ok(Self { poster: Poster::new(url, web)? })
-    }
-}
-
-impl Sink for HttpSink {
+impl Sink for Poster {
     fn needs(&self) -> Needs {
         Needs { form: Form::Event, batch: 1, idempotent: true }
     }
 
     fn send(&mut self, batch: &[Delivery<'_>]) -> Vec<SendOutcome> {
-        one_by_one(batch, |delivery| match self.poster.post(delivery.bytes, delivery.id) {
-            Ok(answer) => self.poster.outcome(&answer),
+        one_by_one(batch, |delivery| match self.post(delivery.bytes, delivery.id) {
+            Ok(answer) => self.outcome(&answer),
             Err(outcome) => outcome,
         })
     }
-}
-
-/// Client that posts, and classifies errors by whether the request arrived.
-#[derive(Debug)]
-pub(super) struct Poster {
-    client: Client,
-    retry: Option<Statuses>,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +107,7 @@ impl Poster {
             (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
                 (_, false) => SendOutcome::Failed(why),
                 (SendOutcome::Failed(why), true) => {
-                    let wait = answer.retry_after().map_or(Wait::Failed, Wait::Asked);
+                    let wait = retry_after(&answer.headers).map_or(Wait::Failed, Wait::Asked);
                     SendOutcome::Retry(wait, why)
                 }
                 (outcome, true) => outcome,
@@ -156,7 +145,7 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
 
 impl Answer {
     fn outcome(&self, why: String) -> SendOutcome {
-        let requested = self.retry_after().map(Wait::Asked);
+        let requested = retry_after(&self.headers).map(Wait::Asked);
         let wait = requested.unwrap_or(match self.status {
             429 | 502..=504 => Wait::Down,
             _ => Wait::Failed,
@@ -195,10 +184,6 @@ impl Answer {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.headers)
     }
 }
 
@@ -295,7 +280,7 @@ mod tests {
 
     #[test]
     fn an_address_is_looked_at_before_the_first_event() {
-        let new = |url| HttpSink::new(url, &Web::default());
+        let new = |url| Poster::new(url, &Web::default());
         assert!(new("http://").is_err());
         assert!(new("http://a b").is_err());
         assert!(new("http://localhost:1/x?y").is_ok());

@@ -269,7 +269,7 @@ mod tests {
     use std::io::Read;
 
     fn bulk(bytes: &[u8]) -> Delivery<'_> {
-        Delivery { id: None, stream: "", bytes, form: Form::Bulk }
+        Delivery { id: None, bytes, form: Form::Bulk }
     }
 
     #[test]

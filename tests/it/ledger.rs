@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::harness::skip;
-use spile::codec;
-use spile::ledger::{Ability, DeliveryOutcome, InDoubt, Mark, Options, ProbeAnswer, Row, State};
-use spile::run::ledger::{
-    Driver, Line, Look, Lookup, OwnedDelivery, Planned, Planning, Shared, Store, Task,
-};
+use spile::backoff::SendOutcome;
+use spile::ledger::{Ability, InDoubt, Mark, Options, ProbeAnswer, Row, State};
+use spile::run::ledger::{Driver, Look, OwnedDelivery, Planned, Planning, Shared, Store, Task};
 use spile::time::Time;
 
 /// A day, as sinks that know an id again often promise.
@@ -102,7 +100,7 @@ impl World {
     pub fn drive(
         &mut self,
         process: &mut Process,
-        mut says: impl FnMut(&str) -> Option<DeliveryOutcome>,
+        mut says: impl FnMut(&str) -> Option<SendOutcome>,
     ) {
         for _ in 0..10_000 {
             match process.driver.next(self.now).unwrap() {
@@ -121,14 +119,14 @@ impl World {
                     for delivery in deliveries {
                         let outcome = match delivery.id.as_deref().filter(|_| !stopped) {
                             Some(id) => says(id),
-                            None => Some(DeliveryOutcome::NotTried),
+                            None => Some(SendOutcome::NotTried),
                         };
                         if outcome.is_none() {
                             self.channel.apply(self.now, &delivery);
                         }
                         stopped |= outcome.is_some();
                         if let Some(position) = delivery.position {
-                            let outcome = outcome.unwrap_or(DeliveryOutcome::Sent(None));
+                            let outcome = outcome.unwrap_or(SendOutcome::Sent(None));
                             process.driver.outcome(self.now, position, outcome);
                         }
                     }
@@ -147,19 +145,11 @@ impl World {
     }
 
     pub fn plan(&self, process: &mut Process, lines: &[String]) -> anyhow::Result<Planned> {
-        let lines: Vec<Line<'_>> = lines
-            .iter()
-            .map(|line| Line {
-                event: codec::decode(line.as_bytes()).unwrap(),
-                sinks: vec![process.sink],
-            })
-            .collect();
-        let planned = process.planning.plan(self.now, &lines)?;
-        for (_, stream) in &planned.grown {
-            process.driver.grown(stream);
-        }
-        for p in &planned.passing {
-            process.driver.pass(&p.stream, p.after, p.line.clone());
+        let lines: Vec<(String, Vec<i64>)> =
+            lines.iter().map(|line| (line.clone(), vec![process.sink])).collect();
+        let mut planned = process.planning.plan(self.now, &lines)?;
+        for news in std::mem::take(&mut planned.news).into_values() {
+            process.driver.take(news);
         }
         Ok(planned)
     }
@@ -168,9 +158,7 @@ impl World {
         let mut rows = Vec::new();
         let look = Look::open(&self.path).unwrap();
         look.every(|found| {
-            if let Lookup::Row(row) = found {
-                rows.push(*row);
-            }
+            rows.extend(found);
             Ok(std::ops::ControlFlow::Continue(()))
         })
         .unwrap();
@@ -269,12 +257,12 @@ fn crash(world: &mut World, instant: &str) {
         "after the response, before sent(c0) is durable" => {
             world.channel.apply(world.now, &deliveries[0]);
             let position = deliveries[0].position.unwrap();
-            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+            process.driver.outcome(world.now, position, SendOutcome::Sent(None));
         }
         "after sent(c0) durable, before sending(c1)" => {
             world.channel.apply(world.now, &deliveries[0]);
             let position = deliveries[0].position.unwrap();
-            process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+            process.driver.outcome(world.now, position, SendOutcome::Sent(None));
             process.driver.commit().unwrap();
         }
         other => panic!("no such instant: {other}"),
@@ -332,7 +320,7 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
             "exit" => {
                 let held: Vec<&str> = process.driver.held().map(|(_, id, ..)| id).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
-                assert!(process.driver.owed().unwrap() > 0);
+                assert!(process.shared.lock().owed(process.sink).unwrap() > 0);
             }
             "reconcile_calls" => {
                 let first = world.asked.first().map(|id| short(id));
@@ -385,10 +373,7 @@ fn a_person_decides(world: &mut World) {
     assert_eq!(world.channel.order.len(), before, "it waits for a person");
     let to = if before == 0 { Resolve::Retry } else { Resolve::Forget };
     let mut store = Store::open(&world.path).unwrap();
-    assert_eq!(
-        store.resolve(world.now, spile::run::ledger::Which::Ids(&[id("s", 0)]), to).unwrap(),
-        1
-    );
+    assert_eq!(store.resolve(world.now, Some(&[id("s", 0)]), to).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     let want: Vec<String> = (0..3).map(|n| id("s", n)).collect();

@@ -5,9 +5,9 @@ mod ids;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use spile::backoff::Wait;
-use spile::ledger::{Ability, Change, DeliveryOutcome, Held, InDoubt, Mark, Options, State};
-use spile::run::ledger::{Resolve, Store, Task, Which};
+use spile::backoff::{SendOutcome, Wait};
+use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, RowHead, State};
+use spile::run::ledger::{News, Passing, Resolve, Store, Task};
 use spile::time::Time;
 
 use crate::ledger::{Process, WINDOW, World, cases, id, plan};
@@ -72,19 +72,19 @@ fn begin(world: &World, lines: &[String]) -> Process {
     process
 }
 
-fn retry() -> Option<DeliveryOutcome> {
-    Some(DeliveryOutcome::Retry(Wait::Failed, "no connection".to_owned()))
+fn retry() -> Option<SendOutcome> {
+    Some(SendOutcome::Retry(Wait::Failed, "no connection".to_owned()))
 }
 
 /// One step: what is sent, with these outcomes; the ids.
-fn step(world: &mut World, process: &mut Process, outcomes: &[DeliveryOutcome]) -> Vec<String> {
+fn step(world: &mut World, process: &mut Process, outcomes: &[SendOutcome]) -> Vec<String> {
     let Task::Send(deliveries) = process.driver.next(world.now).unwrap() else {
         panic!("nothing is sent");
     };
     let mut outcomes = outcomes.iter().cloned();
     for delivery in &deliveries {
-        let outcome = outcomes.next().unwrap_or(DeliveryOutcome::NotTried);
-        if matches!(outcome, DeliveryOutcome::Sent(_)) {
+        let outcome = outcomes.next().unwrap_or(SendOutcome::NotTried);
+        if matches!(outcome, SendOutcome::Sent(_)) {
             world.channel.apply(world.now, delivery);
         }
         process.driver.outcome(world.now, delivery.position.unwrap(), outcome);
@@ -96,7 +96,7 @@ fn step(world: &mut World, process: &mut Process, outcomes: &[DeliveryOutcome]) 
 fn second_fails() {
     let mut world = idempotent();
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None), retry().unwrap()]);
+    step(&mut world, &mut process, &[SendOutcome::Sent(None), retry().unwrap()]);
     let states = [0, 1, 2].map(|n| world.state(&id("s", n)));
     assert_eq!(states, [State::Sent, State::Planned, State::Planned]);
     assert_eq!(world.row(&id("s", 2)).tries, 0, "it was not tried");
@@ -123,7 +123,7 @@ fn rate_limited() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
     let wait = Duration::from_secs(40);
-    let limited = DeliveryOutcome::Retry(Wait::Asked(wait), "429".to_owned());
+    let limited = SendOutcome::Retry(Wait::Asked(wait), "429".to_owned());
     step(&mut world, &mut process, &[limited]);
     let row = world.row(&id("s", 0));
     assert_eq!((row.state, row.tries), (State::Planned, 0));
@@ -133,7 +133,7 @@ fn rate_limited() {
 fn max_retries() {
     for (outcome, state) in [
         (retry().unwrap(), State::Planned),
-        (DeliveryOutcome::Unknown(Wait::Failed, "no answer".to_owned()), State::Sending),
+        (SendOutcome::Unknown(Wait::Failed, "no answer".to_owned()), State::Sending),
     ] {
         let mut world = idempotent();
         let mut process = begin(&world, &plan("s"));
@@ -160,7 +160,7 @@ fn permanent_error() {
         world.drive(&mut process, |what| {
             let refused = what == id("s", 0);
             tries += u32::from(refused);
-            refused.then(|| DeliveryOutcome::Refused("400 bad request".to_owned()))
+            refused.then(|| SendOutcome::Failed("400 bad request".to_owned()))
         });
         assert_eq!(tries, 1);
         assert_eq!(world.state(&id("s", 0)), State::Failed);
@@ -183,7 +183,7 @@ fn paced() {
 fn budget() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
+    step(&mut world, &mut process, &[SendOutcome::Sent(None)]);
     drop(process);
     for n in [1, 2] {
         let row = world.row(&id("s", n));
@@ -200,7 +200,7 @@ fn backoff_of_queues() {
     let sent = step(
         &mut world,
         &mut process,
-        &[DeliveryOutcome::Sent(None), DeliveryOutcome::Sent(None), DeliveryOutcome::Sent(None)],
+        &[SendOutcome::Sent(None), SendOutcome::Sent(None), SendOutcome::Sent(None)],
     );
     assert_eq!(sent, [0, 1, 2].map(|n| id("t", n)), "the other queue goes, its own waits");
     assert!(matches!(process.driver.next(world.now).unwrap(), Task::Wait(_)));
@@ -212,22 +212,14 @@ fn overflow() {
     world.options.pace = Duration::MAX;
     world.options.tries = u32::MAX;
     let mut process = begin(&world, &plan("s"));
-    let endless = DeliveryOutcome::Retry(Wait::Asked(Duration::MAX), "later".to_owned());
+    let endless = SendOutcome::Retry(Wait::Asked(Duration::MAX), "later".to_owned());
     step(&mut world, &mut process, &[endless]);
     assert!(matches!(process.driver.next(world.now).unwrap(), Task::Wait(_)));
 }
 
 fn change(world: &World, id: &str, state: State) -> Change {
-    let row = world.row(id);
-    Change {
-        position: row.position,
-        state,
-        mark: row.mark,
-        tries: row.tries,
-        changed: world.now,
-        not_before: row.not_before,
-        note: None,
-    }
+    let row = world.row(id).head();
+    Change { row: RowHead { state, changed: world.now, ..row }, note: None }
 }
 
 fn acked_twice() {
@@ -243,13 +235,13 @@ fn acked_twice() {
 fn stale_ack() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Refused("400".to_owned())]);
+    step(&mut world, &mut process, &[SendOutcome::Failed("400".to_owned())]);
     drop(process);
     let ack = change(&world, &id("s", 0), State::Sent);
     let mut store = Store::open(&world.path).unwrap();
     store.begin(&[ack], &[]).unwrap();
     assert_eq!(world.state(&id("s", 0)), State::Failed);
-    assert_eq!(store.resolve(world.now, Which::All, Resolve::Retry).unwrap(), 1);
+    assert_eq!(store.resolve(world.now, None, Resolve::Retry).unwrap(), 1);
     drop(store);
     world.run(&plan("s"));
     assert_eq!(world.state(&id("s", 0)), State::Sent, "by a person's word only");
@@ -284,10 +276,11 @@ fn stale_snapshot() {
     drop(begin(&other, &plan("s")));
     let mut process = world.start();
     // It has looked at its rows, and is about to send; then another one's work appears in the ledger.
-    process.driver.pass("s", 0, "{}".to_owned());
+    let line = Passing { stream: "s".to_owned(), after: 0, line: "{}".to_owned() };
+    process.driver.take(News { passing: vec![line], ..News::default() });
     assert!(matches!(process.driver.next(world.now).unwrap(), Task::Send(_)));
     let mut theirs = other.start();
-    step(&mut other, &mut theirs, &[DeliveryOutcome::Sent(None)]);
+    step(&mut other, &mut theirs, &[SendOutcome::Sent(None)]);
     drop(theirs);
     world.sql(&format!(
         "ATTACH '{}' AS other; UPDATE main.delivery SET (state, mark, tries, changed, not_before, note, line, open, hash) =
@@ -313,7 +306,7 @@ fn backoff_after_restart() {
 fn disk_fails_while_sending() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
+    step(&mut world, &mut process, &[SendOutcome::Sent(None)]);
     world.break_disk("NEW.state = 'sending'");
     assert!(process.driver.next(world.now).is_err());
     world.mend_disk();
@@ -330,7 +323,7 @@ fn disk_fails_when_sent() {
     let mut process = begin(&world, &plan("s"));
     let Task::Send(deliveries) = process.driver.next(world.now).unwrap() else { panic!() };
     world.channel.apply(world.now, &deliveries[0]);
-    process.driver.outcome(world.now, deliveries[0].position.unwrap(), DeliveryOutcome::Sent(None));
+    process.driver.outcome(world.now, deliveries[0].position.unwrap(), SendOutcome::Sent(None));
     world.break_disk("NEW.state = 'sent'");
     assert!(process.driver.next(world.now).is_err());
     world.mend_disk();

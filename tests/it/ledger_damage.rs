@@ -42,7 +42,7 @@ fn ledger() -> (World, Vec<u8>) {
     let mut left = 30;
     world.drive(&mut process, |_| {
         left -= 1;
-        (left <= 0).then(|| spile::ledger::DeliveryOutcome::Refused("enough".to_owned()))
+        (left <= 0).then(|| spile::backoff::SendOutcome::Failed("enough".to_owned()))
     });
     drop(process);
     world.sql("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -94,7 +94,7 @@ fn play(bytes: &[u8], lines: &[String], tally: &mut Tally) {
 }
 
 fn send_all(world: &mut World, process: &mut Process, lines: &[String]) -> anyhow::Result<()> {
-    use spile::ledger::DeliveryOutcome;
+    use spile::backoff::SendOutcome;
     use spile::run::ledger::Task;
     world.plan(process, lines)?;
     loop {
@@ -106,7 +106,7 @@ fn send_all(world: &mut World, process: &mut Process, lines: &[String]) -> anyho
                 for delivery in deliveries {
                     world.channel.apply(world.now, &delivery);
                     if let Some(position) = delivery.position {
-                        process.driver.outcome(world.now, position, DeliveryOutcome::Sent(None));
+                        process.driver.outcome(world.now, position, SendOutcome::Sent(None));
                     }
                 }
             }

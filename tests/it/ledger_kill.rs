@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use spile::ledger::{Mark, State};
-use spile::run::ledger::{Look, Lookup};
+use spile::run::ledger::Look;
 
 use crate::harness::{LIMIT, bin, command, shell_code, stress};
 use crate::ledger_damage::Dice;
@@ -319,8 +319,8 @@ fn rows(folder: &Path) -> Vec<(String, State, Mark)> {
     let look = Look::open(&folder.join("d.db")).unwrap();
     look.every(|found| {
         match found {
-            Lookup::Row(row) => rows.push((row.id, row.state, row.mark)),
-            Lookup::Damaged(what) => panic!("{what}"),
+            Ok(row) => rows.push((row.id, row.state, row.mark)),
+            Err(what) => panic!("{what}"),
         }
         Ok(std::ops::ControlFlow::Continue(()))
     })

@@ -103,94 +103,70 @@ impl LedgerArgs {
             return Err(usage(format!("{name} belongs to the ledger: it cannot be a sink")));
         }
         let mut sinks = Vec::new();
-        addresses.retain(|address| match self.key(address) {
-            Some(key) => {
-                sinks.push(self.sink(address, key, spool_max));
-                false
-            }
-            None => true,
+        addresses.retain(|address| {
+            let sink = self.sink(address, spool_max);
+            let is_kept = sink.is_some();
+            sinks.extend(sink);
+            !is_kept
         });
         Ok(Some((store, sinks)))
     }
 
-    fn sink(&self, address: &Address, key: Key, spool_max: u64) -> LedgerSink {
-        let Key { name, mut others, ability, probe } = key;
-        let name = match &address.called {
-            Some(called) => {
-                others.insert(0, name);
-                format!("name:{called}")
-            }
-            None => name,
+    /// Sink at an address; `None` if the ledger cannot keep it.
+    fn sink(&self, address: &Address, spool_max: u64) -> Option<LedgerSink> {
+        let (mut ability, mut probe) = match &self.reconcile {
+            Some(Reconcile(words)) => (Ability::Probed, ProbeBy::Command(words.clone())),
+            None => (Ability::Blind, ProbeBy::Nothing),
         };
-        let can_tell =
-            matches!(probe, ProbeBy::File(_)) || matches!(ability, Ability::Idempotent(_));
-        LedgerSink {
+        // More than one in flight only where each can be settled after a crash.
+        let mut batch = 1;
+        // Names of the same sink in older ledgers.
+        let mut others = Vec::new();
+        let mut key = match &address.place {
+            Destination::File(path) => {
+                let path = regular(path)?;
+                let absolute = std::path::absolute(&path).ok();
+                others.extend(absolute.map(|path| format!("file:{}", path.display())));
+                let path = sink::canonical(&path).unwrap_or(path);
+                let key = format!("file:{}", path.display());
+                (ability, probe, batch) = (Ability::Probed, ProbeBy::File(path), self.batch.into());
+                key
+            }
+            Destination::Http(url) => {
+                // These services document no id of a message that could be asked for.
+                if address.to == Payload::Event {
+                    ability = Ability::Idempotent(HTTP_WINDOW);
+                    (probe, batch) = (ProbeBy::Nothing, self.batch.into());
+                }
+                // The user's name and password are not part of the identity; older ledgers had them in it.
+                others.push(url.clone());
+                without_user(url)
+            }
+            Destination::Command(words) => format!("cmd:{}", words.join(" ")),
+            Destination::Pipe(words) => format!("pipe:{}", words.join(" ")),
+            Destination::Unix(_) => return None,
+        };
+        if let Some(called) = &address.called {
+            others.insert(0, key);
+            key = format!("name:{called}");
+        }
+        Some(LedgerSink {
             name: address.name(),
-            address: name,
+            address: key,
             others,
             sink: super::open(address, Existing::Kept, spool_max),
-            only: address.only,
+            only: address.only.clone(),
             options: Options {
                 ability,
                 in_doubt: self.in_doubt.into(),
-                batch: if can_tell { self.batch.into() } else { 1 },
+                batch,
                 max_age: limit(self.max_age),
                 pace: self.pace,
                 tries: self.tries,
             },
             probe,
-        }
-    }
-
-    /// Identity and abilities of the sink at an address; `None` if the ledger cannot keep it.
-    fn key(&self, address: &Address) -> Option<Key> {
-        let (ability, probe) = match &self.reconcile {
-            Some(Reconcile(words)) => (Ability::Probed, ProbeBy::Command(words.clone())),
-            None => (Ability::Blind, ProbeBy::Nothing),
-        };
-        let key = |name| Key { name, others: Vec::new(), ability, probe: probe.clone() };
-        Some(match &address.place {
-            Destination::File(path) => {
-                let path = regular(path)?;
-                let absolute = std::path::absolute(&path).ok();
-                let path = sink::canonical(&path).unwrap_or(path);
-                Key {
-                    name: format!("file:{}", path.display()),
-                    others: absolute
-                        .map(|path| format!("file:{}", path.display()))
-                        .into_iter()
-                        .collect(),
-                    ability: Ability::Probed,
-                    probe: ProbeBy::File(path),
-                }
-            }
-            Destination::Http(url) => {
-                // The user's name and password are not part of the identity; older ledgers had them in it.
-                let key = Key { others: vec![url.clone()], ..key(without_user(url)) };
-                match address.to {
-                    // These services document no id of a message that could be asked for.
-                    Payload::Chat(_) => key,
-                    Payload::Event => Key {
-                        ability: Ability::Idempotent(HTTP_WINDOW),
-                        probe: ProbeBy::Nothing,
-                        ..key
-                    },
-                }
-            }
-            Destination::Command(words) => key(format!("cmd:{}", words.join(" "))),
-            Destination::Pipe(words) => key(format!("pipe:{}", words.join(" "))),
-            Destination::Unix(_) => return None,
         })
     }
-}
-
-/// Identity of a sink in the ledger.
-struct Key {
-    name: String,
-    /// Names of the same sink in older ledgers.
-    others: Vec<String>,
-    ability: Ability,
-    probe: ProbeBy,
 }
 
 /// A URL without user and password.

@@ -90,7 +90,7 @@ impl StreamQueue {
             // Doubt begins with the first try: from then on a sink remembers the id.
             row.changed = now;
         }
-        Some(Change::of(row, None))
+        Some(Change { row: row.clone(), note: None })
     }
 
     /// Time at which the first row may go, if only time is missing.

@@ -149,7 +149,7 @@ impl StreamQueue {
                 (State::Planned | State::Sent | State::Expired, _) => return,
             }
             row.changed = now;
-            changes.push(Change::of(row, note));
+            changes.push(Change { row: row.clone(), note });
             self.close();
         }
     }

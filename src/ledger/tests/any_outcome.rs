@@ -35,27 +35,27 @@ impl Sink {
         let mut before: Vec<u64> = Vec::new();
         for item in items {
             let Item::Row(change) = item else { continue };
-            let (stream, row) = &self.world.rows[&change.position];
+            let (stream, row) = &self.world.rows[&change.row.position];
             prop_assert!(matches!(row.state, State::Planned | State::Sending));
             // All that stands before it in its stream is settled, or goes before it in the same send.
             let open = self.world.load(stream, 0, usize::MAX);
-            let open = open.iter().filter(|row| row.position < change.position);
+            let open = open.iter().filter(|row| row.position < change.row.position);
             for row in open {
                 prop_assert!(
                     before.contains(&row.position),
                     "{} before {}",
-                    change.position,
+                    change.row.position,
                     row.position
                 );
             }
-            before.push(change.position);
-            if let Some(since) = self.there.get(&change.position) {
+            before.push(change.row.position);
+            if let Some(since) = self.there.get(&change.row.position) {
                 let known = match options.ability {
                     Ability::Idempotent(window) => now.since(*since) <= window,
                     Ability::Probed | Ability::Blind => false,
                 };
-                let said = options.in_doubt == InDoubt::Resend && change.mark == Mark::Resent;
-                prop_assert!(known || said, "{} is there", change.position);
+                let said = options.in_doubt == InDoubt::Resend && change.row.mark == Mark::Resent;
+                prop_assert!(known || said, "{} is there", change.row.position);
             }
             prop_assert!(row.not_before <= now, "before its time");
             prop_assert!(options.max_age.is_none_or(|age| now.since(row.born) <= age));
@@ -90,16 +90,16 @@ impl Sink {
             .collect();
         changes.iter().for_each(|change| self.world.store(change));
         for (change, fate) in changes.iter().zip(fates) {
-            let at = change.position;
+            let at = change.row.position;
             if matches!(fate, Fate::Sent | Fate::Unknown(true, _) | Fate::Killed(true)) {
                 self.there.entry(at).or_insert(self.world.now);
             }
             let outcome = match fate {
-                Fate::Sent => DeliveryOutcome::Sent(None),
-                Fate::Retry(wait) => DeliveryOutcome::Retry(wait, String::new()),
-                Fate::Refused => DeliveryOutcome::Refused(String::new()),
-                Fate::Unknown(_, wait) => DeliveryOutcome::Unknown(wait, String::new()),
-                Fate::NotTried => DeliveryOutcome::NotTried,
+                Fate::Sent => SendOutcome::Sent(None),
+                Fate::Retry(wait) => SendOutcome::Retry(wait, String::new()),
+                Fate::Refused => SendOutcome::Failed(String::new()),
+                Fate::Unknown(_, wait) => SendOutcome::Unknown(wait, String::new()),
+                Fate::NotTried => SendOutcome::NotTried,
                 Fate::Killed(_) | Fate::Lost => return false,
             };
             self.world.end(queues, at, outcome);

@@ -13,7 +13,7 @@ fn killed(options: Options, ago: Duration) -> (World, SinkQueue) {
 }
 
 fn all_sent(world: &mut World, queues: &mut SinkQueue) -> Vec<u64> {
-    world.drive(queues, 100, |_| DeliveryOutcome::Sent(None));
+    world.drive(queues, 100, |_| SendOutcome::Sent(None));
     world.positions()
 }
 
@@ -97,7 +97,7 @@ fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
     let mut world = World::new(Options::new(Ability::Probed), &["s"]);
     let mut queues = world.start();
     assert_eq!(world.send(&mut queues), [1]);
-    let unknown = DeliveryOutcome::Unknown(Wait::Failed, "cut off".to_owned());
+    let unknown = SendOutcome::Unknown(Wait::Failed, "cut off".to_owned());
     world.end(&mut queues, 1, unknown);
     assert_eq!(world.next(&mut queues), Step::Wait(world.now + secs(1)));
     world.now = world.now + secs(1);
@@ -114,8 +114,8 @@ fn what_was_refused_holds_its_stream_or_is_skipped() {
         let mut world = World::new(options, &["s", "s", "t"]);
         let mut queues = world.start();
         world.drive(&mut queues, 100, |at| match at {
-            1 => DeliveryOutcome::Refused("400".to_owned()),
-            _ => DeliveryOutcome::Sent(None),
+            1 => SendOutcome::Failed("400".to_owned()),
+            _ => SendOutcome::Sent(None),
         });
         assert_eq!(world.positions(), want);
         assert_eq!(world.states()[0], (State::Failed, mark));
@@ -135,7 +135,7 @@ fn what_is_too_old_is_not_sent() {
         // The limit itself is not too old.
         assert_eq!(world.send(&mut queues), [1]);
         world.now = world.now + secs(1);
-        world.end(&mut queues, 1, DeliveryOutcome::Unknown(Wait::Failed, "cut off".to_owned()));
+        world.end(&mut queues, 1, SendOutcome::Unknown(Wait::Failed, "cut off".to_owned()));
         assert_eq!(all_sent(&mut world, &mut queues), [1, 3]);
         let want = [
             // It may be there; nobody sends it again, and nobody waits for it.
@@ -168,17 +168,17 @@ fn a_clock_that_went_back_makes_nothing_wait_for_ever() {
 
 #[test]
 fn tries_that_are_used_up_end_it() {
-    let ends = |options: Options, outcome: DeliveryOutcome| {
+    let ends = |options: Options, outcome: SendOutcome| {
         let mut world = World::new(options, &["s", "s"]);
         let mut queues = world.start();
         world.drive(&mut queues, 1000, |at| match at {
             1 => outcome.clone(),
-            _ => DeliveryOutcome::Sent(None),
+            _ => SendOutcome::Sent(None),
         });
         let first = world.positions().iter().filter(|at| **at == 1).count();
         (first, world.states()[0])
     };
-    let unknown = DeliveryOutcome::Unknown(Wait::Failed, "cut off".to_owned());
+    let unknown = SendOutcome::Unknown(Wait::Failed, "cut off".to_owned());
     let (hold, skip) = (idempotent(), Options { in_doubt: InDoubt::Skip, ..idempotent() });
     // Where a person is waited for, the next run tries again.
     assert_eq!(ends(hold, retry()), (5, (State::Planned, Mark::None)));

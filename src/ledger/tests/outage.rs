@@ -11,7 +11,7 @@ struct Outage {
 
 impl Outage {
     /// Drives the queues until nothing is left; `fails` is what the sink gives while it is away.
-    fn drive(&mut self, world: &mut World, queues: &mut SinkQueue, fails: &DeliveryOutcome) {
+    fn drive(&mut self, world: &mut World, queues: &mut SinkQueue, fails: &SendOutcome) {
         for _ in 0..100_000 {
             match world.next(queues) {
                 Step::Wait(until) => world.now = until,
@@ -21,15 +21,15 @@ impl Outage {
                         let Item::Row(change) = item else { continue };
                         world.store(&change);
                         let outcome = match () {
-                            () if stopped => DeliveryOutcome::NotTried,
+                            () if stopped => SendOutcome::NotTried,
                             () if world.now < self.until => fails.clone(),
-                            () => DeliveryOutcome::Sent(None),
+                            () => SendOutcome::Sent(None),
                         };
                         if !stopped {
                             self.asked.push(world.now);
                         }
                         stopped |= outcome == *fails;
-                        world.end(queues, change.position, outcome);
+                        world.end(queues, change.row.position, outcome);
                     }
                 }
                 Step::Idle => return,
@@ -43,10 +43,10 @@ impl Outage {
 #[test]
 fn an_outage_of_ten_minutes_is_caught_up_when_it_ends() {
     for fails in [
-        DeliveryOutcome::Retry(Wait::Down, "refused".to_owned()),
-        DeliveryOutcome::Unknown(Wait::Down, "cut off".to_owned()),
-        DeliveryOutcome::Retry(Wait::Asked(Duration::ZERO), "429".to_owned()),
-        DeliveryOutcome::Retry(Wait::Asked(secs(3)), "429".to_owned()),
+        SendOutcome::Retry(Wait::Down, "refused".to_owned()),
+        SendOutcome::Unknown(Wait::Down, "cut off".to_owned()),
+        SendOutcome::Retry(Wait::Asked(Duration::ZERO), "429".to_owned()),
+        SendOutcome::Retry(Wait::Asked(secs(3)), "429".to_owned()),
     ] {
         let mut world = World::new(idempotent(), &["s", "t", "s", "t", "u"]);
         let begin = world.now;
@@ -65,7 +65,7 @@ fn an_outage_of_ten_minutes_is_caught_up_when_it_ends() {
 
 #[test]
 fn the_next_run_tries_again_what_has_had_its_tries() {
-    for fails in [retry(), DeliveryOutcome::Unknown(Wait::Failed, "500".to_owned())] {
+    for fails in [retry(), SendOutcome::Unknown(Wait::Failed, "500".to_owned())] {
         let mut world = World::new(idempotent(), &["s", "s"]);
         let mut queues = world.start();
         let mut away = Outage { until: world.now + secs(1_000_000), asked: Vec::new() };
@@ -73,7 +73,7 @@ fn the_next_run_tries_again_what_has_had_its_tries() {
         assert_eq!(away.asked.len(), 5);
         assert_eq!(queues.held_count(), 1);
         let mut queues = world.start();
-        world.drive(&mut queues, 100, |_| DeliveryOutcome::Sent(None));
+        world.drive(&mut queues, 100, |_| SendOutcome::Sent(None));
         assert_eq!(world.states(), [(State::Sent, Mark::None); 2]);
     }
 }
@@ -92,14 +92,14 @@ fn a_stream_whose_deliveries_fail_does_not_hold_up_the_others() {
                 for item in items {
                     let Item::Row(change) = item else { continue };
                     world.store(&change);
-                    let outcome = match change.position {
-                        _ if stopped => DeliveryOutcome::NotTried,
+                    let outcome = match change.row.position {
+                        _ if stopped => SendOutcome::NotTried,
                         // It takes the endpoint down each time that it comes.
-                        1 => DeliveryOutcome::Unknown(Wait::Down, "cut off".to_owned()),
-                        _ => DeliveryOutcome::Sent(None),
+                        1 => SendOutcome::Unknown(Wait::Down, "cut off".to_owned()),
+                        _ => SendOutcome::Sent(None),
                     };
-                    stopped |= !matches!(outcome, DeliveryOutcome::Sent(_));
-                    world.end(&mut queues, change.position, outcome);
+                    stopped |= !matches!(outcome, SendOutcome::Sent(_));
+                    world.end(&mut queues, change.row.position, outcome);
                 }
             }
             step => panic!("{step:?}"),
@@ -133,7 +133,7 @@ fn ten_thousand_streams_cost_what_their_rows_cost() {
             }
             Step::Send(items) => {
                 sent += items.len();
-                world.give(&mut queues, items, &mut |_| DeliveryOutcome::Sent(None));
+                world.give(&mut queues, items, &mut |_| SendOutcome::Sent(None));
             }
             step => break assert_eq!(step, Step::Idle),
         }

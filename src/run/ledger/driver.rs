@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use super::Shared;
-use crate::ledger::{
-    Change, DeliveryOutcome, Held, Item, Mark, Options, ProbeAnswer, SinkQueue, State, Step,
-};
+use super::{News, Shared};
+use crate::backoff::SendOutcome;
+use crate::ledger::{Change, Held, Item, Mark, Options, ProbeAnswer, SinkQueue, State, Step};
 use crate::time::Time;
 
 /// Driver of one sink: [`Driver::next`] gives a task, its outcome is reported back.
@@ -29,7 +28,7 @@ pub struct Counts {
 
 impl Counts {
     fn add(&mut self, change: &Change) {
-        let count = match (change.state, change.mark) {
+        let count = match (change.row.state, change.row.mark) {
             (State::Sent, _) => &mut self.sent,
             // A skipped failure was counted before.
             (State::Failed, Mark::None) => &mut self.failed,
@@ -54,7 +53,6 @@ pub struct OwnedDelivery {
 pub struct Question {
     pub position: u64,
     pub id: String,
-    pub stream: String,
     pub line: String,
 }
 
@@ -78,14 +76,16 @@ impl Driver {
         Ok(Self { store, sink, queues, ended: Vec::new(), counts: Counts::default() })
     }
 
-    /// The ledger has new rows of this stream.
-    pub fn grown(&mut self, stream: &str) {
-        self.queues.more(stream);
-    }
-
-    /// Queues an at-most-once line behind the row of position `after`.
-    pub fn pass(&mut self, stream: &str, after: u64, line: String) {
-        self.queues.pass(stream, after, line.into_bytes());
+    pub fn take(&mut self, news: News) {
+        for stream in news.grown {
+            self.queues.more(&stream);
+        }
+        for stream in news.again {
+            self.queues.again(&stream);
+        }
+        for p in news.passing {
+            self.queues.pass(&p.stream, p.after, p.line.into_bytes());
+        }
     }
 
     /// Next task. Everything handed out before must have its outcome. After an error nothing may be sent.
@@ -129,7 +129,7 @@ impl Driver {
     }
 
     /// Reports an outcome, durable with the next [`Driver::next`] or [`Driver::commit`]; in doubt until then.
-    pub fn outcome(&mut self, now: Time, position: u64, outcome: DeliveryOutcome) {
+    pub fn outcome(&mut self, now: Time, position: u64, outcome: SendOutcome) {
         if let Some(change) = self.queues.outcome(now, position, outcome) {
             self.note(change);
         }
@@ -149,10 +149,6 @@ impl Driver {
     pub fn commit(&mut self) -> Result<()> {
         let ended = std::mem::take(&mut self.ended);
         self.store.lock().begin(&ended, &[]).map(drop)
-    }
-
-    pub fn owed(&self) -> Result<u64> {
-        self.store.lock().owed(self.sink)
     }
 
     /// Stopped streams with the delivery they wait for, its state, and why.
@@ -180,21 +176,20 @@ impl Driver {
             })
             .collect();
         let ended = std::mem::take(&mut self.ended);
-        let texts = self.store.lock().begin(&ended, &begins)?;
-        let mut texts = texts.into_iter();
+        let mut lines = self.store.lock().begin(&ended, &begins)?.into_iter();
         let mut deliveries = Vec::new();
         for item in items {
             match item {
                 Item::Passing(bytes) => {
                     deliveries.push(OwnedDelivery { position: None, id: None, bytes });
                 }
-                Item::Row(change) => match texts.next().flatten() {
-                    Some((id, line)) => deliveries.push(OwnedDelivery {
-                        position: Some(change.position),
-                        id: Some(id),
+                Item::Row(change) => match lines.next().flatten() {
+                    Some(line) => deliveries.push(OwnedDelivery {
+                        position: Some(change.row.position),
+                        id: Some(change.row.id),
                         bytes: line.into_bytes(),
                     }),
-                    None => self.queues.forget(change.position),
+                    None => self.queues.forget(change.row.position),
                 },
             }
         }

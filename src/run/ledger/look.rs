@@ -1,25 +1,18 @@
 //! Read-only view of a ledger, also while it is in use, and of what is readable of a damaged one.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{open, rows};
+use super::open;
+use super::rows::{self, Damaged};
 use crate::ledger::{Row, State};
 
 pub struct Look {
     db: Connection,
     sinks: Vec<(i64, String)>,
-}
-
-/// A row, or the description of a damaged one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lookup {
-    Row(Box<Row>),
-    Damaged(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +37,11 @@ impl Look {
         Ok(Self { db, sinks })
     }
 
-    pub fn every(&self, mut each: impl FnMut(Lookup) -> Result<ControlFlow<()>>) -> Result<()> {
-        rows::every(&self.db, &self.sinks, |_, row| {
-            each(match row {
-                Ok(row) => Lookup::Row(Box::new(row)),
-                Err(damaged) => Lookup::Damaged(damaged.to_string()),
-            })
-        })
+    pub fn every(
+        &self,
+        mut each: impl FnMut(Result<Row, Damaged>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        rows::every(&self.db, &self.sinks, |_, row| each(row))
     }
 
     /// Counts for each sink, and the number of damaged rows.
@@ -60,16 +51,14 @@ impl Look {
             .iter()
             .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::NAMES.len()] })
             .collect();
-        let places: HashMap<String, usize> =
-            all.iter().enumerate().map(|(n, t)| (t.sink.clone(), n)).collect();
         let mut damaged = 0;
         self.every(|found| {
-            let Lookup::Row(row) = found else {
+            let Ok(row) = found else {
                 damaged += 1;
                 return Ok(ControlFlow::Continue(()));
             };
             let at = State::NAMES.iter().position(|(s, _)| *s == row.state);
-            let tally = places.get(&row.sink).and_then(|n| all.get_mut(*n));
+            let tally = all.iter_mut().find(|tally| tally.sink == row.sink);
             if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
                 *count += 1;
             }

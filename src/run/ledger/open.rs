@@ -1,6 +1,7 @@
 //! Opening a ledger: lock, version, checks, a trial write.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ const MADE: &[u8] = b"made\n";
 /// Offset of [`MADE`]: behind the process id in ten digits and a line feed.
 const MADE_AT: u64 = 11;
 
+const LOST_TABLE: &str = "it has lost its own table: move it away and begin a new one";
+
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 INSERT INTO meta VALUES ('opened', 0), ('last', 0);
@@ -61,14 +64,7 @@ impl Store {
         }
         let mut made = [0; MADE.len()];
         let was_there = lock.read_exact_at(&mut made, MADE_AT).is_ok() && made == *MADE;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .with_context(cannot_open)?;
+        let file = private(path, OFlags::empty()).with_context(cannot_open)?;
         let empty = file.metadata().is_ok_and(|m| m.len() == 0);
         // Closing any descriptor of the file drops SQLite's locks: so before it opens one.
         drop(file);
@@ -94,6 +90,13 @@ impl Store {
         let _ = store._lock.write_all_at(MADE, MADE_AT);
         Ok(store)
     }
+}
+
+/// Opens or creates a file for this user alone.
+fn private(path: &Path, flags: OFlags) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Companion files of a ledger, the lock first.
@@ -142,15 +145,7 @@ fn ours(file: &File, name: &Path) -> Result<()> {
 fn lock(path: &Path, typed: &Path) -> Result<File> {
     let [name, ..] = beside(path);
     regular(&name)?;
-    let nofollow = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(nofollow.bits().cast_signed())
-        .open(&name)
+    let file = private(&name, OFlags::NOFOLLOW | OFlags::NONBLOCK)
         .with_context(|| format!("cannot open {}", name.display()))?;
     ours(&file, &name)?;
     match try_lock(&file) {
@@ -205,7 +200,7 @@ fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
     store.write(|tx| {
         let changed = tx.execute("UPDATE meta SET value = value + 1 WHERE key = 'opened'", [])?;
         if changed != 1 {
-            bail!("it has lost its own table: move it away and begin a new one");
+            bail!(LOST_TABLE);
         }
         Ok(())
     })?;
@@ -301,20 +296,17 @@ fn verify(store: &mut Store) -> Result<()> {
     if bad > damage.len() {
         damage.push(format!("{} more rows are damaged: they are not sent", bad - damage.len()));
     }
-    let given: i64 = store
-        .db
-        .query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0))
-        .context("it has lost its own table: move it away and begin a new one")?;
-    let given = u64::try_from(given)
-        .context("it has lost its own table: move it away and begin a new one")?;
-    if count != given.max(last) {
+    let given =
+        store.db.query_row("SELECT value FROM meta WHERE key = 'last'", [], |row| row.get(0));
+    let given: i64 = given.context(LOST_TABLE)?;
+    store.last = u64::try_from(given).context(LOST_TABLE)?.max(last);
+    if count != store.last {
         damage.push(format!(
             "{} of {} rows are missing: what they stood for may be sent again",
-            given.max(last).saturating_sub(count),
-            given.max(last)
+            store.last.saturating_sub(count),
+            store.last
         ));
     }
-    store.last = given.max(last);
     store.damage = damage;
     Ok(())
 }

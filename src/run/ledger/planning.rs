@@ -1,28 +1,22 @@
 //! From events to rows: one transaction for each read, before any of it may be sent.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{self, COLUMNS, Damaged, to_i64, to_u64};
+use super::rows::{self, Damaged, to_i64, to_u64};
 use super::{Digest, Shared, Store, digest};
+use crate::codec;
 use crate::event::{Event, part_ids};
 use crate::ledger::{self, Entry, Mark, PlanVerdict, Planner, Row, State, Stored};
 use crate::term::quoted;
 use crate::time::Time;
 
-#[derive(Debug, Clone)]
-pub struct Line<'a> {
-    pub event: Event<'a>,
-    pub sinks: Vec<i64>,
-}
-
 #[derive(Debug, Default)]
 pub struct Planned {
-    pub grown: BTreeSet<(i64, String)>,
-    pub again: BTreeSet<(i64, String)>,
-    pub passing: Vec<Passing>,
+    /// News by sink.
+    pub news: BTreeMap<i64, News>,
     pub messages: Vec<String>,
     /// Events of the input that will not be delivered.
     pub refused: u64,
@@ -30,9 +24,19 @@ pub struct Planned {
     pub failed: bool,
 }
 
+/// Changes of the ledger for the driver of one sink.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Streams with new rows.
+    pub grown: BTreeSet<String>,
+    /// Streams in which ended rows are open again.
+    pub again: BTreeSet<String>,
+    pub passing: Vec<Passing>,
+}
+
+/// An at-most-once event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passing {
-    pub sink: i64,
     pub stream: String,
     /// Position of the row that precedes it.
     pub after: u64,
@@ -72,16 +76,19 @@ impl Planning {
         self.lost.iter().filter(|(at, _)| *at == sink).count()
     }
 
-    /// Creates rows for new events with an id, durably. After an error none of the lines may be sent.
-    pub fn plan(&mut self, now: Time, lines: &[Line<'_>]) -> Result<Planned> {
+    /// Creates rows for new events with an id, durably, each at the sinks beside it. After an error none of the lines may
+    /// be sent.
+    pub fn plan(&mut self, now: Time, lines: &[(String, Vec<i64>)]) -> Result<Planned> {
         let shared = self.store.clone();
         let mut store = shared.lock();
         let mut batch = Batch::default();
-        for line in lines {
-            self.line(&mut store, now, line, &mut batch)?;
+        for (line, sinks) in lines {
+            if let Ok(event) = codec::decode_text(line) {
+                self.line(&mut store, now, &event, sinks, &mut batch)?;
+            }
         }
         let Batch { rows, again, streams, mut planned, .. } = batch;
-        if rows.is_empty() && again.is_empty() && planned.passing.is_empty() {
+        if rows.is_empty() && again.is_empty() && planned.news.is_empty() {
             return Ok(planned);
         }
         let last = store.last + rows.len() as u64;
@@ -99,8 +106,12 @@ impl Planning {
             Ok(())
         })?;
         store.last = last;
-        planned.grown = rows.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
-        planned.again = again.into_iter().map(|(sink, row)| (sink, row.stream)).collect();
+        for (sink, row) in rows {
+            planned.news.entry(sink).or_default().grown.insert(row.stream);
+        }
+        for (sink, row) in again {
+            planned.news.entry(sink).or_default().again.insert(row.stream);
+        }
         Ok(planned)
     }
 
@@ -108,10 +119,11 @@ impl Planning {
         &mut self,
         store: &mut Store,
         now: Time,
-        line: &Line<'_>,
+        event: &Event<'_>,
+        sinks: &[i64],
         batch: &mut Batch,
     ) -> Result<()> {
-        if let Some(stream) = line.event.stream.as_deref() {
+        if let Some(stream) = event.stream.as_deref() {
             if !self.planner.knows(stream) {
                 let stored = stream_of(store, stream)?;
                 self.planner.stored(stream, stored);
@@ -120,17 +132,17 @@ impl Planning {
                 batch.streams.insert(stream.to_owned());
             }
         }
-        let Event { stream, seq, .. } = &line.event;
-        if let Some(entry) = Entry::of(&line.event) {
-            self.entry(store, now, line, &entry, batch)?;
-        } else if self.planner.passes(stream.as_deref(), *seq) {
-            let after = store.last + batch.rows.len() as u64;
-            batch.planned.passing.extend(line.sinks.iter().map(|sink| Passing {
-                sink: *sink,
-                stream: stream.as_deref().unwrap_or_default().to_owned(),
-                after,
-                line: line.event.line.to_owned(),
-            }));
+        if let Some(entry) = Entry::of(event) {
+            self.entry(store, now, (event.line, sinks), &entry, batch)?;
+        } else if self.planner.passes(event.stream.as_deref(), event.seq) {
+            let passing = Passing {
+                stream: event.stream.as_deref().unwrap_or_default().to_owned(),
+                after: store.last + batch.rows.len() as u64,
+                line: event.line.to_owned(),
+            };
+            for sink in sinks {
+                batch.planned.news.entry(*sink).or_default().passing.push(passing.clone());
+            }
         }
         Ok(())
     }
@@ -139,7 +151,7 @@ impl Planning {
         &mut self,
         store: &mut Store,
         now: Time,
-        line: &Line<'_>,
+        (line, sinks): (&str, &[i64]),
         entry: &Entry,
         batch: &mut Batch,
     ) -> Result<()> {
@@ -150,7 +162,7 @@ impl Planning {
                 quoted(&entry.stream)
             ));
         }
-        for sink in &line.sinks {
+        for sink in sinks {
             let known = match batch.ids.get(&(*sink, entry.id.clone())) {
                 Some(content) => Some(*content),
                 // Of a damaged row only its presence is known: what it may have stood for is not sent again.
@@ -162,7 +174,7 @@ impl Planning {
                     let position = store.last + 1 + batch.rows.len() as u64;
                     let address = store.sinks.iter().find(|(n, _)| n == sink);
                     if let Some((_, address)) = address {
-                        let row = row(now, position, address, entry, line.event.line);
+                        let row = row(now, position, address, entry, line);
                         batch.ids.insert((*sink, entry.id.clone()), entry.content);
                         batch.rows.push((*sink, row));
                     }
@@ -171,7 +183,7 @@ impl Planning {
                     if self.lost.remove(&(*sink, digest(&entry.id, &entry.content)))
                         && let Some(Ok(mut row)) = stored(store, *sink, entry)?
                     {
-                        row.line = line.event.line.to_owned();
+                        row.line = line.to_owned();
                         (row.state, row.mark, row.changed) = (State::Planned, Mark::None, now);
                         (row.not_before, row.note) = (Time::default(), String::new());
                         batch.again.push((*sink, row));
@@ -257,16 +269,8 @@ fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Ro
 }
 
 /// The row of this event at this sink, unless it is damaged.
-fn stored(
-    store: &Store,
-    sink: i64,
-    entry: &Entry,
-) -> Result<Option<std::result::Result<Row, Damaged>>> {
-    let mut row = store
-        .db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND id = ?2"))?;
-    let row = row.query_row(params![sink, entry.id], |row| Ok(rows::checked(row, &store.sinks)));
-    Ok(row.optional()?)
+fn stored(store: &Store, sink: i64, entry: &Entry) -> Result<Option<Result<Row, Damaged>>> {
+    rows::find(&store.db, &store.sinks, "sink = ?1 AND id = ?2", params![sink, entry.id])
 }
 
 fn stream_of(store: &mut Store, stream: &str) -> Result<Stored> {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::open::MAX_DAMAGE;
 use super::rows::{self, COLUMNS, Damaged, to_i64};
-use super::{Question, Resolve, Store, Which};
+use super::{Question, Resolve, Store};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
@@ -39,35 +39,31 @@ impl Store {
         Ok(heads)
     }
 
-    /// Makes the transitions of deliveries that have ended and of those that begin durable together. Returns ids and lines of
-    /// the latter, read and checked in the same transaction; `None` where the row differs and must not be sent.
-    pub fn begin(
-        &mut self,
-        ended: &[Change],
-        begins: &[Change],
-    ) -> Result<Vec<Option<(String, String)>>> {
+    /// Makes the transitions of deliveries that have ended and of those that begin durable together. Returns the lines of the
+    /// latter, read and checked in the same transaction; `None` where the row differs and must not be sent.
+    pub fn begin(&mut self, ended: &[Change], begins: &[Change]) -> Result<Vec<Option<String>>> {
         if ended.is_empty() && begins.is_empty() {
             return Ok(Vec::new());
         }
         let sinks = self.sinks.clone();
         let mut damage = Vec::new();
-        let texts = self.write(|tx| {
+        let lines = self.write(|tx| {
             for change in ended {
-                if let Some(row) = verified(tx, &sinks, change.position, &mut damage)? {
+                if let Some(row) = verified(tx, &sinks, change.row.position, &mut damage)? {
                     transition(tx, &sinks, row, change)?;
                 }
             }
-            let mut texts = Vec::new();
+            let mut lines = Vec::new();
             for change in begins {
-                let row = verified(tx, &sinks, change.position, &mut damage)?;
+                let row = verified(tx, &sinks, change.row.position, &mut damage)?;
                 let row = row.filter(|row| matches!(row.state, State::Planned | State::Sending));
-                texts.push(row.as_ref().map(|row| (row.id.clone(), row.line.clone())));
+                lines.push(row.as_ref().map(|row| row.line.clone()));
                 row.map_or(Ok(()), |row| transition(tx, &sinks, row, change))?;
             }
-            Ok(texts)
+            Ok(lines)
         })?;
         self.damage.append(&mut damage);
-        Ok(texts)
+        Ok(lines)
     }
 
     /// Ids and lines of rows; `None` where one is damaged.
@@ -75,23 +71,15 @@ impl Store {
         let mut found = Vec::new();
         for position in positions {
             let row = verified(&self.db, &self.sinks, *position, &mut self.damage)?;
-            found.push(row.map(|row| Question {
-                position: *position,
-                id: row.id,
-                stream: row.stream,
-                line: row.line,
-            }));
+            found.push(row.map(|row| Question { position: *position, id: row.id, line: row.line }));
         }
         Ok(found)
     }
 
-    /// Carries out a decision about failed and unknown deliveries; returns their number.
-    pub fn resolve(&mut self, now: Time, which: Which<'_>, to: Resolve) -> Result<u64> {
+    /// Carries out a decision about failed and unknown deliveries, all or those of some ids; returns their number.
+    pub fn resolve(&mut self, now: Time, ids: Option<&[String]>, to: Resolve) -> Result<u64> {
         let sinks = self.sinks.clone();
-        let ids: Option<HashSet<&String>> = match which {
-            Which::All => None,
-            Which::Ids(ids) => Some(ids.iter().collect()),
-        };
+        let ids: Option<HashSet<&String>> = ids.map(|ids| ids.iter().collect());
         let mut waiting = Vec::new();
         rows::every(&self.db, &sinks, |_, row| {
             let meant = |row: &Row| {
@@ -113,11 +101,8 @@ impl Store {
                 match to {
                     Resolve::Retry => {
                         // Only a delivery that failed for certain did not arrive.
-                        if row.state == State::Unknown {
-                            row.mark = Mark::Resent;
-                        } else {
-                            row.mark = Mark::None;
-                        }
+                        let doubt = row.state == State::Unknown;
+                        row.mark = if doubt { Mark::Resent } else { Mark::None };
                         row.state = State::Planned;
                         row.tries = 0;
                     }
@@ -144,7 +129,7 @@ impl Store {
             let positions = positions.query_map([number], |row| row.get(0))?;
             let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
             for position in positions {
-                if let Some(Ok(row)) = rows::one(tx, &sinks, rows::to_u64(position))? {
+                if let Some(Ok(row)) = rows::find(tx, &sinks, "position = ?1", [position])? {
                     rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
                 }
             }
@@ -165,7 +150,7 @@ fn verified(
     position: u64,
     damage: &mut Vec<String>,
 ) -> Result<Option<Row>> {
-    let row = rows::one(db, sinks, position)?;
+    let row = rows::find(db, sinks, "position = ?1", [to_i64(position)])?;
     Ok(row.and_then(|row| row.inspect_err(|damaged| describe(damage, damaged)).ok()))
 }
 
@@ -185,17 +170,15 @@ fn transition(
 ) -> Result<()> {
     let ended = match row.state {
         State::Sent | State::Expired => true,
-        State::Failed => change.state != State::Failed,
+        State::Failed => change.row.state != State::Failed,
         State::Planned | State::Sending | State::Unknown => false,
     };
     if ended {
         return Ok(());
     }
-    row.state = change.state;
-    row.mark = change.mark;
-    row.tries = change.tries;
-    row.changed = change.changed;
-    row.not_before = change.not_before;
+    let head = &change.row;
+    (row.state, row.mark, row.tries) = (head.state, head.mark, head.tries);
+    (row.changed, row.not_before) = (head.changed, head.not_before);
     if let Some(note) = &change.note {
         row.note = shortened(note);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row as SqlRow, params};
 
 use crate::ledger::{Mark, Row, State};
 use crate::term::quoted;
@@ -13,8 +13,9 @@ use crate::time::Time;
 pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, part, last, content, line, state, mark, \
     tries, born, changed, not_before, note, open, hash";
 
+/// A row that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Damaged {
+pub struct Damaged {
     position: u64,
     id: String,
 }
@@ -98,15 +99,16 @@ pub(super) fn every(
     Ok(())
 }
 
-pub(super) fn one(
+/// The row under a condition that at most one fulfils.
+pub(super) fn find(
     db: &Connection,
     sinks: &[(i64, String)],
-    position: u64,
+    condition: &str,
+    params: impl Params,
 ) -> Result<Option<std::result::Result<Row, Damaged>>> {
-    let mut one =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE position = ?1"))?;
-    let row = one.query_row([to_i64(position)], |row| Ok(checked(row, sinks)));
-    Ok(row.optional()?)
+    let mut row =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE {condition}"))?;
+    Ok(row.query_row(params, |row| Ok(checked(row, sinks))).optional()?)
 }
 
 pub(super) fn put(db: &Connection, sink: i64, row: &Row) -> Result<()> {

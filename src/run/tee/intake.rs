@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ledger_intake::LedgerIntake;
-use super::queue::{self, Chunk, Put, Queue};
+use super::queue::{self, Chunk, Queue};
 use crate::codec;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
@@ -11,16 +11,10 @@ use crate::sink::address::Selection;
 use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 
 pub(super) struct SinkIntake {
-    pub name: String,
     pub queue: Arc<Queue>,
     pub only: Option<Selection>,
-    selected: Vec<u8>,
-}
-
-impl SinkIntake {
-    pub(super) fn new(name: String, queue: Arc<Queue>, only: Option<Selection>) -> Self {
-        Self { name, queue, only, selected: Vec::new() }
-    }
+    /// Lines of the selected events, until the end of a chunk.
+    pub selected: Vec<u8>,
 }
 
 pub(super) struct Intake {
@@ -143,7 +137,7 @@ impl Intake {
                             ledger.offer(&event);
                         }
                         for sink in &mut self.sinks {
-                            if sink.only.is_some_and(|only| only.takes(&event)) {
+                            if sink.only.as_ref().is_some_and(|only| only.takes(&event)) {
                                 sink.selected.extend_from_slice(line);
                             }
                         }
@@ -163,8 +157,8 @@ impl Intake {
 }
 
 fn put(sink: &SinkIntake, chunk: &Chunk, io: &mut Io) {
-    if let Put::GivenUp(why) = sink.queue.put(chunk) {
-        let name = &sink.name;
+    if let Some(why) = sink.queue.put(chunk) {
+        let name = &sink.queue.status.name;
         io.warn(format_args!(
             "{name}: given up: it is too slow and its queue is full{why} (see --spool-max)"
         ));

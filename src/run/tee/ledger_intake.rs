@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 
 use anyhow::Result;
 
@@ -12,14 +13,13 @@ use super::super::output::warn;
 use super::OnError;
 pub use super::ledger_worker::ProbeBy;
 use super::ledger_worker::{self, LedgerWorker};
-use super::mailbox::Mailbox;
 use super::pending_parts::PendingParts;
+use super::status::{SinkStatus, counted};
 use super::waker::Waker;
-use crate::codec;
 use crate::event::Event;
 use crate::ledger::{Held, Options};
 pub use crate::run::ledger::Store;
-use crate::run::ledger::{Digest, Driver, Line, Passing, Planned, Planning, Shared};
+use crate::run::ledger::{Digest, Driver, News, Planned, Planning, Shared};
 use crate::sink::Sink;
 use crate::sink::address::Selection;
 use crate::stage::Io;
@@ -38,18 +38,19 @@ pub struct LedgerSink {
     pub probe: ProbeBy,
 }
 
-struct SinkMailbox {
-    name: String,
+struct LedgerQueue {
     number: i64,
     only: Option<Selection>,
-    mailbox: Arc<Mailbox>,
+    status: Arc<SinkStatus>,
+    /// `None` after the end of the input.
+    news: Option<Sender<News>>,
 }
 
 pub(super) struct LedgerIntake {
     store: Shared,
     planning: Planning,
     clock: Clock,
-    sinks: Vec<SinkMailbox>,
+    sinks: Vec<LedgerQueue>,
     /// Lines to plan, with the sinks that select them.
     waiting: Vec<(String, Vec<i64>)>,
     pending_parts: PendingParts,
@@ -65,6 +66,7 @@ impl LedgerIntake {
         ledger_sinks: Vec<LedgerSink>,
         waker: &Waker,
         on_error: OnError,
+        statuses: &mut Vec<Arc<SinkStatus>>,
     ) -> Result<Self> {
         let path = store.path.display().to_string();
         let mut failed = !store.damage.is_empty();
@@ -74,7 +76,7 @@ impl LedgerIntake {
         let store = Shared::new(store);
         let mut planning = Planning::new(store.clone());
         let clock = Clock::start();
-        let (mut sinks, mut workers): (Vec<SinkMailbox>, Vec<LedgerWorker>) = Default::default();
+        let (mut sinks, mut workers): (Vec<LedgerQueue>, Vec<LedgerWorker>) = Default::default();
         for LedgerSink { name, address, others, sink, only, options, probe } in ledger_sinks {
             let number = store.lock().sink_of(&address, &others)?;
             if sinks.iter().any(|sink| sink.number == number) {
@@ -98,21 +100,21 @@ impl LedgerIntake {
                     }
                 }
             }
-            let mailbox = Arc::new(Mailbox::new());
+            let (sender, news) = mpsc::channel();
+            let status = Arc::new(SinkStatus::new(name, on_error, waker.clone()));
+            statuses.push(Arc::clone(&status));
             workers.push(LedgerWorker {
                 driver: Driver::open(store.clone(), number, options)?,
-                name: name.clone(),
+                status: Arc::clone(&status),
                 sink,
                 probe,
-                mailbox: Arc::clone(&mailbox),
-                waker: waker.clone(),
-                on_error,
+                news,
                 clock,
             });
-            sinks.push(SinkMailbox { name, number, only, mailbox });
+            sinks.push(LedgerQueue { number, only, status, news: Some(sender) });
         }
         for worker in workers.into_iter().filter(|_| !(failed && on_error.stop)) {
-            super::spawn(&worker.name.clone(), || worker.run())?;
+            super::spawn(&worker.status.name.clone(), || worker.run())?;
         }
         Ok(Self {
             planning,
@@ -128,7 +130,7 @@ impl LedgerIntake {
     }
 
     pub(super) fn offer(&mut self, event: &Event<'_>) {
-        let wants = |sink: &&SinkMailbox| sink.only.is_none_or(|only| only.takes(event));
+        let wants = |sink: &&LedgerQueue| sink.only.as_ref().is_none_or(|only| only.takes(event));
         let sinks: Vec<i64> = self.sinks.iter().filter(wants).map(|sink| sink.number).collect();
         // An event without a sink can still show that its stream is another run.
         let line = (event.line.to_owned(), sinks);
@@ -140,19 +142,14 @@ impl LedgerIntake {
         if self.broken || waiting.is_empty() {
             return;
         }
-        let lines: Vec<Line<'_>> = waiting
-            .iter()
-            .filter_map(|(line, sinks)| {
-                let event = codec::decode_text(line).ok()?;
-                let sinks = sinks.clone();
-                Some(Line { event, sinks })
-            })
-            .collect();
-        match self.planning.plan(self.clock.now(), &lines) {
+        match self.planning.plan(self.clock.now(), &waiting) {
             Ok(planned) => self.notify(planned, io),
             Err(e) => {
                 (self.broken, self.failed) = (true, true);
                 io.warn(format_args!("{e:#}"));
+                for sink in &self.sinks {
+                    sink.status.account().given_up = true;
+                }
             }
         }
     }
@@ -162,19 +159,11 @@ impl LedgerIntake {
         for text in planned.messages {
             io.warn(format_args!("{}: {text}", self.path));
         }
-        let mut passing = planned.passing;
-        for sink in &self.sinks {
-            let streams = planned.grown.iter().filter(|(number, _)| *number == sink.number);
-            let grown: Vec<String> = streams.map(|(_, stream)| stream.clone()).collect();
-            let again = planned.again.iter().filter(|(number, _)| *number == sink.number);
-            let again: Vec<String> = again.map(|(_, stream)| stream.clone()).collect();
-            let ours: Vec<Passing> = passing.extract_if(.., |p| p.sink == sink.number).collect();
-            if !grown.is_empty() || !again.is_empty() || !ours.is_empty() {
-                sink.mailbox.change(|state| {
-                    state.grown.extend(grown);
-                    state.again.extend(again);
-                    state.passing.extend(ours);
-                });
+        for (number, news) in planned.news {
+            let sink = self.sinks.iter().find(|sink| sink.number == number);
+            if let Some(sender) = sink.and_then(|sink| sink.news.as_ref()) {
+                // A sink that has ended takes no news.
+                let _ = sender.send(news);
             }
         }
     }
@@ -189,64 +178,44 @@ impl LedgerIntake {
                 quoted(&stream)
             ));
         }
-        for sink in &self.sinks {
-            sink.mailbox.change(|state| state.closed = true);
+        for sink in &mut self.sinks {
+            sink.news = None;
         }
-    }
-
-    pub(super) fn working(&self) -> bool {
-        self.sinks.iter().any(|sink| !sink.mailbox.lock().account.finished)
-    }
-
-    pub(super) fn takes(&self) -> bool {
-        !self.broken && self.sinks.iter().any(|sink| !sink.mailbox.lock().account.over)
-    }
-
-    pub(super) fn trouble(&self) -> bool {
-        let account = |sink: &SinkMailbox| sink.mailbox.lock().account.clone();
-        self.failed
-            || self
-                .sinks
-                .iter()
-                .map(account)
-                .any(|account| account.trouble || account.failing.is_some() || account.held > 0)
     }
 
     pub(super) fn report(&mut self, io: &mut Io) {
         for sink in &self.sinks {
-            let account = sink.mailbox.lock().account.clone();
+            let account = sink.status.account();
+            let name = &sink.status.name;
             let owed = self.store.lock().owed(sink.number).unwrap_or_else(|e| {
-                io.warn(format_args!("{}: the ledger cannot tell what is owed: {e:#}", sink.name));
+                io.warn(format_args!("{name}: the ledger cannot tell what is owed: {e:#}"));
                 self.failed = true;
                 0
             });
             let lost = self.planning.still_lost(sink.number) as u64;
-            let counts = account.counts;
-            let mut parts = Vec::new();
+            let counts = account.ledger.counts;
             // Refused deliveries and those in doubt are owed until the user decides.
-            for (count, what) in [
+            let parts = counted(&[
                 (counts.resent, "sent again though in doubt"),
                 (counts.expired, "too old to be sent"),
-                (account.dropped, "not in the ledger and not sent"),
+                (account.ledger.dropped, "not in the ledger and not sent"),
                 (lost, "sent before and not in the file"),
                 (owed, "still owed"),
                 (counts.failed, "of them refused"),
                 (counts.unknown, "of them in doubt"),
-            ] {
-                if count > 0 {
-                    parts.push(format!("{count} {what}"));
-                }
-            }
+            ]);
             self.failed |= account.trouble || lost + owed + counts.failed + counts.unknown > 0;
             if parts.is_empty() {
                 continue;
             }
-            let why = account.reason.or(account.failing);
-            let why = why.or_else(|| self.store.lock().reason(sink.number).ok().flatten());
+            let why = account
+                .reason
+                .clone()
+                .or_else(|| self.store.lock().reason(sink.number).ok().flatten());
             let why = why.filter(|_| owed > 0).map(|why| format!(" ({})", quoted(&why)));
-            let (name, why) = (&sink.name, why.unwrap_or_default());
+            let why = why.unwrap_or_default();
             io.warn(format_args!("{name}: events: {}{why}", parts.join(", ")));
-            if let Some(first) = &account.first_held {
+            if let Some(first) = &account.ledger.first_held {
                 io.warn(format_args!("{name}: {}", waits(&self.path, first, account.held)));
             }
         }
@@ -268,7 +237,7 @@ fn lost(name: &str, file: &Path, sent: HashSet<Digest>) -> io::Result<HashSet<Di
 }
 
 /// Report of stopped streams, with the commands by which the user decides.
-fn waits(path: &str, (id, state, held): &(String, &str, Held), count: usize) -> String {
+fn waits(path: &str, (id, state, held): &(String, &'static str, Held), count: usize) -> String {
     let more = match count.saturating_sub(1) {
         0 => String::new(),
         n => format!(" and {n} more"),

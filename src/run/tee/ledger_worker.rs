@@ -6,22 +6,18 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::super::clock::Clock;
-use super::super::output::warn;
-use super::OnError;
-use super::mailbox::Mailbox;
-use super::waker::Waker;
-use super::worker::warning_of;
-use crate::backoff::Wait;
+use super::status::SinkStatus;
+use crate::backoff::{SendOutcome, Wait};
 use crate::codec;
-use crate::ledger::{DeliveryOutcome, Entry, ProbeAnswer};
-use crate::run::ledger::{Digest, Driver, OwnedDelivery, Question, Task, digest};
-use crate::sink::{self, Delivery, Form, Gone, Sink};
-use crate::term::quoted;
+use crate::ledger::{Entry, Held, ProbeAnswer};
+use crate::run::ledger::{Counts, Digest, Driver, News, OwnedDelivery, Question, Task, digest};
+use crate::sink::{self, Delivery, Form, Sink};
 
 /// Probe by which a sink shows whether it has a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,42 +29,35 @@ pub enum ProbeBy {
 }
 
 pub(super) struct LedgerWorker {
-    pub name: String,
+    pub status: Arc<SinkStatus>,
     pub sink: Box<dyn Sink>,
     pub driver: Driver,
     pub probe: ProbeBy,
-    pub mailbox: Arc<Mailbox>,
-    pub waker: Waker,
-    pub on_error: OnError,
+    /// Disconnected at the end of the input.
+    pub news: Receiver<News>,
     pub clock: Clock,
+}
+
+/// Counts of a ledger sink, for its report.
+#[derive(Debug, Default)]
+pub(super) struct LedgerAccount {
+    pub counts: Counts,
+    /// At-most-once events that were dropped.
+    pub dropped: u64,
+    /// Delivery that the first held stream waits for, its state, and why.
+    pub first_held: Option<(String, &'static str, Held)>,
 }
 
 impl LedgerWorker {
     /// Runs until the input ends, the sink ends, or the ledger cannot be written.
     pub(super) fn run(mut self) {
-        let done = self.work();
-        if let Err(e) = &done {
-            self.warn(&format!("{e:#}"));
-        }
-        let over = self.mailbox.lock().account.over;
-        if done.is_ok() && !over {
-            match self.sink.finish() {
-                Ok(None) => {}
-                Ok(Some(warning)) => self.warn(&warning),
-                Err(why) => {
-                    self.warn(&why);
-                    self.mailbox.lock().account.trouble = true;
-                }
-            }
+        if let Err(e) = self.work() {
+            self.status.warn(&format!("{e:#}"));
+            let mut account = self.status.account();
+            (account.trouble, account.over) = (true, true);
         }
         self.account();
-        {
-            let account = &mut self.mailbox.lock().account;
-            account.trouble |= done.is_err();
-            account.over |= done.is_err();
-            account.finished = true;
-        }
-        self.waker.wake();
+        self.status.finish(self.sink.as_mut());
     }
 
     fn work(&mut self) -> Result<()> {
@@ -76,58 +65,59 @@ impl LedgerWorker {
             end_half_line(path)
                 .with_context(|| format!("cannot look at the end of {}", path.display()))?;
         }
+        let (mut wait, mut closed) = (Duration::ZERO, false);
         loop {
-            let closed = self.collect();
-            match self.driver.next(self.clock.now())? {
-                Task::Probe(questions) => self.settle(&questions),
+            if closed {
+                std::thread::sleep(wait);
+            } else {
+                closed = self.collect(wait);
+            }
+            wait = match self.driver.next(self.clock.now())? {
+                Task::Probe(questions) => {
+                    self.settle(&questions);
+                    Duration::ZERO
+                }
                 Task::Send(deliveries) => {
                     if self.send(&deliveries)?.is_break() {
                         return self.driver.commit();
                     }
-                    self.account();
+                    Duration::ZERO
                 }
-                Task::Wait(until) => {
-                    self.account();
-                    let left = until.since(self.clock.now());
-                    self.mailbox.wait(Some(left.max(Duration::from_millis(1))));
-                }
-                Task::Idle => {
-                    self.account();
-                    if closed {
-                        return Ok(());
-                    }
-                    self.mailbox.wait(None);
-                }
-            }
+                Task::Wait(until) => until.since(self.clock.now()).max(Duration::from_millis(1)),
+                Task::Idle if closed => return Ok(()),
+                Task::Idle => Duration::MAX,
+            };
+            self.account();
         }
     }
 
-    /// Takes over notifications; `true` if the input has ended.
-    fn collect(&mut self) -> bool {
-        let mut state = self.mailbox.lock();
-        for stream in state.grown.drain(..) {
-            self.driver.grown(&stream);
+    /// Takes over news, and waits so long for the first; `true` if the input has ended.
+    fn collect(&mut self, mut wait: Duration) -> bool {
+        loop {
+            match self.news.recv_timeout(wait) {
+                Ok(news) => self.driver.take(news),
+                Err(e) => return e == RecvTimeoutError::Disconnected,
+            }
+            wait = Duration::ZERO;
         }
-        for stream in state.again.drain(..) {
-            self.driver.queues.again(&stream);
-        }
-        for p in state.passing.drain(..) {
-            self.driver.pass(&p.stream, p.after, p.line);
-        }
-        state.closed
     }
 
     fn account(&mut self) {
         let held = self.driver.queues.held_count();
-        let account = &mut self.mailbox.lock().account;
-        let changed = account.held != held;
-        account.held = held;
-        account.first_held =
-            self.driver.held().next().map(|(_, id, state, why)| (id.to_owned(), state, why));
-        account.counts = self.driver.counts;
-        account.dropped = self.driver.queues.dropped();
+        let mut account = self.status.account();
+        let changed = std::mem::replace(&mut account.held, held) != held;
+        account.ledger = LedgerAccount {
+            counts: self.driver.counts,
+            dropped: self.driver.queues.dropped(),
+            first_held: self
+                .driver
+                .held()
+                .next()
+                .map(|(_, id, state, why)| (id.to_owned(), state, why)),
+        };
+        drop(account);
         if changed {
-            self.waker.wake();
+            self.status.wake();
         }
     }
 
@@ -158,11 +148,10 @@ impl LedgerWorker {
             rest = later;
             let mut outcomes = outcomes.into_iter();
             for delivery in now {
-                let outcome = outcomes.next();
-                stopped |= !matches!(outcome, Some(sink::SendOutcome::Sent(..)));
-                let (outcome, next) = self.outcome_of(outcome);
-                if next.is_break() {
-                    after = next;
+                let outcome = outcomes.next().unwrap_or(SendOutcome::NotTried);
+                stopped |= !matches!(outcome, SendOutcome::Sent(..));
+                if self.observe(&outcome).is_break() {
+                    after = ControlFlow::Break(());
                 }
                 if let Some(position) = delivery.position {
                     self.driver.outcome(self.clock.now(), position, outcome);
@@ -172,67 +161,32 @@ impl LedgerWorker {
                 break;
             }
         }
-        for delivery in rest.iter().filter_map(|delivery| delivery.position) {
-            self.driver.outcome(self.clock.now(), delivery, DeliveryOutcome::NotTried);
+        for position in rest.iter().filter_map(|delivery| delivery.position) {
+            self.driver.outcome(self.clock.now(), position, SendOutcome::NotTried);
         }
         Ok(after)
     }
 
-    /// Translates an outcome of the sink for the ledger.
-    fn outcome_of(
-        &mut self,
-        outcome: Option<sink::SendOutcome>,
-    ) -> (DeliveryOutcome, ControlFlow<()>) {
-        let outcome = match outcome {
-            None => DeliveryOutcome::NotTried,
-            Some(sink::SendOutcome::Sent(receipt)) => {
-                let account = &mut self.mailbox.lock().account;
-                (account.failing, account.reason) = (None, None);
-                DeliveryOutcome::Sent(receipt)
+    /// Records an outcome in the status of the sink; breaks once the sink has ended.
+    fn observe(&self, outcome: &SendOutcome) -> ControlFlow<()> {
+        match outcome {
+            SendOutcome::NotTried => {}
+            SendOutcome::Sent(_) => self.status.sent(),
+            SendOutcome::Failed(why) => self.status.failing(Wait::Failed, why, ""),
+            SendOutcome::Retry(wait, why) | SendOutcome::Unknown(wait, why) => {
+                self.status.failing(*wait, why, "");
             }
-            Some(sink::SendOutcome::Retry(wait, why)) => {
-                self.failing(wait, &why);
-                DeliveryOutcome::Retry(wait, why)
+            SendOutcome::Gone(gone, why) => {
+                self.status.gone(*gone, why);
+                return ControlFlow::Break(());
             }
-            Some(sink::SendOutcome::Failed(why)) => {
-                self.failing(Wait::Failed, &why);
-                DeliveryOutcome::Refused(why)
-            }
-            Some(sink::SendOutcome::Unknown(wait, why)) => {
-                self.failing(wait, &why);
-                DeliveryOutcome::Unknown(wait, why)
-            }
-            Some(sink::SendOutcome::Gone(gone, why)) => {
-                let trouble = gone == Gone::Broken || self.on_error.pipes;
-                if trouble {
-                    self.warn(&why);
-                }
-                let account = &mut self.mailbox.lock().account;
-                account.over = true;
-                account.trouble |= trouble;
-                return (DeliveryOutcome::NotTried, ControlFlow::Break(()));
-            }
-        };
-        (outcome, ControlFlow::Continue(()))
-    }
-
-    fn failing(&mut self, wait: Wait, why: &str) {
-        self.mailbox.lock().account.reason = Some(why.to_owned());
-        let Some(text) = warning_of(wait, why) else { return };
-        let before = self.mailbox.lock().account.failing.replace(why.to_owned());
-        if before.is_none() {
-            self.warn(&text);
-            self.waker.wake();
         }
-    }
-
-    fn warn(&self, what: &str) {
-        warn(format_args!("{}: {}", self.name, quoted(what)));
+        ControlFlow::Continue(())
     }
 }
 
 fn delivery(delivery: &OwnedDelivery) -> Delivery<'_> {
-    Delivery { id: delivery.id.as_deref(), stream: "", bytes: &delivery.bytes, form: Form::Event }
+    Delivery { id: delivery.id.as_deref(), bytes: &delivery.bytes, form: Form::Event }
 }
 
 /// Removes an unfinished line of ours that a kill left at the end of a file, and ends one of another program.
@@ -266,36 +220,44 @@ fn end_half_line(path: &Path) -> io::Result<()> {
     io::Write::write_all(&mut file, b"\n")
 }
 
+/// Calls `each` for the lines of a file, line feeds included, while it returns true.
+fn lines(file: File, mut each: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line)? > 0 && each(&line) {
+        line.clear();
+    }
+    Ok(())
+}
+
 /// Those of `sent` that are not in the file.
 pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<HashSet<Digest>> {
     let file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sent),
         file => file?,
     };
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let mut line = Vec::new();
-    while !sent.is_empty() && file.read_until(b'\n', &mut line)? > 0 {
-        let bare = line.strip_suffix(b"\n").unwrap_or(&line);
+    if sent.is_empty() {
+        return Ok(sent);
+    }
+    lines(file, |line| {
+        let bare = line.strip_suffix(b"\n").unwrap_or(line);
         if let Some(entry) = codec::decode(bare).ok().as_ref().and_then(Entry::of) {
             sent.remove(&digest(&entry.id, &entry.content));
         }
-        line.clear();
-    }
+        !sent.is_empty()
+    })?;
     Ok(sent)
 }
 
 fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
-        let mut file = BufReader::with_capacity(1 << 16, file);
-        let mut line = Vec::new();
-        while file.read_until(b'\n', &mut line)? > 0 {
+        lines(file, |line| {
             for (question, there) in questions.iter().zip(&mut there) {
                 *there |= line.strip_suffix(b"\n") == Some(question.line.as_bytes());
             }
-            line.clear();
-        }
-        Ok(())
+            true
+        })
     });
     let answer = |there: bool| match (&read, there) {
         (_, true) => ProbeAnswer::Sent,

@@ -1,10 +1,12 @@
 //! Stands for `ledger_intake` in a build without the ledger, where no value of these types exists.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::OnError;
+use super::status::SinkStatus;
 use super::waker::Waker;
 use crate::event::Event;
 use crate::stage::Io;
@@ -20,7 +22,13 @@ pub(super) struct LedgerIntake {
 }
 
 impl LedgerIntake {
-    pub(super) fn start(store: Store, _: Vec<LedgerSink>, _: &Waker, _: OnError) -> Result<Self> {
+    pub(super) fn start(
+        store: Store,
+        _: Vec<LedgerSink>,
+        _: &Waker,
+        _: OnError,
+        _: &mut Vec<Arc<SinkStatus>>,
+    ) -> Result<Self> {
         match store {}
     }
 
@@ -33,18 +41,6 @@ impl LedgerIntake {
     }
 
     pub(super) fn close(&mut self, _: &mut Io) {
-        match self.never {}
-    }
-
-    pub(super) fn working(&self) -> bool {
-        match self.never {}
-    }
-
-    pub(super) fn takes(&self) -> bool {
-        match self.never {}
-    }
-
-    pub(super) fn trouble(&self) -> bool {
         match self.never {}
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
+use super::status::SinkStatus;
 use crate::backoff::Wait;
 use crate::sink::Sink;
 
@@ -51,104 +52,68 @@ impl Stored for Chunk {
     }
 }
 
-/// Account of one sink, in lines.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Account {
-    /// Accepted and not settled.
-    pub owed: u64,
-    pub failed: u64,
-    pub doubtful: u64,
-    /// Arrived after the sink was given up or had broken.
-    pub lost: u64,
-    /// Current error while the sink is retried.
-    pub failing: Option<String>,
-    /// Why the last try did not succeed, also where that is no failure.
-    pub reason: Option<String>,
-    /// True once the sink has ended and is not retried.
-    pub over: bool,
-    pub trouble: bool,
-    pub finished: bool,
-}
-
 /// Wait for room in the memory of a prompt sink's queue: longer than Linux pauses a writer while pages go to disk (200
 /// ms, `MAX_PAUSE` in mm/page-writeback.c), because that is no reason to write them twice.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-#[derive(Debug)]
 struct State {
     spool: Spool<Chunk>,
     /// True if the producer waits for room: the sink has been prompt so far.
     patient: bool,
     closed: bool,
-    /// True once the queue has overflowed.
-    given_up: bool,
-    account: Account,
 }
 
-#[derive(Debug)]
 pub(super) struct Queue {
+    pub status: Arc<SinkStatus>,
     state: Mutex<State>,
     more: Condvar,
     room: Condvar,
     prompt: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Put {
-    Queued,
-    /// Overflow, reported once; later items are lost.
-    GivenUp(String),
-    Lost,
-}
-
 impl Queue {
-    pub(super) fn new(limits: SpoolLimits, sink: &dyn Sink) -> Self {
+    pub(super) fn new(limits: SpoolLimits, sink: &dyn Sink, status: Arc<SinkStatus>) -> Self {
         let prompt = sink.is_prompt();
-        let state = State {
-            spool: Spool::new(limits),
-            patient: prompt,
-            closed: false,
-            given_up: false,
-            account: Account::default(),
-        };
-        Self { state: Mutex::new(state), more: Condvar::new(), room: Condvar::new(), prompt }
+        let state = Mutex::new(State { spool: Spool::new(limits), patient: prompt, closed: false });
+        Self { status, state, more: Condvar::new(), room: Condvar::new(), prompt }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put(&self, chunk: &Chunk) -> Put {
+    /// Queues a chunk; on overflow, reported once, the reason. Later chunks are lost.
+    pub(super) fn put(&self, chunk: &Chunk) -> Option<String> {
         let mut state = self.wait_for_room(self.lock());
-        if state.given_up || state.account.over {
-            state.account.lost += chunk.lines;
-            return Put::Lost;
+        let mut account = self.status.account();
+        if account.given_up || account.over {
+            account.lost += chunk.lines;
+            return None;
         }
         if state.spool.is_full() {
-            state.given_up = true;
-            state.account.lost += chunk.lines;
-            state.account.trouble = true;
+            account.lost += chunk.lines;
+            (account.given_up, account.trouble) = (true, true);
             let why = state.spool.failed.as_ref().map(|e| format!(" ({e})"));
-            return Put::GivenUp(why.unwrap_or_default());
+            return Some(why.unwrap_or_default());
         }
+        account.owed += chunk.lines;
+        drop(account);
         let was_empty = state.spool.is_empty();
         state.spool.push(chunk.clone());
-        state.account.owed += chunk.lines;
         if was_empty {
             self.more.notify_one();
         }
-        Put::Queued
+        None
     }
 
     /// Waits briefly to spare the disk; after a timeout not again until the sink has caught up.
-    fn wait_for_room<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        if state.patient && state.spool.overflows() && !state.account.over {
-            let full = |state: &mut State| state.spool.overflows() && !state.account.over;
-            let waited = self.room.wait_timeout_while(state, PATIENCE, full);
-            let (woken, time) = waited.unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.patient = !time.timed_out();
-        }
+    fn wait_for_room<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let full = |state: &mut State| {
+            state.patient && state.spool.overflows() && !self.status.account().over
+        };
+        let waited = self.room.wait_timeout_while(state, PATIENCE, full);
+        let (mut state, time) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.patient &= !time.timed_out();
         state
     }
 
@@ -173,8 +138,9 @@ impl Queue {
                 }
                 Err(e) => {
                     // The content of the file is lost.
-                    state.account.failing = Some(format!("cannot read the spool: {e}"));
-                    (state.account.over, state.account.trouble) = (true, true);
+                    let mut account = self.status.account();
+                    account.reason.get_or_insert(format!("cannot read the spool: {e}"));
+                    (account.over, account.trouble) = (true, true);
                     return None;
                 }
             }
@@ -197,17 +163,9 @@ impl Queue {
         }
     }
 
-    pub(super) fn note(&self, change: impl FnOnce(&mut Account)) {
-        change(&mut self.lock().account);
+    /// Releases a producer that waits for a sink that has ended.
+    pub(super) fn end(&self) {
+        let _state = self.lock();
         self.room.notify_one();
-    }
-
-    pub(super) fn account(&self) -> Account {
-        self.lock().account.clone()
-    }
-
-    pub(super) fn takes(&self) -> bool {
-        let state = self.lock();
-        !state.given_up && !state.account.over
     }
 }

@@ -4,30 +4,22 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::output::warn;
-use super::OnError;
 use super::queue::{self, Chunk, Queue};
-use super::waker::Waker;
-use crate::backoff::{Backoff, MAX_ASKED, Wait};
+use super::status::Account;
+use crate::backoff::{Backoff, SendOutcome, Wait};
 use crate::codec;
-use crate::sink::{Delivery, Form, Gone, Needs, SendOutcome, Sink, delivery_id};
-use crate::term::quoted;
+use crate::sink::{Delivery, Form, Needs, Sink, delivery_id};
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 pub(super) struct Worker {
-    pub name: String,
     pub sink: Box<dyn Sink>,
     pub queue: Arc<Queue>,
-    pub waker: Waker,
-    pub on_error: OnError,
 }
 
 struct Piece {
     at: Range<usize>,
     id: Option<String>,
-    stream: String,
-    form: Form,
     lines: u64,
 }
 
@@ -46,15 +38,8 @@ impl Worker {
                 break;
             }
         }
-        if !self.queue.account().over {
-            match self.sink.finish() {
-                Ok(None) => {}
-                Ok(Some(warning)) => self.warn(&warning),
-                Err(why) => self.trouble(Some(why)),
-            }
-        }
-        self.queue.note(|account| account.finished = true);
-        self.waker.wake();
+        self.queue.end();
+        self.queue.status.finish(self.sink.as_mut());
     }
 
     fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
@@ -66,7 +51,8 @@ impl Worker {
         while done < pieces.len() {
             let end = pieces.len().min(done + needs.batch.max(1));
             let rest = &pieces[done..end];
-            let batch: Vec<_> = rest.iter().map(|piece| piece.delivery(chunk)).collect();
+            let batch: Vec<_> =
+                rest.iter().map(|piece| piece.delivery(chunk, needs.form)).collect();
             let outcomes = self.sink.send(&batch);
             drop(batch);
             let mut next = Next::Go;
@@ -107,117 +93,71 @@ impl Worker {
             match codec::decode(&chunk[piece.at.clone()]) {
                 Ok(event) => {
                     piece.id = delivery_id(&event);
-                    piece.stream = event.stream.unwrap_or_default().into_owned();
-                    piece.form = Form::Event;
                     pieces.push(piece);
                 }
-                Err(_) => self.queue.note(|account| account.owed -= 1),
+                Err(_) => self.queue.status.account().owed -= 1,
             }
         }
         pieces
     }
 
     fn settle(&self, piece: &Piece, needs: Needs, outcome: SendOutcome) -> Next {
+        let status = &self.queue.status;
         match outcome {
             SendOutcome::Sent(..) => {
-                self.queue.note(|account| {
-                    account.owed -= piece.lines;
-                    (account.failing, account.reason) = (None, None);
-                });
+                status.account().owed -= piece.lines;
+                status.sent();
                 Next::Go
             }
             SendOutcome::Retry(wait, why) => {
                 if piece.lines <= 1 {
-                    self.failing(wait, why);
+                    status.failing(wait, &why, " (retrying)");
                 }
                 Next::Again(wait)
             }
             SendOutcome::Unknown(wait, why) if needs.idempotent && piece.id.is_some() => {
-                self.failing(wait, why);
+                status.failing(wait, &why, " (retrying)");
                 Next::Again(wait)
             }
+            SendOutcome::NotTried => Next::Again(Wait::Failed),
             SendOutcome::Unknown(_, why) => {
-                let first = self.queue.account().doubtful == 0;
-                self.queue.note(|account| {
-                    account.owed -= piece.lines;
-                    account.doubtful += piece.lines;
-                });
-                self.trouble(first.then(|| format!("{}: {why}", piece.name())));
+                self.lose(piece, &why, |account| &mut account.doubtful);
                 Next::Go
             }
             SendOutcome::Failed(why) => {
-                let first = self.queue.account().failed == 0;
-                self.queue.note(|account| {
-                    account.owed -= piece.lines;
-                    account.failed += piece.lines;
-                });
-                self.trouble(first.then(|| format!("{}: {why}", piece.name())));
+                self.lose(piece, &why, |account| &mut account.failed);
                 Next::Go
             }
             SendOutcome::Gone(gone, why) => {
-                self.queue.note(|account| account.over = true);
-                if gone == Gone::Broken || self.on_error.pipes {
-                    self.trouble(Some(why));
-                }
+                status.gone(gone, &why);
                 Next::End
             }
         }
     }
 
-    fn failing(&self, wait: Wait, why: String) {
-        let already = self.queue.account().failing.is_some();
-        self.queue.note(|account| account.reason = Some(why.clone()));
-        if let (Some(text), false) = (warning_of(wait, &why), already) {
-            self.queue.note(|account| account.failing = Some(why));
-            self.warn(&format!("{text} (retrying)"));
-            self.waker.wake();
+    /// Counts an event that is not sent again, and reports the first of its kind.
+    fn lose(&self, piece: &Piece, why: &str, count: fn(&mut Account) -> &mut u64) {
+        let status = &self.queue.status;
+        let mut account = status.account();
+        account.owed -= piece.lines;
+        account.trouble = true;
+        let first = *count(&mut account) == 0;
+        *count(&mut account) += piece.lines;
+        drop(account);
+        if first {
+            let name = piece.id.as_deref().unwrap_or("an event without an id");
+            status.warn(&format!("{name}: {why}"));
         }
-    }
-
-    fn trouble(&self, warning: Option<String>) {
-        self.queue.note(|account| account.trouble = true);
-        if let Some(why) = warning {
-            self.warn(&why);
-        }
-        self.waker.wake();
-    }
-
-    fn warn(&self, what: &str) {
-        warn(format_args!("{}: {}", self.name, quoted(what)));
-    }
-}
-
-/// Longer waits that a sink asks for are reported.
-const LONG: Duration = Duration::from_secs(10);
-
-/// Report of a retried sink; `None` if it only asked for a short wait.
-pub(super) fn warning_of(wait: Wait, why: &str) -> Option<String> {
-    match wait {
-        Wait::Failed | Wait::Down => Some(why.to_owned()),
-        Wait::Asked(time) if time <= LONG => None,
-        Wait::Asked(time) => Some(format!(
-            "{why}: it asks for a pause of {} s, and gets {} s",
-            time.as_secs(),
-            time.min(MAX_ASKED).as_secs()
-        )),
+        status.wake();
     }
 }
 
 impl Piece {
     fn bulk(at: Range<usize>, lines: u64) -> Self {
-        Self { at, id: None, stream: String::new(), form: Form::Bulk, lines }
+        Self { at, id: None, lines }
     }
 
-    fn delivery<'a>(&'a self, chunk: &'a Chunk) -> Delivery<'a> {
-        Delivery {
-            id: self.id.as_deref(),
-            stream: &self.stream,
-            bytes: &chunk[self.at.clone()],
-            form: self.form,
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.id.as_deref().unwrap_or("an event without an id")
+    fn delivery<'a>(&'a self, chunk: &'a Chunk, form: Form) -> Delivery<'a> {
+        Delivery { id: self.id.as_deref(), bytes: &chunk[self.at.clone()], form }
     }
 }

@@ -18,7 +18,7 @@ use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::super::access::Access;
 use super::LONG;
-use super::proxy::{self, Chosen, decoded};
+use super::proxy::{self, Chosen, split_user};
 use super::trust::{self, Tls};
 
 #[derive(Debug)]
@@ -142,20 +142,13 @@ fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
+    let (user, host) = split_user(authority);
     if host.is_empty() || host.starts_with(':') {
         return Err("is no URL: it has no host".to_owned());
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
     let url = format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase());
     let url: Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
-    let user = user.map(|user| {
-        let (name, password) = user.split_once(':').unwrap_or((user, ""));
-        (decoded(name), decoded(password))
-    });
     Ok((url, user))
 }
 

@@ -57,10 +57,7 @@ fn parse(text: &str) -> Result<Proxy, String> {
         }
     };
     let authority = rest.split('/').next().unwrap_or_default();
-    let (user, place) = match authority.rsplit_once('@') {
-        Some((user, place)) => (Some(user), place),
-        None => (None, authority),
-    };
+    let (user, place) = split_user(authority);
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (place, None),
@@ -72,15 +69,18 @@ fn parse(text: &str) -> Result<Proxy, String> {
     };
     let wrong = || "is not the address of a proxy: write http://HOST:PORT".to_owned();
     let mut builder = Proxy::builder(protocol).host(host).port(port.ok_or_else(wrong)?);
-    if let Some(user) = user {
-        let (name, password) = user.split_once(':').unwrap_or((user, ""));
-        builder = builder.username(&decoded(name)).password(&decoded(password));
+    if let Some((name, password)) = user {
+        builder = builder.username(&name).password(&password);
     }
     if host.is_empty() { Err(wrong()) } else { builder.build().map_err(|_| wrong()) }
 }
 
-pub(super) fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
+/// Name and password of the user, decoded, and the host of an authority.
+pub(super) fn split_user(authority: &str) -> (Option<(String, String)>, &str) {
+    let Some((user, host)) = authority.rsplit_once('@') else { return (None, authority) };
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    (Some((decoded(name), decoded(password))), host)
 }
 
 /// Matches NO_PROXY: `*`, a domain with its subdomains, an address, or a CIDR block, separated by commas or blanks.

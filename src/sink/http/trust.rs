@@ -10,7 +10,7 @@ use std::{env, fmt, fs};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -43,7 +43,10 @@ pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
         }
     };
     let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new(roots, exact, &provider)?;
+    let webpki =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    let webpki = webpki.map_err(|e| format!("no certificate is trusted: {e}"))?;
+    let verifier = Verifier { webpki, exact };
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|e| e.to_string())?.dangerous();
@@ -96,19 +99,6 @@ fn folder(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
     exact: Vec<CertificateDer<'static>>,
-}
-
-impl Verifier {
-    fn new(
-        roots: RootCertStore,
-        exact: Vec<CertificateDer<'static>>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, String> {
-        let builder =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-        let webpki = builder.build().map_err(|e| format!("no certificate is trusted: {e}"))?;
-        Ok(Self { webpki, exact })
-    }
 }
 
 impl ServerCertVerifier for Verifier {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use spile::ledger::{DeliveryOutcome, InDoubt, State};
+use spile::backoff::SendOutcome;
+use spile::ledger::{InDoubt, State};
 use spile::run::ledger::Task;
 use spile::time::Time;
 
@@ -26,7 +27,7 @@ pub fn other_content() {
 pub fn other_configuration() {
     let mut world = World::blind(InDoubt::Hold);
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
+    step(&mut world, &mut process, &[SendOutcome::Sent(None)]);
     drop(process);
     // Fewer and longer parts of the same block, then a block that is new.
     let new = part("s", 0, "a later block", true).replace("b1", "b2");
@@ -68,7 +69,7 @@ pub fn clock_back() {
 pub fn replayed() {
     let mut world = idempotent();
     let mut process = begin(&world, &plan("s"));
-    step(&mut world, &mut process, &[DeliveryOutcome::Sent(None)]);
+    step(&mut world, &mut process, &[SendOutcome::Sent(None)]);
     drop(process);
     world.run(&plan("s"));
     assert_eq!(world.channel.order.len(), 3);
