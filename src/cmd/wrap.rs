@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = runtimes())]
     from: String,
     /// Stdin of the agent [default: null; with --pty at a terminal inherit]
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, value_parser = common::named::<Stdin>(), value_name = "HOW")]
     stdin: Option<Stdin>,
     /// Run the agent in a terminal; at a terminal, you use it
     ///

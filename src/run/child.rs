@@ -22,6 +22,7 @@ use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
+use crate::named::Named;
 use crate::time::Time;
 
 const START_WITHIN: Duration = Duration::from_secs(10);
@@ -34,14 +35,23 @@ const OBEY_WITHIN: Duration = Duration::from_secs(2);
 const MAX_NUDGES: u32 = 1000;
 
 /// Stdin of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdin {
-    /// Nothing: /dev/null. An inherited stdin makes some agents wait for ever.
     Null,
-    /// Ours, as it is.
     Inherit,
-    /// A pipe into which what comes on ours is copied.
     Pipe,
+}
+
+impl Named for Stdin {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        (
+            "null",
+            "Nothing: /dev/null. An inherited stdin makes some agents wait for ever",
+            Self::Null,
+        ),
+        ("inherit", "Ours, as it is", Self::Inherit),
+        ("pipe", "A pipe into which what comes on ours is copied", Self::Pipe),
+    ];
 }
 
 /// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
