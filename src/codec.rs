@@ -22,11 +22,10 @@ pub use fields::{Fields, list, text, value_of};
 pub(crate) use lines::unmarked;
 pub use lines::{Cut, Lines, Piece};
 pub use object::Object;
-pub use slow::Unknown;
 pub use surrogate::{
     append, replace_lone_surrogates, split_escaped_half, split_half, strip_emitted, unescape,
 };
-pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, on_one_line, to_json};
+pub use write::{MergedDelta, Place, Writer, diagnostic, on_one_line, to_json};
 
 use crate::event::Event;
 

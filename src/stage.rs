@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
-use crate::event::{Envelope, Event, VERSION};
+use crate::event::{Envelope, Event, Type};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::named::Named;
@@ -328,7 +328,7 @@ impl OnLine for Filtered {
 /// Diagnostic in place of a malformed line, without a line feed.
 pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
     let mut line = Vec::new();
-    let envelope = Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() };
+    let envelope = Envelope::of(Type::Status);
     Writer::default().event(&mut line, &envelope, &codec::diagnostic(place, why));
     line.pop();
     line
