@@ -75,16 +75,6 @@ pub(crate) fn utf8(line: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))
 }
 
-/// [`decode`] with the general parser alone, for input that is not trusted; a duplicate key is an error too.
-pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text = utf8(line)?;
-    let fields = Fields::parse(text)?;
-    if let Some(key) = fields.duplicate() {
-        return Err(Malformed::new(0, format!("key {key:?} stands twice")));
-    }
-    fields.event(text)
-}
-
 /// Reads the body of an event (or all of it) as `T`; for a line with lone surrogates see [`without_lone`].
 /// [`Malformed`] if a required field is missing or of another type.
 pub fn body<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Malformed> {
@@ -151,4 +141,4 @@ pub(crate) fn text_or_base64(bytes: &[u8]) -> (&'static str, Cow<'_, str>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
