@@ -22,11 +22,10 @@ pub use fields::{Fields, list, text, value_of};
 pub(crate) use lines::unmarked;
 pub use lines::{Cut, Lines, Piece};
 pub use object::Object;
-pub use slow::Unknown;
 pub use surrogate::{
     append, replace_lone_surrogates, split_escaped_half, split_half, strip_emitted, unescape,
 };
-pub use write::{MergedDelta, Place, Writer, diagnostic, merged_delta, on_one_line, to_json};
+pub use write::{MergedDelta, Place, Writer, diagnostic, on_one_line, to_json};
 
 use crate::event::Event;
 
@@ -74,16 +73,6 @@ pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
 /// The bytes as text, or the place of the first byte that is none.
 pub(crate) fn utf8(line: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(line).map_err(|e| Malformed::new(e.valid_up_to(), "invalid UTF-8"))
-}
-
-/// [`decode`] with the general parser alone, for input that is not trusted; a duplicate key is an error too.
-pub fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    let text = utf8(line)?;
-    let fields = Fields::parse(text)?;
-    if let Some(key) = fields.duplicate() {
-        return Err(Malformed::new(0, format!("key {key:?} stands twice")));
-    }
-    fields.event(text)
 }
 
 /// Reads the body of an event (or all of it) as `T`; for a line with lone surrogates see [`without_lone`].
@@ -152,4 +141,4 @@ pub(crate) fn text_or_base64(bytes: &[u8]) -> (&'static str, Cow<'_, str>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

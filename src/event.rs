@@ -156,3 +156,10 @@ pub struct Envelope<'a> {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub synthetic: bool,
 }
+
+impl Envelope<'_> {
+    /// An envelope with a type and nothing else.
+    pub fn of(type_: Type) -> Self {
+        Self { v: VERSION, type_: type_.name().into(), ..Self::default() }
+    }
+}

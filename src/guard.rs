@@ -161,7 +161,8 @@ impl Guard {
 
     /// Switches to another runtime: open texts are closed, and an open turn becomes the one that it begins next.
     pub fn hand_over(&mut self) {
-        self.with_blocks(Origin::Runtime, Blocks::close_all);
+        let (blocks, _, mut emitter) = self.parts();
+        blocks.close_all(Origin::Runtime, &mut emitter);
         self.handed_over = self.turn_open();
     }
 
@@ -174,7 +175,8 @@ impl Guard {
         let parent = text.parent.map(tool_id);
         let text = &Text { parent: parent.as_deref(), ..*text };
         self.note_answer(text);
-        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.delta(text, delta, emit));
+        let (blocks, _, mut emitter) = self.parts();
+        blocks.delta(text, delta, &mut emitter);
     }
 
     /// Closes the block that `text` names. `whole` is its complete text: a missing suffix is emitted first, and a text that
@@ -186,7 +188,8 @@ impl Guard {
             self.ensure_turn();
             self.note_answer(text);
         }
-        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.finish(text, whole, emit));
+        let (blocks, _, mut emitter) = self.parts();
+        blocks.finish(text, whole, &mut emitter);
     }
 
     /// True if the block that `text` names is open.
@@ -197,7 +200,8 @@ impl Guard {
 
     /// Closes the blocks of the main agent but this one.
     pub fn close_texts_but(&mut self, kept: Option<&Text<'_>>) {
-        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.close_but(kept, emit));
+        let (blocks, _, mut emitter) = self.parts();
+        blocks.close_but(kept, &mut emitter);
     }
 
     /// Starts a tool, closing the open blocks of its parent.
@@ -205,9 +209,12 @@ impl Guard {
         self.ensure_turn();
         let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
         let tool = &ToolStart { id: &id, name: &name, parent: parent.as_deref(), ..*tool };
-        self.with_blocks(Origin::Runtime, |blocks, emit| blocks.close_of(tool.parent, emit));
         let at = self.time;
-        self.with_tools(|tools, emit| tools.start(at, tool, emit));
+        let (blocks, turn, mut emitter) = self.parts();
+        blocks.close_of(tool.parent, &mut emitter);
+        if let Some(turn) = turn {
+            turn.tools.start(at, tool, &mut emitter);
+        }
     }
 
     /// Finishes a tool; one that never started is started first, and one whose turn is over is only noted.
@@ -215,16 +222,13 @@ impl Guard {
         let (id, name, parent) = (tool_id(tool.id), tool_id(tool.name), tool.parent.map(tool_id));
         let output = tool.output.as_deref().map(Into::into);
         let tool = &ToolEnd { id: &id, name: &name, parent: parent.as_deref(), output, ..*tool };
-        if self.turn_open() {
-            if !self.state.turn.as_ref().is_some_and(|turn| turn.tools.is_open(tool.id)) {
+        let at = self.time;
+        if let (blocks, Some(turn), mut emitter) = self.parts() {
+            if !turn.tools.is_open(tool.id) {
                 // It starts and finishes at once, and its start closes blocks like any other.
-                self.with_blocks(Origin::Runtime, |blocks, emit| {
-                    blocks.close_of(tool.parent, emit);
-                });
+                blocks.close_of(tool.parent, &mut emitter);
             }
-            let at = self.time;
-            self.with_tools(|tools, emit| tools.finish(at, tool, emit));
-            return;
+            return turn.tools.finish(at, tool, &mut emitter);
         }
         let mut data =
             serde_json::json!({"id": tool.id, "name": tool.name, "outcome": tool.outcome});
@@ -325,96 +329,59 @@ impl Guard {
         }
     }
 
-    fn with_blocks(
-        &mut self,
-        origin: Origin,
-        act: impl FnOnce(&mut Blocks, &mut block::EmitFn<'_>),
-    ) {
-        let mut blocks = std::mem::take(&mut self.state.blocks);
-        act(&mut blocks, &mut |parent, emitted| {
-            let (head, words) = match emitted {
-                block::Emitted::Delta(words) => ((Type::TextDelta, parent, Origin::Runtime), words),
-                block::Emitted::Final(words) => ((Type::BlockFinal, parent, origin), words),
-            };
-            self.emit(head, |body| {
-                body.text("block", words.block);
-                body.text("kind", words.kind);
-                body.text("text", words.text);
-                body.text_if("supersedes", words.supersedes);
-                body.text_if("continues", words.continues);
-            });
-        });
-        self.state.blocks = blocks;
-    }
-
-    fn with_tools(&mut self, act: impl FnOnce(&mut Tools, &mut tools::EmitFn<'_>)) {
-        let Some(mut turn) = self.state.turn.take() else {
-            return;
+    /// The blocks and the open turn of the current stream, with the writer of its events.
+    fn parts(&mut self) -> (&mut Blocks, Option<&mut Turn>, Emitter<'_>) {
+        let StreamState { stream, seq, turns, turn, blocks, .. } = &mut self.state;
+        let emitter = Emitter {
+            out: &mut self.out,
+            writer: self.writer,
+            raw_outputs: self.raw_outputs,
+            stream,
+            turn: turn.is_some().then_some(*turns),
+            seq,
+            ts: self.stamp.of(self.time + self.ahead),
+            label: self.config.label.as_deref(),
         };
-        // The turn must be open while its events are written.
-        self.state.turn = Some(Turn::default());
-        act(&mut turn.tools, &mut |parent, emitted| match emitted {
-            tools::Emitted::Started(tool) => {
-                self.emit((Type::ToolStarted, parent, Origin::Runtime), |body| {
-                    body.object("tool", |body| {
-                        body.text("id", tool.id);
-                        body.text("name", tool.name);
-                        body.text("kind", tool.kind);
-                        body.text_if("title", tool.title);
-                        if let Some(input) = tool.input {
-                            body.json("input", input);
-                        }
-                        if !tool.paths.is_empty() {
-                            body.texts("paths", tool.paths);
-                        }
-                    });
-                });
-            }
-            tools::Emitted::Finished { tool, title, outcome, end } => {
-                let origin = if end.is_none() { Origin::Spile } else { Origin::Runtime };
-                let (head, raw) = ((Type::ToolFinished, parent, origin), self.raw_outputs);
-                self.emit(head, |body| {
-                    body.object("tool", |body| {
-                        for (key, text) in ["id", "name", "kind"].into_iter().zip(tool) {
-                            body.text(key, text);
-                        }
-                        body.text_if("title", title);
-                    });
-                    body.text("outcome", outcome);
-                    if let Some(output) = end.and_then(|end| end.output.as_deref()) {
-                        let clean =
-                            if raw { Cow::Borrowed(output) } else { clean::clean_json(output) };
-                        body.json("output", &clean);
-                    }
-                    body.value_if("exit_code", end.and_then(|end| end.exit_code.as_ref()));
-                    body.value_if("duration_ms", end.and_then(|end| end.duration_ms.as_ref()));
-                });
-            }
-        });
-        self.state.turn = Some(turn);
+        (blocks, turn.as_mut(), emitter)
     }
 
+    fn emit(&mut self, head: Head<'_>, body: impl FnOnce(&mut Object<'_>)) {
+        self.parts().2.emit(head, body);
+    }
+}
+
+/// Type, parent and origin of an event.
+type Head<'a> = (Type, Option<&'a str>, Origin);
+
+/// Writer of the events of one stream.
+struct Emitter<'a> {
+    out: &'a mut Vec<u8>,
+    writer: Writer,
+    raw_outputs: bool,
+    stream: &'a str,
+    turn: Option<u64>,
+    seq: &'a mut u64,
+    ts: &'a str,
+    label: Option<&'a str>,
+}
+
+impl Emitter<'_> {
     /// Writes the next event with its envelope.
-    fn emit(
-        &mut self,
-        (type_, parent, origin): (Type, Option<&str>, Origin),
-        body: impl FnOnce(&mut Object<'_>),
-    ) {
-        self.state.seq += 1;
-        let ts = self.stamp.of(self.time + self.ahead);
+    fn emit(&mut self, (type_, parent, origin): Head<'_>, body: impl FnOnce(&mut Object<'_>)) {
+        *self.seq += 1;
         let envelope = Envelope {
             v: VERSION,
             type_: type_.name().into(),
-            stream: Some(self.state.stream.as_str().into()),
-            turn: self.state.turn.is_some().then_some(self.state.turns),
-            seq: Some(self.state.seq),
+            stream: Some(self.stream.into()),
+            turn: self.turn,
+            seq: Some(*self.seq),
             first_seq: None,
-            ts: Some(Cow::Borrowed(ts)),
-            label: self.config.label.as_deref().map(Cow::Borrowed),
-            parent: parent.map(Cow::Borrowed),
+            ts: Some(self.ts.into()),
+            label: self.label.map(Into::into),
+            parent: parent.map(Into::into),
             synthetic: origin == Origin::Spile,
         };
-        self.writer.emit(&mut self.out, &envelope, body);
+        self.writer.emit(self.out, &envelope, body);
     }
 }
 

@@ -9,7 +9,7 @@ mod streams;
 use std::collections::HashSet;
 
 use crate::codec::{self, Lines, Malformed, Piece, Place, Writer};
-use crate::event::{Envelope, Event, VERSION};
+use crate::event::{Envelope, Event, Type};
 use crate::exit::Exit;
 use crate::stage::{Io, Reading, TOO_LONG, Warnings};
 use crate::term::quoted;
@@ -192,10 +192,8 @@ impl Merge {
 
 fn diagnostic(label: Option<&Label>, place: &Place<'_>, why: &Malformed, io: &mut Io) {
     let envelope = Envelope {
-        v: VERSION,
-        type_: "status".into(),
         label: label.map(|label| label.text.as_str().into()),
-        ..Envelope::default()
+        ..Envelope::of(Type::Status)
     };
     let body = codec::diagnostic(place, why);
     Writer::default().event(&mut io.out, &envelope, &body);

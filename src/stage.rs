@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
-use crate::event::{Envelope, VERSION};
+use crate::event::{Envelope, Event, Type};
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::named::Named;
@@ -137,128 +137,199 @@ impl Warnings {
     }
 }
 
-pub struct FilterStage {
-    lines: Lines,
-    each: EachLine,
+/// Consumer of the lines of an input, behind a [`LineStage`].
+pub trait OnLine {
+    /// Takes an event; [`Malformed`] if it lacks a field that its type requires.
+    fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed>;
+
+    /// Takes a line that is no event.
+    fn on_malformed(&mut self, now: Time, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+        let _ = (now, place, why, io);
+    }
+
+    /// Begins a line over the limit; returns the reason of the warning.
+    fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str;
+
+    /// Takes a piece of a line over the limit.
+    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+        let _ = (bytes, io);
+    }
+
+    /// Ends an input within a line over the limit; another input follows.
+    fn cut_long(&mut self, io: &mut Io) {
+        let _ = io;
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        let _ = (now, io);
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Success
+    }
 }
 
-struct EachLine {
-    chain: Chain,
-    clock: Clock,
-    /// Last time of an event clock; with a wall clock the last `now`.
-    time: Time,
+/// Stage that cuts its input into lines, decodes them and warns about those that are no events.
+pub struct LineStage<T> {
+    lines: Lines,
+    to: T,
     strict: bool,
     warnings: Warnings,
 }
 
-impl FilterStage {
-    pub fn new(chain: Chain, clock: Clock, reading: &Reading) -> Self {
-        let each = EachLine {
-            chain,
-            clock,
-            time: Time::default(),
-            strict: reading.strict,
-            warnings: Warnings::default(),
-        };
-        Self { lines: Lines::new(reading.max_line), each }
+impl<T: OnLine> LineStage<T> {
+    pub fn of(to: T, reading: &Reading) -> Self {
+        let lines = Lines::new(reading.max_line);
+        Self { lines, to, strict: reading.strict, warnings: Warnings::default() }
     }
 
-    /// Passes an event to the filters that is no line of the input.
-    pub fn inject(&mut self, now: Time, line: &str, io: &mut Io) {
-        let now = match self.each.clock {
-            Clock::Wall => now,
-            Clock::Event => self.each.time,
-        };
-        if let Ok(event) = codec::decode_text(line) {
-            self.each.chain.on_event(now, &event, &mut io.out);
-        }
-    }
-}
-
-impl EachLine {
-    fn piece(&mut self, now: Time, piece: Piece<'_>, io: &mut Io) {
+    fn piece(to: &mut T, warnings: &mut Warnings, now: Time, piece: Piece<'_>, io: &mut Io) {
         match piece {
             Piece::Line { number, offset, bytes, text, .. } => {
-                match text.map_or_else(|| codec::decode(bytes), codec::decode_text) {
-                    Ok(event) => {
-                        self.time = match self.clock {
-                            Clock::Wall => now,
-                            Clock::Event => event.time().map_or(self.time, |t| t.max(self.time)),
-                        };
-                        self.chain.on_event(self.time, &event, &mut io.out);
-                    }
-                    Err(why) => {
-                        self.warnings.warn(io, number, why.offset, &why.reason);
-                        self.diagnostic(&Place { line: number, offset, bytes }, &why, io);
-                    }
+                let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
+                if let Err(why) = event.and_then(|event| to.on_event(now, &event, io)) {
+                    warnings.warn(io, number, why.offset, &why.reason);
+                    to.on_malformed(now, &Place { line: number, offset, bytes }, &why, io);
                 }
             }
             Piece::Long { number, bytes, first, .. } => {
                 if first {
-                    self.warnings.warn(io, number, 0, TOO_LONG);
-                    self.chain.on_flush(self.time, &mut io.out);
+                    let reason = to.begin_long(now, io);
+                    warnings.warn(io, number, 0, reason);
                 }
-                io.out.extend_from_slice(bytes);
+                to.on_long(bytes, io);
             }
         }
     }
+}
+
+impl<T: OnLine> Stage for LineStage<T> {
+    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
+        let Self { lines, to, warnings, .. } = self;
+        lines.feed(bytes, |piece| Self::piece(to, warnings, now, piece, io));
+    }
+
+    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
+        let Self { lines, to, warnings, .. } = self;
+        if lines.restart(|piece| Self::piece(to, warnings, now, piece, io)) == Cut::InLongLine {
+            to.cut_long(io);
+        }
+        warnings.set_source(name);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.to.deadline()
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        self.to.on_tick(now, io);
+    }
+
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        let Self { lines, to, warnings, .. } = self;
+        lines.end(|piece| Self::piece(to, warnings, now, piece, io));
+        to.on_end(now, io);
+    }
+
+    fn exit(&self) -> Exit {
+        let malformed = self.strict && self.warnings.count() > 0;
+        self.to.exit().or(if malformed { Exit::Malformed } else { Exit::Success })
+    }
+}
+
+/// Lines of events through a chain of filters.
+pub type FilterStage = LineStage<Filtered>;
+
+pub struct Filtered {
+    chain: Chain,
+    clock: Clock,
+    /// Last time of an event clock.
+    time: Time,
+}
+
+impl FilterStage {
+    pub fn new(chain: Chain, clock: Clock, reading: &Reading) -> Self {
+        Self::of(Filtered { chain, clock, time: Time::default() }, reading)
+    }
+
+    /// Passes an event to the filters that is no line of the input.
+    pub fn inject(&mut self, now: Time, line: &str, io: &mut Io) {
+        if let Ok(event) = codec::decode_text(line) {
+            let now = self.to.now(now);
+            self.to.chain.on_event(now, &event, &mut io.out);
+        }
+    }
+}
+
+impl Filtered {
+    fn now(&self, now: Time) -> Time {
+        match self.clock {
+            Clock::Wall => now,
+            Clock::Event => self.time,
+        }
+    }
+}
+
+impl OnLine for Filtered {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        if self.clock == Clock::Event {
+            self.time = event.time().map_or(self.time, |time| time.max(self.time));
+        }
+        self.chain.on_event(self.now(now), event, &mut io.out);
+        Ok(())
+    }
 
     /// Passes a malformed line through the filters as a diagnostic.
-    fn diagnostic(&mut self, place: &Place<'_>, why: &Malformed, io: &mut Io) {
+    fn on_malformed(&mut self, now: Time, place: &Place<'_>, why: &Malformed, io: &mut Io) {
         if let Ok(event) = codec::decode(&diagnostic_line(place, why)) {
-            self.chain.on_event(self.time, &event, &mut io.out);
+            self.chain.on_event(self.now(now), &event, &mut io.out);
         }
+    }
+
+    fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str {
+        self.chain.on_flush(self.now(now), &mut io.out);
+        TOO_LONG
+    }
+
+    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+        io.out.extend_from_slice(bytes);
+    }
+
+    fn cut_long(&mut self, io: &mut Io) {
+        io.out.push(b'\n');
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self.clock {
+            Clock::Wall => self.chain.deadline(),
+            Clock::Event => None,
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, io: &mut Io) {
+        if self.clock == Clock::Wall {
+            self.chain.on_tick(now, &mut io.out);
+        }
+    }
+
+    fn on_end(&mut self, now: Time, io: &mut Io) {
+        self.chain.on_end(self.now(now), &mut io.out);
     }
 }
 
 /// Diagnostic in place of a malformed line, without a line feed.
 pub(crate) fn diagnostic_line(place: &Place<'_>, why: &Malformed) -> Vec<u8> {
     let mut line = Vec::new();
-    let envelope = Envelope { v: VERSION, type_: "status".into(), ..Envelope::default() };
+    let envelope = Envelope::of(Type::Status);
     Writer::default().event(&mut line, &envelope, &codec::diagnostic(place, why));
     line.pop();
     line
-}
-
-impl Stage for FilterStage {
-    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
-        if self.each.clock == Clock::Wall {
-            self.each.time = now;
-        }
-        self.lines.feed(bytes, |piece| self.each.piece(now, piece, io));
-    }
-
-    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
-        if self.lines.restart(|piece| self.each.piece(now, piece, io)) == Cut::InLongLine {
-            io.out.push(b'\n');
-        }
-        self.each.warnings.set_source(name);
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        match self.each.clock {
-            Clock::Wall => self.each.chain.deadline(),
-            Clock::Event => None,
-        }
-    }
-
-    fn on_tick(&mut self, now: Time, io: &mut Io) {
-        if self.each.clock == Clock::Wall {
-            self.each.chain.on_tick(now, &mut io.out);
-        }
-    }
-
-    fn on_end(&mut self, now: Time, io: &mut Io) {
-        self.lines.end(|piece| self.each.piece(now, piece, io));
-        let now = if self.each.clock == Clock::Wall { now } else { self.each.time };
-        self.each.chain.on_end(now, &mut io.out);
-    }
-
-    fn exit(&self) -> Exit {
-        if self.each.strict && self.each.warnings.count() > 0 {
-            Exit::Malformed
-        } else {
-            Exit::Success
-        }
-    }
 }

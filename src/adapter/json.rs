@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Emit;
-use crate::codec::{self, Fields};
+use crate::codec::{self, Cursor, Fields};
 use crate::event::{Usage, UsageAndCost};
 
 /// Longest title of a tool, in characters.
@@ -114,7 +114,7 @@ pub fn str_at<'v>(value: &'v Value, key: &str, emit: &mut Emit<'_>) -> &'v str {
 
 /// A line for people about a tool's arguments, and the files that they name.
 pub fn describe(input: Option<&str>) -> (Option<String>, Vec<String>) {
-    let Some(input) = input.and_then(|input| Fields::read(input).ok()) else {
+    let Some(input) = input.and_then(|input| Cursor::read(input, Fields::scan)) else {
         return (None, Vec::new());
     };
     let text = |key: &str| codec::string(input.get(key)?)?.whole().filter(|t| !t.is_empty());

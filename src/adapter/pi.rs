@@ -6,7 +6,7 @@
 use super::prelude::*;
 use std::collections::BTreeMap;
 
-use crate::codec::Fields;
+use crate::codec::{Cursor, Fields};
 
 pub(super) const SPEC: Spec = Spec {
     name: "pi",
@@ -83,7 +83,7 @@ fn part(fields: &Fields<'_>, keys: &[&str]) -> Option<Value> {
 impl Runtime for Pi {
     /// No value is made of the messages that an update, a start or the end of a call repeats.
     fn on_text(&mut self, event: &str, text: &str, emit: &mut Emit<'_>) -> serde_json::Result<()> {
-        let fields = Fields::read(text).ok();
+        let fields = Cursor::read(text, Fields::scan);
         let said = fields.is_some_and(|fields| self.repeat(&fields, emit));
         if !said {
             self.on_message(event, serde_json::from_str(text)?, emit);

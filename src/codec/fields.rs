@@ -2,15 +2,13 @@
 //! so that one odd field never hides the others.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::cursor::Cursor;
-use super::{Malformed, Str, malformed};
+use super::{Malformed, malformed};
 use crate::event::Raw;
 
 /// Keys of an object that are compared with each other; more of them are hashed.
@@ -29,15 +27,11 @@ impl<'a> Fields<'a> {
         if line.as_bytes()[start] != b'{' {
             return Err(Malformed::new(start, "not a JSON object"));
         }
-        Self::read(line).map_err(|e| malformed(&e, line))
-    }
-
-    /// [`Fields::parse`] with serde_json's errors.
-    pub fn read(json: &'a str) -> serde_json::Result<Self> {
-        match Cursor::read(json, Self::scan) {
-            Some(fields) => Ok(fields),
-            None => serde_json::from_str(json),
-        }
+        Cursor::read(line, Self::scan).ok_or_else(|| {
+            // Both parsers accept the same texts; serde_json knows the place and the reason of an error.
+            let error = serde_json::from_str::<HashMap<String, &RawValue>>(line).err();
+            error.map_or(Malformed::new(start, "not a JSON object"), |e| malformed(&e, line))
+        })
     }
 
     /// The object that comes next.
@@ -154,26 +148,4 @@ pub fn list(value: &str) -> Vec<&str> {
         })
     });
     read.map(|()| items).unwrap_or_default()
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Vec<(Cow<'de, str>, &'de str)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(12);
-                while let Some(Str(key)) = map.next_key()? {
-                    fields.push((key, map.next_value::<&'de RawValue>()?.get()));
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(Visit).map(Fields)
-    }
 }

@@ -7,7 +7,7 @@ const MAX_FIRST: usize = 64 << 10;
 
 /// Message for an input that is compressed or in another encoding, by its first bytes; it follows the input's name.
 pub fn packed(head: &[u8]) -> Option<&'static str> {
-    let magic: [(&[u8], &str); 7] = [
+    let magic: [(&[u8], &str); 8] = [
         (b"\xfd7zXZ\0", "is packed with xz: unpack it first (xz -dc)"),
         (b"BZh", "is packed with bzip2: unpack it first (bzip2 -dc)"),
         (b"PK\x03\x04", "is a zip archive: unpack it first (unzip -p)"),
@@ -15,9 +15,9 @@ pub fn packed(head: &[u8]) -> Option<&'static str> {
         (b"\xff\xfe", UTF_16),
         (b"\xfe\xff", UTF_16),
         (b"{\0", UTF_16),
+        (b"\0{", UTF_16),
     ];
-    let found = magic.iter().find(|(magic, _)| head.starts_with(magic));
-    found.map(|(_, what)| *what).or_else(|| head.starts_with(b"\0{").then_some(UTF_16))
+    magic.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
 const UTF_16: &str = "is UTF-16: make it UTF-8 first (iconv -f UTF-16 -t UTF-8)";
@@ -73,19 +73,17 @@ impl Beginning {
             return None;
         }
         let seen = std::mem::take(&mut self.seen);
-        let magic: [(&[u8], &str); 2] = [
-            (
-                b"\x1f\x8b",
+        if seen.starts_with(b"\x1f\x8b") {
+            return Some(
                 "is packed with gzip: unpack it first (gzip -dc, or spile replay --instant)",
-            ),
-            (
-                b"\x28\xb5\x2f\xfd",
+            );
+        }
+        if seen.starts_with(b"\x28\xb5\x2f\xfd") {
+            return Some(
                 "is packed with zstd: unpack it first (zstd -dc, or spile replay --instant)",
-            ),
-        ];
-        let found = magic.iter().find(|(magic, _)| seen.starts_with(magic)).map(|(_, what)| *what);
-        let line = || std::str::from_utf8(&seen).ok().and_then(first_line);
-        found.or_else(|| packed(&seen)).or_else(line)
+            );
+        }
+        packed(&seen).or_else(|| first_line(std::str::from_utf8(&seen).ok()?))
     }
 }
 

@@ -58,6 +58,14 @@ impl<'b> Object<'b> {
         }
     }
 
+    /// A string whose escapes are there already.
+    pub fn escaped(&mut self, key: &str, raw: &str) {
+        self.key(key);
+        self.buf.push(b'"');
+        self.put(raw);
+        self.buf.push(b'"');
+    }
+
     /// A list of strings.
     pub fn texts(&mut self, key: &str, texts: &[impl AsRef<str>]) {
         self.key(key);
@@ -93,7 +101,7 @@ impl<'b> Object<'b> {
             self.put(json);
         } else {
             // Writing to memory cannot fail.
-            let _ = self.writer.format().write_raw_fragment(self.buf, json);
+            let _ = self.writer.write_raw_fragment(self.buf, json);
         }
     }
 
@@ -166,7 +174,7 @@ impl<'b> Object<'b> {
     }
 
     #[inline(always)]
-    fn put(&mut self, part: &str) {
+    pub(super) fn put(&mut self, part: &str) {
         self.buf.extend_from_slice(part.as_bytes());
     }
 
@@ -185,7 +193,7 @@ impl<'b> Object<'b> {
 
     /// Writes what `text` begins with: a character that is escaped, or all up to the next if it begins beyond ASCII.
     fn escape<'t>(&mut self, text: &'t str) -> &'t str {
-        let mut format = self.writer.format();
+        let mut format = self.writer;
         let escape = match text.as_bytes()[0] {
             b'"' => CharEscape::Quote,
             b'\\' => CharEscape::ReverseSolidus,

@@ -2,10 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
-use serde_json::value::RawValue;
-
 use super::fields::string;
 use super::{Fields, Malformed, is_stream_id};
 use crate::event::{Delta, Event, Raw, Type, VERSION};
@@ -13,20 +9,6 @@ use crate::event::{Delta, Event, Raw, Type, VERSION};
 /// The keys of an event that belong to the envelope.
 const ENVELOPE: [&str; 10] =
     ["v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic"];
-
-/// Fields that the contract does not know, each value as it stands in the line; written as an object of them.
-#[derive(Debug, Clone, Default)]
-pub struct Unknown<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl Serialize for Unknown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
 
 pub(super) fn event(line: &str) -> Result<Event<'_>, Malformed> {
     Fields::parse(line)?.event(line)
@@ -103,12 +85,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Fields beside the envelope and the fields `body` of a body, in their order; a duplicate key is kept.
-    pub fn unknown(&self, body: &[&str]) -> Unknown<'a> {
-        let value = |v: &'a str| serde_json::from_str::<&RawValue>(v).ok();
-        Unknown(self.beside(body).filter_map(|(key, v)| Some((key.clone(), value(v)?))).collect())
-    }
-
-    fn beside(&self, body: &[&str]) -> impl Iterator<Item = &(Cow<'a, str>, &'a str)> {
+    pub fn unknown(&self, body: &[&str]) -> impl Iterator<Item = &(Cow<'a, str>, &'a str)> {
         let known = |key: &str| ENVELOPE.contains(&key) || body.contains(&key);
         self.0.iter().filter(move |(key, _)| !known(key))
     }
@@ -116,7 +93,7 @@ impl<'a> Fields<'a> {
     /// As [`Fields::unknown`], as it is put behind other fields.
     fn extra(&self, body: &[&str]) -> Cow<'a, str> {
         let mut extra = String::new();
-        for (key, value) in self.beside(body) {
+        for (key, value) in self.unknown(body) {
             extra.push(',');
             extra.push_str(&super::to_json(key.as_ref()));
             extra.push(':');

@@ -1,12 +1,47 @@
 //! Both paths of the codec agree, what is no event is located, what is written is read back.
 
 use proptest::prelude::*;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::*;
 use crate::event::{Envelope, TextDelta, Type};
 
 const DELTA: &str = r#"{"v":1,"type":"text_delta","stream":"s:1","turn":1,"seq":3,"first_seq":2,"ts":"2026-01-01T00:00:00.000Z","label":"a \"b\"","parent":"t1","synthetic":true,"block":"b1","kind":"answer","text":"h\u00e9\nllo"}"#;
+
+/// Fields as serde_json reads them.
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Vec<(Cow<'de, str>, &'de str)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(12);
+                while let Some(Str(key)) = map.next_key()? {
+                    fields.push((key, map.next_value::<&'de RawValue>()?.get()));
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Visit).map(Fields)
+    }
+}
+
+/// [`decode`] by the general parser alone; a duplicate key is an error too.
+pub(crate) fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
+    let text = utf8(line)?;
+    let fields = Fields::parse(text)?;
+    if let Some(key) = fields.duplicate() {
+        return Err(Malformed::new(0, format!("key {key:?} stands twice")));
+    }
+    fields.event(text)
+}
 
 #[test]
 fn reads_every_field_of_a_delta() {
@@ -89,7 +124,7 @@ fn no_lone_surrogate_is_written_within_raw_values() {
 #[test]
 fn writes_separators_escaped_and_raw_values_on_one_line() {
     let mut buf = Vec::new();
-    let raw: Box<serde_json::value::RawValue> =
+    let raw: Box<RawValue> =
         serde_json::from_str("{\n \"a\":\t\"\u{2028}\",\r\n \"big\": 12345678901234567890.10 }")
             .unwrap();
     let envelope = Envelope { v: 1, type_: "status".into(), ..Envelope::default() };

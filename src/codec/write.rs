@@ -9,7 +9,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::object::Object;
 use super::{Malformed, surrogate, text_or_base64};
-use crate::event::{Delta, Envelope, Event};
+use crate::event::{Delta, Envelope, Event, Type};
 
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,13 +40,27 @@ impl Writer {
         buf.push(b'\n');
     }
 
-    pub(super) fn format(self) -> OneLine {
-        OneLine { lone_surrogates: self.lone_surrogates }
+    /// First character that must be escaped although serde_json would not.
+    fn special(self, text: &str) -> Option<(usize, char)> {
+        let is_special = |c| match c {
+            '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
+            c => self.lone_surrogates && surrogate::stand_in(c).is_some(),
+        };
+        let mut at = 0;
+        while let Some(found) = memchr::memchr3(0xC2, 0xE2, 0xF4, &text.as_bytes()[at..]) {
+            at += found;
+            let c = text[at..].chars().next()?;
+            if is_special(c) {
+                return Some((at, c));
+            }
+            at += c.len_utf8();
+        }
+        None
     }
 
     pub(super) fn write<T: Serialize + ?Sized>(self, buf: &mut Vec<u8>, value: &T) {
         let start = buf.len();
-        let mut serializer = Serializer::with_formatter(&mut *buf, self.format());
+        let mut serializer = Serializer::with_formatter(&mut *buf, self);
         if value.serialize(&mut serializer).is_err() {
             // Writing to memory cannot fail, and no body has a map with keys that are not strings.
             buf.truncate(start);
@@ -108,62 +122,44 @@ impl MergedDelta {
         self.parent = delta.parent.map(|p| p.0.to_owned());
         self.synthetic = delta.synthetic;
     }
+
+    /// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
+    pub fn write(&self, buf: &mut Vec<u8>, text: &str, seq: u64, ts: &str) {
+        let envelope = Envelope {
+            stream: Some(self.stream.as_str().into()),
+            turn: self.turn,
+            seq: Some(seq),
+            first_seq: Some(self.first_seq).filter(|first| *first != seq),
+            ts: Some(ts.into()).filter(|_| !ts.is_empty()),
+            ..Envelope::of(Type::TextDelta)
+        };
+        let foreign = [("label", self.label.as_deref()), ("parent", self.parent.as_deref())];
+        Writer::default().emit(buf, &envelope, |object| {
+            for (key, raw) in foreign {
+                if let Some(raw) = raw {
+                    object.escaped(key, raw);
+                }
+            }
+            if self.synthetic {
+                object.json("synthetic", "true");
+            }
+            object.escaped("block", &self.block);
+            object.escaped("kind", &self.kind);
+            object.escaped("text", &on_one_line(text));
+            object.put(&self.extra);
+        });
+    }
 }
 
 /// The inside of a JSON string from elsewhere, with every character escaped at which some reader would end the line.
 pub fn on_one_line(raw: &str) -> Cow<'_, str> {
-    if Writer::default().format().special(raw).is_none() {
+    if Writer::default().special(raw).is_none() {
         return Cow::Borrowed(raw);
     }
     let mut buf = Vec::with_capacity(raw.len() + 8);
     // Writing to memory cannot fail.
-    let _ = Writer::default().format().write_string_fragment(&mut buf, raw);
+    let _ = Writer::default().write_string_fragment(&mut buf, raw);
     Cow::Owned(String::from_utf8(buf).unwrap_or_default())
-}
-
-/// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
-pub fn merged_delta(buf: &mut Vec<u8>, merged: &MergedDelta, text: &str, seq: u64, ts: &str) {
-    let mut put = |part: &str| buf.extend_from_slice(part.as_bytes());
-    put("{\"v\":1,\"type\":\"text_delta\",\"stream\":\"");
-    put(&merged.stream);
-    put("\"");
-    if let Some(turn) = merged.turn {
-        put(",\"turn\":");
-        put(&turn.to_string());
-    }
-    put(",\"seq\":");
-    put(&seq.to_string());
-    if merged.first_seq != seq {
-        put(",\"first_seq\":");
-        put(&merged.first_seq.to_string());
-    }
-    for (key, value) in [
-        (",\"ts\":\"", Some(ts)),
-        (",\"label\":\"", merged.label.as_deref()),
-        (",\"parent\":\"", merged.parent.as_deref()),
-    ] {
-        if let Some(value) = value.filter(|v| !v.is_empty() || key != ",\"ts\":\"") {
-            put(key);
-            put(value);
-            put("\"");
-        }
-    }
-    if merged.synthetic {
-        put(",\"synthetic\":true");
-    }
-    for part in [
-        ",\"block\":\"",
-        &merged.block,
-        "\",\"kind\":\"",
-        &merged.kind,
-        "\",\"text\":\"",
-        &on_one_line(text),
-        "\"",
-        &merged.extra,
-        "}\n",
-    ] {
-        put(part);
-    }
 }
 
 /// Bytes of a diagnostic, with their place in the input.
@@ -196,31 +192,7 @@ pub fn diagnostic(at: &Place<'_>, why: &Malformed) -> crate::event::Status<'stat
 /// `splitlines` at U+0085 too, and a raw value may stand over several lines. The other C1 controls (U+0080 to U+009F) go with
 /// it, for some terminals obey them. Stand-ins of lone surrogates become U+FFFD
 /// (RFC 7493, 2.1): other readers refuse the escape of half a character.
-pub(super) struct OneLine {
-    lone_surrogates: bool,
-}
-
-impl OneLine {
-    /// First character that must be escaped although serde_json would not.
-    fn special(&self, text: &str) -> Option<(usize, char)> {
-        let is_special = |c| match c {
-            '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
-            c => self.lone_surrogates && surrogate::stand_in(c).is_some(),
-        };
-        let mut at = 0;
-        while let Some(found) = memchr::memchr3(0xC2, 0xE2, 0xF4, &text.as_bytes()[at..]) {
-            at += found;
-            let c = text[at..].chars().next()?;
-            if is_special(c) {
-                return Some((at, c));
-            }
-            at += c.len_utf8();
-        }
-        None
-    }
-}
-
-impl Formatter for OneLine {
+impl Formatter for Writer {
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,

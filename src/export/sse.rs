@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::Export;
+use super::TOO_LONG;
 use crate::codec::{Malformed, body, without_lone};
 use crate::event::{BlockFinal, Event, Type, event_id};
+use crate::stage::{Io, OnLine};
+use crate::time::Time;
 
 pub(super) struct Sse;
 
-impl Export for Sse {
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+impl OnLine for Sse {
+    fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        let out = &mut io.out;
         if event.kind != Type::Other {
             out.extend_from_slice(format!("event: {}\n", event.kind.name()).as_bytes());
         }
@@ -24,6 +27,10 @@ impl Export for Sse {
         out[start..].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b' ');
         out.extend_from_slice(b"\n\n");
         Ok(())
+    }
+
+    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
+        TOO_LONG
     }
 }
 

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use super::Export;
+use super::TOO_LONG;
 use crate::codec::{self, Malformed};
 use crate::event::{BlockFinal, Event, Failure, TurnCancelled, Type};
+use crate::stage::{Io, OnLine};
 use crate::streams::Streams;
+use crate::time::Time;
 
 #[derive(Default)]
 pub(super) struct StreamChunk {
@@ -23,8 +25,9 @@ struct Open {
     block: String,
 }
 
-impl Export for StreamChunk {
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+impl OnLine for StreamChunk {
+    fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        let out = &mut io.out;
         let (Some(stream), Some(turn)) = (event.stream.as_deref(), event.turn) else {
             return Ok(());
         };
@@ -47,6 +50,10 @@ impl Export for StreamChunk {
             *open = Open::default();
         }
         Ok(())
+    }
+
+    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
+        TOO_LONG
     }
 }
 

@@ -1,6 +1,8 @@
 //! Events in each format.
 
 use super::*;
+use crate::stage::Io;
+use crate::time::Time;
 
 const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","runtime":"x"}
 {"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"a\ud83d"}

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::coalesce::chars;
 use super::{Filter, Out};
 use crate::codec::{self, Fields, Str, Writer};
-use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::event::{Envelope, Event, Status, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
@@ -181,13 +181,11 @@ impl Stream {
         // The stream's own time continues: the heartbeat of a recording has a time of that recording.
         let ts = Time::parse(&self.ts).map_or(at, |ts| ts + at.since(self.ts_at));
         let envelope = Envelope {
-            v: VERSION,
-            type_: Type::Status.name().into(),
             stream: Some(self.id.as_str().into()),
             turn: turn.number,
             ts: Some(ts.to_string().into()),
             label: self.label.as_deref().map(Into::into),
-            ..Envelope::default()
+            ..Envelope::of(Type::Status)
         };
         let kind = match beat {
             Beat::Heartbeat => "heartbeat",

@@ -4,29 +4,12 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::terms::Text;
-use crate::codec;
+use super::{Emitter, Origin};
+use crate::codec::{self, Object};
+use crate::event::Type;
 
 /// Limit of open blocks; past that the oldest is closed.
 const MAX_OPEN: usize = 16;
-
-/// An event of a block.
-pub(super) enum Emitted<'a> {
-    Delta(Words<'a>),
-    Final(Words<'a>),
-}
-
-/// Its fields; a delta has none of the last two.
-#[derive(Default, Clone, Copy)]
-pub(super) struct Words<'a> {
-    pub block: &'a str,
-    pub kind: &'a str,
-    pub text: &'a str,
-    pub supersedes: Option<&'a str>,
-    pub continues: Option<&'a str>,
-}
-
-/// Takes an event, with the block's parent.
-pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
@@ -72,21 +55,23 @@ impl OpenBlock {
         codec::strip_emitted(rest, &format!("{}{}", self.text, self.half))
     }
 
-    fn close(mut self, emit: &mut EmitFn<'_>) -> String {
+    fn emit_delta(&self, text: &str, to: &mut Emitter<'_>) {
+        to.emit((Type::TextDelta, self.parent.as_deref(), Origin::Runtime), |body| {
+            put_text(body, &self.id, self.kind, text);
+        });
+    }
+
+    fn close(mut self, origin: Origin, to: &mut Emitter<'_>) -> String {
         if !self.half.is_empty() {
             let half = std::mem::take(&mut self.half);
-            let words = Words { block: &self.id, kind: self.kind, text: &half, ..Words::default() };
-            emit(self.parent.as_deref(), Emitted::Delta(words));
+            self.emit_delta(&half, to);
             self.text.push_str(&half);
         }
-        let words = Words {
-            block: &self.id,
-            kind: self.kind,
-            text: &self.text,
-            supersedes: self.supersedes.as_deref(),
-            continues: self.continues.as_deref(),
-        };
-        emit(self.parent.as_deref(), Emitted::Final(words));
+        to.emit((Type::BlockFinal, self.parent.as_deref(), origin), |body| {
+            put_text(body, &self.id, self.kind, &self.text);
+            body.text_if("supersedes", self.supersedes.as_deref());
+            body.text_if("continues", self.continues.as_deref());
+        });
         self.id
     }
 }
@@ -96,26 +81,26 @@ impl Blocks {
         Self { open: Vec::new(), count: 0, max }
     }
 
-    pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, emit: &mut EmitFn<'_>) {
-        let at = self.find_or_open(text, None, emit);
-        self.add(at, delta, emit);
+    pub(super) fn delta(&mut self, text: &Text<'_>, delta: &str, to: &mut Emitter<'_>) {
+        let at = self.find_or_open(text, None, to);
+        self.add(at, delta, to);
     }
 
-    pub(super) fn finish(&mut self, text: &Text<'_>, whole: Option<&str>, emit: &mut EmitFn<'_>) {
+    pub(super) fn finish(&mut self, text: &Text<'_>, whole: Option<&str>, to: &mut Emitter<'_>) {
         let open = self.open.iter().position(|b| b.is(text));
         let mut supersedes = None;
         if let Some(at) = open {
             match whole.map(|whole| self.open[at].missing(whole)) {
-                None => return drop(self.open.remove(at).close(emit)),
+                None => return drop(self.open.remove(at).close(Origin::Runtime, to)),
                 Some(Some(missing)) => {
-                    self.add(at, &missing, emit);
+                    self.add(at, &missing, to);
                     // A continuation has moved to the end of the list.
                     if let Some(at) = self.open.iter().position(|b| b.is(text)) {
-                        self.open.remove(at).close(emit);
+                        self.open.remove(at).close(Origin::Runtime, to);
                     }
                     return;
                 }
-                Some(None) => supersedes = Some(self.open.remove(at).close(emit)),
+                Some(None) => supersedes = Some(self.open.remove(at).close(Origin::Runtime, to)),
             }
         }
         let Some(whole) = whole.filter(|w| !w.is_empty()) else {
@@ -123,28 +108,30 @@ impl Blocks {
         };
         if supersedes.is_none() && whole.len() <= self.max && codec::split_half(whole).1.is_empty()
         {
-            return self.emit_whole(text, whole, emit);
+            return self.emit_whole(text, whole, to);
         }
-        let at = self.find_or_open(text, supersedes, emit);
-        self.add(at, whole, emit);
+        let at = self.find_or_open(text, supersedes, to);
+        self.add(at, whole, to);
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
-            self.open.remove(at).close(emit);
+            self.open.remove(at).close(Origin::Runtime, to);
         }
     }
 
     /// Emits a block of one text, of which nothing has to be kept.
-    fn emit_whole(&mut self, text: &Text<'_>, whole: &str, emit: &mut EmitFn<'_>) {
+    fn emit_whole(&mut self, text: &Text<'_>, whole: &str, to: &mut Emitter<'_>) {
         self.count += 1;
         let id = format!("b{}", self.count);
-        let words = Words { block: &id, kind: text.kind.name(), text: whole, ..Words::default() };
-        emit(text.parent, Emitted::Delta(words));
-        emit(text.parent, Emitted::Final(words));
+        for type_ in [Type::TextDelta, Type::BlockFinal] {
+            to.emit((type_, text.parent, Origin::Runtime), |body| {
+                put_text(body, &id, text.kind.name(), whole);
+            });
+        }
     }
 
     /// Closes the blocks of one parent, or of the main agent.
-    pub(super) fn close_of(&mut self, parent: Option<&str>, emit: &mut EmitFn<'_>) {
+    pub(super) fn close_of(&mut self, parent: Option<&str>, to: &mut Emitter<'_>) {
         for block in self.open.extract_if(.., |b| b.parent.as_deref() == parent) {
-            block.close(emit);
+            block.close(Origin::Runtime, to);
         }
     }
 
@@ -154,16 +141,16 @@ impl Blocks {
     }
 
     /// Closes the blocks of the main agent but this one.
-    pub(super) fn close_but(&mut self, kept: Option<&Text<'_>>, emit: &mut EmitFn<'_>) {
+    pub(super) fn close_but(&mut self, kept: Option<&Text<'_>>, to: &mut Emitter<'_>) {
         let ends = |b: &mut OpenBlock| b.parent.is_none() && kept.is_none_or(|text| !b.is(text));
         for block in self.open.extract_if(.., ends) {
-            block.close(emit);
+            block.close(Origin::Runtime, to);
         }
     }
 
-    pub(super) fn close_all(&mut self, emit: &mut EmitFn<'_>) {
+    pub(super) fn close_all(&mut self, origin: Origin, to: &mut Emitter<'_>) {
         for block in self.open.drain(..) {
-            block.close(emit);
+            block.close(origin, to);
         }
     }
 
@@ -171,13 +158,13 @@ impl Blocks {
         &mut self,
         text: &Text<'_>,
         supersedes: Option<String>,
-        emit: &mut EmitFn<'_>,
+        to: &mut Emitter<'_>,
     ) -> usize {
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
             return at;
         }
         if self.open.len() >= MAX_OPEN {
-            self.open.remove(0).close(emit);
+            self.open.remove(0).close(Origin::Runtime, to);
         }
         self.count += 1;
         self.open.push(OpenBlock {
@@ -192,7 +179,7 @@ impl Blocks {
     }
 
     /// Adds `delta` to the block, and to continuations past `max`.
-    fn add(&mut self, mut at: usize, delta: &str, emit: &mut EmitFn<'_>) {
+    fn add(&mut self, mut at: usize, delta: &str, to: &mut Emitter<'_>) {
         let mut joined = std::mem::take(&mut self.open[at].half);
         let delta = if joined.is_empty() {
             delta
@@ -210,13 +197,11 @@ impl Blocks {
                 cut(&block.text, delta, room)
             });
             if !now.is_empty() {
-                let (id, kind) = (&block.id, block.kind);
-                let words = Words { block: id, kind, text: now, ..Words::default() };
-                emit(block.parent.as_deref(), Emitted::Delta(words));
+                block.emit_delta(now, to);
                 codec::append(&mut block.text, now);
             }
             if !later.is_empty() {
-                at = self.go_on(at, emit);
+                at = self.go_on(at, to);
             }
             delta = later;
         }
@@ -224,7 +209,7 @@ impl Blocks {
     }
 
     /// Closes a full block and opens its continuation.
-    fn go_on(&mut self, at: usize, emit: &mut EmitFn<'_>) -> usize {
+    fn go_on(&mut self, at: usize, to: &mut Emitter<'_>) -> usize {
         let full = self.open.remove(at);
         self.count += 1;
         let mut next = OpenBlock {
@@ -236,10 +221,17 @@ impl Blocks {
             ..OpenBlock::default()
         };
         next.closed.push((full.text.len(), hash_of(&full.text)));
-        next.continues = Some(full.close(emit));
+        next.continues = Some(full.close(Origin::Runtime, to));
         self.open.push(next);
         self.open.len() - 1
     }
+}
+
+/// Fields that deltas and finals have.
+fn put_text(body: &mut Object<'_>, block: &str, kind: &str, text: &str) {
+    body.text("block", block);
+    body.text("kind", kind);
+    body.text("text", text);
 }
 
 /// Offset at which to cut `delta`, which is longer than the `room` behind `block`: after its last line that fits; else, unless

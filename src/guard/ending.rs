@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::block::Blocks;
 use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
-use super::tools::Tools;
 use super::{Guard, Origin};
 use crate::codec::Object;
 use crate::event::{ChildExit, Failure, Type, UsageAndCost};
@@ -161,8 +159,11 @@ impl Guard {
         let spent = &with_noted(spent, noted.unwrap_or_default());
         let refused = self.refused(&terminal);
         let terminal = overruled(terminal, pending_end.as_ref(), refused.as_deref());
-        self.with_blocks(origin, Blocks::close_all);
-        self.with_tools(Tools::close_all);
+        let (blocks, turn, mut emitter) = self.parts();
+        blocks.close_all(origin, &mut emitter);
+        if let Some(turn) = turn {
+            turn.tools.close_all(&mut emitter);
+        }
         match terminal {
             Terminal::Completed { stop, result } => {
                 self.state.exit = Exit::Success;

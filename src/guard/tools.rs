@@ -1,9 +1,12 @@
 //! The tools of a turn: every start has one finish, every id is its own.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::clean::clean_json;
 use super::terms::{ToolEnd, ToolStart};
-use crate::event::Tool;
+use super::{Emitter, Origin};
+use crate::event::{Tool, Type};
 use crate::time::Time;
 
 /// Limit of open tools; past that the oldest is closed as unknown.
@@ -11,22 +14,6 @@ const MAX_OPEN: usize = 4096;
 
 /// Limit of remembered ids of a turn; past that every id gets a number of its own.
 const MAX_IDS: usize = 65_536;
-
-pub(super) enum Emitted<'a> {
-    Started(&'a ToolStart<'a>),
-    Finished {
-        /// Id, name and kind.
-        tool: [&'a str; 3],
-        /// Title of its start, at most [`Tool::MAX_TITLE`] bytes.
-        title: Option<&'a str>,
-        outcome: &'a str,
-        /// The end as the runtime reports it; none if the turn ended first.
-        end: Option<&'a ToolEnd<'a>>,
-    },
-}
-
-/// Takes an event, with the tool's parent.
-pub(super) type EmitFn<'a> = dyn FnMut(Option<&str>, Emitted<'_>) + 'a;
 
 #[derive(Debug, Default)]
 pub(super) struct Tools {
@@ -48,10 +35,25 @@ struct Open {
 }
 
 impl Open {
-    fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, emit: &mut EmitFn<'_>) {
-        let tool = [self.id.as_str(), &self.name, &self.kind];
-        let title = self.title.as_deref();
-        emit(self.parent.as_deref(), Emitted::Finished { tool, title, outcome, end });
+    fn finish(&self, outcome: &str, end: Option<&ToolEnd<'_>>, to: &mut Emitter<'_>) {
+        let origin = if end.is_none() { Origin::Spile } else { Origin::Runtime };
+        let raw = to.raw_outputs;
+        to.emit((Type::ToolFinished, self.parent.as_deref(), origin), |body| {
+            body.object("tool", |body| {
+                body.text("id", &self.id);
+                body.text("name", &self.name);
+                body.text("kind", &self.kind);
+                body.text_if("title", self.title.as_deref());
+            });
+            body.text("outcome", outcome);
+            let Some(end) = end else { return };
+            if let Some(output) = end.output.as_deref() {
+                let clean = if raw { Cow::Borrowed(output) } else { clean_json(output) };
+                body.json("output", &clean);
+            }
+            body.value_if("exit_code", end.exit_code.as_ref());
+            body.value_if("duration_ms", end.duration_ms.as_ref());
+        });
     }
 }
 
@@ -61,14 +63,26 @@ impl Tools {
         self.open.iter().map(|t| (t.id.as_str(), t.name.as_str()))
     }
 
-    pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, emit: &mut EmitFn<'_>) {
+    pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, to: &mut Emitter<'_>) {
         if self.open.len() >= MAX_OPEN {
-            self.open.remove(0).finish("unknown", None, emit);
+            self.open.remove(0).finish("unknown", None, to);
         }
         let id = self.unique(tool.id);
         let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
-        let started = ToolStart { id: &id, kind, ..*tool };
-        emit(tool.parent, Emitted::Started(&started));
+        to.emit((Type::ToolStarted, tool.parent, Origin::Runtime), |body| {
+            body.object("tool", |body| {
+                body.text("id", &id);
+                body.text("name", tool.name);
+                body.text("kind", kind);
+                body.text_if("title", tool.title);
+                if let Some(input) = tool.input {
+                    body.json("input", input);
+                }
+                if !tool.paths.is_empty() {
+                    body.texts("paths", tool.paths);
+                }
+            });
+        });
         self.open.push(Open {
             theirs: tool.id.to_owned(),
             since: now,
@@ -90,20 +104,20 @@ impl Tools {
         self.open.iter().any(|t| t.theirs == theirs)
     }
 
-    pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, emit: &mut EmitFn<'_>) {
+    pub(super) fn finish(&mut self, now: Time, end: &ToolEnd<'_>, to: &mut Emitter<'_>) {
         let at = self.open.iter().position(|t| t.theirs == end.id).unwrap_or_else(|| {
             let &ToolEnd { id, name, kind, parent, .. } = end;
             let start = ToolStart { id, name, kind, parent, ..ToolStart::default() };
-            self.start(now, &start, emit);
+            self.start(now, &start, to);
             self.open.len() - 1
         });
-        self.open.remove(at).finish(end.outcome, Some(end), emit);
+        self.open.remove(at).finish(end.outcome, Some(end), to);
     }
 
     /// Closes what is still open when the turn ends.
-    pub(super) fn close_all(&mut self, emit: &mut EmitFn<'_>) {
+    pub(super) fn close_all(&mut self, to: &mut Emitter<'_>) {
         for tool in self.open.drain(..) {
-            tool.finish("unknown", None, emit);
+            tool.finish("unknown", None, to);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::label::Label;
 use crate::codec::{self, Str, Writer};
-use crate::event::{Envelope, Event, Status, Type, VERSION};
+use crate::event::{Envelope, Event, Status, Type};
 use crate::exit::Exit;
 use crate::outcome;
 use crate::stage::Io;
@@ -166,12 +166,10 @@ impl Stream {
         let (message, _) = self.end();
         let ended = message.split(':').next().unwrap_or_default().to_owned();
         let envelope = Envelope {
-            v: VERSION,
-            type_: Type::Status.name().into(),
             stream: Some(id.into()),
             ts: Some(self.ts.as_str().into()).filter(|_| !self.ts.is_empty()),
             label: self.label.as_deref().map(Into::into),
-            ..Envelope::default()
+            ..Envelope::of(Type::Status)
         };
         let body = Status {
             kind: "info".into(),

@@ -262,7 +262,7 @@ proptest! {
         let (out, ..) = run(&["new"], &[&format!("{line}\n")]);
         let got = out.lines().next().unwrap();
         let fields = Fields::parse(got).unwrap();
-        prop_assert!(codec::decode_strict(got.as_bytes()).is_ok());
+        prop_assert!(codec::tests::decode_strict(got.as_bytes()).is_ok());
         let want = if own.is_some() { "\"own\"" } else { "\"new\"" };
         prop_assert_eq!(fields.get("label"), Some(want));
         prop_assert_eq!(got.replacen(",\"label\":\"new\"", "", 1), line);

@@ -16,12 +16,12 @@ mod tool;
 mod turn_result;
 mod words;
 
-use crate::codec::{self, Fields, Lines, Malformed, Piece};
-use crate::event::{Event, Type};
+use crate::codec::{Fields, Malformed, Place};
+use crate::event::{Delta, Event, Type};
 use crate::exit::Exit;
 use crate::named::Named;
 use crate::outcome::Outcome;
-use crate::stage::{Io, Reading, Stage, Warnings};
+use crate::stage::{Io, LineStage, OnLine, Reading};
 use crate::time::Time;
 
 use human::Human;
@@ -73,130 +73,98 @@ pub struct Options {
 }
 
 /// Events in, a page for people out.
-pub struct View {
-    lines: Lines,
-    each: Each,
-}
+pub type View = LineStage<Viewer>;
 
-struct Each {
+pub struct Viewer {
+    page: Page,
     face: Box<dyn Face>,
     outcome: Option<Outcome>,
-    strict: bool,
-    warnings: Warnings,
 }
 
 /// One kind of page: lines for people, or the answer alone.
 trait Face {
-    fn page(&self) -> &Page;
-
-    fn page_mut(&mut self) -> &mut Page;
-
-    fn delta(&mut self, event: &Event<'_>);
+    fn delta(&mut self, page: &mut Page, event: &Event<'_>, delta: &Delta<'_>);
 
     /// Any event but a `text_delta`.
-    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io);
+    fn event(&mut self, page: &mut Page, event: &Event<'_>, body: &Fields<'_>, io: &mut Io);
 
     /// A line that is no event.
-    fn malformed(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) {}
+    fn malformed(&mut self, _page: &mut Page, _bytes: &[u8], _out: &mut Vec<u8>) {}
 
     /// A piece of a line over the limit.
-    fn long(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) {}
+    fn long(&mut self, _page: &mut Page, _bytes: &[u8], _out: &mut Vec<u8>) {}
 
-    fn end(&mut self, io: &mut Io);
+    fn end(&mut self, page: &mut Page, io: &mut Io);
 }
 
 impl View {
     pub fn new(options: &Options) -> Self {
-        let face: Box<dyn Face> = match options.format {
-            Format::Tty | Format::Plain => Box::new(Human::new(options)),
-            Format::Text => Box::new(PlainText::new(options)),
+        let (layout, face): (_, Box<dyn Face>) = match options.format {
+            Format::Tty | Format::Plain => (human::layout(options), Box::new(Human::new(options))),
+            Format::Text => (plain_text::layout(options), Box::<PlainText>::default()),
         };
-        Self {
-            lines: Lines::new(options.reading.max_line),
-            each: Each {
-                face,
-                outcome: options.exit_from_stream.then(Outcome::default),
-                strict: options.reading.strict,
-                warnings: Warnings::default(),
-            },
-        }
+        let outcome = options.exit_from_stream.then(Outcome::default);
+        Self::of(Viewer { page: Page::new(layout), face, outcome }, &options.reading)
     }
 }
 
-impl Each {
-    fn piece(&mut self, piece: Piece<'_>, io: &mut Io) {
-        match piece {
-            Piece::Line { number, bytes, text, .. } => {
-                let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
-                if let Err(why) = event.and_then(|event| self.event(&event, io)) {
-                    self.warnings.warn(io, number, why.offset, &why.reason);
-                    self.face.malformed(bytes, &mut io.out);
-                }
-            }
-            Piece::Long { number, bytes, first, .. } => {
-                if first {
-                    let reason = "line too long to look at (see --max-line)";
-                    self.warnings.warn(io, number, 0, reason);
-                }
-                self.face.long(bytes, &mut io.out);
-            }
-        }
-        self.hand_on(io);
-    }
-
+impl Viewer {
     fn event(&mut self, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if event.kind == Type::TextDelta {
-            if event.delta.is_none() {
+            let Some(delta) = &event.delta else {
                 return Err(Malformed::new(0, "a text_delta without block, kind and text"));
-            }
-            self.face.delta(event);
+            };
+            self.face.delta(&mut self.page, event, delta);
             return Ok(());
         }
         if let Some(outcome) = &mut self.outcome {
             outcome.on_event(event);
         }
-        self.face.event(event, &Fields::parse(event.line)?, io);
+        self.face.event(&mut self.page, event, &Fields::parse(event.line)?, io);
         Ok(())
-    }
-
-    /// Moves finished text of the page to the output.
-    fn hand_on(&mut self, io: &mut Io) {
-        self.face.page_mut().hand_on(&mut io.out);
     }
 }
 
-impl Stage for View {
-    fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
-        self.each.face.page_mut().now = now;
-        self.lines.feed(bytes, |piece| self.each.piece(piece, io));
+impl OnLine for Viewer {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        self.page.now = now;
+        let done = self.event(event, io);
+        self.page.hand_on(&mut io.out);
+        done
     }
 
-    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
-        self.each.face.page_mut().now = now;
-        self.lines.restart(|piece| self.each.piece(piece, io));
-        self.each.warnings.set_source(name);
+    fn on_malformed(&mut self, now: Time, place: &Place<'_>, _why: &Malformed, io: &mut Io) {
+        self.page.now = now;
+        self.face.malformed(&mut self.page, place.bytes, &mut io.out);
+        self.page.hand_on(&mut io.out);
+    }
+
+    fn begin_long(&mut self, now: Time, _io: &mut Io) -> &'static str {
+        self.page.now = now;
+        "line too long to look at (see --max-line)"
+    }
+
+    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+        self.face.long(&mut self.page, bytes, &mut io.out);
+        self.page.hand_on(&mut io.out);
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.each.face.page().deadline()
+        self.page.deadline()
     }
 
     fn on_tick(&mut self, now: Time, io: &mut Io) {
-        let page = self.each.face.page_mut();
-        page.now = now;
-        page.tick();
-        self.each.hand_on(io);
+        self.page.now = now;
+        self.page.tick();
+        self.page.hand_on(&mut io.out);
     }
 
     fn on_end(&mut self, _now: Time, io: &mut Io) {
-        self.lines.end(|piece| self.each.piece(piece, io));
-        self.each.face.end(io);
-        self.each.hand_on(io);
+        self.face.end(&mut self.page, io);
+        self.page.hand_on(&mut io.out);
     }
 
     fn exit(&self) -> Exit {
-        let malformed = self.each.strict && self.each.warnings.count() > 0;
-        let outcome = self.each.outcome.as_ref().map_or(Exit::Success, Outcome::exit);
-        outcome.or(if malformed { Exit::Malformed } else { Exit::Success })
+        self.outcome.as_ref().map_or(Exit::Success, Outcome::exit)
     }
 }

@@ -82,7 +82,7 @@ proptest! {
         line[at] = byte;
         let (report, _) = run_in(&Options { partial: true, ..Options::default() }, &line, 4096);
         let refused = cited(&report).iter().any(|rule| ["C1", "C2"].contains(rule));
-        if let Err(why) = codec::decode_strict(&line) {
+        if let Err(why) = codec::tests::decode_strict(&line) {
             prop_assert!(refused, "{}\n{}", why, report);
         }
     }

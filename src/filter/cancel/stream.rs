@@ -11,7 +11,7 @@ use super::turn::{State, Turn, body};
 use super::{CancelRequest, Control, Options, is_refusal};
 use crate::codec::{self, Writer};
 use crate::event::{
-    Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type, VERSION,
+    Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type,
 };
 use crate::filter::Out;
 use crate::time::Time;
@@ -276,15 +276,13 @@ impl Stream {
     fn envelope(&self, now: Time, type_: Type, seq: Option<u64>) -> Envelope<'_> {
         let ts = Time::parse(&self.ts).map_or(now, |ts| ts + now.since(self.ts_at));
         Envelope {
-            v: VERSION,
-            type_: type_.name().into(),
             stream: Some(self.id.as_str().into()),
             turn: self.turn.as_ref().filter(|turn| turn.announced).map(|turn| turn.number),
             seq,
             ts: Some(ts.to_string().into()),
             label: self.label.as_deref().map(Into::into),
             synthetic: seq.is_some(),
-            ..Envelope::default()
+            ..Envelope::of(type_)
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Options;
 use super::budget::{Tokens, cost, tokens};
@@ -186,15 +186,11 @@ impl Turn {
 impl OpenBlock {
     pub(super) fn close<'a>(&'a self, mut envelope: Envelope<'a>, buf: &mut Vec<u8>) {
         envelope.parent = self.parent.as_deref().map(unescape);
-        let start = buf.len();
-        let body = json!({"block": unescape(&self.id), "kind": unescape(&self.kind)});
-        Writer::default().event(buf, &envelope, &body);
-        // The text with its escapes, behind the last field.
-        let end = buf.len().saturating_sub(2).max(start);
-        buf.truncate(end);
-        buf.extend_from_slice(b",\"text\":\"");
-        buf.extend_from_slice(codec::on_one_line(&self.text).as_bytes());
-        buf.extend_from_slice(b"\"}\n");
+        Writer::default().emit(buf, &envelope, |object| {
+            object.text("block", &unescape(&self.id));
+            object.text("kind", &unescape(&self.kind));
+            object.escaped("text", &codec::on_one_line(&self.text));
+        });
     }
 }
 

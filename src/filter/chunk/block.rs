@@ -2,12 +2,28 @@
 
 use std::borrow::Cow;
 
-use crate::codec::{self, Fields, Unknown, Writer};
-use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, VERSION, part_id};
+use crate::codec::{self, Fields, Writer};
+use crate::event::{BlockFinal, Delta, Envelope, Event, Raw, Status, Type, part_id};
 use crate::filter::Out;
 use crate::text::cut::{Cutter, Options, Part};
 use crate::text::digest::Digest;
 use crate::time::Time;
+
+/// Fields of the body of a final or a part.
+const BODY: [&str; 12] = [
+    "block",
+    "kind",
+    "text",
+    "supersedes",
+    "continues",
+    "part",
+    "last",
+    "delivery_id",
+    "lead",
+    "open",
+    "close",
+    "glue",
+];
 
 /// Fields of a `block_final`.
 #[derive(Debug)]
@@ -123,14 +139,6 @@ pub(super) struct ChunkBlock {
     ts: Option<String>,
 }
 
-/// Fields of the block's final that its last part keeps.
-#[derive(Debug, Default)]
-struct Ending<'a> {
-    supersedes: Option<&'a str>,
-    continues: Option<&'a str>,
-    extra: Unknown<'a>,
-}
-
 impl ChunkBlock {
     pub(super) fn new(head: BlockHead, options: &Options) -> Self {
         Self {
@@ -203,7 +211,7 @@ impl ChunkBlock {
             return;
         };
         cutter.push(text, |part| {
-            self.emit(now, &part, &Ending::default(), out);
+            self.emit(now, &part, None, out);
         });
         self.cutter = Some(cutter);
     }
@@ -228,12 +236,7 @@ impl ChunkBlock {
                 self.warn(now, what, out);
             }
         }
-        let ending = Ending {
-            supersedes: body.supersedes.as_deref(),
-            continues: body.continues.as_deref(),
-            extra: extra(&body.fields),
-        };
-        self.end(now, &ending, out);
+        self.end(now, Some(body), out);
     }
 
     /// Emits the last parts of a block without a final.
@@ -249,30 +252,30 @@ impl ChunkBlock {
             self.warn(now, &what, out);
         }
         if self.consumed.len > 0 {
-            self.end(now, &Ending::default(), out);
+            self.end(now, None, out);
         }
     }
 
-    fn end(&mut self, now: Time, ending: &Ending<'_>, out: &mut Out<'_>) {
+    fn end(&mut self, now: Time, ending: Option<&Final<'_>>, out: &mut Out<'_>) {
         if let Some(cutter) = self.cutter.take() {
             cutter.finish(|part| self.emit(now, &part, ending, out));
         }
     }
 
-    fn envelope<'a>(&'a self, type_: &'a str) -> Envelope<'a> {
+    fn envelope(&self, type_: Type) -> Envelope<'_> {
         Envelope {
-            v: VERSION,
-            type_: type_.into(),
             stream: Some((&*self.head.stream).into()),
             turn: self.head.turn,
             ts: self.ts.as_deref().map(Into::into),
             label: self.head.label.as_deref().map(Into::into),
             parent: self.head.parent.as_deref().map(Into::into),
-            ..Envelope::default()
+            ..Envelope::of(type_)
         }
     }
 
-    fn emit(&mut self, now: Time, part: &Part, ending: &Ending<'_>, out: &mut Out<'_>) {
+    fn emit(&mut self, now: Time, part: &Part, ending: Option<&Final<'_>>, out: &mut Out<'_>) {
+        // Its last part keeps the other fields of a final.
+        let ending = ending.filter(|_| part.last);
         let number = self.parts;
         self.parts += 1;
         let head = &self.head;
@@ -292,8 +295,8 @@ impl ChunkBlock {
             block: (&*head.block).into(),
             kind: (&*head.kind).into(),
             text,
-            supersedes: ending.supersedes.filter(|_| part.last).map(Into::into),
-            continues: ending.continues.filter(|_| part.last).map(Into::into),
+            supersedes: ending.and_then(|f| f.supersedes.as_deref().map(Into::into)),
+            continues: ending.and_then(|f| f.continues.as_deref().map(Into::into)),
             part: Some(number).filter(|_| !whole),
             last: Some(part.last).filter(|_| !whole),
             delivery_id: Some(id.into()).filter(|_| !whole),
@@ -302,16 +305,15 @@ impl ChunkBlock {
             close: filled(&part.close),
             glue: filled(&part.glue).filter(|_| !whole),
         };
-        let mut envelope = self.envelope("block_final");
+        let mut envelope = self.envelope(Type::BlockFinal);
         envelope.seq = self.seq;
         envelope.synthetic = self.synthetic;
-        let nothing = Unknown::default();
-        let extra = if part.last { &ending.extra } else { &nothing };
         let writer = Writer { lone_surrogates: self.mended, ..Writer::default() };
         out.emit(now, |buf| {
             writer.emit(buf, &envelope, |object| {
                 object.fields_of(&body);
-                object.fields_of(extra);
+                let unknown = ending.into_iter().flat_map(|ending| ending.fields.unknown(&BODY));
+                unknown.for_each(|(key, value)| object.member(key, value));
             });
         });
         if part.broken {
@@ -322,28 +324,9 @@ impl ChunkBlock {
     }
 
     fn warn(&self, now: Time, what: &str, out: &mut Out<'_>) {
-        let envelope = self.envelope("status");
+        let envelope = self.envelope(Type::Status);
         let data = Some(serde_json::json!({"block": self.head.block}));
         let body = Status { kind: "diagnostic".into(), message: Some(what.into()), data };
         out.emit(now, |buf| Writer::default().event(buf, &envelope, &body));
     }
-}
-
-/// Fields of a final that the contract knows for neither a final nor a part.
-fn extra<'a>(fields: &Fields<'a>) -> Unknown<'a> {
-    const BODY: [&str; 12] = [
-        "block",
-        "kind",
-        "text",
-        "supersedes",
-        "continues",
-        "part",
-        "last",
-        "delivery_id",
-        "lead",
-        "open",
-        "close",
-        "glue",
-    ];
-    fields.unknown(&BODY)
 }

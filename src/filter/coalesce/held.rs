@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::tail::{self, Ending};
 use super::{Border, Options};
-use crate::codec::{MergedDelta, merged_delta};
+use crate::codec::MergedDelta;
 use crate::event::{Delta, Event};
 use crate::filter::Out;
 use crate::time::Time;
@@ -126,7 +126,7 @@ impl Held {
         let m = &self.merged;
         out.emit(now, |buf| match self.count {
             1 => untouched(buf, &self.line),
-            _ => merged_delta(buf, m, &m.text, m.seq, &m.ts),
+            _ => m.write(buf, &m.text, m.seq, &m.ts),
         });
         self.merged.text.clear();
         self.count = 0;
@@ -142,7 +142,7 @@ impl Held {
         let m = &mut self.merged;
         out.emit(now, |buf| match cut.count {
             1 => untouched(buf, &self.line),
-            _ => merged_delta(buf, m, &m.text[..cut.len], cut.seq, &cut.ts),
+            _ => m.write(buf, &m.text[..cut.len], cut.seq, &cut.ts),
         });
         m.text.drain(..cut.len);
         m.first_seq = cut.seq + 1;

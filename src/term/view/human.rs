@@ -7,7 +7,7 @@ use super::turn_result::TurnResult;
 use super::words::{duration, one_line, usage_and_cost, width};
 use super::{Face, Format, Options, TextBytes, status, tool};
 use crate::codec::Fields;
-use crate::event::{Event, Raw, Type};
+use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::Io;
 use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
@@ -25,7 +25,6 @@ const MAX_SHOWN: usize = 60;
 
 #[derive(Debug)]
 pub(super) struct Human {
-    page: Page,
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
@@ -37,15 +36,7 @@ pub(super) struct Human {
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
-        let live = options.format == Format::Tty;
         Self {
-            page: Page::new(Layout {
-                paint: Paint { colour: options.colour },
-                pace: if live { Pace::Live } else { Pace::Lines },
-                wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
-                bytes: TextBytes::Sanitised,
-                forbidden: Forbidden::OwnLines,
-            }),
             streams: Streams::default(),
             columns: options.width.map(usize::from),
             reasoning: options.reasoning,
@@ -55,19 +46,19 @@ impl Human {
     }
 }
 
+pub(super) fn layout(options: &Options) -> Layout {
+    let live = options.format == Format::Tty;
+    Layout {
+        paint: Paint { colour: options.colour },
+        pace: if live { Pace::Live } else { Pace::Lines },
+        wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
+        bytes: TextBytes::Sanitised,
+        forbidden: Forbidden::OwnLines,
+    }
+}
+
 impl Face for Human {
-    fn page(&self) -> &Page {
-        &self.page
-    }
-
-    fn page_mut(&mut self) -> &mut Page {
-        &mut self.page
-    }
-
-    fn delta(&mut self, event: &Event<'_>) {
-        let Some(delta) = &event.delta else {
-            return;
-        };
+    fn delta(&mut self, page: &mut Page, event: &Event<'_>, delta: &Delta<'_>) {
         let label = delta.label.map(Raw::decode);
         let (kind, id) = (delta.kind.decode(), delta.block.decode());
         let flow = Flow::new(self.streams.flow_id(), look_of(&kind));
@@ -77,18 +68,14 @@ impl Face for Human {
             return;
         }
         who.nests(delta.parent.map(Raw::decode).as_deref());
-        if stream.block(&id).is_none() {
-            stream.keep_block(ShownBlock::new(&id, flow));
-        }
-        set_apart(&mut self.page, stream, &who, LineKind::Text);
-        if let Some(block) = stream.block(&id) {
-            let text = block.take(delta.text);
-            self.page.flow(&who, &mut block.flow, &text);
-            self.last = None;
-        }
+        set_apart(page, stream, &who, LineKind::Text);
+        let block = stream.block_or(&id, flow);
+        let text = block.take(delta.text);
+        page.flow(&who, &mut block.flow, &text);
+        self.last = None;
     }
 
-    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, _io: &mut Io) {
+    fn event(&mut self, page: &mut Page, event: &Event<'_>, body: &Fields<'_>, _io: &mut Io) {
         let flow =
             Flow::new(self.streams.flow_id(), look_of(&body.text("kind").unwrap_or_default()));
         let name = event.stream.as_deref().unwrap_or_default();
@@ -96,7 +83,7 @@ impl Face for Human {
         let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
         who.nests(body.text("parent").as_deref());
         let mut on = Entry {
-            page: &mut self.page,
+            page,
             last: &mut self.last,
             columns: self.columns,
             name,
@@ -122,47 +109,47 @@ impl Face for Human {
     }
 
     /// A line that is no event, moved to `out` piece by piece, since it may be long.
-    fn malformed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    fn malformed(&mut self, page: &mut Page, bytes: &[u8], out: &mut Vec<u8>) {
         let origin = Who::default();
         let mut flow = Flow::new(self.streams.flow_id(), Look::Dim);
         self.last = None;
-        self.page.begin(&origin, flow.id, &[(Look::Warn, "? ")]);
+        page.begin(&origin, flow.id, &[(Look::Warn, "? ")]);
         for piece in bytes.trim_ascii_end().chunks(PIECE) {
-            self.page.flow_bytes(&origin, &mut flow, piece);
-            self.page.hand_on(out);
+            page.flow_bytes(&origin, &mut flow, piece);
+            page.hand_on(out);
         }
-        self.page.finish(&origin, &mut flow);
+        page.finish(&origin, &mut flow);
     }
 
     /// A piece of a line over the limit.
-    fn long(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    fn long(&mut self, page: &mut Page, bytes: &[u8], out: &mut Vec<u8>) {
         let origin = Who::default();
         let mut flow = self.long.take().unwrap_or_else(|| {
             let notice = "? a line too long to look at, as it is:";
-            self.page.line(&origin, &[(Look::Warn, notice)]);
+            page.line(&origin, &[(Look::Warn, notice)]);
             Flow::new(self.streams.flow_id(), Look::Dim)
         });
         self.last = None;
         for piece in bytes.chunks(PIECE) {
-            self.page.flow_bytes(&origin, &mut flow, piece);
-            self.page.hand_on(out);
+            page.flow_bytes(&origin, &mut flow, piece);
+            page.hand_on(out);
         }
         if bytes.last() == Some(&b'\n') {
-            self.page.finish(&origin, &mut flow);
+            page.finish(&origin, &mut flow);
         } else {
             self.long = Some(flow);
         }
     }
 
     /// The input has ended: every open turn was cut off.
-    fn end(&mut self, _io: &mut Io) {
+    fn end(&mut self, page: &mut Page, _io: &mut Io) {
         if let Some(mut flow) = self.long.take() {
-            self.page.finish(&Who::default(), &mut flow);
+            page.finish(&Who::default(), &mut flow);
         }
-        self.page.end();
+        page.end();
         for (who, took) in self.streams.unfinished() {
             let TurnResult { look, mark, rest } = TurnResult::truncated(took);
-            self.page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
+            page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
         }
     }
 }
@@ -235,12 +222,12 @@ impl Entry<'_> {
         }
         let replaces =
             body.text("supersedes").map(|b| format!("(replaces {})", one_line(&b, None)));
-        let (part, seen) = (body.raw("part").is_some(), self.stream.block(&id).is_some());
+        let known = self.stream.close_block(&id);
+        let (part, seen) = (body.raw("part").is_some(), known.is_some());
         if let (Some(note), false) = (&replaces, seen) {
             self.line(&[(Look::Dim, note)]);
         }
-        let block = self.stream.close_block(&id);
-        let mut block = block.unwrap_or_else(|| ShownBlock::new(&id, flow));
+        let mut block = known.unwrap_or_else(|| ShownBlock::new(&id, flow));
         let missing = if part { Missing::Tail(text.as_ref()) } else { block.missing(&text) };
         let rest = match missing {
             Missing::Tail(tail) => tail,

@@ -6,62 +6,43 @@ use super::streams::{Missing, ShownBlock, Streams, Turn};
 use super::turn_result::TurnResult;
 use super::{Face, Options};
 use crate::codec::Fields;
-use crate::event::{Event, Raw, Type};
+use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::Io;
 use crate::term::marks::{Forbidden, without_commands};
 use crate::term::sanitize::clean;
 use crate::term::style::{Look, Paint};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct PlainText {
-    page: Page,
     streams: Streams,
 }
 
-impl PlainText {
-    pub(super) fn new(options: &Options) -> Self {
-        let page = Page::new(Layout {
-            paint: Paint { colour: false },
-            pace: Pace::Lines,
-            wrap: None,
-            bytes: options.text,
-            forbidden: Forbidden::Commands,
-        });
-        Self { page, streams: Streams::default() }
+pub(super) fn layout(options: &Options) -> Layout {
+    Layout {
+        paint: Paint { colour: false },
+        pace: Pace::Lines,
+        wrap: None,
+        bytes: options.text,
+        forbidden: Forbidden::Commands,
     }
 }
 
 impl Face for PlainText {
-    fn page(&self) -> &Page {
-        &self.page
-    }
-
-    fn page_mut(&mut self) -> &mut Page {
-        &mut self.page
-    }
-
-    fn delta(&mut self, event: &Event<'_>) {
-        let Some(delta) =
-            event.delta.as_ref().filter(|d| d.parent.is_none() && d.kind.decode() == "answer")
-        else {
+    fn delta(&mut self, page: &mut Page, event: &Event<'_>, delta: &Delta<'_>) {
+        if delta.parent.is_some() || delta.kind.decode() != "answer" {
             return;
-        };
-        let id = delta.block.decode();
+        }
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let label = delta.label.map(Raw::decode);
         let name = event.stream.as_deref().unwrap_or_default();
         let (stream, who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
-        if stream.block(&id).is_none() {
-            stream.keep_block(ShownBlock::new(&id, flow));
-        }
-        if let Some(block) = stream.block(&id) {
-            let text = block.take(delta.text);
-            self.page.flow(&nameless(&who), &mut block.flow, &text);
-        }
+        let block = stream.block_or(&delta.block.decode(), flow);
+        let text = block.take(delta.text);
+        page.flow(&nameless(&who), &mut block.flow, &text);
     }
 
     /// Any event but a `text_delta`. A turn that did not complete is reported on stderr.
-    fn event(&mut self, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
+    fn event(&mut self, page: &mut Page, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
@@ -79,14 +60,14 @@ impl Face for PlainText {
                     let block = stream.close_block(&id);
                     let mut block = block.unwrap_or_else(|| ShownBlock::new(&id, flow));
                     if body.raw("part").is_none() {
-                        return block_final(&mut self.page, &who, &mut block, body);
+                        return block_final(page, &who, &mut block, body);
                     }
-                    part(&mut self.page, &who, &mut block.flow, body);
+                    part(page, &who, &mut block.flow, body);
                     // The next part continues where this one ends.
                     if body.raw("last") == Some("false") {
                         stream.keep_block(block);
                     } else {
-                        self.page.finish(&who, &mut block.flow);
+                        page.finish(&who, &mut block.flow);
                     }
                 }
             }
@@ -103,8 +84,8 @@ impl Face for PlainText {
     }
 
     /// The input has ended.
-    fn end(&mut self, io: &mut Io) {
-        self.page.end();
+    fn end(&mut self, page: &mut Page, io: &mut Io) {
+        page.end();
         for (_, took) in self.streams.unfinished() {
             warn(&TurnResult::truncated(took), io);
         }

@@ -158,8 +158,14 @@ impl Stream {
         u64::try_from(took.as_millis()).ok()
     }
 
-    pub(super) fn block(&mut self, id: &str) -> Option<&mut ShownBlock> {
-        self.blocks.iter_mut().find(|b| b.id == key(id))
+    /// The open block, opened with `flow` if it is new.
+    pub(super) fn block_or(&mut self, id: &str, flow: Flow) -> &mut ShownBlock {
+        let known = self.blocks.iter().position(|b| b.id == key(id));
+        let at = known.unwrap_or_else(|| {
+            self.keep_block(ShownBlock::new(id, flow));
+            self.blocks.len() - 1
+        });
+        &mut self.blocks[at]
     }
 
     pub(super) fn keep_block(&mut self, block: ShownBlock) {

@@ -6,6 +6,7 @@ mod lines;
 mod sharing;
 
 use super::*;
+use crate::stage::Stage;
 
 /// Shows `input` and gives back what came out, and what went to stderr.
 fn show_bytes(options: &Options, input: &[u8]) -> (String, String) {

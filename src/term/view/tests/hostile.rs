@@ -214,7 +214,7 @@ proptest! {
         let mut seq = 1;
         let mut event = |kind: &str, n: usize, text: &str| {
             seq += 1;
-            format!(r#"{{"v":1,"type":"{kind}","stream":"s","turn":1,"seq":{seq},"block":"b{n}","kind":"answer","text":{}}}"#, codec::to_json(text))
+            format!(r#"{{"v":1,"type":"{kind}","stream":"s","turn":1,"seq":{seq},"block":"b{n}","kind":"answer","text":{}}}"#, crate::codec::to_json(text))
         };
         for (n, (deltas, with_deltas, with_final)) in blocks.iter().enumerate() {
             let whole = deltas.concat();
