@@ -13,6 +13,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::backoff::{Backoff, MAX_ASKED};
+use crate::named::Named;
 pub use entry::{Entry, content};
 pub use plan::{PlanVerdict, Planner, Stored};
 pub use queue::{Change, Held, Item, ProbeAnswer, SinkQueue, Step};
@@ -34,23 +35,15 @@ pub enum State {
     Expired,
 }
 
-impl State {
-    pub const NAMES: [(State, &'static str); 6] = [
-        (State::Planned, "planned"),
-        (State::Sending, "sending"),
-        (State::Sent, "sent"),
-        (State::Failed, "failed"),
-        (State::Unknown, "unknown"),
-        (State::Expired, "expired"),
+impl Named for State {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("planned", "", State::Planned),
+        ("sending", "", State::Sending),
+        ("sent", "", State::Sent),
+        ("failed", "", State::Failed),
+        ("unknown", "", State::Unknown),
+        ("expired", "", State::Expired),
     ];
-
-    pub fn name(self) -> &'static str {
-        name(&Self::NAMES, self)
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        named(&Self::NAMES, text)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -63,25 +56,9 @@ pub enum Mark {
     Skipped,
 }
 
-impl Mark {
-    const NAMES: [(Mark, &'static str); 3] =
-        [(Mark::None, ""), (Mark::Resent, "resent"), (Mark::Skipped, "skipped")];
-
-    pub fn name(self) -> &'static str {
-        name(&Self::NAMES, self)
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        named(&Self::NAMES, text)
-    }
-}
-
-fn name<T: PartialEq>(names: &[(T, &'static str)], value: T) -> &'static str {
-    names.iter().find(|(v, _)| *v == value).map_or("", |(_, n)| n)
-}
-
-fn named<T: Copy>(names: &[(T, &'static str)], text: &str) -> Option<T> {
-    names.iter().find(|(_, n)| *n == text).map(|(v, _)| *v)
+impl Named for Mark {
+    const ALL: &'static [(&'static str, &'static str, Self)] =
+        &[("", "", Mark::None), ("resent", "", Mark::Resent), ("skipped", "", Mark::Skipped)];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +82,18 @@ pub enum InDoubt {
     Skip,
 }
 
+impl Named for InDoubt {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("resend", "Send again, and mark: the event may arrive twice", InDoubt::Resend),
+        (
+            "hold",
+            "Stop this stream at this sink until `spile ledger retry` or `forget`",
+            InDoubt::Hold,
+        ),
+        ("skip", "Do not send, and mark: the event may be missing", InDoubt::Skip),
+    ];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub ability: Ability,
@@ -119,14 +108,15 @@ pub struct Options {
 
 impl Options {
     pub const TRIES: u32 = 5;
-    pub const BATCH: usize = 64;
+}
 
-    pub fn new(ability: Ability) -> Self {
-        let batch = if ability == Ability::Blind { 1 } else { Self::BATCH };
+/// One delivery at a time, as for a sink that can neither recognise an id nor be probed.
+impl Default for Options {
+    fn default() -> Self {
         Self {
-            ability,
+            ability: Ability::Blind,
             in_doubt: InDoubt::default(),
-            batch,
+            batch: 1,
             max_age: None,
             pace: Duration::ZERO,
             tries: Self::TRIES,

@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::usage;
 use crate::exit::Exit;
 use crate::ledger::{Row, State};
+use crate::named::Named;
 use crate::run::ledger::{Look, Resolve, Store};
 use crate::run::{self, Clock};
 use crate::sink::masked;
@@ -84,17 +85,17 @@ fn stat(args: &Args) -> Result<Exit> {
     let (tallies, damaged) = Look::open(&args.path)?.tally()?;
     let mut text = String::new();
     for tally in tallies {
-        let counts = State::NAMES.iter().zip(tally.counts);
-        let counts = counts.filter(|((state, _), n)| *n > 0 && !(args.pending && settled(*state)));
+        let counts = State::ALL.iter().zip(tally.counts);
+        let counts = counts.filter(|((.., state), n)| *n > 0 && !(args.pending && settled(*state)));
         let sink = shown(&tally.sink);
         if args.json {
             let mut object = serde_json::json!({ "sink": sink });
-            for ((_, name), n) in counts {
+            for ((name, ..), n) in counts {
                 object[*name] = n.into();
             }
             writeln!(text, "{object}")?;
         } else {
-            let counts: Vec<String> = counts.map(|((_, name), n)| format!("{n} {name}")).collect();
+            let counts: Vec<String> = counts.map(|((name, ..), n)| format!("{n} {name}")).collect();
             let line = format!("{}\t{}", quoted(&sink), counts.join(", "));
             writeln!(text, "{}", without_commands(&line))?;
         }

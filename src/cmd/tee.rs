@@ -128,11 +128,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let existing = if append { Existing::Append } else { Existing::Truncate };
     // The ledger comes before any other sink is opened: without it nothing begins.
     let ledger_sinks = args.ledger.take(&mut addresses, spool_max)?;
-    let sinks = addresses.into_iter().map(|address| Named {
-        name: address.name(),
-        sink: open(&address, existing, spool_max),
-        only: address.only,
-    });
+    let sinks = addresses.iter().map(|address| open(address, existing, spool_max));
     tee::tee(Tee {
         has_files,
         sinks: sinks.collect(),
@@ -147,13 +143,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 /// Opens the sink at an address; a descriptor that tee has inherited is used as it is.
-fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
-    let Destination::File(path) = &address.place else { return address.open(existing, kept) };
-    match run::open_descriptor(path) {
-        Some(file) => {
-            let sink = file.and_then(|file| FileSink::new(path, Some(file)));
-            Ok(Box::new(sink.map_err(|e| e.to_string())?))
-        }
+fn open(address: &Address, existing: Existing, kept: u64) -> Named {
+    let inherited = match &address.place {
+        Destination::File(path) => run::open_descriptor(path).map(|file| (path, file)),
+        _ => None,
+    };
+    let sink = match inherited {
         None => address.open(existing, kept),
-    }
+        Some((path, file)) => match file.and_then(|file| FileSink::new(path, Some(file))) {
+            Ok(sink) => Ok(Box::new(sink) as Box<dyn Sink>),
+            Err(e) => Err(e.to_string()),
+        },
+    };
+    Named { name: address.name(), sink, only: address.only.clone() }
 }

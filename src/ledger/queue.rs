@@ -22,7 +22,7 @@ const ROWS: usize = 1 << 16;
 const LEAST: usize = 4;
 
 /// Queues of one sink. Only changed or due queues are examined, whatever the number of streams.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SinkQueue {
     options: Options,
     queues: Vec<StreamQueue>,
@@ -90,22 +90,7 @@ pub enum Held {
 
 impl SinkQueue {
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            queues: Vec::new(),
-            names: HashMap::new(),
-            free: Vec::new(),
-            fresh: BTreeSet::new(),
-            loaded: BTreeSet::new(),
-            doubtful: BTreeSet::new(),
-            ready: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            held: BTreeSet::new(),
-            handed: HashMap::new(),
-            next_at: Time::default(),
-            failures: 0,
-            dropped: 0,
-        }
+        Self { options, ..Self::default() }
     }
 
     /// The ledger may have more rows of this stream.
@@ -220,9 +205,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
-        queue.close();
-        change
+        queue.tried(position, &options, note)
     }
 
     pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) -> Option<Change> {
@@ -247,9 +230,7 @@ impl SinkQueue {
                 }
             }
         }
-        let change = queue.tried(position, &options).map(|row| Change { row: row.clone(), note });
-        queue.close();
-        change
+        queue.tried(position, &options, note)
     }
 
     /// Next step, in this order: settle doubt, expire old deliveries, begin new ones. Spurious calls are harmless.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Mark, State};
+use crate::named::Named;
 use crate::time::Time;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

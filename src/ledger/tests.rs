@@ -168,12 +168,17 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn blind() -> Options {
-    Options::new(Ability::Blind)
+    Options::default()
+}
+
+/// A sink at which a delivery in doubt can be settled.
+fn able(ability: Ability) -> Options {
+    Options { ability, batch: 64, ..Options::default() }
 }
 
 /// A sink that knows an id again for an hour.
 fn idempotent() -> Options {
-    Options::new(Ability::Idempotent(secs(3600)))
+    able(Ability::Idempotent(secs(3600)))
 }
 
 fn retry() -> SendOutcome {

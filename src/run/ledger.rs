@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::sink;
 
-pub use driver::{Counts, Driver, OwnedDelivery, Question, Task};
+pub use driver::{Counts, Driver, OwnedDelivery, Task};
 pub use look::{Look, Tally};
 pub use planning::{News, Passing, Planned, Planning};
 pub use rows::Damaged;
@@ -58,7 +58,7 @@ impl Store {
         if let Some((number, _)) = self.sinks.iter().find(|(_, a)| a == address) {
             return Ok(*number);
         }
-        let number = self.write(|tx| {
+        let number = self.write(|tx, _| {
             tx.execute("INSERT INTO sink (address) VALUES (?1)", [address])?;
             Ok(tx.last_insert_rowid())
         })?;
@@ -124,13 +124,17 @@ impl Store {
         Ok(found.query_row([sink], |row| row.get(0)).optional()?)
     }
 
-    fn write<T>(&mut self, what: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    /// Runs `what` in a transaction, with the sinks.
+    fn write<T>(
+        &mut self,
+        what: impl FnOnce(&Transaction<'_>, &[(i64, String)]) -> Result<T>,
+    ) -> Result<T> {
         if let Some(why) = &self.broken {
             bail!("{}: {why}", self.path.display());
         }
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
         let done = tx.map_err(anyhow::Error::from).and_then(|tx| {
-            let done = what(&tx)?;
+            let done = what(&tx, &self.sinks)?;
             tx.commit()?;
             Ok(done)
         });

@@ -9,11 +9,11 @@ mod ledger_worker;
 mod pending_parts;
 mod queue;
 mod status;
-mod waker;
 mod worker;
 
-use std::io;
-use std::os::fd::BorrowedFd;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,7 @@ use crate::time::Time;
 use intake::{Intake, SinkIntake};
 use ledger_intake::LedgerIntake;
 use queue::Queue;
-use status::{SinkStatus, counted};
-use waker::{WakeFd, waker};
+use status::{SinkStatus, Waker, counted};
 use worker::Worker;
 
 pub use ledger_intake::{LedgerSink, Store};
@@ -63,6 +62,7 @@ pub struct Named {
     pub name: String,
     /// The sink, or why it cannot be opened.
     pub sink: Result<Box<dyn Sink>, String>,
+    /// Selected events; `None` for all.
     pub only: Option<Selection>,
 }
 
@@ -100,7 +100,8 @@ struct Loop {
     /// `None` once it has failed.
     stdout: Option<Output>,
     signals: Signals,
-    wake_fd: WakeFd,
+    /// Readable once a sink thread has written to a [`Waker`].
+    wake_fd: UnixStream,
     io: Io,
     linger: Duration,
     on_error: OnError,
@@ -119,6 +120,13 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(work).context("cannot start a thread")?;
     Ok(())
+}
+
+fn waker() -> io::Result<(Waker, UnixStream)> {
+    let (sender, receiver) = UnixStream::pair()?;
+    sender.set_nonblocking(true)?;
+    receiver.set_nonblocking(true)?;
+    Ok((Arc::new(sender), receiver))
 }
 
 enum Next {
@@ -253,7 +261,7 @@ impl Loop {
     fn poll(&mut self, stdin: Option<BorrowedFd<'_>>, timeout: Option<Duration>) -> Result<Ready> {
         let mut fds = vec![
             PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.wake_fd.fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.wake_fd.as_fd(), PollFlags::IN),
         ];
         fds.extend(stdin.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.stdout.as_ref().map(Output::poll_fd));
@@ -264,7 +272,7 @@ impl Loop {
         let ready = Ready { input: stdin.is_some() && !next().is_empty(), stdout: next() };
         drop(fds);
         if woken {
-            self.wake_fd.drain();
+            while self.wake_fd.read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
             self.look_at_sinks();
         }
         if signalled {

@@ -56,7 +56,7 @@ pub fn reopen_requests() -> usize {
     REOPENING.load(Ordering::Relaxed)
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FileSink {
     path: String,
     /// `None` for a FIFO before it is opened, because that waits for its reader.
@@ -99,17 +99,7 @@ impl FileSink {
     pub fn new(path: &str, file: Option<File>) -> io::Result<Self> {
         let found = file.as_ref().map(File::metadata).transpose()?;
         let regular = found.is_some_and(|found| found.is_file());
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            regular,
-            kept: false,
-            elsewhere: 0,
-            here: 0,
-            behind: false,
-            requested: None,
-            buffer: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, regular, ..Self::default() })
     }
 
     fn reopen(&mut self) -> Result<(), SendOutcome> {

@@ -75,8 +75,7 @@ impl World {
     }
 
     pub fn blind(in_doubt: InDoubt) -> Self {
-        let options = Options::new(Ability::Blind);
-        Self::new(Options { in_doubt, ..options })
+        Self::new(Options { in_doubt, ..Options::default() })
     }
 
     pub fn start(&self) -> Process {
@@ -108,10 +107,11 @@ impl World {
                 Task::Wait(until) => self.now = until,
                 Task::Probe(questions) => {
                     for q in questions {
-                        self.asked.push(q.id.clone());
-                        let there = self.channel.effect.contains_key(&q.id);
+                        let id = q.id.unwrap();
+                        let there = self.channel.effect.contains_key(&id);
+                        self.asked.push(id);
                         let answer = if there { ProbeAnswer::Sent } else { ProbeAnswer::NotSent };
-                        process.driver.answered(self.now, q.position, answer);
+                        process.driver.answered(self.now, q.position.unwrap(), answer);
                     }
                 }
                 Task::Send(deliveries) => {
@@ -269,11 +269,16 @@ fn crash(world: &mut World, instant: &str) {
     }
 }
 
+/// A sink at which deliveries in doubt can be settled, and so several can be under way.
+pub fn able(ability: Ability) -> Options {
+    Options { ability, batch: 64, ..Options::default() }
+}
+
 /// The worlds in which a case is played: with one delivery under way, and with several where that is possible.
 fn worlds(case: &serde_json::Value) -> Vec<World> {
     let options = match case["policy"].as_str().unwrap() {
-        "auto" => Options::new(Ability::Idempotent(WINDOW)),
-        "reconcile" => Options::new(Ability::Probed),
+        "auto" => able(Ability::Idempotent(WINDOW)),
+        "reconcile" => able(Ability::Probed),
         "resend" => return vec![World::blind(InDoubt::Resend)],
         "hold" => return vec![World::blind(InDoubt::Hold)],
         "skip" => return vec![World::blind(InDoubt::Skip)],
@@ -318,7 +323,8 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
                 }
             }
             "exit" => {
-                let held: Vec<&str> = process.driver.held().map(|(_, id, ..)| id).collect();
+                let held: Vec<&str> =
+                    process.driver.held().map(|(_, row, _)| row.id.as_str()).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
                 assert!(process.shared.lock().owed(process.sink).unwrap() > 0);
             }

@@ -10,7 +10,7 @@ use spile::ledger::{Ability, Change, Held, InDoubt, Mark, Options, RowHead, Stat
 use spile::run::ledger::{News, Passing, Resolve, Store, Task};
 use spile::time::Time;
 
-use crate::ledger::{Process, WINDOW, World, cases, id, plan};
+use crate::ledger::{Process, WINDOW, World, able, cases, id, plan};
 
 type Play = fn();
 
@@ -63,7 +63,7 @@ fn the_scenarios_of_others() {
 }
 
 fn idempotent() -> World {
-    World::new(Options::new(Ability::Idempotent(WINDOW)))
+    World::new(able(Ability::Idempotent(WINDOW)))
 }
 
 fn begin(world: &World, lines: &[String]) -> Process {

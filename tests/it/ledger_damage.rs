@@ -5,7 +5,7 @@ use std::path::Path;
 use spile::ledger::{Ability, InDoubt, Options, State};
 
 use crate::harness::stress;
-use crate::ledger::{Process, WINDOW, World, id, part, plan, status};
+use crate::ledger::{Process, WINDOW, World, able, id, part, plan, status};
 
 /// Random numbers that a seed repeats (SplitMix64, Steele and others 2014).
 pub struct Dice(pub u64);
@@ -36,7 +36,7 @@ fn lines() -> Vec<String> {
 
 /// A ledger of which a part has been sent, all of it in the one file.
 fn ledger() -> (World, Vec<u8>) {
-    let mut world = World::new(Options::new(Ability::Idempotent(WINDOW)));
+    let mut world = World::new(able(Ability::Idempotent(WINDOW)));
     let mut process = world.start();
     world.plan(&mut process, &lines()).unwrap();
     let mut left = 30;
@@ -65,7 +65,7 @@ fn side_files(path: &Path) {
 }
 
 fn play(bytes: &[u8], lines: &[String], tally: &mut Tally) {
-    let options = Options::new(Ability::Idempotent(WINDOW));
+    let options = able(Ability::Idempotent(WINDOW));
     let in_doubt = InDoubt::Skip;
     let mut world = World::new(Options { in_doubt, ..options });
     // A ledger that had been there has its lock beside it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cmd::common::{duration, limit};
+use crate::cmd::common::{duration, limit, named};
 use crate::cmd::{Refusal, usage};
 use crate::exit::Exit;
 use crate::ledger::{Ability, InDoubt, Options};
@@ -20,8 +20,8 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     ledger: Option<PathBuf>,
     /// Treatment of a delivery in doubt at a sink that cannot be queried
-    #[arg(long, value_enum, default_value = "hold", requires = "ledger")]
-    in_doubt: InDoubtArg,
+    #[arg(long, value_parser = named::<InDoubt>(), default_value = "hold", requires = "ledger")]
+    in_doubt: InDoubt,
     /// Command that prints sent, not_sent or unknown for a delivery of a cmd:, a pipe: or a webhook; the id is its last argument
     /// and SPILE_DELIVERY_ID
     #[arg(long, value_name = "COMMAND", requires = "ledger", value_parser = command)]
@@ -39,27 +39,6 @@ pub(super) struct LedgerArgs {
     /// not count
     #[arg(long, value_name = "N", default_value_t = Options::TRIES, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
-}
-
-/// Values of `--in-doubt`.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum InDoubtArg {
-    /// Send again, and mark: the event may arrive twice
-    Resend,
-    /// Stop this stream at this sink until `spile ledger retry` or `forget`
-    Hold,
-    /// Do not send, and mark: the event may be missing
-    Skip,
-}
-
-impl From<InDoubtArg> for InDoubt {
-    fn from(arg: InDoubtArg) -> Self {
-        match arg {
-            InDoubtArg::Resend => InDoubt::Resend,
-            InDoubtArg::Hold => InDoubt::Hold,
-            InDoubtArg::Skip => InDoubt::Skip,
-        }
-    }
 }
 
 /// Words of a command line.
@@ -114,16 +93,14 @@ impl LedgerArgs {
             identity.proof = Proof::Command(words.clone());
         }
         Some(LedgerSink {
-            name: address.name(),
-            sink: super::open(address, Existing::Kept, spool_max),
-            only: address.only.clone(),
+            named: super::open(address, Existing::Kept, spool_max),
             options: Options {
                 ability: match &identity.proof {
                     Proof::Nothing => Ability::Blind,
                     Proof::Key(window) => Ability::Idempotent(*window),
                     Proof::File(_) | Proof::Command(_) => Ability::Probed,
                 },
-                in_doubt: self.in_doubt.into(),
+                in_doubt: self.in_doubt,
                 batch,
                 max_age: limit(self.max_age),
                 pace: self.pace,

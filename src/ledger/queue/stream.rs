@@ -10,7 +10,7 @@ use crate::time::Time;
 /// At-most-once bytes that may wait; more is dropped and counted.
 const MAX_PASSING: usize = 1 << 20;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct StreamQueue {
     pub(super) stream: String,
     pub(super) rows: VecDeque<RowHead>,
@@ -28,18 +28,7 @@ pub(super) struct StreamQueue {
 
 impl StreamQueue {
     pub(super) fn new(stream: &str) -> Self {
-        Self {
-            stream: stream.to_owned(),
-            rows: VecDeque::new(),
-            loaded: 0,
-            more: true,
-            held: None,
-            passing: VecDeque::new(),
-            passing_bytes: 0,
-            begun: Vec::new(),
-            failures: 0,
-            place: None,
-        }
+        Self { stream: stream.to_owned(), more: true, ..Self::default() }
     }
 
     pub(super) fn wants(&self, window: usize) -> bool {
@@ -84,12 +73,17 @@ impl StreamQueue {
         Some(bytes)
     }
 
-    pub(super) fn close(&mut self) {
+    fn close(&mut self) {
         self.rows.retain(|row| is_open(row.state, row.mark));
     }
 
-    /// Applies the limit of tries to a row with an outcome.
-    pub(super) fn tried(&mut self, position: u64, options: &Options) -> Option<&RowHead> {
+    /// Applies the limit of tries to a row with an outcome, and drops it if it is settled.
+    pub(super) fn tried(
+        &mut self,
+        position: u64,
+        options: &Options,
+        note: Option<String>,
+    ) -> Option<Change> {
         let row = self.rows.iter_mut().find(|row| row.position == position)?;
         if row.state == State::Planned && row.mark != Mark::Skipped && row.fails >= options.tries {
             match options.in_doubt {
@@ -100,7 +94,9 @@ impl StreamQueue {
         if row.state == State::Unknown && row.mark == Mark::None {
             self.held = Some(Held::User);
         }
-        Some(row)
+        let change = Change { row: row.clone(), note };
+        self.close();
+        Some(change)
     }
 
     /// Settles rows from the front until one can go, must wait or must be probed.

@@ -72,7 +72,7 @@ fn a_sink_that_knows_the_id_gets_it_again_within_its_window() {
 #[test]
 fn a_sink_that_can_be_asked_is_asked_first() {
     let asked = |answer: ProbeAnswer, in_doubt| {
-        let options = Options { in_doubt, ..Options::new(Ability::Probed) };
+        let options = Options { in_doubt, ..able(Ability::Probed) };
         let (mut world, mut queues) = killed(options, secs(1));
         assert_eq!(world.next(&mut queues), Step::Probe(vec![1]));
         let change = queues.answered(world.now, 1, answer).unwrap();
@@ -94,7 +94,7 @@ fn a_sink_that_can_be_asked_is_asked_first() {
 
 #[test]
 fn what_nobody_has_seen_end_is_asked_for_when_its_wait_is_over() {
-    let mut world = World::new(Options::new(Ability::Probed), &["s"]);
+    let mut world = World::new(able(Ability::Probed), &["s"]);
     let mut queues = world.start();
     assert_eq!(world.send(&mut queues), [1]);
     let unknown = SendOutcome::Unknown(Wait::Failed, "cut off".to_owned());

@@ -4,7 +4,9 @@ use anyhow::Result;
 
 use super::{News, Shared};
 use crate::backoff::SendOutcome;
-use crate::ledger::{Change, Held, Item, Mark, Options, ProbeAnswer, SinkQueue, State, Step};
+use crate::ledger::{
+    Change, Held, Item, Mark, Options, ProbeAnswer, RowHead, SinkQueue, State, Step,
+};
 use crate::time::Time;
 
 /// Driver of one sink: [`Driver::next`] gives a task, its outcome is reported back.
@@ -50,20 +52,19 @@ pub struct OwnedDelivery {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    pub position: u64,
-    pub id: String,
-    pub line: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Probe these and report with [`Driver::answered`].
-    Probe(Vec<Question>),
+    Probe(Vec<OwnedDelivery>),
     /// Send these in order and report each with [`Driver::outcome`].
     Send(Vec<OwnedDelivery>),
     Wait(Time),
     Idle,
+}
+
+impl OwnedDelivery {
+    fn of(position: u64, id: String, line: String) -> Self {
+        Self { position: Some(position), id: Some(id), bytes: line.into_bytes() }
+    }
 }
 
 impl Driver {
@@ -151,30 +152,28 @@ impl Driver {
         self.store.lock().begin(&ended, &[]).map(drop)
     }
 
-    /// Stopped streams with the delivery they wait for, its state, and why.
-    pub fn held(&self) -> impl Iterator<Item = (&str, &str, &'static str, Held)> {
-        let held = self.queues.held();
-        held.map(|(stream, head, why)| (stream, head.id.as_str(), head.state.name(), why))
+    /// Stopped streams with the delivery they wait for, and why.
+    pub fn held(&self) -> impl Iterator<Item = (&str, &RowHead, Held)> {
+        self.queues.held()
     }
 
-    fn questions(&mut self, positions: Vec<u64>) -> Result<Vec<Question>> {
-        let found = self.store.lock().read(&positions)?;
-        for (position, question) in positions.iter().zip(&found) {
-            if question.is_none() {
-                self.queues.forget(*position);
+    fn questions(&mut self, positions: Vec<u64>) -> Result<Vec<OwnedDelivery>> {
+        let mut questions = Vec::new();
+        for position in positions {
+            match self.store.lock().read(position)? {
+                Some(row) => questions.push(OwnedDelivery::of(position, row.id, row.line)),
+                None => self.queues.forget(position),
             }
         }
-        Ok(found.into_iter().flatten().collect())
+        Ok(questions)
     }
 
     fn begin(&mut self, items: Vec<Item>) -> Result<Vec<OwnedDelivery>> {
-        let begins: Vec<Change> = items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Row(change) => Some(change.clone()),
-                Item::Passing(_) => None,
-            })
-            .collect();
+        let row = |item: &Item| match item {
+            Item::Row(change) => Some(change.clone()),
+            Item::Passing(_) => None,
+        };
+        let begins: Vec<Change> = items.iter().filter_map(row).collect();
         let ended = std::mem::take(&mut self.ended);
         let mut lines = self.store.lock().begin(&ended, &begins)?.into_iter();
         let mut deliveries = Vec::new();
@@ -184,11 +183,10 @@ impl Driver {
                     deliveries.push(OwnedDelivery { position: None, id: None, bytes });
                 }
                 Item::Row(change) => match lines.next().flatten() {
-                    Some(line) => deliveries.push(OwnedDelivery {
-                        position: Some(change.row.position),
-                        id: Some(change.row.id),
-                        bytes: line.into_bytes(),
-                    }),
+                    Some(line) => {
+                        let RowHead { position, id, .. } = change.row;
+                        deliveries.push(OwnedDelivery::of(position, id, line));
+                    }
                     None => self.queues.forget(change.row.position),
                 },
             }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::open;
 use super::rows::{self, Damaged};
 use crate::ledger::{Row, State};
+use crate::named::Named;
 
 pub struct Look {
     db: Connection,
@@ -18,8 +19,8 @@ pub struct Look {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     pub sink: String,
-    /// In the order of [`State::NAMES`].
-    pub counts: [u64; State::NAMES.len()],
+    /// In the order of [`State::ALL`].
+    pub counts: [u64; State::ALL.len()],
 }
 
 impl Look {
@@ -39,9 +40,9 @@ impl Look {
 
     pub fn every(
         &self,
-        mut each: impl FnMut(Result<Row, Damaged>) -> Result<ControlFlow<()>>,
+        each: impl FnMut(Result<Row, Damaged>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        rows::every(&self.db, &self.sinks, |_, row| each(row))
+        rows::every(&self.db, &self.sinks, each)
     }
 
     /// Counts for each sink, and the number of damaged rows.
@@ -49,7 +50,7 @@ impl Look {
         let mut all: Vec<Tally> = self
             .sinks
             .iter()
-            .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::NAMES.len()] })
+            .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::ALL.len()] })
             .collect();
         let mut damaged = 0;
         self.every(|found| {
@@ -57,7 +58,7 @@ impl Look {
                 damaged += 1;
                 return Ok(ControlFlow::Continue(()));
             };
-            let at = State::NAMES.iter().position(|(s, _)| *s == row.state);
+            let at = State::ALL.iter().position(|(.., state)| *state == row.state);
             let tally = all.iter_mut().find(|tally| tally.sink == row.sink);
             if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
                 *count += 1;

@@ -197,7 +197,7 @@ fn prepare(db: Connection, path: &Path, lock: File) -> Result<Store> {
         _lock: lock,
     };
     verify(&mut store)?;
-    store.write(|tx| {
+    store.write(|tx, _| {
         let changed = tx.execute("UPDATE meta SET value = value + 1 WHERE key = 'opened'", [])?;
         if changed != 1 {
             bail!(LOST_TABLE);
@@ -282,9 +282,9 @@ fn damaged(why: &str) -> String {
 fn verify(store: &mut Store) -> Result<()> {
     let (mut damage, mut bad) = (Vec::new(), 0);
     let (mut count, mut last) = (0u64, 0u64);
-    rows::every(&store.db, &store.sinks, |position, row| {
+    rows::every(&store.db, &store.sinks, |row| {
         count += 1;
-        last = last.max(position);
+        last = last.max(row.as_ref().map_or_else(|damaged| damaged.position, |row| row.position));
         if let Err(damaged) = row {
             bad += 1;
             if damage.len() < MAX_DAMAGE {

@@ -94,7 +94,7 @@ impl Planning {
         let last = store.last + rows.len() as u64;
         let stored: Vec<(&String, Stored)> =
             streams.iter().filter_map(|s| Some((s, self.planner.to_store(s)?))).collect();
-        store.write(|tx| {
+        store.write(|tx, _| {
             for (sink, row) in rows.iter().chain(&again) {
                 rows::put(tx, *sink, row)?;
             }

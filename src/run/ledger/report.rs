@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::open::MAX_DAMAGE;
 use super::rows::{self, COLUMNS, Damaged, to_i64};
-use super::{Question, Resolve, Store};
+use super::{Resolve, Store};
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::time::Time;
 
@@ -45,20 +45,19 @@ impl Store {
         if ended.is_empty() && begins.is_empty() {
             return Ok(Vec::new());
         }
-        let sinks = self.sinks.clone();
         let mut damage = Vec::new();
-        let lines = self.write(|tx| {
+        let lines = self.write(|tx, sinks| {
             for change in ended {
-                if let Some(row) = verified(tx, &sinks, change.row.position, &mut damage)? {
-                    transition(tx, &sinks, row, change)?;
+                if let Some(row) = verified(tx, sinks, change.row.position, &mut damage)? {
+                    transition(tx, sinks, row, change)?;
                 }
             }
             let mut lines = Vec::new();
             for change in begins {
-                let row = verified(tx, &sinks, change.row.position, &mut damage)?;
+                let row = verified(tx, sinks, change.row.position, &mut damage)?;
                 let row = row.filter(|row| matches!(row.state, State::Planned | State::Sending));
                 lines.push(row.as_ref().map(|row| row.line.clone()));
-                row.map_or(Ok(()), |row| transition(tx, &sinks, row, change))?;
+                row.map_or(Ok(()), |row| transition(tx, sinks, row, change))?;
             }
             Ok(lines)
         })?;
@@ -66,22 +65,16 @@ impl Store {
         Ok(lines)
     }
 
-    /// Ids and lines of rows; `None` where one is damaged.
-    pub fn read(&mut self, positions: &[u64]) -> Result<Vec<Option<Question>>> {
-        let mut found = Vec::new();
-        for position in positions {
-            let row = verified(&self.db, &self.sinks, *position, &mut self.damage)?;
-            found.push(row.map(|row| Question { position: *position, id: row.id, line: row.line }));
-        }
-        Ok(found)
+    /// The row at a position, unless it is damaged.
+    pub fn read(&mut self, position: u64) -> Result<Option<Row>> {
+        verified(&self.db, &self.sinks, position, &mut self.damage)
     }
 
     /// Carries out a decision about failed and unknown deliveries, all or those of some ids; returns their number.
     pub fn resolve(&mut self, now: Time, ids: Option<&[String]>, to: Resolve) -> Result<u64> {
-        let sinks = self.sinks.clone();
         let ids: Option<HashSet<&String>> = ids.map(|ids| ids.iter().collect());
         let mut waiting = Vec::new();
-        rows::every(&self.db, &sinks, |_, row| {
+        rows::every(&self.db, &self.sinks, |row| {
             let meant = |row: &Row| {
                 let stuck = match row.state {
                     State::Failed | State::Unknown => true,
@@ -94,7 +87,7 @@ impl Store {
             Ok(ControlFlow::Continue(()))
         })?;
         let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-        self.write(|tx| {
+        self.write(|tx, sinks| {
             for mut row in waiting {
                 row.changed = now;
                 row.not_before = Time::default();
@@ -113,7 +106,7 @@ impl Store {
                         row.mark = Mark::Skipped;
                     }
                 }
-                write(tx, &sinks, row)?;
+                write(tx, sinks, row)?;
             }
             Ok(())
         })?;
@@ -122,24 +115,22 @@ impl Store {
 
     /// Gives a sink another address, which is part of its rows' hashes. Damaged rows stay so.
     pub(super) fn rename(&mut self, at: usize, address: &str) -> Result<i64> {
-        let sinks = self.sinks.clone();
-        let (number, old) = &sinks[at];
-        self.write(|tx| {
+        let number = self.sinks[at].0;
+        self.write(|tx, sinks| {
             let mut positions = tx.prepare("SELECT position FROM delivery WHERE sink = ?1")?;
             let positions = positions.query_map([number], |row| row.get(0))?;
             let positions: Vec<i64> = positions.collect::<rusqlite::Result<_>>()?;
             for position in positions {
-                if let Some(Ok(row)) = rows::find(tx, &sinks, "position = ?1", [position])? {
-                    rows::put(tx, *number, &Row { sink: address.to_owned(), ..row })?;
+                if let Some(Ok(row)) = rows::find(tx, sinks, "position = ?1", [position])? {
+                    rows::put(tx, number, &Row { sink: address.to_owned(), ..row })?;
                 }
             }
             tx.execute("UPDATE sink SET address = ?1 WHERE number = ?2", (address, number))?;
             Ok(())
         })?;
-        self.sinks.retain(|(_, a)| a != old);
-        self.sinks.push((*number, address.to_owned()));
-        self.sinks.sort();
-        Ok(*number)
+        // The list stays sorted by number.
+        address.clone_into(&mut self.sinks[at].1);
+        Ok(number)
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, Params, Row as SqlRow, params};
 
 use crate::ledger::{Mark, Row, State};
+use crate::named::Named;
 use crate::term::quoted;
 use crate::time::Time;
 
@@ -16,7 +17,7 @@ pub(super) const COLUMNS: &str = "position, sink, id, stream, turn, seq, block, 
 /// A row that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damaged {
-    position: u64,
+    pub(super) position: u64,
     id: String,
 }
 
@@ -55,7 +56,7 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     let content: Vec<u8> = row.get(9)?;
     let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
     let (Ok(content), Some(state), Some(mark)) =
-        (<[u8; 32]>::try_from(content), State::parse(&state), Mark::parse(&mark))
+        (<[u8; 32]>::try_from(content), State::by_name(&state), Mark::by_name(&mark))
     else {
         return Ok(None);
     };
@@ -86,13 +87,12 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
 pub(super) fn every(
     db: &Connection,
     sinks: &[(i64, String)],
-    mut each: impl FnMut(u64, std::result::Result<Row, Damaged>) -> Result<ControlFlow<()>>,
+    mut each: impl FnMut(std::result::Result<Row, Damaged>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM delivery ORDER BY position"))?;
     let mut all = all.query([])?;
     while let Some(row) = all.next()? {
-        let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
-        if each(position, checked(row, sinks))?.is_break() {
+        if each(checked(row, sinks))?.is_break() {
             break;
         }
     }

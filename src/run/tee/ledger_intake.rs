@@ -10,27 +10,22 @@ use anyhow::Result;
 
 use super::super::clock::Clock;
 use super::super::output::warn;
-use super::OnError;
 use super::ledger_worker::{self, LedgerWorker};
 use super::pending_parts::PendingParts;
-use super::status::{SinkStatus, counted};
-use super::waker::Waker;
+use super::status::{SinkStatus, Waker, counted};
+use super::{Named, OnError};
 use crate::event::Event;
 use crate::ledger::{Held, Options};
 pub use crate::run::ledger::Store;
 use crate::run::ledger::{Digest, Driver, News, Planned, Planning, Shared};
 use crate::sink::address::Selection;
-use crate::sink::{Identity, Proof, Sink};
+use crate::sink::{Identity, Proof};
 use crate::stage::Io;
 use crate::term::{quoted, shell_word};
 
 pub struct LedgerSink {
-    pub name: String,
+    pub named: Named,
     pub identity: Identity,
-    /// The sink, or why it cannot be opened.
-    pub sink: Result<Box<dyn Sink>, String>,
-    /// Selected events; `None` for all.
-    pub only: Option<Selection>,
     pub options: Options,
 }
 
@@ -73,7 +68,7 @@ impl LedgerIntake {
         let mut planning = Planning::new(store.clone());
         let clock = Clock::start();
         let (mut sinks, mut workers): (Vec<LedgerQueue>, Vec<LedgerWorker>) = Default::default();
-        for LedgerSink { name, identity, sink, only, options } in ledger_sinks {
+        for LedgerSink { named: Named { name, sink, only }, identity, options } in ledger_sinks {
             let number = store.lock().sink_of(&identity.key, &identity.older)?;
             if sinks.iter().any(|sink| sink.number == number) {
                 continue;

@@ -16,7 +16,8 @@ use super::status::SinkStatus;
 use crate::backoff::{SendOutcome, Wait};
 use crate::codec;
 use crate::ledger::{Entry, Held, ProbeAnswer};
-use crate::run::ledger::{Counts, Digest, Driver, News, OwnedDelivery, Question, Task, digest};
+use crate::named::Named;
+use crate::run::ledger::{Counts, Digest, Driver, News, OwnedDelivery, Task, digest};
 use crate::sink::{self, Delivery, Form, Proof, Sink};
 
 pub(super) struct LedgerWorker {
@@ -69,7 +70,7 @@ impl LedgerWorker {
                     Duration::ZERO
                 }
                 Task::Send(deliveries) => {
-                    if self.send(&deliveries)?.is_break() {
+                    if self.send(&deliveries).is_break() {
                         return self.driver.commit();
                     }
                     Duration::ZERO
@@ -94,17 +95,15 @@ impl LedgerWorker {
     }
 
     fn account(&mut self) {
-        let held = self.driver.queues.held_count();
+        let queues = &self.driver.queues;
+        let held = queues.held_count();
         let mut account = self.status.account();
         let changed = std::mem::replace(&mut account.held, held) != held;
+        let first = queues.held().next();
         account.ledger = LedgerAccount {
             counts: self.driver.counts,
-            dropped: self.driver.queues.dropped(),
-            first_held: self
-                .driver
-                .held()
-                .next()
-                .map(|(_, id, state, why)| (id.to_owned(), state, why)),
+            dropped: queues.dropped(),
+            first_held: first.map(|(_, row, why)| (row.id.clone(), row.state.name(), why)),
         };
         drop(account);
         if changed {
@@ -112,34 +111,31 @@ impl LedgerWorker {
         }
     }
 
-    fn settle(&mut self, questions: &[Question]) {
+    fn settle(&mut self, questions: &[OwnedDelivery]) {
         let answers = match &self.proof {
             Proof::File(path) => look(path, questions),
             Proof::Command(words) => questions.iter().map(|q| probe(words, q)).collect(),
             Proof::Nothing | Proof::Key(_) => Vec::new(),
         };
         let mut answers = answers.into_iter();
-        for question in questions {
+        for position in questions.iter().filter_map(|question| question.position) {
             let unprobed = || ProbeAnswer::Unknown("no probe is configured".to_owned());
             let answer = answers.next().unwrap_or_else(unprobed);
-            self.driver.answered(self.clock.now(), question.position, answer);
+            self.driver.answered(self.clock.now(), position, answer);
         }
     }
 
-    /// Sends deliveries in batches, and stops at the first that did not arrive.
-    fn send(&mut self, deliveries: &[OwnedDelivery]) -> Result<ControlFlow<()>> {
+    /// Sends deliveries in batches, and stops at the first that did not arrive; breaks once the sink has ended.
+    fn send(&mut self, deliveries: &[OwnedDelivery]) -> ControlFlow<()> {
         let most = self.sink.needs().batch.max(1);
-        let mut after = ControlFlow::Continue(());
-        let mut rest = deliveries;
-        while let (ControlFlow::Continue(()), [_, ..]) = (after, rest) {
-            let (now, later) = rest.split_at(most.min(rest.len()));
-            let batch: Vec<Delivery<'_>> = now.iter().map(delivery).collect();
-            let outcomes = self.sink.send(&batch);
-            let mut stopped = outcomes.len() < now.len();
-            rest = later;
-            let mut outcomes = outcomes.into_iter();
-            for delivery in now {
-                let outcome = outcomes.next().unwrap_or(SendOutcome::NotTried);
+        let (mut stopped, mut after) = (false, ControlFlow::Continue(()));
+        for batch in deliveries.chunks(most) {
+            let outcomes = match stopped {
+                true => Vec::new(),
+                false => self.sink.send(&batch.iter().map(delivery).collect::<Vec<_>>()),
+            };
+            let outcomes = outcomes.into_iter().chain(std::iter::repeat(SendOutcome::NotTried));
+            for (delivery, outcome) in batch.iter().zip(outcomes) {
                 stopped |= !matches!(outcome, SendOutcome::Sent(..));
                 if self.observe(&outcome).is_break() {
                     after = ControlFlow::Break(());
@@ -148,14 +144,8 @@ impl LedgerWorker {
                     self.driver.outcome(self.clock.now(), position, outcome);
                 }
             }
-            if stopped {
-                break;
-            }
         }
-        for position in rest.iter().filter_map(|delivery| delivery.position) {
-            self.driver.outcome(self.clock.now(), position, SendOutcome::NotTried);
-        }
-        Ok(after)
+        after
     }
 
     /// Records an outcome in the status of the sink; breaks once the sink has ended.
@@ -240,12 +230,12 @@ pub(super) fn missing(path: &Path, mut sent: HashSet<Digest>) -> io::Result<Hash
     Ok(sent)
 }
 
-fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
+fn look(path: &Path, questions: &[OwnedDelivery]) -> Vec<ProbeAnswer> {
     let mut there = vec![false; questions.len()];
     let read = File::open(path).and_then(|file| {
         lines(file, |line| {
             for (question, there) in questions.iter().zip(&mut there) {
-                *there |= line.strip_suffix(b"\n") == Some(question.line.as_bytes());
+                *there |= line.strip_suffix(b"\n") == Some(question.bytes.as_slice());
             }
             true
         })
@@ -258,8 +248,9 @@ fn look(path: &Path, questions: &[Question]) -> Vec<ProbeAnswer> {
     there.into_iter().map(answer).collect()
 }
 
-fn probe(words: &[String], question: &Question) -> ProbeAnswer {
-    match sink::probe(words, &question.id, question.line.as_bytes()) {
+fn probe(words: &[String], question: &OwnedDelivery) -> ProbeAnswer {
+    let id = question.id.as_deref().unwrap_or_default();
+    match sink::probe(words, id, &question.bytes) {
         Ok(answer) if answer == "sent" => ProbeAnswer::Sent,
         Ok(answer) if answer == "not_sent" => ProbeAnswer::NotSent,
         Ok(answer) => ProbeAnswer::Unknown(format!("--reconcile printed {answer:?}")),

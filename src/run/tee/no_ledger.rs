@@ -6,8 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::OnError;
-use super::status::SinkStatus;
-use super::waker::Waker;
+use super::status::{SinkStatus, Waker};
 use crate::event::Event;
 use crate::stage::Io;
 

@@ -1,16 +1,20 @@
 //! Status of one sink, shared by its thread and the loop.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::output::warn;
 use super::OnError;
 #[cfg(feature = "ledger")]
 use super::ledger_worker::LedgerAccount;
-use super::waker::Waker;
 use crate::backoff::{Gone, MAX_ASKED, Wait};
 use crate::sink::Sink;
 use crate::term::quoted;
+
+/// Socket whose other end the loop polls.
+pub(super) type Waker = Arc<UnixStream>;
 
 pub(super) struct SinkStatus {
     pub name: String,
@@ -56,9 +60,9 @@ impl SinkStatus {
         warn(format_args!("{}: {}", self.name, quoted(what)));
     }
 
-    /// Has the loop look at this sink.
+    /// Wakes the loop, which then looks at the sinks. A full socket has done so already.
     pub(super) fn wake(&self) {
-        self.waker.wake();
+        let _ = (&*self.waker).write(&[0]);
     }
 
     pub(super) fn sent(&self) {
