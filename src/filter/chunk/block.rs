@@ -117,7 +117,7 @@ impl BlockHead {
 }
 
 /// One open block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChunkBlock {
     head: BlockHead,
     /// Boxed, since it is taken out and put back for every delta.
@@ -141,19 +141,8 @@ pub(super) struct ChunkBlock {
 
 impl ChunkBlock {
     pub(super) fn new(head: BlockHead, options: &Options) -> Self {
-        Self {
-            head,
-            cutter: Some(Box::new(Cutter::new(options.clone()))),
-            consumed: Digest::default(),
-            parts: 0,
-            missed: 0,
-            trusted: true,
-            synthetic: false,
-            half: String::new(),
-            mended: false,
-            seq: None,
-            ts: None,
-        }
+        let cutter = Some(Box::new(Cutter::new(options.clone())));
+        Self { head, cutter, trusted: true, ..Self::default() }
     }
 
     pub(super) fn is(&self, block: &str) -> bool {

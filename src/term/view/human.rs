@@ -23,7 +23,7 @@ const MIN_WRAP: usize = 20;
 /// Longest name of a call whose start stands elsewhere, in columns.
 const MAX_SHOWN: usize = 60;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
@@ -36,13 +36,8 @@ pub(super) struct Human {
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
-        Self {
-            streams: Streams::default(),
-            columns: options.width.map(usize::from),
-            reasoning: options.reasoning,
-            last: None,
-            long: None,
-        }
+        let columns = options.width.map(usize::from);
+        Self { columns, reasoning: options.reasoning, ..Self::default() }
     }
 }
 

@@ -110,8 +110,16 @@ impl Streams {
             let shown = one_line(label, Some(MAX_LABEL));
             stream.label = (!shown.is_empty()).then(|| (label.to_owned(), shown.into()));
         }
-        let who = stream.who(if self.many { Ids::Shown } else { Ids::Hidden });
-        (stream, who)
+        let who = self.who(&self.states[at]);
+        (&mut self.states[at], who)
+    }
+
+    /// The main voice of a stream; the id of one without a label is shown only beside others.
+    fn who(&self, stream: &Stream) -> Who {
+        let label = stream.label.as_ref().map(|(_, shown)| shown);
+        let label = label.or(stream.id.as_ref().filter(|_| self.many)).cloned();
+        let number = if stream.id.is_some() { stream.born } else { 0 };
+        Who { label, nested: false, voice: (number, 0) }
     }
 
     /// A new number for a flow.
@@ -122,31 +130,13 @@ impl Streams {
 
     /// Main voice and duration of every open turn, in the order in which the streams began.
     pub(super) fn unfinished(&self) -> Vec<(Who, Option<u64>)> {
-        let ids = if self.many { Ids::Shown } else { Ids::Hidden };
         let mut open: Vec<_> = self.states.iter().filter_map(|s| Some((s, s.turn?))).collect();
         open.sort_by_key(|(s, _)| s.born);
-        open.into_iter().map(|(s, turn)| (s.who(ids), s.since(turn.began))).collect()
+        open.into_iter().map(|(s, turn)| (self.who(s), s.since(turn.began))).collect()
     }
-}
-
-/// Display of ids of streams without a label.
-#[derive(Clone, Copy)]
-enum Ids {
-    Shown,
-    Hidden,
 }
 
 impl Stream {
-    fn who(&self, ids: Ids) -> Who {
-        let label = match (&self.label, ids) {
-            (Some((_, shown)), _) => Some(shown.clone()),
-            (None, Ids::Shown) => self.id.clone(),
-            (None, Ids::Hidden) => None,
-        };
-        let number = if self.id.is_some() { self.born } else { 0 };
-        Who { label, nested: false, voice: (number, 0) }
-    }
-
     /// Time of the last `ts`. Most events do not need it.
     pub(super) fn now(&self) -> Option<Time> {
         Time::parse(&self.ts)
