@@ -32,7 +32,7 @@ pub(super) struct Final<'a> {
     pub kind: Cow<'a, str>,
     text: Raw<'a>,
     pub parent: Option<Cow<'a, str>>,
-    label: Option<Cow<'a, str>>,
+    pub label: Option<Cow<'a, str>>,
     supersedes: Option<Cow<'a, str>>,
     continues: Option<Cow<'a, str>>,
     synthetic: bool,
@@ -92,26 +92,19 @@ pub(super) struct BlockHead {
 }
 
 impl BlockHead {
-    pub(super) fn of_final(event: &Event<'_>, body: &Final<'_>) -> Self {
+    pub(super) fn new(
+        event: &Event<'_>,
+        [block, kind]: [Cow<'_, str>; 2],
+        label: Option<Cow<'_, str>>,
+        parent: Option<Cow<'_, str>>,
+    ) -> Self {
         Self {
             stream: event.stream.as_deref().unwrap_or_default().to_owned(),
             turn: event.turn,
-            label: body.label.as_deref().map(str::to_owned),
-            parent: body.parent.as_deref().map(str::to_owned),
-            block: body.block.as_ref().to_owned(),
-            kind: body.kind.as_ref().to_owned(),
-        }
-    }
-
-    pub(super) fn of_delta(event: &Event<'_>, delta: &Delta<'_>) -> Self {
-        let text = |raw: Raw<'_>| raw.decode().into_owned();
-        Self {
-            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
-            turn: event.turn,
-            label: delta.label.map(text),
-            parent: delta.parent.map(text),
-            block: text(delta.block),
-            kind: text(delta.kind),
+            label: label.map(Cow::into_owned),
+            parent: parent.map(Cow::into_owned),
+            block: block.into_owned(),
+            kind: kind.into_owned(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::{Flow, MAX_KEY, Who, key};
 use super::words::one_line;
 use crate::codec::split_escaped_half;
-use crate::event::Raw;
+use crate::event::{Event, Raw};
 use crate::streams;
 use crate::text::digest::Digest;
 use crate::text::floor;
@@ -84,12 +84,8 @@ pub(super) struct OpenTool {
 
 impl Streams {
     /// The stream of an event, remembered from here on, and its main voice.
-    pub(super) fn enter(
-        &mut self,
-        id: &str,
-        label: Option<&str>,
-        ts: Option<&str>,
-    ) -> (&mut Stream, Who) {
+    pub(super) fn enter(&mut self, event: &Event<'_>, label: Option<&str>) -> (&mut Stream, Who) {
+        let id = event.stream.as_deref().unwrap_or_default();
         self.used += 1;
         let used = self.used;
         let named = || (!id.is_empty()).then(|| id.into());
@@ -100,7 +96,7 @@ impl Streams {
         }
         let stream = &mut self.states[at];
         stream.used = used;
-        if let Some(ts) = ts {
+        if let Some(ts) = event.ts.as_deref() {
             stream.ts.clear();
             stream.ts.push_str(&ts[..floor(ts, MAX_KEY)]);
         }
@@ -243,6 +239,7 @@ impl ShownBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec;
     use crate::term::style::Look;
 
     fn block(deltas: &[&str]) -> (ShownBlock, String) {
@@ -285,9 +282,12 @@ mod tests {
     #[test]
     fn forgets_the_stream_that_was_silent_longest() {
         let mut streams = Streams::default();
-        streams.enter("s0", None, None).0.turn = Some(Turn { began: None });
+        let line = |n: usize| format!(r#"{{"v":1,"type":"status","stream":"s{n}"}}"#);
+        let first = line(0);
+        let event = codec::decode_text(&first).unwrap();
+        streams.enter(&event, None).0.turn = Some(Turn { began: None });
         for n in 1..=MAX_STREAMS {
-            streams.enter(&format!("s{n}"), None, None);
+            streams.enter(&codec::decode_text(&line(n)).unwrap(), None);
         }
         assert_eq!(streams.states.len(), MAX_STREAMS);
         assert!(streams.states.find("s0").is_some() && streams.states.find("s1").is_none());
