@@ -313,11 +313,8 @@ impl Stream {
         }
         for tool in &tools {
             self.seq += 1;
-            let mut envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
-            envelope.parent = tool.parent.as_deref().map(Into::into);
-            out.emit(now, |buf| {
-                Writer::default().event(buf, &envelope, &tool.finished());
-            });
+            let envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
+            out.emit(now, |buf| tool.close(envelope, buf));
         }
         Some(reason)
     }
