@@ -1,6 +1,9 @@
 //! Sinks: the interface between delivery and the places that take events. A sink never keeps a delivery for later and
 //! never retries: that belongs to its caller, which has queue, clock and settings.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 pub mod access;
 pub mod address;
 mod command;
@@ -17,7 +20,6 @@ pub use command::{CommandSink, end_commands};
 pub use file::{Existing, FileSink, reopen_requests, request_reopen};
 pub use mask::masked;
 pub use pipe::PipeSink;
-pub use unix::UnixSink;
 #[cfg(feature = "ledger")]
 pub use {command::probe, file::canonical};
 
@@ -79,6 +81,34 @@ pub trait Sink: Send {
 
 /// End of a sink: a warning that is no failure, or why it has failed, both for the user.
 pub type Finished = Result<Option<String>, String>;
+
+/// Sink as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Key, the same on every run.
+    pub key: String,
+    /// Keys of the same sink in older ledgers.
+    pub older: Vec<String>,
+    pub proof: Proof,
+}
+
+impl Identity {
+    fn new(key: String) -> Self {
+        Self { key, older: Vec::new(), proof: Proof::Nothing }
+    }
+}
+
+/// Proof that a delivery in doubt has arrived, or need for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    Nothing,
+    /// The sink recognises a delivery id for this long, so a second send is harmless.
+    Key(Duration),
+    /// The lines of this file.
+    File(PathBuf),
+    /// The answer of a command.
+    Command(Vec<String>),
+}
 
 /// Bytes of a batch for one write, line feeds included.
 fn joined<'a>(batch: &[Delivery<'a>], buffer: &'a mut Vec<u8>) -> &'a [u8] {

@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::run::tee::{self, Named, OnError, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Destination};
-use crate::sink::{self, Existing, Sink};
+use crate::sink::{self, Existing, FileSink, Sink};
 
 /// Deliver events to sinks, and pass them on
 ///
@@ -146,20 +146,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     })
 }
 
-/// Opens the sink at an address, a socket with a history of at most `kept` bytes. `Err` is the reason, for the user.
+/// Opens the sink at an address; a descriptor that tee has inherited is used as it is.
 fn open(address: &Address, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
-    let text = |e: std::io::Error| e.to_string();
-    Ok(match &address.place {
-        Destination::File(path) => Box::new(
-            match run::open_descriptor(path) {
-                Some(file) => file.and_then(|file| sink::FileSink::new(path, Some(file))),
-                None => sink::FileSink::open(path, existing),
-            }
-            .map_err(text)?,
-        ),
-        Destination::Command(words) => Box::new(sink::CommandSink::new(words.clone())),
-        Destination::Pipe(words) => Box::new(sink::PipeSink::new(words.clone())),
-        Destination::Http(url) => return sink::http::open(url, address),
-        Destination::Unix(path) => Box::new(sink::UnixSink::new(path, kept).map_err(text)?),
-    })
+    let Destination::File(path) = &address.place else { return address.open(existing, kept) };
+    match run::open_descriptor(path) {
+        Some(file) => {
+            let sink = file.and_then(|file| FileSink::new(path, Some(file)));
+            Ok(Box::new(sink.map_err(|e| e.to_string())?))
+        }
+        None => address.open(existing, kept),
+    }
 }

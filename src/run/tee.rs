@@ -43,8 +43,6 @@ use status::{SinkStatus, counted};
 use waker::{WakeFd, waker};
 use worker::Worker;
 
-#[cfg(feature = "ledger")]
-pub use ledger_intake::ProbeBy;
 pub use ledger_intake::{LedgerSink, Store};
 
 pub struct Tee {

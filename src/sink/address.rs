@@ -1,12 +1,19 @@
-//! Sink addresses `PLACE[#OPTION[&OPTION]...]`. Pure. `##` is a literal `#`; `./cmd:x` is a file.
+//! Sink addresses `PLACE[#OPTION[&OPTION]...]`. `##` is a literal `#`; `./cmd:x` is a file. Pure, except for
+//! [`Address::open`] and [`Address::identity`], which call the module of the sink.
+
+use std::path::Path;
+use std::time::Duration;
 
 use super::access::{Header, Statuses, Web};
 use super::mask::masked;
-use super::part;
 pub use super::words::words;
+use super::{CommandSink, Existing, Identity, PipeSink, Proof, Sink, file, http, part, unix};
 use crate::event::{Event, Type};
 use crate::text::glob::glob;
 use crate::time;
+
+/// Time for which an HTTP endpoint keeps idempotency keys: 24 hours, as Stripe and others document.
+const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -170,6 +177,54 @@ impl Address {
             Destination::Unix(path) => format!("unix:{path}"),
         }
     }
+
+    /// Opens the sink, a socket with a history of at most `kept` bytes. `Err` is the reason, for the user.
+    pub fn open(&self, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
+        match &self.place {
+            Destination::File(path) => file::open(path, existing),
+            Destination::Command(words) => Ok(Box::new(CommandSink::new(words.clone()))),
+            Destination::Pipe(words) => Ok(Box::new(PipeSink::new(words.clone()))),
+            Destination::Http(url) => http::open(url, self),
+            Destination::Unix(path) => unix::open(path, kept),
+        }
+    }
+
+    /// Identity in the ledger; `None` if the ledger cannot keep the sink: after a crash nothing is left of what a socket, a
+    /// FIFO or a terminal was given.
+    pub fn identity(&self) -> Option<Identity> {
+        let mut identity = match &self.place {
+            Destination::File(path) => file::identity(path)?,
+            Destination::Command(words) => Identity::new(format!("cmd:{}", words.join(" "))),
+            Destination::Pipe(words) => Identity::new(format!("pipe:{}", words.join(" "))),
+            Destination::Http(url) => Identity {
+                // User and password are not part of the identity; older ledgers had them in it.
+                older: vec![url.clone()],
+                // Chat services document no id of a message that could be asked for.
+                proof: match self.to {
+                    Payload::Event => Proof::Key(HTTP_WINDOW),
+                    Payload::Chat(_) => Proof::Nothing,
+                },
+                ..Identity::new(without_user(url))
+            },
+            Destination::Unix(_) => return None,
+        };
+        if let Some(called) = &self.called {
+            let key = std::mem::replace(&mut identity.key, format!("name:{called}"));
+            identity.older.insert(0, key);
+        }
+        Some(identity)
+    }
+}
+
+/// A URL without user and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}://{}{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
 }
 
 fn called(name: &str) -> Result<String, String> {
@@ -181,6 +236,14 @@ fn called(name: &str) -> Result<String, String> {
 }
 
 impl Destination {
+    /// Path of a file or socket.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Destination::File(path) | Destination::Unix(path) => Some(Path::new(path)),
+            _ => None,
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let command = |kind: &str, line: &str| {
             let words = words(line)?;
@@ -246,8 +309,6 @@ fn option(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn place(text: &str) -> Destination {

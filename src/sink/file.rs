@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::{Delivery, Finished, Form, Gone, Needs, SendOutcome, Sink, joined, own};
+use super::{
+    Delivery, Finished, Form, Gone, Identity, Needs, Proof, SendOutcome, Sink, joined, own,
+};
 use crate::backoff::Wait;
 
 /// Lines in one write where each is accounted for.
@@ -20,6 +22,26 @@ pub enum Existing {
     Append,
     /// As `Append`; sent lines are synced, in the file that has the name then.
     Kept,
+}
+
+/// Opens the sink for [`super::address`].
+pub(super) fn open(path: &str, existing: Existing) -> Result<Box<dyn Sink>, String> {
+    Ok(Box::new(FileSink::open(path, existing).map_err(|e| e.to_string())?))
+}
+
+/// Identity of a file that keeps what is written to it.
+pub(super) fn identity(path: &str) -> Option<Identity> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return None;
+    }
+    let path = Path::new(path);
+    let key = |path: &Path| format!("file:{}", path.display());
+    let real = canonical(path).unwrap_or_else(|_| path.to_owned());
+    Some(Identity {
+        older: std::path::absolute(path).iter().map(|path| key(path)).collect(),
+        key: key(&real),
+        proof: Proof::File(real),
+    })
 }
 
 /// Reopen requests so far: `logrotate` sends SIGHUP once it has renamed files.

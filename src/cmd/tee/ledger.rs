@@ -1,7 +1,6 @@
 //! Options of tee's ledger, and the sinks in it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,12 +9,9 @@ use crate::cmd::common::{duration, limit};
 use crate::cmd::{Refusal, usage};
 use crate::exit::Exit;
 use crate::ledger::{Ability, InDoubt, Options};
-use crate::run::tee::{LedgerSink, ProbeBy, Store};
-use crate::sink::address::{Address, Destination, Payload, words};
-use crate::sink::{self, Existing};
-
-/// Time for which an HTTP endpoint keeps idempotency keys: 24 hours, as Stripe and others document.
-const HTTP_WINDOW: Duration = Duration::from_secs(24 * 3600);
+use crate::run::tee::{LedgerSink, Store};
+use crate::sink::address::{Address, words};
+use crate::sink::{Existing, Proof};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ledger")]
@@ -94,10 +90,7 @@ impl LedgerArgs {
         };
         let store = Store::open(path)
             .map_err(|e| Refusal { exit: Exit::CannotWrite, why: format!("{e:#}") })?;
-        let owned = |address: &&Address| match &address.place {
-            Destination::File(path) | Destination::Unix(path) => store.owns(Path::new(path)),
-            _ => false,
-        };
+        let owned = |address: &&Address| address.place.path().is_some_and(|path| store.owns(path));
         if let Some(address) = addresses.iter().find(owned) {
             let name = address.name();
             return Err(usage(format!("{name} belongs to the ledger: it cannot be a sink")));
@@ -114,76 +107,29 @@ impl LedgerArgs {
 
     /// Sink at an address; `None` if the ledger cannot keep it.
     fn sink(&self, address: &Address, spool_max: u64) -> Option<LedgerSink> {
-        let (mut ability, mut probe) = match &self.reconcile {
-            Some(Reconcile(words)) => (Ability::Probed, ProbeBy::Command(words.clone())),
-            None => (Ability::Blind, ProbeBy::Nothing),
-        };
+        let mut identity = address.identity()?;
         // More than one in flight only where each can be settled after a crash.
-        let mut batch = 1;
-        // Names of the same sink in older ledgers.
-        let mut others = Vec::new();
-        let mut key = match &address.place {
-            Destination::File(path) => {
-                let path = regular(path)?;
-                let absolute = std::path::absolute(&path).ok();
-                others.extend(absolute.map(|path| format!("file:{}", path.display())));
-                let path = sink::canonical(&path).unwrap_or(path);
-                let key = format!("file:{}", path.display());
-                (ability, probe, batch) = (Ability::Probed, ProbeBy::File(path), self.batch.into());
-                key
-            }
-            Destination::Http(url) => {
-                // These services document no id of a message that could be asked for.
-                if address.to == Payload::Event {
-                    ability = Ability::Idempotent(HTTP_WINDOW);
-                    (probe, batch) = (ProbeBy::Nothing, self.batch.into());
-                }
-                // The user's name and password are not part of the identity; older ledgers had them in it.
-                others.push(url.clone());
-                without_user(url)
-            }
-            Destination::Command(words) => format!("cmd:{}", words.join(" ")),
-            Destination::Pipe(words) => format!("pipe:{}", words.join(" ")),
-            Destination::Unix(_) => return None,
-        };
-        if let Some(called) = &address.called {
-            others.insert(0, key);
-            key = format!("name:{called}");
+        let batch = if identity.proof == Proof::Nothing { 1 } else { self.batch.into() };
+        if let (Proof::Nothing, Some(Reconcile(words))) = (&identity.proof, &self.reconcile) {
+            identity.proof = Proof::Command(words.clone());
         }
         Some(LedgerSink {
             name: address.name(),
-            address: key,
-            others,
             sink: super::open(address, Existing::Kept, spool_max),
             only: address.only.clone(),
             options: Options {
-                ability,
+                ability: match &identity.proof {
+                    Proof::Nothing => Ability::Blind,
+                    Proof::Key(window) => Ability::Idempotent(*window),
+                    Proof::File(_) | Proof::Command(_) => Ability::Probed,
+                },
                 in_doubt: self.in_doubt.into(),
                 batch,
                 max_age: limit(self.max_age),
                 pace: self.pace,
                 tries: self.tries,
             },
-            probe,
+            identity,
         })
-    }
-}
-
-/// A URL without user and password.
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{}://{}{path}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
-}
-
-/// The path of a file that keeps what is written to it.
-fn regular(path: &str) -> Option<PathBuf> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => None,
-        _ => Some(PathBuf::from(path)),
     }
 }

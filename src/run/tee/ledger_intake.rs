@@ -11,7 +11,6 @@ use anyhow::Result;
 use super::super::clock::Clock;
 use super::super::output::warn;
 use super::OnError;
-pub use super::ledger_worker::ProbeBy;
 use super::ledger_worker::{self, LedgerWorker};
 use super::pending_parts::PendingParts;
 use super::status::{SinkStatus, counted};
@@ -20,22 +19,19 @@ use crate::event::Event;
 use crate::ledger::{Held, Options};
 pub use crate::run::ledger::Store;
 use crate::run::ledger::{Digest, Driver, News, Planned, Planning, Shared};
-use crate::sink::Sink;
 use crate::sink::address::Selection;
+use crate::sink::{Identity, Proof, Sink};
 use crate::stage::Io;
 use crate::term::{quoted, shell_word};
 
 pub struct LedgerSink {
     pub name: String,
-    /// Key in the ledger, the same on every run.
-    pub address: String,
-    pub others: Vec<String>,
+    pub identity: Identity,
     /// The sink, or why it cannot be opened.
     pub sink: Result<Box<dyn Sink>, String>,
     /// Selected events; `None` for all.
     pub only: Option<Selection>,
     pub options: Options,
-    pub probe: ProbeBy,
 }
 
 struct LedgerQueue {
@@ -77,8 +73,8 @@ impl LedgerIntake {
         let mut planning = Planning::new(store.clone());
         let clock = Clock::start();
         let (mut sinks, mut workers): (Vec<LedgerQueue>, Vec<LedgerWorker>) = Default::default();
-        for LedgerSink { name, address, others, sink, only, options, probe } in ledger_sinks {
-            let number = store.lock().sink_of(&address, &others)?;
+        for LedgerSink { name, identity, sink, only, options } in ledger_sinks {
+            let number = store.lock().sink_of(&identity.key, &identity.older)?;
             if sinks.iter().any(|sink| sink.number == number) {
                 continue;
             }
@@ -90,7 +86,7 @@ impl LedgerIntake {
                     continue;
                 }
             };
-            if let ProbeBy::File(file) = &probe {
+            if let Proof::File(file) = &identity.proof {
                 let sent = store.lock().sent(number)?;
                 match lost(&name, file, sent) {
                     Ok(missing) => planning.lost(number, missing),
@@ -107,7 +103,7 @@ impl LedgerIntake {
                 driver: Driver::open(store.clone(), number, options)?,
                 status: Arc::clone(&status),
                 sink,
-                probe,
+                proof: identity.proof,
                 news,
                 clock,
             });

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -17,22 +17,13 @@ use crate::backoff::{SendOutcome, Wait};
 use crate::codec;
 use crate::ledger::{Entry, Held, ProbeAnswer};
 use crate::run::ledger::{Counts, Digest, Driver, News, OwnedDelivery, Question, Task, digest};
-use crate::sink::{self, Delivery, Form, Sink};
-
-/// Probe by which a sink shows whether it has a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProbeBy {
-    Nothing,
-    /// By the lines of this file.
-    File(PathBuf),
-    Command(Vec<String>),
-}
+use crate::sink::{self, Delivery, Form, Proof, Sink};
 
 pub(super) struct LedgerWorker {
     pub status: Arc<SinkStatus>,
     pub sink: Box<dyn Sink>,
     pub driver: Driver,
-    pub probe: ProbeBy,
+    pub proof: Proof,
     /// Disconnected at the end of the input.
     pub news: Receiver<News>,
     pub clock: Clock,
@@ -61,7 +52,7 @@ impl LedgerWorker {
     }
 
     fn work(&mut self) -> Result<()> {
-        if let ProbeBy::File(path) = &self.probe {
+        if let Proof::File(path) = &self.proof {
             end_half_line(path)
                 .with_context(|| format!("cannot look at the end of {}", path.display()))?;
         }
@@ -122,10 +113,10 @@ impl LedgerWorker {
     }
 
     fn settle(&mut self, questions: &[Question]) {
-        let answers = match &self.probe {
-            ProbeBy::File(path) => look(path, questions),
-            ProbeBy::Command(words) => questions.iter().map(|q| probe(words, q)).collect(),
-            ProbeBy::Nothing => Vec::new(),
+        let answers = match &self.proof {
+            Proof::File(path) => look(path, questions),
+            Proof::Command(words) => questions.iter().map(|q| probe(words, q)).collect(),
+            Proof::Nothing | Proof::Key(_) => Vec::new(),
         };
         let mut answers = answers.into_iter();
         for question in questions {
