@@ -1,5 +1,6 @@
 //! Events as bytes of another format, line by line. One struct for each format.
 
+mod cast;
 mod csv;
 mod sse;
 mod stream_chunk;
@@ -21,6 +22,7 @@ pub enum Format {
     Sse,
     StreamChunk,
     Csv,
+    Cast,
 }
 
 impl Named for Format {
@@ -41,6 +43,11 @@ impl Named for Format {
             "A table: a row for each turn, with --rows tools for each call of a tool",
             Self::Csv,
         ),
+        (
+            "cast",
+            "asciicast v3, for asciinema: what view shows at a terminal, at the times of the events",
+            Self::Cast,
+        ),
     ];
 }
 
@@ -54,6 +61,7 @@ pub fn stage(format: Format, reading: Reading, text: TextBytes, rows: Rows) -> B
             ..view::Options::default()
         })),
         Format::Sse => Box::new(LineStage::of(sse::Sse, &reading)),
+        Format::Cast => Box::new(LineStage::of(cast::Cast::new(), &reading)),
         Format::Csv => Box::new(LineStage::of(csv::Csv::new(rows), &reading)),
         Format::StreamChunk => {
             Box::new(LineStage::of(stream_chunk::StreamChunk::default(), &reading))

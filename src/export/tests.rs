@@ -133,3 +133,26 @@ fn a_turn_that_was_cut_off_is_a_row_and_nothing_is_a_table_without_rows() {
     let (none, _) = export(Format::Csv, "");
     assert_eq!((none.lines().count(), none.starts_with("stream,label,turn,")), (1, true));
 }
+
+#[test]
+fn a_cast_shows_what_view_shows_at_the_times_of_the_events() {
+    let events = format!("{CALLS}{END}");
+    let (cast, err) = export(Format::Cast, &events);
+    assert_eq!(err, "");
+    let mut lines =
+        cast.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let header = lines.next().unwrap();
+    assert_eq!((&header["version"], &header["term"]["cols"]), (&3.into(), &80.into()));
+    let lines: Vec<_> = lines.collect();
+    let of = |code: &str| lines.iter().filter(|l| l[1] == code).collect::<Vec<_>>();
+    let shown: String = of("o").iter().map(|l| l[2].as_str().unwrap()).collect();
+    let options = view::Options { colour: true, width: Some(80), ..view::Options::default() };
+    let (mut view, mut io) = (View::new(&options), Io::default());
+    view.on_bytes(Time::default(), events.as_bytes(), &mut io);
+    view.on_end(Time::default(), &mut io);
+    assert_eq!(shown.replace("\r\n", "\n"), String::from_utf8(io.out).unwrap());
+    let passed: f64 = lines.iter().map(|l| l[0].as_f64().unwrap()).sum();
+    assert!((passed - 6.0).abs() < 0.0005, "{passed}");
+    assert_eq!(of("m").iter().map(|l| &l[2]).collect::<Vec<_>>(), ["Bash -rf…", "Read"]);
+    assert_eq!(lines.last().unwrap()[2], "0");
+}
