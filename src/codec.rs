@@ -5,8 +5,7 @@ mod fields;
 pub mod foreign;
 mod lines;
 mod object;
-mod scan;
-mod slow;
+mod read;
 mod special;
 mod surrogate;
 mod write;
@@ -25,7 +24,7 @@ pub use object::Object;
 pub use surrogate::{
     append, replace_lone_surrogates, split_escaped_half, split_half, strip_emitted, unescape,
 };
-pub use write::{MergedDelta, Place, Writer, diagnostic, on_one_line, to_json};
+pub use write::{Place, Writer, diagnostic, on_one_line, to_json};
 
 use crate::event::Event;
 
@@ -64,9 +63,9 @@ pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
 
 /// [`decode`] of a line that is known to be UTF-8.
 pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
-    match scan::event(line) {
+    match read::scan(line) {
         Some(event) => Ok(event),
-        None => slow::event(line),
+        None => read::general(line),
     }
 }
 

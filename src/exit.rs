@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Reason for which the process ends, in the order of [`TABLE`]: of several the first counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Exit {
     Usage,
     Internal,
@@ -26,6 +26,7 @@ pub enum Exit {
     CannotWrite,
     /// The turn failed, `check` found violations, or something is owed.
     Failed,
+    #[default]
     Success,
 }
 

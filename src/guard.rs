@@ -11,7 +11,6 @@ mod terms;
 mod tests;
 mod tools;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -57,7 +56,7 @@ pub struct Guard {
     /// Finished lines, each with its line feed; the caller takes them.
     pub out: Vec<u8>,
     writer: Writer,
-    runtime: Cow<'static, str>,
+    runtime: &'static str,
     time: Time,
     /// Lead of `ts` over the caller's time.
     ahead: Duration,
@@ -98,7 +97,7 @@ impl Guard {
             config,
             out: Vec::new(),
             writer: Writer { mends_raw: true, ..Writer::default() },
-            runtime: Cow::Borrowed("unknown"),
+            runtime: "unknown",
             time: Time::default(),
             ahead: Duration::ZERO,
             stamp: Stamp::default(),
@@ -113,7 +112,7 @@ impl Guard {
 
     /// Sets the runtime of turns that name none.
     pub fn set_runtime(&mut self, runtime: &'static str) {
-        self.runtime = Cow::Borrowed(runtime);
+        self.runtime = runtime;
     }
 
     /// Sets the lead of the wall clock over the caller's times, as after a suspend: `ts` follows it and never goes back.
@@ -148,9 +147,9 @@ impl Guard {
         if self.turn_open() && std::mem::take(&mut self.handed_over) {
             let runtime = self.runtime_of(started);
             let data = serde_json::json!({
-                "runtime": &runtime, "model": started.model, "session": started.session
+                "runtime": runtime, "model": started.model, "session": started.session
             });
-            let notice = Notice { kind: "session", message: Some(&runtime), ..Notice::default() };
+            let notice = Notice { kind: "session", message: Some(runtime), ..Notice::default() };
             return self.notice(&Notice { data: Some(data), ..notice });
         }
         if self.turn_open() {
@@ -301,9 +300,8 @@ impl Guard {
         }
     }
 
-    fn runtime_of(&self, started: &TurnStarted<'_>) -> Cow<'static, str> {
-        let own = Some(&started.runtime).filter(|own| !own.is_empty());
-        own.map_or_else(|| self.runtime.clone(), |own| own.to_string().into())
+    fn runtime_of<'s>(&self, started: &'s TurnStarted<'_>) -> &'s str {
+        if started.runtime.is_empty() { self.runtime } else { &started.runtime }
     }
 
     fn open(&mut self, started: &TurnStarted<'_>, origin: Origin) {
@@ -311,7 +309,7 @@ impl Guard {
         self.state.turns += 1;
         self.state.turn = Some(Turn::default());
         self.emit((Type::TurnStarted, None, origin), |body| {
-            body.text("runtime", &runtime);
+            body.text("runtime", runtime);
             body.text_if("model", started.model.as_deref());
             body.text_if("session", started.session.as_deref());
             body.text_if("cwd", started.cwd.as_deref());

@@ -68,7 +68,7 @@ struct Channel {
 fn channels(own: &[config::Preset]) -> impl TypedValueParser<Value = Channel> + use<> {
     let built_in = PRESETS.iter().map(|preset| Channel {
         name: preset.name.to_owned(),
-        limits: preset.to_limits(),
+        limits: preset_limits(preset.limits, preset.lines),
         fences: preset.fences,
     });
     let mut all: Vec<Channel> = built_in.collect();

@@ -174,7 +174,7 @@ impl<'b> Object<'b> {
     }
 
     #[inline(always)]
-    pub(super) fn put(&mut self, part: &str) {
+    pub(crate) fn put(&mut self, part: &str) {
         self.buf.extend_from_slice(part.as_bytes());
     }
 

@@ -46,8 +46,8 @@ pub(crate) fn decode_strict(line: &[u8]) -> Result<Event<'_>, Malformed> {
 #[test]
 fn reads_every_field_of_a_delta() {
     let event = decode(DELTA.as_bytes()).unwrap();
-    assert_eq!(Some(&event), scan::event(DELTA).as_ref());
-    assert_eq!(event, slow::event(DELTA).unwrap());
+    assert_eq!(Some(&event), read::scan(DELTA).as_ref());
+    assert_eq!(event, read::general(DELTA).unwrap());
     let delta = event.delta.unwrap();
     assert_eq!(
         (event.kind, event.stream.as_deref(), event.turn, event.seq),
@@ -103,7 +103,7 @@ fn lone_surrogates_survive() {
     let line = r#"{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":1,"ts":"x","block":"b1","kind":"answer","text":"\ud83d"}"#;
     let event = decode(line.as_bytes()).unwrap();
     assert_eq!(event.delta.as_ref().unwrap().text.0, r"\ud83d");
-    assert_eq!(event, slow::event(line).unwrap());
+    assert_eq!(event, read::general(line).unwrap());
     let mended = without_lone(line);
     let body: TextDelta<'_> = body(&mended).unwrap();
     assert_eq!(body.text, "\u{fffd}");
@@ -199,7 +199,7 @@ proptest! {
             fields.rotate_left(usize::try_from(shuffle % 97).unwrap() % n);
         }
         let line = format!("{{{}}}{}", fields.join(","), if cr { "\r" } else { "" });
-        let slow = slow::event(&line).unwrap();
+        let slow = read::general(&line).unwrap();
         prop_assert_eq!(decode(line.as_bytes()).unwrap(), slow);
         prop_assert_eq!(Cursor::read(&line, Fields::scan), serde_json::from_str(&line).ok());
     }
@@ -217,7 +217,7 @@ proptest! {
         line[at % n] = byte;
         line.truncate(n - cut % n / 3);
         if let (Ok(fast), Ok(text)) = (decode(&line), std::str::from_utf8(&line)) {
-            prop_assert_eq!(Ok(fast), slow::event(text));
+            prop_assert_eq!(Ok(fast), read::general(text));
         }
         if let Ok(text) = std::str::from_utf8(&line) {
             prop_assert_eq!(Cursor::read(text, Fields::scan), serde_json::from_str(text).ok());

@@ -9,7 +9,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::object::Object;
 use super::{Malformed, surrogate, text_or_base64};
-use crate::event::{Delta, Envelope, Event, Type};
+use crate::event::Envelope;
 
 /// Writes events to a buffer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,81 +74,6 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     let mut buf = Vec::new();
     Writer::default().write(&mut buf, value);
     String::from_utf8(buf).unwrap_or_default()
-}
-
-/// A delta that stands for several, without its text. Strings are raw, as they stood in the first line.
-#[derive(Debug, Default)]
-pub struct MergedDelta {
-    stream: String,
-    /// The turn of all of them.
-    pub turn: Option<u64>,
-    /// The number of the first.
-    pub first_seq: u64,
-    /// The number of the last.
-    pub seq: u64,
-    /// The time of the last.
-    pub ts: String,
-    /// A human's name for the stream.
-    pub label: Option<String>,
-    /// The tool call of the sub-agent that emitted it.
-    pub parent: Option<String>,
-    /// True if spile emitted it, not the runtime.
-    pub synthetic: bool,
-    /// The block of all of them.
-    pub block: String,
-    /// The kind of all of them.
-    pub kind: String,
-    /// The texts, spliced.
-    pub text: String,
-    /// The first one's unknown fields.
-    pub extra: String,
-}
-
-impl MergedDelta {
-    /// Begins with the head of the first delta, reusing memory.
-    pub fn begin(&mut self, event: &Event<'_>, delta: &Delta<'_>, first_seq: u64) {
-        let set = |to: &mut String, from: &str| {
-            to.clear();
-            to.push_str(from);
-        };
-        set(&mut self.stream, event.stream.as_deref().unwrap_or_default());
-        set(&mut self.block, delta.block.0);
-        set(&mut self.kind, delta.kind.0);
-        set(&mut self.extra, &delta.extra);
-        self.text.clear();
-        self.turn = event.turn;
-        self.first_seq = first_seq;
-        self.label = delta.label.map(|l| l.0.to_owned());
-        self.parent = delta.parent.map(|p| p.0.to_owned());
-        self.synthetic = delta.synthetic;
-    }
-
-    /// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
-    pub fn write(&self, buf: &mut Vec<u8>, text: &str, seq: u64, ts: &str) {
-        let envelope = Envelope {
-            stream: Some(self.stream.as_str().into()),
-            turn: self.turn,
-            seq: Some(seq),
-            first_seq: Some(self.first_seq).filter(|first| *first != seq),
-            ts: Some(ts.into()).filter(|_| !ts.is_empty()),
-            ..Envelope::of(Type::TextDelta)
-        };
-        let foreign = [("label", self.label.as_deref()), ("parent", self.parent.as_deref())];
-        Writer::default().emit(buf, &envelope, |object| {
-            for (key, raw) in foreign {
-                if let Some(raw) = raw {
-                    object.escaped(key, raw);
-                }
-            }
-            if self.synthetic {
-                object.json("synthetic", "true");
-            }
-            object.escaped("block", &self.block);
-            object.escaped("kind", &self.kind);
-            object.escaped("text", &on_one_line(text));
-            object.put(&self.extra);
-        });
-    }
 }
 
 /// The inside of a JSON string from elsewhere, with every character escaped at which some reader would end the line.

@@ -13,25 +13,24 @@ use crate::text::floor;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnStarted<'a> {
     /// The adapter's name for the runtime.
-    #[serde(borrow)]
     pub runtime: Cow<'a, str>,
     /// The model, in the runtime's words.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Cow<'a, str>>,
     /// The runtime's own id of the conversation.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Cow<'a, str>>,
     /// The agent's working directory.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<Cow<'a, str>>,
     /// What the agent was asked.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<Cow<'a, str>>,
     /// The runtime's version, or the name of the agent within it.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Cow<'a, str>>,
     /// Names of the tools that it may call.
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Cow<'a, str>>,
 }
 
@@ -40,13 +39,10 @@ pub struct TurnStarted<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TextDelta<'a> {
     /// `b1`, `b2`, ... over the stream, in order of first text.
-    #[serde(borrow)]
     pub block: Cow<'a, str>,
     /// `answer` or `reasoning`.
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
     /// Never empty.
-    #[serde(borrow)]
     pub text: Cow<'a, str>,
 }
 
@@ -55,19 +51,16 @@ pub struct TextDelta<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BlockFinal<'a> {
     /// The block that it closes.
-    #[serde(borrow)]
     pub block: Cow<'a, str>,
     /// `answer` or `reasoning`.
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
     /// The concatenation of the block's deltas; of a part `open` + body + `close`.
-    #[serde(borrow)]
     pub text: Cow<'a, str>,
     /// The block, closed as said, whose text this one replaces.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<Cow<'a, str>>,
     /// The block of which this is the continuation past `--max-block`.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub continues: Option<Cow<'a, str>>,
     /// The number of the part, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,19 +69,19 @@ pub struct BlockFinal<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<bool>,
     /// `stream/turn/block/part`.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<Cow<'a, str>>,
     /// White space of the text left out before the body, where no part before it could carry it.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<Cow<'a, str>>,
     /// What was put before the body: fence line, table header.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<Cow<'a, str>>,
     /// What was put after the body.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Cow<'a, str>>,
     /// White space left out at the cut.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub glue: Option<Cow<'a, str>>,
 }
 
@@ -97,23 +90,20 @@ pub struct BlockFinal<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool<'a> {
     /// The runtime's id, made unique in its turn.
-    #[serde(borrow)]
     pub id: Cow<'a, str>,
     /// The runtime's name for it, verbatim.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// One of ACP's list: `read` `edit` `delete` `move` `search` `execute` `think` `fetch` `other`.
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
     /// A line for people.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<Cow<'a, str>>,
     /// The arguments, any JSON.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<Value>"))]
     pub input: Option<Cow<'a, RawValue>>,
     /// The files that it names.
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<Cow<'a, str>>,
 }
 
@@ -132,7 +122,6 @@ impl Tool<'_> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolStarted<'a> {
     /// The tool.
-    #[serde(borrow)]
     pub tool: Tool<'a>,
 }
 
@@ -141,13 +130,11 @@ pub struct ToolStarted<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolFinished<'a> {
     /// The tool: id, name, kind and the title of its start.
-    #[serde(borrow)]
     pub tool: Tool<'a>,
     /// `ok` `error` `denied` `cancelled` `unknown`.
-    #[serde(borrow)]
     pub outcome: Cow<'a, str>,
     /// What it gave: a string, or the runtime's own JSON.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<Value>"))]
     pub output: Option<Cow<'a, RawValue>>,
     /// The exit status, where the tool is a command.
@@ -163,10 +150,9 @@ pub struct ToolFinished<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status<'a> {
     /// What it is about; a reader accepts kinds that it does not know.
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
     /// For people.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Cow<'a, str>>,
     /// For programs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -249,10 +235,9 @@ fn is_no_cost(cost: &Option<f64>) -> bool {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCompleted<'a> {
     /// The runtime's own reason in its own words.
-    #[serde(borrow)]
     pub stop: Cow<'a, str>,
     /// The result, where the runtime gives one.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Cow<'a, str>>,
 }
 
@@ -273,13 +258,11 @@ pub struct ChildExit {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure<'a> {
     /// One of the contract's codes, `runtime_error` where none fits better.
-    #[serde(borrow)]
     pub code: Cow<'a, str>,
     /// The runtime's message.
-    #[serde(borrow)]
     pub message: Cow<'a, str>,
     /// RFC 3339: when to try again, for `rate_limited`.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Cow<'a, str>>,
 }
 
@@ -288,13 +271,12 @@ pub struct Failure<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnFailed<'a> {
     /// Why.
-    #[serde(borrow)]
     pub error: Failure<'a>,
     /// How the process ended, where that is why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit: Option<ChildExit>,
     /// The last lines of stderr.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr_tail: Option<Cow<'a, str>>,
 }
 
@@ -303,13 +285,11 @@ pub struct TurnFailed<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TurnCancelled<'a> {
     /// `signal` `control` `filter` `runtime`.
-    #[serde(borrow)]
     pub by: Cow<'a, str>,
     /// In words.
-    #[serde(borrow)]
     pub reason: Cow<'a, str>,
     /// What the runtime itself answered, if it did.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Cow<'a, str>>,
 }
 

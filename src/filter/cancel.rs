@@ -13,13 +13,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use regex::Regex;
+use serde_json::json;
 
 use super::{Filter, Out};
 use crate::event::{Event, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
-use stream::{Refusal, Stream};
+use stream::{Stream, ends_itself};
 pub use truncate::Truncate;
 
 /// Conditions, of which the first that holds ends the turn.
@@ -109,7 +110,7 @@ pub struct Cancel {
 /// ended by itself, with any other no wrap can end it. It has no `ts`: only the filter reads it, and emits its own event if
 /// the turn is still open.
 pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
-    serde_json::json!({
+    json!({
         "v": 1,
         "type": "status",
         "stream": request.stream,
@@ -137,7 +138,8 @@ impl Cancel {
         let stream = &mut self.streams[at];
         stream.begin();
         let reason = self.options.reason.as_deref().unwrap_or(condition);
-        out.emit(now, |buf| stream.emit_requested(now, reason, condition, buf));
+        let data = json!({"condition": condition, "asks": stream.control.is_some()});
+        out.emit(now, |buf| stream.status(now, ("cancel_requested", reason), data, buf));
         match stream.request(reason) {
             Some(request) => self.requests.borrow_mut().open.push(request),
             None => self.terminate(now, at, out),
@@ -153,7 +155,7 @@ impl Cancel {
     }
 
     fn update_done(&mut self) {
-        if self.ended_here && !self.streams.iter().any(Stream::is_live) {
+        if self.ended_here && !self.streams.iter().any(|stream| stream.live) {
             self.requests.borrow_mut().over = true;
         }
     }
@@ -188,7 +190,7 @@ impl Filter for Cancel {
         };
         let (at, _) = self.streams.place(id, || Stream::new(id), Stream::worth);
         let stream = &mut self.streams[at];
-        if stream.is_cut() {
+        if stream.cut {
             return;
         }
         if event.seq.is_some() {
@@ -198,9 +200,12 @@ impl Filter for Cancel {
             // The turn has ended in the meantime.
             None if is_refusal(event) => {}
             None => out.pass(now, event),
-            Some(refusal) => {
-                out.emit(now, |buf| stream.emit_refused(now, &refusal, buf));
-                if refusal == Refusal::Nobody || !stream.is_answerable(&refusal) {
+            Some((code, why)) => {
+                let data = json!({"code": code});
+                out.emit(now, |buf| stream.status(now, ("cancel_refused", &why), data, buf));
+                if ends_itself(&code) {
+                    stream.leave();
+                } else {
                     self.terminate(now, at, out);
                 }
             }

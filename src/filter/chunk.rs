@@ -8,7 +8,7 @@ mod tests;
 
 use super::{Filter, Out};
 use crate::codec;
-use crate::event::{Event, Type};
+use crate::event::{Event, Raw, Type};
 use crate::named::Named;
 use crate::streams::Streams;
 use crate::text::cut;
@@ -124,7 +124,11 @@ impl Chunk {
         let at = state.blocks.iter().position(|b| b.is(&body.block));
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
-            None => ChunkBlock::new(BlockHead::of_final(event, &body), options),
+            None => {
+                let names = [body.block.clone(), body.kind.clone()];
+                let head = BlockHead::new(event, names, body.label.clone(), body.parent.clone());
+                ChunkBlock::new(head, options)
+            }
         };
         block.mended |= mended.is_some();
         block.finish(now, event, &body, out);
@@ -145,7 +149,9 @@ impl Chunk {
                     state.blocks.remove(0).close(now, out);
                 }
                 let trusted = event.turn.is_some() && state.trusted == event.turn;
-                let head = BlockHead::of_delta(event, delta);
+                let names = [delta.block.decode(), delta.kind.decode()];
+                let [label, parent] = [delta.label, delta.parent].map(|raw| raw.map(Raw::decode));
+                let head = BlockHead::new(event, names, label, parent);
                 let mut block = ChunkBlock::new(head, options);
                 block.trusted = trusted;
                 state.blocks.push(block);

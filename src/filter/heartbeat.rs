@@ -56,12 +56,12 @@ struct Stream {
     ts_at: Time,
     /// Arrival of the last numbered event.
     last_at: Time,
-    /// Heartbeats and stalls since then.
+    /// Heartbeats since then, and whether a stall was reported.
     beats: u64,
-    stalls: u64,
+    stalled: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Turn {
     number: Option<u64>,
     since: Time,
@@ -72,11 +72,9 @@ struct Turn {
     active: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Beat {
-    Heartbeat,
-    Stalled,
-}
+/// Kinds of the `status`; of two that are due at once the heartbeat comes first.
+const HEARTBEAT: &str = "heartbeat";
+const STALLED: &str = "stalled";
 
 impl Heartbeat {
     /// A filter at the start of its input.
@@ -97,7 +95,7 @@ impl Stream {
     fn take(&mut self, now: Time, event: &Event<'_>) {
         self.last_at = now;
         self.beats = 0;
-        self.stalls = 0;
+        self.stalled = false;
         if let Some(ts) = &event.ts {
             self.ts.clear();
             self.ts.push_str(ts);
@@ -135,34 +133,28 @@ impl Stream {
         if let Some(label) = head.and_then(|head| head.label) {
             self.label = Some(label.0.into_owned());
         }
-        self.open = Some(Turn {
-            number: event.turn,
-            since: now,
-            events: 0,
-            chars: 0,
-            open_tools: 0,
-            active: false,
-        });
+        self.open = Some(Turn { number: event.turn, since: now, ..Turn::default() });
     }
 
     /// The next beat and its time.
-    fn next(&self, options: &Options) -> Option<(Time, Beat)> {
+    fn next(&self, options: &Options) -> Option<(Time, &'static str)> {
         self.open.as_ref()?;
         let factor = u32::try_from(self.beats + 1).unwrap_or(u32::MAX);
         let beat = (self.beats < options.most).then(|| {
             let silence = options.every.saturating_mul(factor);
-            (self.last_at + silence, Beat::Heartbeat)
+            (self.last_at + silence, HEARTBEAT)
         });
-        let stall = options.stall_after.filter(|_| self.stalls == 0);
-        let stall = stall.map(|after| (self.last_at + after, Beat::Stalled));
+        let stall = options.stall_after.filter(|_| !self.stalled);
+        let stall = stall.map(|after| (self.last_at + after, STALLED));
         // A deadline at the end of time would never pass.
         beat.into_iter().chain(stall).min().filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
-    fn emit(&mut self, at: Time, beat: Beat, buf: &mut Vec<u8>) {
-        match beat {
-            Beat::Heartbeat => self.beats += 1,
-            Beat::Stalled => self.stalls += 1,
+    fn emit(&mut self, at: Time, kind: &str, buf: &mut Vec<u8>) {
+        if kind == STALLED {
+            self.stalled = true;
+        } else {
+            self.beats += 1;
         }
         let Some(turn) = &self.open else { return };
         let state = match turn {
@@ -186,10 +178,6 @@ impl Stream {
             ts: Some(ts.to_string().into()),
             label: self.label.as_deref().map(Into::into),
             ..Envelope::of(Type::Status)
-        };
-        let kind = match beat {
-            Beat::Heartbeat => "heartbeat",
-            Beat::Stalled => "stalled",
         };
         let body = Status { kind: kind.into(), message: None, data: Some(data) };
         Writer::default().event(buf, &envelope, &body);

@@ -18,24 +18,18 @@ pub(super) struct Calls {
 #[derive(Debug, Clone, Copy)]
 struct Call {
     turn: u64,
-    phase: Phase,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Started,
-    Finished,
+    finished: bool,
 }
 
 impl Calls {
-    fn note(&mut self, id: &str, turn: u64, phase: Phase) {
+    fn note(&mut self, id: &str, call: Call) {
         if id.is_empty() {
             return;
         }
         if self.known.len() >= MAX_IDS {
             self.known.clear();
         }
-        self.known.insert(tool_id(id).into_owned(), Call { turn, phase });
+        self.known.insert(tool_id(id).into_owned(), call);
     }
 }
 
@@ -52,22 +46,22 @@ impl Guard {
             return;
         }
         self.start_tool(tool);
-        let turn = self.turns();
-        self.state.calls.note(tool.id, turn, Phase::Started);
+        let call = Call { turn: self.turns(), finished: false };
+        self.state.calls.note(tool.id, call);
     }
 
     /// Finishes a tool once; a second result and one of an earlier turn become a log.
     pub fn finish_call(&mut self, end: &ToolEnd<'_>) {
         let call = self.state.calls.known.get(&*tool_id(end.id)).copied();
         let message = match call {
-            Some(call) if call.phase == Phase::Finished => "a tool reported its result again",
+            Some(call) if call.finished => "a tool reported its result again",
             Some(call) if self.turn_open() && call.turn != self.turns() => {
                 "a tool finished after its turn had ended"
             }
             _ => {
                 self.finish_tool(end);
-                let turn = self.turns();
-                return self.state.calls.note(end.id, turn, Phase::Finished);
+                let call = Call { turn: self.turns(), finished: true };
+                return self.state.calls.note(end.id, call);
             }
         };
         let notice = Notice { kind: "log", message: Some(message), data: None, parent: end.parent };
@@ -76,6 +70,7 @@ impl Guard {
             data.text("outcome", end.outcome);
             data.json("output", end.output.as_deref().unwrap_or("null"));
         });
-        self.state.calls.note(end.id, call.map_or(0, |call| call.turn), Phase::Finished);
+        let turn = call.map_or(0, |call| call.turn);
+        self.state.calls.note(end.id, Call { turn, finished: true });
     }
 }

@@ -115,7 +115,7 @@ impl Guard {
 
     fn end_stream(&mut self, end: &End) {
         if self.state.turn.is_none() {
-            if self.all_turns() > 0 || !self.in_first_stream() {
+            if self.all_turns() > 0 || self.state.number > 0 {
                 return;
             }
             self.ensure_turn();
@@ -154,92 +154,84 @@ impl Guard {
 
     /// Closes blocks and tools, then emits the terminal event.
     fn end_turn(&mut self, terminal: Terminal<'_>, spent: &UsageAndCost, origin: Origin) {
-        let pending_end = self.state.pending_end.take();
+        let pending_end = self.state.pending_end.take().or_else(|| self.refused(&terminal));
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
-        let spent = &with_noted(spent, noted.unwrap_or_default());
-        let refused = self.refused(&terminal);
-        let terminal = overruled(terminal, pending_end.as_ref(), refused.as_deref());
+        let spent = with_noted(spent, noted.unwrap_or_default());
+        let terminal = overruled(terminal, pending_end.as_ref());
         let (blocks, turn, mut emitter) = self.parts();
         blocks.close_all(origin, &mut emitter);
         if let Some(turn) = turn {
             turn.tools.close_all(&mut emitter);
         }
-        match terminal {
-            Terminal::Completed { stop, result } => {
-                self.state.exit = Exit::Success;
-                let body = |body: &mut Object<'_>| {
-                    body.text("stop", stop);
-                    body.text_if("result", result);
-                };
-                self.emit_terminal(Type::TurnCompleted, origin, body, spent);
+        let mut tail = String::new();
+        let (type_, exit) = match &terminal {
+            Terminal::Completed { .. } => (Type::TurnCompleted, Exit::Success),
+            Terminal::Failed { error, .. } => {
+                tail = std::mem::take(&mut self.stderr_tail);
+                (Type::TurnFailed, Exit::of_failure(&error.code))
             }
-            Terminal::Failed { error, exit } => {
-                self.state.exit = Exit::of_failure(&error.code);
-                let tail = std::mem::take(&mut self.stderr_tail);
-                let body = |body: &mut Object<'_>| {
-                    body.value("error", &error);
-                    body.value_if("exit", exit.as_ref());
-                    body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
-                };
-                self.emit_terminal(Type::TurnFailed, origin, body, spent);
-            }
-            Terminal::Cancelled { by, reason, stop } => {
-                self.state.exit = if by == "signal" { Exit::Success } else { Exit::Cancelled };
-                let body = |body: &mut Object<'_>| {
-                    body.text("by", by);
-                    body.text("reason", reason);
-                    body.text_if("stop", stop);
-                };
-                self.emit_terminal(Type::TurnCancelled, origin, body, spent);
-            }
-        }
-        self.state.turn = None;
+            Terminal::Cancelled { by: "signal", .. } => (Type::TurnCancelled, Exit::Success),
+            Terminal::Cancelled { .. } => (Type::TurnCancelled, Exit::Cancelled),
+        };
+        let start = self.out.len();
+        self.emit((type_, None, origin), |body| {
+            terminal.write(body);
+            body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
+            body.fields_of(&spent);
+        });
+        self.note_end(start);
         self.ended += 1;
-        self.state.ended = self.ended;
+        let state = &mut self.state;
+        (state.turn, state.exit, state.ended) = (None, exit, self.ended);
     }
 
-    /// Message for a stop reason that `--fail-on-stop` lists.
-    fn refused(&self, terminal: &Terminal<'_>) -> Option<String> {
+    /// Failure of a turn with a stop reason that `--fail-on-stop` lists.
+    fn refused(&self, terminal: &Terminal<'_>) -> Option<PendingEnd> {
         match terminal {
             Terminal::Completed { stop, .. } if self.fail_on_stop.iter().any(|s| s == stop) => {
-                Some(format!("the turn stopped with {stop} (--fail-on-stop)"))
+                let message = format!("the turn stopped with {stop} (--fail-on-stop)");
+                Some(PendingEnd::Fail { code: "runtime_error".to_owned(), message })
             }
             _ => None,
         }
     }
 
-    fn emit_terminal(
-        &mut self,
-        type_: Type,
-        origin: Origin,
-        body: impl FnOnce(&mut Object<'_>),
-        spent: &UsageAndCost,
-    ) {
-        let start = self.out.len();
-        self.emit((type_, None, origin), |object| {
-            body(object);
-            object.fields_of(spent);
-        });
+    /// Keeps the terminal event that begins at `start` of the output.
+    fn note_end(&mut self, start: usize) {
         let line = self.out.get(start..).unwrap_or_default().trim_ascii_end();
         let line = std::str::from_utf8(line).unwrap_or_default().to_owned();
         if self.ends.len() >= MAX_ENDS {
             self.ends.pop_front();
         }
-        self.ends.push_back(TurnEnd {
-            stream: self.state.stream.clone(),
-            turn: self.state.turns,
-            line,
-        });
+        let (stream, turn) = (self.state.stream.clone(), self.state.turns);
+        self.ends.push_back(TurnEnd { stream, turn, line });
+    }
+}
+
+impl Terminal<'_> {
+    /// Writes the fields before usage and cost.
+    fn write(&self, body: &mut Object<'_>) {
+        match *self {
+            Terminal::Completed { stop, result } => {
+                body.text("stop", stop);
+                body.text_if("result", result);
+            }
+            Terminal::Failed { ref error, exit } => {
+                body.value("error", error);
+                body.value_if("exit", exit.as_ref());
+            }
+            Terminal::Cancelled { by, reason, stop } => {
+                body.text("by", by);
+                body.text("reason", reason);
+                body.text_if("stop", stop);
+            }
+        }
     }
 }
 
 /// The terminal event after pending ends: a turn with a pending cancel is cancelled even if the runtime completes it; its
 /// stop reason is kept.
-fn overruled<'a>(
-    terminal: Terminal<'a>,
-    pending_end: Option<&'a PendingEnd>,
-    refused: Option<&'a str>,
-) -> Terminal<'a> {
+fn overruled<'a>(terminal: Terminal<'a>, pending_end: Option<&'a PendingEnd>) -> Terminal<'a> {
     match (pending_end, terminal) {
         (Some(PendingEnd::Cancel { by, reason }), terminal) => Terminal::Cancelled {
             by,
@@ -257,10 +249,7 @@ fn overruled<'a>(
             };
             failed(code, message, exit)
         }
-        (None, terminal) => match refused {
-            Some(message) => failed("runtime_error", message, None),
-            None => terminal,
-        },
+        (None, terminal) => terminal,
     }
 }
 

@@ -15,10 +15,10 @@ pub const MAX_STREAMS: usize = 256;
 const MAX_ID: usize = 64;
 
 /// State of one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct StreamState {
     /// From 0.
-    number: usize,
+    pub number: usize,
     pub stream: String,
     pub seq: u64,
     pub turns: u64,
@@ -37,14 +37,8 @@ impl StreamState {
         Self {
             number,
             stream: stream(&config.stream, number),
-            seq: 0,
-            turns: 0,
-            turn: None,
             blocks: Blocks::new(config.max_block.max(16)),
-            calls: Calls::default(),
-            pending_end: None,
-            exit: Exit::Success,
-            ended: 0,
+            ..Self::default()
         }
     }
 }
@@ -101,10 +95,6 @@ impl Guard {
         }
     }
 
-    pub(super) fn in_first_stream(&self) -> bool {
-        self.state.number == 0
-    }
-
     /// True if a turn is open.
     pub fn turn_open(&self) -> bool {
         self.state.turn.is_some()
@@ -113,11 +103,6 @@ impl Guard {
     /// The number of the last turn that was opened; 0 before the first.
     pub fn turns(&self) -> u64 {
         self.state.turns
-    }
-
-    /// True if a turn is open in any stream.
-    pub fn any_turn_open(&self) -> bool {
-        self.streams().any(|state| state.turn.is_some())
     }
 
     /// Number of turns that were opened in all streams.

@@ -329,7 +329,7 @@ fn every_stream_is_a_stream_of_its_own() {
     g.at(at(0)).delta(&answer("a"), "one");
     g.in_stream(1, |g| g.at(at(1)).delta(&answer("a"), "two"));
     g.at(at(2)).complete("end_turn", None, &spent);
-    assert!(g.any_turn_open() && !g.turn_open());
+    assert!(g.turns_open() > 0 && !g.turn_open());
     assert_eq!((g.turns(), g.all_turns()), (1, 2));
     g.at(at(3)).end(&end(TurnVerdict::MissingResult));
     assert_eq!(

@@ -359,7 +359,7 @@ impl<'a> Host<'a> {
         let has_result = self.tap.has_result();
         let more = more || has_result && self.may_prompt();
         let guard = self.tap.guard();
-        let phase = match (guard.any_turn_open(), guard.all_turns()) {
+        let phase = match (guard.turns_open() > 0, guard.all_turns()) {
             (true, _) => Phase::InTurn,
             (false, 0) => Phase::Starting,
             (false, _) if has_result && !more => Phase::Done,

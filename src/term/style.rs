@@ -55,8 +55,9 @@ impl Colours {
 }
 
 /// Look of a piece of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Look {
+    #[default]
     Plain,
     /// Of little importance.
     Dim,
@@ -112,7 +113,7 @@ impl Look {
 }
 
 /// Writer of text into a line, with its look or without.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Paint {
     pub colour: bool,
 }

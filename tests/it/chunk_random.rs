@@ -1,6 +1,6 @@
 //! Cutting held against random documents at every preset, and against small models of how channels find code.
 
-use spile::filter::chunk::PRESETS;
+use spile::filter::chunk::{PRESETS, preset_limits};
 use spile::text::cut::{self, Cutter, Fences, Options, Pace, Part};
 use spile::text::units::{Limit, Limits, Unit};
 
@@ -251,7 +251,7 @@ fn random_documents_are_cut_for_every_channel_without_a_loss() {
         let text = document(&mut dice, preset.fences);
         let most = 80 + dice.below(500);
         let options = Options {
-            limits: scaled(preset.to_limits(), most),
+            limits: scaled(preset_limits(preset.limits, preset.lines), most),
             min: None,
             pace: [Pace::Full, Pace::Eager][dice.below(2)],
             fences: preset.fences,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::turn::{State, Turn, body};
 use super::{CancelRequest, Control, Options, is_refusal};
@@ -20,7 +20,7 @@ use crate::time::Time;
 pub(super) struct Stream {
     pub id: String,
     label: Option<String>,
-    control: Option<Control>,
+    pub control: Option<Control>,
     turn: Option<Turn>,
     /// Start of a run that has no turn yet.
     starting: Option<Time>,
@@ -29,10 +29,11 @@ pub(super) struct Stream {
     /// Last turn that has ended.
     ended: u64,
     /// Further events are possible.
-    live: bool,
+    pub live: bool,
     /// Its `session` was seen, so its `exit` is its end.
     session: bool,
-    cut: bool,
+    /// Its turn was ended here: nothing more of it passes.
+    pub cut: bool,
     seq: u64,
     /// `ts` of the last event that had one, and the arrival of that event.
     ts: String,
@@ -60,16 +61,6 @@ impl fmt::Display for Silence {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// No wrap can end the turn.
-    Nobody,
-    /// The turn ends by itself.
-    Over(String),
-    /// As `Nobody`, with a code and a message.
-    Why(String, String),
-}
-
 impl Stream {
     pub(super) fn new(stream: &str) -> Self {
         Self { id: stream.to_owned(), live: true, ..Self::default() }
@@ -78,14 +69,6 @@ impl Stream {
     /// Rank of the stream; the least is forgotten first.
     pub(super) fn worth(&self) -> (bool, Time) {
         (self.turn.is_some() || self.starting.is_some() || self.cut, self.last_at)
-    }
-
-    pub(super) fn is_cut(&self) -> bool {
-        self.cut
-    }
-
-    pub(super) fn is_live(&self) -> bool {
-        self.live
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -217,8 +200,8 @@ impl Stream {
         })
     }
 
-    /// Refusal of the pending request by an event without a number.
-    pub(super) fn refusal(&self, event: &Event<'_>) -> Option<Refusal> {
+    /// Refusal of the pending request by an event without a number: code and reason.
+    pub(super) fn refusal(&self, event: &Event<'_>) -> Option<(String, String)> {
         let turn = self.turn.as_ref().filter(|_| self.is_pending())?;
         if !is_refusal(event) || event.turn != Some(turn.number) {
             return None;
@@ -229,43 +212,29 @@ impl Stream {
             Some((body.text("kind")?.into_owned(), why, data))
         })?;
         let code = data.get("code").and_then(Value::as_str);
-        (kind == "cancel_refused").then(|| match code.unwrap_or_default() {
-            code @ ("no_turn" | "other_turn") => Refusal::Over(code.to_owned()),
-            "" => Refusal::Nobody,
-            code => Refusal::Why(code.to_owned(), why),
-        })
+        let (code, why) = match code.unwrap_or_default() {
+            "" => ("nobody", "nobody answers"),
+            code if ends_itself(code) => (code, "the turn is over by itself"),
+            code => (code, why.as_str()),
+        };
+        (kind == "cancel_refused").then(|| (code.to_owned(), why.to_owned()))
     }
 
-    /// True if the turn ends by itself, so that its end will follow.
-    pub(super) fn is_answerable(&mut self, refusal: &Refusal) -> bool {
-        let over = matches!(refusal, Refusal::Over(_));
-        if over && let Some(turn) = &mut self.turn {
+    /// Leaves the open turn alone, since it ends by itself and its end will follow.
+    pub(super) fn leave(&mut self) {
+        if let Some(turn) = &mut self.turn {
             turn.state = State::Left;
         }
-        over
     }
 
-    pub(super) fn emit_requested(
+    /// Writes a status of the open turn.
+    pub(super) fn status(
         &self,
         now: Time,
-        reason: &str,
-        condition: &str,
+        (kind, message): (&str, &str),
+        data: Value,
         buf: &mut Vec<u8>,
     ) {
-        let data = json!({"condition": condition, "asks": self.control.is_some()});
-        self.emit(now, ("cancel_requested", reason), data, buf);
-    }
-
-    pub(super) fn emit_refused(&self, now: Time, refusal: &Refusal, buf: &mut Vec<u8>) {
-        let (code, why) = match refusal {
-            Refusal::Nobody => ("nobody", "nobody answers"),
-            Refusal::Over(code) => (code.as_str(), "the turn is over by itself"),
-            Refusal::Why(code, why) => (code.as_str(), why.as_str()),
-        };
-        self.emit(now, ("cancel_refused", why), json!({"code": code}), buf);
-    }
-
-    fn emit(&self, now: Time, (kind, message): (&str, &str), data: Value, buf: &mut Vec<u8>) {
         let body = Status { kind: kind.into(), message: Some(message.into()), data: Some(data) };
         let envelope = self.envelope(now, Type::Status, None);
         Writer::default().event(buf, &envelope, &body);
@@ -344,14 +313,16 @@ impl Stream {
         }
         for tool in &tools {
             self.seq += 1;
-            let mut envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
-            envelope.parent = tool.parent.as_deref().map(Into::into);
-            out.emit(now, |buf| {
-                Writer::default().event(buf, &envelope, &tool.finished());
-            });
+            let envelope = self.envelope(now, Type::ToolFinished, Some(self.seq));
+            out.emit(now, |buf| tool.close(envelope, buf));
         }
         Some(reason)
     }
+}
+
+/// True for the code of a refusal because the turn ends by itself.
+pub(super) fn ends_itself(code: &str) -> bool {
+    matches!(code, "no_turn" | "other_turn")
 }
 
 /// Address of the wrap of a run in the data of its `session` event.

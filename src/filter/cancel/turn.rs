@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Options;
 use super::budget::{Tokens, cost, tokens};
 use crate::codec::{self, Fields, Writer, unescape};
-use crate::event::{Envelope, Event, Tool, ToolFinished, Type};
+use crate::event::{Envelope, Event, Tool, Type};
 use crate::filter::coalesce::chars;
 use crate::time::Time;
 
@@ -66,7 +66,7 @@ pub(super) struct Open {
     name: String,
     kind: String,
     title: Option<String>,
-    pub parent: Option<String>,
+    parent: Option<String>,
 }
 
 impl Turn {
@@ -195,20 +195,17 @@ impl OpenBlock {
 }
 
 impl Open {
-    pub(super) fn finished(&self) -> ToolFinished<'_> {
-        ToolFinished {
-            tool: Tool {
-                id: self.id.as_str().into(),
-                name: self.name.as_str().into(),
-                kind: self.kind.as_str().into(),
-                title: self.title.as_deref().map(Into::into),
-                ..Tool::default()
-            },
-            outcome: "unknown".into(),
-            output: None,
-            exit_code: None,
-            duration_ms: None,
-        }
+    pub(super) fn close<'a>(&'a self, mut envelope: Envelope<'a>, buf: &mut Vec<u8>) {
+        envelope.parent = self.parent.as_deref().map(Into::into);
+        Writer::default().emit(buf, &envelope, |object| {
+            object.object("tool", |tool| {
+                tool.text("id", &self.id);
+                tool.text("name", &self.name);
+                tool.text("kind", &self.kind);
+                tool.text_if("title", self.title.as_deref());
+            });
+            object.text("outcome", "unknown");
+        });
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Final<'a> {
     pub kind: Cow<'a, str>,
     text: Raw<'a>,
     pub parent: Option<Cow<'a, str>>,
-    label: Option<Cow<'a, str>>,
+    pub label: Option<Cow<'a, str>>,
     supersedes: Option<Cow<'a, str>>,
     continues: Option<Cow<'a, str>>,
     synthetic: bool,
@@ -92,32 +92,25 @@ pub(super) struct BlockHead {
 }
 
 impl BlockHead {
-    pub(super) fn of_final(event: &Event<'_>, body: &Final<'_>) -> Self {
+    pub(super) fn new(
+        event: &Event<'_>,
+        [block, kind]: [Cow<'_, str>; 2],
+        label: Option<Cow<'_, str>>,
+        parent: Option<Cow<'_, str>>,
+    ) -> Self {
         Self {
             stream: event.stream.as_deref().unwrap_or_default().to_owned(),
             turn: event.turn,
-            label: body.label.as_deref().map(str::to_owned),
-            parent: body.parent.as_deref().map(str::to_owned),
-            block: body.block.as_ref().to_owned(),
-            kind: body.kind.as_ref().to_owned(),
-        }
-    }
-
-    pub(super) fn of_delta(event: &Event<'_>, delta: &Delta<'_>) -> Self {
-        let text = |raw: Raw<'_>| raw.decode().into_owned();
-        Self {
-            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
-            turn: event.turn,
-            label: delta.label.map(text),
-            parent: delta.parent.map(text),
-            block: text(delta.block),
-            kind: text(delta.kind),
+            label: label.map(Cow::into_owned),
+            parent: parent.map(Cow::into_owned),
+            block: block.into_owned(),
+            kind: kind.into_owned(),
         }
     }
 }
 
 /// One open block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChunkBlock {
     head: BlockHead,
     /// Boxed, since it is taken out and put back for every delta.
@@ -141,19 +134,8 @@ pub(super) struct ChunkBlock {
 
 impl ChunkBlock {
     pub(super) fn new(head: BlockHead, options: &Options) -> Self {
-        Self {
-            head,
-            cutter: Some(Box::new(Cutter::new(options.clone()))),
-            consumed: Digest::default(),
-            parts: 0,
-            missed: 0,
-            trusted: true,
-            synthetic: false,
-            half: String::new(),
-            mended: false,
-            seq: None,
-            ts: None,
-        }
+        let cutter = Some(Box::new(Cutter::new(options.clone())));
+        Self { head, cutter, trusted: true, ..Self::default() }
     }
 
     pub(super) fn is(&self, block: &str) -> bool {

@@ -18,13 +18,6 @@ pub struct Preset {
     pub source: &'static str,
 }
 
-impl Preset {
-    /// The limits by which text is cut.
-    pub fn to_limits(self) -> Vec<Limit> {
-        preset_limits(self.limits, self.lines)
-    }
-}
-
 /// Limits that all hold, with the most lines of a part; 0 is any number.
 pub fn preset_limits(limits: &[(Unit, usize)], lines: usize) -> Vec<Limit> {
     let limit = |(unit, max): &(Unit, usize)| Limit { unit: *unit, max: *max };

@@ -4,7 +4,7 @@ mod checked;
 
 use serde_json::{Value, json};
 
-use super::{Chunk, Kinds, Options, PRESETS, Voices};
+use super::{Chunk, Kinds, Options, PRESETS, Voices, preset_limits};
 use crate::codec;
 use crate::filter::Chain;
 use crate::text::cut::{self, Fences, Pace};
@@ -310,7 +310,7 @@ fn white_space_that_no_part_before_it_can_carry_is_the_lead() {
 #[test]
 fn every_preset_can_be_cut_by() {
     for preset in PRESETS {
-        let limits = Limits::new(&preset.to_limits());
+        let limits = Limits::new(&preset_limits(preset.limits, preset.lines));
         assert!(preset.limits.iter().all(|(_, max)| *max >= 16) && !preset.source.is_empty());
         let options = Options {
             cut: cut::Options { limits, min: None, pace: Pace::Full, fences: preset.fences },

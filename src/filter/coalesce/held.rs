@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::tail::{self, Ending};
 use super::{Border, Options};
-use crate::codec::MergedDelta;
-use crate::event::{Delta, Event};
+use crate::codec::{self, Writer};
+use crate::event::{Delta, Envelope, Event, Type};
 use crate::filter::Out;
 use crate::time::Time;
 
@@ -38,6 +38,72 @@ struct Cut {
     count: u32,
     /// Arrival of the first delta behind the place.
     next_at: Option<Time>,
+}
+
+/// A delta that stands for several. Strings keep their JSON escapes.
+#[derive(Debug, Default)]
+struct MergedDelta {
+    stream: String,
+    turn: Option<u64>,
+    first_seq: u64,
+    /// Number and time of the last one.
+    seq: u64,
+    ts: String,
+    label: Option<String>,
+    parent: Option<String>,
+    synthetic: bool,
+    block: String,
+    kind: String,
+    text: String,
+    /// The first one's unknown fields.
+    extra: String,
+}
+
+impl MergedDelta {
+    /// Begins with the head of the first delta, reusing memory.
+    fn begin(&mut self, event: &Event<'_>, delta: &Delta<'_>, first_seq: u64) {
+        let set = |to: &mut String, from: &str| {
+            to.clear();
+            to.push_str(from);
+        };
+        set(&mut self.stream, event.stream.as_deref().unwrap_or_default());
+        set(&mut self.block, delta.block.0);
+        set(&mut self.kind, delta.kind.0);
+        set(&mut self.extra, &delta.extra);
+        self.text.clear();
+        self.turn = event.turn;
+        self.first_seq = first_seq;
+        self.label = delta.label.map(|l| l.0.to_owned());
+        self.parent = delta.parent.map(|p| p.0.to_owned());
+        self.synthetic = delta.synthetic;
+    }
+
+    /// Writes one line for the deltas up to number `seq`, which came at `ts` and made `text`.
+    fn write(&self, buf: &mut Vec<u8>, text: &str, seq: u64, ts: &str) {
+        let envelope = Envelope {
+            stream: Some(self.stream.as_str().into()),
+            turn: self.turn,
+            seq: Some(seq),
+            first_seq: Some(self.first_seq).filter(|first| *first != seq),
+            ts: Some(ts.into()).filter(|_| !ts.is_empty()),
+            ..Envelope::of(Type::TextDelta)
+        };
+        let foreign = [("label", self.label.as_deref()), ("parent", self.parent.as_deref())];
+        Writer::default().emit(buf, &envelope, |object| {
+            for (key, raw) in foreign {
+                if let Some(raw) = raw {
+                    object.escaped(key, raw);
+                }
+            }
+            if self.synthetic {
+                object.json("synthetic", "true");
+            }
+            object.escaped("block", &self.block);
+            object.escaped("kind", &self.kind);
+            object.escaped("text", &codec::on_one_line(text));
+            object.put(&self.extra);
+        });
+    }
 }
 
 impl Held {

@@ -157,7 +157,7 @@ impl Host<'_> {
         let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
         let reason = request.reason.as_deref().unwrap_or("spile cancel");
         let reason: String = reason.chars().take(MAX_REASON).collect();
-        if self.can_interrupt() && self.tap.guard().any_turn_open() {
+        if self.can_interrupt() && self.tap.guard().turns_open() > 0 {
             self.tap.guard().request_cancel_open(by, &reason);
         } else {
             self.tap.guard().request_cancel(by, &reason);
@@ -206,7 +206,7 @@ impl Host<'_> {
             "label": guard.label(),
             "control": self.requests.word,
             "turn": guard.turns(),
-            "open": guard.any_turn_open(),
+            "open": guard.turns_open() > 0,
             "cancelling": guard.is_cancelling(),
             "seq": guard.seq(),
             "tools": tools,

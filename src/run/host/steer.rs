@@ -28,7 +28,7 @@ impl Host<'_> {
             return Err("the agent did not obey and was ended".into());
         }
         self.can_redirect()?;
-        if self.tap.guard().any_turn_open() {
+        if self.tap.guard().turns_open() > 0 {
             return Err("a turn is open: cancel it first".into());
         }
         self.order(Order::Prompt(prompt));

@@ -23,7 +23,7 @@ const MIN_WRAP: usize = 20;
 /// Longest name of a call whose start stands elsewhere, in columns.
 const MAX_SHOWN: usize = 60;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
@@ -36,13 +36,8 @@ pub(super) struct Human {
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
-        Self {
-            streams: Streams::default(),
-            columns: options.width.map(usize::from),
-            reasoning: options.reasoning,
-            last: None,
-            long: None,
-        }
+        let columns = options.width.map(usize::from);
+        Self { columns, reasoning: options.reasoning, ..Self::default() }
     }
 }
 
@@ -62,8 +57,7 @@ impl Face for Human {
         let label = delta.label.map(Raw::decode);
         let (kind, id) = (delta.kind.decode(), delta.block.decode());
         let flow = Flow::new(self.streams.flow_id(), look_of(&kind));
-        let name = event.stream.as_deref().unwrap_or_default();
-        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
+        let (stream, mut who) = self.streams.enter(event, label.as_deref());
         if kind == "reasoning" && !self.reasoning {
             return;
         }
@@ -78,15 +72,14 @@ impl Face for Human {
     fn event(&mut self, page: &mut Page, event: &Event<'_>, body: &Fields<'_>, _io: &mut Io) {
         let flow =
             Flow::new(self.streams.flow_id(), look_of(&body.text("kind").unwrap_or_default()));
-        let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
-        let (stream, mut who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
+        let (stream, mut who) = self.streams.enter(event, label.as_deref());
         who.nests(body.text("parent").as_deref());
         let mut on = Entry {
             page,
             last: &mut self.last,
             columns: self.columns,
-            name,
+            name: event.stream.as_deref().unwrap_or_default(),
             id: flow.id,
             stream,
             who,

@@ -45,26 +45,27 @@ pub(super) struct Flow {
     pub(super) clean: Sanitizer,
     /// Its last line has not ended.
     pub(super) mid_line: bool,
-    pub(super) lines: FlowLines,
+    /// Within a fenced block, whose lines are not wrapped.
+    pub(super) fenced: bool,
 }
 
 impl Flow {
     pub(super) fn new(id: u64, look: Look) -> Self {
-        let lines = FlowLines::default();
-        Self { id, look, clean: Sanitizer::default(), mid_line: false, lines }
+        Self { id, look, clean: Sanitizer::default(), mid_line: false, fenced: false }
     }
 }
 
 /// Time at which the text of a voice becomes visible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Pace {
     /// On arrival.
+    #[default]
     Live,
     /// On arrival from a single voice, by whole lines from several.
     Lines,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Layout {
     pub(super) paint: Paint,
     pub(super) pace: Pace,
@@ -73,14 +74,6 @@ pub(super) struct Layout {
     pub(super) bytes: TextBytes,
     /// Marks that text of an agent may not have.
     pub(super) forbidden: Forbidden,
-}
-
-/// Lines of a flow: prose is wrapped, the lines of a fenced block are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum FlowLines {
-    #[default]
-    Prose,
-    Fenced,
 }
 
 /// Number of the voice under this tool call; the main agent's is 0.

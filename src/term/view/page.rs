@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::TextBytes;
-use super::layout::{Flow, FlowLines, Layout, PIECE, Pace, Who};
-use super::strip::Strip;
+use super::layout::{Flow, Layout, PIECE, Pace, Who};
+use super::strip::{INDENT, Strip};
 use crate::term::sanitize::{Sanitizer, clean};
 use crate::term::style::Look;
 use crate::text::floor;
@@ -23,7 +23,7 @@ const TOOL_END: Duration = Duration::from_secs(5);
 const MAX_WAITING: usize = 1 << 20;
 
 /// The lines of all voices, one of which may be open.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Page {
     layout: Layout,
     /// Text for the output; see [`Page::hand_on`].
@@ -47,19 +47,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(layout: Layout) -> Self {
-        Self {
-            layout,
-            ready: String::new(),
-            now: Time::default(),
-            strips: Vec::new(),
-            last: (0, 0),
-            waiting: 0,
-            holder: None,
-            since: None,
-            first: None,
-            many: false,
-            scratch: String::new(),
-        }
+        Self { layout, ..Self::default() }
     }
 
     /// Adds text to a flow. An interrupted flow continues on a new line.
@@ -223,7 +211,7 @@ impl Page {
     }
 
     fn flow_clean(&mut self, who: &Who, flow: &mut Flow, text: &str) {
-        let (mut text, forbidden) = (text, self.layout.forbidden);
+        let mut text = text;
         if text.is_empty() {
             return;
         }
@@ -242,15 +230,10 @@ impl Page {
             if strip.open.is_none() {
                 strip.start_line(who);
             }
-            strip.put_flow(who, (flow.look, forbidden, flow.lines), part);
+            strip.put_flow(who, flow, part);
             strip.open = Some(flow.id);
             if end.is_some() {
-                if strip.is_fence() {
-                    flow.lines = match flow.lines {
-                        FlowLines::Prose => FlowLines::Fenced,
-                        FlowLines::Fenced => FlowLines::Prose,
-                    };
-                }
+                flow.fenced ^= strip.is_fence();
                 strip.end_line();
             }
         }
@@ -375,7 +358,7 @@ fn put_spans(strip: &mut Strip, who: &Who, spans: &[(Look, &str)]) {
         for (i, part) in clean(text).split('\n').enumerate() {
             if i > 0 {
                 strip.break_line(who);
-                strip.indent();
+                strip.indent(INDENT);
             }
             strip.put_line(who, *look, part);
         }

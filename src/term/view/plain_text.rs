@@ -34,8 +34,7 @@ impl Face for PlainText {
         }
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
         let label = delta.label.map(Raw::decode);
-        let name = event.stream.as_deref().unwrap_or_default();
-        let (stream, who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
+        let (stream, who) = self.streams.enter(event, label.as_deref());
         let block = stream.block_or(&delta.block.decode(), flow);
         let text = block.take(delta.text);
         page.flow(&nameless(&who), &mut block.flow, &text);
@@ -44,9 +43,8 @@ impl Face for PlainText {
     /// Any event but a `text_delta`. A turn that did not complete is reported on stderr.
     fn event(&mut self, page: &mut Page, event: &Event<'_>, body: &Fields<'_>, io: &mut Io) {
         let flow = Flow::new(self.streams.flow_id(), Look::Plain);
-        let name = event.stream.as_deref().unwrap_or_default();
         let label = body.text("label");
-        let (stream, who) = self.streams.enter(name, label.as_deref(), event.ts.as_deref());
+        let (stream, who) = self.streams.enter(event, label.as_deref());
         let who = nameless(&who);
         match event.kind {
             Type::TurnStarted => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::{Flow, MAX_KEY, Who, key};
 use super::words::one_line;
 use crate::codec::split_escaped_half;
-use crate::event::Raw;
+use crate::event::{Event, Raw};
 use crate::streams;
 use crate::text::digest::Digest;
 use crate::text::floor;
@@ -84,12 +84,8 @@ pub(super) struct OpenTool {
 
 impl Streams {
     /// The stream of an event, remembered from here on, and its main voice.
-    pub(super) fn enter(
-        &mut self,
-        id: &str,
-        label: Option<&str>,
-        ts: Option<&str>,
-    ) -> (&mut Stream, Who) {
+    pub(super) fn enter(&mut self, event: &Event<'_>, label: Option<&str>) -> (&mut Stream, Who) {
+        let id = event.stream.as_deref().unwrap_or_default();
         self.used += 1;
         let used = self.used;
         let named = || (!id.is_empty()).then(|| id.into());
@@ -100,7 +96,7 @@ impl Streams {
         }
         let stream = &mut self.states[at];
         stream.used = used;
-        if let Some(ts) = ts {
+        if let Some(ts) = event.ts.as_deref() {
             stream.ts.clear();
             stream.ts.push_str(&ts[..floor(ts, MAX_KEY)]);
         }
@@ -110,8 +106,16 @@ impl Streams {
             let shown = one_line(label, Some(MAX_LABEL));
             stream.label = (!shown.is_empty()).then(|| (label.to_owned(), shown.into()));
         }
-        let who = stream.who(if self.many { Ids::Shown } else { Ids::Hidden });
-        (stream, who)
+        let who = self.who(&self.states[at]);
+        (&mut self.states[at], who)
+    }
+
+    /// The main voice of a stream; the id of one without a label is shown only beside others.
+    fn who(&self, stream: &Stream) -> Who {
+        let label = stream.label.as_ref().map(|(_, shown)| shown);
+        let label = label.or(stream.id.as_ref().filter(|_| self.many)).cloned();
+        let number = if stream.id.is_some() { stream.born } else { 0 };
+        Who { label, nested: false, voice: (number, 0) }
     }
 
     /// A new number for a flow.
@@ -122,31 +126,13 @@ impl Streams {
 
     /// Main voice and duration of every open turn, in the order in which the streams began.
     pub(super) fn unfinished(&self) -> Vec<(Who, Option<u64>)> {
-        let ids = if self.many { Ids::Shown } else { Ids::Hidden };
         let mut open: Vec<_> = self.states.iter().filter_map(|s| Some((s, s.turn?))).collect();
         open.sort_by_key(|(s, _)| s.born);
-        open.into_iter().map(|(s, turn)| (s.who(ids), s.since(turn.began))).collect()
+        open.into_iter().map(|(s, turn)| (self.who(s), s.since(turn.began))).collect()
     }
-}
-
-/// Display of ids of streams without a label.
-#[derive(Clone, Copy)]
-enum Ids {
-    Shown,
-    Hidden,
 }
 
 impl Stream {
-    fn who(&self, ids: Ids) -> Who {
-        let label = match (&self.label, ids) {
-            (Some((_, shown)), _) => Some(shown.clone()),
-            (None, Ids::Shown) => self.id.clone(),
-            (None, Ids::Hidden) => None,
-        };
-        let number = if self.id.is_some() { self.born } else { 0 };
-        Who { label, nested: false, voice: (number, 0) }
-    }
-
     /// Time of the last `ts`. Most events do not need it.
     pub(super) fn now(&self) -> Option<Time> {
         Time::parse(&self.ts)
@@ -253,6 +239,7 @@ impl ShownBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec;
     use crate::term::style::Look;
 
     fn block(deltas: &[&str]) -> (ShownBlock, String) {
@@ -295,9 +282,12 @@ mod tests {
     #[test]
     fn forgets_the_stream_that_was_silent_longest() {
         let mut streams = Streams::default();
-        streams.enter("s0", None, None).0.turn = Some(Turn { began: None });
+        let line = |n: usize| format!(r#"{{"v":1,"type":"status","stream":"s{n}"}}"#);
+        let first = line(0);
+        let event = codec::decode_text(&first).unwrap();
+        streams.enter(&event, None).0.turn = Some(Turn { began: None });
         for n in 1..=MAX_STREAMS {
-            streams.enter(&format!("s{n}"), None, None);
+            streams.enter(&codec::decode_text(&line(n)).unwrap(), None);
         }
         assert_eq!(streams.states.len(), MAX_STREAMS);
         assert!(streams.states.find("s0").is_some() && streams.states.find("s1").is_none());

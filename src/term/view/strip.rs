@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::layout::{FlowLines, Layout, PIECE, Pace, Who};
+use super::layout::{Flow, Layout, PIECE, Pace, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
@@ -20,9 +20,9 @@ const MAX_PART: usize = 16 << 10;
 const MAX_HEAD: usize = 8;
 
 /// Indent of a continued line.
-const INDENT: &str = "    ";
+pub(super) const INDENT: &str = "    ";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Strip {
     pub(super) voice: (u64, u64),
     layout: Layout,
@@ -54,25 +54,7 @@ pub(super) struct Strip {
 
 impl Strip {
     pub(super) fn new(voice: (u64, u64), layout: Layout) -> Self {
-        Self {
-            voice,
-            layout,
-            out: String::new(),
-            open: None,
-            tool: None,
-            now: Time::default(),
-            marks: Marks::default(),
-            forbidden: Forbidden::default(),
-            margin: 0,
-            column: 0,
-            word: String::new(),
-            look: Look::Plain,
-            since: Time::default(),
-            gap: String::new(),
-            run: String::new(),
-            glued: false,
-            head: String::new(),
-        }
+        Self { voice, layout, ..Self::default() }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -158,9 +140,9 @@ impl Strip {
         self.start_line(who);
     }
 
-    pub(super) fn indent(&mut self) {
-        self.out.push_str(INDENT);
-        self.margin += INDENT.len();
+    pub(super) fn indent(&mut self, indent: &str) {
+        self.out.push_str(indent);
+        self.margin += indent.len();
         self.column = self.margin;
     }
 
@@ -168,27 +150,22 @@ impl Strip {
     pub(super) fn put_line(&mut self, who: &Who, look: Look, text: &str) {
         self.forbidden = Forbidden::Commands;
         match self.layout.wrap {
-            Some(columns) => self.put_wrapped(who, look, text, (columns, Go::Indented)),
+            Some(columns) => self.put_wrapped(who, look, text, (columns, INDENT)),
             None => self.put(look, text),
         }
     }
 
     /// Adds text of an agent.
-    pub(super) fn put_flow(
-        &mut self,
-        who: &Who,
-        (look, forbidden, lines): (Look, Forbidden, FlowLines),
-        text: &str,
-    ) {
-        self.forbidden = forbidden;
+    pub(super) fn put_flow(&mut self, who: &Who, flow: &Flow, text: &str) {
+        self.forbidden = self.layout.forbidden;
         if self.head.len() < MAX_HEAD {
             self.head.push_str(&text[..floor(text, MAX_HEAD)]);
         }
         match self.layout.wrap {
-            Some(columns) if lines == FlowLines::Prose && !self.is_fence() => {
-                self.put_wrapped(who, look, text, (columns, Go::Flush));
+            Some(columns) if !flow.fenced && !self.is_fence() => {
+                self.put_wrapped(who, flow.look, text, (columns, ""));
             }
-            _ => self.put(look, text),
+            _ => self.put(flow.look, text),
         }
     }
 
@@ -214,7 +191,7 @@ impl Strip {
     }
 
     /// Breaks the line before a word that does not fit.
-    fn put_wrapped(&mut self, who: &Who, look: Look, text: &str, (columns, go): (usize, Go)) {
+    fn put_wrapped(&mut self, who: &Who, look: Look, text: &str, (columns, indent): (usize, &str)) {
         if look != self.look {
             self.release();
         }
@@ -241,9 +218,7 @@ impl Strip {
                 // The break replaces the white space.
                 self.gap.clear();
                 self.break_line(who);
-                if go == Go::Indented {
-                    self.indent();
-                }
+                self.indent(indent);
                 self.word = word;
             } else if end > columns {
                 self.flush_word();
@@ -296,11 +271,4 @@ impl Strip {
 /// Columns of white space.
 fn spaces(gap: &str) -> usize {
     gap.chars().map(|c| c.width().unwrap_or(1)).sum()
-}
-
-/// Start of the line after a break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Go {
-    Flush,
-    Indented,
 }

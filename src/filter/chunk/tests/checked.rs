@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Stream, options, run};
 use crate::check::{Check, Options as CheckOptions};
 use crate::exit::Exit;
-use crate::filter::chunk::{Options, PRESETS};
+use crate::filter::chunk::{Options, PRESETS, preset_limits};
 use crate::stage::{Io, Stage};
 use crate::text::cut::tests::{Random, document};
 use crate::text::cut::{self, Pace};
@@ -61,7 +61,7 @@ fn every_document_keeps_the_contract_at_every_channel() {
         }
         let lines = turn(&mut r, &text);
         for (preset, cut_at) in PRESETS.iter().zip(&mut cut_at) {
-            let limits = Limits::new(&preset.to_limits());
+            let limits = Limits::new(&preset_limits(preset.limits, preset.lines));
             let out = run(
                 Options {
                     cut: cut::Options {
