@@ -85,15 +85,20 @@ impl Step<'_> {
             Type::TextDelta | Type::BlockFinal => Step::Text,
             Type::ToolStarted => Step::ToolStarted(tool),
             Type::ToolFinished => Step::ToolFinished(tool),
-            Type::Status => match body.text("kind").as_deref() {
-                Some("permission") => {
-                    let message = body.text("message").unwrap_or_default();
-                    let answer = ANSWERS.iter().any(|word| message.contains(word));
-                    if answer { Step::PermissionAnswered } else { Step::PermissionAsked }
-                }
-                Some("retry") => Step::Retry,
-                _ => Step::Other,
-            },
+            Type::Status => Step::of_status(body),
+            _ => Step::Other,
+        }
+    }
+
+    /// The step that a status is.
+    pub fn of_status(body: &Fields<'_>) -> Step<'static> {
+        match body.text("kind").as_deref() {
+            Some("permission") => {
+                let message = body.text("message").unwrap_or_default();
+                let answer = ANSWERS.iter().any(|word| message.contains(word));
+                if answer { Step::PermissionAnswered } else { Step::PermissionAsked }
+            }
+            Some("retry") => Step::Retry,
             _ => Step::Other,
         }
     }
