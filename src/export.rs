@@ -1,9 +1,13 @@
 //! Events as bytes of another format, line by line. One struct for each format.
 
+mod cast;
+mod csv;
 mod sse;
 mod stream_chunk;
 #[cfg(test)]
 mod tests;
+
+pub use csv::Rows;
 
 use crate::named::Named;
 use crate::stage::{LineStage, Reading, Stage};
@@ -17,6 +21,8 @@ pub enum Format {
     Text,
     Sse,
     StreamChunk,
+    Csv,
+    Cast,
 }
 
 impl Named for Format {
@@ -32,11 +38,21 @@ impl Named for Format {
             "JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn",
             Self::StreamChunk,
         ),
+        (
+            "csv",
+            "A table: a row for each turn, with --rows tools for each call of a tool",
+            Self::Csv,
+        ),
+        (
+            "cast",
+            "asciicast v3, for asciinema: what view shows at a terminal, at the times of the events",
+            Self::Cast,
+        ),
     ];
 }
 
-/// Stage that exports to `format`; `text` is for [`Format::Text`].
-pub fn stage(format: Format, reading: Reading, text: TextBytes) -> Box<dyn Stage> {
+/// Stage that exports to `format`; `text` is for [`Format::Text`], `rows` for [`Format::Csv`].
+pub fn stage(format: Format, reading: Reading, text: TextBytes, rows: Rows) -> Box<dyn Stage> {
     match format {
         Format::Text => Box::new(View::new(&view::Options {
             format: view::Format::Text,
@@ -45,6 +61,8 @@ pub fn stage(format: Format, reading: Reading, text: TextBytes) -> Box<dyn Stage
             ..view::Options::default()
         })),
         Format::Sse => Box::new(LineStage::of(sse::Sse, &reading)),
+        Format::Cast => Box::new(LineStage::of(cast::Cast::new(), &reading)),
+        Format::Csv => Box::new(LineStage::of(csv::Csv::new(rows), &reading)),
         Format::StreamChunk => {
             Box::new(LineStage::of(stream_chunk::StreamChunk::default(), &reading))
         }

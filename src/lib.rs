@@ -96,3 +96,4 @@ mod schema;
 mod secret;
 mod sink;
 mod spill;
+mod timing;

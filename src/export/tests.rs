@@ -14,7 +14,11 @@ const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq"
 "#;
 
 fn export(format: Format, events: &str) -> (String, String) {
-    let mut stage = stage(format, Reading::default(), TextBytes::Exact);
+    export_rows(format, Rows::Turns, events)
+}
+
+fn export_rows(format: Format, rows: Rows, events: &str) -> (String, String) {
+    let mut stage = stage(format, Reading::default(), TextBytes::Exact, rows);
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
     stage.on_end(Time::default(), &mut io);
@@ -91,4 +95,64 @@ fn no_carriage_return_ends_a_line_of_server_sent_events() {
     let data = out.lines().nth(1).and_then(|line| line.strip_prefix("data: ")).unwrap_or_default();
     let sent: serde_json::Value = serde_json::from_str(data).expect("an event");
     assert_eq!(sent, serde_json::from_str::<serde_json::Value>(line).expect("an event"));
+}
+
+const CALLS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","label":"=1+1","runtime":"x","model":"m, \"n\""}
+{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:01.000Z","block":"b1","kind":"answer","text":"a"}
+{"v":1,"type":"tool_started","stream":"s","turn":1,"seq":3,"ts":"2026-01-01T00:00:02.000Z","tool":{"id":"t1","name":"Bash","kind":"execute","title":"-rf\nx"}}
+{"v":1,"type":"tool_started","stream":"s","turn":1,"seq":4,"ts":"2026-01-01T00:00:03.000Z","tool":{"id":"t2","name":"Read","kind":"read"}}
+{"v":1,"type":"tool_finished","stream":"s","turn":1,"seq":5,"ts":"2026-01-01T00:00:04.500Z","tool":{"id":"t1","name":"Bash","kind":"execute"},"outcome":"error","exit_code":2}
+"#;
+
+const END: &str = r#"{"v":1,"type":"turn_completed","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:05.000Z","stop":"end_turn","usage":{"input_tokens":7},"cost_usd":0.5}
+{"v":1,"type":"status","stream":"s","turn":1,"seq":7,"ts":"2026-01-01T00:00:06.000Z","kind":"info"}
+"#;
+
+#[test]
+fn a_turn_is_a_row_and_a_call_is_a_row() {
+    let (turns, _) = export(Format::Csv, &format!("{CALLS}{END}"));
+    let rows: Vec<&str> = turns.lines().collect();
+    assert_eq!(rows.len(), 2, "{turns}");
+    assert_eq!(
+        rows[1],
+        "s,'=1+1,1,2026-01-01T00:00:00.000Z,2026-01-01T00:00:05.000Z,completed,end_turn,,,x,\"m, \"\"n\"\"\",,5000,0,0,3000,1000,1000,0,7,,,,0.5,2,1"
+    );
+    let (tools, _) = export_rows(Format::Csv, Rows::Tools, &format!("{CALLS}{END}"));
+    let rows: Vec<&str> = tools.split_inclusive('\n').skip(1).collect();
+    assert_eq!(
+        rows.concat(),
+        "s,'=1+1,1,t1,,Bash,execute,\"'-rf\nx\",2026-01-01T00:00:02.000Z,2026-01-01T00:00:04.500Z,2500,error,2\n\
+         s,'=1+1,1,t2,,Read,read,,2026-01-01T00:00:03.000Z,,,,\n"
+    );
+}
+
+#[test]
+fn a_turn_that_was_cut_off_is_a_row_and_nothing_is_a_table_without_rows() {
+    let (turns, _) = export(Format::Csv, CALLS);
+    assert!(turns.lines().nth(1).unwrap().contains(",truncated,"), "{turns}");
+    let (none, _) = export(Format::Csv, "");
+    assert_eq!((none.lines().count(), none.starts_with("stream,label,turn,")), (1, true));
+}
+
+#[test]
+fn a_cast_shows_what_view_shows_at_the_times_of_the_events() {
+    let events = format!("{CALLS}{END}");
+    let (cast, err) = export(Format::Cast, &events);
+    assert_eq!(err, "");
+    let mut lines =
+        cast.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let header = lines.next().unwrap();
+    assert_eq!((&header["version"], &header["term"]["cols"]), (&3.into(), &80.into()));
+    let lines: Vec<_> = lines.collect();
+    let of = |code: &str| lines.iter().filter(|l| l[1] == code).collect::<Vec<_>>();
+    let shown: String = of("o").iter().map(|l| l[2].as_str().unwrap()).collect();
+    let options = view::Options { colour: true, width: Some(80), ..view::Options::default() };
+    let (mut view, mut io) = (View::new(&options), Io::default());
+    view.on_bytes(Time::default(), events.as_bytes(), &mut io);
+    view.on_end(Time::default(), &mut io);
+    assert_eq!(shown.replace("\r\n", "\n"), String::from_utf8(io.out).unwrap());
+    let passed: f64 = lines.iter().map(|l| l[0].as_f64().unwrap()).sum();
+    assert!((passed - 6.0).abs() < 0.0005, "{passed}");
+    assert_eq!(of("m").iter().map(|l| &l[2]).collect::<Vec<_>>(), ["Bash -rf…", "Read"]);
+    assert_eq!(lines.last().unwrap()[2], "0");
 }

@@ -1,11 +1,12 @@
 //! What is exported as chunks and wrapped again is the same text with the same ends, for every recording.
 
-use spile::export::{Format, stage};
+use spile::export::{Format, Rows, stage};
 use spile::stage::{Io, Reading};
 use spile::term::view::TextBytes;
 use spile::time::Time;
 
 use crate::feed::{contract, events, parse};
+use crate::harness::bash;
 use crate::recordings::{FOLDERS, folder, recordings};
 
 /// The main agent's answer, turn by turn, each with how it ended.
@@ -31,7 +32,8 @@ fn chunks_of_every_recording_come_back() {
     for (name, _) in FOLDERS {
         for (raw, _) in folder(name).iter().flat_map(|f| recordings(f)) {
             let (_, said) = events(&std::fs::read(&raw).unwrap());
-            let mut export = stage(Format::StreamChunk, Reading::default(), TextBytes::Exact);
+            let mut export =
+                stage(Format::StreamChunk, Reading::default(), TextBytes::Exact, Rows::Turns);
             let mut io = Io::default();
             export.on_bytes(Time::default(), &said, &mut io);
             export.on_end(Time::default(), &mut io);
@@ -44,4 +46,40 @@ fn chunks_of_every_recording_come_back() {
         }
     }
     println!("{count} recordings exported and wrapped again");
+}
+
+/// Python's readers of CSV and SQLite take the tables of all recordings, and the classes of each turn sum to its length.
+#[test]
+fn tables_load_in_python_and_sqlite() {
+    let script = r#"
+import csv, datetime, sqlite3, sys
+reader = csv.DictReader(sys.stdin)
+rows, names = list(reader), reader.fieldnames
+db = sqlite3.connect(":memory:")
+db.execute("create table t (%s)" % ", ".join(names))
+db.executemany("insert into t values (%s)" % ", ".join("?" * len(names)), [tuple(r.values()) for r in rows])
+assert db.execute("select count(*) from t").fetchone()[0] == len(rows)
+classes = [n for n in names if n.endswith("_ms") and n != "duration_ms"]
+for row in rows:
+    if row["ended"] and classes:
+        at = [datetime.datetime.fromisoformat(row[k].replace("Z", "+00:00")) for k in ("started", "ended")]
+        length = round((at[1] - at[0]).total_seconds() * 1000)
+        assert sum(int(row[c]) for c in classes) == length, row
+"#;
+    let folder_of_tables = tempfile::tempdir().unwrap();
+    let (program, table) =
+        (folder_of_tables.path().join("load.py"), folder_of_tables.path().join("events.ndjson"));
+    std::fs::write(&program, script).unwrap();
+    let (program, table) = (program.display().to_string(), table.display().to_string());
+    for (name, _) in FOLDERS {
+        for (raw, _) in folder(name).iter().flat_map(|f| recordings(f)) {
+            std::fs::write(&table, events(&std::fs::read(&raw).unwrap()).1).unwrap();
+            for rows in ["turns", "tools"] {
+                let line =
+                    format!("spile export --to csv --rows {rows} {table} | python3 {program}");
+                let (stdout, stderr, status) = bash(&line);
+                assert_eq!((stderr.as_str(), status), ("", 0), "{}: {stdout}", raw.display());
+            }
+        }
+    }
 }

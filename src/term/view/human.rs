@@ -13,6 +13,7 @@ use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
 use crate::text::escapes;
 use crate::time::Time;
+use crate::timing::{Breakdown, Step};
 
 /// Columns that are kept for the end of a call behind its start.
 const CALL_END: usize = 20;
@@ -58,6 +59,9 @@ impl Face for Human {
         let (kind, id) = (delta.kind.decode(), delta.block.decode());
         let flow = Flow::new(self.streams.flow_id(), look_of(&kind));
         let (stream, mut who) = self.streams.enter(event, label.as_deref());
+        if delta.parent.is_none() {
+            stream.on_text();
+        }
         if kind == "reasoning" && !self.reasoning {
             return;
         }
@@ -84,6 +88,11 @@ impl Face for Human {
             stream,
             who,
         };
+        match event.kind {
+            Type::BlockFinal => on.step(Step::Text),
+            Type::Status if event.seq.is_some() => on.step(Step::of_status(body)),
+            _ => {}
+        }
         match event.kind {
             Type::TurnStarted => on.turn_started(body, event.turn),
             Type::BlockFinal if flow.look == Look::Dim && !self.reasoning => {}
@@ -177,6 +186,13 @@ impl Entry<'_> {
         self.page.line(&self.who, spans);
     }
 
+    /// Takes the step of an event for the timing of the turn, in which only the main agent counts.
+    fn step(&mut self, step: Step<'_>) {
+        if !self.who.nested {
+            self.stream.on_step(step);
+        }
+    }
+
     /// Columns that are left beside the marks before a line and `taken` more.
     fn room(&self, taken: usize) -> Option<usize> {
         let marks = self.who.label.as_ref().map_or(0, |l| width(l) + 3)
@@ -185,7 +201,7 @@ impl Entry<'_> {
     }
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
-        self.stream.turn = Some(Turn { began: self.stream.now() });
+        self.stream.turn = Some(Turn::new(self.stream.now()));
         self.page.gather(self.who.voice.0, None);
         self.forget_open();
         let field = |before: &str, key: &str| {
@@ -258,6 +274,7 @@ impl Entry<'_> {
         let what = one_line(&what, self.room(width(&name) + 3 + end));
         let gap = if what.is_empty() { "" } else { " " };
         let shown = one_line(&format!("{name}{gap}{what}"), Some(MAX_SHOWN));
+        self.step(Step::ToolStarted(&id));
         self.stream.start_tool(&id, self.id, shown);
         *self.last = None;
         let spans = [(Look::Mark, "→ "), (Look::Name, &*name), (Look::Plain, gap), (look, &*what)];
@@ -268,6 +285,7 @@ impl Entry<'_> {
         let tool = body.object("tool");
         let id = tool.as_ref().and_then(|t| t.text("id")).unwrap_or_default();
         self.page.gather(self.who.voice.0, Some(voice_of(&id)));
+        self.step(Step::ToolFinished(&id));
         let started = self.stream.finish_tool(&id);
         let took = self.took(body, started.as_ref().and_then(|tool| tool.began));
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
@@ -321,18 +339,19 @@ impl Entry<'_> {
     }
 
     fn end_turn(&mut self, kind: Type, body: &Fields<'_>) {
-        let took = self.took(body, self.stream.turn.and_then(|turn| turn.began));
+        let turn = self.stream.turn.take();
+        let took = self.took(body, turn.as_ref().and_then(|turn| turn.began));
         let TurnResult { look, mark, rest } = TurnResult::of(kind, body, took);
         self.page.gather(self.who.voice.0, None);
-        let used = usage_and_cost(body);
-        let gap = if used.is_empty() { "" } else { "  " };
-        let plain = Look::Plain;
-        self.line(&[(look, &mark), (plain, &rest), (plain, gap), (Look::Dim, &used)]);
+        let breakdown = turn.and_then(|turn| turn.breakdown(self.stream.now()));
+        let behind = [usage_and_cost(body), breakdown.map_or_else(String::new, |of| longest(&of))];
+        let behind = behind.iter().filter(|text| !text.is_empty());
+        let behind: String = behind.flat_map(|text| ["  ", text]).collect();
+        self.line(&[(look, &mark), (Look::Plain, &rest), (Look::Dim, &behind)]);
         if let Some(tail) = body.text("stderr_tail").filter(|t| !t.trim().is_empty()) {
             let tail = escapes::plain(&tail);
             self.line(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
         }
-        self.stream.turn = None;
         self.forget_open();
     }
 
@@ -342,6 +361,14 @@ impl Entry<'_> {
         self.stream.tools.clear();
         self.stream.last = (0, LineKind::Other);
     }
+}
+
+/// The two classes with the most time: `(tools 31.0s, model 8.2s)`; empty if there is only one.
+fn longest(breakdown: &Breakdown) -> String {
+    let longest = breakdown.longest();
+    let longest: Vec<_> =
+        longest.iter().take(2).map(|(name, ms)| format!("{name} {}", duration(*ms))).collect();
+    if longest.len() < 2 { String::new() } else { format!("({})", longest.join(", ")) }
 }
 
 /// Outcome of a call: look, mark, and the words behind the mark with a space before them.

@@ -49,7 +49,7 @@ impl Face for PlainText {
         match event.kind {
             Type::TurnStarted => {
                 stream.blocks.clear();
-                stream.turn = Some(Turn { began: stream.now() });
+                stream.turn = Some(Turn::new(stream.now()));
             }
             Type::BlockFinal => {
                 let answer = body.text("kind").as_deref() == Some("answer");

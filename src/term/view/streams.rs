@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::layout::{Flow, MAX_KEY, Who, key};
 use super::words::one_line;
 use crate::codec::split_escaped_half;
-use crate::event::{Event, Raw};
+use crate::event::{Event, Raw, Type};
 use crate::streams;
 use crate::text::digest::Digest;
 use crate::text::floor;
 use crate::time::Time;
+use crate::timing::{Breakdown, Step, Timing};
 
 /// Streams that are remembered; past that the longest silent one is forgotten, those without a turn first.
 pub const MAX_STREAMS: usize = 1000;
@@ -65,10 +66,28 @@ pub(super) enum LineKind {
 }
 
 /// An open turn.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Turn {
     /// Time of its start, if known.
     pub(super) began: Option<Time>,
+    timing: Timing,
+    /// True if the last event was one of several texts, of which only the last matters to the timing.
+    streams: bool,
+}
+
+impl Turn {
+    pub(super) fn new(began: Option<Time>) -> Self {
+        Self { began, timing: Timing::new(millis(began)), streams: false }
+    }
+
+    /// Time of each class, up to `now`; `None` if the recording has no times.
+    pub(super) fn breakdown(self, now: Option<Time>) -> Option<Breakdown> {
+        self.began.map(|_| self.timing.end(millis(now)))
+    }
+}
+
+fn millis(time: Option<Time>) -> u64 {
+    time.map_or(0, Time::as_millis)
 }
 
 /// A running tool.
@@ -96,6 +115,9 @@ impl Streams {
         }
         let stream = &mut self.states[at];
         stream.used = used;
+        if event.kind != Type::TextDelta {
+            stream.end_texts();
+        }
         if let Some(ts) = event.ts.as_deref() {
             stream.ts.clear();
             stream.ts.push_str(&ts[..floor(ts, MAX_KEY)]);
@@ -126,13 +148,36 @@ impl Streams {
 
     /// Main voice and duration of every open turn, in the order in which the streams began.
     pub(super) fn unfinished(&self) -> Vec<(Who, Option<u64>)> {
-        let mut open: Vec<_> = self.states.iter().filter_map(|s| Some((s, s.turn?))).collect();
+        let open = self.states.iter().filter_map(|s| Some((s, s.turn.as_ref()?)));
+        let mut open: Vec<_> = open.collect();
         open.sort_by_key(|(s, _)| s.born);
         open.into_iter().map(|(s, turn)| (self.who(s), s.since(turn.began))).collect()
     }
 }
 
 impl Stream {
+    /// Takes a text of the main agent.
+    pub(super) fn on_text(&mut self) {
+        match &mut self.turn {
+            Some(turn) if turn.timing.is_streaming() => turn.streams = true,
+            _ => self.on_step(Step::Text),
+        }
+    }
+
+    /// Takes an event of the main agent.
+    pub(super) fn on_step(&mut self, step: Step<'_>) {
+        let now = millis(self.now());
+        if let Some(turn) = &mut self.turn {
+            turn.timing.on_step(now, step);
+        }
+    }
+
+    fn end_texts(&mut self) {
+        if self.turn.as_mut().is_some_and(|turn| std::mem::take(&mut turn.streams)) {
+            self.on_step(Step::Text);
+        }
+    }
+
     /// Time of the last `ts`. Most events do not need it.
     pub(super) fn now(&self) -> Option<Time> {
         Time::parse(&self.ts)
@@ -285,7 +330,7 @@ mod tests {
         let line = |n: usize| format!(r#"{{"v":1,"type":"status","stream":"s{n}"}}"#);
         let first = line(0);
         let event = codec::decode_text(&first).unwrap();
-        streams.enter(&event, None).0.turn = Some(Turn { began: None });
+        streams.enter(&event, None).0.turn = Some(Turn::new(None));
         for n in 1..=MAX_STREAMS {
             streams.enter(&codec::decode_text(&line(n)).unwrap(), None);
         }

@@ -95,7 +95,7 @@ fn a_simple_turn() {
          Hm.\n\
          Hello\n\
          you\n\
-         [COMPLETED 12.3s]  1,234 in / 567 out tokens  $0.0123\n\
+         [COMPLETED 12.3s]  1,234 in / 567 out tokens  $0.0123  (model 4.0s, start 1.0s)\n\
          exited with status 0\n"
     );
 }
@@ -118,7 +118,10 @@ fn reasoning_can_be_left_out() {
         DONE,
     ];
     let options = Options { reasoning: false, ..plain() };
-    assert_eq!(show(&options, &stream("s", "", &events)), format!("{STARTED}[COMPLETED 3.0s]\n"));
+    assert_eq!(
+        show(&options, &stream("s", "", &events)),
+        format!("{STARTED}[COMPLETED 3.0s]  (start 1.0s, model 1.0s)\n")
+    );
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn tools_are_a_line_each() {
              ✓ Edit src/a.rs, src/b.rs 2.0s\n\
              - Read src/main.rs denied 2.0s\n\
              → Wait - not finished 1.0s\n\
-             [COMPLETED 9.0s]\n"
+             [COMPLETED 9.0s]  (tools 5.0s, model 2.0s)\n"
         )
     );
 }
@@ -242,8 +245,8 @@ fn streams_never_share_a_line() {
          ann | three\n\
          bob |  zwei\n\
          ann | four\n\
-         ann | [COMPLETED 4.0s]\n\
-         bob | [COMPLETED 4.0s]\n"
+         ann | [COMPLETED 4.0s]  (model 2.0s, start 1.0s)\n\
+         bob | [COMPLETED 4.0s]  (model 2.0s, start 1.0s)\n"
     );
 }
 
@@ -271,7 +274,9 @@ fn a_sub_agent_is_marked() {
     ]);
     assert_eq!(
         got,
-        format!("{STARTED}main goes on\n> sub\n> agent\n>\n> → Read a\n[COMPLETED 5.0s]\n")
+        format!(
+            "{STARTED}main goes on\n> sub\n> agent\n>\n> → Read a\n[COMPLETED 5.0s]  (model 3.0s, start 1.0s)\n"
+        )
     );
 }
 
@@ -312,7 +317,10 @@ fn parts_are_shown_one_by_one() {
         ("block_final", &part(1, "```\\nb\\n```", r#","last":true,"open":"```\n""#)),
         DONE,
     ];
-    assert_eq!(page(&events), format!("{STARTED}```\na\n```\n```\nb\n```\n[COMPLETED 3.0s]\n"));
+    assert_eq!(
+        page(&events),
+        format!("{STARTED}```\na\n```\n```\nb\n```\n[COMPLETED 3.0s]  (start 1.0s, model 1.0s)\n")
+    );
     assert_eq!(show(&text(), &stream("s", "", &events)), "```\na\nb\n```\n");
 }
 

@@ -68,7 +68,7 @@ const MAX_CUT: usize = 16;
 
 /// First line of `text`, cleaned and cut to `columns`, with an ellipsis for a part left out; the cut is behind a word unless
 /// the last word is long.
-pub(super) fn one_line(text: &str, columns: Option<usize>) -> String {
+pub(crate) fn one_line(text: &str, columns: Option<usize>) -> String {
     let text = text.trim();
     let first = text.lines().next().unwrap_or_default();
     let more = first.len() < text.len();

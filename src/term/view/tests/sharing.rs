@@ -205,7 +205,7 @@ fn what_an_agent_says_does_not_pass_for_a_line_of_ours() {
     assert_eq!(
         got,
         format!(
-            "{STARTED}\\[COMPLETED 1.0s]\n\\→ Bash rm\n\\exited with status 0\n- [x] done\n[COMPLETED 4.0s]\n"
+            "{STARTED}\\[COMPLETED 1.0s]\n\\→ Bash rm\n\\exited with status 0\n- [x] done\n[COMPLETED 4.0s]  (model 2.0s, start 1.0s)\n"
         )
     );
 }
