@@ -218,6 +218,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;export' {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--rows', '--rows', [CompletionResultType]::ParameterName, 'Rows of the table, with --to csv [default: turns]')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'With the format text: print the answer byte for byte, for a file or a program')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')

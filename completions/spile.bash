@@ -369,14 +369,18 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__export)
-            opts="-h --to --exact --max-line --strict --help"
+            opts="-h --to --rows --exact --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --to)
-                    COMPREPLY=($(compgen -W "text sse stream-chunk" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text sse stream-chunk csv cast" -- "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -W "turns tools" -- "${cur}"))
                     return 0
                     ;;
                 --max-line)

@@ -203,6 +203,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;export'= {
             cand --to 'Format of the output'
+            cand --rows 'Rows of the table, with --to csv [default: turns]'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
             cand --exact 'With the format text: print the answer byte for byte, for a file or a program'
             cand --strict 'Exit with status 65 if any line of the input is no event'

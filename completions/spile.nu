@@ -240,12 +240,17 @@ module completions {
   ]
 
   def "nu-complete spile export to" [] {
-    [ "text" "sse" "stream-chunk" ]
+    [ "text" "sse" "stream-chunk" "csv" "cast" ]
+  }
+
+  def "nu-complete spile export rows" [] {
+    [ "turns" "tools" ]
   }
 
   # Turn events into another format
   export extern "spile export" [
     --to: string@"nu-complete spile export to" # Format of the output
+    --rows: string@"nu-complete spile export rows" # Rows of the table, with --to csv [default: turns]
     --exact                   # With the format text: print the answer byte for byte, for a file or a program
     --max-line: string        # Longest line that is parsed; a longer one passes unchanged
     --strict                  # Exit with status 65 if any line of the input is no event
