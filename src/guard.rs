@@ -343,13 +343,13 @@ impl Guard {
         (blocks, turn.as_mut(), emitter)
     }
 
-    fn emit(&mut self, head: Head<'_>, body: impl FnOnce(&mut Object<'_>)) {
+    fn emit(&mut self, head: EventHead<'_>, body: impl FnOnce(&mut Object<'_>)) {
         self.parts().2.emit(head, body);
     }
 }
 
 /// Type, parent and origin of an event.
-type Head<'a> = (Type, Option<&'a str>, Origin);
+type EventHead<'a> = (Type, Option<&'a str>, Origin);
 
 /// Writer of the events of one stream.
 struct Emitter<'a> {
@@ -365,7 +365,7 @@ struct Emitter<'a> {
 
 impl Emitter<'_> {
     /// Writes the next event with its envelope.
-    fn emit(&mut self, (type_, parent, origin): Head<'_>, body: impl FnOnce(&mut Object<'_>)) {
+    fn emit(&mut self, (type_, parent, origin): EventHead<'_>, body: impl FnOnce(&mut Object<'_>)) {
         *self.seq += 1;
         let envelope = Envelope {
             v: VERSION,
