@@ -381,7 +381,19 @@ impl Loop {
                 self.flush(ready.stdout);
             }
         }
+        self.end_tries()?;
         self.report();
+        Ok(())
+    }
+
+    /// Waits a moment for the tries that are under way: without its outcome a delivery is in doubt.
+    fn end_tries(&mut self) -> Result<()> {
+        self.statuses.iter().for_each(|status| status.account().stopped = true);
+        let until = Instant::now() + status::LAST_TRY;
+        let left = || until.saturating_duration_since(Instant::now());
+        while !left().is_zero() && self.statuses.iter().any(|s| s.account().trying) {
+            self.poll(None, Some(left()))?;
+        }
         Ok(())
     }
 

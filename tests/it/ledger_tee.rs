@@ -216,3 +216,18 @@ fn the_promise_is_in_the_help() {
     let promise = "at-least-once with stable ids, in order per stream; exactly-once at a sink that knows the id within its window or can be asked.";
     assert!(help.join(" ").contains(promise));
 }
+
+/// A try that begins just as `--linger` ends is waited for: an endpoint that is down leaves nothing in doubt.
+#[test]
+fn an_outage_leaves_nothing_in_doubt_when_the_waiting_ends() {
+    let runs = stress(100).max(8);
+    let (out, err, _) = bash(&script(&format!(
+        "i=0; while [ $i -lt {runs} ]; do
+           for n in 1 2 3 4 5 6 7 8; do
+             spile tee --linger 1s --ledger $n$i.db http://127.0.0.1:9/ <run >/dev/null 2>/dev/null &
+           done; wait; i=$((i+8))
+         done
+         for db in *.db; do spile ledger stat $db | cut -f2; done | sort | uniq -c | tr -s ' '"
+    )));
+    assert_eq!(out, format!(" {} 4 planned\n", runs.div_ceil(8) * 8), "{err}");
+}

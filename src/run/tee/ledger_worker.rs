@@ -43,7 +43,9 @@ pub(super) struct LedgerAccount {
 impl LedgerWorker {
     /// Runs until the input ends, the sink ends, or the ledger cannot be written.
     pub(super) fn run(mut self) {
-        if let Err(e) = self.work() {
+        let worked = self.work();
+        self.status.end_try();
+        if let Err(e) = worked {
             self.status.warn(&format!("{e:#}"));
             let mut account = self.status.account();
             (account.trouble, account.over) = (true, true);
@@ -64,7 +66,14 @@ impl LedgerWorker {
             } else {
                 closed = self.collect(wait);
             }
-            wait = match self.driver.next(self.clock.now())? {
+            if !self.status.begin_try() {
+                return self.driver.commit();
+            }
+            let task = self.driver.next(self.clock.now())?;
+            if matches!(task, Task::Wait(_) | Task::Idle) {
+                self.status.end_try();
+            }
+            wait = match task {
                 Task::Probe(questions) => {
                     self.settle(&questions);
                     Duration::ZERO

@@ -16,6 +16,9 @@ use crate::term::quoted;
 /// Socket whose other end the loop polls.
 pub(super) type Waker = Arc<UnixStream>;
 
+/// Longest wait at the end for the outcome of a try that is under way.
+pub(super) const LAST_TRY: Duration = Duration::from_secs(1);
+
 pub(super) struct SinkStatus {
     pub name: String,
     on_error: OnError,
@@ -45,6 +48,10 @@ pub(super) struct Account {
     /// True once the sink has ended and is not retried.
     pub over: bool,
     pub finished: bool,
+    /// True from before a delivery is marked as being sent until its outcome is in the ledger.
+    pub trying: bool,
+    /// True once no further try may begin.
+    pub stopped: bool,
 }
 
 impl SinkStatus {
@@ -63,6 +70,22 @@ impl SinkStatus {
     /// Wakes the loop, which then looks at the sinks. A full socket has done so already.
     pub(super) fn wake(&self) {
         let _ = (&*self.waker).write(&[0]);
+    }
+
+    /// Begins a try, unless none may begin any more.
+    pub(super) fn begin_try(&self) -> bool {
+        let mut account = self.account();
+        account.trying = !account.stopped;
+        account.trying
+    }
+
+    pub(super) fn end_try(&self) {
+        let mut account = self.account();
+        account.trying = false;
+        if account.stopped {
+            drop(account);
+            self.wake();
+        }
     }
 
     pub(super) fn sent(&self) {
