@@ -58,7 +58,7 @@ impl Cast {
         }
     }
 
-    /// Writes what the view prints as one line.
+    /// Writes the output of the view as one line.
     fn output(&mut self, at: Time, io: &mut Io, show: impl FnOnce(&mut View, &mut Io)) {
         let mut shown = Io::default();
         show(&mut self.view, &mut shown);

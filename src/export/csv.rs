@@ -127,7 +127,7 @@ fn raw(fields: Option<&Fields<'_>>, key: &str) -> String {
     fields.and_then(|fields| fields.raw(key)).unwrap_or_default().to_owned()
 }
 
-/// A text of the agent: a spreadsheet takes one that begins like a formula for text.
+/// Text for a cell, with a `'` before one that a spreadsheet would run as a formula.
 fn cell(mut text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         text.insert(0, '\'');
@@ -232,11 +232,11 @@ impl Stream {
             body.and_then(|body| body.count("duration_ms")).unwrap_or_else(|| of.total());
         let ended = end.and_then(|(event, _)| event.ts.as_deref()).unwrap_or_default().to_owned();
         let mut row = vec![
-            self.id.clone(),
+            cell(self.id.clone()),
             cell(self.label.clone()),
             turn.number,
-            turn.started,
-            ended,
+            cell(turn.started),
+            cell(ended),
             outcome.to_owned(),
             cell(stop),
             cell(of_error("code")),
@@ -265,18 +265,18 @@ impl Stream {
         let ended = end.and_then(|(event, _)| event.ts.as_deref()).unwrap_or_default().to_owned();
         let outcome = body.map(|body| text(body, "outcome")).unwrap_or_default();
         vec![
-            self.id.clone(),
+            cell(self.id.clone()),
             cell(self.label.clone()),
             turn.to_owned(),
             cell(call.id),
             cell(call.parent),
             cell(call.name),
-            call.kind,
+            cell(call.kind),
             cell(call.title),
-            call.started,
-            ended,
+            cell(call.started),
+            cell(ended),
             took.map(|took| took.to_string()).unwrap_or_default(),
-            outcome,
+            cell(outcome),
             raw(body, "exit_code"),
         ]
     }
