@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::codec::{self, Malformed, Object, Place, Writer};
-use crate::event::{Envelope, TurnStarted, Type, UsageAndCost, VERSION, tool_id};
+use crate::event::{TurnStarted, Type, UsageAndCost, VERSION, tool_id};
 use crate::time::Time;
 
 use block::Blocks;
@@ -60,7 +60,8 @@ pub struct Guard {
     time: Time,
     /// Lead of `ts` over the caller's time.
     ahead: Duration,
-    stamp: Stamp,
+    /// End of the envelope at the last time: all events of one read have the same.
+    tail: Cached<Time>,
     /// State of the current stream; the others are parked.
     state: StreamState,
     parked: Vec<StreamState>,
@@ -100,7 +101,7 @@ impl Guard {
             runtime: "unknown",
             time: Time::default(),
             ahead: Duration::ZERO,
-            stamp: Stamp::default(),
+            tail: Cached::default(),
             fail_on_stop: Vec::new(),
             handed_over: false,
             raw_outputs: false,
@@ -329,16 +330,21 @@ impl Guard {
 
     /// The blocks and the open turn of the current stream, with the writer of its events.
     fn parts(&mut self) -> (&mut Blocks, Option<&mut Turn>, Emitter<'_>) {
-        let StreamState { stream, seq, turns, turn, blocks, .. } = &mut self.state;
+        let StreamState { stream, head, seq, turns, turn, blocks, .. } = &mut self.state;
         let emitter = Emitter {
             out: &mut self.out,
             writer: self.writer,
             raw_outputs: self.raw_outputs,
-            stream,
-            turn: turn.is_some().then_some(*turns),
+            head: head.of(turn.is_some().then_some(*turns), |turn, head| {
+                let turn = turn.map_or_else(String::new, |turn| format!(",\"turn\":{turn}"));
+                *head = format!("\",\"stream\":\"{stream}\"{turn},\"seq\":");
+            }),
             seq,
-            ts: self.stamp.of(self.time + self.ahead),
-            label: self.config.label.as_deref(),
+            tail: self.tail.of(self.time + self.ahead, |time, tail| {
+                let label = self.config.label.as_ref().map(codec::to_json);
+                let label = label.map_or_else(String::new, |label| format!(",\"label\":{label}"));
+                *tail = format!(",\"ts\":\"{time}\"{label}");
+            }),
         };
         (blocks, turn.as_mut(), emitter)
     }
@@ -356,45 +362,48 @@ struct Emitter<'a> {
     out: &'a mut Vec<u8>,
     writer: Writer,
     raw_outputs: bool,
-    stream: &'a str,
-    turn: Option<u64>,
+    /// JSON text of the envelope between the type and the number, and behind the number.
+    head: &'a str,
+    tail: &'a str,
     seq: &'a mut u64,
-    ts: &'a str,
-    label: Option<&'a str>,
 }
 
 impl Emitter<'_> {
-    /// Writes the next event with its envelope.
+    /// Writes the next event with its envelope, as [`Writer::event`] does.
     fn emit(&mut self, (type_, parent, origin): EventHead<'_>, body: impl FnOnce(&mut Object<'_>)) {
         *self.seq += 1;
-        let envelope = Envelope {
-            v: VERSION,
-            type_: type_.name().into(),
-            stream: Some(self.stream.into()),
-            turn: self.turn,
-            seq: Some(*self.seq),
-            first_seq: None,
-            ts: Some(self.ts.into()),
-            label: self.label.map(Into::into),
-            parent: parent.map(Into::into),
-            synthetic: origin == Origin::Spile,
-        };
-        self.writer.emit(self.out, &envelope, body);
+        self.writer.line(self.out, |object| {
+            object.integer("v", VERSION);
+            object.put(",\"type\":\"");
+            object.put(type_.name());
+            object.put(self.head);
+            object.put_integer(*self.seq);
+            object.put(self.tail);
+            object.text_if("parent", parent);
+            if origin == Origin::Spile {
+                object.put(",\"synthetic\":true");
+            }
+            body(object);
+        });
     }
 }
 
-/// Cache of the last time as text: all events of one read have the same.
-#[derive(Debug, Default)]
-struct Stamp {
-    time: Option<Time>,
-    text: String,
+/// Text that depends on a value, and is written again when the value changes.
+#[derive(Debug)]
+struct Cached<T>(Option<T>, String);
+
+impl<T> Default for Cached<T> {
+    fn default() -> Self {
+        Self(None, String::new())
+    }
 }
 
-impl Stamp {
-    fn of(&mut self, time: Time) -> &str {
-        if self.time.replace(time) != Some(time) {
-            self.text = time.to_string();
+impl<T: Copy + PartialEq> Cached<T> {
+    #[inline(always)]
+    fn of(&mut self, value: T, write: impl FnOnce(T, &mut String)) -> &str {
+        if self.0.replace(value) != Some(value) {
+            write(value, &mut self.1);
         }
-        &self.text
+        &self.1
     }
 }

@@ -102,7 +102,7 @@ impl Runtime for Claude {
                     serde_json::from_str::<Value>(text)?;
                 }
                 emit.start_all_held();
-                self.results.result(self.dialect, text, fields, emit);
+                self.results.result(self.dialect, text, &message, emit);
                 self.partial = Partial::default();
                 self.tally = Tally::default();
                 true

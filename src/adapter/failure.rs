@@ -1,6 +1,8 @@
 //! Failures of all runtimes: the contract's code of an error, by its HTTP status and by the words that runtimes and
 //! providers use. One table, so that one trouble has one code in all adapters.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::json::{ValueExt, count};
@@ -36,6 +38,11 @@ const WORDS: &[(&str, &str)] = &[
     ("refused", "content management policy,prohibited_content,refusal,safety,moderation"),
 ];
 
+/// The codes and their words, one by one.
+static PARTED: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    WORDS.iter().flat_map(|&(code, list)| list.split(',').map(move |word| (code, word))).collect()
+});
+
 /// The code of an HTTP status that has one.
 pub fn status_code(status: u64) -> Option<&'static str> {
     match status {
@@ -50,8 +57,7 @@ pub fn status_code(status: u64) -> Option<&'static str> {
 /// The contract's code by the HTTP status and the words of an error.
 pub fn code(words: &str, status: Option<u64>) -> &'static str {
     let words = words.to_lowercase();
-    let row = WORDS.iter().find(|(_, list)| list.split(',').any(|word| words.contains(word)));
-    let by_words = row.map(|(code, _)| *code);
+    let by_words = PARTED.iter().find(|(_, word)| words.contains(word)).map(|(code, _)| *code);
     // A spent account comes with the status of a rate limit, but waiting does not mend it.
     let spent = by_words.filter(|code| *code == "budget");
     spent.or_else(|| status.and_then(status_code)).or(by_words).unwrap_or("runtime_error")

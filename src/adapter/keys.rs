@@ -29,14 +29,23 @@ pub static ANY: Keys = Keys { slots: Vec::new(), any: true };
 #[derive(Debug)]
 pub struct Keys {
     /// A power of two of them, at most a quarter of them taken.
-    slots: Vec<Option<(Ends, &'static str, Meaning)>>,
+    slots: Vec<Slot>,
     any: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A key, or none: [`Meaning::Unknown`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    ends: Ends,
+    key: &'static str,
+    meaning: Meaning,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Meaning {
     Known,
     Opaque,
+    #[default]
     Unknown,
 }
 
@@ -46,35 +55,36 @@ impl Keys {
         let opaque = OPAQUE.split_ascii_whitespace().map(|key| (key, Meaning::Opaque));
         let known = [COMMON, own].into_iter().flat_map(str::split_ascii_whitespace);
         let all: Vec<_> = opaque.chain(known.map(|key| (key, Meaning::Known))).collect();
-        let slots = vec![None; (4 * all.len()).next_power_of_two()];
+        let slots = vec![Slot::default(); (4 * all.len()).next_power_of_two()];
         let mut keys = Self { slots, any: own == "*" };
         for (key, meaning) in all {
-            let slot = keys.slot(key, &Ends::of(key));
-            keys.slots[slot].get_or_insert((Ends::of(key), key, meaning));
+            let ends = Ends::of(key);
+            let slot = keys.slot(key, ends);
+            if keys.slots[slot].meaning == Meaning::Unknown {
+                keys.slots[slot] = Slot { ends, key, meaning };
+            }
         }
         keys
     }
 
     /// Index of the slot in which a key is, or would be.
-    #[inline]
-    fn slot(&self, key: &str, ends: &Ends) -> usize {
+    #[inline(always)]
+    fn slot(&self, key: &str, ends: Ends) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = ends.hash() & mask;
-        while let Some((other_ends, other, _)) = &self.slots[at] {
-            if other_ends == ends && (key.len() <= 16 || key == *other) {
-                break;
+        loop {
+            let slot = &self.slots[at];
+            let is_key = slot.ends == ends && (key.len() <= 16 || key == slot.key);
+            if is_key || slot.meaning == Meaning::Unknown {
+                return at;
             }
             at = (at + 1) & mask;
         }
-        at
     }
 
-    #[inline]
+    #[inline(always)]
     fn meaning(&self, key: &str) -> Meaning {
-        if self.any {
-            return Meaning::Opaque;
-        }
-        self.slots[self.slot(key, &Ends::of(key))].map_or(Meaning::Unknown, |(.., meaning)| meaning)
+        if self.any { Meaning::Opaque } else { self.slots[self.slot(key, Ends::of(key))].meaning }
     }
 
     /// The fields of a message that its adapter does not know, by their path, as they stand.
@@ -166,7 +176,7 @@ impl Keys {
 }
 
 /// Length of a key, and its first and last bytes: all of a key of at most 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Ends {
     len: usize,
     first: u64,
@@ -174,7 +184,7 @@ struct Ends {
 }
 
 impl Ends {
-    #[inline]
+    #[inline(always)]
     fn of(key: &str) -> Self {
         let bytes = key.as_bytes();
         let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
@@ -189,8 +199,8 @@ impl Ends {
         Self { len: bytes.len(), first, last }
     }
 
-    #[inline]
-    fn hash(&self) -> usize {
+    #[inline(always)]
+    fn hash(self) -> usize {
         const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
         let mixed = (self.first ^ self.last.rotate_left(23) ^ self.len as u64).wrapping_mul(FACTOR);
         (mixed >> 40) as usize

@@ -205,7 +205,7 @@ impl<'a> Cursor<'a> {
         match self.peek()? {
             b'"' => {
                 self.at += 1;
-                self.string().map(drop)
+                self.past_string()
             }
             _ => self.value(),
         }
@@ -215,7 +215,7 @@ impl<'a> Cursor<'a> {
     fn value(&mut self) -> Option<()> {
         match self.peek()? {
             b'{' | b'[' if self.is_deep() => self.deep(),
-            b'{' => self.pairs(Self::string, |at, _| at.skip()),
+            b'{' => self.pairs(Self::past_string, |at, ()| at.skip()),
             b'[' => self.elements(Self::skip),
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
@@ -320,6 +320,17 @@ impl<'a> Cursor<'a> {
         let inside = self.text.get(self.at..here)?;
         self.at = here + 1;
         Some(Raw(inside))
+    }
+
+    /// [`Cursor::string`] without the text.
+    #[inline(always)]
+    fn past_string(&mut self) -> Option<()> {
+        let here = self.special(self.at)?;
+        if self.text.as_bytes().get(here) != Some(&b'"') {
+            return self.escaped(here).map(drop);
+        }
+        self.at = here + 1;
+        Some(())
     }
 
     /// [`Cursor::string`] of which the first thing that is no plain text stands `here`.

@@ -47,11 +47,40 @@ pub(super) fn first(bytes: &[u8], stop: Stop) -> Option<usize> {
             0 => None,
             hits => Some(hits.trailing_zeros() as usize),
         },
-        None => rest.iter().position(|c| {
-            matches!(c, b'"' | b'\\' | 0..b' ') || (stop == Stop::NonAscii && !c.is_ascii())
-        }),
+        None => first_of_few(rest, stop),
     }?;
     Some(parts.len() * 16 + at)
+}
+
+/// [`first`] in fewer than 16 bytes: most have nothing, which one look at both of their ends tells.
+#[inline(always)]
+fn first_of_few(bytes: &[u8], stop: Stop) -> Option<usize> {
+    let (eight, four) = (bytes.first_chunk::<8>(), bytes.first_chunk::<4>());
+    let ends = match (eight.zip(bytes.last_chunk()), four.zip(bytes.last_chunk())) {
+        (Some((head, tail)), _) => [*head, *tail],
+        (None, Some((head, tail))) => [doubled(*head), doubled(*tail)],
+        (None, None) => {
+            let mut padded = [b' '; 8];
+            padded.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+            [padded; 2]
+        }
+    };
+    let mut block = [0; 16];
+    block[..8].copy_from_slice(&ends[0]);
+    block[8..].copy_from_slice(&ends[1]);
+    if hits(block, stop) == 0 {
+        return None;
+    }
+    let stops =
+        |c: &u8| matches!(c, b'"' | b'\\' | 0..b' ') || (stop == Stop::NonAscii && !c.is_ascii());
+    bytes.iter().position(stops)
+}
+
+/// Four bytes twice.
+#[inline(always)]
+fn doubled(four: [u8; 4]) -> [u8; 8] {
+    let half = u64::from(u32::from_ne_bytes(four));
+    (half << 32 | half).to_ne_bytes()
 }
 
 /// True if it is ASCII without a control character below the space.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::special::{self, Stop};
 use crate::event::Raw;
 
 impl<'a> Raw<'a> {
@@ -31,7 +32,10 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
 
 /// [`unescape`] with `lone` as the replacement of a lone surrogate or a broken escape; `None` if there is no replacement.
 fn unescape_with(raw: &str, lone: impl Fn() -> Option<char>) -> Option<Cow<'_, str>> {
-    let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
+    // Nothing else in a string needs one, and most are short: a call of memchr costs more than the look at them.
+    let first = special::first(raw.as_bytes(), Stop::Special);
+    let Some(first) = first.and_then(|at| Some(at + memchr::memchr(b'\\', &raw.as_bytes()[at..])?))
+    else {
         return Some(Cow::Borrowed(raw));
     };
     let mut out = String::with_capacity(raw.len());

@@ -33,10 +33,15 @@ impl Writer {
         envelope: &Envelope<'_>,
         body: impl FnOnce(&mut Object<'_>),
     ) {
-        Object::write(buf, self, |object| {
+        self.line(buf, |object| {
             object.envelope(envelope);
             body(object);
         });
+    }
+
+    /// Writes an object with the fields that `fields` writes, then a line feed.
+    pub fn line(self, buf: &mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
+        Object::write(buf, self, fields);
         buf.push(b'\n');
     }
 

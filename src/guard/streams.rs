@@ -4,7 +4,7 @@
 use super::block::Blocks;
 use super::calls::Calls;
 use super::ending::PendingEnd;
-use super::{Config, Guard, Turn};
+use super::{Cached, Config, Guard, Turn};
 use crate::exit::Exit;
 use crate::time::Time;
 
@@ -20,6 +20,8 @@ pub(super) struct StreamState {
     /// From 0.
     pub number: usize,
     pub stream: String,
+    /// Envelope of its events up to the number, in a turn or outside.
+    pub head: Cached<Option<u64>>,
     pub seq: u64,
     pub turns: u64,
     pub turn: Option<Turn>,

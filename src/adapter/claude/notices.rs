@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::Dialect;
+use super::result::text;
 use super::wire::Message;
 use crate::codec::{self, Fields};
 
@@ -71,10 +72,11 @@ fn emit_rest(
     known: impl Fn(&str) -> bool,
     emit: &mut Emit<'_>,
 ) -> bool {
-    let routing = ["type", "subtype", "uuid", "session_id", "parent_tool_use_id"];
-    let left = |(key, value): &&(Cow<'_, str>, &str)| {
-        *value != "null" && !routing.contains(&&**key) && !known(key)
+    let routing = |key: &str| {
+        matches!(key, "type" | "subtype" | "uuid" | "session_id" | "parent_tool_use_id")
     };
+    let left =
+        |(key, value): &&(Cow<'_, str>, &str)| *value != "null" && !routing(key) && !known(key);
     let mut rest = fields.0.iter().filter(left).peekable();
     let any = rest.peek().is_some();
     if any {
@@ -121,15 +123,15 @@ impl Notices {
 
     fn system(&mut self, subtype: &str, fields: &Fields<'_>) -> (&'static str, String) {
         let text = |key| text(fields, key);
-        let remember = |ids: &mut HashSet<String>, id: String| {
+        let remember = |ids: &mut HashSet<String>, id: Cow<'_, str>| {
             if ids.len() < MAX_IDS && !id.is_empty() {
-                ids.insert(id);
+                ids.insert(id.into_owned());
             }
         };
         match subtype {
             "thinking_tokens" => ("progress", "thinking".into()),
             "status" if text("status") == "compacting" => ("compaction", "compacting".into()),
-            "status" => ("progress", text("status")),
+            "status" => ("progress", text("status").into()),
             "compact_boundary" => ("compaction", "the conversation was compacted".into()),
             "api_retry" => ("retry", retry(fields)),
             "hook_started" | "hook_progress" | "hook_response" => {
@@ -140,14 +142,14 @@ impl Notices {
                 remember(&mut self.commands, text("task_id"));
                 ("progress", format!("in the background: {}", text("description")))
             }
-            "task_started" => ("subagent_started", text("description")),
+            "task_started" => ("subagent_started", text("description").into()),
             "task_notification" => {
-                let command = self.commands.remove(&text("task_id"));
+                let command = self.commands.remove(&*text("task_id"));
                 let kind = if command { "progress" } else { "subagent_finished" };
                 (kind, format!("{}: {}", text("status"), text("summary")))
             }
             "task_progress" | "task_updated" | "background_tasks_changed" => {
-                ("progress", text("description"))
+                ("progress", text("description").into())
             }
             "permission_denied" => {
                 remember(&mut self.denied, text("tool_use_id"));
@@ -160,9 +162,9 @@ impl Notices {
                 ("warning", "the model refused".into())
             }
             "worker_shutting_down" => ("warning", "the worker is shutting down".into()),
-            "mirror_error" => ("error", text("error")),
-            "session_state_changed" => ("session", text("state")),
-            "post_turn_summary" => ("info", text("status_detail")),
+            "mirror_error" => ("error", text("error").into()),
+            "session_state_changed" => ("session", text("state").into()),
+            "post_turn_summary" => ("info", text("status_detail").into()),
             _ => ("info", first_text(fields).unwrap_or_else(|| subtype.into())),
         }
     }
@@ -222,13 +224,13 @@ fn plain(type_: &str, fields: &Fields<'_>) -> (&'static str, String) {
             }
         }
         "control_response" | "control_cancel_request" => ("info", type_.replace('_', " ")),
-        "tool_progress" => ("progress", text(fields, "tool_name")),
+        "tool_progress" => ("progress", text(fields, "tool_name").into()),
         "keep_alive" => ("progress", String::new()),
-        "auth_status" if fields.raw("error").is_some() => ("error", text(fields, "error")),
+        "auth_status" if fields.raw("error").is_some() => ("error", text(fields, "error").into()),
         "auth_status" => ("info", "authentication".into()),
         "error" => ("error", first_text(fields).unwrap_or_default()),
         "conversation_reset" => ("session", "the conversation was reset".into()),
-        "tool_use_summary" => ("info", text(fields, "summary")),
+        "tool_use_summary" => ("info", text(fields, "summary").into()),
         _ => ("info", format!("message of type {type_:?}")),
     }
 }
@@ -250,9 +252,4 @@ fn first_text(fields: &Fields<'_>) -> Option<String> {
 /// The object at `key`; an empty one if there is none.
 fn inner<'a>(fields: &Fields<'a>, key: &str) -> Fields<'a> {
     fields.object(key).unwrap_or(Fields(Vec::new()))
-}
-
-/// The string at `key`; empty if there is none.
-fn text(fields: &Fields<'_>, key: &str) -> String {
-    fields.text(key).unwrap_or_default().into_owned()
 }

@@ -6,6 +6,7 @@ use super::super::prelude::*;
 use std::borrow::Cow;
 
 use super::Dialect;
+use super::wire::Message;
 use crate::codec::Fields;
 use crate::time::Time;
 
@@ -26,7 +27,7 @@ pub(super) struct Results {
 }
 
 /// The string at `key`; empty if there is none.
-fn text<'a>(fields: &Fields<'a>, key: &str) -> Cow<'a, str> {
+pub(super) fn text<'a>(fields: &Fields<'a>, key: &str) -> Cow<'a, str> {
     fields.text(key).unwrap_or_default()
 }
 
@@ -44,9 +45,10 @@ impl Results {
         &mut self,
         dialect: &Dialect,
         line: &str,
-        fields: &Fields<'_>,
+        message: &Message<'_>,
         emit: &mut Emit<'_>,
     ) {
+        let fields = &message.fields;
         let [subtype, result, reason, stop] =
             ["subtype", "result", "terminal_reason", "stop_reason"].map(|key| text(fields, key));
         let some = |text: &'_ Cow<'_, str>| (!text.is_empty()).then(|| text.to_string());
@@ -62,7 +64,7 @@ impl Results {
         report(fields, emit);
         let total = fields.number("total_cost_usd").or_else(|| fields.number("cost_usd"));
         let spent = UsageAndCost {
-            usage: fields.get("usage").and_then(|usage| dialect.usage(usage)),
+            usage: message.usage.map(|usage| dialect.with_all_input(usage)),
             usage_total: None,
             cost_usd: total.and_then(|total| self.cost_of_turn(total)),
             duration_ms: fields.count("duration_ms"),

@@ -21,6 +21,8 @@ pub(super) struct Message<'a> {
     pub type_: Cow<'a, str>,
     /// The tool call under which a sub-agent says it.
     pub parent: Option<Cow<'a, str>>,
+    /// The `usage` of a `result` line.
+    pub usage: Option<Usage>,
     /// True if there is a key that the adapter does not know.
     pub odd: bool,
 }
@@ -80,16 +82,28 @@ impl<'a> Message<'a> {
     fn pull(at: &mut Cursor<'a>, mut keys: &Keys) -> Option<Self> {
         let mut fields = Vec::with_capacity(16);
         let (mut body, mut event): (Option<Body<'a>>, Option<StreamEvent<'a>>) = (None, None);
+        let (mut type_, mut parent, mut usage) = (None, None, None);
         let (mut twice, mut odd) = (false, false);
         at.members(|at, key| {
             let raw;
             match &*key {
                 "type" => {
                     raw = at.raw()?;
+                    type_ = codec::text(raw);
                     // The status of any other line has all of its fields.
                     if !READ_IN_PART.contains(&raw) {
                         keys = &ANY;
                     }
+                }
+                "parent_tool_use_id" => {
+                    raw = at.raw()?;
+                    parent = codec::text(raw);
+                }
+                "usage" if at.peek() == Some(b'{') => {
+                    let counted;
+                    (raw, counted) = at.part(|at| counts(at, keys))?;
+                    odd |= counted.is_none_or(|(_, odd)| odd);
+                    usage = counted.map(|(usage, _)| usage);
                 }
                 "message" if body.is_none() => {
                     (raw, body) = at.part(|at| Body::pull(at, keys))?;
@@ -114,8 +128,9 @@ impl<'a> Message<'a> {
             odd: odd || twice,
             body: body.filter(|_| !twice),
             event: event.filter(|_| !twice),
-            type_: fields.text("type").unwrap_or_default(),
-            parent: fields.text("parent_tool_use_id"),
+            type_: type_.unwrap_or_default(),
+            parent,
+            usage,
             fields,
         })
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::codec::body;
 use crate::event::{
-    BlockFinal, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled, TurnCompleted,
-    TurnFailed, Usage,
+    BlockFinal, Envelope, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled,
+    TurnCompleted, TurnFailed, Usage,
 };
 
 /// The line as its structs write it.
