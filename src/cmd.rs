@@ -17,7 +17,6 @@ mod merge;
 mod ps;
 mod replay;
 mod schema;
-mod settings;
 mod tee;
 mod view;
 mod wrap;
@@ -32,8 +31,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::exit::{Exit, Refusal};
 use crate::run;
 use crate::term::sanitize::clean;
-
-use settings::Settings;
 
 /// Pipe an AI agent's output through a shell: `spile wrap` turns it into NDJSON canonical events, the other commands are filters
 /// over them.
@@ -119,7 +116,7 @@ pub fn main() -> ! {
 
 /// Parses the command line over the environment and spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let (tree, wrong) = match settings::load(tree()) {
+    let (tree, wrong) = match config::load(tree()) {
         Ok(settings) => (settings.apply(tree()), None),
         Err(message) => (tree(), Some(message)),
     };
@@ -128,7 +125,7 @@ fn parse() -> Result<Cli, Exit> {
     let help = parsed.as_ref().is_err_and(|e| !e.use_stderr());
     if let Some(message) = wrong.filter(|_| !help) {
         let command = std::env::args_os().nth(1).unwrap_or_default();
-        if settings::matter_to(&command.to_string_lossy()) {
+        if config::matter_to(&command.to_string_lossy()) {
             warn(&message);
             return Err(Exit::Usage);
         }

@@ -2,8 +2,6 @@
 //! is built in. It is tuning only: never a sink, a command, a path or an adapter, so that no file found somewhere can run
 //! things. What takes part is a list, [`TUNABLE`], beside it [`presets`]; anything else in the file is refused.
 
-mod presets;
-
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -14,7 +12,9 @@ use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use presets::{Preset, presets};
+use crate::named::Named;
+use crate::text::cut::{Fences, MIN_MAX};
+use crate::text::units::Unit;
 
 /// The options that may be set outside the command line, by command: sizes, durations, presets and colours, each an option
 /// with one value.
@@ -34,13 +34,10 @@ pub const TUNABLE: &[(&str, &[&str])] = &[
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The command line.
     Flag,
-    /// The variable of this name.
     Env(String),
-    /// This line of this file, from 1.
+    /// File and line, from 1.
     File(PathBuf, usize),
-    /// What is built in.
     Default,
 }
 
@@ -58,13 +55,10 @@ impl fmt::Display for Origin {
 /// One option, its value and where that comes from.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// The command's name.
     pub command: &'static str,
-    /// The option's long name.
     pub option: &'static str,
     /// As it would be written behind the option; `None` where there is no default.
     pub value: Option<String>,
-    /// Where it comes from.
     pub origin: Origin,
 }
 
@@ -147,7 +141,6 @@ pub fn tunable() -> impl Iterator<Item = (&'static str, &'static str)> {
     TUNABLE.iter().flat_map(|(command, options)| options.iter().map(|option| (*command, *option)))
 }
 
-/// A file of settings.
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
@@ -181,12 +174,12 @@ fn read(path: &Path, text: &str) -> Result<Vec<Setting>, String> {
     let mut settings = Vec::new();
     for (command, inner) in table.get_ref() {
         let (at, command) = (command.span().start, command.get_ref());
-        if command == presets::TABLE {
+        if command == PRESETS {
             continue;
         }
         let Some((command, allowed)) = TUNABLE.iter().find(|(name, _)| name == command) else {
             let names: Vec<_> = TUNABLE.iter().map(|(name, _)| *name).collect();
-            let names = [&names[..], &[presets::TABLE]].concat();
+            let names = [&names[..], &[PRESETS]].concat();
             let why = format!("{command} cannot be set here, only {}", names.join(", "));
             return Err(refused(at, why));
         };
@@ -240,6 +233,114 @@ fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
         (None, _) => "write a value".to_owned(),
     };
     Err(format!("{value:?} does not do: {why}"))
+}
+
+/// The table of the file that holds the presets.
+const PRESETS: &str = "presets";
+
+/// What a preset may say. A file may write `_` for `-`.
+const KEYS: &str = "max, unit, max-lines, fences";
+
+/// A channel of one's own, for `chunk --for`: a table `[presets.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    /// The name for `--for`: letters, digits, `.`, `_`, `-`. A channel that is built in can be set anew.
+    pub name: String,
+    /// Most of a part, at least 16.
+    pub max: usize,
+    /// What `max` counts; code points if nothing is said.
+    pub unit: Unit,
+    /// Most lines of a part; 0 is any number.
+    pub lines: usize,
+    /// How the channel finds fences; if nothing is said, as the built-in one of its name, else at the beginnings of lines.
+    pub fences: Option<Fences>,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+/// The presets of the file.
+/// An error begins with `<file>:<line>`.
+pub fn presets(path: &Path, text: &str) -> Result<Vec<Preset>, String> {
+    let file = File { path, text };
+    let table = file.table()?;
+    let Some((key, inner)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == PRESETS)
+    else {
+        return Ok(Vec::new());
+    };
+    let Some(inner) = inner.get_ref().as_table() else {
+        let why = format!("{PRESETS} must be tables: write [{PRESETS}.NAME], and in it {KEYS}");
+        return Err(file.refused(key.span().start, why));
+    };
+    let each = inner.iter().map(|(name, value)| {
+        let at = name.span().start;
+        let name = name.get_ref().as_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || !name.chars().all(plain) {
+            let why =
+                format!("{PRESETS}.{name:?}: use letters, digits, '.', '_' and '-' in a name");
+            return Err(file.refused(at, why));
+        }
+        let Some(value) = value.get_ref().as_table() else {
+            let why = format!(
+                "{PRESETS}.{name} must be a table: write [{PRESETS}.{name}], and in it {KEYS}"
+            );
+            return Err(file.refused(at, why));
+        };
+        preset(&file, name, at, value)
+    });
+    each.collect()
+}
+
+/// One preset, of which the name stands at the byte `at`.
+fn preset(file: &File<'_>, name: &str, at: usize, table: &DeTable<'_>) -> Result<Preset, String> {
+    let mut preset = Preset {
+        name: name.to_owned(),
+        max: 0,
+        unit: Unit::Codepoints,
+        lines: 0,
+        fences: None,
+        line: file.line(at),
+    };
+    for (key, value) in table {
+        let place = key.span().start;
+        let key = key.get_ref().replace('_', "-");
+        let (set, wanted) = match key.as_str() {
+            "max" => {
+                let max = number(value, MIN_MAX).map(|max| preset.max = max);
+                (max, format!("a number of at least {MIN_MAX}"))
+            }
+            "max-lines" => {
+                let lines = number(value, 1).map(|lines| preset.lines = lines);
+                (lines, "a number of at least 1".to_owned())
+            }
+            "unit" => {
+                let unit = scalar(value).and_then(|unit| Unit::by_name(&unit));
+                let units = Unit::ALL.iter().map(|(name, ..)| *name).collect::<Vec<_>>();
+                (unit.map(|unit| preset.unit = unit), format!("one of {}", units.join(", ")))
+            }
+            "fences" => {
+                let fences = scalar(value).and_then(|name| Fences::by_name(&name));
+                preset.fences = fences;
+                (fences.map(|_| ()), "one of lines, anywhere".to_owned())
+            }
+            _ => {
+                let why = format!("{PRESETS}.{name}.{key} cannot be set here, only {KEYS}");
+                return Err(file.refused(place, why));
+            }
+        };
+        set.ok_or_else(|| file.refused(place, format!("{PRESETS}.{name}.{key}: write {wanted}")))?;
+    }
+    if preset.max == 0 {
+        let why = format!("{PRESETS}.{name} has no max: write what fits into a message");
+        return Err(file.refused(at, why));
+    }
+    Ok(preset)
+}
+
+/// A whole number that is no less than `least`.
+fn number(value: &Spanned<DeValue<'_>>, least: usize) -> Option<usize> {
+    let number: usize = scalar(value)?.parse().ok()?;
+    (number >= least).then_some(number)
 }
 
 #[cfg(test)]

@@ -30,39 +30,27 @@ pub enum Exit {
     Success,
 }
 
-/// A row of the table.
-pub struct Row {
-    /// As the shell shows it in `$?`; a range where it is one.
-    pub status: &'static str,
-    pub meaning: &'static str,
-}
-
-/// The exit statuses as the manual shows them; where several apply, the first row wins and the last turn counts.
-pub const TABLE: &[Row] = &[
-    Row { status: "2", meaning: "usage error" },
-    Row { status: "125", meaning: "spile itself failed" },
-    Row { status: "126", meaning: "the agent's command is not executable" },
-    Row { status: "127", meaning: "the agent's command was not found" },
-    Row {
-        status: "79",
-        meaning: "another run with this --once key is still there; nothing was started",
-    },
-    Row {
-        status: "128+n",
-        meaning: "death by signal n, re-raised so that the shell sees a real signal death",
-    },
-    Row { status: "130", meaning: "the turn was cancelled by name or by a filter" },
-    Row { status: "124", meaning: "a timeout ended the turn" },
-    Row { status: "75", meaning: "the agent is rate limited: retry later" },
-    Row { status: "other", meaning: "wrap: the child's own non-zero status" },
-    Row { status: "65", meaning: "malformed input under --strict" },
-    Row { status: "69", meaning: "an endpoint is unavailable" },
-    Row { status: "73", meaning: "output cannot be written" },
-    Row {
-        status: "1",
-        meaning: "the turn failed (also where the child exits 0), check found violations, or something is owed",
-    },
-    Row { status: "0", meaning: "all is well" },
+/// The exit statuses as the shell shows them in `$?`, with their meanings; where several apply, the first row wins and the
+/// last turn counts.
+pub const TABLE: &[(&str, &str)] = &[
+    ("2", "usage error"),
+    ("125", "spile itself failed"),
+    ("126", "the agent's command is not executable"),
+    ("127", "the agent's command was not found"),
+    ("79", "another run with this --once key is still there; nothing was started"),
+    ("128+n", "death by signal n, re-raised so that the shell sees a real signal death"),
+    ("130", "the turn was cancelled by name or by a filter"),
+    ("124", "a timeout ended the turn"),
+    ("75", "the agent is rate limited: retry later"),
+    ("other", "wrap: the child's own non-zero status"),
+    ("65", "malformed input under --strict"),
+    ("69", "an endpoint is unavailable"),
+    ("73", "output cannot be written"),
+    (
+        "1",
+        "the turn failed (also where the child exits 0), check found violations, or something is owed",
+    ),
+    ("0", "all is well"),
 ];
 
 impl Exit {
@@ -170,9 +158,9 @@ mod tests {
         ];
         assert_eq!(all.len(), TABLE.len());
         assert!(all.is_sorted());
-        for (exit, row) in all.iter().zip(TABLE) {
-            if let Ok(status) = row.status.parse::<u8>() {
-                assert_eq!(exit.code(), status, "{}", row.meaning);
+        for (exit, (status, meaning)) in all.iter().zip(TABLE) {
+            if let Ok(status) = status.parse::<u8>() {
+                assert_eq!(exit.code(), status, "{meaning}");
             }
         }
     }

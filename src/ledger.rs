@@ -3,7 +3,6 @@
 //! At-least-once with stable ids, in order per stream; exactly-once at a sink that recognises the id within its window
 //! or can be probed.
 
-mod entry;
 mod plan;
 mod queue;
 mod row;
@@ -14,10 +13,9 @@ use std::time::Duration;
 
 use crate::backoff::{Backoff, MAX_ASKED};
 use crate::named::Named;
-pub use entry::{Entry, content};
 pub use plan::{PlanVerdict, Planner, Stored};
 pub use queue::{Change, Held, Item, ProbeAnswer, SinkQueue, Step};
-pub use row::{Row, RowHead};
+pub use row::{Entry, Row, RowHead, content};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {

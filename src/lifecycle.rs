@@ -1,6 +1,5 @@
 //! State machine of one supervised process: events go in, deadlines and actions come out. Pure.
 
-mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -11,10 +10,25 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::time::Time;
 
-pub use limits::{DRAIN_MOST, Limits};
-
 /// Signals within this time of the first count as one stop, and so does a reader that closes beside a signal.
 pub const ONE_STOP: Duration = Duration::from_secs(1);
+
+/// Longest drain of the pipes after the exit.
+pub const DRAIN_MOST: Duration = Duration::from_secs(5);
+
+/// Time limits; `None` is unlimited.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    pub grace: Duration,
+    /// Silence of the pipes after the exit before they are closed, [`DRAIN_MOST`] at most.
+    pub drain: Duration,
+    pub after_result: Duration,
+    pub total: Option<Duration>,
+    pub idle: Option<Duration>,
+    /// From the start to the first byte, in place of `idle`.
+    pub first_output: Option<Duration>,
+    pub tool: Option<Duration>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EscalationStep {
@@ -46,8 +60,9 @@ pub struct Cancel {
     pub within: Option<Duration>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
+    #[default]
     Starting,
     InTurn,
     /// A turn is over; another may follow.
@@ -56,7 +71,7 @@ pub enum Phase {
     Done,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct View {
     pub phase: Phase,
     pub ended: u64,
@@ -77,7 +92,7 @@ pub enum Action {
     Finish,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lifecycle {
     limits: Limits,
     /// True if the agent has a terminal of ours: ^C is typed before an interrupt is sent.
@@ -114,23 +129,13 @@ struct Escalation {
 
 impl Lifecycle {
     pub fn new(now: Time, limits: Limits) -> Self {
-        let view = View { phase: Phase::Starting, ended: 0, tool_since: None, behind: None };
         Self {
             limits,
-            has_terminal: false,
             spawned: now,
-            first_output: None,
             last_output: now,
-            view,
-            done_since: None,
-            held: false,
-            escalation: None,
-            killed: false,
-            exited: None,
             drain_from: now,
             pipes_open: true,
-            finished: false,
-            actions: VecDeque::new(),
+            ..Self::default()
         }
     }
 
@@ -265,10 +270,10 @@ impl Lifecycle {
     }
 
     fn start_escalation(&mut self, now: Time, first: i32) {
-        let mut rest = ladder(first);
-        if self.has_terminal && first == SIGINT {
-            rest.push_front(EscalationStep::Key);
-        }
+        let key = (self.has_terminal && first == SIGINT).then_some(EscalationStep::Key);
+        let later = (first != SIGTERM).then_some(EscalationStep::Signal(SIGTERM));
+        let signals = [EscalationStep::Signal(first)].into_iter().chain(later);
+        let rest = key.into_iter().chain(signals).chain([EscalationStep::Tree]).collect();
         self.escalation = Some(Escalation {
             rest,
             next: now,
@@ -290,6 +295,66 @@ impl Lifecycle {
             escalation.step = within / before_last.max(1);
         }
     }
+
+    fn check_limits(&mut self, now: Time) {
+        let due = |at: Option<Time>, now: Time| at.is_some_and(|at| at <= now);
+        let seen = self.view.behind.unwrap_or(now);
+        let silence = self.silence().filter(|(at, ..)| *at <= now);
+        let (code, message) = if due(self.total(), now) {
+            let limit = self.limits.total.unwrap_or_default();
+            ("timeout_total", format!("the run took longer than {limit:?} (--timeout)"))
+        } else if let Some((_, code, message)) = silence {
+            (code, message)
+        } else if due(self.tool_limit(), seen) {
+            let limit = self.limits.tool.unwrap_or_default();
+            ("timeout_tool", format!("a tool ran for longer than {limit:?} (--tool-timeout)"))
+        } else {
+            if due(self.after_result(), seen) {
+                self.start_escalation(now, SIGINT);
+            }
+            return;
+        };
+        self.actions.push_back(Action::Fail(code, message));
+        self.start_escalation(now, SIGINT);
+    }
+
+    fn total(&self) -> Option<Time> {
+        self.limits.total.map(|limit| self.spawned + limit)
+    }
+
+    /// Deadline of the silence, with the code and message of its failure.
+    fn silence(&self) -> Option<(Time, &'static str, String)> {
+        if self.held {
+            return None;
+        }
+        match (self.first_output, self.limits.first_output) {
+            (None, Some(limit)) => {
+                let message = format!("no output within {limit:?} (--first-output-timeout)");
+                Some((self.spawned + limit, "timeout_first_output", message))
+            }
+            _ if matches!(self.view.phase, Phase::Between | Phase::Done) => None,
+            _ => self.limits.idle.map(|limit| {
+                let message = format!("no output for {limit:?} (--idle-timeout)");
+                (self.last_output + limit, "timeout_idle", message)
+            }),
+        }
+    }
+
+    fn tool_limit(&self) -> Option<Time> {
+        Some(self.view.tool_since? + self.limits.tool?)
+    }
+
+    fn after_result(&self) -> Option<Time> {
+        Some(self.done_since? + self.limits.after_result)
+    }
+
+    fn drained_at(&self) -> Time {
+        if !self.pipes_open {
+            return self.drain_from;
+        }
+        let quiet = self.last_output.max(self.drain_from) + self.limits.drain;
+        quiet.min(self.drain_from + DRAIN_MOST)
+    }
 }
 
 impl Escalation {
@@ -308,13 +373,4 @@ impl Escalation {
             Stop::Cancel(_) => self.next = now,
         }
     }
-}
-
-fn ladder(first: i32) -> VecDeque<EscalationStep> {
-    let mut steps = VecDeque::from([EscalationStep::Signal(first)]);
-    if first != SIGTERM {
-        steps.push_back(EscalationStep::Signal(SIGTERM));
-    }
-    steps.push_back(EscalationStep::Tree);
-    steps
 }

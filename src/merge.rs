@@ -26,14 +26,15 @@ pub struct Source {
     pub label: Option<String>,
 }
 
+#[derive(Default)]
 pub struct Merge {
     inputs: Vec<Input>,
     streams: Streams,
     refused: HashSet<(usize, String)>,
     warnings: Warnings,
     strict: bool,
-    /// Input in whose overlong line the output is, and since when.
-    holder: Option<(usize, Time)>,
+    /// Source in whose overlong line the output is, and since when; time zero if the line was cut before.
+    pub holder: Option<(usize, Time)>,
     /// Worst exit status beside those of the turns.
     trouble: Exit,
 }
@@ -53,15 +54,7 @@ impl Merge {
             lines: Lines::new(reading.max_line),
             live: true,
         });
-        Self {
-            inputs: inputs.collect(),
-            streams: Streams::default(),
-            refused: HashSet::new(),
-            warnings: Warnings::default(),
-            strict: reading.strict,
-            holder: None,
-            trouble: Exit::Success,
-        }
+        Self { inputs: inputs.collect(), strict: reading.strict, ..Self::default() }
     }
 
     /// Takes bytes of a source, by its index.
@@ -102,11 +95,6 @@ impl Merge {
         if self.holder.is_some_and(|(holder, _)| holder == source) {
             self.release(io);
         }
-    }
-
-    /// Source in whose overlong line the output is, and since when; time zero if the line was cut before.
-    pub fn holder(&self) -> Option<(usize, Time)> {
-        self.holder
     }
 
     pub fn exit(&self) -> Exit {

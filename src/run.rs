@@ -11,12 +11,10 @@ mod inputs;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 pub(crate) mod many;
-mod message;
 mod once;
 mod output;
 mod polling;
 mod program;
-mod pty;
 mod record;
 pub(crate) mod replay;
 mod shell;

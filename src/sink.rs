@@ -11,13 +11,11 @@ mod file;
 #[cfg_attr(not(feature = "http"), path = "sink/no_http.rs")]
 pub mod http;
 mod mask;
-pub mod own;
 mod pipe;
 mod unix;
-mod words;
 
 pub use command::{CommandSink, end_commands};
-pub use file::{Existing, FileSink, reopen_requests, request_reopen};
+pub use file::{Existing, FileSink, open_private, reopen_requests, request_reopen};
 pub use mask::masked;
 pub use pipe::PipeSink;
 #[cfg(feature = "ledger")]
@@ -26,6 +24,9 @@ pub use {command::probe, file::canonical};
 pub use crate::backoff::{Gone, SendOutcome};
 use crate::codec;
 use crate::event::{Event, Type, event_id, part_id};
+
+/// Lines in one write where each is accounted for.
+const BATCH: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery<'a> {
@@ -108,6 +109,11 @@ pub enum Proof {
     File(PathBuf),
     /// The answer of a command.
     Command(Vec<String>),
+}
+
+/// An opened sink, or why it cannot be opened, for the user.
+pub fn boxed(opened: Result<impl Sink + 'static, impl ToString>) -> Result<Box<dyn Sink>, String> {
+    opened.map(|sink| Box::new(sink) as Box<dyn Sink>).map_err(|e| e.to_string())
 }
 
 /// Bytes of a batch for one write, line feeds included.

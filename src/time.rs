@@ -4,13 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nom::branch::alt;
-use nom::bytes::complete::tag;
-use nom::character::complete::digit1;
-use nom::combinator::{all_consuming, map, opt, recognize, value};
-use nom::multi::fold_many1;
-use nom::sequence::{pair, preceded};
-use nom::{IResult, Parser};
+use jiff::civil::DateTime;
 
 /// Microseconds since the Unix epoch (1970-01-01T00:00:00Z); never negative.
 ///
@@ -32,7 +26,6 @@ impl Time {
         Self::from_micros(millis.saturating_mul(1000))
     }
 
-    /// Microseconds since the epoch.
     pub fn as_micros(self) -> u64 {
         self.0
     }
@@ -84,53 +77,49 @@ fn parse_canonical(b: &[u8]) -> Option<Time> {
     let digits = |from: usize, len: usize| {
         b.get(from..from + len)?
             .iter()
-            .try_fold(0u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')))
+            .try_fold(0, |n, c| c.is_ascii_digit().then(|| n * 10 + i16::from(c - b'0')))
     };
+    let small = |from: usize| i8::try_from(digits(from, 2)?).ok();
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
     if b.len() != 24 || marks.iter().any(|&(at, c)| b[at] != c) {
         return None;
     }
-    let (year, month, day) = (digits(0, 4)?, digits(5, 2)?, digits(8, 2)?);
-    let (hour, minute, second, ms) =
-        (digits(11, 2)?, digits(14, 2)?, digits(17, 2)?, digits(20, 3)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let in_month = *month_days.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
-    if year < 1970 || day == 0 || day > in_month || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let years_before = year - 1;
-    let leaps = |y: u64| y / 4 - y / 100 + y / 400;
-    let days = (year - 1970) * 365 + leaps(years_before) - leaps(1969)
-        + month_days[..usize::try_from(month).ok()? - 1].iter().sum::<u64>()
-        + (day - 1);
-    Some(Time::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms))
+    let nanos = i32::from(digits(20, 3)?) * 1_000_000;
+    let (hour, minute, second) = (small(11)?, small(14)?, small(17)?);
+    let time = DateTime::new(digits(0, 4)?, small(5)?, small(8)?, hour, minute, second, nanos);
+    let since = time.ok()?.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    u64::try_from(since.as_millis()).ok().map(Time::from_millis)
 }
 
 /// A duration: `250ms`, `10s`, `5m`, `1h30m`, `1.5s`; a bare number is seconds.
 /// The error names what to write instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let unit = || {
-        alt((
-            value(1e-3, tag("ms")),
-            value(1.0, tag("s")),
-            value(60.0, tag("m")),
-            value(3600.0, tag("h")),
-        ))
-    };
-    let decimal = || {
-        map(recognize(pair(digit1, opt(preceded(tag("."), digit1)))), |s: &str| {
-            s.parse().unwrap_or(f64::NAN)
-        })
-    };
-    let part = pair(decimal(), unit());
-    let parts = fold_many1(part, || 0.0, |sum: f64, (n, unit): (f64, f64)| sum + n * unit);
-    let parsed: IResult<&str, f64> =
-        all_consuming(alt((all_consuming(parts), all_consuming(decimal())))).parse(text);
-    parsed
-        .ok()
-        .and_then(|(_, seconds)| Duration::try_from_secs_f64(seconds).ok())
+    seconds(text)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "write a duration like 250ms, 10s, 5m or 1h30m".to_owned())
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    // `parse` would take a sign and an exponent.
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let decimal = |text: &str| -> Option<f64> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        (digits(whole) && digits(fraction)).then(|| text.parse().ok()).flatten()
+    };
+    if let Some(bare) = decimal(text) {
+        return Some(bare);
+    }
+    let (mut sum, mut rest) = (0.0, text);
+    loop {
+        let (number, behind) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
+        let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+        let (unit, factor) = units.into_iter().find(|(unit, _)| behind.starts_with(unit))?;
+        sum += decimal(number)? * factor;
+        rest = &behind[unit.len()..];
+        if rest.is_empty() {
+            return Some(sum);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,8 +133,11 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
-        assert!(duration("10 s").is_err());
-        assert!(duration("soon").is_err());
+        assert_eq!(duration("2m250ms"), Ok(Duration::from_millis(120_250)));
+        for wrong in ["10 s", "soon", "", "s", "5m30", "1.s", ".5s", "1e3", "+1s", "-1", "1S", "1d"]
+        {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -162,6 +154,8 @@ mod tests {
         assert_eq!(Time::parse("yesterday"), None);
         assert_eq!(Time::parse("2023-02-29T00:00:00.000Z"), None);
         assert_eq!(Time::parse("1969-12-31T23:59:59.000Z"), None);
+        let last = Some(Time::from_micros(MAX_MICROS));
+        assert_eq!(Time::parse("9999-12-31T23:59:59.999Z"), last);
     }
 
     proptest! {

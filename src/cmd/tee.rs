@@ -1,6 +1,6 @@
 //! `spile tee`.
 
-#[cfg_attr(not(feature = "ledger"), path = "tee/no_ledger.rs")]
+#[cfg(feature = "ledger")]
 mod ledger;
 
 use std::time::Duration;
@@ -8,13 +8,15 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::common::{ReadingArgs, duration, size};
+#[cfg(not(feature = "ledger"))]
+use super::ledger;
 use super::usage;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::tee::{self, Named, OnError, Tee};
 use crate::run::{self, SpoolLimits};
 use crate::sink::address::{Address, Destination};
-use crate::sink::{self, Existing, FileSink, Sink};
+use crate::sink::{self, Existing, FileSink};
 
 /// Deliver events to sinks, and pass them on
 ///
@@ -150,10 +152,7 @@ fn open(address: &Address, existing: Existing, kept: u64) -> Named {
     };
     let sink = match inherited {
         None => address.open(existing, kept),
-        Some((path, file)) => match file.and_then(|file| FileSink::new(path, Some(file))) {
-            Ok(sink) => Ok(Box::new(sink) as Box<dyn Sink>),
-            Err(e) => Err(e.to_string()),
-        },
+        Some((path, file)) => sink::boxed(file.and_then(|f| FileSink::new(path, Some(f)))),
     };
     Named { name: address.name(), sink, only: address.only.clone() }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::entry::Entry;
+use super::Entry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stored {

@@ -3,14 +3,14 @@
 //! Between two calls of [`SinkQueue::next`] everything under way has its outcome, so a delivery in [`State::Sending`]
 //! then is in doubt, from this run or one that was killed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::{Ability, BACKOFF, InDoubt, Mark, Options, RowHead, SINK_BACKOFF, State};
 use crate::backoff::{SendOutcome, Wait};
 use crate::time::Time;
-use stream::StreamQueue;
+use stream::{Next, StreamQueue};
 
-mod pick;
 mod stream;
 
 const WINDOW: usize = 256;
@@ -39,7 +39,7 @@ pub struct SinkQueue {
     handed: HashMap<u64, usize>,
     next_at: Time,
     failures: u32,
-    dropped: u64,
+    pub dropped: u64,
 }
 
 /// Order of queues: fewest failures in a row first, then oldest.
@@ -117,10 +117,6 @@ impl SinkQueue {
             self.dropped += 1;
         }
         self.touch(n);
-    }
-
-    pub fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     pub fn held_count(&self) -> usize {
@@ -303,6 +299,49 @@ impl SinkQueue {
             self.handed.extend(probes.iter().skip(before).map(|position| (*position, n)));
         }
         probes
+    }
+
+    /// Begins deliveries, oldest first, in order within a queue, failing queues last; `None` if queues must be examined first.
+    fn pick(&mut self, now: Time) -> Option<Step> {
+        let waits = self.waiting.first().map(|(at, _)| *at);
+        if self.ready.is_empty() {
+            return Some(waits.map_or(Step::Idle, |at| Step::Wait(at.max(self.next_at))));
+        }
+        if now < self.next_at {
+            return Some(Step::Wait(self.next_at));
+        }
+        let options = self.options;
+        let one_by_one = options.ability == Ability::Blind || options.pace > Duration::ZERO;
+        let most = if one_by_one { 1 } else { options.batch.max(1) };
+        // Rows begun for each queue.
+        let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut items = Vec::new();
+        while items.len() < most
+            && let Some((_, n)) = self.ready.pop_first()
+        {
+            let (at, queue) = (begun.entry(n).or_default(), &mut self.queues[n]);
+            queue.place = None;
+            match queue.next(now, &options, *at) {
+                None => continue,
+                Some(Next::Passing(_)) => items.extend(queue.take_passing().map(Item::Passing)),
+                Some(Next::Row(position)) => {
+                    items.extend(queue.begin(now, *at).map(Item::Row));
+                    self.handed.insert(position, n);
+                    *at += 1;
+                }
+            }
+            if let Some(rank) = queue.rank(now, &options, *at) {
+                queue.place = Some(QueuePlace::Ready(rank));
+                self.ready.insert((rank, n));
+            }
+        }
+        // Later rows wait for its outcome.
+        begun.into_keys().for_each(|n| self.touch(n));
+        if items.is_empty() {
+            return None;
+        }
+        self.next_at = now + options.pace;
+        Some(Step::Send(items))
     }
 
     fn touch(&mut self, n: usize) {

@@ -31,10 +31,8 @@ impl Label {
 
     /// Writes the line with the label, without a line feed.
     pub(super) fn put(&self, event: &Event<'_>, buf: &mut Vec<u8>) {
-        let (head, rest) = match self.place(event).and_then(|at| event.line.split_at_checked(at)) {
-            Some((head, rest)) => (head, rest),
-            None => (event.line, ""),
-        };
+        let split = self.place(event).and_then(|at| event.line.split_at_checked(at));
+        let (head, rest) = split.unwrap_or((event.line, ""));
         buf.extend_from_slice(head.as_bytes());
         if head.len() < event.line.len() {
             buf.extend_from_slice(self.field.as_bytes());

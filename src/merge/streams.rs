@@ -20,7 +20,7 @@ pub(super) struct Streams {
     /// Streams so far, for their order.
     count: u64,
     with_turn: HashSet<usize>,
-    closed: Option<Exit>,
+    closed: Exit,
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Streams {
 
     pub(super) fn exit(&self) -> Exit {
         let open = self.by_id.values().map(|stream| stream.end().1);
-        open.fold(self.closed.unwrap_or(Exit::Success), Exit::or)
+        open.fold(self.closed, Exit::or)
     }
 
     fn forget(&mut self, io: &mut Io) {
@@ -98,8 +98,7 @@ impl Streams {
     fn close_these(&mut self, mut streams: Vec<(String, Stream)>, io: &mut Io) {
         streams.sort_by_key(|(_, stream)| stream.order);
         for (id, stream) in streams {
-            let exit = stream.end().1;
-            self.closed = Some(self.closed.map_or(exit, |closed| closed.or(exit)));
+            self.closed = self.closed.or(stream.end().1);
             stream.emit_end(&id, io);
         }
     }

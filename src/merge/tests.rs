@@ -177,7 +177,7 @@ fn a_line_too_long_is_cut_only_where_another_speaks() {
     let mut emit = |at, source, text: &str| {
         merge.on_bytes(Time::from_millis(at), source, text.as_bytes(), &mut io);
         let out = String::from_utf8(std::mem::take(&mut io.out)).unwrap();
-        (out, merge.holder())
+        (out, merge.holder)
     };
     let y = "y".repeat(200);
     assert_eq!(emit(1, 0, &y), (String::new(), None));

@@ -19,12 +19,13 @@ const MAX_STREAMS: usize = 10_000;
 /// Largest factor by keys; 1/64 is the smallest.
 const FASTEST: f64 = 64.0;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Gap {
     /// Start of the schedule.
     Start,
     After(Duration),
     /// Released with its predecessor.
+    #[default]
     Joined,
 }
 
@@ -63,23 +64,18 @@ impl Gaps {
     }
 
     fn place(&mut self, stream: &str, ts: Time) -> i128 {
-        let pace = match self.streams.get(stream) {
-            Some(pace) => pace.then(ts),
-            None => match self.latest {
-                Some(latest) if latest.is_near(ts) => {
-                    let since = micros(ts) - micros(latest.most);
-                    StreamPace { last: ts, most: ts, at: latest.at + since }
-                }
-                _ => StreamPace { last: ts, most: ts, at: self.at },
-            },
-        };
-        let room = self.streams.len() < MAX_STREAMS;
-        match self.streams.get_mut(stream) {
-            Some(known) => *known = pace,
-            None if room => {
-                self.streams.insert(stream.to_owned(), pace);
+        let pace = match (self.streams.get(stream), self.latest) {
+            (Some(pace), _) => pace.then(ts),
+            (None, Some(latest)) if latest.is_near(ts) => {
+                let since = micros(ts) - micros(latest.most);
+                StreamPace { last: ts, most: ts, at: latest.at + since }
             }
-            None => {}
+            _ => StreamPace { last: ts, most: ts, at: self.at },
+        };
+        if let Some(known) = self.streams.get_mut(stream) {
+            *known = pace;
+        } else if self.streams.len() < MAX_STREAMS {
+            self.streams.insert(stream.to_owned(), pace);
         }
         if self.latest.is_none_or(|latest| pace.at >= latest.at) {
             self.latest = Some(pace);
@@ -113,7 +109,7 @@ fn micros(time: Time) -> i128 {
 
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    speed: f64,
+    pub speed: f64,
     max_gap: Option<Duration>,
     start: Time,
     /// Last deadline, counted from `start`; finer than [`Time`], so that rounding does not add up.
@@ -126,10 +122,6 @@ impl Pace {
     /// `speed` times as fast as recorded, and no pause longer than `max_gap`.
     pub fn new(speed: f64, max_gap: Option<Duration>) -> Self {
         Self { speed, max_gap, ..Self::default() }
-    }
-
-    pub fn speed(&self) -> f64 {
-        self.speed
     }
 
     /// Deadline of the next event; `None` for at once.
@@ -279,7 +271,7 @@ mod tests {
         for _ in 0..20 {
             pace.scale(ms(1000), 2.0);
         }
-        assert!((pace.speed() - FASTEST).abs() < f64::EPSILON);
+        assert!((pace.speed - FASTEST).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Replay {
         }
         // The first output keeps its delay after the start.
         let gap = self.gap("", Some(Time::default()));
-        self.queue.push(Mark { gap, ..Mark::joined(place.offset) }, &[]);
+        self.queue.push(Mark { gap, offset: place.offset, ..Mark::default() }, &[]);
     }
 
     fn entry(&mut self, place: &Place<'_>, io: &mut Io) {
@@ -175,7 +175,8 @@ impl Replay {
                 let mark = Mark {
                     gap: self.gap("", Some(entry.time)),
                     to: entry.to,
-                    ..Mark::joined(end_of(place))
+                    offset: end_of(place),
+                    ..Mark::default()
                 };
                 self.queue.push(mark, &[&entry.bytes]);
             }
@@ -229,7 +230,8 @@ impl Replay {
             time,
             delta: event.kind == Type::TextDelta,
             stamp: self.options.restamp.then(|| stamp(event)).flatten(),
-            ..Mark::joined(end_of(place))
+            offset: end_of(place),
+            ..Mark::default()
         };
         self.queue.push(mark, &[event.line.as_bytes(), b"\n"]);
     }
@@ -264,7 +266,7 @@ impl Replay {
         }
         self.passing = bytes.last() != Some(&b'\n');
         let gap = if start.is_some() { self.gap("", None) } else { Gap::Joined };
-        let mark = Mark { gap, ..Mark::joined(offset + bytes.len() as u64) };
+        let mark = Mark { gap, offset: offset + bytes.len() as u64, ..Mark::default() };
         self.queue.push(mark, &[bytes]);
     }
 

@@ -6,15 +6,17 @@ use crate::exit::Exit;
 use crate::replay::pace::Gap;
 use crate::time::Time;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum To {
+    #[default]
     Stdout,
     Stderr,
     /// Exit of a replayed agent, without bytes.
     End(Exit),
 }
 
-#[derive(Debug, Clone, Copy)]
+/// A part; by default one that leaves with its predecessor.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Mark {
     pub gap: Gap,
     pub time: Option<Time>,
@@ -26,21 +28,6 @@ pub struct Mark {
     pub(super) len: usize,
     /// Start and length of a time to be replaced by the current one.
     pub(super) stamp: Option<(usize, usize)>,
-}
-
-impl Mark {
-    /// A part that leaves with its predecessor.
-    pub fn joined(offset: u64) -> Self {
-        Self {
-            gap: Gap::Joined,
-            time: None,
-            offset,
-            to: To::Stdout,
-            delta: false,
-            len: 0,
-            stamp: None,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +75,7 @@ impl Queue {
                 last.len += line.len() + 1;
                 last.offset = offset;
             }
-            _ => self.push(Mark::joined(offset), &[line, b"\n"]),
+            _ => self.push(Mark { offset, ..Mark::default() }, &[line, b"\n"]),
         }
     }
 
@@ -141,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     fn after(ms: u64) -> Mark {
-        Mark { gap: Gap::After(Duration::from_millis(ms)), ..Mark::joined(0) }
+        Mark { gap: Gap::After(Duration::from_millis(ms)), ..Mark::default() }
     }
 
     #[test]
@@ -149,7 +136,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(after(1), &[b"one", b"\n"]);
         queue.push(after(2), &[b"two\n"]);
-        queue.push(Mark::joined(9), &[b"joined\n"]);
+        queue.push(Mark { offset: 9, ..Mark::default() }, &[b"joined\n"]);
         assert_eq!(queue.len(), 15);
         let mut out = Vec::new();
         assert_eq!(queue.pop(Time::default(), &mut out).unwrap().len, 4);

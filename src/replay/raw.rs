@@ -1,13 +1,10 @@
 //! Lines of a raw recording (`spile wrap --record`): a header, output with times, and an exit.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::queue::To;
@@ -29,18 +26,21 @@ pub(crate) struct Entry {
 
 /// Parses `[ms, "o"|"e", text or {"b64": text}]` or `[ms, "x", status, {"signal": n}]`; skips the rest.
 pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
-    let Parts { ms, kind, data, more } = serde_json::from_slice(line).map_err(|e| {
+    let parts: Vec<&RawValue> = serde_json::from_slice(line).map_err(|e| {
         let text = std::str::from_utf8(line).unwrap_or_default();
-        crate::codec::malformed(&e, text)
+        let Malformed { offset, reason } = crate::codec::malformed(&e, text);
+        Malformed::new(offset, reason.replace("a sequence", "an entry of a raw recording"))
     })?;
+    let part = |n: usize| parts.get(n).map_or("", |part| part.get());
     let wrong = || Malformed::new(0, "no entry of a raw recording");
-    let ms = ms.and_then(parsed::<f64>).filter(|ms| *ms >= 0.0).ok_or_else(wrong)?;
-    let data = data.map_or("", RawValue::get);
-    let to = match kind.map_or("", RawValue::get) {
+    let ms = serde_json::from_str(part(0)).ok().filter(|ms: &f64| *ms >= 0.0).ok_or_else(wrong)?;
+    let data = part(2);
+    let to = match part(1) {
         "\"o\"" => To::Stdout,
         "\"e\"" => To::Stderr,
         "\"x\"" => {
-            let signal = more.and_then(|more| parsed::<Death>(more)?.signal);
+            let death: Option<Death> = serde_json::from_str(part(3)).ok();
+            let signal = death.and_then(|death| death.signal);
             To::End(end(serde_json::from_str(data).ok(), signal).ok_or_else(wrong)?)
         }
         _ => return Err(wrong()),
@@ -63,34 +63,6 @@ pub(crate) fn entry(line: &[u8]) -> Result<Entry, Malformed> {
     })
 }
 
-struct Parts<'a> {
-    ms: Option<&'a RawValue>,
-    kind: Option<&'a RawValue>,
-    data: Option<&'a RawValue>,
-    more: Option<&'a RawValue>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each<'a>(PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Each<'a> {
-            type Value = Parts<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an entry of a raw recording")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parts<'a>, A::Error> {
-                let mut next = || seq.next_element::<&'de RawValue>();
-                let parts = Parts { ms: next()?, kind: next()?, data: next()?, more: next()? };
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(parts)
-            }
-        }
-        deserializer.deserialize_seq(Each(PhantomData))
-    }
-}
-
 #[derive(Deserialize)]
 struct Packed<'a> {
     #[serde(borrow)]
@@ -100,10 +72,6 @@ struct Packed<'a> {
 #[derive(Deserialize)]
 struct Death {
     signal: Option<i32>,
-}
-
-fn parsed<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
-    serde_json::from_str(value.get()).ok()
 }
 
 fn end(status: Option<i64>, signal: Option<i32>) -> Option<Exit> {

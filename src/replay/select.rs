@@ -120,7 +120,7 @@ pub enum SelectPlace {
     Behind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Select {
     options: Options,
     pub begun: bool,
@@ -149,9 +149,7 @@ impl Select {
             begun: options.from == From::Start,
             counted: options.stream.clone(),
             options,
-            first: None,
-            turn: None,
-            met: Met::default(),
+            ..Self::default()
         }
     }
 

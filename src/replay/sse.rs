@@ -1,7 +1,7 @@
 //! Server-sent events (WHATWG HTML, 9.2): the state to resume a broken connection, and the events as lines.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::adapter::framing::field;
@@ -180,11 +180,7 @@ impl Frame {
         if !self.seen.contains_key(stream) && self.seen.len() >= MAX_STREAMS {
             return true;
         }
-        let hash = {
-            let mut state = self.hasher.build_hasher();
-            event.line.hash(&mut state);
-            std::hash::Hasher::finish(&state)
-        };
+        let hash = self.hasher.hash_one(event.line);
         let seen = self.seen.entry(stream.to_owned()).or_default();
         if self.again && (seq < seen.seq || (seq == seen.seq && seen.lines.contains(&hash))) {
             return false;

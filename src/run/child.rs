@@ -14,11 +14,10 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
-use super::guardian;
-use super::message::{Message, Reader};
+use super::guardian::{self, Message};
 use super::polling;
 use super::program;
-use super::pty::{self, Pty};
+use super::terminal::{self, Pty};
 use super::tree;
 use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
@@ -54,12 +53,6 @@ impl Named for Stdin {
     ];
 }
 
-/// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
-fn refused(program: &OsStr, e: &io::Error) -> Refusal {
-    let (exit, reason) = program::refused(program, e);
-    Refusal { exit, why: format!("cannot start {}: {reason}", program::shown(program)) }
-}
-
 /// Refusal because a resource of spile is missing.
 pub(super) fn lacking(program: &OsStr, what: &str, e: &io::Error) -> Refusal {
     // A command line too long for the guardian is too long for the agent.
@@ -76,7 +69,7 @@ pub(super) struct Agent {
     pub stderr: Option<OwnedFd>,
     guardian: Child,
     control: UnixStream,
-    reader: Reader,
+    received: Vec<u8>,
     /// Inherited children, of a shell that became wrap by `exec`.
     spare: Vec<Pid>,
     pub ended: Option<Ended>,
@@ -124,7 +117,7 @@ pub(super) fn spawn(
         stderr: guardian.stderr.take().map(OwnedFd::from),
         guardian,
         control,
-        reader: Reader::default(),
+        received: Vec::new(),
         spare,
         ended: None,
         guarded: Guarded::Yes,
@@ -135,7 +128,7 @@ pub(super) fn spawn(
     };
     let until = Instant::now() + START_WITHIN;
     loop {
-        match agent.reader.next() {
+        match Message::next(&mut agent.received) {
             Some(Message::Started(pid)) => {
                 agent.pid = pid;
                 // A short-lived agent may have exited by now.
@@ -144,7 +137,7 @@ pub(super) fn spawn(
             }
             Some(Message::NotStarted(errno)) => {
                 let _ = agent.guardian.wait();
-                return Err(refused(program, &io::Error::from_raw_os_error(errno)));
+                return Err(program::refused(program, &io::Error::from_raw_os_error(errno)));
             }
             _ if agent.guarded == Guarded::Lost => {
                 return Err(failed(io::Error::other("it ended at once")));
@@ -189,8 +182,8 @@ fn start_guardian(
                 command.env("TERM", "xterm-256color");
             }
             // The guardian leads the session: when a leader ends, the terminal hangs up and discards unread output.
-            // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
-            unsafe { command.pre_exec(pty::lead) }
+            // SAFETY: `terminal::lead` makes system calls only, allocates nothing and takes no lock.
+            unsafe { command.pre_exec(terminal::lead) }
         }
     };
     // This process has one thread, so no other child inherits them meanwhile.
@@ -214,7 +207,7 @@ impl Agent {
         match self.control.read(&mut buf) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => self.lose_guardian(),
-            Ok(n) => self.reader.feed(&buf[..n]),
+            Ok(n) => self.received.extend_from_slice(&buf[..n]),
         }
         if self.pid != 0 {
             self.read_guardian();
@@ -222,7 +215,7 @@ impl Agent {
     }
 
     fn read_guardian(&mut self) {
-        while let Some(message) = self.reader.next() {
+        while let Some(message) = Message::next(&mut self.received) {
             match message {
                 Message::Exited(_) | Message::Died(_) => self.ended = message.ended(),
                 Message::Stopped(_) | Message::Continued => self.changes.push(message),

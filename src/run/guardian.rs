@@ -18,15 +18,16 @@ use rustix::io::FdFlags;
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
 };
+use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGSTOP};
 
 use super::cgroup::{self, Cgroup};
-use super::message::{Message, Reader};
 use super::program;
-use super::pty;
 use super::signal::{self, ENDS, OnRepeat, Signals};
+use super::terminal;
 use super::tree;
 use crate::exit::Exit;
+use crate::guard::Ended;
 
 const MAX_LEFT: usize = 64;
 
@@ -97,10 +98,10 @@ fn start(program: &OsStr, args: &[OsString], place: StartPlace) -> io::Result<Ch
     if place.terminal {
         command.process_group(0);
         // SAFETY: it makes system calls only, allocates nothing and takes no lock.
-        unsafe { command.pre_exec(pty::come_to_the_front) };
+        unsafe { command.pre_exec(terminal::come_to_the_front) };
     } else {
         // SAFETY: as above.
-        unsafe { command.pre_exec(pty::leave_terminal) };
+        unsafe { command.pre_exec(terminal::leave_terminal) };
     }
     if let Some(procs_fd) = place.procs_fd {
         // SAFETY: it makes one system call, allocates nothing and takes no lock.
@@ -158,7 +159,7 @@ struct Guardian {
 
 impl Guardian {
     fn run(&mut self) {
-        let mut reader = Reader::default();
+        let mut received = Vec::new();
         loop {
             self.reap();
             let mut fds = [
@@ -175,10 +176,10 @@ impl Guardian {
                 match self.control.read(&mut buf) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Ok(0) | Err(_) => break,
-                    Ok(n) => reader.feed(&buf[..n]),
+                    Ok(n) => received.extend_from_slice(&buf[..n]),
                 }
             }
-            while let Some(message) = reader.next() {
+            while let Some(message) = Message::next(&mut received) {
                 match message {
                     Message::Signal(signal) => {
                         self.signal(signal);
@@ -264,5 +265,94 @@ impl Guardian {
                 let _ = kill_process(process.pid, signal);
             }
         }
+    }
+}
+
+/// A message between wrap and the guardian: a JSON value on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// From the guardian: the agent runs with this process id.
+    Started(i32),
+    /// From the guardian: the agent could not be started, with this errno.
+    NotStarted(i32),
+    /// From the guardian: the agent exited with this status.
+    Exited(i32),
+    /// From the guardian: the agent died of this signal.
+    Died(i32),
+    /// From the guardian: the agent was stopped by this signal, not by an order.
+    Stopped(i32),
+    /// From the guardian: the stopped agent continues.
+    Continued,
+    /// From the guardian: an order was carried out.
+    Obeyed,
+    /// From the guardian: this process cannot be killed and still runs.
+    Left(i32),
+    /// From wrap: send this signal to the agent's process group.
+    Signal(i32),
+    /// From wrap: kill every process below the guardian.
+    KillTree,
+}
+
+impl From<WaitStatus> for Message {
+    fn from(status: WaitStatus) -> Self {
+        match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Message::Exited(code),
+            (None, Some(signal)) => Message::Died(signal),
+            (None, None) => Message::Exited(-1),
+        }
+    }
+}
+
+impl Message {
+    pub(super) fn line(self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(&self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+
+    pub(super) fn ended(self) -> Option<Ended> {
+        match self {
+            Message::Exited(code) => Some(Ended::Exited(code)),
+            Message::Died(signal) => Some(Ended::Signalled(signal)),
+            _ => None,
+        }
+    }
+
+    /// Takes the next message out of what was received.
+    pub(super) fn next(received: &mut Vec<u8>) -> Option<Self> {
+        while let Some(end) = memchr::memchr(b'\n', received) {
+            let line: Vec<u8> = received.drain(..=end).collect();
+            if let Ok(message) = serde_json::from_slice(&line) {
+                return Some(message);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard() {
+        let sent = [
+            Message::Started(7),
+            Message::NotStarted(2),
+            Message::Exited(256),
+            Message::Died(9),
+            Message::Stopped(21),
+            Message::Continued,
+            Message::Obeyed,
+            Message::Left(7),
+            Message::Signal(15),
+            Message::KillTree,
+        ];
+        let mut received: Vec<u8> = sent.iter().flat_map(|m| m.line()).collect();
+        let last = received.split_off(received.len() - 2);
+        let mut got: Vec<Message> = std::iter::from_fn(|| Message::next(&mut received)).collect();
+        received.extend(last);
+        got.extend(Message::next(&mut received));
+        assert_eq!(got, sent);
     }
 }

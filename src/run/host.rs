@@ -2,10 +2,8 @@
 
 mod backlog;
 mod console;
-mod emit;
 mod feed;
 mod requests;
-mod steer;
 mod wait;
 
 use std::ffi::{OsStr, OsString};
@@ -18,18 +16,19 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 
 use super::child::{self, Agent, Guarded, Stdin};
 use super::clock::Clock;
+use super::guardian::Message;
 use super::input::{self, Read};
-use super::message::Message;
 use super::output::{Output, StdoutEnd, print, warn};
 use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
-use super::spool::{Source, Spool, SpoolLimits};
+use super::spool::{Spool, SpoolLimits};
 use crate::adapter::Order;
 use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
+use backlog::Source;
 use console::Console;
 use feed::{Feed, Wants};
 use requests::PendingRequests;
@@ -183,34 +182,23 @@ impl<'a> Host<'a> {
         while !self.is_over() {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
-            let is = |whose: Whose| ready.contains(&whose);
             self.tap.guard().set_ahead(self.clock.ahead());
-            if is(Whose::Signal) {
-                self.on_signals();
-            }
-            if is(Whose::Reader) {
-                self.stdout.reader_gone = true;
-                self.stop_for_reader();
-            }
-            if is(Whose::Guardian) {
-                self.read_guardian();
-            }
-            if is(Whose::Stdout) {
-                self.read(Source::Stdout, &mut buf)?;
-            }
-            if is(Whose::Stderr) {
-                self.read(Source::Stderr, &mut buf)?;
-            }
-            if is(Whose::StdinClosed) {
-                self.feed = None;
-            } else if is(Whose::Feed) {
-                self.feed(&mut buf);
-            }
-            if is(Whose::Control) {
-                self.serve();
-            }
-            if is(Whose::Keys) {
-                self.read_keys(&mut buf);
+            for whose in ready {
+                match whose {
+                    Whose::Signal => self.on_signals(),
+                    Whose::Reader => {
+                        self.stdout.reader_gone = true;
+                        self.stop_for_reader();
+                    }
+                    Whose::Guardian => self.read_guardian(),
+                    Whose::Stdout => self.read(Source::Stdout, &mut buf)?,
+                    Whose::Stderr => self.read(Source::Stderr, &mut buf)?,
+                    Whose::StdinClosed => self.feed = None,
+                    Whose::Feed => self.feed(&mut buf),
+                    Whose::Control => self.serve(),
+                    Whose::Keys => self.read_keys(&mut buf),
+                    Whose::Console => {}
+                }
             }
             self.on_console();
             self.work()?;

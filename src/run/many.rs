@@ -192,7 +192,7 @@ impl<'a> Many<'a> {
 
     /// Input whose overlong line is not to be cut yet, and until when.
     fn favoured(&self, now: Time) -> Option<(usize, Time)> {
-        let (input, since) = self.merge.holder()?;
+        let (input, since) = self.merge.holder?;
         let until = since + PATIENCE;
         (now < until).then_some((input, until))
     }

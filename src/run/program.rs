@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Refusal};
 
 /// Bytes read from the start of a program; the kernel reads 256.
 const HEAD: u64 = 256;
@@ -51,15 +51,14 @@ pub(super) fn bare_script(name: &OsStr) -> Option<PathBuf> {
     (!first.contains(&0)).then_some(path)
 }
 
-/// The status for a command that the system did not start, and why, in words.
-pub(super) fn refused(name: &OsStr, error: &io::Error) -> (Exit, String) {
-    let file = find(name);
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
+/// Refusal of the system to start a command: 127 if there is none of the name, 126 if it is not executable.
+pub(super) fn refused(name: &OsStr, error: &io::Error) -> Refusal {
+    let (exit, reason) = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOENT | Errno::NOTDIR) if name.is_empty() => {
             (Exit::NotFound, "its name is empty (an empty variable in quotes?)".into())
         }
         Some(Errno::NOENT | Errno::NOTDIR) => {
-            let why = file.and_then(|file| interpreter(&file));
+            let why = find(name).and_then(|file| interpreter(&file));
             (Exit::NotFound, why.unwrap_or_else(|| "command not found".into()))
         }
         Some(Errno::ACCESS) if Path::new(name).is_dir() => {
@@ -73,7 +72,8 @@ pub(super) fn refused(name: &OsStr, error: &io::Error) -> (Exit, String) {
             (Exit::Internal, format!("{error}: raise the limit (ulimit -a) or try again later"))
         }
         _ => (Exit::NotExecutable, error.to_string()),
-    }
+    };
+    Refusal { exit, why: format!("cannot start {}: {reason}", shown(name)) }
 }
 
 /// Reason for "not found" of a file that exists: its interpreter or loader is missing.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::guard::Ended;
-use crate::sink::own;
+use crate::sink::open_private;
 use crate::time::Time;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Record {
             // Descriptor opened by the caller, as for `>(gzip)`.
             File::options().write(true).open(path)?
         } else {
-            own::open(path)?
+            open_private(path)?
         };
         if file.metadata()?.is_file() {
             file.set_len(0)?;

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use crate::spill::SpillFile;
-use crate::time::Time;
 
 /// Capacity of a spool, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -14,47 +14,17 @@ pub struct SpoolLimits {
     pub file: u64,
 }
 
-/// Kind of a frame: output of the agent, or an order that takes effect at its place in that output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    Stdout,
-    Stderr,
-    /// Cancels the open turn; the bytes name the signal.
-    Cancel,
-    /// Fails the open turn; the bytes are the code, a NUL and the message.
-    Fail,
-    Ask,
-}
-
+/// Bytes that wait, with a number and a tag that mean something to the producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub at: Time,
-    pub source: Source,
-    pub bytes: Vec<u8>,
+pub(super) struct Record {
+    pub number: u64,
+    pub tag: u8,
+    pub bytes: Arc<Vec<u8>>,
 }
 
-pub(super) trait Stored: Sized {
-    fn head(&self) -> RecordHead;
-    fn bytes(&self) -> &[u8];
-    fn restore(head: RecordHead, bytes: Vec<u8>) -> Self;
-}
-
-/// A number and a tag, stored in front of the payload.
-pub(super) type RecordHead = (u64, u8);
-
-impl Stored for Frame {
-    fn head(&self) -> RecordHead {
-        (self.at.as_micros(), self.source as u8)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn restore((micros, tag): RecordHead, bytes: Vec<u8>) -> Self {
-        let all = [Source::Stdout, Source::Stderr, Source::Cancel, Source::Fail, Source::Ask];
-        let source = all[usize::from(tag)];
-        Frame { at: Time::from_micros(micros), source, bytes }
+impl Record {
+    fn cost(&self) -> usize {
+        self.bytes.len() + OVERHEAD
     }
 }
 
@@ -67,21 +37,21 @@ const OVERHEAD: usize = 64;
 const FREE_EVERY: u64 = 16 << 20;
 
 #[derive(Debug)]
-pub(super) struct Spool<T = Frame> {
+pub(super) struct Spool {
     limits: SpoolLimits,
-    memory: VecDeque<T>,
+    memory: VecDeque<Record>,
     in_memory: usize,
     file: Option<SpillFile>,
     read: u64,
     written: u64,
     freed: u64,
     /// Items behind the file, once it could not be written any more.
-    tail: VecDeque<T>,
+    tail: VecDeque<Record>,
     /// The error because of which the file takes less than its limit.
     pub failed: Option<io::Error>,
 }
 
-impl<T: Stored> Spool<T> {
+impl Spool {
     pub(super) fn new(limits: SpoolLimits) -> Self {
         Self {
             limits,
@@ -120,9 +90,9 @@ impl<T: Stored> Spool<T> {
         *self = Self::new(self.limits);
     }
 
-    pub(super) fn push(&mut self, item: T) {
+    pub(super) fn push(&mut self, item: Record) {
         if self.tail.is_empty() && !self.overflows() {
-            self.in_memory += cost(&item);
+            self.in_memory += item.cost();
             self.memory.push_back(item);
             return;
         }
@@ -135,24 +105,23 @@ impl<T: Stored> Spool<T> {
         self.tail.push_back(item);
     }
 
-    fn write(&mut self, item: &T) -> io::Result<()> {
+    fn write(&mut self, item: &Record) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(SpillFile::create()?),
         };
-        let (number, tag) = item.head();
-        let length = u32::try_from(item.bytes().len()).map_err(io::Error::other)?;
-        let parts: [&[u8]; 3] = [&number.to_le_bytes(), &[tag], &length.to_le_bytes()];
-        self.written = file.write_at(&[&parts.concat(), item.bytes()], self.written)?;
+        let length = u32::try_from(item.bytes.len()).map_err(io::Error::other)?;
+        let parts: [&[u8]; 3] = [&item.number.to_le_bytes(), &[item.tag], &length.to_le_bytes()];
+        self.written = file.write_at(&[&parts.concat(), &item.bytes], self.written)?;
         Ok(())
     }
 
-    pub(super) fn pop(&mut self) -> io::Result<Option<T>> {
+    pub(super) fn pop(&mut self) -> io::Result<Option<Record>> {
         if self.memory.is_empty() {
             self.refill()?;
         }
         let item = self.memory.pop_front();
-        self.in_memory -= item.as_ref().map_or(0, cost);
+        self.in_memory -= item.as_ref().map_or(0, Record::cost);
         Ok(item)
     }
 
@@ -160,7 +129,7 @@ impl<T: Stored> Spool<T> {
     fn refill(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.read < self.written) else {
             self.memory = std::mem::take(&mut self.tail);
-            self.in_memory += self.memory.iter().map(cost).sum::<usize>();
+            self.in_memory += self.memory.iter().map(Record::cost).sum::<usize>();
             return Ok(());
         };
         let mut header = [0; HEADER];
@@ -178,15 +147,11 @@ impl<T: Stored> Spool<T> {
             file.free(self.freed..self.read);
             self.freed = self.read;
         }
-        let item = T::restore((number, tag), bytes);
-        self.in_memory += cost(&item);
+        let item = Record { number, tag, bytes: Arc::new(bytes) };
+        self.in_memory += item.cost();
         self.memory.push_back(item);
         Ok(())
     }
-}
-
-fn cost<T: Stored>(item: &T) -> usize {
-    item.bytes().len() + OVERHEAD
 }
 
 #[cfg(test)]
@@ -196,10 +161,10 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out_in_order() {
         let mut spool = Spool::new(SpoolLimits { memory: 1000, file: 1 << 20 });
-        let frame = |n: u64| Frame {
-            at: Time::from_micros(n),
-            source: if n.is_multiple_of(3) { Source::Stderr } else { Source::Stdout },
-            bytes: vec![u8::try_from(n % 256).unwrap(); usize::try_from(n % 300).unwrap()],
+        let frame = |number: u64| {
+            let byte = u8::try_from(number % 256).unwrap();
+            let bytes = vec![byte; usize::try_from(number % 300).unwrap()];
+            Record { number, tag: byte % 3, bytes: Arc::new(bytes) }
         };
         let (mut next_in, mut next_out) = (0, 0);
         for round in 1..60 {
@@ -227,10 +192,9 @@ mod tests {
     #[test]
     fn it_says_when_it_is_full() {
         let mut spool = Spool::new(SpoolLimits { memory: 100, file: 100 });
-        let now = Time::default();
         let mut pushed = 0;
         while !spool.is_full() {
-            spool.push(Frame { at: now, source: Source::Stdout, bytes: vec![b'x'; 50] });
+            spool.push(Record { number: 0, tag: 0, bytes: Arc::new(vec![b'x'; 50]) });
             pushed += 1;
         }
         assert_eq!(pushed, 3);

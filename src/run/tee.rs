@@ -5,8 +5,6 @@ mod intake;
 mod ledger_intake;
 #[cfg(feature = "ledger")]
 mod ledger_worker;
-#[cfg(feature = "ledger")]
-mod pending_parts;
 mod queue;
 mod status;
 mod worker;
@@ -224,7 +222,7 @@ impl Loop {
                     let result = self.stdout.as_mut().map(|out| out.offer(&buf[..n]));
                     self.written(result);
                     // After stdout: the disk is slower than a pipe.
-                    self.commit();
+                    self.with_ledger(LedgerIntake::commit);
                 }
             }
             if self.stop {
@@ -336,12 +334,13 @@ impl Loop {
         self.statuses.iter().map(|status| status.account()).any(|a| !a.given_up && !a.over)
     }
 
-    fn commit(&mut self) {
+    /// Lets the ledger act, and prints its warnings.
+    fn with_ledger(&mut self, act: fn(&mut LedgerIntake, &mut Io)) {
         if let Some(ledger) = &mut self.intake.ledger {
-            ledger.commit(&mut self.io);
+            act(ledger, &mut self.io);
             self.failed |= ledger.failed;
-            self.print();
         }
+        self.print();
     }
 
     fn print(&mut self) {
@@ -352,13 +351,8 @@ impl Loop {
     /// Waits for stdout, and up to `--linger` for the sinks.
     fn finish(&mut self) -> Result<()> {
         self.intake.end(&mut self.io);
-        self.print();
-        self.commit();
-        if let Some(ledger) = &mut self.intake.ledger {
-            ledger.close(&mut self.io);
-            self.failed |= ledger.failed;
-            self.print();
-        }
+        self.with_ledger(LedgerIntake::commit);
+        self.with_ledger(LedgerIntake::close);
         for sink in &self.intake.sinks {
             sink.queue.close();
         }
@@ -388,6 +382,8 @@ impl Loop {
 
     /// Waits a moment for the tries that are under way: without its outcome a delivery is in doubt.
     fn end_tries(&mut self) -> Result<()> {
+        // Nothing more is written: a reader that goes now must not wake the wait again and again.
+        self.stdout = None;
         self.statuses.iter().for_each(|status| status.account().stopped = true);
         let until = Instant::now() + status::LAST_TRY;
         let left = || until.saturating_duration_since(Instant::now());
@@ -428,12 +424,7 @@ impl Loop {
             let why = why.map(|why| format!(" ({})", quoted(&why))).unwrap_or_default();
             self.io.warn(format_args!("{}: events: {}{why}", queue.status.name, parts.join(", ")));
         }
-        self.print();
-        if let Some(ledger) = &mut self.intake.ledger {
-            ledger.report(&mut self.io);
-            self.failed |= ledger.failed;
-            self.print();
-        }
+        self.with_ledger(LedgerIntake::report);
     }
 
     fn exit(&self) -> Exit {

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::FileType;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait, waitpid};
 
 #[derive(Debug, Clone)]
@@ -150,18 +150,11 @@ pub(super) fn kill_all(spare: &[Pid], reaped: &mut dyn FnMut(Pid, WaitStatus)) -
             return left;
         }
         for child in killed.iter().filter(|p| p.parent == me) {
-            wait_for(child.pid, reaped);
+            let ended = retry_on_intr(|| waitpid(Some(child.pid), WaitOptions::empty()));
+            if let Ok(Some((pid, status))) = ended {
+                reaped(pid, status);
+            }
         }
     }
     Vec::new()
-}
-
-fn wait_for(child: Pid, reaped: &mut dyn FnMut(Pid, WaitStatus)) {
-    loop {
-        match waitpid(Some(child), WaitOptions::empty()) {
-            Ok(Some((pid, status))) => return reaped(pid, status),
-            Err(Errno::INTR) => {}
-            _ => return,
-        }
-    }
 }

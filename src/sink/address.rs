@@ -5,9 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::access::{Header, Statuses, Web};
+pub use super::command::words;
 use super::mask::masked;
-pub use super::words::words;
-use super::{CommandSink, Existing, Identity, PipeSink, Proof, Sink, file, http, part, unix};
+use super::unix::UnixSink;
+use super::{
+    CommandSink, Existing, FileSink, Identity, PipeSink, Proof, Sink, boxed, file, http, part,
+};
 use crate::event::{Event, Type};
 use crate::text::glob::glob;
 use crate::time;
@@ -20,7 +23,8 @@ pub struct Address {
     pub place: Destination,
     /// Selected events; `None`: all, and every other byte.
     pub only: Option<Selection>,
-    pub to: Payload,
+    /// Chat service that gets the answer text as messages; `None` sends events.
+    pub to: Option<Service>,
     /// Name for the ledger and messages, independent of the address.
     pub called: Option<String>,
     /// Chat of a service that has several.
@@ -37,13 +41,6 @@ pub enum Destination {
     Pipe(Vec<String>),
     Http(String),
     Unix(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Payload {
-    #[default]
-    Event,
-    Chat(Service),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +96,7 @@ impl Address {
         let mut address = Self {
             place: Destination::parse(&place)?,
             only: None,
-            to: Payload::Event,
+            to: None,
             called: None,
             chat: None,
             web: Web::default(),
@@ -108,10 +105,10 @@ impl Address {
             address.option(key, value)?;
         }
         let is_http = matches!(address.place, Destination::Http(_));
-        if address.to != Payload::Event && !is_http {
+        if address.to.is_some() && !is_http {
             return Err("to= wants an http:// or https:// address".to_owned());
         }
-        let telegram = address.to == Payload::Chat(Service::Telegram);
+        let telegram = address.to == Some(Service::Telegram);
         if telegram != address.chat.is_some() {
             return Err("to=telegram and chat=ID of the chat belong together".to_owned());
         }
@@ -129,10 +126,10 @@ impl Address {
         match (key, value) {
             ("only", patterns) => self.only = Some(Selection::parse(patterns)?),
             ("name", name) => self.called = Some(called(name)?),
-            ("to", "discord-webhook") => self.to = Payload::Chat(Service::Discord),
-            ("to", "slack-webhook") => self.to = Payload::Chat(Service::Slack),
-            ("to", "teams-webhook" | "teams") => self.to = Payload::Chat(Service::Teams),
-            ("to", "telegram" | "telegram-bot") => self.to = Payload::Chat(Service::Telegram),
+            ("to", "discord-webhook") => self.to = Some(Service::Discord),
+            ("to", "slack-webhook") => self.to = Some(Service::Slack),
+            ("to", "teams-webhook" | "teams") => self.to = Some(Service::Teams),
+            ("to", "telegram" | "telegram-bot") => self.to = Some(Service::Telegram),
             ("to", other) => {
                 return Err(format!(
                     "to={other} is not known: write to=discord-webhook, slack-webhook, teams-webhook or telegram"
@@ -167,12 +164,8 @@ impl Address {
         }
         match &self.place {
             Destination::File(path) => path.clone(),
-            Destination::Command(words) => {
-                format!("cmd:{}", words.first().map_or("", String::as_str))
-            }
-            Destination::Pipe(words) => {
-                format!("pipe:{}", words.first().map_or("", String::as_str))
-            }
+            Destination::Command(words) => format!("cmd:{}", words[0]),
+            Destination::Pipe(words) => format!("pipe:{}", words[0]),
             Destination::Http(url) => masked(url),
             Destination::Unix(path) => format!("unix:{path}"),
         }
@@ -181,11 +174,11 @@ impl Address {
     /// Opens the sink, a socket with a history of at most `kept` bytes. `Err` is the reason, for the user.
     pub fn open(&self, existing: Existing, kept: u64) -> Result<Box<dyn Sink>, String> {
         match &self.place {
-            Destination::File(path) => file::open(path, existing),
+            Destination::File(path) => boxed(FileSink::open(path, existing)),
             Destination::Command(words) => Ok(Box::new(CommandSink::new(words.clone()))),
             Destination::Pipe(words) => Ok(Box::new(PipeSink::new(words.clone()))),
             Destination::Http(url) => http::open(url, self),
-            Destination::Unix(path) => unix::open(path, kept),
+            Destination::Unix(path) => boxed(UnixSink::new(path, kept)),
         }
     }
 
@@ -201,8 +194,8 @@ impl Address {
                 older: vec![url.clone()],
                 // Chat services document no id of a message that could be asked for.
                 proof: match self.to {
-                    Payload::Event => Proof::Key(HTTP_WINDOW),
-                    Payload::Chat(_) => Proof::Nothing,
+                    None => Proof::Key(HTTP_WINDOW),
+                    Some(_) => Proof::Nothing,
                 },
                 ..Identity::new(without_user(url))
             },

@@ -26,7 +26,12 @@ const LOOK: Duration = Duration::from_millis(10);
 pub fn end_commands(grace: Duration) {
     for signal in [Signal::TERM, Signal::KILL] {
         let until = Instant::now() + grace;
-        signal_all(signal);
+        for pid in running().iter() {
+            // A group leader keeps its number until it is reaped, which needs the lock.
+            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+                let _ = kill_process_group(pid, signal);
+            }
+        }
         while !running().is_empty() && Instant::now() < until {
             std::thread::sleep(LOOK);
         }
@@ -35,15 +40,6 @@ pub fn end_commands(grace: Duration) {
 
 fn running() -> MutexGuard<'static, BTreeSet<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn signal_all(signal: Signal) {
-    for pid in running().iter() {
-        // A group leader keeps its number until it is reaped, which needs the lock.
-        if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-            let _ = kill_process_group(pid, signal);
-        }
-    }
 }
 
 struct Running(Child);
@@ -83,9 +79,7 @@ impl CommandSink {
     }
 
     fn deliver(&self, delivery: &Delivery<'_>) -> SendOutcome {
-        let Some(mut command) = command(&self.words) else {
-            return not_startable(&io::ErrorKind::NotFound.into());
-        };
+        let mut command = command(&self.words);
         match delivery.id {
             Some(id) => command.env(ID, id),
             None => command.env_remove(ID),
@@ -114,18 +108,17 @@ impl Sink for CommandSink {
     }
 }
 
-/// Builds the command of a sink. Its stdout is our stderr; its own group shields it from a Ctrl-C before the input
-/// ends.
-pub(super) fn command(words: &[String]) -> Option<Command> {
-    let (program, args) = words.split_first()?;
+/// Builds the command of a sink, of which `words` has the program at least. Its stdout is our stderr; its own group shields
+/// it from a Ctrl-C before the input ends.
+pub(super) fn command(words: &[String]) -> Command {
     let stderr = rustix::stdio::stderr().try_clone_to_owned();
-    let mut command = Command::new(program);
+    let mut command = Command::new(&words[0]);
     command
-        .args(args)
+        .args(&words[1..])
         .stdin(Stdio::piped())
         .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from))
         .process_group(0);
-    Some(command)
+    command
 }
 
 pub(super) fn not_startable(error: &io::Error) -> SendOutcome {
@@ -147,7 +140,7 @@ const MAX_ANSWER: u64 = 4096;
 
 /// Probes a delivery: its id is the last argument and in the environment, its event on stdin, the answer a word.
 pub fn probe(words: &[String], id: &str, line: &[u8]) -> Result<String, String> {
-    let Some(mut command) = command(words) else { return Err("names no command".to_owned()) };
+    let mut command = command(words);
     command.arg(id).env(ID, id).stdout(Stdio::piped());
     let started = Running::start(&mut command, line);
     let mut child = started.map_err(|e| format!("cannot be started: {e}"))?;
@@ -173,6 +166,43 @@ pub(super) fn ended(status: ExitStatus) -> String {
         (Some(code), _) => format!("exited with status {code}"),
         (None, signal) => format!("was killed by signal {}", signal.unwrap_or_default()),
     }
+}
+
+/// Words of a command line as a POSIX shell splits them: blanks, quotes and backslashes, without expansion.
+pub fn words(line: &str) -> Result<Vec<String>, String> {
+    let (mut words, mut word): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if matches!(c, ' ' | '\t' | '\n') {
+            words.extend(word.take());
+            continue;
+        }
+        let word = word.get_or_insert_default();
+        let mut next = || chars.next().ok_or("a quote or backslash is left open");
+        match c {
+            '\'' => loop {
+                match next()? {
+                    '\'' => break,
+                    c => word.push(c),
+                }
+            },
+            '"' => loop {
+                match next()? {
+                    '"' => break,
+                    '\\' => match next()? {
+                        '\n' => {}
+                        c @ ('"' | '\\' | '$' | '`') => word.push(c),
+                        c => word.extend(['\\', c]),
+                    },
+                    c => word.push(c),
+                }
+            },
+            '\\' => word.extend(Some(next()?).filter(|c| *c != '\n')),
+            c => word.push(c),
+        }
+    }
+    words.extend(word);
+    Ok(words)
 }
 
 #[cfg(test)]

@@ -1,20 +1,18 @@
 //! Files: whole lines are appended, never half of one. FIFOs, terminals and `/dev/stderr` are files, too.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use super::{
-    Delivery, Finished, Form, Gone, Identity, Needs, Proof, SendOutcome, Sink, joined, own,
+    BATCH, Delivery, Finished, Form, Gone, Identity, Needs, Proof, SendOutcome, Sink, joined,
 };
 use crate::backoff::Wait;
-
-/// Lines in one write where each is accounted for.
-const BATCH: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
@@ -22,11 +20,6 @@ pub enum Existing {
     Append,
     /// As `Append`; sent lines are synced, in the file that has the name then.
     Kept,
-}
-
-/// Opens the sink for [`super::address`].
-pub(super) fn open(path: &str, existing: Existing) -> Result<Box<dyn Sink>, String> {
-    Ok(Box::new(FileSink::open(path, existing).map_err(|e| e.to_string())?))
 }
 
 /// Identity of a file that keeps what is written to it.
@@ -80,8 +73,8 @@ impl FileSink {
         let named = Path::new(path);
         let fifo = std::fs::metadata(named).ok().filter(|m| m.file_type().is_fifo());
         let file = match &fifo {
-            Some(fifo) => own::is_ours(fifo).map(|()| None)?,
-            None => Some(own::open(named)?),
+            Some(fifo) => is_ours(fifo).map(|()| None)?,
+            None => Some(open_private(named)?),
         };
         let mut sink = Self::new(path, file)?;
         if let (true, Some(file)) = (sink.regular, &sink.file) {
@@ -107,7 +100,7 @@ impl FileSink {
         if self.requested.is_none_or(|known| known == requested) {
             return Ok(());
         }
-        match own::open(Path::new(&self.path)) {
+        match open_private(Path::new(&self.path)) {
             Ok(file) => {
                 (self.file, self.requested) = (Some(file), Some(requested));
                 (self.here, self.behind) = (0, true);
@@ -137,7 +130,7 @@ impl FileSink {
         if here.is_some() && here == std::fs::metadata(&self.path).map(place).ok() {
             return Ok(());
         }
-        let again = own::open(Path::new(&self.path));
+        let again = open_private(Path::new(&self.path));
         let why = match again {
             Ok(file) => {
                 (self.file, self.behind) = (Some(file), true);
@@ -166,7 +159,7 @@ impl FileSink {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let fifo = own::open_fifo(Path::new(&self.path));
+                let fifo = open_fifo(Path::new(&self.path));
                 none.insert(fifo.map_err(|e| (0, e))?)
             }
         };
@@ -301,6 +294,57 @@ impl Sink for FileSink {
     }
 }
 
+/// Opens or creates a file for agent output. Another user may have placed a file, link or FIFO at the path. A regular file must be owned by this user and becomes private (0600); the
+/// path may be a link to it. A device is opened as it is, a FIFO refused.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.append(true).create(true).mode(0o600).custom_flags(flags.bits().cast_signed());
+    // Reads tell whether its last line is complete; some devices are write-only.
+    let file = match options.clone().read(true).open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(e),
+        Err(_) => options.open(path)?,
+        Ok(file) => file,
+    };
+    let found = file.metadata()?;
+    if found.file_type().is_fifo() {
+        return Err(io::Error::other("is a FIFO: name a file"));
+    }
+    if found.is_file() {
+        is_ours(&found)?;
+        if found.mode() & 0o077 != 0 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// Opens a FIFO of this user for writing, and waits for its reader.
+fn open_fifo(path: &Path) -> io::Result<File> {
+    is_ours(&std::fs::metadata(path)?)?;
+    let file = OpenOptions::new().write(true).open(path)?;
+    let found = file.metadata()?;
+    is_ours(&found)?;
+    match found.file_type().is_fifo() {
+        true => Ok(file),
+        false => Err(io::Error::other("is not a FIFO any more")),
+    }
+}
+
+fn is_ours(found: &std::fs::Metadata) -> io::Result<()> {
+    if found.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "belongs to another user (uid {}), who could read and change what is written: name a file of your own",
+            found.uid()
+        ),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,7 +364,7 @@ mod tests {
         let mut sink = FileSink::open(name, Existing::Append).unwrap();
         sink.send(&[line(b"c")]);
         assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\nc\n");
-        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+        let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         FileSink::open(name, Existing::Truncate).unwrap();
         assert_eq!(path.metadata().unwrap().len(), 0);

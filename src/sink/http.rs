@@ -13,10 +13,11 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Error, Timeout};
 
 use super::access::{Statuses, Web};
-use super::address::{Address, Payload};
+use super::address::Address;
 use super::mask::masked;
 use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
+use chat::ChatSink;
 use client::Client;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -35,10 +36,8 @@ const MAX_SHOWN: usize = 300;
 pub fn open(url: &str, address: &Address) -> Result<Box<dyn Sink>, String> {
     let web = &address.web;
     Ok(match address.to {
-        Payload::Event => Box::new(Poster::new(url, web)?),
-        Payload::Chat(service) => {
-            Box::new(chat::ChatSink::new(url, web, service, address.chat.clone())?)
-        }
+        None => Box::new(Poster::new(url, web)?),
+        Some(service) => Box::new(ChatSink::new(url, web, service, address.chat.clone())?),
     })
 }
 
@@ -104,14 +103,12 @@ impl Poster {
         let why = self.client.clean(&answer.why());
         match (answer.outcome(why.clone()), &self.retry) {
             (sent @ SendOutcome::Sent(..), _) | (sent, None) => sent,
-            (outcome, Some(retry)) => match (outcome, retry.has(answer.status)) {
-                (_, false) => SendOutcome::Failed(why),
-                (SendOutcome::Failed(why), true) => {
-                    let wait = retry_after(&answer.headers).map_or(Wait::Failed, Wait::Asked);
-                    SendOutcome::Retry(wait, why)
-                }
-                (outcome, true) => outcome,
-            },
+            (_, Some(retry)) if !retry.has(answer.status) => SendOutcome::Failed(why),
+            (SendOutcome::Failed(why), _) => {
+                let wait = retry_after(&answer.headers).map_or(Wait::Failed, Wait::Asked);
+                SendOutcome::Retry(wait, why)
+            }
+            (outcome, _) => outcome,
         }
     }
 }

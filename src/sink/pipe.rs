@@ -4,10 +4,7 @@ use std::io::{self, Write};
 use std::process::{Child, ChildStdin};
 
 use super::command::{command, ended, not_startable};
-use super::{Delivery, Finished, Form, Gone, Needs, SendOutcome, Sink, joined};
-
-/// Lines in one write where each is accounted for.
-const BATCH: usize = 64;
+use super::{BATCH, Delivery, Finished, Form, Gone, Needs, SendOutcome, Sink, joined};
 
 #[derive(Debug)]
 pub struct PipeSink {
@@ -26,9 +23,7 @@ impl PipeSink {
         let child = match self.child.take() {
             Some(child) => child,
             None => {
-                let command = command(&self.words);
-                let mut command = command.ok_or(io::ErrorKind::NotFound)?;
-                let mut child = command.spawn()?;
+                let mut child = command(&self.words).spawn()?;
                 let stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
                 (child, stdin)
             }

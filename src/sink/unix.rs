@@ -24,11 +24,6 @@ const MAX_READERS: usize = 64;
 
 const STEP: usize = 64 << 10;
 
-/// Opens the sink for [`super::address`].
-pub(super) fn open(path: &str, limit: u64) -> Result<Box<dyn Sink>, String> {
-    Ok(Box::new(UnixSink::new(path, limit).map_err(|e| e.to_string())?))
-}
-
 /// Time without progress after which the remaining readers are disconnected at the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 

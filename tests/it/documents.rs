@@ -192,8 +192,8 @@ fn every_command_is_in_the_table() {
 #[test]
 fn the_exit_table_is_the_codes() {
     let readme = document("README.md");
-    for row in spile::exit::TABLE {
-        let line = format!("| {} | {} |", row.status, row.meaning);
+    for (status, meaning) in spile::exit::TABLE {
+        let line = format!("| {status} | {meaning} |");
         assert!(readme.contains(&line), "the README lacks {line}");
     }
 }

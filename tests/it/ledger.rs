@@ -324,7 +324,7 @@ fn compare(world: &mut World, process: &Process, case: &serde_json::Value) {
             }
             "exit" => {
                 let held: Vec<&str> =
-                    process.driver.held().map(|(_, row, _)| row.id.as_str()).collect();
+                    process.driver.queues.held().map(|(_, row, _)| row.id.as_str()).collect();
                 assert_eq!(held, [id("s", 0)], "{case:#}");
                 assert!(process.shared.lock().owed(process.sink).unwrap() > 0);
             }

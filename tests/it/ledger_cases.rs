@@ -146,7 +146,7 @@ fn max_retries() {
         let row = world.row(&id("s", 0));
         assert_eq!(row.state, state);
         assert!(row.note.starts_with("no "), "{}", row.note);
-        let held: Vec<Held> = process.driver.held().map(|(.., why)| why).collect();
+        let held: Vec<Held> = process.driver.queues.held().map(|(.., why)| why).collect();
         assert_eq!(held, [Held::NextRun], "and the next run tries it again");
     }
 }

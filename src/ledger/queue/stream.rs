@@ -2,13 +2,19 @@
 
 use std::collections::VecDeque;
 
-use super::{Change, Held, QueuePlace, doubt};
+use super::{Change, Held, QueuePlace, Rank, doubt};
 use crate::ledger::row::is_open;
 use crate::ledger::{Ability, InDoubt, MAX_ASKED, Mark, Options, RowHead, State};
 use crate::time::Time;
 
 /// At-most-once bytes that may wait; more is dropped and counted.
 const MAX_PASSING: usize = 1 << 20;
+
+/// Next item of a queue, by its position in the ledger; bytes come behind the row of their position.
+pub(super) enum Next {
+    Row(u64),
+    Passing(u64),
+}
 
 #[derive(Debug, Default)]
 pub(super) struct StreamQueue {
@@ -158,4 +164,55 @@ impl StreamQueue {
             .take_while(move |row| probed && row.state == State::Sending && row.not_before <= now)
             .map(|row| row.position)
     }
+
+    /// Rank of a queue that can send something behind its first `at` rows.
+    pub(super) fn rank(&self, now: Time, options: &Options, at: usize) -> Option<Rank> {
+        Some(match self.next(now, options, at)? {
+            Next::Row(position) => (self.failures, position, 0),
+            Next::Passing(after) => (self.failures, after, 1),
+        })
+    }
+
+    pub(super) fn next(&self, now: Time, options: &Options, at: usize) -> Option<Next> {
+        if self.held.is_some() {
+            return None;
+        }
+        let row = self.rows.get(at);
+        if let Some((after, _)) = self.passing.front()
+            && row.map_or(!self.more, |row| *after < row.position)
+        {
+            return Some(Next::Passing(*after));
+        }
+        let row = row?;
+        may_begin(now, options, row).then_some(Next::Row(row.position))
+    }
+
+    pub(super) fn begin(&mut self, now: Time, at: usize) -> Option<Change> {
+        let row = self.rows.get_mut(at)?;
+        self.begun.push(row.clone());
+        if row.state != State::Sending {
+            row.state = State::Sending;
+            // Doubt begins with the first try: from then on a sink remembers the id.
+            row.changed = now;
+        }
+        Some(Change { row: row.clone(), note: None })
+    }
+
+    /// Time at which the first row may go, if only time is missing.
+    pub(super) fn until(&self, now: Time) -> Option<Time> {
+        let row = self.rows.front().filter(|_| self.held.is_none())?;
+        Some(row.not_before).filter(|t| *t > now)
+    }
+}
+
+fn may_begin(now: Time, options: &Options, row: &RowHead) -> bool {
+    let state = match (row.state, options.ability) {
+        (State::Planned, _) => true,
+        (State::Sending, Ability::Idempotent(window)) => {
+            row.fails < options.tries && now.since(row.changed) <= window
+        }
+        _ => false,
+    };
+    let old = options.max_age.is_some_and(|age| now.since(row.born) > age);
+    state && !old && row.not_before <= now
 }

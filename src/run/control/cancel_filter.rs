@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::client::{Answer, Client, find_word};
 use super::lineage::{self, Lineage};
-use super::protocol::{Request, Verb};
+use super::{Request, Verb};
 use crate::exit::Exit;
 use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};

@@ -8,14 +8,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
-use super::protocol::{Info, Reply, Request};
-use super::{INFO, SOCKET, path, peer, pid_of};
+use super::{INFO, Info, Reply, Request, SOCKET, path, peer, pid_of};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
+use crate::run::polling;
 
 const MAX_FILES: usize = 4096;
 
@@ -105,7 +105,7 @@ pub fn ask_all(
             .iter()
             .map(|(found, _)| PollFd::from_borrowed_fd(found.client.fd(), PollFlags::IN))
             .collect();
-        let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
+        let _ = polling::wait(&mut fds, Some(left));
         pending.retain_mut(|(found, _)| {
             let answers = found.client.read_replies();
             answers.into_iter().all(|answer| on_answer(found, answer) == ControlFlow::Continue(()))

@@ -13,8 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use super::client::sweep;
-use super::protocol::{Info, Request, VERSION};
-use super::{INFO, SOCKET, path, peer};
+use super::{INFO, Info, Request, SOCKET, VERSION, path, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 

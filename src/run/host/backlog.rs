@@ -1,11 +1,40 @@
-//! The agent's output on its way to the tap: directly, or through the spool when the reader is slow.
+//! What comes from the agent on its way to stdout: to the tap, directly or through the spool when the reader is slow; the
+//! host's own events; the exit status.
+
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde_json::json;
+use signal_hook::consts::{SIGTTIN, SIGTTOU};
 
 use super::console::MAX_SHOWN;
 use super::{Host, MAX_PENDING};
-use crate::run::spool::{Frame, Source};
+use crate::exit::Exit;
+use crate::guard::{Ended, Notice};
+use crate::run::child::Guarded;
+use crate::run::guardian::Message;
+use crate::run::output::warn;
+use crate::run::spool::Record;
 use crate::time::Time;
+
+const MAX_LEFT: usize = 16;
+
+/// Kind of a frame: output of the agent, or an order that takes effect at its place in that output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Stdout,
+    Stderr,
+    /// Cancels the open turn; the bytes name the signal.
+    Cancel,
+    /// Fails the open turn; the bytes are the code, a NUL and the message.
+    Fail,
+    Ask,
+}
+
+impl Source {
+    /// The sources by their tags in the spool.
+    const ALL: [Self; 5] = [Self::Stdout, Self::Stderr, Self::Cancel, Self::Fail, Self::Ask];
+}
 
 impl Host<'_> {
     /// Passes input to the tap, or queues it behind earlier input.
@@ -17,7 +46,8 @@ impl Host<'_> {
             self.pass_to_tap(now, source, bytes);
             return;
         }
-        self.spool.push(Frame { at: now, source, bytes: bytes.to_vec() });
+        let bytes = Arc::new(bytes.to_vec());
+        self.spool.push(Record { number: now.as_micros(), tag: source as u8, bytes });
         if self.spool.is_full() {
             self.held_back = true;
             self.life.hold();
@@ -55,9 +85,11 @@ impl Host<'_> {
             self.spool.clear();
         }
         while !self.spool.is_empty() && self.has_room() {
-            let frame = self.spool.pop();
-            if let Some(frame) = frame.context("cannot read what waits for a slow reader")? {
-                self.pass_to_tap(frame.at, frame.source, &frame.bytes);
+            let record = self.spool.pop();
+            let record = record.context("cannot read what waits for a slow reader")?;
+            if let Some(Record { number, tag, bytes }) = record {
+                let source = Source::ALL[usize::from(tag)];
+                self.pass_to_tap(Time::from_micros(number), source, &bytes);
             }
         }
         let slow = self.console.as_ref().is_some_and(|console| console.shown.len() >= MAX_SHOWN);
@@ -88,5 +120,107 @@ impl Host<'_> {
                 self.tap.guard().request_fail(code, message);
             }
         }
+    }
+
+    pub(super) fn emit_end(&mut self, now: Time) {
+        self.end_emitted = true;
+        if let Some(console) = &mut self.console {
+            console.leave();
+        }
+        if self.detached {
+            let message =
+                "a process that outlives the agent held its output open; it was not waited for";
+            self.emit("detached_writers", Some(message), None);
+        }
+        let left = self.agent.left();
+        self.left = left.iter().map(|(pid, _)| *pid).collect();
+        let ended = self.agent.ended.unwrap_or(Ended::Eof);
+        self.tap.on_end(now, ended);
+        let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
+        data["killed"] = json!(self.was_killed() && !self.agent.is_unkillable());
+        if !left.is_empty() {
+            let all: Vec<String> =
+                left.iter().map(|(pid, name)| format!("{pid} ({})", name.escape_debug())).collect();
+            let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
+            let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
+            let count = all.len();
+            warn(format_args!(
+                "processes of the agent that could not be killed: {count}: {shown}{more}"
+            ));
+            let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
+            data["left"] = json!({"count": count, "pids": pids});
+        }
+        self.emit("exit", None, Some(data));
+        if let Some(record) = &mut self.record {
+            record.exit(now, ended);
+            if let Some(e) = &record.failed {
+                warn(format_args!("cannot write the recording: {e}"));
+                self.stdout.cannot_write = true;
+            }
+        }
+        if let Some(hint) = self.tap.take_hint() {
+            warn(format_args!("hint: {hint}"));
+        }
+    }
+
+    pub(super) fn emit_change(&mut self, change: Message) {
+        let Message::Stopped(signal) = change else {
+            return self.emit("continued", Some("the agent goes on"), None);
+        };
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        let pid = self.agent.pid;
+        let message = match signal {
+            SIGTTIN | SIGTTOU => format!(
+                "the agent was stopped by {name}: it wants a terminal that is not its own; wrap --pty gives it one"
+            ),
+            _ => format!("the agent was stopped by {name}; kill -CONT {pid} lets it go on"),
+        };
+        self.emit("stopped", Some(&message), Some(json!({"signal": signal})));
+    }
+
+    /// Emits a status at the time that the tap has reached.
+    pub(super) fn emit(
+        &mut self,
+        kind: &str,
+        message: Option<&str>,
+        data: Option<serde_json::Value>,
+    ) {
+        let now = if self.spool.is_empty() { self.clock.now() } else { self.seen_at };
+        let notice = Notice { kind, message, data, parent: None };
+        self.tap.guard().at(now).notice(&notice);
+    }
+
+    pub(super) fn was_killed(&self) -> bool {
+        self.life.killed || self.agent.guarded == Guarded::Lost
+    }
+
+    pub(super) fn collect(&mut self) {
+        let out = &mut self.tap.guard().out;
+        if self.stdout.reader_gone {
+            out.clear();
+        } else if !out.is_empty() {
+            let mut bytes = std::mem::take(out);
+            self.output.push(&mut bytes);
+        }
+    }
+
+    pub(super) fn write(&mut self) {
+        if let Err(e) = self.output.flush_some() {
+            self.stdout.fail(&e);
+            self.stop_for_reader();
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        let child = match self.agent.ended {
+            _ if self.was_killed() => Exit::Success,
+            Some(Ended::Exited(code)) if code != 0 => {
+                Exit::Child(u8::try_from(code).unwrap_or(u8::MAX))
+            }
+            Some(Ended::Signalled(signal)) => Exit::Signal(signal),
+            _ => Exit::Success,
+        };
+        let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
+        self.stdout.exit(self.dies_of.signal(), child.or(self.tap.exit()).or(left))
     }
 }

@@ -28,7 +28,8 @@ pub(super) enum Whose {
     Console,
 }
 
-/// Waits, `timeout` at most, and returns whose descriptors are ready; the reader only if it has gone.
+/// Waits, `timeout` at most, and returns whose descriptors are ready, each once and in the order in which they are served;
+/// the reader only if it has gone.
 pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Whose>> {
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
@@ -48,9 +49,9 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
         match feed.wants() {
             Wants::Room => fds.push((feed.to.as_fd(), PollFlags::OUT, Whose::Feed)),
             Wants::Input => {
-                fds.push((stdin, PollFlags::IN, Whose::Feed));
                 // Polled for the closing of the agent's end alone.
                 fds.push((feed.to.as_fd(), PollFlags::empty(), Whose::StdinClosed));
+                fds.push((stdin, PollFlags::IN, Whose::Feed));
             }
             Wants::Nothing => {}
         }
@@ -66,10 +67,12 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
     let mut polled: Vec<PollFd<'_>> =
         fds.iter().map(|(fd, events, _)| PollFd::from_borrowed_fd(*fd, *events)).collect();
     polling::wait(&mut polled, timeout).context("cannot wait for the agent")?;
-    let is_ready = |whose: Whose, events: PollFlags| match whose {
+    let all = polled.iter().zip(&fds).map(|(fd, (.., whose))| (*whose, fd.revents()));
+    let ready = all.filter(|(whose, events)| match whose {
         Whose::Reader => events.intersects(GONE),
         _ => !events.is_empty(),
-    };
-    let all = polled.iter().zip(&fds).map(|(fd, (.., whose))| (*whose, fd.revents()));
-    Ok(all.filter(|(whose, events)| is_ready(*whose, *events)).map(|(whose, _)| whose).collect())
+    });
+    let mut ready: Vec<Whose> = ready.map(|(whose, _)| whose).collect();
+    ready.dedup();
+    Ok(ready)
 }

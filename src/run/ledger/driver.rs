@@ -4,23 +4,20 @@ use anyhow::Result;
 
 use super::{News, Shared};
 use crate::backoff::SendOutcome;
-use crate::ledger::{
-    Change, Held, Item, Mark, Options, ProbeAnswer, RowHead, SinkQueue, State, Step,
-};
+use crate::ledger::{Change, Item, Mark, Options, ProbeAnswer, RowHead, SinkQueue, State, Step};
 use crate::time::Time;
 
 /// Driver of one sink: [`Driver::next`] gives a task, its outcome is reported back.
 pub struct Driver {
     store: Shared,
     sink: i64,
-    pub(in crate::run) queues: SinkQueue,
+    pub queues: SinkQueue,
     ended: Vec<Change>,
     pub(in crate::run) counts: Counts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    pub sent: u64,
     pub failed: u64,
     pub unknown: u64,
     /// Sent again although they may have arrived.
@@ -31,7 +28,6 @@ pub struct Counts {
 impl Counts {
     fn add(&mut self, change: &Change) {
         let count = match (change.row.state, change.row.mark) {
-            (State::Sent, _) => &mut self.sent,
             // A skipped failure was counted before.
             (State::Failed, Mark::None) => &mut self.failed,
             (State::Unknown, _) => &mut self.unknown,
@@ -92,20 +88,20 @@ impl Driver {
     /// Next task. Everything handed out before must have its outcome. After an error nothing may be sent.
     pub fn next(&mut self, now: Time) -> Result<Task> {
         loop {
-            match self.queues.next(now) {
+            let step = self.queues.next(now);
+            if !matches!(step, Step::Change(_) | Step::Send(_)) {
+                self.commit()?;
+            }
+            match step {
                 Step::Load(stream, after, most) => {
-                    self.commit()?;
                     let rows = self.store.lock().load(self.sink, &stream, after, most)?;
                     self.queues.loaded(now, &stream, most, rows);
                 }
                 Step::Change(changes) => {
-                    for change in changes {
-                        self.note(change);
-                    }
+                    self.note(changes);
                     self.commit()?;
                 }
                 Step::Probe(positions) => {
-                    self.commit()?;
                     let questions = self.questions(positions)?;
                     if !questions.is_empty() {
                         return Ok(Task::Probe(questions));
@@ -117,44 +113,33 @@ impl Driver {
                         return Ok(Task::Send(deliveries));
                     }
                 }
-                Step::Wait(until) => {
-                    self.commit()?;
-                    return Ok(Task::Wait(until));
-                }
-                Step::Idle => {
-                    self.commit()?;
-                    return Ok(Task::Idle);
-                }
+                Step::Wait(until) => return Ok(Task::Wait(until)),
+                Step::Idle => return Ok(Task::Idle),
             }
         }
     }
 
     /// Reports an outcome, durable with the next [`Driver::next`] or [`Driver::commit`]; in doubt until then.
     pub fn outcome(&mut self, now: Time, position: u64, outcome: SendOutcome) {
-        if let Some(change) = self.queues.outcome(now, position, outcome) {
-            self.note(change);
-        }
+        let change = self.queues.outcome(now, position, outcome);
+        self.note(change);
     }
 
     pub fn answered(&mut self, now: Time, position: u64, answer: ProbeAnswer) {
-        if let Some(change) = self.queues.answered(now, position, answer) {
-            self.note(change);
-        }
+        let change = self.queues.answered(now, position, answer);
+        self.note(change);
     }
 
-    fn note(&mut self, change: Change) {
-        self.counts.add(&change);
-        self.ended.push(change);
+    fn note(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            self.counts.add(&change);
+            self.ended.push(change);
+        }
     }
 
     pub fn commit(&mut self) -> Result<()> {
         let ended = std::mem::take(&mut self.ended);
         self.store.lock().begin(&ended, &[]).map(drop)
-    }
-
-    /// Stopped streams with the delivery they wait for, and why.
-    pub fn held(&self) -> impl Iterator<Item = (&str, &RowHead, Held)> {
-        self.queues.held()
     }
 
     fn questions(&mut self, positions: Vec<u64>) -> Result<Vec<OwnedDelivery>> {

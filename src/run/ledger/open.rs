@@ -1,4 +1,4 @@
-//! Opening a ledger: lock, version, checks, a trial write.
+//! Opening a ledger: to write, with lock, version, checks and a trial write; and to look at it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,7 +13,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use super::{Store, rows};
+use super::Store;
+use super::rows::{self, Damaged};
+use crate::ledger::{Row, State};
+use crate::named::Named;
 use crate::sink;
 
 /// Application id in the file header: "SPIL".
@@ -232,14 +235,14 @@ fn make(db: &Connection) -> Result<()> {
 }
 
 /// Disables triggers, views and functions stored in the file.
-pub(super) fn distrust(db: &Connection) -> Result<()> {
+fn distrust(db: &Connection) -> Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     Ok(())
 }
 
-pub(super) fn same_tables(db: &Connection) -> Result<()> {
+fn same_tables(db: &Connection) -> Result<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
     if tables(db)? != tables(&model)? {
@@ -254,16 +257,12 @@ type Table = (String, String, String, Option<String>);
 
 /// The schema, limited to a length that still differs from ours.
 fn tables(db: &Connection) -> Result<Vec<Table>> {
-    let mut all =
-        db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name LIMIT 100")?;
-    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    Ok(all.collect::<rusqlite::Result<_>>()?)
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name LIMIT 100";
+    rows::all(db, sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
 }
 
 fn check(db: &Connection) -> Result<()> {
-    let mut check = db.prepare("PRAGMA integrity_check(100)")?;
-    let lines = check.query_map([], |row| row.get::<_, String>(0))?;
-    let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
+    let lines: Vec<String> = rows::all(db, "PRAGMA integrity_check(100)", [], |row| row.get(0))?;
     if lines.iter().any(|line| line != "ok") {
         let some: Vec<String> = lines.into_iter().take(WARNINGS).collect();
         bail!(damaged(&some.join("; ")));
@@ -309,4 +308,63 @@ fn verify(store: &mut Store) -> Result<()> {
     }
     store.damage = damage;
     Ok(())
+}
+
+/// Read-only view of a ledger, also while it is in use, and of what is readable of a damaged one.
+pub struct Look {
+    db: Connection,
+    sinks: Vec<(i64, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub sink: String,
+    /// In the order of [`State::ALL`].
+    pub counts: [u64; State::ALL.len()],
+}
+
+impl Look {
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)
+            .with_context(|| format!("cannot open the ledger {}", path.display()))?;
+        let read = || {
+            distrust(&db)?;
+            same_tables(&db)?;
+            rows::sinks(&db)
+        };
+        let sinks = read()
+            .with_context(|| format!("{} cannot be read as a delivery ledger", path.display()))?;
+        Ok(Self { db, sinks })
+    }
+
+    pub fn every(
+        &self,
+        each: impl FnMut(Result<Row, Damaged>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        rows::every(&self.db, &self.sinks, each)
+    }
+
+    /// Counts for each sink, and the number of damaged rows.
+    pub fn tally(&self) -> Result<(Vec<Tally>, u64)> {
+        let mut all: Vec<Tally> = self
+            .sinks
+            .iter()
+            .map(|(_, sink)| Tally { sink: sink.clone(), counts: [0; State::ALL.len()] })
+            .collect();
+        let mut damaged = 0;
+        self.every(|found| {
+            let Ok(row) = found else {
+                damaged += 1;
+                return Ok(ControlFlow::Continue(()));
+            };
+            let at = State::ALL.iter().position(|(.., state)| *state == row.state);
+            let tally = all.iter_mut().find(|tally| tally.sink == row.sink);
+            if let Some(count) = tally.zip(at).and_then(|(tally, at)| tally.counts.get_mut(at)) {
+                *count += 1;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((all, damaged))
+    }
 }

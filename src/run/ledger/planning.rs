@@ -18,9 +18,7 @@ pub struct Planned {
     /// News by sink.
     pub news: BTreeMap<i64, News>,
     pub messages: Vec<String>,
-    /// Events of the input that will not be delivered.
-    pub refused: u64,
-    /// True if one of them was refused for more than a plan that differs.
+    /// True if an event of the input will not be delivered, for more than a plan that differs.
     pub failed: bool,
 }
 
@@ -52,8 +50,10 @@ pub struct Planning {
     warned: HashSet<(i64, String)>,
 }
 
-#[derive(Default)]
-struct Batch {
+/// A read on its way into the ledger.
+struct Batch<'a> {
+    store: &'a mut Store,
+    now: Time,
     rows: Vec<(i64, Row)>,
     ids: HashMap<(i64, String), [u8; 32]>,
     again: Vec<(i64, Row)>,
@@ -81,13 +81,21 @@ impl Planning {
     pub fn plan(&mut self, now: Time, lines: &[(String, Vec<i64>)]) -> Result<Planned> {
         let shared = self.store.clone();
         let mut store = shared.lock();
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            store: &mut store,
+            now,
+            rows: Vec::new(),
+            ids: HashMap::new(),
+            again: Vec::new(),
+            streams: BTreeSet::new(),
+            planned: Planned::default(),
+        };
         for (line, sinks) in lines {
             if let Ok(event) = codec::decode_text(line) {
-                self.line(&mut store, now, &event, sinks, &mut batch)?;
+                self.line(&mut batch, &event, sinks)?;
             }
         }
-        let Batch { rows, again, streams, mut planned, .. } = batch;
+        let Batch { store, rows, again, streams, mut planned, .. } = batch;
         if rows.is_empty() && again.is_empty() && planned.news.is_empty() {
             return Ok(planned);
         }
@@ -115,17 +123,10 @@ impl Planning {
         Ok(planned)
     }
 
-    fn line(
-        &mut self,
-        store: &mut Store,
-        now: Time,
-        event: &Event<'_>,
-        sinks: &[i64],
-        batch: &mut Batch,
-    ) -> Result<()> {
+    fn line(&mut self, batch: &mut Batch<'_>, event: &Event<'_>, sinks: &[i64]) -> Result<()> {
         if let Some(stream) = event.stream.as_deref() {
             if !self.planner.knows(stream) {
-                let stored = stream_of(store, stream)?;
+                let stored = stream_of(batch.store, stream)?;
                 self.planner.stored(stream, stored);
             }
             if !batch.streams.contains(stream) {
@@ -133,11 +134,11 @@ impl Planning {
             }
         }
         if let Some(entry) = Entry::of(event) {
-            self.entry(store, now, (event.line, sinks), &entry, batch)?;
+            self.entry(batch, &entry, (event.line, sinks))?;
         } else if self.planner.passes(event.stream.as_deref(), event.seq) {
             let passing = Passing {
                 stream: event.stream.as_deref().unwrap_or_default().to_owned(),
-                after: store.last + batch.rows.len() as u64,
+                after: batch.last(),
                 line: event.line.to_owned(),
             };
             for sink in sinks {
@@ -149,11 +150,9 @@ impl Planning {
 
     fn entry(
         &mut self,
-        store: &mut Store,
-        now: Time,
-        (line, sinks): (&str, &[i64]),
+        batch: &mut Batch<'_>,
         entry: &Entry,
-        batch: &mut Batch,
+        (line, sinks): (&str, &[i64]),
     ) -> Result<()> {
         if self.planner.arrives(entry) {
             batch.planned.messages.push(format!(
@@ -166,40 +165,33 @@ impl Planning {
             let known = match batch.ids.get(&(*sink, entry.id.clone())) {
                 Some(content) => Some(*content),
                 // Of a damaged row only its presence is known: what it may have stood for is not sent again.
-                None => stored(store, *sink, entry)?
+                None => stored(batch.store, *sink, entry)?
                     .map(|row| row.map_or(entry.content, |row| row.content)),
             };
             match self.planner.verdict(*sink, entry, known) {
                 PlanVerdict::New => {
-                    let position = store.last + 1 + batch.rows.len() as u64;
-                    let address = store.sinks.iter().find(|(n, _)| n == sink);
+                    let address = batch.store.sinks.iter().find(|(n, _)| n == sink);
                     if let Some((_, address)) = address {
-                        let row = row(now, position, address, entry, line);
+                        let row = row(batch.now, batch.last() + 1, address, entry, line);
                         batch.ids.insert((*sink, entry.id.clone()), entry.content);
                         batch.rows.push((*sink, row));
                     }
                 }
                 PlanVerdict::Known => {
                     if self.lost.remove(&(*sink, digest(&entry.id, &entry.content)))
-                        && let Some(Ok(mut row)) = stored(store, *sink, entry)?
+                        && let Some(Ok(mut row)) = stored(batch.store, *sink, entry)?
                     {
                         row.line = line.to_owned();
-                        (row.state, row.mark, row.changed) = (State::Planned, Mark::None, now);
+                        (row.state, row.mark, row.changed) =
+                            (State::Planned, Mark::None, batch.now);
                         (row.not_before, row.note) = (Time::default(), String::new());
                         batch.again.push((*sink, row));
                     }
                 }
-                PlanVerdict::Refused => {
-                    batch.planned.refused += 1;
-                    batch.planned.failed = true;
-                }
-                PlanVerdict::OtherPlanAgain => batch.planned.refused += 1,
-                PlanVerdict::OtherPlan => {
-                    batch.planned.refused += 1;
-                    self.other_plan(store, *sink, entry, &mut batch.planned)?;
-                }
+                PlanVerdict::Refused => batch.planned.failed = true,
+                PlanVerdict::OtherPlanAgain => {}
+                PlanVerdict::OtherPlan => self.other_plan(batch, *sink, entry)?,
                 PlanVerdict::Conflict => {
-                    batch.planned.refused += 1;
                     batch.planned.failed = true;
                     batch.planned.messages.push(format!(
                         "{}: the ledger has another event under this delivery id: what is stored stays, this one is not sent",
@@ -212,19 +204,14 @@ impl Planning {
     }
 
     /// Reports that a stored plan wins: once for a stream, and for each block that is not planned to its end.
-    fn other_plan(
-        &mut self,
-        store: &Store,
-        sink: i64,
-        entry: &Entry,
-        planned: &mut Planned,
-    ) -> Result<()> {
+    fn other_plan(&mut self, batch: &mut Batch<'_>, sink: i64, entry: &Entry) -> Result<()> {
+        let planned = &mut batch.planned;
         let Some((block, ..)) = &entry.part else { return Ok(()) };
         let (stream, name) = (quoted(&entry.stream), quoted(block));
         // By the index of ids; "0" is the successor of "/".
         let ids = part_ids(&entry.stream, entry.turn.unwrap_or_default(), block);
         let end = format!("{}0", ids.trim_end_matches('/'));
-        let mut whole = store.db.prepare_cached(
+        let mut whole = batch.store.db.prepare_cached(
             "SELECT max(last) FROM delivery WHERE sink = ?1 AND id >= ?2 AND id < ?3",
         )?;
         let whole: Option<i64> = whole.query_row(params![sink, ids, end], |row| row.get(0))?;
@@ -241,6 +228,13 @@ impl Planning {
             ));
         }
         Ok(())
+    }
+}
+
+impl Batch<'_> {
+    /// Position of the last row so far.
+    fn last(&self) -> u64 {
+        self.store.last + self.rows.len() as u64
     }
 }
 

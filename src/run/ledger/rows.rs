@@ -27,10 +27,21 @@ impl fmt::Display for Damaged {
     }
 }
 
+/// What `read` makes of each row of a query.
+pub(super) fn all<T, C: FromIterator<T>>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+) -> Result<C> {
+    let mut query = db.prepare_cached(sql)?;
+    let found = query.query_map(params, read)?;
+    Ok(found.collect::<rusqlite::Result<C>>()?)
+}
+
 pub(super) fn sinks(db: &Connection) -> Result<Vec<(i64, String)>> {
-    let mut all = db.prepare("SELECT number, address FROM sink ORDER BY number")?;
-    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(all.collect::<rusqlite::Result<_>>()?)
+    let sql = "SELECT number, address FROM sink ORDER BY number";
+    all(db, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub(super) fn checked(
@@ -53,11 +64,8 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
     // The list is sorted by number.
     let at = sinks.binary_search_by_key(&sink, |(number, _)| *number).ok();
     let Some((_, address)) = at.and_then(|at| sinks.get(at)) else { return Ok(None) };
-    let content: Vec<u8> = row.get(9)?;
     let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
-    let (Ok(content), Some(state), Some(mark)) =
-        (<[u8; 32]>::try_from(content), State::by_name(&state), Mark::by_name(&mark))
-    else {
+    let (Some(state), Some(mark)) = (State::by_name(&state), Mark::by_name(&mark)) else {
         return Ok(None);
     };
     let time = |n: usize| row.get::<_, i64>(n).map(|micros| Time::from_micros(to_u64(micros)));
@@ -71,7 +79,7 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
         block: row.get(6)?,
         part: row.get::<_, Option<i64>>(7)?.map(to_u64),
         last: row.get::<_, i64>(8)? == 1,
-        content,
+        content: row.get(9)?,
         line: row.get(10)?,
         state,
         mark,

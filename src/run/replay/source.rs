@@ -2,19 +2,20 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::PollFlags;
+use rustix::fs::{SeekFrom, fstat, seek, stat};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::input::{self, Read};
 use super::super::many::{self, Input};
 use super::super::polling;
-use super::unpack;
 use crate::codec::foreign;
 use crate::exit::{Exit, Refusal};
 use crate::sink::access::Access;
@@ -164,8 +165,8 @@ impl Reader {
             let from = io::Cursor::new(head).chain(Waiting(File::from(packed)));
             match packing {
                 #[cfg(feature = "zstd")]
-                Packing::Zstd => unpack::zstd(from, out),
-                _ => unpack::gzip(from, out),
+                Packing::Zstd => unzstd(from, out),
+                _ => gunzip(from, out),
             }
         })?;
         self.input = input;
@@ -255,5 +256,138 @@ impl io::Read for Waiting {
                 }
             }
         }
+    }
+}
+
+/// Unpacks any number of concatenated members, as `gzip -dc` does.
+fn gunzip(from: impl io::Read, out: &mut dyn Write) -> Result<(), Refusal> {
+    let mut from = BufReader::new(from);
+    loop {
+        let mut member = flate2::bufread::GzDecoder::new(from);
+        if copy(&mut member, out).map_err(broken)?.is_break() {
+            return Ok(());
+        }
+        from = member.into_inner();
+        if !is_next(&mut from, &|start| start.starts_with(b"\x1f\x8b") || start == b"\x1f")? {
+            return Ok(());
+        }
+    }
+}
+
+/// Unpacks any number of concatenated frames, as `zstd -dc` does.
+#[cfg(feature = "zstd")]
+fn unzstd(from: impl io::Read, out: &mut dyn Write) -> Result<(), Refusal> {
+    let mut from = BufReader::new(from);
+    loop {
+        let frame = zstd::stream::read::Decoder::with_buffer(from).map_err(broken)?;
+        let mut frame = frame.single_frame();
+        if copy(&mut frame, out).map_err(broken)?.is_break() {
+            return Ok(());
+        }
+        from = frame.finish();
+        let is_frame =
+            |start: &[u8]| matches!(start, [0x28, ..] | [0x50..=0x5f, 0x2a, ..] | [0x50..=0x5f]);
+        if !is_next(&mut from, &is_frame)? {
+            return Ok(());
+        }
+    }
+}
+
+fn broken(e: io::Error) -> Refusal {
+    let why = match e.kind() {
+        io::ErrorKind::UnexpectedEof => "the compressed recording is truncated".to_owned(),
+        _ => format!("the compressed recording is broken: {e}"),
+    };
+    Refusal { why, exit: Exit::Failed }
+}
+
+/// True if another member follows. Zeros are the padding of tape blocks.
+fn is_next(from: &mut impl BufRead, is_start: &dyn Fn(&[u8]) -> bool) -> Result<bool, Refusal> {
+    loop {
+        let start = from.fill_buf().map_err(broken)?;
+        let zeros = start.iter().take_while(|byte| **byte == 0).count();
+        match start.get(zeros..).unwrap_or_default() {
+            [] if zeros == 0 => return Ok(false),
+            [] => from.consume(zeros),
+            rest if zeros == 0 && is_start(rest) => return Ok(true),
+            _ => {
+                // No loss.
+                let why = "data after the end of the compressed recording was ignored".to_owned();
+                return Err(Refusal { why, exit: Exit::Success });
+            }
+        }
+    }
+}
+
+/// Interval at which the file's name is checked, because a new file of that name sends no notice.
+pub(super) const LOOK_AT_NAME: Duration = Duration::from_millis(500);
+
+/// Following of a file as `tail -F` does, across truncation and replacement.
+pub(super) struct Tail {
+    path: PathBuf,
+    notices: Option<OwnedFd>,
+    pub waiting: bool,
+}
+
+impl Tail {
+    /// `None` for a source that cannot grow.
+    pub(super) fn of(source: &Source) -> Option<Self> {
+        let path = source.path()?;
+        let mut tail = Self { path: path.to_owned(), notices: None, waiting: false };
+        tail.watch();
+        Some(tail)
+    }
+
+    fn watch(&mut self) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+            let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
+            let wanted = WatchFlags::MODIFY | WatchFlags::MOVE_SELF | WatchFlags::ATTRIB;
+            let notices = init(flags).and_then(|notices| {
+                add_watch(&notices, &self.path, wanted)?;
+                Ok(notices)
+            });
+            self.notices = notices.ok();
+        }
+    }
+
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.notices.as_ref().map(AsFd::as_fd)
+    }
+
+    pub(super) fn look(&mut self) {
+        self.waiting = false;
+        if let Some(notices) = &self.notices {
+            let mut buf = [0; 4096];
+            while rustix::io::read(notices, &mut buf[..]).is_ok_and(|n| n > 0) {}
+        }
+    }
+
+    /// Handles the end of the file; `true` if more may follow.
+    pub(super) fn waits(&mut self, reader: &mut Reader) -> bool {
+        if !reader.is_plain() {
+            return false;
+        }
+        self.waiting = true;
+        // On failure no file has the name at the moment.
+        let _ = self.renew(reader);
+        true
+    }
+
+    fn renew(&mut self, reader: &mut Reader) -> io::Result<()> {
+        let ours = fstat(reader.fd())?;
+        let at = rustix::fs::tell(reader.fd())?;
+        if u64::try_from(ours.st_size).is_ok_and(|size| size < at) {
+            seek(reader.fd(), SeekFrom::Start(0))?;
+            self.waiting = false;
+        }
+        let named = stat(&self.path)?;
+        if (named.st_dev, named.st_ino) != (ours.st_dev, ours.st_ino) {
+            reader.reopen(&self.path)?;
+            self.watch();
+            self.waiting = false;
+        }
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct SinkIntake {
     pub selected: Vec<u8>,
 }
 
+#[derive(Default)]
 pub(super) struct Intake {
     pub sinks: Vec<SinkIntake>,
     pub ledger: Option<LedgerIntake>,
@@ -43,10 +44,8 @@ impl Intake {
             sinks,
             reading,
             outcome,
-            warnings: Warnings::default(),
-            held: Vec::new(),
-            long: false,
             number: 1,
+            ..Self::default()
         }
     }
 
@@ -114,7 +113,7 @@ impl Intake {
 
     /// Passes bytes to the sinks without a selection.
     fn give(&self, chunk: Chunk, io: &mut Io) {
-        if chunk.is_empty() {
+        if chunk.bytes.is_empty() {
             return;
         }
         for sink in self.sinks.iter().filter(|sink| sink.only.is_none()) {

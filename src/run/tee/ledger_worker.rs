@@ -111,7 +111,7 @@ impl LedgerWorker {
         let first = queues.held().next();
         account.ledger = LedgerAccount {
             counts: self.driver.counts,
-            dropped: queues.dropped(),
+            dropped: queues.dropped,
             first_held: first.map(|(_, row, why)| (row.id.clone(), row.state.name(), why)),
         };
         drop(account);

@@ -1,17 +1,17 @@
 //! Queue of one sink and its account. The producer waits once, briefly, for a sink as fast as a disk.
 
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::spool::{RecordHead, Spool, SpoolLimits, Stored};
+use super::super::spool::{Record, Spool, SpoolLimits};
 use super::status::SinkStatus;
 use crate::backoff::Wait;
 use crate::sink::Sink;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Chunk {
-    bytes: Arc<Vec<u8>>,
+    pub bytes: Arc<Vec<u8>>,
     pub lines: u64,
 }
 
@@ -30,34 +30,12 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     ends.map(move |end| std::mem::replace(&mut start, end)..end).filter(|line| !line.is_empty())
 }
 
-impl Deref for Chunk {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Stored for Chunk {
-    fn head(&self) -> RecordHead {
-        (self.lines, 0)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn restore((lines, _): RecordHead, bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(bytes), lines }
-    }
-}
-
 /// Wait for room in the memory of a prompt sink's queue: longer than Linux pauses a writer while pages go to disk (200
 /// ms, `MAX_PAUSE` in mm/page-writeback.c), because that is no reason to write them twice.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 struct State {
-    spool: Spool<Chunk>,
+    spool: Spool,
     /// True if the producer waits for room: the sink has been prompt so far.
     patient: bool,
     closed: bool,
@@ -99,7 +77,8 @@ impl Queue {
         account.owed += chunk.lines;
         drop(account);
         let was_empty = state.spool.is_empty();
-        state.spool.push(chunk.clone());
+        let bytes = Arc::clone(&chunk.bytes);
+        state.spool.push(Record { number: chunk.lines, tag: 0, bytes });
         if was_empty {
             self.more.notify_one();
         }
@@ -127,10 +106,10 @@ impl Queue {
         let mut state = self.lock();
         loop {
             match state.spool.pop() {
-                Ok(Some(chunk)) => {
+                Ok(Some(Record { number: lines, bytes, .. })) => {
                     state.patient |= self.prompt && state.spool.is_empty();
                     self.room.notify_one();
-                    return Some(chunk);
+                    return Some(Chunk { bytes, lines });
                 }
                 Ok(None) if state.closed => return None,
                 Ok(None) => {

@@ -44,7 +44,7 @@ impl Worker {
 
     fn deliver(&mut self, chunk: &Chunk, needs: Needs) -> bool {
         let mut pieces = match needs.form {
-            Form::Bulk => vec![Piece::bulk(0..chunk.len(), chunk.lines)],
+            Form::Bulk => vec![Piece::bulk(0..chunk.bytes.len(), chunk.lines)],
             Form::Event => self.events(chunk),
         };
         let (mut done, mut failures) = (0, 0);
@@ -70,7 +70,7 @@ impl Worker {
                 Next::End => return false,
                 // A bulk is retried line by line, so that as many lines as fit arrive.
                 Next::Again(_) if pieces[done].lines > 1 => {
-                    pieces = queue::lines(chunk).map(|at| Piece::bulk(at, 1)).collect();
+                    pieces = queue::lines(&chunk.bytes).map(|at| Piece::bulk(at, 1)).collect();
                     done = 0;
                 }
                 Next::Again(wait) => {
@@ -86,11 +86,11 @@ impl Worker {
     /// Events of a chunk; other lines are no deliveries.
     fn events(&self, chunk: &Chunk) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        for mut piece in queue::lines(chunk).map(|at| Piece::bulk(at, 1)) {
-            if chunk[piece.at.clone()].ends_with(b"\n") {
+        for mut piece in queue::lines(&chunk.bytes).map(|at| Piece::bulk(at, 1)) {
+            if chunk.bytes[piece.at.clone()].ends_with(b"\n") {
                 piece.at.end -= 1;
             }
-            match codec::decode(&chunk[piece.at.clone()]) {
+            match codec::decode(&chunk.bytes[piece.at.clone()]) {
                 Ok(event) => {
                     piece.id = delivery_id(&event);
                     pieces.push(piece);
@@ -158,6 +158,6 @@ impl Piece {
     }
 
     fn delivery<'a>(&'a self, chunk: &'a Chunk, form: Form) -> Delivery<'a> {
-        Delivery { id: self.id.as_deref(), bytes: &chunk[self.at.clone()], form }
+        Delivery { id: self.id.as_deref(), bytes: &chunk.bytes[self.at.clone()], form }
     }
 }

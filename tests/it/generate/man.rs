@@ -69,8 +69,8 @@ fn main_sections(roff: &mut Roff, command: &Command) {
     examples_section(roff, command);
     roff.control("SH", ["EXIT STATUS"]);
     roff.text([roman("The first that applies; of several turns the last one counts.")]);
-    for row in exit::TABLE {
-        entry(roff, row.status, row.meaning);
+    for (status, meaning) in exit::TABLE {
+        entry(roff, status, meaning);
     }
     roff.control("SH", ["ENVIRONMENT"]);
     roff.text([roman(

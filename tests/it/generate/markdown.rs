@@ -32,8 +32,8 @@ pub(super) fn reference(tree: &Command) -> std::result::Result<String, std::fmt:
     writeln!(text, "## Exit statuses\n")?;
     writeln!(text, "The first that applies; of several turns the last one counts.\n")?;
     writeln!(text, "| status | meaning |\n| --- | --- |")?;
-    for row in exit::TABLE {
-        writeln!(text, "| {} | {} |", row.status, cell(row.meaning))?;
+    for (status, meaning) in exit::TABLE {
+        writeln!(text, "| {status} | {} |", cell(meaning))?;
     }
     configuration(&mut text)?;
     Ok(text)
