@@ -18,7 +18,6 @@ impl Named for Fences {
         &[("lines", "", Self::Lines), ("anywhere", "", Self::Anywhere)];
 }
 
-/// Kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
     /// White space alone.
@@ -36,7 +35,6 @@ pub(super) enum Kind {
     Rule,
     /// The line between a table's header and its rows.
     Delimiter,
-    /// A row of a table.
     Row,
     /// The line that opens a fence.
     Opener,
@@ -204,7 +202,14 @@ impl Scanner {
                             pushed.push(new);
                             continue;
                         }
-                        None if self.table && pushed.is_empty() && all => start.row()?,
+                        None if self.table && pushed.is_empty() && all => {
+                            // A row of a table if there is a bar in it, else text.
+                            match memchr::memchr(b'|', rest) {
+                                Some(_) => Kind::Row,
+                                None if at.whole => Kind::Text,
+                                None => return None,
+                            }
+                        }
                         None => Kind::Text,
                     },
                     kind => kind,
@@ -218,7 +223,12 @@ impl Scanner {
                 || (matched < self.containers.len() && !lazy);
             if kind == Kind::Opener {
                 found.marker = (*first, run(rest, *first));
-                found.item = item_columns(&self.containers[..matched], &pushed);
+                let inner = self.containers[..matched].iter().chain(&pushed).rev();
+                let items = inner.map_while(|container| match container {
+                    Container::Item(width) => Some(*width),
+                    Container::Quote => None,
+                });
+                found.item = items.sum();
             }
             if lazy {
                 let open = self.containers[matched..].iter();
@@ -305,16 +315,6 @@ struct Start<'a> {
     whole: bool,
 }
 
-impl Start<'_> {
-    /// A row of a table if there is a bar in it, else text.
-    fn row(&self) -> Option<Kind> {
-        match memchr::memchr(b'|', self.rest) {
-            Some(_) => Some(Kind::Row),
-            None => self.whole.then_some(Kind::Text),
-        }
-    }
-}
-
 /// A container that begins here, and the length of its mark.
 fn container(start: &Start<'_>) -> Option<Option<(Container, usize)>> {
     let Start { rest, columns, same, whole } = *start;
@@ -343,16 +343,6 @@ fn container(start: &Start<'_>) -> Option<Option<(Container, usize)>> {
             Some(Some((Container::Item(columns + len + width), len)))
         }
     }
-}
-
-/// Columns of list items inside the innermost quote.
-fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
-    let inner = open.iter().chain(pushed).rev();
-    let items = inner.map_while(|container| match container {
-        Container::Item(width) => Some(*width),
-        Container::Quote => None,
-    });
-    items.sum()
 }
 
 /// A fence opener: a run of three or more, and behind backticks no backtick.
