@@ -5,7 +5,6 @@
 //! tool and ends with the response to `session/prompt`, in version 2 with the state `idle`. Every session
 //! has a stream of its own.
 
-mod calls;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -43,7 +42,7 @@ fn detect(value: &Value) -> Match {
         Rpc::Call { method, params, .. } => {
             let initialize = method == "initialize" && params.get("clientCapabilities").is_some();
             let ours = ["session/", "fs/", "terminal/"].iter().any(|ours| method.starts_with(ours));
-            if ours || initialize { Match::Sure } else { Match::No }
+            Match::from(ours || initialize)
         }
         Rpc::Result { result, .. } if result.get("agentCapabilities").is_some() => Match::Sure,
         Rpc::Result { result, .. } if result.opt_text("stopReason").is_some() => Match::Sure,

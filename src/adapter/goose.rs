@@ -27,15 +27,14 @@ const INTERRUPTED: &str = "Headless run interrupted";
 
 fn detect(value: &Value) -> Match {
     let message = value.at("message");
-    let sure = match value.text("type") {
+    Match::from(match value.text("type") {
         _ if value.has("messages") && value.pointer("/metadata/status").is_some() => true,
         "message" => message.at("content").is_array() && message.get("role").is_some(),
         "notification" => value.has("extension_id"),
         "complete" => value.has("total_tokens"),
         "error" => value.text("error") == INTERRUPTED,
         _ => false,
-    };
-    if sure { Match::Sure } else { Match::No }
+    })
 }
 
 #[derive(Default)]
@@ -130,9 +129,7 @@ impl Goose {
                     let thought = part.opt_text("thinking").unwrap_or(part.text("text"));
                     emit.only((TextKind::Reasoning, "text"), thought);
                 }
-                (type_, _) => {
-                    emit.other_content(type_, part);
-                }
+                (type_, _) => emit.other_content(type_, part),
             }
         }
     }

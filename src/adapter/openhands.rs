@@ -26,7 +26,7 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let event = value.opt_text("kind").is_some_and(|kind| kind.ends_with("Event"));
     let keys = ["source", "timestamp", "id"];
-    if event && keys.into_iter().all(|key| value.has(key)) { Match::Sure } else { Match::No }
+    Match::from(event && keys.into_iter().all(|key| value.has(key)))
 }
 
 struct OpenHands;
@@ -92,11 +92,8 @@ impl Runtime for OpenHands {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        if emit.open_tools().next().is_some() {
-            TurnVerdict::Truncated
-        } else {
-            TurnVerdict::ByExit
-        }
+        let open = emit.open_tools().next().is_some();
+        if open { TurnVerdict::Truncated } else { TurnVerdict::ByExit }
     }
 }
 
