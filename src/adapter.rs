@@ -155,13 +155,6 @@ pub enum Match {
     Sure,
 }
 
-/// For an adapter that is certain or knows nothing of a message.
-impl From<bool> for Match {
-    fn from(sure: bool) -> Self {
-        if sure { Self::Sure } else { Self::No }
-    }
-}
-
 /// A row of the adapter table.
 pub struct Spec {
     /// The name for `--from`.

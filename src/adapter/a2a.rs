@@ -54,7 +54,7 @@ fn detect(value: &Value) -> Match {
         "message/stream" | "message/send" | "SendStreamingMessage" | "tasks/resubscribe" => true,
         _ => !body(value.get("result").filter(|_| is_rpc(value)).unwrap_or(value)).0.is_empty(),
     };
-    Match::from(ours)
+    if ours { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

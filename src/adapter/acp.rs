@@ -42,7 +42,7 @@ fn detect(value: &Value) -> Match {
         Rpc::Call { method, params, .. } => {
             let initialize = method == "initialize" && params.get("clientCapabilities").is_some();
             let ours = ["session/", "fs/", "terminal/"].iter().any(|ours| method.starts_with(ours));
-            Match::from(ours || initialize)
+            if ours || initialize { Match::Sure } else { Match::No }
         }
         Rpc::Result { result, .. } if result.get("agentCapabilities").is_some() => Match::Sure,
         Rpc::Result { result, .. } if result.opt_text("stopReason").is_some() => Match::Sure,

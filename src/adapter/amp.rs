@@ -27,5 +27,5 @@ const AMP: Dialect = Dialect {
 /// Only the ids of its threads tell Amp's messages from Claude Code's.
 fn detect(value: &Value) -> Match {
     let type_ = matches!(value.text("type"), "system" | "assistant" | "user" | "result" | "error");
-    Match::from(type_ && value.text("session_id").starts_with("T-"))
+    if type_ && value.text("session_id").starts_with("T-") { Match::Sure } else { Match::No }
 }

@@ -20,7 +20,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         "message_start" => value.pointer("/message/role").is_some(),
         "content_block_start" => value.has("content_block"),
         "content_block_delta" => value.has("delta"),
@@ -28,7 +28,8 @@ fn detect(value: &Value) -> Match {
         "message_delta" | "content_block_stop" | "message_stop" | "ping" => return Match::Maybe,
         "error" => !value.has("timestamp") && value.at("error").text("type").ends_with("_error"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -28,7 +28,7 @@ fn detect(value: &Value) -> Match {
     let has = |key: &str| value.has(key);
     let status = value.opt_text("status").is_some() && (has("response") || has("error"));
     let event = value.opt_text("event").is_some_and(|event| has(event) && EVENTS.contains(&event));
-    Match::from(event || (has("conversation_id") && status))
+    if event || (has("conversation_id") && status) { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

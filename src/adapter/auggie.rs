@@ -25,7 +25,7 @@ fn detect(value: &Value) -> Match {
         || value.has("total_cost_usd")
         || value.has("duration_ms")
         || value.has("uuid");
-    Match::from(ours && value.has("request_id") && !claude)
+    if ours && value.has("request_id") && !claude { Match::Sure } else { Match::No }
 }
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {

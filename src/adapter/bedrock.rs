@@ -31,7 +31,7 @@ fn detect(value: &Value) -> Match {
     let Some((key, inner)) = value.as_object().and_then(|fields| fields.iter().next()) else {
         return Match::No;
     };
-    Match::from(match key.as_str() {
+    let sure = match key.as_str() {
         "messageStart" => inner.has("role"),
         "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" => {
             inner.has("contentBlockIndex")
@@ -41,7 +41,8 @@ fn detect(value: &Value) -> Match {
         "chunk" => inner.has("bytes"),
         _ if key.ends_with("Exception") => inner.has("message"),
         _ => value.pointer("/output/message/content").and(value.get("stopReason")).is_some(),
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -29,7 +29,7 @@ fn detect(value: &Value) -> Match {
         "run_abort_requested" | "run_aborted" => value.has("reason"),
         _ => false,
     };
-    Match::from(sure && value.has("ts"))
+    if sure && value.has("ts") { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

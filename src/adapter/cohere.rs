@@ -21,13 +21,14 @@ fn detect(value: &Value) -> Match {
     let delta = value.at("delta");
     let message = delta.get("message").is_some();
     let counts = value.pointer("/usage/billed_units").or(value.pointer("/usage/tokens"));
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         "message-start" | "content-start" | "content-delta" | "tool-plan-delta"
         | "tool-call-start" | "tool-call-delta" | "citation-start" => message,
         "message-end" => delta.opt_text("finish_reason").is_some(),
         "" => value.pointer("/message/role").is_some() && counts.is_some(),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 fn on_message(event: &str, value: Value, emit: &mut Emit<'_>) {

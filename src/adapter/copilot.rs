@@ -29,12 +29,13 @@ fn detect(value: &Value) -> Match {
     let has = |key: &str| value.has(key);
     let type_ = value.text("type");
     let data = value.at("data").is_object() && has("timestamp");
-    Match::from(match type_.split_once('.').map_or(type_, |(first, _)| first) {
+    let sure = match type_.split_once('.').map_or(type_, |(first, _)| first) {
         "result" => has("exitCode") && has("sessionId"),
         "user" => type_ == "user.message" && data,
         first @ ("session" | "assistant" | "tool") => first != type_ && data && !has("properties"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

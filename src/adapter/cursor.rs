@@ -23,7 +23,7 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let subtype = value.text("subtype");
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         _ if !value.has("session_id") => false,
         "system" => subtype == "init" && value.has("apiKeySource") && !value.has("tools"),
         "thinking" => matches!(subtype, "delta" | "completed"),
@@ -32,7 +32,8 @@ fn detect(value: &Value) -> Match {
         "assistant" | "user" if value.has("message") && !value.has("uuid") => return Match::Maybe,
         "result" => value.has("request_id") && !value.has("num_turns"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -29,7 +29,7 @@ const FOREIGN: &str = "apiKeySource claude_code_version mcp_servers permissionMo
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.has(key);
     let session = value.opt_text("session_id").is_some_and(|id| !id.starts_with("T-"));
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         _ if is_session(value) => true,
         "system" if value.text("subtype") == "init" && value.at("tools").is_array() => {
             session && has("cwd") && has("model") && !FOREIGN.split(' ').any(has)
@@ -40,7 +40,8 @@ fn detect(value: &Value) -> Match {
         "completion" => session && has("finalText"),
         "error" if has("source") && has("message") => return Match::Maybe,
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -21,7 +21,7 @@ pub(super) const SPEC: Spec = Spec {
 
 fn detect(value: &Value) -> Match {
     let has = |key: &str| value.has(key);
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         _ if is_document(value) => true,
         _ if value.opt_text("timestamp").is_none() => false,
         "init" => has("session_id") && has("model"),
@@ -31,7 +31,8 @@ fn detect(value: &Value) -> Match {
         "result" => has("status") && (has("stats") || has("error")),
         "error" if has("message") && !has("data") && !has("sessionID") => return Match::Maybe,
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 /// True if a value is the one document of `--output-format json`.

@@ -27,14 +27,15 @@ const INTERRUPTED: &str = "Headless run interrupted";
 
 fn detect(value: &Value) -> Match {
     let message = value.at("message");
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         _ if value.has("messages") && value.pointer("/metadata/status").is_some() => true,
         "message" => message.at("content").is_array() && message.get("role").is_some(),
         "notification" => value.has("extension_id"),
         "complete" => value.has("total_tokens"),
         "error" => value.text("error") == INTERRUPTED,
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -18,7 +18,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         "text" | "thought" if value.opt_text("data").is_some() => {
             let only = value.as_object().is_some_and(|fields| fields.len() == 2);
             return if only { Match::Maybe } else { Match::No };
@@ -29,7 +29,8 @@ fn detect(value: &Value) -> Match {
         "end" => value.has("stopReason") && value.has("sessionId"),
         "" => value.has("text") && value.has("stopReason") && value.has("sessionId"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -22,7 +22,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    Match::from(match value.text("role") {
+    let sure = match value.text("role") {
         _ if is_rpc(value) => is_wire(value),
         // Vibe numbers its messages, or writes null for missing fields.
         _ if value.has("message_id") || value.has("name") => false,
@@ -32,7 +32,8 @@ fn detect(value: &Value) -> Match {
         "assistant" if !value.has("tool_calls") && value.has("content") => return Match::Maybe,
         "assistant" => value.has("tool_calls"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

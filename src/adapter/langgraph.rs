@@ -27,7 +27,8 @@ fn detect(value: &Value) -> Match {
         value.has("step") && value.has("payload") && value.has("timestamp") && value.has("type");
     let alone = value.has("run_id") && value.as_object().is_some_and(|v| v.len() == 1);
     let maybe = if alone { Match::Maybe } else { Match::No };
-    Match::from(theirs || run || debug || (value.has("run_id") && value.has("attempt"))).max(maybe)
+    let sure = theirs || run || debug || (value.has("run_id") && value.has("attempt"));
+    if sure { Match::Sure } else { maybe }
 }
 
 /// Limit of the tool calls of one message.

@@ -22,7 +22,7 @@ fn detect(value: &Value) -> Match {
     let text = |key| value.opt_text(key).is_some();
     let content = value.pointer("/message/role").is_some() || text("response") || text("image");
     let done = value.get("done").is_some_and(Value::is_boolean);
-    Match::from(text("model") && text("created_at") && done && content)
+    if text("model") && text("created_at") && done && content { Match::Sure } else { Match::No }
 }
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {

@@ -21,7 +21,11 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let value = value.get("result").unwrap_or(value);
     let exec = value.get("ok").is_some() && value.get("final").is_some();
-    Match::from(value.at("payloads").is_array() && (exec || value.at("meta").is_object()))
+    if value.at("payloads").is_array() && (exec || value.at("meta").is_object()) {
+        Match::Sure
+    } else {
+        Match::No
+    }
 }
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {

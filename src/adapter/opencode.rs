@@ -35,7 +35,7 @@ fn detect(value: &Value) -> Match {
     let event = value.get("payload").unwrap_or(value);
     let type_ = event.text("type");
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| type_.starts_with(prefix));
-    Match::from(match type_ {
+    let sure = match type_ {
         // The newer interface has an event's properties in `data`.
         _ if event.at("data").is_object() && starts(&["session.next.", "server."]) => true,
         _ if event.at("properties").is_object() => {
@@ -46,7 +46,8 @@ fn detect(value: &Value) -> Match {
         }
         "error" => value.has("sessionID") && value.has("error"),
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 /// The properties of a server's event; null if it has none.

@@ -26,7 +26,7 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let event = value.opt_text("kind").is_some_and(|kind| kind.ends_with("Event"));
     let keys = ["source", "timestamp", "id"];
-    Match::from(event && keys.into_iter().all(|key| value.has(key)))
+    if event && keys.into_iter().all(|key| value.has(key)) { Match::Sure } else { Match::No }
 }
 
 struct OpenHands;

@@ -21,13 +21,14 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         "system" => value.opt_text("event_type").is_some(),
         "agent_reasoning" => value.has("text"),
         "tool_call" | "tool_result" => value.opt_text("tool").is_some() && !value.has("toolName"),
         "agent" => return if value.has("text") { Match::Maybe } else { Match::No },
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -30,7 +30,7 @@ const MAX_BLOCKS: usize = 256;
 
 fn detect(value: &Value) -> Match {
     let message = value.at("message");
-    Match::from(match value.text("type") {
+    let sure = match value.text("type") {
         "session" => value.at("version").is_number() && value.has("cwd"),
         "message_update" => value.has("assistantMessageEvent"),
         // The Messages API has a `message_start` too; its messages have a type.
@@ -46,7 +46,8 @@ fn detect(value: &Value) -> Match {
             return Match::Maybe;
         }
         _ => false,
-    })
+    };
+    if sure { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -29,5 +29,5 @@ const QWEN: Dialect = Dialect {
 fn detect(value: &Value) -> Match {
     let value = value.get(0).unwrap_or(value);
     let own = matches!(value.at("event").text("type"), "goal_state" | "active_goal");
-    Match::from(value.get("qwen_code_version").is_some() || own)
+    if value.get("qwen_code_version").is_some() || own { Match::Sure } else { Match::No }
 }

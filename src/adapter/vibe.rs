@@ -31,7 +31,7 @@ fn detect(value: &Value) -> Match {
     // Version 1 writes null for missing fields; later versions number their messages.
     let first = ["tool_calls", "tool_call_id", "name"].into_iter().all(has);
     let message = message && !has("type") && (first || value.opt_text("message_id").is_some());
-    Match::from(entry || message)
+    if entry || message { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

@@ -223,12 +223,7 @@ impl Scanner {
                 || (matched < self.containers.len() && !lazy);
             if kind == Kind::Opener {
                 found.marker = (*first, run(rest, *first));
-                let inner = self.containers[..matched].iter().chain(&pushed).rev();
-                let items = inner.map_while(|container| match container {
-                    Container::Item(width) => Some(*width),
-                    Container::Quote => None,
-                });
-                found.item = items.sum();
+                found.item = item_columns(&self.containers[..matched], &pushed);
             }
             if lazy {
                 let open = self.containers[matched..].iter();
@@ -343,6 +338,16 @@ fn container(start: &Start<'_>) -> Option<Option<(Container, usize)>> {
             Some(Some((Container::Item(columns + len + width), len)))
         }
     }
+}
+
+/// Columns of list items inside the innermost quote.
+fn item_columns(open: &[Container], pushed: &[Container]) -> usize {
+    let inner = open.iter().chain(pushed).rev();
+    let items = inner.map_while(|container| match container {
+        Container::Item(width) => Some(*width),
+        Container::Quote => None,
+    });
+    items.sum()
 }
 
 /// A fence opener: a run of three or more, and behind backticks no backtick.

@@ -29,7 +29,7 @@ pub(super) fn detect(value: &Value) -> Match {
     let answer = result.pointer("/thread/id").is_some()
         || result.pointer("/turn/status").is_some()
         || (result.get("userAgent").is_some() && result.get("codexHome").is_some());
-    Match::from((known && theirs) || answer)
+    if (known && theirs) || answer { Match::Sure } else { Match::No }
 }
 
 /// True if a value is JSON-RPC at all, which no other generation is.
