@@ -68,10 +68,9 @@ mod prelude {
     pub use super::emit::{Call, Done, Emit, text};
     pub use super::failure::{failure, failure_of, sentence};
     pub use super::framing::Tail;
-    pub use super::framing::jsonrpc::{Rpc, is_rpc};
     pub use super::json::{
-        ValueExt, arguments, count, describe, one_line, plain, raw, spend, str_at, sum, tokens,
-        tool_kind, usage, value_of, with_cache,
+        Rpc, ValueExt, arguments, count, describe, is_rpc, one_line, plain, raw, spend, str_at,
+        sum, tokens, tool_kind, usage, value_of, with_cache,
     };
     pub use super::streamed::{StreamedText, StreamedTexts};
     pub use super::{Match, Order, Runtime, Spec};

@@ -14,7 +14,6 @@ mod order;
 mod report;
 mod seen;
 pub(crate) mod shape;
-mod stream;
 mod tools;
 mod turns;
 mod units;
@@ -30,10 +29,12 @@ use crate::outcome::Outcome;
 use crate::stage::{Io, Reading, Stage};
 use crate::time::Time;
 
-use order::Mode;
+use blocks::Blocks;
+use order::{Mode, Order, Sight, Step};
 use report::{Report, ReportPlace, Rule, count};
 use seen::Seen;
-use stream::Stream;
+use tools::Tools;
+use turns::Turns;
 
 /// Streams that are followed at once.
 const MAX_STREAMS: usize = 10_000;
@@ -144,14 +145,10 @@ impl Stage for Check {
     fn exit(&self) -> Exit {
         let Self { options, rules, .. } = self;
         let malformed = self.foreign || options.reading.strict && rules.malformed > 0;
-        [
-            (malformed, Exit::Malformed),
-            (rules.report.violations() > 0, Exit::Failed),
-            (options.exit_from_stream, rules.outcome.exit()),
-        ]
-        .into_iter()
-        .filter_map(|(applies, exit)| applies.then_some(exit))
-        .fold(Exit::Success, Exit::or)
+        let status = |applies, exit| if applies { exit } else { Exit::Success };
+        status(malformed, Exit::Malformed)
+            .or(status(rules.report.violations() > 0, Exit::Failed))
+            .or(status(options.exit_from_stream, rules.outcome.exit()))
     }
 }
 
@@ -281,6 +278,92 @@ impl Rules {
             count(turns + self.forgotten.1, "turn"),
             count(streams, "stream"),
         ));
+    }
+}
+
+/// One stream under all rules.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The line of its last event.
+    line: u64,
+    /// Unreadable lines without a stream that are counted as possibly its own.
+    lost_anywhere: u64,
+    order: Order,
+    turns: Turns,
+    blocks: Blocks,
+    tools: Tools,
+}
+
+impl Stream {
+    /// A stream whose first event has the number 1, or in [`Mode::Partial`] one that begins anywhere.
+    fn new(mode: Mode) -> Self {
+        let mut stream = Self::default();
+        if mode == Mode::Partial {
+            stream.turns.sight = Sight::Blind;
+            stream.blocks.jump = true;
+        }
+        stream
+    }
+
+    /// Notes the number of unreadable lines of the input that name no stream: one may have been this stream's.
+    fn lost_by(&mut self, lines: u64) {
+        self.order.lost |= lines > self.lost_anywhere;
+        self.lost_anywhere = lines;
+    }
+
+    fn on_event(&mut self, seen: &Seen<'_, '_>, mode: Mode) {
+        self.line = seen.number;
+        match self.order.take(seen, mode) {
+            Step::Next => {}
+            Step::Skip => return,
+            Step::Gap(sight) => {
+                self.turns.gap(sight);
+                self.blocks.gap(sight);
+                self.tools.gaps += 1;
+            }
+        }
+        if let Some(turn) = self.turns.over(seen) {
+            self.blocks.jump = true;
+            let known = match seen.kind {
+                Type::TextDelta | Type::BlockFinal => self.blocks.holds(seen),
+                Type::ToolFinished => self.tools.holds(seen),
+                _ => false,
+            };
+            // A known one was missing before the turn's end, which has been reported.
+            if !known {
+                self.turns.tell_over(seen, turn);
+            }
+            return;
+        }
+        if self.turns.take(seen) {
+            self.blocks.new_turn();
+            self.tools.new_turn();
+        }
+        let sight = self.turns.sight;
+        match seen.kind {
+            Type::TextDelta => self.blocks.delta(seen, sight),
+            Type::BlockFinal => self.blocks.finish(seen, sight),
+            Type::ToolStarted => {
+                self.blocks.before_tool(seen);
+                self.tools.start(seen);
+            }
+            Type::ToolFinished => self.tools.finish(seen, sight),
+            Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
+                self.blocks.before_end(seen);
+                self.tools.before_end(seen);
+                self.turns.end(seen);
+            }
+            Type::TurnStarted | Type::Status | Type::Other => {}
+        }
+    }
+
+    fn on_end(&self, name: &str, report: &Report) {
+        if let Some(turn) = self.turns.without_end()
+            && !self.order.lost
+        {
+            let what = format_args!("turn {turn} of stream {name} has no end");
+            report.violation(ReportPlace::line(self.line), Rule::C5, what);
+        }
     }
 }
 

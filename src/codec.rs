@@ -65,7 +65,7 @@ pub fn decode(line: &[u8]) -> Result<Event<'_>, Malformed> {
 pub fn decode_text(line: &str) -> Result<Event<'_>, Malformed> {
     match read::scan(line) {
         Some(event) => Ok(event),
-        None => read::general(line),
+        None => Fields::parse(line)?.event(line),
     }
 }
 

@@ -98,7 +98,7 @@ impl Event<'_> {
 }
 
 /// The rest of a `text_delta` behind its envelope's head. Strings are spans of the line, still escaped.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delta<'a> {
     /// The first of the events that this one stands for, if it stands for several.
     pub first_seq: Option<u64>,
@@ -119,7 +119,7 @@ pub struct Delta<'a> {
 }
 
 /// The inside of a JSON string, between the quotes, escapes and all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Raw<'a>(pub &'a str);
 
 /// The envelope, in the order in which it is written.

@@ -5,7 +5,7 @@ pub mod chunk;
 pub mod coalesce;
 pub mod heartbeat;
 #[cfg(test)]
-mod virtual_time;
+mod tests;
 
 use crate::event::Event;
 use crate::time::Time;
@@ -27,14 +27,10 @@ pub trait Filter {
     }
 
     /// Time has passed. Harmless before the deadline; after the call the deadline is later than `now` or gone.
-    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
-        let _ = (now, out);
-    }
+    fn on_tick(&mut self, _now: Time, _out: &mut Out<'_>) {}
 
     /// Emits held events: a line that is no event is about to pass.
-    fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
-        let _ = (now, out);
-    }
+    fn on_flush(&mut self, _now: Time, _out: &mut Out<'_>) {}
 
     /// Emits held events at the end of the input. The last call.
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
@@ -92,14 +88,10 @@ impl Chain {
     }
 
     /// Runs the ticks due up to `now`, the earliest first, of equals the one furthest downstream.
-    fn settle(&mut self, now: Time, bytes: &mut Vec<u8>) {
+    pub fn on_tick(&mut self, now: Time, bytes: &mut Vec<u8>) {
         loop {
-            let due = self
-                .filters
-                .iter()
-                .enumerate()
-                .rev()
-                .filter_map(|(i, f)| f.deadline().map(|at| (at, i)));
+            let filters = self.filters.iter().enumerate().rev();
+            let due = filters.filter_map(|(i, f)| f.deadline().map(|at| (at, i)));
             let Some((at, i)) = due.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= now) else {
                 return;
             };
@@ -117,16 +109,15 @@ impl Chain {
         bytes: &mut Vec<u8>,
         f: impl FnOnce(&mut dyn Filter, &mut Out<'_>),
     ) {
-        let Some((filter, rest)) = self.filters.get_mut(i..).and_then(<[_]>::split_first_mut)
-        else {
-            return;
-        };
-        f(filter.as_mut(), &mut Out { rest, bytes });
+        let filters = self.filters.get_mut(i..).and_then(<[_]>::split_first_mut);
+        if let Some((filter, rest)) = filters {
+            f(filter.as_mut(), &mut Out { rest, bytes });
+        }
     }
 
     /// Takes one event at `now`, after the ticks that were due until then.
     pub fn on_event(&mut self, now: Time, event: &Event<'_>, bytes: &mut Vec<u8>) {
-        self.settle(now, bytes);
+        self.on_tick(now, bytes);
         Out { rest: &mut self.filters, bytes }.pass(now, event);
     }
 
@@ -135,14 +126,9 @@ impl Chain {
         self.filters.iter().filter_map(|f| f.deadline()).min()
     }
 
-    /// Runs the ticks due up to `now`.
-    pub fn on_tick(&mut self, now: Time, bytes: &mut Vec<u8>) {
-        self.settle(now, bytes);
-    }
-
     /// Flushes every filter, upstream first.
     pub fn on_flush(&mut self, now: Time, bytes: &mut Vec<u8>) {
-        self.settle(now, bytes);
+        self.on_tick(now, bytes);
         for i in 0..self.filters.len() {
             self.call(i, bytes, |filter, out| filter.on_flush(now, out));
         }
@@ -150,7 +136,7 @@ impl Chain {
 
     /// Ends every filter, upstream first.
     pub fn on_end(&mut self, now: Time, bytes: &mut Vec<u8>) {
-        self.settle(now, bytes);
+        self.on_tick(now, bytes);
         for i in 0..self.filters.len() {
             self.call(i, bytes, |filter, out| filter.on_end(now, out));
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::codec::{self, Str};
+use crate::codec;
 use crate::event::{Event, Type};
 use crate::exit::Exit;
 
@@ -100,21 +100,10 @@ impl Outcome {
 
 /// The `error.code` of a `turn_failed`; `None` for every other type and where it cannot be read.
 pub fn failure_code<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
-    #[derive(serde::Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        error: Code<'a>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Code<'a> {
-        #[serde(borrow)]
-        code: Str<'a>,
-    }
     if event.kind != Type::TurnFailed {
         return None;
     }
-    let body = codec::body::<Body<'_>>(event.line).ok()?;
-    Some(body.error.code.0)
+    codec::text(codec::value_of(codec::value_of(event.line, "error")?, "code")?)
 }
 
 #[cfg(test)]

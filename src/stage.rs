@@ -26,9 +26,7 @@ pub trait Stage {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io);
 
     /// Starts a named input; the one before it has ended.
-    fn on_source(&mut self, now: Time, name: &str, io: &mut Io) {
-        let _ = (now, name, io);
-    }
+    fn on_source(&mut self, _now: Time, _name: &str, _io: &mut Io) {}
 
     /// Time of the next [`Stage::on_tick`]; queried after every call.
     fn deadline(&self) -> Option<Time> {
@@ -36,18 +34,12 @@ pub trait Stage {
     }
 
     /// Advances time. Spurious calls are harmless.
-    fn on_tick(&mut self, now: Time, io: &mut Io) {
-        let _ = (now, io);
-    }
+    fn on_tick(&mut self, _now: Time, _io: &mut Io) {}
 
-    fn on_end(&mut self, now: Time, io: &mut Io) {
-        let _ = (now, io);
-    }
+    fn on_end(&mut self, _now: Time, _io: &mut Io) {}
 
     /// Records a signal of which the process will die at the end of the input.
-    fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {
-        let _ = (now, signal, io);
-    }
+    fn on_signal(&mut self, _now: Time, _signal: i32, _io: &mut Io) {}
 
     /// True if no more input is wanted; [`Stage::on_end`] follows.
     fn is_over(&self) -> bool {
@@ -143,34 +135,24 @@ pub trait OnLine {
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed>;
 
     /// Takes a line that is no event.
-    fn on_malformed(&mut self, now: Time, place: &Place<'_>, why: &Malformed, io: &mut Io) {
-        let _ = (now, place, why, io);
-    }
+    fn on_malformed(&mut self, _now: Time, _place: &Place<'_>, _why: &Malformed, _io: &mut Io) {}
 
     /// Begins a line over the limit; returns the reason of the warning.
     fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str;
 
     /// Takes a piece of a line over the limit.
-    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
-        let _ = (bytes, io);
-    }
+    fn on_long(&mut self, _bytes: &[u8], _io: &mut Io) {}
 
     /// Ends an input within a line over the limit; another input follows.
-    fn cut_long(&mut self, io: &mut Io) {
-        let _ = io;
-    }
+    fn cut_long(&mut self, _io: &mut Io) {}
 
     fn deadline(&self) -> Option<Time> {
         None
     }
 
-    fn on_tick(&mut self, now: Time, io: &mut Io) {
-        let _ = (now, io);
-    }
+    fn on_tick(&mut self, _now: Time, _io: &mut Io) {}
 
-    fn on_end(&mut self, now: Time, io: &mut Io) {
-        let _ = (now, io);
-    }
+    fn on_end(&mut self, _now: Time, _io: &mut Io) {}
 
     fn exit(&self) -> Exit {
         Exit::Success

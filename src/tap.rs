@@ -18,7 +18,7 @@ use crate::stage::{Io, Stage};
 use crate::text::escapes::{self, Plain};
 use crate::time::Time;
 
-use watch::{Found, Watch};
+use watch::Watch;
 
 /// Hold time of whole lines of an unknown kind, which may be a known runtime's output before its first message.
 const DECIDE_LINES_WITHIN: Duration = Duration::from_secs(1);
@@ -66,14 +66,14 @@ pub struct Tap {
 
 enum Source {
     /// The runtime is not known yet.
-    Held { chunks: Vec<(Time, Vec<u8>)>, scan: Box<Scan> },
+    Held { chunks: Vec<(Time, Vec<u8>)>, frames: Box<Frames>, scan: Scan },
     /// With a watch if the runtime was guessed.
     Known(&'static Spec, Box<Reader>, Option<Watch>),
 }
 
 /// Detection of the runtime of the held output.
+#[derive(Default)]
 struct Scan {
-    frames: Frames,
     seen: usize,
     maybe: Option<&'static Spec>,
     sure: Option<&'static Spec>,
@@ -81,10 +81,6 @@ struct Scan {
 }
 
 impl Scan {
-    fn new() -> Self {
-        Self { frames: Frames::new(DECIDE_DOCUMENT), seen: 0, maybe: None, sure: None, own: None }
-    }
-
     fn inspect(&mut self, frame: &Frame<'_>) {
         self.seen += usize::from(!matches!(frame, Frame::Head(_)));
         // Lone surrogates and broken UTF-8 must not hide a runtime: only its keys matter here.
@@ -108,12 +104,6 @@ impl Scan {
         }
     }
 
-    /// No more comes.
-    fn end(&mut self) {
-        let mut frames = std::mem::replace(&mut self.frames, Frames::new(0));
-        frames.end(&mut |frame| self.inspect(&frame));
-    }
-
     /// True if detection has ended: a runtime is certain, or a limit is reached.
     fn is_enough(&self, held: usize) -> bool {
         // As long as nothing is whole it may be a JSON document that spans lines.
@@ -129,7 +119,11 @@ impl Tap {
         let requested = requested.and_then(|(spec, certain)| certain.then_some(spec));
         let mut tap = Self {
             guard: Guard::new(config.guard.clone()),
-            source: Source::Held { chunks: Vec::new(), scan: Box::new(Scan::new()) },
+            source: Source::Held {
+                chunks: Vec::new(),
+                frames: Box::new(Frames::new(DECIDE_DOCUMENT)),
+                scan: Scan::default(),
+            },
             errors: Lines::new(PIECE),
             config,
             hint: None,
@@ -186,17 +180,15 @@ impl Tap {
 
     /// Takes an input in a format of spile's own, with all its bytes; only without a command.
     pub fn take_own(&mut self) -> Option<(Own, Vec<u8>)> {
-        let Source::Held { chunks, scan } = &mut self.source else {
-            return None;
-        };
+        let Source::Held { chunks, scan, .. } = &mut self.source else { return None };
         let own = scan.own.filter(|_| self.config.argv.is_empty())?;
         Some((own, std::mem::take(chunks).into_iter().flat_map(|(_, bytes)| bytes).collect()))
     }
 
     /// As [`Tap::take_own`], at the end of the input.
     fn end_of_held(&mut self) -> Option<(Own, Vec<u8>)> {
-        if let Source::Held { scan, .. } = &mut self.source {
-            scan.end();
+        if let Source::Held { frames, scan, .. } = &mut self.source {
+            frames.end(&mut |frame| scan.inspect(&frame));
         }
         self.take_own()
     }
@@ -206,7 +198,13 @@ impl Tap {
         match &mut self.source {
             Source::Known(spec, _, Some(watch)) => match watch.feed(now, spec, bytes) {
                 Ok(bytes) => self.read(now, &bytes),
-                Err(found) => self.switch(now, &found),
+                // Emitted events stay; the turn that the guess opened goes on.
+                Err(found) => {
+                    self.read(now, &found.before);
+                    self.guard.at(now).hand_over();
+                    self.read_as(found.spec, None);
+                    self.read(now, &found.from);
+                }
             },
             Source::Known(..) => self.read(now, bytes),
             Source::Held { chunks, .. } => {
@@ -234,7 +232,7 @@ impl Tap {
     pub fn deadline(&self) -> Option<Time> {
         match &self.source {
             // Headers and comments decide nothing; the first event behind them does.
-            Source::Held { scan, .. } if scan.frames.is_sent() && scan.seen == 0 => None,
+            Source::Held { frames, scan, .. } if frames.is_sent() && scan.seen == 0 => None,
             Source::Held { chunks, .. } => {
                 let ended = chunks.last().is_some_and(|(_, bytes)| bytes.ends_with(b"\n"));
                 let within = if ended { DECIDE_LINES_WITHIN } else { DECIDE_WITHIN };
@@ -250,9 +248,7 @@ impl Tap {
         self.release(now);
         let (guard, plain) = (&mut self.guard, self.plain.as_ref());
         self.errors.end(|piece| guard.at(now).stderr(&error_line(piece, plain)));
-        let Source::Known(spec, reader, _) = &mut self.source else {
-            return;
-        };
+        let Source::Known(spec, reader, _) = &mut self.source else { return };
         if let Some(plain) = self.plain.as_mut().filter(|_| spec.framing == Framing::Bytes) {
             reader.feed(now, &plain.end(), guard);
         }
@@ -276,12 +272,8 @@ impl Tap {
     }
 
     fn scan(&mut self, bytes: &[u8]) {
-        let Source::Held { chunks, scan } = &mut self.source else {
-            return;
-        };
-        let mut frames = std::mem::replace(&mut scan.frames, Frames::new(0));
+        let Source::Held { chunks, frames, scan } = &mut self.source else { return };
         frames.feed(bytes, &mut |frame| scan.inspect(&frame));
-        scan.frames = frames;
         let held: usize = chunks.iter().map(|(_, b)| b.len()).sum();
         // A format of spile's own is held until the caller takes it.
         let is_own = scan.own.is_some() && self.config.argv.is_empty();
@@ -292,10 +284,8 @@ impl Tap {
 
     /// Chooses the adapter by the held output and feeds it, with the times of arrival.
     fn decide(&mut self) {
-        let Source::Held { chunks, scan } = &mut self.source else {
-            return;
-        };
-        scan.end();
+        let Source::Held { chunks, frames, scan } = &mut self.source else { return };
+        frames.end(&mut |frame| scan.inspect(&frame));
         let spec = scan.sure.or(scan.maybe).unwrap_or(adapter::TEXT);
         let chunks = std::mem::take(chunks);
         self.is_guess = spec.name == adapter::TEXT.name;
@@ -324,14 +314,6 @@ impl Tap {
             let bytes = watch.release();
             self.read(now, &bytes);
         }
-    }
-
-    /// Switches to the runtime whose line was found. Emitted events stay; the turn that the guess opened goes on.
-    fn switch(&mut self, now: Time, found: &Found) {
-        self.read(now, &found.before);
-        self.guard.at(now).hand_over();
-        self.read_as(found.spec, None);
-        self.read(now, &found.from);
     }
 
     fn read_as(&mut self, spec: &'static Spec, watch: Option<Watch>) {

@@ -5,7 +5,6 @@
 //! tool and ends with the response to `session/prompt`, in version 2 with the state `idle`. Every session
 //! has a stream of its own.
 
-mod calls;
 mod session;
 #[cfg(test)]
 mod tests;

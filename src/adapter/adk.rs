@@ -59,7 +59,15 @@ impl Runtime for Adk {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         let (name, partial) = (value.text("author"), value.is("partial"));
         let Some(invocation) = value.filled("invocationId") else {
-            return self.stranger(&value, emit);
+            // No event, usually an error of the server.
+            if value.non_null("error").is_none() {
+                return emit.status("info", "an unknown message", value);
+            }
+            self.close(emit);
+            if emit.fail_open(&value, &self.spent) {
+                self.invocation.clear();
+            }
+            return;
         };
         if invocation != self.invocation {
             self.close(emit);
@@ -104,18 +112,6 @@ impl Runtime for Adk {
 }
 
 impl Adk {
-    /// A message that is no event, usually an error of the server.
-    fn stranger(&mut self, value: &Value, emit: &mut Emit<'_>) {
-        if value.non_null("error").is_none() {
-            emit.status("info", "an unknown message", value.clone());
-        } else {
-            self.close(emit);
-            if emit.fail_open(value, &self.spent) {
-                self.invocation.clear();
-            }
-        }
-    }
-
     /// An error of the model after which nothing came ends the turn.
     fn close(&mut self, emit: &mut Emit<'_>) {
         if let Some(error) = self.error.take().filter(|_| emit.turn_open()) {

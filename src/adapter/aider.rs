@@ -13,7 +13,6 @@ pub(super) const SPEC: Spec = Spec {
     commands: &["aider"],
     // It prints text whatever its arguments.
     flags: &[""],
-    keys: "",
     new: |_| {
         let (text, spent) = (PlainText::default(), UsageAndCost::default());
         Box::new(Aider { text, lines: Lines::new(FOOTER), spent })

@@ -25,7 +25,7 @@ pub(super) const SPEC: Spec = Spec {
 const EVENTS: [&str; 3] = ["init", "step_update", "result"];
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let status = value.opt_text("status").is_some() && (has("response") || has("error"));
     let event = value.opt_text("event").is_some_and(|event| has(event) && EVENTS.contains(&event));
     if event || (has("conversation_id") && status) { Match::Sure } else { Match::No }
@@ -63,9 +63,7 @@ impl Runtime for Antigravity {
 
 impl Antigravity {
     fn event(&mut self, event: &str, body: &Value, emit: &mut Emit<'_>) {
-        if let Some(id) = body.opt_text("conversation_id") {
-            self.session = Some(id.to_owned());
-        }
+        self.session = body.owned("conversation_id").or(self.session.take());
         match event {
             "step_update" => self.step(body, emit),
             "result" if emit.over() => emit.late(body),

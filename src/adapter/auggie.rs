@@ -19,11 +19,13 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
-    let ours = value.text("type") == "result" && has("is_error") && has("session_id");
+    let ours = value.text("type") == "result" && value.has("is_error") && value.has("session_id");
     // Claude Code's result counts tokens and costs.
-    let claude = has("usage") || has("total_cost_usd") || has("duration_ms") || has("uuid");
-    if ours && has("request_id") && !claude { Match::Sure } else { Match::No }
+    let claude = value.has("usage")
+        || value.has("total_cost_usd")
+        || value.has("duration_ms")
+        || value.has("uuid");
+    if ours && value.has("request_id") && !claude { Match::Sure } else { Match::No }
 }
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {

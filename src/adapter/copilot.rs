@@ -26,7 +26,7 @@ pub(super) const SPEC: Spec = Spec {
 const MAX_REQUESTED: usize = 64;
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let type_ = value.text("type");
     let data = value.at("data").is_object() && has("timestamp");
     let sure = match type_.split_once('.').map_or(type_, |(first, _)| first) {

@@ -22,16 +22,15 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let subtype = value.text("subtype");
     let sure = match value.text("type") {
-        _ if !has("session_id") => false,
-        "system" => subtype == "init" && has("apiKeySource") && !has("tools"),
+        _ if !value.has("session_id") => false,
+        "system" => subtype == "init" && value.has("apiKeySource") && !value.has("tools"),
         "thinking" => matches!(subtype, "delta" | "completed"),
-        "tool_call" => matches!(subtype, "started" | "completed") && has("call_id"),
-        "assistant" if has("model_call_id") || has("timestamp_ms") => true,
-        "assistant" | "user" if has("message") && !has("uuid") => return Match::Maybe,
-        "result" => has("request_id") && !has("num_turns"),
+        "tool_call" => matches!(subtype, "started" | "completed") && value.has("call_id"),
+        "assistant" if value.has("model_call_id") || value.has("timestamp_ms") => true,
+        "assistant" | "user" if value.has("message") && !value.has("uuid") => return Match::Maybe,
+        "result" => value.has("request_id") && !value.has("num_turns"),
         _ => false,
     };
     if sure { Match::Sure } else { Match::No }
@@ -47,7 +46,7 @@ struct Cursor {
 
 impl Runtime for Cursor {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
-        let has = |key: &str| value.get(key).is_some();
+        let has = |key: &str| value.has(key);
         match (value.text("type"), value.text("subtype"), text_of(&value)) {
             ("system", "init", _) => emit.open_turn(&value),
             ("user", _, text) => text.iter().for_each(|text| emit.user(text)),

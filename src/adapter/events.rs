@@ -16,17 +16,11 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    match value.text("type") {
-        _ if !value.has("data") => Match::No,
-        "thought" | "tool_use" | "tool_result" | "session_start" | "progress" | "info"
-        | "error" | "complete" => {
-            if value.has("timestamp") {
-                Match::Sure
-            } else {
-                Match::Maybe
-            }
-        }
-        _ => Match::No,
+    let known = "thought tool_use tool_result session_start progress info error complete";
+    match known.split(' ').any(|known| known == value.text("type")) && value.has("data") {
+        true if value.has("timestamp") => Match::Sure,
+        true => Match::Maybe,
+        false => Match::No,
     }
 }
 

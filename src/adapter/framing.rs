@@ -5,16 +5,14 @@
 mod cut;
 mod document;
 mod eventstream;
-mod http;
-pub mod jsonrpc;
 mod sse;
 
-use crate::codec::{Malformed, Place};
+use serde_json::{Map, Value};
+
+use crate::codec::{MAX_LINE, Malformed, Place, is_json};
 
 use cut::{Cut, Cutter};
 use document::Document;
-pub use http::HttpHead;
-use http::is_header;
 use sse::Sse;
 pub(crate) use sse::field;
 
@@ -118,7 +116,6 @@ impl Frames {
 /// The reason of a message that the end of the input cut short.
 const TRUNCATED: &str = "truncated: the output ends in the middle of a message";
 
-/// Hands on a message.
 fn message(event: &str, text: &str, at: At, each: &mut Each<'_>) {
     each(Frame::Message { event, text, at });
 }
@@ -133,11 +130,6 @@ fn may_be_json(line: &str) -> bool {
     let line = line.trim_start();
     let word = |rest: &str| rest.starts_with(char::is_alphabetic);
     line.starts_with('{') || line.strip_prefix('[').is_some_and(|rest| !word(rest))
-}
-
-/// True if a text is one whole JSON value.
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 impl Parts {
@@ -192,7 +184,7 @@ impl Parts {
         if let Some(head) = HttpHead::parse(line) {
             self.head = Some(head);
             self.sent = true;
-        } else if let Some(length) = jsonrpc::content_length(line) {
+        } else if let Some(length) = content_length(line) {
             self.length = Some(length);
         } else if let Some(field) = field(line) {
             self.document.give_up(document::ENDLESS, each);
@@ -218,6 +210,66 @@ impl Parts {
         let header = if self.length.take().is_some() { Tail::Cut } else { Tail::Clean };
         header.max(self.sse.end(each)).max(self.document.end(each))
     }
+}
+
+/// Limit of headers that are kept.
+const MAX_HEADERS: usize = 100;
+
+/// Headers whose value is nobody's business downstream.
+const SECRET: [&str; 2] = ["set-cookie", "authorization"];
+
+/// The head of a response: the header block that `curl -i` prints before a body, of any version of HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpHead {
+    /// The status line.
+    pub line: String,
+    /// Its number.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+}
+
+/// True if a line can stand in a header block.
+fn is_header(line: &str) -> bool {
+    let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+    line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(token))
+}
+
+impl HttpHead {
+    fn parse(line: &str) -> Option<Self> {
+        let (version, rest) = line.strip_prefix("HTTP/")?.split_once(' ')?;
+        let status = rest.get(..3)?.parse().ok()?;
+        let digits = version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let line = line.trim_end().to_owned();
+        (digits && (100..600).contains(&status)).then_some(Self { line, status, headers: vec![] })
+    }
+
+    fn add(&mut self, line: &str) {
+        if let Some((name, value)) = line.split_once(':')
+            && self.headers.len() < MAX_HEADERS
+        {
+            self.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+
+    /// The value of a header, by its name in lower case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All of it for a status, without what is secret.
+    pub fn data(&self) -> Value {
+        let public = self.headers.iter().filter(|(name, _)| !SECRET.contains(&name.as_str()));
+        let headers = public.map(|(name, value)| (name.clone(), value.as_str().into()));
+        let headers: Map<String, Value> = headers.collect();
+        serde_json::json!({"status": self.status, "headers": headers})
+    }
+}
+
+/// The length of the body that a header announces, in bytes (as the Language Server Protocol has it).
+fn content_length(line: &str) -> Option<usize> {
+    let (name, value) = line.split_once(':')?;
+    let length = value.trim().parse().ok().filter(|length| *length <= MAX_LINE);
+    length.filter(|_| name.eq_ignore_ascii_case("content-length"))
 }
 
 #[cfg(test)]

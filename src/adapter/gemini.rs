@@ -20,7 +20,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let sure = match value.text("type") {
         _ if is_document(value) => true,
         _ if value.opt_text("timestamp").is_none() => false,

@@ -130,9 +130,7 @@ impl Goose {
                     let thought = part.opt_text("thinking").unwrap_or(part.text("text"));
                     emit.only((TextKind::Reasoning, "text"), thought);
                 }
-                (type_, _) => {
-                    emit.other_content(type_, part);
-                }
+                (type_, _) => emit.other_content(type_, part),
             }
         }
     }

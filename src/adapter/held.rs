@@ -23,7 +23,6 @@ pub struct Held {
 enum Cut {
     /// A text, emitted as a JSON string.
     Text,
-    /// None.
     None,
 }
 

@@ -1,7 +1,7 @@
 //! Shared reading of JSON: fields of a message, the title, files and kind of a tool, contents and token counts as most
 //! runtimes print them.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,9 +29,10 @@ pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {
 }
 
 /// Fields of a JSON message; a missing one and one of another type read as nothing.
-pub trait ValueExt {
-    /// The field.
-    fn field(&self, key: &str) -> Option<&Value>;
+pub trait ValueExt: Borrow<Value> {
+    fn field(&self, key: &str) -> Option<&Value> {
+        self.borrow().get(key)
+    }
 
     /// The field, or null.
     fn at(&self, key: &str) -> &Value {
@@ -48,7 +49,6 @@ pub trait ValueExt {
         self.opt_text(key).unwrap_or_default()
     }
 
-    /// Its string.
     fn opt_text(&self, key: &str) -> Option<&str> {
         self.field(key)?.as_str()
     }
@@ -58,22 +58,18 @@ pub trait ValueExt {
         self.opt_text(key).filter(|text| !text.is_empty())
     }
 
-    /// Its string, owned.
     fn owned(&self, key: &str) -> Option<String> {
         self.opt_text(key).map(str::to_owned)
     }
 
-    /// Its count.
     fn u64(&self, key: &str) -> Option<u64> {
         self.field(key)?.as_u64()
     }
 
-    /// Its integer.
     fn i64(&self, key: &str) -> Option<i64> {
         self.field(key)?.as_i64()
     }
 
-    /// Its number.
     fn f64(&self, key: &str) -> Option<f64> {
         self.field(key)?.as_f64()
     }
@@ -83,21 +79,57 @@ pub trait ValueExt {
         self.field(key).is_some()
     }
 
-    /// True if it is `true`.
     fn is(&self, key: &str) -> bool {
         self.field(key) == Some(&Value::Bool(true))
     }
 
-    /// Elements of its array.
     fn items(&self, key: &str) -> std::slice::Iter<'_, Value> {
         self.field(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice).iter()
     }
 }
 
-impl ValueExt for Value {
-    fn field(&self, key: &str) -> Option<&Value> {
-        self.get(key)
+impl ValueExt for Value {}
+
+/// A message of JSON-RPC 2.0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rpc<'v> {
+    /// A request or, without an id, a notification; `params` may be null.
+    Call {
+        id: Option<&'v Value>,
+        method: &'v str,
+        params: &'v Value,
+    },
+    /// A response that succeeded.
+    Result {
+        id: &'v Value,
+        result: &'v Value,
+    },
+    /// A response that failed; `id` is null if that of the request could not be read.
+    Error {
+        id: &'v Value,
+        error: &'v Value,
+    },
+    Other,
+}
+
+impl<'v> Rpc<'v> {
+    pub fn of(value: &'v Value) -> Self {
+        let id = value.at("id");
+        match (value.opt_text("method"), value.non_null("error"), value.get("result")) {
+            (Some(method), ..) => {
+                let (id, params) = (value.non_null("id"), value.at("params"));
+                Self::Call { id, method, params }
+            }
+            (_, Some(error), _) => Self::Error { id, error },
+            (.., Some(result)) => Self::Result { id, result },
+            _ => Self::Other,
+        }
     }
+}
+
+/// True if a value is a message of JSON-RPC 2.0.
+pub fn is_rpc(value: &Value) -> bool {
+    value.opt_text("jsonrpc") == Some("2.0")
 }
 
 /// The text at `key` that is to be emitted; a value that is no text becomes a status and is not lost in silence.
@@ -194,7 +226,6 @@ pub fn arguments(value: Option<&Value>) -> Option<Value> {
     Some(parsed.or_else(mended).unwrap_or_else(|| value.clone()))
 }
 
-/// A value as JSON text.
 pub fn raw(value: &Value) -> Cow<'static, str> {
     codec::to_json(value).into()
 }
@@ -252,7 +283,6 @@ pub fn tokens(value: &Value, paths: [&str; 5]) -> Usage {
     }
 }
 
-/// The sum of two counts.
 pub fn sum(a: Usage, b: Usage) -> Usage {
     a.merge(b, |a, b| a.zip(b).map(|(a, b)| a.saturating_add(b)).or(a).or(b))
 }

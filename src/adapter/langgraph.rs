@@ -19,19 +19,16 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.has(key);
     let message = value.get(0).unwrap_or(value);
     let theirs = message.has("additional_kwargs") && message.opt_text("type").is_some();
     let event = value.text("event");
-    let run = event.starts_with("on_") && has("run_id") && has("data");
-    let debug = has("step") && has("payload") && has("timestamp") && has("type");
-    if theirs || run || debug || (has("run_id") && has("attempt")) {
-        Match::Sure
-    } else if has("run_id") && value.as_object().is_some_and(|v| v.len() == 1) {
-        Match::Maybe
-    } else {
-        Match::No
-    }
+    let run = event.starts_with("on_") && value.has("run_id") && value.has("data");
+    let debug =
+        value.has("step") && value.has("payload") && value.has("timestamp") && value.has("type");
+    let alone = value.has("run_id") && value.as_object().is_some_and(|v| v.len() == 1);
+    let maybe = if alone { Match::Maybe } else { Match::No };
+    let sure = theirs || run || debug || (value.has("run_id") && value.has("attempt"));
+    if sure { Match::Sure } else { maybe }
 }
 
 /// Limit of the tool calls of one message.

@@ -34,8 +34,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 
 fn detect(value: &Value) -> Match {
     let keys = ["schema_version", "record_type", "payload"];
-    let sure = keys.iter().all(|key| value.get(key).is_some());
-    if sure { Match::Sure } else { Match::No }
+    if keys.iter().all(|key| value.get(key).is_some()) { Match::Sure } else { Match::No }
 }
 
 #[derive(Default)]

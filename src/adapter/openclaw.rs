@@ -21,8 +21,11 @@ pub(super) const SPEC: Spec = Spec {
 fn detect(value: &Value) -> Match {
     let value = value.get("result").unwrap_or(value);
     let exec = value.get("ok").is_some() && value.get("final").is_some();
-    let sure = value.at("payloads").is_array() && (exec || value.at("meta").is_object());
-    if sure { Match::Sure } else { Match::No }
+    if value.at("payloads").is_array() && (exec || value.at("meta").is_object()) {
+        Match::Sure
+    } else {
+        Match::No
+    }
 }
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
@@ -51,10 +54,7 @@ fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
             emit.status("info", "an answer with media", payload.clone());
         }
     }
-    end((meta, agent), error.or(agent.get("ok").filter(|ok| **ok == false)), emit);
-}
-
-fn end((meta, agent): (&Value, &Value), error: Option<&Value>, emit: &mut Emit<'_>) {
+    let error = error.or(agent.get("ok").filter(|ok| **ok == false));
     let cost = agent.pointer("/usage/cost/total").or(agent.get("costUsd"));
     let spent = UsageAndCost {
         usage: usage(agent.at("usage")),

@@ -92,11 +92,8 @@ impl Runtime for OpenHands {
     }
 
     fn on_end(&mut self, _: Tail, emit: &mut Emit<'_>) -> TurnVerdict {
-        if emit.open_tools().next().is_some() {
-            TurnVerdict::Truncated
-        } else {
-            TurnVerdict::ByExit
-        }
+        let open = emit.open_tools().next().is_some();
+        if open { TurnVerdict::Truncated } else { TurnVerdict::ByExit }
     }
 }
 

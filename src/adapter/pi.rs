@@ -29,20 +29,19 @@ pub(super) const SPEC: Spec = Spec {
 const MAX_BLOCKS: usize = 256;
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
     let message = value.at("message");
     let sure = match value.text("type") {
-        "session" => value.at("version").is_number() && has("cwd"),
-        "message_update" => has("assistantMessageEvent"),
+        "session" => value.at("version").is_number() && value.has("cwd"),
+        "message_update" => value.has("assistantMessageEvent"),
         // The Messages API has a `message_start` too; its messages have a type.
         "message_start" | "message_end" | "turn_end" => {
             message.get("role").is_some() && message.get("type").is_none()
         }
         "tool_execution_start" | "tool_execution_update" | "tool_execution_end" => {
-            has("toolCallId") && has("toolName")
+            value.has("toolCallId") && value.has("toolName")
         }
         "agent_end" => value.at("messages").is_array(),
-        "auto_retry_start" => has("maxAttempts"),
+        "auto_retry_start" => value.has("maxAttempts"),
         "agent_start" | "turn_start" if value.as_object().is_some_and(|o| o.len() == 1) => {
             return Match::Maybe;
         }

@@ -63,7 +63,6 @@ impl StreamedText {
     }
 }
 
-/// Streamed texts by their keys.
 #[derive(Debug, Default)]
 pub struct StreamedTexts {
     /// The most recently used last.
@@ -82,7 +81,6 @@ impl StreamedTexts {
         &mut self.all[last].1
     }
 
-    /// Removes the text under this key.
     pub fn take(&mut self, key: &str) -> Option<StreamedText> {
         let at = self.all.iter().position(|(known, _)| known == key)?;
         Some(self.all.remove(at).1)
@@ -93,7 +91,6 @@ impl StreamedTexts {
         self.all.iter().any(|(_, text)| text.is(whole))
     }
 
-    /// Forgets all.
     pub fn clear(&mut self) {
         self.all.clear();
     }

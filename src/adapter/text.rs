@@ -9,7 +9,6 @@ pub(super) const SPEC: Spec = Spec {
     versions: "-",
     about: "any command's plain output",
     usage: "any command",
-    keys: "",
     new: |_| Box::new(PlainText::default()),
     ..Spec::BYTES
 };

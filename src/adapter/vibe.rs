@@ -25,7 +25,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn detect(value: &Value) -> Match {
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| value.has(key);
     let entry = ["generationStatus", "sessionId", "turnId", "type"].into_iter().all(has);
     let message = matches!(value.text("role"), "system" | "user" | "assistant" | "tool");
     // Version 1 writes null for missing fields; later versions number their messages.

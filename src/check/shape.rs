@@ -21,7 +21,6 @@ enum Need {
 
 use Need::{Optional, Required};
 
-/// Shape of a value.
 enum Shape {
     Text,
     /// A string that is not empty.
@@ -34,23 +33,17 @@ enum Shape {
     /// A list of strings.
     Texts,
     Any,
-    /// One of these strings.
     OneOf(&'static [&'static str]),
     Object(&'static [Row]),
 }
 
 use Shape::{Any, Count, Filled, Flag, Integer, Number, Object, OneOf, Text, Texts};
 
-/// Kinds of text.
 pub(crate) const TEXT_KINDS: &[&str] = &["answer", "reasoning"];
-/// Kinds of tools.
 pub(crate) const TOOL_KINDS: &[&str] =
     &["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"];
-/// Outcomes of tools.
 pub(crate) const OUTCOMES: &[&str] = &["ok", "error", "denied", "cancelled", "unknown"];
-/// By whom a turn is cancelled.
 pub(crate) const CANCELLED_BY: &[&str] = &["signal", "control", "filter", "runtime"];
-/// Why a turn fails.
 pub(crate) const CODES: &[&str] = &[
     "runtime_error",
     "missing_result",

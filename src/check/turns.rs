@@ -7,7 +7,6 @@ use crate::event::Type;
 
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// The turn that is open.
     pub(super) open: Option<u64>,
     /// The highest turn that was opened.
     last: u64,

@@ -11,7 +11,6 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// The empty text.
     pub(super) fn new() -> Self {
         // FNV-1a, a unit at a time. Collisions made on purpose do no harm here.
         Self { len: 0, hash: 0xcbf2_9ce4_8422_2325 }

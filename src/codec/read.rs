@@ -56,37 +56,22 @@ pub(super) fn scan(line: &str) -> Option<Event<'_>> {
 
 /// The rest of a `text_delta`, to the end of the line: an unknown field sends the whole line to the general reader.
 fn delta<'a>(at: &mut Cursor<'a>, first_seq: Option<u64>) -> Option<Delta<'a>> {
-    let mut label = None;
-    let mut parent = None;
+    let mut delta = Delta { first_seq, extra: Cow::Borrowed(""), ..Delta::default() };
     if at.literal(",\"label\":\"").is_some() {
-        label = Some(at.string()?);
+        delta.label = Some(at.string()?);
     }
     if at.literal(",\"parent\":\"").is_some() {
-        parent = Some(at.string()?);
+        delta.parent = Some(at.string()?);
     }
-    let synthetic = at.literal(",\"synthetic\":true").is_some();
+    delta.synthetic = at.literal(",\"synthetic\":true").is_some();
     at.literal(",\"block\":\"")?;
-    let block = at.string()?;
+    delta.block = at.string()?;
     at.literal(",\"kind\":\"")?;
-    let kind = at.string()?;
+    delta.kind = at.string()?;
     at.literal(",\"text\":\"")?;
-    let text = at.string()?;
+    delta.text = at.string()?;
     at.literal("}")?;
-    (at.is_over() && !text.0.is_empty()).then_some(Delta {
-        first_seq,
-        label,
-        parent,
-        synthetic,
-        block,
-        kind,
-        text,
-        extra: Cow::Borrowed(""),
-    })
-}
-
-/// The event of a line in any key order.
-pub(super) fn general(line: &str) -> Result<Event<'_>, Malformed> {
-    Fields::parse(line)?.event(line)
+    (at.is_over() && !delta.text.0.is_empty()).then_some(delta)
 }
 
 impl<'a> Fields<'a> {

@@ -155,9 +155,8 @@ pub fn strip_emitted<'w>(whole: &'w str, emitted: &str) -> Option<Cow<'w, str>> 
     let mut units = [0; 2];
     match c.encode_utf16(&mut units) {
         [high, low] if *high == first => {
-            let mut missing = String::from(for_half(u32::from(*low)));
-            missing.push_str(&rest[c.len_utf8()..]);
-            Some(Cow::Owned(missing))
+            let rest = &rest[c.len_utf8()..];
+            Some(Cow::Owned(format!("{}{rest}", for_half(u32::from(*low)))))
         }
         _ => None,
     }

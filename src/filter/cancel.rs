@@ -5,10 +5,10 @@ mod budget;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod truncate;
 mod turn;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ use crate::streams::Streams;
 use crate::time::Time;
 
 use stream::{Stream, ends_itself};
-pub use truncate::Truncate;
 
 /// Conditions, of which the first that holds ends the turn.
 #[derive(Debug, Clone, Default)]
@@ -164,20 +163,15 @@ impl Cancel {
         let stream = &mut self.streams[at];
         let pending = stream.is_pending();
         let triggered = stream.take(now, event, &self.options);
-        let ended = event.kind.is_terminal();
         let soonest = stream.deadline(&self.options).map(|(at, _)| at);
-        if let Some(soonest) = soonest
-            && self.due.is_none_or(|due| due > soonest)
-        {
-            self.due = Some(soonest);
-        }
+        self.due = self.due.into_iter().chain(soonest).min();
         out.pass(now, event);
         if pending && event.kind == Type::TurnCancelled {
             self.requests.borrow_mut().cancelled += 1;
         }
         if let Some(condition) = triggered {
             self.trigger(now, at, &condition, out);
-        } else if ended || event.turn.is_none() {
+        } else if event.kind.is_terminal() || event.turn.is_none() {
             self.update_done();
         }
     }
@@ -222,12 +216,9 @@ impl Filter for Cancel {
                 let (due, condition) = stream.deadline(&self.options)?;
                 Some((due, at, condition))
             });
-            let Some((due, at, condition)) = next.min_by_key(|(due, ..)| *due) else {
-                self.due = None;
-                return;
-            };
-            self.due = Some(due);
-            if due <= now {
+            let next = next.min_by_key(|(due, ..)| *due);
+            self.due = next.map(|(due, ..)| due);
+            if let Some((due, at, condition)) = next.filter(|(due, ..)| *due <= now) {
                 self.trigger(due, at, &condition.to_string(), out);
             }
         }
@@ -239,6 +230,51 @@ impl Filter for Cancel {
             if self.streams[at].is_pending() {
                 self.terminate(now, at, out);
             }
+        }
+    }
+}
+
+/// Streams that are remembered, those with an open turn before the others; events of more streams only pass.
+const MAX_STREAMS: usize = 10_000;
+
+/// A filter that passes everything unchanged, and at the end of the input fails open turns with `truncated`: the writer of
+/// the events died before it could end them.
+#[derive(Debug, Default)]
+pub struct Truncate {
+    streams: HashMap<String, Stream>,
+    options: Options,
+}
+
+impl Truncate {
+    fn has_room(&mut self) -> bool {
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.retain(|_, stream| stream.is_open());
+        }
+        self.streams.len() < MAX_STREAMS
+    }
+}
+
+impl Filter for Truncate {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        out.pass(now, event);
+        let (Some(id), Some(_)) = (&event.stream, event.seq) else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(id.as_ref()) {
+            stream.take(now, event, &self.options);
+        } else if self.has_room() {
+            let mut stream = Stream::new(id);
+            stream.take(now, event, &self.options);
+            self.streams.insert(id.to_string(), stream);
+        }
+    }
+
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        let mut open: Vec<&mut Stream> =
+            self.streams.values_mut().filter(|s| s.is_open()).collect();
+        open.sort_by(|a, b| a.id.cmp(&b.id));
+        for stream in open {
+            stream.truncate(now, out);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::named::Named;
 use crate::streams::Streams;
 use crate::text::cut;
 use crate::time::Time;
-use block::{BlockHead, ChunkBlock, Final};
+use block::{ChunkBlock, Final};
 
 pub use presets::{PRESETS, Preset, preset_limits};
 
@@ -80,7 +80,6 @@ pub struct Chunk {
     clock: u64,
 }
 
-/// State of one stream.
 #[derive(Debug, Default)]
 struct Stream {
     /// The turn whose deltas are trusted: its beginning was seen, and no gap since.
@@ -121,13 +120,13 @@ impl Chunk {
             _ => return out.pass(now, event),
         };
         let (state, options) = self.stream(now, stream, out);
-        let at = state.blocks.iter().position(|b| b.is(&body.block));
+        let at = state.blocks.iter().position(|b| b.block == body.block);
         let mut block = match at {
             Some(at) => state.blocks.remove(at),
             None => {
                 let names = [body.block.clone(), body.kind.clone()];
-                let head = BlockHead::new(event, names, body.label.clone(), body.parent.clone());
-                ChunkBlock::new(head, options)
+                let from = [body.label.clone(), body.parent.clone()];
+                ChunkBlock::new(event, names, from, options)
             }
         };
         block.mended |= mended.is_some();
@@ -135,12 +134,10 @@ impl Chunk {
     }
 
     fn on_delta(&mut self, now: Time, event: &Event<'_>, stream: &str, out: &mut Out<'_>) {
-        let Some(delta) = event.delta.as_ref() else {
+        let delta = event.delta.as_ref();
+        let Some(delta) = delta.filter(|d| self.takes(d.kind.0, d.parent.map(|p| p.0))) else {
             return out.pass(now, event);
         };
-        if !self.takes(delta.kind.0, delta.parent.map(|p| p.0)) {
-            return out.pass(now, event);
-        }
         let (state, options) = self.stream(now, stream, out);
         let at = match state.blocks.iter().rposition(|b| b.is_raw(delta.block.0)) {
             Some(at) => at,
@@ -150,9 +147,8 @@ impl Chunk {
                 }
                 let trusted = event.turn.is_some() && state.trusted == event.turn;
                 let names = [delta.block.decode(), delta.kind.decode()];
-                let [label, parent] = [delta.label, delta.parent].map(|raw| raw.map(Raw::decode));
-                let head = BlockHead::new(event, names, label, parent);
-                let mut block = ChunkBlock::new(head, options);
+                let from = [delta.label, delta.parent].map(|raw| raw.map(Raw::decode));
+                let mut block = ChunkBlock::new(event, names, from, options);
                 block.trusted = trusted;
                 state.blocks.push(block);
                 state.blocks.len() - 1
@@ -168,20 +164,15 @@ impl Stream {
             block.close(now, out);
         }
     }
-
-    /// True for a status that reports missing events.
-    fn is_gap(event: &Event<'_>) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Status<'a> {
-            #[serde(borrow)]
-            kind: std::borrow::Cow<'a, str>,
-        }
-        event.line.contains("gap")
-            && codec::body::<Status<'_>>(&codec::without_lone(event.line))
-                .is_ok_and(|status| status.kind == "gap")
-    }
 }
 
+/// True for a status that reports missing events.
+fn is_gap(event: &Event<'_>) -> bool {
+    let kind = || codec::value_of(event.line, "kind").and_then(codec::text);
+    event.line.contains("gap") && kind().is_some_and(|kind| kind == "gap")
+}
+
+/// A flush emits nothing: a line that is no event belongs to no stream, and parts would depend on it.
 impl Filter for Chunk {
     fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
         let Some(stream) = event.stream.as_deref() else {
@@ -196,7 +187,7 @@ impl Filter for Chunk {
                 state.trusted = event.turn;
                 out.pass(now, event);
             }
-            Type::Status if Stream::is_gap(event) => {
+            Type::Status if is_gap(event) => {
                 let (state, _) = self.stream(now, stream, out);
                 state.trusted = None;
                 state.blocks.iter_mut().for_each(|block| block.trusted = false);
@@ -210,10 +201,6 @@ impl Filter for Chunk {
                 out.pass(now, event);
             }
         }
-    }
-
-    fn on_flush(&mut self, _now: Time, _out: &mut Out<'_>) {
-        // A line that is no event belongs to no stream, and a flush would make parts depend on it.
     }
 
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {

@@ -77,7 +77,6 @@ pub struct Coalesce {
     due: Option<Time>,
 }
 
-/// State of one stream.
 #[derive(Debug, Default)]
 struct Stream {
     /// The last block, and the number of its deltas that passed at once.
@@ -114,7 +113,7 @@ impl Coalesce {
             return;
         }
         let chars = chars(delta.text.0);
-        while !stream.held.is_empty() && stream.held.chars() + chars > options.max {
+        while !stream.held.is_empty() && stream.held.chars + chars > options.max {
             stream.held.flush_to_border(now, out);
         }
         if chars >= options.max {
@@ -122,7 +121,7 @@ impl Coalesce {
             return;
         }
         stream.held.add(now, event, delta, chars, options);
-        if stream.held.chars() >= options.max {
+        if stream.held.chars >= options.max {
             stream.held.flush_to_border(now, out);
         }
         let due = stream.held.due();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::coalesce::chars;
 use super::{Filter, Out};
-use crate::codec::{self, Fields, Str, Writer};
+use crate::codec::{self, Fields, Writer};
 use crate::event::{Envelope, Event, Status, Type};
 use crate::streams::Streams;
 use crate::time::Time;
@@ -43,7 +43,6 @@ pub struct Heartbeat {
     due: Option<Time>,
 }
 
-/// State of one stream.
 #[derive(Debug, Default)]
 struct Stream {
     id: String,
@@ -97,8 +96,7 @@ impl Stream {
         self.beats = 0;
         self.stalled = false;
         if let Some(ts) = &event.ts {
-            self.ts.clear();
-            self.ts.push_str(ts);
+            ts.as_ref().clone_into(&mut self.ts);
             self.ts_at = now;
         }
         if event.kind.is_terminal() {
@@ -124,14 +122,8 @@ impl Stream {
     }
 
     fn open(&mut self, now: Time, event: &Event<'_>) {
-        #[derive(serde::Deserialize)]
-        struct BeatHead<'a> {
-            #[serde(borrow)]
-            label: Option<Str<'a>>,
-        }
-        let head = codec::body::<BeatHead<'_>>(event.line).ok();
-        if let Some(label) = head.and_then(|head| head.label) {
-            self.label = Some(label.0.into_owned());
+        if let Some(label) = codec::value_of(event.line, "label").and_then(codec::text) {
+            self.label = Some(label.into_owned());
         }
         self.open = Some(Turn { number: event.turn, since: now, ..Turn::default() });
     }
@@ -140,10 +132,8 @@ impl Stream {
     fn next(&self, options: &Options) -> Option<(Time, &'static str)> {
         self.open.as_ref()?;
         let factor = u32::try_from(self.beats + 1).unwrap_or(u32::MAX);
-        let beat = (self.beats < options.most).then(|| {
-            let silence = options.every.saturating_mul(factor);
-            (self.last_at + silence, HEARTBEAT)
-        });
+        let beat = self.last_at + options.every.saturating_mul(factor);
+        let beat = (self.beats < options.most).then_some((beat, HEARTBEAT));
         let stall = options.stall_after.filter(|_| !self.stalled);
         let stall = stall.map(|after| (self.last_at + after, STALLED));
         // A deadline at the end of time would never pass.
@@ -221,10 +211,7 @@ impl Filter for Heartbeat {
             let stream = &mut self.streams[at];
             stream.take(now, event);
             if stream.open.is_some() {
-                let soonest = now + self.shortest;
-                if self.due.is_none_or(|due| due > soonest) {
-                    self.due = Some(soonest);
-                }
+                self.due = self.due.into_iter().chain([now + self.shortest]).min();
             }
         }
         out.pass(now, event);
@@ -243,14 +230,8 @@ impl Filter for Heartbeat {
                 .iter_mut()
                 .filter_map(|stream| next(stream).map(|(at, beat)| (at, beat, stream)))
                 .min_by_key(|(at, ..)| *at);
-            let Some((at, beat, stream)) = due else {
-                self.due = None;
-                return;
-            };
-            if at > now {
-                self.due = Some(at);
-                return;
-            }
+            self.due = due.as_ref().map(|(at, ..)| *at);
+            let Some((at, beat, stream)) = due.filter(|(at, ..)| *at <= now) else { return };
             out.emit(now, |buf| stream.emit(at, beat, buf));
         }
     }

@@ -17,7 +17,6 @@ const LONGEST: usize = 1 << 20;
 /// The beginnings of lines that may be messages: of JSON lines and of server-sent events.
 const BEGINNINGS: [&[u8]; 2] = [b"{\"", b"data:"];
 
-/// The line that is being watched.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     held: Vec<u8>,

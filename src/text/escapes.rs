@@ -64,7 +64,6 @@ pub struct Escapes {
     begun: Vec<u8>,
 }
 
-/// The line that is being written.
 #[derive(Debug, Default)]
 struct Line {
     /// Its cells.
@@ -150,7 +149,6 @@ impl Escapes {
         std::mem::take(&mut self.line.out)
     }
 
-    /// True if nothing is held.
     fn is_idle(&self) -> bool {
         self.begun.is_empty() && self.line.is_empty() && !self.line.returned && !self.line.busy
     }
@@ -238,10 +236,7 @@ impl Line {
     fn set(&mut self, c: char) {
         let at = self.at;
         if self.chars.get(at) == Some(&WIDE) && c != WIDE {
-            at.checked_sub(1)
-                .and_then(|before| self.chars.get_mut(before))
-                .into_iter()
-                .for_each(|c| *c = ' ');
+            self.chars[..at].last_mut().into_iter().for_each(|before| *before = ' ');
         }
         if let Some(after) = self.chars.get_mut(at + 1).filter(|after| **after == WIDE) {
             *after = ' ';

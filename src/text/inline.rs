@@ -36,7 +36,6 @@ const SCHEMES: [&str; 3] = ["https", "http", "ftp"];
 pub(super) struct Most<F> {
     /// Bytes of a piece, at least as much as fits.
     pub bytes: usize,
-    /// True if a text fits.
     pub fits: F,
     /// The text is a complete line.
     pub complete: bool,
@@ -132,10 +131,7 @@ impl<F: Fn(&str) -> bool> Seek<'_, F> {
     }
 
     fn code(&mut self, start: usize) {
-        let run = |from: usize| {
-            let ticks = self.bytes[from..].iter().take_while(|c| **c == b'`');
-            ticks.count()
-        };
+        let run = |at: usize| self.bytes[at..].iter().take_while(|c| **c == b'`').count();
         let len = run(start);
         let horizon = self.horizon(start);
         self.at = start + len;
@@ -249,7 +245,6 @@ fn has_scheme(text: &[u8]) -> bool {
 pub(super) struct Break {
     pub end: usize,
     pub next: usize,
-    /// The end of a sentence.
     pub sentence: bool,
 }
 

@@ -18,7 +18,6 @@ impl Named for Fences {
         &[("lines", "", Self::Lines), ("anywhere", "", Self::Anywhere)];
 }
 
-/// Kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
     /// White space alone.
@@ -36,7 +35,6 @@ pub(super) enum Kind {
     Rule,
     /// The line between a table's header and its rows.
     Delimiter,
-    /// A row of a table.
     Row,
     /// The line that opens a fence.
     Opener,
@@ -204,7 +202,14 @@ impl Scanner {
                             pushed.push(new);
                             continue;
                         }
-                        None if self.table && pushed.is_empty() && all => start.row()?,
+                        None if self.table && pushed.is_empty() && all => {
+                            // A row of a table if there is a bar in it, else text.
+                            match memchr::memchr(b'|', rest) {
+                                Some(_) => Kind::Row,
+                                None if at.whole => Kind::Text,
+                                None => return None,
+                            }
+                        }
                         None => Kind::Text,
                     },
                     kind => kind,
@@ -303,16 +308,6 @@ struct Start<'a> {
     same: bool,
     /// As in [`Head`].
     whole: bool,
-}
-
-impl Start<'_> {
-    /// A row of a table if there is a bar in it, else text.
-    fn row(&self) -> Option<Kind> {
-        match memchr::memchr(b'|', self.rest) {
-            Some(_) => Some(Kind::Row),
-            None => self.whole.then_some(Kind::Text),
-        }
-    }
 }
 
 /// A container that begins here, and the length of its mark.

@@ -97,7 +97,6 @@ impl Limits {
         max
     }
 
-    /// Maximum of the first limit.
     pub fn first(&self) -> usize {
         self.0.first().map_or(0, |l| l.max)
     }

@@ -2,8 +2,7 @@
 //! configuration and the prompt.
 
 use super::super::prelude::*;
-use super::items::{strip, words};
-use super::{Counter, usage};
+use super::{spent, strip, usage, words};
 
 /// The configuration of the next turn, and the texts that are being streamed.
 #[derive(Debug, Default)]
@@ -16,7 +15,13 @@ pub(super) struct First {
 }
 
 impl First {
-    pub(super) fn value(&mut self, mut value: Value, counter: &mut Counter, emit: &mut Emit<'_>) {
+    /// Takes the next message; `before` is the sum of tokens at the end of the last turn.
+    pub(super) fn value(
+        &mut self,
+        mut value: Value,
+        before: &mut Option<Usage>,
+        emit: &mut Emit<'_>,
+    ) {
         let Some(msg) = value.get_mut("msg").filter(|m| m.is_object()).map(Value::take) else {
             return self.echo(value, emit);
         };
@@ -24,7 +29,7 @@ impl First {
         match type_.as_str() {
             "task_started" => self.start_turn(emit),
             "task_complete" | "turn_aborted" | "error" if !emit.over() => {
-                let spent = counter.usage_of(self.total.take());
+                let spent = spent(before, self.total.take());
                 let (last, reason) = (msg.opt_text("last_agent_message"), msg.opt_text("reason"));
                 match type_.as_str() {
                     "task_complete" => emit.complete("completed", last, &spent),

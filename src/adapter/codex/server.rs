@@ -39,12 +39,6 @@ pub(super) fn is_message(value: &Value) -> bool {
         || (value.get("id").is_some() && value.non_null("error").is_some())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Started,
-    Completed,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Server {
     thread: Option<String>,
@@ -101,8 +95,7 @@ impl Server {
                 emit.status("session", id, params.clone());
             }
             "turn/started" => self.turn(emit),
-            "item/started" => self.item(params.at("item"), Phase::Started, emit),
-            "item/completed" => self.item(params.at("item"), Phase::Completed, emit),
+            "item/started" | "item/completed" => self.item(method, params.at("item"), emit),
             "item/agentMessage/delta" => emit.delta(&text(TextKind::Answer, id), delta),
             "item/reasoning/summaryTextDelta" => reasoning("summary", "summaryIndex"),
             "item/reasoning/textDelta" => reasoning("content", "contentIndex"),
@@ -132,11 +125,7 @@ impl Server {
         self.before = self.total.take().or(self.before);
         emit.input.error = None;
         self.output.clear();
-        emit.start_turn(&TurnStarted {
-            session: self.thread.as_deref().map(Into::into),
-            model: self.model.as_deref().map(Into::into),
-            ..TurnStarted::default()
-        });
+        emit.start(self.model.as_deref(), self.thread.as_deref());
     }
 
     /// Takes the tokens of the thread. The first counts of a resumed thread include its earlier turns.
@@ -179,10 +168,11 @@ impl Server {
         }
     }
 
-    fn item(&mut self, item: &Value, phase: Phase, emit: &mut Emit<'_>) {
-        let id = item.text("id");
+    /// An item of a message with this method.
+    fn item(&mut self, method: &str, item: &Value, emit: &mut Emit<'_>) {
+        let (id, started) = (item.text("id"), method == "item/started");
         match item.text("type") {
-            "agentMessage" | "reasoning" | "userMessage" | "plan" if phase == Phase::Started => {}
+            "agentMessage" | "reasoning" | "userMessage" | "plan" if started => {}
             "agentMessage" => {
                 emit.finish_block(&text(TextKind::Answer, id), Some(item.text("text")));
             }
@@ -201,12 +191,12 @@ impl Server {
             }
             "plan" => emit.status("plan", &one_line(item.text("text")), item.clone()),
             "contextCompaction" => emit.status("compaction", "", item.clone()),
-            type_ if TOOLS.split(' ').any(|tool| tool == type_) => self.tool(item, phase, emit),
+            type_ if TOOLS.split(' ').any(|tool| tool == type_) => self.tool(method, item, emit),
             type_ => emit.status("info", &format!("item of type {type_:?}"), item.clone()),
         }
     }
 
-    fn tool(&mut self, item: &Value, phase: Phase, emit: &mut Emit<'_>) {
+    fn tool(&mut self, method: &str, item: &Value, emit: &mut Emit<'_>) {
         let id = item.text("id");
         let name = match item.text("type") {
             "mcpToolCall" => format!("{}/{}", item.text("server"), item.text("tool")),
@@ -216,7 +206,7 @@ impl Server {
         if !emit.call_started(id) && !emit.over() {
             start((id, &name), item, emit);
         }
-        if phase == Phase::Started {
+        if method == "item/started" {
             return;
         }
         let printed = self.output.remove(id).map(Value::from);

@@ -5,16 +5,8 @@ use serde_json::Value;
 /// Depth to which they are looked for.
 const MAX_DEPTH: usize = 6;
 
-/// Tokens used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tokens {
-    /// By one message of several.
-    More(u64),
-    /// By the turn so far, or by more than the turn.
-    Total(u64),
-}
-
-pub(super) fn tokens(data: &Value) -> Option<Tokens> {
+/// Tokens of the turn with those in `data`, where `known` were counted before; `None` if there are none.
+pub(super) fn tokens(data: &Value, known: u64) -> Option<u64> {
     let count = find(data, MAX_DEPTH, &|object| {
         let at =
             |keys: [&str; 2]| keys.iter().find_map(|key| object.get(*key).and_then(Value::as_u64));
@@ -25,10 +17,12 @@ pub(super) fn tokens(data: &Value) -> Option<Tokens> {
         parts.or_else(|| at(["total_tokens", "totalTokens"])).or_else(|| at(["used", "used"]))
     })?;
     let type_ = |path: &str| data.pointer(path).and_then(Value::as_str);
+    // Tokens of one message of several are added.
     let one = type_("/event/type") == Some("message_delta")
         || type_("/type") == Some("message_delta")
         || type_("/type") == Some("assistant.usage");
-    Some(if one { Tokens::More(count) } else { Tokens::Total(count) })
+    // Else they are those of the turn so far, or of more than the turn.
+    Some(if one { known.saturating_add(count) } else { known.max(count) })
 }
 
 /// Cost in US dollars, usually of the session.
@@ -60,12 +54,12 @@ mod tests {
     fn several_runtimes() {
         let claude = json!({"type": "stream_event", "event": {"type": "message_delta",
             "usage": {"input_tokens": 3, "output_tokens": 40}}});
-        assert_eq!(tokens(&claude), Some(Tokens::More(43)));
+        assert_eq!(tokens(&claude, 60), Some(103));
         let acp = json!({"used": 53, "size": 200_000, "cost": {"amount": 0.5, "currency": "USD"}});
-        assert_eq!(tokens(&acp), Some(Tokens::Total(53)));
+        assert_eq!(tokens(&acp, 40), Some(53));
         assert_eq!(cost(&acp), Some(0.5));
         let euro = json!({"cost": {"amount": 0.5, "currency": "EUR"}});
-        assert_eq!((tokens(&euro), cost(&euro)), (None, None));
-        assert_eq!(tokens(&json!([1])), None);
+        assert_eq!((tokens(&euro, 1), cost(&euro)), (None, None));
+        assert_eq!(tokens(&json!([1]), 1), None);
     }
 }

@@ -86,8 +86,7 @@ impl Stream {
         self.last_at = now;
         self.seq = self.seq.max(event.seq.unwrap_or_default());
         if let Some(ts) = &event.ts {
-            self.ts.clear();
-            self.ts.push_str(ts);
+            ts.as_ref().clone_into(&mut self.ts);
             self.ts_at = now;
         }
         let Some(number) = event.turn else {

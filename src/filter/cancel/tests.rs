@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Cancel, CancelRequest, Control, Options, Requests, refusal};
 use crate::filter::Chain;
-use crate::filter::virtual_time::{Timed, drive, drive_until};
+use crate::filter::tests::{Timed, drive, drive_until};
 use crate::time::Time;
 
 /// The lines of streams, numbered as they are made.

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::Options;
-use super::budget::{Tokens, cost, tokens};
+use super::budget::{cost, tokens};
 use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, Type};
 use crate::filter::coalesce::chars;
@@ -52,7 +52,6 @@ pub(super) struct OpenBlock {
     tail: Tail,
 }
 
-/// End of a growing text.
 #[derive(Debug, Default)]
 struct Tail {
     text: String,
@@ -111,7 +110,7 @@ impl Turn {
             self.chars += chars(delta.text.0) as u64;
         }
         if let Some(pattern) = &options.pattern {
-            block.tail.push(&unescape(delta.text.0));
+            block.tail.text.push_str(&unescape(delta.text.0));
             return block.tail.matches(pattern).then(|| matched(pattern));
         }
         None
@@ -162,11 +161,7 @@ impl Turn {
             return None;
         }
         let data: Value = body(event.line, |body| body.read_as("data"))?;
-        match tokens(&data) {
-            Some(Tokens::More(n)) => self.tokens = self.tokens.saturating_add(n),
-            Some(Tokens::Total(n)) => self.tokens = self.tokens.max(n),
-            None => {}
-        }
+        self.tokens = tokens(&data, self.tokens).unwrap_or(self.tokens);
         cost(&data)
     }
 
@@ -210,10 +205,6 @@ impl Open {
 }
 
 impl Tail {
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
     /// True if the pattern matches. Only the end of the text is kept.
     fn matches(&mut self, pattern: &Regex) -> bool {
         // A cut text has no beginning to match: its first character only precedes the rest.
@@ -233,7 +224,6 @@ fn matched(pattern: &Regex) -> String {
     format!("the answer matches {} (--match)", pattern.as_str())
 }
 
-/// Reads the body of a line.
 pub(super) fn body<T>(line: &str, read: impl FnOnce(&Fields<'_>) -> Option<T>) -> Option<T> {
     read(&Fields::parse(&codec::without_lone(line)).ok()?)
 }

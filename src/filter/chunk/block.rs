@@ -10,20 +10,8 @@ use crate::text::digest::Digest;
 use crate::time::Time;
 
 /// Fields of the body of a final or a part.
-const BODY: [&str; 12] = [
-    "block",
-    "kind",
-    "text",
-    "supersedes",
-    "continues",
-    "part",
-    "last",
-    "delivery_id",
-    "lead",
-    "open",
-    "close",
-    "glue",
-];
+const BODY: &str =
+    "block kind text supersedes continues part last delivery_id lead open close glue";
 
 /// Fields of a `block_final`.
 #[derive(Debug)]
@@ -42,24 +30,14 @@ pub(super) struct Final<'a> {
 impl<'a> Final<'a> {
     /// The final that a line is; `None` if it is a part, or a field is missing, of another type or there twice.
     pub(super) fn read(line: &'a str) -> Option<Self> {
-        const READ: [&str; 9] = [
-            "block",
-            "kind",
-            "text",
-            "parent",
-            "label",
-            "supersedes",
-            "continues",
-            "part",
-            "synthetic",
-        ];
+        const READ: &str = "block kind text parent label supersedes continues part synthetic";
         let fields = Fields::parse(line).ok()?;
         let optional = |key| match fields.raw(key) {
             None => Some(None),
             Some(value) => codec::text(value).map(Some),
         };
-        if fields.raw("part").is_some() || fields.duplicate().is_some_and(|key| READ.contains(&key))
-        {
+        let twice = fields.duplicate().is_some_and(|key| READ.split(' ').any(|read| read == key));
+        if twice || fields.raw("part").is_some() {
             return None;
         }
         Some(Self {
@@ -80,39 +58,14 @@ impl<'a> Final<'a> {
     }
 }
 
-/// Fields that all parts of a block share.
 #[derive(Debug, Default)]
-pub(super) struct BlockHead {
+pub(super) struct ChunkBlock {
     stream: String,
     turn: Option<u64>,
     label: Option<String>,
     parent: Option<String>,
-    block: String,
+    pub(super) block: String,
     kind: String,
-}
-
-impl BlockHead {
-    pub(super) fn new(
-        event: &Event<'_>,
-        [block, kind]: [Cow<'_, str>; 2],
-        label: Option<Cow<'_, str>>,
-        parent: Option<Cow<'_, str>>,
-    ) -> Self {
-        Self {
-            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
-            turn: event.turn,
-            label: label.map(Cow::into_owned),
-            parent: parent.map(Cow::into_owned),
-            block: block.into_owned(),
-            kind: kind.into_owned(),
-        }
-    }
-}
-
-/// One open block.
-#[derive(Debug, Default)]
-pub(super) struct ChunkBlock {
-    head: BlockHead,
     /// Boxed, since it is taken out and put back for every delta.
     cutter: Option<Box<Cutter>>,
     consumed: Digest,
@@ -133,17 +86,29 @@ pub(super) struct ChunkBlock {
 }
 
 impl ChunkBlock {
-    pub(super) fn new(head: BlockHead, options: &Options) -> Self {
-        let cutter = Some(Box::new(Cutter::new(options.clone())));
-        Self { head, cutter, trusted: true, ..Self::default() }
-    }
-
-    pub(super) fn is(&self, block: &str) -> bool {
-        self.head.block == block
+    /// The block of an event, with its label and parent.
+    pub(super) fn new(
+        event: &Event<'_>,
+        [block, kind]: [Cow<'_, str>; 2],
+        from: [Option<Cow<'_, str>>; 2],
+        options: &Options,
+    ) -> Self {
+        let [label, parent] = from.map(|text| text.map(Cow::into_owned));
+        Self {
+            stream: event.stream.as_deref().unwrap_or_default().to_owned(),
+            turn: event.turn,
+            label,
+            parent,
+            block: block.into_owned(),
+            kind: kind.into_owned(),
+            cutter: Some(Box::new(Cutter::new(options.clone()))),
+            trusted: true,
+            ..Self::default()
+        }
     }
 
     pub(super) fn is_raw(&self, block: &str) -> bool {
-        self.head.block == block || (block.contains('\\') && self.is(&Raw(block).decode()))
+        self.block == block || (block.contains('\\') && self.block == Raw(block).decode())
     }
 
     fn seen(&mut self, event: &Event<'_>) {
@@ -192,9 +157,7 @@ impl ChunkBlock {
         let Some(mut cutter) = self.cutter.take() else {
             return;
         };
-        cutter.push(text, |part| {
-            self.emit(now, &part, None, out);
-        });
+        cutter.push(text, |part| self.emit(now, &part, None, out));
         self.cutter = Some(cutter);
     }
 
@@ -246,11 +209,11 @@ impl ChunkBlock {
 
     fn envelope(&self, type_: Type) -> Envelope<'_> {
         Envelope {
-            stream: Some((&*self.head.stream).into()),
-            turn: self.head.turn,
+            stream: Some((&*self.stream).into()),
+            turn: self.turn,
             ts: self.ts.as_deref().map(Into::into),
-            label: self.head.label.as_deref().map(Into::into),
-            parent: self.head.parent.as_deref().map(Into::into),
+            label: self.label.as_deref().map(Into::into),
+            parent: self.parent.as_deref().map(Into::into),
             ..Envelope::of(type_)
         }
     }
@@ -260,9 +223,7 @@ impl ChunkBlock {
         let ending = ending.filter(|_| part.last);
         let number = self.parts;
         self.parts += 1;
-        let head = &self.head;
-        let turn = head.turn.unwrap_or(0);
-        let id = part_id(&head.stream, turn, &head.block, number);
+        let id = part_id(&self.stream, self.turn.unwrap_or(0), &self.block, number);
         // A block of white space alone has no parts: its final stays whole.
         let whole = part.is_blank();
         let filled = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
@@ -274,8 +235,8 @@ impl ChunkBlock {
             Cow::Owned(format!("{}{}{}", part.open, part.body, part.close))
         };
         let body = BlockFinal {
-            block: (&*head.block).into(),
-            kind: (&*head.kind).into(),
+            block: (&*self.block).into(),
+            kind: (&*self.kind).into(),
             text,
             supersedes: ending.and_then(|f| f.supersedes.as_deref().map(Into::into)),
             continues: ending.and_then(|f| f.continues.as_deref().map(Into::into)),
@@ -290,11 +251,12 @@ impl ChunkBlock {
         let mut envelope = self.envelope(Type::BlockFinal);
         envelope.seq = self.seq;
         envelope.synthetic = self.synthetic;
+        let known: Vec<&str> = BODY.split(' ').collect();
         let writer = Writer { lone_surrogates: self.mended, ..Writer::default() };
         out.emit(now, |buf| {
             writer.emit(buf, &envelope, |object| {
                 object.fields_of(&body);
-                let unknown = ending.into_iter().flat_map(|ending| ending.fields.unknown(&BODY));
+                let unknown = ending.into_iter().flat_map(|ending| ending.fields.unknown(&known));
                 unknown.for_each(|(key, value)| object.member(key, value));
             });
         });
@@ -307,7 +269,7 @@ impl ChunkBlock {
 
     fn warn(&self, now: Time, what: &str, out: &mut Out<'_>) {
         let envelope = self.envelope(Type::Status);
-        let data = Some(serde_json::json!({"block": self.head.block}));
+        let data = Some(serde_json::json!({"block": self.block}));
         let body = Status { kind: "diagnostic".into(), message: Some(what.into()), data };
         out.emit(now, |buf| Writer::default().event(buf, &envelope, &body));
     }

@@ -17,7 +17,7 @@ pub(super) struct Held {
     last_line: String,
     count: u32,
     merged: MergedDelta,
-    chars: usize,
+    pub(super) chars: usize,
     /// Arrival of the first and of the last delta.
     first_at: Time,
     last_at: Time,
@@ -111,16 +111,11 @@ impl Held {
         self.count == 0
     }
 
-    pub(super) fn chars(&self) -> usize {
-        self.chars
-    }
-
     /// Arrival of the first held delta; the beginning of time if nothing is held.
     pub(super) fn since(&self) -> Time {
         if self.is_empty() { Time::default() } else { self.first_at }
     }
 
-    /// Deadline of the held text.
     pub(super) fn due(&self) -> Option<Time> {
         let within = self.first_at + self.within;
         let idle = self.last_at + self.idle;
@@ -184,7 +179,6 @@ impl Held {
         }
     }
 
-    /// Emits the held text.
     pub(super) fn flush(&mut self, now: Time, out: &mut Out<'_>) {
         if self.is_empty() {
             return;

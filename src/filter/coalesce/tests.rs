@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Border, Coalesce, Options};
 use crate::codec;
 use crate::filter::Chain;
-use crate::filter::virtual_time::{Timed, drive};
+use crate::filter::tests::{Timed, drive};
 
 fn delta(stream: &str, seq: u64, block: &str, text: &str) -> String {
     let text = codec::to_json(text);

@@ -10,7 +10,7 @@ use super::{Heartbeat, Options};
 use crate::codec;
 use crate::event::Type;
 use crate::filter::coalesce::{self, Coalesce};
-use crate::filter::virtual_time::{Timed, drive_until};
+use crate::filter::tests::{Timed, drive_until};
 use crate::filter::{Chain, Filter};
 use crate::streams::MAX_STREAMS;
 use crate::time::Time;

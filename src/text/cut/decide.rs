@@ -6,7 +6,7 @@ mod inside;
 use super::lines::{Group, Line, Lines};
 use super::{Options, Pace, room_for};
 use crate::text::markdown::Kind;
-use crate::text::units::{Limits, Size};
+use crate::text::units::Size;
 use ends::Code;
 
 /// End of a part, in bytes of the held text.
@@ -32,13 +32,6 @@ struct CutPlace {
     next: usize,
     /// Line of the fence that must be closed there.
     fence: Option<usize>,
-}
-
-impl CutPlace {
-    /// A place where nothing is left out.
-    fn at(end: usize, fence: Option<usize>) -> Self {
-        Self { end, next: end, fence }
-    }
 }
 
 /// Classes of places at line ends, the best first.
@@ -109,11 +102,9 @@ pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Result<Cut
     let view = View {
         options,
         lines,
-        limits,
         room: limits.max() - limits.size(open),
         open: limits.size(open),
-        base: lines.base,
-        at: lines.at_base(),
+        at: lines.whole.front().map_or(lines.at, |line| line.at),
         total: lines.total(),
         unknown: tail.is_none() && lines.has_tail(),
         tail,
@@ -134,14 +125,11 @@ pub(super) fn decide(options: &Options, lines: &Lines, open: &str) -> Result<Cut
 struct View<'a> {
     options: &'a Options,
     lines: &'a Lines,
-    limits: &'a Limits,
     /// Room for the body and its closing.
     room: Size,
     open: Size,
-    /// Start of the part, and the size of all text before it.
-    base: usize,
+    /// Size of all text before the part.
     at: Size,
-    /// The size of all text.
     total: Size,
     /// The unended line, and the fence that it opens.
     tail: Option<(Line, Option<Group>)>,
@@ -176,12 +164,13 @@ impl View<'_> {
     }
 
     fn close_size(&self, line: &Line) -> Size {
-        self.open_fence(line).map_or(Size::default(), |fence| self.limits.size(&fence.close))
+        self.open_fence(line)
+            .map_or(Size::default(), |fence| self.options.limits.size(&fence.close))
     }
 
     /// Most white space at the start of a part, in bytes: more is left out with the line ending before it.
     fn max_space(&self) -> usize {
-        self.limits.first() / 4
+        self.options.limits.first() / 4
     }
 
     /// True if a part of this size, with the text before it, is full enough.
@@ -190,7 +179,7 @@ impl View<'_> {
         match self.options.min {
             Some(min) => used.0[0] >= min,
             None => {
-                let mut each = used.0.iter().zip(&self.limits.0);
+                let mut each = used.0.iter().zip(&self.options.limits.0);
                 each.any(|(n, limit)| limit.max > 0 && n * 3 >= limit.max)
             }
         }
@@ -198,10 +187,10 @@ impl View<'_> {
 
     /// True if a group fits into one part; never for one that began in an earlier part.
     fn group_fits(&self, group: &Group) -> Result<bool, Wait> {
-        if group.start < self.base {
+        if group.start < self.lines.base {
             return Ok(false);
         }
-        let max = self.limits.max();
+        let max = self.options.limits.max();
         if let Some(size) = group.size {
             return Ok(size.within(max));
         }
@@ -217,8 +206,8 @@ impl View<'_> {
     fn cut_at(&self, place: CutPlace) -> Cut {
         let fence = place.fence.and_then(|i| self.get(i));
         Cut {
-            end: place.end - self.base,
-            next: place.next - self.base,
+            end: place.end - self.lines.base,
+            next: place.next - self.lines.base,
             close: fence
                 .and_then(|line| self.open_fence(line))
                 .map_or(String::new(), |fence| fence.close.clone()),
@@ -237,7 +226,7 @@ impl View<'_> {
                 return None;
             }
             let enough = (used + self.open).0[0] >= self.options.min.unwrap_or(1);
-            if !enough || line.blank || line.trimmed <= self.base {
+            if !enough || line.blank || line.trimmed <= self.lines.base {
                 continue;
             }
             if let Ok(Some((Class::Paragraph, place))) = self.line_end(i, line, Code::Seen) {
@@ -262,16 +251,16 @@ impl View<'_> {
         let close = whole.back().map_or("", close_of);
         // A body that ends in a line feed needs none before the end of a fence.
         let close = close.strip_prefix('\n').filter(|_| text.ends_with('\n')).unwrap_or(close);
-        let used = self.total - self.at + self.limits.size(close);
+        let used = self.total - self.at + self.options.limits.size(close);
         if used.within(self.room) {
             return cut(text.len(), close);
         }
         let Some(last) = whole.iter().rev().find(|line| !line.blank) else { return cut(0, "") };
         let used = last.at + last.trimmed_size - self.at + self.close_size(last);
-        if !used.within(self.room) || last.trimmed <= self.base {
+        if !used.within(self.room) || last.trimmed <= self.lines.base {
             return Ok(None);
         }
-        cut(last.trimmed - self.base, close_of(last))
+        cut(last.trimmed - self.lines.base, close_of(last))
     }
 
     /// The best place to cut text that does not fit.
@@ -284,7 +273,7 @@ impl View<'_> {
         }
         self.inline_places(&mut places)?;
         // A part rather ends with a heading or a table's header than inside one.
-        let lonely = places.any[Class::Lonely as usize].map_or(self.base, |place| place.end);
+        let lonely = places.any[Class::Lonely as usize].map_or(self.lines.base, |place| place.end);
         places.sentence = places.sentence.filter(|(place, _)| place.end > places.heading);
         places.space = places.space.filter(|(place, _)| place.end > lonely);
         let full =

@@ -1,7 +1,6 @@
 //! Lines of the held text. Each is read once, and keeps all that a cut needs.
 
 mod groups;
-mod line;
 mod marks;
 
 use std::borrow::Cow;
@@ -13,11 +12,66 @@ use crate::text::markdown::{Found, Head, Kind, Scanner};
 use crate::text::units::{Limits, Size, ends_line, is_boundary};
 pub(super) use groups::Group;
 use groups::quote;
-pub(super) use line::Line;
 use marks::{Inside, Piece, Step};
 
 /// Bytes of a line that are read for its structure, at least.
 const MIN_LOOK: usize = 1024;
+
+/// One line of the held text, with all that a cut needs. Offsets count from the beginning of the whole text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line {
+    pub start: usize,
+    /// End without white space.
+    pub trimmed: usize,
+    /// End without its line ending.
+    pub end: usize,
+    /// Start of the next line; `end` for an unended line.
+    pub next: usize,
+    /// Size of all text before it, from some beginning.
+    pub at: Size,
+    /// Size up to `trimmed` and up to `end`.
+    pub trimmed_size: Size,
+    pub size: Size,
+    pub kind: Kind,
+    /// A block begins with it.
+    pub starts: bool,
+    /// Start of its text, behind markers and indentation.
+    pub content: usize,
+    /// White space alone.
+    pub blank: bool,
+    /// Its fence or table.
+    pub group: Option<usize>,
+    /// Its beginning has left with an earlier part.
+    pub cut: bool,
+    /// Its quote marks; of a lazy line those that it leaves out too.
+    pub quote: String,
+    /// Continues a quoted paragraph without a mark of its own.
+    pub lazy: bool,
+    /// A piece of a line, behind the first.
+    pub mid: bool,
+    /// Inline code, or text up to some: its end is no line's end.
+    pub span: bool,
+}
+
+impl Line {
+    /// An empty line behind text of this size.
+    fn new(start: usize, at: Size) -> Self {
+        Self {
+            start,
+            trimmed: start,
+            end: start,
+            next: start,
+            at,
+            content: start,
+            ..Self::default()
+        }
+    }
+
+    /// True if both lines are of the same kind in the same group.
+    fn like(&self, other: &Line) -> bool {
+        (self.kind, self.group) == (other.kind, other.group) && !self.cut && !other.cut
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -71,11 +125,6 @@ impl Lines {
 
     pub(super) fn group(&self, number: usize) -> Option<&Group> {
         self.groups.get(number.checked_sub(self.first_group)?)
-    }
-
-    /// Size of all text before the held text.
-    pub(super) fn at_base(&self) -> Size {
-        self.whole.front().map_or(self.at, |line| line.at)
     }
 
     pub(super) fn push(&mut self, text: &str) {

@@ -41,7 +41,6 @@ impl Plain {
         out
     }
 
-    /// Nothing more comes.
     #[must_use]
     pub fn end(&mut self) -> Vec<u8> {
         let mut begun = std::mem::take(&mut self.escapes.begun);

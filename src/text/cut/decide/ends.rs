@@ -36,7 +36,7 @@ impl View<'_> {
                 Kind::Opener | Kind::Code if !line.blank => code = Code::Seen,
                 _ => {}
             }
-            if line.blank || self.is_tail(i) || line.trimmed <= self.base {
+            if line.blank || self.is_tail(i) || line.trimmed <= self.lines.base {
                 continue;
             }
             let used = line.at + self.end_size(line) - self.at;
@@ -75,10 +75,8 @@ impl View<'_> {
         if line.span && line.kind != Kind::Opener && line.kind != Kind::Code {
             return Ok(None);
         }
-        let Some(next) = self.behind(i)? else {
-            return Ok(None);
-        };
-        let Some(behind) = self.get(next) else {
+        let next = self.behind(i)?;
+        let Some((next, behind)) = next.and_then(|next| Some((next, self.get(next)?))) else {
             return Ok(None);
         };
         let fence = self.open_fence(line);

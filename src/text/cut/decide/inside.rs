@@ -18,14 +18,14 @@ impl View<'_> {
         }
         let room = self.room - around;
         let text = self.lines.slice(line.start, line.end);
-        self.limits.prefix(text, room)
+        self.options.limits.prefix(text, room)
     }
 
     /// Pieces of a line that stay whole, as far as they matter for cuts up to `upto`.
     fn pieces(&self, i: usize, line: &Line, upto: usize) -> Result<Pieces, Wait> {
         let text = self.lines.slice(line.start, line.end);
         // No piece that fits is longer: only graphemes have more than four bytes, and a limit in bytes bounds those.
-        let most = self.limits.0.iter().filter_map(|l| match l.unit {
+        let most = self.options.limits.0.iter().filter_map(|l| match l.unit {
             Unit::Graphemes | Unit::LineFeeds => None,
             Unit::Bytes => Some(l.max),
             _ => Some(l.max.saturating_mul(4)),
@@ -35,7 +35,7 @@ impl View<'_> {
         let head = &text[..floor(text, far)];
         let most = inline::Most {
             bytes: longest,
-            fits: |piece: &str| self.limits.size(piece).within(self.limits.max()),
+            fits: |piece: &str| self.options.limits.size(piece).within(self.options.limits.max()),
             complete: head.len() == text.len() && (!self.is_tail(i) || self.lines.ended),
         };
         let pieces = inline::pieces(head, upto, &most);
@@ -67,11 +67,11 @@ impl View<'_> {
                     }
                 }
                 let end = line.start + found.end;
-                if end <= self.base {
+                if end <= self.lines.base {
                     break;
                 }
                 let place = CutPlace { end, next: line.start + found.next, fence: None };
-                let used = || line.at + self.limits.size(&text[..found.end]) - self.at;
+                let used = || line.at + self.options.limits.size(&text[..found.end]) - self.at;
                 if row {
                     places.row.get_or_insert(place);
                     break;
@@ -99,7 +99,7 @@ impl View<'_> {
         let space = text.len() - text.trim_start_matches(inline::is_space).len();
         let used = line.at - self.at;
         let place = CutPlace { end: line.start, next: line.start + space, fence: None };
-        let fits = line.mid && space > 0 && line.start > self.base && used.within(self.room);
+        let fits = line.mid && space > 0 && line.start > self.lines.base && used.within(self.room);
         fits.then(|| (place, self.full(used)))
     }
 
@@ -117,10 +117,10 @@ impl View<'_> {
                 let pieces = self.pieces(i, line, len)?;
                 let piece = pieces.whole.iter().find(|p| p.start < len && len < p.end);
                 match piece {
-                    Some(piece) if line.start + piece.start > self.base => len = piece.start,
+                    Some(piece) if line.start + piece.start > self.lines.base => len = piece.start,
                     // The piece fits without the quote's marks before it.
                     Some(piece) if self.open != Size::default() => {
-                        let end = line.start + piece.end - self.base;
+                        let end = line.start + piece.end - self.lines.base;
                         return Ok(Cut { end, next: end, bare: true, ..Cut::default() });
                     }
                     _ => {}
@@ -145,11 +145,12 @@ impl View<'_> {
                 if i > 0 {
                     continue;
                 }
-                if line.content > self.base && end >= line.content {
-                    return Ok(self.cut_at(CutPlace::at(line.content, None)));
+                if line.content > self.lines.base && end >= line.content {
+                    let end = line.content;
+                    return Ok(self.cut_at(CutPlace { end, next: end, fence: None }));
                 }
             }
-            if end > self.base && (len > 0 || i == 0) {
+            if end > self.lines.base && (len > 0 || i == 0) {
                 let next = if end == line.end && !self.is_tail(i) { line.next } else { end };
                 return Ok(self.cut_at(CutPlace { end, next, fence: Some(i) }));
             }
@@ -159,16 +160,14 @@ impl View<'_> {
 
     /// Not even one grapheme fits.
     fn breaking(&self) -> Result<Cut, Wait> {
-        let Some(line) = self.get(0) else {
-            return Err(Wait);
-        };
+        let line = self.get(0).ok_or(Wait)?;
         if line.start == line.end {
             // Not even a line feed fits: it is left out, behind an empty part.
-            return Ok(Cut { next: line.next - self.base, bare: true, ..Cut::default() });
+            return Ok(Cut { next: line.next - self.lines.base, bare: true, ..Cut::default() });
         }
         let text = self.lines.slice(line.start, line.end);
         let cluster = text.graphemes(true).next().unwrap_or(text);
-        if self.limits.size(cluster).within(self.limits.max()) {
+        if self.options.limits.size(cluster).within(self.options.limits.max()) {
             if self.is_tail(0) && !self.lines.ended && cluster.len() == text.len() {
                 return Err(Wait);
             }
@@ -180,12 +179,13 @@ impl View<'_> {
         let mut end = 0;
         for (at, c) in text.char_indices() {
             let to = at + c.len_utf8();
-            if end > 0 && !self.limits.size(&text[..to]).within(room) {
+            if end > 0 && !self.options.limits.size(&text[..to]).within(room) {
                 break;
             }
             end = to;
         }
-        let cut = self.cut_at(CutPlace::at(line.start + end, Some(0)));
+        let end = line.start + end;
+        let cut = self.cut_at(CutPlace { end, next: end, fence: Some(0) });
         Ok(Cut { broken: true, ..cut })
     }
 }

@@ -53,7 +53,6 @@ impl Piece {
     }
 }
 
-/// The next step of reading.
 pub(super) enum Step {
     Piece(Piece),
     /// The quote that held a fence has ended.
@@ -163,17 +162,13 @@ impl Lines {
             let len = if blank { line.len() } else { at };
             let mut piece = part(len, Some(Kind::Closer), (start, run), inside.form);
             // The line feed belongs to a mark that is alone on its line.
-            piece.next = len + usize::from(blank && self.feeds(len));
+            let behind = self.held.as_bytes().get(self.tail - self.base + len);
+            piece.next = len + usize::from(blank && behind == Some(&b'\n'));
             return Some(Step::Piece(piece));
         }
         // A closing mark may follow white space or quote marks.
         let blank = line[from..].trim().is_empty();
         (!whole).then_some(if blank { Step::Pending } else { Step::Tail })
-    }
-
-    /// True if there is a line feed at this offset behind the last line.
-    fn feeds(&self, at: usize) -> bool {
-        self.held.as_bytes().get(self.tail - self.base + at) == Some(&b'\n')
     }
 
     /// Step for the first mark in the line at the beginning of `all` that opens code; `None` if there is none.
