@@ -18,7 +18,7 @@ fn export(format: Format, events: &str) -> (String, String) {
 }
 
 fn export_rows(format: Format, rows: Rows, events: &str) -> (String, String) {
-    let mut stage = stage(format, Reading::default(), TextBytes::Exact, rows);
+    let mut stage = stage(Options { rows, ..Options::of(format) });
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
     stage.on_end(Time::default(), &mut io);
