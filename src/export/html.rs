@@ -69,7 +69,7 @@ impl Html {
     }
 
     fn notice(&mut self, look: Look, text: &str, out: &mut String) {
-        if look != Look::Dim {
+        if !matches!(look, Look::Dim | Look::Plain) {
             self.end_log(out);
             out.push_str(&format!("<p class=\"notice {}\">", class_of(look)));
             esc(text, out);
@@ -107,8 +107,15 @@ impl Html {
         element("<span class=words>", &finish.words, "</span>", out);
         out.push_str(end);
         input(&call.input, out);
-        if let Some(output) = &finish.output {
-            cut("<pre class=out>", output, out);
+        match (&finish.output, &call.input) {
+            // Of a change that was made the output says no more.
+            (Some(output), Input::Change(_) | Input::List(_)) if finish.look == Look::Good => {
+                out.push_str("<details class=log><summary>Output</summary>\n");
+                cut("<pre class=out>", output, out);
+                out.push_str("</details>\n");
+            }
+            (Some(output), _) => cut("<pre class=out>", output, out),
+            (None, _) => {}
         }
         out.push_str(if has_body { "</details>\n" } else { "</div>\n" });
         element("<pre class=why>", &finish.failure, "</pre>\n", out);
@@ -123,7 +130,7 @@ impl Html {
         esc(&end.mark, out);
         out.push_str("</b>");
         element(" <span class=reason>", &end.reason, "</span>", out);
-        element(" <span class=usage>", &end.usage, "</span>", out);
+        element(" <span class=usage>", &end.usage.replace("  ", " · "), "</span>", out);
         out.push_str("</p>\n");
         if let Some(times) = end.times.as_ref().filter(|times| times.breakdown.total() > 0) {
             picture(times, out);

@@ -126,7 +126,6 @@ impl Markdown {
         if !below.is_empty() {
             self.line(out);
             self.marked(below, "  ", out);
-            self.line(out);
         }
     }
 
@@ -136,6 +135,8 @@ impl Markdown {
             (_, Look::Bad | Look::Warn) => OF_FAILURE,
             _ => OF_SUCCESS,
         };
+        // A hyphen would begin a list.
+        let mark = if finish.mark == "-" { "–" } else { finish.mark };
         let mut below = String::new();
         match &call.input {
             Input::None => {}
@@ -148,7 +149,14 @@ impl Markdown {
             }
             Input::Text(_) => {}
         }
-        if let Some(output) = &finish.output {
+        // Of a change that was made the output says no more.
+        let done =
+            matches!(call.input, Input::Change(_) | Input::List(_)) && finish.look == Look::Good;
+        if let Some(output) = finish.output.as_ref().filter(|_| !done || self.fold == Fold::Details)
+        {
+            if !below.is_empty() {
+                below.push('\n');
+            }
             fenced(&Cut::lines(output, limit).joined(), "text", &mut below);
         }
         let words =
@@ -157,7 +165,7 @@ impl Markdown {
             self.put(out, |_, out| {
                 out.push_str("<details><summary>");
                 let parts = [
-                    ("", finish.mark, " "),
+                    ("", mark, " "),
                     ("<b>", &call.name, "</b> "),
                     ("<code>", &call.title, "</code>"),
                     ("", &words, ""),
@@ -174,10 +182,11 @@ impl Markdown {
             });
             return;
         }
-        let mut head = format!("{} **", finish.mark);
+        let mut head = format!("{mark} **");
         plain(&call.name, &mut head);
-        head.push_str("** ");
+        head.push_str("**");
         if !call.title.is_empty() {
+            head.push(' ');
             code(&call.title, &mut head);
         }
         plain(&words, &mut head);
@@ -197,7 +206,7 @@ impl Markdown {
             let mark = match end.look {
                 Look::Good => "✓",
                 Look::Bad => "✗",
-                _ => "-",
+                _ => "–",
             };
             out.push_str(&format!("**{mark} {}**", end.mark));
             if !end.reason.is_empty() {
@@ -304,7 +313,7 @@ impl Page for Markdown {
                 self.details("Reasoning", text, out)
             }
             Piece::Call(call, finish) => self.call(call, finish, out),
-            Piece::Notice(Look::Dim, _) if self.fold == Fold::Never => {}
+            Piece::Notice(Look::Dim | Look::Plain, _) if self.fold == Fold::Never => {}
             Piece::Reasoning(_) => {}
             Piece::Notice(_, text) => {
                 let mut head = String::new();

@@ -1,21 +1,24 @@
 //! Events as the pieces of a transcript, in the order in which they are decided: texts, calls with their outcome, notices, the
 //! end of each turn. A [`Page`] writes them; what is held until it is decided is bounded.
 
-use std::borrow::Cow;
+mod stream;
 
 use super::call::{Call, Finish};
-use super::timeline::{Timeline, Times};
-use crate::codec::{self, Fields, Malformed, Place};
-use crate::event::{Delta, Event, Type};
+use super::timeline::Times;
+use crate::codec::{Fields, Malformed, Place};
+use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::{Io, OnLine};
 use crate::streams::{MAX_STREAMS, Streams};
 use crate::term::style::Look;
+use crate::term::view::one_line;
 use crate::term::view::turn_result::TurnResult;
 use crate::term::view::words::{count, duration, usage_and_cost};
-use crate::term::view::{one_line, status};
-use crate::text::digest::Digest;
+use crate::text::escapes;
 use crate::time::Time;
 use crate::timing::Step;
+
+pub(super) use stream::Turn;
+use stream::{Open, Stream};
 
 /// Bytes of a block's deltas that are held for its end; past that the text is written in pieces.
 const MAX_TEXT: usize = 2 << 20;
@@ -25,9 +28,6 @@ const MAX_HELD: usize = 32 << 20;
 
 /// Open calls and blocks of a stream; past that the oldest is written as it is.
 const MAX_OPEN: usize = 256;
-
-/// Depth of sub-agents within sub-agents that is shown.
-const MAX_DEPTH: usize = 8;
 
 /// A format of a transcript. Everything of the input is escaped here, and nowhere else.
 pub(super) trait Page {
@@ -92,50 +92,6 @@ pub(super) struct Totals {
     pub(super) failed_calls: u64,
     pub(super) millis: u64,
     pub(super) cost: f64,
-}
-
-/// An open turn.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    pub(super) number: u64,
-    /// Fields of `turn_started`, empty where it has none.
-    pub(super) runtime: String,
-    pub(super) model: String,
-    pub(super) session: String,
-    pub(super) prompt: String,
-    pub(super) started: String,
-    began: Option<Time>,
-    timeline: Timeline,
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    id: String,
-    label: String,
-    ts: String,
-    turn: Option<Turn>,
-    /// Number of the last turn that has ended.
-    ended: Option<u64>,
-    /// True if the current section has been opened once.
-    opened: bool,
-    blocks: Vec<OpenBlock>,
-    calls: Vec<Call>,
-    held: usize,
-    /// Text of the last notice, which progress does not repeat.
-    notice: String,
-    used: u64,
-}
-
-/// An open block of text.
-#[derive(Debug, Default)]
-struct OpenBlock {
-    id: String,
-    reasons: bool,
-    parent: Option<String>,
-    text: String,
-    /// Text of deltas behind it, still escaped.
-    raw: String,
-    written: Digest,
 }
 
 /// The page and the place on it.
@@ -226,186 +182,6 @@ impl<P: Page> Writer<P> {
     }
 }
 
-impl Stream {
-    fn now(&self) -> Option<Time> {
-        Time::parse(&self.ts)
-    }
-
-    /// Milliseconds since `began`.
-    fn since(&self, began: Option<Time>) -> Option<u64> {
-        u64::try_from(self.now()?.since(began?).as_millis()).ok()
-    }
-
-    /// Ids of the calls around a piece, the outermost first.
-    fn path(&self, parent: Option<&str>) -> Vec<String> {
-        let mut path = Vec::new();
-        let mut next = parent.map(str::to_owned);
-        while let Some(id) = next.filter(|id| path.len() < MAX_DEPTH && !path.contains(id)) {
-            next =
-                self.calls.iter().find(|call| call.id == id).and_then(|call| call.parent.clone());
-            path.push(id);
-        }
-        path.reverse();
-        path
-    }
-
-    fn begin_turn(&mut self, number: u64, body: Option<&Fields<'_>>) {
-        let text = |key| body.and_then(|body| body.text(key)).unwrap_or_default();
-        let began = self.now();
-        self.opened = false;
-        self.turn = Some(Turn {
-            number,
-            runtime: one_line(&text("runtime"), None),
-            model: one_line(&text("model"), None),
-            session: one_line(&text("session"), None),
-            prompt: text("prompt").trim().to_owned(),
-            started: self.ts.clone(),
-            began,
-            timeline: Timeline::new(began),
-        });
-    }
-
-    /// Takes an event of the main agent for the timing.
-    fn step(&mut self, step: Step<'_>) {
-        let now = self.now();
-        if let Some(turn) = &mut self.turn {
-            turn.timeline.on_step(now, step);
-        }
-    }
-
-    /// The open block with this id.
-    fn block(&mut self, id: &str, kind: &str, parent: Option<Cow<'_, str>>) -> &mut OpenBlock {
-        let at = self.blocks.iter().position(|block| block.id == id).unwrap_or_else(|| {
-            let (id, parent) = (id.to_owned(), parent.map(Cow::into_owned));
-            let reasons = kind == "reasoning";
-            self.blocks.push(OpenBlock { id, parent, reasons, ..OpenBlock::default() });
-            self.blocks.len() - 1
-        });
-        &mut self.blocks[at]
-    }
-
-    fn size(&self) -> usize {
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|block| size_of::<OpenBlock>() + block.text.len() + block.raw.len());
-        blocks.sum::<usize>() + self.calls.iter().map(Call::size).sum::<usize>()
-    }
-
-    /// Writes a block's text so far, up to its last line end if it is `open` and has one.
-    fn write_text<P: Page>(
-        &mut self,
-        mut block: OpenBlock,
-        open: Open,
-        to: &mut Writer<P>,
-    ) -> OpenBlock {
-        let raw = std::mem::take(&mut block.raw);
-        let (whole, half) =
-            if open == Open::Yes { codec::split_escaped_half(&raw) } else { (raw.as_str(), "") };
-        block.text.push_str(&crate::event::Raw(whole).decode());
-        block.raw.push_str(half);
-        let all = block.text.len();
-        let end =
-            if open == Open::Yes { block.text.rfind('\n').map_or(all, |at| at + 1) } else { all };
-        let rest = block.text.split_off(end);
-        block.written.add(&block.text);
-        self.put(&block, &block.text, to);
-        block.text = rest;
-        block
-    }
-
-    fn put<P: Page>(&mut self, block: &OpenBlock, text: &str, to: &mut Writer<P>) {
-        let piece = if block.reasons { Piece::Reasoning(text) } else { Piece::Answer(text) };
-        if !text.trim().is_empty() {
-            to.write(self, block.parent.as_deref(), &piece);
-        }
-    }
-
-    /// Writes all that waits for an end that does not come, or not yet.
-    fn flush<P: Page>(&mut self, open: Open, to: &mut Writer<P>) {
-        for block in std::mem::take(&mut self.blocks) {
-            let block = self.write_text(block, open, to);
-            if open == Open::Yes {
-                self.blocks.push(block);
-            }
-        }
-        // Calls within frames before those that the frames belong to.
-        while let Some(last) = self.calls.len().checked_sub(1) {
-            let at = self.calls.iter().position(|call| !call.nests).unwrap_or(last);
-            let call = self.calls.remove(at);
-            self.write_call(call, &Finish::missing(), to);
-        }
-    }
-
-    /// Writes a call that is no longer open; behind its sub-agent in the frame of that.
-    fn write_call<P: Page>(&mut self, call: Call, finish: &Finish<'_>, to: &mut Writer<P>) {
-        if call.nests {
-            let (id, name) = (call.id.clone(), call.name.clone());
-            let (parent, title) = (call.parent.clone(), call.title.clone());
-            self.calls.push(Call { id, name, parent, title, ..Call::default() });
-            to.write(self, Some(&call.id), &Piece::Call(&call, finish));
-            self.calls.pop();
-        } else {
-            to.write(self, call.parent.as_deref(), &Piece::Call(&call, finish));
-        }
-    }
-
-    fn on_final<P: Page>(&mut self, body: &Fields<'_>, to: &mut Writer<P>) {
-        let text = |key| body.text(key).unwrap_or_default();
-        let (id, kind, parent, whole) =
-            (text("block"), text("kind"), body.text("parent"), text("text"));
-        let block = self.block(&id, &kind, parent);
-        if body.raw("part").is_some() {
-            // The body of a part and the white space left out at the cut are the block's text; the rest was put around it.
-            let part = whole.strip_prefix(text("open").as_ref()).unwrap_or(&whole);
-            let part = part.strip_suffix(text("close").as_ref()).unwrap_or(part);
-            block.raw.clear();
-            [&text("lead"), part, &text("glue")]
-                .iter()
-                .for_each(|piece| block.text.push_str(piece));
-            if body.raw("last") != Some("true") {
-                return;
-            }
-        }
-        let Some(at) = self.blocks.iter().position(|block| block.id == id) else { return };
-        let block = self.blocks.remove(at);
-        if body.raw("supersedes").is_some() {
-            let piece = Piece::Notice(Look::Warn, "The next text replaces an earlier one.");
-            to.write(self, block.parent.as_deref(), &piece);
-        }
-        if body.raw("part").is_some() {
-            self.write_text(block, Open::No, to);
-        } else {
-            let rest = block.written.rest(&whole).unwrap_or(&whole);
-            self.put(&block, rest, to);
-        }
-    }
-
-    fn on_status<P: Page>(&mut self, body: &Fields<'_>, to: &mut Writer<P>) {
-        let kind = body.text("kind").unwrap_or_default();
-        let (look, text) = status::line(body);
-        let parent = body.text("parent");
-        let repeats = kind == "progress" && text == self.notice;
-        if text.is_empty() || kind == "heartbeat" || repeats {
-            return;
-        }
-        let lines = text.split('\n').map(str::to_owned).collect::<Vec<_>>();
-        let piece = match (kind.as_ref(), lines.as_slice()) {
-            ("plan", [title, entries @ ..]) if !entries.is_empty() => Piece::List(title, entries),
-            _ => Piece::Notice(look, &text),
-        };
-        to.write(self, parent.as_deref(), &piece);
-        self.notice = text;
-    }
-}
-
-/// State of what is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    Yes,
-    No,
-}
-
 impl<P: Page> Transcript<P> {
     pub(super) fn new(page: P) -> Self {
         let to = Writer { page, out: String::new(), begun: false, at: None, several: false };
@@ -458,14 +234,14 @@ impl<P: Page> Transcript<P> {
     }
 
     fn on_delta(&mut self, event: &Event<'_>, delta: &Delta<'_>) {
-        let label = delta.label.map(crate::event::Raw::decode);
+        let label = delta.label.map(Raw::decode);
         let at = self.enter(event, label.as_deref(), None);
         let stream = &mut self.streams[at];
         if let (None, Some(turn)) = (delta.parent, &mut stream.turn) {
             turn.timeline.on_text(|| Time::parse(&stream.ts));
         }
         let id = delta.block.decode();
-        let parent = delta.parent.map(crate::event::Raw::decode);
+        let parent = delta.parent.map(Raw::decode);
         let block = stream.block(&id, &delta.kind.decode(), parent);
         block.raw.push_str(delta.text.0);
         let full = block.text.len() + block.raw.len() > MAX_TEXT;
@@ -531,7 +307,8 @@ impl<P: Page> Transcript<P> {
                 let known = stream.calls.iter().position(|call| call.id == id);
                 let call = known
                     .map_or_else(|| Call::new(body, &tool, None), |at| stream.calls.remove(at));
-                let took = body.count("duration_ms").or_else(|| stream.since(call.began));
+                let by_ts = || stream.since(call.began).filter(|ms| *ms > 0);
+                let took = body.count("duration_ms").or_else(by_ts);
                 let finish = Finish::of(body, took.map_or_else(String::new, duration));
                 self.totals.failed_calls += u64::from(finish.look == Look::Bad);
                 stream.write_call(call, &finish, &mut self.to);
@@ -569,22 +346,28 @@ impl<P: Page> Transcript<P> {
             .position(|k| Some(*k) == kind);
         self.totals.turns[index.unwrap_or(3)] += 1;
         let times = began.map(|_| timeline.end(stream.now()));
-        self.totals.millis +=
-            times.as_ref().map(|times| times.breakdown.total()).or(took).unwrap_or(0);
+        self.totals.millis += took.unwrap_or(0);
         self.totals.cost += body.and_then(|body| body.number("cost_usd")).unwrap_or(0.0);
         let stderr = body.and_then(|body| body.text("stderr_tail")).unwrap_or_default();
         let end = End {
             look: result.look,
-            mark: result.mark.trim_matches(['[', ']']).to_owned(),
+            mark: capitalised(result.mark.trim_matches(['[', ']'])),
             reason: result.rest.trim().to_owned(),
             usage: body.map(usage_and_cost).unwrap_or_default(),
             times,
-            stderr: crate::text::escapes::plain(stderr.trim_end()).into_owned(),
+            stderr: escapes::plain(stderr.trim_end()).into_owned(),
         };
         self.to.write(stream, None, &Piece::End(&end));
         stream.ended = stream.turn.take().map(|turn| turn.number);
         stream.opened = false;
     }
+}
+
+/// `COMPLETED 1.2s` as `Completed 1.2s`.
+fn capitalised(mark: &str) -> String {
+    let (first, rest) = mark.split_at(mark.len().min(1));
+    let (word, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+    format!("{first}{}{rest}", word.to_lowercase())
 }
 
 impl<P: Page> OnLine for Transcript<P> {

@@ -1,7 +1,7 @@
 //! Markdown of an agent as HTML: its structure, but no raw HTML, no image and no link to anything but a page or a mailbox.
 
 use pulldown_cmark::{
-    Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd, TextMergeStream,
+    Alignment, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream,
 };
 
 use super::{element, esc};
@@ -113,6 +113,10 @@ impl Renderer<'_> {
             Tag::Emphasis => "<em>",
             Tag::Strong => "<strong>",
             Tag::Strikethrough => "<s>",
+            Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
+                self.link(&format!("mailto:{dest_url}"), "");
+                ""
+            }
             Tag::Link { dest_url, .. } => {
                 self.link(&dest_url, "");
                 ""

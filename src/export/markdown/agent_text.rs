@@ -195,14 +195,14 @@ impl<'t> Editor<'t> {
 
     fn start(&mut self, tag: Tag<'t>, range: Range<usize>) {
         let mut element = Element::Other;
-        let first = &self.text[range.start..range.end.min(range.start + 1)];
+        let first = self.text.as_bytes().get(range.start).copied();
         match tag {
             Tag::CodeBlock(kind) => element = Element::Code(kind),
             Tag::HtmlBlock => element = Element::Html,
             Tag::Heading { level, .. } => {
                 let level = level as usize;
                 let marks = "#".repeat((level + ABOVE).min(6));
-                if first != "#" {
+                if first != Some(b'#') {
                     self.edit(range.start..range.start, marks + " ");
                     element = Element::Underlined;
                 } else if self.pass == Pass::First {
