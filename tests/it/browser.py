@@ -90,6 +90,7 @@ class Driver:
 
 def look(driver, page):
     """What the page does, and after that what a script in it may do."""
+    driver.call("POST", "/url", {"url": "about:blank"})
     driver.log("browser"), driver.log("performance")
     driver.open(page)
     console = [entry["message"] for entry in driver.log("browser")]
@@ -97,7 +98,7 @@ def look(driver, page):
     for entry in driver.log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
-            requests.append(message["params"]["request"]["url"])
+            requests.append(message["params"]["request"]["url"][:300])
     found = driver.call("POST", "/execute/sync", {"script": PROBE, "args": []})
     driver.cdp("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
     narrow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
