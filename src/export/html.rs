@@ -12,6 +12,7 @@ use super::timeline::{Times, shares};
 use super::transcript::{End, Page, Piece, Section, Totals};
 use super::visible;
 use crate::term::style::Look;
+use crate::term::view::one_line;
 use crate::term::view::words::{count, duration};
 use crate::timing::Class;
 
@@ -33,8 +34,8 @@ pub(super) struct Html {
     sections: u64,
     /// True within a list of notices of little importance.
     in_log: bool,
-    /// Anchor and words of the turns that did not complete.
-    failures: Vec<(u64, String)>,
+    /// Anchor, end and reason of the turns that did not complete.
+    failures: Vec<(u64, String, String)>,
     failed_calls: u64,
 }
 
@@ -124,7 +125,7 @@ impl Html {
     fn finish(&mut self, end: &End, out: &mut String) {
         let class = class_of(end.look);
         if end.look != Look::Good && self.failures.len() < MAX_FAILURES {
-            self.failures.push((self.sections, format!("{} {}", end.mark, end.reason)));
+            self.failures.push((self.sections, end.mark.clone(), one_line(&end.reason, None)));
         }
         out.push_str(&format!("<footer class=\"end {class}\"><p><b>"));
         esc(&end.mark, out);
@@ -338,10 +339,12 @@ impl Page for Html {
         }
         out.push_str(&parts.join(" · "));
         out.push_str("</p>\n");
-        for (section, words) in &self.failures {
+        for (section, mark, reason) in &self.failures {
             out.push_str(&format!("<p class=\"notice bad\"><a href=#t{section}>"));
-            esc(words.trim(), out);
-            out.push_str("</a></p>\n");
+            esc(mark, out);
+            out.push_str("</a> ");
+            esc(reason, out);
+            out.push_str("</p>\n");
         }
         out.push_str("</section>\n</main>\n</body>\n</html>\n");
     }

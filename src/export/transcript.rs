@@ -169,9 +169,12 @@ impl<P: Page> Writer<P> {
         }
     }
 
-    /// Writes a piece that belongs to no stream.
+    /// Writes a piece that belongs to no stream where the page is.
     fn apart(&mut self, piece: &Piece<'_>) {
-        self.write(&mut Stream::default(), None, piece);
+        match self.at {
+            Some(_) => self.page.piece(piece, &mut self.out),
+            None => self.write(&mut Stream::default(), None, piece),
+        }
     }
 
     fn hand_on(&mut self, io: &mut Io) {
@@ -315,15 +318,15 @@ impl<P: Page> Transcript<P> {
             }
             Type::Status => stream.on_status(body, &mut self.to),
             kind if kind.is_terminal() => self.end_turn(&mut stream, Some((kind, body))),
-            Type::TurnStarted => self.to.turn_to(&mut stream, None),
-            _ => self.to.write(
-                &mut stream,
-                None,
-                &Piece::Notice(
-                    Look::Dim,
-                    &format!("({})", one_line(&body.text("type").unwrap_or_default(), None)),
-                ),
-            ),
+            Type::TurnStarted => {
+                self.to.turn_to(&mut stream, None);
+                // The prompt has been written, and may be long.
+                stream.turn.iter_mut().for_each(|turn| turn.prompt = String::new());
+            }
+            _ => {
+                let name = one_line(&body.text("type").unwrap_or_default(), None);
+                self.to.write(&mut stream, None, &Piece::Notice(Look::Dim, &format!("({name})")));
+            }
         }
         self.streams[at] = stream;
         self.weigh(at);

@@ -100,7 +100,7 @@ def look(driver, page):
         if message["method"] == "Network.requestWillBeSent":
             requests.append(message["params"]["request"]["url"][:300])
     found = driver.call("POST", "/execute/sync", {"script": PROBE, "args": []})
-    driver.cdp("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    driver.cdp("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=False)
     narrow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     found["wide_on_a_phone"] = driver.call("POST", "/execute/sync", {"script": narrow, "args": []})
     driver.cdp("Emulation.clearDeviceMetricsOverride")
@@ -112,7 +112,7 @@ def shoot(driver, page, folder):
     stem = pathlib.Path(folder, pathlib.Path(page).stem)
     for name, scheme, width in [("light", "light", 1100), ("dark", "dark", 1100), ("phone", "light", 390)]:
         driver.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        driver.cdp("Emulation.setDeviceMetricsOverride", width=width, height=1400, deviceScaleFactor=1, mobile=width < 500)
+        driver.cdp("Emulation.setDeviceMetricsOverride", width=width, height=1400, deviceScaleFactor=1, mobile=False)
         driver.open(page)
         picture = driver.cdp("Page.captureScreenshot", captureBeyondViewport=False)
         pathlib.Path(f"{stem}.{name}.png").write_bytes(base64.b64decode(picture["data"]))

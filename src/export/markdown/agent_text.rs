@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag};
 
 use super::fenced;
 use crate::export::visible::{self, Relative, is_harmless};
@@ -143,7 +143,7 @@ impl<'t> Editor<'t> {
         }
         match event {
             Event::Start(tag) => self.start(tag, range),
-            Event::End(tag) => self.end(tag, range),
+            Event::End(_) => self.end(range),
             Event::Html(_) => self.literal(range, |byte| byte.is_ascii_punctuation()),
             Event::InlineHtml(_) => self.literal(range, |byte| b"<>&[]`*_\\".contains(&byte)),
             Event::FootnoteReference(_) => self.edit(range.start..range.start, "\\"),
@@ -236,7 +236,7 @@ impl<'t> Editor<'t> {
         self.open.push(element);
     }
 
-    fn end(&mut self, tag: TagEnd, range: Range<usize>) {
+    fn end(&mut self, range: Range<usize>) {
         match self.open.pop() {
             Some(Element::Reference(target)) => {
                 // Behind the words of the link stands the name of its definition.
@@ -245,7 +245,11 @@ impl<'t> Editor<'t> {
                     .chars()
                     .map(|c| if c <= ' ' || "<>\\".contains(c) { '-' } else { c })
                     .collect();
-                self.edit(begin..range.end, format!("](<{target}>)"));
+                // The range of a link to the definition of its own words ends before its empty brackets.
+                let tail = &self.text[range.end..];
+                let empty = tail.starts_with("[]") && !self.text[..range.end].ends_with("[]");
+                let end = if empty { range.end + 2 } else { range.end };
+                self.edit(begin..end, format!("](<{target}>)"));
             }
             Some(Element::Underlined) => {
                 self.broken = None;
@@ -260,7 +264,6 @@ impl<'t> Editor<'t> {
             }
             _ => {}
         }
-        let _ = tag;
         self.inner = self.inner.max(range.end);
     }
 }

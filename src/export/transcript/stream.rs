@@ -13,6 +13,9 @@ use crate::text::digest::Digest;
 use crate::time::Time;
 use crate::timing::Step;
 
+/// Bytes of a report of progress that is compared with the next.
+const MAX_NOTICE: usize = 4096;
+
 /// Depth of sub-agents within sub-agents that is shown.
 const MAX_DEPTH: usize = 8;
 
@@ -122,10 +125,9 @@ impl Stream {
     }
 
     pub(super) fn size(&self) -> usize {
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|block| size_of::<OpenBlock>() + block.text.len() + block.raw.len());
+        let blocks = self.blocks.iter().map(|block| {
+            size_of::<OpenBlock>() + block.id.len() + block.text.len() + block.raw.len()
+        });
         blocks.sum::<usize>() + self.calls.iter().map(Call::size).sum::<usize>()
     }
 
@@ -237,7 +239,9 @@ impl Stream {
             _ => Piece::Notice(look, &text),
         };
         to.write(self, parent.as_deref(), &piece);
-        self.notice = text;
+        // Progress is what repeats.
+        self.notice =
+            if kind == "progress" && text.len() <= MAX_NOTICE { text } else { String::new() };
     }
 }
 
