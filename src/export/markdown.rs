@@ -141,7 +141,7 @@ impl Markdown {
         match &call.input {
             Input::None => {}
             Input::Change(text) => {
-                fenced(&Cut::lines(text, limit.max(OF_FAILURE)).joined(), "diff", &mut below)
+                fenced(&Cut::lines(text, limit.max(OF_FAILURE)).joined(), "diff", &mut below);
             }
             Input::List(entries) => entries.iter().for_each(|entry| task(entry, &mut below)),
             Input::Text(text) if self.fold == Fold::Details => {
@@ -227,7 +227,7 @@ impl Markdown {
         });
         if !end.stderr.trim().is_empty() {
             self.put(out, |_, out| {
-                fenced(&Cut::lines(&end.stderr, OF_FAILURE).joined(), "text", out)
+                fenced(&Cut::lines(&end.stderr, OF_FAILURE).joined(), "text", out);
             });
         }
     }
@@ -310,7 +310,7 @@ impl Page for Markdown {
         match piece {
             Piece::Answer(text) => self.put(out, |_, out| agent_text::push(text, out)),
             Piece::Reasoning(text) if self.fold == Fold::Details => {
-                self.details("Reasoning", text, out)
+                self.details("Reasoning", text, out);
             }
             Piece::Call(call, finish) => self.call(call, finish, out),
             Piece::Notice(Look::Dim | Look::Plain, _) if self.fold == Fold::Never => {}

@@ -1,5 +1,7 @@
 //! Markdown of an agent as HTML: its structure, but no raw HTML, no image and no link to anything but a page or a mailbox.
 
+use std::borrow::Cow;
+
 use pulldown_cmark::{
     Alignment, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream,
 };
@@ -18,8 +20,14 @@ pub(super) fn render(text: &str, out: &mut String) {
     }
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut renderer =
-        Renderer { out, ends: Vec::new(), links: 0, code: false, cells: Vec::new(), cell: None };
+    let mut renderer = Renderer {
+        out,
+        ends: Vec::new(),
+        links: 0,
+        code: false,
+        cells: Vec::new(),
+        cell: (0, "td"),
+    };
     for event in TextMergeStream::new(Parser::new_ext(text, options)) {
         renderer.event(event);
     }
@@ -27,22 +35,30 @@ pub(super) fn render(text: &str, out: &mut String) {
 
 struct Renderer<'o> {
     out: &'o mut String,
-    /// What ends each open link.
-    ends: Vec<String>,
+    /// What ends each open element.
+    ends: Vec<Cow<'static, str>>,
     /// Open links.
     links: usize,
     /// True within a code block.
     code: bool,
-    /// Alignments of a table's cells, and the cell that comes next; `None` in its body's first rows.
+    /// Alignments of a table's cells, the number of the next cell, and what a cell of its row is.
     cells: Vec<Alignment>,
-    cell: Option<(usize, &'static str)>,
+    cell: (usize, &'static str),
 }
 
 impl Renderer<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Start(tag) => self.start(tag),
-            Event::End(tag) => self.end(tag),
+            Event::Start(tag) => {
+                let end = self.start(tag);
+                self.ends.push(end);
+            }
+            Event::End(tag) => {
+                self.code &= !matches!(tag, TagEnd::CodeBlock | TagEnd::HtmlBlock);
+                self.links -= usize::from(matches!(tag, TagEnd::Link | TagEnd::Image));
+                let end = self.ends.pop().unwrap_or_default();
+                self.out.push_str(&end);
+            }
             Event::Text(text) if self.links > 0 || self.code => esc(&text, self.out),
             Event::Text(text) => self.linked(&text),
             Event::Code(text) => {
@@ -66,130 +82,80 @@ impl Renderer<'_> {
         }
     }
 
-    fn start(&mut self, tag: Tag<'_>) {
-        let open = match tag {
-            Tag::Paragraph => "<p>",
-            Tag::BlockQuote(_) => "<blockquote>\n",
-            Tag::CodeBlock(kind) => {
+    /// Begins an element; returns what ends it.
+    fn start(&mut self, tag: Tag<'_>) -> Cow<'static, str> {
+        let (open, close) = match tag {
+            Tag::Paragraph => ("<p>", "</p>\n"),
+            Tag::BlockQuote(_) => ("<blockquote>\n", "</blockquote>\n"),
+            Tag::CodeBlock(CodeBlockKind::Fenced(info)) => {
                 self.code = true;
                 self.out.push_str("<pre class=code");
-                if let CodeBlockKind::Fenced(info) = kind {
-                    let language = info.split_whitespace().next().unwrap_or_default();
-                    element(" data-lang=\"", language, "\"", self.out);
-                }
-                "><code>"
+                let language = info.split_whitespace().next().unwrap_or_default();
+                element(" data-lang=\"", language, "\"", self.out);
+                ("><code>", "</code></pre>\n")
             }
-            Tag::HtmlBlock => {
+            Tag::CodeBlock(_) | Tag::HtmlBlock => {
                 self.code = true;
-                "<pre class=code><code>"
+                ("<pre class=code><code>", "</code></pre>\n")
             }
             Tag::Heading { level, .. } => {
-                self.out.push_str(&format!("<h{}>", (level as usize + 2).min(6)));
-                ""
+                let level = (level as usize + 2).min(6);
+                self.out.push_str(&format!("<h{level}>"));
+                return format!("</h{level}>\n").into();
             }
-            Tag::List(Some(1)) => "<ol>\n",
             Tag::List(Some(first)) => {
                 self.out.push_str(&format!("<ol start={first}>\n"));
-                ""
+                ("", "</ol>\n")
             }
-            Tag::List(None) => "<ul>\n",
-            Tag::Item => "<li>",
+            Tag::List(None) => ("<ul>\n", "</ul>\n"),
+            Tag::Item => ("<li>", "</li>\n"),
             Tag::Table(alignments) => {
                 self.cells = alignments;
-                "<div class=table><table>\n"
+                ("<div class=table><table>\n", "</table></div>\n")
             }
-            Tag::TableHead => {
-                self.cell = Some((0, "th"));
-                "<tr>"
+            Tag::TableHead | Tag::TableRow => {
+                self.cell = (0, if matches!(tag, Tag::TableHead) { "th" } else { "td" });
+                ("<tr>", "</tr>\n")
             }
-            Tag::TableRow => {
-                self.cell = Some((0, "td"));
-                "<tr>"
-            }
-            Tag::TableCell => {
-                self.cell();
-                ""
-            }
-            Tag::Emphasis => "<em>",
-            Tag::Strong => "<strong>",
-            Tag::Strikethrough => "<s>",
+            Tag::TableCell => return self.cell().into(),
+            Tag::Emphasis => ("<em>", "</em>"),
+            Tag::Strong => ("<strong>", "</strong>"),
+            Tag::Strikethrough => ("<s>", "</s>"),
             Tag::Link { link_type: LinkType::Email, dest_url, .. } => {
-                self.link(&format!("mailto:{dest_url}"), "");
-                ""
+                return self.link(&format!("mailto:{dest_url}"), "").into();
             }
-            Tag::Link { dest_url, .. } => {
-                self.link(&dest_url, "");
-                ""
-            }
-            Tag::Image { dest_url, .. } => {
-                self.link(&dest_url, "image: ");
-                ""
-            }
-            _ => "",
+            Tag::Link { dest_url, .. } => return self.link(&dest_url, "").into(),
+            Tag::Image { dest_url, .. } => return self.link(&dest_url, "image: ").into(),
+            _ => ("", ""),
         };
         self.out.push_str(open);
+        close.into()
     }
 
-    fn end(&mut self, tag: TagEnd) {
-        let close = match tag {
-            TagEnd::Paragraph => "</p>\n",
-            TagEnd::BlockQuote(_) => "</blockquote>\n",
-            TagEnd::CodeBlock | TagEnd::HtmlBlock => {
-                self.code = false;
-                "</code></pre>\n"
-            }
-            TagEnd::Heading(level) => {
-                self.out.push_str(&format!("</h{}>\n", (level as usize + 2).min(6)));
-                ""
-            }
-            TagEnd::List(true) => "</ol>\n",
-            TagEnd::List(false) => "</ul>\n",
-            TagEnd::Item => "</li>\n",
-            TagEnd::Table => "</table></div>\n",
-            TagEnd::TableHead | TagEnd::TableRow => "</tr>\n",
-            TagEnd::TableCell => {
-                let name = self.cell.map_or("td", |(_, name)| name);
-                self.out.push_str(&format!("</{name}>"));
-                ""
-            }
-            TagEnd::Emphasis => "</em>",
-            TagEnd::Strong => "</strong>",
-            TagEnd::Strikethrough => "</s>",
-            TagEnd::Link | TagEnd::Image => {
-                let end = self.ends.pop().unwrap_or_default();
-                self.links -= 1;
-                self.out.push_str(&end);
-                ""
-            }
-            _ => "",
-        };
-        self.out.push_str(close);
-    }
-
-    fn cell(&mut self) {
-        let (at, name) = self.cell.unwrap_or((0, "td"));
+    fn cell(&mut self) -> String {
+        let (at, name) = self.cell;
         let class = match self.cells.get(at) {
             Some(Alignment::Right) => " class=right",
             Some(Alignment::Center) => " class=centre",
             _ => "",
         };
         self.out.push_str(&format!("<{name}{class}>"));
-        self.cell = Some((at + 1, name));
+        self.cell = (at + 1, name);
+        format!("</{name}>")
     }
 
-    /// Begins a link, or the words of one that may not be followed, which its target comes behind.
-    fn link(&mut self, target: &str, before: &str) {
-        let follows = is_harmless(target, Relative::Refused) && self.links == 0;
-        let mut end = "</a>".to_owned();
-        if follows {
+    /// Begins a link, or the words of one that may not be followed, behind which its target comes; returns what ends it.
+    fn link(&mut self, target: &str, before: &str) -> String {
+        let mut end = String::new();
+        if is_harmless(target, Relative::Refused) && self.links == 0 {
             element("<a rel=\"noopener noreferrer\" href=\"", target, "\">", self.out);
+            end.push_str("</a>");
         } else {
-            end.clear();
             element(" <code class=target>", target, "</code>", &mut end);
         }
         self.out.push_str(before);
         self.links += 1;
-        self.ends.push(end);
+        end
     }
 
     /// Text in which addresses that stand bare are links.

@@ -210,18 +210,17 @@ impl<'t> Editor<'t> {
                 }
             }
             Tag::FootnoteDefinition(_) => self.edit(range.start..range.start, "\\"),
-            Tag::Link { link_type: LinkType::Autolink | LinkType::Email, dest_url, .. } => {
-                if !is_harmless(&dest_url, Relative::Allowed) {
-                    self.edit(range.start..range.start, "\\");
-                }
-            }
             Tag::Link { dest_url, .. } if !is_harmless(&dest_url, Relative::Allowed) => {
                 self.edit(range.start..range.start, "\\");
             }
+            Tag::Link {
+                link_type: LinkType::Inline | LinkType::Autolink | LinkType::Email,
+                ..
+            } => {}
             Tag::Image { dest_url, .. } if !is_harmless(&dest_url, Relative::Allowed) => {
                 self.edit(range.start..range.start + 2, "\\!\\[");
             }
-            Tag::Link { link_type, dest_url, .. } if link_type != LinkType::Inline => {
+            Tag::Link { dest_url, .. } => {
                 element = Element::Reference(dest_url.into_string());
             }
             Tag::Image { link_type, dest_url, .. } => {
