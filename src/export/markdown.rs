@@ -119,7 +119,7 @@ impl Markdown {
 
     /// Adds an entry of the list of calls and notices, and what belongs to it.
     fn entry(&mut self, head: &str, below: &str, out: &mut String) {
-        if !std::mem::replace(&mut self.in_list, true) {
+        if !std::mem::replace(&mut self.in_list, below.is_empty()) {
             self.line(out);
         }
         self.marked(&format!("- {head}"), "", out);
@@ -183,7 +183,11 @@ impl Markdown {
             return;
         }
         let mut head = format!("{mark} **");
-        plain(&call.name, &mut head);
+        // A name like `run_command` would have more marks than letters.
+        match call.name.contains('_') {
+            true => code(&call.name, &mut head),
+            false => plain(&call.name, &mut head),
+        }
         head.push_str("**");
         if !call.title.is_empty() {
             head.push(' ');

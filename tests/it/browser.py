@@ -9,6 +9,7 @@ import http.client
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,8 @@ def shoot(driver, page, folder):
 
 
 def main():
+    # So that the browser goes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder, *pages = sys.argv[1:]
     driver = Driver(folder)
     try:
