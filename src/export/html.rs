@@ -298,9 +298,10 @@ impl Page for Html {
                 out.push_str("</div>\n");
             }
             Piece::Reasoning(text) => {
-                out.push_str(
-                    "<details class=think><summary>Reasoning</summary>\n<div class=text>\n",
-                );
+                let first = one_line(text.trim_start_matches(['*', '#', '>', ' ', '\n']), Some(90));
+                out.push_str("<details class=think><summary>Reasoning");
+                element(" · ", &first.replace("**", ""), "", out);
+                out.push_str("</summary>\n<div class=text>\n");
                 text::render(text, out);
                 out.push_str("</div></details>\n");
             }
