@@ -220,6 +220,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--rows', '--rows', [CompletionResultType]::ParameterName, 'Rows of the table, with --to csv [default: turns]')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
+            [CompletionResult]::new('--fold', '--fold', [CompletionResultType]::ParameterName, 'With --to markdown: fold inputs and outputs into `<details>`, and add reasoning and notices in the same way')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'With the format text: print the answer byte for byte, for a file or a program')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -369,14 +369,14 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__export)
-            opts="-h --to --rows --exact --max-line --strict --help"
+            opts="-h --to --rows --fold --exact --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --to)
-                    COMPREPLY=($(compgen -W "text sse stream-chunk csv cast" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text sse stream-chunk csv cast markdown html" -- "${cur}"))
                     return 0
                     ;;
                 --rows)

@@ -205,6 +205,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --to 'Format of the output'
             cand --rows 'Rows of the table, with --to csv [default: turns]'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
+            cand --fold 'With --to markdown: fold inputs and outputs into `<details>`, and add reasoning and notices in the same way'
             cand --exact 'With the format text: print the answer byte for byte, for a file or a program'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'

@@ -285,10 +285,13 @@ complete -c spile -n "__fish_spile_using_subcommand export" -l to -d 'Format of 
 sse\t'Server-sent events: `event` is the type, `id` the delivery id, `data` the line'
 stream-chunk\t'JSON-RPC `scaffold/streamChunk` lines: a stream id and numbers from 1 for each turn'
 csv\t'A table: a row for each turn, with --rows tools for each call of a tool'
-cast\t'asciicast v3, for asciinema: what view shows at a terminal, at the times of the events'"
+cast\t'asciicast v3, for asciinema: what view shows at a terminal, at the times of the events'
+markdown\t'A transcript for a pull request or a chat'
+html\t'A transcript as one page for a browser, without scripts'"
 complete -c spile -n "__fish_spile_using_subcommand export" -l rows -d 'Rows of the table, with --to csv [default: turns]' -r -f -a "turns\t'A row for each turn'
 tools\t'A row for each call of a tool'"
 complete -c spile -n "__fish_spile_using_subcommand export" -l max-line -d 'Longest line that is parsed; a longer one passes unchanged' -r
+complete -c spile -n "__fish_spile_using_subcommand export" -l fold -d 'With --to markdown: fold inputs and outputs into `<details>`, and add reasoning and notices in the same way'
 complete -c spile -n "__fish_spile_using_subcommand export" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'
 complete -c spile -n "__fish_spile_using_subcommand export" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'

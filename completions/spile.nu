@@ -240,7 +240,7 @@ module completions {
   ]
 
   def "nu-complete spile export to" [] {
-    [ "text" "sse" "stream-chunk" "csv" "cast" ]
+    [ "text" "sse" "stream-chunk" "csv" "cast" "markdown" "html" ]
   }
 
   def "nu-complete spile export rows" [] {
@@ -251,6 +251,7 @@ module completions {
   export extern "spile export" [
     --to: string@"nu-complete spile export to" # Format of the output
     --rows: string@"nu-complete spile export rows" # Rows of the table, with --to csv [default: turns]
+    --fold                    # With --to markdown: fold inputs and outputs into `<details>`, and add reasoning and notices in the same way
     --exact                   # With the format text: print the answer byte for byte, for a file or a program
     --max-line: string        # Longest line that is parsed; a longer one passes unchanged
     --strict                  # Exit with status 65 if any line of the input is no event

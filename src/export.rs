@@ -1,13 +1,20 @@
 //! Events as bytes of another format, line by line. One struct for each format.
 
+mod call;
 mod cast;
 mod csv;
+mod html;
+mod markdown;
 mod sse;
 mod stream_chunk;
 #[cfg(test)]
 mod tests;
+mod timeline;
+mod transcript;
+mod visible;
 
 pub use csv::Rows;
+pub use markdown::Fold;
 
 use crate::named::Named;
 use crate::stage::{LineStage, Reading, Stage};
@@ -23,6 +30,8 @@ pub enum Format {
     StreamChunk,
     Csv,
     Cast,
+    Markdown,
+    Html,
 }
 
 impl Named for Format {
@@ -48,11 +57,35 @@ impl Named for Format {
             "asciicast v3, for asciinema: what view shows at a terminal, at the times of the events",
             Self::Cast,
         ),
+        ("markdown", "A transcript for a pull request or a chat", Self::Markdown),
+        ("html", "A transcript as one page for a browser, without scripts", Self::Html),
     ];
 }
 
-/// Stage that exports to `format`; `text` is for [`Format::Text`], `rows` for [`Format::Csv`].
-pub fn stage(format: Format, reading: Reading, text: TextBytes, rows: Rows) -> Box<dyn Stage> {
+/// Choices of an export.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub format: Format,
+    pub reading: Reading,
+    /// For [`Format::Text`].
+    pub text: TextBytes,
+    /// For [`Format::Csv`].
+    pub rows: Rows,
+    /// For [`Format::Markdown`].
+    pub fold: Fold,
+}
+
+impl Options {
+    /// The defaults of a format.
+    pub fn of(format: Format) -> Self {
+        let (reading, text) = (Reading::default(), TextBytes::Exact);
+        Self { format, reading, text, rows: Rows::Turns, fold: Fold::Never }
+    }
+}
+
+/// Stage that exports.
+pub fn stage(options: Options) -> Box<dyn Stage> {
+    let Options { format, reading, text, rows, fold } = options;
     match format {
         Format::Text => Box::new(View::new(&view::Options {
             format: view::Format::Text,
@@ -65,6 +98,14 @@ pub fn stage(format: Format, reading: Reading, text: TextBytes, rows: Rows) -> B
         Format::Csv => Box::new(LineStage::of(csv::Csv::new(rows), &reading)),
         Format::StreamChunk => {
             Box::new(LineStage::of(stream_chunk::StreamChunk::default(), &reading))
+        }
+        Format::Markdown => {
+            let page = markdown::Markdown::new(fold);
+            Box::new(LineStage::of(transcript::Transcript::new(page), &reading))
+        }
+        Format::Html => {
+            let page = html::Html::default();
+            Box::new(LineStage::of(transcript::Transcript::new(page), &reading))
         }
     }
 }

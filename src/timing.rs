@@ -129,6 +129,11 @@ impl Timing {
         self.begun && !self.waits && !self.retries && self.open.is_empty() && self.pending == 0
     }
 
+    /// Time that has been assigned so far.
+    pub fn so_far(&self) -> Breakdown {
+        self.sums
+    }
+
     /// Takes an event of the main agent.
     pub fn on_step(&mut self, now: u64, step: Step<'_>) {
         self.advance(now);

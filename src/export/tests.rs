@@ -4,7 +4,7 @@ use super::*;
 use crate::stage::Io;
 use crate::time::Time;
 
-const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","runtime":"x"}
+pub(super) const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","runtime":"x"}
 {"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"a\ud83d"}
 {"v":1,"type":"text_delta","stream":"s","turn":1,"seq":3,"ts":"2026-01-01T00:00:00.000Z","block":"b1","kind":"answer","text":"\ude00"}
 {"v":1,"type":"text_delta","stream":"s","turn":1,"seq":4,"ts":"2026-01-01T00:00:00.000Z","parent":"t","block":"b2","kind":"answer","text":"sub"}
@@ -13,12 +13,12 @@ const EVENTS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq"
 {"v":1,"type":"status","stream":"s","turn":1,"ts":"2026-01-01T00:00:00.000Z","kind":"heartbeat"}
 "#;
 
-fn export(format: Format, events: &str) -> (String, String) {
+pub(super) fn export(format: Format, events: &str) -> (String, String) {
     export_rows(format, Rows::Turns, events)
 }
 
 fn export_rows(format: Format, rows: Rows, events: &str) -> (String, String) {
-    let mut stage = stage(format, Reading::default(), TextBytes::Exact, rows);
+    let mut stage = stage(Options { rows, ..Options::of(format) });
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
     stage.on_end(Time::default(), &mut io);
@@ -97,14 +97,14 @@ fn no_carriage_return_ends_a_line_of_server_sent_events() {
     assert_eq!(sent, serde_json::from_str::<serde_json::Value>(line).expect("an event"));
 }
 
-const CALLS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","label":"=1+1","runtime":"x","model":"m, \"n\""}
+pub(super) const CALLS: &str = r#"{"v":1,"type":"turn_started","stream":"s","turn":1,"seq":1,"ts":"2026-01-01T00:00:00.000Z","label":"=1+1","runtime":"x","model":"m, \"n\""}
 {"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:01.000Z","block":"b1","kind":"answer","text":"a"}
 {"v":1,"type":"tool_started","stream":"s","turn":1,"seq":3,"ts":"2026-01-01T00:00:02.000Z","tool":{"id":"t1","name":"Bash","kind":"execute","title":"-rf\nx"}}
 {"v":1,"type":"tool_started","stream":"s","turn":1,"seq":4,"ts":"2026-01-01T00:00:03.000Z","tool":{"id":"t2","name":"Read","kind":"read"}}
 {"v":1,"type":"tool_finished","stream":"s","turn":1,"seq":5,"ts":"2026-01-01T00:00:04.500Z","tool":{"id":"t1","name":"Bash","kind":"execute"},"outcome":"error","exit_code":2}
 "#;
 
-const END: &str = r#"{"v":1,"type":"turn_completed","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:05.000Z","stop":"end_turn","usage":{"input_tokens":7},"cost_usd":0.5}
+pub(super) const END: &str = r#"{"v":1,"type":"turn_completed","stream":"s","turn":1,"seq":6,"ts":"2026-01-01T00:00:05.000Z","stop":"end_turn","usage":{"input_tokens":7},"cost_usd":0.5}
 {"v":1,"type":"status","stream":"s","turn":1,"seq":7,"ts":"2026-01-01T00:00:06.000Z","kind":"info"}
 "#;
 
@@ -155,4 +155,16 @@ fn a_cast_shows_what_view_shows_at_the_times_of_the_events() {
     assert!((passed - 6.0).abs() < 0.0005, "{passed}");
     assert_eq!(of("m").iter().map(|l| &l[2]).collect::<Vec<_>>(), ["Bash -rf…", "Read"]);
     assert_eq!(lines.last().unwrap()[2], "0");
+}
+
+/// A line of the stream `s`; `body` begins with the rest of the type's name.
+pub(super) fn line(seq: u64, body: &str) -> String {
+    let ts = Time::from_millis(seq * 1000);
+    format!(r#"{{"v":1,"stream":"s","turn":1,"seq":{seq},"ts":"{ts}","type":"{body}}}"#) + "\n"
+}
+
+/// An answer that is one block.
+pub(super) fn answer(text: &str) -> String {
+    let text = crate::codec::to_json(text);
+    line(3, &format!(r#"block_final","block":"b9","kind":"answer","text":{text}"#))
 }

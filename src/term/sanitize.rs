@@ -118,7 +118,7 @@ pub fn shell_word(text: &str) -> String {
 
 /// True if this character could mislead a terminal or a reader: all of C0 but tab and line feed, DEL, C1, every control of
 /// UAX #9 (marks, embeddings, overrides, isolates, and the deprecated U+206A to U+206F), and the line separators.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
@@ -136,7 +136,7 @@ const PLAIN: [bool; 256] = {
 };
 
 /// Caret notation for ASCII, the code point for all others.
-fn show(c: char, out: &mut String) {
+pub(crate) fn show(c: char, out: &mut String) {
     match u8::try_from(c) {
         Ok(b) if b < 0x80 => {
             out.push('^');

@@ -7,14 +7,14 @@ mod human;
 mod layout;
 mod page;
 mod plain_text;
-mod status;
+pub(crate) mod status;
 mod streams;
 mod strip;
 #[cfg(test)]
 mod tests;
-mod tool;
-mod turn_result;
-mod words;
+pub(crate) mod tool;
+pub(crate) mod turn_result;
+pub(crate) mod words;
 
 use crate::codec::{Fields, Malformed, Place};
 use crate::event::{Delta, Event, Type};
@@ -25,6 +25,7 @@ use crate::stage::{Io, LineStage, OnLine, Reading};
 use crate::time::Time;
 
 use human::Human;
+pub(crate) use human::outcome;
 use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;

@@ -23,6 +23,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["export", "--to", "text"], EVENT),
     (&["export", "--to", "sse"], EVENT),
     (&["export", "--to", "stream-chunk"], EVENT),
+    (&["export", "--to", "markdown"], FINAL),
+    (&["export", "--to", "html"], STATUS),
 ];
 
 /// Commands that read no stdin.
@@ -32,6 +34,13 @@ const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "
 pub const EVENT: &str = concat!(
     r#"{"v":1,"type":"text_delta","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","#,
     r#""block":"b1","kind":"answer","text":"hello\n"}"#,
+    "\n"
+);
+
+/// A block that needs no other event.
+pub const FINAL: &str = concat!(
+    r#"{"v":1,"type":"block_final","stream":"s","turn":1,"seq":2,"ts":"2026-01-01T00:00:00.000Z","#,
+    r#""block":"b1","kind":"answer","text":"hello"}"#,
     "\n"
 );
 

@@ -1,8 +1,7 @@
 //! What is exported as chunks and wrapped again is the same text with the same ends, for every recording.
 
-use spile::export::{Format, Rows, stage};
-use spile::stage::{Io, Reading};
-use spile::term::view::TextBytes;
+use spile::export::{Format, Options, stage};
+use spile::stage::Io;
 use spile::time::Time;
 
 use crate::feed::{contract, events, parse};
@@ -32,8 +31,7 @@ fn chunks_of_every_recording_come_back() {
     for (name, _) in FOLDERS {
         for (raw, _) in folder(name).iter().flat_map(|f| recordings(f)) {
             let (_, said) = events(&std::fs::read(&raw).unwrap());
-            let mut export =
-                stage(Format::StreamChunk, Reading::default(), TextBytes::Exact, Rows::Turns);
+            let mut export = stage(Options::of(Format::StreamChunk));
             let mut io = Io::default();
             export.on_bytes(Time::default(), &said, &mut io);
             export.on_end(Time::default(), &mut io);

@@ -56,6 +56,7 @@ mod tee_slow;
 mod terminal;
 mod tidy;
 mod tls;
+mod transcripts;
 mod usage;
 mod view;
 mod wrap;

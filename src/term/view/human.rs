@@ -372,7 +372,7 @@ fn longest(breakdown: &Breakdown) -> String {
 }
 
 /// Outcome of a call: look, mark, and the words behind the mark with a space before them.
-fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
+pub(crate) fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
     let outcome = body.text("outcome").unwrap_or_default();
     match (outcome.as_ref(), body.integer("exit_code")) {
         ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),

@@ -15,7 +15,7 @@ const MAX_PLAN: usize = 30;
 
 /// Line for a `status`; text behind a line feed continues on an indented line. Empty for a `session` that has only settings,
 /// which are for programs.
-pub(super) fn line(status: &Fields<'_>) -> (Look, String) {
+pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
     let message = message.trim_end();
@@ -152,7 +152,7 @@ fn plan(status: &Fields<'_>, message: &str) -> String {
     text
 }
 
-fn plan_entry(raw: &str) -> String {
+pub(crate) fn plan_entry(raw: &str) -> String {
     let Ok(entry) = Fields::parse(raw) else {
         let words = codec::text(raw).unwrap_or(raw.into());
         return format!("[ ] {}", one_line(&words, None));

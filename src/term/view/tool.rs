@@ -35,13 +35,13 @@ const MAX_OUTPUT: usize = 256 << 10;
 /// Depth to which the text of an output is looked for.
 const MAX_DEPTH: usize = 4;
 
-pub(super) fn name(tool: &Fields<'_>) -> String {
+pub(crate) fn name(tool: &Fields<'_>) -> String {
     let name = tool.text("name").filter(|name| !name.trim().is_empty());
     name.map_or_else(|| "tool".to_owned(), |name| one_line(&name, Some(64)))
 }
 
 /// The call on one line, without the tool's name: its title, else its arguments, else its files.
-pub(super) fn title(tool: &Fields<'_>) -> String {
+pub(crate) fn title(tool: &Fields<'_>) -> String {
     let title = tool.text("title").unwrap_or_default();
     let name = tool.text("name").unwrap_or_default();
     let title = without_name(title.trim(), name.trim());
@@ -162,7 +162,7 @@ fn value(raw: &str, columns: usize) -> String {
 }
 
 /// A command line without the shell that runs it and without `cd ... &&` before it: `/bin/zsh -lc 'cd /x && make'` is `make`.
-pub(super) fn command(line: &str) -> Cow<'_, str> {
+pub(crate) fn command(line: &str) -> Cow<'_, str> {
     let line = match in_shell(line) {
         Some(script) => Cow::Owned(script),
         None => Cow::Borrowed(line),
@@ -248,7 +248,7 @@ fn nonempty(text: &str) -> Option<&str> {
 }
 
 /// First lines of a failed call's output, each after a line feed; a line that only repeats the exit status is left out.
-pub(super) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> String {
+pub(crate) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> String {
     let Some(text) = output.and_then(|raw| output_text(raw, MAX_DEPTH)) else {
         return String::new();
     };

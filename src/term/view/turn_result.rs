@@ -9,17 +9,17 @@ use crate::term::style::Look;
 const USUAL: [&str; 6] = ["", "end_turn", "end_of_output", "stop", "success", "completed"];
 
 #[derive(Debug)]
-pub(super) struct TurnResult {
-    pub(super) look: Look,
+pub(crate) struct TurnResult {
+    pub(crate) look: Look,
     /// `[COMPLETED 1.2s]` and its like.
-    pub(super) mark: String,
+    pub(crate) mark: String,
     /// Words behind the mark; empty or with a space before them.
-    pub(super) rest: String,
+    pub(crate) rest: String,
 }
 
 impl TurnResult {
     /// Result by the terminal event of a turn that took `took` milliseconds.
-    pub(super) fn of(kind: Type, body: &Fields<'_>, took: Option<u64>) -> Self {
+    pub(crate) fn of(kind: Type, body: &Fields<'_>, took: Option<u64>) -> Self {
         match kind {
             Type::TurnFailed => Self::new("FAILED", Look::Bad, took, failure(body)),
             Type::TurnCancelled => Self::new("CANCELLED", Look::Warn, took, cancel(body)),
@@ -35,7 +35,7 @@ impl TurnResult {
     }
 
     /// Result of a turn without a terminal event.
-    pub(super) fn truncated(took: Option<u64>) -> Self {
+    pub(crate) fn truncated(took: Option<u64>) -> Self {
         let rest = " the input ended before the turn did".to_owned();
         Self::new("TRUNCATED", Look::Bad, took, rest)
     }

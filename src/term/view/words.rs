@@ -9,7 +9,7 @@ use crate::term::sanitize::clean;
 pub(super) const MAX_TITLE: usize = 200;
 
 /// A duration: `12ms`, `3.2s`, `2m05s`, `1h02m`.
-pub(super) fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     match ms / 1000 {
         0 => format!("{ms}ms"),
         seconds @ 1..60 => format!("{seconds}.{}s", ms % 1000 / 100),
@@ -19,7 +19,7 @@ pub(super) fn duration(ms: u64) -> String {
 }
 
 /// [`duration`] without fractions of a second.
-pub(super) fn silence(ms: u64) -> String {
+pub(crate) fn silence(ms: u64) -> String {
     match ms / 1000 {
         seconds @ 1..60 => format!("{seconds}s"),
         _ => duration(ms),
@@ -27,7 +27,7 @@ pub(super) fn silence(ms: u64) -> String {
 }
 
 /// A number with its thousands apart: `1,234,567`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     match n / 1000 {
         0 => n.to_string(),
         thousands => format!("{},{:03}", count(thousands), n % 1000),
@@ -35,7 +35,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// Usage and cost of a turn: `1,234 in (1,000 cached) / 567 out tokens  $0.0123`; empty if neither is known.
-pub(super) fn usage_and_cost(body: &Fields<'_>) -> String {
+pub(crate) fn usage_and_cost(body: &Fields<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(tokens) = body.object("usage").and_then(|u| tokens(&u)) {
         parts.push(tokens);

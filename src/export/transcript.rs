@@ -1,0 +1,430 @@
+//! Events as the pieces of a transcript, in the order in which they are decided: texts, calls with their outcome, notices, the
+//! end of each turn. A [`Page`] writes them; what is held until it is decided is bounded.
+
+mod stream;
+
+use super::call::{Call, Finish};
+use super::timeline::Times;
+use crate::codec::{Fields, Malformed, Place};
+use crate::event::{Delta, Event, Raw, Type};
+use crate::stage::{Io, OnLine};
+use crate::streams::{MAX_STREAMS, Streams};
+use crate::term::style::Look;
+use crate::term::view::one_line;
+use crate::term::view::turn_result::TurnResult;
+use crate::term::view::words::{count, duration, usage_and_cost};
+use crate::text::escapes;
+use crate::time::Time;
+use crate::timing::Step;
+
+pub(super) use stream::Turn;
+use stream::{Open, Stream};
+
+/// Bytes of a block's deltas that are held for its end; past that the text is written in pieces.
+const MAX_TEXT: usize = 2 << 20;
+
+/// Bytes that all streams hold together; past that the stream that holds the most writes what it has.
+const MAX_HELD: usize = 32 << 20;
+
+/// Open calls and blocks of a stream; past that the oldest is written as it is.
+const MAX_OPEN: usize = 256;
+
+/// A format of a transcript. Everything of the input is escaped here, and nowhere else.
+pub(super) trait Page {
+    /// Begins the document.
+    fn begin(&mut self, out: &mut String);
+    /// Opens the section of a turn, or of what a stream has outside of turns; the one before has been closed.
+    fn open(&mut self, section: &Section<'_>, out: &mut String);
+    fn close(&mut self, out: &mut String);
+    /// Opens the frame of a sub-agent, whose call is not known if the input begins behind it.
+    fn nest(&mut self, call: Option<&Call>, out: &mut String);
+    fn unnest(&mut self, out: &mut String);
+    fn piece(&mut self, piece: &Piece<'_>, out: &mut String);
+    /// Ends the document.
+    fn end(&mut self, totals: &Totals, out: &mut String);
+}
+
+/// Head of a section.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    /// Label of the stream, or its id.
+    pub(super) name: &'a str,
+    pub(super) turn: Option<&'a Turn>,
+    /// True if a section of another stream came between.
+    pub(super) continues: bool,
+    /// True if there are other streams.
+    pub(super) beside_others: bool,
+}
+
+/// What is written as one.
+#[derive(Debug)]
+pub(super) enum Piece<'a> {
+    Answer(&'a str),
+    Reasoning(&'a str),
+    Call(&'a Call, &'a Finish<'a>),
+    Notice(Look, &'a str),
+    /// A plan: a title and entries that begin with a box.
+    List(&'a str, &'a [String]),
+    /// A line that is no event.
+    Unreadable(&'a str),
+    End(&'a End),
+}
+
+/// End of a turn.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) look: Look,
+    /// `COMPLETED 1.2s` and its like.
+    pub(super) mark: String,
+    /// Failure and other reasons; may be empty.
+    pub(super) reason: String,
+    pub(super) usage: String,
+    pub(super) times: Option<Times>,
+    pub(super) stderr: String,
+}
+
+/// Counts of the whole input.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Turns that completed, failed, were cancelled and were cut off.
+    pub(super) turns: [u64; 4],
+    pub(super) calls: u64,
+    pub(super) failed_calls: u64,
+    pub(super) millis: u64,
+    pub(super) cost: f64,
+}
+
+/// The page and the place on it.
+struct Writer<P> {
+    page: P,
+    out: String,
+    begun: bool,
+    /// Stream, turn and open frames of the last piece.
+    at: Option<(String, Option<u64>, Vec<String>)>,
+    several: bool,
+}
+
+/// The exporter.
+pub(super) struct Transcript<P> {
+    streams: Streams<Stream>,
+    held: usize,
+    events: u64,
+    to: Writer<P>,
+    totals: Totals,
+    /// Bytes of a line over the limit so far.
+    long: u64,
+}
+
+impl<P: Page> Writer<P> {
+    /// Writes a piece of a stream, under the call `parent` if it is a sub-agent's.
+    fn write(&mut self, stream: &mut Stream, parent: Option<&str>, piece: &Piece<'_>) {
+        self.turn_to(stream, parent);
+        self.page.piece(piece, &mut self.out);
+    }
+
+    /// Opens the section and the frames of a piece, unless they are open.
+    fn turn_to(&mut self, stream: &mut Stream, parent: Option<&str>) {
+        let path = stream.path(parent);
+        self.begin();
+        let turn = stream.turn.as_ref().map(|turn| turn.number);
+        let here = self.at.as_ref().is_some_and(|(id, at, _)| *id == stream.id && *at == turn);
+        if !here {
+            self.leave();
+            let section = Section {
+                name: if stream.label.is_empty() { &stream.id } else { &stream.label },
+                turn: stream.turn.as_ref(),
+                continues: std::mem::replace(&mut stream.opened, true),
+                beside_others: self.several,
+            };
+            self.page.open(&section, &mut self.out);
+            self.at = Some((stream.id.clone(), turn, Vec::new()));
+        }
+        let Some((.., open)) = &mut self.at else { return };
+        let same = open.iter().zip(&path).take_while(|(a, b)| a == b).count();
+        for _ in open.drain(same..) {
+            self.page.unnest(&mut self.out);
+        }
+        for id in path.into_iter().skip(same) {
+            let call = stream.calls.iter_mut().find(|call| call.id == id);
+            let call = call.map(|call| {
+                call.nests = true;
+                &*call
+            });
+            self.page.nest(call, &mut self.out);
+            open.push(id);
+        }
+    }
+
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.page.begin(&mut self.out);
+        }
+    }
+
+    /// Closes what is open on the page.
+    fn leave(&mut self) {
+        if let Some((.., path)) = self.at.take() {
+            path.iter().for_each(|_| self.page.unnest(&mut self.out));
+            self.page.close(&mut self.out);
+        }
+    }
+
+    /// Writes a piece that belongs to no stream where the page is.
+    fn apart(&mut self, piece: &Piece<'_>) {
+        match self.at {
+            Some(_) => self.page.piece(piece, &mut self.out),
+            None => self.write(&mut Stream::default(), None, piece),
+        }
+    }
+
+    fn hand_on(&mut self, io: &mut Io) {
+        io.out.extend_from_slice(self.out.as_bytes());
+        self.out.clear();
+        // One huge text must not keep its memory for good.
+        self.out.shrink_to(1 << 20);
+    }
+}
+
+impl<P: Page> Transcript<P> {
+    pub(super) fn new(page: P) -> Self {
+        let to = Writer { page, out: String::new(), begun: false, at: None, several: false };
+        let (streams, totals) = (Streams::new(MAX_STREAMS), Totals::default());
+        Self { streams, held: 0, events: 0, to, totals, long: 0 }
+    }
+
+    /// Index of the stream of an event, with its time, label and turn brought up to date.
+    fn enter(
+        &mut self,
+        event: &Event<'_>,
+        label: Option<&str>,
+        body: Option<&Fields<'_>>,
+    ) -> usize {
+        let id = event.stream.as_deref().unwrap_or_default();
+        self.events += 1;
+        let used = self.events;
+        let new = || Stream { id: id.to_owned(), ..Stream::default() };
+        let (at, removed) = self.streams.place(id, new, |s| (s.turn.is_some(), s.used));
+        if let Some(mut stream) = removed {
+            self.held -= stream.held;
+            self.end_turn(&mut stream, None);
+        }
+        if self.streams[at].used == 0 {
+            self.to.several |= self.streams.iter().filter(|s| !s.id.is_empty()).count() > 1;
+        }
+        let mut stream = std::mem::take(&mut self.streams[at]);
+        stream.used = used;
+        if let Some(turn) = stream.turn.as_mut().filter(|_| event.delta.is_none()) {
+            turn.timeline.end_texts(|| Time::parse(&stream.ts));
+        }
+        if let Some(ts) = event.ts.as_deref().filter(|ts| ts.len() < 64) {
+            stream.ts.clear();
+            stream.ts.push_str(ts);
+        }
+        if let Some(label) = label.filter(|label| *label != stream.label) {
+            stream.label = one_line(label, Some(60));
+        }
+        if let Some(number) = event.turn {
+            let known =
+                stream.turn.as_ref().map(|turn| turn.number).or(stream.ended) == Some(number);
+            if event.kind == Type::TurnStarted || !known {
+                // The turn before was cut off; of this one the beginning may be missing.
+                self.end_turn(&mut stream, None);
+                stream.begin_turn(number, body.filter(|_| event.kind == Type::TurnStarted));
+            }
+        }
+        self.streams[at] = stream;
+        at
+    }
+
+    fn on_delta(&mut self, event: &Event<'_>, delta: &Delta<'_>) {
+        let label = delta.label.map(Raw::decode);
+        let at = self.enter(event, label.as_deref(), None);
+        let stream = &mut self.streams[at];
+        if let (None, Some(turn)) = (delta.parent, &mut stream.turn) {
+            turn.timeline.on_text(|| Time::parse(&stream.ts));
+        }
+        let id = delta.block.decode();
+        let parent = delta.parent.map(Raw::decode);
+        let block = stream.block(&id, &delta.kind.decode(), parent);
+        block.raw.push_str(delta.text.0);
+        let full = block.text.len() + block.raw.len() > MAX_TEXT;
+        stream.held += delta.text.0.len();
+        self.held += delta.text.0.len();
+        if full {
+            let index = stream.blocks.iter().position(|block| block.id == id).unwrap_or_default();
+            let block = stream.blocks.remove(index);
+            let block = stream.write_text(block, Open::Yes, &mut self.to);
+            stream.blocks.insert(index, block);
+            self.weigh(at);
+        } else if self.held > MAX_HELD || stream.blocks.len() > MAX_OPEN {
+            self.weigh(at);
+        }
+    }
+
+    /// Counts again what a stream holds, and writes what is over a limit.
+    fn weigh(&mut self, at: usize) {
+        let stream = &mut self.streams[at];
+        while stream.blocks.len() > MAX_OPEN {
+            let block = stream.blocks.remove(0);
+            stream.write_text(block, Open::No, &mut self.to);
+        }
+        while stream.calls.len() > MAX_OPEN {
+            let call = stream.calls.remove(0);
+            stream.write_call(call, &Finish::missing(), &mut self.to);
+        }
+        let size = stream.size();
+        self.held = self.held - stream.held + size;
+        stream.held = size;
+        while self.held > MAX_HELD {
+            let Some(most) = (0..self.streams.len()).max_by_key(|at| self.streams[*at].held) else {
+                break;
+            };
+            let stream = &mut self.streams[most];
+            stream.flush(Open::Yes, &mut self.to);
+            let size = stream.size();
+            self.held = self.held - stream.held + size;
+            if std::mem::replace(&mut stream.held, size) <= size {
+                break;
+            }
+        }
+    }
+
+    fn on_body(&mut self, event: &Event<'_>, body: &Fields<'_>) {
+        let at = self.enter(event, body.text("label").as_deref(), Some(body));
+        let mut stream = std::mem::take(&mut self.streams[at]);
+        let tool = body.object("tool").unwrap_or(Fields(Vec::new()));
+        let main = body.raw("parent").is_none();
+        if main && event.seq.is_some() && !event.kind.is_terminal() {
+            let id = tool.text("id").unwrap_or_default();
+            stream.step(Step::of(event, body, &id));
+        }
+        match event.kind {
+            Type::BlockFinal => stream.on_final(body, &mut self.to),
+            Type::ToolStarted => {
+                self.totals.calls += 1;
+                let call = Call::new(body, &tool, stream.now());
+                stream.calls.push(call);
+            }
+            Type::ToolFinished => {
+                let id = tool.text("id").unwrap_or_default();
+                let known = stream.calls.iter().position(|call| call.id == id);
+                let call = known
+                    .map_or_else(|| Call::new(body, &tool, None), |at| stream.calls.remove(at));
+                let by_ts = || stream.since(call.began).filter(|ms| *ms > 0);
+                let took = body.count("duration_ms").or_else(by_ts);
+                let finish = Finish::of(body, took.map_or_else(String::new, duration));
+                self.totals.failed_calls += u64::from(finish.look == Look::Bad);
+                stream.write_call(call, &finish, &mut self.to);
+            }
+            Type::Status => stream.on_status(body, &mut self.to),
+            kind if kind.is_terminal() => self.end_turn(&mut stream, Some((kind, body))),
+            Type::TurnStarted => {
+                self.to.turn_to(&mut stream, None);
+                // The prompt has been written, and may be long.
+                stream.turn.iter_mut().for_each(|turn| turn.prompt = String::new());
+            }
+            _ => {
+                let name = one_line(&body.text("type").unwrap_or_default(), None);
+                self.to.write(&mut stream, None, &Piece::Notice(Look::Dim, &format!("({name})")));
+            }
+        }
+        self.streams[at] = stream;
+        self.weigh(at);
+    }
+
+    /// Ends the open turn of a stream: by its terminal event, or without one.
+    fn end_turn(&mut self, stream: &mut Stream, by: Option<(Type, &Fields<'_>)>) {
+        stream.flush(Open::No, &mut self.to);
+        let Some(turn) = &mut stream.turn else { return };
+        let timeline = std::mem::take(&mut turn.timeline);
+        let began = turn.began;
+        let (kind, body) = by.unzip();
+        let took = body.and_then(|body| body.count("duration_ms")).or_else(|| stream.since(began));
+        let result = match by {
+            Some((kind, body)) => TurnResult::of(kind, body, took),
+            None => TurnResult::truncated(took),
+        };
+        let index = [Type::TurnCompleted, Type::TurnFailed, Type::TurnCancelled]
+            .iter()
+            .position(|k| Some(*k) == kind);
+        self.totals.turns[index.unwrap_or(3)] += 1;
+        let times = began.map(|_| timeline.end(stream.now()));
+        self.totals.millis += took.unwrap_or(0);
+        self.totals.cost += body.and_then(|body| body.number("cost_usd")).unwrap_or(0.0);
+        let stderr = body.and_then(|body| body.text("stderr_tail")).unwrap_or_default();
+        let end = End {
+            look: result.look,
+            mark: capitalised(result.mark.trim_matches(['[', ']'])),
+            reason: result.rest.trim().to_owned(),
+            usage: body.map(usage_and_cost).unwrap_or_default(),
+            times,
+            stderr: escapes::plain(stderr.trim_end()).into_owned(),
+        };
+        self.to.write(stream, None, &Piece::End(&end));
+        stream.ended = stream.turn.take().map(|turn| turn.number);
+        stream.opened = false;
+    }
+}
+
+/// `COMPLETED 1.2s` as `Completed 1.2s`.
+fn capitalised(mark: &str) -> String {
+    let (first, rest) = mark.split_at(mark.len().min(1));
+    let (word, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+    format!("{first}{}{rest}", word.to_lowercase())
+}
+
+impl<P: Page> OnLine for Transcript<P> {
+    fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
+        match (&event.delta, event.kind) {
+            (Some(delta), _) => self.on_delta(event, delta),
+            (None, Type::TextDelta) => {
+                return Err(Malformed::new(0, "a text_delta without block, kind and text"));
+            }
+            (None, _) => self.on_body(event, &Fields::parse(event.line)?),
+        }
+        self.to.hand_on(io);
+        Ok(())
+    }
+
+    fn on_malformed(&mut self, _: Time, place: &Place<'_>, _: &Malformed, io: &mut Io) {
+        let text = String::from_utf8_lossy(place.bytes);
+        if !text.trim().is_empty() {
+            self.to.apart(&Piece::Unreadable(&text));
+        }
+        self.to.hand_on(io);
+    }
+
+    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
+        self.long = 0;
+        super::TOO_LONG
+    }
+
+    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+        self.long += bytes.len() as u64;
+        if bytes.ends_with(b"\n") {
+            self.cut_long(io);
+        }
+    }
+
+    fn cut_long(&mut self, io: &mut Io) {
+        let bytes = count(std::mem::take(&mut self.long));
+        let text = format!("A line of {bytes} bytes is too long to export (see --max-line).");
+        self.to.apart(&Piece::Notice(Look::Warn, &text));
+        self.to.hand_on(io);
+    }
+
+    /// Writes what is open: every open turn was cut off.
+    fn on_end(&mut self, _: Time, io: &mut Io) {
+        if self.long > 0 {
+            self.cut_long(io);
+        }
+        let streams: Vec<Stream> = self.streams.drain().collect();
+        for mut stream in streams {
+            self.end_turn(&mut stream, None);
+        }
+        self.to.begin();
+        self.to.leave();
+        self.to.page.end(&self.totals, &mut self.to.out);
+        self.to.hand_on(io);
+    }
+}
