@@ -1,11 +1,12 @@
 //! Events as a page for people: text on arrival, everything else in a line of its own.
 
 use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
+use super::log::{Log, Severity};
 use super::page::Page;
-use super::streams::{LineKind, Missing, ShownBlock, Stream, Streams, Turn};
+use super::streams::{LineKind, Missing, OpenTool, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
-use super::words::{duration, one_line, usage_and_cost, width};
-use super::{Face, Format, Options, TextBytes, status, tool};
+use super::words::{MAX_TITLE, duration, one_line, usage_and_cost, width};
+use super::{Face, Format, Options, TextBytes, Tools, status, tool};
 use crate::codec::Fields;
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::Io;
@@ -21,6 +22,9 @@ const CALL_END: usize = 20;
 /// Narrowest terminal in which text is broken at words, in columns.
 const MIN_WRAP: usize = 20;
 
+/// Lines of a call's output with `--tools output`.
+const MAX_LINES: usize = 1000;
+
 /// Longest name of a call whose start stands elsewhere, in columns.
 const MAX_SHOWN: usize = 60;
 
@@ -29,27 +33,37 @@ pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
+    tools: Tools,
     /// Stream and text of the last line if it was progress, which is not repeated.
     last: Option<(String, String)>,
     /// The rest of a line over the limit.
     long: Option<Flow>,
+    log: Option<Log>,
 }
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
         let columns = options.width.map(usize::from);
-        Self { columns, reasoning: options.reasoning, ..Self::default() }
+        let log = options.format.system().map(|system| Log::new(system, options.process));
+        let (reasoning, tools) = (options.reasoning, options.tools);
+        Self { columns, reasoning, tools, log, ..Self::default() }
     }
 }
 
 pub(super) fn layout(options: &Options) -> Layout {
     let live = options.format == Format::Tty;
+    let pace = match options.format {
+        Format::Tty => Pace::Live,
+        Format::Github | Format::Gitlab => Pace::WholeLines,
+        _ => Pace::Lines,
+    };
     Layout {
         paint: Paint { colour: options.colour },
-        pace: if live { Pace::Live } else { Pace::Lines },
+        pace,
         wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
         bytes: TextBytes::Sanitised,
         forbidden: Forbidden::OwnLines,
+        gutter: options.gutter || options.format.system().is_some(),
     }
 }
 
@@ -83,6 +97,8 @@ impl Face for Human {
             page,
             last: &mut self.last,
             columns: self.columns,
+            tools: self.tools,
+            log: self.log.as_mut(),
             name: event.stream.as_deref().unwrap_or_default(),
             id: flow.id,
             stream,
@@ -152,6 +168,9 @@ impl Face for Human {
         for (who, took) in self.streams.unfinished() {
             let TurnResult { look, mark, rest } = TurnResult::truncated(took);
             page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
+            if let Some(log) = &mut self.log {
+                log.annotate(page, &who, Severity::Error, ("turn cut off", rest.trim()));
+            }
         }
     }
 }
@@ -173,6 +192,8 @@ struct Entry<'a> {
     page: &'a mut Page,
     last: &'a mut Option<(String, String)>,
     columns: Option<usize>,
+    tools: Tools,
+    log: Option<&'a mut Log>,
     name: &'a str,
     /// Number for a line of the page.
     id: u64,
@@ -273,7 +294,8 @@ impl Entry<'_> {
         let end = self.columns.map_or(0, |columns| CALL_END.min(columns / 4));
         let what = one_line(&what, self.room(width(&name) + 3 + end));
         let gap = if what.is_empty() { "" } else { " " };
-        let shown = one_line(&format!("{name}{gap}{what}"), Some(MAX_SHOWN));
+        let most = if self.log.is_some() { MAX_TITLE } else { MAX_SHOWN };
+        let shown = one_line(&format!("{name}{gap}{what}"), Some(most));
         self.step(Step::ToolStarted(&id));
         self.stream.start_tool(&id, self.id, shown);
         *self.last = None;
@@ -290,11 +312,21 @@ impl Entry<'_> {
         let took = self.took(body, started.as_ref().and_then(|tool| tool.began));
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
         let (look, mark, word) = outcome(body);
-        let output = match mark {
-            "✗" => tool::first_lines(body.raw("output"), body.integer("exit_code")),
-            _ => String::new(),
+        let output = match self.tools {
+            Tools::Line if mark == "✗" => {
+                tool::first_lines(body.raw("output"), body.integer("exit_code"))
+            }
+            Tools::Line => Vec::new(),
+            Tools::Output => tool::output_lines(body.raw("output"), MAX_LINES),
+            Tools::Full => tool::output_lines(body.raw("output"), usize::MAX),
         };
         *self.last = None;
+        if let Some(log) = self.log.take() {
+            let end = format!(" {mark}{word}{took}");
+            self.log_tool(log, &LoggedTool { tool: tool.as_ref(), started, mark, end, output });
+            return;
+        }
+        let output: String = output.iter().flat_map(|line| ["\n", line]).collect();
         if let Some(started) = &started {
             let end = format!(" {mark}{word}");
             let spans = [(look, &*end), (Look::Dim, &*took), (Look::Dim, &*output)];
@@ -303,14 +335,7 @@ impl Entry<'_> {
             }
         }
         set_apart(self.page, self.stream, &self.who, LineKind::Tool);
-        let name = match (started, &tool) {
-            (Some(started), _) => started.shown,
-            (None, Some(tool)) => {
-                let shown = format!("{} {}", tool::name(tool), tool::title(tool));
-                one_line(&shown, Some(MAX_SHOWN))
-            }
-            (None, None) => "tool".to_owned(),
-        };
+        let name = shown(started.as_ref(), tool.as_ref());
         self.line(&[
             (look, &format!("{mark} ")),
             (Look::Name, &name),
@@ -318,6 +343,29 @@ impl Entry<'_> {
             (Look::Dim, &took),
             (Look::Dim, &output),
         ]);
+    }
+
+    /// Shows a finished call in the log of a CI system: its output folded, a failure marked.
+    fn log_tool(&mut self, log: &mut Log, call: &LoggedTool<'_>) {
+        let (who, page) = (&self.who, &mut *self.page);
+        if let Some(started) = &call.started
+            && !page.take_back(who, started.line)
+        {
+            // The line of its start is in the log already.
+            set_apart(page, self.stream, who, LineKind::Tool);
+        }
+        let name = shown(call.started.as_ref(), call.tool);
+        let now = self.stream.now();
+        let began = call.started.as_ref().and_then(|started| started.began).or(now);
+        let seconds = |time: Option<Time>| time.map_or(0, Time::as_millis) / 1000;
+        let times = (seconds(began), seconds(now));
+        let title = format!("→ {name}{}", call.end);
+        log.section(page, who, (&title, times), (call.mark, &call.output));
+        if call.mark == "✗" {
+            let output = call.output.iter().take(tool::MAX_LINES).map(String::as_str);
+            let message: Vec<_> = [&*title].into_iter().chain(output).collect();
+            log.annotate(page, who, Severity::Warning, ("tool failed", &message.join("\n")));
+        }
     }
 
     fn status(&mut self, body: &Fields<'_>) {
@@ -348,6 +396,14 @@ impl Entry<'_> {
         let behind = behind.iter().filter(|text| !text.is_empty());
         let behind: String = behind.flat_map(|text| ["  ", text]).collect();
         self.line(&[(look, &mark), (Look::Plain, &rest), (Look::Dim, &behind)]);
+        let severity = match kind {
+            Type::TurnFailed => Some((Severity::Error, "turn failed")),
+            Type::TurnCancelled => Some((Severity::Warning, "turn cancelled")),
+            _ => None,
+        };
+        if let (Some(log), Some((severity, title))) = (&mut self.log, severity) {
+            log.annotate(self.page, &self.who, severity, (title, rest.trim()));
+        }
         if let Some(tail) = body.text("stderr_tail").filter(|t| !t.trim().is_empty()) {
             let tail = escapes::plain(&tail);
             self.line(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
@@ -360,6 +416,28 @@ impl Entry<'_> {
         self.stream.blocks.clear();
         self.stream.tools.clear();
         self.stream.last = (0, LineKind::Other);
+    }
+}
+
+/// A finished call on its way to the log of a CI system.
+struct LoggedTool<'a> {
+    tool: Option<&'a Fields<'a>>,
+    started: Option<OpenTool>,
+    mark: &'static str,
+    /// Outcome and duration, with a space before them.
+    end: String,
+    output: Vec<String>,
+}
+
+/// A call in a few words, as at its start if that was seen.
+fn shown(started: Option<&OpenTool>, tool: Option<&Fields<'_>>) -> String {
+    match (started, tool) {
+        (Some(started), _) => started.shown.clone(),
+        (None, Some(tool)) => {
+            let shown = format!("{} {}", tool::name(tool), tool::title(tool));
+            one_line(&shown, Some(MAX_SHOWN))
+        }
+        (None, None) => "tool".to_owned(),
     }
 }
 

@@ -131,6 +131,39 @@ impl Page {
         open
     }
 
+    /// Takes back the line that was begun under `id`; false if it is visible already.
+    pub(super) fn take_back(&mut self, who: &Who, id: u64) -> bool {
+        let visible = self.pace() == Pace::Live;
+        let strip = self.strip(who);
+        let back = strip.open == Some(id) && !visible;
+        if back {
+            strip.forget_line();
+        }
+        back
+    }
+
+    /// Adds lines of a CI system's own, as they are.
+    pub(super) fn commands(&mut self, who: &Who, lines: &str) {
+        let strip = self.strip(who);
+        strip.end_line();
+        strip.out.push_str(lines);
+        strip.out.push('\n');
+        self.settle();
+    }
+
+    /// Adds lines of an agent's text.
+    pub(super) fn quote(&mut self, who: &Who, text: &str) {
+        let strip = self.strip(who);
+        strip.end_line();
+        for line in clean(text).split('\n') {
+            strip.start_line(who);
+            strip.gutter(who);
+            strip.put_line(who, Look::Plain, line);
+            strip.end_line();
+        }
+        self.settle();
+    }
+
     /// Adds an empty line.
     pub(super) fn blank(&mut self, who: &Who) {
         let strip = self.strip(who);
@@ -174,7 +207,7 @@ impl Page {
     pub(super) fn deadline(&self) -> Option<Time> {
         let waits = self.since.map(|since| since + KEEP);
         let strips = self.strips.iter().filter_map(|strip| {
-            let tool = strip.tool.filter(|_| self.layout.pace == Pace::Lines);
+            let tool = strip.tool.filter(|_| self.layout.pace != Pace::Live);
             let tool = tool.map(|since| since + TOOL_END);
             [tool, strip.word_since().map(|since| since + KEEP)].into_iter().flatten().min()
         });
@@ -184,7 +217,7 @@ impl Page {
     /// Breaks off a line that others have waited for long enough.
     pub(super) fn tick(&mut self) {
         let now = self.now;
-        let (lines, holder) = (self.layout.pace == Pace::Lines, self.holder);
+        let (lines, holder) = (self.layout.pace != Pace::Live, self.holder);
         let waited = self.since.is_some_and(|since| since + KEEP <= now);
         for strip in &mut self.strips {
             if strip.word_since().is_some_and(|since| since + KEEP <= now) {
@@ -229,6 +262,7 @@ impl Page {
             text = rest.get(1..).unwrap_or_default();
             if strip.open.is_none() {
                 strip.start_line(who);
+                strip.gutter(who);
             }
             strip.put_flow(who, flow, part);
             strip.open = Some(flow.id);
@@ -262,7 +296,11 @@ impl Page {
 
     /// Pace of the voices: a single one is always live.
     fn pace(&self) -> Pace {
-        if self.many { self.layout.pace } else { Pace::Live }
+        match self.layout.pace {
+            Pace::Lines if !self.many => Pace::Live,
+            Pace::WholeLines => Pace::Lines,
+            pace => pace,
+        }
     }
 
     /// Moves visible text onto the page, where only the strip that was used last has changed.
@@ -359,6 +397,7 @@ fn put_spans(strip: &mut Strip, who: &Who, spans: &[(Look, &str)]) {
             if i > 0 {
                 strip.break_line(who);
                 strip.indent(INDENT);
+                strip.gutter(who);
             }
             strip.put_line(who, *look, part);
         }

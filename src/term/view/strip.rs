@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::layout::{Flow, Layout, PIECE, Pace, Who};
+use super::layout::{Flow, GUTTER, Layout, PIECE, Pace, Who};
 use super::words::width;
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
@@ -140,6 +140,25 @@ impl Strip {
         self.start_line(who);
     }
 
+    /// Forgets the open line, of which no part has left.
+    pub(super) fn forget_line(&mut self) {
+        let start = memchr::memrchr(b'\n', self.out.as_bytes()).map_or(0, |end| end + 1);
+        self.out.truncate(start);
+        self.marks = Marks::default();
+        self.head.clear();
+        (self.open, self.tool) = (None, None);
+    }
+
+    /// Adds the mark of a log before an agent's text, unless the bar behind a label is one.
+    pub(super) fn gutter(&mut self, who: &Who) {
+        if self.layout.gutter {
+            if who.label.is_none() || who.nested {
+                self.indent(GUTTER);
+            }
+            self.marks.begin_within();
+        }
+    }
+
     pub(super) fn indent(&mut self, indent: &str) {
         self.out.push_str(indent);
         self.margin += indent.len();
@@ -219,6 +238,7 @@ impl Strip {
                 self.gap.clear();
                 self.break_line(who);
                 self.indent(indent);
+                self.gutter(who);
                 self.word = word;
             } else if end > columns {
                 self.flush_word();

@@ -1,6 +1,7 @@
 //! Streams and the pages that they make, whole, so that a change of words shows as one.
 
 mod answer;
+mod ci;
 mod hostile;
 mod lines;
 mod sharing;
