@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::run;
 use crate::term::ci::System;
 use crate::term::style::{ColourFlag, Colours};
-use crate::term::view::{Format, Options, Tools, View};
+use crate::term::view::{Format, Kind, Options, Tools, View};
 
 /// Show events to people
 ///
@@ -25,6 +25,15 @@ pub(super) struct Args {
     /// Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]
     #[arg(long, value_parser = named::<Tools>(), value_name = "AMOUNT")]
     tools: Option<Tools>,
+    /// Show these kinds of lines alone, parted by commas
+    #[arg(long, value_parser = named::<Kind>(), value_name = "KIND", value_delimiter = ',')]
+    only: Vec<Kind>,
+    /// Put the time of the event (UTC) before each line
+    #[arg(long)]
+    timestamps: bool,
+    /// Columns at which lines break [default: the terminal's; elsewhere lines do not break]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..))]
+    width: Option<u16>,
     /// Show the agent's reasoning too
     #[arg(long)]
     reasoning: bool,
@@ -60,7 +69,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let options = Options {
         format,
         colour: colours.choose(args.color),
-        width,
+        width: args.width.or(width),
+        wraps: args.width.is_some(),
+        timestamps: args.timestamps,
+        only: args.only,
         reasoning: args.reasoning,
         tools: args.tools.unwrap_or(if logs { Tools::Output } else { Tools::Line }),
         gutter: system.is_some(),

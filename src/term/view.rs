@@ -112,6 +112,37 @@ pub enum TextBytes {
     Sanitised,
 }
 
+/// Kind of lines, for `--only`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Tools,
+    Turns,
+    Status,
+}
+
+impl Named for Kind {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("text", "The agent's text", Self::Text),
+        ("tools", "Calls of tools", Self::Tools),
+        ("turns", "Starts and results of turns", Self::Turns),
+        ("status", "Everything else", Self::Status),
+    ];
+}
+
+impl Kind {
+    fn of(event: Type) -> Self {
+        match event {
+            Type::TextDelta | Type::BlockFinal => Self::Text,
+            Type::ToolStarted | Type::ToolFinished => Self::Tools,
+            Type::TurnStarted | Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
+                Self::Turns
+            }
+            Type::Status | Type::Other => Self::Status,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub format: Format,
@@ -119,6 +150,12 @@ pub struct Options {
     pub colour: bool,
     /// Columns of a line, to which titles of tools are cut; `None` cuts them at 200.
     pub width: Option<u16>,
+    /// Breaks text at that width in every format, not only in [`Format::Tty`].
+    pub wraps: bool,
+    /// Puts the time of the event (UTC) before each line.
+    pub timestamps: bool,
+    /// Kinds of lines that are shown; all if there are none.
+    pub only: Vec<Kind>,
     /// Shows the agent's thinking.
     pub reasoning: bool,
     pub tools: Tools,
@@ -138,6 +175,8 @@ pub type View = LineStage<Viewer>;
 pub struct Viewer {
     page: Page,
     face: Box<dyn Face>,
+    only: Vec<Kind>,
+    timestamps: bool,
     outcome: Option<Outcome>,
 }
 
@@ -164,7 +203,9 @@ impl View {
             _ => (human::layout(options), Box::new(Human::new(options))),
         };
         let outcome = options.exit_from_stream.then(Outcome::default);
-        Self::of(Viewer { page: Page::new(layout), face, outcome }, &options.reading)
+        let (only, timestamps) = (options.only.clone(), options.timestamps);
+        let viewer = Viewer { page: Page::new(layout), face, only, timestamps, outcome };
+        Self::of(viewer, &options.reading)
     }
 }
 
@@ -188,7 +229,12 @@ impl Viewer {
 impl OnLine for Viewer {
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         self.page.now = now;
+        if self.timestamps {
+            self.page.stamp = event.time().or(self.page.stamp);
+        }
+        self.page.mute = !self.only.is_empty() && !self.only.contains(&Kind::of(event.kind));
         let done = self.event(event, io);
+        self.page.mute = false;
         self.page.hand_on(&mut io.out);
         done
     }

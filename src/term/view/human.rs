@@ -1,7 +1,7 @@
 //! Events as a page for people: text on arrival, everything else in a line of its own.
 
 use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
-use super::log::{Log, Severity};
+use super::log::{Log, LoggedTool, Severity};
 use super::page::Page;
 use super::streams::{LineKind, Missing, OpenTool, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
@@ -60,7 +60,7 @@ pub(super) fn layout(options: &Options) -> Layout {
     Layout {
         paint: Paint { colour: options.colour },
         pace,
-        wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
+        wrap: options.width.map(usize::from).filter(|w| (live || options.wraps) && *w >= MIN_WRAP),
         bytes: TextBytes::Sanitised,
         forbidden: Forbidden::OwnLines,
         gutter: options.gutter || options.format.system().is_some(),
@@ -177,6 +177,9 @@ impl Face for Human {
 
 /// Adds an empty line where a voice's tools follow its text, or its text its tools.
 fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: LineKind) {
+    if page.mute {
+        return;
+    }
     let (voice, last) = std::mem::replace(&mut stream.last, (who.voice.1, next));
     if voice == who.voice.1 && last != LineKind::Other && last != next {
         page.blank(who);
@@ -217,7 +220,8 @@ impl Entry<'_> {
     /// Columns that are left beside the marks before a line and `taken` more.
     fn room(&self, taken: usize) -> Option<usize> {
         let marks = self.who.label.as_ref().map_or(0, |l| width(l) + 3)
-            + if self.who.nested { 2 } else { 0 };
+            + if self.who.nested { 2 } else { 0 }
+            + if self.page.stamp.is_some() { 9 } else { 0 };
         self.columns.map(|c| c.saturating_sub(marks + taken))
     }
 
@@ -311,7 +315,7 @@ impl Entry<'_> {
         let started = self.stream.finish_tool(&id);
         let took = self.took(body, started.as_ref().and_then(|tool| tool.began));
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
-        let (look, mark, word) = outcome(body);
+        let (look, mark, word) = tool::outcome(body);
         let output = match self.tools {
             Tools::Line if mark == "✗" => {
                 tool::first_lines(body.raw("output"), body.integer("exit_code"))
@@ -321,10 +325,14 @@ impl Entry<'_> {
             Tools::Full => tool::output_lines(body.raw("output"), usize::MAX),
         };
         *self.last = None;
+        let name = tool::shown(started.as_ref(), tool.as_ref(), MAX_SHOWN);
         if let Some(log) = self.log.take() {
-            let end = format!(" {mark}{word}{took}");
-            self.log_tool(log, &LoggedTool { tool: tool.as_ref(), started, mark, end, output });
-            return;
+            let title = format!("→ {name} {mark}{word}{took}");
+            return self.log_tool(
+                log,
+                started,
+                &LoggedTool { title: &title, mark, output: &output },
+            );
         }
         let output: String = output.iter().flat_map(|line| ["\n", line]).collect();
         if let Some(started) = &started {
@@ -335,7 +343,6 @@ impl Entry<'_> {
             }
         }
         set_apart(self.page, self.stream, &self.who, LineKind::Tool);
-        let name = shown(started.as_ref(), tool.as_ref());
         self.line(&[
             (look, &format!("{mark} ")),
             (Look::Name, &name),
@@ -345,27 +352,17 @@ impl Entry<'_> {
         ]);
     }
 
-    /// Shows a finished call in the log of a CI system: its output folded, a failure marked.
-    fn log_tool(&mut self, log: &mut Log, call: &LoggedTool<'_>) {
-        let (who, page) = (&self.who, &mut *self.page);
-        if let Some(started) = &call.started
-            && !page.take_back(who, started.line)
-        {
+    /// Shows a finished call in the log of a CI system.
+    fn log_tool(&mut self, log: &mut Log, started: Option<OpenTool>, call: &LoggedTool<'_>) {
+        let line = started.as_ref().map(|started| started.line);
+        if line.is_none_or(|line| !self.page.take_back(&self.who, line)) {
             // The line of its start is in the log already.
-            set_apart(page, self.stream, who, LineKind::Tool);
+            set_apart(self.page, self.stream, &self.who, LineKind::Tool);
         }
-        let name = shown(call.started.as_ref(), call.tool);
         let now = self.stream.now();
-        let began = call.started.as_ref().and_then(|started| started.began).or(now);
+        let began = started.and_then(|started| started.began).or(now);
         let seconds = |time: Option<Time>| time.map_or(0, Time::as_millis) / 1000;
-        let times = (seconds(began), seconds(now));
-        let title = format!("→ {name}{}", call.end);
-        log.section(page, who, (&title, times), (call.mark, &call.output));
-        if call.mark == "✗" {
-            let output = call.output.iter().take(tool::MAX_LINES).map(String::as_str);
-            let message: Vec<_> = [&*title].into_iter().chain(output).collect();
-            log.annotate(page, who, Severity::Warning, ("tool failed", &message.join("\n")));
-        }
+        log.tool(self.page, &self.who, call, (seconds(began), seconds(now)));
     }
 
     fn status(&mut self, body: &Fields<'_>) {
@@ -419,49 +416,10 @@ impl Entry<'_> {
     }
 }
 
-/// A finished call on its way to the log of a CI system.
-struct LoggedTool<'a> {
-    tool: Option<&'a Fields<'a>>,
-    started: Option<OpenTool>,
-    mark: &'static str,
-    /// Outcome and duration, with a space before them.
-    end: String,
-    output: Vec<String>,
-}
-
-/// A call in a few words, as at its start if that was seen.
-fn shown(started: Option<&OpenTool>, tool: Option<&Fields<'_>>) -> String {
-    match (started, tool) {
-        (Some(started), _) => started.shown.clone(),
-        (None, Some(tool)) => {
-            let shown = format!("{} {}", tool::name(tool), tool::title(tool));
-            one_line(&shown, Some(MAX_SHOWN))
-        }
-        (None, None) => "tool".to_owned(),
-    }
-}
-
 /// The two classes with the most time: `(tools 31.0s, model 8.2s)`; empty if there is only one.
 fn longest(breakdown: &Breakdown) -> String {
     let longest = breakdown.longest();
     let longest: Vec<_> =
         longest.iter().take(2).map(|(name, ms)| format!("{name} {}", duration(*ms))).collect();
     if longest.len() < 2 { String::new() } else { format!("({})", longest.join(", ")) }
-}
-
-/// Outcome of a call: look, mark, and the words behind the mark with a space before them.
-fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
-    let outcome = body.text("outcome").unwrap_or_default();
-    match (outcome.as_ref(), body.integer("exit_code")) {
-        ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),
-        ("ok", Some(code)) => (Look::Good, "✓", format!(" exit {code}")),
-        ("error", Some(code)) => (Look::Bad, "✗", format!(" exit {code}")),
-        ("error", None) => (Look::Bad, "✗", String::new()),
-        ("denied" | "cancelled", _) => (Look::Warn, "-", format!(" {outcome}")),
-        ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
-            (Look::Warn, "-", " not finished".to_owned())
-        }
-        ("unknown" | "", _) => (Look::Dim, "-", " outcome unknown".to_owned()),
-        (other, _) => (Look::Warn, "-", format!(" {}", one_line(other, None))),
-    }
 }

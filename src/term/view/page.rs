@@ -30,6 +30,10 @@ pub(super) struct Page {
     ready: String,
     /// Set by the driver of the page.
     pub(super) now: Time,
+    /// Time that stands before a line, if any does.
+    pub(super) stamp: Option<Time>,
+    /// Drops what is added, except the ends of lines.
+    pub(super) mute: bool,
     strips: Vec<Strip>,
     /// Index of the strip that was used last, and its bytes before that.
     last: (usize, usize),
@@ -52,7 +56,7 @@ impl Page {
 
     /// Adds text to a flow. An interrupted flow continues on a new line.
     pub(super) fn flow(&mut self, who: &Who, flow: &mut Flow, text: &str) {
-        let mut rest = text;
+        let mut rest = if self.mute { "" } else { text };
         while !rest.is_empty() {
             // A long text is not copied whole.
             let (piece, after) = rest.split_at(floor(rest, PIECE));
@@ -98,8 +102,10 @@ impl Page {
 
     /// Adds a line made of pieces. Text behind a line feed continues on an indented line.
     pub(super) fn line(&mut self, who: &Who, spans: &[(Look, &str)]) {
-        self.start(who, spans).end_line();
-        self.settle();
+        if !self.mute {
+            self.start(who, spans).end_line();
+            self.settle();
+        }
     }
 
     fn start(&mut self, who: &Who, spans: &[(Look, &str)]) -> &mut Strip {
@@ -112,6 +118,9 @@ impl Page {
 
     /// Begins a line that [`Page::end_with`] may end under the same `id`, which is no flow's.
     pub(super) fn begin(&mut self, who: &Who, id: u64, spans: &[(Look, &str)]) {
+        if self.mute {
+            return;
+        }
         let now = self.now;
         let strip = self.start(who, spans);
         strip.release();
@@ -144,6 +153,9 @@ impl Page {
 
     /// Adds lines of a CI system's own, as they are.
     pub(super) fn commands(&mut self, who: &Who, lines: &str) {
+        if self.mute {
+            return;
+        }
         let strip = self.strip(who);
         strip.end_line();
         strip.out.push_str(lines);
@@ -153,6 +165,9 @@ impl Page {
 
     /// Adds lines of an agent's text.
     pub(super) fn quote(&mut self, who: &Who, text: &str) {
+        if self.mute {
+            return;
+        }
         let strip = self.strip(who);
         strip.end_line();
         for line in clean(text).split('\n') {
@@ -166,6 +181,9 @@ impl Page {
 
     /// Adds an empty line.
     pub(super) fn blank(&mut self, who: &Who) {
+        if self.mute {
+            return;
+        }
         let strip = self.strip(who);
         strip.end_line();
         strip.blank(who);
@@ -289,7 +307,7 @@ impl Page {
             self.strips.len() - 1
         });
         let strip = &mut self.strips[at];
-        strip.now = self.now;
+        (strip.now, strip.stamp) = (self.now, self.stamp);
         self.last = (at, strip.out.len());
         strip
     }

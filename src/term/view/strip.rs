@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
 use super::layout::{Flow, GUTTER, Layout, PIECE, Pace, Who};
-use super::words::width;
+use super::words::{clock_time, width};
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
 use crate::text::floor;
@@ -33,6 +33,7 @@ pub(super) struct Strip {
     /// Start of the open line of a tool.
     pub(super) tool: Option<Time>,
     pub(super) now: Time,
+    pub(super) stamp: Option<Time>,
     marks: Marks,
     forbidden: Forbidden,
     /// Columns of the marks before the line, and of the line so far.
@@ -109,10 +110,15 @@ impl Strip {
     /// Begins a line with the marks of its origin.
     pub(super) fn start_line(&mut self, who: &Who) {
         self.margin = 0;
+        if let Some(stamp) = self.stamp {
+            let stamp = clock_time(stamp) + " ";
+            self.margin += stamp.len();
+            self.layout.paint.put(Look::Dim, &stamp, &mut self.out);
+        }
         if let Some(label) = &who.label {
             self.layout.paint.put(Look::of_label(label), label, &mut self.out);
             self.out.push_str(" | ");
-            self.margin = width(label) + 3;
+            self.margin += width(label) + 3;
         }
         if who.nested {
             self.layout.paint.put(Look::Dim, "> ", &mut self.out);

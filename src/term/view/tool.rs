@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::streams::OpenTool;
 use super::words::{MAX_TITLE, count, one_line};
 use crate::codec::{self, Fields};
+use crate::term::style::Look;
 use crate::text::{escapes, floor};
 
 /// Fields of a tool's input that tell best what it does, the best first.
@@ -50,6 +52,39 @@ pub(super) fn title(tool: &Fields<'_>) -> String {
     }
     let input = tool.raw("input").map(arguments).unwrap_or_default();
     if input.is_empty() { paths(tool) } else { input }
+}
+
+/// A call in a few words, as at its start if that was seen.
+pub(super) fn shown(
+    started: Option<&OpenTool>,
+    tool: Option<&Fields<'_>>,
+    columns: usize,
+) -> String {
+    match (started, tool) {
+        (Some(started), _) => started.shown.clone(),
+        (None, Some(tool)) => {
+            let shown = format!("{} {}", name(tool), title(tool));
+            one_line(&shown, Some(columns))
+        }
+        (None, None) => "tool".to_owned(),
+    }
+}
+
+/// Outcome of a call: look, mark, and the words behind the mark with a space before them.
+pub(super) fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
+    let outcome = body.text("outcome").unwrap_or_default();
+    match (outcome.as_ref(), body.integer("exit_code")) {
+        ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),
+        ("ok", Some(code)) => (Look::Good, "✓", format!(" exit {code}")),
+        ("error", Some(code)) => (Look::Bad, "✗", format!(" exit {code}")),
+        ("error", None) => (Look::Bad, "✗", String::new()),
+        ("denied" | "cancelled", _) => (Look::Warn, "-", format!(" {outcome}")),
+        ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
+            (Look::Warn, "-", " not finished".to_owned())
+        }
+        ("unknown" | "", _) => (Look::Dim, "-", " outcome unknown".to_owned()),
+        (other, _) => (Look::Warn, "-", format!(" {}", one_line(other, None))),
+    }
 }
 
 /// A title without the tool's name at its beginning.
