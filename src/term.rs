@@ -1,6 +1,7 @@
 //! Events as styled, sanitised lines for people. Colour and width are the caller's choice: no terminal, environment or clock
 //! is read here.
 
+pub mod ci;
 pub(crate) mod marks;
 pub(crate) mod sanitize;
 pub(crate) mod style;

@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::common::{ExactArg, InputArgs, named};
 use crate::exit::Exit;
 use crate::run;
+use crate::term::ci::System;
 use crate::term::style::{ColourFlag, Colours};
-use crate::term::view::{Format, Options, View};
+use crate::term::view::{Format, Kind, Options, Tools, View};
 
 /// Show events to people
 ///
@@ -15,12 +16,24 @@ use crate::term::view::{Format, Options, View};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Format of the output [default: tty in a terminal, else plain]
-    #[arg(long, value_parser = named::<Format>())]
-    format: Option<Format>,
+    /// Format of the output
+    #[arg(long, value_parser = named::<Format>(), default_value = "auto")]
+    format: Format,
     /// Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
     #[arg(long, value_parser = named::<ColourFlag>(), value_name = "WHEN", default_value = "auto")]
     color: ColourFlag,
+    /// Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]
+    #[arg(long, value_parser = named::<Tools>(), value_name = "AMOUNT")]
+    tools: Option<Tools>,
+    /// Show these kinds of lines alone, parted by commas
+    #[arg(long, value_parser = named::<Kind>(), value_name = "KIND", value_delimiter = ',')]
+    only: Vec<Kind>,
+    /// Put the time of the event (UTC) before each line
+    #[arg(long)]
+    timestamps: bool,
+    /// Columns at which lines break [default: the terminal's; elsewhere lines do not break]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..))]
+    width: Option<u16>,
     /// Show the agent's reasoning too
     #[arg(long)]
     reasoning: bool,
@@ -42,8 +55,10 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (terminal, width) = run::terminal();
-    let format = args.format.unwrap_or(if terminal { Format::Tty } else { Format::Plain });
-    let var = std::env::var_os;
+    let var = |name: &str| std::env::var_os(name);
+    let system = System::detect(var);
+    let format = args.format.resolved(terminal, system);
+    let logs = matches!(format, Format::Github | Format::Gitlab);
     let colours = Colours {
         terminal: terminal && format == Format::Tty,
         no_color: var("NO_COLOR"),
@@ -54,8 +69,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let options = Options {
         format,
         colour: colours.choose(args.color),
-        width,
+        width: args.width.or(width),
+        wraps: args.width.is_some(),
+        timestamps: args.timestamps,
+        only: args.only,
         reasoning: args.reasoning,
+        tools: args.tools.unwrap_or(if logs { Tools::Output } else { Tools::Line }),
+        gutter: system.is_some(),
+        process: std::process::id(),
         text: args.exact.text_bytes(),
         reading: args.input.reading(),
         exit_from_stream: args.exit_from_stream,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
+use crate::term::view::tool::first_lines;
 use crate::term::view::{outcome, status, tool};
 use crate::text::{ceil, escapes, floor};
 use crate::time::Time;
@@ -100,16 +101,13 @@ impl<'a> Finish<'a> {
         let (look, mark, words) = outcome(body);
         let output = body.raw("output");
         let failed = look == Look::Bad || body.text("outcome").as_deref() == Some("denied");
-        let failure = if failed {
-            tool::first_lines(output, body.integer("exit_code"))
-        } else {
-            String::new()
-        };
+        let failure =
+            if failed { first_lines(output, body.integer("exit_code")) } else { Vec::new() };
         let output =
             output.map(|raw| readable(raw, MAX_DEPTH)).filter(|text| !text.trim().is_empty());
         let words = [words.trim(), &took].into_iter().filter(|word| !word.is_empty());
         let words = words.collect::<Vec<_>>().join(", ");
-        Self { look, mark, words, failure: failure.trim().to_owned(), output: output.map(cleaned) }
+        Self { look, mark, words, failure: failure.join("\n"), output: output.map(cleaned) }
     }
 
     /// End of a call that nothing has ended.

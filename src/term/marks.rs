@@ -99,6 +99,11 @@ impl Marks {
         }
     }
 
+    /// Text follows that does not stand at the start of its line.
+    pub fn begin_within(&mut self) {
+        self.place = MarkPlace::Within;
+    }
+
     /// Ends the line, or its part on this output: releases the held beginning.
     pub fn end_line(&mut self, out: &mut String) {
         out.push_str(&self.held);

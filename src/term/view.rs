@@ -5,6 +5,7 @@
 
 mod human;
 mod layout;
+mod log;
 mod page;
 mod plain_text;
 pub(crate) mod status;
@@ -22,13 +23,14 @@ use crate::exit::Exit;
 use crate::named::Named;
 use crate::outcome::Outcome;
 use crate::stage::{Io, LineStage, OnLine, Reading};
+use crate::term::ci::System;
 use crate::time::Time;
 
 use human::Human;
-pub(crate) use human::outcome;
 use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
+pub(crate) use tool::outcome;
 pub(crate) use words::one_line;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,13 +39,65 @@ pub enum Format {
     Tty,
     Plain,
     Text,
+    Github,
+    Gitlab,
+    /// That of [`Format::resolved`].
+    Auto,
 }
 
 impl Named for Format {
     const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("auto", "The format of the CI system, else tty in a terminal, else plain", Self::Auto),
         ("tty", "A terminal: colours, titles cut to its width", Self::Tty),
         ("plain", "A log: the same words, one thing a line", Self::Plain),
         ("text", "A program, or a file: the main agent's answer and nothing else", Self::Text),
+        (
+            "github",
+            "GitHub Actions: a group for each tool with output, annotations of failures, a summary of the job",
+            Self::Github,
+        ),
+        ("gitlab", "GitLab CI: a section for each tool with output", Self::Gitlab),
+    ];
+}
+
+impl Format {
+    /// The format, where [`Format::Auto`] is the one that suits the output.
+    pub fn resolved(self, terminal: bool, system: Option<System>) -> Self {
+        match (self, system) {
+            (Self::Auto, Some(System::Github)) => Self::Github,
+            (Self::Auto, Some(System::Gitlab)) => Self::Gitlab,
+            // Some systems run their jobs in a terminal.
+            (Self::Auto, Some(System::Other)) => Self::Plain,
+            (Self::Auto, None) if terminal => Self::Tty,
+            (Self::Auto, None) => Self::Plain,
+            (format, _) => format,
+        }
+    }
+
+    /// The CI system whose commands it has.
+    fn system(self) -> Option<System> {
+        match self {
+            Self::Github => Some(System::Github),
+            Self::Gitlab => Some(System::Gitlab),
+            _ => None,
+        }
+    }
+}
+
+/// Amount of a tool call that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tools {
+    #[default]
+    Line,
+    Output,
+    Full,
+}
+
+impl Named for Tools {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("line", "A line, and the first lines of a failure", Self::Line),
+        ("output", "Also the output, at most 1,000 lines", Self::Output),
+        ("full", "Also the output, as far as the event has it", Self::Full),
     ];
 }
 
@@ -59,6 +113,37 @@ pub enum TextBytes {
     Sanitised,
 }
 
+/// Kind of lines, for `--only`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Tools,
+    Turns,
+    Status,
+}
+
+impl Named for Kind {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("text", "The agent's text", Self::Text),
+        ("tools", "Calls of tools", Self::Tools),
+        ("turns", "Starts and results of turns", Self::Turns),
+        ("status", "Everything else", Self::Status),
+    ];
+}
+
+impl Kind {
+    fn of(event: Type) -> Self {
+        match event {
+            Type::TextDelta | Type::BlockFinal => Self::Text,
+            Type::ToolStarted | Type::ToolFinished => Self::Tools,
+            Type::TurnStarted | Type::TurnCompleted | Type::TurnFailed | Type::TurnCancelled => {
+                Self::Turns
+            }
+            Type::Status | Type::Other => Self::Status,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub format: Format,
@@ -66,8 +151,19 @@ pub struct Options {
     pub colour: bool,
     /// Columns of a line, to which titles of tools are cut; `None` cuts them at 200.
     pub width: Option<u16>,
+    /// Breaks text at that width in every format, not only in [`Format::Tty`].
+    pub wraps: bool,
+    /// Puts the time of the event (UTC) before each line.
+    pub timestamps: bool,
+    /// Kinds of lines that are shown; all if there are none.
+    pub only: Vec<Kind>,
     /// Shows the agent's thinking.
     pub reasoning: bool,
+    pub tools: Tools,
+    /// Puts a mark before each line of an agent's text, as in the log of any CI system.
+    pub gutter: bool,
+    /// Number of the process, which keeps the sections of two views in one job apart.
+    pub process: u32,
     pub text: TextBytes,
     pub reading: Reading,
     /// The exit status is that of the last turns.
@@ -80,6 +176,8 @@ pub type View = LineStage<Viewer>;
 pub struct Viewer {
     page: Page,
     face: Box<dyn Face>,
+    only: Vec<Kind>,
+    timestamps: bool,
     outcome: Option<Outcome>,
 }
 
@@ -102,11 +200,13 @@ trait Face {
 impl View {
     pub fn new(options: &Options) -> Self {
         let (layout, face): (_, Box<dyn Face>) = match options.format {
-            Format::Tty | Format::Plain => (human::layout(options), Box::new(Human::new(options))),
             Format::Text => (plain_text::layout(options), Box::<PlainText>::default()),
+            _ => (human::layout(options), Box::new(Human::new(options))),
         };
         let outcome = options.exit_from_stream.then(Outcome::default);
-        Self::of(Viewer { page: Page::new(layout), face, outcome }, &options.reading)
+        let (only, timestamps) = (options.only.clone(), options.timestamps);
+        let viewer = Viewer { page: Page::new(layout), face, only, timestamps, outcome };
+        Self::of(viewer, &options.reading)
     }
 }
 
@@ -130,7 +230,12 @@ impl Viewer {
 impl OnLine for Viewer {
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         self.page.now = now;
+        if self.timestamps {
+            self.page.stamp = event.time().or(self.page.stamp);
+        }
+        self.page.mute = !self.only.is_empty() && !self.only.contains(&Kind::of(event.kind));
         let done = self.event(event, io);
+        self.page.mute = false;
         self.page.hand_on(&mut io.out);
         done
     }

@@ -4,6 +4,7 @@ mod cgroup;
 mod chunk_cases;
 mod chunk_channels;
 mod chunk_random;
+mod ci;
 mod commands;
 mod config;
 mod control;

@@ -2,7 +2,7 @@
 
 use crate::harness::{bash, skip, spile};
 
-fn events(lines: &[&str]) -> String {
+pub fn events(lines: &[&str]) -> String {
     let mut out = String::new();
     for (n, line) in lines.iter().enumerate() {
         out.push_str(&format!(
@@ -11,77 +11,6 @@ fn events(lines: &[&str]) -> String {
         ));
     }
     out
-}
-
-/// Commands of several CI systems wherever an agent can put text.
-fn hostile() -> String {
-    const EVIL: &str = "::error::x\\n \\t::add-mask::x\\n##[group]x and ##vso[task.a b=c]d\\n##teamcity[message]\\n--- x\\n+++ x\\n~~~ x\\nsection_start:1:x";
-    let delta =
-        |text: &str| format!(r#""type":"text_delta","block":"b1","kind":"answer","text":"{text}""#);
-    let lines = [
-        format!(r###""type":"turn_started","runtime":"##[x]","model":"::x::","prompt":"{EVIL}""###),
-        delta(EVIL),
-        delta("\\n:"),
-        delta(":error::split\\n#"),
-        delta("#"),
-        delta("[error]split\\n--"),
-        delta("- split\\n"),
-        format!(r#""type":"block_final","block":"b2","kind":"answer","text":"{EVIL}""#),
-        format!(
-            r#""type":"tool_started","tool":{{"id":"t","name":"::n::","kind":"other","title":"{EVIL}"}}"#
-        ),
-        format!(r#""type":"status","kind":"info","message":"{EVIL}""#),
-        format!(r#""type":"status","kind":"log","message":"{EVIL}","data":{{"from":"stderr"}}"#),
-        format!(
-            r#""type":"status","kind":"diagnostic","data":{{"line":1,"offset":0,"reason":"{EVIL}","text":"{EVIL}"}}"#
-        ),
-        format!(
-            r#""type":"tool_finished","tool":{{"id":"t","name":"n","kind":"other"}},"outcome":"error","output":"{EVIL}""#
-        ),
-        r###""type":"##[x]""###.to_owned(),
-        format!(
-            r#""type":"turn_failed","error":{{"code":"{EVIL}","message":"{EVIL}"}},"stderr_tail":"{EVIL}""#
-        ),
-    ];
-    let mut input = events(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    input.push_str("::error::a line that is no event ##[x]\n");
-    input
-}
-
-#[track_caller]
-fn commands_nothing(text: &str) {
-    for line in text.split(['\n', '\r']) {
-        let start = line.trim_start();
-        let bad = start.starts_with("::")
-            || ["##[", "##vso[", "##teamcity[", "section_start:"]
-                .iter()
-                .any(|mark| line.contains(mark))
-            || ["--- ", "+++ ", "~~~ "].iter().any(|mark| line.starts_with(mark));
-        assert!(!bad, "a CI system obeys {line:?}");
-    }
-}
-
-#[test]
-fn agent_text_commands_no_ci_system() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("run.ndjson");
-    std::fs::write(&file, hostile()).unwrap();
-    for command in [
-        "view --format plain --reasoning",
-        "view --format tty --color never",
-        "view --format text",
-        "export --to text",
-        "export --to stream-chunk >/dev/null",
-        "coalesce >/dev/null",
-        "check",
-    ] {
-        let (stdout, stderr, _) = bash(&format!("spile {command} <{}", file.display()));
-        commands_nothing(&stdout);
-        commands_nothing(&stderr);
-        if stdout.contains("split") {
-            assert!(stdout.contains("add-mask::x") && stdout.contains("error]split"), "{stdout}");
-        }
-    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Events as a page for people: text on arrival, everything else in a line of its own.
 
 use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
+use super::log::{Log, LoggedTool, Severity};
 use super::page::Page;
-use super::streams::{LineKind, Missing, ShownBlock, Stream, Streams, Turn};
+use super::streams::{LineKind, Missing, OpenTool, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
-use super::words::{duration, one_line, usage_and_cost, width};
-use super::{Face, Format, Options, TextBytes, status, tool};
+use super::words::{MAX_TITLE, duration, one_line, usage_and_cost, width};
+use super::{Face, Format, Options, TextBytes, Tools, status, tool};
 use crate::codec::Fields;
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::Io;
@@ -21,6 +22,9 @@ const CALL_END: usize = 20;
 /// Narrowest terminal in which text is broken at words, in columns.
 const MIN_WRAP: usize = 20;
 
+/// Lines of a call's output with `--tools output`.
+const MAX_LINES: usize = 1000;
+
 /// Longest name of a call whose start stands elsewhere, in columns.
 const MAX_SHOWN: usize = 60;
 
@@ -29,27 +33,37 @@ pub(super) struct Human {
     streams: Streams,
     columns: Option<usize>,
     reasoning: bool,
+    tools: Tools,
     /// Stream and text of the last line if it was progress, which is not repeated.
     last: Option<(String, String)>,
     /// The rest of a line over the limit.
     long: Option<Flow>,
+    log: Option<Log>,
 }
 
 impl Human {
     pub(super) fn new(options: &Options) -> Self {
         let columns = options.width.map(usize::from);
-        Self { columns, reasoning: options.reasoning, ..Self::default() }
+        let log = options.format.system().map(|system| Log::new(system, options.process));
+        let (reasoning, tools) = (options.reasoning, options.tools);
+        Self { columns, reasoning, tools, log, ..Self::default() }
     }
 }
 
 pub(super) fn layout(options: &Options) -> Layout {
     let live = options.format == Format::Tty;
+    let pace = match options.format {
+        Format::Tty => Pace::Live,
+        Format::Github | Format::Gitlab => Pace::WholeLines,
+        _ => Pace::Lines,
+    };
     Layout {
         paint: Paint { colour: options.colour },
-        pace: if live { Pace::Live } else { Pace::Lines },
-        wrap: options.width.map(usize::from).filter(|columns| live && *columns >= MIN_WRAP),
+        pace,
+        wrap: options.width.map(usize::from).filter(|w| (live || options.wraps) && *w >= MIN_WRAP),
         bytes: TextBytes::Sanitised,
         forbidden: Forbidden::OwnLines,
+        gutter: options.gutter || options.format.system().is_some(),
     }
 }
 
@@ -83,6 +97,8 @@ impl Face for Human {
             page,
             last: &mut self.last,
             columns: self.columns,
+            tools: self.tools,
+            log: self.log.as_mut(),
             name: event.stream.as_deref().unwrap_or_default(),
             id: flow.id,
             stream,
@@ -152,12 +168,18 @@ impl Face for Human {
         for (who, took) in self.streams.unfinished() {
             let TurnResult { look, mark, rest } = TurnResult::truncated(took);
             page.line(&who, &[(look, &mark), (Look::Plain, &rest)]);
+            if let Some(log) = &mut self.log {
+                log.annotate(page, &who, Severity::Error, ("turn cut off", rest.trim()));
+            }
         }
     }
 }
 
 /// Adds an empty line where a voice's tools follow its text, or its text its tools.
 fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: LineKind) {
+    if page.mute {
+        return;
+    }
     let (voice, last) = std::mem::replace(&mut stream.last, (who.voice.1, next));
     if voice == who.voice.1 && last != LineKind::Other && last != next {
         page.blank(who);
@@ -173,6 +195,8 @@ struct Entry<'a> {
     page: &'a mut Page,
     last: &'a mut Option<(String, String)>,
     columns: Option<usize>,
+    tools: Tools,
+    log: Option<&'a mut Log>,
     name: &'a str,
     /// Number for a line of the page.
     id: u64,
@@ -196,7 +220,8 @@ impl Entry<'_> {
     /// Columns that are left beside the marks before a line and `taken` more.
     fn room(&self, taken: usize) -> Option<usize> {
         let marks = self.who.label.as_ref().map_or(0, |l| width(l) + 3)
-            + if self.who.nested { 2 } else { 0 };
+            + if self.who.nested { 2 } else { 0 }
+            + if self.page.stamp.is_some() { 9 } else { 0 };
         self.columns.map(|c| c.saturating_sub(marks + taken))
     }
 
@@ -273,7 +298,8 @@ impl Entry<'_> {
         let end = self.columns.map_or(0, |columns| CALL_END.min(columns / 4));
         let what = one_line(&what, self.room(width(&name) + 3 + end));
         let gap = if what.is_empty() { "" } else { " " };
-        let shown = one_line(&format!("{name}{gap}{what}"), Some(MAX_SHOWN));
+        let most = if self.log.is_some() { MAX_TITLE } else { MAX_SHOWN };
+        let shown = one_line(&format!("{name}{gap}{what}"), Some(most));
         self.step(Step::ToolStarted(&id));
         self.stream.start_tool(&id, self.id, shown);
         *self.last = None;
@@ -289,12 +315,26 @@ impl Entry<'_> {
         let started = self.stream.finish_tool(&id);
         let took = self.took(body, started.as_ref().and_then(|tool| tool.began));
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
-        let (look, mark, word) = outcome(body);
-        let output = match mark {
-            "✗" => tool::first_lines(body.raw("output"), body.integer("exit_code")),
-            _ => String::new(),
+        let (look, mark, word) = tool::outcome(body);
+        let output = match self.tools {
+            Tools::Line if mark == "✗" => {
+                tool::first_lines(body.raw("output"), body.integer("exit_code"))
+            }
+            Tools::Line => Vec::new(),
+            Tools::Output => tool::output_lines(body.raw("output"), MAX_LINES),
+            Tools::Full => tool::output_lines(body.raw("output"), usize::MAX),
         };
         *self.last = None;
+        let name = tool::shown(started.as_ref(), tool.as_ref(), MAX_SHOWN);
+        if let Some(log) = self.log.take() {
+            let title = format!("→ {name} {mark}{word}{took}");
+            return self.log_tool(
+                log,
+                started,
+                &LoggedTool { title: &title, mark, output: &output },
+            );
+        }
+        let output: String = output.iter().flat_map(|line| ["\n", line]).collect();
         if let Some(started) = &started {
             let end = format!(" {mark}{word}");
             let spans = [(look, &*end), (Look::Dim, &*took), (Look::Dim, &*output)];
@@ -303,14 +343,6 @@ impl Entry<'_> {
             }
         }
         set_apart(self.page, self.stream, &self.who, LineKind::Tool);
-        let name = match (started, &tool) {
-            (Some(started), _) => started.shown,
-            (None, Some(tool)) => {
-                let shown = format!("{} {}", tool::name(tool), tool::title(tool));
-                one_line(&shown, Some(MAX_SHOWN))
-            }
-            (None, None) => "tool".to_owned(),
-        };
         self.line(&[
             (look, &format!("{mark} ")),
             (Look::Name, &name),
@@ -318,6 +350,19 @@ impl Entry<'_> {
             (Look::Dim, &took),
             (Look::Dim, &output),
         ]);
+    }
+
+    /// Shows a finished call in the log of a CI system.
+    fn log_tool(&mut self, log: &mut Log, started: Option<OpenTool>, call: &LoggedTool<'_>) {
+        let line = started.as_ref().map(|started| started.line);
+        if line.is_none_or(|line| !self.page.take_back(&self.who, line)) {
+            // The line of its start is in the log already.
+            set_apart(self.page, self.stream, &self.who, LineKind::Tool);
+        }
+        let now = self.stream.now();
+        let began = started.and_then(|started| started.began).or(now);
+        let seconds = |time: Option<Time>| time.map_or(0, Time::as_millis) / 1000;
+        log.tool(self.page, &self.who, call, (seconds(began), seconds(now)));
     }
 
     fn status(&mut self, body: &Fields<'_>) {
@@ -348,6 +393,14 @@ impl Entry<'_> {
         let behind = behind.iter().filter(|text| !text.is_empty());
         let behind: String = behind.flat_map(|text| ["  ", text]).collect();
         self.line(&[(look, &mark), (Look::Plain, &rest), (Look::Dim, &behind)]);
+        let severity = match kind {
+            Type::TurnFailed => Some((Severity::Error, "turn failed")),
+            Type::TurnCancelled => Some((Severity::Warning, "turn cancelled")),
+            _ => None,
+        };
+        if let (Some(log), Some((severity, title))) = (&mut self.log, severity) {
+            log.annotate(self.page, &self.who, severity, (title, rest.trim()));
+        }
         if let Some(tail) = body.text("stderr_tail").filter(|t| !t.trim().is_empty()) {
             let tail = escapes::plain(&tail);
             self.line(&[(Look::Dim, &format!("stderr:\n{}", tail.trim_end()))]);
@@ -369,21 +422,4 @@ fn longest(breakdown: &Breakdown) -> String {
     let longest: Vec<_> =
         longest.iter().take(2).map(|(name, ms)| format!("{name} {}", duration(*ms))).collect();
     if longest.len() < 2 { String::new() } else { format!("({})", longest.join(", ")) }
-}
-
-/// Outcome of a call: look, mark, and the words behind the mark with a space before them.
-pub(crate) fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
-    let outcome = body.text("outcome").unwrap_or_default();
-    match (outcome.as_ref(), body.integer("exit_code")) {
-        ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),
-        ("ok", Some(code)) => (Look::Good, "✓", format!(" exit {code}")),
-        ("error", Some(code)) => (Look::Bad, "✗", format!(" exit {code}")),
-        ("error", None) => (Look::Bad, "✗", String::new()),
-        ("denied" | "cancelled", _) => (Look::Warn, "-", format!(" {outcome}")),
-        ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
-            (Look::Warn, "-", " not finished".to_owned())
-        }
-        ("unknown" | "", _) => (Look::Dim, "-", " outcome unknown".to_owned()),
-        (other, _) => (Look::Warn, "-", format!(" {}", one_line(other, None))),
-    }
 }

@@ -12,6 +12,9 @@ use crate::text::floor;
 /// Bytes of a text that are processed at once.
 pub(super) const PIECE: usize = 64 << 10;
 
+/// Mark before each line of an agent's text in the log of a CI system: none of their commands begins behind it.
+pub(super) const GUTTER: &str = "| ";
+
 /// Bytes of an id or a label that are remembered.
 pub(super) const MAX_KEY: usize = 256;
 
@@ -63,6 +66,8 @@ pub(super) enum Pace {
     Live,
     /// On arrival from a single voice, by whole lines from several.
     Lines,
+    /// By whole lines.
+    WholeLines,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,6 +79,8 @@ pub(super) struct Layout {
     pub(super) bytes: TextBytes,
     /// Marks that text of an agent may not have.
     pub(super) forbidden: Forbidden,
+    /// Each line of an agent's text has [`GUTTER`] before it.
+    pub(super) gutter: bool,
 }
 
 /// Number of the voice under this tool call; the main agent's is 0.

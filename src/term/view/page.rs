@@ -30,6 +30,10 @@ pub(super) struct Page {
     ready: String,
     /// Set by the driver of the page.
     pub(super) now: Time,
+    /// Time that stands before a line, if any does.
+    pub(super) stamp: Option<Time>,
+    /// Drops what is added, except the ends of lines.
+    pub(super) mute: bool,
     strips: Vec<Strip>,
     /// Index of the strip that was used last, and its bytes before that.
     last: (usize, usize),
@@ -52,7 +56,7 @@ impl Page {
 
     /// Adds text to a flow. An interrupted flow continues on a new line.
     pub(super) fn flow(&mut self, who: &Who, flow: &mut Flow, text: &str) {
-        let mut rest = text;
+        let mut rest = if self.mute { "" } else { text };
         while !rest.is_empty() {
             // A long text is not copied whole.
             let (piece, after) = rest.split_at(floor(rest, PIECE));
@@ -98,8 +102,10 @@ impl Page {
 
     /// Adds a line made of pieces. Text behind a line feed continues on an indented line.
     pub(super) fn line(&mut self, who: &Who, spans: &[(Look, &str)]) {
-        self.start(who, spans).end_line();
-        self.settle();
+        if !self.mute {
+            self.start(who, spans).end_line();
+            self.settle();
+        }
     }
 
     fn start(&mut self, who: &Who, spans: &[(Look, &str)]) -> &mut Strip {
@@ -112,6 +118,9 @@ impl Page {
 
     /// Begins a line that [`Page::end_with`] may end under the same `id`, which is no flow's.
     pub(super) fn begin(&mut self, who: &Who, id: u64, spans: &[(Look, &str)]) {
+        if self.mute {
+            return;
+        }
         let now = self.now;
         let strip = self.start(who, spans);
         strip.release();
@@ -131,8 +140,50 @@ impl Page {
         open
     }
 
+    /// Takes back the line that was begun under `id`; false if it is visible already.
+    pub(super) fn take_back(&mut self, who: &Who, id: u64) -> bool {
+        let visible = self.pace() == Pace::Live;
+        let strip = self.strip(who);
+        let back = strip.open == Some(id) && !visible;
+        if back {
+            strip.forget_line();
+        }
+        back
+    }
+
+    /// Adds lines of a CI system's own, as they are.
+    pub(super) fn commands(&mut self, who: &Who, lines: &str) {
+        if self.mute {
+            return;
+        }
+        let strip = self.strip(who);
+        strip.end_line();
+        strip.out.push_str(lines);
+        strip.out.push('\n');
+        self.settle();
+    }
+
+    /// Adds lines of an agent's text.
+    pub(super) fn quote(&mut self, who: &Who, text: &str) {
+        if self.mute {
+            return;
+        }
+        let strip = self.strip(who);
+        strip.end_line();
+        for line in clean(text).split('\n') {
+            strip.start_line(who);
+            strip.gutter(who);
+            strip.put_line(who, Look::Plain, line);
+            strip.end_line();
+        }
+        self.settle();
+    }
+
     /// Adds an empty line.
     pub(super) fn blank(&mut self, who: &Who) {
+        if self.mute {
+            return;
+        }
         let strip = self.strip(who);
         strip.end_line();
         strip.blank(who);
@@ -174,7 +225,7 @@ impl Page {
     pub(super) fn deadline(&self) -> Option<Time> {
         let waits = self.since.map(|since| since + KEEP);
         let strips = self.strips.iter().filter_map(|strip| {
-            let tool = strip.tool.filter(|_| self.layout.pace == Pace::Lines);
+            let tool = strip.tool.filter(|_| self.layout.pace != Pace::Live);
             let tool = tool.map(|since| since + TOOL_END);
             [tool, strip.word_since().map(|since| since + KEEP)].into_iter().flatten().min()
         });
@@ -184,7 +235,7 @@ impl Page {
     /// Breaks off a line that others have waited for long enough.
     pub(super) fn tick(&mut self) {
         let now = self.now;
-        let (lines, holder) = (self.layout.pace == Pace::Lines, self.holder);
+        let (lines, holder) = (self.layout.pace != Pace::Live, self.holder);
         let waited = self.since.is_some_and(|since| since + KEEP <= now);
         for strip in &mut self.strips {
             if strip.word_since().is_some_and(|since| since + KEEP <= now) {
@@ -229,6 +280,7 @@ impl Page {
             text = rest.get(1..).unwrap_or_default();
             if strip.open.is_none() {
                 strip.start_line(who);
+                strip.gutter(who);
             }
             strip.put_flow(who, flow, part);
             strip.open = Some(flow.id);
@@ -255,14 +307,18 @@ impl Page {
             self.strips.len() - 1
         });
         let strip = &mut self.strips[at];
-        strip.now = self.now;
+        (strip.now, strip.stamp) = (self.now, self.stamp);
         self.last = (at, strip.out.len());
         strip
     }
 
     /// Pace of the voices: a single one is always live.
     fn pace(&self) -> Pace {
-        if self.many { self.layout.pace } else { Pace::Live }
+        match self.layout.pace {
+            Pace::Lines if !self.many => Pace::Live,
+            Pace::WholeLines => Pace::Lines,
+            pace => pace,
+        }
     }
 
     /// Moves visible text onto the page, where only the strip that was used last has changed.
@@ -359,6 +415,7 @@ fn put_spans(strip: &mut Strip, who: &Who, spans: &[(Look, &str)]) {
             if i > 0 {
                 strip.break_line(who);
                 strip.indent(INDENT);
+                strip.gutter(who);
             }
             strip.put_line(who, *look, part);
         }

@@ -24,6 +24,7 @@ pub(super) fn layout(options: &Options) -> Layout {
         wrap: None,
         bytes: options.text,
         forbidden: Forbidden::Commands,
+        gutter: false,
     }
 }
 

@@ -8,6 +8,7 @@ use super::words::one_line;
 use crate::codec::split_escaped_half;
 use crate::event::{Event, Raw, Type};
 use crate::streams;
+use crate::term::marks::without_commands;
 use crate::text::digest::Digest;
 use crate::text::floor;
 use crate::time::Time;
@@ -107,7 +108,7 @@ impl Streams {
         let id = event.stream.as_deref().unwrap_or_default();
         self.used += 1;
         let used = self.used;
-        let named = || (!id.is_empty()).then(|| id.into());
+        let named = || (!id.is_empty()).then(|| harmless(id).into());
         let new = || Stream { born: used, id: named(), ..Stream::default() };
         let (at, _) = self.states.place(id, new, |s| (s.turn.is_some(), s.used));
         if self.states[at].born == used {
@@ -125,7 +126,7 @@ impl Streams {
         if let Some(label) = label.map(key)
             && stream.label.as_ref().is_none_or(|(known, _)| known != label)
         {
-            let shown = one_line(label, Some(MAX_LABEL));
+            let shown = harmless(&one_line(label, Some(MAX_LABEL)));
             stream.label = (!shown.is_empty()).then(|| (label.to_owned(), shown.into()));
         }
         let who = self.who(&self.states[at]);
@@ -218,6 +219,12 @@ impl Stream {
         let at = self.tools.iter().position(|t| t.id == key(id))?;
         Some(self.tools.remove(at))
     }
+}
+
+/// A label that is no command, also with the bar behind it.
+fn harmless(label: &str) -> String {
+    let marked = without_commands(&format!("{label} |"));
+    marked.strip_suffix(" |").unwrap_or_default().to_owned()
 }
 
 /// Adds what has opened; past the limit the oldest is forgotten.

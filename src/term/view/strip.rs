@@ -3,8 +3,8 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::TextBytes;
-use super::layout::{Flow, Layout, PIECE, Pace, Who};
-use super::words::width;
+use super::layout::{Flow, GUTTER, Layout, PIECE, Pace, Who};
+use super::words::{clock_time, width};
 use crate::term::marks::{Forbidden, Marks};
 use crate::term::style::Look;
 use crate::text::floor;
@@ -33,6 +33,7 @@ pub(super) struct Strip {
     /// Start of the open line of a tool.
     pub(super) tool: Option<Time>,
     pub(super) now: Time,
+    pub(super) stamp: Option<Time>,
     marks: Marks,
     forbidden: Forbidden,
     /// Columns of the marks before the line, and of the line so far.
@@ -109,10 +110,15 @@ impl Strip {
     /// Begins a line with the marks of its origin.
     pub(super) fn start_line(&mut self, who: &Who) {
         self.margin = 0;
+        if let Some(stamp) = self.stamp {
+            let stamp = clock_time(stamp) + " ";
+            self.margin += stamp.len();
+            self.layout.paint.put(Look::Dim, &stamp, &mut self.out);
+        }
         if let Some(label) = &who.label {
             self.layout.paint.put(Look::of_label(label), label, &mut self.out);
             self.out.push_str(" | ");
-            self.margin = width(label) + 3;
+            self.margin += width(label) + 3;
         }
         if who.nested {
             self.layout.paint.put(Look::Dim, "> ", &mut self.out);
@@ -138,6 +144,25 @@ impl Strip {
     pub(super) fn break_line(&mut self, who: &Who) {
         self.close();
         self.start_line(who);
+    }
+
+    /// Forgets the open line, of which no part has left.
+    pub(super) fn forget_line(&mut self) {
+        let start = memchr::memrchr(b'\n', self.out.as_bytes()).map_or(0, |end| end + 1);
+        self.out.truncate(start);
+        self.marks = Marks::default();
+        self.head.clear();
+        (self.open, self.tool) = (None, None);
+    }
+
+    /// Adds the mark of a log before an agent's text, unless the bar behind a label is one.
+    pub(super) fn gutter(&mut self, who: &Who) {
+        if self.layout.gutter {
+            if who.label.is_none() || who.nested {
+                self.indent(GUTTER);
+            }
+            self.marks.begin_within();
+        }
     }
 
     pub(super) fn indent(&mut self, indent: &str) {
@@ -219,6 +244,7 @@ impl Strip {
                 self.gap.clear();
                 self.break_line(who);
                 self.indent(indent);
+                self.gutter(who);
                 self.word = word;
             } else if end > columns {
                 self.flush_word();

@@ -1,6 +1,7 @@
 //! Streams and the pages that they make, whole, so that a change of words shows as one.
 
 mod answer;
+mod ci;
 mod hostile;
 mod lines;
 mod sharing;
@@ -326,4 +327,69 @@ fn parts_are_shown_one_by_one() {
 
 fn text() -> Options {
     Options { format: Format::Text, ..Options::default() }
+}
+
+#[test]
+fn kinds_of_lines_can_be_chosen() {
+    let tool = r#""tool":{"id":"t","name":"Bash","title":"make"}"#;
+    let finished = format!(r#"{tool},"outcome":"error","output":"no rule""#);
+    let run = stream(
+        "s",
+        "",
+        &[
+            START,
+            ("text_delta", &delta("b1", "answer", "Hel")),
+            ("status", r#""kind":"info","message":"hm""#),
+            ("text_delta", &delta("b1", "answer", "lo")),
+            ("block_final", &delta("b1", "answer", "Hello")),
+            ("tool_started", tool),
+            ("tool_finished", &finished),
+            ("turn_completed", ""),
+        ],
+    );
+    let only = |only: &[Kind]| show(&Options { only: only.to_vec(), ..plain() }, &run);
+    let tools = "→ Bash make ✗ 1.0s\n    no rule\n";
+    let end = "[COMPLETED 7.0s]  (model 4.0s, tools 1.0s)\n";
+    assert_eq!(only(&[Kind::Text]), "Hello\n");
+    assert_eq!(only(&[Kind::Tools]), tools);
+    assert_eq!(only(&[Kind::Turns, Kind::Tools]), format!("{STARTED}{tools}{end}"));
+    assert_eq!(only(&[Kind::Status]), "info: hm\n");
+    let all = [Kind::Text, Kind::Tools, Kind::Turns, Kind::Status];
+    assert_eq!(only(&all), only(&[]));
+    // A line that is no event is shown in any case.
+    let (out, _) = show_bytes(&Options { only: vec![Kind::Tools], ..plain() }, b"x\n");
+    assert_eq!(out, "? x\n");
+}
+
+#[test]
+fn times_stand_before_lines() {
+    let run = stream("s", "", &[START, ("block_final", &delta("b1", "answer", "one\\n\\ntwo"))]);
+    assert_eq!(
+        show(&Options { timestamps: true, ..plain() }, &run),
+        format!(
+            "00:00:00 {STARTED}00:00:01 one\n00:00:01 \n00:00:01 two\n\
+             00:00:01 [TRUNCATED 1.0s] the input ended before the turn did\n"
+        )
+    );
+}
+
+#[test]
+fn a_width_can_be_given_for_a_log() {
+    let text = delta("b1", "answer", "one two three four five six seven");
+    let run = stream("s", "", &[("block_final", &text)]);
+    let options = Options { width: Some(20), wraps: true, ..plain() };
+    assert_eq!(show(&options, &run), "one two three four\nfive six seven\n");
+    assert_eq!(show(&Options { wraps: false, ..options }, &run).lines().count(), 1);
+}
+
+#[test]
+fn the_output_of_a_tool_is_shown_as_far_as_is_asked_for() {
+    let output = format!("a\\n\\n{}", "b\\n".repeat(2000));
+    let fields = format!(r#""tool":{{"id":"t","name":"Bash"}},"outcome":"ok","output":"{output}""#);
+    let run = stream("s", "", &[("tool_finished", &fields)]);
+    let lines = |tools| show(&Options { tools, ..plain() }, &run).lines().count();
+    assert_eq!([Tools::Line, Tools::Output, Tools::Full].map(lines), [1, 1002, 2003]);
+    let out = show(&Options { tools: Tools::Output, ..plain() }, &run);
+    assert!(out.starts_with("✓ Bash\n    a\n    \n    b\n"), "{out}");
+    assert!(out.ends_with("    … 1002 more lines\n"), "{out}");
 }

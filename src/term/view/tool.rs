@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::words::{MAX_TITLE, one_line};
+use super::streams::OpenTool;
+use super::words::{MAX_TITLE, count, one_line};
 use crate::codec::{self, Fields};
+use crate::term::style::Look;
 use crate::text::{escapes, floor};
 
 /// Fields of a tool's input that tell best what it does, the best first.
@@ -27,7 +29,7 @@ const MAX_ARGUMENT: usize = 40;
 const MAX_ARGUMENTS: usize = 12;
 
 /// Lines of a failed call's output that are shown.
-const MAX_LINES: usize = 3;
+pub(super) const MAX_LINES: usize = 3;
 
 /// Bytes of that output that are read.
 const MAX_OUTPUT: usize = 256 << 10;
@@ -50,6 +52,39 @@ pub(crate) fn title(tool: &Fields<'_>) -> String {
     }
     let input = tool.raw("input").map(arguments).unwrap_or_default();
     if input.is_empty() { paths(tool) } else { input }
+}
+
+/// A call in a few words, as at its start if that was seen.
+pub(super) fn shown(
+    started: Option<&OpenTool>,
+    tool: Option<&Fields<'_>>,
+    columns: usize,
+) -> String {
+    match (started, tool) {
+        (Some(started), _) => started.shown.clone(),
+        (None, Some(tool)) => {
+            let shown = format!("{} {}", name(tool), title(tool));
+            one_line(&shown, Some(columns))
+        }
+        (None, None) => "tool".to_owned(),
+    }
+}
+
+/// Outcome of a call: look, mark, and the words behind the mark with a space before them.
+pub(crate) fn outcome(body: &Fields<'_>) -> (Look, &'static str, String) {
+    let outcome = body.text("outcome").unwrap_or_default();
+    match (outcome.as_ref(), body.integer("exit_code")) {
+        ("ok", None | Some(0)) => (Look::Good, "✓", String::new()),
+        ("ok", Some(code)) => (Look::Good, "✓", format!(" exit {code}")),
+        ("error", Some(code)) => (Look::Bad, "✗", format!(" exit {code}")),
+        ("error", None) => (Look::Bad, "✗", String::new()),
+        ("denied" | "cancelled", _) => (Look::Warn, "-", format!(" {outcome}")),
+        ("unknown" | "", _) if body.raw("synthetic") == Some("true") => {
+            (Look::Warn, "-", " not finished".to_owned())
+        }
+        ("unknown" | "", _) => (Look::Dim, "-", " outcome unknown".to_owned()),
+        (other, _) => (Look::Warn, "-", format!(" {}", one_line(other, None))),
+    }
 }
 
 /// A title without the tool's name at its beginning.
@@ -247,20 +282,34 @@ fn nonempty(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-/// First lines of a failed call's output, each after a line feed; a line that only repeats the exit status is left out.
-pub(crate) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> String {
-    let Some(text) = output.and_then(|raw| output_text(raw, MAX_DEPTH)) else {
-        return String::new();
-    };
-    let text = escapes::plain(&text[..floor(&text, MAX_OUTPUT)]);
+/// First lines of a failed call's output. Empty ones and one that only repeats the exit status are left out.
+pub(crate) fn first_lines(output: Option<&str>, exit_code: Option<i64>) -> Vec<String> {
     let status = exit_code.map_or_else(String::new, |code| format!("Exit code {code}"));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && line.trim() != status);
-    let first = lines.by_ref().take(MAX_LINES);
-    let mut shown: String = first.map(|l| format!("\n{}", one_line(l.trim_end(), None))).collect();
-    match lines.count() {
-        0 => {}
-        1 => shown.push_str("\n… 1 more line"),
-        more => shown.push_str(&format!("\n… {more} more lines")),
+    let told = |line: &&str| !line.trim().is_empty() && line.trim() != status;
+    let lines = lines(output, told, MAX_LINES);
+    lines.iter().map(|line| one_line(line, None)).collect()
+}
+
+/// Lines of a call's output, at most `most` and one that counts the others.
+pub(super) fn output_lines(output: Option<&str>, most: usize) -> Vec<String> {
+    lines(output, |_| true, most)
+}
+
+fn lines(output: Option<&str>, shows: impl Fn(&&str) -> bool, most: usize) -> Vec<String> {
+    let Some(text) = output.and_then(|raw| output_text(raw, MAX_DEPTH)) else {
+        return Vec::new();
+    };
+    let head = escapes::plain(&text[..floor(&text, MAX_OUTPUT)]);
+    let mut lines = head.trim_end().lines().filter(shows);
+    let mut shown: Vec<_> = lines.by_ref().take(most).map(|l| l.trim_end().to_owned()).collect();
+    match (lines.count(), text.len().saturating_sub(MAX_OUTPUT)) {
+        (0, 0) => {}
+        (1, 0) => shown.push("… 1 more line".to_owned()),
+        (more, 0) => shown.push(format!("… {more} more lines")),
+        (0, bytes) => shown.push(format!("… {} more bytes", count(bytes as u64))),
+        (more, bytes) => {
+            shown.push(format!("… {more} more lines and {} more bytes", count(bytes as u64)));
+        }
     }
     shown
 }
@@ -346,11 +395,21 @@ mod tests {
     #[test]
     fn a_failure_shows_its_first_lines_clean() {
         let raw = r#""one\r\n 10%\r 50%\r100%\r\n\u001b[31mtwo\u001b[0m\r\n\n3\n4\n5""#;
-        assert_eq!(first_lines(Some(raw), None), "\none\n100%\ntwo\n… 3 more lines");
+        let first = |raw, code| first_lines(raw, code).join("\n");
+        assert_eq!(first(Some(raw), None), "one\n100%\ntwo\n… 3 more lines");
         let raw = r#"{"content":[{"type":"text","text":"no such file"}],"is_error":true}"#;
-        assert_eq!(first_lines(Some(raw), None), "\nno such file");
-        assert_eq!(first_lines(Some("{\"a\":1}"), None), "");
-        assert_eq!(first_lines(None, None), "");
-        assert_eq!(first_lines(Some(r#""Exit code 2\nno rule""#), Some(2)), "\nno rule");
+        assert_eq!(first(Some(raw), None), "no such file");
+        assert_eq!(first(Some("{\"a\":1}"), None), "");
+        assert_eq!(first(None, None), "");
+        assert_eq!(first(Some(r#""Exit code 2\nno rule""#), Some(2)), "no rule");
+    }
+
+    #[test]
+    fn an_output_is_shown_with_its_empty_lines_up_to_the_limit() {
+        assert_eq!(output_lines(Some(r#""a\n\nb\n""#), 3), ["a", "", "b"]);
+        assert_eq!(output_lines(Some(r#""a\n\nb\nc""#), 2), ["a", "", "… 2 more lines"]);
+        let long = format!("\"{}\"", "x\\n".repeat(MAX_OUTPUT));
+        let more = output_lines(Some(&long), 1).pop();
+        assert_eq!(more.as_deref(), Some("… 131071 more lines and 262,144 more bytes"));
     }
 }

@@ -4,6 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::codec::Fields;
 use crate::term::sanitize::clean;
+use crate::time::Time;
 
 /// Longest one-line title, in columns, where no width is given.
 pub(super) const MAX_TITLE: usize = 200;
@@ -24,6 +25,12 @@ pub(crate) fn silence(ms: u64) -> String {
         seconds @ 1..60 => format!("{seconds}s"),
         _ => duration(ms),
     }
+}
+
+/// Time of the day (UTC): `12:34:56`.
+pub(super) fn clock_time(time: Time) -> String {
+    let seconds = time.as_millis() / 1000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// A number with its thousands apart: `1,234,567`.
