@@ -1,6 +1,5 @@
 //! Events as bytes of another format, line by line. One struct for each format.
 
-mod call;
 mod cast;
 mod csv;
 mod html;

@@ -5,11 +5,11 @@ mod agent_text;
 #[cfg(test)]
 mod tests;
 
-use super::call::{Call, Cut, Finish, Input};
 use super::timeline::shares;
 use super::transcript::{End, Page, Piece, Section, Totals};
 use super::visible;
 use crate::term::style::Look;
+use crate::term::view::call::{Call, Cut, Finish, Input};
 use crate::term::view::words::count;
 
 /// Lines from the beginning and from the end of an output or an input, by what it is worth.

@@ -3,13 +3,13 @@
 
 mod stream;
 
-use super::call::{Call, Finish};
 use super::timeline::Times;
 use crate::codec::{Fields, Malformed, Place};
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::{Io, OnLine};
 use crate::streams::{MAX_STREAMS, Streams};
 use crate::term::style::Look;
+use crate::term::view::call::{Call, Finish};
 use crate::term::view::one_line;
 use crate::term::view::turn_result::TurnResult;
 use crate::term::view::words::{count, duration, usage_and_cost};

@@ -3,6 +3,7 @@
 //! `tty` and `plain` have the same words and lines; colour and width are the caller's choice. `text` is the main agent's
 //! answer alone; a turn that did not complete is then reported on stderr.
 
+pub(crate) mod call;
 mod human;
 mod layout;
 mod log;
@@ -30,7 +31,6 @@ use human::Human;
 use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
-pub(crate) use tool::outcome;
 pub(crate) use words::one_line;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +89,7 @@ impl Format {
 pub enum Tools {
     #[default]
     Line,
+    Input,
     Output,
     Full,
 }
@@ -96,8 +97,9 @@ pub enum Tools {
 impl Named for Tools {
     const ALL: &'static [(&'static str, &'static str, Self)] = &[
         ("line", "A line, and the first lines of a failure", Self::Line),
+        ("input", "Also the input: edits as differences, plans as lists", Self::Input),
         ("output", "Also the output, at most 1,000 lines", Self::Output),
-        ("full", "Also the output, as far as the event has it", Self::Full),
+        ("full", "Also the input and the output", Self::Full),
     ];
 }
 

@@ -1,5 +1,6 @@
 //! Events as a page for people: text on arrival, everything else in a line of its own.
 
+use super::call::Input;
 use super::layout::{Flow, Layout, PIECE, Pace, Who, voice_of};
 use super::log::{Log, LoggedTool, Severity};
 use super::page::Page;
@@ -10,6 +11,7 @@ use super::{Face, Format, Options, TextBytes, Tools, status, tool};
 use crate::codec::Fields;
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::Io;
+use crate::term::ci::Fold;
 use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
 use crate::text::escapes;
@@ -304,7 +306,23 @@ impl Entry<'_> {
         self.stream.start_tool(&id, self.id, shown);
         *self.last = None;
         let spans = [(Look::Mark, "→ "), (Look::Name, &*name), (Look::Plain, gap), (look, &*what)];
-        self.page.begin(&self.who, self.id, &spans);
+        let input = match self.tools {
+            Tools::Input | Tools::Full => Input::of_tool(&tool, &tool::title(&tool)),
+            Tools::Line | Tools::Output => Input::None,
+        };
+        let lines = input.lines();
+        if lines.is_empty() {
+            return self.page.begin(&self.who, self.id, &spans);
+        }
+        let now = self.seconds(None);
+        if let Some(log) = &mut self.log {
+            let title = format!("→ {name}{gap}{what}");
+            return log.section(self.page, &self.who, (&title, now, now), (Fold::Closed, &lines));
+        }
+        let lines: Vec<_> =
+            lines.iter().map(|line| (input.look(line), format!("\n{line}"))).collect();
+        let lines = lines.iter().map(|(look, line)| (*look, line.as_str()));
+        self.line(&spans.into_iter().chain(lines).collect::<Vec<_>>());
     }
 
     fn tool_finished(&mut self, body: &Fields<'_>) {
@@ -317,10 +335,10 @@ impl Entry<'_> {
         let took = took.map_or_else(String::new, |ms| format!(" {}", duration(ms)));
         let (look, mark, word) = tool::outcome(body);
         let output = match self.tools {
-            Tools::Line if mark == "✗" => {
+            Tools::Line | Tools::Input if mark == "✗" => {
                 tool::first_lines(body.raw("output"), body.integer("exit_code"))
             }
-            Tools::Line => Vec::new(),
+            Tools::Line | Tools::Input => Vec::new(),
             Tools::Output => tool::output_lines(body.raw("output"), MAX_LINES),
             Tools::Full => tool::output_lines(body.raw("output"), usize::MAX),
         };
@@ -359,10 +377,13 @@ impl Entry<'_> {
             // The line of its start is in the log already.
             set_apart(self.page, self.stream, &self.who, LineKind::Tool);
         }
-        let now = self.stream.now();
-        let began = started.and_then(|started| started.began).or(now);
-        let seconds = |time: Option<Time>| time.map_or(0, Time::as_millis) / 1000;
-        log.tool(self.page, &self.who, call, (seconds(began), seconds(now)));
+        let times = (self.seconds(started.and_then(|started| started.began)), self.seconds(None));
+        log.tool(self.page, &self.who, call, times);
+    }
+
+    /// A time, or that of the event, in seconds since 1970.
+    fn seconds(&self, time: Option<Time>) -> u64 {
+        time.or(self.stream.now()).map_or(0, Time::as_millis) / 1000
     }
 
     fn status(&mut self, body: &Fields<'_>) {

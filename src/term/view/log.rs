@@ -37,8 +37,7 @@ impl Log {
         Self { system, process, sections: 0, annotations: [0; 2] }
     }
 
-    /// Adds a finished call: its output folded under its title, or the title alone. Start and end of a fold leave together,
-    /// so that none stays open whatever ends the process. A failure is not hidden. `began` and `ended` are seconds since 1970.
+    /// Adds a finished call with its output; a failure is not folded. `began` and `ended` are seconds since 1970.
     pub(super) fn tool(
         &mut self,
         page: &mut Page,
@@ -46,27 +45,39 @@ impl Log {
         LoggedTool { title, mark, output }: &LoggedTool<'_>,
         (began, ended): (u64, u64),
     ) {
-        let failed = *mark == "✗";
-        let label = who.label.as_ref().map_or_else(String::new, |label| format!("{label} | "));
-        let nested = if who.nested { "> " } else { "" };
-        let head = without_commands(&clean(&format!("{label}{nested}{title}")));
-        if output.is_empty() {
-            page.commands(who, &head);
-        } else {
-            self.sections += 1;
-            let name = format!("spile_{}_{}", self.process, self.sections);
-            let fold = if failed { Fold::Open } else { Fold::Closed };
-            let section = Section { name: &name, title: &head, began, ended, fold };
-            if let Some((open, close)) = self.system.section(&section) {
-                page.commands(who, &open);
-                page.quote(who, &output.join("\n"));
-                page.commands(who, &close);
-            }
-        }
-        if failed {
-            let first = output.iter().take(MAX_LINES).map(String::as_str);
+        let lines: Vec<_> = output.iter().map(String::as_str).collect();
+        let fold = if *mark == "✗" { Fold::Open } else { Fold::Closed };
+        self.section(page, who, (title, began, ended), (fold, &lines));
+        if fold == Fold::Open {
+            let first = lines.into_iter().take(MAX_LINES);
             let message: Vec<_> = [*title].into_iter().chain(first).collect();
             self.annotate(page, who, Severity::Warning, ("tool failed", &message.join("\n")));
+        }
+    }
+
+    /// Adds lines of an agent's below a title, or the title alone. Start and end of a section leave together, so that none
+    /// stays open whatever ends the process.
+    pub(super) fn section(
+        &mut self,
+        page: &mut Page,
+        who: &Who,
+        (title, began, ended): (&str, u64, u64),
+        (fold, lines): (Fold, &[&str]),
+    ) {
+        let label = who.label.as_ref().map_or_else(String::new, |label| format!("{label} | "));
+        let nested = if who.nested { "> " } else { "" };
+        let title = &without_commands(&clean(&format!("{label}{nested}{title}")));
+        if lines.is_empty() {
+            return page.commands(who, title);
+        }
+        self.sections += 1;
+        let name = &format!("spile_{}_{}", self.process, self.sections);
+        if let Some((open, close)) =
+            self.system.section(&Section { name, title, began, ended, fold })
+        {
+            page.commands(who, &open);
+            page.quote(who, &lines.join("\n"));
+            page.commands(who, &close);
         }
     }
 

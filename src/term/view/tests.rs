@@ -393,3 +393,38 @@ fn the_output_of_a_tool_is_shown_as_far_as_is_asked_for() {
     assert!(out.starts_with("✓ Bash\n    a\n    \n    b\n"), "{out}");
     assert!(out.ends_with("    … 1002 more lines\n"), "{out}");
 }
+
+#[test]
+fn the_input_of_a_tool_is_shown_as_a_difference_or_a_list() {
+    let edit = r#""tool":{"id":"t","name":"Edit","kind":"edit","paths":["a.rs"],"input":{"file_path":"a.rs","old_string":"x\ny","new_string":"x\nz"}}"#;
+    let plan = r#""tool":{"id":"p","name":"TodoWrite","input":{"todos":[{"content":"look","status":"completed"},{"content":"do","status":"pending"}]}}"#;
+    let run = stream(
+        "s",
+        "",
+        &[
+            ("tool_started", edit),
+            ("tool_finished", r#""tool":{"id":"t","name":"Edit"},"outcome":"ok","output":"done""#),
+            ("tool_started", plan),
+            (
+                "tool_started",
+                r#""tool":{"id":"m","name":"Bash","title":"make","input":{"command":"make"}}"#,
+            ),
+        ],
+    );
+    let shown = |tools| show(&Options { tools, ..plain() }, &run);
+    let list = "→ TodoWrite todos=(2 items)\n    [x] look\n    [ ] do\n→ Bash make\n";
+    assert_eq!(
+        shown(Tools::Input),
+        format!("→ Edit a.rs\n     x\n    -y\n    +z\n✓ Edit a.rs 1.0s\n{list}")
+    );
+    assert_eq!(
+        shown(Tools::Full),
+        format!("→ Edit a.rs\n     x\n    -y\n    +z\n✓ Edit a.rs 1.0s\n    done\n{list}")
+    );
+    let github = Options { format: Format::Github, tools: Tools::Full, ..plain() };
+    assert_eq!(
+        show(&github, &run[..2]),
+        "::group::→ Edit a.rs\n|  x\n| -y\n| +z\n::endgroup::\n\
+         ::group::→ Edit a.rs ✓ 1.0s\n| done\n::endgroup::\n"
+    );
+}

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::status;
+use super::tool::{self, first_lines, outcome};
+use super::words::{count, one_line};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
-use crate::term::view::tool::first_lines;
-use crate::term::view::{outcome, status, tool};
 use crate::text::{ceil, escapes, floor};
 use crate::time::Time;
 
 /// Bytes of a call's input that are kept until it ends.
-pub(super) const MAX_INPUT: usize = 64 << 10;
+pub(crate) const MAX_INPUT: usize = 64 << 10;
 
 /// Bytes of a call's output that are looked at; past that its beginning and its end.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -34,21 +35,21 @@ const EDITS: [(&str, &str); 4] = [
 
 /// An open call.
 #[derive(Debug, Default)]
-pub(super) struct Call {
-    pub(super) id: String,
+pub(crate) struct Call {
+    pub(crate) id: String,
     /// Id of the call whose sub-agent makes this one.
-    pub(super) parent: Option<String>,
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) input: Input,
-    pub(super) began: Option<Time>,
+    pub(crate) parent: Option<String>,
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) input: Input,
+    pub(crate) began: Option<Time>,
     /// True if its sub-agent has been written.
-    pub(super) nests: bool,
+    pub(crate) nests: bool,
 }
 
 /// Input of a call, at most [`MAX_INPUT`] of it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// Nothing that the title does not say.
     #[default]
     None,
@@ -61,32 +62,32 @@ pub(super) enum Input {
 
 /// End of a call.
 #[derive(Debug, Default)]
-pub(super) struct Finish<'a> {
-    pub(super) look: Look,
-    pub(super) mark: &'static str,
+pub(crate) struct Finish<'a> {
+    pub(crate) look: Look,
+    pub(crate) mark: &'static str,
     /// Words behind the title: exit status and the like, then the duration.
-    pub(super) words: String,
+    pub(crate) words: String,
     /// First lines of a failed call's output.
-    pub(super) failure: String,
-    pub(super) output: Option<Cow<'a, str>>,
+    pub(crate) failure: String,
+    pub(crate) output: Option<Cow<'a, str>>,
 }
 
 impl Call {
-    pub(super) fn new(body: &Fields<'_>, tool: &Fields<'_>, began: Option<Time>) -> Self {
+    pub(crate) fn new(body: &Fields<'_>, tool: &Fields<'_>, began: Option<Time>) -> Self {
         let title = tool::title(tool);
         Self {
             id: tool.text("id").unwrap_or_default().into_owned(),
             parent: body.text("parent").map(Cow::into_owned),
             name: tool::name(tool),
-            input: tool.raw("input").map_or(Input::None, |raw| Input::of(raw, tool, &title)),
-            title: crate::term::view::one_line(&title, None),
+            input: Input::of_tool(tool, &title),
+            title: one_line(&title, None),
             began,
             nests: false,
         }
     }
 
     /// Bytes that it holds.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let input = match &self.input {
             Input::None => 0,
             Input::Change(text) | Input::Text(text) => text.len(),
@@ -97,7 +98,7 @@ impl Call {
 }
 
 impl<'a> Finish<'a> {
-    pub(super) fn of(body: &Fields<'a>, took: String) -> Self {
+    pub(crate) fn of(body: &Fields<'a>, took: String) -> Self {
         let (look, mark, words) = outcome(body);
         let output = body.raw("output");
         let failed = look == Look::Bad || body.text("outcome").as_deref() == Some("denied");
@@ -111,7 +112,7 @@ impl<'a> Finish<'a> {
     }
 
     /// End of a call that nothing has ended.
-    pub(super) fn missing() -> Self {
+    pub(crate) fn missing() -> Self {
         let words = "not finished".to_owned();
         Self { look: Look::Warn, mark: "-", words, ..Self::default() }
     }
@@ -130,6 +131,29 @@ fn cleaned(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 impl Input {
+    /// Lines for people.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Change(text) | Self::Text(text) => text.lines().collect(),
+            Self::List(entries) => entries.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Look of one of its lines.
+    pub(crate) fn look(&self, line: &str) -> Look {
+        match (self, line.as_bytes().first()) {
+            (Self::Change(_), Some(b'+')) => Look::Good,
+            (Self::Change(_), Some(b'-')) => Look::Bad,
+            _ => Look::Dim,
+        }
+    }
+
+    /// Input of a tool with this title.
+    pub(crate) fn of_tool(tool: &Fields<'_>, title: &str) -> Self {
+        tool.raw("input").map_or(Self::None, |raw| Self::of(raw, tool, title))
+    }
+
     fn of(raw: &str, tool: &Fields<'_>, title: &str) -> Self {
         let inner = codec::text(raw)
             .filter(|text| text.trim_start().starts_with('{') && codec::is_json(text));
@@ -267,11 +291,11 @@ fn readable(raw: &str, depth: usize) -> Cow<'_, str> {
 
 /// A text's beginning and end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cut<'a> {
-    pub(super) head: Cow<'a, str>,
+pub(crate) struct Cut<'a> {
+    pub(crate) head: Cow<'a, str>,
     /// Words for what stands between them.
-    pub(super) left_out: Option<String>,
-    pub(super) tail: Cow<'a, str>,
+    pub(crate) left_out: Option<String>,
+    pub(crate) tail: Cow<'a, str>,
 }
 
 impl<'a> Cut<'a> {
@@ -280,20 +304,17 @@ impl<'a> Cut<'a> {
     }
 
     /// At most `limit` bytes, half of them of the end.
-    pub(super) fn bytes(text: &'a str, limit: usize) -> Self {
+    pub(crate) fn bytes(text: &'a str, limit: usize) -> Self {
         if text.len() <= limit {
             return Self::whole(text);
         }
         let (end, start) = (floor(text, limit / 2), ceil(text, text.len() - limit / 2));
-        let left_out = Some(format!(
-            "… {} bytes left out …",
-            crate::term::view::words::count((start - end) as u64)
-        ));
+        let left_out = Some(format!("… {} bytes left out …", count((start - end) as u64)));
         Self { head: text[..end].into(), left_out, tail: text[start..].into() }
     }
 
     /// At most `limit` lines from the beginning and as many from the end, none of them over [`MAX_LINE`].
-    pub(super) fn lines(text: &'a str, limit: usize) -> Self {
+    pub(crate) fn lines(text: &'a str, limit: usize) -> Self {
         let text = text.trim_end();
         let shorter = |line: &str| match line.len().checked_sub(MAX_LINE) {
             None | Some(0..100) => line.to_owned(),
@@ -315,7 +336,7 @@ impl<'a> Cut<'a> {
     }
 
     /// All of it as one text.
-    pub(super) fn joined(&self) -> String {
+    pub(crate) fn joined(&self) -> String {
         match &self.left_out {
             None => self.head.to_string(),
             Some(note) => format!("{}\n{note}\n{}", self.head, self.tail),
