@@ -195,9 +195,13 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;view' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the output [default: tty in a terminal, else plain]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected')
+            [CompletionResult]::new('--tools', '--tools', [CompletionResultType]::ParameterName, 'Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Show these kinds of lines alone, parted by commas')
+            [CompletionResult]::new('--width', '--width', [CompletionResultType]::ParameterName, 'Columns at which lines break [default: the terminal''s; elsewhere lines do not break]')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
+            [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'Put the time of the event (UTC) before each line')
             [CompletionResult]::new('--reasoning', '--reasoning', [CompletionResultType]::ParameterName, 'Show the agent''s reasoning too')
             [CompletionResult]::new('--exit-from-stream', '--exit-from-stream', [CompletionResultType]::ParameterName, 'Let the ends of the streams'' last turns decide the exit status')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'With the format text: print the answer byte for byte, for a file or a program')

@@ -948,18 +948,30 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__view)
-            opts="-h --format --color --reasoning --exit-from-stream --exact --max-line --strict --help"
+            opts="-h --format --color --tools --only --timestamps --width --reasoning --exit-from-stream --exact --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "tty plain text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto tty plain text github gitlab" -- "${cur}"))
                     return 0
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --tools)
+                    COMPREPLY=($(compgen -W "line input output full" -- "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "text tools turns status" -- "${cur}"))
+                    return 0
+                    ;;
+                --width)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-line)

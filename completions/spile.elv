@@ -182,9 +182,13 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;view'= {
-            cand --format 'Format of the output [default: tty in a terminal, else plain]'
+            cand --format 'Format of the output'
             cand --color 'Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected'
+            cand --tools 'Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]'
+            cand --only 'Show these kinds of lines alone, parted by commas'
+            cand --width 'Columns at which lines break [default: the terminal''s; elsewhere lines do not break]'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
+            cand --timestamps 'Put the time of the event (UTC) before each line'
             cand --reasoning 'Show the agent''s reasoning too'
             cand --exit-from-stream 'Let the ends of the streams'' last turns decide the exit status'
             cand --exact 'With the format text: print the answer byte for byte, for a file or a program'

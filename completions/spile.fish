@@ -263,13 +263,26 @@ complete -c spile -n "__fish_spile_using_subcommand replay" -l restamp -d 'Set `
 complete -c spile -n "__fish_spile_using_subcommand replay" -s F -l follow -d 'At the end of the last file, wait for more; reconnect to a server whose stream has ended'
 complete -c spile -n "__fish_spile_using_subcommand replay" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'Format of the output [default: tty in a terminal, else plain]' -r -f -a "tty\t'A terminal: colours, titles cut to its width'
+complete -c spile -n "__fish_spile_using_subcommand view" -l format -d 'Format of the output' -r -f -a "auto\t'The format of the CI system, else tty in a terminal, else plain'
+tty\t'A terminal: colours, titles cut to its width'
 plain\t'A log: the same words, one thing a line'
-text\t'A program, or a file: the main agent\'s answer and nothing else'"
+text\t'A program, or a file: the main agent\'s answer and nothing else'
+github\t'GitHub Actions: a group for each tool with output, annotations of failures, a summary of the job'
+gitlab\t'GitLab CI: a section for each tool with output'"
 complete -c spile -n "__fish_spile_using_subcommand view" -l color -d 'Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected' -r -f -a "auto\t'If the output is a terminal and the environment does not object'
 always\t'Always'
 never\t'Never'"
+complete -c spile -n "__fish_spile_using_subcommand view" -l tools -d 'Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]' -r -f -a "line\t'A line, and the first lines of a failure'
+input\t'Also the input: edits as differences, plans as lists'
+output\t'Also the output, at most 1,000 lines'
+full\t'Also the input and the output'"
+complete -c spile -n "__fish_spile_using_subcommand view" -l only -d 'Show these kinds of lines alone, parted by commas' -r -f -a "text\t'The agent\'s text'
+tools\t'Calls of tools'
+turns\t'Starts and results of turns'
+status\t'Everything else'"
+complete -c spile -n "__fish_spile_using_subcommand view" -l width -d 'Columns at which lines break [default: the terminal\'s; elsewhere lines do not break]' -r
 complete -c spile -n "__fish_spile_using_subcommand view" -l max-line -d 'Longest line that is parsed; a longer one passes unchanged' -r
+complete -c spile -n "__fish_spile_using_subcommand view" -l timestamps -d 'Put the time of the event (UTC) before each line'
 complete -c spile -n "__fish_spile_using_subcommand view" -l reasoning -d 'Show the agent\'s reasoning too'
 complete -c spile -n "__fish_spile_using_subcommand view" -l exit-from-stream -d 'Let the ends of the streams\' last turns decide the exit status'
 complete -c spile -n "__fish_spile_using_subcommand view" -l exact -d 'With the format text: print the answer byte for byte, for a file or a program'

@@ -208,17 +208,29 @@ module completions {
   ]
 
   def "nu-complete spile view format" [] {
-    [ "tty" "plain" "text" ]
+    [ "auto" "tty" "plain" "text" "github" "gitlab" ]
   }
 
   def "nu-complete spile view color" [] {
     [ "auto" "always" "never" ]
   }
 
+  def "nu-complete spile view tools" [] {
+    [ "line" "input" "output" "full" ]
+  }
+
+  def "nu-complete spile view only" [] {
+    [ "text" "tools" "turns" "status" ]
+  }
+
   # Show events to people
   export extern "spile view" [
-    --format: string@"nu-complete spile view format" # Format of the output [default: tty in a terminal, else plain]
+    --format: string@"nu-complete spile view format" # Format of the output
     --color: string@"nu-complete spile view color" # Use of colour; NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are respected
+    --tools: string@"nu-complete spile view tools" # Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]
+    --only: string@"nu-complete spile view only" # Show these kinds of lines alone, parted by commas
+    --timestamps              # Put the time of the event (UTC) before each line
+    --width: string           # Columns at which lines break [default: the terminal's; elsewhere lines do not break]
     --reasoning               # Show the agent's reasoning too
     --exit-from-stream        # Let the ends of the streams' last turns decide the exit status
     --exact                   # With the format text: print the answer byte for byte, for a file or a program

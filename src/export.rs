@@ -6,6 +6,7 @@ mod html;
 mod markdown;
 mod sse;
 mod stream_chunk;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -14,6 +15,7 @@ mod visible;
 
 pub use csv::Rows;
 pub use markdown::Fold;
+pub use summary::{MAX_STEP, WithSummary};
 
 use crate::named::Named;
 use crate::stage::{LineStage, Reading, Stage};

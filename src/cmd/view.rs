@@ -1,9 +1,13 @@
 //! `spile view`.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use anyhow::Result;
 
 use super::common::{ExactArg, InputArgs, named};
 use crate::exit::Exit;
+use crate::export::{MAX_STEP, WithSummary};
 use crate::run;
 use crate::term::ci::System;
 use crate::term::style::{ColourFlag, Colours};
@@ -12,7 +16,10 @@ use crate::term::view::{Format, Kind, Options, Tools, View};
 /// Show events to people
 ///
 /// The output is coloured in a terminal, and elsewhere plain lines for a log. The agent's text is sanitised: control
-/// characters do not reach the terminal, and a backslash precedes commands to a CI system.
+/// characters do not reach the terminal, and in a CI system a mark stands before each of its lines, so that none is a command.
+///
+/// GitHub Actions and GitLab CI fold the outputs of tools. In GitHub, failures are annotations, at most 10 of each kind, and
+/// the job's summary (GITHUB_STEP_SUMMARY) gets the answers, failed calls and results.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -50,6 +57,7 @@ const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p 'fix the tests' --output-format stream-json \\
     --verbose | spile view
   spile view --format text --exact run.ndjson >answer.md
+  spile view --tools full --timestamps --only tools,turns run.ndjson
   codex exec --json 'fix it' </dev/null | spile wrap \\
     | spile view --format plain --exit-from-stream";
 
@@ -57,7 +65,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let (terminal, width) = run::terminal();
     let var = |name: &str| std::env::var_os(name);
     let system = System::detect(var);
-    let format = args.format.resolved(terminal, system);
+    let format = args.format.resolved(system, if terminal { Format::Tty } else { Format::Plain });
     let logs = matches!(format, Format::Github | Format::Gitlab);
     let colours = Colours {
         terminal: terminal && format == Format::Tty,
@@ -81,5 +89,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         reading: args.input.reading(),
         exit_from_stream: args.exit_from_stream,
     };
-    args.input.run(&mut View::new(&options))
+    let mut view = View::new(&options);
+    let path =
+        var("GITHUB_STEP_SUMMARY").filter(|path| format == Format::Github && !path.is_empty());
+    let Some(path) = path else { return args.input.run(&mut view) };
+    let taken = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
+    let room = MAX_STEP.saturating_sub(taken);
+    let mut view = WithSummary::new(view, &options.reading, room);
+    let exit = args.input.run(&mut view);
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    if let Err(why) = file.and_then(|mut file| file.write_all(&view.summary())) {
+        run::warn(format!("cannot write the summary to {}: {why}", path.display()));
+    }
+    exit
 }

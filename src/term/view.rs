@@ -61,15 +61,14 @@ impl Named for Format {
 }
 
 impl Format {
-    /// The format, where [`Format::Auto`] is the one that suits the output.
-    pub fn resolved(self, terminal: bool, system: Option<System>) -> Self {
+    /// The format, where [`Format::Auto`] is that of the CI system, or `elsewhere` where there is none.
+    pub fn resolved(self, system: Option<System>, elsewhere: Self) -> Self {
         match (self, system) {
             (Self::Auto, Some(System::Github)) => Self::Github,
             (Self::Auto, Some(System::Gitlab)) => Self::Gitlab,
             // Some systems run their jobs in a terminal.
             (Self::Auto, Some(System::Other)) => Self::Plain,
-            (Self::Auto, None) if terminal => Self::Tty,
-            (Self::Auto, None) => Self::Plain,
+            (Self::Auto, None) => elsewhere,
             (format, _) => format,
         }
     }

@@ -181,3 +181,38 @@ fn a_format_is_chosen_by_the_system() {
     assert!(show(&[("GITLAB_CI", "true")], &[]).contains("[collapsed=true]\r\x1b[0K→ Bash make ✓"));
     assert_eq!(show(&[("CI", "false")], &[]), format!("[RUNNING] claude\n{tool}\ndone\n{end}"));
 }
+
+#[test]
+fn a_job_of_github_gets_a_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("summary.md");
+    let lines = events(&[
+        r#""type":"turn_started","runtime":"claude""#,
+        r#""type":"block_final","block":"b1","kind":"answer","text":"It **works**""#,
+        r#""type":"turn_completed","stop":"end_turn""#,
+    ]);
+    let view = |path: &std::path::Path| {
+        let mut command = command("sh", &["-c", "printf '%s' \"$0\" | spile view", &lines]);
+        let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", path.to_str().unwrap())];
+        let output = command.envs(github).output().unwrap();
+        assert_eq!(shell_code(output.status), 0);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let one = "\n## Agent\n\n### Turn 1 · claude\n\nIt **works**\n\n\
+               **✓ Completed 2.0s** · start 1.0s, other 1.0s\n";
+    assert_eq!(view(&path), "");
+    assert_eq!(view(&path), "");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), one.repeat(2));
+    // What other commands of the step have written counts.
+    let full = "x".repeat((1 << 20) - 100);
+    std::fs::write(&path, &full).unwrap();
+    assert_eq!(view(&path), "");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.len() <= 1 << 20 && text.ends_with("a summary has at most 1 MiB.*\n"),
+        "{}",
+        &text[full.len()..]
+    );
+    let nowhere = folder.path().join("no/summary.md");
+    assert!(view(&nowhere).starts_with("spile: cannot write the summary to "));
+}
