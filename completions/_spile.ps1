@@ -130,6 +130,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--when-idle', '--when-idle', [CompletionResultType]::ParameterName, 'No event has come for this time; 0 is no limit')
             [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'The answer matches, also across deltas; of a long block the last 4 KiB are searched')
             [CompletionResult]::new('--on-tool', '--on-tool', [CompletionResultType]::ParameterName, 'A tool with one of these names is called')
+            [CompletionResult]::new('--on-repeat', '--on-repeat', [CompletionResultType]::ParameterName, 'A tool has the same input and the same result this many times in a row; numbers in results count as the same')
             [CompletionResult]::new('--max-text', '--max-text', [CompletionResultType]::ParameterName, 'The answers have more characters')
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'More tokens are used, if the runtime reports them before the end')
             [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'The turn costs more, if the runtime reports it before the end')

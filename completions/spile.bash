@@ -165,7 +165,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__cancel)
-            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --max-text --max-tokens --max-cost --clock --max-line --strict --help"
+            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --clock --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -200,6 +200,10 @@ _spile_known() {
                     return 0
                     ;;
                 --on-tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-repeat)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -121,6 +121,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --when-idle 'No event has come for this time; 0 is no limit'
             cand --match 'The answer matches, also across deltas; of a long block the last 4 KiB are searched'
             cand --on-tool 'A tool with one of these names is called'
+            cand --on-repeat 'A tool has the same input and the same result this many times in a row; numbers in results count as the same'
             cand --max-text 'The answers have more characters'
             cand --max-tokens 'More tokens are used, if the runtime reports them before the end'
             cand --max-cost 'The turn costs more, if the runtime reports it before the end'

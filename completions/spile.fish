@@ -211,6 +211,7 @@ complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The tur
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'No event has come for this time; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l match -d 'The answer matches, also across deltas; of a long block the last 4 KiB are searched' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-tool -d 'A tool with one of these names is called' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-repeat -d 'A tool has the same input and the same result this many times in a row; numbers in results count as the same' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, if the runtime reports them before the end' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-cost -d 'The turn costs more, if the runtime reports it before the end' -r

@@ -137,6 +137,7 @@ module completions {
     --when-idle: string       # No event has come for this time; 0 is no limit
     --match: string           # The answer matches, also across deltas; of a long block the last 4 KiB are searched
     --on-tool: string         # A tool with one of these names is called
+    --on-repeat: string       # A tool has the same input and the same result this many times in a row; numbers in results count as the same
     --max-text: string        # The answers have more characters
     --max-tokens: string      # More tokens are used, if the runtime reports them before the end
     --max-cost: string        # The turn costs more, if the runtime reports it before the end

@@ -83,6 +83,9 @@ struct Conditions {
     /// A tool with one of these names is called
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     on_tool: Vec<String>,
+    /// A tool has the same input and the same result this many times in a row; numbers in results count as the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    on_repeat: Option<u64>,
     /// The answers have more characters
     #[arg(long, value_name = "N")]
     max_text: Option<u64>,
@@ -120,6 +123,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         when_idle: common::limit(conditions.when_idle),
         pattern: conditions.pattern,
         tools: conditions.on_tool,
+        on_repeat: conditions.on_repeat,
         max_text: conditions.max_text,
         max_tokens: conditions.max_tokens,
         max_cost: conditions.max_cost,

@@ -2,6 +2,7 @@
 //! without one ends the turn itself; after that nothing of the turn passes.
 
 mod budget;
+mod repeat;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub struct Options {
     pub pattern: Option<Regex>,
     /// Names of tools of which one was started.
     pub tools: Vec<String>,
+    /// Calls in a row of the same tool with the same input and result; numbers in the result count as the same.
+    pub on_repeat: Option<u64>,
     /// Code points of the answers.
     pub max_text: Option<u64>,
     /// Tokens, as far as the runtime reports them before the turn's end.
@@ -50,6 +53,7 @@ impl Options {
             || self.when_idle.is_some()
             || self.pattern.is_some()
             || !self.tools.is_empty()
+            || self.on_repeat.is_some()
             || self.max_text.is_some()
             || self.has_budget()
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Options;
 use super::budget::{cost, tokens};
+use super::repeat::{self, Repeats};
 use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, Type};
 use crate::filter::coalesce::chars;
@@ -29,6 +30,7 @@ pub(super) struct Turn {
     pub tools: Vec<Open>,
     pub chars: u64,
     pub tokens: u64,
+    pub repeats: Repeats,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub(super) struct Open {
     kind: String,
     title: Option<String>,
     parent: Option<String>,
+    /// Hash of the call, where repeats are counted.
+    call: Option<u64>,
 }
 
 impl Turn {
@@ -75,12 +79,7 @@ impl Turn {
             Type::TextDelta => self.delta(event, options),
             Type::BlockFinal => self.block_final(event.line, options),
             Type::ToolStarted => self.tool_started(event.line, options),
-            Type::ToolFinished => {
-                let tool = codec::value_of(event.line, "tool")?;
-                let id = codec::value_of(tool, "id").and_then(codec::text)?;
-                self.tools.retain(|open| open.id != id);
-                None
-            }
+            Type::ToolFinished => self.tool_finished(event.line, options),
             _ => None,
         }
     }
@@ -145,6 +144,7 @@ impl Turn {
             kind: tool.text("kind")?.into_owned(),
             title: tool.text("title").map(|title| Tool::short_title(&title).to_owned()),
             parent: fields.text("parent").map(Cow::into_owned),
+            call: options.on_repeat.map(|_| repeat::call(fields.raw("parent"), &tool)),
         };
         if self.tools.len() >= MAX_OPEN {
             self.tools.remove(0);
@@ -153,6 +153,19 @@ impl Turn {
         let condition = named.then(|| format!("the tool {} was called (--on-tool)", open.name));
         self.tools.push(open);
         condition
+    }
+
+    fn tool_finished(&mut self, line: &str, options: &Options) -> Option<String> {
+        let tool = codec::value_of(line, "tool")?;
+        let id = codec::value_of(tool, "id").and_then(codec::text)?;
+        let at = self.tools.iter().position(|open| open.id == id);
+        let open = at.map(|at| self.tools.remove(at));
+        let most = options.on_repeat?;
+        let count = self.repeats.finish(open.as_ref()?.call, &Fields::parse(line).ok()?);
+        let name = open.map(|open| open.name).unwrap_or_default();
+        (count >= most).then(|| {
+            format!("{name} had the same input and the same result {count} times (--on-repeat)")
+        })
     }
 
     /// Counts tokens; returns the cost of the stream so far.

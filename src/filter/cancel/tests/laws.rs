@@ -135,12 +135,13 @@ fn any_options() -> impl Strategy<Value = Options> {
     let time = |most| some(0.4, 1..most).prop_map(|t| t.map(Duration::from_millis));
     let (tool, pattern) = (any::<bool>(), any::<bool>());
     let numbers = (some(0.3, 0..60), some(0.3, 0..60), some(0.3, 0..60));
-    (time(3000), time(1500), tool, pattern, numbers).prop_map(
-        |(after, when_idle, tool, pattern, (max_text, max_tokens, max_cost))| Options {
+    (time(3000), time(1500), tool, pattern, some(0.3, 2..4), numbers).prop_map(
+        |(after, when_idle, tool, pattern, on_repeat, (max_text, max_tokens, max_cost))| Options {
             after,
             when_idle,
             pattern: pattern.then(|| Regex::new("a[bc]+c|\u{1f600}").unwrap()),
             tools: tool.then(|| "m".to_owned()).into_iter().collect(),
+            on_repeat,
             max_text,
             max_tokens,
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
