@@ -14,6 +14,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
+use super::control::new_word;
 use super::guardian::{self, Message};
 use super::polling;
 use super::program;
@@ -61,8 +62,13 @@ pub(super) fn lacking(program: &OsStr, what: &str, e: &io::Error) -> Refusal {
     Refusal { exit, why: format!("cannot start {}: {what}: {e}", program::shown(program)) }
 }
 
+/// Variable with the run token in the environment of the agent and its descendants: they can be found by it.
+const RUN: &str = "SPILE_RUN";
+
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// Run token.
+    pub token: String,
     pub pid: i32,
     pub stdin: Option<OwnedFd>,
     pub stdout: Option<OwnedFd>,
@@ -106,11 +112,14 @@ pub(super) fn spawn(
     // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
-    let mut guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, held).map_err(failed)?;
+    let token = new_word();
+    let guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, held, &token);
+    let mut guardian = guardian.map_err(failed)?;
     drop(theirs);
     // The slave is closed here.
     let master = pty.map(|pty| pty.master);
     let mut agent = Agent {
+        token,
         pid: 0,
         stdin: guardian.stdin.take().map(OwnedFd::from),
         stdout: master.or(guardian.stdout.take().map(OwnedFd::from)),
@@ -160,11 +169,12 @@ fn start_guardian(
     pty: Option<&Pty>,
     control: &UnixStream,
     held: Option<BorrowedFd<'_>>,
+    token: &str,
 ) -> io::Result<Child> {
     let fds: Vec<BorrowedFd<'_>> = [control.as_fd()].into_iter().chain(held).collect();
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let mut command = Command::new(program::own());
-    command.args([guardian::WORD, &numbers.join(",")]).args(argv);
+    command.args([guardian::WORD, &numbers.join(",")]).args(argv).env(RUN, token);
     match pty {
         None => command
             .stdin(match stdin {

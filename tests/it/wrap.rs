@@ -197,3 +197,21 @@ fn what_only_a_command_can_use_is_refused_without_one() {
             .stdout("");
     }
 }
+
+#[test]
+fn an_agent_has_the_token_of_its_run_in_its_environment() {
+    let script = "echo outer $SPILE_RUN; spile wrap -- sh -c 'echo inner $SPILE_RUN' | jq -r 'select(.type == \"block_final\").text'";
+    let agent = format!(
+        "mkdir -m 700 $TMPDIR/r; export XDG_RUNTIME_DIR=$TMPDIR/r; spile wrap --stream s -- sh -c \"{}\"",
+        script.replace('"', "\\\"").replace('$', "\\$")
+    );
+    let (stdout, stderr, status) = bash(&agent);
+    assert_eq!((stderr.as_str(), status), ("", 0));
+    let events = crate::harness::events(stdout.as_bytes());
+    let word = events[0]["data"]["control"]["word"].as_str().unwrap();
+    let text =
+        events.iter().find_map(|e| e["text"].as_str().filter(|_| e["type"] == "block_final"));
+    let lines: Vec<_> = text.unwrap().lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines[0], format!("outer {word}"));
+    assert!(lines[1].starts_with("inner ") && !lines[1].ends_with(word), "{lines:?}");
+}

@@ -10,7 +10,7 @@ use super::backlog::Source;
 use super::{Feed, Host};
 use crate::adapter::Order;
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::control::{Info, Request, Server, Verb, new_word};
+use crate::run::control::{Info, Request, Server, Verb};
 
 const MAX_REASON: usize = 1000;
 
@@ -43,7 +43,7 @@ impl Host<'_> {
             pid: std::process::id(),
             stream: guard.stream().to_owned(),
             label: guard.label().map(str::to_owned),
-            control: new_word(),
+            control: self.agent.token.clone(),
             child: self.agent.pid,
             argv,
             started: self.clock.now().to_string(),
