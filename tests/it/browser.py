@@ -2,6 +2,8 @@
 
 Usage: browser.py FOLDER PAGE...       looks at each page
        browser.py FOLDER --shoot PAGE  writes pictures of a page: light, dark, narrow, printed
+       browser.py FOLDER --cast PAGE SECONDS...
+                                       plays the page's asciicast: its screens at these times and at its end
 """
 
 import base64
@@ -45,6 +47,26 @@ return {
   text: document.body.innerText.length,
   title: document.title,
 };
+"""
+
+# Seeks to each time and reads the screen: for each row the texts and the columns at which they stand.
+PLAY = r"""
+const [times, done] = arguments, errors = [], silent = () => {};
+const logger = {log: silent, debug: silent, info: silent, warn: (...e) => errors.push(e.join(" ")), error: (...e) => errors.push(e.join(" "))};
+const frame = () => new Promise(next => requestAnimationFrame(next));
+const screen = () => [...document.querySelector(".ap-term-text").children].map(
+  row => [...row.children].map(span => [Number(span.style.getPropertyValue("--offset")), span.textContent]));
+(async () => {
+  const player = AsciinemaPlayer.create({data: cast}, document.getElementById("player"), {logger, controls: false});
+  const screens = [];
+  await player.seek(0);
+  for (const time of [...times, player.getDuration()]) {
+    await player.seek(time);
+    await frame(), await frame();
+    screens.push(screen());
+  }
+  return {duration: player.getDuration(), screens};
+})().then(found => done({errors, ...found}), error => done({errors: [...errors, String(error)], screens: []}));
 """
 
 
@@ -109,6 +131,12 @@ def look(driver, page):
     return {"page": page, "console": console, "requests": requests, "refused": len(refused), **found}
 
 
+def play(driver, page, times):
+    driver.open(page)
+    found = driver.call("POST", "/execute/async", {"script": PLAY, "args": [[float(time) for time in times]]})
+    return {"page": page, "console": [entry["message"] for entry in driver.log("browser")], **found}
+
+
 def shoot(driver, page, folder):
     stem = pathlib.Path(folder, pathlib.Path(page).stem)
     for name, scheme, width in [("light", "light", 1100), ("dark", "dark", 1100), ("phone", "light", 390)]:
@@ -130,6 +158,8 @@ def main():
         if pages[0] == "--shoot":
             for page in pages[1:]:
                 shoot(driver, page, folder)
+        elif pages[0] == "--cast":
+            print(json.dumps(play(driver, pages[1], pages[2:])))
         else:
             for page in pages:
                 print(json.dumps(look(driver, page)))

@@ -56,6 +56,7 @@ cat >bin/codex <<'E'
 printf '%s\n' '{"type":"thread.started","thread_id":"t"}' '{"type":"turn.started"}' '{"type":"turn.completed"}'
 E
 printf '#!/bin/sh\ncat >/dev/null\n' >bin/curl
+printf '#!/bin/sh\n' >bin/npm
 chmod +x bin/*
 PATH=$PWD/bin:$PATH
 WEBHOOK=http://channel.invalid/
@@ -114,6 +115,10 @@ fn every_block_of_the_guide_runs() {
                 "mkdir project{count}; cat >project{count}/Makefile <<'MAKE'\n{text}MAKE\n\
                  make --no-print-directory -s -C project{count}; echo \"GUIDE block {count} status $?\"\n"
             )),
+            "yaml" => script.push_str(&format!(
+                "{}echo \"GUIDE block {count} status $?\"\n",
+                job(&format!("ci{count}"), &text)
+            )),
             "text" => {
                 wanted.push((count - 1, text));
                 continue;
@@ -138,6 +143,80 @@ fn every_block_of_the_guide_runs() {
         rest = after;
     }
     assert!(Path::new(bin()).exists() && count > 15);
+}
+
+/// Values of a key in a YAML file: one behind the colon, a block behind `|`, or a list of both.
+fn values(yaml: &str, key: &str) -> Vec<String> {
+    let lines: Vec<&str> = yaml.lines().collect();
+    let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let within = |at: usize| {
+        let deeper = |line: &&&str| line.is_empty() || depth(line) > depth(lines[at]);
+        lines[at + 1..].iter().take_while(deeper).copied().collect::<Vec<&str>>()
+    };
+    let value = |at: usize, text: &str| match text.trim() {
+        "|" => within(at).iter().flat_map(|line| [line.trim(), "\n"]).collect(),
+        text => format!("{text}\n"),
+    };
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(text) = line.trim_start_matches([' ', '-']).strip_prefix(&format!("{key}:"))
+        else {
+            continue;
+        };
+        if !text.trim().is_empty() {
+            found.push(value(at, text));
+            continue;
+        }
+        for (n, item) in within(at).iter().enumerate() {
+            found.extend(item.trim().strip_prefix("- ").map(|item| value(at + 1 + n, item)));
+        }
+    }
+    found
+}
+
+/// Script that runs the scripts of a CI file in a new folder, each as the system does, and looks for the artifacts.
+fn job(folder: &str, yaml: &str) -> String {
+    let github = yaml.contains("runs-on:");
+    let variable = if github { "GITHUB_ACTIONS" } else { "GITLAB_CI" };
+    let scripts = if github {
+        values(yaml, "run")
+    } else {
+        [values(yaml, "script").concat(), values(yaml, "after_script").concat()].into()
+    };
+    let files = [values(yaml, "path"), values(yaml, "paths")].concat().concat();
+    assert!(scripts.len() > 1 && files.lines().count() == 2, "{yaml}");
+    let mut job =
+        format!("(mkdir {folder}; cd {folder}; status=0; export {variable}=true CI=true\n");
+    for script in scripts {
+        let name = script.split_whitespace().next().unwrap_or_default();
+        job.push_str(&format!(
+            "bash -e <<'SCRIPT' || status=$?\n{script}SCRIPT\necho \"step {name} status $status\"\n"
+        ));
+    }
+    for file in files.lines() {
+        job.push_str(&format!("test -s {file} || echo \"no {file}\"\n"));
+    }
+    job + "exit $status)\n"
+}
+
+#[test]
+fn the_ci_files_fold_the_log_and_fail_with_the_agent() {
+    if !tools() {
+        return;
+    }
+    let yaml = blocks(&document("docs/GUIDE.md")).into_iter().filter(|b| b.language == "yaml");
+    let yaml: Vec<String> = yaml.map(|block| block.text).collect();
+    assert_eq!(yaml.len(), 2);
+    let broken = "printf '#!/bin/sh\necho no key >&2; exit 3\n' >bin/claude\n";
+    for (yaml, folds) in yaml.iter().zip(["::group::→ Bash", "section_start:"]) {
+        let run = |agent: &str| bash(&format!("{STAND_INS}{agent}{}", job("ci", yaml)));
+        let (stdout, stderr, status) = run("");
+        assert_eq!((stderr.as_str(), status), ("", 0), "{stdout}");
+        assert!(stdout.contains(folds) && stdout.contains("\n| One failure"), "{stdout}");
+        let (stdout, _, status) = run(broken);
+        assert_eq!(status, 1, "{stdout}");
+        assert!(stdout.contains("[FAILED") && !stdout.contains("\nno run"), "{stdout}");
+    }
 }
 
 /// A run whose answer has two blocks.

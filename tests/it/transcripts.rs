@@ -1,7 +1,7 @@
 //! Transcripts: what the page and the Markdown of every recording say, two readers of Markdown and a browser that we did not
 //! write, and bytes that leave with the event that decides them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use spile::export::{Format, Options, stage};
@@ -13,7 +13,7 @@ use crate::feed::{events, parse, tree};
 use crate::harness::{Live, bash_within, command, skip, stress};
 use crate::recordings::{FOLDERS, folder, recordings};
 
-fn export(format: Format, events: &[u8]) -> String {
+pub fn export(format: Format, events: &[u8]) -> String {
     let mut stage = stage(Options::of(format));
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events, &mut io);
@@ -22,7 +22,7 @@ fn export(format: Format, events: &[u8]) -> String {
 }
 
 /// The events with times that pass, since those of a recording that was read at once do not.
-fn timed(lines: &[u8]) -> Vec<u8> {
+pub fn timed(lines: &[u8]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 1_790_000_000_000);
     for (n, mut event) in parse(lines).into_iter().enumerate() {
         at += [20, 700, 3100][n % 3];
@@ -36,7 +36,7 @@ fn timed(lines: &[u8]) -> Vec<u8> {
 }
 
 /// The events of all fixtures, and of all recordings that are at hand.
-fn all() -> Vec<(String, Vec<u8>)> {
+pub fn all() -> Vec<(String, Vec<u8>)> {
     let fixtures = tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
     let mut all: Vec<_> = fixtures
         .into_iter()
@@ -124,7 +124,7 @@ fn no_word_of_an_answer_is_lost() {
     }
 }
 
-fn event(seq: u64, type_: &str, body: Value) -> String {
+pub fn event(seq: u64, type_: &str, body: Value) -> String {
     let mut event = json!({"v": 1, "type": type_, "stream": "s", "turn": 1, "seq": seq, "ts": Time::from_millis(seq * 100).to_string()});
     event.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
     format!("{event}\n")
@@ -234,15 +234,11 @@ fn two_readers_of_markdown_find_our_structure_and_no_html() {
     }
 }
 
-/// What a browser finds on pages: see `browser.py`.
-fn browse(folder: &Path, pages: &[PathBuf]) -> Vec<Value> {
+/// What a browser finds: see `browser.py`.
+pub fn browse(folder: &Path, arguments: &[&str]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/browser.py");
-    let pages = pages.iter().map(|page| page.display().to_string());
-    let arguments: Vec<String> =
-        [script.to_owned(), folder.display().to_string()].into_iter().chain(pages).collect();
-    let arguments: Vec<&str> =
-        [&["300", "python3"][..], &arguments.iter().map(String::as_str).collect::<Vec<_>>()]
-            .concat();
+    let before = ["300", "python3", script, folder.to_str().unwrap()];
+    let arguments = [&before[..], arguments].concat();
     let output = command("timeout", &arguments).env("HOME", folder).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}{stdout}", String::from_utf8_lossy(&output.stderr));
@@ -280,7 +276,8 @@ fn a_browser_opens_the_pages_and_runs_and_fetches_nothing() {
         std::fs::write(&page, export(Format::Html, events)).unwrap();
         pages.push(page);
     }
-    let seen = browse(folder.path(), &pages);
+    let paths: Vec<&str> = pages.iter().map(|page| page.to_str().unwrap()).collect();
+    let seen = browse(folder.path(), &paths);
     assert_eq!(seen.len(), inputs.len());
     for ((seen, (name, events)), page) in seen.iter().zip(&inputs).zip(&pages) {
         assert_eq!(seen["console"], json!([]), "{name}");

@@ -19,7 +19,7 @@ use crate::time::Time;
 use crate::timing::{Breakdown, Step};
 
 /// Columns that are kept for the end of a call behind its start.
-const CALL_END: usize = 20;
+const CALL_END: usize = 16;
 
 /// Narrowest terminal in which text is broken at words, in columns.
 const MIN_WRAP: usize = 20;
@@ -392,6 +392,9 @@ impl Entry<'_> {
             return;
         }
         let progress = body.text("kind").as_deref() == Some("progress");
+        if progress && self.stream.runs(&body.text("message").unwrap_or_default()) {
+            return;
+        }
         let last = progress.then(|| (self.name.to_owned(), text.clone()));
         if last.is_none() || *self.last != last {
             self.line(&[(look, &text)]);

@@ -3,6 +3,7 @@
 use super::layout::Who;
 use super::page::Page;
 use super::tool::MAX_LINES;
+use super::words::clock_time;
 use crate::term::ci::{Fold, MAX_ANNOTATIONS, Section, System};
 use crate::term::marks::without_commands;
 use crate::term::sanitize::clean;
@@ -49,7 +50,9 @@ impl Log {
         let fold = if *mark == "✗" { Fold::Open } else { Fold::Closed };
         self.section(page, who, (title, began, ended), (fold, &lines));
         if fold == Fold::Open {
-            let first = lines.into_iter().take(MAX_LINES);
+            // The title has the status already.
+            let told = |line: &&str| !line.starts_with("Exit code ");
+            let first = lines.into_iter().filter(told).take(MAX_LINES);
             let message: Vec<_> = [*title].into_iter().chain(first).collect();
             self.annotate(page, who, Severity::Warning, ("tool failed", &message.join("\n")));
         }
@@ -66,7 +69,8 @@ impl Log {
     ) {
         let label = who.label.as_ref().map_or_else(String::new, |label| format!("{label} | "));
         let nested = if who.nested { "> " } else { "" };
-        let title = &without_commands(&clean(&format!("{label}{nested}{title}")));
+        let time = page.stamp.map_or_else(String::new, |stamp| clock_time(stamp) + " ");
+        let title = &without_commands(&clean(&format!("{time}{label}{nested}{title}")));
         if lines.is_empty() {
             return page.commands(who, title);
         }

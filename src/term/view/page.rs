@@ -37,6 +37,8 @@ pub(super) struct Page {
     strips: Vec<Strip>,
     /// Index of the strip that was used last, and its bytes before that.
     last: (usize, usize),
+    /// Voice that was used last.
+    used: (u64, u64),
     /// Bytes that waited for the end of the open line when the page was settled.
     waiting: usize,
     /// Voice of the open line.
@@ -158,8 +160,7 @@ impl Page {
         }
         let strip = self.strip(who);
         strip.end_line();
-        strip.out.push_str(lines);
-        strip.out.push('\n');
+        strip.put_lines(&format!("{lines}\n"));
         self.settle();
     }
 
@@ -179,15 +180,14 @@ impl Page {
         self.settle();
     }
 
-    /// Adds an empty line.
+    /// Adds an empty line before the next of this voice, unless another voice stands between them.
     pub(super) fn blank(&mut self, who: &Who) {
-        if self.mute {
+        if self.mute || self.many && self.used != who.voice {
             return;
         }
         let strip = self.strip(who);
         strip.end_line();
         strip.blank(who);
-        self.settle();
     }
 
     /// Puts the lines of this stream's sub-agents, of one of them or of all, before the next line of its main voice.
@@ -201,14 +201,14 @@ impl Page {
                     strip.take_all(&mut self.ready);
                     self.holder = None;
                 } else {
-                    lines.push_str(&std::mem::take(&mut strip.out));
+                    strip.take_all(&mut lines);
                 }
             }
         }
         if !lines.is_empty() {
             let main = self.strip(&Who { voice: (stream, 0), ..Who::default() });
             main.end_line();
-            main.out.push_str(&lines);
+            main.put_lines(&lines);
             self.settle_all();
         }
     }
@@ -308,6 +308,7 @@ impl Page {
         });
         let strip = &mut self.strips[at];
         (strip.now, strip.stamp) = (self.now, self.stamp);
+        self.used = voice;
         self.last = (at, strip.out.len());
         strip
     }
@@ -331,7 +332,7 @@ impl Page {
             Some(_) if !holds => {
                 self.waiting = (self.waiting + strip.out.len()).saturating_sub(before);
             }
-            Some(_) if !strip.out.contains('\n') => {
+            Some(_) if strip.whole == 0 => {
                 strip.take_all(&mut self.ready);
             }
             None if pace == Pace::Lines && self.waiting == 0 => {
@@ -386,7 +387,7 @@ impl Page {
     /// Continues the open line; once it has ended, the other voices come before its next line.
     fn go_on(&mut self, at: usize) {
         let strip = &mut self.strips[at];
-        if strip.out.contains('\n') {
+        if strip.whole > 0 {
             strip.take_lines(&mut self.ready);
             self.holder = None;
             let strip = self.strips.remove(at);
@@ -401,7 +402,8 @@ impl Page {
         let pace = self.pace();
         self.strips.iter_mut().for_each(|strip| strip.take_turn(pace, &mut self.ready));
         if pace == Pace::Live
-            && let Some(strip) = self.strips.iter_mut().find(|strip| !strip.out.is_empty())
+            && let Some(strip) =
+                self.strips.iter_mut().find(|s| s.open.is_some() && !s.out.is_empty())
         {
             strip.take_all(&mut self.ready);
             self.holder = Some(strip.voice);

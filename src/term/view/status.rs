@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::tool::compact;
-use super::words::{one_line, silence, tokens};
+use super::words::{count, one_line, silence, tokens};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
 
@@ -13,8 +13,8 @@ const MAX_DATA: usize = 160;
 /// Entries of a plan that are shown.
 const MAX_PLAN: usize = 30;
 
-/// Line for a `status`; text behind a line feed continues on an indented line. Empty for a `session` that has only settings,
-/// which are for programs.
+/// Line for a `status`; text behind a line feed continues on an indented line. Empty for settings and ids, which are for
+/// programs.
 pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
@@ -27,17 +27,31 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
         ("session", Some(data)) => session(data),
         ("exit", Some(data)) => exit(data),
         ("usage", Some(data)) => usage(data, message),
+        ("info", Some(data)) if message == "user message" => prompt(data),
         ("log", Some(data)) if data.text("from").as_deref() == Some("stderr") => {
             format!("stderr: {message}")
         }
         ("plan", _) => plan(status, message),
         _ => String::new(),
     };
-    let settings = kind == "session" && message.is_empty();
+    let is_id = |data: &Fields<'_>| data.text("thread_id").is_some_and(|id| id == message);
+    let settings = match kind.as_ref() {
+        "session" => message.is_empty() || data.as_ref().is_some_and(is_id),
+        "info" => message.is_empty() && data.as_ref().is_some_and(is_for_programs),
+        _ => false,
+    };
+    let allowed = kind == "rate_limit" && message.ends_with(": allowed");
+    let look = if allowed || text.starts_with("prompt: ") { Look::Dim } else { look(&kind) };
     match text.is_empty() && !settings {
-        true => (look(&kind), general(&kind, message, status.raw("data"))),
-        false => (look(&kind), text),
+        true => (look, general(&kind, message, status.raw("data"))),
+        false => (look, text),
     }
+}
+
+/// True for an update of ACP that has nothing but extensions.
+fn is_for_programs(data: &Fields<'_>) -> bool {
+    data.raw("_meta").is_some()
+        && data.0.iter().all(|(key, _)| matches!(key.as_ref(), "_meta" | "sessionUpdate"))
 }
 
 fn look(kind: &str) -> Look {
@@ -71,8 +85,19 @@ fn usage(data: &Fields<'_>, message: &str) -> String {
     match counted {
         Some(tokens) if message.is_empty() => format!("usage: {tokens}"),
         Some(tokens) => format!("usage: {message}: {tokens}"),
-        None => String::new(),
+        None => match (data.count("used"), data.count("size")) {
+            (Some(used), Some(size)) if message.is_empty() => {
+                format!("usage: {} of {} tokens", count(used), count(size))
+            }
+            _ => String::new(),
+        },
     }
+}
+
+/// A prompt that the runtime reports; empty if it has no text.
+fn prompt(data: &Fields<'_>) -> String {
+    let text = data.text("text").filter(|text| !text.trim().is_empty());
+    text.map_or_else(String::new, |text| format!("prompt: {}", one_line(&text, Some(MAX_DATA))))
 }
 
 fn heartbeat(data: &Fields<'_>) -> String {

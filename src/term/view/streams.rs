@@ -215,6 +215,11 @@ impl Stream {
         push(&mut self.tools, tool);
     }
 
+    /// True if a tool of this name runs: progress that has only the name says no more than the tool's line.
+    pub(super) fn runs(&self, name: &str) -> bool {
+        !name.is_empty() && self.tools.iter().any(|t| t.shown.split(' ').next() == Some(name))
+    }
+
     pub(super) fn finish_tool(&mut self, id: &str) -> Option<OpenTool> {
         let at = self.tools.iter().position(|t| t.id == key(id))?;
         Some(self.tools.remove(at))

@@ -16,8 +16,11 @@ const GROWTH: usize = 24;
 /// Bytes of an open line that are held for its end.
 const MAX_PART: usize = 16 << 10;
 
-/// Bytes of a piece's beginning that are kept to find a fence.
-const MAX_HEAD: usize = 8;
+/// Bytes of a piece's beginning that are kept to find a fence or a list item.
+const MAX_HEAD: usize = BLANKS.len();
+
+/// Longest indent under a list item.
+const BLANKS: &str = "        ";
 
 /// Indent of a continued line.
 pub(super) const INDENT: &str = "    ";
@@ -28,6 +31,8 @@ pub(super) struct Strip {
     layout: Layout,
     /// Whole lines and the beginning of one.
     pub(super) out: String,
+    /// Bytes of the whole lines. A line that is broken at a word is one, and an empty line belongs to the next.
+    pub(super) whole: usize,
     /// Flow or tool of the open line.
     pub(super) open: Option<u64>,
     /// Start of the open line of a tool.
@@ -78,16 +83,16 @@ impl Strip {
 
     /// Moves the whole lines to `ready`.
     pub(super) fn take_lines(&mut self, ready: &mut String) {
-        if let Some(end) = memchr::memrchr(b'\n', self.out.as_bytes()) {
-            ready.push_str(&self.out[..=end]);
-            self.out.drain(..=end);
-        }
+        ready.push_str(&self.out[..self.whole]);
+        self.out.drain(..self.whole);
+        self.whole = 0;
     }
 
     /// Moves all text to `ready`.
     pub(super) fn take_all(&mut self, ready: &mut String) {
         ready.push_str(&self.out);
         self.out.clear();
+        self.whole = 0;
         // One huge text must not keep its memory for good.
         self.out.shrink_to(PIECE);
     }
@@ -97,8 +102,15 @@ impl Strip {
         if self.open.take().is_some() {
             self.close();
             self.head.clear();
+            self.whole = self.out.len();
         }
         self.tool = None;
+    }
+
+    /// Adds whole lines as they are.
+    pub(super) fn put_lines(&mut self, lines: &str) {
+        self.out.push_str(lines);
+        self.whole = self.out.len();
     }
 
     fn close(&mut self) {
@@ -175,7 +187,7 @@ impl Strip {
     pub(super) fn put_line(&mut self, who: &Who, look: Look, text: &str) {
         self.forbidden = Forbidden::Commands;
         match self.layout.wrap {
-            Some(columns) => self.put_wrapped(who, look, text, (columns, INDENT)),
+            Some(columns) => self.put_wrapped(who, look, text, (columns, INDENT, "")),
             None => self.put(look, text),
         }
     }
@@ -188,7 +200,8 @@ impl Strip {
         }
         match self.layout.wrap {
             Some(columns) if !flow.fenced && !self.is_fence() => {
-                self.put_wrapped(who, flow.look, text, (columns, ""));
+                let hang = &BLANKS[..hanging(&self.head)];
+                self.put_wrapped(who, flow.look, text, (columns, "", hang));
             }
             _ => self.put(flow.look, text),
         }
@@ -215,8 +228,14 @@ impl Strip {
         self.layout.paint.put(look, &marked, &mut self.out);
     }
 
-    /// Breaks the line before a word that does not fit.
-    fn put_wrapped(&mut self, who: &Who, look: Look, text: &str, (columns, indent): (usize, &str)) {
+    /// Breaks the line before a word that does not fit. The indents stand before and behind the gutter of the next line.
+    fn put_wrapped(
+        &mut self,
+        who: &Who,
+        look: Look,
+        text: &str,
+        (columns, indent, hang): (usize, &str, &str),
+    ) {
         if look != self.look {
             self.release();
         }
@@ -245,6 +264,7 @@ impl Strip {
                 self.break_line(who);
                 self.indent(indent);
                 self.gutter(who);
+                self.indent(hang);
                 self.word = word;
             } else if end > columns {
                 self.flush_word();
@@ -292,6 +312,16 @@ impl Strip {
         self.flush_gap();
         self.flush_run();
     }
+}
+
+/// Columns of the mark of a list item or a quote at the beginning of a line, under which the item's text continues.
+fn hanging(head: &str) -> usize {
+    let rest = head.trim_start_matches(' ');
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = digits.len() < rest.len();
+    let marks: &[&str] = if numbered { &[". ", ") "] } else { &["- ", "* ", "+ ", "> "] };
+    let is_item = marks.iter().any(|mark| digits.starts_with(mark));
+    if is_item { (head.len() - digits.len() + 2).min(MAX_HEAD) } else { 0 }
 }
 
 /// Columns of white space.

@@ -51,7 +51,12 @@ pub(crate) fn title(tool: &Fields<'_>) -> String {
         return command(title).into_owned();
     }
     let input = tool.raw("input").map(arguments).unwrap_or_default();
-    if input.is_empty() { paths(tool) } else { input }
+    match input.as_str() {
+        "" => paths(tool),
+        // Some runtimes have the command as the name.
+        same if same == name.trim() => String::new(),
+        _ => input,
+    }
 }
 
 /// A call in a few words, as at its start if that was seen.
@@ -389,6 +394,8 @@ mod tests {
         assert_eq!(title_of(r#"{"name":"Read","title":"Read src/a.rs"}"#), "src/a.rs");
         assert_eq!(title_of(r#"{"name":"Read file","title":"read file"}"#), "");
         assert_eq!(title_of(r#"{"name":"Read","title":"Reads"}"#), "Reads");
+        let command = r#"{"name":"git log","title":"git log","input":{"command":"git log"}}"#;
+        assert_eq!(title_of(command), "");
         assert_eq!(title_of(r#"{"name":"é","title":"e"}"#), "e");
     }
 

@@ -49,7 +49,8 @@ pub(crate) fn usage_and_cost(body: &Fields<'_>) -> String {
     } else if let Some(tokens) = body.object("usage_total").and_then(|u| tokens(&u)) {
         parts.push(format!("{tokens} so far"));
     }
-    if let Some(cost) = body.number("cost_usd") {
+    // A runtime that knows no price reports 0.
+    if let Some(cost) = body.number("cost_usd").filter(|cost| *cost != 0.0) {
         parts.push(if cost.abs() < 1.0 { format!("${cost:.4}") } else { format!("${cost:.2}") });
     }
     parts.join("  ")
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn tokens_and_cost() {
         let words = |json: &str| usage_and_cost(&Fields::parse(json).expect("an object"));
-        assert_eq!(words("{}"), "");
+        assert_eq!(words("{}") + &words(r#"{"cost_usd":0}"#), "");
         assert_eq!(
             words(
                 r#"{"usage":{"input_tokens":1234,"output_tokens":567,"cache_read_tokens":1000},"cost_usd":0.0123}"#

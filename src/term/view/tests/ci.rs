@@ -327,3 +327,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_group_has_the_time_of_the_event_too() {
+    let tool = r#""tool":{"id":"t","name":"ls"}"#;
+    let finished = format!(r#"{tool},"outcome":"ok","output":"a""#);
+    let run = stream("s", "", &[("tool_started", tool), ("tool_finished", &finished)]);
+    let log = Options { format: Format::Github, tools: Tools::Output, timestamps: true, ..plain() };
+    let want = "::group::00:00:01 → ls ✓ 1.0s\n00:00:01 | a\n::endgroup::\n";
+    assert_eq!(show(&log, &run), want);
+}

@@ -34,6 +34,16 @@ fn statuses_in_words() {
             r#""kind":"plan","data":{"entries":[{"content":"look","status":"completed"},{"content":"do","status":"in_progress"},"rest"]}"#,
             "plan:\n    [x] look\n    [>] do\n    [ ] rest\n",
         ),
+        (
+            r#""kind":"usage","data":{"used":56223,"size":258400,"sessionUpdate":"usage_update"}"#,
+            "usage: 56,223 of 258,400 tokens\n",
+        ),
+        (
+            r#""kind":"info","message":"user message","data":{"text":"Do it.\nNow."}"#,
+            "prompt: Do it.…\n",
+        ),
+        (r#""kind":"info","data":{"_meta":{"a":1},"sessionUpdate":"session_info_update"}"#, ""),
+        (r#""kind":"session","message":"t-1","data":{"thread_id":"t-1"}"#, ""),
         (r#""kind":"brand_new","message":"x""#, "brand new: x\n"),
         ("", "status\n"),
     ];
@@ -41,6 +51,19 @@ fn statuses_in_words() {
         assert_eq!(status_line(fields), want, "{fields}");
     }
     assert_eq!(page(&[("song", r#""note":"a""#)]), "(song)\n");
+}
+
+#[test]
+fn progress_that_only_names_the_running_call_is_not_shown() {
+    let tool = r#""tool":{"id":"t","name":"read","title":"a.md"}"#;
+    let progress = |of: &str| format!(r#""kind":"progress","message":"{of}""#);
+    let events = [
+        ("tool_started", tool),
+        ("status", &progress("read")),
+        ("tool_finished", &format!(r#"{tool},"outcome":"ok""#)),
+        ("status", &progress("read")),
+    ];
+    assert_eq!(page(&events), "→ read a.md ✓ 2.0s\nprogress: read\n");
 }
 
 #[test]

@@ -74,6 +74,38 @@ fn at_a_terminal_a_line_is_broken_off_after_a_second_if_others_wait() {
 }
 
 #[test]
+fn a_line_that_is_broken_at_a_word_is_not_handed_on() {
+    let mut page = Fed::new(&Options { width: Some(24), ..tty() });
+    let texts = [
+        ("a", "- one two three four five six"),
+        ("b", "words of another\\n"),
+        ("a", " seven eight nine\\n"),
+    ];
+    let shown: String =
+        texts.iter().map(|(stream, text)| page.feed(0, &text_from(stream, text))).collect();
+    let mine = "a | - one two three four\na |   five six seven\na |   eight nine\n";
+    assert_eq!(shown, format!("{mine}b | words of another\n"));
+}
+
+#[test]
+fn an_empty_line_stands_only_between_lines_of_one_voice() {
+    let tool = |kind: &str| event("a", kind, r#""tool":{"id":"t","name":"ls"},"outcome":"ok""#);
+    let mut page = Fed::new(&tty());
+    page.feed(0, &event("b", "status", r#""kind":"info","message":"up""#));
+    let call = |page: &mut Fed| {
+        page.feed(0, &tool("tool_started")) + &page.feed(0, &tool("tool_finished"))
+    };
+    assert_eq!(call(&mut page), "a | → ls ✓ 0ms\n");
+    assert_eq!(page.feed(0, &text_from("a", "One.\\n")), "a |\na | One.\n");
+    page.feed(0, &event("b", "status", r#""kind":"info","message":"up""#));
+    assert_eq!(call(&mut page), "a | → ls ✓ 0ms\n");
+    // The empty line waits with the line that it precedes.
+    assert_eq!(page.feed(0, &text_from("b", "Hm")), "b | Hm");
+    assert_eq!(page.feed(0, &event("b", "block_final", &delta("b1", "answer", "Hm"))), "\n");
+    assert_eq!(page.feed(0, &text_from("a", "Two.\\n")), "a | Two.\n");
+}
+
+#[test]
 fn a_log_has_whole_lines_of_several_streams() {
     for options in [plain(), text()] {
         let label = |name| {
