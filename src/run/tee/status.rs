@@ -83,7 +83,6 @@ impl SinkStatus {
         let mut account = self.account();
         account.trying = false;
         if account.stopped {
-            drop(account);
             self.wake();
         }
     }
@@ -119,13 +118,10 @@ impl SinkStatus {
     /// Ends the sink, unless it has ended by itself.
     pub(super) fn finish(&self, sink: &mut dyn Sink) {
         let over = self.account().over;
-        match if over { Ok(None) } else { sink.finish() } {
-            Ok(None) => {}
-            Ok(Some(warning)) => self.warn(&warning),
-            Err(why) => {
-                self.warn(&why);
-                self.account().trouble = true;
-            }
+        let finished = if over { Ok(None) } else { sink.finish() };
+        self.account().trouble |= finished.is_err();
+        if let Some(warning) = finished.unwrap_or_else(Some) {
+            self.warn(&warning);
         }
         self.account().finished = true;
         self.wake();
