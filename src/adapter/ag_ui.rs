@@ -134,11 +134,9 @@ fn usage_of(value: &Value) -> UsageAndCost {
         total_tokens: model.u64("totalTokens"),
         ..tokens(model, ["inputTokens", "outputTokens", "cachedInputTokens", "", "reasoningTokens"])
     });
-    let known = |usage: Usage| {
-        let total_tokens = usage.total_tokens.filter(|_| usage.input_tokens.is_none());
-        Usage { total_tokens, ..usage }
-    };
-    each.reduce(sum).map(known).into()
+    let mut usage = each.reduce(sum).unwrap_or_default();
+    usage.total_tokens = usage.total_tokens.filter(|_| usage.input_tokens.is_none());
+    Some(usage).filter(|_| !models.is_empty()).into()
 }
 
 fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {

@@ -128,8 +128,7 @@ fn bound(
     sorted.then_some(low)
 }
 
-/// First line in a range with a result of `look`: its start, the next start, the result. `None` outside if that is unknown,
-/// or further away than [`FAR`].
+/// First line in a range with a result of `look`: its start, the next start, the result. `None` outside if that is unknown.
 fn first<T>(
     book: &mut dyn Book,
     range: Range<u64>,

@@ -12,8 +12,7 @@ use rustix::termios::{
 };
 
 use super::super::input::{self, Read};
-use crate::replay::Mark;
-use crate::replay::pace::{Gap, Pace};
+use crate::replay::{Gap, Mark, Pace};
 use crate::time::Time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

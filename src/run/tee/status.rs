@@ -106,13 +106,11 @@ impl SinkStatus {
 
     /// Records the end of a sink that did not end by itself.
     pub(super) fn gone(&self, gone: Gone, why: &str) {
-        let trouble = gone == Gone::Broken || self.on_error.pipes;
-        if trouble {
+        if gone == Gone::Broken || self.on_error.pipes {
             self.warn(why);
+            self.account().trouble = true;
         }
-        let mut account = self.account();
-        account.over = true;
-        account.trouble |= trouble;
+        self.account().over = true;
     }
 
     /// Ends the sink, unless it has ended by itself.
