@@ -17,6 +17,7 @@ mod merge;
 mod ps;
 mod replay;
 mod schema;
+mod settings;
 mod tee;
 mod view;
 mod wrap;
@@ -116,7 +117,7 @@ pub fn main() -> ! {
 
 /// Parses the command line over the environment and spile.toml.
 fn parse() -> Result<Cli, Exit> {
-    let (tree, wrong) = match config::load(tree()) {
+    let (tree, wrong) = match settings::load(tree()) {
         Ok(settings) => (settings.apply(tree()), None),
         Err(message) => (tree(), Some(message)),
     };
@@ -125,7 +126,7 @@ fn parse() -> Result<Cli, Exit> {
     let help = parsed.as_ref().is_err_and(|e| !e.use_stderr());
     if let Some(message) = wrong.filter(|_| !help) {
         let command = std::env::args_os().nth(1).unwrap_or_default();
-        if config::matter_to(&command.to_string_lossy()) {
+        if settings::matter_to(&command.to_string_lossy()) {
             warn(&message);
             return Err(Exit::Usage);
         }

@@ -1,7 +1,8 @@
 //! Replay of recorded sessions. Pure: bytes go in, parts with a place in time are queued.
 
 pub mod find;
-pub mod pace;
+mod gaps;
+mod pace;
 mod player;
 mod queue;
 pub(crate) mod raw;
@@ -12,6 +13,8 @@ pub mod sse;
 use crate::stage::Reading;
 
 use find::Start;
+pub use gaps::Gap;
+pub use pace::Pace;
 pub use player::Replay;
 pub use queue::{Mark, To};
 

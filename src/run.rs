@@ -8,6 +8,7 @@ mod guardian;
 mod host;
 mod input;
 mod inputs;
+mod job;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 pub(crate) mod many;
@@ -15,6 +16,7 @@ mod once;
 mod output;
 mod polling;
 mod program;
+mod pty;
 mod record;
 pub(crate) mod replay;
 mod shell;

@@ -48,9 +48,8 @@ const MAX_USERS: usize = 256;
 
 impl Runtime for AgUi {
     fn on_message(&mut self, event: &str, value: Value, emit: &mut Emit<'_>) {
-        let type_ = value.opt_text("type").unwrap_or(event);
         let id = value.text("toolCallId");
-        match type_ {
+        match value.opt_text("type").unwrap_or(event) {
             "RUN_STARTED" => emit.start(None, value.opt_text("threadId")),
             "RUN_FINISHED" | "RUN_ERROR" if emit.over() => {
                 emit.status("log", "the run had ended already", value);
@@ -69,7 +68,7 @@ impl Runtime for AgUi {
             }
             "TOOL_CALL_RESULT" => emit.tool_done(id, "", "unknown", value.get("content")),
             "REASONING_START" | "REASONING_END" | "THINKING_START" | "THINKING_END" => {}
-            _ => self.text(type_, &value, emit),
+            type_ => self.text(type_, &value, emit),
         }
     }
 }
@@ -131,16 +130,13 @@ fn usage_of(value: &Value) -> UsageAndCost {
         model @ Value::Object(_) => std::slice::from_ref(model),
         _ => &[],
     };
-    let (input, output) = ("inputTokens", "outputTokens");
     let each = models.iter().map(|model| Usage {
         total_tokens: model.u64("totalTokens"),
-        ..tokens(model, [input, output, "cachedInputTokens", "", "reasoningTokens"])
+        ..tokens(model, ["inputTokens", "outputTokens", "cachedInputTokens", "", "reasoningTokens"])
     });
-    let mut usage = each.reduce(sum);
-    if let Some(usage) = usage.as_mut().filter(|usage| usage.input_tokens.is_some()) {
-        usage.total_tokens = None;
-    }
-    usage.into()
+    let mut usage = each.reduce(sum).unwrap_or_default();
+    usage.total_tokens = usage.total_tokens.filter(|_| usage.input_tokens.is_none());
+    Some(usage).filter(|_| !models.is_empty()).into()
 }
 
 fn other(type_: &str, value: &Value, emit: &mut Emit<'_>) {

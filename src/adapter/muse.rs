@@ -149,7 +149,7 @@ impl Muse {
         match terminal {
             "completed" => emit.complete(terminal, payload.opt_text("text"), &spent),
             "cancelled" | "canceled" | "interrupted" => {
-                let reason = if reason.is_empty() { terminal } else { reason };
+                let reason = payload.filled("reason").unwrap_or(terminal);
                 emit.cancelled(reason, Some(terminal), &spent);
             }
             _ => emit.fail(failure(reason, terminal, None), &spent),

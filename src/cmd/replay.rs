@@ -11,7 +11,7 @@ use super::common::{self, ReadingArgs};
 use super::usage;
 use crate::exit::Exit;
 use crate::replay::Options;
-use crate::replay::pace::Pace;
+use crate::replay::Pace;
 use crate::replay::select::{self, Moment, Types};
 use crate::run::replay::{Fetch, Plan, Source};
 use crate::run::{self, Waiting};

@@ -37,10 +37,7 @@ impl<'a> Fields<'a> {
     /// The object that comes next.
     pub fn scan(at: &mut Cursor<'a>) -> Option<Self> {
         let mut fields = Vec::with_capacity(24);
-        at.members(|at, key| {
-            fields.push((key, at.raw()?));
-            Some(())
-        })?;
+        at.members(|at, key| at.raw().map(|value| fields.push((key, value))))?;
         Some(Self(fields))
     }
 
@@ -141,11 +138,6 @@ pub fn value_of<'a>(object: &'a str, key: &str) -> Option<&'a str> {
 /// The items of a JSON list, as they stand; none if it is no list.
 pub fn list(value: &str) -> Vec<&str> {
     let mut items = Vec::new();
-    let read = Cursor::read(value, |at| {
-        at.elements(|at| {
-            items.push(at.raw()?);
-            Some(())
-        })
-    });
+    let read = Cursor::read(value, |at| at.elements(|at| at.raw().map(|item| items.push(item))));
     read.map(|()| items).unwrap_or_default()
 }

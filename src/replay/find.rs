@@ -2,6 +2,8 @@
 //!
 //! Disorder is detected as far as it is read; then the recording must be read from the start.
 
+use std::ops::Range;
+
 use crate::codec;
 use crate::event::Event;
 use crate::replay::select::{From, Options};
@@ -83,23 +85,14 @@ fn turn_of(book: &mut dyn Book, options: &Options, wanted: u64) -> Option<Start>
     Some(start(at))
 }
 
-/// First line from `at` on with a result of `look`, within [`FAR`].
+/// First line from `at` on with a result of `look`, and that result.
 fn walk<T>(
     book: &mut dyn Book,
-    mut at: u64,
+    at: u64,
     look: &mut dyn FnMut(&Event<'_>) -> Option<T>,
 ) -> Option<(u64, T)> {
-    let far = at.saturating_add(BLOCK + FAR);
-    while at < far {
-        let Line { start, next, bytes } = book.line(at).ok()??;
-        if let Some(answer) =
-            codec::decode(codec::unmarked(bytes)).ok().and_then(|event| look(&event))
-        {
-            return Some((start, answer));
-        }
-        at = next;
-    }
-    None
+    let (start, _, answer) = first(book, at..u64::MAX, look)??;
+    Some((start, answer))
 }
 
 /// Lower bound: a line start before which every key is less than `target`, and behind which, within a block, the first
@@ -114,7 +107,7 @@ fn bound(
     let mut seen: Vec<(u64, u64)> = Vec::new();
     while high - low > BLOCK {
         let middle = low + (high - low) / 2;
-        match keyed(book, middle, high, key)? {
+        match first(book, middle..high, &mut |event| key(event))? {
             None => high = middle,
             Some((start, next, key)) => {
                 seen.push((start, key));
@@ -135,23 +128,21 @@ fn bound(
     sorted.then_some(low)
 }
 
-/// First line with a key in a range: its start, the next start, the key. `None` outside if that is unknown.
-fn keyed(
+/// First line in a range with a result of `look`: its start, the next start, the result. `None` outside if that is unknown.
+fn first<T>(
     book: &mut dyn Book,
-    from: u64,
-    to: u64,
-    key: &dyn Fn(&Event<'_>) -> Option<u64>,
-) -> Option<Option<(u64, u64, u64)>> {
-    let mut at = from;
-    while at < to {
-        let Some(line) = book.line(at).ok()?.filter(|line| line.start < to) else { break };
-        if let Some(key) =
-            codec::decode(codec::unmarked(line.bytes)).ok().and_then(|event| key(&event))
-        {
-            return Some(Some((line.start, line.next, key)));
+    range: Range<u64>,
+    look: &mut dyn FnMut(&Event<'_>) -> Option<T>,
+) -> Option<Option<(u64, u64, T)>> {
+    let mut at = range.start;
+    while at < range.end {
+        let Some(line) = book.line(at).ok()?.filter(|line| line.start < range.end) else { break };
+        let event = codec::decode(codec::unmarked(line.bytes)).ok();
+        if let Some(answer) = event.and_then(|event| look(&event)) {
+            return Some(Some((line.start, line.next, answer)));
         }
         at = line.next;
-        if at - from > FAR {
+        if at - range.start > BLOCK + FAR {
             return None;
         }
     }

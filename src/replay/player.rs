@@ -6,7 +6,7 @@ use super::{Begin, MAX_KEPT, Options};
 use crate::codec::{self, Fields, Lines, Malformed, Piece, Place};
 use crate::event::{Event, Type};
 use crate::exit::Exit;
-use crate::replay::pace::{Gap, Gaps};
+use crate::replay::gaps::{Gap, Gaps};
 use crate::replay::select::{Select, SelectPlace};
 use crate::stage::{Io, TOO_LONG, Warnings, diagnostic_line};
 use crate::time::Time;

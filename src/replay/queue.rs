@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::exit::Exit;
-use crate::replay::pace::Gap;
+use crate::replay::Gap;
 use crate::time::Time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use super::find::{Book, Line, Lost, find};
 use super::*;
 use crate::codec;
 use crate::exit::Exit;
-use crate::replay::pace::Gap;
+use crate::replay::Gap;
 use crate::replay::select::{From, Moment, Types};
 use crate::stage::Io;
 use crate::time::Time;

@@ -18,7 +18,7 @@ use super::control::new_word;
 use super::guardian::{self, Message};
 use super::polling;
 use super::program;
-use super::terminal::{self, Pty};
+use super::pty::{self, Pty};
 use super::tree;
 use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
@@ -192,8 +192,8 @@ fn start_guardian(
                 command.env("TERM", "xterm-256color");
             }
             // The guardian leads the session: when a leader ends, the terminal hangs up and discards unread output.
-            // SAFETY: `terminal::lead` makes system calls only, allocates nothing and takes no lock.
-            unsafe { command.pre_exec(terminal::lead) }
+            // SAFETY: `pty::lead` makes system calls only, allocates nothing and takes no lock.
+            unsafe { command.pre_exec(pty::lead) }
         }
     };
     // This process has one thread, so no other child inherits them meanwhile.

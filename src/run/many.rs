@@ -16,10 +16,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::clock::Clock;
 use super::input::{self, Read};
+use super::job;
 use super::output::{Output, StdoutEnd, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
-use super::tree;
 use crate::exit::Exit;
 use crate::merge::Merge;
 use crate::stage::{Io, STDIN};
@@ -244,7 +244,7 @@ impl<'a> Many<'a> {
     fn on_signals(&mut self) {
         let now = self.clock.now();
         for signal in self.signals.take() {
-            let job = self.live().any(|input| tree::is_fed_by_job(input.fd()));
+            let job = self.live().any(|input| job::feeds(input.fd()));
             self.stopping.request(now, signal, || job);
             match Signal::from_named_raw(signal) {
                 // A signal to the job has reached the children, too; a second one is harmless.

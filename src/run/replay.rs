@@ -20,8 +20,7 @@ use super::output::{Output, StdoutEnd, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals};
 use crate::exit::{Exit, Refusal};
-use crate::replay::pace::{Gap, Pace};
-use crate::replay::{Begin, Mark, Options, Replay, To};
+use crate::replay::{Begin, Gap, Mark, Options, Pace, Replay, To};
 use crate::stage::Io;
 use crate::time::Time;
 

@@ -10,10 +10,10 @@ use super::clock::Clock;
 use super::control::CancelFilter;
 use super::input::{self, Read};
 use super::inputs::Inputs;
+use super::job;
 use super::output::{StdoutEnd, warn_user, write_all};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
-use super::tree;
 use crate::exit::Exit;
 use crate::stage::{Io, Stage};
 
@@ -154,7 +154,7 @@ impl<'a, S: Stage + ?Sized> Single<'a, S> {
     fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();
-            self.stopping.request(now, signal, || tree::is_fed_by_job(self.inputs.fd()));
+            self.stopping.request(now, signal, || job::feeds(self.inputs.fd()));
             self.stage.on_signal(now, signal, &mut self.io);
         }
     }

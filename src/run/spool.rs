@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::spill::SpillFile;
 
 /// Capacity of a spool, in bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SpoolLimits {
     pub memory: usize,
     /// Bytes in the file; past that the agent is held back, or the sink given up.
@@ -36,7 +36,7 @@ const OVERHEAD: usize = 64;
 /// Bytes that were read before their blocks return to the file system.
 const FREE_EVERY: u64 = 16 << 20;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Spool {
     limits: SpoolLimits,
     memory: VecDeque<Record>,
@@ -53,17 +53,7 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn new(limits: SpoolLimits) -> Self {
-        Self {
-            limits,
-            memory: VecDeque::new(),
-            in_memory: 0,
-            file: None,
-            read: 0,
-            written: 0,
-            freed: 0,
-            tail: VecDeque::new(),
-            failed: None,
-        }
+        Self { limits, ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

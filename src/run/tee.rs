@@ -22,11 +22,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
+use super::job;
 use super::output::{Output, warn, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::spool::SpoolLimits;
-use super::tree;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::sink::address::Selection;
@@ -312,7 +312,7 @@ impl Loop {
     fn take_signals(&mut self) {
         for signal in self.signals.take() {
             let now = self.clock.now();
-            self.stopping.request(now, signal, || tree::is_fed_by_job(rustix::stdio::stdin()));
+            self.stopping.request(now, signal, || job::feeds(rustix::stdio::stdin()));
         }
     }
 

@@ -39,11 +39,8 @@ impl CancelFilter {
     }
 
     fn carry_out(&mut self, now: Time, io: &mut Io) {
-        loop {
+        while !self.requests.borrow().open.is_empty() {
             let requests = std::mem::take(&mut self.requests.borrow_mut().open);
-            if requests.is_empty() {
-                return;
-            }
             for request in requests {
                 match self.connect(&request) {
                     Ok(client) => {
@@ -57,16 +54,12 @@ impl CancelFilter {
     }
 
     fn connect(&self, request: &CancelRequest) -> Result<Client, (&'static str, String)> {
-        let found = find_word(request.control.pid, &request.control.word);
-        let Some(mut found) = found else {
+        let Some(mut found) = find_word(request.control.pid, &request.control.word) else {
             return Err(("gone", "the run is not there any more".into()));
         };
         // In another pid namespace its own number means another process here.
-        if found
-            .client
-            .pid()
-            .is_some_and(|pid| lineage::of(self.source.as_deref(), pid) == Lineage::Another)
-        {
+        let another = |pid| lineage::of(self.source.as_deref(), pid) == Lineage::Another;
+        if found.client.pid().is_some_and(another) {
             let why = "these events do not come from the run itself: a recording of it";
             return Err(("recording", why.into()));
         }

@@ -15,7 +15,8 @@ use crate::lifecycle::{Cancel, Stop};
 use crate::run::child::Stdin;
 use crate::run::input::{self, Read};
 use crate::run::polling;
-use crate::run::terminal::{self, Pty, Terminal, Who};
+use crate::run::pty::{self, Pty};
+use crate::run::terminal::{self, Terminal, Who};
 use crate::text::escapes::Escapes;
 use crate::time::Time;
 
@@ -118,7 +119,7 @@ impl Console {
     fn type_end(&mut self, now: Time) {
         if self.ended.is_some_and(|at| at <= now) {
             self.ended = Some(now + LOOK_EVERY);
-            if self.typed.is_empty() && terminal::is_input_read(&self.name) {
+            if self.typed.is_empty() && pty::is_input_read(&self.name) {
                 self.typed.push(CTRL_D);
             }
         }

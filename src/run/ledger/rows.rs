@@ -44,10 +44,7 @@ pub(super) fn sinks(db: &Connection) -> Result<Vec<(i64, String)>> {
     all(db, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-pub(super) fn checked(
-    row: &SqlRow<'_>,
-    sinks: &[(i64, String)],
-) -> std::result::Result<Row, Damaged> {
+pub(super) fn checked(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> Result<Row, Damaged> {
     let position = row.get::<_, i64>(0).map(to_u64).unwrap_or_default();
     let damaged = || Damaged { position, id: row.get::<_, String>(2).unwrap_or_default() };
     let (found, open, hash) = read(row, sinks).ok().flatten().ok_or_else(damaged)?;
@@ -61,9 +58,9 @@ type Parts = (Row, i64, Vec<u8>);
 
 fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Parts>> {
     let sink: i64 = row.get(1)?;
-    // The list is sorted by number.
-    let at = sinks.binary_search_by_key(&sink, |(number, _)| *number).ok();
-    let Some((_, address)) = at.and_then(|at| sinks.get(at)) else { return Ok(None) };
+    let Some((_, address)) = sinks.iter().find(|(number, _)| *number == sink) else {
+        return Ok(None);
+    };
     let (state, mark): (String, String) = (row.get(11)?, row.get(12)?);
     let (Some(state), Some(mark)) = (State::by_name(&state), Mark::by_name(&mark)) else {
         return Ok(None);
@@ -95,7 +92,7 @@ fn read(row: &SqlRow<'_>, sinks: &[(i64, String)]) -> rusqlite::Result<Option<Pa
 pub(super) fn every(
     db: &Connection,
     sinks: &[(i64, String)],
-    mut each: impl FnMut(std::result::Result<Row, Damaged>) -> Result<ControlFlow<()>>,
+    mut each: impl FnMut(Result<Row, Damaged>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let mut all = db.prepare(&format!("SELECT {COLUMNS} FROM delivery ORDER BY position"))?;
     let mut all = all.query([])?;
@@ -113,7 +110,7 @@ pub(super) fn find(
     sinks: &[(i64, String)],
     condition: &str,
     params: impl Params,
-) -> Result<Option<std::result::Result<Row, Damaged>>> {
+) -> Result<Option<Result<Row, Damaged>>> {
     let mut row =
         db.prepare_cached(&format!("SELECT {COLUMNS} FROM delivery WHERE {condition}"))?;
     Ok(row.query_row(params, |row| Ok(checked(row, sinks))).optional()?)

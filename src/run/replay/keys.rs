@@ -12,8 +12,7 @@ use rustix::termios::{
 };
 
 use super::super::input::{self, Read};
-use crate::replay::Mark;
-use crate::replay::pace::{Gap, Pace};
+use crate::replay::{Gap, Mark, Pace};
 use crate::time::Time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +96,7 @@ impl Stepping {
         raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(&self.terminal, OptionalActions::Now, &raw)?;
-        Ok(())
+        Ok(tcsetattr(&self.terminal, OptionalActions::Now, &raw)?)
     }
 
     fn restore(&self) {
@@ -137,18 +135,16 @@ const TABLE: &[(&[&str], Key)] = &[
 fn keys(sent: &mut Vec<u8>) -> Vec<Key> {
     let all = TABLE.iter().flat_map(|(all, key)| all.iter().map(|keys| (keys.as_bytes(), *key)));
     let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = sent.get(at..).filter(|rest| !rest.is_empty()) {
-        if let Some((bytes, key)) = all.clone().find(|(bytes, _)| rest.starts_with(bytes)) {
+    while !sent.is_empty() {
+        if let Some((bytes, key)) = all.clone().find(|(bytes, _)| sent.starts_with(bytes)) {
             found.push(key);
-            at += bytes.len();
-        } else if all.clone().any(|(bytes, _)| bytes.starts_with(rest)) {
+            sent.drain(..bytes.len());
+        } else if all.clone().any(|(bytes, _)| bytes.starts_with(sent)) {
             break;
         } else {
-            at += 1;
+            sent.remove(0);
         }
     }
-    sent.drain(..at);
     found
 }
 

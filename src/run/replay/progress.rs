@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::job;
 use super::super::output::warn_user;
-use super::super::tree;
 use super::keys;
 use crate::time::Time;
 
@@ -126,7 +126,7 @@ impl Drop for Progress {
 fn shared() -> bool {
     let place = |pid: &str, fd: u8| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
     let Some(ours) = place("self", 2) else { return false };
-    tree::job().iter().any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
+    job::others().iter().any(|pid| place(&pid.to_string(), 1).as_ref() == Some(&ours))
 }
 
 fn bar(length: Option<u64>) -> Option<ProgressBar> {

@@ -83,7 +83,6 @@ impl SinkStatus {
         let mut account = self.account();
         account.trying = false;
         if account.stopped {
-            drop(account);
             self.wake();
         }
     }
@@ -107,25 +106,20 @@ impl SinkStatus {
 
     /// Records the end of a sink that did not end by itself.
     pub(super) fn gone(&self, gone: Gone, why: &str) {
-        let trouble = gone == Gone::Broken || self.on_error.pipes;
-        if trouble {
+        if gone == Gone::Broken || self.on_error.pipes {
             self.warn(why);
+            self.account().trouble = true;
         }
-        let mut account = self.account();
-        account.over = true;
-        account.trouble |= trouble;
+        self.account().over = true;
     }
 
     /// Ends the sink, unless it has ended by itself.
     pub(super) fn finish(&self, sink: &mut dyn Sink) {
         let over = self.account().over;
-        match if over { Ok(None) } else { sink.finish() } {
-            Ok(None) => {}
-            Ok(Some(warning)) => self.warn(&warning),
-            Err(why) => {
-                self.warn(&why);
-                self.account().trouble = true;
-            }
+        let finished = if over { Ok(None) } else { sink.finish() };
+        self.account().trouble |= finished.is_err();
+        if let Some(warning) = finished.unwrap_or_else(Some) {
+            self.warn(&warning);
         }
         self.account().finished = true;
         self.wake();

@@ -50,11 +50,8 @@ impl Worker {
         let (mut done, mut failures) = (0, 0);
         while done < pieces.len() {
             let end = pieces.len().min(done + needs.batch.max(1));
-            let rest = &pieces[done..end];
-            let batch: Vec<_> =
-                rest.iter().map(|piece| piece.delivery(chunk, needs.form)).collect();
-            let outcomes = self.sink.send(&batch);
-            drop(batch);
+            let batch = pieces[done..end].iter().map(|piece| piece.delivery(chunk, needs.form));
+            let outcomes = self.sink.send(&batch.collect::<Vec<_>>());
             let mut next = Next::Go;
             for outcome in outcomes {
                 let Some(piece) = pieces.get(done) else { break };
@@ -86,15 +83,12 @@ impl Worker {
     /// Events of a chunk; other lines are no deliveries.
     fn events(&self, chunk: &Chunk) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        for mut piece in queue::lines(&chunk.bytes).map(|at| Piece::bulk(at, 1)) {
-            if chunk.bytes[piece.at.clone()].ends_with(b"\n") {
-                piece.at.end -= 1;
+        for mut at in queue::lines(&chunk.bytes) {
+            if chunk.bytes[at.clone()].ends_with(b"\n") {
+                at.end -= 1;
             }
-            match codec::decode(&chunk.bytes[piece.at.clone()]) {
-                Ok(event) => {
-                    piece.id = delivery_id(&event);
-                    pieces.push(piece);
-                }
+            match codec::decode(&chunk.bytes[at.clone()]) {
+                Ok(event) => pieces.push(Piece { id: delivery_id(&event), at, lines: 1 }),
                 Err(_) => self.queue.status.account().owed -= 1,
             }
         }
@@ -109,25 +103,17 @@ impl Worker {
                 status.sent();
                 Next::Go
             }
-            SendOutcome::Retry(wait, why) => {
+            SendOutcome::Unknown(_, why) if !needs.idempotent || piece.id.is_none() => {
+                self.lose(piece, &why, |account| &mut account.doubtful)
+            }
+            SendOutcome::Retry(wait, why) | SendOutcome::Unknown(wait, why) => {
                 if piece.lines <= 1 {
                     status.failing(wait, &why, " (retrying)");
                 }
                 Next::Again(wait)
             }
-            SendOutcome::Unknown(wait, why) if needs.idempotent && piece.id.is_some() => {
-                status.failing(wait, &why, " (retrying)");
-                Next::Again(wait)
-            }
             SendOutcome::NotTried => Next::Again(Wait::Failed),
-            SendOutcome::Unknown(_, why) => {
-                self.lose(piece, &why, |account| &mut account.doubtful);
-                Next::Go
-            }
-            SendOutcome::Failed(why) => {
-                self.lose(piece, &why, |account| &mut account.failed);
-                Next::Go
-            }
+            SendOutcome::Failed(why) => self.lose(piece, &why, |account| &mut account.failed),
             SendOutcome::Gone(gone, why) => {
                 status.gone(gone, &why);
                 Next::End
@@ -136,7 +122,7 @@ impl Worker {
     }
 
     /// Counts an event that is not sent again, and reports the first of its kind.
-    fn lose(&self, piece: &Piece, why: &str, count: fn(&mut Account) -> &mut u64) {
+    fn lose(&self, piece: &Piece, why: &str, count: fn(&mut Account) -> &mut u64) -> Next {
         let status = &self.queue.status;
         let mut account = status.account();
         account.owed -= piece.lines;
@@ -149,6 +135,7 @@ impl Worker {
             status.warn(&format!("{name}: {why}"));
         }
         status.wake();
+        Next::Go
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lines of the held text. Each is read once, and keeps all that a cut needs.
 
+mod containers;
 mod groups;
 mod marks;
 
@@ -10,8 +11,8 @@ use super::Fences;
 use crate::text::ceil;
 use crate::text::markdown::{Found, Head, Kind, Scanner};
 use crate::text::units::{Limits, Size, ends_line, is_boundary};
+use containers::quote;
 pub(super) use groups::Group;
-use groups::quote;
 use marks::{Inside, Piece, Step};
 
 /// Bytes of a line that are read for its structure, at least.
