@@ -113,6 +113,7 @@ impl Page {
     fn start(&mut self, who: &Who, spans: &[(Look, &str)]) -> &mut Strip {
         let strip = self.strip(who);
         strip.end_line();
+        strip.begun = strip.out.len();
         strip.start_line(who);
         put_spans(strip, who, spans);
         strip

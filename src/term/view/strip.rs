@@ -33,6 +33,8 @@ pub(super) struct Strip {
     pub(super) out: String,
     /// Bytes of the whole lines. A line that is broken at a word is one, and an empty line belongs to the next.
     pub(super) whole: usize,
+    /// Offset of the open line.
+    pub(super) begun: usize,
     /// Flow or tool of the open line.
     pub(super) open: Option<u64>,
     /// Start of the open line of a tool.
@@ -85,6 +87,7 @@ impl Strip {
     pub(super) fn take_lines(&mut self, ready: &mut String) {
         ready.push_str(&self.out[..self.whole]);
         self.out.drain(..self.whole);
+        self.begun = self.begun.saturating_sub(self.whole);
         self.whole = 0;
     }
 
@@ -92,7 +95,7 @@ impl Strip {
     pub(super) fn take_all(&mut self, ready: &mut String) {
         ready.push_str(&self.out);
         self.out.clear();
-        self.whole = 0;
+        (self.whole, self.begun) = (0, 0);
         // One huge text must not keep its memory for good.
         self.out.shrink_to(PIECE);
     }
@@ -160,8 +163,7 @@ impl Strip {
 
     /// Forgets the open line, of which no part has left.
     pub(super) fn forget_line(&mut self) {
-        let start = memchr::memrchr(b'\n', self.out.as_bytes()).map_or(0, |end| end + 1);
-        self.out.truncate(start);
+        self.out.truncate(self.begun);
         self.marks = Marks::default();
         self.head.clear();
         (self.open, self.tool) = (None, None);

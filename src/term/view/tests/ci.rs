@@ -337,3 +337,21 @@ fn a_group_has_the_time_of_the_event_too() {
     let want = "::group::00:00:01 → ls ✓ 1.0s\n00:00:01 | a\n::endgroup::\n";
     assert_eq!(show(&log, &run), want);
 }
+
+#[test]
+fn a_call_over_several_lines_is_replaced_whole_by_its_group() {
+    let options = Options { width: Some(24), wraps: true, ..log(Format::Github, Tools::Output) };
+    let title = "make the whole of it at once";
+    let run = stream(
+        "s",
+        "",
+        &[
+            ("block_final", &delta("b1", "answer", "one")),
+            ("tool_started", &tool("t1", title)),
+            ("tool_finished", &finished("t1", title, "ok", "done")),
+        ],
+    );
+    let out = show(&options, &run);
+    assert!(out.starts_with("| one\n\n::group::→ Bash make"), "{out}");
+    assert_eq!(out.matches('→').count(), 1, "{out}");
+}
