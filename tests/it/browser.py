@@ -2,8 +2,8 @@
 
 Usage: browser.py FOLDER PAGE...       looks at each page
        browser.py FOLDER --shoot PAGE  writes pictures of a page: light, dark, narrow, printed
-       browser.py FOLDER --cast PAGE SECONDS...
-                                       plays the page's asciicast: its screens at these times and at its end
+       browser.py FOLDER --cast PAGE=SECONDS,...
+                                       plays each page's asciicast: its screens at these times and at its end
 """
 
 import base64
@@ -57,6 +57,8 @@ const frame = () => new Promise(next => requestAnimationFrame(next));
 const screen = () => [...document.querySelector(".ap-term-text").children].map(
   row => [...row.children].map(span => [Number(span.style.getPropertyValue("--offset")), span.textContent]));
 (async () => {
+  // The driver may come back before the scripts of the page have run.
+  if (document.readyState !== "complete") await new Promise(next => addEventListener("load", next));
   const player = AsciinemaPlayer.create({data: cast}, document.getElementById("player"), {logger, controls: false});
   const screens = [];
   await player.seek(0);
@@ -132,8 +134,10 @@ def look(driver, page):
 
 
 def play(driver, page, times):
+    driver.call("POST", "/url", {"url": "about:blank"})
+    driver.log("browser")
     driver.open(page)
-    found = driver.call("POST", "/execute/async", {"script": PLAY, "args": [[float(time) for time in times]]})
+    found = driver.call("POST", "/execute/async", {"script": PLAY, "args": [[float(time) for time in times if time]]})
     return {"page": page, "console": [entry["message"] for entry in driver.log("browser")], **found}
 
 
@@ -159,7 +163,8 @@ def main():
             for page in pages[1:]:
                 shoot(driver, page, folder)
         elif pages[0] == "--cast":
-            print(json.dumps(play(driver, pages[1], pages[2:])))
+            for page, times in (argument.split("=") for argument in pages[1:]):
+                print(json.dumps(play(driver, page, times.split(","))))
         else:
             for page in pages:
                 print(json.dumps(look(driver, page)))

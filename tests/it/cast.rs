@@ -155,30 +155,34 @@ fn the_player_shows_what_view_showed() {
     let mut recorded = all();
     recorded.sort_by_key(|(_, events)| std::cmp::Reverse(events.len()));
     inputs.extend(recorded.into_iter().filter(|(_, events)| events.len() < 1 << 20).take(6));
-    for (n, (name, events)) in inputs.iter().enumerate() {
-        let want = screens(events);
-        assert!(n > 1 || want.len() == 3 && want.iter().all(|(_, rows)| rows.len() > 3), "{name}");
+    let wanted: Vec<_> = inputs.iter().map(|(_, events)| screens(events)).collect();
+    let mut arguments = vec!["--cast".to_owned()];
+    for (n, ((_, events), want)) in inputs.iter().zip(&wanted).enumerate() {
         let path = folder.path().join(format!("cast{n}.html"));
         std::fs::write(&path, page(&export(Format::Cast, events), &player)).unwrap();
         let times: Vec<String> = want.iter().map(|(at, _)| at.to_string()).collect();
-        let page = path.display().to_string();
-        let arguments: Vec<&str> =
-            ["--cast", &page].into_iter().chain(times.iter().map(String::as_str)).collect();
-        let seen = &browse(folder.path(), &arguments)[0];
+        arguments.push(format!("{}={}", path.display(), times.join(",")));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let played = browse(folder.path(), &arguments);
+    assert_eq!(played.len(), inputs.len());
+    for (((name, _), want), seen) in inputs.iter().zip(&wanted).zip(&played) {
         assert_eq!((&seen["errors"], &seen["console"]), (&json!([]), &json!([])), "{name}");
-        assert_eq!(seen["screens"].as_array().unwrap().len(), want.len() + 1, "{name}");
-        for ((at, rows), shown) in want.iter().zip(seen["screens"].as_array().unwrap()) {
+        let shown = seen["screens"].as_array().unwrap();
+        assert_eq!(shown.len(), want.len() + 1, "{name}");
+        for ((at, rows), shown) in want.iter().zip(shown) {
             assert_eq!(&shown_rows(shown), rows, "{name} after {at} s");
         }
-        if n == 0 {
-            // The last screen, and that of the command.
-            let file = folder.path().join("demo.ndjson");
-            std::fs::write(&file, events).unwrap();
-            let flags = ["view", "--format", "tty", "--color", "always", "--width", "80"];
-            let whole = command(bin(), &flags).arg(&file).output().unwrap().stdout;
-            assert_eq!(shown_rows(&seen["screens"][want.len()]), screen(&whole));
-        }
     }
+    for want in &wanted[..2] {
+        assert!(want.len() == 3 && want.iter().all(|(_, rows)| rows.len() > 3), "{want:?}");
+    }
+    // The last screen is that of the command.
+    let file = folder.path().join("demo.ndjson");
+    std::fs::write(&file, &inputs[0].1).unwrap();
+    let flags = ["view", "--format", "tty", "--color", "always", "--width", "80"];
+    let whole = command(bin(), &flags).arg(&file).output().unwrap().stdout;
+    assert_eq!(shown_rows(&played[0]["screens"][3]), screen(&whole));
 }
 
 /// Rows of a player's screen, from texts and the columns at which they stand.

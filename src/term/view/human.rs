@@ -36,7 +36,7 @@ pub(super) struct Human {
     columns: Option<usize>,
     reasoning: bool,
     tools: Tools,
-    /// Stream and text of the last line if it was progress, which is not repeated.
+    /// Stream and text of the last line if it was progress or usage, which is not repeated.
     last: Option<(String, String)>,
     /// The rest of a line over the limit.
     long: Option<Flow>,
@@ -228,7 +228,7 @@ impl Entry<'_> {
     }
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
-        self.stream.turn = Some(Turn::new(self.stream.now()));
+        self.stream.turn = Some(Turn::new(self.stream.now()).within(body.text("cwd")));
         self.page.gather(self.who.voice.0, None);
         self.forget_open();
         let field = |before: &str, key: &str| {
@@ -298,7 +298,7 @@ impl Entry<'_> {
             _ => (Look::Plain, tool::title(&tool)),
         };
         let end = self.columns.map_or(0, |columns| CALL_END.min(columns / 4));
-        let what = one_line(&what, self.room(width(&name) + 3 + end));
+        let what = one_line(self.stream.local(&kind, &what), self.room(width(&name) + 3 + end));
         let gap = if what.is_empty() { "" } else { " " };
         let most = if self.log.is_some() { MAX_TITLE } else { MAX_SHOWN };
         let shown = one_line(&format!("{name}{gap}{what}"), Some(most));
@@ -391,7 +391,7 @@ impl Entry<'_> {
         if text.is_empty() {
             return;
         }
-        let progress = body.text("kind").as_deref() == Some("progress");
+        let progress = matches!(body.text("kind").as_deref(), Some("progress" | "usage"));
         if progress && self.stream.runs(&body.text("message").unwrap_or_default()) {
             return;
         }

@@ -20,6 +20,9 @@ pub const MAX_STREAMS: usize = 1000;
 /// Open blocks or tools of one stream that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
 
+/// Longest working directory that is remembered, in bytes.
+const MAX_FOLDER: usize = 4096;
+
 /// Longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
 
@@ -71,6 +74,8 @@ pub(super) enum LineKind {
 pub(super) struct Turn {
     /// Time of its start, if known.
     pub(super) began: Option<Time>,
+    /// Working directory; empty if unknown.
+    folder: String,
     timing: Timing,
     /// True if the last event was one of several texts, of which only the last matters to the timing.
     streams: bool,
@@ -78,7 +83,13 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn new(began: Option<Time>) -> Self {
-        Self { began, timing: Timing::new(millis(began)), streams: false }
+        let timing = Timing::new(millis(began));
+        Self { began, folder: String::new(), timing, streams: false }
+    }
+
+    pub(super) fn within(mut self, folder: Option<Cow<'_, str>>) -> Self {
+        self.folder = folder.filter(|f| f.len() < MAX_FOLDER).unwrap_or_default().into_owned();
+        self
     }
 
     /// Time of each class, up to `now`; `None` if the recording has no times.
@@ -215,9 +226,18 @@ impl Stream {
         push(&mut self.tools, tool);
     }
 
-    /// True if a tool of this name runs: progress that has only the name says no more than the tool's line.
+    /// True if a call of this name or title runs: progress that has only these says no more than the call's line.
     pub(super) fn runs(&self, name: &str) -> bool {
-        !name.is_empty() && self.tools.iter().any(|t| t.shown.split(' ').next() == Some(name))
+        let is = |t: &OpenTool| t.shown.split(' ').next() == Some(name) || t.shown.ends_with(name);
+        !name.is_empty() && self.tools.iter().any(is)
+    }
+
+    /// Title of a call without the turn's working directory before a file; a command stays as it is.
+    pub(super) fn local<'t>(&self, kind: &str, title: &'t str) -> &'t str {
+        let folder = self.turn.as_ref().map_or("", |turn| &turn.folder);
+        let file = title.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+        let is_within = |file: &&str| kind != "execute" && folder.len() > 1 && !file.is_empty();
+        file.filter(is_within).unwrap_or(title)
     }
 
     pub(super) fn finish_tool(&mut self, id: &str) -> Option<OpenTool> {

@@ -54,6 +54,23 @@ fn statuses_in_words() {
 }
 
 #[test]
+fn a_file_in_the_working_directory_has_its_path_from_there() {
+    let shown = |kind: &str, title: &str| {
+        let start = ("turn_started", r#""runtime":"x","cwd":"/home/ada""#);
+        let tool = format!(r#""tool":{{"id":"t","name":"N","kind":"{kind}","title":"{title}"}}"#);
+        page(&[start, ("tool_started", &tool)]).lines().nth(1).map(str::to_owned)
+    };
+    for (kind, title, want) in [
+        ("read", "/home/ada/src/a.rs", "→ N src/a.rs"),
+        ("read", "/home/adam/a.rs", "→ N /home/adam/a.rs"),
+        ("read", "/home/ada/", "→ N /home/ada/"),
+        ("execute", "/home/ada/run", "→ N /home/ada/run"),
+    ] {
+        assert_eq!(shown(kind, title).as_deref(), Some(want));
+    }
+}
+
+#[test]
 fn progress_that_only_names_the_running_call_is_not_shown() {
     let tool = r#""tool":{"id":"t","name":"read","title":"a.md"}"#;
     let progress = |of: &str| format!(r#""kind":"progress","message":"{of}""#);
