@@ -6,7 +6,7 @@ use super::log::{Log, LoggedTool, Severity};
 use super::page::Page;
 use super::streams::{LineKind, Missing, OpenTool, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
-use super::words::{MAX_TITLE, duration, one_line, usage_and_cost, width};
+use super::words::{MAX_TITLE, duration, longest, one_line, usage_and_cost, width};
 use super::{Face, Format, Options, TextBytes, Tools, status, tool};
 use crate::codec::Fields;
 use crate::event::{Delta, Event, Raw, Type};
@@ -16,7 +16,7 @@ use crate::term::marks::Forbidden;
 use crate::term::style::{Look, Paint};
 use crate::text::escapes;
 use crate::time::Time;
-use crate::timing::{Breakdown, Step};
+use crate::timing::Step;
 
 /// Columns that are kept for the end of a call behind its start.
 const CALL_END: usize = 16;
@@ -82,7 +82,7 @@ impl Face for Human {
             return;
         }
         who.nests(delta.parent.map(Raw::decode).as_deref());
-        set_apart(page, stream, &who, LineKind::Text);
+        set_apart(page, stream, &who, kind_of(flow.look));
         let block = stream.block_or(&id, flow);
         let text = block.take(delta.text);
         page.flow(&who, &mut block.flow, &text);
@@ -177,7 +177,7 @@ impl Face for Human {
     }
 }
 
-/// Adds an empty line where a voice's tools follow its text, or its text its tools.
+/// Adds an empty line where a voice goes on with lines of another kind, and a head before its reasoning.
 fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: LineKind) {
     if page.mute {
         return;
@@ -186,6 +186,13 @@ fn set_apart(page: &mut Page, stream: &mut Stream, who: &Who, next: LineKind) {
     if voice == who.voice.1 && last != LineKind::Other && last != next {
         page.blank(who);
     }
+    if next == LineKind::Reasoning && (voice, last) != (who.voice.1, next) {
+        page.line(who, &[(Look::Dim, "(reasoning)")]);
+    }
+}
+
+fn kind_of(look: Look) -> LineKind {
+    if look == Look::Dim { LineKind::Reasoning } else { LineKind::Text }
 }
 
 fn look_of(kind: &str) -> Look {
@@ -254,7 +261,7 @@ impl Entry<'_> {
         let text = body.text("text").unwrap_or_default();
         *self.last = None;
         if !text.is_empty() {
-            set_apart(self.page, self.stream, &self.who, LineKind::Text);
+            set_apart(self.page, self.stream, &self.who, kind_of(flow.look));
         }
         let replaces =
             body.text("supersedes").map(|b| format!("(replaces {})", one_line(&b, None)));
@@ -438,12 +445,4 @@ impl Entry<'_> {
         self.stream.tools.clear();
         self.stream.last = (0, LineKind::Other);
     }
-}
-
-/// The two classes with the most time: `(tools 31.0s, model 8.2s)`; empty if there is only one.
-fn longest(breakdown: &Breakdown) -> String {
-    let longest = breakdown.longest();
-    let longest: Vec<_> =
-        longest.iter().take(2).map(|(name, ms)| format!("{name} {}", duration(*ms))).collect();
-    if longest.len() < 2 { String::new() } else { format!("({})", longest.join(", ")) }
 }

@@ -60,12 +60,13 @@ pub(super) struct Stream {
     pub(super) last: (u64, LineKind),
 }
 
-/// Kind of a line, as far as it matters for the next: an empty line separates text and tools.
+/// Kind of a line, as far as it matters for the next: an empty line separates text, reasoning and tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum LineKind {
     #[default]
     Other,
     Text,
+    Reasoning,
     Tool,
 }
 

@@ -93,7 +93,9 @@ fn a_simple_turn() {
         "started as process 42: claude -p hi\n\
          [RUNNING] claude claude-opus-5 session abc-1\n\
          prompt: say hello…\n\
+         (reasoning)\n\
          Hm.\n\
+         \n\
          Hello\n\
          you\n\
          [COMPLETED 12.3s]  1,234 in / 567 out tokens  $0.0123  (model 4.0s, start 1.0s)\n\

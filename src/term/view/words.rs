@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::codec::Fields;
 use crate::term::sanitize::clean;
 use crate::time::Time;
+use crate::timing::Breakdown;
 
 /// Longest one-line title, in columns, where no width is given.
 pub(super) const MAX_TITLE: usize = 200;
@@ -69,6 +70,14 @@ pub(super) fn tokens(usage: &Fields<'_>) -> Option<String> {
         (Some(one), None) | (None, Some(one)) => Some(format!("{one} tokens")),
         (None, None) => usage.count("total_tokens").map(|n| format!("{} tokens", count(n))),
     }
+}
+
+/// The two classes with the most time: `(tools 31.0s, model 8.2s)`; empty if there is only one.
+pub(super) fn longest(breakdown: &Breakdown) -> String {
+    let longest = breakdown.longest();
+    let longest: Vec<_> =
+        longest.iter().take(2).map(|(name, ms)| format!("{name} {}", duration(*ms))).collect();
+    if longest.len() < 2 { String::new() } else { format!("({})", longest.join(", ")) }
 }
 
 /// Longest word that is left out whole where a line is cut, in columns.
