@@ -240,11 +240,13 @@ impl<P: Page> Transcript<P> {
         let label = delta.label.map(Raw::decode);
         let at = self.enter(event, label.as_deref(), None);
         let stream = &mut self.streams[at];
-        if let (None, Some(turn)) = (delta.parent, &mut stream.turn) {
-            turn.timeline.on_text(|| Time::parse(&stream.ts));
+        let parent = delta.parent.map(Raw::decode);
+        match (&parent, &mut stream.turn) {
+            (None, Some(turn)) => turn.timeline.on_text(|| Time::parse(&stream.ts)),
+            (None, None) => {}
+            (Some(_), _) => stream.step(parent.as_deref(), Step::Text),
         }
         let id = delta.block.decode();
-        let parent = delta.parent.map(Raw::decode);
         let block = stream.block(&id, &delta.kind.decode(), parent);
         block.raw.push_str(delta.text.0);
         let full = block.text.len() + block.raw.len() > MAX_TEXT;
@@ -293,10 +295,9 @@ impl<P: Page> Transcript<P> {
         let at = self.enter(event, body.text("label").as_deref(), Some(body));
         let mut stream = std::mem::take(&mut self.streams[at]);
         let tool = body.object("tool").unwrap_or(Fields(Vec::new()));
-        let main = body.raw("parent").is_none();
-        if main && event.seq.is_some() && !event.kind.is_terminal() {
+        if event.seq.is_some() && !event.kind.is_terminal() {
             let id = tool.text("id").unwrap_or_default();
-            stream.step(Step::of(event, body, &id));
+            stream.step(body.text("parent").as_deref(), Step::of(event, body, &id));
         }
         match event.kind {
             Type::BlockFinal => stream.on_final(body, &mut self.to),
@@ -308,11 +309,16 @@ impl<P: Page> Transcript<P> {
             Type::ToolFinished => {
                 let id = tool.text("id").unwrap_or_default();
                 let known = stream.calls.iter().position(|call| call.id == id);
-                let call = known
+                let mut call = known
                     .map_or_else(|| Call::new(body, &tool, None), |at| stream.calls.remove(at));
                 let by_ts = || stream.since(call.began).filter(|ms| *ms > 0);
                 let took = body.count("duration_ms").or_else(by_ts);
-                let finish = Finish::of(body, took.map_or_else(String::new, duration));
+                let mut took = took.map_or_else(String::new, duration);
+                let inner = call.inner_time(stream.now());
+                if !inner.is_empty() {
+                    took.push_str(&format!(", sub-agent: {inner}"));
+                }
+                let finish = Finish::of(body, took);
                 self.totals.failed_calls += u64::from(finish.look == Look::Bad);
                 stream.write_call(call, &finish, &mut self.to);
             }

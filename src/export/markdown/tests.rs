@@ -200,3 +200,26 @@ fn a_sub_agent_is_quoted() {
     let (_, err) = export(Format::Markdown, "garbage\n");
     assert_eq!(err, "<stdin>:1:1: not a JSON object\n");
 }
+
+#[test]
+fn the_time_of_a_sub_agent_stands_behind_its_call() {
+    let inner = |n, body: &str| line(n, &format!(r#"{body},"parent":"t1""#));
+    let events = [
+        line(1, r#"tool_started","tool":{"id":"t1","name":"Task","kind":"think","title":"count"}"#),
+        inner(3, r#"text_delta","block":"b2","kind":"answer","text":"I count""#),
+        inner(5, r#"block_final","block":"b2","kind":"answer","text":"I count""#),
+        inner(6, r#"tool_started","tool":{"id":"t2","name":"Bash","kind":"execute"}"#),
+        inner(
+            16,
+            r#"tool_finished","tool":{"id":"t2","name":"Bash","kind":"execute"},"outcome":"ok""#,
+        ),
+        line(
+            17,
+            r#"tool_finished","tool":{"id":"t1","name":"Task","kind":"think"},"outcome":"ok""#,
+        ),
+    ]
+    .concat();
+    let text = markdown(&events, Fold::Never);
+    let want = "`count` (16.0s, sub-agent: tools 10.0s, model 3.0s, start 2.0s, other 1.0s)\n";
+    assert!(text.contains(want), "{text}");
+}

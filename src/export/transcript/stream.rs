@@ -100,11 +100,16 @@ impl Stream {
         });
     }
 
-    /// Takes an event of the main agent for the timing.
-    pub(super) fn step(&mut self, step: Step<'_>) {
+    /// Takes an event for the timing of the turn, or of the sub-agent under a call.
+    pub(super) fn step(&mut self, parent: Option<&str>, step: Step<'_>) {
         let now = self.now();
-        if let Some(turn) = &mut self.turn {
-            turn.timeline.on_step(now, step);
+        match (parent, &mut self.turn) {
+            (Some(id), _) => {
+                let call = self.calls.iter_mut().find(|call| call.id == id);
+                call.into_iter().for_each(|call| call.on_step(now, step));
+            }
+            (None, Some(turn)) => turn.timeline.on_step(now, step),
+            (None, None) => {}
         }
     }
 

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::status;
 use super::tool::{self, first_lines, outcome};
-use super::words::{count, one_line};
+use super::words::{count, duration, one_line};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
 use crate::text::{ceil, escapes, floor};
 use crate::time::Time;
+use crate::timing::{Step, Timing};
 
 /// Bytes of a call's input that are kept until it ends.
 pub(crate) const MAX_INPUT: usize = 64 << 10;
@@ -45,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) began: Option<Time>,
     /// True if its sub-agent has been written.
     pub(crate) nests: bool,
+    /// Timing of its sub-agent.
+    pub(crate) inner: Option<Timing>,
 }
 
 /// Input of a call, at most [`MAX_INPUT`] of it.
@@ -83,7 +86,23 @@ impl Call {
             title: one_line(&title, None),
             began,
             nests: false,
+            inner: None,
         }
+    }
+
+    /// Takes an event of its sub-agent.
+    pub(crate) fn on_step(&mut self, now: Option<Time>, step: Step<'_>) {
+        let (Some(began), Some(now)) = (self.began, now) else { return };
+        let inner = self.inner.get_or_insert_with(|| Timing::new(began.as_millis()));
+        inner.on_step(now.as_millis(), step);
+    }
+
+    /// Time of its sub-agent by classes, the longest first; empty if there is none or no time.
+    pub(crate) fn inner_time(&mut self, now: Option<Time>) -> String {
+        let Some((inner, now)) = self.inner.take().zip(now) else { return String::new() };
+        let classes = inner.end(now.as_millis()).longest();
+        let classes = classes.iter().map(|(name, ms)| format!("{name} {}", duration(*ms)));
+        classes.collect::<Vec<_>>().join(", ")
     }
 
     /// Bytes that it holds.
