@@ -116,14 +116,15 @@ fn ts_follows_the_wall_clock_and_no_limit_does() {
         skip("there is no faketime");
         return;
     }
-    // The clock is replaced in one step: faketime ends a process that reads half of it.
+    // The clock is replaced in one step: faketime ends a process that reads half of it. Each read has a pipe of its own: the
+    // second must not see the writer of the first.
     let script = format!(
-        "cd \"$(mktemp -d)\"; echo +0 >clock; mkfifo told; \
+        "cd \"$(mktemp -d)\"; echo +0 >clock; mkfifo told again; \
          export FAKETIME_TIMESTAMP_FILE=$PWD/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1; \
          LD_PRELOAD='{}' spile wrap --timeout 1h --idle-timeout 1h -- sh -c \
-         'echo one; read x <told; echo two; read x <told; echo three' >events & \
+         'echo one; read x <told; echo two; read x <again; echo three' >events & \
          until grep -q 'text_delta.*one' events; do :; done; echo +2h >next; mv next clock; echo >told; \
-         until grep -q 'text_delta.*two' events; do :; done; echo +1h >next; mv next clock; echo >told; wait $!; echo $?; \
+         until grep -q 'text_delta.*two' events; do :; done; echo +1h >next; mv next clock; echo >again; wait $!; echo $?; \
          grep text_delta events | jq '.ts[:19] + \"Z\" | fromdate'",
         preload.trim()
     );
