@@ -50,7 +50,7 @@ fn interleaved_streams_are_shown_a_line_at_a_time() {
     }
     spile(&["view", "--format", "plain"]).stdin(&lines).run().stdout(
         "[RUNNING] claude\nb | [RUNNING] codex\nb | The docs are old.\na | The build is green.\n\
-         a | [COMPLETED 0ms]\nb | [COMPLETED 0ms]\n",
+         a | [COMPLETED]\nb | [COMPLETED]\n",
     );
     for args in [&["view", "--format", "text"], &["export", "--to", "text"]] {
         // The first to speak has the page.

@@ -297,7 +297,7 @@ impl Entry<'_> {
         };
         let id = tool.text("id").unwrap_or_default();
         let kind = tool.text("kind").unwrap_or_default();
-        let (name, files) = (tool::name(&tool), tool::paths(&tool));
+        let (name, files) = (tool::short_name(&tool), tool::paths(&tool));
         let changes = matches!(kind.as_ref(), "edit" | "delete" | "move") && !files.is_empty();
         let (look, what) = match kind.as_ref() {
             "delete" if changes => (Look::Bad, files),
@@ -411,7 +411,7 @@ impl Entry<'_> {
 
     /// Duration in milliseconds: as the runtime has it, else by `ts`.
     fn took(&self, body: &Fields<'_>, began: Option<Time>) -> Option<u64> {
-        body.count("duration_ms").or_else(|| self.stream.since(began))
+        body.count("duration_ms").or_else(|| self.stream.since(began).filter(|ms| *ms > 0))
     }
 
     fn end_turn(&mut self, kind: Type, body: &Fields<'_>) {

@@ -260,7 +260,7 @@ fn several_streams_without_labels_show_their_ids() {
     lines.extend(stream("a", "", &[DONE]));
     assert_eq!(
         show(&plain(), &lines),
-        format!("{STARTED}b | {STARTED}b | [COMPLETED 1.0s]\na | [COMPLETED 0ms]\n")
+        format!("{STARTED}b | {STARTED}b | [COMPLETED 1.0s]\na | [COMPLETED]\n")
     );
 }
 

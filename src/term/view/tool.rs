@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::streams::OpenTool;
-use super::words::{MAX_TITLE, count, one_line};
+use super::words::{MAX_TITLE, count, one_line, width};
 use crate::codec::{self, Fields};
 use crate::term::style::Look;
 use crate::text::{escapes, floor};
@@ -42,6 +42,16 @@ pub(crate) fn name(tool: &Fields<'_>) -> String {
     name.map_or_else(|| "tool".to_owned(), |name| one_line(&name, Some(64)))
 }
 
+/// Columns of a name that may stand before a command.
+const MAX_NAME: usize = 12;
+
+/// The name, or a prompt before a command whose tool has a long one, such as `command_execution`.
+pub(super) fn short_name(tool: &Fields<'_>) -> String {
+    let name = name(tool);
+    let runs = tool.text("kind").as_deref() == Some("execute") && !title(tool).is_empty();
+    if runs && width(&name) > MAX_NAME { "$".to_owned() } else { name }
+}
+
 /// The call on one line, without the tool's name: its title, else its arguments, else its files.
 pub(crate) fn title(tool: &Fields<'_>) -> String {
     let title = tool.text("title").unwrap_or_default();
@@ -68,7 +78,7 @@ pub(super) fn shown(
     match (started, tool) {
         (Some(started), _) => started.shown.clone(),
         (None, Some(tool)) => {
-            let shown = format!("{} {}", name(tool), title(tool));
+            let shown = format!("{} {}", short_name(tool), title(tool));
             one_line(&shown, Some(columns))
         }
         (None, None) => "tool".to_owned(),
@@ -387,6 +397,16 @@ mod tests {
         for (tool, want) in cases {
             assert_eq!(title_of(tool), want, "{tool}");
         }
+    }
+
+    #[test]
+    fn a_long_name_makes_room_for_the_command() {
+        let name = |tool: &str| short_name(&Fields::parse(tool).expect("a tool is an object"));
+        let run = r#"{"name":"command_execution","kind":"execute","title":"make"}"#;
+        assert_eq!(name(run), "$");
+        assert_eq!(name(&run.replace("command_execution", "Bash")), "Bash");
+        assert_eq!(name(&run.replace("make", "")), "command_execution");
+        assert_eq!(name(&run.replace("execute", "other")), "command_execution");
     }
 
     #[test]
