@@ -238,7 +238,7 @@ fn accepts(arg: &Arg, value: &str) -> Result<(), String> {
 /// The table of the file that holds the presets.
 const PRESETS: &str = "presets";
 
-/// What a preset may say. A file may write `_` for `-`.
+/// Settings of a preset. A file may write `_` for `-`.
 const KEYS: &str = "max, unit, max-lines, fences";
 
 /// A channel of one's own, for `chunk --for`: a table `[presets.NAME]`.
@@ -248,11 +248,11 @@ pub struct Preset {
     pub name: String,
     /// Most of a part, at least 16.
     pub max: usize,
-    /// What `max` counts; code points if nothing is said.
+    /// Unit of `max`; code points if none is given.
     pub unit: Unit,
     /// Most lines of a part; 0 is any number.
     pub lines: usize,
-    /// How the channel finds fences; if nothing is said, as the built-in one of its name, else at the beginnings of lines.
+    /// Reading of fences by the channel; without one, that of the built-in channel of its name, else at the beginnings of lines.
     pub fences: Option<Fences>,
     /// The line of the file, from 1.
     pub line: usize,

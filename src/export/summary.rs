@@ -28,7 +28,7 @@ struct Brief {
 
 impl Page for Brief {
     fn begin(&mut self, out: &mut String) {
-        // What the file has already may not end with a line feed.
+        // The text before it may not end with a line feed.
         out.push_str("\n## Agent\n");
     }
 

@@ -94,7 +94,7 @@ pub(super) fn shares(of: &Breakdown) -> Vec<(Class, &'static str, u64, String)> 
         Class::ALL.iter().map(|(class, name)| (*class, *name, of.of(*class))).collect();
     shares.retain(|(.., ms)| *ms > 0);
     let mut units: Vec<u64> = shares.iter().map(|(.., ms)| ms / unit).collect();
-    // What rounding down leaves over goes to the largest remainders.
+    // The rest of rounding down goes to the largest remainders.
     let left = of.total() / unit - units.iter().sum::<u64>();
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(shares[*at].2 % unit));

@@ -56,7 +56,7 @@ pub(super) struct Section<'a> {
     pub(super) beside_others: bool,
 }
 
-/// What is written as one.
+/// Part of a section that is written as one.
 #[derive(Debug)]
 pub(super) enum Piece<'a> {
     Answer(&'a str),

@@ -41,7 +41,7 @@ pub enum Format {
     Text,
     Github,
     Gitlab,
-    /// That of [`Format::resolved`].
+    /// Format of [`Format::resolved`].
     Auto,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn render(text: &str, out: &mut String) {
 
 struct Renderer<'o> {
     out: &'o mut String,
-    /// What ends each open element.
+    /// End tag of each open element.
     ends: Vec<Cow<'static, str>>,
     /// Open links.
     links: usize,

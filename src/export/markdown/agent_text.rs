@@ -118,7 +118,7 @@ struct Editor<'t> {
     inner: usize,
     /// Begin of a line break within a heading that must become one line.
     broken: Option<usize>,
-    /// What closes a fence that the text leaves open.
+    /// Closing fence that the text lacks.
     fence: Option<String>,
 }
 
@@ -267,7 +267,7 @@ impl<'t> Editor<'t> {
     }
 }
 
-/// What closes a fenced block, unless its last line does.
+/// Closing fence of a block, unless its last line is one.
 fn open_fence(block: &str) -> Option<String> {
     let mark = block.trim_start().chars().next()?;
     let length = |line: &str| line.trim_start().chars().take_while(|c| *c == mark).count();

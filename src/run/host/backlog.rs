@@ -1,4 +1,4 @@
-//! What comes from the agent on its way to stdout: to the tap, directly or through the spool when the reader is slow; the
+//! Output of the agent on its way to stdout: to the tap, directly or through the spool when the reader is slow; the
 //! host's own events; the exit status.
 
 use std::sync::Arc;

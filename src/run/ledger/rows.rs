@@ -27,7 +27,7 @@ impl fmt::Display for Damaged {
     }
 }
 
-/// What `read` makes of each row of a query.
+/// Results of `read` for each row of a query.
 pub(super) fn all<T, C: FromIterator<T>>(
     db: &Connection,
     sql: &str,
