@@ -98,7 +98,7 @@ impl Named for Tools {
         ("line", "A line, and the first lines of a failure", Self::Line),
         ("input", "Also the input: edits as differences, plans as lists", Self::Input),
         ("output", "Also the output, at most 1,000 lines", Self::Output),
-        ("full", "Also the input and the output", Self::Full),
+        ("full", "Also the input, and the output up to 256 KiB", Self::Full),
     ];
 }
 

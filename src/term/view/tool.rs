@@ -48,8 +48,8 @@ const MAX_NAME: usize = 12;
 /// The name, or a prompt before a command whose tool has a long one, such as `command_execution`.
 pub(super) fn short_name(tool: &Fields<'_>) -> String {
     let name = name(tool);
-    let runs = tool.text("kind").as_deref() == Some("execute") && !title(tool).is_empty();
-    if runs && width(&name) > MAX_NAME { "$".to_owned() } else { name }
+    let runs = || tool.text("kind").as_deref() == Some("execute") && !title(tool).is_empty();
+    if width(&name) > MAX_NAME && runs() { "$".to_owned() } else { name }
 }
 
 /// The call on one line, without the tool's name: its title, else its arguments, else its files.
