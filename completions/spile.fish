@@ -276,7 +276,7 @@ never\t'Never'"
 complete -c spile -n "__fish_spile_using_subcommand view" -l tools -d 'Amount of a tool call that is shown [default: output with the formats github and gitlab, else line]' -r -f -a "line\t'A line, and the first lines of a failure'
 input\t'Also the input: edits as differences, plans as lists'
 output\t'Also the output, at most 1,000 lines'
-full\t'Also the input and the output'"
+full\t'Also the input, and the output up to 256 KiB'"
 complete -c spile -n "__fish_spile_using_subcommand view" -l only -d 'Show these kinds of lines alone, parted by commas' -r -f -a "text\t'The agent\'s text'
 tools\t'Calls of tools'
 turns\t'Starts and results of turns'
