@@ -24,9 +24,8 @@ pub(super) const SPEC: Spec = Spec {
     usage: "codex exec --json",
     commands: &["codex"],
     flags: &["--json", "--experimental-json", "app-server"],
-    keys: "Err action agents_states aggregated_output approval cached_input_tokens changes command \
-        completed count diff duration exit_code invocation item item_type items \
-        last_agent_message matches msg nanos phase queries query reasoning_output_tokens \
+    keys: "Err action agents_states aggregated_output approval cache_write_input_tokens \
+        cached_input_tokens changes command completed count diff duration exit_code invocation item item_type items last_agent_message matches msg nanos phase queries query reasoning_output_tokens \
         receiver_thread_ids sandbox secs sender_thread_id server shape stderr stdout \
         structured_content thread_id tool workdir \
         aggregatedOutput exitCode itemId jsonrpc last method params threadId tokenUsage total \

@@ -303,14 +303,16 @@ impl<P: Page> Transcript<P> {
             Type::BlockFinal => stream.on_final(body, &mut self.to),
             Type::ToolStarted => {
                 self.totals.calls += 1;
-                let call = Call::new(body, &tool, stream.now());
+                let call = stream.call(body, &tool, stream.now());
                 stream.calls.push(call);
             }
             Type::ToolFinished => {
                 let id = tool.text("id").unwrap_or_default();
                 let known = stream.calls.iter().position(|call| call.id == id);
-                let mut call = known
-                    .map_or_else(|| Call::new(body, &tool, None), |at| stream.calls.remove(at));
+                let mut call = match known {
+                    Some(at) => stream.calls.remove(at),
+                    None => stream.call(body, &tool, None),
+                };
                 let by_ts = || stream.since(call.began).filter(|ms| *ms > 0);
                 let took = body.count("duration_ms").or_else(by_ts);
                 let mut took = took.map_or_else(String::new, duration);

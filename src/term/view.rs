@@ -31,7 +31,7 @@ use human::Human;
 use page::Page;
 use plain_text::PlainText;
 pub use streams::MAX_STREAMS;
-pub(crate) use words::one_line;
+pub(crate) use words::{folder, one_line, within};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {

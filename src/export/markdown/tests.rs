@@ -223,3 +223,16 @@ fn the_time_of_a_sub_agent_stands_behind_its_call() {
     let want = "`count` (16.0s, sub-agent: tools 10.0s, model 3.0s, start 2.0s, other 1.0s)\n";
     assert!(text.contains(want), "{text}");
 }
+
+#[test]
+fn a_file_is_shown_relative_to_the_working_directory() {
+    let tool = r#""tool":{"id":"t","name":"Read","kind":"read","title":"/home/a/src/m.rs"}"#;
+    let events = [
+        line(1, r#"turn_started","cwd":"/home/a""#),
+        line(2, &format!("tool_started\",{tool}")),
+        line(3, &format!(r#"tool_finished",{tool},"outcome":"ok""#)),
+    ]
+    .concat();
+    let text = markdown(&events, Fold::Never);
+    assert!(text.contains("**Read** `src/m.rs`"), "{text}");
+}

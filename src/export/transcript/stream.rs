@@ -8,7 +8,7 @@ use crate::event::Raw;
 use crate::export::timeline::Timeline;
 use crate::term::style::Look;
 use crate::term::view::call::{Call, Finish};
-use crate::term::view::{one_line, status};
+use crate::term::view::{folder, one_line, status, within};
 use crate::text::digest::Digest;
 use crate::time::Time;
 use crate::timing::Step;
@@ -27,6 +27,7 @@ pub(in crate::export) struct Turn {
     pub(in crate::export) runtime: String,
     pub(in crate::export) model: String,
     pub(in crate::export) prompt: String,
+    folder: String,
     pub(in crate::export) started: String,
     pub(super) began: Option<Time>,
     pub(super) timeline: Timeline,
@@ -94,10 +95,20 @@ impl Stream {
             runtime: one_line(&text("runtime"), None),
             model: one_line(&text("model"), None),
             prompt: text("prompt").trim().to_owned(),
+            folder: body.map_or_else(String::new, folder),
             started: self.ts.clone(),
             began,
             timeline: Timeline::new(began),
         });
+    }
+
+    /// A call as its event has it, a file in its title relative to the turn's working directory.
+    pub(super) fn call(&self, body: &Fields<'_>, tool: &Fields<'_>, began: Option<Time>) -> Call {
+        let mut call = Call::new(body, tool, began);
+        let folder = self.turn.as_ref().map_or("", |turn| &turn.folder);
+        let kind = tool.text("kind").unwrap_or_default();
+        call.title = within(folder, &kind, &call.title).to_owned();
+        call
     }
 
     /// Takes an event for the timing of the turn, or of the sub-agent under a call.

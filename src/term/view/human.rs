@@ -6,7 +6,7 @@ use super::log::{Log, LoggedTool, Severity};
 use super::page::Page;
 use super::streams::{LineKind, Missing, OpenTool, ShownBlock, Stream, Streams, Turn};
 use super::turn_result::TurnResult;
-use super::words::{MAX_TITLE, duration, longest, one_line, usage_and_cost, width};
+use super::words::{MAX_TITLE, duration, folder, longest, one_line, usage_and_cost, width};
 use super::{Face, Format, Options, TextBytes, Tools, status, tool};
 use crate::codec::Fields;
 use crate::event::{Delta, Event, Raw, Type};
@@ -235,7 +235,7 @@ impl Entry<'_> {
     }
 
     fn turn_started(&mut self, body: &Fields<'_>, turn: Option<u64>) {
-        self.stream.turn = Some(Turn::new(self.stream.now()).within(body.text("cwd")));
+        self.stream.turn = Some(Turn::new(self.stream.now()).within(folder(body)));
         self.page.gather(self.who.voice.0, None);
         self.forget_open();
         let field = |before: &str, key: &str| {

@@ -13,8 +13,8 @@ const MAX_DATA: usize = 160;
 /// Entries of a plan that are shown.
 const MAX_PLAN: usize = 30;
 
-/// Line for a `status`; text behind a line feed continues on an indented line. Empty for settings and ids, which are for
-/// programs.
+/// Line for a `status`; text behind a line feed continues on an indented line. Empty for settings, ids and
+/// states of a protocol, which are for programs.
 pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
     let kind = status.text("kind").unwrap_or_else(|| "status".into());
     let message = status.text("message").unwrap_or_default();
@@ -35,21 +35,37 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
         _ => String::new(),
     };
     let is_id = |data: &Fields<'_>| data.text("thread_id").is_some_and(|id| id == message);
-    let settings = match kind.as_ref() {
-        "session" => message.is_empty() || data.as_ref().is_some_and(is_id),
-        "info" => message.is_empty() && data.as_ref().is_some_and(is_for_programs),
+    let for_programs = match kind.as_ref() {
+        "session" => {
+            message.is_empty() || names_a_state(message) || data.as_ref().is_some_and(is_id)
+        }
+        "progress" => names_a_state(message),
+        "info" if message.is_empty() => data.as_ref().is_some_and(is_extension),
+        "info" => {
+            let is_type =
+                message.trim_end_matches('.').contains(['_', '.']) && names_a_state(message);
+            is_type || message == "fields of an unknown meaning"
+        }
+        "usage" => true,
         _ => false,
     };
     let allowed = kind == "rate_limit" && message.ends_with(": allowed");
     let look = if allowed || text.starts_with("prompt: ") { Look::Dim } else { look(&kind) };
-    match text.is_empty() && !settings {
+    match text.is_empty() && !for_programs {
         true => (look, general(&kind, message, status.raw("data"))),
         false => (look, text),
     }
 }
 
+/// True for nothing, and for one word of a protocol ("requesting", "session.updated", "config_option_update"). Thinking is
+/// said: it can take minutes.
+fn names_a_state(message: &str) -> bool {
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    message != "thinking" && message.chars().all(of_a_name)
+}
+
 /// True for an update of ACP that has nothing but extensions.
-fn is_for_programs(data: &Fields<'_>) -> bool {
+fn is_extension(data: &Fields<'_>) -> bool {
     data.raw("_meta").is_some()
         && data.0.iter().all(|(key, _)| matches!(key.as_ref(), "_meta" | "sessionUpdate"))
 }

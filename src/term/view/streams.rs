@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::layout::{Flow, MAX_KEY, Who, key};
-use super::words::one_line;
+use super::words::{one_line, within};
 use crate::codec::split_escaped_half;
 use crate::event::{Event, Raw, Type};
 use crate::streams;
@@ -19,9 +19,6 @@ pub const MAX_STREAMS: usize = 1000;
 
 /// Open blocks or tools of one stream that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
-
-/// Longest working directory that is remembered, in bytes.
-const MAX_FOLDER: usize = 4096;
 
 /// Longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
@@ -88,8 +85,8 @@ impl Turn {
         Self { began, folder: String::new(), timing, streams: false }
     }
 
-    pub(super) fn within(mut self, folder: Option<Cow<'_, str>>) -> Self {
-        self.folder = folder.filter(|f| f.len() < MAX_FOLDER).unwrap_or_default().into_owned();
+    pub(super) fn within(mut self, folder: String) -> Self {
+        self.folder = folder;
         self
     }
 
@@ -233,12 +230,9 @@ impl Stream {
         !name.is_empty() && self.tools.iter().any(is)
     }
 
-    /// Title of a call without the turn's working directory before a file; a command stays as it is.
+    /// Title of a call, its file relative to the turn's working directory.
     pub(super) fn local<'t>(&self, kind: &str, title: &'t str) -> &'t str {
-        let folder = self.turn.as_ref().map_or("", |turn| &turn.folder);
-        let file = title.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
-        let is_within = |file: &&str| kind != "execute" && folder.len() > 1 && !file.is_empty();
-        file.filter(is_within).unwrap_or(title)
+        within(self.turn.as_ref().map_or("", |turn| &turn.folder), kind, title)
     }
 
     pub(super) fn finish_tool(&mut self, id: &str) -> Option<OpenTool> {

@@ -10,6 +10,9 @@ use crate::timing::Breakdown;
 /// Longest one-line title, in columns, where no width is given.
 pub(super) const MAX_TITLE: usize = 200;
 
+/// Longest working directory that is remembered, in bytes.
+const MAX_FOLDER: usize = 4096;
+
 /// A duration: `12ms`, `3.2s`, `2m05s`, `1h02m`.
 pub(crate) fn duration(ms: u64) -> String {
     match ms / 1000 {
@@ -120,6 +123,18 @@ pub(crate) fn one_line(text: &str, columns: Option<usize>) -> String {
 /// Columns of a text.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// Working directory of a `turn_started`; empty if unknown.
+pub(crate) fn folder(body: &Fields<'_>) -> String {
+    body.text("cwd").filter(|f| f.len() < MAX_FOLDER).unwrap_or_default().into_owned()
+}
+
+/// Title of a call without the turn's working directory before a file; a command stays as it is.
+pub(crate) fn within<'t>(folder: &str, kind: &str, title: &'t str) -> &'t str {
+    let file = title.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+    let is_within = |file: &&str| kind != "execute" && folder.len() > 1 && !file.is_empty();
+    file.filter(is_within).unwrap_or(title)
 }
 
 #[cfg(test)]

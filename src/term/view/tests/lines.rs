@@ -76,11 +76,11 @@ fn progress_that_only_names_the_running_call_is_not_shown() {
     let progress = |of: &str| format!(r#""kind":"progress","message":"{of}""#);
     let events = [
         ("tool_started", tool),
-        ("status", &progress("read")),
+        ("status", &progress("read a.md")),
         ("tool_finished", &format!(r#"{tool},"outcome":"ok""#)),
-        ("status", &progress("read")),
+        ("status", &progress("read a.md")),
     ];
-    assert_eq!(page(&events), "→ read a.md ✓ 2.0s\nprogress: read\n");
+    assert_eq!(page(&events), "→ read a.md ✓ 2.0s\nprogress: read a.md\n");
 }
 
 #[test]
@@ -108,13 +108,33 @@ fn a_line_that_is_too_long_is_shown_in_pieces() {
 }
 
 #[test]
+fn a_word_of_the_protocol_is_for_programs() {
+    let words = [
+        ("progress", "requesting"),
+        ("progress", "model.meta.response"),
+        ("progress", ""),
+        ("session", "session.updated"),
+        ("info", "config_option_update"),
+        ("info", "fields of an unknown meaning"),
+        ("usage", "claude-opus-4-8[1m]"),
+    ];
+    for (kind, message) in words {
+        let status =
+            format!(r#""kind":"{kind}","message":"{message}","data":{{"type":"message_delta"}}"#);
+        assert_eq!(page(&[("status", &status)]), "", "{kind} {message}");
+    }
+    let said = ("status", r#""kind":"info","message":"Done.","data":{"type":"notice"}"#);
+    assert_eq!(page(&[said]), "info: Done.\n");
+}
+
+#[test]
 fn the_same_progress_is_said_once() {
     let thinking = ("status", r#""kind":"progress","message":"thinking""#);
-    let reading = ("status", r#""kind":"progress","message":"reading""#);
+    let reading = ("status", r#""kind":"progress","message":"reading on""#);
     let settings = ("status", r#""kind":"session","data":{"mode":"plan"}"#);
     assert_eq!(
         page(&[thinking, thinking, settings, reading, thinking]),
-        "progress: thinking\nprogress: reading\nprogress: thinking\n"
+        "progress: thinking\nprogress: reading on\nprogress: thinking\n"
     );
     let mut lines = stream("a", "ann", &[thinking, thinking]);
     lines.extend(stream("b", "bob", &[thinking]));
